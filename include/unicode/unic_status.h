@@ -1,0 +1,97 @@
+/**
+ * @file unic_status.h
+ * Statuses, error messages, logging and memory: what every other header of libunicode builds on.
+ */
+#ifndef UNICODE_UNIC_STATUS_H
+#define UNICODE_UNIC_STATUS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define UNIC_API __attribute__((visibility("default")))
+#else
+#define UNIC_API
+#endif
+
+#define UNIC_VERSION_MAJOR  0
+#define UNIC_VERSION_MINOR  1
+#define UNIC_VERSION_PATCH  0
+#define UNIC_VERSION_STRING "0.1.0"
+
+/** What a call came to. The values are part of the ABI: they never change, new ones are added. */
+typedef enum unic_status {
+    UNIC_OK = 0,
+    UNIC_E_ARG = 1,      /**< an argument is NULL, out of range or contradicts another        */
+    UNIC_E_SHAPE = 2,    /**< an array's rank or dims are not what was expected               */
+    UNIC_E_VALUE = 3,    /**< data holds a value that is not allowed (NaN, Inf, a bad code)   */
+    UNIC_E_NOMEM = 4,    /**< out of memory; every handle stays usable                        */
+    UNIC_E_IO = 5,       /**< the operating system refused to read or write                   */
+    UNIC_E_FORMAT = 6,   /**< a file is damaged, hostile or of another format                 */
+    UNIC_E_CONFIG = 7,   /**< an unknown key, or a value outside what the key allows          */
+    UNIC_E_STATE = 8,    /**< the handle is not in a state that allows the call               */
+    UNIC_E_NOTFOUND = 9, /**< a name that does not exist (modality, member, file)             */
+    UNIC_E_NUMERIC = 10, /**< a loss or gradient became NaN or Inf; the step was not taken    */
+    UNIC_E_KERNEL = 11,  /**< a vendor kernel (oneDNN) failed                                 */
+    UNIC_E_MISMATCH = 12, /**< two handles do not belong together (another codebook's codes)  */
+    UNIC_E_CANCELLED = 13 /**< a callback asked to stop                                       */
+} unic_status;
+
+/** The name of a status ("UNIC_E_SHAPE"), or "UNIC_E_UNKNOWN". Never NULL. Thread-safe. Since 0.1. */
+UNIC_API const char *unic_status_name(unic_status status);
+
+/**
+ * One line that says what went wrong in this thread's last failed call, naming the argument,
+ * the value and what was expected; "" if none failed yet. Valid until this thread's next call
+ * that fails. Never NULL. Since 0.1.
+ */
+UNIC_API const char *unic_last_error(void);
+
+/** The library's version, "0.1.0". Thread-safe. Since 0.1. */
+UNIC_API const char *unic_version(void);
+
+/** Where memory comes from. Both functions must be thread-safe. */
+typedef struct unic_allocator {
+    size_t struct_size;                        /**< sizeof(unic_allocator)                    */
+    void *(*alloc)(size_t bytes, void *user);  /**< aligned as malloc's; NULL when exhausted  */
+    void (*release)(void *memory, void *user); /**< NULL is never passed                      */
+    void *user;
+} unic_allocator;
+
+/**
+ * Use `allocator` for everything libunicode itself allocates from now on (what oneDNN and
+ * OpenBLAS allocate inside is not covered); NULL restores malloc and free. Call it before any
+ * handle exists: memory is released through the allocator that is set at that time.
+ * @return UNIC_OK; UNIC_E_ARG if a function is missing or struct_size is too small.
+ * Not thread-safe. Since 0.1.
+ */
+UNIC_API unic_status unic_set_allocator(const unic_allocator *allocator);
+
+/** How grave a log line is. */
+typedef enum unic_log_level { UNIC_LOG_INFO = 0, UNIC_LOG_WARNING = 1 } unic_log_level;
+
+/** Receives one line, without a newline; called on the thread that called the library. */
+typedef void (*unic_log_fn)(unic_log_level level, const char *line, void *user);
+
+/** Send the library's log lines to `fn`; NULL (the default) drops them. Not thread-safe. Since 0.1. */
+UNIC_API void unic_set_log(unic_log_fn fn, void *user);
+
+/**
+ * Compute with `n` threads (1..256), process-wide; the default is 1. Sets OpenBLAS to one thread
+ * of its own, since libunicode splits its products itself: results depend on `n`, not on timing.
+ * Fork before the first use: OpenMP's threads do not survive a fork.
+ * @return UNIC_OK; UNIC_E_ARG if n is out of range. Not thread-safe. Since 0.1.
+ */
+UNIC_API unic_status unic_set_threads(int n);
+
+/** The number of threads set by unic_set_threads(). Thread-safe. Since 0.1. */
+UNIC_API int unic_get_threads(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,158 @@
+/*
+ * The bottom layer: statuses and messages, memory, arenas, random numbers, threads, shapes.
+ * Everything above includes this one header.
+ */
+#ifndef UNIC_BASE_BASE_H
+#define UNIC_BASE_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "unicode/unic_status.h"
+
+/* ---- errors (base/error.c) ------------------------------------------------------------- */
+
+/* Sets this thread's message and returns `status`, so that `return unic__fail(...)` reads well. */
+__attribute__((format(printf, 2, 3))) unic_status unic__fail(unic_status status,
+                                                             const char *format, ...);
+
+/* Puts "<context>: " in front of this thread's message; for callers that know more. */
+__attribute__((format(printf, 2, 3))) unic_status unic__fail_in(unic_status status,
+                                                                const char *format, ...);
+
+/* The same as unic__fail(UNIC_E_NOMEM, "out of memory (%zu bytes for %s)"). */
+unic_status unic__no_memory(size_t bytes, const char *what);
+
+/* Evaluates a call that returns a status, and returns that status from here if it failed. */
+#define UNIC__TRY(call)                                                                        \
+    do {                                                                                       \
+        unic_status unic__status_ = (call);                                                    \
+        if (unic__status_ != UNIC_OK)                                                          \
+            return unic__status_;                                                              \
+    } while (0)
+
+/* The same inside a function with clean-up: stores the status and goes to `label`. */
+#define UNIC__TRY_OR(status, label, call)                                                      \
+    do {                                                                                       \
+        (status) = (call);                                                                     \
+        if ((status) != UNIC_OK)                                                               \
+            goto label;                                                                        \
+    } while (0)
+
+__attribute__((format(printf, 2, 3))) void unic__log(unic_log_level level, const char *format,
+                                                     ...);
+
+/* The candidate nearest to `word` by edit distance (NULL if none is near): "did you mean". */
+const char *unic__nearest_word(const char *word, const char *const *candidates, size_t n);
+
+/* ---- memory (base/memory.c) ------------------------------------------------------------- */
+
+enum { UNIC__ALIGN = 64 };
+
+/* 64-byte aligned; not cleared. NULL when out of memory (no message set) or `bytes` overflows. */
+void *unic__alloc(size_t bytes);
+void *unic__alloc_zero(size_t bytes);
+/* count x size with the product checked; cleared. */
+void *unic__alloc_array(size_t count, size_t size);
+/* Grows to `bytes`, keeping min(old, new) of the contents; the old block stays on failure. */
+void *unic__realloc(void *memory, size_t old_bytes, size_t bytes);
+void unic__free(void *memory);
+char *unic__strdup(const char *text);
+
+/* Sizes from outside: false when the result does not fit. */
+bool unic__mul_size(size_t a, size_t b, size_t *product);
+bool unic__add_size(size_t a, size_t b, size_t *sum);
+
+/* ---- arenas (base/arena.c): many small objects that live and die together --------------- */
+
+typedef struct unic__arena {
+    struct unic__arena_block *head;
+} unic__arena; /* all zero is an empty arena */
+
+void *unic__arena_alloc(unic__arena *arena,
+                        size_t bytes); /* cleared, 16-byte aligned, or NULL */
+__attribute__((format(printf, 2, 3))) const char *unic__arena_printf(unic__arena *arena,
+                                                                     const char *format, ...);
+const char *unic__arena_vprintf(unic__arena *arena, const char *format, va_list args);
+void unic__arena_free(unic__arena *arena); /* back to empty */
+
+/* ---- random numbers (base/random.c) ------------------------------------------------------
+ * Counter-based: the i-th number of a stream is a function of (key, i), and a key is a function
+ * of (seed, step, what for). So a resumed run needs only its step counter, draws can be made in
+ * any order by any thread, and dropout is drawn again in the backward pass, not stored.
+ */
+typedef struct unic__key {
+    uint64_t bits;
+} unic__key;
+
+/* `purpose` tells streams of one step apart: a constant or a node's number. */
+unic__key unic__random_key(uint64_t seed, uint64_t step, uint64_t purpose);
+uint64_t unic__random_hash(const char *text); /* a purpose from a name (FNV-1a) */
+
+static inline uint64_t unic__random_bits(unic__key key, uint64_t i)
+{
+    uint64_t z = key.bits + (i + 1) * UINT64_C(0x9E3779B97F4A7C15); /* splitmix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return z ^ (z >> 31);
+}
+
+/* Uniform in [0, 1), 24 bits. */
+static inline float unic__random_uniform(unic__key key, uint64_t i)
+{
+    return (float)(unic__random_bits(key, i) >> 40) * 0x1p-24F;
+}
+
+float unic__random_normal(unic__key key, uint64_t i);                 /* mean 0, variance 1   */
+size_t unic__random_below(unic__key key, uint64_t i, size_t n);       /* 0..n-1; n > 0        */
+void unic__random_permutation(unic__key key, int32_t *out, size_t n); /* of 0..n-1            */
+
+/* ---- threads (base/threads.c) ------------------------------------------------------------- */
+
+int unic__threads(void);
+void unic__threads_set(int n);
+
+/*
+ * The loop that follows is split over unic__threads() threads in fixed, contiguous chunks when
+ * `cond` holds. Nothing inside may fail, allocate or sum into a shared variable.
+ */
+#define UNIC__PRAGMA(x) _Pragma(#x)
+#define UNIC__PARALLEL_FOR(cond)                                                               \
+    UNIC__PRAGMA(omp parallel for schedule(static) num_threads(unic__threads()) if (cond))
+
+/* Compiles a hot loop for several instruction sets, chosen when the library is loaded. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                         \
+    !defined(UNIC_NO_DISPATCH)
+#define UNIC__SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define UNIC__SIMD
+#endif
+
+/* ---- shapes (base/shape.c) ----------------------------------------------------------------- */
+
+enum { UNIC__MAX_RANK = 6 };
+
+typedef struct unic__shape {
+    size_t rank; /* 0 is a scalar */
+    size_t dim[UNIC__MAX_RANK];
+} unic__shape;
+
+#define UNIC__SHAPE(...)                                                                       \
+    ((unic__shape){sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), {__VA_ARGS__}})
+#define UNIC__SCALAR ((unic__shape){0, {0}})
+
+bool unic__shape_count_checked(const unic__shape *shape, size_t *count); /* false: overflows */
+size_t
+unic__shape_count(const unic__shape *shape); /* product of the dims; checked at build time */
+bool unic__shape_equal(const unic__shape *a, const unic__shape *b);
+/* Product of the dims before the last one (1 for rank < 2), and the last one (1 for a scalar). */
+size_t unic__shape_rows(const unic__shape *shape);
+size_t unic__shape_last(const unic__shape *shape);
+
+enum { UNIC__SHAPE_TEXT = 96 };
+/* "[32,10,64]" into `text` of UNIC__SHAPE_TEXT bytes; returns `text`. */
+const char *unic__shape_print(const unic__shape *shape, char *text);
+
+#endif

@@ -1,0 +1,130 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+
+enum { MESSAGE_BYTES = 1024 };
+
+static _Thread_local char message[MESSAGE_BYTES];
+static unic_log_fn log_fn;
+static void *log_user;
+
+static const char *const names[] = {
+    [UNIC_OK] = "UNIC_OK",
+    [UNIC_E_ARG] = "UNIC_E_ARG",
+    [UNIC_E_SHAPE] = "UNIC_E_SHAPE",
+    [UNIC_E_VALUE] = "UNIC_E_VALUE",
+    [UNIC_E_NOMEM] = "UNIC_E_NOMEM",
+    [UNIC_E_IO] = "UNIC_E_IO",
+    [UNIC_E_FORMAT] = "UNIC_E_FORMAT",
+    [UNIC_E_CONFIG] = "UNIC_E_CONFIG",
+    [UNIC_E_STATE] = "UNIC_E_STATE",
+    [UNIC_E_NOTFOUND] = "UNIC_E_NOTFOUND",
+    [UNIC_E_NUMERIC] = "UNIC_E_NUMERIC",
+    [UNIC_E_KERNEL] = "UNIC_E_KERNEL",
+    [UNIC_E_MISMATCH] = "UNIC_E_MISMATCH",
+    [UNIC_E_CANCELLED] = "UNIC_E_CANCELLED",
+};
+
+const char *unic_status_name(unic_status status)
+{
+    size_t i = (size_t)status;
+    return i < sizeof names / sizeof names[0] ? names[i] : "UNIC_E_UNKNOWN";
+}
+
+const char *unic_last_error(void)
+{
+    return message;
+}
+
+const char *unic_version(void)
+{
+    return UNIC_VERSION_STRING;
+}
+
+unic_status unic__fail(unic_status status, const char *format, ...)
+{
+    char line[MESSAGE_BYTES]; /* arguments may point into `message` */
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    memcpy(message, line, sizeof line);
+    return status;
+}
+
+unic_status unic__fail_in(unic_status status, const char *format, ...)
+{
+    char line[MESSAGE_BYTES];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof line)
+        snprintf(line + n, sizeof line - (size_t)n, ": %.*s", (int)(sizeof line) - n - 3,
+                 message);
+    memcpy(message, line, sizeof line);
+    return status;
+}
+
+unic_status unic__no_memory(size_t bytes, const char *what)
+{
+    return unic__fail(UNIC_E_NOMEM, "out of memory (%zu bytes for %s)", bytes, what);
+}
+
+void unic_set_log(unic_log_fn fn, void *user)
+{
+    log_fn = fn;
+    log_user = user;
+}
+
+void unic__log(unic_log_level level, const char *format, ...)
+{
+    if (!log_fn)
+        return;
+    char line[MESSAGE_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    log_fn(level, line, log_user);
+}
+
+/* Levenshtein distance, capped: words longer than the table count as far away. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    enum { LONGEST = 64 };
+    size_t n = strlen(a), m = strlen(b), row[LONGEST + 1];
+    if (n > LONGEST || m > LONGEST)
+        return LONGEST;
+    for (size_t j = 0; j <= m; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= n; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= m; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            diagonal = row[j];
+            if (row[j] + 1 < best)
+                best = row[j] + 1;
+            if (row[j - 1] + 1 < best)
+                best = row[j - 1] + 1;
+            row[j] = best;
+        }
+    }
+    return row[m];
+}
+
+const char *unic__nearest_word(const char *word, const char *const *candidates, size_t n)
+{
+    const char *nearest = NULL;
+    size_t best = strlen(word) / 3 + 2; /* further than that is no typing mistake */
+    for (size_t i = 0; i < n; i++) {
+        size_t d = edit_distance(word, candidates[i]);
+        if (d < best) {
+            best = d;
+            nearest = candidates[i];
+        }
+    }
+    return nearest;
+}

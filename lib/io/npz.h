@@ -1,0 +1,90 @@
+/*
+ * npz files: zip archives of .npy arrays, as numpy writes them. Files come from outside: nothing
+ * in them is trusted before it is checked, and every refusal names the file, the member and what
+ * was expected. Reading never maps the file.
+ */
+#ifndef UNIC_IO_NPZ_H
+#define UNIC_IO_NPZ_H
+
+#include "base/base.h"
+
+typedef enum unic__npy_type {
+    UNIC__NPY_F16,
+    UNIC__NPY_F32,
+    UNIC__NPY_F64,
+    UNIC__NPY_I8,
+    UNIC__NPY_I16,
+    UNIC__NPY_I32,
+    UNIC__NPY_I64,
+    UNIC__NPY_U8,
+    UNIC__NPY_U16,
+    UNIC__NPY_U32,
+    UNIC__NPY_U64,
+    UNIC__NPY_BOOL
+} unic__npy_type;
+
+/* What an array's header says. */
+typedef struct unic__npy_info {
+    unic__npy_type type;
+    bool big_endian, fortran;
+    unic__shape shape; /* rank 0..UNIC__MAX_RANK; the count is checked not to overflow */
+    size_t item_size;
+    size_t header_size; /* bytes before the data */
+} unic__npy_info;
+
+typedef struct unic__npz unic__npz;
+
+/* Opens and checks the directory (method: systems of zip, see zip.h); members are read later. */
+unic_status unic__npz_open(unic__npz **out, const char *path);
+void unic__npz_close(unic__npz *z);
+const char *unic__npz_path(const unic__npz *z);
+
+/* Members in directory order, without ".npy". Names of members that are not arrays keep theirs. */
+size_t unic__npz_count(const unic__npz *z);
+const char *unic__npz_name(const unic__npz *z, size_t i);
+bool unic__npz_has(const unic__npz *z, const char *name);
+
+/* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. */
+unic_status unic__npz_info(unic__npz *z, const char *name, unic__npy_info *info);
+
+/* Reads all of one array, CRC-checked, converted from any real type; `count` must be its number of
+ * elements. Fortran order is transposed to row-major. Integers must fit (UNIC_E_VALUE). */
+unic_status unic__npz_read_f32(unic__npz *z, const char *name, float *out, size_t count);
+unic_status unic__npz_read_f64(unic__npz *z, const char *name, double *out, size_t count);
+unic_status unic__npz_read_i32(unic__npz *z, const char *name, int32_t *out, size_t count);
+unic_status unic__npz_read_i64(unic__npz *z, const char *name, int64_t *out, size_t count);
+
+/* A member that is no array, as a NUL-terminated text (free with unic__free). */
+unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out);
+
+/*
+ * Rows of a large array without holding it: row r of axis 0 is read with pread from a stored
+ * member. A deflated (or Fortran-order) member is inflated into memory once, at the first call.
+ * The CRC of the whole member is checked at the first call, in blocks. Used from one thread.
+ */
+unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, float *out,
+                                   size_t row_count);
+
+/* ---- writing: to a temporary file beside `path`; finish fsyncs and renames ---- */
+
+typedef struct unic__npz_writer unic__npz_writer;
+
+/* Members are stored (not deflated), data 64-byte aligned, a fixed timestamp, in the order added
+ * (the caller adds them sorted): equal contents give equal bytes. */
+unic_status unic__npz_create(unic__npz_writer **out, const char *path);
+unic_status unic__npz_add_f32(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const float *data);
+unic_status unic__npz_add_f64(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const double *data);
+unic_status unic__npz_add_i32(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const int32_t *data);
+unic_status unic__npz_add_i64(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const int64_t *data);
+unic_status unic__npz_add_text(unic__npz_writer *w, const char *name, const char *text);
+/* Completes the file under its name and frees the writer, whatever comes of it. After a failure
+ * the old file of that name, if any, is untouched and the temporary file is gone. */
+unic_status unic__npz_finish(unic__npz_writer *w);
+/* Gives up: removes the temporary file and frees the writer. NULL is fine. */
+void unic__npz_abandon(unic__npz_writer *w);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * What an operator is. An operator knows tensors and its own numbers, not the graph that calls it:
+ * the graph (and the tests) fill in a unic__call, ask `infer` for the output's shape and the
+ * memory needed, `plan` once, then run `forward` and `backward` any number of times.
+ *
+ *   infer     checks the inputs' shapes (UNIC_E_SHAPE with a sentence), sets out->shape,
+ *             out->dtype, saved_size and scratch_size. The only place that may say no.
+ *   plan      optional: creates vendor primitives. May fail.
+ *   forward   out->x = f(in...); allocates nothing, cannot fail (a vendor call that fails all
+ *             the same is noted in run->status).
+ *   backward  for every input whose dx is not NULL: in->dx += d out / d in * out->dx.
+ *             It may read the values it names in `keeps`, and what forward left in `saved`.
+ *   unplan    optional: releases what plan made.
+ *
+ * Tensors are dense, row-major float32 (or int32, for indices), 64-byte aligned.
+ */
+#ifndef UNIC_OP_OP_H
+#define UNIC_OP_OP_H
+
+#include "base/base.h"
+
+enum { UNIC__MAX_INPUTS = 10 };
+
+typedef enum unic__dtype { UNIC__F32, UNIC__I32 } unic__dtype;
+
+typedef struct unic__tensor {
+    unic__shape shape;
+    unic__dtype dtype;
+    float *x;    /* values, f32                                                      */
+    int32_t *ix; /* values, i32 (then x is NULL)                                     */
+    float *dx;   /* gradient of the loss; NULL: not wanted                           */
+} unic__tensor;
+
+/* Which kernels a call uses; `auto` picks by a fixed rule, never by timing (design: section 6). */
+typedef enum unic__backend { UNIC__AUTO, UNIC__ONEDNN, UNIC__BLAS } unic__backend;
+
+/* What is the same for all calls of one run of a graph. */
+typedef struct unic__run {
+    bool training;       /* dropout on                                                  */
+    uint64_t seed, step; /* dropout's stream                                           */
+    unic_status status;  /* sticky: set when a vendor kernel fails                      */
+} unic__run;
+
+typedef struct unic__call unic__call;
+
+/* Bits of unic__op.keeps: the values that backward reads. */
+#define UNIC__KEEP_IN(k) (1U << (k))
+#define UNIC__KEEP_INS   ((1U << UNIC__MAX_INPUTS) - 1)
+#define UNIC__KEEP_OUT   (1U << 30)
+#define UNIC__KEEP_NONE  0U
+
+typedef struct unic__op {
+    const char *name;
+    unic_status (*infer)(unic__call *c);
+    unic_status (*plan)(unic__call *c);
+    void (*forward)(unic__call *c);
+    void (*backward)(unic__call *c); /* NULL: no gradient passes (argmin, stop-gradient) */
+    void (*unplan)(unic__call *c);
+    unsigned keeps;
+} unic__op;
+
+struct unic__call {
+    const unic__op *op;
+    unic__tensor *out;
+    unic__tensor
+        *in[UNIC__MAX_INPUTS]; /* an optional input that is absent is NULL            */
+    size_t n_in;
+    const void *attr;  /* the operator's own settings (struct unic__<op>_attr), not NULL      */
+    size_t saved_size; /* floats that live from forward to backward; set by infer             */
+    float *saved;      /*                                                                     */
+    size_t
+        scratch_size; /* floats used within one forward or backward, then free for others    */
+    float *scratch;   /*                                                                     */
+    void *prim;       /* vendor primitives, plan's own                                       */
+    unic__backend backend;
+    uint64_t id; /* tells calls of one graph apart: dropout's stream                    */
+    unic__run *run;
+};
+
+/* "<op>: <message>" with UNIC_E_SHAPE; for infer. */
+__attribute__((format(printf, 2, 3))) unic_status unic__shape_fail(const unic__call *c,
+                                                                   const char *format, ...);
+
+/* Expects input k to be there, f32 and of this rank. */
+unic_status unic__expect_rank(const unic__call *c, size_t k, size_t rank);
+unic_status unic__expect_f32(const unic__call *c, size_t k);
+unic_status unic__expect_i32(const unic__call *c, size_t k);
+
+#endif

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Runs the test programs given, then the Python tests; prints each one's result and, last, the sums.
+# CHECK programs run without forking: OpenMP's threads do not survive a fork.
+export CK_FORK=no CK_VERBOSITY=normal OMP_WAIT_POLICY=passive
+passed=0 failed=0 skipped=0
+for program in "$@"; do
+    log="$program.log"
+    "$program" > "$log" 2>&1
+    status=$?
+    line=$(grep -E '^[0-9]+%: Checks: ' "$log" | tail -n 1)
+    checks=$(echo "$line" | sed -nE 's/.*Checks: ([0-9]+).*/\1/p')
+    bad=$(echo "$line" | sed -nE 's/.*Failures: ([0-9]+), Errors: ([0-9]+).*/\1 + \2/p')
+    bad=$((${bad:-0})) checks=$((${checks:-0}))
+    skipped=$((skipped + $(grep -c '^skipped: ' "$log")))
+    if [ $status -ne 0 ] && [ $bad -eq 0 ]; then bad=1 checks=$((checks + 1)); fi
+    passed=$((passed + checks - bad)) failed=$((failed + bad))
+    printf '%-36s %s\n' "${program##*/tests/}" "${line:-died with status $status}"
+    grep '^skipped: ' "$log"
+    [ $bad -eq 0 ] && [ $status -eq 0 ] || tail -n 40 "$log"
+done
+if [ -n "$PYTHON" ]; then
+    for script in tests/*/test_*.py; do
+        [ -e "$script" ] || continue
+        if "$PYTHON" "$script" > "$BUILD/test.log" 2>&1; then
+            passed=$((passed + 1)); echo "$script: passed"
+        else
+            failed=$((failed + 1)); echo "$script: FAILED"; tail -n 40 "$BUILD/test.log"
+        fi
+    done
+fi
+echo
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ]
