@@ -53,7 +53,7 @@ $(AS_USER_GOALS):
 else
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check asan bench layers format-check format goldens install uninstall clean help
+.PHONY: all demo check asan bench layers format-check format config-doc goldens install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(BUILD)/unicode.pc ## build the library and the programs
 
@@ -111,6 +111,9 @@ asan-check: $(TESTS)
 
 goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py
+
+config-doc: $(BUILD)/tests/model/check_config_docs ## write docs/config.md from the table of keys
+	UPDATE=1 CK_FORK=no $<
 
 layers: ## check that includes point only down, and vendor headers stand in their glue files
 	@$(PYTHON) tests/layers.py

@@ -41,8 +41,8 @@ unic_status unic__no_memory(size_t bytes, const char *what);
             goto label;                                                                        \
     } while (0)
 
-__attribute__((format(printf, 2, 3))) void unic__log(unic_log_level level, const char *format,
-                                                     ...);
+__attribute__((format(printf, 2, 3))) void unic__log_line(unic_log_level level,
+                                                          const char *format, ...);
 
 /* The candidate nearest to `word` by edit distance (NULL if none is near): "did you mean". */
 const char *unic__nearest_word(const char *word, const char *const *candidates, size_t n);
@@ -89,7 +89,11 @@ typedef struct unic__key {
 
 /* `purpose` tells streams of one step apart: a constant or a node's number. */
 unic__key unic__random_key(uint64_t seed, uint64_t step, uint64_t purpose);
-uint64_t unic__random_hash(const char *text); /* a purpose from a name (FNV-1a) */
+uint64_t unic__random_hash(const char *text); /* a purpose from a name */
+
+/* FNV-1a, continued from `hash`; begin with UNIC__FNV_START. */
+#define UNIC__FNV_START UINT64_C(0xCBF29CE484222325)
+uint64_t unic__hash_bytes(uint64_t hash, const void *data, size_t bytes);
 
 static inline uint64_t unic__random_bits(unic__key key, uint64_t i)
 {

@@ -78,7 +78,7 @@ void unic_set_log(unic_log_fn fn, void *user)
     log_user = user;
 }
 
-void unic__log(unic_log_level level, const char *format, ...)
+void unic__log_line(unic_log_level level, const char *format, ...)
 {
     if (!log_fn)
         return;

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <string.h>
 
 #include "base/base.h"
 
@@ -10,12 +11,17 @@ unic__key unic__random_key(uint64_t seed, uint64_t step, uint64_t purpose)
     return key;
 }
 
+uint64_t unic__hash_bytes(uint64_t hash, const void *data, size_t bytes)
+{
+    const unsigned char *at = data;
+    for (size_t i = 0; i < bytes; i++)
+        hash = (hash ^ at[i]) * UINT64_C(0x100000001B3);
+    return hash;
+}
+
 uint64_t unic__random_hash(const char *text)
 {
-    uint64_t h = UINT64_C(0xCBF29CE484222325); /* FNV-1a */
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * UINT64_C(0x100000001B3);
-    return h;
+    return unic__hash_bytes(UNIC__FNV_START, text, strlen(text));
 }
 
 /* Box-Muller on two uniforms of the i-th draw; u1 in (0, 1]. */

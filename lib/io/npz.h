@@ -6,31 +6,7 @@
 #ifndef UNIC_IO_NPZ_H
 #define UNIC_IO_NPZ_H
 
-#include "base/base.h"
-
-typedef enum unic__npy_type {
-    UNIC__NPY_F16,
-    UNIC__NPY_F32,
-    UNIC__NPY_F64,
-    UNIC__NPY_I8,
-    UNIC__NPY_I16,
-    UNIC__NPY_I32,
-    UNIC__NPY_I64,
-    UNIC__NPY_U8,
-    UNIC__NPY_U16,
-    UNIC__NPY_U32,
-    UNIC__NPY_U64,
-    UNIC__NPY_BOOL
-} unic__npy_type;
-
-/* What an array's header says. */
-typedef struct unic__npy_info {
-    unic__npy_type type;
-    bool big_endian, fortran;
-    unic__shape shape; /* rank 0..UNIC__MAX_RANK; the count is checked not to overflow */
-    size_t item_size;
-    size_t header_size; /* bytes before the data */
-} unic__npy_info;
+#include "io/npy.h"
 
 typedef struct unic__npz unic__npz;
 

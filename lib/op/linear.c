@@ -1,6 +1,5 @@
-#include <string.h>
-
 #include "op/blas_glue.h"
+#include "op/dnnl_glue.h"
 #include "op/ops.h"
 #include "op/reduce_rows.h"
 
@@ -9,6 +8,11 @@
  *   y = x w^T + b
  * backward:  dx += dy w,   dw += dy^T x,   db += sum_rows(dy);   with relu, dy is first masked by y > 0
  */
+
+enum {
+    ROWS_EACH = 64,          /* rows that a thread takes at a time                          */
+    PARALLEL_COUNT = 1 << 15 /* elements from which on two threads are worth it             */
+};
 
 static unic_status infer(unic__call *c)
 {
@@ -19,6 +23,10 @@ static unic_status infer(unic__call *c)
     char xs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
     if (!x->rank || unic__shape_last(x) != w->dim[1])
         return unic__shape_fail(c, "x %s does not end in the weight's %s second dim",
+                                unic__shape_print(x, xs), unic__shape_print(w, ws));
+    if (!w->dim[0] || !w->dim[1] || w->dim[0] > INT32_MAX || w->dim[1] > INT32_MAX ||
+        unic__shape_rows(x) > INT32_MAX)
+        return unic__shape_fail(c, "x %s or the weight %s is empty or too large for a product",
                                 unic__shape_print(x, xs), unic__shape_print(w, ws));
     if (c->in[2]) {
         UNIC__TRY(unic__expect_rank(c, 2, 1));
@@ -34,8 +42,46 @@ static unic_status infer(unic__call *c)
     return UNIC_OK;
 }
 
-/* y = max(y + b, 0), or y + b; b may be NULL. */
-UNIC__SIMD static void add_bias(float *y, const float *b, size_t rows, size_t n, bool relu)
+/* oneDNN's products; those of gradients that were not wanted when the call was planned are NULL. */
+typedef struct prims {
+    unic__dnnl_matmul *forward, *dx, *dw;
+} prims;
+
+static void unplan(unic__call *c)
+{
+    prims *p = c->prim;
+    if (!p)
+        return;
+    unic__dnnl_matmul_free(p->forward);
+    unic__dnnl_matmul_free(p->dx);
+    unic__dnnl_matmul_free(p->dw);
+    unic__free(p);
+    c->prim = NULL;
+}
+
+static unic_status plan(unic__call *c)
+{
+    if (c->backend != UNIC__ONEDNN)
+        return UNIC_OK;
+    const unic__tensor *x = c->in[0], *w = c->in[1];
+    const size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
+    prims *p = c->prim = unic__alloc_zero(sizeof *p);
+    if (!p)
+        return unic__no_memory(sizeof *p, "a linear layer's primitives");
+    unic_status status = unic__dnnl_matmul_create(&p->forward, 1, false, rows, n, k, false,
+                                                  true, false);
+    if (status == UNIC_OK && x->dx)
+        status = unic__dnnl_matmul_create(&p->dx, 1, false, rows, k, n, false, false, true);
+    if (status == UNIC_OK && w->dx)
+        status = unic__dnnl_matmul_create(&p->dw, 1, false, n, k, rows, true, false, true);
+    if (status != UNIC_OK)
+        unplan(c);
+    return status;
+}
+
+/* y = max(y + b, 0), or y + b; b may be NULL. A NaN stays one. */
+UNIC__SIMD static void add_bias(float *restrict y, const float *restrict b, size_t rows,
+                                size_t n, bool relu)
 {
     for (size_t r = 0; r < rows; r++, y += n) {
         if (b)
@@ -43,7 +89,7 @@ UNIC__SIMD static void add_bias(float *y, const float *b, size_t rows, size_t n,
                 y[j] += b[j];
         if (relu)
             for (size_t j = 0; j < n; j++)
-                y[j] = y[j] > 0.0F ? y[j] : 0.0F;
+                y[j] = y[j] < 0.0F ? 0.0F : y[j];
     }
 }
 
@@ -51,13 +97,23 @@ static void forward(unic__call *c)
 {
     const unic__linear_attr *attr = c->attr;
     const unic__tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
-    size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
-    unic__sgemm(false, true, rows, n, k, 1.0F, x->x, k, w->x, k, 0.0F, c->out->x, n);
-    if (b || attr->relu)
-        add_bias(c->out->x, b ? b->x : NULL, rows, n, attr->relu);
+    const size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
+    const prims *p = c->prim;
+    float *y = c->out->x;
+    if (p)
+        unic__dnnl_matmul_run(p->forward, x->x, w->x, y, &c->run->status);
+    else
+        unic__sgemm(false, true, rows, n, k, 1.0F, x->x, k, w->x, k, 0.0F, y, n);
+    if (!b && !attr->relu)
+        return;
+    UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
+    for (size_t r = 0; r < rows; r += ROWS_EACH)
+        add_bias(y + r * n, b ? b->x : NULL, rows - r < ROWS_EACH ? rows - r : ROWS_EACH, n,
+                 attr->relu);
 }
 
-UNIC__SIMD static void mask_by_output(float *g, const float *dy, const float *y, size_t count)
+UNIC__SIMD static void mask_by_output(float *restrict g, const float *restrict dy,
+                                      const float *restrict y, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         g[i] = y[i] > 0.0F ? dy[i] : 0.0F;
@@ -67,15 +123,23 @@ static void backward(unic__call *c)
 {
     const unic__linear_attr *attr = c->attr;
     const unic__tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
-    size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
+    const size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
+    const prims *p = c->prim;
     const float *dy = c->out->dx;
     if (attr->relu) {
-        mask_by_output(c->scratch, dy, c->out->x, rows * n);
+        UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
+        for (size_t r = 0; r < rows; r += ROWS_EACH)
+            mask_by_output(c->scratch + r * n, c->out->dx + r * n, c->out->x + r * n,
+                           (rows - r < ROWS_EACH ? rows - r : ROWS_EACH) * n);
         dy = c->scratch;
     }
-    if (x->dx)
+    if (x->dx && p && p->dx)
+        unic__dnnl_matmul_run(p->dx, dy, w->x, x->dx, &c->run->status);
+    else if (x->dx)
         unic__sgemm(false, false, rows, k, n, 1.0F, dy, n, w->x, k, 1.0F, x->dx, k);
-    if (w->dx)
+    if (w->dx && p && p->dw)
+        unic__dnnl_matmul_run(p->dw, dy, x->x, w->dx, &c->run->status);
+    else if (w->dx)
         unic__sgemm(true, false, n, k, rows, 1.0F, dy, n, x->x, k, 1.0F, w->dx, k);
     if (b && b->dx)
         unic__add_column_sums(b->dx, dy, rows, n);
@@ -84,7 +148,9 @@ static void backward(unic__call *c)
 const unic__op unic__op_linear = {
     .name = "linear",
     .infer = infer,
+    .plan = plan,
     .forward = forward,
     .backward = backward,
+    .unplan = unplan,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1) | UNIC__KEEP_OUT,
 };

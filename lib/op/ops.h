@@ -140,6 +140,12 @@ typedef struct unic__slice_attr {
 } unic__slice_attr;
 extern const unic__op unic__op_slice;
 
+/* repeat.c: (0) x with size 1 at `axis` -> the same with size `times` there. */
+typedef struct unic__repeat_attr {
+    size_t axis, times;
+} unic__repeat_attr;
+extern const unic__op unic__op_repeat;
+
 /* gather.c: (0) table [L,D], (1) index i32 [..] -> [..,D]; a negative index gives a zero row.
  * scatter_add: (0) x [..,D], (1) index i32 [..] -> [rows,D], out[index] += x; a negative index is
  * left out. D = last dim; for x [..] with index [..] of the same shape see count in model/. */

@@ -1,0 +1,39 @@
+/*
+ * What unic-train does with a config besides reading it: single settings from the command line,
+ * what the data file can say, and whether it is the config of the run that is resumed.
+ */
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <unicode/unic.h>
+
+#include "cli_options.h"
+
+/* Sets each "key=value" of the list. */
+bool cli_config_apply(unic_config *config, const cli_list *settings);
+
+/* The value of a key that is a whole number, or a switch (1: on). */
+bool cli_config_number(unic_config *config, const char *key, uint64_t *value);
+bool cli_config_switch(unic_config *config, const char *key, bool *value);
+
+enum { CLI_MODALITIES = 16, CLI_NAMES = 512 };
+
+/* A list of modalities: what the dataset is asked for. */
+typedef struct cli_modalities {
+    size_t count; /* 0: the config names none yet */
+    const char *names[CLI_MODALITIES];
+    char text[CLI_NAMES];
+} cli_modalities;
+
+bool cli_config_modalities(unic_config *config, cli_modalities *modalities);
+
+/* What the config leaves out and the data says: the modalities, their kinds, their dims. */
+bool cli_config_complete(unic_config *config, const unic_dataset *data);
+
+/* Whether the config is that of a run (`run`, as text): only train.epochs may differ. */
+bool cli_config_same_run(unic_config *config, const char *run);
+
+#endif

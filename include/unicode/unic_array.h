@@ -1,0 +1,70 @@
+/**
+ * @file unic_array.h
+ * Arrays and paired batches: how features enter the library.
+ */
+#ifndef UNICODE_UNIC_ARRAY_H
+#define UNICODE_UNIC_ARRAY_H
+
+#include "unic_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Element types of arrays from outside. Values are part of the ABI. */
+typedef enum unic_dtype { UNIC_F32 = 1, UNIC_F64 = 2, UNIC_I32 = 3, UNIC_I64 = 4 } unic_dtype;
+
+#define UNIC_MAX_RANK 6
+
+/** A dense row-major array that the caller owns; the library reads it and keeps no pointer to it. */
+typedef struct unic_array {
+    size_t struct_size;          /**< sizeof(unic_array)                                 */
+    const void *data;            /**< first element; may be NULL if a dim is 0           */
+    int32_t dtype;               /**< a unic_dtype                                       */
+    int32_t rank;                /**< 0..UNIC_MAX_RANK                                   */
+    int64_t dims[UNIC_MAX_RANK]; /**< the first `rank` count                             */
+    int64_t reserved[4];         /**< zero                                               */
+} unic_array;
+
+/**
+ * Fill in an array: `*array` describes `data`, of `rank` dims. Checks nothing: the call that takes
+ * the array does, and names it. Since 0.1.
+ */
+UNIC_API void unic_array_init(unic_array *array, const void *data, unic_dtype dtype, int rank,
+                              const int64_t *dims);
+
+/**
+ * A paired batch: for each of several modalities the same B clips. Opaque; it refers to the
+ * caller's memory, which must stay until the batch is freed or the modality is set again.
+ */
+typedef struct unic_batch unic_batch;
+
+/** An empty batch. @return UNIC_OK, UNIC_E_ARG, UNIC_E_NOMEM. Since 0.1. */
+UNIC_API unic_status unic_batch_create(unic_batch **out);
+UNIC_API void unic_batch_free(unic_batch *batch);
+
+/**
+ * Put one modality into the batch.
+ * @param name      the modality's name in the model's config; copied.
+ * @param features  [B,T,...] float32 or float64; B and T are those of the modalities set before.
+ * @param lengths   [B] valid steps of each clip, 0..T; 0: the clip lacks this modality. NULL: all T.
+ * @return UNIC_OK; UNIC_E_ARG, UNIC_E_SHAPE, UNIC_E_NOMEM. Values are looked at by the trainer.
+ */
+UNIC_API unic_status unic_batch_set(unic_batch *batch, const char *name,
+                                    const unic_array *features, const int32_t *lengths);
+
+/** The number of clips B, 0 while empty. Since 0.1. */
+UNIC_API size_t unic_batch_size(const unic_batch *batch);
+
+/**
+ * What a batch holds for a modality: dims and data through `*features` (and `*lengths`, NULL if all
+ * are whole); either out-pointer may be NULL.
+ * @return UNIC_OK; UNIC_E_NOTFOUND if it holds no such modality. Since 0.1.
+ */
+UNIC_API unic_status unic_batch_get(const unic_batch *batch, const char *name,
+                                    unic_array *features, const int32_t **lengths);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,109 @@
+/**
+ * @file unic_codebook.h
+ * The shared codebook: assignment, look-up, multi-modal EMA update, revival and usage. Usable on
+ * its own as a vector quantiser. Concurrent reads are safe; an update needs exclusive access.
+ */
+#ifndef UNICODE_UNIC_CODEBOOK_H
+#define UNICODE_UNIC_CODEBOOK_H
+
+#include "unic_array.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct unic_codebook unic_codebook;
+
+/**
+ * A codebook of `codes` x `dim` for `modalities` modalities (their usage is counted apart), all
+ * codes zero until unic_codebook_set() or unic_codebook_init().
+ * @return UNIC_OK; UNIC_E_ARG if a size is 0 or too large; UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_create(unic_codebook **out, size_t codes, size_t dim,
+                                          size_t modalities);
+UNIC_API void unic_codebook_free(unic_codebook *codebook);
+
+UNIC_API size_t unic_codebook_codes(const unic_codebook *codebook);
+UNIC_API size_t unic_codebook_dim(const unic_codebook *codebook);
+
+/** Set all codes: embedding [L,D] float32 or float64, finite. EMA: N = 1, o = e. Since 0.1. */
+UNIC_API unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embedding);
+
+/** The codes [L,D], borrowed until the codebook changes or is freed. Since 0.1. */
+UNIC_API const float *unic_codebook_embedding(const unic_codebook *codebook);
+
+/**
+ * Start from data: k-means++ seeding over `z` [rows,D] and `iterations` of Lloyd's algorithm (0: the
+ * codes are rows drawn at random). EMA: N = 1, o = e. Deterministic for a seed. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
+                                        size_t iterations, uint64_t seed);
+
+/**
+ * Assign each row of `z` to its nearest code: codes[n] = argmin_k ||z_n - e_k||_2 (method P2).
+ *
+ * @param z      [rows,D] float32 or float64; 0 rows do nothing.
+ * @param codes  [rows] out, 0..L-1; on a tie the lowest index.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if D is not the codebook's; UNIC_E_VALUE if `z` holds
+ *         NaN or Inf (nothing is written then); UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array *z,
+                                          int32_t *codes);
+
+/**
+ * Look codes up: out[n] = e_{codes[n]}; a code of -1 (padding) gives zeros.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code that is not in -1..L-1. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *codes,
+                                          size_t rows, float *out);
+
+/**
+ * One joint EMA update from every modality (method P6):
+ *   N_l <- decay N_l + (1-decay) n_l;   o_l <- decay o_l + (1-decay) sum targets;   e_l = o_l / N_l
+ * where row r of modality m, targets[m][r] (z, or its mean with the partners'), was assigned
+ * codes[m][r] (-1: left out). Idle counters advance for the modalities that have rows.
+ *
+ * @param rows     [modalities] number of rows of each.
+ * @param targets  [modalities] pointers to [rows,D] float32.
+ * @param codes    [modalities] pointers to [rows].
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE (nothing is changed). Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_update(unic_codebook *codebook, float decay,
+                                          const size_t *rows, const float *const *targets,
+                                          const int32_t *const *codes);
+
+/** Which codes count as used (method P8). */
+typedef enum unic_reset_rule {
+    UNIC_RESET_OFF = 0,
+    UNIC_RESET_ANY =
+        1, /**< kept if any modality selected it within `steps` updates             */
+    UNIC_RESET_TWO =
+        2 /**< kept if at least two modalities did (all, where there are but two)  */
+} unic_reset_rule;
+
+/**
+ * Re-initialise codes that are not in use: each becomes a row of `z` [rows,D] drawn at random, with
+ * N = 1, o = e and its counters cleared; the longest idle first, at most `max` of them.
+ * @param revived  out, how many; may be NULL. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule,
+                                          uint32_t steps, size_t max, const unic_array *z,
+                                          uint64_t seed, size_t *revived);
+
+/**
+ * Count assignments: counts[l] = how often `codes` [rows] holds l (-1 is left out); returns
+ * perplexity exp(-sum p log p) through `*perplexity` (may be NULL). Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *codes,
+                                         size_t rows, int64_t *counts, double *perplexity);
+
+/** Squared distances between codes: out [L,L]. Since 0.1. */
+UNIC_API unic_status unic_codebook_distances(const unic_codebook *codebook, float *out);
+
+/** A hash of (L, D, the codes): equal for equal codebooks. Heads refuse another one's codes. */
+UNIC_API uint64_t unic_codebook_fingerprint(const unic_codebook *codebook);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

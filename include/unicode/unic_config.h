@@ -1,0 +1,91 @@
+/**
+ * @file unic_config.h
+ * The settings of a model and of its training run: typed keys with bounds and defaults.
+ *
+ * A config is text, one `key = value` a line, `#` begins a comment:
+ *
+ *     modalities = image speech
+ *     image.kind = grid
+ *     image.dims = 7 7 64
+ *     speech.kind = vector
+ *     speech.dims = 128
+ *     code.dim = 64
+ *
+ * docs/config.md lists every key. `behaviour` and `preset` are applied first, in that order, then
+ * single keys, whatever their order in the text.
+ */
+#ifndef UNICODE_UNIC_CONFIG_H
+#define UNICODE_UNIC_CONFIG_H
+
+#include "unic_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct unic_config unic_config;
+
+/** A config with every default (`behaviour = paper`, no modalities yet). Since 0.1. */
+UNIC_API unic_status unic_config_create(unic_config **out);
+UNIC_API void unic_config_free(unic_config *config);
+
+/** A copy. @return UNIC_OK, UNIC_E_ARG, UNIC_E_NOMEM. Since 0.1. */
+UNIC_API unic_status unic_config_copy(unic_config **out, const unic_config *config);
+
+/**
+ * Set one key from text. Setting `behaviour` or `preset` resets the keys it governs, except those
+ * that were set one by one.
+ * @return UNIC_OK; UNIC_E_CONFIG names the key, the value and what is allowed (and the nearest key,
+ * if the key is unknown); the config is unchanged then. Since 0.1.
+ */
+UNIC_API unic_status unic_config_set(unic_config *config, const char *key, const char *value);
+
+/**
+ * Apply a whole text. On an error the message names `source` (a file's name; may be NULL) and the
+ * line, and the config is unchanged. Since 0.1.
+ */
+UNIC_API unic_status unic_config_parse(unic_config *config, const char *text,
+                                       const char *source);
+
+/** Read a file and apply it as unic_config_parse does. @return also UNIC_E_IO. Since 0.1. */
+UNIC_API unic_status unic_config_load(unic_config *config, const char *path);
+
+/**
+ * The value of a key as text, as it could be set again; `*value` is valid until the config changes.
+ * @return UNIC_OK; UNIC_E_CONFIG if there is no such key. Since 0.1.
+ */
+UNIC_API unic_status unic_config_get(unic_config *config, const char *key, const char **value);
+
+/**
+ * The whole config as text, every key with its value: parsing it gives an equal config. `*text` is
+ * valid until the config changes. Since 0.1.
+ */
+UNIC_API unic_status unic_config_text(unic_config *config, const char **text);
+
+/**
+ * Check what single keys cannot: at least two modalities, code.dim divisible by the heads, a kind
+ * and dims for each modality, and so on. The trainer calls it too. Since 0.1.
+ */
+UNIC_API unic_status unic_config_check(const unic_config *config);
+
+/** One key, as docs/config.md shows it. All strings are static. */
+typedef struct unic_config_key {
+    size_t struct_size;
+    const char *name;   /**< "ema.decay"; keys of a modality are "<modality>.kind" and so on  */
+    const char *type;   /**< "number", "integer", "choice", "text", "integers", "switch"      */
+    const char *value;  /**< default (behaviour = paper)                                      */
+    const char *compat; /**< default under behaviour = compat, NULL if the same               */
+    const char
+        *allowed;     /**< "[0, 1)", "two | any"                                            */
+    const char *help; /**< one sentence                                                     */
+    void *reserved[4];
+} unic_config_key;
+
+/** The number of keys, and the i-th one. @return UNIC_E_ARG if i is out of range. Since 0.1. */
+UNIC_API size_t unic_config_key_count(void);
+UNIC_API unic_status unic_config_key_at(size_t i, unic_config_key *key);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+/**
+ * @file unic_model.h
+ * A trained model: its config, its codebook, and each modality's inference weights, read when they
+ * are first needed. Immutable, reference-counted, shared by threads.
+ */
+#ifndef UNICODE_UNIC_MODEL_H
+#define UNICODE_UNIC_MODEL_H
+
+#include "unic_codebook.h"
+#include "unic_config.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct unic_model unic_model;
+
+/**
+ * Open a model file (npz): reads the config and the codebook; a modality's weights are read and
+ * CRC-checked when its first encoder is created.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
+
+/** One more reference, to be freed as well; returns `model`. Thread-safe. Since 0.1. */
+UNIC_API unic_model *unic_model_retain(unic_model *model);
+
+/** Drops a reference; the last one frees. Encoders hold their own. Thread-safe. Since 0.1. */
+UNIC_API void unic_model_free(unic_model *model);
+
+/** Modalities in the config's order; name is NULL if `i` is out of range. Since 0.1. */
+UNIC_API size_t unic_model_modality_count(const unic_model *model);
+UNIC_API const char *unic_model_modality_name(const unic_model *model, size_t i);
+
+/**
+ * The dims of one step of a modality's features ({7,7,64}, {128}) and their number; `dims` has room
+ * for UNIC_MAX_RANK. @return UNIC_OK; UNIC_E_NOTFOUND names the modalities there are. Since 0.1.
+ */
+UNIC_API unic_status unic_model_feature_dims(const unic_model *model, const char *modality,
+                                             int64_t *dims, size_t *rank);
+
+UNIC_API size_t unic_model_code_count(const unic_model *model); /**< L */
+UNIC_API size_t unic_model_code_dim(const unic_model *model);   /**< D */
+
+/** The model's config as text; borrowed, lives as long as the model. Since 0.1. */
+UNIC_API const char *unic_model_config(const unic_model *model);
+
+/** A copy of the model's codebook, with its EMA state. Since 0.1. */
+UNIC_API unic_status unic_model_codebook(const unic_model *model, unic_codebook **out);
+
+/**
+ * Write the model with all its weights to `path` (a temporary file, fsynced, renamed). Equal models
+ * give equal bytes. @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_model_save(unic_model *model, const char *path);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

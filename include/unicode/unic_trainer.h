@@ -1,0 +1,92 @@
+/**
+ * @file unic_trainer.h
+ * Pre-training (method P1-P9) on paired, unlabelled batches. One thread at a time.
+ */
+#ifndef UNICODE_UNIC_TRAINER_H
+#define UNICODE_UNIC_TRAINER_H
+
+#include "unic_model.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct unic_trainer unic_trainer;
+
+/**
+ * A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps. The
+ * config is copied.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
+ */
+UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config);
+UNIC_API void unic_trainer_free(unic_trainer *trainer);
+
+/**
+ * The terms a step reports, fixed for a trainer: "total", then the weighted terms of the objective
+ * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), then figures
+ * ("club_fit.image", "grad_norm.encoder", "perplexity.image", "revived", "learning_rate").
+ * The name is NULL if `i` is out of range. Since 0.1.
+ */
+UNIC_API size_t unic_trainer_term_count(const unic_trainer *trainer);
+UNIC_API const char *unic_trainer_term_name(const unic_trainer *trainer, size_t i);
+
+/**
+ * The random draws of one step, for a replay; zero-filled members are drawn by the trainer itself.
+ */
+typedef struct unic_draws {
+    size_t struct_size;
+    const int32_t *cpc_step;                /**< one entry: CPC's t, 0-based               */
+    const int32_t *const *club_permutation; /**< [modalities] of [B], compat's CLUB        */
+    const int32_t *revival_source;          /**< [L] rows of all encoder outputs, in order */
+    void *reserved[5];
+} unic_draws;
+
+/**
+ * One training step. A transaction: parameters, codebook and counters change only if every loss
+ * and every gradient norm is finite.
+ *
+ * @param batch  every modality of the config, B <= train.batch, T <= train.length.
+ * @param draws  NULL: own draws, functions of (train.seed, step).
+ * @param terms  [unic_trainer_term_count()] out; may be NULL.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features);
+ *         UNIC_E_NUMERIC names the term that is not finite: the step was not taken, and the trainer
+ *         is as it was before; UNIC_E_KERNEL. Since 0.1.
+ */
+UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
+                                       const unic_draws *draws, double *terms);
+
+/** The same terms on a batch without dropout, and without any change of state. Since 0.1. */
+UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch,
+                                           double *terms);
+
+/**
+ * Declare how many steps the run will have, for the learning-rate schedule (train.schedule); until
+ * then the rate is constant after the warm-up. Saved with the run. Since 0.1.
+ */
+UNIC_API unic_status unic_trainer_set_total_steps(unic_trainer *trainer, uint64_t steps);
+
+/** Steps taken so far. Since 0.1. */
+UNIC_API uint64_t unic_trainer_steps(const unic_trainer *trainer);
+
+/**
+ * Write the run: the model to `path`, and what resuming needs beside it ("OUT.npz" and
+ * "OUT.run.npz"), each atomically, the run's state first. Since 0.1.
+ */
+UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
+
+/**
+ * Continue a run from what unic_trainer_save() wrote: bit-identically, on the same machine with the
+ * same number of threads. @return also UNIC_E_MISMATCH if the two files are not of one moment.
+ */
+UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path);
+
+/** The model as it is now: a copy, independent of further training. Since 0.1. */
+UNIC_API unic_status unic_trainer_model(unic_trainer *trainer, unic_model **out);
+
+/** The run's config as text; borrowed, lives as long as the trainer. Since 0.1. */
+UNIC_API const char *unic_trainer_config(const unic_trainer *trainer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

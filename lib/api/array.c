@@ -1,0 +1,62 @@
+#include <string.h>
+
+#include "io/batch.h"
+
+void unic_array_init(unic_array *array, const void *data, unic_dtype dtype, int rank,
+                     const int64_t *dims)
+{
+    if (!array)
+        return;
+    memset(array, 0, sizeof *array);
+    array->struct_size = sizeof *array;
+    array->data = data;
+    array->dtype = (int32_t)dtype;
+    array->rank = rank;
+    for (int i = 0; dims && i < rank && i < UNIC_MAX_RANK; i++)
+        array->dims[i] = dims[i];
+}
+
+unic_status unic_batch_create(unic_batch **out)
+{
+    if (!out)
+        return unic__fail(UNIC_E_ARG, "unic_batch_create: out is NULL");
+    return unic__batch_create(out);
+}
+
+void unic_batch_free(unic_batch *batch)
+{
+    unic__batch_free(batch);
+}
+
+unic_status unic_batch_set(unic_batch *batch, const char *name, const unic_array *features,
+                           const int32_t *lengths)
+{
+    if (!batch)
+        return unic__fail(UNIC_E_ARG, "unic_batch_set: batch is NULL");
+    if (!name || !*name)
+        return unic__fail(UNIC_E_ARG, "unic_batch_set: name is %s, a modality's name expected",
+                          name ? "empty" : "NULL");
+    UNIC__TRY(unic__array_check(features, "unic_batch_set", name));
+    return unic__batch_set(batch, name, features, lengths);
+}
+
+size_t unic_batch_size(const unic_batch *batch)
+{
+    return batch ? unic__batch_clips(batch) : 0;
+}
+
+unic_status unic_batch_get(const unic_batch *batch, const char *name, unic_array *features,
+                           const int32_t **lengths)
+{
+    if (!batch || !name)
+        return unic__fail(UNIC_E_ARG, "unic_batch_get: %s is NULL", batch ? "name" : "batch");
+    const unic__batch_entry *e = unic__batch_find(batch, name);
+    if (!e)
+        return unic__fail(UNIC_E_NOTFOUND, "unic_batch_get: no modality \"%s\" in the batch",
+                          name);
+    if (features)
+        *features = e->features;
+    if (lengths)
+        *lengths = e->lengths;
+    return UNIC_OK;
+}

@@ -1,0 +1,267 @@
+#include "model/codebook.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "api/api.h"
+#include "io/array.h"
+#include "op/assign.h"
+
+enum { LARGEST = 1 << 24 };
+
+unic_status unic_codebook_create(unic_codebook **out, size_t codes, size_t dim,
+                                 size_t modalities)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    if (codes < 1 || codes > LARGEST || dim < 1 || dim > 65536 || modalities < 1 ||
+        modalities > UNIC__MAX_MODALITIES)
+        return unic__fail(
+            UNIC_E_ARG,
+            "%s: %zu codes of dim %zu for %zu modalities; expected 1..%d, 1..65536 "
+            "and 1..%d",
+            __func__, codes, dim, modalities, LARGEST, UNIC__MAX_MODALITIES);
+    UNIC__CALL(unic__codebook_create(out, codes, dim, modalities));
+    return UNIC_OK;
+}
+
+void unic_codebook_free(unic_codebook *codebook)
+{
+    unic__codebook_free(codebook);
+}
+
+size_t unic_codebook_codes(const unic_codebook *codebook)
+{
+    return codebook ? codebook->codes : 0;
+}
+
+size_t unic_codebook_dim(const unic_codebook *codebook)
+{
+    return codebook ? codebook->dim : 0;
+}
+
+const float *unic_codebook_embedding(const unic_codebook *codebook)
+{
+    return codebook ? codebook->embedding : NULL;
+}
+
+/* Rows [rows,D] from outside as finite float32 in memory of its own; `*z` NULL if there are none. */
+static unic_status read_rows(const unic_codebook *cb, const unic_array *a, const char *call,
+                             const char *what, float **z, size_t *rows)
+{
+    UNIC__TRY(unic__array_check(a, call, what));
+    unic__shape shape = unic__array_shape(a);
+    char text[UNIC__SHAPE_TEXT];
+    *z = NULL;
+    if (shape.rank != 2 || shape.dim[1] != cb->dim)
+        return unic__fail(UNIC_E_SHAPE, "%s: %s has shape %s, expected [rows,%zu]", call, what,
+                          unic__shape_print(&shape, text), cb->dim);
+    *rows = shape.dim[0];
+    if (*rows == 0)
+        return UNIC_OK;
+    size_t count = *rows * cb->dim;
+    float *copy = unic__alloc_array(count, sizeof(float));
+    if (!copy)
+        return unic__no_memory(count * sizeof(float), what);
+    unic_status status = unic__array_to_f32(a, copy);
+    if (status == UNIC_OK && !unic__all_finite(copy, count))
+        status = unic__fail(UNIC_E_VALUE, "%s: %s holds NaN or Inf", call, what);
+    if (status != UNIC_OK)
+        unic__free(copy);
+    else
+        *z = copy;
+    return status;
+}
+
+unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embedding)
+{
+    float *rows;
+    size_t n;
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(embedding);
+    UNIC__TRY(read_rows(codebook, embedding, __func__, "embedding", &rows, &n));
+    if (n != codebook->codes) {
+        unic__free(rows);
+        return unic__fail(UNIC_E_SHAPE, "%s: embedding has %zu rows, the codebook %zu codes",
+                          __func__, n, codebook->codes);
+    }
+    unic__codebook_set(codebook, rows);
+    unic__free(rows);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z, size_t iterations,
+                               uint64_t seed)
+{
+    float *rows;
+    size_t n;
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(z);
+    UNIC__TRY(read_rows(codebook, z, __func__, "z", &rows, &n));
+    if (n == 0)
+        return unic__fail(UNIC_E_SHAPE, "%s: z has no rows", __func__);
+    unic_status status = unic__codebook_init(codebook, rows, n, iterations,
+                                             unic__random_key(seed, 0, 0));
+    unic__free(rows);
+    return status;
+}
+
+unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array *z,
+                                 int32_t *codes)
+{
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(z);
+    UNIC__REQUIRE(codes);
+    const unic_codebook *cb = codebook;
+    float *copy = NULL;
+    size_t rows = 0;
+    UNIC__TRY(unic__array_check(z, __func__, "z"));
+    unic__shape shape = unic__array_shape(z);
+    if (z->dtype == UNIC_F32 && shape.rank == 2 && shape.dim[1] == cb->dim) {
+        const float *x = z->data; /* the common case needs no copy */
+        rows = shape.dim[0];
+        if (!unic__all_finite(x, rows * cb->dim))
+            return unic__fail(UNIC_E_VALUE, "%s: z holds NaN or Inf", __func__);
+        unic__assign(codes, x, rows, cb->embedding, cb->norm, cb->codes, cb->dim);
+        return UNIC_OK;
+    }
+    UNIC__TRY(read_rows(cb, z, __func__, "z", &copy, &rows));
+    unic__assign(codes, copy, rows, cb->embedding, cb->norm, cb->codes, cb->dim);
+    unic__free(copy);
+    return UNIC_OK;
+}
+
+/* Every code is in -1..L-1. */
+static unic_status check_codes(const unic_codebook *cb, const char *call, const int32_t *codes,
+                               size_t rows)
+{
+    for (size_t r = 0; r < rows; r++)
+        if (codes[r] < -1 || (codes[r] >= 0 && (size_t)codes[r] >= cb->codes))
+            return unic__fail(UNIC_E_VALUE, "%s: code %d of row %zu is not in -1..%zu", call,
+                              codes[r], r, cb->codes - 1);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *codes,
+                                 size_t rows, float *out)
+{
+    UNIC__REQUIRE(codebook);
+    if (rows == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(out);
+    UNIC__TRY(check_codes(codebook, __func__, codes, rows));
+    size_t dim = codebook->dim, bytes = dim * sizeof(float);
+    for (size_t r = 0; r < rows; r++)
+        if (codes[r] < 0)
+            memset(out + r * dim, 0, bytes);
+        else
+            memcpy(out + r * dim, codebook->embedding + (size_t)codes[r] * dim, bytes);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_update(unic_codebook *codebook, float decay, const size_t *rows,
+                                 const float *const *targets, const int32_t *const *codes)
+{
+    unic__ema_part parts[UNIC__MAX_MODALITIES] = {{0}};
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(rows);
+    UNIC__REQUIRE(targets);
+    UNIC__REQUIRE(codes);
+    if (!(decay >= 0.0F && decay < 1.0F))
+        return unic__fail(UNIC_E_ARG, "%s: decay = %g is not in [0, 1)", __func__,
+                          (double)decay);
+    for (size_t m = 0; m < codebook->modalities; m++) {
+        if (rows[m] == 0)
+            continue;
+        if (!targets[m] || !codes[m])
+            return unic__fail(UNIC_E_ARG, "%s: modality %zu has %zu rows but no %s", __func__,
+                              m, rows[m], targets[m] ? "codes" : "targets");
+        UNIC__TRY(check_codes(codebook, __func__, codes[m], rows[m]));
+        if (!unic__all_finite(targets[m], rows[m] * codebook->dim))
+            return unic__fail(UNIC_E_VALUE, "%s: targets of modality %zu hold NaN or Inf",
+                              __func__, m);
+        parts[m] = (unic__ema_part){rows[m], targets[m], codes[m]};
+    }
+    size_t cells = codebook->codes * (codebook->dim + 1);
+    float *scratch = unic__alloc_array(cells, sizeof(float));
+    if (!scratch)
+        return unic__no_memory(cells * sizeof(float), "an update");
+    unic__codebook_update(codebook, UNIC__EMA_JOINT, (double)decay, 0.0, parts, scratch);
+    unic__codebook_count_idle(codebook, parts);
+    unic__free(scratch);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule, uint32_t steps,
+                                 size_t max, const unic_array *z, uint64_t seed,
+                                 size_t *revived)
+{
+    float *rows;
+    size_t n;
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(z);
+    if (rule != UNIC_RESET_OFF && rule != UNIC_RESET_ANY && rule != UNIC_RESET_TWO)
+        return unic__fail(UNIC_E_ARG, "%s: rule %d is none of unic_reset_rule", __func__,
+                          (int)rule);
+    UNIC__TRY(read_rows(codebook, z, __func__, "z", &rows, &n));
+    int32_t *order = unic__alloc_array(codebook->codes, sizeof *order);
+    if (!order) {
+        unic__free(rows);
+        return unic__no_memory(codebook->codes * sizeof *order, "a revival");
+    }
+    unic__revival revival = {.rule = (unic__reset)rule,
+                             .steps = steps,
+                             .max = max,
+                             .ema = true,
+                             .source = UNIC__SOURCE_ENCODER,
+                             .z = rows,
+                             .rows = n,
+                             .key = unic__random_key(seed, 0, 0)};
+    size_t count = unic__codebook_revive(codebook, &revival, order);
+    if (revived)
+        *revived = count;
+    unic__free(order);
+    unic__free(rows);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *codes,
+                                size_t rows, int64_t *counts, double *perplexity)
+{
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(counts);
+    if (rows > 0)
+        UNIC__REQUIRE(codes);
+    UNIC__TRY(check_codes(codebook, __func__, codes, rows));
+    memset(counts, 0, codebook->codes * sizeof *counts);
+    for (size_t r = 0; r < rows; r++)
+        if (codes[r] >= 0)
+            counts[codes[r]]++;
+    if (perplexity)
+        *perplexity = unic__perplexity(counts, codebook->codes);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_distances(const unic_codebook *codebook, float *out)
+{
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(out);
+    const float *e = codebook->embedding;
+    size_t n = codebook->codes, dim = codebook->dim;
+    for (size_t a = 0; a < n; a++)
+        for (size_t b = 0; b < n; b++) {
+            double sum = 0.0;
+            for (size_t j = 0; j < dim; j++) {
+                double gap = (double)e[a * dim + j] - (double)e[b * dim + j];
+                sum += gap * gap;
+            }
+            out[a * n + b] = (float)sum;
+        }
+    return UNIC_OK;
+}
+
+uint64_t unic_codebook_fingerprint(const unic_codebook *codebook)
+{
+    return codebook ? unic__codebook_fingerprint(codebook) : 0;
+}

@@ -1,0 +1,145 @@
+#include <string.h>
+
+#include "io/dataset.h"
+
+enum { LARGEST_PREFETCH = 1024 };
+
+static unic_status check_paths(const char *const *paths, size_t count)
+{
+    if (!paths || !count)
+        return unic__fail(UNIC_E_ARG,
+                          "unic_dataset_open: no paths, at least one file expected");
+    for (size_t i = 0; i < count; i++)
+        if (!paths[i])
+            return unic__fail(UNIC_E_ARG, "unic_dataset_open: paths[%zu] is NULL", i);
+    return UNIC_OK;
+}
+
+static unic_status check_modalities(const unic_dataset_options *o)
+{
+    if (!o->modalities != !o->modality_count)
+        return unic__fail(UNIC_E_ARG,
+                          "unic_dataset_open: modalities is %s, but modality_count "
+                          "is %zu",
+                          o->modalities ? "given" : "NULL", o->modality_count);
+    for (size_t i = 0; i < o->modality_count; i++)
+        if (!o->modalities[i] || !unic__is_modality_name(o->modalities[i]))
+            return unic__fail(UNIC_E_ARG,
+                              "unic_dataset_open: modalities[%zu] is %s%s%s, a name "
+                              "without '.' expected",
+                              i, o->modalities[i] ? "\"" : "NULL",
+                              o->modalities[i] ? o->modalities[i] : "",
+                              o->modalities[i] ? "\"" : "");
+    return UNIC_OK;
+}
+
+static unic_status check_options(const unic_dataset_options *o)
+{
+    if (!o)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_open: options is NULL");
+    if (o->struct_size < sizeof *o)
+        return unic__fail(UNIC_E_ARG,
+                          "unic_dataset_open: options has struct_size %zu, %zu expected",
+                          o->struct_size, sizeof *o);
+    if (!o->batch)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_open: batch is 0, at least 1 expected");
+    if (o->prefetch < 0 || o->prefetch > LARGEST_PREFETCH)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_open: prefetch is %ld, 0..%d expected",
+                          (long)o->prefetch, LARGEST_PREFETCH);
+    bool reserved = o->reserved32 != 0;
+    for (size_t i = 0; i < sizeof o->reserved / sizeof o->reserved[0]; i++)
+        reserved = reserved || o->reserved[i];
+    if (reserved) /* a later version's option, which this one would not honour */
+        return unic__fail(UNIC_E_ARG, "unic_dataset_open: a reserved option is not zero");
+    return check_modalities(o);
+}
+
+unic_status unic_dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
+                              const unic_dataset_options *options)
+{
+    if (!out)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_open: out is NULL");
+    *out = NULL;
+    UNIC__TRY(check_paths(paths, path_count));
+    UNIC__TRY(check_options(options));
+    return unic__dataset_open(out, paths, path_count, options);
+}
+
+void unic_dataset_free(unic_dataset *dataset)
+{
+    unic__dataset_free(dataset);
+}
+
+size_t unic_dataset_clips(const unic_dataset *dataset)
+{
+    return dataset ? dataset->clips : 0;
+}
+
+size_t unic_dataset_batches(const unic_dataset *dataset)
+{
+    return dataset ? dataset->batches : 0;
+}
+
+size_t unic_dataset_length(const unic_dataset *dataset)
+{
+    return dataset ? dataset->length : 0;
+}
+
+size_t unic_dataset_modality_count(const unic_dataset *dataset)
+{
+    return dataset ? dataset->streams.n : 0;
+}
+
+const char *unic_dataset_modality_name(const unic_dataset *dataset, size_t i)
+{
+    return dataset && i < dataset->streams.n ? dataset->streams.at[i].name : NULL;
+}
+
+unic_status unic_dataset_feature_dims(const unic_dataset *dataset, const char *modality,
+                                      int64_t *dims, size_t *rank)
+{
+    if (!dataset || !modality || !dims || !rank)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_feature_dims: %s is NULL",
+                          !dataset    ? "dataset"
+                          : !modality ? "modality"
+                          : !dims     ? "dims"
+                                      : "rank");
+    for (size_t i = 0; i < dataset->streams.n; i++) {
+        const unic__stream *stream = &dataset->streams.at[i];
+        if (strcmp(stream->name, modality) != 0)
+            continue;
+        *rank = stream->step.rank;
+        for (size_t k = 0; k < stream->step.rank; k++)
+            dims[k] = (int64_t)stream->step.dim[k];
+        return UNIC_OK;
+    }
+    return unic__fail(UNIC_E_NOTFOUND,
+                      "unic_dataset_feature_dims: no modality \"%s\" in the dataset", modality);
+}
+
+unic_status unic_dataset_next(unic_dataset *dataset, const unic_batch **batch)
+{
+    if (!dataset || !batch)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_next: %s is NULL",
+                          dataset ? "batch" : "dataset");
+    return unic__dataset_next(dataset, batch);
+}
+
+unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t batch)
+{
+    if (!dataset)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_seek: dataset is NULL");
+    return unic__dataset_seek(dataset, epoch, batch);
+}
+
+unic_status unic_dataset_labels(unic_dataset *dataset, const char *name, int64_t *dims,
+                                size_t *rank, int32_t *out)
+{
+    if (!dataset || !name || !dims || !rank)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_labels: %s is NULL",
+                          !dataset ? "dataset"
+                          : !name  ? "name"
+                          : !dims  ? "dims"
+                                   : "rank");
+    return unic__dataset_labels(dataset, name, dims, rank, out);
+}

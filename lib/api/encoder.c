@@ -1,0 +1,39 @@
+#include "model/encoder.h"
+
+#include "api/api.h"
+#include "io/array.h"
+
+unic_status unic_encoder_create(unic_encoder **out, unic_model *model, const char *modality,
+                                size_t max_batch, size_t max_length)
+{
+    size_t m;
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(model);
+    UNIC__REQUIRE(modality);
+    if (max_batch == 0 || max_length == 0)
+        return unic__fail(
+            UNIC_E_ARG,
+            "unic_encoder_create: max_batch = %zu and max_length = %zu must both be "
+            "at least 1",
+            max_batch, max_length);
+    UNIC__CALL(unic__model_find(model, modality, &m));
+    UNIC__CALL(unic__encoder_create(out, model, m, max_batch, max_length));
+    return UNIC_OK;
+}
+
+void unic_encoder_free(unic_encoder *encoder)
+{
+    unic__encoder_free(encoder);
+}
+
+unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *features,
+                                const int32_t *lengths, int32_t *codes, float *quantized,
+                                float *semantic)
+{
+    UNIC__REQUIRE(encoder);
+    UNIC__REQUIRE(features);
+    UNIC__TRY(unic__array_check(features, __func__, "features"));
+    UNIC__CALL(unic__encoder_encode(encoder, features, lengths, codes, quantized, semantic));
+    return UNIC_OK;
+}

@@ -1,0 +1,125 @@
+#include "task/head.h"
+
+#include <math.h>
+
+#include "api/api.h"
+
+/* Zero members take their defaults; what is left must make sense. */
+static unic_status complete(const unic_codebook *cb, const unic_head_options *given,
+                            unic_head_options *o)
+{
+    if (given->struct_size < sizeof *given)
+        return unic__fail(UNIC_E_ARG, "options->struct_size is %zu, expected %zu",
+                          given->struct_size, sizeof *given);
+    *o = *given;
+    o->hidden = o->hidden ? o->hidden : (int32_t)cb->dim;
+    o->epochs = o->epochs ? o->epochs : 30;
+    o->batch = o->batch ? o->batch : 64;
+    o->learning_rate = o->learning_rate != 0.0F ? o->learning_rate : 0.002F;
+    int32_t fewest = o->kind == UNIC_HEAD_STEP_MULTI ? 1 : 2;
+    if (o->kind < UNIC_HEAD_CLIP || o->kind > UNIC_HEAD_STEP_MULTI)
+        return unic__fail(UNIC_E_ARG, "options->kind = %d is none of unic_head_kind", o->kind);
+    if (o->classes < fewest || o->classes > 1 << 20)
+        return unic__fail(UNIC_E_ARG, "options->classes = %d is not in %d..%d", o->classes,
+                          fewest, 1 << 20);
+    if (o->hidden < 1 || o->hidden > 1 << 16 || o->epochs < 1 || o->batch < 1 ||
+        o->batch > 1 << 16)
+        return unic__fail(UNIC_E_ARG,
+                          "options: hidden = %d, epochs = %d, batch = %d; expected "
+                          "1..65536, 1 or more, 1..65536",
+                          o->hidden, o->epochs, o->batch);
+    if (!(o->learning_rate > 0.0F) || !isfinite(o->learning_rate))
+        return unic__fail(UNIC_E_ARG, "options->learning_rate = %g must be positive",
+                          (double)o->learning_rate);
+    return UNIC_OK;
+}
+
+unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
+                             const unic_head_options *options)
+{
+    unic_codebook *copy;
+    unic_head_options o;
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(options);
+    UNIC__CALL(complete(codebook, options, &o));
+    UNIC__CALL(unic__codebook_copy(&copy, codebook));
+    UNIC__CALL(unic__head_create(out, copy, &o));
+    return UNIC_OK;
+}
+
+void unic_head_free(unic_head *head)
+{
+    unic__head_free(head);
+}
+
+static unic_status check_labels(const unic_head *head, const int32_t *labels, size_t clips,
+                                size_t length)
+{
+    bool multi = head->options.kind == UNIC_HEAD_STEP_MULTI;
+    size_t per_clip = head->options.kind == UNIC_HEAD_CLIP ? 1 : length;
+    size_t count = clips * per_clip * (multi ? (size_t)head->options.classes : 1);
+    int32_t low = multi ? 0 : -1, high = multi ? 1 : head->options.classes - 1;
+    for (size_t i = 0; i < count; i++)
+        if (labels[i] < low || labels[i] > high)
+            return unic__fail(UNIC_E_VALUE, "label %d at %zu is not in %d..%d", labels[i], i,
+                              low, high);
+    return UNIC_OK;
+}
+
+unic_status unic_head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
+                          const int32_t *labels, double *loss)
+{
+    UNIC__REQUIRE(head);
+    UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(labels);
+    if (clips == 0 || length == 0)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: %zu clips of %zu steps; at least one of each expected", __func__,
+                          clips, length);
+    UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
+    UNIC__CALL(check_labels(head, labels, clips, length));
+    UNIC__CALL(unic__head_fit(head, codes, clips, length, labels, loss));
+    return UNIC_OK;
+}
+
+unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_t clips,
+                              size_t length, float *logits)
+{
+    UNIC__REQUIRE(head);
+    if (clips == 0 || length == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(logits);
+    UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
+    unic__head_predict(head, codes, clips, length, logits);
+    return UNIC_OK;
+}
+
+unic_status unic_head_accepts(const unic_head *head, uint64_t fingerprint)
+{
+    UNIC__REQUIRE(head);
+    if (fingerprint != head->fingerprint)
+        return unic__fail(
+            UNIC_E_MISMATCH, "%s: the codes are of codebook %016llx, the head is for %016llx",
+            __func__, (unsigned long long)fingerprint, (unsigned long long)head->fingerprint);
+    return UNIC_OK;
+}
+
+unic_status unic_head_save(const unic_head *head, const char *path)
+{
+    UNIC__REQUIRE(head);
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__head_save(head, path));
+    return UNIC_OK;
+}
+
+unic_status unic_head_load(unic_head **out, const char *path)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__head_load(out, path));
+    return UNIC_OK;
+}

@@ -1,0 +1,82 @@
+#include "model/model.h"
+
+#include "api/api.h"
+
+unic_status unic_model_open(unic_model **out, const char *path)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__model_open(out, path));
+    return UNIC_OK;
+}
+
+unic_model *unic_model_retain(unic_model *model)
+{
+    if (model)
+        __atomic_add_fetch(&model->references, 1, __ATOMIC_RELAXED);
+    return model;
+}
+
+void unic_model_free(unic_model *model)
+{
+    unic__model_free(model);
+}
+
+size_t unic_model_modality_count(const unic_model *model)
+{
+    return model ? model->config->n_modalities : 0;
+}
+
+const char *unic_model_modality_name(const unic_model *model, size_t i)
+{
+    return i < unic_model_modality_count(model) ? model->config->modality[i].name : NULL;
+}
+
+unic_status unic_model_feature_dims(const unic_model *model, const char *modality,
+                                    int64_t *dims, size_t *rank)
+{
+    size_t m;
+    UNIC__REQUIRE(model);
+    UNIC__REQUIRE(modality);
+    UNIC__REQUIRE(dims);
+    UNIC__REQUIRE(rank);
+    UNIC__CALL(unic__model_find(model, modality, &m));
+    const unic__shape *shape = &model->config->modality[m].dims;
+    *rank = shape->rank;
+    for (size_t i = 0; i < shape->rank; i++)
+        dims[i] = (int64_t)shape->dim[i];
+    return UNIC_OK;
+}
+
+size_t unic_model_code_count(const unic_model *model)
+{
+    return model ? model->codebook->codes : 0;
+}
+
+size_t unic_model_code_dim(const unic_model *model)
+{
+    return model ? model->codebook->dim : 0;
+}
+
+const char *unic_model_config(const unic_model *model)
+{
+    return model ? model->text : "";
+}
+
+unic_status unic_model_codebook(const unic_model *model, unic_codebook **out)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(model);
+    UNIC__CALL(unic__codebook_copy(out, model->codebook));
+    return UNIC_OK;
+}
+
+unic_status unic_model_save(unic_model *model, const char *path)
+{
+    UNIC__REQUIRE(model);
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__model_save(model, path));
+    return UNIC_OK;
+}

@@ -1,0 +1,16 @@
+#include "api/api.h"
+#include "op/blas_glue.h"
+
+unic_status unic_set_threads(int n)
+{
+    if (n < 1 || n > 256)
+        return unic__fail(UNIC_E_ARG, "unic_set_threads: n = %d is not in 1..256", n);
+    unic__threads_set(n);
+    unic__blas_single_thread();
+    return UNIC_OK;
+}
+
+int unic_get_threads(void)
+{
+    return unic__threads();
+}

@@ -1,0 +1,94 @@
+#include "train/trainer.h"
+
+#include "api/api.h"
+#include "train/export.h"
+
+unic_status unic_trainer_create(unic_trainer **out, const unic_config *config)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(config);
+    return unic__trainer_create(out, config);
+}
+
+void unic_trainer_free(unic_trainer *trainer)
+{
+    unic__trainer_free(trainer);
+}
+
+size_t unic_trainer_term_count(const unic_trainer *trainer)
+{
+    return trainer ? trainer->n_report : 0;
+}
+
+const char *unic_trainer_term_name(const unic_trainer *trainer, size_t i)
+{
+    return i < unic_trainer_term_count(trainer) ? trainer->report[i] : NULL;
+}
+
+unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
+                              const unic_draws *draws, double *terms)
+{
+    UNIC__REQUIRE(trainer);
+    UNIC__REQUIRE(batch);
+    if (draws && draws->struct_size < sizeof *draws)
+        return unic__fail(UNIC_E_ARG, "%s: draws->struct_size is %zu, expected %zu", __func__,
+                          draws->struct_size, sizeof *draws);
+    UNIC__CALL(unic__trainer_step(trainer, batch, draws, terms));
+    return UNIC_OK;
+}
+
+unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch, double *terms)
+{
+    UNIC__REQUIRE(trainer);
+    UNIC__REQUIRE(batch);
+    UNIC__CALL(unic__trainer_evaluate(trainer, batch, terms));
+    return UNIC_OK;
+}
+
+unic_status unic_trainer_set_total_steps(unic_trainer *trainer, uint64_t steps)
+{
+    UNIC__REQUIRE(trainer);
+    trainer->total_steps = steps;
+    return UNIC_OK;
+}
+
+uint64_t unic_trainer_steps(const unic_trainer *trainer)
+{
+    return trainer ? trainer->steps : 0;
+}
+
+unic_status unic_trainer_save(unic_trainer *trainer, const char *path)
+{
+    UNIC__REQUIRE(trainer);
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__trainer_save(trainer, path));
+    return UNIC_OK;
+}
+
+unic_status unic_trainer_resume(unic_trainer **out, const char *path)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    char *run = unic__run_path(path);
+    if (!run)
+        return unic__no_memory(1, "a path");
+    unic_status status = unic__run_load(out, run);
+    unic__free(run);
+    return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", __func__);
+}
+
+unic_status unic_trainer_model(unic_trainer *trainer, unic_model **out)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(trainer);
+    UNIC__CALL(unic__trainer_export(trainer, out));
+    return UNIC_OK;
+}
+
+const char *unic_trainer_config(const unic_trainer *trainer)
+{
+    return trainer ? trainer->text : "";
+}

@@ -1,0 +1,190 @@
+#include "graph/graph.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "graph/plan.h"
+
+void unic__graph_init(unic__graph *g, unic__params *params, bool inference)
+{
+    *g = (unic__graph){.params = params, .inference = inference, .group = "model"};
+    g->poison.root = &g->poison;
+}
+
+void unic__graph_free(unic__graph *g)
+{
+    for (size_t i = 0; i < g->n_planned; i++)
+        if (g->steps[i].call->op->unplan)
+            g->steps[i].call->op->unplan(g->steps[i].call);
+    unic__free(g->steps);
+    unic__free(g->memory);
+    unic__free(g->message);
+    unic__arena_free(&g->arena);
+    *g = (unic__graph){0};
+}
+
+/* Keeps the first error, with its message, until plan reports it. */
+static unic__node *poisoned(unic__graph *g, unic_status status)
+{
+    if (g->status == UNIC_OK) {
+        g->status = status;
+        g->message = unic__strdup(unic_last_error());
+    }
+    return &g->poison;
+}
+
+unic__node *unic__graph_fail(unic__graph *g, unic_status status, const char *format, ...)
+{
+    char line[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    return poisoned(g, unic__fail(status, "%s", line));
+}
+
+static unic__node *new_node(unic__graph *g, const unic__shape *shape, unic__dtype dtype)
+{
+    if (g->status != UNIC_OK)
+        return &g->poison;
+    size_t count;
+    if (!unic__shape_count_checked(shape, &count) || count > INT_MAX) {
+        char text[UNIC__SHAPE_TEXT]; /* sizes go through BLAS as int */
+        return unic__graph_fail(g, UNIC_E_SHAPE, "a tensor of shape %s is too large",
+                                unic__shape_print(shape, text));
+    }
+    unic__node *node = unic__arena_alloc(&g->arena, sizeof *node);
+    if (!node)
+        return poisoned(g, unic__no_memory(sizeof *node, "a graph node"));
+    node->t.shape = *shape;
+    node->t.dtype = dtype;
+    node->root = node;
+    node->index = g->n_nodes;
+    if (g->last)
+        g->last->next = node;
+    else
+        g->first = node;
+    g->last = node;
+    g->n_nodes++;
+    return node;
+}
+
+unic__node *unic__input(unic__graph *g, unic__shape shape, unic__dtype dtype)
+{
+    return unic__keep(new_node(g, &shape, dtype));
+}
+
+unic__node *unic__external(unic__graph *g, unic__shape shape, float *x, float *dx)
+{
+    if (g->status != UNIC_OK)
+        return &g->poison;
+    unic__node *node = new_node(g, &shape, UNIC__F32);
+    node->external = true;
+    node->t.x = x;
+    node->t.dx = dx;
+    node->wants_grad = dx != NULL;
+    return node;
+}
+
+unic__node *unic__param_node(unic__graph *g, unic__shape shape, unic__init init,
+                             const char *format, ...)
+{
+    if (g->status != UNIC_OK)
+        return &g->poison;
+    va_list args;
+    va_start(args, format);
+    const char *name = unic__arena_vprintf(&g->arena, format, args);
+    va_end(args);
+    if (!name)
+        return poisoned(g, unic__no_memory(64, "a parameter's name"));
+    unic__param *param;
+    unic_status status = unic__params_declare(g->params, name, &shape, init, g->group, &param);
+    if (status != UNIC_OK)
+        return poisoned(g, status);
+    unic__node *node = new_node(g, &shape, UNIC__F32);
+    node->param = param;
+    node->table = g->params;
+    node->wants_grad = !g->frozen && !g->inference;
+    return node;
+}
+
+static unic_status add_step(unic__graph *g, unic__call *call, unic__node *out)
+{
+    if (g->n_steps == g->capacity) {
+        size_t capacity = g->capacity ? 2 * g->capacity : 128;
+        void *steps = unic__realloc(g->steps, g->n_steps * sizeof *g->steps,
+                                    capacity * sizeof *g->steps);
+        if (!steps)
+            return unic__no_memory(capacity * sizeof *g->steps, "a graph's steps");
+        g->steps = steps;
+        g->capacity = capacity;
+    }
+    g->steps[g->n_steps++] = (unic__step){.call = call, .out = out, .phase = g->phase};
+    return UNIC_OK;
+}
+
+unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, size_t attr_size,
+                        size_t n, unic__node *const *in)
+{
+    if (g->status != UNIC_OK)
+        return &g->poison;
+    if (n > UNIC__MAX_INPUTS)
+        return unic__graph_fail(g, UNIC_E_ARG, "%s: %zu inputs, at most %d", op->name, n,
+                                UNIC__MAX_INPUTS);
+    unic__node *out = new_node(g, &UNIC__SCALAR, UNIC__F32);
+    unic__call *call = unic__arena_alloc(&g->arena, sizeof *call);
+    void *settings = unic__arena_alloc(&g->arena, attr_size ? attr_size : 1);
+    unic__node **inputs = unic__arena_alloc(&g->arena, UNIC__MAX_INPUTS * sizeof *inputs);
+    if (!call || !settings || !inputs)
+        return poisoned(g, unic__no_memory(sizeof *call, "a graph call"));
+    if (attr_size)
+        memcpy(settings, attr, attr_size);
+    *call = (unic__call){.op = op, .out = &out->t, .n_in = n, .attr = settings, .run = &g->run};
+    call->backend = g->backend;
+    call->id = g->n_steps;
+    for (size_t i = 0; i < n; i++) {
+        inputs[i] = in[i];
+        call->in[i] = in[i] ? &in[i]->t : NULL;
+        if (in[i] && in[i]->wants_grad && op->backward)
+            out->wants_grad = true;
+    }
+    out->call = call;
+    unic_status status = op->infer(call);
+    if (status == UNIC_OK)
+        status = add_step(g, call, out);
+    if (status != UNIC_OK)
+        return poisoned(g, status);
+    g->steps[g->n_steps - 1].in = inputs;
+    size_t count;
+    if (!unic__shape_count_checked(&out->t.shape, &count) || count > INT_MAX)
+        return unic__graph_fail(g, UNIC_E_SHAPE, "%s: the result is too large", op->name);
+    return out;
+}
+
+unic__node *unic__reshape(unic__graph *g, unic__node *x, unic__shape shape)
+{
+    if (g->status != UNIC_OK)
+        return &g->poison;
+    char old[UNIC__SHAPE_TEXT], now[UNIC__SHAPE_TEXT];
+    if (unic__shape_count(&shape) != unic__shape_count(&x->t.shape))
+        return unic__graph_fail(
+            g, UNIC_E_SHAPE, "reshape: %s does not hold as many elements as %s",
+            unic__shape_print(&shape, now), unic__shape_print(&x->t.shape, old));
+    unic__node *view = new_node(g, &shape, x->t.dtype);
+    view->root = x->root;
+    view->wants_grad = x->wants_grad;
+    return view;
+}
+
+unic__node *unic__keep(unic__node *node)
+{
+    node->root->kept = true;
+    return node;
+}
+
+unic__node *unic__loss(unic__node *node, double weight)
+{
+    node->root->seed = weight;
+    return unic__keep(node);
+}

@@ -1,0 +1,95 @@
+/*
+ * A static graph: built once for one batch shape by straight-line calls that read like the
+ * equations (graph/nodes.h), planned once, run many times. Building collects errors instead of
+ * returning them: the first one is kept in `status`, later calls do nothing, and
+ * unic__graph_plan() reports it. Running allocates nothing and cannot fail, but for a vendor
+ * kernel, which sets run.status.
+ *
+ *      build            plan                                    run (per step)
+ *      inputs, params   lifetimes -> one block of memory,       forward(A), forward(B),
+ *      calls in order   vendor primitives                       backward(B), backward(A)
+ *
+ * Phases: every call belongs to the phase that was current when it was made. Phases run forward in
+ * order and backward in the reverse order; in between the caller may look at kept nodes and fill
+ * inputs.
+ */
+#ifndef UNIC_GRAPH_GRAPH_H
+#define UNIC_GRAPH_GRAPH_H
+
+#include "graph/params.h"
+#include "op/op.h"
+
+typedef struct unic__node {
+    unic__tensor t;
+    unic__call *call;          /* what computes it; NULL for a leaf                          */
+    struct unic__node *root;   /* the node whose memory this is: itself, unless it is a view */
+    size_t index;              /* in the order of making                                     */
+    const unic__param *param;  /* a leaf bound to a table,                                   */
+    const unic__params *table; /* and that table                                            */
+    bool external;             /* a leaf whose memory the caller gave                        */
+    bool kept;                 /* readable after the run                                     */
+    bool wants_grad;           /* something below it is trained                              */
+    bool gets_grad;            /* and a loss depends on it                                   */
+    double seed;               /* of a root: d(total)/d(this), for losses                    */
+    struct unic__node *next;
+} unic__node;
+
+enum { UNIC__MAX_PHASES = 3 };
+
+typedef struct unic__graph {
+    unic__arena arena;
+    unic_status status;    /* of building                                            */
+    char *message;         /* of that status: this thread's last error may be others' */
+    unic__params *params;  /* of parameters used from now on; may be NULL             */
+    const char *group;     /* of parameters declared from now on                      */
+    bool frozen;           /* parameters used from now on get no gradient             */
+    bool inference;        /* never runs backward: memory is planned for forward alone */
+    unsigned phase;        /* of calls made from now on                               */
+    unic__backend backend; /* of calls made from now on                               */
+    unic__run run;
+    unic__node *first, *last;
+    size_t n_nodes;
+    struct unic__step *steps; /* planned calls, in forward order */
+    size_t n_steps, capacity;
+    size_t phase_end[UNIC__MAX_PHASES]; /* steps of phase p: [phase_end[p-1], phase_end[p]) */
+    float *memory;
+    size_t memory_floats; /* what the plan came to */
+    float *scratch;       /* of whichever call runs */
+    size_t n_planned;     /* calls whose op has planned: those are unplanned */
+    unic__node poison;    /* stands for every node after an error */
+} unic__graph;
+
+void unic__graph_init(unic__graph *g, unic__params *params, bool inference);
+void unic__graph_free(unic__graph *g);
+
+/* Leaves. An input's values are the caller's to fill (node->t.x or .ix), in planned memory. */
+unic__node *unic__input(unic__graph *g, unic__shape shape, unic__dtype dtype);
+/* Memory that is the caller's; `dx` NULL: no gradient. It must be valid whenever the graph runs. */
+unic__node *unic__external(unic__graph *g, unic__shape shape, float *x, float *dx);
+/* A parameter of the table, declared at its first use; the name is printf-like. */
+__attribute__((format(printf, 4, 5))) unic__node *
+unic__param_node(unic__graph *g, unic__shape shape, unic__init init, const char *format, ...);
+
+/* One operator applied: `attr` is copied. Inputs may be NULL where the operator allows it. */
+unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, size_t attr_size,
+                        size_t n, unic__node *const *in);
+
+/* The same memory under another shape of the same count. */
+unic__node *unic__reshape(unic__graph *g, unic__node *x, unic__shape shape);
+
+/* Its value stays readable after the run. Returns the node. */
+unic__node *unic__keep(unic__node *node);
+/* A scalar that is a term of the objective with this weight (0: only looked at). Kept. */
+unic__node *unic__loss(unic__node *node, double weight);
+/* Makes an error of the graph by hand. Returns the poison node. */
+__attribute__((format(printf, 3, 4))) unic__node *
+unic__graph_fail(unic__graph *g, unic_status status, const char *format, ...);
+
+/* Checks, lays out memory, creates primitives. The parameter table must be sealed before. */
+unic_status unic__graph_plan(unic__graph *g);
+
+void unic__graph_forward(unic__graph *g, unsigned phase);
+/* Adds to the gradients of parameters and external leaves; the caller clears those. */
+void unic__graph_backward(unic__graph *g, unsigned phase);
+
+#endif

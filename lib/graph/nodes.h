@@ -1,0 +1,73 @@
+/*
+ * The operators as calls that read like equations: z = unic__linear(g, x, w, b). Shapes and
+ * meanings stand in op/ops.h. Each returns the result's node (the poison node after an error).
+ */
+#ifndef UNIC_GRAPH_NODES_H
+#define UNIC_GRAPH_NODES_H
+
+#include "graph/graph.h"
+#include "op/ops.h"
+
+/* products */
+unic__node *unic__linear(unic__graph *g, unic__node *x, unic__node *w, unic__node *b);
+unic__node *unic__linear_relu(unic__graph *g, unic__node *x, unic__node *w, unic__node *b);
+unic__node *unic__matmul(unic__graph *g, unic__node *a, unic__node *b, bool transpose_a,
+                         bool transpose_b);
+unic__node *unic__conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
+                         size_t stride, size_t pad);
+unic__node *unic__conv_transpose2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
+                                   size_t stride, size_t pad);
+unic__node *unic__avg_pool2d(unic__graph *g, unic__node *x, size_t window, size_t stride);
+
+/* sequences */
+unic__node *unic__lstm(unic__graph *g, unic__node *x, unic__node *w_ih, unic__node *w_hh,
+                       unic__node *b_ih, unic__node *b_hh, unic__node *lengths, bool reverse);
+unic__node *unic__self_attention(unic__graph *g, unic__node *qkv, unic__node *mask,
+                                 size_t heads,
+                                 double dropout); /* [B,T,3D], mask [B,T]? -> [B,T,D] */
+unic__node *unic__attention(unic__graph *g, unic__node *q, unic__node *k, unic__node *v,
+                            unic__node *key_mask, unic__node *query_mask, size_t heads);
+
+/* over the last axis */
+unic__node *unic__layer_norm(unic__graph *g, unic__node *x, unic__node *gamma,
+                             unic__node *beta);
+unic__node *unic__softmax(unic__graph *g, unic__node *x, unic__node *mask);
+unic__node *unic__log_softmax(unic__graph *g, unic__node *x);
+
+/* elementwise */
+unic__node *unic__relu(unic__graph *g, unic__node *x);
+unic__node *unic__tanh(unic__graph *g, unic__node *x);
+unic__node *unic__sigmoid(unic__graph *g, unic__node *x);
+unic__node *unic__exp(unic__graph *g, unic__node *x);
+unic__node *unic__log(unic__graph *g, unic__node *x);
+unic__node *unic__sqrt(unic__graph *g, unic__node *x);
+unic__node *unic__square(unic__graph *g, unic__node *x);
+unic__node *unic__clamp(unic__graph *g, unic__node *x, double low, double high);
+unic__node *unic__affine(unic__graph *g, unic__node *x, double a, double b); /* a x + b */
+unic__node *unic__add(unic__graph *g, unic__node *a, unic__node *b);
+unic__node *unic__sub(unic__graph *g, unic__node *a, unic__node *b);
+unic__node *unic__mul(unic__graph *g, unic__node *a, unic__node *b);
+unic__node *unic__div(unic__graph *g, unic__node *a, unic__node *b);
+unic__node *unic__dropout(unic__graph *g, unic__node *x, double p);
+unic__node *unic__stop_gradient(unic__graph *g, unic__node *x);
+unic__node *unic__straight_through(unic__graph *g, unic__node *z, unic__node *e);
+
+/* reductions and moves; the reduced axis is kept as size 1 where `keep` */
+unic__node *unic__sum(unic__graph *g, unic__node *x, size_t axis, bool keep);
+unic__node *unic__mean(unic__graph *g, unic__node *x, size_t axis, bool keep);
+unic__node *unic__max(unic__graph *g, unic__node *x, size_t axis, bool keep);
+unic__node *unic__argmin(unic__graph *g, unic__node *x, size_t axis);
+unic__node *unic__concat(unic__graph *g, size_t n, unic__node *const *x, size_t axis);
+unic__node *unic__slice(unic__graph *g, unic__node *x, size_t axis, size_t start, size_t size);
+unic__node *unic__repeat(unic__graph *g, unic__node *x, size_t axis, size_t times);
+unic__node *unic__gather(unic__graph *g, unic__node *table, unic__node *index);
+unic__node *unic__scatter_add(unic__graph *g, unic__node *x, unic__node *index, size_t rows);
+
+/* distances and losses */
+unic__node *unic__sq_distance(unic__graph *g, unic__node *z, unic__node *e);
+unic__node *unic__mse(unic__graph *g, unic__node *a, unic__node *b, unic__node *mask);
+unic__node *unic__cross_entropy(unic__graph *g, unic__node *logits, unic__node *target,
+                                unic__node *class_mask);
+unic__node *unic__bce(unic__graph *g, unic__node *logits, unic__node *target, unic__node *mask);
+
+#endif

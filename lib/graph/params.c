@@ -1,0 +1,115 @@
+#include "graph/params.h"
+
+#include <string.h>
+
+unic__param *unic__params_find(const unic__params *params, const char *name)
+{
+    for (size_t i = 0; i < params->n; i++)
+        if (strcmp(params->at[i]->name, name) == 0)
+            return params->at[i];
+    return NULL;
+}
+
+static unic_status find_group(unic__params *params, const char *name, size_t *group)
+{
+    for (size_t i = 0; i < params->n_groups; i++)
+        if (strcmp(params->group[i], name) == 0) {
+            *group = i;
+            return UNIC_OK;
+        }
+    if (params->n_groups == UNIC__MAX_GROUPS)
+        return unic__fail(UNIC_E_STATE, "parameters: more than %d groups", UNIC__MAX_GROUPS);
+    const char *copy = unic__arena_printf(&params->arena, "%s", name);
+    if (!copy)
+        return unic__no_memory(strlen(name), "a parameter group");
+    *group = params->n_groups++;
+    params->group[*group] = copy;
+    return UNIC_OK;
+}
+
+static unic_status grow(unic__params *params)
+{
+    size_t capacity = params->capacity ? 2 * params->capacity : 64;
+    void *at = unic__realloc(params->at, params->n * sizeof *params->at,
+                             capacity * sizeof *params->at);
+    if (!at)
+        return unic__no_memory(capacity * sizeof *params->at, "the parameter table");
+    params->at = at;
+    params->capacity = capacity;
+    return UNIC_OK;
+}
+
+unic_status unic__params_declare(unic__params *params, const char *name,
+                                 const unic__shape *shape, unic__init init, const char *group,
+                                 unic__param **out)
+{
+    unic__param *p = unic__params_find(params, name);
+    if (p) {
+        char old[UNIC__SHAPE_TEXT], now[UNIC__SHAPE_TEXT];
+        if (!unic__shape_equal(&p->shape, shape))
+            return unic__fail(UNIC_E_SHAPE, "parameter %s is %s here, %s elsewhere", name,
+                              unic__shape_print(shape, now), unic__shape_print(&p->shape, old));
+        *out = p;
+        return UNIC_OK;
+    }
+    if (params->values)
+        return unic__fail(UNIC_E_STATE, "parameter %s is not in the model's table", name);
+    if (params->n == params->capacity)
+        UNIC__TRY(grow(params));
+    p = unic__arena_alloc(&params->arena, sizeof *p);
+    if (!p || !(p->name = unic__arena_printf(&params->arena, "%s", name)))
+        return unic__no_memory(sizeof *p, "a parameter");
+    UNIC__TRY(find_group(params, group, &p->group));
+    p->shape = *shape;
+    p->init = init;
+    p->decay = shape->rank >= 2;
+    p->count = unic__shape_count(shape);
+    params->at[params->n++] = p;
+    *out = p;
+    return UNIC_OK;
+}
+
+unic_status unic__params_seal(unic__params *params, bool with_grads)
+{
+    enum { LINE = UNIC__ALIGN / sizeof(float) };
+    size_t total = 0;
+    for (size_t i = 0; i < params->n; i++) {
+        params->at[i]->offset = total;
+        if (!unic__add_size(total, (params->at[i]->count + LINE - 1) / LINE * LINE, &total))
+            return unic__no_memory(SIZE_MAX, "parameters");
+    }
+    params->total = total;
+    params->values = unic__alloc_array(total ? total : 1, sizeof(float));
+    if (params->values && with_grads)
+        params->grads = unic__alloc_array(total ? total : 1, sizeof(float));
+    if (!params->values || (with_grads && !params->grads)) {
+        unic__free(params->values);
+        params->values = NULL;
+        return unic__no_memory(total * sizeof(float), "parameters");
+    }
+    return UNIC_OK;
+}
+
+void unic__params_init(unic__params *params, uint64_t seed)
+{
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        float *value = params->values + p->offset;
+        unic__key key = unic__random_key(seed, 0, unic__random_hash(p->name));
+        for (size_t j = 0; j < p->count; j++)
+            value[j] = p->init.kind == UNIC__INIT_ONES ? 1.0F
+                       : p->init.kind == UNIC__INIT_ZEROS
+                           ? 0.0F
+                           : (float)p->init.bound *
+                                 (2.0F * unic__random_uniform(key, j) - 1.0F);
+    }
+}
+
+void unic__params_free(unic__params *params)
+{
+    unic__free(params->at);
+    unic__free(params->values);
+    unic__free(params->grads);
+    unic__arena_free(&params->arena);
+    *params = (unic__params){0};
+}

@@ -1,0 +1,61 @@
+/*
+ * The table of parameters: name, shape, initialiser, group. Model code declares a parameter where
+ * it uses it (unic__param), so the table cannot disagree with the model; sizing, initialising,
+ * saving, the optimiser and the gradient tests all walk over the table.
+ */
+#ifndef UNIC_GRAPH_PARAMS_H
+#define UNIC_GRAPH_PARAMS_H
+
+#include "base/base.h"
+
+typedef enum unic__init_kind {
+    UNIC__INIT_ZEROS,
+    UNIC__INIT_ONES,
+    UNIC__INIT_UNIFORM, /* U(-bound, bound) */
+} unic__init_kind;
+
+typedef struct unic__init {
+    unic__init_kind kind;
+    double bound;
+} unic__init;
+
+typedef struct unic__param {
+    const char *name;
+    unic__shape shape;
+    unic__init init;
+    size_t group; /* index into groups: the module it is clipped and reported with     */
+    bool decay;   /* weight decay applies (matrices; not biases, not layer norms)      */
+    size_t offset, count; /* place in values and grads, in floats                       */
+} unic__param;
+
+enum { UNIC__MAX_GROUPS = 16 };
+
+typedef struct unic__params {
+    unic__arena arena;
+    unic__param **at; /* in the order of declaration */
+    size_t n, capacity;
+    const char *group[UNIC__MAX_GROUPS];
+    size_t n_groups;
+    size_t total;  /* floats, each parameter padded to a cache line; the padding stays 0 */
+    float *values; /* NULL until sealed */
+    float *grads;  /* NULL if not asked for */
+} unic__params;
+
+/* The parameter of this name, or NULL. */
+unic__param *unic__params_find(const unic__params *params, const char *name);
+
+/* Adds it, or finds it again; UNIC_E_SHAPE if it was declared with another shape. `name` and
+ * `group` are copied. A sealed table takes no new names (UNIC_E_STATE). */
+unic_status unic__params_declare(unic__params *params, const char *name,
+                                 const unic__shape *shape, unic__init init, const char *group,
+                                 unic__param **out);
+
+/* Allocates values (zero) and, if asked, gradients; no more declarations after it. */
+unic_status unic__params_seal(unic__params *params, bool with_grads);
+
+/* Draws every value from its initialiser: a function of (seed, name, element). */
+void unic__params_init(unic__params *params, uint64_t seed);
+
+void unic__params_free(unic__params *params);
+
+#endif

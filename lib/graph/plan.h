@@ -1,0 +1,17 @@
+/* What planning adds to a call: its place in time, and the gradients whose life begins there. */
+#ifndef UNIC_GRAPH_PLAN_H
+#define UNIC_GRAPH_PLAN_H
+
+#include "graph/graph.h"
+
+typedef struct unic__step {
+    unic__call *call;
+    unic__node *out;
+    unic__node **in; /* [call->n_in]                                                 */
+    unsigned phase;
+    bool backward;      /* its backward runs: out gets a gradient                       */
+    unic__node **clear; /* gradients to clear before its backward                       */
+    size_t n_clear;
+} unic__step;
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * Arrays from outside: checked once at the entry of a call, then read as what they say they are.
+ */
+#ifndef UNIC_IO_ARRAY_H
+#define UNIC_IO_ARRAY_H
+
+#include "base/base.h"
+#include "unicode/unic_array.h"
+
+/*
+ * Whether `a` describes memory that can be read: struct_size, dtype, rank, dims >= 0, a number of
+ * bytes that fits, data. Says nothing about which dtypes and dims the call wants. Messages read
+ * "<call>: <what> ...". UNIC_E_ARG; UNIC_E_SHAPE for rank and dims.
+ */
+unic_status unic__array_check(const unic_array *a, const char *call, const char *what);
+
+/* ---- of a checked array ---- */
+
+unic__shape unic__array_shape(const unic_array *a);
+size_t unic__array_count(const unic_array *a); /* of its elements; 1 for rank 0 */
+
+/* Copies all elements of a float32 or float64 array; UNIC_E_ARG of another dtype. Float64 beyond
+ * float32's range becomes Inf, which unic__all_finite() finds. */
+unic_status unic__array_to_f32(const unic_array *a, float *out);
+
+/* "float32", or "dtype 7" into `text` of UNIC__DTYPE_TEXT bytes; returns what to print. */
+enum { UNIC__DTYPE_TEXT = 24 };
+const char *unic__dtype_print(int32_t dtype, char *text);
+
+/* ---- values ---- */
+
+bool unic__all_finite(const float *x, size_t n); /* no NaN, no Inf */
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * A dataset: shards read as one sequence of clips, in batches, in an order that is a function of
+ * (seed, epoch).
+ */
+#ifndef UNIC_IO_DATASET_H
+#define UNIC_IO_DATASET_H
+
+#include "io/prefetch.h"
+#include "io/shard.h"
+#include "unicode/unic_dataset.h"
+
+/* The batch that comes next. */
+typedef struct unic__position {
+    uint64_t epoch, batch;
+} unic__position;
+
+typedef struct unic__slot {
+    unic_batch *batch; /* refers to the memory below */
+    float **features;  /* for each stream [batch,T,...] */
+    int32_t **lengths; /* for each stream [batch] */
+} unic__slot;
+
+struct unic_dataset {
+    unic__arena arena;
+    unic__shard *shards;
+    unic__streams streams;
+    size_t n_shards;
+    size_t clips, length;  /* N of all shards, T of the longest */
+    size_t batch, batches; /* clips in a batch, batches in an epoch */
+    unic__position at;     /* what unic__dataset_next() gives */
+
+    /* The reading side: the thread's while it runs. */
+    uint64_t seed;
+    unic__position reading;
+    int32_t *order;       /* [clips], a permutation; NULL: no shuffle */
+    uint64_t order_epoch; /* of that permutation */
+    bool ordered;         /* there is one */
+
+    unic__slot *slots;
+    size_t n_slots;
+    unic__prefetch *prefetch; /* NULL: batches are read when they are asked for */
+};
+
+/* Options and paths that were checked one by one. */
+unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t n_paths,
+                               const unic_dataset_options *options);
+void unic__dataset_free(unic_dataset *d); /* NULL is fine */
+
+unic_status unic__dataset_next(unic_dataset *d, const unic_batch **batch);
+unic_status unic__dataset_seek(unic_dataset *d, uint64_t epoch, uint64_t batch);
+
+/* ---- labels.c ---- */
+
+unic_status unic__dataset_labels(unic_dataset *d, const char *name, int64_t *dims, size_t *rank,
+                                 int32_t *out);
+
+#endif

@@ -1,0 +1,97 @@
+#include <math.h>
+
+#include "loss/objective.h"
+
+/*
+ * CLUB (P4, P5): an upper bound on the information that z and zbar share, through a Gaussian
+ * q(y|x) = N(mu(x), exp(s(x))) with y the vector of zbar and s in (-1, 1).
+ *
+ *   I = mean_i [ mean_t log q(y_it | x_it)  -  mean_j mean_t log q(y_jt | x_it) ]        (Eq 5)
+ *
+ * The normaliser of q cancels, and so does mu^2; what is left needs, of all the other clips, only
+ * the mean of y and of y^2 at each t, so all pairs cost no more than one:
+ *
+ *   I = mean_it 1/2 sum_d exp(-s) [ (mean_j y_j^2 - y^2) + 2 mu (y - mean_j y_j) ]
+ */
+
+static void club_nets(unic__graph *g, const unic_config *c, const unic__modality *m,
+                      unic__node *x, size_t out, unic__node **mu, unic__node **s)
+{
+    const char *group = g->group, *mean = unic__arena_printf(&g->arena, "%s.club.mu", m->name);
+    const char *logvar = unic__arena_printf(&g->arena, "%s.club.logvar", m->name);
+    g->group = unic__arena_printf(&g->arena, "club.%s", m->name);
+    if (!mean || !logvar || !g->group) {
+        *mu = *s = unic__graph_fail(g, UNIC_E_NOMEM, "out of memory (a parameter's name)");
+        return;
+    }
+    *mu = unic__mlp(g, x, c->club_width, c->club_layers, out, mean);
+    *s = unic__tanh(g, unic__mlp(g, x, c->club_width, c->club_layers, out, logvar));
+    g->group = group;
+}
+
+/* [B,T,Y], mask [B,T] -> [1,T,Y]: mean over the clips that are valid at t */
+static unic__node *mean_over_clips(unic__graph *g, unic__node *v, unic__node *mask)
+{
+    size_t batch = mask->t.shape.dim[0], length = mask->t.shape.dim[1];
+    mask = unic__reshape(g, mask, UNIC__SHAPE(batch, length, 1));
+    unic__node *count = unic__clamp(g, unic__sum(g, mask, 0, true), 1.0, INFINITY);
+    return unic__div(g, unic__sum(g, unic__mul(g, v, mask), 0, true), count);
+}
+
+static unic__node *all_pairs(unic__graph *g, const unic__stream *st, unic__node *mu,
+                             unic__node *s)
+{
+    unic__node *y = st->y, *yy = unic__square(g, y);
+    unic__node *first = unic__sub(g, mean_over_clips(g, yy, st->mask), yy);
+    unic__node *second = unic__sub(g, y, mean_over_clips(g, y, st->mask));
+    unic__node *sum = unic__add(g, first, unic__affine(g, unic__mul(g, mu, second), 2.0, 0.0));
+    sum = unic__mul(g, sum, unic__exp(g, unic__affine(g, s, -1.0, 0.0)));
+    sum = unic__affine(g, unic__sum(g, sum, 2, false), 0.5, 0.0); /* [B,T] */
+    return unic__masked_mean(g, sum, st->mask);
+}
+
+/* -mean_t (mu - y)^2, [B,T,Y] -> [B,Y] */
+static unic__node *minus_square(unic__graph *g, unic__node *mu, unic__node *y)
+{
+    return unic__affine(g, unic__mean(g, unic__square(g, unic__sub(g, mu, y)), 1, false), -1.0,
+                        0.0);
+}
+
+/*
+ * As the CMG code computes it (A.5): one permutation pi of the batch for the negatives, and the
+ * means over time of (mu - y)^2 and of s taken apart:
+ *   I = 1/2 mean_b sum_d [ -mean_t (mu - y)^2 + mean_t (mu - y_pi)^2 ] / exp(mean_t s)
+ */
+static unic__node *one_permutation(unic__graph *g, const unic__stream *st, unic__node *mu,
+                                   unic__node *s, unic__node *permutation)
+{
+    unic__shape shape = st->y->t.shape; /* [B,T,Y] */
+    unic__node *rows = unic__reshape(g, st->y,
+                                     UNIC__SHAPE(shape.dim[0], shape.dim[1] * shape.dim[2]));
+    unic__node *other = unic__reshape(g, unic__gather(g, rows, permutation), shape);
+    unic__node *gap = unic__sub(g, minus_square(g, mu, st->y), minus_square(g, mu, other));
+    gap = unic__div(g, gap, unic__exp(g, unic__mean(g, s, 1, false))); /* [B,Y] */
+    return unic__affine(g, unic__mean(g, unic__sum(g, gap, 1, false), 0, false), 0.5, 0.0);
+}
+
+unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
+                       unic__node *permutation)
+{
+    unic__node *mu, *logvar, *x = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantised;
+    club_nets(g, c, s->m, x, unic__shape_last(&s->y->t.shape), &mu, &logvar);
+    return c->club_form == UNIC__CLUB_ALL_PAIRS
+               ? all_pairs(g, s, mu, logvar)
+               : one_permutation(g, s, mu, logvar, permutation);
+}
+
+/* -mean over valid steps of 1/2 sum_d [ -(y - mu)^2 / exp(s) - s ] */
+unic__node *unic__club_fit(unic__graph *g, const unic_config *c, const unic__modality *m,
+                           unic__node *x, unic__node *y, unic__node *mask)
+{
+    unic__node *mu, *s;
+    club_nets(g, c, m, x, unic__shape_last(&y->t.shape), &mu, &s);
+    unic__node *square = unic__square(g, unic__sub(g, y, mu));
+    unic__node *sum = unic__mul(g, square, unic__exp(g, unic__affine(g, s, -1.0, 0.0)));
+    sum = unic__affine(g, unic__sum(g, unic__add(g, sum, s), 2, false), 0.5, 0.0); /* [B,T] */
+    return unic__masked_mean(g, sum, mask);
+}

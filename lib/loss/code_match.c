@@ -1,0 +1,65 @@
+#include <math.h>
+
+#include "loss/objective.h"
+
+/*
+ * Cross-modal code matching (A.4): paired clips spread over the codes alike.
+ *   p^m_t = softmax_l(-||z^m_t - e_l||),   P^m_i = mean of p over clip i's valid steps
+ *   S_ij = sum_l P^a_il log P^b_jl + sum_l P^b_jl log P^a_il          (symmetric cross-entropy)
+ *   L_ab = -mean_i log softmax_j(S_ij)_i ,  over the clips that have both modalities
+ * asymmetric (the CMG code): the second sum is over P^b_i log P^a_j, and the softmax is
+ * X_ii / (sum_j X_ij + 1e-5) with X = exp(S - min S).
+ */
+
+static const double tiny = 1e-10;   /* inside the logarithm                       */
+static const double nearest = 1e-9; /* below it the root's gradient has no bound  */
+static const double fade = 1e-5;    /* of the asymmetric form's denominator       */
+
+/* P [B,L] */
+static unic__node *clip_codes(unic__graph *g, const unic_config *c, const unic__stream *s)
+{
+    size_t batch = s->mask->t.shape.dim[0], length = s->mask->t.shape.dim[1];
+    unic__node *d = s->distance; /* [B,T,L] */
+    if (c->match_form == UNIC__MATCH_SYMMETRIC)
+        d = unic__clamp(g, d, nearest, INFINITY);
+    unic__node *p = unic__softmax(g, unic__affine(g, unic__sqrt(g, d), -1.0, 0.0), NULL);
+    unic__node *mask = unic__reshape(g, s->mask, UNIC__SHAPE(batch, 1, length));
+    unic__node *sum = unic__matmul(g, mask, p, false, false); /* [B,1,L] */
+    unic__node *count = unic__clamp(g, unic__sum(g, mask, 2, true), 1.0, INFINITY);
+    return unic__reshape(g, unic__div(g, sum, count), UNIC__SHAPE(batch, c->code_count));
+}
+
+static unic__node *asymmetric(unic__graph *g, unic__node *score, unic__node *identity)
+{
+    size_t batch = score->t.shape.dim[0];
+    unic__node *all = unic__reshape(g, score, UNIC__SHAPE(batch * batch));
+    unic__node *minus_min = unic__max(g, unic__affine(g, all, -1.0, 0.0), 0, false);
+    unic__node *shifted = unic__add(g, score, minus_min);            /* S - min S */
+    unic__node *sum = unic__sum(g, unic__exp(g, shifted), 1, false); /* [B]       */
+    unic__node *right = unic__sum(g, unic__mul(g, shifted, identity), 1, false);
+    unic__node *log_sum = unic__log(g, unic__affine(g, sum, 1.0, fade));
+    return unic__mean(g, unic__sub(g, log_sum, right), 0, false);
+}
+
+unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
+                             const unic__stream *streams, const unic__match_inputs *in)
+{
+    unic__node *p[UNIC__MAX_MODALITIES], *log_p[UNIC__MAX_MODALITIES], *loss = NULL;
+    for (size_t m = 0; m < n; m++) {
+        p[m] = clip_codes(g, c, &streams[m]);
+        log_p[m] = unic__log(g, unic__affine(g, p[m], 1.0, tiny));
+    }
+    for (size_t a = 0; a < n; a++)
+        for (size_t b = a + 1; b < n; b++) {
+            bool symmetric = c->match_form == UNIC__MATCH_SYMMETRIC;
+            unic__node *ab = unic__matmul(g, p[a], log_p[b], false, true); /* [B,B] */
+            unic__node *ba = symmetric ? unic__matmul(g, log_p[a], p[b], false, true)
+                                       : unic__matmul(g, p[b], log_p[a], false, true);
+            unic__node *score = unic__add(g, ab, ba);
+            unic__node *term = symmetric ? unic__cross_entropy(g, score, in->target[a][b],
+                                                               in->valid[a][b])
+                                         : asymmetric(g, score, in->identity);
+            loss = loss ? unic__add(g, loss, term) : term;
+        }
+    return loss;
+}

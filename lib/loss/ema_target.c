@@ -1,0 +1,45 @@
+#include <math.h>
+
+#include "loss/objective.h"
+
+/*
+ * What a step adds to the code it is assigned to (P6), r^n being what partner n has to say there:
+ *   target^m = (z^m + mean_n r^n) / 2,    r^n = softmax(z^m z^n^T / sqrt(D)) z^n     (cross-attention)
+ *                                      or r^n = z^n at the same step                 (same_step)
+ * The mean is over the partners that are there (for the clip, or at the step); with none of them
+ * the target is z^m itself. Nothing here passes a gradient.
+ */
+
+/* r [B,T,D] and, in `there` [B,T or 1,1], 1 where the partner is there. */
+static unic__node *partner(unic__graph *g, const unic_config *c, const unic__stream *s,
+                           const unic__stream *other, unic__node **there)
+{
+    size_t batch = s->mask->t.shape.dim[0], length = s->mask->t.shape.dim[1];
+    if (c->ema_partner == UNIC__PARTNER_SAME_STEP) {
+        *there = unic__reshape(g, other->mask, UNIC__SHAPE(batch, length, 1));
+        return other->z;
+    }
+    *there = unic__reshape(g, unic__max(g, other->mask, 1, true), UNIC__SHAPE(batch, 1, 1));
+    return unic__attention(g, s->z, other->z, other->z, other->mask, s->mask, 1);
+}
+
+unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
+                             const unic__stream *streams, size_t m)
+{
+    unic__node *z = unic__stop_gradient(g, streams[m].z);
+    if (c->ema_partner == UNIC__PARTNER_NONE)
+        return z;
+    unic__node *sum = NULL, *count = NULL; /* [B,T,D], [B,T or 1,1] */
+    for (size_t k = 0; k < n; k++) {
+        if (k == m)
+            continue;
+        unic__node *there, *r = partner(g, c, &streams[m], &streams[k], &there);
+        r = unic__mul(g, r, there);
+        sum = sum ? unic__add(g, sum, r) : r;
+        count = count ? unic__add(g, count, there) : there;
+    }
+    /* z + 1/2 [any partner] (mean r - z) */
+    unic__node *mean = unic__div(g, sum, unic__clamp(g, count, 1.0, INFINITY));
+    unic__node *half = unic__affine(g, unic__clamp(g, count, 0.0, 1.0), 0.5, 0.0);
+    return unic__add(g, z, unic__mul(g, half, unic__sub(g, mean, z)));
+}

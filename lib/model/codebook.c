@@ -1,0 +1,259 @@
+#include "model/codebook.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "op/assign.h"
+
+unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
+                                  size_t modalities)
+{
+    unic_codebook *cb = unic__alloc_zero(sizeof *cb);
+    size_t cells;
+    if (!cb || !unic__mul_size(codes, dim, &cells)) {
+        unic__free(cb);
+        return unic__no_memory(sizeof *cb, "a codebook");
+    }
+    cb->codes = codes;
+    cb->dim = dim;
+    cb->modalities = modalities;
+    cb->embedding = unic__alloc_array(cells, sizeof(float));
+    cb->norm = unic__alloc_array(codes, sizeof(float));
+    cb->count = unic__alloc_array(codes, sizeof(float));
+    cb->sum = unic__alloc_array(cells, sizeof(float));
+    size_t counters;
+    if (unic__mul_size(codes, modalities, &counters))
+        cb->idle = unic__alloc_array(counters, sizeof(int32_t));
+    if (!cb->embedding || !cb->norm || !cb->count || !cb->sum || !cb->idle) {
+        unic__codebook_free(cb);
+        return unic__no_memory(cells * sizeof(float), "a codebook");
+    }
+    for (size_t l = 0; l < codes; l++)
+        cb->count[l] = 1.0F;
+    *out = cb;
+    return UNIC_OK;
+}
+
+void unic__codebook_free(unic_codebook *codebook)
+{
+    if (!codebook)
+        return;
+    unic__free(codebook->embedding);
+    unic__free(codebook->norm);
+    unic__free(codebook->count);
+    unic__free(codebook->sum);
+    unic__free(codebook->idle);
+    unic__free(codebook);
+}
+
+void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from)
+{
+    size_t cells = from->codes * from->dim;
+    memcpy(to->embedding, from->embedding, cells * sizeof(float));
+    memcpy(to->norm, from->norm, from->codes * sizeof(float));
+    memcpy(to->count, from->count, from->codes * sizeof(float));
+    memcpy(to->sum, from->sum, cells * sizeof(float));
+    memcpy(to->idle, from->idle, from->codes * from->modalities * sizeof(int32_t));
+}
+
+unic_status unic__codebook_copy(unic_codebook **out, const unic_codebook *from)
+{
+    UNIC__TRY(unic__codebook_create(out, from->codes, from->dim, from->modalities));
+    unic__codebook_assign_state(*out, from);
+    return UNIC_OK;
+}
+
+void unic__codebook_set(unic_codebook *cb, const float *rows)
+{
+    size_t cells = cb->codes * cb->dim;
+    memmove(cb->embedding, rows, cells * sizeof(float));
+    memcpy(cb->sum, cb->embedding, cells * sizeof(float));
+    memset(cb->idle, 0, cb->codes * cb->modalities * sizeof(int32_t));
+    for (size_t l = 0; l < cb->codes; l++)
+        cb->count[l] = 1.0F;
+    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+}
+
+/* ---- P6: the EMA update ---- */
+
+/* hits[l] and sums[l] of one part, rows in index order. */
+static void collect(const unic_codebook *cb, const unic__ema_part *part, float *hits,
+                    float *sums)
+{
+    for (size_t r = 0; r < part->rows; r++) {
+        if (part->codes[r] < 0)
+            continue;
+        size_t l = (size_t)part->codes[r];
+        const float *row = part->target + r * cb->dim;
+        hits[l] += 1.0F;
+        for (size_t j = 0; j < cb->dim; j++)
+            sums[l * cb->dim + j] += row[j];
+    }
+}
+
+/*
+ * N <- gamma N + (1-gamma) n,  o <- gamma o + (1-gamma) sum,  e = o / N. A code without hits keeps
+ * its e exactly (both shrink alike); N stops shrinking before it could vanish.
+ */
+static void joint_update(unic_codebook *cb, float decay, const float *hits, const float *sums)
+{
+    const float floor = 1e-6F;
+    for (size_t l = 0; l < cb->codes; l++) {
+        float *o = cb->sum + l * cb->dim, *e = cb->embedding + l * cb->dim;
+        if (hits[l] == 0.0F && cb->count[l] * decay < floor)
+            continue;
+        cb->count[l] = decay * cb->count[l] + (1.0F - decay) * hits[l];
+        for (size_t j = 0; j < cb->dim; j++)
+            o[j] = decay * o[j] + (1.0F - decay) * sums[l * cb->dim + j];
+        if (hits[l] > 0.0F)
+            for (size_t j = 0; j < cb->dim; j++)
+                e[j] = o[j] / cb->count[l];
+    }
+}
+
+/* A.3, for one modality: the smoothed count is stored back, and every e is recomputed. */
+static void smoothed_update(unic_codebook *cb, float decay, double epsilon, const float *hits,
+                            const float *sums)
+{
+    double n = 0.0;
+    for (size_t l = 0; l < cb->codes; l++) {
+        cb->count[l] = decay * cb->count[l] + (1.0F - decay) * hits[l];
+        n += (double)cb->count[l];
+    }
+    double scale = n / (n + (double)cb->codes * epsilon);
+    for (size_t l = 0; l < cb->codes; l++) {
+        float *o = cb->sum + l * cb->dim, *e = cb->embedding + l * cb->dim;
+        cb->count[l] = (float)(((double)cb->count[l] + epsilon) * scale);
+        for (size_t j = 0; j < cb->dim; j++) {
+            o[j] = decay * o[j] + (1.0F - decay) * sums[l * cb->dim + j];
+            e[j] = o[j] / cb->count[l];
+        }
+    }
+}
+
+void unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
+                           double epsilon, const unic__ema_part *parts, float *scratch)
+{
+    float *hits = scratch, *sums = scratch + cb->codes;
+    size_t bytes = cb->codes * (cb->dim + 1) * sizeof(float);
+    memset(scratch, 0, bytes);
+    for (size_t m = 0; m < cb->modalities; m++) {
+        collect(cb, &parts[m], hits, sums);
+        if (order == UNIC__EMA_SEQUENTIAL) {
+            smoothed_update(cb, (float)decay, epsilon, hits, sums);
+            memset(scratch, 0, bytes);
+        }
+    }
+    if (order == UNIC__EMA_JOINT)
+        joint_update(cb, (float)decay, hits, sums);
+    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+}
+
+/* ---- P8: idle codes and their revival ---- */
+
+void unic__codebook_count_idle(unic_codebook *cb, const unic__ema_part *parts)
+{
+    for (size_t m = 0; m < cb->modalities; m++) {
+        int32_t *idle = cb->idle + m * cb->codes;
+        bool present = false;
+        for (size_t r = 0; r < parts[m].rows && !present; r++)
+            present = parts[m].codes[r] >= 0;
+        for (size_t l = 0; present && l < cb->codes; l++)
+            idle[l] += idle[l] < INT32_MAX;
+        for (size_t r = 0; r < parts[m].rows; r++)
+            if (parts[m].codes[r] >= 0)
+                idle[parts[m].codes[r]] = 0;
+    }
+}
+
+/* How long ago the code was last of use: to any modality, or to the second best of them. */
+static int32_t idle_of(const unic_codebook *cb, unic__reset rule, size_t l)
+{
+    int32_t best = INT32_MAX, second = INT32_MAX;
+    for (size_t m = 0; m < cb->modalities; m++) {
+        int32_t idle = cb->idle[m * cb->codes + l];
+        if (idle < best) {
+            second = best;
+            best = idle;
+        } else if (idle < second) {
+            second = idle;
+        }
+    }
+    return rule == UNIC__RESET_TWO && cb->modalities > 1 ? second : best;
+}
+
+/* Code l takes row `from`; `noise` for a copy of another code, which would else be its double. */
+static void restart(unic_codebook *cb, const unic__revival *r, size_t l, const float *from,
+                    bool noise)
+{
+    float *e = cb->embedding + l * cb->dim;
+    for (size_t j = 0; j < cb->dim; j++) {
+        float u = 2.0F * unic__random_uniform(r->key, (l + 1) * 65536 + j) - 1.0F;
+        e[j] = from[j] + (noise ? u / 1024.0F : 0.0F);
+    }
+    if (r->ema) {
+        memcpy(cb->sum + l * cb->dim, e, cb->dim * sizeof(float));
+        cb->count[l] = 1.0F;
+    }
+    for (size_t m = 0; m < cb->modalities; m++)
+        cb->idle[m * cb->codes + l] = 0;
+}
+
+/* The codes to restart, the longest idle first, in `order`; then, behind them, those in use. */
+static size_t list_idle(const unic_codebook *cb, const unic__revival *r, int32_t *order,
+                        size_t *in_use)
+{
+    size_t n = 0, used = 0;
+    for (size_t l = 0; l < cb->codes; l++) {
+        int32_t idle = idle_of(cb, r->rule, l);
+        if (idle < 0 || (size_t)idle <= r->steps) {
+            order[cb->codes - ++used] = (int32_t)l;
+            continue;
+        }
+        size_t k = n++;
+        for (; k > 0 && idle_of(cb, r->rule, (size_t)order[k - 1]) < idle; k--)
+            order[k] = order[k - 1];
+        order[k] = (int32_t)l;
+    }
+    *in_use = used;
+    return r->max && n > r->max ? r->max : n;
+}
+
+size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t *order)
+{
+    size_t used, n = r->rule == UNIC__RESET_OFF ? 0 : list_idle(cb, r, order, &used);
+    if (n == 0 || (r->source == UNIC__SOURCE_ENCODER ? r->rows : used) == 0)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t l = (size_t)order[i];
+        if (r->source == UNIC__SOURCE_ENCODER) {
+            size_t row = r->from ? (size_t)r->from[l] : unic__random_below(r->key, i, r->rows);
+            restart(cb, r, l, r->z + row * cb->dim, false);
+        } else {
+            size_t k = unic__random_below(r->key, i, used);
+            restart(cb, r, l, cb->embedding + (size_t)order[cb->codes - 1 - k] * cb->dim, true);
+        }
+    }
+    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+    return n;
+}
+
+double unic__perplexity(const int64_t *counts, size_t n)
+{
+    double total = 0.0, entropy = 0.0;
+    for (size_t i = 0; i < n; i++)
+        total += (double)counts[i];
+    for (size_t i = 0; i < n; i++)
+        if (counts[i] > 0)
+            entropy -= (double)counts[i] / total * log((double)counts[i] / total);
+    return total > 0.0 ? exp(entropy) : 0.0;
+}
+
+uint64_t unic__codebook_fingerprint(const unic_codebook *cb)
+{
+    uint64_t h = UNIC__FNV_START;
+    uint64_t sizes[2] = {cb->codes, cb->dim};
+    h = unic__hash_bytes(h, sizes, sizeof sizes);
+    return unic__hash_bytes(h, cb->embedding, cb->codes * cb->dim * sizeof(float));
+}

@@ -1,0 +1,70 @@
+/*
+ * The shared codebook (P2, P6, P8): the codes, the EMA state behind them, and how long each code
+ * has been idle for each modality. State, not parameters: no gradient moves it.
+ */
+#ifndef UNIC_MODEL_CODEBOOK_H
+#define UNIC_MODEL_CODEBOOK_H
+
+#include "model/config.h"
+#include "unicode/unic_codebook.h"
+
+struct unic_codebook {
+    size_t codes, dim, modalities; /* L, D, M */
+    float *embedding;              /* e [L,D] */
+    float *norm;                   /* ||e||^2 [L], kept in step with e */
+    float *count;                  /* N [L]   */
+    float *sum;                    /* o [L,D] */
+    int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
+};
+
+unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
+                                  size_t modalities);
+void unic__codebook_free(unic_codebook *cb);
+unic_status unic__codebook_copy(unic_codebook **out, const unic_codebook *from);
+/* All state of `from`, which has the same sizes. */
+void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from);
+
+/* Codes from rows [L,D]: N = 1, o = e, nothing idle. */
+void unic__codebook_set(unic_codebook *cb, const float *rows);
+
+/* Random rows of z [rows,D], or k-means from k-means++ seeds (iterations > 0). Where there are
+ * fewer rows than codes, rows repeat with a little noise. */
+unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
+                                size_t iterations, unic__key key);
+
+/* One modality's part in an update; rows with code -1 are left out. */
+typedef struct unic__ema_part {
+    size_t rows;
+    const float *target;  /* [rows,D] */
+    const int32_t *codes; /* [rows]   */
+} unic__ema_part;
+
+/* P6 (joint) or A.3 (sequential, with smoothing). `scratch` has L (D + 1) floats. */
+void unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
+                           double epsilon, const unic__ema_part *parts, float *scratch);
+
+/* Advances the idle counters of the modalities that have rows. */
+void unic__codebook_count_idle(unic_codebook *cb, const unic__ema_part *parts);
+
+/* P8. Which codes restart, and from what. */
+typedef struct unic__revival {
+    unic__reset rule;
+    size_t steps, max; /* max 0: no limit                                            */
+    bool ema;          /* N = 1, o = e too                                           */
+    unic__reset_source source;
+    const float *z; /* [rows,D] candidates                                           */
+    size_t rows;
+    const int32_t *from; /* [L] rows of z to take, or NULL: drawn                    */
+    unic__key key;
+} unic__revival;
+
+/* Returns how many codes were restarted. `order` has room for L. */
+size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t *order);
+
+/* A hash of L, D and the codes. */
+uint64_t unic__codebook_fingerprint(const unic_codebook *cb);
+
+/* exp(-sum p log p) of counts [L]; 0 if nothing was counted. */
+double unic__perplexity(const int64_t *counts, size_t n);
+
+#endif

@@ -1,0 +1,96 @@
+#include <float.h>
+#include <string.h>
+
+#include "model/codebook.h"
+#include "op/assign.h"
+
+/* Starting codes from data: rows at random, or k-means++ seeds and Lloyd's algorithm. */
+
+static float square_distance(const float *a, const float *b, size_t n)
+{
+    float sum = 0.0F;
+    for (size_t j = 0; j < n; j++)
+        sum += (a[j] - b[j]) * (a[j] - b[j]);
+    return sum;
+}
+
+/* Distinct rows while there are any; then rows again, with a little noise to tell them apart. */
+static void random_rows(unic_codebook *cb, const float *z, size_t rows, int32_t *order,
+                        unic__key key)
+{
+    unic__random_permutation(key, order, rows);
+    for (size_t l = 0; l < cb->codes; l++) {
+        float *e = cb->embedding + l * cb->dim;
+        memcpy(e, z + (size_t)order[l % rows] * cb->dim, cb->dim * sizeof(float));
+        for (size_t j = 0; l >= rows && j < cb->dim; j++)
+            e[j] += 0.01F * unic__random_normal(key, rows + l * cb->dim + j);
+    }
+}
+
+/* k-means++: each next seed is a row drawn with probability ~ its squared distance to the seeds. */
+static void seed_codes(unic_codebook *cb, const float *z, size_t rows, float *nearest,
+                       unic__key key)
+{
+    size_t row = unic__random_below(key, 0, rows);
+    for (size_t r = 0; r < rows; r++)
+        nearest[r] = FLT_MAX;
+    for (size_t l = 0; l < cb->codes; l++) {
+        float *e = cb->embedding + l * cb->dim;
+        memcpy(e, z + row * cb->dim, cb->dim * sizeof(float));
+        double total = 0.0;
+        for (size_t r = 0; r < rows; r++) {
+            float d = square_distance(z + r * cb->dim, e, cb->dim);
+            nearest[r] = d < nearest[r] ? d : nearest[r];
+            total += (double)nearest[r];
+        }
+        double target = (double)unic__random_uniform(key, l + 1) * total;
+        row = unic__random_below(key, cb->codes + l + 1, rows); /* where all rows are seeds */
+        for (size_t r = 0; r < rows && total > 0.0; r++) {
+            target -= (double)nearest[r];
+            if (target <= 0.0 && nearest[r] > 0.0F) {
+                row = r;
+                break;
+            }
+        }
+    }
+}
+
+/* One round of Lloyd's algorithm; a code without rows stays where it is. */
+static void lloyd(unic_codebook *cb, const float *z, size_t rows, int32_t *codes)
+{
+    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+    unic__assign(codes, z, rows, cb->embedding, cb->norm, cb->codes, cb->dim);
+    memset(cb->sum, 0, cb->codes * cb->dim * sizeof(float));
+    memset(cb->count, 0, cb->codes * sizeof(float));
+    for (size_t r = 0; r < rows; r++) {
+        size_t l = (size_t)codes[r];
+        cb->count[l] += 1.0F;
+        for (size_t j = 0; j < cb->dim; j++)
+            cb->sum[l * cb->dim + j] += z[r * cb->dim + j];
+    }
+    for (size_t l = 0; l < cb->codes; l++)
+        for (size_t j = 0; cb->count[l] > 0.0F && j < cb->dim; j++)
+            cb->embedding[l * cb->dim + j] = cb->sum[l * cb->dim + j] / cb->count[l];
+}
+
+unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
+                                size_t iterations, unic__key key)
+{
+    int32_t *codes = unic__alloc_array(rows, sizeof *codes);
+    float *nearest = unic__alloc_array(rows, sizeof *nearest);
+    if (!codes || !nearest) {
+        unic__free(codes);
+        unic__free(nearest);
+        return unic__no_memory(rows * sizeof *nearest, "starting codes");
+    }
+    if (iterations == 0)
+        random_rows(cb, z, rows, codes, key);
+    else
+        seed_codes(cb, z, rows, nearest, key);
+    for (size_t i = 0; i < iterations; i++)
+        lloyd(cb, z, rows, codes);
+    unic__codebook_set(cb, cb->embedding);
+    unic__free(codes);
+    unic__free(nearest);
+    return UNIC_OK;
+}

@@ -1,0 +1,40 @@
+/*
+ * One modality of a model, planned for the shapes it is asked for. It keeps the plans of the last
+ * few shapes, so a caller that alternates between shapes does not plan again.
+ */
+#ifndef UNIC_MODEL_ENCODER_H
+#define UNIC_MODEL_ENCODER_H
+
+#include "graph/graph.h"
+#include "model/model.h"
+#include "unicode/unic_encoder.h"
+
+enum { UNIC__ENCODER_PLANS = 4 };
+
+typedef struct unic__encoder_plan {
+    size_t batch, length;
+    uint64_t used; /* when last, in calls; 0: empty */
+    unic__graph graph;
+    unic__node *x, *mask, *lengths, *z;
+} unic__encoder_plan;
+
+struct unic_encoder {
+    unic_model *model; /* a reference */
+    unic__params *weights;
+    const unic__modality *modality;
+    size_t max_batch, max_length;
+    uint64_t calls;
+    unic__encoder_plan plan[UNIC__ENCODER_PLANS];
+    int32_t *codes; /* [max_batch x max_length] */
+};
+
+unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
+                                 size_t max_batch, size_t max_length);
+void unic__encoder_free(unic_encoder *encoder);
+
+/* Features -> codes, quantised and semantic vectors: the whole way of one batch of clips. */
+unic_status unic__encoder_encode(unic_encoder *encoder, const unic_array *features,
+                                 const int32_t *lengths, int32_t *codes, float *quantised,
+                                 float *semantic);
+
+#endif

@@ -1,0 +1,34 @@
+/*
+ * What is built for each modality (P1, A.2): front, semantic encoder, specific encoder, decoder.
+ * Loops over modalities call these; a modality differs only by its descriptor.
+ *
+ *     x --front--> h --semantic encoder--> z [B,T,D]  ... codebook ... quantised --+
+ *                  h --specific encoder--> zbar ----------------------------------+-- decoder --> x'
+ */
+#ifndef UNIC_MODEL_MODALITY_H
+#define UNIC_MODEL_MODALITY_H
+
+#include "model/layers.h"
+
+/* The shape of a batch of this modality's features: [B,T,dims..]. */
+unic__shape unic__feature_shape(const unic__modality *m, size_t batch, size_t length);
+
+/* Front: a token modality's bidirectional LSTM, [B,T,C] -> [B,T,2H]; others pass as they are. */
+unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
+                        unic__node *lengths);
+
+/* z = Phi(h) (P1): [B,T,..] -> [B,T,D]. mask [B,T] or NULL. */
+unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
+                                   const unic__modality *m, unic__node *h, unic__node *mask);
+
+/* zbar = Psi(h) (P1): grid -> [B,T,H-4,W-4,S], others -> [B,T,S]. */
+unic__node *unic__specific_encoder(unic__graph *g, const unic__modality *m, unic__node *h);
+
+/* CLUB's view of zbar, one vector a step: grid -> [B,T,C], others: zbar itself. */
+unic__node *unic__specific_vector(unic__graph *g, const unic__modality *m, unic__node *zbar);
+
+/* x' = D(zhat; zbar) (P3): back to the shape of h. `quantised` [B,T,D]. */
+unic__node *unic__decoder(unic__graph *g, const unic__modality *m, unic__node *quantised,
+                          unic__node *zbar, size_t channels);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * A trained model for inference: config, codebook, and one table of weights for each modality,
+ * filled when it is first needed. Immutable but for that; shared by encoders and threads.
+ */
+#ifndef UNIC_MODEL_MODEL_H
+#define UNIC_MODEL_MODEL_H
+
+#include <pthread.h>
+
+#include "graph/params.h"
+#include "io/bundle.h"
+#include "model/codebook.h"
+#include "unicode/unic_model.h"
+
+struct unic_model {
+    size_t references; /* atomic */
+    char *path;        /* where weights are read from, or NULL: all are here */
+    unic_config *config;
+    const char *text; /* of the config */
+    unic_codebook *codebook;
+    pthread_mutex_t lock; /* guards what follows */
+    unic__params weights[UNIC__MAX_MODALITIES];
+    bool loaded[UNIC__MAX_MODALITIES];
+};
+
+/* A model without weights; takes over `config` (checked) and `codebook`, also on failure. */
+unic_status unic__model_create(unic_model **out, unic_config *config, unic_codebook *codebook);
+void unic__model_free(unic_model *model);
+
+unic_status unic__model_open(unic_model **out, const char *path);
+unic_status unic__model_save(unic_model *model, const char *path);
+
+/* Declares and seals the inference parameters of modality m. */
+unic_status unic__model_declare(const unic_config *config, size_t m, unic__params *params);
+
+/* The weights of modality m, read now if they have not been. Thread-safe. */
+unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights);
+
+/* Index of a modality; UNIC_E_NOTFOUND names those there are. */
+unic_status unic__model_find(const unic_model *model, const char *name, size_t *m);
+
+/* The config member, and a codebook as members of a bundle or read from a file; shared with runs. */
+unic_status unic__read_config(unic__npz *z, unic_config **out);
+void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb);
+unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out);
+
+#define UNIC__CONFIG_MEMBER "config.txt"
+
+#endif

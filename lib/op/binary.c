@@ -1,0 +1,311 @@
+#include "op/ops.h"
+#include "op/vecmath.h"
+
+/*
+ * Functions of two elements with numpy's broadcasting: y = a + b, a - b, a b, a / b.
+ * backward, g_a = dy dy/da and g_b = dy dy/db, each summed over the dims its input stretches along:
+ *   +  g_a = dy, g_b = dy      -  dy, -dy      *  dy b, dy a      /  dy / b, -dy a / b^2
+ */
+
+/*
+ * Dims that both inputs treat alike are merged, dims of size 1 dropped. So equal shapes become one
+ * group, a scalar one group it stretches along, a row vector against [..,D] the two groups
+ * [rows, D], and [..,1] against [..,D] too. The last group is walked by the vector loops.
+ */
+enum { A, B, Y };
+typedef struct group {
+    size_t size;
+    size_t stride[3]; /* of a, b and y; 0: the input stretches along this group */
+} group;
+typedef struct layout {
+    size_t n;
+    group g[UNIC__MAX_RANK];
+} layout;
+
+/* The size of dim `i` of the output, seen from the last, in a shape that may be shorter. */
+static size_t dim_from_end(const unic__shape *s, size_t i)
+{
+    return i < s->rank ? s->dim[s->rank - 1 - i] : 1;
+}
+
+static unic_status infer(unic__call *c)
+{
+    UNIC__TRY(unic__expect_f32(c, 0));
+    UNIC__TRY(unic__expect_f32(c, 1));
+    const unic__shape *a = &c->in[0]->shape, *b = &c->in[1]->shape;
+    unic__shape *y = &c->out->shape;
+    char as[UNIC__SHAPE_TEXT], bs[UNIC__SHAPE_TEXT];
+    y->rank = a->rank > b->rank ? a->rank : b->rank;
+    for (size_t i = 0; i < y->rank; i++) {
+        size_t na = dim_from_end(a, i), nb = dim_from_end(b, i);
+        if (na != nb && na != 1 && nb != 1)
+            return unic__shape_fail(c, "%s and %s do not broadcast: %zu against %zu",
+                                    unic__shape_print(a, as), unic__shape_print(b, bs), na, nb);
+        y->dim[y->rank - 1 - i] = na == 1 ? nb : na;
+    }
+    c->out->dtype = UNIC__F32;
+    return UNIC_OK;
+}
+
+static layout layout_of(const unic__call *c)
+{
+    const unic__shape *shape[3] = {&c->in[0]->shape, &c->in[1]->shape, &c->out->shape};
+    layout reversed = {0}, l = {0}; /* built from the last dim, then turned round */
+    size_t step[3] = {1, 1, 1};
+    for (size_t i = 0; i < c->out->shape.rank; i++) {
+        size_t size = dim_from_end(shape[Y], i);
+        if (size == 1)
+            continue;
+        group g = {size, {0}};
+        for (int k = A; k <= Y; k++) {
+            size_t own = dim_from_end(shape[k], i);
+            g.stride[k] = own == 1 ? 0 : step[k];
+            step[k] *= own;
+        }
+        group *last = reversed.n ? &reversed.g[reversed.n - 1] : NULL;
+        if (last && !last->stride[A] == !g.stride[A] && !last->stride[B] == !g.stride[B])
+            last->size *= size;
+        else
+            reversed.g[reversed.n++] = g;
+    }
+    if (!reversed.n) /* scalars */
+        reversed.g[reversed.n++] = (group){1, {1, 1, 1}};
+    l.n = reversed.n;
+    for (size_t i = 0; i < l.n; i++)
+        l.g[i] = reversed.g[l.n - 1 - i];
+    return l;
+}
+
+/* Offsets of the `kept`-th position along the outer groups that `w` walks, and the `summed`-th
+ * along those it stretches along. */
+static void locate(const layout *l, int w, size_t kept, size_t summed, size_t at[3])
+{
+    at[A] = at[B] = at[Y] = 0;
+    for (size_t i = l->n - 1; i-- > 0;) {
+        const group *g = &l->g[i];
+        size_t *rest = g->stride[w] ? &kept : &summed, index = *rest;
+        if (i) {
+            index = *rest % g->size;
+            *rest /= g->size;
+        }
+        for (int k = A; k <= Y; k++)
+            at[k] += index * g->stride[k];
+    }
+}
+
+/* ---- forward ---- */
+
+UNIC__INLINE float value(unic__binary_kind kind, float a, float b)
+{
+    switch (kind) {
+    case UNIC__ADD:
+        return a + b;
+    case UNIC__SUB:
+        return a - b;
+    case UNIC__MUL:
+        return a * b;
+    default:
+        return a / b;
+    }
+}
+
+UNIC__INLINE void value_row(unic__binary_kind kind, float *restrict y, const float *restrict a,
+                            size_t sa, const float *restrict b, size_t sb, size_t n)
+{
+    if (sa && sb)
+        for (size_t i = 0; i < n; i++)
+            y[i] = value(kind, a[i], b[i]);
+    else if (sa)
+        for (size_t i = 0; i < n; i++)
+            y[i] = value(kind, a[i], b[0]);
+    else
+        for (size_t i = 0; i < n; i++)
+            y[i] = value(kind, a[0], b[i]);
+}
+
+enum { COLUMNS = 4096, SUM_COLUMNS = 32, TASKS_EACH = 16, PARALLEL_COUNT = 1 << 15 };
+
+/* A switch's case whose call is compiled for that constant. */
+#define WITH(constant, call)                                                                   \
+    case constant:                                                                             \
+        call;                                                                                  \
+        break
+
+/* A task is a piece of at most COLUMNS columns of the last group at one outer position. */
+UNIC__SIMD static void forward_tasks(const unic__call *c, const layout *l, size_t pieces,
+                                     size_t from, size_t to)
+{
+    const group *g = &l->g[l->n - 1];
+    const unic__binary_attr *attr = c->attr;
+    const size_t sa = g->stride[A], sb = g->stride[B];
+    for (size_t t = from; t < to; t++) {
+        size_t at[3], j = t % pieces * COLUMNS;
+        size_t n = g->size - j < COLUMNS ? g->size - j : COLUMNS;
+        locate(l, Y, t / pieces, 0, at);
+        float *y = c->out->x + at[Y] + j;
+        const float *a = c->in[A]->x + at[A] + j * sa, *b = c->in[B]->x + at[B] + j * sb;
+        switch (attr->kind) {
+            WITH(UNIC__ADD, value_row(UNIC__ADD, y, a, sa, b, sb, n));
+            WITH(UNIC__SUB, value_row(UNIC__SUB, y, a, sa, b, sb, n));
+            WITH(UNIC__MUL, value_row(UNIC__MUL, y, a, sa, b, sb, n));
+            WITH(UNIC__DIV, value_row(UNIC__DIV, y, a, sa, b, sb, n));
+        }
+    }
+}
+
+static void forward(unic__call *c)
+{
+    const size_t count = unic__shape_count(&c->out->shape);
+    if (!count)
+        return;
+    const layout l = layout_of(c);
+    const size_t width = l.g[l.n - 1].size, pieces = (width + COLUMNS - 1) / COLUMNS;
+    const size_t tasks = count / width * pieces, each = width < COLUMNS ? TASKS_EACH : 1;
+    UNIC__PARALLEL_FOR(count >= PARALLEL_COUNT)
+    for (size_t t = 0; t < tasks; t += each)
+        forward_tasks(c, &l, pieces, t, t + each < tasks ? t + each : tasks);
+}
+
+/* ---- backward ---- */
+
+/* dy times the derivative, by (kind, input). */
+typedef enum form { DY, MINUS_DY, DY_TIMES_A, DY_TIMES_B, DY_OVER_B, DY_QUOTIENT } form;
+
+static const form forms[][2] = {
+    [UNIC__ADD] = {DY, DY},
+    [UNIC__SUB] = {DY, MINUS_DY},
+    [UNIC__MUL] = {DY_TIMES_B, DY_TIMES_A},
+    [UNIC__DIV] = {DY_OVER_B, DY_QUOTIENT},
+};
+
+UNIC__INLINE float gradient(form f, float dy, float a, float b)
+{
+    switch (f) {
+    case DY:
+        return dy;
+    case MINUS_DY:
+        return -dy;
+    case DY_TIMES_A:
+        return dy * a;
+    case DY_TIMES_B:
+        return dy * b;
+    case DY_OVER_B:
+        return dy / b;
+    default:
+        return -dy * a / (b * b);
+    }
+}
+
+/* dx[i] += the gradient, of an input with its own element for each i. */
+UNIC__INLINE void add_row(form f, float *restrict dx, const float *restrict dy,
+                          const float *restrict a, size_t sa, const float *restrict b,
+                          size_t sb, size_t n)
+{
+    if (sa && sb)
+        for (size_t i = 0; i < n; i++)
+            dx[i] += gradient(f, dy[i], a[i], b[i]);
+    else if (sa)
+        for (size_t i = 0; i < n; i++)
+            dx[i] += gradient(f, dy[i], a[i], b[0]);
+    else
+        for (size_t i = 0; i < n; i++)
+            dx[i] += gradient(f, dy[i], a[0], b[i]);
+}
+
+/* sum_i of the gradient, of an input with one element for all i. */
+UNIC__INLINE float sum_row(form f, const float *dy, const float *a, size_t sa, const float *b,
+                           size_t n)
+{
+    float sum = 0.0F;
+    if (sa) {
+        UNIC__LANES_SUM(sum)
+        for (size_t i = 0; i < n; i++)
+            sum += gradient(f, dy[i], a[i], b[0]);
+    } else {
+        UNIC__LANES_SUM(sum)
+        for (size_t i = 0; i < n; i++)
+            sum += gradient(f, dy[i], a[0], b[i]);
+    }
+    return sum;
+}
+
+/* What is summed for one element of input w, and how w's elements are cut into tasks: one outer
+ * position of its own times one of `pieces` pieces of `columns` columns of the last group. */
+typedef struct work {
+    size_t summed, columns, pieces;
+} work;
+
+UNIC__INLINE void backward_task(form f, const unic__call *c, const layout *l, int w,
+                                const work *k, size_t task)
+{
+    const group *g = &l->g[l->n - 1];
+    const size_t sa = g->stride[A], sb = g->stride[B], j = task % k->pieces * k->columns;
+    const size_t n = g->size - j < k->columns ? g->size - j : k->columns;
+    size_t at[3] = {0};
+    double sum = 0.0;
+    for (size_t s = 0; s < k->summed; s++) {
+        locate(l, w, task / k->pieces, s, at);
+        const float *dy = c->out->dx + at[Y] + j;
+        const float *a = c->in[A]->x + at[A] + j * sa, *b = c->in[B]->x + at[B] + j * sb;
+        if (g->stride[w]) {
+            add_row(f, c->in[w]->dx + at[w] + j, dy, a, sa, b, sb, n);
+            continue;
+        }
+        for (size_t i = 0; i < n; i += COLUMNS)
+            sum += (double)sum_row(f, dy + i, a + i * sa, sa, b + i * sb,
+                                   n - i < COLUMNS ? n - i : COLUMNS);
+    }
+    if (!g->stride[w])
+        c->in[w]->dx[at[w]] += (float)sum;
+}
+
+UNIC__SIMD static void backward_tasks(const unic__call *c, const layout *l, int w,
+                                      const work *k, size_t from, size_t to)
+{
+    const unic__binary_attr *attr = c->attr;
+    for (size_t t = from; t < to; t++)
+        switch (forms[attr->kind][w]) {
+            WITH(DY, backward_task(DY, c, l, w, k, t));
+            WITH(MINUS_DY, backward_task(MINUS_DY, c, l, w, k, t));
+            WITH(DY_TIMES_A, backward_task(DY_TIMES_A, c, l, w, k, t));
+            WITH(DY_TIMES_B, backward_task(DY_TIMES_B, c, l, w, k, t));
+            WITH(DY_OVER_B, backward_task(DY_OVER_B, c, l, w, k, t));
+            WITH(DY_QUOTIENT, backward_task(DY_QUOTIENT, c, l, w, k, t));
+        }
+}
+
+static void backward_to(const unic__call *c, const layout *l, int w)
+{
+    const group *last = &l->g[l->n - 1];
+    size_t kept = 1;
+    work k = {1, last->size, 1};
+    for (size_t i = 0; i + 1 < l->n; i++)
+        *(l->g[i].stride[w] ? &kept : &k.summed) *= l->g[i].size;
+    if (last->stride[w]) {
+        k.columns = k.summed == 1 ? COLUMNS : SUM_COLUMNS;
+        k.pieces = (last->size + k.columns - 1) / k.columns;
+    }
+    const size_t tasks = kept * k.pieces;
+    const size_t each = k.summed == 1 && last->size < COLUMNS ? TASKS_EACH : 1;
+    UNIC__PARALLEL_FOR(unic__shape_count(&c->out->shape) >= PARALLEL_COUNT)
+    for (size_t t = 0; t < tasks; t += each)
+        backward_tasks(c, l, w, &k, t, t + each < tasks ? t + each : tasks);
+}
+
+static void backward(unic__call *c)
+{
+    if (!unic__shape_count(&c->out->shape))
+        return;
+    const layout l = layout_of(c);
+    for (int w = A; w <= B; w++)
+        if (c->in[w]->dx)
+            backward_to(c, &l, w);
+}
+
+const unic__op unic__op_binary = {
+    .name = "binary",
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+};

@@ -1,0 +1,86 @@
+#include "op/conv_kernel.h"
+#include "op/ops.h"
+#include "op/reduce_rows.h"
+
+/*
+ * Convolution of channels-last images: x [..,H,W,Ci], w [kh,kw,Ci,Co], b [Co]? -> y [..,Ho,Wo,Co],
+ * Ho = (H + 2 pad - kh) / stride + 1 (rounded down), zeros around x.
+ *   y[oy,ox] = b + sum_{ky,kx} x[oy stride + ky - pad, ox stride + kx - pad] w[ky,kx]
+ * backward:  dx += dy scattered through w^T,   dw += im2col(x)^T dy,   db += sum_rows(dy)
+ */
+
+static unic__conv_dims dims_of(const unic__call *c)
+{
+    const unic__conv_attr *attr = c->attr;
+    const unic__shape *x = &c->in[0]->shape, *w = &c->in[1]->shape;
+    const size_t *image = x->dim + x->rank - 3;
+    unic__conv_dims d = {.n = unic__shape_count(x) / (image[0] * image[1] * image[2]),
+                         .h = image[0],
+                         .w = image[1],
+                         .ci = w->dim[2],
+                         .kh = w->dim[0],
+                         .kw = w->dim[1],
+                         .co = w->dim[3],
+                         .stride = attr->stride,
+                         .pad = attr->pad};
+    d.oh = (d.h + 2 * d.pad - d.kh) / d.stride + 1;
+    d.ow = (d.w + 2 * d.pad - d.kw) / d.stride + 1;
+    return d;
+}
+
+static unic_status infer(unic__call *c)
+{
+    UNIC__TRY(unic__conv_check(c, 2));
+    const unic__conv_attr *attr = c->attr;
+    const unic__shape *x = &c->in[0]->shape, *w = &c->in[1]->shape;
+    char xs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
+    if (x->dim[x->rank - 3] + 2 * attr->pad < w->dim[0] ||
+        x->dim[x->rank - 2] + 2 * attr->pad < w->dim[1])
+        return unic__shape_fail(c, "x %s with padding %zu is smaller than the kernel %s",
+                                unic__shape_print(x, xs), attr->pad, unic__shape_print(w, ws));
+    unic__conv_dims d = dims_of(c);
+    c->out->dtype = UNIC__F32;
+    c->out->shape = *x;
+    c->out->shape.dim[x->rank - 3] = d.oh;
+    c->out->shape.dim[x->rank - 2] = d.ow;
+    c->out->shape.dim[x->rank - 1] = d.co;
+    return unic__conv_workspace(c, &d);
+}
+
+static unic_status plan(unic__call *c)
+{
+    unic__conv_dims d = dims_of(c);
+    return unic__conv_plan(c, &d, UNIC__CONV_FORWARD);
+}
+
+static void forward(unic__call *c)
+{
+    const unic__tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
+    unic__conv_dims d = dims_of(c);
+    unic__conv_run(c, &d, UNIC__CONV_FORWARD, x->x, w->x, c->out->x, false);
+    if (b)
+        unic__conv_add_bias(c->out->x, b->x, d.n * d.oh * d.ow, d.co);
+}
+
+static void backward(unic__call *c)
+{
+    const unic__tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
+    const float *dy = c->out->dx;
+    unic__conv_dims d = dims_of(c);
+    if (x->dx)
+        unic__conv_run(c, &d, UNIC__CONV_DATA, dy, w->x, x->dx, true);
+    if (w->dx)
+        unic__conv_run(c, &d, UNIC__CONV_WEIGHTS, x->x, dy, w->dx, true);
+    if (b && b->dx)
+        unic__add_column_sums(b->dx, dy, d.n * d.oh * d.ow, d.co);
+}
+
+const unic__op unic__op_conv2d = {
+    .name = "conv2d",
+    .infer = infer,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+    .unplan = unic__conv_unplan,
+    .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+};

@@ -1,0 +1,152 @@
+#include "op/ops.h"
+#include "op/vecmath.h"
+
+/*
+ * Cross-entropy of logits x [N,C] with target classes t [N], in which only the classes of the mask
+ * take part. A row counts if its target is a class that takes part; n rows do.
+ *   y = 1/n sum_i (lse_i - x_i,t_i),   lse_i = log sum_{j in mask} exp(x_ij)     0 if n = 0
+ * backward:  dx_ij += dy / n (exp(x_ij - lse_i) - [j = t_i])   for counting rows, j in mask
+ * Saved: lse of each row (0 where it does not count), and last 1 / n.
+ */
+
+enum {
+    CHUNK = 4096,            /* elements of the rows that a thread takes at a time          */
+    PARALLEL_COUNT = 1 << 13 /* elements from which on two threads are worth it             */
+};
+
+static size_t rows_each(size_t classes)
+{
+    return classes < CHUNK ? CHUNK / classes : 1;
+}
+
+static unic_status infer(unic__call *c)
+{
+    UNIC__TRY(unic__expect_rank(c, 0, 2));
+    UNIC__TRY(unic__expect_i32(c, 1));
+    const unic__shape *x = &c->in[0]->shape, *target = &c->in[1]->shape;
+    char xs[UNIC__SHAPE_TEXT], ts[UNIC__SHAPE_TEXT];
+    if (!x->dim[1])
+        return unic__shape_fail(c, "logits %s have no class", unic__shape_print(x, xs));
+    if (target->rank != 1 || target->dim[0] != x->dim[0])
+        return unic__shape_fail(c, "logits are %s, targets %s", unic__shape_print(x, xs),
+                                unic__shape_print(target, ts));
+    if (c->n_in > 2 && c->in[2]) {
+        UNIC__TRY(unic__expect_f32(c, 2));
+        const unic__shape *mask = &c->in[2]->shape, one_row = UNIC__SHAPE(x->dim[1]);
+        if (!unic__shape_equal(mask, x) && !unic__shape_equal(mask, &one_row))
+            return unic__shape_fail(c, "logits are %s, the class mask is %s",
+                                    unic__shape_print(x, xs), unic__shape_print(mask, ts));
+    }
+    c->out->dtype = UNIC__F32;
+    c->out->shape = UNIC__SCALAR;
+    c->saved_size = x->dim[0] + 1;
+    c->scratch_size = x->dim[0]; /* each row's loss */
+    return UNIC_OK;
+}
+
+/* Row r of the class mask, which has one row for each of x or one for all; NULL without a mask. */
+static const float *mask_row(const unic__call *c, size_t r)
+{
+    const unic__tensor *mask = c->n_in > 2 ? c->in[2] : NULL;
+    if (!mask)
+        return NULL;
+    return mask->shape.rank == 2 ? mask->x + r * mask->shape.dim[1] : mask->x;
+}
+
+static bool counts(int32_t target, const float *mask, size_t classes)
+{
+    return target >= 0 && (size_t)target < classes && (!mask || mask[target] != 0.0F);
+}
+
+UNIC__INLINE float log_sum_exp(const float *restrict x, const float *restrict mask, size_t n)
+{
+    float sum = 0.0F, max = -INFINITY;
+    if (!mask) {
+        max = unic__maxf(x, n);
+        UNIC__LANES_SUM(sum)
+        for (size_t j = 0; j < n; j++)
+            sum += unic__expf(x[j] - max);
+        return max + unic__logf(sum);
+    }
+    UNIC__LANES_MAX(max)
+    for (size_t j = 0; j < n; j++)
+        max = mask[j] != 0.0F && x[j] > max ? x[j] : max;
+    UNIC__LANES_SUM(sum)
+    for (size_t j = 0; j < n; j++) {
+        float e = unic__expf(x[j] - max);
+        sum += mask[j] != 0.0F ? e : 0.0F;
+    }
+    return max + unic__logf(sum);
+}
+
+UNIC__SIMD static void forward_rows(const unic__call *c, float *loss, size_t from, size_t to)
+{
+    const size_t classes = c->in[0]->shape.dim[1];
+    for (size_t r = from; r < to; r++) {
+        const float *x = c->in[0]->x + r * classes, *mask = mask_row(c, r);
+        const int32_t target = c->in[1]->ix[r];
+        const bool in = counts(target, mask, classes);
+        c->saved[r] = in ? log_sum_exp(x, mask, classes) : 0.0F;
+        loss[r] = in ? c->saved[r] - x[target] : 0.0F;
+    }
+}
+
+static void forward(unic__call *c)
+{
+    const size_t rows = c->in[0]->shape.dim[0], classes = c->in[0]->shape.dim[1];
+    const size_t each = rows_each(classes);
+    UNIC__PARALLEL_FOR(rows * classes >= PARALLEL_COUNT)
+    for (size_t r = 0; r < rows; r += each)
+        forward_rows(c, c->scratch, r, r + each < rows ? r + each : rows);
+    double total = 0.0;
+    size_t n = 0;
+    for (size_t r = 0; r < rows; r++) {
+        total += (double)c->scratch[r];
+        n += counts(c->in[1]->ix[r], mask_row(c, r), classes);
+    }
+    c->saved[rows] = n ? 1.0F / (float)n : 0.0F;
+    c->out->x[0] = n ? (float)(total / (double)n) : 0.0F;
+}
+
+UNIC__SIMD static void backward_rows(const unic__call *c, float scale, size_t from, size_t to)
+{
+    const size_t classes = c->in[0]->shape.dim[1];
+    for (size_t r = from; r < to; r++) {
+        const float *restrict x = c->in[0]->x + r * classes;
+        const float *restrict mask = mask_row(c, r);
+        float *restrict dx = c->in[0]->dx + r * classes;
+        const int32_t target = c->in[1]->ix[r];
+        const float lse = c->saved[r];
+        if (!counts(target, mask, classes))
+            continue;
+        if (mask)
+            for (size_t j = 0; j < classes; j++) {
+                float p = unic__expf(x[j] - lse);
+                dx[j] += mask[j] != 0.0F ? scale * p : 0.0F;
+            }
+        else
+            for (size_t j = 0; j < classes; j++)
+                dx[j] += scale * unic__expf(x[j] - lse);
+        dx[target] -= scale;
+    }
+}
+
+static void backward(unic__call *c)
+{
+    const size_t rows = c->in[0]->shape.dim[0], classes = c->in[0]->shape.dim[1];
+    const size_t each = rows_each(classes);
+    const float scale = c->out->dx[0] * c->saved[rows];
+    if (!c->in[0]->dx || scale == 0.0F)
+        return;
+    UNIC__PARALLEL_FOR(rows * classes >= PARALLEL_COUNT)
+    for (size_t r = 0; r < rows; r += each)
+        backward_rows(c, scale, r, r + each < rows ? r + each : rows);
+}
+
+const unic__op unic__op_cross_entropy = {
+    .name = "cross_entropy",
+    .infer = infer,
+    .forward = forward,
+    .backward = backward,
+    .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1) | UNIC__KEEP_IN(2),
+};

@@ -1,0 +1,193 @@
+#include "op/ops.h"
+#include "op/vecmath.h"
+
+/*
+ * Over the last axis, with s the sum over the classes that take part (all, without a mask):
+ *   softmax      y = exp(x - max x) / s, 0 where masked      dx += y (dy - sum(dy y))
+ *   log_softmax  y = x - max x - log s                       dx += dy - exp(y) sum(dy)
+ */
+
+enum {
+    CHUNK = 4096,            /* elements of the rows that a thread takes at a time          */
+    PARALLEL_COUNT = 1 << 13 /* elements from which on two threads are worth it             */
+};
+
+/* Rows that a thread takes at a time. */
+static size_t rows_each(size_t d)
+{
+    return d < CHUNK ? CHUNK / d : 1;
+}
+
+static unic_status infer_x(unic__call *c)
+{
+    UNIC__TRY(unic__expect_f32(c, 0));
+    const unic__shape *x = &c->in[0]->shape;
+    char text[UNIC__SHAPE_TEXT];
+    if (!x->rank || !unic__shape_last(x))
+        return unic__shape_fail(c, "x %s has no last axis to sum over",
+                                unic__shape_print(x, text));
+    c->out->dtype = UNIC__F32;
+    c->out->shape = *x;
+    return UNIC_OK;
+}
+
+static unic_status infer_softmax(unic__call *c)
+{
+    UNIC__TRY(infer_x(c));
+    if (c->n_in < 2 || !c->in[1])
+        return UNIC_OK;
+    UNIC__TRY(unic__expect_f32(c, 1));
+    const unic__shape *x = &c->in[0]->shape, *mask = &c->in[1]->shape;
+    char xs[UNIC__SHAPE_TEXT], ms[UNIC__SHAPE_TEXT];
+    bool fits = mask->rank > 0 && mask->rank <= x->rank;
+    for (size_t i = 1; fits && i <= mask->rank; i++)
+        fits = mask->dim[mask->rank - i] == x->dim[x->rank - i];
+    if (!fits)
+        return unic__shape_fail(c, "mask %s is not the last dims of x %s",
+                                unic__shape_print(mask, ms), unic__shape_print(x, xs));
+    return UNIC_OK;
+}
+
+/* ---- softmax ---- */
+
+UNIC__INLINE void softmax_row(float *restrict y, const float *restrict x, size_t d)
+{
+    const float max = unic__maxf(x, d);
+    float sum = 0.0F;
+    UNIC__LANES_SUM(sum)
+    for (size_t j = 0; j < d; j++) {
+        y[j] = unic__expf(x[j] - max);
+        sum += y[j];
+    }
+    const float scale = 1.0F / sum;
+    for (size_t j = 0; j < d; j++)
+        y[j] *= scale;
+}
+
+UNIC__INLINE void masked_row(float *restrict y, const float *restrict x,
+                             const float *restrict mask, size_t d)
+{
+    float max = -INFINITY, sum = 0.0F;
+    UNIC__LANES_MAX(max)
+    for (size_t j = 0; j < d; j++)
+        max = mask[j] != 0.0F && x[j] > max ? x[j] : max;
+    UNIC__LANES_SUM(sum)
+    for (size_t j = 0; j < d; j++) {
+        float e = unic__expf(x[j] - max);
+        y[j] = mask[j] != 0.0F ? e : 0.0F;
+        sum += y[j];
+    }
+    const float scale = sum == 0.0F ? 0.0F : 1.0F / sum;
+    for (size_t j = 0; j < d; j++)
+        y[j] *= scale;
+}
+
+/* `mask` may be NULL, and has mask_rows rows that serve x's in turn. */
+UNIC__SIMD static void softmax_rows(float *y, const float *x, const float *mask,
+                                    size_t mask_rows, size_t d, size_t from, size_t to)
+{
+    for (size_t r = from; r < to; r++) {
+        if (mask)
+            masked_row(y + r * d, x + r * d, mask + r % mask_rows * d, d);
+        else
+            softmax_row(y + r * d, x + r * d, d);
+    }
+}
+
+static void forward_softmax(unic__call *c)
+{
+    const unic__tensor *x = c->in[0], *mask = c->n_in > 1 ? c->in[1] : NULL;
+    const size_t rows = unic__shape_rows(&x->shape), d = unic__shape_last(&x->shape);
+    const size_t mask_rows = mask ? unic__shape_rows(&mask->shape) : 1, each = rows_each(d);
+    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
+    for (size_t r = 0; r < rows; r += each)
+        softmax_rows(c->out->x, x->x, mask ? mask->x : NULL, mask_rows, d, r,
+                     r + each < rows ? r + each : rows);
+}
+
+UNIC__SIMD static void softmax_rows_backward(float *restrict dx, const float *restrict dy,
+                                             const float *restrict y, size_t rows, size_t d)
+{
+    for (size_t r = 0; r < rows; r++, dx += d, dy += d, y += d) {
+        const float dot = unic__dotf(dy, y, d);
+        for (size_t j = 0; j < d; j++)
+            dx[j] += y[j] * (dy[j] - dot);
+    }
+}
+
+static void backward_softmax(unic__call *c)
+{
+    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
+    const size_t each = rows_each(d);
+    if (!c->in[0]->dx)
+        return;
+    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
+    for (size_t r = 0; r < rows; r += each)
+        softmax_rows_backward(c->in[0]->dx + r * d, c->out->dx + r * d, c->out->x + r * d,
+                              rows - r < each ? rows - r : each, d);
+}
+
+const unic__op unic__op_softmax = {
+    .name = "softmax",
+    .infer = infer_softmax,
+    .forward = forward_softmax,
+    .backward = backward_softmax,
+    .keeps = UNIC__KEEP_OUT,
+};
+
+/* ---- log_softmax ---- */
+
+UNIC__SIMD static void log_softmax_rows(float *restrict y, const float *restrict x, size_t rows,
+                                        size_t d)
+{
+    for (size_t r = 0; r < rows; r++, y += d, x += d) {
+        const float max = unic__maxf(x, d);
+        float sum = 0.0F;
+        UNIC__LANES_SUM(sum)
+        for (size_t j = 0; j < d; j++)
+            sum += unic__expf(x[j] - max);
+        const float log_sum = unic__logf(sum);
+        for (size_t j = 0; j < d; j++)
+            y[j] = x[j] - max - log_sum;
+    }
+}
+
+static void forward_log_softmax(unic__call *c)
+{
+    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
+    const size_t each = rows_each(d);
+    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
+    for (size_t r = 0; r < rows; r += each)
+        log_softmax_rows(c->out->x + r * d, c->in[0]->x + r * d,
+                         rows - r < each ? rows - r : each, d);
+}
+
+UNIC__SIMD static void log_softmax_rows_backward(float *restrict dx, const float *restrict dy,
+                                                 const float *restrict y, size_t rows, size_t d)
+{
+    for (size_t r = 0; r < rows; r++, dx += d, dy += d, y += d) {
+        const float sum = unic__sumf(dy, d);
+        for (size_t j = 0; j < d; j++)
+            dx[j] += dy[j] - unic__expf(y[j]) * sum;
+    }
+}
+
+static void backward_log_softmax(unic__call *c)
+{
+    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
+    const size_t each = rows_each(d);
+    if (!c->in[0]->dx)
+        return;
+    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
+    for (size_t r = 0; r < rows; r += each)
+        log_softmax_rows_backward(c->in[0]->dx + r * d, c->out->dx + r * d, c->out->x + r * d,
+                                  rows - r < each ? rows - r : each, d);
+}
+
+const unic__op unic__op_log_softmax = {
+    .name = "log_softmax",
+    .infer = infer_x,
+    .forward = forward_log_softmax,
+    .backward = backward_log_softmax,
+    .keeps = UNIC__KEEP_OUT,
+};

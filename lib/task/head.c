@@ -1,0 +1,285 @@
+#include "task/head.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "model/layers.h"
+#include "op/blas_glue.h"
+
+static const float absent = -1e9F; /* added to padded steps before the maximum over time */
+
+/* One batch's graph. */
+typedef struct head_graph {
+    unic__graph g;
+    unic__node *codes;  /* i32 [B,T]                                       */
+    unic__node *shut;   /* [B,T,1] 0 on valid steps, `absent` on padding    */
+    unic__node *target; /* i32 [B] or [B T]: a class, -1 left out           */
+    unic__node *hot;    /* [B,T,C] multi-label targets                      */
+    unic__node *mask;   /* [B,T]                                            */
+    unic__node *loss;
+} head_graph;
+
+static void build(const unic_head *head, unic__params *params, head_graph *h, size_t batch,
+                  size_t length)
+{
+    const unic_head_options *o = &head->options;
+    const unic_codebook *cb = head->codebook;
+    size_t classes = (size_t)o->classes, hidden = (size_t)o->hidden;
+    unic__graph *g = &h->g;
+    unic__graph_init(g, params, false);
+    unic__node *e = unic__external(g, UNIC__SHAPE(cb->codes, cb->dim), cb->embedding, NULL);
+    h->codes = unic__input(g, UNIC__SHAPE(batch, length), UNIC__I32);
+    unic__node *x = unic__dense(g, unic__gather(g, e, h->codes), hidden,
+                                "linear1"); /* [B,T,H] */
+    if (o->kind == UNIC_HEAD_CLIP) {
+        h->shut = unic__input(g, UNIC__SHAPE(batch, length, 1), UNIC__F32);
+        x = unic__max(g, unic__add(g, x, h->shut), 1, false); /* [B,H] */
+    }
+    x = unic__dense(g, x, classes, "linear2");
+    if (o->kind == UNIC_HEAD_STEP_MULTI) {
+        h->hot = unic__input(g, UNIC__SHAPE(batch, length, classes), UNIC__F32);
+        h->mask = unic__input(g, UNIC__SHAPE(batch, length), UNIC__F32);
+        h->loss = unic__loss(unic__bce(g, x, h->hot, h->mask), 1.0);
+        return;
+    }
+    size_t rows = o->kind == UNIC_HEAD_CLIP ? batch : batch * length;
+    h->target = unic__input(g, UNIC__SHAPE(rows), UNIC__I32);
+    x = unic__reshape(g, x, UNIC__SHAPE(rows, classes));
+    h->loss = unic__loss(unic__cross_entropy(g, x, h->target, NULL), 1.0);
+}
+
+unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
+                              const unic_head_options *options)
+{
+    unic_head *head = unic__alloc_zero(sizeof *head);
+    if (!head) {
+        unic__codebook_free(codebook);
+        return unic__no_memory(sizeof *head, "a head");
+    }
+    head->options = *options;
+    head->codebook = codebook;
+    head->fingerprint = unic__codebook_fingerprint(codebook);
+    head_graph h = {0};
+    build(head, &head->params, &h, 1, 1); /* declares the parameters */
+    unic_status status = h.g.status == UNIC_OK ? unic__params_seal(&head->params, true)
+                                               : unic__graph_plan(&h.g);
+    unic__graph_free(&h.g);
+    if (status == UNIC_OK)
+        status = unic__adam_create(&head->adam, &head->params);
+    if (status == UNIC_OK) {
+        head->hidden = unic__alloc_array(codebook->codes * (size_t)options->hidden,
+                                         sizeof(float));
+        head->logits = unic__alloc_array(codebook->codes * (size_t)options->classes,
+                                         sizeof(float));
+        if (!head->hidden || !head->logits)
+            status = unic__no_memory(codebook->codes * sizeof(float), "a head");
+    }
+    if (status != UNIC_OK) {
+        unic__head_free(head);
+        return status;
+    }
+    unic__params_init(&head->params, options->seed);
+    unic__head_tabulate(head);
+    *out = head;
+    return UNIC_OK;
+}
+
+void unic__head_free(unic_head *head)
+{
+    if (!head)
+        return;
+    unic__codebook_free(head->codebook);
+    unic__params_free(&head->params);
+    unic__adam_free(&head->adam);
+    unic__free(head->hidden);
+    unic__free(head->logits);
+    unic__free(head);
+}
+
+unic_status unic__head_check_codes(const unic_head *head, const int32_t *codes, size_t clips,
+                                   size_t length)
+{
+    size_t most = head->codebook->codes;
+    for (size_t i = 0; i < clips * length; i++)
+        if (codes[i] < -1 || (codes[i] >= 0 && (size_t)codes[i] >= most))
+            return unic__fail(UNIC_E_VALUE, "code %d of clip %zu, step %zu is not in -1..%zu",
+                              codes[i], i / length, i % length, most - 1);
+    return UNIC_OK;
+}
+
+/* Clip `order[..]` of the data into row b of the batch; an empty row has no label. */
+static void fill_row(const unic_head *head, head_graph *h, size_t b, const int32_t *codes,
+                     const int32_t *labels, size_t length)
+{
+    size_t classes = (size_t)head->options.classes;
+    bool any = false;
+    for (size_t t = 0; t < length; t++) {
+        bool valid = codes && codes[t] >= 0;
+        size_t i = b * length + t;
+        any = any || valid;
+        h->codes->t.ix[i] = valid ? codes[t] : -1;
+        if (h->shut)
+            h->shut->t.x[i] = valid ? 0.0F : absent;
+        if (h->mask)
+            h->mask->t.x[i] = valid ? 1.0F : 0.0F;
+        if (h->target && head->options.kind == UNIC_HEAD_STEP)
+            h->target->t.ix[i] = valid ? labels[t] : -1;
+        for (size_t c = 0; h->hot && c < classes; c++)
+            h->hot->t.x[i * classes + c] = valid ? (float)labels[t * classes + c] : 0.0F;
+    }
+    if (head->options.kind == UNIC_HEAD_CLIP)
+        h->target->t.ix[b] = any ? labels[0] : -1;
+}
+
+static size_t labels_per_clip(const unic_head *head, size_t length)
+{
+    return head->options.kind == UNIC_HEAD_CLIP   ? 1
+           : head->options.kind == UNIC_HEAD_STEP ? length
+                                                  : length * (size_t)head->options.classes;
+}
+
+static unic_status run_epochs(unic_head *head, head_graph *h, const int32_t *codes,
+                              size_t clips, size_t length, const int32_t *labels,
+                              int32_t *order, double *loss)
+{
+    const unic_head_options *o = &head->options;
+    size_t batch = (size_t)o->batch, per_clip = labels_per_clip(head, length);
+    for (int32_t epoch = 0; epoch < o->epochs; epoch++) {
+        unic__random_permutation(unic__random_key(o->seed, head->adam.steps, 0), order, clips);
+        *loss = 0.0;
+        for (size_t from = 0; from < clips; from += batch) {
+            for (size_t b = 0; b < batch; b++) {
+                size_t clip = from + b < clips ? (size_t)order[from + b] : 0;
+                bool there = from + b < clips;
+                fill_row(head, h, b, there ? codes + clip * length : NULL,
+                         labels + clip * per_clip, length);
+            }
+            unic__graph_forward(&h->g, 0);
+            memset(head->params.grads, 0, head->params.total * sizeof(float));
+            unic__graph_backward(&h->g, 0);
+            double value = (double)h->loss->t.x[0], norm[UNIC__MAX_GROUPS];
+            unic__grad_norms(&head->params, norm);
+            if (!isfinite(value) || !isfinite(norm[0]))
+                return unic__fail(UNIC_E_NUMERIC,
+                                  "epoch %d: the loss is %g, its gradient's norm %g", epoch,
+                                  value, norm[0]);
+            unic__adam_step(&head->adam, (double)o->learning_rate, 0.0, 0.0, NULL);
+            size_t rows = clips - from < batch ? clips - from : batch;
+            *loss += value * (double)rows / (double)clips;
+        }
+    }
+    return UNIC_OK;
+}
+
+/* Values and both moments, to go back to when a fit fails. */
+static float *backup(const unic_head *head)
+{
+    size_t total = head->params.total, bytes = total * sizeof(float);
+    float *copy = unic__alloc_array(3 * total, sizeof(float));
+    if (copy) {
+        memcpy(copy, head->params.values, bytes);
+        memcpy(copy + total, head->adam.m, bytes);
+        memcpy(copy + 2 * total, head->adam.v, bytes);
+    }
+    return copy;
+}
+
+static void restore(unic_head *head, const float *copy, uint64_t steps)
+{
+    size_t total = head->params.total, bytes = total * sizeof(float);
+    memcpy(head->params.values, copy, bytes);
+    memcpy(head->adam.m, copy + total, bytes);
+    memcpy(head->adam.v, copy + 2 * total, bytes);
+    head->adam.steps = steps;
+}
+
+unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
+                           const int32_t *labels, double *loss)
+{
+    head_graph h = {0};
+    double last = 0.0;
+    uint64_t steps = head->adam.steps;
+    float *before = backup(head);
+    int32_t *order = unic__alloc_array(clips, sizeof *order);
+    unic_status status = UNIC_OK;
+    if (!before || !order)
+        status = unic__no_memory(clips * sizeof *order, "a head's fit");
+    if (status == UNIC_OK) {
+        build(head, &head->params, &h, (size_t)head->options.batch, length);
+        status = unic__graph_plan(&h.g);
+    }
+    if (status == UNIC_OK) {
+        status = run_epochs(head, &h, codes, clips, length, labels, order, &last);
+        if (status != UNIC_OK)
+            restore(head, before, steps);
+    }
+    if (status == UNIC_OK) {
+        unic__head_tabulate(head);
+        if (loss)
+            *loss = last;
+    }
+    unic__graph_free(&h.g);
+    unic__free(order);
+    unic__free(before);
+    return status;
+}
+
+/* out [rows,n] = x [rows,k] w^T + b */
+static void layer(const unic_head *head, const char *weight, const char *bias, float *out,
+                  const float *x, size_t rows, size_t k, size_t n)
+{
+    const float *w = head->params.values + unic__params_find(&head->params, weight)->offset;
+    const float *b = head->params.values + unic__params_find(&head->params, bias)->offset;
+    unic__sgemm(false, true, rows, n, k, 1.0F, x, k, w, k, 0.0F, out, n);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < n; j++)
+            out[r * n + j] += b[j];
+}
+
+void unic__head_tabulate(unic_head *head)
+{
+    const unic_codebook *cb = head->codebook;
+    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.classes;
+    layer(head, "linear1.weight", "linear1.bias", head->hidden, cb->embedding, cb->codes,
+          cb->dim, hidden);
+    layer(head, "linear2.weight", "linear2.bias", head->logits, head->hidden, cb->codes, hidden,
+          classes);
+}
+
+/* The maximum over a clip's valid steps, then the second layer. */
+static void predict_clip(const unic_head *head, const int32_t *codes, size_t length,
+                         float *logits)
+{
+    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.classes;
+    const unic__param *w = unic__params_find(&head->params, "linear2.weight");
+    const unic__param *b = unic__params_find(&head->params, "linear2.bias");
+    bool any = false;
+    for (size_t t = 0; t < length; t++)
+        any = any || codes[t] >= 0;
+    for (size_t c = 0; c < classes; c++)
+        logits[c] = any ? head->params.values[b->offset + c] : 0.0F;
+    for (size_t j = 0; any && j < hidden; j++) {
+        float top = -INFINITY;
+        for (size_t t = 0; t < length; t++)
+            if (codes[t] >= 0 && head->hidden[(size_t)codes[t] * hidden + j] > top)
+                top = head->hidden[(size_t)codes[t] * hidden + j];
+        for (size_t c = 0; c < classes; c++)
+            logits[c] += top * head->params.values[w->offset + c * hidden + j];
+    }
+}
+
+void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,
+                        size_t length, float *logits)
+{
+    size_t classes = (size_t)head->options.classes;
+    if (head->options.kind == UNIC_HEAD_CLIP) {
+        for (size_t n = 0; n < clips; n++)
+            predict_clip(head, codes + n * length, length, logits + n * classes);
+        return;
+    }
+    for (size_t i = 0; i < clips * length; i++)
+        for (size_t c = 0; c < classes; c++)
+            logits[i * classes + c] = codes[i] < 0
+                                          ? 0.0F
+                                          : head->logits[(size_t)codes[i] * classes + c];
+}

@@ -1,0 +1,40 @@
+/*
+ * A head on codes. It is small, and codes are few, so a trained head is two tables: what each code
+ * becomes behind the first layer, and behind both.
+ *
+ *   clip:  logits = W2 max_t (W1 e_{c_t} + b1) + b2
+ *   step:  logits_t = W2 (W1 e_{c_t} + b1) + b2
+ */
+#ifndef UNIC_TASK_HEAD_H
+#define UNIC_TASK_HEAD_H
+
+#include "model/codebook.h"
+#include "train/adam.h"
+#include "unicode/unic_head.h"
+
+struct unic_head {
+    unic_head_options options; /* with the defaults filled in */
+    unic_codebook *codebook;   /* a copy */
+    uint64_t fingerprint;
+    unic__params params;
+    unic__adam adam;
+    float *hidden; /* [L,hidden] W1 e + b1 */
+    float *logits; /* [L,classes] W2 hidden + b2, for step heads */
+};
+
+/* Takes over `codebook`, also on failure; the options are checked. */
+unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
+                              const unic_head_options *options);
+void unic__head_free(unic_head *head);
+unic_status unic__head_check_codes(const unic_head *head, const int32_t *codes, size_t clips,
+                                   size_t length);
+unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
+                           const int32_t *labels, double *loss);
+void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,
+                        size_t length, float *logits);
+/* The tables, from the parameters as they are. */
+void unic__head_tabulate(unic_head *head);
+unic_status unic__head_save(const unic_head *head, const char *path);
+unic_status unic__head_load(unic_head **out, const char *path);
+
+#endif

@@ -1,0 +1,105 @@
+#include <string.h>
+
+#include "io/bundle.h"
+#include "task/head.h"
+
+/* A head as an npz: its options, its parameters, its copy of the codebook. */
+
+enum { KIND, CLASSES, HIDDEN, EPOCHS, BATCH, SEED, CODES, DIM, N_OPTIONS };
+
+unic_status unic__head_save(const unic_head *head, const char *path)
+{
+    const unic_head_options *o = &head->options;
+    const unic_codebook *cb = head->codebook;
+    unic__bundle b = {0};
+    int64_t options[N_OPTIONS] = {
+        [KIND] = o->kind,
+        [CLASSES] = o->classes,
+        [HIDDEN] = o->hidden,
+        [EPOCHS] = o->epochs,
+        [BATCH] = o->batch,
+        [SEED] = (int64_t)o->seed,
+        [CODES] = (int64_t)cb->codes,
+        [DIM] = (int64_t)cb->dim,
+    };
+    unic__bundle_i64(&b, "head.options", UNIC__SHAPE(N_OPTIONS), options);
+    unic__bundle_f32(&b, "head.learning_rate", UNIC__SCALAR, &o->learning_rate);
+    unic__bundle_f32(&b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
+    for (size_t i = 0; i < head->params.n; i++)
+        unic__bundle_f32(&b, head->params.at[i]->name, head->params.at[i]->shape,
+                         head->params.values + head->params.at[i]->offset);
+    return unic__bundle_write(&b, path);
+}
+
+static unic_status check_options(const char *path, const int64_t *v)
+{
+    static const struct {
+        const char *name;
+        int64_t low, high;
+    } bound[N_OPTIONS] = {
+        [KIND] = {"kind", UNIC_HEAD_CLIP, UNIC_HEAD_STEP_MULTI},
+        [CLASSES] = {"classes", 1, 1 << 20},
+        [HIDDEN] = {"hidden", 1, 1 << 16},
+        [EPOCHS] = {"epochs", 1, INT32_MAX},
+        [BATCH] = {"batch", 1, 1 << 16},
+        [SEED] = {"seed", INT64_MIN, INT64_MAX},
+        [CODES] = {"codes", 1, 1 << 24},
+        [DIM] = {"dim", 1, 1 << 16},
+    };
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if (v[i] < bound[i].low || v[i] > bound[i].high)
+            return unic__fail(UNIC_E_FORMAT, "%s: head.options: %s = %lld is not in %lld..%lld",
+                              path, bound[i].name, (long long)v[i], (long long)bound[i].low,
+                              (long long)bound[i].high);
+    return UNIC_OK;
+}
+
+static unic_status read_head(unic__npz *z, unic_head **out)
+{
+    int64_t v[N_OPTIONS];
+    unic_codebook *cb;
+    unic_head_options o = {.struct_size = sizeof o};
+    UNIC__TRY(unic__read_i64(z, "head.options", UNIC__SHAPE(N_OPTIONS), v));
+    UNIC__TRY(check_options(unic__npz_path(z), v));
+    UNIC__TRY(unic__read_f32(z, "head.learning_rate", UNIC__SCALAR, &o.learning_rate));
+    o.kind = (int32_t)v[KIND];
+    o.classes = (int32_t)v[CLASSES];
+    o.hidden = (int32_t)v[HIDDEN];
+    o.epochs = (int32_t)v[EPOCHS];
+    o.batch = (int32_t)v[BATCH];
+    o.seed = (uint64_t)v[SEED];
+    unic__npy_info info; /* before memory is asked for: the sizes are from outside */
+    UNIC__TRY(unic__npz_info(z, "codebook.embedding", &info));
+    unic__shape shape = UNIC__SHAPE((size_t)v[CODES], (size_t)v[DIM]);
+    if (!unic__shape_equal(&info.shape, &shape))
+        return unic__fail(UNIC_E_FORMAT, "%s: codebook.embedding is not %zu x %zu",
+                          unic__npz_path(z), shape.dim[0], shape.dim[1]);
+    UNIC__TRY(unic__codebook_create(&cb, shape.dim[0], shape.dim[1], 1));
+    unic_status status = unic__read_f32(z, "codebook.embedding", shape, cb->embedding);
+    if (status != UNIC_OK) {
+        unic__codebook_free(cb);
+        return status;
+    }
+    unic__codebook_set(cb, cb->embedding);
+    UNIC__TRY(unic__head_create(out, cb, &o));
+    for (size_t i = 0; i < (*out)->params.n && status == UNIC_OK; i++) {
+        const unic__param *p = (*out)->params.at[i];
+        status = unic__read_f32(z, p->name, p->shape, (*out)->params.values + p->offset);
+    }
+    if (status != UNIC_OK) {
+        unic__head_free(*out);
+        *out = NULL;
+        return status;
+    }
+    unic__head_tabulate(*out);
+    return UNIC_OK;
+}
+
+unic_status unic__head_load(unic_head **out, const char *path)
+{
+    unic__npz *z;
+    UNIC__TRY(unic__npz_open(&z, path));
+    unic_status status = read_head(z, out);
+    unic__npz_close(z);
+    return status;
+}

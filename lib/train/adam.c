@@ -1,0 +1,78 @@
+#include "train/adam.h"
+
+#include <math.h>
+
+unic_status unic__adam_create(unic__adam *adam, unic__params *params)
+{
+    size_t total = params->total ? params->total : 1;
+    *adam = (unic__adam){.params = params};
+    adam->m = unic__alloc_array(total, sizeof(float));
+    adam->v = unic__alloc_array(total, sizeof(float));
+    if (adam->m && adam->v)
+        return UNIC_OK;
+    unic__adam_free(adam);
+    return unic__no_memory(2 * total * sizeof(float), "Adam's moments");
+}
+
+void unic__adam_free(unic__adam *adam)
+{
+    unic__free(adam->m);
+    unic__free(adam->v);
+    *adam = (unic__adam){0};
+}
+
+UNIC__SIMD static double square_sum(const float *g, size_t n)
+{
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++)
+        sum += (double)g[i] * (double)g[i];
+    return sum;
+}
+
+void unic__grad_norms(const unic__params *params, double *norms)
+{
+    for (size_t k = 0; k < params->n_groups; k++)
+        norms[k] = 0.0;
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        norms[p->group] += square_sum(params->grads + p->offset, p->count);
+    }
+    for (size_t k = 0; k < params->n_groups; k++)
+        norms[k] = sqrt(norms[k]);
+}
+
+/* One pass over a run of parameters: scale, moments, step. `rate` is lr / (1 - beta1^t). */
+UNIC__SIMD static void update(float *p, float *m, float *v, const float *g, size_t n,
+                              float scale, float rate, float correction, float shrink)
+{
+    for (size_t i = 0; i < n; i++) {
+        float gi = g[i] * scale;
+        m[i] = 0.9F * m[i] + 0.1F * gi;
+        v[i] = 0.999F * v[i] + 0.001F * gi * gi;
+        p[i] = p[i] * shrink - rate * m[i] / (sqrtf(v[i]) * correction + 1e-8F);
+    }
+}
+
+void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
+                     const double *norms)
+{
+    enum { CHUNK = 1 << 15 };
+    unic__params *params = adam->params;
+    double t = (double)++adam->steps;
+    float rate = (float)(lr / (1.0 - pow(0.9, t)));
+    float correction = (float)(1.0 / sqrt(1.0 - pow(0.999, t)));
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        double factor = clip > 0.0 ? clip / (norms[p->group] + 1e-6) : 1.0;
+        float scale = factor < 1.0 ? (float)factor : 1.0F;
+        float shrink = p->decay ? (float)(1.0 - lr * decay) : 1.0F;
+        size_t chunks = (p->count + CHUNK - 1) / CHUNK;
+        UNIC__PARALLEL_FOR(chunks > 1)
+        for (size_t k = 0; k < chunks; k++) {
+            size_t at = p->offset + k * CHUNK, rest = p->count - k * CHUNK;
+            update(params->values + at, adam->m + at, adam->v + at, params->grads + at,
+                   rest < CHUNK ? rest : CHUNK, scale, rate, correction, shrink);
+        }
+    }
+}

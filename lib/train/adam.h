@@ -1,0 +1,27 @@
+/* Adam and AdamW over a table of parameters, with each module's gradient clipped by its own norm. */
+#ifndef UNIC_TRAIN_ADAM_H
+#define UNIC_TRAIN_ADAM_H
+
+#include "graph/params.h"
+
+typedef struct unic__adam {
+    unic__params *params;
+    float *m, *v;   /* first and second moments, laid out as params->values */
+    uint64_t steps; /* taken so far */
+} unic__adam;
+
+unic_status unic__adam_create(unic__adam *adam, unic__params *params);
+void unic__adam_free(unic__adam *adam);
+
+/* norms[group] = L2 norm of the group's gradient; summed in double, in index order. */
+void unic__grad_norms(const unic__params *params, double *norms);
+
+/*
+ *   g <- g min(1, clip / (norm_group + 1e-6))                    (clip 0: g)
+ *   m <- 0.9 m + 0.1 g,   v <- 0.999 v + 0.001 g^2
+ *   p <- p - lr (mhat / (sqrt(vhat) + 1e-8) + decay p)           (decay: AdamW's, on weights alone)
+ */
+void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
+                     const double *norms);
+
+#endif

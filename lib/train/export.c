@@ -1,0 +1,65 @@
+#include "train/export.h"
+
+#include <string.h>
+
+unic_status unic__trainer_export(const unic_trainer *t, unic_model **out)
+{
+    unic_config *config = NULL;
+    unic_codebook *codebook = NULL;
+    unic_model *model = NULL;
+    UNIC__TRY(unic__config_create(&config));
+    unic_status status = unic__config_parse(config, t->text, strlen(t->text), NULL);
+    if (status == UNIC_OK)
+        status = unic__codebook_copy(&codebook, t->codebook);
+    if (status != UNIC_OK) {
+        unic__config_free(config);
+        return status;
+    }
+    UNIC__TRY(unic__model_create(&model, config, codebook));
+    for (size_t m = 0; m < t->config->n_modalities && status == UNIC_OK; m++) {
+        unic__params *weights = &model->weights[m];
+        status = unic__model_declare(model->config, m, weights);
+        for (size_t i = 0; i < weights->n && status == UNIC_OK; i++) {
+            const unic__param *to = weights->at[i],
+                              *from = unic__params_find(&t->params, to->name);
+            memcpy(weights->values + to->offset, t->params.values + from->offset,
+                   to->count * sizeof(float));
+        }
+        model->loaded[m] = true;
+    }
+    if (status != UNIC_OK)
+        unic__model_free(model);
+    else
+        *out = model;
+    return status;
+}
+
+char *unic__run_path(const char *path)
+{
+    static const char end[] = ".npz", run[] = ".run.npz";
+    size_t n = strlen(path), stem = n;
+    if (n > strlen(end) && strcmp(path + n - strlen(end), end) == 0)
+        stem = n - strlen(end);
+    char *out = unic__alloc(stem + sizeof run);
+    if (out) {
+        memcpy(out, path, stem);
+        memcpy(out + stem, run, sizeof run);
+    }
+    return out;
+}
+
+unic_status unic__trainer_save(unic_trainer *t, const char *path)
+{
+    unic_model *model = NULL;
+    char *run = unic__run_path(path);
+    if (!run)
+        return unic__no_memory(strlen(path), "a path");
+    unic_status status = unic__run_save(t, run);
+    if (status == UNIC_OK)
+        status = unic__trainer_export(t, &model);
+    if (status == UNIC_OK)
+        status = unic__model_save(model, path);
+    unic__model_free(model);
+    unic__free(run);
+    return status;
+}

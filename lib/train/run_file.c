@@ -1,0 +1,117 @@
+#include <string.h>
+
+#include "io/bundle.h"
+#include "model/model.h"
+#include "train/trainer.h"
+
+/*
+ * A run's whole state in one file, OUT.run.npz: every parameter, both optimisers' moments, the
+ * codebook, the counters. One file, one rename: a run can never be found half of one moment and half
+ * of another. (The model file beside it is what inference needs, and nothing here.)
+ */
+
+/* "<prefix>/<parameter>": values, or a moment laid out as the values are. */
+static void bundle_table(unic__bundle *b, unic__arena *names, const char *prefix,
+                         const unic__params *params, const float *values)
+{
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        const char *name = unic__arena_printf(names, "%s/%s", prefix, p->name);
+        if (!name && b->status == UNIC_OK)
+            b->status = unic__no_memory(64, "a name");
+        unic__bundle_f32(b, name, p->shape, values + p->offset);
+    }
+}
+
+static unic_status read_table(unic__npz *z, unic__arena *names, const char *prefix,
+                              const unic__params *params, float *values)
+{
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        const char *name = unic__arena_printf(names, "%s/%s", prefix, p->name);
+        if (!name)
+            return unic__no_memory(64, "a name");
+        UNIC__TRY(unic__read_f32(z, name, p->shape, values + p->offset));
+    }
+    return UNIC_OK;
+}
+
+enum { STEPS, TOTAL_STEPS, STARTED, ADAM_STEPS, CLUB_STEPS, N_COUNTERS };
+
+unic_status unic__run_save(unic_trainer *t, const char *path)
+{
+    unic__bundle b = {0};
+    unic__arena names = {0};
+    int64_t counters[N_COUNTERS] = {
+        [STEPS] = (int64_t)t->steps,
+        [TOTAL_STEPS] = (int64_t)t->total_steps,
+        [STARTED] = t->started,
+        [ADAM_STEPS] = (int64_t)t->adam.steps,
+        [CLUB_STEPS] = (int64_t)t->club_adam.steps,
+    };
+    unic__bundle_text(&b, UNIC__CONFIG_MEMBER, t->text);
+    unic__bundle_i64(&b, "counters", UNIC__SHAPE(N_COUNTERS), counters);
+    unic__bundle_codebook(&b, t->codebook);
+    bundle_table(&b, &names, "value", &t->params, t->params.values);
+    bundle_table(&b, &names, "adam_m", &t->params, t->adam.m);
+    bundle_table(&b, &names, "adam_v", &t->params, t->adam.v);
+    bundle_table(&b, &names, "value", &t->club, t->club.values);
+    bundle_table(&b, &names, "adam_m", &t->club, t->club_adam.m);
+    bundle_table(&b, &names, "adam_v", &t->club, t->club_adam.v);
+    unic_status status = unic__bundle_write(&b, path);
+    unic__arena_free(&names);
+    return status;
+}
+
+static unic_status read_counters(unic_trainer *t, unic__npz *z)
+{
+    int64_t counters[N_COUNTERS];
+    UNIC__TRY(unic__read_i64(z, "counters", UNIC__SHAPE(N_COUNTERS), counters));
+    for (size_t i = 0; i < N_COUNTERS; i++)
+        if (counters[i] < 0)
+            return unic__fail(UNIC_E_FORMAT, "%s: counters[%zu] is negative", unic__npz_path(z),
+                              i);
+    t->steps = (uint64_t)counters[STEPS];
+    t->total_steps = (uint64_t)counters[TOTAL_STEPS];
+    t->started = counters[STARTED] != 0;
+    t->adam.steps = (uint64_t)counters[ADAM_STEPS];
+    t->club_adam.steps = (uint64_t)counters[CLUB_STEPS];
+    return UNIC_OK;
+}
+
+static unic_status read_state(unic_trainer *t, unic__npz *z, unic__arena *names)
+{
+    unic_codebook *codebook;
+    UNIC__TRY(read_counters(t, z));
+    UNIC__TRY(unic__read_codebook(z, t->config, &codebook));
+    unic__codebook_assign_state(t->codebook, codebook);
+    unic__codebook_free(codebook);
+    UNIC__TRY(read_table(z, names, "value", &t->params, t->params.values));
+    UNIC__TRY(read_table(z, names, "adam_m", &t->params, t->adam.m));
+    UNIC__TRY(read_table(z, names, "adam_v", &t->params, t->adam.v));
+    UNIC__TRY(read_table(z, names, "value", &t->club, t->club.values));
+    UNIC__TRY(read_table(z, names, "adam_m", &t->club, t->club_adam.m));
+    return read_table(z, names, "adam_v", &t->club, t->club_adam.v);
+}
+
+unic_status unic__run_load(unic_trainer **out, const char *path)
+{
+    unic__npz *z;
+    unic_config *config = NULL;
+    unic_trainer *t = NULL;
+    unic__arena names = {0};
+    UNIC__TRY(unic__npz_open(&z, path));
+    unic_status status = unic__read_config(z, &config);
+    if (status == UNIC_OK)
+        status = unic__trainer_create(&t, config);
+    if (status == UNIC_OK)
+        status = read_state(t, z, &names);
+    unic__arena_free(&names);
+    unic__config_free(config);
+    unic__npz_close(z);
+    if (status != UNIC_OK)
+        unic__trainer_free(t);
+    else
+        *out = t;
+    return status;
+}

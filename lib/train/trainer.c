@@ -1,0 +1,356 @@
+#include "train/trainer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "train/schedule.h"
+
+/* Streams of random numbers within a step, besides dropout's. */
+enum { DRAW_STEP = 1 << 20, DRAW_START, DRAW_REVIVAL, DRAW_EVALUATE };
+
+static void add_report(unic_trainer *t, const char *name, const char *part)
+{
+    if (t->report)
+        snprintf(t->report[t->n_report], sizeof t->report[0], "%s%s%s", name, part ? "." : "",
+                 part ? part : "");
+    t->n_report++;
+}
+
+/* Counts the names, or writes them where there is room: the one place that knows the order. */
+static void list_report(unic_trainer *t)
+{
+    t->n_report = 0;
+    add_report(t, "total", NULL);
+    for (size_t i = 0; i < t->graph.n_terms; i++)
+        add_report(t, t->graph.term[i].name, NULL);
+    for (size_t m = 0; m < t->graph.n && t->graph.club_fit[m]; m++)
+        add_report(t, "club_fit", t->config->modality[m].name);
+    for (size_t k = 0; k < t->params.n_groups; k++)
+        add_report(t, "grad_norm", t->params.group[k]);
+    for (size_t m = 0; m < t->graph.n; m++)
+        add_report(t, "perplexity", t->config->modality[m].name);
+    add_report(t, "agreement", NULL);
+    add_report(t, "revived", NULL);
+    add_report(t, "learning_rate", NULL);
+}
+
+static unic_status allocate_scratch(unic_trainer *t)
+{
+    size_t steps = t->graph.n * t->graph.batch * t->graph.length;
+    size_t codes = t->codebook->codes, dim = t->codebook->dim;
+    t->rows = unic__alloc_array(steps * dim, sizeof(float));
+    t->codes = unic__alloc_array(steps, sizeof(int32_t));
+    t->ema_scratch = unic__alloc_array(codes * (dim + 1), sizeof(float));
+    t->order = unic__alloc_array(codes, sizeof(int32_t));
+    t->usage = unic__alloc_array(codes, sizeof(int64_t));
+    t->club_backup = unic__alloc_array(3 * t->club.total + 1, sizeof(float));
+    list_report(t);
+    t->report = unic__alloc_array(t->n_report, sizeof *t->report);
+    t->figures = unic__alloc_array(t->n_report, sizeof(double));
+    if (!t->rows || !t->codes || !t->ema_scratch || !t->order || !t->usage || !t->club_backup ||
+        !t->report || !t->figures)
+        return unic__no_memory(steps * dim * sizeof(float), "a trainer");
+    list_report(t);
+    return UNIC_OK;
+}
+
+/* Codes before the first data: uniform in +-1/L (A.3); the paper's way replaces them at step 0. */
+static void scatter_codes(unic_trainer *t)
+{
+    unic_codebook *cb = t->codebook;
+    unic__key key = unic__random_key(t->config->seed, 0, unic__random_hash("codebook"));
+    for (size_t i = 0; i < cb->codes * cb->dim; i++)
+        cb->sum[i] = (2.0F * unic__random_uniform(key, i) - 1.0F) / (float)cb->codes;
+    unic__codebook_set(cb, cb->sum);
+    if (t->config->ema_start != UNIC__START_UNIFORM)
+        return;
+    t->started = true;
+    memset(cb->count, 0, cb->codes * sizeof(float));
+    for (size_t i = 0; i < cb->codes * cb->modalities; i++)
+        cb->idle[i] = -1;
+}
+
+static unic_status build(unic_trainer *t, const unic_config *config)
+{
+    UNIC__TRY(unic__config_check(config));
+    UNIC__TRY(unic__config_copy(&t->config, config));
+    unic__config_resolve(t->config); /* first, so that files hold the sizes themselves */
+    UNIC__TRY(unic__config_text(t->config, &t->text));
+    unic_config *c = t->config;
+    UNIC__TRY(unic__codebook_create(&t->codebook, c->code_count, c->code_dim, c->n_modalities));
+    UNIC__TRY(
+        unic__codebook_create(&t->cb_backup, c->code_count, c->code_dim, c->n_modalities));
+    scatter_codes(t);
+    UNIC__TRY(unic__training_graph_create(&t->graph, c, t->codebook, &t->params, &t->club));
+    UNIC__TRY(unic__adam_create(&t->adam, &t->params));
+    UNIC__TRY(unic__adam_create(&t->club_adam, &t->club));
+    return allocate_scratch(t);
+}
+
+unic_status unic__trainer_create(unic_trainer **out, const unic_config *config)
+{
+    unic_trainer *t = unic__alloc_zero(sizeof *t);
+    if (!t)
+        return unic__no_memory(sizeof *t, "a trainer");
+    unic_status status = build(t, config);
+    if (status != UNIC_OK) {
+        unic__trainer_free(t);
+        return status;
+    }
+    *out = t;
+    return UNIC_OK;
+}
+
+void unic__trainer_free(unic_trainer *t)
+{
+    if (!t)
+        return;
+    unic__training_graph_free(&t->graph);
+    unic__params_free(&t->params);
+    unic__params_free(&t->club);
+    unic__adam_free(&t->adam);
+    unic__adam_free(&t->club_adam);
+    unic__codebook_free(t->codebook);
+    unic__codebook_free(t->cb_backup);
+    unic__free(t->report);
+    unic__free(t->figures);
+    unic__free(t->rows);
+    unic__free(t->codes);
+    unic__free(t->ema_scratch);
+    unic__free(t->order);
+    unic__free(t->usage);
+    unic__free(t->club_backup);
+    unic__config_free(t->config);
+    unic__free(t);
+}
+
+/* ---- what happens between the phases ---- */
+
+/* The valid encoder outputs of all modalities, one under the other. */
+static size_t gather_rows(unic_trainer *t)
+{
+    size_t steps = t->graph.batch * t->graph.length, dim = t->codebook->dim, n = 0;
+    for (size_t m = 0; m < t->graph.n; m++)
+        for (size_t i = 0; i < steps; i++)
+            if (t->graph.stream[m].mask->t.x[i] > 0.0F)
+                memcpy(t->rows + n++ * dim, t->graph.stream[m].z->t.x + i * dim,
+                       dim * sizeof(float));
+    return n;
+}
+
+/* The codebook starts from the first batch's z: N = 1, o = e. */
+static unic_status start_codebook(unic_trainer *t)
+{
+    size_t rows = gather_rows(t);
+    if (rows == 0)
+        return unic__fail(UNIC_E_VALUE, "the first batch holds no valid step");
+    unic__codebook_assign_state(t->cb_backup, t->codebook);
+    size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
+    return unic__codebook_init(t->codebook, t->rows, rows, iterations,
+                               unic__random_key(t->config->seed, 0, DRAW_START));
+}
+
+/* Codes with -1 on padding, and what the update will take from each modality. */
+static void collect_codes(unic_trainer *t, unic__ema_part *parts)
+{
+    size_t steps = t->graph.batch * t->graph.length;
+    for (size_t m = 0; m < t->graph.n; m++) {
+        const unic__stream *s = &t->graph.stream[m];
+        int32_t *codes = t->codes + m * steps;
+        for (size_t i = 0; i < steps; i++)
+            codes[i] = s->mask->t.x[i] > 0.0F ? s->codes->t.ix[i] : -1;
+        parts[m] = (unic__ema_part){steps, s->target->t.x, codes};
+    }
+}
+
+/* The inner fits of q (A.5): club.steps Adam steps on the batch's detached z and zbar. */
+static void fit_club(unic_trainer *t)
+{
+    size_t total = t->club.total;
+    memcpy(t->club_backup, t->club.values, total * sizeof(float));
+    memcpy(t->club_backup + total, t->club_adam.m, total * sizeof(float));
+    memcpy(t->club_backup + 2 * total, t->club_adam.v, total * sizeof(float));
+    for (size_t i = 0; i < t->config->club_steps; i++) {
+        unic__graph_forward(&t->graph.club, 0);
+        memset(t->club.grads, 0, total * sizeof(float));
+        unic__graph_backward(&t->graph.club, 0);
+        unic__adam_step(&t->club_adam, t->config->club_lr, 0.0, 0.0, NULL);
+    }
+}
+
+static void unfit_club(unic_trainer *t)
+{
+    size_t total = t->club.total;
+    memcpy(t->club.values, t->club_backup, total * sizeof(float));
+    memcpy(t->club_adam.m, t->club_backup + total, total * sizeof(float));
+    memcpy(t->club_adam.v, t->club_backup + 2 * total, total * sizeof(float));
+    t->club_adam.steps -= t->config->club_steps;
+}
+
+/* ---- figures ---- */
+
+/* The part of the steps, valid for all modalities, at which all take the same code. */
+static double agreement(const unic_trainer *t)
+{
+    size_t steps = t->graph.batch * t->graph.length, same = 0, valid = 0;
+    for (size_t i = 0; i < steps; i++) {
+        bool there = true, equal = true;
+        for (size_t m = 0; m < t->graph.n; m++) {
+            there = there && t->codes[m * steps + i] >= 0;
+            equal = equal && t->codes[m * steps + i] == t->codes[i];
+        }
+        valid += there;
+        same += there && equal;
+    }
+    return valid ? (double)same / (double)valid : 0.0;
+}
+
+static double perplexity(const unic_trainer *t, size_t m)
+{
+    size_t steps = t->graph.batch * t->graph.length;
+    memset(t->usage, 0, t->codebook->codes * sizeof *t->usage);
+    for (size_t i = 0; i < steps; i++)
+        if (t->codes[m * steps + i] >= 0)
+            t->usage[t->codes[m * steps + i]]++;
+    return unic__perplexity(t->usage, t->codebook->codes);
+}
+
+/* Everything but "revived", in the order of list_report(). Returns the place of the norms. */
+static size_t measure(unic_trainer *t)
+{
+    size_t n = 0;
+    double total = 0.0;
+    n++;
+    for (size_t i = 0; i < t->graph.n_terms; i++) {
+        const unic__term *term = &t->graph.term[i];
+        t->figures[n] = term->weight * (double)term->node->t.x[0];
+        total += t->figures[n++];
+    }
+    t->figures[0] = total;
+    for (size_t m = 0; m < t->graph.n && t->graph.club_fit[m]; m++)
+        t->figures[n++] = (double)t->graph.club_fit[m]->t.x[0];
+    size_t norms = n;
+    n += t->params.n_groups;
+    for (size_t m = 0; m < t->graph.n; m++)
+        t->figures[n++] = perplexity(t, m);
+    t->figures[n++] = agreement(t);
+    t->figures[n++] = 0.0;
+    t->figures[n] = unic__learning_rate(t->config, t->steps, t->total_steps);
+    return norms;
+}
+
+static unic_status check_finite(const unic_trainer *t)
+{
+    if (t->graph.main.run.status != UNIC_OK || t->graph.club.run.status != UNIC_OK)
+        return unic__fail(UNIC_E_KERNEL, "step %llu: a oneDNN kernel failed",
+                          (unsigned long long)t->steps);
+    for (size_t i = 1; i < t->n_report; i++) /* the terms first: they name the cause */
+        if (!isfinite(t->figures[i]))
+            return unic__fail(UNIC_E_NUMERIC, "step %llu refused: %s is %g",
+                              (unsigned long long)t->steps, t->report[i], t->figures[i]);
+    return UNIC_OK;
+}
+
+/* ---- the step ---- */
+
+static size_t commit(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws,
+                     const double *norms)
+{
+    const unic_config *c = t->config;
+    double lr = unic__learning_rate(c, t->steps, t->total_steps);
+    size_t rows = gather_rows(t);
+    unic__adam_step(&t->adam, lr, c->optimizer == UNIC__ADAMW ? c->weight_decay : 0.0, c->clip,
+                    norms);
+    unic__codebook_update(t->codebook, c->ema_order, c->ema_decay, c->ema_epsilon, parts,
+                          t->ema_scratch);
+    unic__codebook_count_idle(t->codebook, parts);
+    unic__revival revival = {
+        .rule = c->reset_rule,
+        .steps = c->reset_steps,
+        .max = c->reset_max,
+        .ema = c->reset_ema,
+        .source = c->reset_source,
+        .z = t->rows,
+        .rows = rows,
+        .from = draws ? draws->revival_source : NULL,
+        .key = unic__random_key(c->seed, t->steps, DRAW_REVIVAL),
+    };
+    size_t revived = unic__codebook_revive(t->codebook, &revival, t->order);
+    t->steps++;
+    return revived;
+}
+
+static void begin(unic_trainer *t, bool training)
+{
+    unic__run run = {.training = training, .seed = t->config->seed, .step = t->steps};
+    t->graph.main.run = t->graph.club.run = run;
+}
+
+static void backward(unic_trainer *t)
+{
+    memset(t->params.grads, 0, t->params.total * sizeof(float));
+    unic__graph_backward(&t->graph.main, UNIC__SCORE);
+    unic__graph_backward(&t->graph.main, UNIC__ASSIGN);
+    unic__graph_backward(&t->graph.main, UNIC__ENCODE);
+}
+
+static void report(const unic_trainer *t, double *terms)
+{
+    if (terms)
+        memcpy(terms, t->figures, t->n_report * sizeof *terms);
+}
+
+unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
+                               const unic_draws *draws, double *terms)
+{
+    unic__ema_part parts[UNIC__MAX_MODALITIES];
+    bool start = !t->started, club = t->config->club_weight > 0.0;
+    UNIC__TRY(unic__fill_batch(t, batch));
+    UNIC__TRY(
+        unic__fill_draws(t, draws, unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
+    begin(t, true);
+    unic__graph_forward(&t->graph.main, UNIC__ENCODE);
+    if (start)
+        UNIC__TRY(start_codebook(t));
+    unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
+    collect_codes(t, parts);
+    if (club)
+        fit_club(t);
+    unic__graph_forward(&t->graph.main, UNIC__SCORE);
+    backward(t);
+    double *norms = t->figures + measure(t);
+    unic__grad_norms(&t->params, norms);
+    unic_status status = check_finite(t);
+    if (status != UNIC_OK) {
+        if (club)
+            unfit_club(t);
+        if (start)
+            unic__codebook_assign_state(t->codebook, t->cb_backup);
+        return status;
+    }
+    t->started = true;
+    t->figures[t->n_report - 2] = (double)commit(t, parts, draws, norms);
+    report(t, terms);
+    return UNIC_OK;
+}
+
+unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *terms)
+{
+    unic__ema_part parts[UNIC__MAX_MODALITIES];
+    UNIC__TRY(unic__fill_batch(t, batch));
+    UNIC__TRY(unic__fill_draws(t, NULL, unic__random_key(t->config->seed, 0, DRAW_EVALUATE)));
+    begin(t, false);
+    unic__graph_forward(&t->graph.main, UNIC__ENCODE);
+    unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
+    collect_codes(t, parts);
+    if (t->config->club_weight > 0.0)
+        unic__graph_forward(&t->graph.club, 0);
+    unic__graph_forward(&t->graph.main, UNIC__SCORE);
+    double *norms = t->figures + measure(t);
+    for (size_t k = 0; k < t->params.n_groups; k++)
+        norms[k] = 0.0;
+    UNIC__TRY(check_finite(t));
+    report(t, terms);
+    return UNIC_OK;
+}

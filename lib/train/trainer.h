@@ -1,0 +1,52 @@
+/*
+ * The trainer: one step is a transaction (docs/design.md).
+ *   draw, ENCODE, ASSIGN, CLUB's fits, SCORE, backward, check that all is finite, commit
+ */
+#ifndef UNIC_TRAIN_TRAINER_H
+#define UNIC_TRAIN_TRAINER_H
+
+#include "io/batch.h"
+#include "train/adam.h"
+#include "train/training_graph.h"
+#include "unicode/unic_trainer.h"
+
+struct unic_trainer {
+    unic_config *config; /* resolved */
+    const char *text;    /* of the config */
+    unic__params params, club;
+    unic__adam adam, club_adam;
+    unic_codebook *codebook;
+    unic__training_graph graph;
+    uint64_t steps, total_steps; /* taken; declared for the schedule, or 0 */
+    bool started;                /* the codebook has its starting codes */
+
+    /* the terms a step reports */
+    size_t n_report;
+    char (*report)[UNIC__NAME_BYTES + 24];
+
+    /* scratch of a step */
+    double *figures;    /* [n_report] */
+    float *rows;        /* [M B T, D] valid encoder outputs, for starting and reviving codes */
+    int32_t *codes;     /* [M, B T] of the batch, -1 on padding */
+    float *ema_scratch; /* [L (D+1)] */
+    int32_t *order;     /* [L] */
+    int64_t *usage;     /* [L] */
+    float *club_backup; /* values and both moments, for a refused step */
+    unic_codebook *cb_backup; /* the same, of the codebook, in the step that starts it */
+};
+
+unic_status unic__trainer_create(unic_trainer **out, const unic_config *config);
+void unic__trainer_free(unic_trainer *t);
+unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
+                               const unic_draws *draws, double *terms);
+unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *terms);
+
+/* Fills the graph's inputs from a batch and this step's draws (fill.c). */
+unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch);
+unic_status unic__fill_draws(unic_trainer *t, const unic_draws *draws, unic__key key);
+
+/* The whole state, in one file (run_file.c). */
+unic_status unic__run_save(unic_trainer *t, const char *path);
+unic_status unic__run_load(unic_trainer **out, const char *path);
+
+#endif

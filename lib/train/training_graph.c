@@ -1,0 +1,172 @@
+#include "train/training_graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void add_term(unic__training_graph *tg, const char *name, const char *modality,
+                     unic__node *node, double weight)
+{
+    unic__term *t = &tg->term[tg->n_terms++];
+    snprintf(t->name, sizeof t->name, "%s%s%s", name, modality ? "." : "",
+             modality ? modality : "");
+    t->node = unic__loss(node, weight);
+    t->weight = weight;
+}
+
+/* x -> front -> z = Phi, zbar = Psi (P1) */
+static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
+{
+    const unic_config *c = tg->config;
+    unic__stream *s = &tg->stream[m];
+    s->m = &c->modality[m];
+    s->x = unic__input(g, unic__feature_shape(s->m, tg->batch, tg->length), UNIC__F32);
+    s->mask = unic__input(g, UNIC__SHAPE(tg->batch, tg->length), UNIC__F32);
+    s->lengths = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
+    g->group = "front";
+    s->front = unic__front(g, s->m, s->x, s->lengths);
+    g->group = "encoder";
+    s->z = unic__keep(unic__semantic_encoder(g, c, s->m, s->front, s->mask));
+    s->zbar = unic__specific_encoder(g, s->m, s->front);
+    if (c->club_weight > 0.0)
+        s->y = unic__keep(unic__specific_vector(g, s->m, s->zbar));
+}
+
+/* d, l = argmin d, zhat = z + sg[e_l - z] (P2) */
+static void build_assignment(unic__training_graph *tg, unic__graph *g, unic__node *embedding,
+                             size_t m)
+{
+    unic__stream *s = &tg->stream[m];
+    s->distance = unic__sq_distance(g, s->z, embedding);
+    s->codes = unic__keep(unic__argmin(g, s->distance, 2));
+    s->e = unic__gather(g, embedding, s->codes);
+    s->quantised = unic__straight_through(g, s->z, s->e);
+    if (tg->config->club_input == UNIC__CLUB_QUANTISED && tg->config->club_weight > 0.0)
+        unic__keep(s->quantised);
+}
+
+/* Which clips a pairwise term compares; a pair's two directions share their inputs. */
+static void build_pair_inputs(unic__training_graph *tg, unic__graph *g,
+                              unic__node *target[][UNIC__MAX_MODALITIES],
+                              unic__node *valid[][UNIC__MAX_MODALITIES])
+{
+    for (size_t a = 0; a < tg->n; a++)
+        for (size_t b = a; b < tg->n; b++) {
+            target[a][b] = target[b][a] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
+            valid[a][b] = valid[b][a] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__F32);
+        }
+}
+
+static void build_inputs(unic__training_graph *tg, unic__graph *g)
+{
+    size_t shift, horizon = unic__cpc_horizon(tg->config, tg->length, &shift);
+    tg->cpc.context = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
+    for (size_t k = 0; k < horizon; k++)
+        tg->cpc.future[k] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
+    build_pair_inputs(tg, g, tg->cpc.target, tg->cpc.valid);
+    build_pair_inputs(tg, g, tg->match.target, tg->match.valid);
+    if (tg->config->match_form == UNIC__MATCH_ASYMMETRIC)
+        tg->match.identity = unic__input(g, UNIC__SHAPE(tg->batch, tg->batch), UNIC__F32);
+    for (size_t m = 0; m < tg->n; m++)
+        if (tg->config->club_form == UNIC__CLUB_PERMUTATION)
+            tg->permutation[m] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
+}
+
+/* P9: L = L_recon + L_commit + L_MI + L_cpc + L_cmcm, each with its weight; 0 leaves a term out. */
+static void build_objective(unic__training_graph *tg, unic__graph *g, unic__params *club)
+{
+    const unic_config *c = tg->config;
+    unic__params *params = g->params;
+    g->group = "decoder";
+    for (size_t m = 0; m < tg->n && c->recon_weight > 0.0; m++)
+        add_term(tg, "reconstruction", c->modality[m].name,
+                 unic__reconstruction(g, c, &tg->stream[m]), c->recon_weight);
+    for (size_t m = 0; m < tg->n && c->commit_weight > 0.0; m++)
+        add_term(tg, "commitment", c->modality[m].name,
+                 unic__commitment(g, c, tg->n, tg->stream, m), c->commit_weight);
+    g->params =
+        club; /* q's parameters are fitted by their own optimiser, not by this gradient */
+    g->frozen = true;
+    for (size_t m = 0; m < tg->n && c->club_weight > 0.0; m++)
+        add_term(tg, "club", c->modality[m].name,
+                 unic__club(g, c, &tg->stream[m], tg->permutation[m]), c->club_weight);
+    g->params = params;
+    g->frozen = false;
+    g->group = "cpc";
+    if (c->cpc_weight > 0.0)
+        add_term(tg, "cpc", NULL, unic__cross_cpc(g, c, tg->n, tg->stream, &tg->cpc),
+                 c->cpc_weight);
+    if (c->match_weight > 0.0)
+        add_term(tg, "code_match", NULL, unic__code_match(g, c, tg->n, tg->stream, &tg->match),
+                 c->match_weight);
+}
+
+static unic__backend backend_of(const unic_config *c)
+{
+    return c->kernel == UNIC__KERNEL_ONEDNN ? UNIC__ONEDNN
+           : c->kernel == UNIC__KERNEL_BLAS ? UNIC__BLAS
+                                            : UNIC__AUTO;
+}
+
+static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__params *club)
+{
+    unic__graph *g = &tg->main;
+    unic__node *embedding = unic__external(g, UNIC__SHAPE(cb->codes, cb->dim), cb->embedding,
+                                           NULL);
+    g->phase = UNIC__ENCODE;
+    for (size_t m = 0; m < tg->n; m++)
+        build_encoders(tg, g, m);
+    g->phase = UNIC__ASSIGN;
+    for (size_t m = 0; m < tg->n; m++)
+        build_assignment(tg, g, embedding, m);
+    for (size_t m = 0; m < tg->n; m++)
+        tg->stream[m].target = unic__keep(
+            unic__ema_target(g, tg->config, tg->n, tg->stream, m));
+    g->phase = UNIC__SCORE;
+    build_inputs(tg, g);
+    build_objective(tg, g, club);
+}
+
+/* Minimises -log q over the club nets alone, on the main graph's z and zbar as they stand. */
+static void build_club(unic__training_graph *tg)
+{
+    const unic_config *c = tg->config;
+    for (size_t m = 0; m < tg->n; m++) {
+        const unic__stream *s = &tg->stream[m];
+        const unic__node *from = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantised;
+        unic__node *x = unic__external(&tg->club, from->t.shape, from->t.x, NULL);
+        unic__node *y = unic__external(&tg->club, s->y->t.shape, s->y->t.x, NULL);
+        unic__node *mask = unic__external(&tg->club, s->mask->t.shape, s->mask->t.x, NULL);
+        tg->club_fit[m] = unic__loss(unic__club_fit(&tg->club, c, &c->modality[m], x, y, mask),
+                                     1.0);
+    }
+}
+
+unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
+                                        unic_codebook *codebook, unic__params *params,
+                                        unic__params *club)
+{
+    *tg = (unic__training_graph){.config = config, .n = config->n_modalities};
+    tg->batch = config->batch;
+    tg->length = config->length;
+    unic__graph_init(&tg->main, params, false);
+    unic__graph_init(&tg->club, club, false);
+    tg->main.backend = tg->club.backend = backend_of(config);
+    build_main(tg, codebook, club);
+    if (tg->main.status != UNIC_OK)
+        return unic__graph_plan(&tg->main); /* reports it */
+    UNIC__TRY(unic__params_seal(params, true));
+    UNIC__TRY(unic__params_seal(club, true));
+    unic__params_init(params, config->seed);
+    unic__params_init(club, config->seed);
+    UNIC__TRY(unic__graph_plan(&tg->main));
+    if (config->club_weight == 0.0)
+        return UNIC_OK;
+    build_club(tg);
+    return unic__graph_plan(&tg->club);
+}
+
+void unic__training_graph_free(unic__training_graph *tg)
+{
+    unic__graph_free(&tg->main);
+    unic__graph_free(&tg->club);
+}

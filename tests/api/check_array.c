@@ -1,0 +1,269 @@
+/* unic_array.h and lib/io/{array,batch}: what is taken as an array, and what a batch refuses. */
+#include <check.h>
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/array.h"
+#include "io/io_help.h"
+
+#define DIMS(...) ((const int64_t[]){__VA_ARGS__})
+
+static const float floats[64];
+static const double doubles[64];
+
+static unic_array f32(int rank, const int64_t *dims)
+{
+    unic_array a;
+    unic_array_init(&a, floats, UNIC_F32, rank, dims);
+    return a;
+}
+
+/* ---- arrays --------------------------------------------------------------------------------- */
+
+START_TEST(init_fills_in_everything)
+{
+    unic_array a;
+    memset(&a, 0xFF, sizeof a);
+    unic_array_init(&a, floats, UNIC_F32, 3, DIMS(2, 3, 4));
+    ck_assert_uint_eq(a.struct_size, sizeof a);
+    ck_assert_ptr_eq(a.data, floats);
+    ck_assert(a.dtype == UNIC_F32 && a.rank == 3);
+    ck_assert(a.dims[0] == 2 && a.dims[1] == 3 && a.dims[2] == 4 && a.dims[3] == 0);
+    ck_assert(a.reserved[0] == 0 && a.reserved[3] == 0);
+    io_assert_ok(unic__array_check(&a, "call", "x"));
+    ck_assert_uint_eq(unic__array_count(&a), 24);
+    unic_array_init(&a, floats, UNIC_F32, 0, NULL);
+    io_assert_ok(unic__array_check(&a, "call", "x"));
+    ck_assert_uint_eq(unic__array_count(&a), 1);
+    unic_array_init(&a, floats, UNIC_F32, 99, DIMS(1, 1, 1, 1, 1, 1, 1, 1)); /* 6 are kept */
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE,
+                    "call: x has rank 99, 0..6 expected");
+    unic_array_init(NULL, floats, UNIC_F32, 0, NULL);
+}
+END_TEST
+
+START_TEST(refuses_what_is_no_array)
+{
+    io_assert_fails(unic__array_check(NULL, "call", "x"), UNIC_E_ARG, "call: x is NULL");
+    unic_array a = f32(2, DIMS(2, 3));
+    a.struct_size = sizeof a - 1;
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "x has struct_size ");
+    a = f32(2, DIMS(2, 3));
+    a.struct_size = sizeof a + 8; /* of a later version */
+    io_assert_ok(unic__array_check(&a, "call", "x"));
+    a.dtype = 0;
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "x has dtype 0");
+    a.dtype = UNIC_I64 + 1;
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG,
+                    "x has dtype 5, a unic_dtype (1..4) expected");
+    a = f32(-1, NULL);
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "x has rank -1");
+    a = f32(2, DIMS(2, -3));
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE,
+                    "x has dims[1] = -3, 0 or more expected");
+    a = f32(2, DIMS(2, 3));
+    a.reserved[2] = 1;
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "x has reserved[2] = 1");
+    a = f32(2, DIMS(2, 3));
+    a.data = NULL;
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "x has no data");
+    a = f32(2, DIMS(2, 0));
+    a.data = NULL;
+    io_assert_ok(unic__array_check(&a, "call", "x"));
+    unic_array_init(&a, (const char *)floats + 2, UNIC_F32, 1, DIMS(3));
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "not aligned for float32");
+}
+END_TEST
+
+START_TEST(refuses_sizes_that_overflow)
+{
+    const int64_t big = INT64_C(1) << 31;
+    unic_array a = f32(3, DIMS(big, big, 2));
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
+    a = f32(2, DIMS(big, big / 2)); /* 2^63 bytes: fits size_t, not ptrdiff_t */
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
+    a = f32(4, DIMS(big, big, big, 0)); /* no element, but products of the dims overflow */
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
+    a = f32(1, DIMS(INT64_MAX));
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
+}
+END_TEST
+
+START_TEST(copies_to_float32)
+{
+    const double in[] = {0.1, -2, 1e300, -1e300, NAN};
+    const float single[] = {0.1F, -2};
+    float out[5];
+    unic_array a;
+    unic_array_init(&a, in, UNIC_F64, 1, DIMS(5));
+    io_assert_ok(unic__array_to_f32(&a, out));
+    ck_assert(out[0] == 0.1F && out[1] == -2.0F && isinf(out[2]) && out[2] > 0);
+    ck_assert(isinf(out[3]) && out[3] < 0 && isnan(out[4]));
+    unic_array_init(&a, single, UNIC_F32, 1, DIMS(2));
+    io_assert_ok(unic__array_to_f32(&a, out));
+    ck_assert_mem_eq(out, single, sizeof single);
+    unic_array_init(&a, NULL, UNIC_F32, 1, DIMS(0));
+    io_assert_ok(unic__array_to_f32(&a, out));
+    unic_array_init(&a, in, UNIC_I64, 1, DIMS(2));
+    io_assert_fails(unic__array_to_f32(&a, out), UNIC_E_ARG,
+                    "an array of int64 where float32 or float64 was expected");
+}
+END_TEST
+
+START_TEST(finds_what_is_not_finite)
+{
+    enum { MOST = 300 };
+    const float fine[] = {0.0F, -0.0F, FLT_MAX, -FLT_MAX, FLT_TRUE_MIN, -1.5F};
+    const float bad[] = {NAN, -NAN, INFINITY, -INFINITY};
+    float x[MOST];
+    for (size_t i = 0; i < MOST; i++)
+        x[i] = fine[i % 6];
+    for (size_t n = 0; n <= MOST; n++)
+        ck_assert(unic__all_finite(x, n));
+    for (size_t i = 0; i < MOST; i++) { /* at each place, first and last of the array too */
+        float kept = x[i];
+        x[i] = bad[i % 4];
+        ck_assert(!unic__all_finite(x, MOST) && !unic__all_finite(x, i + 1));
+        ck_assert(!unic__all_finite(x + i, MOST - i) && unic__all_finite(x, i));
+        x[i] = kept;
+    }
+}
+END_TEST
+
+/* ---- batches -------------------------------------------------------------------------------- */
+
+static unic_batch *new_batch(void)
+{
+    unic_batch *b;
+    io_assert_ok(unic_batch_create(&b));
+    return b;
+}
+
+START_TEST(a_batch_refers_to_the_callers_arrays)
+{
+    const int32_t lengths[] = {3, 0}, *given = lengths;
+    unic_batch *b = new_batch();
+    ck_assert_uint_eq(unic_batch_size(b), 0);
+    char name[] = "audio";
+    unic_array a = f32(3, DIMS(2, 3, 4)), got;
+    a.struct_size += 8;
+    io_assert_ok(unic_batch_set(b, name, &a, lengths));
+    name[0] = 'x'; /* the name was copied, and so was the array's description */
+    a.rank = 0;
+    ck_assert_uint_eq(unic_batch_size(b), 2);
+    unic_array_init(&a, doubles, UNIC_F64, 5, DIMS(2, 3, 1, 2, 2));
+    io_assert_ok(unic_batch_set(b, "video", &a, NULL));
+    io_assert_ok(unic_batch_get(b, "audio", &got, &given));
+    ck_assert(got.data == floats && got.rank == 3 && got.dims[2] == 4 && given == lengths);
+    ck_assert_uint_eq(got.struct_size, sizeof got);
+    io_assert_ok(unic_batch_get(b, "video", &got, &given));
+    ck_assert(got.data == doubles && got.dtype == UNIC_F64 && got.rank == 5 && given == NULL);
+    io_assert_ok(unic_batch_get(b, "video", NULL, NULL));
+    io_assert_fails(unic_batch_get(b, "xudio", &got, NULL), UNIC_E_NOTFOUND,
+                    "no modality \"xudio\" in the batch");
+    unic_batch_free(b);
+}
+END_TEST
+
+START_TEST(modalities_of_a_batch_agree)
+{
+    unic_batch *b = new_batch();
+    unic_array a = f32(3, DIMS(2, 3, 4)), got;
+    io_assert_ok(unic_batch_set(b, "audio", &a, NULL));
+    a = f32(3, DIMS(1, 4, 4)); /* the only one is replaced: B and T may change */
+    io_assert_ok(unic_batch_set(b, "audio", &a, NULL));
+    ck_assert_uint_eq(unic_batch_size(b), 1);
+    a = f32(3, DIMS(2, 4, 2));
+    io_assert_fails(unic_batch_set(b, "video", &a, NULL), UNIC_E_SHAPE,
+                    "\"video\" is [2,4,2], but \"audio\" in the same batch is [1,4,4]");
+    a = f32(3, DIMS(1, 5, 2));
+    io_assert_fails(unic_batch_set(b, "video", &a, NULL), UNIC_E_SHAPE, "is [1,5,2]");
+    io_assert_fails(unic_batch_get(b, "video", NULL, NULL), UNIC_E_NOTFOUND, "video");
+    a = f32(2, DIMS(1, 4));
+    io_assert_ok(unic_batch_set(b, "video", &a, NULL));
+    a = f32(3, DIMS(2, 4, 4)); /* there is another one now, whichever is replaced */
+    io_assert_fails(unic_batch_set(b, "audio", &a, NULL), UNIC_E_SHAPE,
+                    "\"video\" in the same");
+    io_assert_fails(unic_batch_set(b, "video", &a, NULL), UNIC_E_SHAPE,
+                    "\"audio\" in the same");
+    io_assert_ok(unic_batch_get(b, "audio", &got, NULL));
+    ck_assert_int_eq(got.dims[0], 1);
+    unic_batch_free(b);
+}
+END_TEST
+
+START_TEST(batches_refuse_wrong_arguments)
+{
+    unic_batch *b = new_batch();
+    unic_array a = f32(3, DIMS(2, 3, 4));
+    io_assert_fails(unic_batch_create(NULL), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_batch_set(NULL, "a", &a, NULL), UNIC_E_ARG, "batch is NULL");
+    io_assert_fails(unic_batch_set(b, NULL, &a, NULL), UNIC_E_ARG, "name is NULL");
+    io_assert_fails(unic_batch_set(b, "", &a, NULL), UNIC_E_ARG, "name is empty");
+    io_assert_fails(unic_batch_set(b, "a", NULL, NULL), UNIC_E_ARG,
+                    "unic_batch_set: a is NULL");
+    a.dtype = UNIC_I32;
+    io_assert_fails(unic_batch_set(b, "a", &a, NULL), UNIC_E_ARG,
+                    "\"a\" is of int32, float32 or float64 expected");
+    a = f32(1, DIMS(2));
+    io_assert_fails(unic_batch_set(b, "a", &a, NULL), UNIC_E_SHAPE, "\"a\" is [2], [B,T,...]");
+    a = f32(3, DIMS(0, 3, 4));
+    io_assert_fails(unic_batch_set(b, "a", &a, NULL), UNIC_E_SHAPE, "without a dim of 0");
+    io_assert_fails(unic_batch_get(NULL, "a", &a, NULL), UNIC_E_ARG, "batch is NULL");
+    io_assert_fails(unic_batch_get(b, NULL, &a, NULL), UNIC_E_ARG, "name is NULL");
+    ck_assert_uint_eq(unic_batch_size(b), 0);
+    ck_assert_uint_eq(unic_batch_size(NULL), 0);
+    unic_batch_free(b);
+    unic_batch_free(NULL);
+}
+END_TEST
+
+/* Six modalities: the table grows once. */
+static unic_status fill_a_batch(const char *path)
+{
+    (void)path;
+    const char *const names[] = {"a", "b", "c", "d", "e", "f"};
+    unic_array a = f32(3, DIMS(2, 3, 4)), got;
+    unic_batch *b;
+    UNIC__TRY(unic_batch_create(&b));
+    for (size_t i = 0; i < 6; i++) {
+        unic_status status = unic_batch_set(b, names[i], &a, NULL);
+        if (status != UNIC_OK) { /* what was set stays */
+            for (size_t k = 0; k < 6; k++)
+                ck_assert((unic_batch_get(b, names[k], &got, NULL) == UNIC_OK) == (k < i));
+            unic_batch_free(b);
+            return status;
+        }
+    }
+    unic_batch_free(b);
+    return UNIC_OK;
+}
+
+START_TEST(out_of_memory_leaves_a_batch_as_it_was)
+{
+    io_fail_each_allocation(fill_a_batch, "");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("api/array");
+    TCase *t = tcase_create("array");
+    tcase_add_test(t, init_fills_in_everything);
+    tcase_add_test(t, refuses_what_is_no_array);
+    tcase_add_test(t, refuses_sizes_that_overflow);
+    tcase_add_test(t, copies_to_float32);
+    tcase_add_test(t, finds_what_is_not_finite);
+    tcase_add_test(t, a_batch_refers_to_the_callers_arrays);
+    tcase_add_test(t, modalities_of_a_batch_agree);
+    tcase_add_test(t, batches_refuse_wrong_arguments);
+    tcase_add_test(t, out_of_memory_leaves_a_batch_as_it_was);
+    suite_add_tcase(suite, t);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,32 @@
+/* What the tests of files share: paths, whole files, and an allocator that can be made to fail. */
+#ifndef TESTS_IO_IO_HELP_H
+#define TESTS_IO_IO_HELP_H
+
+#include "base/base.h"
+
+#define FIXTURES "tests/io/fixtures/"
+
+/* A file below the build directory; the text lasts for a few calls. */
+const char *io_path(const char *name);
+
+/* A whole file; free() it. */
+unsigned char *io_read(const char *path, size_t *size);
+void io_write(const char *path, const void *bytes, size_t size);
+
+/* True if the directory of `path` has a file whose name starts with that of `path` and goes on. */
+bool io_has_leftovers(const char *path);
+
+/* Runs `scenario` with its first allocation failing, then its second, ... until it ends without
+ * a failure; each time nothing may stay allocated, and the status must be UNIC_E_NOMEM. */
+void io_fail_each_allocation(unic_status (*scenario)(const char *path), const char *path);
+
+/* `status` must be what is expected, and the message must have `part` in it. */
+#define io_assert_fails(call, expected, part)                                                  \
+    do {                                                                                       \
+        ck_assert_str_eq(unic_status_name(call), unic_status_name(expected));                  \
+        ck_assert_msg(strstr(unic_last_error(), part) != NULL, "\"%s\" does not say \"%s\"",   \
+                      unic_last_error(), part);                                                \
+    } while (0)
+#define io_assert_ok(call) ck_assert_msg((call) == UNIC_OK, "%s: %s", #call, unic_last_error())
+
+#endif
