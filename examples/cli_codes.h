@@ -19,7 +19,7 @@ typedef struct cli_codes {
     int32_t *codes[CLI_CODES_MODALITIES]; /* [clips,length], -1 on padding */
 } cli_codes;
 
-/* Encodes the file. `out` is to be freed whatever comes of it; it lends names from the model. */
+/* Encodes the file. `out` borrows names from the model; it is to be freed also on failure. */
 bool cli_codes_read(cli_codes *out, unic_model *model, const char *path);
 void cli_codes_free(cli_codes *codes);
 
@@ -30,13 +30,13 @@ typedef struct cli_usage {
     double perplexity[CLI_CODES_MODALITIES]; /* exp(-sum p log p) */
     size_t used[CLI_CODES_MODALITIES];       /* codes used at all */
     double perplexity_of_all;                /* of the modalities' counts together */
-    size_t often;  /* codes used at least CLI_OFTEN times, by all modalities together         */
-    size_t shared; /* of those, codes that every modality has 20 to 80 % of the uses of       */
+    size_t often;  /* codes used at least CLI_OFTEN times, by all modalities together */
+    size_t shared; /* of those, codes that every modality has 20 to 80 % of the uses of */
 } cli_usage;
 
 enum { CLI_OFTEN = 5 };
 
-/* `out` is to be freed whatever comes of it. */
+/* `out` is to be freed also on failure. */
 bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook *codebook);
 void cli_usage_free(cli_usage *usage);
 

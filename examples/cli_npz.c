@@ -34,7 +34,7 @@ static unsigned char *put(unsigned char *p, uint64_t value, int bytes)
     return p;
 }
 
-/* What local and central headers have in common: version needed .. length of the extra field. */
+/* What both headers have in common: version needed .. length of the extra field. */
 static unsigned char *put_common(unsigned char *p, const cli_npz_member *m, unsigned extra)
 {
     p = put(p, ZIP64_VERSION, 2);

@@ -19,9 +19,9 @@ typedef struct cli_npz_member {
     char name[CLI_NPZ_NAME]; /* with ".npy" */
     char header[CLI_NPY_HEADER];
     size_t header_size, item_size;
-    uint64_t at;      /* offset of the local header in the file          */
-    uint64_t size;    /* bytes of the whole member, the .npy header too  */
-    uint64_t written; /* of them                                         */
+    uint64_t at;      /* offset of the local header in the file */
+    uint64_t size;    /* bytes of the whole member, the .npy header too */
+    uint64_t written; /* of them */
     uint32_t crc;
 } cli_npz_member;
 

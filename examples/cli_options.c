@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli_report.h"
 
@@ -225,10 +224,4 @@ void cli_list_free(cli_list *list)
     free(list->items);
     list->items = NULL;
     list->count = 0;
-}
-
-uint64_t cli_default_threads(void)
-{
-    long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores < 1 ? 1 : cores > 4 ? 4 : (uint64_t)cores;
 }

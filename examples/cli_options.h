@@ -16,25 +16,25 @@ typedef struct cli_list {
 
 /* One option. Exactly one of the four targets is set: it says what kind of option this is. */
 typedef struct cli_option {
-    const char *name;  /* "--out"                                             */
-    const char *value; /* "FILE", as the help calls it; NULL for a switch     */
-    const char *help;  /* what it does, and its default                       */
-    bool *flag;        /* becomes true                                        */
-    const char **text; /* given at most once                                  */
-    uint64_t *number;  /* given at most once; in least..most                  */
+    const char *name;  /* "--out" */
+    const char *value; /* "FILE", as the help calls it; NULL for a switch */
+    const char *help;  /* what it does, and its default */
+    bool *flag;        /* becomes true */
+    const char **text; /* given at most once */
+    uint64_t *number;  /* given at most once; in least..most */
     uint64_t least, most;
-    cli_list *list; /* may be given again                                  */
+    cli_list *list; /* may be given again */
     bool required;
 } cli_option;
 
 typedef struct cli_program {
     const char *name;
-    const char *purpose; /* what it is for: the beginning of the help                         */
-    const char *usage;   /* the command line behind the name                                  */
+    const char *purpose; /* what it is for: the beginning of the help */
+    const char *usage;   /* the command line behind the name */
     const cli_option *options;
     size_t option_count;
-    cli_list *operands; /* words that belong to no option; NULL if there may be none         */
-    const char *more;   /* examples, formats, statuses: the end of the help                  */
+    cli_list *operands; /* words that belong to no option; NULL if there may be none */
+    const char *more;   /* examples, formats, statuses: the end of the help */
 } cli_program;
 
 /*
@@ -48,15 +48,5 @@ __attribute__((format(printf, 2, 3), noreturn)) void cli_wrong_usage(const cli_p
                                                                      const char *format, ...);
 
 void cli_list_free(cli_list *list);
-
-/* Threads to compute with when nobody says: the cores there are, but no more than four. */
-uint64_t cli_default_threads(void);
-
-/* The --threads option of every program. */
-#define CLI_THREADS_OPTION(target)                                                             \
-    {                                                                                          \
-        "--threads", "N", "compute with N threads [the number of cores, at most 4]",           \
-            .number = (target), .least = 1, .most = 256                                        \
-    }
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A file that appears whole or not at all: written under a temporary name beside its place, synced,
- * then renamed.
+ * A file that appears whole or not at all: written under a temporary name beside its place,
+ * synced, then renamed.
  */
 #ifndef CLI_OUTPUT_H
 #define CLI_OUTPUT_H

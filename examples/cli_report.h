@@ -13,7 +13,7 @@
 /* The name in front of every message; the library's warnings are sent the same way. */
 void cli_report_begin(const char *program);
 
-/* "unic-train: <message>" on stderr. Returns false, so that `return cli_fail(...)` reads well. */
+/* "unic-train: <message>" on stderr. Returns false: `return cli_fail(...)` reads well. */
 __attribute__((format(printf, 1, 2))) bool cli_fail(const char *format, ...);
 
 /* The same for what is no failure. */

@@ -4,7 +4,7 @@
 #ifndef CLI_SIGNAL_H
 #define CLI_SIGNAL_H
 
-/* From now on the first SIGINT, SIGTERM or SIGHUP is only noted; a second one ends the program. */
+/* From now on the first SIGINT, SIGTERM or SIGHUP is only noted; a second ends the program. */
 void cli_signal_catch(void);
 
 /* The signal that came, 0 while none did. */

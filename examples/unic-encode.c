@@ -14,6 +14,7 @@
 #include "cli_progress.h"
 #include "cli_report.h"
 #include "cli_signal.h"
+#include "cli_threads.h"
 
 enum { READ_AHEAD = 2 };
 
@@ -171,19 +172,19 @@ static void release(job *j)
 
 static const char purpose[] =
     "the codes of a modality's features.\n\n"
-    "Every step of every clip becomes one integer, the number of the nearest code of the\n"
-    "model's codebook; the same event has the same code in every modality.";
+    "Every step of every clip becomes one integer, the number of the nearest code of\n"
+    "the model's codebook; the same event has the same code in every modality.";
 
 static const char more[] =
-    "An INPUT is an npz with an array [N,T,...] under the modality's name and optionally\n"
-    "\"<modality>.lengths\" [N] and \"label\" [N]; other arrays are not looked at. Several\n"
-    "INPUTs are read one after the other, as one file.\n"
+    "An INPUT is an npz with an array [N,T,...] under the modality's name, optionally\n"
+    "\"<modality>.lengths\" [N] and \"label\" [N]; other arrays are not looked at.\n"
+    "Several INPUTs are read one after the other, as one file.\n"
     "\n"
     "C.npz, which appears when it is complete, has\n"
     "  codes        [N,T] int32    -1 behind a clip's end\n"
     "  lengths      [N] int32      steps of each clip\n"
     "  label        [N] int32      if the inputs have it\n"
-    "  fingerprint  [] uint64      of the codebook: codes of another one mean nothing here\n"
+    "  fingerprint  [] uint64      of the codebook: another one's codes mean other things\n"
     "  quantized    [N,T,D] float32, with --vectors: the codes' vectors\n"
     "  semantic     [N,T,D] float32, with --vectors: what was rounded to them\n"
     "\n"
@@ -192,7 +193,8 @@ static const char more[] =
 
 int main(int argc, char **argv)
 {
-    job j = {.batch = 64, .threads = cli_default_threads()};
+    cli_threads_begin(argv);
+    job j = {.batch = 64, .threads = cli_threads_default()};
     const cli_option options[] = {
         {"--model", "FILE", "a model that unic-train wrote", .text = &j.model_path,
          .required = true},

@@ -1,9 +1,9 @@
 /*
  * unic-eval: how well codes carry over from one modality to another.
  *
- * For each modality a head is trained on the codes of the train clips, and used untouched on the
- * codes of every modality of the test clips. What is above chance off the diagonal is what the
- * modalities' codes have in common.
+ * For each modality a head is trained on the codes of the train clips, and used untouched on
+ * those of every modality of the test clips: what it gets right on a modality it has not seen
+ * is what the codes of both have in common.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include "cli_output.h"
 #include "cli_report.h"
 #include "cli_table.h"
+#include "cli_threads.h"
 
 enum { M = CLI_CODES_MODALITIES };
 
@@ -131,7 +132,7 @@ static bool score_classes(const evaluation *e, size_t b, const float *logits, si
     return true;
 }
 
-/* Micro F1 = 2 TP / (2 TP + FP + FN) over steps and classes, a class being there at logit > 0. */
+/* Micro F1 = 2 TP / (2 TP + FP + FN) over steps and classes; logit > 0 predicts a class. */
 static bool score_multi(const evaluation *e, size_t b, const float *logits, size_t rows,
                         score *out)
 {
@@ -335,32 +336,35 @@ static void release(evaluation *e)
 
 static const char purpose[] =
     "how well codes carry over from one modality to another.\n\n"
-    "A head is trained on the codes of one modality and used untouched on those of every\n"
-    "modality, for each in turn. High off the diagonal: the codes mean the same in both.";
+    "A head is trained on the codes of one modality and used untouched on those of\n"
+    "every modality, for each in turn. What is above chance for a modality that the\n"
+    "head has not seen is what the codes of both have in common.";
 
 static const char more[] =
-    "classify  one class per clip: \"label\" [N]; top-1 accuracy\n"
-    "localise  \"<modality>.step_labels\": [N,T], one class per step (-1: not counted; give\n"
-    "          the background a class of its own), accuracy over the steps that are there;\n"
-    "          or [N,T,C] of 0 and 1, micro F1 at logit > 0\n"
+    "Tasks:\n"
+    "  classify  \"label\" [N], one class per clip: top-1 accuracy\n"
+    "  localise  \"<modality>.step_labels\": [N,T], one class per step (the background\n"
+    "            has its own; -1: not counted): accuracy over the steps there are;\n"
+    "            or [N,T,C] of 0 and 1: micro F1 at logit > 0\n"
     "\n"
-    "A data file is an npz with an array [N,T,...] for each modality, as unic-train reads.\n"
-    "The two files need not have the same modalities.\n"
+    "A data file is an npz with an array [N,T,...] for each modality, as unic-train\n"
+    "reads it. The two files need not have the same modalities.\n"
     "\n"
-    "shared codes: of the codes used at least 5 times on the test clips, the part of which\n"
-    "every modality has 20 to 80 % of the uses. perplexity: exp of the entropy of all uses.\n"
-    "The JSON has task, metric, results {\"a>b\": fraction of 1} (trained on a, tested on b),\n"
-    "shared_codes, perplexity, usage {modality: [uses of each code]} and confusion {\"a>b\":\n"
-    "[[clips or steps]]}, rows the truth, unless the labels are [N,T,C].\n"
+    "shared codes: of the codes used at least 5 times on the test clips, the part of\n"
+    "which every modality has 20 to 80 % of the uses. perplexity: exp of the entropy of\n"
+    "all uses. The JSON has both, and task, metric, results {\"a>b\": fraction of 1,\n"
+    "trained on a, tested on b}, usage {modality: [uses of each code]} and, unless the\n"
+    "labels are [N,T,C], confusion {\"a>b\": [[clips or steps]]}, rows the truth.\n"
     "\n"
     "Example:\n"
     "  unic-eval --model model.npz --train heads.npz --test test.npz --table --json r.json";
 
 int main(int argc, char **argv)
 {
+    cli_threads_begin(argv);
     static evaluation e; /* zero; too large for comfort on the stack */
     e.task = "classify";
-    e.threads = cli_default_threads();
+    e.threads = cli_threads_default();
     const cli_option options[] = {
         {"--model", "FILE", "a model that unic-train wrote", .text = &e.model_path,
          .required = true},

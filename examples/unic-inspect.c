@@ -12,6 +12,7 @@
 #include "cli_progress.h"
 #include "cli_report.h"
 #include "cli_table.h"
+#include "cli_threads.h"
 
 enum {
     TEXT = 160,
@@ -65,7 +66,7 @@ static bool print_modalities(const unic_model *model, unic_config *config)
     return cli_table_end(&table, stdout);
 }
 
-/* The default of a key of the config's text: "image.kind" stands in the table as "<modality>.kind". */
+/* The default of a key; "image.kind" stands in the table of keys as "<modality>.kind". */
 static const char *default_of(const char *name, size_t length, bool compat)
 {
     static const char any[] = "<modality>";
@@ -123,7 +124,7 @@ static void print_spread(const char *what, float *values, size_t n)
            (double)values[n - 1]);
 }
 
-/* Lengths of the codes, and how far each is from the nearest other one (0: there are equal ones). */
+/* The codes' lengths, and how far each is from the nearest other one. */
 static bool print_geometry(const unic_codebook *codebook, float *values, float *distances)
 {
     size_t codes = unic_codebook_codes(codebook), dim = unic_codebook_dim(codebook);
@@ -183,8 +184,8 @@ static int most_used_first(const void *a, const void *b)
 }
 
 /*
- * One line for each modality over the same codes, from most to least used by all together: where
- * the lines look alike the modalities share codes, where one is dark and the other light not.
+ * One line for each modality over the same codes, from most to least used by all together:
+ * where the lines look alike the modalities share codes, where only one is dark they do not.
  */
 static bool print_strips(const cli_codes *c, const cli_usage *u)
 {
@@ -472,8 +473,8 @@ static bool inspect(const request *r)
         unic_dataset_free(data);
         return ok;
     }
-    if (!strcmp(why_no_model, unic_last_error())) /* no npz, or no file at all */
-        return cli_fail("%s", why_no_model);
+    if (strstr(why_no_model, unic_last_error())) /* no npz, or no file at all */
+        return cli_fail("%s", unic_last_error());
     return cli_fail("%s is no model (%s) and no data file (%s)", r->path, why_no_model,
                     unic_last_error());
 }
@@ -490,7 +491,8 @@ static const char more[] = "Examples:\n"
 
 int main(int argc, char **argv)
 {
-    request r = {.threads = cli_default_threads()};
+    cli_threads_begin(argv);
+    request r = {.threads = cli_threads_default()};
     cli_list files = {0};
     const cli_option options[] = {
         {"--data", "FILE", "of a model: encode this data file and show how the codes are used",

@@ -1,12 +1,11 @@
 /*
  * unic-train: pre-train a model on paired, unlabelled clips.
  *
- * A run is a config, a data file and a seed. It can be stopped and resumed at any step: the trainer
- * saves all of its state, and the dataset's order is a function of seed, epoch and batch.
+ * A run can be stopped and resumed at any step: the trainer saves all of its state, and the
+ * order of the dataset is a function of seed, epoch and batch.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <unicode/unic.h>
 
@@ -18,6 +17,7 @@
 #include "cli_report.h"
 #include "cli_signal.h"
 #include "cli_table.h"
+#include "cli_threads.h"
 
 enum { READ_AHEAD = 2, TAIL = 256 };
 
@@ -62,7 +62,7 @@ static double sum_of(const run *r, const double *terms, const char *name, size_t
     return sum;
 }
 
-/* "total 3.21  reconstruction 1.2  cpc 0.6 ...": parts two blanks apart, the important ones first. */
+/* "total 3.21  reconstruction 1.2 ...": parts two blanks apart, the important ones first. */
 static const char *describe(const run *r, const double *terms, double scale, char text[TAIL])
 {
     static const char *const names[] = {"total",      "reconstruction", "cpc",
@@ -128,11 +128,9 @@ static bool begin(run *r)
 /* A run that was saved: what the command line says must be what it was. */
 static bool resume(run *r)
 {
-    if (access(r->out_path, F_OK))
-        return cli_fail("--resume: there is no %s yet; without --resume a run begins",
-                        r->out_path);
-    return cli_ok(unic_trainer_resume(&r->trainer, r->out_path)) &&
-           cli_ok(unic_config_create(&r->config)) &&
+    if (unic_trainer_resume(&r->trainer, r->out_path) != UNIC_OK)
+        return cli_fail("cannot resume: %s (a run begins without --resume)", unic_last_error());
+    return cli_ok(unic_config_create(&r->config)) &&
            cli_ok(unic_config_parse(r->config, unic_trainer_config(r->trainer), r->out_path)) &&
            (!r->config_path || cli_ok(unic_config_load(r->config, r->config_path))) &&
            cli_config_apply(r->config, &r->settings) &&
@@ -189,8 +187,8 @@ static bool validate(run *r)
     return true;
 }
 
-/* After the last batch of an epoch: validate, log, save, and say how it went. Saving comes last,
- * so that a run killed on the way repeats the epoch and its log has every line once. */
+/* After the last batch of an epoch: validate, log, save, and say how it went. Saving comes
+ * after logging: a run that is killed here has lines too many, and resuming drops them. */
 static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 {
     char train[TAIL], valid[TAIL] = "";
@@ -321,8 +319,8 @@ static void release(run *r)
 
 static const char purpose[] =
     "pre-train a model on paired, unlabelled clips.\n\n"
-    "It learns one codebook for all modalities and an encoder into it for each: a step of a\n"
-    "clip gets the same code whatever modality it is seen in.";
+    "It learns one codebook for all modalities and an encoder into it for each: a step\n"
+    "of a clip gets the same code whatever modality it is seen in.";
 
 static const char more[] =
     "The config is text, one \"key = value\" a line; docs/config.md lists the keys:\n"
@@ -345,7 +343,8 @@ static const char more[] =
 
 int main(int argc, char **argv)
 {
-    run r = {.threads = cli_default_threads()};
+    cli_threads_begin(argv);
+    run r = {.threads = cli_threads_default()};
     const cli_option options[] = {
         {"--config", "FILE", "the settings; may be left out with --resume",
          .text = &r.config_path},

@@ -16,7 +16,10 @@ typedef enum unic_dtype { UNIC_F32 = 1, UNIC_F64 = 2, UNIC_I32 = 3, UNIC_I64 = 4
 
 #define UNIC_MAX_RANK 6
 
-/** A dense row-major array that the caller owns; the library reads it and keeps no pointer to it. */
+/**
+ * A dense row-major array of the caller's; the library reads it and keeps no pointer to it,
+ * but in a unic_batch.
+ */
 typedef struct unic_array {
     size_t struct_size;          /**< sizeof(unic_array)                                 */
     const void *data;            /**< first element; may be NULL if a dim is 0           */
@@ -27,8 +30,8 @@ typedef struct unic_array {
 } unic_array;
 
 /**
- * Fill in an array: `*array` describes `data`, of `rank` dims. Checks nothing: the call that takes
- * the array does, and names it. Since 0.1.
+ * Fill in an array: `*array` describes `data`, of `rank` dims. Checks nothing: the call that
+ * takes the array does, and names it. Since 0.1.
  */
 UNIC_API void unic_array_init(unic_array *array, const void *data, unic_dtype dtype, int rank,
                               const int64_t *dims);
@@ -39,16 +42,20 @@ UNIC_API void unic_array_init(unic_array *array, const void *data, unic_dtype dt
  */
 typedef struct unic_batch unic_batch;
 
-/** An empty batch. @return UNIC_OK, UNIC_E_ARG, UNIC_E_NOMEM. Since 0.1. */
+/** An empty batch. One thread at a time. @return UNIC_OK, UNIC_E_ARG, UNIC_E_NOMEM. */
 UNIC_API unic_status unic_batch_create(unic_batch **out);
+/** Frees the batch, not what it refers to. NULL is fine. Since 0.1. */
 UNIC_API void unic_batch_free(unic_batch *batch);
 
 /**
- * Put one modality into the batch.
+ * Put one modality into the batch, or another array in the place of the one it has.
  * @param name      the modality's name in the model's config; copied.
- * @param features  [B,T,...] float32 or float64; B and T are those of the modalities set before.
- * @param lengths   [B] valid steps of each clip, 0..T; 0: the clip lacks this modality. NULL: all T.
- * @return UNIC_OK; UNIC_E_ARG, UNIC_E_SHAPE, UNIC_E_NOMEM. Values are looked at by the trainer.
+ * @param features  [B,T,...] float32 or float64, no dim 0; B and T are those of the batch's
+ *                  other modalities. The description is copied, the data are referred to.
+ * @param lengths   [B] valid steps of each clip, 0..T; 0: the clip lacks this modality. NULL:
+ *                  all T. Referred to.
+ * @return UNIC_OK; UNIC_E_ARG, UNIC_E_SHAPE, UNIC_E_NOMEM: the batch is as it was. Values,
+ *         lengths too, are looked at by the trainer. Since 0.1.
  */
 UNIC_API unic_status unic_batch_set(unic_batch *batch, const char *name,
                                     const unic_array *features, const int32_t *lengths);
@@ -57,9 +64,9 @@ UNIC_API unic_status unic_batch_set(unic_batch *batch, const char *name,
 UNIC_API size_t unic_batch_size(const unic_batch *batch);
 
 /**
- * What a batch holds for a modality: dims and data through `*features` (and `*lengths`, NULL if all
- * are whole); either out-pointer may be NULL.
- * @return UNIC_OK; UNIC_E_NOTFOUND if it holds no such modality. Since 0.1.
+ * What a batch holds for a modality: dims and data through `*features`, of which all is written
+ * (and `*lengths`, NULL if all are whole); either out-pointer may be NULL.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if it holds no such modality. Since 0.1.
  */
 UNIC_API unic_status unic_batch_get(const unic_batch *batch, const char *name,
                                     unic_array *features, const int32_t **lengths);

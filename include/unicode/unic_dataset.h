@@ -1,10 +1,14 @@
 /**
  * @file unic_dataset.h
- * Feature files opened for streaming: batches of paired modalities, shuffled by seed, read ahead by
- * a thread of its own. One dataset per thread.
+ * Feature files opened for streaming: batches of paired modalities, shuffled by seed, read
+ * ahead by a thread of its own. One dataset per thread.
  *
- * A data npz holds one array per modality under its name ([N,T,...]), optionally
- * `<modality>.lengths` [N], `label` [N], `<modality>.step_labels` [N,T] or [N,T,C].
+ * A data npz holds one array per modality under its name ([N,T,...], any real type), optionally
+ * `<modality>.lengths` [N] (valid steps of each clip, 0..T), `label` [N] or [N,C], and
+ * `<modality>.step_labels` [N,T] or [N,T,C]. Names with a '.' and `label` are not modalities.
+ *
+ * The thread runs from the first unic_dataset_next() on. A process that forks after that must
+ * not use the dataset in the child, not even free it: its thread is not there.
  */
 #ifndef UNICODE_UNIC_DATASET_H
 #define UNICODE_UNIC_DATASET_H
@@ -26,47 +30,72 @@ typedef struct unic_dataset_options {
     uint64_t seed;                 /**< of the shuffle                                      */
     int32_t shuffle;               /**< 0: the files' order                                 */
     int32_t drop_last;             /**< 1: leave out a last batch that is not whole         */
-    int32_t prefetch;              /**< batches read ahead by a thread; 0: none, no thread  */
-    int32_t reserved32;
-    void *reserved[4];
+    int32_t prefetch;              /**< 0..1024 batches read ahead; 0: and no thread        */
+    int32_t reserved32;            /**< zero                                                */
+    void *reserved[4];             /**< NULL                                                */
 } unic_dataset_options;
 
 /**
- * Open one or more npz files of the same modalities (shards; clips are counted through them).
- * Memory is bounded by batch x (prefetch + 1), not by the files, for arrays stored uncompressed.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_NOTFOUND names a modality that is
- *         not in a file; UNIC_E_SHAPE if arrays disagree; UNIC_E_NOMEM. Since 0.1.
+ * Open one or more npz files of the same modalities (shards; clips are counted through them). T
+ * may differ between the files: batches have that of the longest. Every file stays open.
+ *
+ * Memory is bounded by batch x (prefetch + 1), not by the files, for arrays stored
+ * uncompressed; beside it 4 bytes a clip for the order and for each `lengths`. Compressed
+ * arrays are held whole.
+ * @return UNIC_OK; UNIC_E_ARG, also if drop_last would leave no batch; UNIC_E_IO;
+ *         UNIC_E_FORMAT; UNIC_E_NOTFOUND names a file that is not there, or a modality that is
+ *         not in a file; UNIC_E_SHAPE if arrays disagree; UNIC_E_VALUE names a clip whose
+ *         length is not in 0..T; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_open(unic_dataset **out, const char *const *paths,
                                        size_t path_count, const unic_dataset_options *options);
+/** At any time; waits for the batch that is being read. NULL is fine. Since 0.1. */
 UNIC_API void unic_dataset_free(unic_dataset *dataset);
 
-UNIC_API size_t unic_dataset_clips(const unic_dataset *dataset); /**< N                      */
-UNIC_API size_t
-unic_dataset_batches(const unic_dataset *dataset);                /**< batches in an epoch    */
-UNIC_API size_t unic_dataset_length(const unic_dataset *dataset); /**< T, the longest         */
+/** N, the clips of all files; 0 for NULL. Since 0.1. */
+UNIC_API size_t unic_dataset_clips(const unic_dataset *dataset);
+/** Batches in an epoch. Since 0.1. */
+UNIC_API size_t unic_dataset_batches(const unic_dataset *dataset);
+/** T, of the longest file. Since 0.1. */
+UNIC_API size_t unic_dataset_length(const unic_dataset *dataset);
+/** Modalities that are read. Since 0.1. */
 UNIC_API size_t unic_dataset_modality_count(const unic_dataset *dataset);
+/** In the order named, or of the first file; NULL if `i` is out of range. Since 0.1. */
 UNIC_API const char *unic_dataset_modality_name(const unic_dataset *dataset, size_t i);
-/** The dims of one step of a modality's features; `dims` has room for UNIC_MAX_RANK. */
+/**
+ * The dims of one step of a modality's features; `dims` has room for UNIC_MAX_RANK.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND. Since 0.1.
+ */
 UNIC_API unic_status unic_dataset_feature_dims(const unic_dataset *dataset,
                                                const char *modality, int64_t *dims,
                                                size_t *rank);
 
 /**
- * The next batch of the epoch. `*batch` is borrowed until the next call; NULL at the end of the
- * epoch: the call after that begins the next one, shuffled anew.
- * @return UNIC_OK; UNIC_E_IO, UNIC_E_FORMAT name the file; UNIC_E_VALUE. Since 0.1.
+ * The next batch of the epoch: every modality's features as float32 [B,T,...], zero from a
+ * clip's length on, and its lengths. `*batch` is borrowed until the next call of this function;
+ * NULL at the end of the epoch: the call after that begins the next one, shuffled anew. Whether
+ * values are finite is not looked at here.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO, UNIC_E_FORMAT name the file; UNIC_E_NOMEM. After a
+ *         failure the dataset stands where it stood: the next call tries that batch again, a
+ *         seek may pass it over. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_next(unic_dataset *dataset, const unic_batch **batch);
 
-/** Go to batch `batch` of epoch `epoch` (both from 0): the order is that of an uninterrupted run. */
+/**
+ * Go to batch `batch` of epoch `epoch` (both from 0): the order is that of an uninterrupted
+ * run. The batch behind the last one is the epoch's end. What was read ahead is read again.
+ * @return UNIC_OK; UNIC_E_ARG if an epoch has fewer batches. Since 0.1.
+ */
 UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t batch);
 
 /**
- * Labels in the files' order, whatever the shuffle: `label` [N] for name "label", and
- * `<modality>.step_labels` [N,T] or [N,T,C]. Call with `out` NULL to learn the dims.
- * @param dims  [UNIC_MAX_RANK] out; @param rank out; @param out  int32, all elements.
- * @return UNIC_OK; UNIC_E_NOTFOUND; UNIC_E_VALUE if a label does not fit. Since 0.1.
+ * Labels in the files' order, whatever the shuffle: "label" [N] or [N,C], and
+ * "<modality>.step_labels" [N,T] or [N,T,C], from any type as long as the values are whole.
+ * Steps that only another, longer file has are -1. Call with `out` NULL to learn the dims.
+ * @param dims  [UNIC_MAX_RANK] out; @param rank out.
+ * @param out   int32, all elements; without meaning after a failure.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_VALUE if a label is not
+ *         whole or beyond int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_labels(unic_dataset *dataset, const char *name, int64_t *dims,
                                          size_t *rank, int32_t *out);

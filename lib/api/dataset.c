@@ -87,12 +87,12 @@ size_t unic_dataset_length(const unic_dataset *dataset)
 
 size_t unic_dataset_modality_count(const unic_dataset *dataset)
 {
-    return dataset ? dataset->streams.n : 0;
+    return dataset ? dataset->tracks.n : 0;
 }
 
 const char *unic_dataset_modality_name(const unic_dataset *dataset, size_t i)
 {
-    return dataset && i < dataset->streams.n ? dataset->streams.at[i].name : NULL;
+    return dataset && i < dataset->tracks.n ? dataset->tracks.at[i].name : NULL;
 }
 
 unic_status unic_dataset_feature_dims(const unic_dataset *dataset, const char *modality,
@@ -104,13 +104,13 @@ unic_status unic_dataset_feature_dims(const unic_dataset *dataset, const char *m
                           : !modality ? "modality"
                           : !dims     ? "dims"
                                       : "rank");
-    for (size_t i = 0; i < dataset->streams.n; i++) {
-        const unic__stream *stream = &dataset->streams.at[i];
-        if (strcmp(stream->name, modality) != 0)
+    for (size_t i = 0; i < dataset->tracks.n; i++) {
+        const unic__track *track = &dataset->tracks.at[i];
+        if (strcmp(track->name, modality) != 0)
             continue;
-        *rank = stream->step.rank;
-        for (size_t k = 0; k < stream->step.rank; k++)
-            dims[k] = (int64_t)stream->step.dim[k];
+        *rank = track->step.rank;
+        for (size_t k = 0; k < track->step.rank; k++)
+            dims[k] = (int64_t)track->step.dim[k];
         return UNIC_OK;
     }
     return unic__fail(UNIC_E_NOTFOUND,

@@ -1,5 +1,5 @@
 /*
- * Arrays from outside: checked once at the entry of a call, then read as what they say they are.
+ * Arrays from outside: checked once where a call begins, then read as they say.
  */
 #ifndef UNIC_IO_ARRAY_H
 #define UNIC_IO_ARRAY_H
@@ -8,9 +8,9 @@
 #include "unicode/unic_array.h"
 
 /*
- * Whether `a` describes memory that can be read: struct_size, dtype, rank, dims >= 0, a number of
- * bytes that fits, data. Says nothing about which dtypes and dims the call wants. Messages read
- * "<call>: <what> ...". UNIC_E_ARG; UNIC_E_SHAPE for rank and dims.
+ * Whether `a` describes memory that can be read: struct_size, dtype, rank, dims >= 0, a number
+ * of bytes that fits, data. Says nothing about which dtypes and dims the call wants. Messages
+ * read "<call>: <what> ...". UNIC_E_ARG; UNIC_E_SHAPE for rank and dims.
  */
 unic_status unic__array_check(const unic_array *a, const char *call, const char *what);
 
@@ -19,8 +19,8 @@ unic_status unic__array_check(const unic_array *a, const char *call, const char 
 unic__shape unic__array_shape(const unic_array *a);
 size_t unic__array_count(const unic_array *a); /* of its elements; 1 for rank 0 */
 
-/* Copies all elements of a float32 or float64 array; UNIC_E_ARG of another dtype. Float64 beyond
- * float32's range becomes Inf, which unic__all_finite() finds. */
+/* Copies all elements of a float32 or float64 array; UNIC_E_ARG of another dtype. Float64
+ * beyond float32's range becomes Inf, which unic__all_finite() finds. */
 unic_status unic__array_to_f32(const unic_array *a, float *out);
 
 /* "float32", or "dtype 7" into `text` of UNIC__DTYPE_TEXT bytes; returns what to print. */

@@ -23,11 +23,6 @@ size_t unic__batch_clips(const unic_batch *b)
     return b->n ? (size_t)b->entries[0].features.dims[0] : 0;
 }
 
-size_t unic__batch_length(const unic_batch *b)
-{
-    return b->n ? (size_t)b->entries[0].features.dims[1] : 0;
-}
-
 static size_t find(const unic_batch *b, const char *name)
 {
     size_t i = 0;

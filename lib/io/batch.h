@@ -24,8 +24,7 @@ void unic__batch_free(unic_batch *b); /* NULL is fine */
 unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *features,
                             const int32_t *lengths);
 
-size_t unic__batch_clips(const unic_batch *b);  /* B; 0 while empty */
-size_t unic__batch_length(const unic_batch *b); /* T; 0 while empty */
+size_t unic__batch_clips(const unic_batch *b); /* B; 0 while empty */
 
 /* The entry of that name, or NULL. */
 const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name);

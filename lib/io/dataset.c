@@ -4,7 +4,7 @@
 
 #include "io/batch.h"
 
-/* ---- the reading side: on the prefetch thread, if there is one ------------------------------- */
+/* ---- the reading side: on the prefetch thread, if there is one --------------------------- */
 
 static size_t clip_at(unic_dataset *d, uint64_t epoch, size_t place)
 {
@@ -51,9 +51,9 @@ static unic_status fill_slot(void *user, size_t slot)
     for (size_t row = 0; row < rows; row++) {
         size_t clip = clip_at(d, d->reading.epoch, start + row);
         unic__shard *shard = shard_of(d, clip);
-        for (size_t i = 0; i < d->streams.n; i++) {
-            size_t at = row * d->length * d->streams.at[i].step_count;
-            UNIC__TRY(unic__shard_read(shard, &d->streams, i, clip - shard->first, d->length,
+        for (size_t i = 0; i < d->tracks.n; i++) {
+            size_t at = row * d->length * d->tracks.at[i].step_count;
+            UNIC__TRY(unic__shard_read(shard, &d->tracks, i, clip - shard->first, d->length,
                                        s->features[i] + at, &s->lengths[i][row]));
         }
     }
@@ -63,7 +63,7 @@ static unic_status fill_slot(void *user, size_t slot)
     return UNIC_OK;
 }
 
-/* ---- opening ------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static unic_status open_shards(unic_dataset *d, const char *const *paths, size_t n_paths)
 {
@@ -79,13 +79,13 @@ static unic_status open_shards(unic_dataset *d, const char *const *paths, size_t
 
 static unic_status load_shards(unic_dataset *d, const unic_dataset_options *options)
 {
-    UNIC__TRY(unic__streams_init(&d->streams, &d->arena, d->shards[0].npz, options->modalities,
-                                 options->modality_count));
+    UNIC__TRY(unic__tracks_init(&d->tracks, &d->arena, d->shards[0].npz, options->modalities,
+                                options->modality_count));
     for (size_t i = 0; i < d->n_shards; i++) {
         unic__shard *s = &d->shards[i];
         if (!options->modalities)
-            UNIC__TRY(unic__shard_check_complete(s, &d->streams, &d->shards[0]));
-        UNIC__TRY(unic__shard_load(s, &d->arena, &d->streams, &d->shards[0]));
+            UNIC__TRY(unic__shard_check_complete(s, &d->tracks, &d->shards[0]));
+        UNIC__TRY(unic__shard_load(s, &d->arena, &d->tracks, &d->shards[0]));
         s->first = d->clips;
         if (s->clips > INT32_MAX - d->clips)
             return unic__fail(UNIC_E_SHAPE, "%s: with this file the clips are more than %ld",
@@ -115,13 +115,13 @@ static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *optio
                     : unic__no_memory(d->clips * sizeof *d->order, "the order of the clips");
 }
 
-/* The memory of stream `i` in a slot, and the slot's batch referring to it. Only B changes later. */
-static unic_status make_stream(unic_dataset *d, unic__slot *slot, size_t i)
+/* Track `i`'s memory in a slot, which the slot's batch refers to; only B changes later. */
+static unic_status make_track(unic_dataset *d, unic__slot *slot, size_t i)
 {
-    const unic__stream *stream = &d->streams.at[i];
+    const unic__track *track = &d->tracks.at[i];
     size_t count = d->batch, bytes = SIZE_MAX;
     if (unic__mul_size(count, d->length, &count) &&
-        unic__mul_size(count, stream->step_count, &count) &&
+        unic__mul_size(count, track->step_count, &count) &&
         unic__mul_size(count, sizeof(float), &bytes))
         slot->features[i] = unic__alloc(bytes);
     slot->lengths[i] = unic__arena_alloc(&d->arena, d->batch * sizeof(int32_t));
@@ -130,23 +130,23 @@ static unic_status make_stream(unic_dataset *d, unic__slot *slot, size_t i)
     unic_array features = {.struct_size = sizeof features,
                            .data = slot->features[i],
                            .dtype = UNIC_F32,
-                           .rank = (int32_t)stream->step.rank + 2,
+                           .rank = (int32_t)track->step.rank + 2,
                            .dims = {(int64_t)d->batch, (int64_t)d->length}};
-    for (size_t k = 0; k < stream->step.rank; k++)
-        features.dims[k + 2] = (int64_t)stream->step.dim[k];
-    return unic__batch_set(slot->batch, stream->name, &features, slot->lengths[i]);
+    for (size_t k = 0; k < track->step.rank; k++)
+        features.dims[k + 2] = (int64_t)track->step.dim[k];
+    return unic__batch_set(slot->batch, track->name, &features, slot->lengths[i]);
 }
 
 static unic_status make_slot(unic_dataset *d, unic__slot *slot)
 {
-    size_t n = d->streams.n;
+    size_t n = d->tracks.n;
     slot->features = unic__arena_alloc(&d->arena, n * sizeof *slot->features);
     slot->lengths = unic__arena_alloc(&d->arena, n * sizeof *slot->lengths);
     if (!slot->features || !slot->lengths)
         return unic__no_memory(n * sizeof *slot->features, "a batch");
     UNIC__TRY(unic__batch_create(&slot->batch));
     for (size_t i = 0; i < n; i++)
-        UNIC__TRY(make_stream(d, slot, i));
+        UNIC__TRY(make_track(d, slot, i));
     return UNIC_OK;
 }
 
@@ -187,7 +187,7 @@ void unic__dataset_free(unic_dataset *d)
         return;
     unic__prefetch_free(d->prefetch);
     for (size_t i = 0; d->slots && i < d->n_slots; i++) {
-        for (size_t k = 0; d->slots[i].features && k < d->streams.n; k++)
+        for (size_t k = 0; d->slots[i].features && k < d->tracks.n; k++)
             unic__free(d->slots[i].features[k]);
         unic__batch_free(d->slots[i].batch);
     }
@@ -197,7 +197,7 @@ void unic__dataset_free(unic_dataset *d)
     unic__free(d);
 }
 
-/* ---- the caller's side ------------------------------------------------------------------------ */
+/* ---- the caller's side ------------------------------------------------------------------- */
 
 static unic_status read_next(unic_dataset *d, size_t *slot)
 {

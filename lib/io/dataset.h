@@ -1,6 +1,6 @@
 /*
- * A dataset: shards read as one sequence of clips, in batches, in an order that is a function of
- * (seed, epoch).
+ * A dataset: shards read as one sequence of clips, in batches, in an order that is a function
+ * of (seed, epoch).
  */
 #ifndef UNIC_IO_DATASET_H
 #define UNIC_IO_DATASET_H
@@ -16,14 +16,14 @@ typedef struct unic__position {
 
 typedef struct unic__slot {
     unic_batch *batch; /* refers to the memory below */
-    float **features;  /* for each stream [batch,T,...] */
-    int32_t **lengths; /* for each stream [batch] */
+    float **features;  /* for each track [batch,T,...] */
+    int32_t **lengths; /* for each track [batch] */
 } unic__slot;
 
 struct unic_dataset {
     unic__arena arena;
     unic__shard *shards;
-    unic__streams streams;
+    unic__tracks tracks;
     size_t n_shards;
     size_t clips, length;  /* N of all shards, T of the longest */
     size_t batch, batches; /* clips in a batch, batches in an epoch */

@@ -27,7 +27,7 @@ static unic_status system_fail(const char *path, const char *verb, int error)
     return unic__fail(status, "%s: cannot %s: %s", path, verb, error_text(error, text));
 }
 
-/* ---- reading ------------------------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------------------- */
 
 unic_status unic__file_open(unic__file *file, const char *path)
 {
@@ -84,7 +84,7 @@ unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *ou
     return UNIC_OK;
 }
 
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 struct unic__file_writer {
     char *path, *temporary;

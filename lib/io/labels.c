@@ -11,7 +11,7 @@ static bool is_of_steps(const char *name)
     return size > tail && strcmp(name + size - tail, step_suffix) == 0;
 }
 
-/* [N,...] or, of steps, [N,T,...] with N and T of the shard; `rest` is what comes behind those. */
+/* [N,...] or, of steps, [N,T,...] with the shard's N and T; `rest` is what comes behind. */
 static unic_status shard_shape(unic__shard *s, const char *name, size_t lead, unic__shape *rest)
 {
     unic__npy_info info;

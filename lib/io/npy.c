@@ -37,7 +37,7 @@ bool unic__npy_is_native(const unic__npy_info *info, unic__npy_type type)
     return info->type == type && info->big_endian == BIG_ENDIAN_HOST;
 }
 
-/* ---- the header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } --------------- */
+/* ---- the header: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } ------------- */
 
 unic_status unic__npy_header_size(const unsigned char prefix[UNIC__NPY_PREFIX], size_t *size)
 {
@@ -242,7 +242,7 @@ size_t unic__npy_write_header(unsigned char header[UNIC__NPY_HEADER_WRITTEN],
     return size;
 }
 
-/* ---- the elements -------------------------------------------------------------------------- */
+/* ---- the elements ------------------------------------------------------------------------ */
 
 UNIC__SIMD static void swap_bytes(void *raw, size_t item_size, size_t n)
 {
@@ -257,7 +257,7 @@ UNIC__SIMD static void swap_bytes(void *raw, size_t item_size, size_t n)
         eight[i] = __builtin_bswap64(eight[i]);
 }
 
-/* Without branches, denormal arithmetic or a change of rounding: exact for each of the 65536. */
+/* Exact for each of the 65536, without branches or arithmetic on denormal numbers. */
 static inline float from_half(uint16_t half)
 {
     const uint32_t exponent = UINT32_C(0x0F800000); /* 5 bits, where float32 has its 8 */

@@ -44,14 +44,16 @@ size_t unic__npy_type_size(unic__npy_type type);
 unic_status unic__npy_header_size(const unsigned char prefix[UNIC__NPY_PREFIX], size_t *size);
 unic_status unic__npy_parse(unic__npy_info *info, const unsigned char *header, size_t size);
 
-/* Returns the header's size, a multiple of 64. For row-major arrays in this machine's byte order. */
+/* Returns the header's size, a multiple of 64. For row-major arrays in this machine's byte
+ * order. */
 size_t unic__npy_write_header(unsigned char header[UNIC__NPY_HEADER_WRITTEN],
                               unic__npy_type type, const unic__shape *shape);
 
 /*
- * Converts `n` elements of info's type at `raw`, which must be aligned for it and may be changed
- * (its byte order is). Float targets round, and what is beyond float32 becomes infinite. Integer
- * targets need integers in range: UNIC_E_VALUE names the element, counted from `first`.
+ * Converts `n` elements of info's type at `raw`, which must be aligned for it; their bytes are
+ * swapped in place where needed. Float targets round, and what is beyond float32 becomes
+ * infinite. Integer targets need whole numbers in range: UNIC_E_VALUE names the element,
+ * counted from `first`.
  */
 void unic__npy_to_f32(float *out, void *raw, const unic__npy_info *info, size_t n);
 void unic__npy_to_f64(double *out, void *raw, const unic__npy_info *info, size_t n);

@@ -4,7 +4,11 @@
 
 #include "io/zip.h"
 
-enum { BLOCK_SIZE = 1 << 16, LARGEST_TEXT = 1 << 24 };
+enum {
+    BLOCK_SIZE = 1 << 16,
+    LARGEST_TEXT = 1 << 24,
+    MOST_HELD = 1 << 30 /* elements that a small deflated file may make us hold */
+};
 
 typedef struct member {
     const char *name; /* without ".npy" */
@@ -26,7 +30,7 @@ struct unic__npz {
 
 static const char suffix[] = ".npy";
 
-/* ---- the directory ------------------------------------------------------------------------- */
+/* ---- the directory ----------------------------------------------------------------------- */
 
 static unic_status fill_members(unic__npz *z)
 {
@@ -120,7 +124,7 @@ static unic_status in_member(unic_status status, const unic__npz *z, size_t i)
                          unic__zip_name(z->zip, i));
 }
 
-/* ---- headers ------------------------------------------------------------------------------- */
+/* ---- headers ----------------------------------------------------------------------------- */
 
 static unic_status check_fill(const unic__npy_info *info, uint64_t member_size)
 {
@@ -184,7 +188,7 @@ unic_status unic__npz_info(unic__npz *z, const char *name, unic__npy_info *info)
     return UNIC_OK;
 }
 
-/* ---- whole arrays -------------------------------------------------------------------------- */
+/* ---- whole arrays ------------------------------------------------------------------------ */
 
 /* Converts `n` elements at `raw` to `type`, the first of them being element `first`. */
 static unic_status convert(void *out, unic__npy_type type, void *raw,
@@ -238,7 +242,7 @@ static unic_status read_ordered(const unic__npz *z, unic__zip_stream *s, size_t 
     if (!info->fortran || info->shape.rank < 2)
         return read_elements(z, s, i, info, type, out);
     size_t count = unic__shape_count(&info->shape), size = unic__npy_type_size(type);
-    void *fortran = unic__alloc_array(count, size);
+    void *fortran = unic__alloc(count * size); /* as large as `out`: no overflow */
     if (!fortran)
         return in_member(unic__no_memory(count * size, "transposing it"), z, i);
     unic_status status = read_elements(z, s, i, info, type, fortran);
@@ -306,7 +310,7 @@ unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out)
     return UNIC_OK;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------- */
 
 /* Reads all of member `i` once, for its CRC. */
 static unic_status check_crc(const unic__npz *z, size_t i)
@@ -327,25 +331,38 @@ static unic_status check_crc(const unic__npz *z, size_t i)
     return status;
 }
 
+/* Reads all rows into memory, for a member that cannot be read in place. */
+static unic_status hold_rows(unic__npz *z, size_t i)
+{
+    member *m = &z->members[i];
+    size_t count = unic__shape_count(&m->info.shape);
+    if (count > MOST_HELD)
+        return in_member(
+            unic__fail(UNIC_E_FORMAT,
+                       "has %zu elements, at most %d can be held; rows of a larger "
+                       "array are read if it is stored, not deflated, in C order",
+                       count, MOST_HELD),
+            z, i);
+    float *rows = unic__alloc(count * sizeof *rows);
+    if (!rows)
+        return in_member(unic__no_memory(count * sizeof *rows, "its rows"), z, i);
+    unic_status status = unic__npz_read_f32(z, m->name, rows, count);
+    if (status == UNIC_OK)
+        m->rows = rows;
+    else
+        unic__free(rows);
+    return status;
+}
+
 /* Once for each array: what can be read in place is checked, what cannot is read. */
 static unic_status prepare_rows(unic__npz *z, size_t i)
 {
     member *m = &z->members[i];
     bool in_order = !m->info.fortran || m->info.shape.rank < 2;
-    if (unic__zip_is_stored(z->zip, i) && in_order) {
+    if (unic__zip_is_stored(z->zip, i) && in_order)
         UNIC__TRY(check_crc(z, i));
-    } else {
-        size_t count = unic__shape_count(&m->info.shape);
-        float *rows = unic__alloc_array(count, sizeof *rows);
-        if (!rows)
-            return in_member(unic__no_memory(count * sizeof *rows, "its rows"), z, i);
-        unic_status status = unic__npz_read_f32(z, m->name, rows, count);
-        if (status != UNIC_OK) {
-            unic__free(rows);
-            return status;
-        }
-        m->rows = rows;
-    }
+    else
+        UNIC__TRY(hold_rows(z, i));
     m->checked = true;
     return UNIC_OK;
 }
@@ -403,7 +420,7 @@ unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, f
     unic__npy_to_f32(out, z->row, &m->info, row_count);
     return UNIC_OK;
 }
-/* ---- writing ------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------- */
 
 struct unic__npz_writer {
     unic__zip_writer *zip;

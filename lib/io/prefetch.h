@@ -27,12 +27,12 @@ bool unic__prefetch_running(const unic__prefetch *p);
 /* Begins to fill from slot 0, every slot being free; the thread must not be running. */
 unic_status unic__prefetch_start(unic__prefetch *p);
 
-/* Gives back the slot taken before and waits for the next one. After a failure, which is that of
- * the fill, the thread is stopped. */
+/* Gives back the slot taken before and waits for the next one. After a failure, which is that
+ * of the fill, the thread is stopped. */
 unic_status unic__prefetch_take(unic__prefetch *p, size_t *slot);
 
-/* Waits for a fill that is under way, ends the thread, and forgets what was read ahead; the slot
- * in use keeps its contents. Nothing to do if it is not running. */
+/* Waits for a fill that is under way, ends the thread, and forgets what was read ahead; the
+ * slot in use keeps its contents. Nothing to do if it is not running. */
 void unic__prefetch_stop(unic__prefetch *p);
 
 #endif

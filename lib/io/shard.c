@@ -9,10 +9,10 @@ bool unic__is_modality_name(const char *name)
     return *name && strcmp(name, "label") != 0 && !strchr(name, '.');
 }
 
-static size_t find_stream(const unic__streams *streams, const char *name)
+static size_t find_track(const unic__tracks *tracks, const char *name)
 {
     size_t i = 0;
-    while (i < streams->n && strcmp(streams->at[i].name, name) != 0)
+    while (i < tracks->n && strcmp(tracks->at[i].name, name) != 0)
         i++;
     return i;
 }
@@ -29,27 +29,27 @@ static unic_status can_be_modality(unic__npz *npz, const char *name, bool *yes)
     return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
 }
 
-static unic_status add_stream(unic__streams *streams, unic__arena *arena, const char *name)
+static unic_status add_track(unic__tracks *tracks, unic__arena *arena, const char *name)
 {
-    if (find_stream(streams, name) < streams->n)
+    if (find_track(tracks, name) < tracks->n)
         return unic__fail(UNIC_E_ARG, "unic_dataset_open: modality \"%s\" is named twice",
                           name);
     const char *copy = unic__arena_printf(arena, "%s", name);
     if (!copy)
         return unic__no_memory(strlen(name) + 1, "a modality's name");
-    streams->at[streams->n++].name = copy;
+    tracks->at[tracks->n++].name = copy;
     return UNIC_OK;
 }
 
-static unic_status add_arrays(unic__streams *streams, unic__arena *arena, unic__npz *npz)
+static unic_status add_arrays(unic__tracks *tracks, unic__arena *arena, unic__npz *npz)
 {
     for (size_t i = 0; i < unic__npz_count(npz); i++) {
         bool yes;
         UNIC__TRY(can_be_modality(npz, unic__npz_name(npz, i), &yes));
         if (yes)
-            UNIC__TRY(add_stream(streams, arena, unic__npz_name(npz, i)));
+            UNIC__TRY(add_track(tracks, arena, unic__npz_name(npz, i)));
     }
-    if (!streams->n)
+    if (!tracks->n)
         return unic__fail(
             UNIC_E_NOTFOUND,
             "%s: no modality; an array [N,T,...] with a name without '.' expected",
@@ -57,31 +57,31 @@ static unic_status add_arrays(unic__streams *streams, unic__arena *arena, unic__
     return UNIC_OK;
 }
 
-unic_status unic__streams_init(unic__streams *streams, unic__arena *arena, unic__npz *npz,
-                               const char *const *names, size_t count)
+unic_status unic__tracks_init(unic__tracks *tracks, unic__arena *arena, unic__npz *npz,
+                              const char *const *names, size_t count)
 {
     size_t bytes, room = names ? count : unic__npz_count(npz);
-    streams->n = 0;
-    streams->at = NULL;
-    if (unic__mul_size(room, sizeof *streams->at, &bytes))
-        streams->at = unic__arena_alloc(arena, bytes);
-    if (!streams->at)
+    tracks->n = 0;
+    tracks->at = NULL;
+    if (unic__mul_size(room, sizeof *tracks->at, &bytes))
+        tracks->at = unic__arena_alloc(arena, bytes);
+    if (!tracks->at)
         return unic__no_memory(bytes, "a dataset's modalities");
     if (!names)
-        return add_arrays(streams, arena, npz);
+        return add_arrays(tracks, arena, npz);
     for (size_t i = 0; i < count; i++)
-        UNIC__TRY(add_stream(streams, arena, names[i]));
+        UNIC__TRY(add_track(tracks, arena, names[i]));
     return UNIC_OK;
 }
 
-unic_status unic__shard_check_complete(const unic__shard *s, const unic__streams *streams,
+unic_status unic__shard_check_complete(const unic__shard *s, const unic__tracks *tracks,
                                        const unic__shard *first)
 {
     for (size_t i = 0; i < unic__npz_count(s->npz); i++) {
         const char *name = unic__npz_name(s->npz, i);
         bool yes;
         UNIC__TRY(can_be_modality(s->npz, name, &yes));
-        if (yes && find_stream(streams, name) == streams->n)
+        if (yes && find_track(tracks, name) == tracks->n)
             return unic__fail(UNIC_E_NOTFOUND,
                               "%s: no array \"%s\", which %s has; name the modalities to read",
                               unic__npz_path(first->npz), name, unic__npz_path(s->npz));
@@ -89,7 +89,7 @@ unic_status unic__shard_check_complete(const unic__shard *s, const unic__streams
     return UNIC_OK;
 }
 
-/* ---- headers and lengths ------------------------------------------------------------------ */
+/* ---- headers and lengths ----------------------------------------------------------------- */
 
 static unic_status check_array(const unic__shard *s, const char *name, const unic__shape *shape)
 {
@@ -108,10 +108,10 @@ static unic_status check_array(const unic__shard *s, const char *name, const uni
 }
 
 /* Sets or checks N and T of the shard, and the dims of one step. */
-static unic_status take_shape(unic__shard *s, unic__streams *streams, size_t i,
+static unic_status take_shape(unic__shard *s, unic__tracks *tracks, size_t i,
                               const unic__shape *shape, const unic__shard *first)
 {
-    unic__stream *stream = &streams->at[i];
+    unic__track *track = &tracks->at[i];
     char here[UNIC__SHAPE_TEXT], there[UNIC__SHAPE_TEXT];
     unic__shape step = {shape->rank - 2, {0}};
     memcpy(step.dim, shape->dim + 2, step.rank * sizeof step.dim[0]);
@@ -123,28 +123,28 @@ static unic_status take_shape(unic__shard *s, unic__streams *streams, size_t i,
         return unic__fail(UNIC_E_SHAPE,
                           "%s: modality \"%s\" is %s, but \"%s\" begins with %s: clips and "
                           "steps must agree",
-                          unic__npz_path(s->npz), stream->name, unic__shape_print(shape, here),
-                          streams->at[0].name, unic__shape_print(&other, there));
+                          unic__npz_path(s->npz), track->name, unic__shape_print(shape, here),
+                          tracks->at[0].name, unic__shape_print(&other, there));
     }
     if (s == first) {
-        stream->step = step;
-        stream->step_count = unic__shape_count(&step);
-    } else if (!unic__shape_equal(&step, &stream->step)) {
+        track->step = step;
+        track->step_count = unic__shape_count(&step);
+    } else if (!unic__shape_equal(&step, &track->step)) {
         return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" has steps of %s, but of %s in %s",
-                          unic__npz_path(s->npz), stream->name, unic__shape_print(&step, here),
-                          unic__shape_print(&stream->step, there), unic__npz_path(first->npz));
+                          unic__npz_path(s->npz), track->name, unic__shape_print(&step, here),
+                          unic__shape_print(&track->step, there), unic__npz_path(first->npz));
     }
     return UNIC_OK;
 }
 
-static unic_status load_lengths(unic__shard *s, unic__arena *arena, const unic__stream *stream,
+static unic_status load_lengths(unic__shard *s, unic__arena *arena, const unic__track *track,
                                 int32_t **lengths)
 {
     unic__npy_info info;
     const char *path = unic__npz_path(s->npz);
-    const char *name = unic__arena_printf(arena, "%s.lengths", stream->name);
+    const char *name = unic__arena_printf(arena, "%s.lengths", track->name);
     if (!name)
-        return unic__no_memory(strlen(stream->name), "a member's name");
+        return unic__no_memory(strlen(track->name), "a member's name");
     if (!unic__npz_has(s->npz, name))
         return UNIC_OK;
     UNIC__TRY(unic__npz_info(s->npz, name, &info));
@@ -163,34 +163,34 @@ static unic_status load_lengths(unic__shard *s, unic__arena *arena, const unic__
     return UNIC_OK;
 }
 
-unic_status unic__shard_load(unic__shard *s, unic__arena *arena, unic__streams *streams,
+unic_status unic__shard_load(unic__shard *s, unic__arena *arena, unic__tracks *tracks,
                              const unic__shard *first)
 {
-    s->lengths = unic__arena_alloc(arena, streams->n * sizeof *s->lengths);
+    s->lengths = unic__arena_alloc(arena, tracks->n * sizeof *s->lengths);
     if (!s->lengths)
-        return unic__no_memory(streams->n * sizeof *s->lengths, "a data file");
-    for (size_t i = 0; i < streams->n; i++) {
-        const unic__stream *stream = &streams->at[i];
+        return unic__no_memory(tracks->n * sizeof *s->lengths, "a data file");
+    for (size_t i = 0; i < tracks->n; i++) {
+        const unic__track *track = &tracks->at[i];
         unic__npy_info info;
-        UNIC__TRY(unic__npz_info(s->npz, stream->name, &info));
-        UNIC__TRY(check_array(s, stream->name, &info.shape));
-        UNIC__TRY(take_shape(s, streams, i, &info.shape, first));
-        UNIC__TRY(load_lengths(s, arena, stream, &s->lengths[i]));
+        UNIC__TRY(unic__npz_info(s->npz, track->name, &info));
+        UNIC__TRY(check_array(s, track->name, &info.shape));
+        UNIC__TRY(take_shape(s, tracks, i, &info.shape, first));
+        UNIC__TRY(load_lengths(s, arena, track, &s->lengths[i]));
     }
     return UNIC_OK;
 }
 
 /* ---- clips ------------------------------------------------------------------------------- */
 
-unic_status unic__shard_read(unic__shard *s, const unic__streams *streams, size_t i,
-                             size_t clip, size_t length, float *out, int32_t *valid)
+unic_status unic__shard_read(unic__shard *s, const unic__tracks *tracks, size_t i, size_t clip,
+                             size_t length, float *out, int32_t *valid)
 {
-    const unic__stream *stream = &streams->at[i];
+    const unic__track *track = &tracks->at[i];
     *valid = s->lengths[i] ? s->lengths[i][clip] : (int32_t)s->length;
-    size_t used = (size_t)*valid * stream->step_count;
+    size_t used = (size_t)*valid * track->step_count;
     if (used)
-        UNIC__TRY(unic__npz_read_row_f32(s->npz, stream->name, clip, out,
-                                         s->length * stream->step_count));
-    memset(out + used, 0, (length * stream->step_count - used) * sizeof *out);
+        UNIC__TRY(unic__npz_read_row_f32(s->npz, track->name, clip, out,
+                                         s->length * track->step_count));
+    memset(out + used, 0, (length * track->step_count - used) * sizeof *out);
     return UNIC_OK;
 }

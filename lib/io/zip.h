@@ -1,6 +1,6 @@
 /*
- * Zip archives of stored and deflated members. What is read comes from outside: the directory is
- * taken from the end of the file, every local header must agree with it, and an archive that
+ * Zip archives of stored and deflated members. What is read comes from outside: the directory
+ * is taken from the end of the file, every local header must agree with it, and an archive that
  * two readers could understand differently is refused. What is written has stored members only.
  *
  *   local header, name, extra | data | ... | directory | [zip64 end, locator] | end, comment
@@ -10,7 +10,7 @@
 
 #include "base/base.h"
 
-/* ---- reading (zip_directory.c, zip.c): an open archive may be read by any number of threads --- */
+/* ---- reading (zip_directory.c, zip.c): by any number of threads at once ---------------- */
 
 typedef struct unic__zip unic__zip;
 
@@ -34,29 +34,29 @@ unic_status unic__zip_read(const unic__zip *z, size_t i, size_t cap, void **out,
 unic_status unic__zip_read_range(const unic__zip *z, size_t i, uint64_t offset, void *out,
                                  size_t bytes);
 
-/* All of a member in pieces: the read that takes the last byte also checks the length and the CRC
- * (of an empty member: a read of 0 bytes). A stream is used from one thread, and closed before
- * its archive. */
+/* All of a member in pieces: the read that takes the last byte also checks the length and the
+ * CRC (of an empty member: a read of 0 bytes). A stream is used from one thread, and closed
+ * before its archive. */
 typedef struct unic__zip_stream unic__zip_stream;
 
 unic_status unic__zip_stream_open(unic__zip_stream **out, const unic__zip *z, size_t i);
 unic_status unic__zip_stream_read(unic__zip_stream *s, void *out, size_t bytes);
 void unic__zip_stream_close(unic__zip_stream *s); /* NULL is fine */
 
-/* ---- writing (zip_writer.c) ------------------------------------------------------------------ */
+/* ---- writing (zip_writer.c) ------------------------------------------------------------ */
 
 typedef struct unic__zip_writer unic__zip_writer;
 
-/* `zip64`: use the 64-bit records in any case, not only where a size, an offset or the number of
- * members needs them. */
+/* `zip64`: use the 64-bit records in any case, not only where a size, an offset or the number
+ * of members needs them. */
 unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip64);
 /* A stored member called `name` with `suffix` behind it, of `head` followed by `body`; `head`
  * starts at a multiple of 64 in the file. */
 unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suffix,
                           const void *head, size_t head_size, const void *body,
                           size_t body_size);
-/* Writes the directory, puts the file under its name, and frees the writer whatever comes of it.
- * Fails if any member could not be added. */
+/* Writes the directory, puts the file under its name, and frees the writer whatever comes of
+ * it. Fails if any member could not be added. */
 unic_status unic__zip_finish(unic__zip_writer *w);
 void unic__zip_abandon(unic__zip_writer *w); /* NULL is fine */
 

@@ -1,7 +1,7 @@
 /*
  * Opening an archive: the end records, the directory, and every local header against it. An
- * archive is refused unless its parts fit each other exactly, so that no other reader can see
- * other members in it than this one.
+ * archive is refused unless its parts fit each other exactly: what two readers might understand
+ * differently is not guessed at.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@ unic_status unic__zip_check_name(const char *name, size_t size)
     return UNIC_OK;
 }
 
-/* ---- the end records ----------------------------------------------------------------------- */
+/* ---- the end records --------------------------------------------------------------------- */
 
 typedef struct end_record {
     uint64_t position; /* where the directory has to end */
@@ -126,12 +126,12 @@ static unic_status read_end(const unic__zip *z, unsigned char *tail, end_record 
     return UNIC_OK;
 }
 
-/* ---- one header ---------------------------------------------------------------------------- */
+/* ---- one header -------------------------------------------------------------------------- */
 
 /*
- * Reads the zip64 extra field. `number` are the header's 32-bit numbers in the field's order (size,
- * packed size, offset). The field holds those that are WIDE32, or, as some writers do, the first
- * two or three in any case; then those that have a value must have the same here.
+ * Reads the zip64 extra field. `number` are the header's 32-bit numbers in the field's order:
+ * size, packed size, offset. The field holds those that are WIDE32, or, as Python writes it, the
+ * first two or three in any case; then those that have a value must have the same here.
  */
 static unic_status widen(uint64_t *const number[], size_t numbers, const unsigned char *field,
                          size_t bytes)
@@ -162,7 +162,7 @@ static unic_status widen(uint64_t *const number[], size_t numbers, const unsigne
     return UNIC_OK;
 }
 
-/* Walks a header's extra fields; the zip64 one may stand there once, and must if it is needed. */
+/* Walks a header's extra fields, of which the zip64 one may be there once. */
 static unic_status read_extra(uint64_t *const number[], size_t numbers,
                               const unsigned char *extra, size_t size)
 {
@@ -276,7 +276,7 @@ static unic_status read_local(const unic__zip *z, unic__zip_member *m, unsigned 
     return UNIC_OK;
 }
 
-/* ---- the archive --------------------------------------------------------------------------- */
+/* ---- the archive ------------------------------------------------------------------------- */
 
 static int compare_names(const void *a, const void *b)
 {

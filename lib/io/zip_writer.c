@@ -91,9 +91,9 @@ unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip6
     return UNIC_OK;
 }
 
-/* ---- members ------------------------------------------------------------------------------- */
+/* ---- members ----------------------------------------------------------------------------- */
 
-/* The entry of the next member, behind those that count; it counts once its data are written. */
+/* Prepares w->entries[w->count], which counts once the member's data are written. */
 static unic_status next_entry(unic__zip_writer *w, const char *name, const char *suffix)
 {
     if (w->count == w->room) {
@@ -186,7 +186,7 @@ unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suf
     return status;
 }
 
-/* ---- the directory ------------------------------------------------------------------------- */
+/* ---- the directory ----------------------------------------------------------------------- */
 
 static unsigned char *put_entry(unsigned char *p, const entry *e, bool zip64)
 {

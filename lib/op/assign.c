@@ -55,7 +55,7 @@ void unic__assign(int32_t *codes, const float *z, size_t rows, const float *e,
     }
 }
 
-UNIC__SIMD void unic__square_norms(float *norm, const float *e, size_t count, size_t dim)
+UNIC__SIMD static void square_norms(float *norm, const float *e, size_t count, size_t dim)
 {
     for (size_t l = 0; l < count; l++) {
         float sum = 0.0F;
@@ -64,4 +64,9 @@ UNIC__SIMD void unic__square_norms(float *norm, const float *e, size_t count, si
             sum += e[l * dim + j] * e[l * dim + j];
         norm[l] = sum;
     }
+}
+
+void unic__square_norms(float *norm, const float *e, size_t count, size_t dim)
+{
+    square_norms(norm, e, count, dim);
 }

@@ -54,26 +54,27 @@ static size_t block_of(const unic__conv_dims *d)
     return lines_of(d) * d->ow * depth_of(d);
 }
 
-/* Where the taps [k.from, k.to) of row ky of the window at (line, ox) lie in x: tap k at x[at + k],
- * for the k in `inside`; the others are padding. */
+/*
+ * The taps [k.from, k.to) of row ky of the window at (line, ox): those `inside` x lie there one after
+ * the other from x[at]; the others are padding.
+ */
 typedef struct window_row {
-    ptrdiff_t at;
+    size_t at;
     span inside;
 } window_row;
 
 static inline __attribute__((always_inline)) window_row
 window_row_of(const unic__conv_dims *d, size_t line, size_t ox, size_t ky, span k)
 {
-    ptrdiff_t image = (ptrdiff_t)(line / d->oh);
     ptrdiff_t iy = (ptrdiff_t)(line % d->oh * d->stride + ky) - (ptrdiff_t)d->pad;
     ptrdiff_t left = ((ptrdiff_t)(ox * d->stride) - (ptrdiff_t)d->pad) * (ptrdiff_t)d->ci;
-    ptrdiff_t row = (ptrdiff_t)(d->w * d->ci), from = (ptrdiff_t)k.from, to = (ptrdiff_t)k.to;
-    if (iy < 0 || iy >= (ptrdiff_t)d->h || from + left >= row || to + left <= 0)
+    ptrdiff_t end = (ptrdiff_t)(d->w * d->ci), from = (ptrdiff_t)k.from, to = (ptrdiff_t)k.to;
+    if (iy < 0 || iy >= (ptrdiff_t)d->h || from + left >= end || to + left <= 0)
         return (window_row){0, {k.from, k.from}};
     from = from + left < 0 ? -left : from;
-    to = to + left > row ? row - left : to;
-    return (window_row){(image * (ptrdiff_t)d->h + iy) * row + left,
-                        {(size_t)from, (size_t)to}};
+    to = to + left > end ? end - left : to;
+    size_t row = line / d->oh * d->h + (size_t)iy;
+    return (window_row){row * d->w * d->ci + (size_t)(from + left), {(size_t)from, (size_t)to}};
 }
 
 /* cols [lines ow, k] of the lines and the part `k` of their depth. */
@@ -86,11 +87,11 @@ static void gather(float *cols, const float *x, const unic__conv_dims *d, span l
                 span part = {max_size(k.from, ky * width) - ky * width,
                              min_size(k.to - ky * width, width)};
                 window_row r = window_row_of(d, line, ox, ky, part);
-                float *to = cols - part.from;
-                memset(cols, 0, (r.inside.from - part.from) * sizeof *cols);
-                memcpy(to + r.inside.from, x + r.at + r.inside.from,
-                       (r.inside.to - r.inside.from) * sizeof *cols);
-                memset(to + r.inside.to, 0, (part.to - r.inside.to) * sizeof *cols);
+                size_t before = r.inside.from - part.from;
+                size_t inside = r.inside.to - r.inside.from, after = part.to - r.inside.to;
+                memset(cols, 0, before * sizeof *cols);
+                memcpy(cols + before, x + r.at, inside * sizeof *cols);
+                memset(cols + before + inside, 0, after * sizeof *cols);
                 cols += part.to - part.from;
             }
 }
@@ -104,9 +105,8 @@ UNIC__SIMD static void scatter(float *restrict dx, const float *restrict cols,
         for (size_t ox = 0; ox < d->ow; ox++)
             for (size_t ky = 0; ky < d->kh; ky++, cols += width) {
                 window_row r = window_row_of(d, line, ox, ky, (span){0, width});
-                float *to = dx + r.at;
-                for (size_t i = r.inside.from; i < r.inside.to; i++)
-                    to[i] += cols[i];
+                for (size_t i = 0; i < r.inside.to - r.inside.from; i++)
+                    dx[r.at + i] += cols[r.inside.from + i];
             }
 }
 
@@ -146,7 +146,7 @@ static void data(const job *p, span images, float *cols)
     }
 }
 
-/* The rows `k` of dw: a thread owns them, so the sum over images is in the same order always. */
+/* The rows `k` of dw: one thread owns them, so the sum over images has a fixed order. */
 static void weights(const job *p, span k, float *cols)
 {
     const unic__conv_dims *d = p->d;
@@ -156,8 +156,7 @@ static void weights(const job *p, span k, float *cols)
         size_t rows = (block.to - block.from) * d->ow;
         gather(cols, p->a, d, block, k);
         unic__sgemm(true, false, depth, d->co, rows, 1.0F, cols, depth,
-                    p->b + i * d->ow * d->co, d->co, i || p->accumulate ? 1.0F : 0.0F,
-                    p->c + k.from * d->co, d->co);
+                    p->b + i * d->ow * d->co, d->co, 1.0F, p->c + k.from * d->co, d->co);
     }
 }
 
@@ -171,7 +170,7 @@ static void plain(const job *p, unic__conv_product product)
     else if (product == UNIC__CONV_DATA)
         unic__sgemm(false, true, rows, ci, co, 1.0F, p->a, co, p->b, co, beta, p->c, ci);
     else
-        unic__sgemm(true, false, ci, co, rows, 1.0F, p->a, ci, p->b, co, beta, p->c, co);
+        unic__sgemm(true, false, ci, co, rows, 1.0F, p->a, ci, p->b, co, 1.0F, p->c, co);
 }
 
 /* Images are split over the threads that the scratch was measured for; for dw, its rows. */
@@ -289,8 +288,8 @@ unic_status unic__conv_check(const unic__call *c, size_t channels)
 unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d)
 {
     size_t line, block;
-    if (d->n * d->h * d->w > INT_MAX || d->n * d->oh * d->ow > INT_MAX ||
-        depth_of(d) > INT_MAX || d->co > INT_MAX)
+    if (depth_of(d) > INT_MAX || d->co > INT_MAX || d->n * d->h * d->w > INT_MAX ||
+        d->n * d->oh * d->ow > INT_MAX)
         return unic__shape_fail(c, "more than %d pixels or weights of a channel", INT_MAX);
     if (is_plain(d))
         return UNIC_OK;

@@ -42,7 +42,8 @@ unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d);
 unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value);
 void unic__conv_unplan(unic__call *c);
 
-/* result = a * b, or += with `accumulate`, by the kernel that was planned for the product. */
+/* result = a * b, or += with `accumulate`, by the kernel that was planned for the product; dw is
+ * only ever added to. */
 void unic__conv_run(unic__call *c, const unic__conv_dims *d, unic__conv_product product,
                     const float *a, const float *b, float *result, bool accumulate);
 

@@ -4,9 +4,10 @@
 /*
  * Cross-entropy of logits x [N,C] with target classes t [N], in which only the classes of the mask
  * take part. A row counts if its target is a class that takes part; n rows do.
- *   y = 1/n sum_i (lse_i - x_i,t_i),   lse_i = log sum_{j in mask} exp(x_ij)     0 if n = 0
- * backward:  dx_ij += dy / n (exp(x_ij - lse_i) - [j = t_i])   for counting rows, j in mask
- * Saved: lse of each row (0 where it does not count), and last 1 / n.
+ *   y = 1/n sum_i (m_i + l_i - x_i,t_i),   m_i = max_j x_ij,  l_i = log sum_j exp(x_ij - m_i)
+ * with j over the mask; 0 if n = 0
+ * backward:  dx_ij += dy / n (exp(x_ij - m_i - l_i) - [j = t_i])   for rows that count
+ * Saved: m and l of each row (two numbers, as their sum would lose l under a large m); last, 1 / n.
  */
 
 enum {
@@ -39,7 +40,7 @@ static unic_status infer(unic__call *c)
     }
     c->out->dtype = UNIC__F32;
     c->out->shape = UNIC__SCALAR;
-    c->saved_size = x->dim[0] + 1;
+    c->saved_size = 2 * x->dim[0] + 1;
     c->scratch_size = x->dim[0]; /* each row's loss */
     return UNIC_OK;
 }
@@ -58,25 +59,28 @@ static bool counts(int32_t target, const float *mask, size_t classes)
     return target >= 0 && (size_t)target < classes && (!mask || mask[target] != 0.0F);
 }
 
-UNIC__INLINE float log_sum_exp(const float *restrict x, const float *restrict mask, size_t n)
+/* saved[0] = m, saved[1] = l of one row. */
+UNIC__INLINE void log_sum_exp(float *restrict saved, const float *restrict x,
+                              const float *restrict mask, size_t n)
 {
     float sum = 0.0F, max = -INFINITY;
-    if (!mask) {
+    if (mask) {
+        UNIC__LANES_MAX(max)
+        for (size_t j = 0; j < n; j++)
+            max = mask[j] != 0.0F && x[j] > max ? x[j] : max;
+        UNIC__LANES_SUM(sum)
+        for (size_t j = 0; j < n; j++) {
+            float e = unic__expf(x[j] - max);
+            sum += mask[j] != 0.0F ? e : 0.0F;
+        }
+    } else {
         max = unic__maxf(x, n);
         UNIC__LANES_SUM(sum)
         for (size_t j = 0; j < n; j++)
             sum += unic__expf(x[j] - max);
-        return max + unic__logf(sum);
     }
-    UNIC__LANES_MAX(max)
-    for (size_t j = 0; j < n; j++)
-        max = mask[j] != 0.0F && x[j] > max ? x[j] : max;
-    UNIC__LANES_SUM(sum)
-    for (size_t j = 0; j < n; j++) {
-        float e = unic__expf(x[j] - max);
-        sum += mask[j] != 0.0F ? e : 0.0F;
-    }
-    return max + unic__logf(sum);
+    saved[0] = max;
+    saved[1] = unic__logf(sum);
 }
 
 UNIC__SIMD static void forward_rows(const unic__call *c, float *loss, size_t from, size_t to)
@@ -85,9 +89,12 @@ UNIC__SIMD static void forward_rows(const unic__call *c, float *loss, size_t fro
     for (size_t r = from; r < to; r++) {
         const float *x = c->in[0]->x + r * classes, *mask = mask_row(c, r);
         const int32_t target = c->in[1]->ix[r];
-        const bool in = counts(target, mask, classes);
-        c->saved[r] = in ? log_sum_exp(x, mask, classes) : 0.0F;
-        loss[r] = in ? c->saved[r] - x[target] : 0.0F;
+        float *saved = c->saved + 2 * r;
+        loss[r] = 0.0F;
+        if (!counts(target, mask, classes))
+            continue;
+        log_sum_exp(saved, x, mask, classes);
+        loss[r] = saved[0] - x[target] + saved[1];
     }
 }
 
@@ -104,7 +111,7 @@ static void forward(unic__call *c)
         total += (double)c->scratch[r];
         n += counts(c->in[1]->ix[r], mask_row(c, r), classes);
     }
-    c->saved[rows] = n ? 1.0F / (float)n : 0.0F;
+    c->saved[2 * rows] = n ? 1.0F / (float)n : 0.0F;
     c->out->x[0] = n ? (float)(total / (double)n) : 0.0F;
 }
 
@@ -116,17 +123,17 @@ UNIC__SIMD static void backward_rows(const unic__call *c, float scale, size_t fr
         const float *restrict mask = mask_row(c, r);
         float *restrict dx = c->in[0]->dx + r * classes;
         const int32_t target = c->in[1]->ix[r];
-        const float lse = c->saved[r];
+        const float max = c->saved[2 * r], log_sum = c->saved[2 * r + 1];
         if (!counts(target, mask, classes))
             continue;
         if (mask)
             for (size_t j = 0; j < classes; j++) {
-                float p = unic__expf(x[j] - lse);
+                float p = unic__expf(x[j] - max - log_sum);
                 dx[j] += mask[j] != 0.0F ? scale * p : 0.0F;
             }
         else
             for (size_t j = 0; j < classes; j++)
-                dx[j] += scale * unic__expf(x[j] - lse);
+                dx[j] += scale * unic__expf(x[j] - max - log_sum);
         dx[target] -= scale;
     }
 }
@@ -135,7 +142,7 @@ static void backward(unic__call *c)
 {
     const size_t rows = c->in[0]->shape.dim[0], classes = c->in[0]->shape.dim[1];
     const size_t each = rows_each(classes);
-    const float scale = c->out->dx[0] * c->saved[rows];
+    const float scale = c->out->dx[0] * c->saved[2 * rows];
     if (!c->in[0]->dx || scale == 0.0F)
         return;
     UNIC__PARALLEL_FOR(rows * classes >= PARALLEL_COUNT)

@@ -1,4 +1,4 @@
-/* unic_array.h and lib/io/{array,batch}: what is taken as an array, and what a batch refuses. */
+/* unic_array.h and lib/io/{array,batch}: what is taken as an array and as a batch. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
@@ -20,7 +20,7 @@ static unic_array f32(int rank, const int64_t *dims)
     return a;
 }
 
-/* ---- arrays --------------------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------------------------ */
 
 START_TEST(init_fills_in_everything)
 {
@@ -86,6 +86,8 @@ START_TEST(refuses_sizes_that_overflow)
     io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
     a = f32(4, DIMS(big, big, big, 0)); /* no element, but products of the dims overflow */
     io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
+    a = f32(4, DIMS(0, big, big, big));
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
     a = f32(1, DIMS(INT64_MAX));
     io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "larger than any memory");
 }
@@ -132,7 +134,7 @@ START_TEST(finds_what_is_not_finite)
 }
 END_TEST
 
-/* ---- batches -------------------------------------------------------------------------------- */
+/* ---- batches ----------------------------------------------------------------------------- */
 
 static unic_batch *new_batch(void)
 {

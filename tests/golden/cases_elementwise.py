@@ -61,3 +61,111 @@ def reduce(fn, axis):
 
 
 CASES |= {f"reduce_{kind}_{axis}": reduce(fn, axis) for kind, fn in REDUCE.items() for axis in range(3)}
+
+# ---- moves ----
+
+INDEX = np.array([[0, 3, -1, 5], [3, 3, 1, -2], [5, 0, -1, 0]], np.int32)
+
+
+def gather(table, index):
+    return torch.where(index[..., None] < 0, torch.zeros(()).double(), table[index.clamp(min=0)])
+
+
+def scatter_add(x, index):
+    keep = index.flatten() >= 0
+    return torch.zeros(6, 5).double().index_add(0, index.flatten()[keep], x.reshape(-1, 5)[keep])
+
+
+CASES |= {
+    "concat_3": lambda: dict(inputs=[uniform(1, (2, 3)), uniform(2, (2, 1)), uniform(3, (2, 5))],
+                             fn=lambda *x: torch.cat(x, 1), grads=[True] * 3),
+    "slice_1": lambda: dict(inputs=[uniform(1, (5, 7))], fn=lambda x: x[:, 2:5], grads=[True]),
+    "slice_mid": lambda: dict(inputs=[uniform(1, (2, 5, 3))], fn=lambda x: x[:, 1:5], grads=[True]),
+    "gather": lambda: dict(inputs=[uniform(1, (6, 5)), INDEX], fn=gather, grads=[True, False]),
+    "scatter_add": lambda: dict(inputs=[uniform(1, (3, 4, 5)), INDEX], fn=scatter_add, grads=[True, False]),
+}
+
+# ---- softmax, layer norm ----
+
+
+def mask(seed, shape):
+    return RNG(seed).randint(0, 3, shape).clip(max=1).astype(np.float32)
+
+
+def masked_softmax(x, m):
+    y = torch.softmax(x.masked_fill(m == 0, -torch.inf), -1)
+    return torch.where(m.sum(-1, keepdim=True) == 0, torch.zeros(()).double(), y)
+
+
+CASES |= {
+    "softmax": lambda: dict(inputs=[uniform(1, (3, 17), -6, 6)], fn=lambda x: x.softmax(-1), grads=[True]),
+    "softmax_masked": lambda: dict(inputs=[uniform(1, (3, 17), -6, 6), mask(2, (3, 17))], fn=masked_softmax,
+                                   grads=[True, False]),
+    "log_softmax": lambda: dict(inputs=[uniform(1, (3, 17), -6, 6)], fn=lambda x: x.log_softmax(-1), grads=[True]),
+    "layer_norm": lambda: dict(inputs=[uniform(1, (5, 17), -1, 3), uniform(2, (17,), 0.5, 1.5), uniform(3, (17,))],
+                               fn=lambda x, g, b: F.layer_norm(x, (17,), g, b, 1e-5), grads=[True] * 3),
+}
+
+# ---- losses ----
+
+TARGET = np.array([0, 6, -1, 3, -100, 3], np.int32)
+
+
+def cross_entropy(x, target, m=None):
+    if m is not None:
+        x = x.masked_fill(m == 0, -torch.inf)
+        picked = m.gather(1, target.clamp(min=0)[:, None])[:, 0]
+        target = torch.where(picked == 0, -1, target)
+    return F.cross_entropy(x, torch.where(target < 0, -100, target))
+
+
+def pair(seed, low=-1.0, high=1.0):
+    return [uniform(seed, (3, 4, 5), low, high), uniform(seed + 1, (3, 4, 5), 0, 1)]
+
+
+CASES |= {
+    "mse": lambda: dict(inputs=pair(1), fn=F.mse_loss, grads=[True, True]),
+    "mse_masked": lambda: dict(inputs=pair(1) + [mask(3, (3, 4))], fn=lambda a, b, m: F.mse_loss(a[m > 0], b[m > 0]),
+                               grads=[True, True, False]),
+    "bce": lambda: dict(inputs=pair(1, -8, 8), fn=F.binary_cross_entropy_with_logits, grads=[True, False]),
+    "bce_masked": lambda: dict(inputs=pair(1, -8, 8) + [np.array([1, 0, 1], np.float32)],
+                               fn=lambda x, t, m: F.binary_cross_entropy_with_logits(x[m > 0], t[m > 0]),
+                               grads=[True, False, False]),
+    "cross_entropy": lambda: dict(inputs=[uniform(1, (6, 7), -5, 5), TARGET], fn=cross_entropy, grads=[True, False]),
+    "cross_entropy_masked": lambda: dict(inputs=[uniform(1, (6, 7), -5, 5), TARGET, mask(2, (6, 7))],
+                                         fn=cross_entropy, grads=[True, False, False]),
+}
+
+# ---- products ----
+
+
+def linear(bias, relu):
+    def fn(x, w, b):
+        y = F.linear(x, w, b)
+        return y.relu() if relu else y
+
+    return lambda: dict(inputs=[uniform(1, (2, 3, 7)), uniform(2, (5, 7)), uniform(3, (5,)) if bias else None],
+                        fn=fn, grads=[True, True, bias])
+
+
+def matmul(ta, tb, shared=False):
+    a, b = (5, 3) if ta else (3, 5), (4, 5) if tb else (5, 4)
+
+    def fn(x, y):
+        return (x.transpose(-1, -2) if ta else x) @ (y.transpose(-1, -2) if tb else y)
+
+    return lambda: dict(inputs=[uniform(1, (2, *a)), uniform(2, b if shared else (2, *b))], fn=fn, grads=[True, True])
+
+
+CASES |= {
+    "linear": linear(True, False),
+    "linear_relu": linear(True, True),
+    "linear_no_bias": linear(False, False),
+    "matmul": matmul(False, False),
+    "matmul_ta": matmul(True, False),
+    "matmul_tb": matmul(False, True),
+    "matmul_ta_tb": matmul(True, True),
+    "matmul_shared": matmul(False, True, shared=True),
+    "sq_distance": lambda: dict(inputs=[uniform(1, (2, 3, 7)), uniform(2, (5, 7))],
+                                fn=lambda z, e: ((z[..., None, :] - e) ** 2).sum(-1), grads=[True, True]),
+}

@@ -127,7 +127,7 @@ START_TEST(refuses_bad_headers)
 }
 END_TEST
 
-/* Wherever it is cut: never a header, and never read beyond its end (AddressSanitizer sees it). */
+/* Wherever it is cut: no header, and never read beyond its end (AddressSanitizer sees it). */
 START_TEST(refuses_truncated_headers)
 {
     for (size_t n = strlen(good[_i].dict); n-- > 0;) {

@@ -291,6 +291,42 @@ START_TEST(the_data_must_fill_the_member)
 }
 END_TEST
 
+/* A file of 2^30 + 2 elements that cannot be read in place; nearly all of it is a hole. */
+START_TEST(rows_are_not_held_without_bound)
+{
+    unsigned char header[UNIC__NPY_HEADER_WRITTEN];
+    const size_t dim = ((size_t)1 << 29) + 1;
+    size_t header_size = unic__npy_write_header(header, UNIC__NPY_BOOL, &UNIC__SHAPE(2, dim));
+    char *order = strstr((char *)header + 10, "False");
+    memcpy(order, "True ", 5);
+    unic__npz_close(open_made(header, header_size, 0));
+    size_t size;
+    const char *path = io_path("made.npz");
+    unsigned char *bytes = io_read(path, &size);
+    const size_t end = 22, entry = 46 + 5; /* of x.npy, and nothing else */
+    unsigned char *directory = bytes + size - end - entry;
+    uint32_t member = (uint32_t)(header_size + 2 * dim);
+    uint32_t at = (uint32_t)(directory - bytes + 2 * dim); /* a little-endian machine's */
+    for (int i = 0; i < 2; i++) {
+        memcpy(bytes + 18 + 4 * i, &member, 4);
+        memcpy(directory + 20 + 4 * i, &member, 4);
+    }
+    memcpy(directory + entry + 16, &at, 4);
+    FILE *file = fopen(path, "wb");
+    ck_assert(file != NULL);
+    ck_assert(fwrite(bytes, 1, (size_t)(directory - bytes), file) > 0);
+    ck_assert(fseek(file, (long)at, SEEK_SET) == 0);
+    ck_assert(fwrite(directory, 1, entry + end, file) == entry + end && fclose(file) == 0);
+    free(bytes);
+    unic__npz *z = open_good(path);
+    float row;
+    io_assert_fails(unic__npz_read_row_f32(z, "x", 0, &row, dim), UNIC_E_FORMAT,
+                    "has 1073741826 elements, at most 1073741824 can be held");
+    unic__npz_close(z);
+    remove(path);
+}
+END_TEST
+
 START_TEST(rows_are_checked_before_the_first_is_given)
 {
     size_t size;
@@ -442,8 +478,8 @@ END_TEST
 
 /* ---- damaged files ---- */
 
-/* Reads everything there is. Each array and text that is given out must be the right one: what was
- * damaged must be refused. Returns how many were given out. */
+/* Reads everything there is. Each array and text that is given out must be the right one: what
+ * was damaged must be refused. Returns how many were given out. */
 static int read_damaged(const char *path)
 {
     unic__npz *z;
@@ -518,6 +554,7 @@ int main(void)
     tcase_add_test(tests, reads_each_header_version);
     tcase_add_test(tests, refuses_other_types);
     tcase_add_test(tests, the_data_must_fill_the_member);
+    tcase_add_test(tests, rows_are_not_held_without_bound);
     tcase_add_test(tests, rows_are_checked_before_the_first_is_given);
     tcase_add_test(tests, reads_what_it_writes);
     tcase_add_test(tests, failed_writing_leaves_the_old_file);

@@ -31,8 +31,7 @@ unsigned char *io_read(const char *path, size_t *size)
 
 void io_write(const char *path, const void *bytes, size_t size)
 {
-    remove(
-        path); /* ext4 flushes a file that is truncated and written again: slow, thousands of times */
+    remove(path); /* ext4 flushes a file that is truncated and written again: slow in loops */
     FILE *file = fopen(path, "wb");
     ck_assert_msg(file != NULL, "%s: cannot create", path);
     ck_assert(fwrite(bytes, 1, size, file) == size);

@@ -1,4 +1,4 @@
-/* What the tests of files share: paths, whole files, and an allocator that can be made to fail. */
+/* What the tests of files share: paths, whole files, and an allocator that fails. */
 #ifndef TESTS_IO_IO_HELP_H
 #define TESTS_IO_IO_HELP_H
 
@@ -13,7 +13,7 @@ const char *io_path(const char *name);
 unsigned char *io_read(const char *path, size_t *size);
 void io_write(const char *path, const void *bytes, size_t size);
 
-/* True if the directory of `path` has a file whose name starts with that of `path` and goes on. */
+/* True if a file beside `path` has a name that starts with path's and goes on. */
 bool io_has_leftovers(const char *path);
 
 /* Runs `scenario` with its first allocation failing, then its second, ... until it ends without

@@ -12,8 +12,8 @@
 enum {
     GUARD = 16,           /* floats behind each buffer that nobody may write                */
     FD_ELEMENTS = 256,    /* differences taken per input, spread over it                    */
-    FD_ELEMENTS_MIN = 16, /* the same where the output is large ...                         */
-    FD_WORK = 2000000,    /* ... which is when that many elements of it are computed        */
+    FD_ELEMENTS_MIN = 16, /* the same for large cases,                                      */
+    FD_WORK = 2000000,    /* which are those that pass over more than that many elements    */
     POISON_INDEX = -7     /* what an index holds that backward may not read                 */
 };
 /* ck_assert_msg writes to a file each time it is passed; this is for the inside of loops. */
@@ -462,7 +462,7 @@ static void expect_naive(const op_case *k, const values *v, expected *e)
     for (size_t i = 0; i < k->n_in; i++) {
         if (!wants_gradient(k, v, i))
             continue;
-        size_t count = v->count[i], affordable = FD_WORK / (v->out_count + 1);
+        size_t count = v->count[i], affordable = FD_WORK / (count + v->out_count);
         size_t elements = affordable < FD_ELEMENTS_MIN ? FD_ELEMENTS_MIN
                           : affordable > FD_ELEMENTS   ? FD_ELEMENTS
                                                        : affordable;

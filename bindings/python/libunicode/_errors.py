@@ -1,0 +1,100 @@
+"""One exception class for each status of the C library."""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """Whatever the library refuses; its text is the library's message.
+
+    `status` is the value of the C enum unic_status, the same in every version.
+    """
+
+    status = 0
+
+
+class ArgumentError(Error, ValueError):
+    """UNIC_E_ARG: an argument is out of range or contradicts another."""
+
+    status = 1
+
+
+class ShapeError(Error, ValueError):
+    """UNIC_E_SHAPE: an array's rank or dims are not what was expected."""
+
+    status = 2
+
+
+class DataError(Error, ValueError):
+    """UNIC_E_VALUE: data holds a value that is not allowed (NaN, Inf, a length beyond T)."""
+
+    status = 3
+
+
+class OutOfMemoryError(Error, MemoryError):
+    """UNIC_E_NOMEM: out of memory; every object stays usable."""
+
+    status = 4
+
+
+class FileError(Error, OSError):
+    """UNIC_E_IO: the operating system refused to read or write."""
+
+    status = 5
+
+
+class FormatError(Error, ValueError):
+    """UNIC_E_FORMAT: a file is damaged, hostile or of another format."""
+
+    status = 6
+
+
+class ConfigError(Error, ValueError):
+    """UNIC_E_CONFIG: an unknown key, or a value outside what the key allows."""
+
+    status = 7
+
+
+class StateError(Error, RuntimeError):
+    """UNIC_E_STATE: the object is not in a state that allows the call (it was closed)."""
+
+    status = 8
+
+
+class NotFoundError(Error, LookupError):
+    """UNIC_E_NOTFOUND: a name that does not exist (modality, member, file)."""
+
+    status = 9
+
+
+class NumericError(Error, ArithmeticError):
+    """UNIC_E_NUMERIC: a loss or gradient became NaN or Inf; the step was not taken."""
+
+    status = 10
+
+
+class KernelError(Error, RuntimeError):
+    """UNIC_E_KERNEL: a vendor kernel (oneDNN) failed."""
+
+    status = 11
+
+
+class MismatchError(Error, ValueError):
+    """UNIC_E_MISMATCH: two objects do not belong together (another codebook's codes)."""
+
+    status = 12
+
+
+class CancelledError(Error, RuntimeError):
+    """UNIC_E_CANCELLED: a callback asked to stop."""
+
+    status = 13
+
+
+_CLASSES = {cls.status: cls for cls in Error.__subclasses__()}
+
+
+def error_of(status: int, message: str) -> Error:
+    """The exception of a status; a status of a newer library is a plain Error."""
+    error = _CLASSES.get(status, Error)(message)
+    error.status = status
+    return error

@@ -1,0 +1,27 @@
+/*
+ * Threads to compute with.
+ */
+#ifndef CLI_THREADS_H
+#define CLI_THREADS_H
+
+#include <stdint.h>
+
+/* When nobody says: the cores there are, but no more than four. */
+uint64_t cli_threads_default(void);
+
+/*
+ * Lets OpenMP's threads sleep while they wait. By default they spin, which on a machine with
+ * other work makes two threads ten times slower than one. OpenMP reads its settings before
+ * main(), so this starts the program once more, with OMP_WAIT_POLICY=passive. Whoever has set
+ * that variable, or GOMP_SPINCOUNT, is left alone.
+ */
+void cli_threads_begin(char **argv);
+
+/* The --threads option of every program. */
+#define CLI_THREADS_OPTION(target)                                                             \
+    {                                                                                          \
+        "--threads", "N", "compute with N threads [the number of cores, at most 4]",           \
+            .number = (target), .least = 1, .most = 256                                        \
+    }
+
+#endif
