@@ -55,7 +55,8 @@ typedef struct unic_draws {
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *terms);
 
-/** The same terms on a batch without dropout, and without any change of state. Since 0.1. */
+/** The same terms on a batch without dropout, and without any change of state (but for the codes'
+ * idle counters and revival where `evaluation.counts` is on). Since 0.1. */
 UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch,
                                            double *terms);
 

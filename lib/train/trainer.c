@@ -254,16 +254,11 @@ static unic_status check_finite(const unic_trainer *t)
 
 /* ---- the step ---- */
 
-static size_t commit(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws,
-                     const double *norms)
+/* P8: counts who was selected, and restarts the codes that were not. Returns how many. */
+static size_t renew_codes(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws)
 {
     const unic_config *c = t->config;
-    double lr = unic__learning_rate(c, t->steps, t->total_steps);
     size_t rows = gather_rows(t);
-    unic__adam_step(&t->adam, lr, c->optimizer == UNIC__ADAMW ? c->weight_decay : 0.0, c->clip,
-                    norms);
-    unic__codebook_update(t->codebook, c->ema_order, c->ema_decay, c->ema_epsilon, parts,
-                          t->ema_scratch);
     unic__codebook_count_idle(t->codebook, parts);
     unic__revival revival = {
         .rule = c->reset_rule,
@@ -276,9 +271,20 @@ static size_t commit(unic_trainer *t, const unic__ema_part *parts, const unic_dr
         .from = draws ? draws->revival_source : NULL,
         .key = unic__random_key(c->seed, t->steps, DRAW_REVIVAL),
     };
-    size_t revived = unic__codebook_revive(t->codebook, &revival, t->order);
+    return unic__codebook_revive(t->codebook, &revival, t->order);
+}
+
+static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws,
+                   const double *norms)
+{
+    const unic_config *c = t->config;
+    double lr = unic__learning_rate(c, t->steps, t->total_steps);
+    unic__adam_step(&t->adam, lr, c->optimizer == UNIC__ADAMW ? c->weight_decay : 0.0, c->clip,
+                    norms);
+    unic__codebook_update(t->codebook, c->ema_order, c->ema_decay, c->ema_epsilon, parts,
+                          t->ema_scratch);
+    t->figures[t->n_report - 2] = (double)renew_codes(t, parts, draws);
     t->steps++;
-    return revived;
 }
 
 static void begin(unic_trainer *t, bool training)
@@ -330,7 +336,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
         return status;
     }
     t->started = true;
-    t->figures[t->n_report - 2] = (double)commit(t, parts, draws, norms);
+    commit(t, parts, draws, norms);
     report(t, terms);
     return UNIC_OK;
 }
@@ -351,6 +357,8 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     for (size_t k = 0; k < t->params.n_groups; k++)
         norms[k] = 0.0;
     UNIC__TRY(check_finite(t));
+    if (t->config->evaluate_counts)
+        t->figures[t->n_report - 2] = (double)renew_codes(t, parts, NULL);
     report(t, terms);
     return UNIC_OK;
 }
