@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/array.h"
+
 static void add(unic__bundle *b, unic__member member)
 {
     if (b->status != UNIC_OK)
@@ -79,32 +81,38 @@ unic_status unic__bundle_write(unic__bundle *b, const char *path)
     return status;
 }
 
-static unic_status expect(unic__npz *z, const char *name, const unic__shape *shape)
+unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape)
 {
     unic__npy_info info;
     char got[UNIC__SHAPE_TEXT], want[UNIC__SHAPE_TEXT];
-    UNIC__TRY(unic__npz_info(z, name, &info));
-    if (!unic__shape_equal(&info.shape, shape))
+    unic_status status = unic__npz_info(z, name, &info);
+    if (status != UNIC_OK) /* without it, it is no file of this kind */
+        return status == UNIC_E_NOTFOUND ? UNIC_E_FORMAT : status;
+    if (!unic__shape_equal(&info.shape, &shape))
         return unic__fail(UNIC_E_FORMAT, "%s: %s has shape %s, expected %s", unic__npz_path(z),
                           name, unic__shape_print(&info.shape, got),
-                          unic__shape_print(shape, want));
+                          unic__shape_print(&shape, want));
     return UNIC_OK;
 }
 
 unic_status unic__read_f32(unic__npz *z, const char *name, unic__shape shape, float *out)
 {
-    UNIC__TRY(expect(z, name, &shape));
-    return unic__npz_read_f32(z, name, out, unic__shape_count(&shape));
+    size_t count = unic__shape_count(&shape);
+    UNIC__TRY(unic__expect_array(z, name, shape));
+    UNIC__TRY(unic__npz_read_f32(z, name, out, count));
+    if (!unic__all_finite(out, count))
+        return unic__fail(UNIC_E_FORMAT, "%s: %s holds NaN or Inf", unic__npz_path(z), name);
+    return UNIC_OK;
 }
 
 unic_status unic__read_i32(unic__npz *z, const char *name, unic__shape shape, int32_t *out)
 {
-    UNIC__TRY(expect(z, name, &shape));
+    UNIC__TRY(unic__expect_array(z, name, shape));
     return unic__npz_read_i32(z, name, out, unic__shape_count(&shape));
 }
 
 unic_status unic__read_i64(unic__npz *z, const char *name, unic__shape shape, int64_t *out)
 {
-    UNIC__TRY(expect(z, name, &shape));
+    UNIC__TRY(unic__expect_array(z, name, shape));
     return unic__npz_read_i64(z, name, out, unic__shape_count(&shape));
 }

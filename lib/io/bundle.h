@@ -39,7 +39,11 @@ void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
 /* Writes (atomically) and frees the bundle, whatever comes of it. */
 unic_status unic__bundle_write(unic__bundle *b, const char *path);
 
-/* Reads one array; UNIC_E_FORMAT names file, member and both shapes if it is not as expected. */
+/* Whether the array is there and has this shape: to be asked before memory for it is. UNIC_E_FORMAT
+ * names file, member and both shapes. */
+unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape);
+
+/* Reads one array after these checks; floats must be finite (UNIC_E_FORMAT too). */
 unic_status unic__read_f32(unic__npz *z, const char *name, unic__shape shape, float *out);
 unic_status unic__read_i32(unic__npz *z, const char *name, unic__shape shape, int32_t *out);
 unic_status unic__read_i64(unic__npz *z, const char *name, unic__shape shape, int64_t *out);

@@ -4,10 +4,10 @@
  * target is its BiLSTM's output; detached, or the target itself would learn to be easy. */
 unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const unic__stream *s)
 {
-    size_t channels = unic__shape_last(&s->front->t.shape);
+    unic__node *target = unic__reconstructed(g, s->m, s->front);
+    size_t channels = unic__shape_last(&target->t.shape);
     unic__node *decoded = unic__decoder(g, s->m, s->quantised, s->zbar, channels);
-    unic__node *target = c->recon_target == UNIC__TARGET_DETACHED
-                             ? unic__stop_gradient(g, s->front)
-                             : s->front;
+    if (c->recon_target == UNIC__TARGET_DETACHED)
+        target = unic__stop_gradient(g, target);
     return unic__mse(g, decoded, target, s->mask);
 }

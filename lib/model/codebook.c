@@ -200,15 +200,17 @@ static void restart(unic_codebook *cb, const unic__revival *r, size_t l, const f
         cb->idle[m * cb->codes + l] = 0;
 }
 
-/* The codes to restart, the longest idle first, in `order`; then, behind them, those in use. */
+/* The codes to restart, the longest idle first, in `order`; from its end, those in use (A.3). */
 static size_t list_idle(const unic_codebook *cb, const unic__revival *r, int32_t *order,
                         size_t *in_use)
 {
+    enum { IN_USE = 100 }; /* idle for less; A.3's own number, whatever N_re is */
     size_t n = 0, used = 0;
     for (size_t l = 0; l < cb->codes; l++) {
         int32_t idle = idle_of(cb, r->rule, l);
         if (idle < 0 || (size_t)idle <= r->steps) {
-            order[cb->codes - ++used] = (int32_t)l;
+            if (idle < IN_USE)
+                order[cb->codes - ++used] = (int32_t)l;
             continue;
         }
         size_t k = n++;

@@ -14,16 +14,26 @@ static float square_distance(const float *a, const float *b, size_t n)
     return sum;
 }
 
-/* Distinct rows while there are any; then rows again, with a little noise to tell them apart. */
+/* Code l becomes `row` moved a little: of two equal codes the second would never be selected. */
+static void repeat_row(unic_codebook *cb, size_t l, const float *row, unic__key key,
+                       uint64_t first)
+{
+    float *e = cb->embedding + l * cb->dim;
+    for (size_t j = 0; j < cb->dim; j++)
+        e[j] = row[j] + 0.01F * unic__random_normal(key, first + l * cb->dim + j);
+}
+
+/* Distinct rows while there are any; then rows again. */
 static void random_rows(unic_codebook *cb, const float *z, size_t rows, int32_t *order,
                         unic__key key)
 {
     unic__random_permutation(key, order, rows);
     for (size_t l = 0; l < cb->codes; l++) {
-        float *e = cb->embedding + l * cb->dim;
-        memcpy(e, z + (size_t)order[l % rows] * cb->dim, cb->dim * sizeof(float));
-        for (size_t j = 0; l >= rows && j < cb->dim; j++)
-            e[j] += 0.01F * unic__random_normal(key, rows + l * cb->dim + j);
+        const float *row = z + (size_t)order[l % rows] * cb->dim;
+        if (l < rows)
+            memcpy(cb->embedding + l * cb->dim, row, cb->dim * sizeof(float));
+        else
+            repeat_row(cb, l, row, key, rows);
     }
 }
 
@@ -32,11 +42,15 @@ static void seed_codes(unic_codebook *cb, const float *z, size_t rows, float *ne
                        unic__key key)
 {
     size_t row = unic__random_below(key, 0, rows);
+    bool seen = false; /* every row is a seed already */
     for (size_t r = 0; r < rows; r++)
         nearest[r] = FLT_MAX;
     for (size_t l = 0; l < cb->codes; l++) {
         float *e = cb->embedding + l * cb->dim;
-        memcpy(e, z + row * cb->dim, cb->dim * sizeof(float));
+        if (seen)
+            repeat_row(cb, l, z + row * cb->dim, key, 2 * cb->codes);
+        else
+            memcpy(e, z + row * cb->dim, cb->dim * sizeof(float));
         double total = 0.0;
         for (size_t r = 0; r < rows; r++) {
             float d = square_distance(z + r * cb->dim, e, cb->dim);
@@ -44,8 +58,9 @@ static void seed_codes(unic_codebook *cb, const float *z, size_t rows, float *ne
             total += (double)nearest[r];
         }
         double target = (double)unic__random_uniform(key, l + 1) * total;
-        row = unic__random_below(key, cb->codes + l + 1, rows); /* where all rows are seeds */
-        for (size_t r = 0; r < rows && total > 0.0; r++) {
+        seen = total == 0.0;
+        row = unic__random_below(key, cb->codes + l + 1, rows);
+        for (size_t r = 0; r < rows && !seen; r++) {
             target -= (double)nearest[r];
             if (target <= 0.0 && nearest[r] > 0.0F) {
                 row = r;

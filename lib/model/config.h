@@ -14,6 +14,7 @@ enum { UNIC__MAX_MODALITIES = 8, UNIC__NAME_BYTES = 32 };
 /* Values of the choice keys: the order is that of their words in the table. */
 typedef enum unic__behaviour { UNIC__PAPER, UNIC__COMPAT } unic__behaviour;
 typedef enum unic__kind { UNIC__GRID, UNIC__VECTOR, UNIC__TOKEN } unic__kind;
+typedef enum unic__branch { UNIC__BRANCH_CONV, UNIC__BRANCH_POOLED } unic__branch;
 typedef enum unic__spatial { UNIC__SPATIAL_SOFTMAX, UNIC__SPATIAL_SUM } unic__spatial;
 typedef enum unic__partner {
     UNIC__PARTNER_ATTENTION,
@@ -62,6 +63,7 @@ typedef struct unic__modality {
     unic__kind kind;             /* .kind: grid [T,H,W,C], vector [T,C], token [T,C]        */
     unic__shape dims;            /* .dims: of one step: {H,W,C} or {C}                      */
     size_t specific;             /* .specific: channels of the modality-specific features   */
+    unic__branch branch;         /* .branch: grid: convolutions, or the pooled mean        */
     size_t inner;                /* .inner: grid: channels of its first convolution         */
     size_t squeeze;              /* .squeeze: grid: width of the channel attention          */
     size_t pooled;               /* .pooled: grid: width between the pooled specific map

@@ -50,6 +50,10 @@ const unic__config_key unic__config_keys[] = {
      "padding), C of a vector or token; each in [1, 65536]."},
     {"<modality>.specific", ANY_SIZE(specific), OR_ZERO, "0", NULL,
      "Channels of the modality-specific features zbar = Psi(x) (P1); 0: code.dim."},
+    {"<modality>.branch", GRID_WORD(branch), "conv | pooled", "conv", NULL,
+     "Grid: Psi as the paper's convolutions over the map (A.2), or, far cheaper, one layer on "
+     "the "
+     "mean over positions; then that mean is what is reconstructed (P3)."},
     {"<modality>.inner", GRID_SIZE(inner), OR_ZERO, "0", NULL,
      "Grid: channels between the two 3x3 convolutions of Psi (A.2); 0: half of specific."},
     {"<modality>.squeeze", GRID_SIZE(squeeze), OR_ZERO, "0", NULL,

@@ -46,7 +46,7 @@ enum { UNIC__KEY_BEHAVIOUR, UNIC__KEY_PRESET, UNIC__KEY_MODALITIES, UNIC__KEY_FI
 enum {
     UNIC__MAX_KEYS = 128,
     UNIC__PRESET_PARTS = 5,
-    UNIC__MODALITY_KEYS = 9, /* keys named "<modality>.x" */
+    UNIC__MODALITY_KEYS = 10, /* keys named "<modality>.x" */
     UNIC__MAX_REFS = UNIC__MAX_KEYS + UNIC__MAX_MODALITIES * UNIC__MODALITY_KEYS
 };
 

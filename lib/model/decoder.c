@@ -36,7 +36,7 @@ unic__node *unic__decoder(unic__graph *g, const unic__modality *m, unic__node *q
     size_t batch = quantised->t.shape.dim[0], length = quantised->t.shape.dim[1];
     size_t d = unic__shape_last(&quantised->t.shape);
     unic__node *code = unic__dense(g, quantised, d, "%s.decoder.code", m->name);
-    if (m->kind == UNIC__GRID)
+    if (unic__has_map(m))
         return unic__reshape(g, grid_decoder(g, m, code, zbar),
                              unic__feature_shape(m, batch, length));
     unic__node *both[] = {code, zbar};

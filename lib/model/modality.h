@@ -21,13 +21,19 @@ unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
 unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
                                    const unic__modality *m, unic__node *h, unic__node *mask);
 
-/* zbar = Psi(h) (P1): grid -> [B,T,H-4,W-4,S], others -> [B,T,S]. */
+/* Whether the specific branch works on maps (a grid's convolutions) or on one vector a step. */
+bool unic__has_map(const unic__modality *m);
+
+/* What is reconstructed (P3): h, or a pooled grid's mean over positions [B,T,C]. */
+unic__node *unic__reconstructed(unic__graph *g, const unic__modality *m, unic__node *h);
+
+/* zbar = Psi(h) (P1): with a map [B,T,H-4,W-4,S], otherwise [B,T,S]. */
 unic__node *unic__specific_encoder(unic__graph *g, const unic__modality *m, unic__node *h);
 
-/* CLUB's view of zbar, one vector a step: grid -> [B,T,C], others: zbar itself. */
+/* CLUB's view of zbar, one vector a step: with a map [B,T,C], otherwise zbar itself. */
 unic__node *unic__specific_vector(unic__graph *g, const unic__modality *m, unic__node *zbar);
 
-/* x' = D(zhat; zbar) (P3): back to the shape of h. `quantised` [B,T,D]. */
+/* x' = D(zhat; zbar) (P3): back to the shape of the target. `quantised` [B,T,D]. */
 unic__node *unic__decoder(unic__graph *g, const unic__modality *m, unic__node *quantised,
                           unic__node *zbar, size_t channels);
 

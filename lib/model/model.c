@@ -33,7 +33,7 @@ void unic__model_free(unic_model *model)
     pthread_mutex_destroy(&model->lock);
     unic__codebook_free(model->codebook);
     unic__config_free(model->config);
-    unic__free(model->path);
+    unic__npz_close(model->file);
     unic__free(model);
 }
 
@@ -46,8 +46,7 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
     unic__node *x = unic__input(&g, unic__feature_shape(modality, 1, 1), UNIC__F32);
     unic__node *h = unic__front(&g, modality, x, NULL);
     unic__semantic_encoder(&g, config, modality, h, NULL);
-    unic_status status = g.status == UNIC_OK ? unic__params_seal(params, false)
-                                             : unic__graph_plan(&g); /* reports the error */
+    unic_status status = g.status == UNIC_OK ? UNIC_OK : unic__graph_plan(&g); /* reports it */
     unic__graph_free(&g);
     return status;
 }
@@ -55,18 +54,27 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
 static unic_status load_weights(unic_model *model, size_t m)
 {
     unic__params *params = &model->weights[m];
-    unic__npz *z = NULL;
     unic_status status = unic__model_declare(model->config, m, params);
+    for (size_t i = 0; i < params->n && status == UNIC_OK; i++) /* before memory is taken */
+        status = unic__expect_array(model->file, params->at[i]->name, params->at[i]->shape);
     if (status == UNIC_OK)
-        status = unic__npz_open(&z, model->path);
+        status = unic__params_seal(params, false);
     for (size_t i = 0; i < params->n && status == UNIC_OK; i++) {
         const unic__param *p = params->at[i];
-        status = unic__read_f32(z, p->name, p->shape, params->values + p->offset);
+        status = unic__read_f32(model->file, p->name, p->shape, params->values + p->offset);
     }
-    unic__npz_close(z);
     if (status != UNIC_OK)
         unic__params_free(params);
     return status;
+}
+
+static void close_when_loaded(unic_model *model)
+{
+    for (size_t m = 0; m < model->config->n_modalities; m++)
+        if (!model->loaded[m])
+            return;
+    unic__npz_close(model->file);
+    model->file = NULL;
 }
 
 unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights)
@@ -76,6 +84,7 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weig
     if (!model->loaded[m]) {
         status = load_weights(model, m);
         model->loaded[m] = status == UNIC_OK;
+        close_when_loaded(model);
     }
     pthread_mutex_unlock(&model->lock);
     *weights = &model->weights[m];
@@ -132,6 +141,7 @@ unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_co
     size_t codes = config->code_count, dim = config->code_dim, n = config->n_modalities;
     unic_codebook *cb;
     unic_status status;
+    UNIC__TRY(unic__expect_array(z, "codebook.embedding", UNIC__SHAPE(codes, dim)));
     UNIC__TRY(unic__codebook_create(&cb, codes, dim, n));
     float *e = cb->embedding;
     UNIC__TRY_OR(status, fail,
@@ -160,17 +170,15 @@ unic_status unic__model_open(unic_model **out, const char *path)
     unic_status status = unic__read_config(z, &config);
     if (status == UNIC_OK)
         status = unic__read_codebook(z, config, &codebook);
-    unic__npz_close(z);
-    if (status != UNIC_OK) {
+    if (status != UNIC_OK)
         unic__config_free(config);
+    else
+        status = unic__model_create(&model, config, codebook);
+    if (status != UNIC_OK) {
+        unic__npz_close(z);
         return status;
     }
-    UNIC__TRY(unic__model_create(&model, config, codebook));
-    model->path = unic__strdup(path);
-    if (!model->path) {
-        unic__model_free(model);
-        return unic__no_memory(1, "a path");
-    }
+    model->file = z;
     *out = model;
     return UNIC_OK;
 }

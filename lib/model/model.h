@@ -14,11 +14,12 @@
 
 struct unic_model {
     size_t references; /* atomic */
-    char *path;        /* where weights are read from, or NULL: all are here */
     unic_config *config;
     const char *text; /* of the config */
     unic_codebook *codebook;
     pthread_mutex_t lock; /* guards what follows */
+    unic__npz *file;      /* where weights are read from; NULL once all are here. Held open, so
+                             that they are of one moment, whatever comes to stand at its path */
     unic__params weights[UNIC__MAX_MODALITIES];
     bool loaded[UNIC__MAX_MODALITIES];
 };
@@ -30,7 +31,7 @@ void unic__model_free(unic_model *model);
 unic_status unic__model_open(unic_model **out, const char *path);
 unic_status unic__model_save(unic_model *model, const char *path);
 
-/* Declares and seals the inference parameters of modality m. */
+/* Declares the inference parameters of modality m; the table is the caller's to seal. */
 unic_status unic__model_declare(const unic_config *config, size_t m, unic__params *params);
 
 /* The weights of modality m, read now if they have not been. Thread-safe. */

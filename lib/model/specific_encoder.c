@@ -2,10 +2,25 @@
 
 /*
  * The specific encoder Psi (P1; A.2): what only this modality has (texture, speaker, noise).
- *   vector, token:  zbar = relu(W h)
+ *   vector, token:  zbar = relu(W h);  a grid's pooled branch the same, on the mean over positions
  *   grid:           conv3x3, relu, conv3x3, relu, conv1x1, residual stack; no padding, so a map of
  *                   H x W becomes (H-4) x (W-4)
  */
+
+bool unic__has_map(const unic__modality *m)
+{
+    return m->kind == UNIC__GRID && m->branch == UNIC__BRANCH_CONV;
+}
+
+unic__node *unic__reconstructed(unic__graph *g, const unic__modality *m, unic__node *h)
+{
+    if (m->kind != UNIC__GRID || m->branch == UNIC__BRANCH_CONV)
+        return h;
+    size_t positions = m->dims.dim[0] * m->dims.dim[1];
+    unic__shape flat = UNIC__SHAPE(h->t.shape.dim[0], h->t.shape.dim[1], positions,
+                                   m->dims.dim[2]);
+    return unic__mean(g, unic__reshape(g, h, flat), 2, false);
+}
 
 static const char *name_of(unic__graph *g, const unic__modality *m, const char *part)
 {
@@ -17,8 +32,9 @@ static const char *name_of(unic__graph *g, const unic__modality *m, const char *
 
 unic__node *unic__specific_encoder(unic__graph *g, const unic__modality *m, unic__node *h)
 {
-    if (m->kind != UNIC__GRID)
-        return unic__dense_relu(g, h, m->specific, "%s.specific.linear", m->name);
+    if (!unic__has_map(m))
+        return unic__dense_relu(g, unic__reconstructed(g, m, h), m->specific,
+                                "%s.specific.linear", m->name);
     size_t batch = h->t.shape.dim[0], length = h->t.shape.dim[1];
     size_t height = m->dims.dim[0], width = m->dims.dim[1];
     h = unic__reshape(g, h, UNIC__SHAPE(batch * length, height, width, m->dims.dim[2]));
@@ -31,7 +47,7 @@ unic__node *unic__specific_encoder(unic__graph *g, const unic__modality *m, unic
 
 unic__node *unic__specific_vector(unic__graph *g, const unic__modality *m, unic__node *zbar)
 {
-    if (m->kind != UNIC__GRID)
+    if (!unic__has_map(m))
         return zbar;
     size_t batch = zbar->t.shape.dim[0], length = zbar->t.shape.dim[1];
     size_t positions = zbar->t.shape.dim[2] * zbar->t.shape.dim[3];

@@ -68,12 +68,12 @@ static unic_status read_head(unic__npz *z, unic_head **out)
     o.epochs = (int32_t)v[EPOCHS];
     o.batch = (int32_t)v[BATCH];
     o.seed = (uint64_t)v[SEED];
-    unic__npy_info info; /* before memory is asked for: the sizes are from outside */
-    UNIC__TRY(unic__npz_info(z, "codebook.embedding", &info));
+    /* Before memory is asked for: the sizes are from outside. */
+    size_t hidden = (size_t)v[HIDDEN], classes = (size_t)v[CLASSES];
     unic__shape shape = UNIC__SHAPE((size_t)v[CODES], (size_t)v[DIM]);
-    if (!unic__shape_equal(&info.shape, &shape))
-        return unic__fail(UNIC_E_FORMAT, "%s: codebook.embedding is not %zu x %zu",
-                          unic__npz_path(z), shape.dim[0], shape.dim[1]);
+    UNIC__TRY(unic__expect_array(z, "codebook.embedding", shape));
+    UNIC__TRY(unic__expect_array(z, "linear1.weight", UNIC__SHAPE(hidden, shape.dim[1])));
+    UNIC__TRY(unic__expect_array(z, "linear2.weight", UNIC__SHAPE(classes, hidden)));
     UNIC__TRY(unic__codebook_create(&cb, shape.dim[0], shape.dim[1], 1));
     unic_status status = unic__read_f32(z, "codebook.embedding", shape, cb->embedding);
     if (status != UNIC_OK) {

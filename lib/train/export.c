@@ -19,6 +19,8 @@ unic_status unic__trainer_export(const unic_trainer *t, unic_model **out)
     for (size_t m = 0; m < t->config->n_modalities && status == UNIC_OK; m++) {
         unic__params *weights = &model->weights[m];
         status = unic__model_declare(model->config, m, weights);
+        if (status == UNIC_OK)
+            status = unic__params_seal(weights, false);
         for (size_t i = 0; i < weights->n && status == UNIC_OK; i++) {
             const unic__param *to = weights->at[i],
                               *from = unic__params_find(&t->params, to->name);

@@ -49,6 +49,7 @@ START_TEST(words_stand_in_the_order_of_their_enums)
     } choices[] = {
         {"behaviour", "paper | compat", UNIC__COMPAT},
         {"<modality>.kind", "grid | vector | token", UNIC__TOKEN},
+        {"<modality>.branch", "conv | pooled", UNIC__BRANCH_POOLED},
         {"<modality>.attention", "softmax | sum", UNIC__SPATIAL_SUM},
         {"padding", "masked | real", UNIC__PAD_REAL},
         {"recon.target", "detached | attached", UNIC__TARGET_ATTACHED},

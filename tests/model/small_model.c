@@ -1,0 +1,200 @@
+#include "small_model.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/io_help.h"
+#include "train/trainer.h"
+
+unic_config *small_config(const char *text, const char *more)
+{
+    unic_config *config;
+    io_assert_ok(unic_config_create(&config));
+    io_assert_ok(unic_config_parse(config, text, NULL));
+    io_assert_ok(unic_config_parse(config, more, NULL));
+    io_assert_ok(unic_config_check(config));
+    unic__config_resolve(config);
+    return config;
+}
+
+unic_trainer *small_trainer(const char *text, const char *more)
+{
+    unic_trainer *trainer;
+    unic_config *config = small_config(text, more);
+    io_assert_ok(unic_trainer_create(&trainer, config));
+    unic_config_free(config);
+    return trainer;
+}
+
+unic_model *small_model(const char *text, const char *more, size_t steps)
+{
+    unic_model *model;
+    unic_trainer *trainer = small_trainer(text, more);
+    for (size_t i = 0; i < steps; i++) {
+        small_batch *b = small_batch_new(text, SMALL_BATCH, SMALL_LENGTH, 1000 + i);
+        io_assert_ok(unic_trainer_step(trainer, b->batch, NULL, NULL));
+        small_batch_free(b);
+    }
+    io_assert_ok(unic_trainer_model(trainer, &model));
+    unic_trainer_free(trainer);
+    return model;
+}
+
+static void add_modality(small_batch *b, const unic__modality *m, unic__key key)
+{
+    size_t i = b->n++, dims[2] = {b->clips, b->length};
+    int64_t all[UNIC_MAX_RANK] = {(int64_t)dims[0], (int64_t)dims[1]};
+    for (size_t k = 0; k < m->dims.rank; k++)
+        all[2 + k] = (int64_t)m->dims.dim[k];
+    strcpy(b->name[i], m->name);
+    b->step[i] = unic__shape_count(&m->dims);
+    size_t count = b->clips * b->length * b->step[i];
+    b->x[i] = malloc(count * sizeof(float));
+    b->lengths[i] = malloc(b->clips * sizeof(int32_t));
+    ck_assert(b->x[i] != NULL && b->lengths[i] != NULL);
+    for (size_t k = 0; k < count; k++)
+        b->x[i][k] = unic__random_normal(key, k);
+    for (size_t k = 0; k < b->clips; k++)
+        b->lengths[i][k] = (int32_t)b->length;
+    unic_array_init(&b->array[i], b->x[i], UNIC_F32, 2 + (int)m->dims.rank, all);
+    io_assert_ok(unic_batch_set(b->batch, m->name, &b->array[i], b->lengths[i]));
+}
+
+small_batch *small_batch_new(const char *text, size_t clips, size_t length, uint64_t seed)
+{
+    unic_config *config = small_config(text, "");
+    small_batch *b = calloc(1, sizeof *b);
+    ck_assert(b != NULL);
+    io_assert_ok(unic_batch_create(&b->batch));
+    b->clips = clips;
+    b->length = length;
+    for (size_t m = 0; m < config->n_modalities; m++)
+        add_modality(b, &config->modality[m], unic__random_key(seed, m, 77));
+    unic_config_free(config);
+    return b;
+}
+
+void small_batch_free(small_batch *b)
+{
+    unic_batch_free(b->batch);
+    for (size_t m = 0; m < b->n; m++) {
+        free(b->x[m]);
+        free(b->lengths[m]);
+    }
+    free(b);
+}
+
+void small_batch_spoil(small_batch *b, float value)
+{
+    for (size_t m = 0; m < b->n; m++)
+        for (size_t i = 0; i < b->clips * b->length; i++)
+            for (size_t k = 0; k < b->step[m]; k++)
+                if ((int32_t)(i % b->length) >= b->lengths[m][i / b->length])
+                    b->x[m][i * b->step[m] + k] = value;
+}
+
+/* ---- files ---- */
+
+const char *small_path(const char *name)
+{
+    static char paths[8][512];
+    static unsigned next;
+    const char *build = getenv("BUILD");
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/tests/small.%ld.%s", build ? build : "build",
+             (long)getpid(), name);
+    return path;
+}
+
+bool small_same_files(const char *a, const char *b)
+{
+    size_t sizes[2];
+    unsigned char *bytes[2] = {io_read(a, &sizes[0]), io_read(b, &sizes[1])};
+    bool same = sizes[0] == sizes[1] && memcmp(bytes[0], bytes[1], sizes[0]) == 0;
+    free(bytes[0]);
+    free(bytes[1]);
+    return same;
+}
+
+small_state small_state_of(unic_trainer *trainer)
+{
+    size_t run_size;
+    small_state state;
+    char model[512], run[512];
+    strcpy(model, small_path("state.npz"));
+    strcpy(run, small_path("state.run.npz"));
+    io_assert_ok(unic_trainer_save(trainer, model));
+    state.bytes = io_read(model, &state.size);
+    unsigned char *rest = io_read(run, &run_size);
+    state.bytes = realloc(state.bytes, state.size + run_size);
+    ck_assert(state.bytes != NULL);
+    memcpy(state.bytes + state.size, rest, run_size);
+    state.size += run_size;
+    free(rest);
+    remove(model);
+    remove(run);
+    return state;
+}
+
+bool small_states_equal(small_state *a, small_state *b)
+{
+    bool same = a->size == b->size && memcmp(a->bytes, b->bytes, a->size) == 0;
+    free(a->bytes);
+    free(b->bytes);
+    return same;
+}
+
+double small_term(const unic_trainer *trainer, const double *terms, const char *name)
+{
+    for (size_t i = 0; i < unic_trainer_term_count(trainer); i++)
+        if (strcmp(unic_trainer_term_name(trainer, i), name) == 0)
+            return terms[i];
+    ck_abort_msg("the trainer reports no %s", name);
+    return 0.0;
+}
+
+/* ---- allocations ---- */
+
+static size_t allocations;
+
+static void *counted_alloc(size_t bytes, void *user)
+{
+    (void)user;
+    __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
+    return malloc(bytes);
+}
+
+static void counted_release(void *memory, void *user)
+{
+    (void)user;
+    free(memory);
+}
+
+void small_count_allocations(void)
+{
+    const unic_allocator counted = {sizeof counted, counted_alloc, counted_release, NULL};
+    allocations = 0;
+    io_assert_ok(unic_set_allocator(&counted));
+}
+
+size_t small_counted_allocations(void)
+{
+    io_assert_ok(unic_set_allocator(NULL));
+    return allocations;
+}
+
+int small_run(const char *name, TCase *cases)
+{
+    Suite *suite = suite_create(name);
+    suite_add_tcase(suite, cases);
+    tcase_set_timeout(cases, 120);
+    SRunner *runner = srunner_create(suite);
+    unic_set_threads(1);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

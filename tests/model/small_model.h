@@ -1,0 +1,76 @@
+/* What the tests of models, trainers and heads share: tiny configs, random batches, files, and a
+ * count of the allocations. */
+#ifndef TESTS_MODEL_SMALL_MODEL_H
+#define TESTS_MODEL_SMALL_MODEL_H
+
+#include "model/config.h"
+#include "unicode/unic.h"
+
+/* One modality of each kind, for batches of up to 4 clips of up to 5 steps. */
+#define SMALL_SIZES                                                                            \
+    "code.dim = 8\ncode.count = 12\n"                                                          \
+    "encoder.layers = 1\nencoder.heads = 2\nencoder.ff = 16\n"                                 \
+    "club.width = 8\nclub.layers = 2\nclub.steps = 2\n"                                        \
+    "train.batch = 4\ntrain.length = 5\ntrain.lr = 0.01\n"
+#define SMALL_THREE                                                                            \
+    "modalities = image audio text\n"                                                          \
+    "image.kind = grid\nimage.dims = 5 5 4\nimage.specific = 6\n"                              \
+    "audio.kind = vector\naudio.dims = 6\n"                                                    \
+    "text.kind = token\ntext.dims = 5\ntext.recurrent = 4\ntext.recurrent_layers = "           \
+    "1\n" SMALL_SIZES
+/* Two vectors: the quickest. */
+#define SMALL_TWO                                                                              \
+    "modalities = audio touch\n"                                                               \
+    "audio.kind = vector\naudio.dims = 6\n"                                                    \
+    "touch.kind = vector\ntouch.dims = 5\n" SMALL_SIZES
+
+enum { SMALL_DIM = 8, SMALL_CODES = 12, SMALL_BATCH = 4, SMALL_LENGTH = 5 };
+
+/* The config of both texts, the second after the first; checked and resolved. */
+unic_config *small_config(const char *text, const char *more);
+unic_trainer *small_trainer(const char *text, const char *more);
+/* A model trained for `steps` steps on random batches. */
+unic_model *small_model(const char *text, const char *more, size_t steps);
+
+/* A batch of all the config's modalities. The batch refers to these arrays: writing to them
+ * changes it. */
+typedef struct small_batch {
+    unic_batch *batch;
+    size_t n, clips, length;
+    char name[UNIC__MAX_MODALITIES][UNIC__NAME_BYTES];
+    unic_array array[UNIC__MAX_MODALITIES];
+    float *x[UNIC__MAX_MODALITIES];
+    size_t step[UNIC__MAX_MODALITIES]; /* numbers in one step                    */
+    int32_t *lengths[UNIC__MAX_MODALITIES];
+} small_batch;
+
+/* Standard normal features, whole lengths. `config` is text as of small_config. */
+small_batch *small_batch_new(const char *config, size_t clips, size_t length, uint64_t seed);
+void small_batch_free(small_batch *b);
+/* Writes `value` into every step that is padding. */
+void small_batch_spoil(small_batch *b, float value);
+
+/* A file below the build directory, of this program alone; the text lasts for a few calls. */
+const char *small_path(const char *name);
+bool small_same_files(const char *a, const char *b);
+
+/* All of a trainer's state as bytes: the two files it saves, one behind the other; free() it. */
+typedef struct small_state {
+    unsigned char *bytes;
+    size_t size;
+} small_state;
+small_state small_state_of(unic_trainer *trainer);
+bool small_states_equal(small_state *a, small_state *b); /* and frees both */
+
+/* What a step reports under this name. */
+double small_term(const unic_trainer *trainer, const double *terms, const char *name);
+
+/* Allocations from one call to the other. */
+void small_count_allocations(void);
+size_t small_counted_allocations(void);
+
+/* Runs all cases of a program and returns what main returns. */
+struct TCase;
+int small_run(const char *suite, struct TCase *cases);
+
+#endif
