@@ -18,8 +18,8 @@ typedef struct cli_log {
     const char *path;
 } cli_log;
 
-/* Opens a log (`path` NULL: none). A run at step 0 begins it anew; a resumed one keeps the lines
- * up to `step`, the last one saved, and goes on behind them. */
+/* Opens a log (`path` NULL: none). A run at step 0 begins it anew; a resumed one keeps the
+ * lines up to `step`, the last one saved, and goes on behind them. */
 bool cli_log_open(cli_log *log, const char *path, uint64_t step);
 
 /* One line, flushed; `kind` is "terms" or "valid". */

@@ -22,7 +22,9 @@ enum {
     END_RECORDS = 56 + 20 + 22,
     ALIGNMENT = 64,
     ZIP64_VERSION = 45,
-    DATE_1980 = 0x0021 /* 1 January: equal contents give equal bytes */
+    MADE_ON_UNIX = 3 << 8,
+    FILE_MODE = 0100644, /* what unzip gives a member */
+    DATE_1980 = 0x0021   /* 1 January: equal contents give equal bytes */
 };
 
 /* ---- little-endian fields ---- */
@@ -203,12 +205,12 @@ static bool write_central_header(cli_npz *z, const cli_npz_member *m, uint64_t *
 {
     unsigned char bytes[CENTRAL_HEADER + CLI_NPZ_NAME + CENTRAL_EXTRA], *p = bytes;
     p = put(p, 0x02014b50, 4);
-    p = put(p, ZIP64_VERSION, 2); /* made by */
+    p = put(p, MADE_ON_UNIX | ZIP64_VERSION, 2);
     p = put_common(p, m, CENTRAL_EXTRA);
     p = put(p, 0, 2); /* comment              */
     p = put(p, 0, 2); /* disk                 */
     p = put(p, 0, 2); /* internal attributes  */
-    p = put(p, 0, 4); /* external attributes  */
+    p = put(p, (uint64_t)FILE_MODE << 16, 4);
     p = put(p, UINT32_MAX, 4);
     p = put_name_and_extra(p, m, CENTRAL_EXTRA);
     p = put(p, m->at, 8);

@@ -89,7 +89,7 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
-/* NULL if no option is near. */
+/* One that begins with `name`, or else the nearest; NULL if none is near. */
 static const char *nearest_option(const cli_program *program, const char *name)
 {
     size_t length = strlen(name), least = length / 3 + 1;
@@ -99,9 +99,10 @@ static const char *nearest_option(const cli_program *program, const char *name)
     for (size_t i = 0; i < program->option_count; i++) {
         const char *candidate = program->options[i].name;
         size_t d = distance(name, candidate);
-        bool begun = length > 3 && !strncmp(candidate, name, length); /* "--conf" */
-        if (d <= least || (begun && !nearest)) {
-            least = d < least ? d : least;
+        if (length > 3 && !strncmp(candidate, name, length))
+            return candidate;
+        if (d <= least) {
+            least = d;
             nearest = candidate;
         }
     }

@@ -7,7 +7,7 @@
 
 #include "cli_report.h"
 
-enum { LINE = 512, BAR = 20, NARROW = 60 };
+enum { LINE = 512, LEAST_CELLS = 8, MOST_CELLS = 20, NARROW = 60 };
 
 static const double REDRAW = 0.1; /* seconds */
 
@@ -60,27 +60,32 @@ static void fit(char *line, size_t width)
     line[end > 0 ? end : width] = '\0';
 }
 
+/* The words have first call on the width; the picture takes what they leave. */
 static void draw(const char *tail)
 {
-    char picture[BAR + 1], eta[CLI_DURATION] = "--", line[LINE];
-    size_t width = columns();
+    enum { FRAME = 8 }; /* " 45% |" and "| " */
+    char picture[MOST_CELLS + 1], eta[CLI_DURATION] = "--", words[LINE];
+    size_t width = columns(), least = width < NARROW ? 0 : LEAST_CELLS;
+    if (width <= FRAME)
+        return;
     double part = bar.total ? (double)bar.done / (double)bar.total : 0.0;
     double rate = cli_progress_rate();
     if (rate > 0.0)
         cli_duration(eta, (double)(bar.total - bar.done) / rate);
+    snprintf(words, sizeof words, "%llu/%llu  %.1f %s/s  ETA %s  %s",
+             (unsigned long long)bar.done, (unsigned long long)bar.total, rate, bar.unit, eta,
+             tail);
+    fit(words, width > FRAME + least ? width - FRAME - least : 0);
 
-    size_t cells = width < NARROW ? BAR / 2 : BAR, full = (size_t)(part * (double)cells);
+    size_t used = FRAME + strlen(words), cells = width > used ? width - used : 0;
+    cells = cells < MOST_CELLS ? cells : MOST_CELLS;
+    size_t full = (size_t)(part * (double)cells);
     memset(picture, ' ', cells);
     memset(picture, '=', full);
     if (full < cells)
         picture[full] = '>';
     picture[cells] = '\0';
-
-    snprintf(line, sizeof line, "%3d%% |%s| %llu/%llu %s  %.1f/s  ETA %s  %s",
-             (int)(100.0 * part), picture, (unsigned long long)bar.done,
-             (unsigned long long)bar.total, bar.unit, rate, eta, tail);
-    fit(line, width);
-    fprintf(stderr, "\r%s\033[K", line);
+    fprintf(stderr, "\r%3d%% |%s| %s\033[K", (int)(100.0 * part), picture, words);
     fflush(stderr);
     bar.visible = true;
 }

@@ -2,7 +2,7 @@
  * The progress bar: one line on stderr, drawn only where stderr is a terminal and never wider
  * than it. There is one terminal, so there is one bar.
  *
- *     45% |========>           | 334/744 steps  12.1/s  ETA 0:34  total 3.21  cpc 0.61
+ *     45% |========>          | 334/744  12.1 steps/s  ETA 0:34  total 3.21  cpc 0.61
  */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H

@@ -62,18 +62,25 @@ static double sum_of(const run *r, const double *terms, const char *name, size_t
     return sum;
 }
 
-/* "total 3.21  reconstruction 1.2 ...": parts two blanks apart, the important ones first. */
-static const char *describe(const run *r, const double *terms, double scale, char text[TAIL])
+/*
+ * "total 3.21  reconstruction 1.2 ...": parts two blanks apart, the important ones first. In
+ * short for the bar, which may have room for few.
+ */
+static const char *describe(const run *r, const double *terms, double scale, bool in_short,
+                            char text[TAIL])
 {
-    static const char *const names[] = {"total",      "reconstruction", "cpc",
-                                        "code_match", "club",           "commitment"};
+    static const char *const names[][2] = {
+        {"total", "total"}, {"reconstruction", "recon"},
+        {"cpc", "cpc"},     {"code_match", "match"},
+        {"club", "club"},   {"commitment", "commit"},
+    };
     size_t used = 0, count;
     text[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof *names && used < TAIL; i++) {
-        double value = scale * sum_of(r, terms, names[i], &count);
+        double value = scale * sum_of(r, terms, names[i][0], &count);
         if (count > 0)
-            used += (size_t)snprintf(text + used, TAIL - used, "%s%s %.4g", used ? "  " : "",
-                                     names[i], value);
+            used += (size_t)snprintf(text + used, TAIL - used, "%s%s %.*g", used ? "  " : "",
+                                     names[i][in_short], in_short ? 3 : 4, value);
     }
     double perplexity = scale * sum_of(r, terms, "perplexity", &count);
     if (count > 0 && used < TAIL)
@@ -192,7 +199,7 @@ static bool validate(run *r)
 static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 {
     char train[TAIL], valid[TAIL] = "";
-    describe(r, r->sum, 1.0 / (double)r->summed, train);
+    describe(r, r->sum, 1.0 / (double)r->summed, false, train);
     for (size_t i = 0; i < r->terms; i++)
         r->last[i] = r->sum[i] / (double)r->summed;
     if (!r->first_at)
@@ -206,7 +213,7 @@ static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
         if (!validate(r) ||
             !cli_log_write(&r->log, step, epoch, "valid", r->trainer, r->held_out))
             return false;
-        describe(r, r->held_out, 1.0, valid);
+        describe(r, r->held_out, 1.0, false, valid);
     }
     if (!cli_ok(unic_trainer_save(r->trainer, r->out_path)))
         return false;
@@ -236,7 +243,7 @@ static bool take_step(run *r, uint64_t *step)
     r->summed++;
     if (!cli_log_write(&r->log, *step, epoch, "terms", r->trainer, r->now))
         return false;
-    cli_progress_at(*step, describe(r, r->sum, 1.0 / (double)r->summed, tail));
+    cli_progress_at(*step, describe(r, r->sum, 1.0 / (double)r->summed, true, tail));
     return *step % r->batches ? true : end_epoch(r, *step, epoch);
 }
 

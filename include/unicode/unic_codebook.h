@@ -25,6 +25,7 @@ UNIC_API void unic_codebook_free(unic_codebook *codebook);
 
 UNIC_API size_t unic_codebook_codes(const unic_codebook *codebook);
 UNIC_API size_t unic_codebook_dim(const unic_codebook *codebook);
+UNIC_API size_t unic_codebook_modalities(const unic_codebook *codebook);
 
 /** Set all codes: embedding [L,D] float32 or float64, finite. EMA: N = 1, o = e. Since 0.1. */
 UNIC_API unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embedding);
@@ -96,6 +97,14 @@ UNIC_API unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_ru
  */
 UNIC_API unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *codes,
                                          size_t rows, int64_t *counts, double *perplexity);
+
+/**
+ * What training left behind: the EMA counts N [L] (method P6; their shares say how codes are used) and
+ * for each modality the updates since it last selected each code, idle [modalities,L]. Either may be
+ * NULL. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts,
+                                         int32_t *idle);
 
 /** Squared distances between codes: out [L,L]. Since 0.1. */
 UNIC_API unic_status unic_codebook_distances(const unic_codebook *codebook, float *out);

@@ -35,7 +35,9 @@ UNIC_API void unic_encoder_free(unic_encoder *encoder);
  * @param quantized  [B,T,D] out, the codes' vectors, 0 on padding; may be NULL.
  * @param semantic   [B,T,D] out, z, 0 on padding; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names modality and dims; UNIC_E_VALUE for NaN or Inf;
- *         UNIC_E_KERNEL. Nothing is written on failure. One thread at a time. Since 0.1.
+ *         UNIC_E_NUMERIC if features are so large that z is not finite; UNIC_E_NOMEM (a shape is
+ *         planned at its first use); UNIC_E_KERNEL. Nothing is written on failure. One thread at
+ *         a time. Since 0.1.
  */
 UNIC_API unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *features,
                                          const int32_t *lengths, int32_t *codes,

@@ -66,6 +66,9 @@ UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_bat
  */
 UNIC_API unic_status unic_trainer_set_total_steps(unic_trainer *trainer, uint64_t steps);
 
+/** The steps declared for the run, 0 if none were. Since 0.1. */
+UNIC_API uint64_t unic_trainer_total_steps(const unic_trainer *trainer);
+
 /** Steps taken so far. Since 0.1. */
 UNIC_API uint64_t unic_trainer_steps(const unic_trainer *trainer);
 

@@ -40,6 +40,11 @@ size_t unic_codebook_dim(const unic_codebook *codebook)
     return codebook ? codebook->dim : 0;
 }
 
+size_t unic_codebook_modalities(const unic_codebook *codebook)
+{
+    return codebook ? codebook->modalities : 0;
+}
+
 const float *unic_codebook_embedding(const unic_codebook *codebook)
 {
     return codebook ? codebook->embedding : NULL;
@@ -240,6 +245,16 @@ unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *co
             counts[codes[r]]++;
     if (perplexity)
         *perplexity = unic__perplexity(counts, codebook->codes);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts, int32_t *idle)
+{
+    UNIC__REQUIRE(codebook);
+    if (ema_counts)
+        memcpy(ema_counts, codebook->count, codebook->codes * sizeof *ema_counts);
+    if (idle)
+        memcpy(idle, codebook->idle, codebook->codes * codebook->modalities * sizeof *idle);
     return UNIC_OK;
 }
 

@@ -49,6 +49,30 @@ unic_status unic_model_feature_dims(const unic_model *model, const char *modalit
     return UNIC_OK;
 }
 
+unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
+                                    int64_t *dims, size_t *rank)
+{
+    UNIC__REQUIRE(model);
+    UNIC__REQUIRE(name);
+    UNIC__REQUIRE(dims);
+    UNIC__REQUIRE(rank);
+    size_t first = 0;
+    for (size_t m = 0; m < model->config->n_modalities; m++) {
+        unic__params *weights;
+        UNIC__CALL(unic__model_weights(model, m, &weights));
+        if (i - first < weights->n) {
+            const unic__param *p = weights->at[i - first];
+            *name = p->name;
+            *rank = p->shape.rank;
+            for (size_t k = 0; k < p->shape.rank; k++)
+                dims[k] = (int64_t)p->shape.dim[k];
+            return UNIC_OK;
+        }
+        first += weights->n;
+    }
+    return unic__fail(UNIC_E_NOTFOUND, "%s: parameter %zu of %zu", __func__, i, first);
+}
+
 size_t unic_model_code_count(const unic_model *model)
 {
     return model ? model->codebook->codes : 0;

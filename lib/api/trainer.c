@@ -53,6 +53,11 @@ unic_status unic_trainer_set_total_steps(unic_trainer *trainer, uint64_t steps)
     return UNIC_OK;
 }
 
+uint64_t unic_trainer_total_steps(const unic_trainer *trainer)
+{
+    return trainer ? trainer->total_steps : 0;
+}
+
 uint64_t unic_trainer_steps(const unic_trainer *trainer)
 {
     return trainer ? trainer->steps : 0;

@@ -125,6 +125,20 @@ static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
     return UNIC_OK;
 }
 
+/* Features can be finite and yet so large that products of them are not. */
+static unic_status check_z(const unic__encoder_plan *p, const unic__modality *m, size_t dim)
+{
+    size_t count = p->length * dim;
+    for (size_t b = 0; b < p->batch; b++)
+        if (!unic__all_finite(p->z->t.x + b * count, count))
+            return unic__fail(
+                UNIC_E_NUMERIC,
+                "modality \"%s\": clip %zu gives NaN or Inf; its features are too "
+                "large",
+                m->name, b);
+    return UNIC_OK;
+}
+
 /* -1 and zeros on padding, codes and vectors elsewhere; each output only where it is asked for. */
 static void write_step(const unic_codebook *cb, size_t i, int32_t code, const float *z,
                        int32_t *codes, float *quantised, float *semantic)
@@ -161,6 +175,7 @@ unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
     if (p->graph.run.status != UNIC_OK)
         return unic__fail(UNIC_E_KERNEL, "modality \"%s\": a oneDNN kernel failed",
                           e->modality->name);
+    UNIC__TRY(check_z(p, e->modality, cb->dim));
     const float *z = p->z->t.x;
     if (codes || quantised)
         unic__assign(e->codes, z, batch * length, cb->embedding, cb->norm, cb->codes, cb->dim);

@@ -3,13 +3,13 @@
 
 /*
  * Functions of two elements with numpy's broadcasting: y = a + b, a - b, a b, a / b.
- * backward, g_a = dy dy/da and g_b = dy dy/db, each summed over the dims its input stretches along:
- *   +  g_a = dy, g_b = dy      -  dy, -dy      *  dy b, dy a      /  dy / b, -dy a / b^2
+ * backward: da += g_a and db += g_b, summed over the dims that the input stretches along, with
+ *   g_a, g_b =  + dy, dy    - dy, -dy    * dy b, dy a    / dy / b, -dy a / b^2
  */
 
 /*
- * Dims that both inputs treat alike are merged, dims of size 1 dropped. So equal shapes become one
- * group, a scalar one group it stretches along, a row vector against [..,D] the two groups
+ * Dims that both inputs treat alike are merged, dims of size 1 dropped. So equal shapes become
+ * one group, a scalar one group it stretches along, a row vector against [..,D] the two groups
  * [rows, D], and [..,1] against [..,D] too. The last group is walked by the vector loops.
  */
 enum { A, B, Y };

@@ -3,8 +3,9 @@
 #include "op/reduce_rows.h"
 
 /*
- * Convolution of channels-last images: x [..,H,W,Ci], w [kh,kw,Ci,Co], b [Co]? -> y [..,Ho,Wo,Co],
- * Ho = (H + 2 pad - kh) / stride + 1 (rounded down), zeros around x.
+ * Convolution of channels-last images, with zeros around them.
+ *   x [..,H,W,Ci], w [kh,kw,Ci,Co], b [Co]? -> y [..,Ho,Wo,Co],
+ *   Ho = (H + 2 pad - kh) / stride + 1, rounded down
  *   y[oy,ox] = b + sum_{ky,kx} x[oy stride + ky - pad, ox stride + kx - pad] w[ky,kx]
  * backward:  dx += dy scattered through w^T,   dw += im2col(x)^T dy,   db += sum_rows(dy)
  */

@@ -9,12 +9,12 @@
 
 /*
  * ---- our kernels ----
- * A line is one row of pixels of one image of y. Lines are laid out as rows of a matrix (im2col), a
- * block of them at a time:
+ * A line is one row of pixels of one image of y. Lines are laid out as rows of a matrix
+ * (im2col), a block of them at a time:
  *   cols [lines ow, kh kw ci]:   y = cols w,   dcols = dy w^T,   dw += cols^T dy
- * For one pixel of y and one ky, the taps kx and their channels are contiguous in x as in cols. A
- * block is small enough to stay in a core's cache between its making and its use, and tall enough
- * for sgemm's own packing of w to be little beside the product.
+ * For one pixel of y and one ky, the taps kx and their channels are contiguous in x as in cols.
+ * A block is small enough to stay in a core's cache between its making and its use, and tall
+ * enough for sgemm's packing of w to be little beside the product.
  */
 enum { BLOCK_PIXELS = 256 };
 
@@ -55,8 +55,8 @@ static size_t block_of(const unic__conv_dims *d)
 }
 
 /*
- * The taps [k.from, k.to) of row ky of the window at (line, ox): those `inside` x lie there one after
- * the other from x[at]; the others are padding.
+ * The taps [k.from, k.to) of row ky of the window at (line, ox): those `inside` x lie there one
+ * after the other from x[at]; the others are padding.
  */
 typedef struct window_row {
     size_t at;
@@ -201,14 +201,29 @@ typedef struct conv_plan {
     unic__dnnl_conv *dnnl[UNIC__CONV_PRODUCTS]; /* NULL: our kernel */
 } conv_plan;
 
-/* TABLE */
-enum { SMALL_WEIGHTS = 1 << 17 };
+/*
+ * What `auto` takes: oneDNN where the weights are few, ours where they are many. oneDNN reads
+ * the images where they lie, without a cols; with many weights its reorder of them, and loops
+ * that block less for the cache than sgemm's, cost more. Milliseconds for forward, data and
+ * weights with one thread, 3x3 kernels without padding (Zen 4, oneDNN 2.6, OpenBLAS 0.3.21, best
+ * of many; two threads take about half):
+ *
+ *                         weights   oneDNN        ours          oneDNN, AVX2  ours, AVX2 
+ *   320 x 7x7x64 -> 16       9216   1.4 1.4 1.5   2.5 2.4 2.8   2.3 1.9 2.1   2.8 2.4 2.8
+ *   320 x 5x5x16 -> 32       4608   .30 .33 .32   .35 .34 .36   .29 .36 .44   .35 .33 .36
+ *   320 x 5x5x16 -> 96      13824   .91 .98 .95   .85 .84 .87   .90 1.1 1.3   .84 .91 .83
+ *   320 x 7x7x64, 1x1        4096   1.2 1.2 1.3   1.3 1.3 1.5   1.2 1.2 1.3   2.0 1.7 2.1
+ *   80 x 7x7x128 -> 128    147456   5.6 5.5  10   6.5 6.9 6.5   7.3 7.5 8.1   6.1 6.1 6.2
+ *   40 x 7x7x128 -> 256    294912   5.8 5.6 6.7   5.9 5.9 5.9   7.5 7.2 8.2   6.0 5.7 5.7
+ *   80 x 7x7x512 -> 1024  4718592   440 270 610   200 300 270   240 460 760   180 280 440
+ */
+enum { FEW_WEIGHTS = 1 << 17 };
 
 static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)
 {
     if (c->backend != UNIC__AUTO)
         return c->backend == UNIC__ONEDNN;
-    return !is_plain(d) && depth_of(d) * d->co <= SMALL_WEIGHTS;
+    return depth_of(d) * d->co <= FEW_WEIGHTS;
 }
 
 unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value)

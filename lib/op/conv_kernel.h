@@ -1,7 +1,8 @@
 /*
- * Convolution over NHWC images, shared by conv2d and its adjoint, conv_transpose2d: three products
+ * Convolution over NHWC images, shared by conv2d and its adjoint, conv_transpose2d. With
  *   x [n,h,w,ci],   w [kh,kw,ci,co],   y [n,oh,ow,co],   oh = (h + 2 pad - kh) / stride + 1
- *   forward   y[oy,ox] = sum over ky, kx of x[oy stride + ky - pad, ox stride + kx - pad] w[ky,kx]
+ * three products:
+ *   forward   y[oy,ox] = sum_{ky,kx} x[oy stride + ky - pad, ox stride + kx - pad] w[ky,kx]
  *   data      dx = the adjoint of forward in x, of dy
  *   weights   dw = the adjoint of forward in w, of x and dy
  * each with a kernel of our own (im2col and sgemm) and one of oneDNN's.
@@ -36,14 +37,17 @@ unic_status unic__conv_check(const unic__call *c, size_t channels);
 unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d);
 
 /*
- * For plan and unplan: makes oneDNN's kernels where the backend, or the rule of `auto`, says so,
- * for `value`, the product that is the operator's value, and for the gradients whose dx is there.
+ * For plan and unplan: makes oneDNN's kernels where the backend, or the rule of `auto`, says
+ * so: for `value`, the product that is the operator's value, and for the gradients whose dx is
+ * set by then. A gradient that is asked for later comes from our kernel.
  */
 unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value);
 void unic__conv_unplan(unic__call *c);
 
-/* result = a * b, or += with `accumulate`, by the kernel that was planned for the product; dw is
- * only ever added to. */
+/*
+ * result = a * b, or += with `accumulate`, by the kernel that was planned for the product. dw
+ * is only ever added to.
+ */
 void unic__conv_run(unic__call *c, const unic__conv_dims *d, unic__conv_product product,
                     const float *a, const float *b, float *result, bool accumulate);
 

@@ -3,9 +3,10 @@
 #include "op/reduce_rows.h"
 
 /*
- * Transposed convolution, the adjoint of conv2d: it takes images of that convolution's output and
- * gives images of its input. x [..,H,W,Ci], w [kh,kw,Co,Ci], b [Co]? -> y [..,Ho,Wo,Co],
- * Ho = (H - 1) stride + kh - 2 pad.
+ * Transposed convolution, the adjoint of conv2d: takes images of that convolution's output and
+ * gives images of its input.
+ *   x [..,H,W,Ci], w [kh,kw,Co,Ci], b [Co]? -> y [..,Ho,Wo,Co],
+ *   Ho = (H - 1) stride + kh - 2 pad
  *   y[iy stride + ky - pad, ix stride + kx - pad] += w[ky,kx] x[iy,ix],   y starts from b
  * backward:  dx += conv2d(dy, w),   dw += im2col(dy)^T x,   db += sum_rows(dy)
  *

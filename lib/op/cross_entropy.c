@@ -2,12 +2,12 @@
 #include "op/vecmath.h"
 
 /*
- * Cross-entropy of logits x [N,C] with target classes t [N], in which only the classes of the mask
- * take part. A row counts if its target is a class that takes part; n rows do.
+ * Cross-entropy of logits x [N,C] with target classes t [N], in which only the classes of the
+ * mask take part. A row counts if its target is a class that takes part; n rows do.
  *   y = 1/n sum_i (m_i + l_i - x_i,t_i),   m_i = max_j x_ij,  l_i = log sum_j exp(x_ij - m_i)
  * with j over the mask; 0 if n = 0
  * backward:  dx_ij += dy / n (exp(x_ij - m_i - l_i) - [j = t_i])   for rows that count
- * Saved: m and l of each row (two numbers, as their sum would lose l under a large m); last, 1 / n.
+ * Saved: m and l of each row (their sum would lose l under a large m); last, 1 / n.
  */
 
 enum {
@@ -45,7 +45,7 @@ static unic_status infer(unic__call *c)
     return UNIC_OK;
 }
 
-/* Row r of the class mask, which has one row for each of x or one for all; NULL without a mask. */
+/* Row r of the class mask, which has one row for each of x or one for all; NULL without. */
 static const float *mask_row(const unic__call *c, size_t r)
 {
     const unic__tensor *mask = c->n_in > 2 ? c->in[2] : NULL;

@@ -167,8 +167,8 @@ static dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 
 /*
  * ---- one primitive and its arguments ----
- * An engine and a stream are cheap, so every object owns its own: no global state, no locks. The
- * scratchpad is ours, not the library's: that one belongs to the creating thread.
+ * An engine and a stream are cheap, so every object owns its own: no global state, no locks.
+ * The scratchpad is ours, because the library's own belongs to the creating thread.
  */
 
 typedef struct context {
@@ -278,8 +278,8 @@ static unic_status primitive_fill(primitive *p, const context *c, const char *wh
     return add_memory(p, c, DNNL_ARG_SCRATCHPAD, md, p->scratch);
 }
 
-/* Builds the primitive of a descriptor that was `made` just now, and releases the descriptor. The
- * arguments' memory is named by each run, in the order of `args`. */
+/* Builds the primitive of a descriptor that was `made` just now, and releases the descriptor.
+ * The arguments' memory is named by each run, in the order of `args`. */
 static unic_status primitive_init(primitive *p, const context *c, const char *what,
                                   dnnl_status_t made, dnnl_primitive_desc_t pd, int n,
                                   const int *args)
@@ -378,12 +378,11 @@ unic_status unic__dnnl_matmul_create(unic__dnnl_matmul **out, size_t batch, bool
     for (int i = 0; i < 3; i++)
         desc_free(&d[i]);
     leave(before);
-    if (status != UNIC_OK) {
+    if (status == UNIC_OK)
+        *out = p;
+    else
         unic__dnnl_matmul_free(p);
-        return status;
-    }
-    *out = p;
-    return UNIC_OK;
+    return status;
 }
 
 void unic__dnnl_matmul_run(unic__dnnl_matmul *p, const float *a, const float *b, float *c,
@@ -440,12 +439,11 @@ unic_status unic__dnnl_softmax_create(unic__dnnl_softmax **out, size_t rows, siz
     unic_status status = made ? fail(made, "a matrix") : softmax_init(p, &x);
     desc_free(&x);
     leave(before);
-    if (status != UNIC_OK) {
+    if (status == UNIC_OK)
+        *out = p;
+    else
         unic__dnnl_softmax_free(p);
-        return status;
-    }
-    *out = p;
-    return UNIC_OK;
+    return status;
 }
 
 void unic__dnnl_softmax_run(unic__dnnl_softmax *p, const float *x, float *y,
@@ -473,8 +471,8 @@ void unic__dnnl_softmax_free(unic__dnnl_softmax *p)
 /* ---- convolution ---- */
 
 /*
- * oneDNN chooses the weights' layout, so they are reordered on the way in; a result that is not
- * ours in layout, or that must be added to where oneDNN can only overwrite, goes through `staged`:
+ * oneDNN chooses the weights' layout, so they are reordered on the way in; a result that has
+ * not our layout, or is to be added where oneDNN can only overwrite, goes through a staged copy:
  *
  *   forward   w -> staged w        x, staged w -> y       (added by the primitive)
  *   data      w -> staged w        dy, staged w -> dx     or -> staged dx, added to dx
@@ -587,12 +585,11 @@ unic_status unic__dnnl_conv_create(unic__dnnl_conv **out, unic__conv_product pro
                               : conv_init(p, product, &descs, d, accumulate);
     conv_desc_free(&descs);
     leave(before);
-    if (status != UNIC_OK) {
+    if (status == UNIC_OK)
+        *out = p;
+    else
         unic__dnnl_conv_free(p);
-        return status;
-    }
-    *out = p;
-    return UNIC_OK;
+    return status;
 }
 
 void unic__dnnl_conv_run(unic__dnnl_conv *p, const float *a, const float *b, float *c,

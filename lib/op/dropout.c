@@ -5,8 +5,8 @@
 /*
  * Dropout: y = x m / (1 - p) in training, y = x otherwise.
  * backward:  dx += dy m / (1 - p)
- * m_i = [u_i >= p] with u_i the i-th uniform number of the stream (seed, step, call): it is drawn
- * again in the backward pass, so nothing is saved.
+ * m_i = [u_i >= p] with u_i the i-th uniform number of the stream (seed, step, call): it is
+ * drawn again in the backward pass, so nothing is saved.
  */
 
 enum { CHUNK = 4096, PARALLEL_CHUNKS = 4 };
@@ -22,7 +22,7 @@ static unic_status infer(unic__call *c)
     return UNIC_OK;
 }
 
-/* What a chunk's loop needs; u >= p compares the 24 bits of u as an integer. Threshold 0 keeps all. */
+/* What a chunk's loop needs: u >= p is u's 24 bits >= threshold, and 0 keeps all. */
 typedef struct draw {
     unic__key key;
     uint64_t threshold;

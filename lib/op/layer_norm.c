@@ -3,9 +3,10 @@
 
 /*
  * Layer normalisation over the last axis.
- *   y = g * xhat + b,   xhat = (x - mean) * rstd,   rstd = 1 / sqrt(var + eps)   (biased variance)
+ *   y = g * xhat + b,   xhat = (x - mean) * rstd,   rstd = 1 / sqrt(biased var + eps)
  * backward, with h = dy * g:
- *   dx += rstd * (h - mean(h) - xhat * mean(h * xhat)),   dg += sum_rows(dy * xhat),   db += sum_rows(dy)
+ *   dx += rstd * (h - mean(h) - xhat * mean(h * xhat))
+ *   dg += sum_rows(dy * xhat),   db += sum_rows(dy)
  * Saved: mean and rstd of each row.
  */
 

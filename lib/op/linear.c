@@ -6,7 +6,8 @@
 /*
  * Linear layer over the last axis, with an optional relu behind it.
  *   y = x w^T + b
- * backward:  dx += dy w,   dw += dy^T x,   db += sum_rows(dy);   with relu, dy is first masked by y > 0
+ * backward:  dx += dy w,   dw += dy^T x,   db += sum_rows(dy)
+ * with relu, dy is first masked by y > 0
  */
 
 enum {
@@ -42,7 +43,7 @@ static unic_status infer(unic__call *c)
     return UNIC_OK;
 }
 
-/* oneDNN's products; those of gradients that were not wanted when the call was planned are NULL. */
+/* oneDNN's products; NULL for gradients that were not wanted when the call was planned. */
 typedef struct prims {
     unic__dnnl_matmul *forward, *dx, *dw;
 } prims;

@@ -5,8 +5,8 @@
 /*
  * Batched products; A = a or a^T, B = b or b^T, as the settings say how they are stored.
  *   C_g = A_g B_g                 (one B for all g if b has rank 2)
- * backward:  dA_g += dC_g B_g^T,   dB_g += A_g^T dC_g,   each written in its stored form:
- *   da += dC B^T, stored transposed  da += B dC^T;   db += A^T dC, stored transposed  db += dC^T A
+ * backward:  dA_g += dC_g B_g^T,   dB_g += A_g^T dC_g,   each in the form it is stored in:
+ *   da += dC B^T, transposed B dC^T;   db += A^T dC, transposed dC^T A
  */
 
 typedef struct dims {
@@ -20,26 +20,17 @@ static dims dims_of(const unic__call *c)
 {
     const unic__matmul_attr *attr = c->attr;
     const unic__shape *a = &c->in[0]->shape, *b = &c->in[1]->shape;
-    dims d = {1,
-              a->dim[a->rank - 2],
-              b->dim[b->rank - 1],
-              a->dim[a->rank - 1],
-              attr->transpose_a,
-              attr->transpose_b,
-              b->rank == 2 && a->rank > 2};
+    dims d = {.batch = 1, .ta = attr->transpose_a, .tb = attr->transpose_b};
+    d.m = a->dim[a->rank - (d.ta ? 1 : 2)];
+    d.k = a->dim[a->rank - (d.ta ? 2 : 1)];
+    d.n = b->dim[b->rank - (d.tb ? 2 : 1)];
     for (size_t i = 0; i + 2 < a->rank; i++)
         d.batch *= a->dim[i];
-    if (d.ta) {
-        d.m = a->dim[a->rank - 1];
-        d.k = a->dim[a->rank - 2];
-    }
-    if (d.tb)
-        d.n = b->dim[b->rank - 2];
-    if (d.shared && !d.ta) {
+    if (b->rank == 2 && !d.ta) {
         d.m *= d.batch;
         d.batch = 1;
     }
-    d.shared = d.shared && d.batch > 1;
+    d.shared = b->rank == 2 && d.batch > 1;
     return d;
 }
 
@@ -120,7 +111,7 @@ static void run_blas(const product *p, size_t batch, const float *x, size_t x_st
 /* ---- oneDNN ---- */
 
 /* Those of the gradients that were not wanted when the call was planned stay NULL, as do both
- * under a shared b: oneDNN has no product that sums over a batch. BLAS computes what is NULL. */
+ * under a shared b: no product of dnnl_glue.h sums over a batch. BLAS does what is NULL. */
 typedef struct prims {
     unic__dnnl_matmul *forward, *da, *db;
 } prims;

@@ -9,7 +9,8 @@
  * Squared Euclidean distances of rows z_i to codes e_l (P2).
  *   y_il = ||z_i||^2 + ||e_l||^2 - 2 z_i.e_l,  not below 0 (rounding can take it there)
  * backward, with g = dy (the bound is ignored):
- *   dz_i += 2 (sum_l g_il) z_i - 2 sum_l g_il e_l,   de_l += 2 (sum_i g_il) e_l - 2 sum_i g_il z_i
+ *   dz_i += 2 (sum_l g_il) z_i - 2 sum_l g_il e_l
+ *   de_l += 2 (sum_i g_il) e_l - 2 sum_i g_il z_i
  * A block of rows is multiplied and finished while it is in the cache.
  */
 
@@ -22,7 +23,7 @@ static unic_status infer(unic__call *c)
     const unic__shape *z = &c->in[0]->shape, *e = &c->in[1]->shape;
     char zs[UNIC__SHAPE_TEXT], es[UNIC__SHAPE_TEXT];
     const size_t rows = unic__shape_rows(z), codes = e->dim[0];
-    if (!z->rank || unic__shape_last(z) != e->dim[1] || !e->dim[1])
+    if (!z->rank || unic__shape_last(z) != e->dim[1] || !e->dim[1] || !codes)
         return unic__shape_fail(c, "z %s does not end in the dimension of e %s",
                                 unic__shape_print(z, zs), unic__shape_print(e, es));
     if (rows > INT32_MAX || codes > INT32_MAX || e->dim[1] > INT32_MAX)

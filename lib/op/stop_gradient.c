@@ -4,7 +4,7 @@
 
 /*
  * stop_gradient     y = x,  no gradient:  sg[x]
- * straight_through  y = e,  dz += dy:     z + sg[e - z], the quantiser seen from its encoder (P2)
+ * straight_through  y = e,  dz += dy:     z + sg[e - z], the quantiser for its encoder (P2)
  */
 
 enum { CHUNK = 1 << 14 };

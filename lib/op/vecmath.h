@@ -1,8 +1,8 @@
 /*
  * exp, log, tanh and the sigmoid in float32 without branches or calls, so that a loop over them
- * vectorises inside a UNIC__SIMD function. On the whole range exp and log are within 1 ulp of the
- * true value, tanh and the sigmoid within 2.5 (tests/op/check_vecmath.c); infinities, zeros,
- * denormals and NaN give what libm gives.
+ * vectorises inside a UNIC__SIMD function; sums and maxima that do. On the whole range exp and
+ * log are within 1 ulp of the true value, log1p within 1.5, tanh and the sigmoid within 2.5
+ * (tests/op/check_vecmath.c); infinities, zeros, denormals and NaN give what libm gives.
  */
 #ifndef UNIC_OP_VECMATH_H
 #define UNIC_OP_VECMATH_H
@@ -115,8 +115,8 @@ UNIC__INLINE float unic__sigmoidf(float x)
 }
 
 /*
- * Lets the loop that follows sum into `v` (or take the larger) lane by lane: the order is fixed,
- * but not that of the index. Sums longer than some thousand are cut into pieces by the caller.
+ * Lets the loop that follows sum into `v` (or take the larger) lane by lane: in a fixed order,
+ * which is not the index's. Sums longer than some thousand are cut into pieces by the caller.
  */
 #define UNIC__LANES_SUM(v) UNIC__PRAGMA(omp simd reduction(+ : v))
 #define UNIC__LANES_MAX(v) UNIC__PRAGMA(omp simd reduction(max : v))

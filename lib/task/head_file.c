@@ -62,6 +62,9 @@ static unic_status read_head(unic__npz *z, unic_head **out)
     UNIC__TRY(unic__read_i64(z, "head.options", UNIC__SHAPE(N_OPTIONS), v));
     UNIC__TRY(check_options(unic__npz_path(z), v));
     UNIC__TRY(unic__read_f32(z, "head.learning_rate", UNIC__SCALAR, &o.learning_rate));
+    if (!(o.learning_rate > 0.0F))
+        return unic__fail(UNIC_E_FORMAT, "%s: head.learning_rate = %g must be positive",
+                          unic__npz_path(z), (double)o.learning_rate);
     o.kind = (int32_t)v[KIND];
     o.classes = (int32_t)v[CLASSES];
     o.hidden = (int32_t)v[HIDDEN];

@@ -17,6 +17,13 @@ static void add_report(unic_trainer *t, const char *name, const char *part)
     t->n_report++;
 }
 
+/* In compat the norms of CLUB's gradients are logged, as the CMG code clips them: those of the last
+ * inner fit and of the bound together, since its buffer is not cleared in between (A.5). */
+static size_t logged_club_norms(const unic_trainer *t)
+{
+    return t->config->behaviour == UNIC__COMPAT ? t->club.n_groups : 0;
+}
+
 /* Counts the names, or writes them where there is room: the one place that knows the order. */
 static void list_report(unic_trainer *t)
 {
@@ -28,6 +35,8 @@ static void list_report(unic_trainer *t)
         add_report(t, "club_fit", t->config->modality[m].name);
     for (size_t k = 0; k < t->params.n_groups; k++)
         add_report(t, "grad_norm", t->params.group[k]);
+    for (size_t k = 0; k < logged_club_norms(t); k++)
+        add_report(t, "grad_norm", t->club.group[k]);
     for (size_t m = 0; m < t->graph.n; m++)
         add_report(t, "perplexity", t->config->modality[m].name);
     add_report(t, "agreement", NULL);
@@ -231,7 +240,7 @@ static size_t measure(unic_trainer *t)
     for (size_t m = 0; m < t->graph.n && t->graph.club_fit[m]; m++)
         t->figures[n++] = (double)t->graph.club_fit[m]->t.x[0];
     size_t norms = n;
-    n += t->params.n_groups;
+    n += t->params.n_groups + logged_club_norms(t);
     for (size_t m = 0; m < t->graph.n; m++)
         t->figures[n++] = perplexity(t, m);
     t->figures[n++] = agreement(t);
@@ -327,6 +336,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     backward(t);
     double *norms = t->figures + measure(t);
     unic__grad_norms(&t->params, norms);
+    if (logged_club_norms(t))
+        unic__grad_norms(&t->club, norms + t->params.n_groups);
     unic_status status = check_finite(t);
     if (status != UNIC_OK) {
         if (club)
@@ -354,7 +365,7 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
         unic__graph_forward(&t->graph.club, 0);
     unic__graph_forward(&t->graph.main, UNIC__SCORE);
     double *norms = t->figures + measure(t);
-    for (size_t k = 0; k < t->params.n_groups; k++)
+    for (size_t k = 0; k < t->params.n_groups + logged_club_norms(t); k++)
         norms[k] = 0.0;
     UNIC__TRY(check_finite(t));
     if (t->config->evaluate_counts)

@@ -83,9 +83,10 @@ static void build_objective(unic__training_graph *tg, unic__graph *g, unic__para
     for (size_t m = 0; m < tg->n && c->commit_weight > 0.0; m++)
         add_term(tg, "commitment", c->modality[m].name,
                  unic__commitment(g, c, tg->n, tg->stream, m), c->commit_weight);
-    g->params =
-        club; /* q's parameters are fitted by their own optimiser, not by this gradient */
-    g->frozen = true;
+    /* q's parameters are fitted by their own optimiser, not by this gradient; the CMG code computes
+     * it all the same, for the norms it logs. */
+    g->params = club;
+    g->frozen = c->behaviour == UNIC__PAPER;
     for (size_t m = 0; m < tg->n && c->club_weight > 0.0; m++)
         add_term(tg, "club", c->modality[m].name,
                  unic__club(g, c, &tg->stream[m], tg->permutation[m]), c->club_weight);

@@ -181,6 +181,8 @@ def test_errors(f: Fixture) -> None:
     raises(u.DataError, "float64", lambda: encoder.encode(x[:2], [1.0, 1.0]))
     raises(u.ShapeError, "(3,)", lambda: encoder.encode(x[:2], [1, 1, 1]))
     raises(u.ShapeError, "()", lambda: encoder.encode(x[:2], 3))
+    raises(u.NumericError, "too large",
+           lambda: model.encoder("speech", 1, T).encode(np.full((1, T, 12), 3e38)))
     assert (encoder.encode(x) >= 0).all()                          # refusing left it usable
 
     raises(u.NotFoundError, "\"smell\", it has image, speech", lambda: model.encoder("smell", 1, 1))

@@ -160,8 +160,7 @@ START_TEST(refuses_wrong_requests)
     float x[64];
     char *text;
     io_assert_fails(unic__npz_info(z, "flaot32", &info), UNIC_E_NOTFOUND,
-                    "stored.npz: no array \"flaot32\"; did you mean \"float32\"?" +
-                        (_i ? 10 : 0));
+                    ": no array \"flaot32\"; did you mean \"float32\"?");
     io_assert_fails(unic__npz_read_f32(z, "nothing like it", x, 1), UNIC_E_NOTFOUND,
                     "no array \"nothing like it\"");
     ck_assert(!strstr(unic_last_error(), "did you mean"));
@@ -177,6 +176,7 @@ START_TEST(refuses_wrong_requests)
                     "is a single number");
     io_assert_fails(unic__npz_read_text(z, "float32", &text), UNIC_E_NOTFOUND,
                     "no text \"float32\"");
+    ck_assert(!strstr(unic_last_error(), "did you mean")); /* the array of that name */
     io_assert_fails(unic__npz_read_text(z, "float32.npy", &text), UNIC_E_FORMAT,
                     "is no text: it has a NUL byte");
     ck_assert(text == NULL);

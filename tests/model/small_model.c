@@ -1,11 +1,13 @@
 #include "small_model.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "io/bundle.h"
 #include "io/io_help.h"
 #include "train/trainer.h"
 
@@ -117,6 +119,119 @@ bool small_same_files(const char *a, const char *b)
     free(bytes[0]);
     free(bytes[1]);
     return same;
+}
+
+/* One array as it is; `change` if it is the one to be changed. `hold` owns the data. */
+static void copy_array(unic__bundle *b, unic__npz *z, const char *name,
+                       const small_change *change, void **hold)
+{
+    unic__npy_info info;
+    io_assert_ok(unic__npz_info(z, name, &info));
+    unic__shape shape = info.shape;
+    size_t count = unic__shape_count(&shape);
+    *hold = malloc(8 * count + 8);
+    ck_assert(*hold != NULL && shape.rank < UNIC__MAX_RANK);
+    if (change && *change == SMALL_RESHAPE) {
+        memmove(shape.dim + 1, shape.dim, shape.rank * sizeof shape.dim[0]);
+        shape.dim[0] = 1;
+        shape.rank++;
+    }
+    bool spoil = change && *change == SMALL_SPOIL;
+    if (info.type == UNIC__NPY_F32) {
+        io_assert_ok(unic__npz_read_f32(z, name, *hold, count));
+        *(float *)*hold = spoil ? NAN : *(float *)*hold;
+        unic__bundle_f32(b, name, shape, *hold);
+    } else if (info.type == UNIC__NPY_I32) {
+        io_assert_ok(unic__npz_read_i32(z, name, *hold, count));
+        *(int32_t *)*hold = spoil ? -7 : *(int32_t *)*hold;
+        unic__bundle_i32(b, name, shape, *hold);
+    } else {
+        io_assert_ok(unic__npz_read_i64(z, name, *hold, count));
+        *(int64_t *)*hold = spoil ? -7 : *(int64_t *)*hold;
+        unic__bundle_i64(b, name, shape, *hold);
+    }
+}
+
+static void copy_text(unic__bundle *b, unic__npz *z, const char *name, const char *old,
+                      const char *fresh, void **hold)
+{
+    char *text;
+    io_assert_ok(unic__npz_read_text(z, name, &text));
+    size_t size = strlen(text) + (fresh ? strlen(fresh) : 0) + 1;
+    char *copy = *hold = malloc(size), *at = old ? strstr(text, old) : NULL;
+    ck_assert_msg(copy != NULL && (!old || at), "%s: no \"%s\" in it", name, old ? old : "");
+    if (at)
+        snprintf(copy, size, "%.*s%s%s", (int)(at - text), text, fresh, at + strlen(old));
+    else
+        strcpy(copy, text);
+    unic__free(text);
+    unic__bundle_text(b, name, copy);
+}
+
+static void copy_npz(const char *from, const char *to, const char *member,
+                     const small_change *change, const char *old, const char *fresh)
+{
+    unic__npz *z;
+    unic__bundle b = {0};
+    unic__npy_info info;
+    bool found = false;
+    io_assert_ok(unic__npz_open(&z, from));
+    size_t n = unic__npz_count(z);
+    void **hold = calloc(n, sizeof *hold);
+    ck_assert(hold != NULL);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = unic__npz_name(z, i);
+        bool it = strcmp(name, member) == 0;
+        found = found || it;
+        if (it && change && *change == SMALL_DROP)
+            continue;
+        if (unic__npz_info(z, name, &info) == UNIC_OK)
+            copy_array(&b, z, name, it ? change : NULL, &hold[i]);
+        else
+            copy_text(&b, z, name, it ? old : NULL, fresh, &hold[i]);
+    }
+    ck_assert_msg(found, "%s: no member %s", from, member);
+    io_assert_ok(unic__bundle_write(&b, to));
+    for (size_t i = 0; i < n; i++)
+        free(hold[i]);
+    free(hold);
+    unic__npz_close(z);
+}
+
+static void damage(const char *from, const char *to, const char *member)
+{
+    unic__npz *z;
+    unic__npy_info info;
+    size_t size, at = 0;
+    unsigned char *file = io_read(from, &size);
+    io_assert_ok(unic__npz_open(&z, from));
+    io_assert_ok(unic__npz_info(z, member, &info));
+    size_t count = unic__shape_count(&info.shape), bytes = count * sizeof(float);
+    float *data = malloc(bytes);
+    ck_assert(data != NULL && info.type == UNIC__NPY_F32);
+    io_assert_ok(unic__npz_read_f32(z, member, data, count));
+    unic__npz_close(z);
+    while (at + bytes <= size && memcmp(file + at, data, bytes) != 0)
+        at += UNIC__ALIGN;
+    ck_assert_uint_le(at + bytes, size);
+    file[at + bytes / 2] ^= 0x10;
+    io_write(to, file, size);
+    free(data);
+    free(file);
+}
+
+void small_edit(const char *from, const char *to, const char *member, small_change change)
+{
+    if (change == SMALL_DAMAGE)
+        damage(from, to, member);
+    else
+        copy_npz(from, to, member, &change, NULL, NULL);
+}
+
+void small_edit_text(const char *from, const char *to, const char *member, const char *old,
+                     const char *fresh)
+{
+    copy_npz(from, to, member, NULL, old, fresh);
 }
 
 small_state small_state_of(unic_trainer *trainer)

@@ -54,6 +54,18 @@ void small_batch_spoil(small_batch *b, float value);
 const char *small_path(const char *name);
 bool small_same_files(const char *a, const char *b);
 
+/* Copies an npz, with `member` changed in one way. A text member is changed by small_edit_text. */
+typedef enum small_change {
+    SMALL_DROP,    /* it is not there                                   */
+    SMALL_RESHAPE, /* its shape has a 1 in front                        */
+    SMALL_SPOIL,   /* its first element is NaN, or -7 of whole numbers  */
+    SMALL_DAMAGE   /* one bit of its data is flipped, not so its CRC    */
+} small_change;
+void small_edit(const char *from, const char *to, const char *member, small_change change);
+/* The first `old` in the text `member` becomes `fresh`. */
+void small_edit_text(const char *from, const char *to, const char *member, const char *old,
+                     const char *fresh);
+
 /* All of a trainer's state as bytes: the two files it saves, one behind the other; free() it. */
 typedef struct small_state {
     unsigned char *bytes;

@@ -5,7 +5,7 @@
 
 #include "op_harness.h"
 
-/* w [kh,kw,ci,co] of the convolution that is done or undone; x has the shape before or after it. */
+/* w [kh,kw,ci,co] is the weight of the convolution that is done or undone. */
 typedef struct conv_case {
     const char *golden;
     unic__shape x, w;
@@ -88,7 +88,7 @@ static dims dims_of(const op_case *k)
                   (ptrdiff_t)attr->pad};
 }
 
-/* Calls for every pixel of y [n,oh,ow,co] and every tap of its window that lies in x [n,h,w,ci]. */
+/* For every pixel of y [n,oh,ow,co], every tap of its window that lies in x [n,h,w,ci]. */
 #define FOR_EACH_TAP(d, x_at, w_at, y_at, body)                                                \
     for (size_t n = 0; n < (d).n; n++)                                                         \
         for (size_t oy = 0; oy < (d).oh; oy++)                                                 \
@@ -252,7 +252,7 @@ START_TEST(threads_change_after_the_plan)
 }
 END_TEST
 
-/* A plan made without gradients: they come from our kernels when they are asked for all the same. */
+/* A plan made without gradients: asked for all the same, they come from our kernels. */
 START_TEST(gradients_asked_for_after_the_plan)
 {
     hand a, b;

@@ -1,4 +1,4 @@
-/* The oneDNN glue alone: products, softmax, convolutions; threads, refusals, memory running out. */
+/* The oneDNN glue alone: products, softmax, convolutions; threads, refusals, lack of memory. */
 #include <check.h>
 #include <math.h>
 #include <omp.h>
@@ -294,7 +294,7 @@ static unic_status create_all(void)
     return status;
 }
 
-/* Each allocation of ours fails in turn; what was made before it is released (ASan sees the rest). */
+/* Each allocation of ours fails in turn; what was made before it is released (ASan sees). */
 START_TEST(memory_runs_out)
 {
     unic_allocator allocator = {sizeof allocator, counted_alloc, counted_release, NULL};

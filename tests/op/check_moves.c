@@ -120,7 +120,9 @@ START_TEST(slice_refuses)
     op_case k = {.op = &unic__op_slice, .attr = &attr, .n_in = 1};
     k.in[0].shape = UNIC__SHAPE(2, 4);
     check_op_refused(&k, "3 entries from 2 on do not lie in axis 1 of [2,4]");
-    attr = (unic__slice_attr){1, SIZE_MAX, 2}; /* start + size wraps round */
+    attr = (unic__slice_attr){1, SIZE_MAX, 2};
+    check_op_refused(&k, "do not lie in axis 1");
+    attr = (unic__slice_attr){1, 2, SIZE_MAX}; /* start + size wraps round */
     check_op_refused(&k, "do not lie in axis 1");
     attr = (unic__slice_attr){0, 1, 0};
     check_op_refused(&k, "0 entries");

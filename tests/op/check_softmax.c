@@ -59,7 +59,7 @@ START_TEST(softmax_values_and_gradients)
 }
 END_TEST
 
-/* Masks as large as x (among its rows one without any class), of the last axis, and of the last two. */
+/* Masks as large as x (its first row has no class at all), of the last axis, of two axes. */
 START_TEST(softmax_masked)
 {
     const unic__shape *x = &shapes[_i];
@@ -176,7 +176,7 @@ START_TEST(layer_norm_values_and_gradients)
 }
 END_TEST
 
-/* y = b whatever x is: its gradient is 0 but for rounding, which has no scale to compare with. */
+/* y = b whatever x is: dx is 0 but for rounding, which has no scale to compare with. */
 START_TEST(layer_norm_of_one_column)
 {
     float x = 2, g = 1.7F, b = 0.3F, y, dy = 0.9F, dx = 0, saved[2];

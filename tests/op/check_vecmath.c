@@ -27,7 +27,7 @@ static double sigmoid(double x)
     return 1.0 / (1.0 + exp(-x));
 }
 
-/* |y - want| in units of the last place of a float of that size (denormals: of the smallest). */
+/* |y - want| in units of the last place of a float of that size. */
 static double ulps(float y, double want)
 {
     if (isnan(want) || isinf((double)(float)want) || isnan(y) || isinf(y)) {

@@ -1,15 +1,15 @@
 /*
  * One harness for every operator. A case is an operator, its settings, the shapes of its inputs
  * and a naive double-precision loop for the value. From that:
- *   value     the kernel against the naive loop                      max|diff| <= 1e-5 max|naive|
- *   gradient  central finite differences of the naive loop, in double, against the kernel's
- *             backward                                               max|diff| <= 1e-5 max|fd|
+ *   value     the kernel against the naive loop                 max|diff| <= 1e-5 max|naive|
+ *   gradient  the kernel's backward against central finite differences of the naive loop, in
+ *             double, of all elements or, of a large input, some  max|diff| <= 1e-5 max|fd| (+ 1e-9)
  *   golden    where the case is named: inputs, value and gradients from tests/golden/ops.npz,
- *             made by PyTorch in float64                             max|diff| <= 1e-5 max|golden|
+ *             made by PyTorch in float64                          max|diff| <= 1e-5 max|golden|
  * each with one and two threads, and with each backend the operator distinguishes. And that
  *   - backward adds to the gradient instead of replacing it, and each input's gradient is the
  *     same when it alone is asked for;
- *   - backward reads only the values the operator says it `keeps` (the others hold NaN by then);
+ *   - backward reads only the values the operator says it `keeps` (the others hold NaN);
  *   - nothing is read before it is written, inputs are not written, nothing is written beyond
  *     the ends of out, saved and scratch;
  *   - a second run gives the same bits.
@@ -50,7 +50,7 @@ struct op_case {
 
 enum { OP_SEED = 5, OP_STEP = 3, OP_ID = 11 };
 
-/* Runs all of the above; on a mismatch fails the running Check test with case, input and element. */
+/* Runs all of the above; a mismatch fails the running test with case, input and element. */
 void check_op(const op_case *k);
 
 /* The shape rule refuses the case, and the message holds `words`. */

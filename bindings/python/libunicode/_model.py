@@ -183,7 +183,8 @@ class Encoder(_Handle):
         Returns codes [B,T] int32, -1 behind a clip's end; with `vectors` the triple (codes,
         quantized, semantic), both [B,T,D] float32 and 0 behind a clip's end.
 
-        Raises ShapeError, DataError (NaN, Inf, a length beyond T), StateError (closed).
+        Raises ShapeError; DataError (NaN, Inf, a length beyond T); NumericError (features so
+        large that the result is not finite); OutOfMemoryError; StateError (closed).
         """
         x = _features(features)
         clips, steps = x.shape[:2] if x.ndim >= 2 else (0, 0)     # else the library refuses it
