@@ -150,7 +150,67 @@ static bool print_geometry(const unic_codebook *codebook, float *values, float *
     return true;
 }
 
-static bool print_codebook(const unic_codebook *codebook)
+/*
+ * What training left behind: for each modality the codes it selected within `recent` updates, and,
+ * from the EMA counts N, the perplexity of the use of all.
+ */
+static bool print_history(const unic_codebook *codebook, const unic_model *model,
+                          int32_t recent)
+{
+    size_t codes = unic_codebook_codes(codebook),
+           modalities = unic_codebook_modalities(codebook);
+    float *counts = cli_alloc(codes, sizeof *counts);
+    int32_t *idle = cli_alloc(codes * modalities, sizeof *idle);
+    bool ok = counts && idle && cli_ok(unic_codebook_state(codebook, counts, idle));
+    double total = 0.0, entropy = 0.0;
+    size_t dead = 0;
+    for (size_t l = 0; ok && l < codes; l++) {
+        bool used = false;
+        for (size_t m = 0; m < modalities; m++)
+            used = used || idle[m * codes + l] <= recent;
+        dead += !used;
+        total += (double)counts[l];
+    }
+    for (size_t l = 0; ok && l < codes && total > 0.0; l++)
+        if (counts[l] > 0.0F)
+            entropy -= (double)counts[l] / total * log((double)counts[l] / total);
+    for (size_t m = 0; ok && m < modalities; m++) {
+        size_t used = 0;
+        for (size_t l = 0; l < codes; l++)
+            used += idle[m * codes + l] <= recent;
+        printf("  %-30s %zu of %zu in the last %d steps of training\n",
+               unic_model_modality_name(model, m), used, codes, recent);
+    }
+    if (ok)
+        printf("  %-30s %zu\n  %-30s %.1f\n", "dead codes, used by none", dead,
+               "perplexity of the EMA counts", total > 0.0 ? exp(entropy) : 0.0);
+    free(counts);
+    free(idle);
+    return ok;
+}
+
+/* Parameters by name and shape, and how many numbers they are. */
+static bool print_parameters(unic_model *model)
+{
+    int64_t dims[UNIC_MAX_RANK], total = 0;
+    size_t rank, n = 0;
+    const char *name;
+    char text[TEXT];
+    unic_status status;
+    printf("parameters\n");
+    while ((status = unic_model_parameter_at(model, n, &name, dims, &rank)) == UNIC_OK) {
+        int64_t count = 1;
+        for (size_t k = 0; k < rank; k++)
+            count *= dims[k];
+        total += count;
+        printf("  %-42s %s\n", name, print_dims(dims, rank, text));
+        n++;
+    }
+    printf("  in all: %zu tensors, %lld numbers\n\n", n, (long long)total);
+    return status == UNIC_E_NOTFOUND || cli_ok(status);
+}
+
+static bool print_codebook(const unic_codebook *codebook, const unic_model *model)
 {
     size_t codes = unic_codebook_codes(codebook);
     printf("codebook: %zu codes of %zu dims, fingerprint %016llx\n", codes,
@@ -164,6 +224,7 @@ static bool print_codebook(const unic_codebook *codebook)
         free(values);
         free(distances);
     }
+    ok = ok && print_history(codebook, model, 100);
     putchar('\n');
     return ok;
 }
@@ -270,7 +331,8 @@ static bool inspect_model(const request *r, unic_model *model)
               cli_ok(unic_config_parse(config, unic_model_config(model), r->path)) &&
               cli_ok(unic_model_codebook(model, &codebook)) &&
               printf("%s: a model\n\n", r->path) > 0 && print_modalities(model, config) &&
-              print_codebook(codebook) && print_settings(config) &&
+              print_codebook(codebook, model) && print_parameters(model) &&
+              print_settings(config) &&
               (!r->data_path || inspect_usage(model, codebook, r->data_path));
     unic_codebook_free(codebook);
     unic_config_free(config);

@@ -50,28 +50,38 @@ static unic__node *all_pairs(unic__graph *g, const unic__stream *st, unic__node 
     return unic__masked_mean(g, sum, st->mask);
 }
 
-/* -mean_t (mu - y)^2, [B,T,Y] -> [B,Y] */
-static unic__node *minus_square(unic__graph *g, unic__node *mu, unic__node *y)
+/* [B,T,Y] -> [B,Y]: mean over the steps in `mask` [B,T,1], of which there are `count` [B,1] */
+static unic__node *mean_over_steps(unic__graph *g, unic__node *v, unic__node *mask,
+                                   unic__node *count)
 {
-    return unic__affine(g, unic__mean(g, unic__square(g, unic__sub(g, mu, y)), 1, false), -1.0,
-                        0.0);
+    return unic__div(g, unic__sum(g, unic__mul(g, v, mask), 1, false), count);
 }
 
 /*
  * As the CMG code computes it (A.5): one permutation pi of the batch for the negatives, and the
  * means over time of (mu - y)^2 and of s taken apart:
  *   I = 1/2 mean_b sum_d [ -mean_t (mu - y)^2 + mean_t (mu - y_pi)^2 ] / exp(mean_t s)
+ * t is over the steps that clip and other clip both have, b over the clips where there are any.
  */
 static unic__node *one_permutation(unic__graph *g, const unic__stream *st, unic__node *mu,
                                    unic__node *s, unic__node *permutation)
 {
     unic__shape shape = st->y->t.shape; /* [B,T,Y] */
-    unic__node *rows = unic__reshape(g, st->y,
-                                     UNIC__SHAPE(shape.dim[0], shape.dim[1] * shape.dim[2]));
+    size_t batch = shape.dim[0], length = shape.dim[1];
+    unic__node *rows = unic__reshape(g, st->y, UNIC__SHAPE(batch, length * shape.dim[2]));
     unic__node *other = unic__reshape(g, unic__gather(g, rows, permutation), shape);
-    unic__node *gap = unic__sub(g, minus_square(g, mu, st->y), minus_square(g, mu, other));
-    gap = unic__div(g, gap, unic__exp(g, unic__mean(g, s, 1, false))); /* [B,Y] */
-    return unic__affine(g, unic__mean(g, unic__sum(g, gap, 1, false), 0, false), 0.5, 0.0);
+    unic__node *both = unic__mul(g, st->mask, unic__gather(g, st->mask, permutation));
+    unic__node *steps = unic__sum(g, both, 1, true); /* [B,1] */
+    unic__node *count = unic__clamp(g, steps, 1.0, INFINITY);
+    both = unic__reshape(g, both, UNIC__SHAPE(batch, length, 1));
+    unic__node *near = unic__square(g, unic__sub(g, mu, st->y));
+    unic__node *far = unic__square(g, unic__sub(g, mu, other));
+    unic__node *gap = mean_over_steps(g, unic__sub(g, far, near), both, count); /* [B,Y] */
+    gap = unic__div(g, gap, unic__exp(g, mean_over_steps(g, s, both, count)));
+    gap = unic__affine(g, unic__sum(g, gap, 1, false), 0.5, 0.0); /* [B] */
+    unic__node *compared = unic__clamp(g, unic__reshape(g, steps, UNIC__SHAPE(batch)), 0.0,
+                                       1.0);
+    return unic__masked_mean(g, gap, compared);
 }
 
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,

@@ -29,16 +29,20 @@ static unic__node *clip_codes(unic__graph *g, const unic_config *c, const unic__
     return unic__reshape(g, unic__div(g, sum, count), UNIC__SHAPE(batch, c->code_count));
 }
 
-static unic__node *asymmetric(unic__graph *g, unic__node *score, unic__node *identity)
+/* `valid` [B]: rows and columns of S [B,B] that count. */
+static unic__node *asymmetric(unic__graph *g, unic__node *score, unic__node *valid,
+                              unic__node *identity)
 {
     size_t batch = score->t.shape.dim[0];
-    unic__node *all = unic__reshape(g, score, UNIC__SHAPE(batch * batch));
-    unic__node *minus_min = unic__max(g, unic__affine(g, all, -1.0, 0.0), 0, false);
-    unic__node *shifted = unic__add(g, score, minus_min);            /* S - min S */
-    unic__node *sum = unic__sum(g, unic__exp(g, shifted), 1, false); /* [B]       */
+    unic__node *row = unic__reshape(g, valid, UNIC__SHAPE(batch, 1));
+    unic__node *pairs = unic__mul(g, row, unic__reshape(g, valid, UNIC__SHAPE(1, batch)));
+    unic__node *minus = unic__mul(g, unic__affine(g, score, -1.0, 0.0), pairs); /* S <= 0 */
+    minus = unic__max(g, unic__reshape(g, minus, UNIC__SHAPE(batch * batch)), 0, false);
+    unic__node *shifted = unic__mul(g, unic__add(g, score, minus), pairs); /* S - min S */
+    unic__node *sum = unic__sum(g, unic__mul(g, unic__exp(g, shifted), pairs), 1, false);
     unic__node *right = unic__sum(g, unic__mul(g, shifted, identity), 1, false);
     unic__node *log_sum = unic__log(g, unic__affine(g, sum, 1.0, fade));
-    return unic__mean(g, unic__sub(g, log_sum, right), 0, false);
+    return unic__masked_mean(g, unic__sub(g, log_sum, right), valid); /* over [B] */
 }
 
 unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
@@ -58,7 +62,7 @@ unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
             unic__node *score = unic__add(g, ab, ba);
             unic__node *term = symmetric ? unic__cross_entropy(g, score, in->target[a][b],
                                                                in->valid[a][b])
-                                         : asymmetric(g, score, in->identity);
+                                         : asymmetric(g, score, in->valid[a][b], in->identity);
             loss = loss ? unic__add(g, loss, term) : term;
         }
     return loss;

@@ -10,14 +10,15 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
                                  size_t max_batch, size_t max_length)
 {
     unic__params *weights;
-    size_t steps;
+    size_t steps = 0;
     UNIC__TRY(unic__model_weights(model, modality, &weights));
     unic_encoder *e = unic__alloc_zero(sizeof *e);
     if (e && unic__mul_size(max_batch, max_length, &steps))
         e->codes = unic__alloc_array(steps, sizeof(int32_t));
     if (!e || !e->codes) {
         unic__free(e);
-        return unic__no_memory(sizeof *e, "an encoder");
+        return unic__fail(UNIC_E_NOMEM, "out of memory (an encoder of %zu clips x %zu steps)",
+                          max_batch, max_length);
     }
     e->weights = weights;
     e->modality = &model->config->modality[modality];

@@ -123,7 +123,12 @@ UNIC__INLINE void value_row(unic__binary_kind kind, float *restrict y, const flo
             y[i] = value(kind, a[0], b[i]);
 }
 
-enum { COLUMNS = 4096, SUM_COLUMNS = 32, TASKS_EACH = 16, PARALLEL_COUNT = 1 << 15 };
+enum {
+    COLUMNS = 4096,           /* of the last group in a piece                               */
+    SUM_COLUMNS = 32,         /* the same where an input's few elements each sum many       */
+    TASKS_EACH = 16,          /* short rows that a thread takes at a time                   */
+    PARALLEL_COUNT = 1 << 15, /* elements from which on two threads are worth it            */
+};
 
 /* A switch's case whose call is compiled for that constant. */
 #define WITH(constant, call)                                                                   \
@@ -282,7 +287,7 @@ static void backward_to(const unic__call *c, const layout *l, int w)
     for (size_t i = 0; i + 1 < l->n; i++)
         *(l->g[i].stride[w] ? &kept : &k.summed) *= l->g[i].size;
     if (last->stride[w]) {
-        k.columns = k.summed == 1 ? COLUMNS : SUM_COLUMNS;
+        k.columns = k.summed == 1 || kept >= TASKS_EACH ? COLUMNS : SUM_COLUMNS;
         k.pieces = (last->size + k.columns - 1) / k.columns;
     }
     const size_t tasks = kept * k.pieces;

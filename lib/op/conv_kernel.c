@@ -205,10 +205,10 @@ typedef struct conv_plan {
  * What `auto` takes: oneDNN where the weights are few, ours where they are many. oneDNN reads
  * the images where they lie, without a cols; with many weights its reorder of them, and loops
  * that block less for the cache than sgemm's, cost more. Milliseconds for forward, data and
- * weights with one thread, 3x3 kernels without padding (Zen 4, oneDNN 2.6, OpenBLAS 0.3.21, best
- * of many; two threads take about half):
+ * weights with one thread, 3x3 kernels without padding (Zen 4, oneDNN 2.6, OpenBLAS 0.3.21,
+ * best of many; two threads take about half):
  *
- *                         weights   oneDNN        ours          oneDNN, AVX2  ours, AVX2 
+ *                         weights   oneDNN        ours          oneDNN, AVX2  ours, AVX2
  *   320 x 7x7x64 -> 16       9216   1.4 1.4 1.5   2.5 2.4 2.8   2.3 1.9 2.1   2.8 2.4 2.8
  *   320 x 5x5x16 -> 32       4608   .30 .33 .32   .35 .34 .36   .29 .36 .44   .35 .33 .36
  *   320 x 5x5x16 -> 96      13824   .91 .98 .95   .85 .84 .87   .90 1.1 1.3   .84 .91 .83

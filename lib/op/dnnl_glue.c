@@ -472,7 +472,7 @@ void unic__dnnl_softmax_free(unic__dnnl_softmax *p)
 
 /*
  * oneDNN chooses the weights' layout, so they are reordered on the way in; a result that has
- * not our layout, or is to be added where oneDNN can only overwrite, goes through a staged copy:
+ * not our layout, or is to be added where oneDNN can only overwrite, goes by a staged copy:
  *
  *   forward   w -> staged w        x, staged w -> y       (added by the primitive)
  *   data      w -> staged w        dy, staged w -> dx     or -> staged dx, added to dx

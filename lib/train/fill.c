@@ -95,13 +95,14 @@ static void fill_pairs(unic_trainer *t, unic__node *target[][UNIC__MAX_MODALITIE
                 column[i] = both ? 1.0F : 0.0F;
                 n += both;
             }
-            for (size_t i = 0; n < 2 && i < t->graph.batch; i++)
+            for (size_t i = 0; n < 2 && i < t->graph.batch; i++) {
                 row[i] = -1; /* nothing to contrast with: the term is 0 */
+                column[i] = 0.0F;
+            }
         }
 }
 
-/* The steps that are long enough for context t and every future, for CPC's draw: at least 2 clips
- * of every pair; the draw is uniform over t in start..last where last serves most of the batch. */
+/* CPC's t, uniform over those from cpc.start on at which two clips still have every future. */
 static size_t draw_context(const unic_trainer *t, size_t horizon, size_t shift, unic__key key)
 {
     size_t reach = shift ? horizon : 0, longest = 0, second = 0;
@@ -139,28 +140,49 @@ static void fill_cpc(unic_trainer *t, size_t at, size_t horizon, size_t shift)
                (int32_t)(at + (shift ? horizon : 0)));
 }
 
-static unic_status fill_permutation(unic_trainer *t, size_t m, const int32_t *given,
-                                    unic__key key)
+/* The other clip that each of the batch's clips is compared with; rows without a clip stay alone. */
+static unic_status fill_permutation(unic_trainer *t, size_t m, size_t clips,
+                                    const int32_t *given, unic__key key)
 {
     int32_t *to = t->graph.permutation[m]->t.ix;
+    for (size_t b = clips; b < t->graph.batch; b++)
+        to[b] = (int32_t)b;
     if (!given) {
-        unic__random_permutation(key, to, t->graph.batch);
+        unic__random_permutation(key, to, clips);
         return UNIC_OK;
     }
-    for (size_t b = 0; b < t->graph.batch; b++) {
-        if (given[b] < 0 || (size_t)given[b] >= t->graph.batch)
+    for (size_t b = 0; b < clips; b++) {
+        if (given[b] < 0 || (size_t)given[b] >= clips)
             return unic__fail(UNIC_E_VALUE,
                               "draws: club_permutation[%zu][%zu] = %d is not in 0..%zu", m, b,
-                              given[b], t->graph.batch - 1);
+                              given[b], clips - 1);
         to[b] = given[b];
     }
     return UNIC_OK;
 }
 
-unic_status unic__fill_draws(unic_trainer *t, const unic_draws *draws, unic__key key)
+/* Each is a row of all that the encoders give for this batch. */
+static unic_status check_sources(const unic_trainer *t, const int32_t *from)
+{
+    size_t rows = 0;
+    for (size_t m = 0; m < t->graph.n; m++)
+        for (size_t b = 0; b < t->graph.batch; b++)
+            rows += (size_t)t->graph.stream[m].lengths->t.ix[b];
+    for (size_t l = 0; l < t->codebook->codes; l++)
+        if (from[l] < 0 || (size_t)from[l] >= rows)
+            return unic__fail(
+                UNIC_E_VALUE,
+                "draws: revival_source[%zu] = %d is none of the batch's %zu valid "
+                "steps",
+                l, from[l], rows);
+    return UNIC_OK;
+}
+
+unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
+                             unic__key key)
 {
     size_t shift, horizon = unic__cpc_horizon(t->config, t->graph.length, &shift);
-    size_t at = draw_context(t, horizon, shift, key), batch = t->graph.batch;
+    size_t at = draw_context(t, horizon, shift, key), n = t->graph.batch;
     if (draws && draws->cpc_step) {
         if (draws->cpc_step[0] < 0 || (size_t)draws->cpc_step[0] >= t->graph.length)
             return unic__fail(UNIC_E_VALUE, "draws: cpc_step = %d is not in 0..%zu",
@@ -173,9 +195,9 @@ unic_status unic__fill_draws(unic_trainer *t, const unic_draws *draws, unic__key
         const int32_t *given = draws && draws->club_permutation ? draws->club_permutation[m]
                                                                 : NULL;
         unic__key own = {unic__random_bits(key, m + 1)};
-        UNIC__TRY(fill_permutation(t, m, given, own));
+        UNIC__TRY(fill_permutation(t, m, unic__batch_clips(batch), given, own));
     }
-    for (size_t i = 0; t->graph.match.identity && i < batch * batch; i++)
-        t->graph.match.identity->t.x[i] = i % (batch + 1) == 0 ? 1.0F : 0.0F;
-    return UNIC_OK;
+    for (size_t i = 0; t->graph.match.identity && i < n * n; i++)
+        t->graph.match.identity->t.x[i] = i % (n + 1) == 0 ? 1.0F : 0.0F;
+    return draws && draws->revival_source ? check_sources(t, draws->revival_source) : UNIC_OK;
 }

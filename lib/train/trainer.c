@@ -322,8 +322,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     unic__ema_part parts[UNIC__MAX_MODALITIES];
     bool start = !t->started, club = t->config->club_weight > 0.0;
     UNIC__TRY(unic__fill_batch(t, batch));
-    UNIC__TRY(
-        unic__fill_draws(t, draws, unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
+    UNIC__TRY(unic__fill_draws(t, batch, draws,
+                               unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
     begin(t, true);
     unic__graph_forward(&t->graph.main, UNIC__ENCODE);
     if (start)
@@ -356,7 +356,8 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
 {
     unic__ema_part parts[UNIC__MAX_MODALITIES];
     UNIC__TRY(unic__fill_batch(t, batch));
-    UNIC__TRY(unic__fill_draws(t, NULL, unic__random_key(t->config->seed, 0, DRAW_EVALUATE)));
+    UNIC__TRY(
+        unic__fill_draws(t, batch, NULL, unic__random_key(t->config->seed, 0, DRAW_EVALUATE)));
     begin(t, false);
     unic__graph_forward(&t->graph.main, UNIC__ENCODE);
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);

@@ -43,7 +43,8 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
 
 /* Fills the graph's inputs from a batch and this step's draws (fill.c). */
 unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch);
-unic_status unic__fill_draws(unic_trainer *t, const unic_draws *draws, unic__key key);
+unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
+                             unic__key key);
 
 /* The whole state, in one file (run_file.c). */
 unic_status unic__run_save(unic_trainer *t, const char *path);
