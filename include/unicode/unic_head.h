@@ -39,7 +39,8 @@ UNIC_API unic_status unic_head_create(unic_head **out, const unic_codebook *code
 UNIC_API void unic_head_free(unic_head *head);
 
 /**
- * Train on codes and labels (method: evaluation.md, B). May be called again to train further.
+ * Train on codes and labels, by Adam on cross-entropy (binary for multi-label). May be called again to
+ * train further.
  *
  * @param codes   [N,T] in 0..L-1, -1 = padding.
  * @param labels  [N] for a clip head, [N,T] for a step head (a class; -1: not counted),

@@ -44,6 +44,12 @@ static const conv_case forward_cases[] = {
      true,
      {1, 0},
      S(3, 2, 298, 2)}, /* a line is a block */
+    {NULL,
+     S(2, 4, 4, 3),
+     S(3, 3, 3, 4),
+     true,
+     {1, 2},
+     S(2, 6, 6, 4)}, /* windows half outside */
 };
 
 static const conv_case transposed_cases[] = {

@@ -1,11 +1,11 @@
 /*
  * One harness for every operator. A case is an operator, its settings, the shapes of its inputs
  * and a naive double-precision loop for the value. From that:
- *   value     the kernel against the naive loop                 max|diff| <= 1e-5 max|naive|
+ *   value     the kernel against the naive loop               max|diff| <= 1e-5 max|naive|
  *   gradient  the kernel's backward against central finite differences of the naive loop, in
- *             double, of all elements or, of a large input, some  max|diff| <= 1e-5 max|fd| (+ 1e-9)
+ *             double; of a large input only some elements     max|diff| <= 1e-5 max|fd| (+1e-9)
  *   golden    where the case is named: inputs, value and gradients from tests/golden/ops.npz,
- *             made by PyTorch in float64                          max|diff| <= 1e-5 max|golden|
+ *             made by PyTorch in float64                      max|diff| <= 1e-5 max|golden|
  * each with one and two threads, and with each backend the operator distinguishes. And that
  *   - backward adds to the gradient instead of replacing it, and each input's gradient is the
  *     same when it alone is asked for;
