@@ -22,6 +22,19 @@ typedef struct unic_model unic_model;
  */
 UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
 
+/**
+ * Open a checkpoint of the CMG code (`DCID-model-N.pt`; audio, video and text in any pair or all
+ * three) as it is: dims come from its tensors, `behaviour` is compat, and a modality's tensors are
+ * read when its first encoder is created. What a checkpoint does not tell (attention heads, dropout)
+ * keeps its default, which is logged (unic_set_log).
+ *
+ * @param settings  "key = value" lines that come last ("encoder.heads = 8"); may be NULL.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT lists missing and mis-shaped tensors by name;
+ *         UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_model_import(unic_model **out, const char *path,
+                                       const char *settings);
+
 /** One more reference, to be freed as well; returns `model`. Thread-safe. Since 0.1. */
 UNIC_API unic_model *unic_model_retain(unic_model *model);
 

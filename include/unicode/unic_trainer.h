@@ -84,6 +84,14 @@ UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
  */
 UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path);
 
+/**
+ * Continue the training of a CMG checkpoint: parameters, optimiser states, codebook and step counter.
+ * `settings` as in unic_model_import(). A part that the file lacks (an optimiser's state) starts
+ * anew, which is logged; missing parameters are an error that lists them. Since 0.1.
+ */
+UNIC_API unic_status unic_trainer_import(unic_trainer **out, const char *path,
+                                         const char *settings);
+
 /** The model as it is now: a copy, independent of further training. Since 0.1. */
 UNIC_API unic_status unic_trainer_model(unic_trainer *trainer, unic_model **out);
 

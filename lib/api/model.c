@@ -1,6 +1,7 @@
 #include "model/model.h"
 
 #include "api/api.h"
+#include "model/cmg_import.h"
 
 unic_status unic_model_open(unic_model **out, const char *path)
 {
@@ -8,6 +9,15 @@ unic_status unic_model_open(unic_model **out, const char *path)
     *out = NULL;
     UNIC__REQUIRE(path);
     UNIC__CALL(unic__model_open(out, path));
+    return UNIC_OK;
+}
+
+unic_status unic_model_import(unic_model **out, const char *path, const char *settings)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__model_import(out, path, settings));
     return UNIC_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "train/trainer.h"
 
 #include "api/api.h"
+#include "train/cmg_resume.h"
 #include "train/export.h"
 
 unic_status unic_trainer_create(unic_trainer **out, const unic_config *config)
@@ -82,6 +83,15 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path)
     unic_status status = unic__run_load(out, run);
     unic__free(run);
     return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", __func__);
+}
+
+unic_status unic_trainer_import(unic_trainer **out, const char *path, const char *settings)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__trainer_import(out, path, settings));
+    return UNIC_OK;
 }
 
 unic_status unic_trainer_model(unic_trainer *trainer, unic_model **out)

@@ -29,7 +29,7 @@ static uint64_t little_endian(const unsigned char *bytes, size_t n)
     return x;
 }
 
-unic_status unic__pickle_take_number(unic__pickle_machine *m, unsigned width, uint64_t *x)
+unic_status unic__pickle_take_number(unic__pickle_machine *m, size_t width, uint64_t *x)
 {
     const unsigned char *bytes = NULL;
     UNIC__TRY(unic__pickle_take(m, width, &bytes));
@@ -111,13 +111,19 @@ unic_status unic__pickle_push(unic__pickle_machine *m, value *v)
     return UNIC_OK;
 }
 
-unic_status unic__pickle_push_new(unic__pickle_machine *m, unic__pickle_kind kind, value **out)
+unic_status unic__pickle_new(unic__pickle_machine *m, unic__pickle_kind kind, value **out)
 {
     void *memory = NULL;
     UNIC__TRY(unic__pickle_grab(m, sizeof(value), &memory));
     *out = memory;
     (*out)->kind = kind;
     (*out)->nodes = (*out)->depth = 1;
+    return UNIC_OK;
+}
+
+unic_status unic__pickle_push_new(unic__pickle_machine *m, unic__pickle_kind kind, value **out)
+{
+    UNIC__TRY(unic__pickle_new(m, kind, out));
     return unic__pickle_push(m, *out);
 }
 

@@ -24,8 +24,9 @@ extern unic__value unic__pickle_mark; /* its address is a MARK on the stack */
 /* ---- the bytes of the pickle ---- */
 
 unic_status unic__pickle_take(unic__pickle_machine *m, uint64_t n, const unsigned char **bytes);
+/* `width` bytes, the lowest first, without and with a sign; of no bytes 0. */
+unic_status unic__pickle_take_number(unic__pickle_machine *m, size_t width, uint64_t *x);
 unic_status unic__pickle_take_signed(unic__pickle_machine *m, size_t width, int64_t *x);
-unic_status unic__pickle_take_number(unic__pickle_machine *m, unsigned width, uint64_t *x);
 /* Up to a newline, without it. */
 unic_status unic__pickle_take_line(unic__pickle_machine *m, const char **line, size_t *size);
 /* "-12": a whole line, or one with `suffix` (if not NUL) at its end. */
@@ -49,6 +50,8 @@ unic_status unic__pickle_want(const unic__value *v, unic__pickle_kind kind);
 
 /* Memory of the arena, below the cap. */
 unic_status unic__pickle_grab(unic__pickle_machine *m, size_t bytes, void **out);
+unic_status unic__pickle_new(unic__pickle_machine *m, unic__pickle_kind kind,
+                             unic__value **out);
 
 /*
  * Accounts for `child` standing in `parent` from now on. A frozen value takes in nothing, and

@@ -19,9 +19,7 @@ static const double fade = 1e-5;    /* of the asymmetric form's denominator     
 static unic__node *clip_codes(unic__graph *g, const unic_config *c, const unic__stream *s)
 {
     size_t batch = s->mask->t.shape.dim[0], length = s->mask->t.shape.dim[1];
-    unic__node *d = s->distance; /* [B,T,L] */
-    if (c->match_form == UNIC__MATCH_SYMMETRIC)
-        d = unic__clamp(g, d, nearest, INFINITY);
+    unic__node *d = unic__clamp(g, s->distance, nearest, INFINITY); /* [B,T,L] */
     unic__node *p = unic__softmax(g, unic__affine(g, unic__sqrt(g, d), -1.0, 0.0), NULL);
     unic__node *mask = unic__reshape(g, s->mask, UNIC__SHAPE(batch, 1, length));
     unic__node *sum = unic__matmul(g, mask, p, false, false); /* [B,1,L] */

@@ -145,6 +145,40 @@ bool unic__cmg_find(const unic__modality *m, const char *name, unic__cmg_place *
     return false;
 }
 
+/* Their pattern for one modality, with # and * left to match. */
+static void specialise(char *out, size_t size, const char *pattern, const char *modality)
+{
+    size_t at = 0;
+    for (; *pattern && at + 1 < size; pattern++) {
+        if (*pattern == '%') {
+            bool capital = *++pattern == 'M';
+            int first = capital ? toupper((unsigned char)modality[0]) : modality[0];
+            int n = snprintf(out + at, size - at, "%c%s", first, modality + 1);
+            at += n > 0 ? (size_t)n : 0;
+        } else if (pattern[0] != '2' || pattern[1] != '#') {
+            out[at++] = *pattern;
+        }
+    }
+    out[at < size ? at : size - 1] = 0;
+}
+
+bool unic__cmg_is_known(const unic_config *c, const char *path)
+{
+    for (size_t m = 0; m < c->n_modalities; m++)
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            char part[64], theirs[128];
+            unsigned number;
+            const char *rest;
+            specialise(part, sizeof part, rows[i].part, c->modality[m].name);
+            specialise(theirs, sizeof theirs, rows[i].theirs, c->modality[m].name);
+            size_t n = strlen(part);
+            if (rows[i].kinds >> c->modality[m].kind & 1 && strncmp(path, part, n) == 0 &&
+                path[n] == '/' && match(theirs, path + n + 1, &number, &rest))
+                return true;
+        }
+    return false;
+}
+
 unic__shape unic__cmg_shape(const unic__cmg_place *place, const unic__shape *shape)
 {
     const size_t *d = shape->dim;

@@ -29,6 +29,9 @@ unic__shape unic__cmg_shape(const unic__cmg_place *place, const unic__shape *sha
 void unic__cmg_convert(const unic__cmg_place *place, const unic__shape *shape,
                        const float *from, float *to);
 
+/* Whether the tensor at "<part>/<name>" is some modality's parameter. */
+bool unic__cmg_is_known(const unic_config *c, const char *path);
+
 /* Tensors that the CMG code stores but never uses or trains: template layers, classifier heads, and,
  * with a plain spatial sum, the spatial attention. `name` is a state-dict name. */
 bool unic__cmg_is_dead(const char *name);

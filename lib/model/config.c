@@ -21,7 +21,7 @@ static bool good_name(const char *name)
 {
     size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
     bool letter = (name[0] | 0x20) >= 'a' && (name[0] | 0x20) <= 'z';
-    return letter && name[n] == '\0' && n < UNIC__NAME_BYTES;
+    return letter && name[n] == '\0' && n < UNIC__NAME_SIZE;
 }
 
 /* "train.kind" would look like one of the keys "train.x". */
@@ -61,7 +61,7 @@ static unic_status check_name(const unic_config *config, const char *name)
         return unic__fail(UNIC_E_CONFIG,
                           "modalities: %s is not a name: a letter, then letters, digits, - and "
                           "_, at most %d in all",
-                          shown, UNIC__NAME_BYTES - 1);
+                          shown, UNIC__NAME_SIZE - 1);
     if (is_reserved(name))
         return unic__fail(UNIC_E_CONFIG, "modalities: %s is the first part of other keys",
                           shown);
@@ -79,7 +79,7 @@ static unic_status set_names(unic_config *config, const char *value)
         return unic__fail(UNIC_E_CONFIG,
                           "modalities has %zu characters; expected at most %d names of at most "
                           "%d characters",
-                          strlen(value), UNIC__MAX_MODALITIES, UNIC__NAME_BYTES - 1);
+                          strlen(value), UNIC__MAX_MODALITIES, UNIC__NAME_SIZE - 1);
     strcpy(copy, value);
     config->n_modalities = 0;
     for (char *name; (name = strtok_r(rest, " \t", &rest));) {

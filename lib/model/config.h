@@ -9,7 +9,7 @@
 #include "base/base.h"
 #include "unicode/unic_config.h"
 
-enum { UNIC__MAX_MODALITIES = 8, UNIC__NAME_BYTES = 32 };
+enum { UNIC__MAX_MODALITIES = 8, UNIC__NAME_SIZE = 32 };
 
 /* Values of the choice keys: the order is that of their words in the table. */
 typedef enum unic__behaviour { UNIC__PAPER, UNIC__COMPAT } unic__behaviour;
@@ -59,7 +59,7 @@ typedef struct unic__key_set {
  * A size that is 0 is derived from others; unic__config_resolve fills it in.
  */
 typedef struct unic__modality {
-    char name[UNIC__NAME_BYTES]; /* letters, digits, '-', '_'; begins with a letter         */
+    char name[UNIC__NAME_SIZE]; /* letters, digits, '-', '_'; begins with a letter         */
     unic__kind kind;             /* .kind: grid [T,H,W,C], vector [T,C], token [T,C]        */
     unic__shape dims;            /* .dims: of one step: {H,W,C} or {C}                      */
     size_t specific;             /* .specific: channels of the modality-specific features   */

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "model/cmg_import.h"
 #include "model/modality.h"
 
 unic_status unic__model_create(unic_model **out, unic_config *config, unic_codebook *codebook)
@@ -34,6 +35,7 @@ void unic__model_free(unic_model *model)
     unic__codebook_free(model->codebook);
     unic__config_free(model->config);
     unic__npz_close(model->file);
+    unic__torch_close(model->checkpoint);
     unic__free(model);
 }
 
@@ -51,10 +53,16 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
     return status;
 }
 
-static unic_status load_weights(unic_model *model, size_t m)
+static unic_status read_checkpoint(unic_model *model, unic__params *params)
 {
-    unic__params *params = &model->weights[m];
-    unic_status status = unic__model_declare(model->config, m, params);
+    UNIC__TRY(unic__cmg_check_params(model->checkpoint, model->config, params));
+    UNIC__TRY(unic__params_seal(params, false));
+    return unic__cmg_read_params(model->checkpoint, model->config, params);
+}
+
+static unic_status read_file(unic_model *model, unic__params *params)
+{
+    unic_status status = UNIC_OK;
     for (size_t i = 0; i < params->n && status == UNIC_OK; i++) /* before memory is taken */
         status = unic__expect_array(model->file, params->at[i]->name, params->at[i]->shape);
     if (status == UNIC_OK)
@@ -63,9 +71,26 @@ static unic_status load_weights(unic_model *model, size_t m)
         const unic__param *p = params->at[i];
         status = unic__read_f32(model->file, p->name, p->shape, params->values + p->offset);
     }
+    return status;
+}
+
+static unic_status load_weights(unic_model *model, size_t m)
+{
+    unic__params *params = &model->weights[m];
+    unic_status status = unic__model_declare(model->config, m, params);
+    if (status == UNIC_OK)
+        status = model->checkpoint ? read_checkpoint(model, params) : read_file(model, params);
     if (status != UNIC_OK)
         unic__params_free(params);
     return status;
+}
+
+static void close_files(unic_model *model)
+{
+    unic__npz_close(model->file);
+    unic__torch_close(model->checkpoint);
+    model->file = NULL;
+    model->checkpoint = NULL;
 }
 
 static void close_when_loaded(unic_model *model)
@@ -73,8 +98,7 @@ static void close_when_loaded(unic_model *model)
     for (size_t m = 0; m < model->config->n_modalities; m++)
         if (!model->loaded[m])
             return;
-    unic__npz_close(model->file);
-    model->file = NULL;
+    close_files(model);
 }
 
 unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights)

@@ -18,8 +18,10 @@ struct unic_model {
     const char *text; /* of the config */
     unic_codebook *codebook;
     pthread_mutex_t lock; /* guards what follows */
-    unic__npz *file;      /* where weights are read from; NULL once all are here. Held open, so
-                             that they are of one moment, whatever comes to stand at its path */
+    /* Where weights are read from: a model file, or a CMG checkpoint; NULL once all are here. Held
+     * open, so that they are of one moment, whatever comes to stand at its path. */
+    unic__npz *file;
+    struct unic__torch_file *checkpoint;
     unic__params weights[UNIC__MAX_MODALITIES];
     bool loaded[UNIC__MAX_MODALITIES];
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/array.h"
 #include "train/schedule.h"
 
 /* Streams of random numbers within a step, besides dropout's. */
@@ -249,15 +250,42 @@ static size_t measure(unic_trainer *t)
     return norms;
 }
 
-static unic_status check_finite(const unic_trainer *t)
+static unic_status check_kernels(const unic_trainer *t)
 {
     if (t->graph.main.run.status != UNIC_OK || t->graph.club.run.status != UNIC_OK)
         return unic__fail(UNIC_E_KERNEL, "step %llu: a oneDNN kernel failed",
                           (unsigned long long)t->steps);
+    return UNIC_OK;
+}
+
+static unic_status check_finite(const unic_trainer *t)
+{
+    UNIC__TRY(check_kernels(t));
     for (size_t i = 1; i < t->n_report; i++) /* the terms first: they name the cause */
         if (!isfinite(t->figures[i]))
             return unic__fail(UNIC_E_NUMERIC, "step %llu refused: %s is %g",
                               (unsigned long long)t->steps, t->report[i], t->figures[i]);
+    return UNIC_OK;
+}
+
+/* Adam squares gradients: those of the step to come, unless they are clipped, and those of CLUB's
+ * fits, which are behind us. */
+static unic_status check_moments(const unic_trainer *t, const double *norms)
+{
+    const double largest = 1e19; /* its square is still a float */
+    for (size_t k = 0; k < t->params.n_groups && t->config->clip == 0.0; k++)
+        if (norms[k] > largest)
+            return unic__fail(UNIC_E_NUMERIC,
+                              "step %llu refused: grad_norm.%s is %g, too large without "
+                              "train.clip",
+                              (unsigned long long)t->steps, t->params.group[k], norms[k]);
+    for (size_t i = 0; i < t->club.n; i++) {
+        const unic__param *p = t->club.at[i];
+        if (!unic__all_finite(t->club_adam.v + p->offset, p->count))
+            return unic__fail(UNIC_E_NUMERIC,
+                              "step %llu refused: the gradient of %s is too large",
+                              (unsigned long long)t->steps, p->name);
+    }
     return UNIC_OK;
 }
 
@@ -302,6 +330,21 @@ static void begin(unic_trainer *t, bool training)
     t->graph.main.run = t->graph.club.run = run;
 }
 
+/* z and zbar. Everything that follows needs z to be a number, and could not say whose is not. */
+static unic_status encode(unic_trainer *t)
+{
+    size_t count = t->graph.batch * t->graph.length * t->codebook->dim;
+    unic__graph_forward(&t->graph.main, UNIC__ENCODE);
+    UNIC__TRY(check_kernels(t));
+    for (size_t m = 0; m < t->graph.n; m++)
+        if (!unic__all_finite(t->graph.stream[m].z->t.x, count))
+            return unic__fail(UNIC_E_NUMERIC,
+                              "step %llu refused: the encoder of modality \"%s\" gives NaN or "
+                              "Inf",
+                              (unsigned long long)t->steps, t->config->modality[m].name);
+    return UNIC_OK;
+}
+
 static void backward(unic_trainer *t)
 {
     memset(t->params.grads, 0, t->params.total * sizeof(float));
@@ -325,7 +368,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     UNIC__TRY(unic__fill_draws(t, batch, draws,
                                unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
     begin(t, true);
-    unic__graph_forward(&t->graph.main, UNIC__ENCODE);
+    UNIC__TRY(encode(t));
     if (start)
         UNIC__TRY(start_codebook(t));
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
@@ -339,6 +382,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     if (logged_club_norms(t))
         unic__grad_norms(&t->club, norms + t->params.n_groups);
     unic_status status = check_finite(t);
+    if (status == UNIC_OK)
+        status = check_moments(t, norms);
     if (status != UNIC_OK) {
         if (club)
             unfit_club(t);
@@ -359,7 +404,7 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     UNIC__TRY(
         unic__fill_draws(t, batch, NULL, unic__random_key(t->config->seed, 0, DRAW_EVALUATE)));
     begin(t, false);
-    unic__graph_forward(&t->graph.main, UNIC__ENCODE);
+    UNIC__TRY(encode(t));
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
     collect_codes(t, parts);
     if (t->config->club_weight > 0.0)

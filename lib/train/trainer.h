@@ -22,7 +22,7 @@ struct unic_trainer {
 
     /* the terms a step reports */
     size_t n_report;
-    char (*report)[UNIC__NAME_BYTES + 24];
+    char (*report)[UNIC__NAME_SIZE + 24];
 
     /* scratch of a step */
     double *figures;    /* [n_report] */

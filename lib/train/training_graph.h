@@ -18,7 +18,7 @@ enum { UNIC__MAX_TERMS = 4 * UNIC__MAX_MODALITIES + 2 };
 
 /* One term of the objective: weight x node. */
 typedef struct unic__term {
-    char name[UNIC__NAME_BYTES + 24];
+    char name[UNIC__NAME_SIZE + 24];
     const unic__node *node;
     double weight;
 } unic__term;
