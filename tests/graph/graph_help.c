@@ -1,7 +1,6 @@
 #include "graph_help.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,11 +101,6 @@ void graph_check_differences(unic__graph *g)
             if (isnan(s.fd[k]))
                 continue;
             double got = (double)g->params->grads[s.at[k]];
-            if (getenv("SCAN") && fabs(got - s.fd[k]) > s.allowed) {
-                float *v = g->params->values + s.at[k];
-                for (int q = -20; q <= 20; q++)
-                    printf("%g %.9g\n", q * 0.004, shifted(g, v, q * 0.004) - total);
-            }
             base_require(fabs(got - s.fd[k]) <= s.allowed,
                          "%s: the gradient of element %zu is %.7g, differences give %.7g "
                          "(within %.2g)",

@@ -273,13 +273,13 @@ double small_term(const unic_trainer *trainer, const double *terms, const char *
 
 /* ---- allocations ---- */
 
-static size_t allocations;
+static size_t allocations, allowed;
 
 static void *counted_alloc(size_t bytes, void *user)
 {
     (void)user;
-    __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
-    return malloc(bytes);
+    return __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED) > allowed ? NULL
+                                                                           : malloc(bytes);
 }
 
 static void counted_release(void *memory, void *user)
@@ -288,11 +288,17 @@ static void counted_release(void *memory, void *user)
     free(memory);
 }
 
-void small_count_allocations(void)
+void small_fail_allocations_after(size_t n)
 {
     const unic_allocator counted = {sizeof counted, counted_alloc, counted_release, NULL};
     allocations = 0;
+    allowed = n;
     io_assert_ok(unic_set_allocator(&counted));
+}
+
+void small_count_allocations(void)
+{
+    small_fail_allocations_after(SIZE_MAX);
 }
 
 size_t small_counted_allocations(void)

@@ -37,7 +37,7 @@ unic_model *small_model(const char *text, const char *more, size_t steps);
 typedef struct small_batch {
     unic_batch *batch;
     size_t n, clips, length;
-    char name[UNIC__MAX_MODALITIES][UNIC__NAME_BYTES];
+    char name[UNIC__MAX_MODALITIES][UNIC__NAME_SIZE];
     unic_array array[UNIC__MAX_MODALITIES];
     float *x[UNIC__MAX_MODALITIES];
     size_t step[UNIC__MAX_MODALITIES]; /* numbers in one step                    */
@@ -80,6 +80,8 @@ double small_term(const unic_trainer *trainer, const double *terms, const char *
 /* Allocations from one call to the other. */
 void small_count_allocations(void);
 size_t small_counted_allocations(void);
+/* After n more, allocations fail until unic_set_allocator(NULL). */
+void small_fail_allocations_after(size_t n);
 
 /* Runs all cases of a program and returns what main returns. */
 struct TCase;

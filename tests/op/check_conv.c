@@ -22,34 +22,21 @@ static const conv_case forward_cases[] = {
     {"conv2d_strided", S(2, 8, 7, 3), S(3, 2, 3, 4), false, {2, 1}, S(2, 4, 4, 4)},
     {"conv2d_1x1", S(2, 3, 5, 6), S(1, 1, 6, 7), true, {1, 0}, S(2, 3, 5, 7)},
     {"conv2d_one_pixel", S(1, 3, 3, 1), S(3, 3, 1, 1), false, {1, 0}, S(1, 1, 1, 1)},
-    {NULL, S(7, 7, 16), S(3, 3, 16, 16), false, {1, 1}, S(7, 7, 16)},    /* a single image */
-    {NULL, S(24, 7, 7, 8), S(3, 3, 8, 8), true, {1, 0}, S(24, 5, 5, 8)}, /* several blocks */
+    /* a single image */
+    {NULL, S(7, 7, 16), S(3, 3, 16, 16), false, {1, 1}, S(7, 7, 16)},
+    /* several blocks */
+    {NULL, S(24, 7, 7, 8), S(3, 3, 8, 8), true, {1, 0}, S(24, 5, 5, 8)},
     {NULL, S(1, 3, 11, 9, 5), S(5, 4, 5, 3), false, {3, 2}, S(1, 3, 4, 4, 3)},
-    {NULL,
-     S(2, 1, 1, 4),
-     S(3, 3, 4, 2),
-     true,
-     {1, 1},
-     S(2, 1, 1, 2)}, /* all but one tap padding */
-    {NULL, S(3, 4, 6, 5), S(1, 1, 5, 4), true, {2, 0}, S(3, 2, 3, 4)}, /* 1x1, yet strided */
-    {NULL,
-     S(2, 8, 8, 3),
-     S(2, 2, 3, 4),
-     false,
-     {3, 0},
-     S(2, 3, 3, 4)}, /* pixels no window reads */
-    {NULL,
-     S(3, 2, 300, 1),
-     S(1, 3, 1, 2),
-     true,
-     {1, 0},
-     S(3, 2, 298, 2)}, /* a line is a block */
-    {NULL,
-     S(2, 4, 4, 3),
-     S(3, 3, 3, 4),
-     true,
-     {1, 2},
-     S(2, 6, 6, 4)}, /* windows half outside */
+    /* all but one tap padding */
+    {NULL, S(2, 1, 1, 4), S(3, 3, 4, 2), true, {1, 1}, S(2, 1, 1, 2)},
+    /* 1x1, yet strided */
+    {NULL, S(3, 4, 6, 5), S(1, 1, 5, 4), true, {2, 0}, S(3, 2, 3, 4)},
+    /* pixels no window reads */
+    {NULL, S(2, 8, 8, 3), S(2, 2, 3, 4), false, {3, 0}, S(2, 3, 3, 4)},
+    /* a line is a block */
+    {NULL, S(3, 2, 300, 1), S(1, 3, 1, 2), true, {1, 0}, S(3, 2, 298, 2)},
+    /* windows half outside */
+    {NULL, S(2, 4, 4, 3), S(3, 3, 3, 4), true, {1, 2}, S(2, 6, 6, 4)},
 };
 
 static const conv_case transposed_cases[] = {
@@ -59,12 +46,8 @@ static const conv_case transposed_cases[] = {
     {"conv_transpose2d_1x1", S(2, 3, 5, 6), S(1, 1, 7, 6), true, {1, 0}, S(2, 3, 5, 7)},
     {NULL, S(1, 1, 1), S(3, 3, 1, 1), false, {1, 0}, S(3, 3, 1)},
     {NULL, S(24, 5, 5, 8), S(3, 3, 8, 8), true, {1, 0}, S(24, 7, 7, 8)},
-    {NULL,
-     S(2, 2, 3, 4),
-     S(2, 2, 3, 4),
-     true,
-     {3, 0},
-     S(2, 5, 8, 3)}, /* pixels that are bias alone */
+    /* pixels that are bias alone */
+    {NULL, S(2, 2, 3, 4), S(2, 2, 3, 4), true, {3, 0}, S(2, 5, 8, 3)},
     {NULL, S(3, 4, 4, 2), S(1, 1, 3, 2), false, {2, 0}, S(3, 7, 7, 3)},
 };
 
@@ -274,6 +257,23 @@ START_TEST(gradients_asked_for_after_the_plan)
 }
 END_TEST
 
+START_TEST(auto_takes_onednn_for_few_weights)
+{
+    for (size_t ci = 16; ci <= 256; ci += 240) {
+        const unic__conv_attr attr = {1, 0};
+        unic__run run = {0};
+        unic__tensor x = {.shape = S(2, 7, 7, ci)}, w = {.shape = S(3, 3, ci, 64)}, out = {0};
+        unic__call call = {.op = &unic__op_conv2d, .out = &out, .in = {&x, &w}, .n_in = 2};
+        call.attr = &attr;
+        call.run = &run;
+        ck_assert_int_eq(call.op->infer(&call), UNIC_OK);
+        ck_assert_int_eq(call.op->plan(&call), UNIC_OK);
+        ck_assert_int_eq(call.prim != NULL, ci == 16);
+        call.op->unplan(&call);
+    }
+}
+END_TEST
+
 /* ---- refusals ---- */
 
 typedef struct refusal {
@@ -354,6 +354,7 @@ int main(void)
     tcase_add_loop_test(t, conv_transpose2d_values_and_gradients, 0, COUNT(transposed_cases));
     tcase_add_test(t, threads_change_after_the_plan);
     tcase_add_test(t, gradients_asked_for_after_the_plan);
+    tcase_add_test(t, auto_takes_onednn_for_few_weights);
     tcase_add_loop_test(t, refuses, 0, COUNT(refusals));
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
