@@ -56,10 +56,11 @@ UNIC_API unic_status unic_model_feature_dims(const unic_model *model, const char
  * The inference parameters by number, over all modalities ("speech.semantic.affine.weight"): reads
  * the weights of the modality they belong to, if they have not been.
  * @param name  out, lives as long as the model; @param dims [UNIC_MAX_RANK] out; @param rank out.
+ * @param data  out, the values, row-major, as long as the model; may be NULL.
  * @return UNIC_OK; UNIC_E_NOTFOUND behind the last one; UNIC_E_IO, UNIC_E_FORMAT. Since 0.1.
  */
 UNIC_API unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
-                                             int64_t *dims, size_t *rank);
+                                             int64_t *dims, size_t *rank, const float **data);
 
 UNIC_API size_t unic_model_code_count(const unic_model *model); /**< L */
 UNIC_API size_t unic_model_code_dim(const unic_model *model);   /**< D */

@@ -79,8 +79,10 @@ UNIC_API uint64_t unic_trainer_steps(const unic_trainer *trainer);
 UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 
 /**
- * Continue a run from what unic_trainer_save() wrote: bit-identically, on the same machine with the
- * same number of threads. @return also UNIC_E_MISMATCH if the two files are not of one moment.
+ * Continue a run from what unic_trainer_save(path) wrote: bit-identically, on the same machine with
+ * the same number of threads. All of the run is in OUT.run.npz; the model beside it is not read.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
+ *         UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path);
 
