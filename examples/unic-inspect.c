@@ -198,7 +198,7 @@ static bool print_parameters(unic_model *model)
     char text[TEXT];
     unic_status status;
     printf("parameters\n");
-    while ((status = unic_model_parameter_at(model, n, &name, dims, &rank)) == UNIC_OK) {
+    while ((status = unic_model_parameter_at(model, n, &name, dims, &rank, NULL)) == UNIC_OK) {
         int64_t count = 1;
         for (size_t k = 0; k < rank; k++)
             count *= dims[k];

@@ -60,7 +60,7 @@ unic_status unic_model_feature_dims(const unic_model *model, const char *modalit
 }
 
 unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
-                                    int64_t *dims, size_t *rank)
+                                    int64_t *dims, size_t *rank, const float **data)
 {
     UNIC__REQUIRE(model);
     UNIC__REQUIRE(name);
@@ -73,6 +73,8 @@ unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **na
         if (i - first < weights->n) {
             const unic__param *p = weights->at[i - first];
             *name = p->name;
+            if (data)
+                *data = weights->values + p->offset;
             *rank = p->shape.rank;
             for (size_t k = 0; k < p->shape.rank; k++)
                 dims[k] = (int64_t)p->shape.dim[k];
