@@ -60,17 +60,17 @@ typedef struct unic__key_set {
  */
 typedef struct unic__modality {
     char name[UNIC__NAME_SIZE]; /* letters, digits, '-', '_'; begins with a letter         */
-    unic__kind kind;             /* .kind: grid [T,H,W,C], vector [T,C], token [T,C]        */
-    unic__shape dims;            /* .dims: of one step: {H,W,C} or {C}                      */
-    size_t specific;             /* .specific: channels of the modality-specific features   */
-    unic__branch branch;         /* .branch: grid: convolutions, or the pooled mean        */
-    size_t inner;                /* .inner: grid: channels of its first convolution         */
-    size_t squeeze;              /* .squeeze: grid: width of the channel attention          */
-    size_t pooled;               /* .pooled: grid: width between the pooled specific map
+    unic__kind kind;            /* .kind: grid [T,H,W,C], vector [T,C], token [T,C]        */
+    unic__shape dims;           /* .dims: of one step: {H,W,C} or {C}                      */
+    size_t specific;            /* .specific: channels of the modality-specific features   */
+    unic__branch branch;        /* .branch: grid: convolutions, or the pooled mean        */
+    size_t inner;               /* .inner: grid: channels of its first convolution         */
+    size_t squeeze;             /* .squeeze: grid: width of the channel attention          */
+    size_t pooled;              /* .pooled: grid: width between the pooled specific map
                                     and CLUB's view of it; the view has C channels          */
-    unic__spatial attention;     /* .attention: grid: softmax over positions, or a sum      */
-    size_t recurrent;            /* .recurrent: token: hidden size of each direction        */
-    size_t recurrent_layers;     /* .recurrent_layers                                       */
+    unic__spatial attention;    /* .attention: grid: softmax over positions, or a sum      */
+    size_t recurrent;           /* .recurrent: token: hidden size of each direction        */
+    size_t recurrent_layers;    /* .recurrent_layers                                       */
     unic__key_set set;
 } unic__modality;
 
