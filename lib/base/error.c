@@ -90,13 +90,13 @@ void unic__log_line(unic_log_level level, const char *format, ...)
     log_fn(level, line, log_user);
 }
 
-/* Levenshtein distance, capped: words longer than the table count as far away. */
+/* Levenshtein distance; words longer than the table are infinitely far away. */
 static size_t edit_distance(const char *a, const char *b)
 {
     enum { LONGEST = 64 };
     size_t n = strlen(a), m = strlen(b), row[LONGEST + 1];
     if (n > LONGEST || m > LONGEST)
-        return LONGEST;
+        return SIZE_MAX;
     for (size_t j = 0; j <= m; j++)
         row[j] = j;
     for (size_t i = 1; i <= n; i++) {
