@@ -54,6 +54,18 @@ void unic_head_free(unic_head *head)
     unic__head_free(head);
 }
 
+/* clips x length x classes is what the largest of a call's arrays holds. */
+static unic_status check_sizes(const unic_head *head, const char *call, size_t clips,
+                               size_t length)
+{
+    size_t count, bytes;
+    if (!unic__mul_size(clips, length, &count) ||
+        !unic__mul_size(count, (size_t)head->options.classes * sizeof(float), &bytes))
+        return unic__fail(UNIC_E_ARG, "%s: %zu clips of %zu steps are larger than any memory",
+                          call, clips, length);
+    return UNIC_OK;
+}
+
 static unic_status check_labels(const unic_head *head, const int32_t *labels, size_t clips,
                                 size_t length)
 {
@@ -78,6 +90,7 @@ unic_status unic_head_fit(unic_head *head, const int32_t *codes, size_t clips, s
         return unic__fail(UNIC_E_ARG,
                           "%s: %zu clips of %zu steps; at least one of each expected", __func__,
                           clips, length);
+    UNIC__TRY(check_sizes(head, __func__, clips, length));
     UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
     UNIC__CALL(check_labels(head, labels, clips, length));
     UNIC__CALL(unic__head_fit(head, codes, clips, length, labels, loss));
@@ -92,6 +105,7 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
         return UNIC_OK;
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(logits);
+    UNIC__TRY(check_sizes(head, __func__, clips, length));
     UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
     unic__head_predict(head, codes, clips, length, logits);
     return UNIC_OK;

@@ -44,9 +44,44 @@ static void put_size(draft *d, const char *modality, const char *key, size_t val
 static const char *const names[] = {"audio", "video",
                                     "text"}; /* the order of their EMA (A.3) */
 
+/* A modality is there if anything of its encoder is: what it lacks is named later. */
 static bool has_modality(const draft *d, const char *name)
 {
-    return dim_of(d, 0, "Encoder_parameters/%s_self_att.affine_matrix.weight", name) > 0;
+    char start[64];
+    size_t n = (size_t)snprintf(start, sizeof start, "Encoder_parameters/%s_self_att.", name);
+    for (size_t i = 0; i < unic__torch_count(d->file); i++)
+        if (strncmp(unic__torch_tensor_at(d->file, i)->path, start, n) == 0)
+            return true;
+    return false;
+}
+
+/* Matrices whose sizes are the config's: without one, the sizes of all others would look wrong. */
+static unic_status check_matrices(const draft *d)
+{
+    static const struct {
+        const char *modality, *path;
+    } matrices[] = {
+        {"audio", "Encoder_parameters/audio_self_att.affine_matrix.weight"},
+        {"video", "Encoder_parameters/video_self_att.affine_matrix.weight"},
+        {"text", "Text_ar_lstm_parameters/weight_ih_l0"},
+        {"text", "Text_ar_lstm_parameters/weight_hh_l0"},
+        {NULL, "Encoder_parameters/Cross_quantizer.embedding"},
+    };
+    for (size_t i = 0; i < sizeof matrices / sizeof matrices[0]; i++) {
+        const char *path = matrices[i].path;
+        char got[UNIC__SHAPE_TEXT];
+        if (matrices[i].modality && !has_modality(d, matrices[i].modality))
+            continue;
+        const unic__torch_tensor *t = unic__torch_find(d->file, path);
+        if (!t)
+            return unic__fail(UNIC_E_FORMAT, "%s: %s is missing", unic__torch_path(d->file),
+                              path);
+        if (t->shape.rank != 2)
+            return unic__fail(UNIC_E_FORMAT, "%s: %s is %s, expected a matrix",
+                              unic__torch_path(d->file), path,
+                              unic__shape_print(&t->shape, got));
+    }
+    return UNIC_OK;
 }
 
 static void put_video(draft *d)
@@ -112,21 +147,28 @@ static void put_shared(draft *d, const char *name)
     put_size(d, "", "cpc.steps", steps);
 }
 
-/* What neither tensors nor settings said. */
-static void log_assumed(unic_config *c, const char *path, const char *settings)
+/* What neither tensors nor settings said. Asks a copy: a config's text is lent once. */
+static unic_status log_assumed(const unic_config *config, const char *path,
+                               const char *settings)
 {
     static const char *const keys[] = {"encoder.heads", "encoder.dropout", "ema.decay",
                                        "train.length", "video.dims"};
-    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+    unic_config *c = NULL;
+    unic_status status = unic__config_copy(&c, config);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0] && status == UNIC_OK; i++) {
         const char *value;
         bool there = strncmp(keys[i], "video.", 6) != 0 ||
                      unic__config_modality(c, "video") < c->n_modalities;
-        bool said = settings && strstr(settings, keys[i]);
-        if (there && !said && unic__config_get(c, keys[i], &value) == UNIC_OK)
+        if (!there || (settings && strstr(settings, keys[i])))
+            continue;
+        status = unic__config_get(c, keys[i], &value);
+        if (status == UNIC_OK)
             unic__log_line(UNIC_LOG_INFO, "%s: assumed %s = %s (a checkpoint does not tell)%s",
                            path, keys[i], value,
                            strcmp(keys[i], "video.dims") ? "" : ": its first two");
     }
+    unic__config_free(c);
+    return status;
 }
 
 static unic_status write_draft(draft *d)
@@ -144,10 +186,10 @@ static unic_status write_draft(draft *d)
     if (n < 2)
         return unic__fail(
             UNIC_E_FORMAT,
-            "%s: not a CMG checkpoint: Encoder_parameters/<modality>_self_att.affine_"
-            "matrix.weight is there for %zu of audio, video and text, expected two "
-            "or three",
+            "%s: not a CMG checkpoint: it has tensors Encoder_parameters/"
+            "<modality>_self_att.* of %zu of audio, video and text, expected two or three",
             unic__torch_path(d->file), n);
+    UNIC__TRY(check_matrices(d));
     if (has_modality(d, "audio"))
         put_audio(d);
     if (has_modality(d, "video"))
@@ -170,11 +212,11 @@ unic_status unic__cmg_config(const unic__torch_file *f, const char *settings, un
         status = unic__config_parse(c, settings, strlen(settings), "settings");
     if (status == UNIC_OK)
         status = unic__config_check(c);
-    if (status != UNIC_OK) {
+    if (status == UNIC_OK)
+        status = log_assumed(c, unic__torch_path(f), settings);
+    if (status != UNIC_OK)
         unic__config_free(c);
-        return status;
-    }
-    log_assumed(c, unic__torch_path(f), settings);
-    *out = c;
-    return UNIC_OK;
+    else
+        *out = c;
+    return status;
 }

@@ -1,14 +1,16 @@
 #include "model/cmg_import.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "io/array.h"
 #include "model/model.h"
 
-/* What is wrong with a checkpoint, by name, as far as a message holds it. */
+/* Tensors of a checkpoint that a message names, as far as it holds them. */
 typedef struct complaint {
     char text[600];
-    size_t at, n;
+    size_t at, n, named; /* characters; tensors; of them in the text */
 } complaint;
 
 __attribute__((format(printf, 2, 3))) static void complain(complaint *c, const char *format,
@@ -19,12 +21,12 @@ __attribute__((format(printf, 2, 3))) static void complain(complaint *c, const c
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    size_t length = strlen(line);
-    if (c->n++ > 0 && c->at + length + 2 >= sizeof c->text)
-        return;
+    c->n++;
+    if (c->named + 1 < c->n || c->at + strlen(line) + 2 >= sizeof c->text)
+        return; /* one was left out: so are those behind it */
     c->at += (size_t)snprintf(c->text + c->at, sizeof c->text - c->at, "%s%s",
                               c->at ? "; " : "", line);
-    c->at = c->at < sizeof c->text ? c->at : sizeof c->text - 1;
+    c->named++;
 }
 
 /* The modality that a parameter's name begins with. */
@@ -66,17 +68,34 @@ static unic_status verdict(const unic__torch_file *f, const complaint *wrong)
         return UNIC_OK;
     return unic__fail(UNIC_E_FORMAT, "%s: %zu tensors are not as expected: %s%s",
                       unic__torch_path(f), wrong->n, wrong->text,
-                      wrong->at + 300 > sizeof wrong->text ? " ..." : "");
+                      wrong->named < wrong->n ? "; ..." : "");
+}
+
+static void check_params(const unic__torch_file *f, const unic_config *c,
+                         const unic__params *params, complaint *wrong)
+{
+    unic__cmg_place place;
+    for (size_t i = 0; i < params->n; i++)
+        find(f, c, params->at[i], &place, wrong);
 }
 
 unic_status unic__cmg_check_params(const unic__torch_file *f, const unic_config *c,
                                    const unic__params *params)
 {
     complaint wrong = {.n = 0};
-    unic__cmg_place place;
-    for (size_t i = 0; i < params->n; i++)
-        find(f, c, params->at[i], &place, &wrong);
+    check_params(f, c, params, &wrong);
     return verdict(f, &wrong);
+}
+
+/* What training wrote is finite; float64 may not be so as float32. */
+static unic_status read_finite(unic__torch_file *f, const unic__torch_tensor *t, float *out,
+                               size_t count)
+{
+    UNIC__TRY(unic__torch_read_f32(f, t, out, count));
+    if (!unic__all_finite(out, count))
+        return unic__fail(UNIC_E_FORMAT, "%s: %s holds NaN, Inf or numbers beyond float32",
+                          unic__torch_path(f), t->path);
+    return UNIC_OK;
 }
 
 unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor *t,
@@ -84,11 +103,11 @@ unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor 
                                   float *out)
 {
     if (place->layout == UNIC__CMG_SAME)
-        return unic__torch_read_f32(f, t, out, p->count);
+        return read_finite(f, t, out, p->count);
     float *theirs = unic__alloc_array(p->count, sizeof(float));
     if (!theirs)
         return unic__no_memory(p->count * sizeof(float), p->name);
-    unic_status status = unic__torch_read_f32(f, t, theirs, p->count);
+    unic_status status = read_finite(f, t, theirs, p->count);
     if (status == UNIC_OK)
         unic__cmg_convert(place, &p->shape, theirs, out);
     unic__free(theirs);
@@ -121,7 +140,7 @@ static unic_status read_state(unic__torch_file *f, const char *name, unic__shape
     if (!unic__shape_equal(&t->shape, &shape))
         return unic__fail(UNIC_E_FORMAT, "%s: %s is %s, expected %s", unic__torch_path(f), path,
                           unic__shape_print(&t->shape, got), unic__shape_print(&shape, want));
-    return unic__torch_read_f32(f, t, out, unic__shape_count(&shape));
+    return read_finite(f, t, out, unic__shape_count(&shape));
 }
 
 unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
@@ -144,7 +163,7 @@ unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
     UNIC__TRY_OR(status, done, read_state(f, "unactivated_count", UNIC__SHAPE(codes), idle));
     for (size_t m = 0; m < cb->modalities; m++)
         for (size_t l = 0; l < codes; l++)
-            cb->idle[m * codes + l] = (int32_t)(idle[l] < 1e9F ? idle[l] : 1e9F);
+            cb->idle[m * codes + l] = (int32_t)fminf(fmaxf(idle[l], -1.0F), 1e9F);
 done:
     unic__free(idle);
     if (status != UNIC_OK)
@@ -167,13 +186,14 @@ void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c)
     if (extra.n > 0)
         unic__log_line(UNIC_LOG_WARNING, "%s: %zu tensors are not used: %s%s",
                        unic__torch_path(f), extra.n, extra.text,
-                       extra.at + 300 > sizeof extra.text ? " ..." : "");
+                       extra.named < extra.n ? "; ..." : "");
 }
 
 /* Whether all inference tensors are there, before anything is promised. */
 static unic_status check_model(const unic__torch_file *f, const unic_config *config)
 {
     unic_config *c;
+    complaint wrong = {.n = 0};
     UNIC__TRY(unic__config_copy(&c, config));
     unic__config_resolve(c);
     unic_status status = UNIC_OK;
@@ -181,11 +201,11 @@ static unic_status check_model(const unic__torch_file *f, const unic_config *con
         unic__params params = {0};
         status = unic__model_declare(c, m, &params);
         if (status == UNIC_OK)
-            status = unic__cmg_check_params(f, c, &params);
+            check_params(f, c, &params, &wrong);
         unic__params_free(&params);
     }
     unic__config_free(c);
-    return status;
+    return status == UNIC_OK ? verdict(f, &wrong) : status;
 }
 
 unic_status unic__model_import(unic_model **out, const char *path, const char *settings)

@@ -39,6 +39,7 @@ START_TEST(creates_and_tells_its_sizes)
     unic_codebook *cb;
     io_assert_ok(unic_codebook_create(&cb, L, D, 8));
     ck_assert(unic_codebook_codes(cb) == L && unic_codebook_dim(cb) == D);
+    ck_assert(unic_codebook_modalities(cb) == 8 && unic_codebook_modalities(NULL) == 0);
     for (size_t i = 0; i < L * D; i++)
         ck_assert(unic_codebook_embedding(cb)[i] == 0.0F);
     unic_codebook_free(cb);
@@ -275,6 +276,24 @@ START_TEST(revives_idle_codes)
 }
 END_TEST
 
+START_TEST(tells_its_state)
+{
+    unic_codebook *cb = new_codebook(2);
+    float counts[L];
+    int32_t idle[2 * L];
+    use_codes(cb, 2);
+    io_assert_ok(unic_codebook_state(cb, counts, idle));
+    const float expected[L] = {1.75F, 1.75F, 1.75F, 1.0F, 0.25F, 0.25F}; /* of 1, 2 a step */
+    const int32_t updates[2 * L] = {0, 0, 0, 0, 2, 2, 0, 0, 0, 2, 2, 2};
+    ck_assert_mem_eq(counts, expected, sizeof expected);
+    ck_assert_mem_eq(idle, updates, sizeof updates);
+    io_assert_ok(unic_codebook_state(cb, NULL, idle));
+    io_assert_ok(unic_codebook_state(cb, counts, NULL));
+    io_assert_fails(unic_codebook_state(NULL, counts, idle), UNIC_E_ARG, "codebook is NULL");
+    unic_codebook_free(cb);
+}
+END_TEST
+
 START_TEST(reviving_and_starting_refuse)
 {
     unic_codebook *cb = new_codebook(1);
@@ -462,6 +481,7 @@ int main(void)
     tcase_add_test(t, updates_from_every_modality);
     tcase_add_test(t, updating_refuses_and_changes_nothing);
     tcase_add_test(t, revives_idle_codes);
+    tcase_add_test(t, tells_its_state);
     tcase_add_test(t, reviving_and_starting_refuse);
     tcase_add_test(t, starting_is_a_function_of_the_seed);
     tcase_add_test(t, counts_usage);

@@ -1,0 +1,241 @@
+/* unic_head.h: wrong arguments, the codebook a head belongs to, and many threads. */
+#include <check.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/io_help.h"
+#include "model/small_model.h"
+#include "unicode/unic.h"
+
+enum { L = 5, D = 3, CLASSES = 3, CLIPS = 30, LENGTH = 4 };
+
+static unic_codebook *new_codebook(float shift)
+{
+    unic_codebook *cb;
+    float e[L * D];
+    for (size_t i = 0; i < L * D; i++)
+        e[i] = (float)(i * i % 7) + shift;
+    unic_array rows;
+    unic_array_init(&rows, e, UNIC_F32, 2, (const int64_t[]){L, D});
+    io_assert_ok(unic_codebook_create(&cb, L, D, 1));
+    io_assert_ok(unic_codebook_set(cb, &rows));
+    return cb;
+}
+
+static unic_head_options options_of(int32_t kind)
+{
+    return (unic_head_options){
+        .struct_size = sizeof(unic_head_options), .kind = kind, .classes = CLASSES};
+}
+
+static unic_head *new_head(int32_t kind)
+{
+    unic_head *head;
+    unic_codebook *cb = new_codebook(0.0F);
+    unic_head_options options = options_of(kind);
+    io_assert_ok(unic_head_create(&head, cb, &options));
+    unic_codebook_free(cb);
+    return head;
+}
+
+START_TEST(wrong_options_are_named)
+{
+    unic_codebook *cb = new_codebook(0.0F);
+    unic_head *head = (void *)&head;
+    const unic_head_options good = options_of(UNIC_HEAD_CLIP);
+    static const struct {
+        int32_t kind, classes, hidden, epochs, batch;
+        float rate;
+        const char *says;
+    } cases[] = {{0, 3, 0, 0, 0, 0, "options->kind = 0 is none of unic_head_kind"},
+                 {4, 3, 0, 0, 0, 0, "options->kind = 4"},
+                 {-1, 3, 0, 0, 0, 0, "options->kind = -1"},
+                 {1, 0, 0, 0, 0, 0, "options->classes = 0 is not in 2..1048576"},
+                 {1, 1, 0, 0, 0, 0, "options->classes = 1 is not in 2.."},
+                 {2, -5, 0, 0, 0, 0, "options->classes = -5"},
+                 {3, 0, 0, 0, 0, 0, "options->classes = 0 is not in 1..1048576"},
+                 {3, 2000000, 0, 0, 0, 0, "options->classes = 2000000"},
+                 {1, 3, -1, 0, 0, 0, "hidden = -1"},
+                 {1, 3, 65537, 0, 0, 0, "hidden = 65537"},
+                 {1, 3, 0, -1, 0, 0, "epochs = -1"},
+                 {1, 3, 0, 0, -1, 0, "batch = -1"},
+                 {1, 3, 0, 0, 65537, 0, "batch = 65537"},
+                 {1, 3, 0, 0, 0, -0.1F, "options->learning_rate = -0.1 must be positive"},
+                 {1, 3, 0, 0, 0, NAN, "options->learning_rate = nan"},
+                 {1, 3, 0, 0, 0, INFINITY, "options->learning_rate = inf"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unic_head_options o = {
+            sizeof o,        cases[i].kind,  cases[i].classes, cases[i].hidden,
+            cases[i].epochs, cases[i].batch, cases[i].rate,    0,
+            {NULL}};
+        io_assert_fails(unic_head_create(&head, cb, &o), UNIC_E_ARG, cases[i].says);
+        ck_assert(head == NULL);
+    }
+    unic_head_options old = good, later = good;
+    old.struct_size--;
+    io_assert_fails(unic_head_create(&head, cb, &old), UNIC_E_ARG, "options->struct_size is");
+    later.struct_size += 8;
+    io_assert_ok(unic_head_create(&head, cb, &later));
+    unic_head_free(head);
+    io_assert_fails(unic_head_create(NULL, cb, &good), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_head_create(&head, NULL, &good), UNIC_E_ARG, "codebook is NULL");
+    io_assert_fails(unic_head_create(&head, cb, NULL), UNIC_E_ARG, "options is NULL");
+    unic_codebook_free(cb);
+    unic_head_free(NULL);
+}
+END_TEST
+
+START_TEST(one_class_is_enough_for_many_labels)
+{
+    unic_head *head;
+    unic_codebook *cb = new_codebook(0.0F);
+    unic_head_options options = options_of(UNIC_HEAD_STEP_MULTI);
+    const int32_t codes[] = {0, 1, 2, -1}, labels[] = {1, 0, 1, 0};
+    float logits[4];
+    options.classes = 1;
+    options.epochs = 200;
+    options.learning_rate = 0.1F;
+    io_assert_ok(unic_head_create(&head, cb, &options));
+    io_assert_ok(unic_head_fit(head, codes, 2, 2, labels, NULL));
+    io_assert_ok(unic_head_predict(head, codes, 1, 4, logits));
+    ck_assert(logits[0] > 0 && logits[1] < 0 && logits[2] > 0 && logits[3] == 0.0F);
+    unic_head_free(head);
+    unic_codebook_free(cb);
+}
+END_TEST
+
+START_TEST(wrong_codes_and_labels_are_named)
+{
+    float logits[2 * LENGTH * CLASSES], untouched[2 * LENGTH * CLASSES];
+    memset(logits, 0x55, sizeof logits);
+    memset(untouched, 0x55, sizeof untouched);
+    int32_t codes[2 * LENGTH] = {0, 1, 2, 3, 4, -1, 0, 1}, labels[2 * LENGTH * CLASSES] = {0};
+    for (int32_t kind = UNIC_HEAD_CLIP; kind <= UNIC_HEAD_STEP_MULTI; kind++) {
+        unic_head *head = new_head(kind);
+        const int32_t bad_codes[] = {-2, L, INT32_MIN, INT32_MAX};
+        for (size_t i = 0; i < 4; i++) {
+            codes[6] = bad_codes[i];
+            io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
+                            "of clip 1, step 2 is not in -1..4");
+            io_assert_fails(unic_head_predict(head, codes, 2, LENGTH, logits), UNIC_E_VALUE,
+                            "of clip 1, step 2 is not in -1..4");
+        }
+        codes[6] = 0;
+        labels[1] = kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES;
+        io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
+                        kind == UNIC_HEAD_STEP_MULTI ? "label 2 at 1 is not in 0..1"
+                                                     : "label 3 at 1 is not in -1..2");
+        labels[1] = kind == UNIC_HEAD_STEP_MULTI ? -1 : -2;
+        io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
+                        kind == UNIC_HEAD_STEP_MULTI ? "label -1 at 1" : "label -2 at 1");
+        labels[1] = 0;
+        io_assert_ok(unic_head_fit(head, codes, 2, LENGTH, labels, NULL));
+        unic_head_free(head);
+    }
+    ck_assert_mem_eq(logits, untouched, sizeof logits);
+}
+END_TEST
+
+START_TEST(wrong_arguments_are_named)
+{
+    unic_head *head = new_head(UNIC_HEAD_STEP);
+    const int32_t codes[] = {0}, labels[] = {0};
+    float logits[CLASSES];
+    const size_t half = SIZE_MAX / 2;
+    io_assert_fails(unic_head_fit(NULL, codes, 1, 1, labels, NULL), UNIC_E_ARG, "head is NULL");
+    io_assert_fails(unic_head_fit(head, NULL, 1, 1, labels, NULL), UNIC_E_ARG, "codes is NULL");
+    io_assert_fails(unic_head_fit(head, codes, 1, 1, NULL, NULL), UNIC_E_ARG, "labels is NULL");
+    io_assert_fails(unic_head_fit(head, codes, 0, 1, labels, NULL), UNIC_E_ARG,
+                    "0 clips of 1 steps");
+    io_assert_fails(unic_head_fit(head, codes, 1, 0, labels, NULL), UNIC_E_ARG,
+                    "1 clips of 0 steps");
+    io_assert_fails(unic_head_fit(head, codes, half, 4, labels, NULL), UNIC_E_ARG,
+                    "larger than any memory");
+    io_assert_fails(unic_head_predict(NULL, codes, 1, 1, logits), UNIC_E_ARG, "head is NULL");
+    io_assert_fails(unic_head_predict(head, NULL, 1, 1, logits), UNIC_E_ARG, "codes is NULL");
+    io_assert_fails(unic_head_predict(head, codes, 1, 1, NULL), UNIC_E_ARG, "logits is NULL");
+    io_assert_fails(unic_head_predict(head, codes, half, 1, logits), UNIC_E_ARG,
+                    "larger than any memory");
+    io_assert_ok(unic_head_predict(head, NULL, 0, 1, NULL));
+    io_assert_ok(unic_head_predict(head, NULL, 1, 0, NULL));
+    io_assert_fails(unic_head_save(NULL, "x"), UNIC_E_ARG, "head is NULL");
+    io_assert_fails(unic_head_save(head, NULL), UNIC_E_ARG, "path is NULL");
+    io_assert_fails(unic_head_accepts(NULL, 0), UNIC_E_ARG, "head is NULL");
+    unic_head *none = (void *)&none;
+    io_assert_fails(unic_head_load(NULL, "x"), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_head_load(&none, NULL), UNIC_E_ARG, "path is NULL");
+    ck_assert(none == NULL);
+    unic_head_free(head);
+}
+END_TEST
+
+START_TEST(belongs_to_its_codebook)
+{
+    unic_head *head = new_head(UNIC_HEAD_CLIP);
+    unic_codebook *same = new_codebook(0.0F), *other = new_codebook(0.5F);
+    io_assert_ok(unic_head_accepts(head, unic_codebook_fingerprint(same)));
+    io_assert_fails(unic_head_accepts(head, unic_codebook_fingerprint(other)), UNIC_E_MISMATCH,
+                    "unic_head_accepts: the codes are of codebook");
+    unic_codebook_free(same);
+    unic_codebook_free(other);
+    unic_head_free(head);
+}
+END_TEST
+
+/* ---- threads ---- */
+
+enum { READERS = 4 };
+
+typedef struct reader {
+    pthread_t thread;
+    const unic_head *head;
+    const int32_t *codes;
+    float logits[CLIPS * CLASSES];
+    bool failed;
+} reader;
+
+static void *predict_often(void *argument)
+{
+    reader *r = argument;
+    for (int i = 0; i < 50; i++)
+        r->failed |= unic_head_predict(r->head, r->codes, CLIPS, LENGTH, r->logits) != UNIC_OK;
+    return NULL;
+}
+
+START_TEST(predicts_in_several_threads)
+{
+    static reader readers[READERS];
+    static int32_t codes[CLIPS * LENGTH], labels[CLIPS];
+    static float expected[CLIPS * CLASSES];
+    unic_head *head = new_head(UNIC_HEAD_CLIP);
+    for (int32_t i = 0; i < CLIPS * LENGTH; i++) {
+        codes[i] = i * 7 % (L + 1) - 1;
+        labels[i / LENGTH] = i % CLASSES;
+    }
+    io_assert_ok(unic_head_fit(head, codes, CLIPS, LENGTH, labels, NULL));
+    io_assert_ok(unic_head_predict(head, codes, CLIPS, LENGTH, expected));
+    for (size_t i = 0; i < READERS; i++) {
+        readers[i] = (reader){.head = head, .codes = codes};
+        ck_assert(!pthread_create(&readers[i].thread, NULL, predict_often, &readers[i]));
+    }
+    for (size_t i = 0; i < READERS; i++) {
+        ck_assert(!pthread_join(readers[i].thread, NULL) && !readers[i].failed);
+        ck_assert_mem_eq(readers[i].logits, expected, sizeof expected);
+    }
+    unic_head_free(head);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("head");
+    tcase_add_test(t, wrong_options_are_named);
+    tcase_add_test(t, one_class_is_enough_for_many_labels);
+    tcase_add_test(t, wrong_codes_and_labels_are_named);
+    tcase_add_test(t, wrong_arguments_are_named);
+    tcase_add_test(t, belongs_to_its_codebook);
+    tcase_add_test(t, predicts_in_several_threads);
+    return small_run("api/head", t);
+}

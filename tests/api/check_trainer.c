@@ -1,0 +1,140 @@
+/* unic_trainer.h: its life through the public functions alone, and wrong arguments. What a step
+ * computes: tests/train. */
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/io_help.h"
+#include "model/small_model.h"
+#include "unicode/unic.h"
+
+enum { MOST_TERMS = 64 };
+
+START_TEST(a_run_from_config_to_codes)
+{
+    double terms[MOST_TERMS];
+    int32_t codes[SMALL_BATCH * SMALL_LENGTH];
+    unic_trainer *trainer;
+    unic_model *model;
+    unic_encoder *encoder;
+    unic_config *config = small_config(SMALL_TWO, "");
+    io_assert_ok(unic_trainer_create(&trainer, config));
+    unic_config_free(config); /* it was copied */
+    small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
+    ck_assert_uint_eq(unic_trainer_steps(trainer), 0);
+    for (uint64_t step = 1; step <= 5; step++) {
+        io_assert_ok(unic_trainer_step(trainer, b->batch, NULL, step % 2 ? terms : NULL));
+        ck_assert_uint_eq(unic_trainer_steps(trainer), step);
+        ck_assert(isfinite(terms[0]));
+    }
+    io_assert_ok(unic_trainer_model(trainer, &model));
+    io_assert_ok(unic_encoder_create(&encoder, model, "touch", SMALL_BATCH, SMALL_LENGTH));
+    unic_trainer_free(trainer);
+    unic_model_free(model);
+    io_assert_ok(unic_encoder_encode(encoder, &b->array[1], NULL, codes, NULL, NULL));
+    for (size_t i = 0; i < SMALL_BATCH * SMALL_LENGTH; i++)
+        ck_assert(codes[i] >= 0 && codes[i] < SMALL_CODES);
+    unic_encoder_free(encoder);
+    small_batch_free(b);
+}
+END_TEST
+
+START_TEST(total_steps_are_kept)
+{
+    const char *path = small_path("total.npz"), *run = small_path("total.run.npz");
+    unic_trainer *t = small_trainer(SMALL_TWO, "train.schedule = linear\n"), *again;
+    ck_assert_uint_eq(unic_trainer_total_steps(t), 0);
+    io_assert_ok(unic_trainer_set_total_steps(t, 1000));
+    ck_assert_uint_eq(unic_trainer_total_steps(t), 1000);
+    io_assert_ok(unic_trainer_save(t, path));
+    io_assert_ok(unic_trainer_resume(&again, path));
+    ck_assert_uint_eq(unic_trainer_total_steps(again), 1000);
+    unic_trainer_free(t);
+    unic_trainer_free(again);
+    remove(path);
+    remove(run);
+}
+END_TEST
+
+/* A config from a user, not yet checked, as it comes. */
+static void assert_no_trainer(const char *text, const char *more, const char *says)
+{
+    unic_config *config;
+    unic_trainer *t = (void *)&t;
+    io_assert_ok(unic_config_create(&config));
+    io_assert_ok(unic_config_parse(config, text, NULL));
+    io_assert_ok(unic_config_parse(config, more, NULL));
+    io_assert_fails(unic_trainer_create(&t, config), UNIC_E_CONFIG, says);
+    ck_assert(t == NULL);
+    unic_config_free(config);
+}
+
+START_TEST(wrong_configs_are_refused)
+{
+    assert_no_trainer("", "", "modalities is not set");
+    assert_no_trainer("modalities = audio touch\n", "audio.kind = vector\naudio.dims = 3\n",
+                      "touch.kind is not set");
+    assert_no_trainer(SMALL_TWO, "encoder.heads = 3\n", "not divisible");
+    assert_no_trainer(SMALL_TWO,
+                      "audio.dims = 65536\ntrain.batch = 65536\ntrain.length = 65536\n",
+                      "together too large");
+}
+END_TEST
+
+/* Sizes that pass the config's checks one by one, but make a tensor beyond what a product takes. */
+START_TEST(what_is_too_large_is_refused)
+{
+    unic_trainer *t = (void *)&t;
+    unic_config *config = small_config(SMALL_TWO, "train.batch = 65536\ntrain.length = 8192\n");
+    io_assert_fails(unic_trainer_create(&t, config), UNIC_E_SHAPE, "is too large");
+    ck_assert(t == NULL);
+    unic_config_free(config);
+}
+END_TEST
+
+START_TEST(wrong_arguments_are_named)
+{
+    unic_model *model;
+    unic_config *config = small_config(SMALL_TWO, "");
+    unic_trainer *t = small_trainer(SMALL_TWO, ""), *none = (void *)&none;
+    small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
+    io_assert_fails(unic_trainer_create(NULL, config), UNIC_E_ARG,
+                    "unic_trainer_create: out is NULL");
+    io_assert_fails(unic_trainer_create(&none, NULL), UNIC_E_ARG, "config is NULL");
+    ck_assert(none == NULL);
+    io_assert_fails(unic_trainer_step(NULL, b->batch, NULL, NULL), UNIC_E_ARG,
+                    "unic_trainer_step: trainer is NULL");
+    io_assert_fails(unic_trainer_step(t, NULL, NULL, NULL), UNIC_E_ARG, "batch is NULL");
+    io_assert_fails(unic_trainer_evaluate(NULL, b->batch, NULL), UNIC_E_ARG, "trainer is NULL");
+    io_assert_fails(unic_trainer_evaluate(t, NULL, NULL), UNIC_E_ARG, "batch is NULL");
+    io_assert_fails(unic_trainer_set_total_steps(NULL, 1), UNIC_E_ARG, "trainer is NULL");
+    io_assert_fails(unic_trainer_save(NULL, "x"), UNIC_E_ARG, "trainer is NULL");
+    io_assert_fails(unic_trainer_save(t, NULL), UNIC_E_ARG, "path is NULL");
+    io_assert_fails(unic_trainer_resume(NULL, "x"), UNIC_E_ARG, "out is NULL");
+    none = (void *)&none;
+    io_assert_fails(unic_trainer_resume(&none, NULL), UNIC_E_ARG, "path is NULL");
+    ck_assert(none == NULL);
+    io_assert_fails(unic_trainer_model(NULL, &model), UNIC_E_ARG, "trainer is NULL");
+    io_assert_fails(unic_trainer_model(t, NULL), UNIC_E_ARG, "out is NULL");
+    ck_assert(unic_trainer_steps(NULL) == 0 && unic_trainer_total_steps(NULL) == 0);
+    ck_assert(unic_trainer_term_count(NULL) == 0 && !unic_trainer_term_name(NULL, 0));
+    ck_assert_str_eq(unic_trainer_config(NULL), "");
+    unic_trainer_free(NULL);
+    unic_trainer_free(t);
+    unic_config_free(config);
+    small_batch_free(b);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("trainer");
+    tcase_add_test(t, a_run_from_config_to_codes);
+    tcase_add_test(t, total_steps_are_kept);
+    tcase_add_test(t, wrong_configs_are_refused);
+    tcase_add_test(t, what_is_too_large_is_refused);
+    tcase_add_test(t, wrong_arguments_are_named);
+    return small_run("api/trainer", t);
+}
