@@ -10,6 +10,8 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
 SEEDS      ?= 0
+# `make V=1` shows the commands.
+Q          := $(if $(V),,@)
 JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
 
 # What `make setup` installs. Build and run: the first line; tests and demo: the second.
@@ -53,34 +55,40 @@ $(AS_USER_GOALS):
 else
 
 .DEFAULT_GOAL := all
-.PHONY: all demo check asan bench layers format-check format config-doc goldens install uninstall clean help
+FORCE:
+.PHONY: FORCE all demo demo-avt check asan bench layers format-check format config-doc goldens install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(BUILD)/unicode.pc ## build the library and the programs
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
 $(STATIC): $(LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@echo "  AR    $@"
+	$(Q)ar rcs $@ $^
 
 $(SHARED): $(LIB_OBJ) lib/libunicode.map
-	$(CC) -shared -Wl,-soname,libunicode.so.$(SOVERSION) \
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared -Wl,-soname,libunicode.so.$(SOVERSION) \
 	  -Wl,--version-script=lib/libunicode.map -Wl,--no-undefined -Wl,--as-needed \
 	  -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $(LIB_OBJ) $(LDLIBS)
-	ln -sf libunicode.so.$(VERSION) $(BUILD)/libunicode.so.$(SOVERSION)
-	ln -sf libunicode.so.$(SOVERSION) $(BUILD)/libunicode.so
+	$(Q)ln -sf libunicode.so.$(VERSION) $(BUILD)/libunicode.so.$(SOVERSION)
+	$(Q)ln -sf libunicode.so.$(SOVERSION) $(BUILD)/libunicode.so
 
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
 $(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< $(CLI_OBJ) -L$(BUILD) -lunicode -lm $(EXTRA_LDFLAGS) \
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CLI_OBJ) -L$(BUILD) -lunicode -lm $(EXTRA_LDFLAGS) \
 	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/../lib'
 
-$(BUILD)/unicode.pc: pkgconfig/unicode.pc.in Makefile
+# Always written anew: PREFIX may be another one than last time.
+$(BUILD)/unicode.pc: pkgconfig/unicode.pc.in FORCE
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
 	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
 
 # ---- tests ----
@@ -90,14 +98,15 @@ TEST_CFLAGS = $(CFLAGS) -Itests -Wno-strict-prototypes -Wno-missing-prototypes -
 
 $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -c -o $@ $<
+	@echo "  CC    $<"
+	$(Q)$(CC) $(TEST_CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(STATIC) -lcheck -lsubunit -lrt $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(STATIC) -lcheck -lsubunit -lrt $(LDLIBS)
 
 check: all $(TESTS) layers format-check ## run every test
-	BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
 asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -107,7 +116,7 @@ asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 .PHONY: asan-check
 asan-check: $(TESTS)
-	BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TESTS)
+	@BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TESTS)
 
 goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py
@@ -125,12 +134,15 @@ format: ## give the C sources their look
 	clang-format -i $(FORMATTED)
 
 bench: all ## measure against the peers (docs/performance.md)
-	$(PYTHON) tests/bench/run.py
+	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
 
 # ---- the demo ----
 
 demo: all ## pre-train on image-speech clips and transfer heads; SEEDS="0 1 2" for more seeds
 	$(PYTHON) examples/demo/run.py --build $(BUILD) --seeds "$(SEEDS)"
+
+demo-avt: all ## the same with three modalities: image, speech and text
+	$(PYTHON) examples/demo/run.py --build $(BUILD) --avt --seeds "$(SEEDS)"
 
 # ---- install: by file name, since ICU owns include/unicode too ----
 
