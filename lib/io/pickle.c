@@ -398,7 +398,7 @@ static unic_status op_build(machine *m, unsigned arg)
     bool has_state = unic__value_is_call(v, UNIC__NAME_ARRAY) ||
                      unic__value_is_call(v, UNIC__NAME_DTYPE);
     if (!has_state || v->as.call.state)
-        return unic__fail(UNIC_E_FORMAT, "gives a state to a %s that takes none%s",
+        return unic__fail(UNIC_E_FORMAT, "gives a state to %s, which takes none%s",
                           v->kind == UNIC__PICKLE_CALL
                               ? unic__pickle_name_text(v->as.call.function)
                               : unic__pickle_kind_name(v->kind),
@@ -410,7 +410,7 @@ static unic_status op_build(machine *m, unsigned arg)
 
 /* ---- the machine ------------------------------------------------------------------------- */
 
-/* Of those without a function, Python does what is not done here. */
+/* Those without a function are refused: what they do for Python is not done here. */
 static const struct {
     const char *name;
     unic_status (*run)(machine *m, unsigned arg);

@@ -1,9 +1,9 @@
 /*
- * Pickles, read as data. A pickle is a program for a machine with a stack and a memo; here it can
- * build plain values and nothing else. The names it may mention stand in a fixed table, and what
- * a function of that table is asked to make is kept as the request (UNIC__PICKLE_CALL): nothing
- * is ever called. Protocols 0 to 5; whatever else Python would do (objects, sets, extensions,
- * persistent ids in text) is refused with the opcode's name and place.
+ * Pickles, read as data. A pickle is a program for a machine with a stack and a memo; here it
+ * can build plain values and nothing else. The names it may mention stand in a fixed table, and
+ * what a function of that table is asked to make is kept as the request (UNIC__PICKLE_CALL):
+ * nothing is ever called. Protocols 0 to 5; whatever else Python would do (objects, sets,
+ * extensions, persistent ids in text) is refused with the opcode's name and place.
  *
  * A value may stand in several others, as Python's memo allows, but it cannot change once it
  * stands in one. So there are no cycles, and the caps below hold for the whole.
@@ -104,7 +104,7 @@ typedef struct unic__pickle {
 unic_status unic__pickle_read(unic__pickle *out, const void *data, size_t size, size_t *used);
 void unic__pickle_free(unic__pickle *pickle);
 
-/* For messages: "tuple"; "DoubleStorage". */
+/* For messages: "a tuple"; "DoubleStorage". */
 const char *unic__pickle_kind_name(unic__pickle_kind kind);
 const char *unic__pickle_name_text(unic__pickle_name name);
 

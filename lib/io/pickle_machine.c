@@ -159,7 +159,7 @@ unic_status unic__pickle_want(const value *v, unic__pickle_kind kind)
 {
     return v->kind == kind
                ? UNIC_OK
-               : unic__fail(UNIC_E_FORMAT, "finds a %s on the stack, %s expected",
+               : unic__fail(UNIC_E_FORMAT, "finds %s on the stack, %s expected",
                             unic__pickle_kind_name(v->kind), unic__pickle_kind_name(kind));
 }
 
@@ -168,10 +168,10 @@ unic_status unic__pickle_want(const value *v, unic__pickle_kind kind)
 unic_status unic__pickle_adopt(value *parent, value *child)
 {
     if (parent == child)
-        return unic__fail(UNIC_E_FORMAT, "puts a %s into itself",
+        return unic__fail(UNIC_E_FORMAT, "puts %s into itself",
                           unic__pickle_kind_name(parent->kind));
     if (parent->frozen)
-        return unic__fail(UNIC_E_FORMAT, "changes a %s that already stands in another value",
+        return unic__fail(UNIC_E_FORMAT, "changes %s that already stands in another value",
                           unic__pickle_kind_name(parent->kind));
     if (child->depth >= UNIC__PICKLE_DEPTH)
         return unic__fail(UNIC_E_FORMAT, "values are nested more than %d deep",
@@ -193,7 +193,7 @@ static unic_status check_pairs(value *const *items, size_t count)
         return unic__fail(UNIC_E_FORMAT, "%zu keys and values are no pairs", count);
     for (size_t i = 0; i < count; i += 2)
         if (items[i]->kind == UNIC__PICKLE_LIST || items[i]->kind == UNIC__PICKLE_DICT)
-            return unic__fail(UNIC_E_FORMAT, "a %s cannot be a key",
+            return unic__fail(UNIC_E_FORMAT, "%s cannot be a key",
                               unic__pickle_kind_name(items[i]->kind));
     return UNIC_OK;
 }

@@ -1,5 +1,5 @@
-/* The machine that a pickle is a program for: its bytes, its stack, and the values it makes. The
- * opcodes are in pickle.c. */
+/* The machine that a pickle is a program for: its bytes, its stack, and the values it makes.
+ * The opcodes are in pickle.c. */
 #ifndef UNIC_IO_PICKLE_MACHINE_H
 #define UNIC_IO_PICKLE_MACHINE_H
 

@@ -36,12 +36,12 @@ static const struct {
 };
 
 static const char *const kinds[] = {
-    [UNIC__PICKLE_NONE] = "None",   [UNIC__PICKLE_BOOL] = "bool",
-    [UNIC__PICKLE_INT] = "int",     [UNIC__PICKLE_FLOAT] = "float",
-    [UNIC__PICKLE_TEXT] = "text",   [UNIC__PICKLE_BYTES] = "bytes",
-    [UNIC__PICKLE_TUPLE] = "tuple", [UNIC__PICKLE_LIST] = "list",
-    [UNIC__PICKLE_DICT] = "dict",   [UNIC__PICKLE_NAME] = "name",
-    [UNIC__PICKLE_CALL] = "object", [UNIC__PICKLE_PERSISTENT] = "persistent object",
+    [UNIC__PICKLE_NONE] = "None",      [UNIC__PICKLE_BOOL] = "a bool",
+    [UNIC__PICKLE_INT] = "an int",     [UNIC__PICKLE_FLOAT] = "a float",
+    [UNIC__PICKLE_TEXT] = "a text",    [UNIC__PICKLE_BYTES] = "bytes",
+    [UNIC__PICKLE_TUPLE] = "a tuple",  [UNIC__PICKLE_LIST] = "a list",
+    [UNIC__PICKLE_DICT] = "a dict",    [UNIC__PICKLE_NAME] = "a name",
+    [UNIC__PICKLE_CALL] = "an object", [UNIC__PICKLE_PERSISTENT] = "a persistent object",
 };
 
 const char *unic__pickle_kind_name(unic__pickle_kind kind)

@@ -1,4 +1,4 @@
-/* What the reader of pickles (pickle.c) needs of names, and the two ways Python writes texts. */
+/* What pickle.c needs of names, and of the two ways in which Python writes texts. */
 #ifndef UNIC_IO_PICKLE_VALUE_H
 #define UNIC_IO_PICKLE_VALUE_H
 

@@ -22,7 +22,7 @@ struct unic__pickled_array {
     description array;
 };
 
-/* ---- dtype("f8", False, True) with the state (3, "<", None, None, None, -1, -1, 0) --------- */
+/* ---- dtype("f8", False, True) with the state (3, "<", None, None, None, -1, -1, 0) ------- */
 
 static const char *const codes[] = {
     [UNIC__NPY_F16] = "f2", [UNIC__NPY_F32] = "f4", [UNIC__NPY_F64] = "f8",
@@ -77,12 +77,12 @@ static unic_status read_dtype(unic__npy_info *info, const unic__value *dtype)
     return unic__fail(UNIC_E_FORMAT, "has a dtype whose byte order is neither '<' nor '>'");
 }
 
-/* ---- shape and order ----------------------------------------------------------------------- */
+/* ---- shape and order --------------------------------------------------------------------- */
 
 static unic_status read_shape(unic__shape *shape, const unic__value *v)
 {
     if (v->kind != UNIC__PICKLE_TUPLE)
-        return unic__fail(UNIC_E_FORMAT, "has a %s for its shape, a tuple expected",
+        return unic__fail(UNIC_E_FORMAT, "has %s for its shape, a tuple expected",
                           unic__pickle_kind_name(v->kind));
     if (v->as.many.count > UNIC__MAX_RANK)
         return unic__fail(UNIC_E_FORMAT, "has %zu dims, at most %d expected", v->as.many.count,
@@ -91,7 +91,7 @@ static unic_status read_shape(unic__shape *shape, const unic__value *v)
     for (size_t i = 0; i < shape->rank; i++) {
         const unic__value *dim = v->as.many.items[i];
         if (dim->kind != UNIC__PICKLE_INT)
-            return unic__fail(UNIC_E_FORMAT, "has a %s for a dim, an int expected",
+            return unic__fail(UNIC_E_FORMAT, "has %s for a dim, an int expected",
                               unic__pickle_kind_name(dim->kind));
         if (dim->as.integer < 0 || (uint64_t)dim->as.integer > PTRDIFF_MAX)
             return unic__fail(UNIC_E_FORMAT, "has the dim %lld", (long long)dim->as.integer);
@@ -157,7 +157,7 @@ static void order_as(description *d, bool fortran)
     }
 }
 
-/* ---- the two ways in which numpy pickles an array ------------------------------------------ */
+/* ---- the two ways in which numpy pickles an array ---------------------------------------- */
 
 static unic_status read_elements(description *d, const unic__value *dtype,
                                  const unic__value *shape, const unic__value *bytes)
@@ -165,7 +165,7 @@ static unic_status read_elements(description *d, const unic__value *dtype,
     UNIC__TRY(read_dtype(&d->info, dtype));
     UNIC__TRY(read_shape(&d->info.shape, shape));
     if (bytes->kind != UNIC__PICKLE_BYTES)
-        return unic__fail(UNIC_E_FORMAT, "has a %s for its data, bytes expected",
+        return unic__fail(UNIC_E_FORMAT, "has %s for its data, bytes expected",
                           unic__pickle_kind_name(bytes->kind));
     d->bytes = bytes->as.bytes.at;
     d->size = bytes->as.bytes.size;
@@ -208,12 +208,12 @@ static unic_status describe(description *d, const unic__value *v)
         return read_state(d, v->as.call.state);
     if (unic__value_is_call(v, UNIC__NAME_ARRAY_FROM_BUFFER))
         return read_buffer(d, v->as.call.args);
-    return unic__fail(UNIC_E_FORMAT, "is a %s, a numpy array expected",
+    return unic__fail(UNIC_E_FORMAT, "is %s, a numpy array expected",
                       v->kind == UNIC__PICKLE_CALL ? unic__pickle_name_text(v->as.call.function)
                                                    : unic__pickle_kind_name(v->kind));
 }
 
-/* ---- the file ------------------------------------------------------------------------------ */
+/* ---- the file ---------------------------------------------------------------------------- */
 
 static unic_status read_member(unic__pickled_array *a, const unic__zip *z)
 {
@@ -271,7 +271,7 @@ unic__npy_type unic__pickled_array_type(const unic__pickled_array *a)
     return a->array.info.type;
 }
 
-/* ---- the elements -------------------------------------------------------------------------- */
+/* ---- the elements ------------------------------------------------------------------------ */
 
 static unic_status read_array(const unic__pickled_array *a, unic__npy_type type, void *out,
                               size_t count)
@@ -312,7 +312,7 @@ unic_status unic__pickled_array_read_f64(const unic__pickled_array *a, double *o
     return read_array(a, UNIC__NPY_F64, out, count);
 }
 
-/* ---- scalar(dtype, bytes) ------------------------------------------------------------------ */
+/* ---- scalar(dtype, bytes) ---------------------------------------------------------------- */
 
 unic_status unic__pickled_scalar(const unic__value *call, unic__npy_type type, void *out)
 {

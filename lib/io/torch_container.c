@@ -217,7 +217,7 @@ static unic_status read_old(unic__torch_container *c)
     UNIC__TRY(read_head(c));
     const unic__value *keys = c->keys.root;
     if (keys->kind != UNIC__PICKLE_LIST)
-        return unic__fail(UNIC_E_FORMAT, "has a %s of storages' keys, a list expected",
+        return unic__fail(UNIC_E_FORMAT, "has %s for its storages' keys, a list expected",
                           unic__pickle_kind_name(keys->kind));
     c->storages = keys->as.many.count;
     c->storage = unic__alloc_array(c->storages, sizeof *c->storage);
@@ -227,7 +227,7 @@ static unic_status read_old(unic__torch_container *c)
     for (size_t i = 0; i < c->storages; i++) {
         const unic__value *key = keys->as.many.items[i];
         if (key->kind != UNIC__PICKLE_TEXT)
-            return unic__fail(UNIC_E_FORMAT, "has a %s for a storage's key, a text expected",
+            return unic__fail(UNIC_E_FORMAT, "has %s for a storage's key, a text expected",
                               unic__pickle_kind_name(key->kind));
         c->by_key[i] = (unic__torch_key){key, i};
         c->storage[i].name = unic__arena_printf(&c->arena, "storage %s",

@@ -24,7 +24,7 @@ static unsigned long long ull(uint64_t n)
     return n;
 }
 
-/* ---- messages ------------------------------------------------------------------------------ */
+/* ---- messages ---------------------------------------------------------------------------- */
 
 static const char *name_of(const unic__torch_tensor *t)
 {
@@ -43,13 +43,13 @@ static const char *describe(const unic__torch_tensor *t, char text[DIMS_TEXT])
     return text;
 }
 
-/* ---- one tensor's description -------------------------------------------------------------- */
+/* ---- one tensor's description ------------------------------------------------------------ */
 
 /* A size that a pickle gives: an int, not negative. */
 static unic_status read_size(size_t *out, const unic__value *v, const char *what)
 {
     if (v->kind != UNIC__PICKLE_INT)
-        return unic__fail(UNIC_E_FORMAT, "has a %s for its %s, an int expected",
+        return unic__fail(UNIC_E_FORMAT, "has %s for its %s, an int expected",
                           unic__pickle_kind_name(v->kind), what);
     if (v->as.integer < 0 || (uint64_t)v->as.integer > PTRDIFF_MAX)
         return unic__fail(UNIC_E_FORMAT, "has the %s %lld", what, (long long)v->as.integer);
@@ -61,7 +61,7 @@ static unic_status read_sizes(size_t out[UNIC__MAX_RANK], size_t *rank, const un
                               const char *what)
 {
     if (v->kind != UNIC__PICKLE_TUPLE)
-        return unic__fail(UNIC_E_FORMAT, "has a %s for its %ss, a tuple expected",
+        return unic__fail(UNIC_E_FORMAT, "has %s for its %ss, a tuple expected",
                           unic__pickle_kind_name(v->kind), what);
     if (v->as.many.count > UNIC__MAX_RANK)
         return unic__fail(UNIC_E_FORMAT, "has %zu %ss, at most %d expected", v->as.many.count,
@@ -143,7 +143,7 @@ static unic_status check_place(const unic__torch_file *f, const unic__torch_tens
     return UNIC_OK;
 }
 
-/* ---- opening ------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 /* The walk through all values, and the path to where it is. */
 typedef struct walk {
@@ -346,7 +346,7 @@ const unic__torch_tensor *unic__torch_find(const unic__torch_file *f, const char
     return found ? *found : NULL;
 }
 
-/* ---- elements ------------------------------------------------------------------------------ */
+/* ---- elements ---------------------------------------------------------------------------- */
 
 static const unic__npy_type npy_types[] = {
     [UNIC__TORCH_F64] = UNIC__NPY_F64, [UNIC__TORCH_F32] = UNIC__NPY_F32,
@@ -480,7 +480,7 @@ unic_status unic__torch_read_i64(unic__torch_file *f, const unic__torch_tensor *
     return read_as(f, t, UNIC__NPY_I64, out, count);
 }
 
-/* ---- other values -------------------------------------------------------------------------- */
+/* ---- other values ------------------------------------------------------------------------ */
 
 static bool is_tensor(const unic__value *v)
 {
@@ -553,7 +553,7 @@ static unic_status get_number(unic__torch_file *f, const char *path, unic__npy_t
     else if (unic__value_is_call(v, UNIC__NAME_SCALAR))
         status = unic__pickled_scalar(v, target, out);
     else
-        status = unic__fail(UNIC_E_FORMAT, "is a %s, a number expected",
+        status = unic__fail(UNIC_E_FORMAT, "is %s, a number expected",
                             unic__pickle_kind_name(v->kind));
     return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s: %s", f->path, path);
 }

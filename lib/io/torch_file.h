@@ -1,7 +1,7 @@
 /*
- * Checkpoints of PyTorch, without PyTorch: what torch.save wrote, in its zip or its older format.
+ * Checkpoints of PyTorch, without PyTorch: what torch.save wrote, in its zip or its older form.
  * Values are reached by path, the keys of dicts and the numbers of list entries with slashes
- * between: "Encoder_parameters/Audio_encoder.audio_linear.weight", "optimizer/param_groups/0/lr".
+ * between: "Encoder_parameters/Text_encoder.text_linear.bias", "optimizer/param_groups/0/lr".
  *
  * Opening reads and checks the pickles and every tensor's description; the elements are read
  * tensor by tensor, and nothing of the others is held. A file is used from one thread.
@@ -39,8 +39,8 @@ const unic__torch_tensor *unic__torch_find(const unic__torch_file *f, const char
 
 /*
  * All elements in row-major order, converted from whatever type; `count` must be their number.
- * As int64: whole numbers (else UNIC_E_VALUE, and `out` is partly written). Memory beside `out`:
- * a block; for a tensor that is not row-major also the part of its storage that it spans.
+ * As int64: whole numbers (else UNIC_E_VALUE, and `out` is partly written). Memory beside
+ * `out`: a block; for a tensor that is not row-major also what it spans of its storage.
  */
 unic_status unic__torch_read_f32(unic__torch_file *f, const unic__torch_tensor *t, float *out,
                                  size_t count);
@@ -60,7 +60,7 @@ typedef enum unic__torch_kind {
     UNIC__TORCH_OTHER /* None, text, bytes, a numpy array */
 } unic__torch_kind;
 
-/* `length` (if not NULL): of a list its entries, of a dict its keys, else 0. "" is the whole. */
+/* `length`, unless NULL: a list's entries, a dict's keys, else 0. "" is the whole. */
 unic__torch_kind unic__torch_kind_of(const unic__torch_file *f, const char *path,
                                      size_t *length);
 

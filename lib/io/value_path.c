@@ -22,7 +22,7 @@ static unic_status check_key(const unic__value *key)
     size_t size = 0;
     const char *part = unic__value_key(key, number, &size);
     if (!part)
-        return unic__fail(UNIC_E_FORMAT, "has a %s for a key, text or int expected",
+        return unic__fail(UNIC_E_FORMAT, "has %s for a key, text or int expected",
                           unic__pickle_kind_name(key->kind));
     for (size_t i = 0; i < size; i++)
         if ((unsigned char)part[i] < 0x20 || part[i] == 0x7F || part[i] == '/')

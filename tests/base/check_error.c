@@ -79,6 +79,9 @@ START_TEST(long_messages_are_cut)
     text[sizeof text - 1] = '\0';
     unic__fail(UNIC_E_IO, "%s", text);
     ck_assert_uint_eq(strlen(unic_last_error()), MESSAGE_BYTES - 1);
+    unic__fail_in(UNIC_E_IO, "file"); /* the context stays whole, the end goes */
+    ck_assert_uint_eq(strlen(unic_last_error()), MESSAGE_BYTES - 1);
+    ck_assert_int_eq(strncmp(unic_last_error(), "file: xxx", 9), 0);
     for (int n = MESSAGE_BYTES - 8; n < MESSAGE_BYTES + 8; n++) { /* about the buffer's end */
         unic__fail(UNIC_E_IO, "inner");
         unic__fail_in(UNIC_E_IO, "%.*s", n, text);

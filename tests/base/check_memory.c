@@ -70,6 +70,8 @@ START_TEST(sizes_that_overflow_are_refused)
     ck_assert_ptr_null(unic__alloc_zero(SIZE_MAX - sizeof(void *)));
     ck_assert_ptr_null(unic__alloc_array(SIZE_MAX / 4, 8));
     ck_assert_ptr_null(unic__alloc_array(8, SIZE_MAX / 4));
+    ck_assert_ptr_null(unic__alloc_array(SIZE_MAX / 2 + 1, 2)); /* 0, were it not checked */
+    ck_assert_ptr_null(unic__alloc_array(2, SIZE_MAX / 2 + 33));
     ck_assert_ptr_null(unic__realloc(NULL, 0, SIZE_MAX));
     ck_assert_uint_eq(heap.calls, 0);
     base_heap_leave();

@@ -29,6 +29,7 @@ START_TEST(known_draws)
     const double normal[] = {0.2694003534278765, 0.9192296494071679, -1.2628281026251247,
                              -1.0996930566483443};
     const size_t below[] = {7, 1, 2, 1, 4, 4, 2, 3, 7, 5, 4, 2};
+    const size_t far_below[] = {764396104, 190104447, 259223276};
     const int32_t permutation[] = {3, 6, 7, 2, 1, 9, 8, 5, 0, 4};
     int32_t drawn[10];
     for (size_t i = 0; i < 4; i++) {
@@ -37,6 +38,8 @@ START_TEST(known_draws)
     }
     for (size_t i = 0; i < 12; i++)
         ck_assert_uint_eq(unic__random_below(key, i, 10), below[i]);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_uint_eq(unic__random_below(key, i, 1000000007), far_below[i]);
     unic__random_permutation(key, drawn, 10);
     ck_assert_int_eq(memcmp(drawn, permutation, sizeof drawn), 0);
 }

@@ -2,6 +2,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,33 @@ bool io_has_leftovers(const char *path)
         found |= strlen(e->d_name) > length && memcmp(e->d_name, name, length) == 0;
     closedir(entries);
     return found;
+}
+
+/* ---- the log ---- */
+
+static char log_text[8192];
+static pthread_t log_thread;
+
+static void keep_line(unic_log_level level, const char *line, void *user)
+{
+    (void)level;
+    (void)user;
+    ck_assert_msg(pthread_equal(log_thread, pthread_self()), "logged on another thread");
+    size_t used = strlen(log_text);
+    snprintf(log_text + used, sizeof log_text - used, "%s\n", line);
+}
+
+void io_log_begin(void)
+{
+    log_text[0] = '\0';
+    log_thread = pthread_self();
+    unic_set_log(keep_line, NULL);
+}
+
+const char *io_log_end(void)
+{
+    unic_set_log(NULL, NULL);
+    return log_text;
 }
 
 /* ---- the failing allocator ---- */

@@ -16,6 +16,10 @@ void io_write(const char *path, const void *bytes, size_t size);
 /* True if a file beside `path` has a name that starts with path's and goes on. */
 bool io_has_leftovers(const char *path);
 
+/* Collects the library's log lines from here on, each with a newline; on this thread alone. */
+void io_log_begin(void);
+const char *io_log_end(void); /* what was collected; again: the same */
+
 /* Runs `scenario` with its first allocation failing, then its second, ... until it ends without
  * a failure; each time nothing may stay allocated, and the status must be UNIC_E_NOMEM. */
 void io_fail_each_allocation(unic_status (*scenario)(const char *path), const char *path);
