@@ -10,7 +10,8 @@
 enum { BATCH = 64, READ_AHEAD = 2 };
 
 /* Names the modalities that file and model have, in the model's order. */
-static bool find_common(cli_codes *c, const unic_model *model, const char *path)
+static bool find_common(cli_codes *c, const unic_model *model, const cli_data *how,
+                        const char *path)
 {
     size_t n = unic_model_modality_count(model);
     for (size_t i = 0; i < n && c->count < CLI_CODES_MODALITIES; i++) {
@@ -19,8 +20,9 @@ static bool find_common(cli_codes *c, const unic_model *model, const char *path)
         unic_dataset_options options = {.struct_size = sizeof options,
                                         .modalities = &name,
                                         .modality_count = 1,
-                                        .batch = 1};
-        unic_status status = unic_dataset_open(&data, &path, 1, &options);
+                                        .batch = 1,
+                                        .length = 1}; /* no need to look for the longest */
+        unic_status status = cli_data_try(&data, how, &path, 1, options);
         unic_dataset_free(data);
         if (status == UNIC_OK)
             c->names[c->count++] = name;
@@ -65,18 +67,18 @@ static bool encode_all(cli_codes *c, unic_encoder **encoders)
     return true;
 }
 
-bool cli_codes_read(cli_codes *out, unic_model *model, const char *path)
+bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path)
 {
     unic_encoder *encoders[CLI_CODES_MODALITIES] = {NULL};
     memset(out, 0, sizeof *out);
-    if (!find_common(out, model, path))
+    if (!find_common(out, model, how, path))
         return false;
     unic_dataset_options options = {.struct_size = sizeof options,
                                     .modalities = out->names,
                                     .modality_count = out->count,
                                     .batch = BATCH,
                                     .prefetch = READ_AHEAD};
-    bool ok = cli_ok(unic_dataset_open(&out->data, &path, 1, &options));
+    bool ok = cli_data_open_for(&out->data, how, model, &path, 1, options);
     if (ok) {
         out->clips = unic_dataset_clips(out->data);
         out->length = unic_dataset_length(out->data);

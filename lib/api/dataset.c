@@ -15,21 +15,21 @@ static unic_status check_paths(const char *const *paths, size_t count)
     return UNIC_OK;
 }
 
-static unic_status check_modalities(const unic_dataset_options *o)
+/* A list of names that may be NULL and then has the count 0. */
+static unic_status check_names(const char *what, const char *const *names,
+                               const char *what_count, size_t count)
 {
-    if (!o->modalities != !o->modality_count)
-        return unic__fail(UNIC_E_ARG,
-                          "unic_dataset_open: modalities is %s, but modality_count "
-                          "is %zu",
-                          o->modalities ? "given" : "NULL", o->modality_count);
-    for (size_t i = 0; i < o->modality_count; i++)
-        if (!o->modalities[i] || !unic__is_modality_name(o->modalities[i]))
-            return unic__fail(UNIC_E_ARG,
-                              "unic_dataset_open: modalities[%zu] is %s%s%s, a name "
-                              "without '.' expected",
-                              i, o->modalities[i] ? "\"" : "NULL",
-                              o->modalities[i] ? o->modalities[i] : "",
-                              o->modalities[i] ? "\"" : "");
+    if (!names != !count)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_open: %s is %s, but %s is %zu", what,
+                          names ? "given" : "NULL", what_count, count);
+    for (size_t i = 0; i < count; i++)
+        if (!names[i] || !unic__is_modality_name(names[i]))
+            return unic__fail(
+                UNIC_E_ARG,
+                "unic_dataset_open: %s[%zu] is %s%s%s, a name without '.' and '/' "
+                "expected",
+                what, i, names[i] ? "\"" : "NULL", names[i] ? names[i] : "",
+                names[i] ? "\"" : "");
     return UNIC_OK;
 }
 
@@ -46,12 +46,21 @@ static unic_status check_options(const unic_dataset_options *o)
     if (o->prefetch < 0 || o->prefetch > LARGEST_PREFETCH)
         return unic__fail(UNIC_E_ARG, "unic_dataset_open: prefetch is %ld, 0..%d expected",
                           (long)o->prefetch, LARGEST_PREFETCH);
-    bool reserved = o->reserved32 != 0;
+    if (o->on_damage != UNIC_DAMAGE_FAILS && o->on_damage != UNIC_DAMAGE_SKIPS)
+        return unic__fail(
+            UNIC_E_ARG, "unic_dataset_open: on_damage is %ld, a unic_on_damage (0, 1) expected",
+            (long)o->on_damage);
+    if (o->length > INT32_MAX)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_open: length is %zu, at most %ld expected",
+                          o->length, (long)INT32_MAX);
+    bool reserved = false;
     for (size_t i = 0; i < sizeof o->reserved / sizeof o->reserved[0]; i++)
         reserved = reserved || o->reserved[i];
     if (reserved) /* a later version's option, which this one would not honour */
         return unic__fail(UNIC_E_ARG, "unic_dataset_open: a reserved option is not zero");
-    return check_modalities(o);
+    UNIC__TRY(check_names("modalities", o->modalities, "modality_count", o->modality_count));
+    return check_names("repeat_last", o->repeat_last, "repeat_last_count",
+                       o->repeat_last_count);
 }
 
 unic_status unic_dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,

@@ -39,8 +39,8 @@ void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
 /* Writes (atomically) and frees the bundle, whatever comes of it. */
 unic_status unic__bundle_write(unic__bundle *b, const char *path);
 
-/* Whether the array is there and has this shape: to be asked before memory for it is. UNIC_E_FORMAT
- * names file, member and both shapes. */
+/* Whether the array is there and has this shape: to be asked before memory for it is.
+ * UNIC_E_FORMAT names file, member and both shapes. */
 unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape);
 
 /* Reads one array after these checks; floats must be finite (UNIC_E_FORMAT too). */

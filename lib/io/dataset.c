@@ -19,18 +19,18 @@ static size_t clip_at(unic_dataset *d, uint64_t epoch, size_t place)
     return (size_t)d->order[place];
 }
 
-/* The last shard whose first clip is not behind `clip`. */
-static unic__shard *shard_of(const unic_dataset *d, size_t clip)
+/* The last source whose first clip is not behind `clip`. */
+static unic__source *source_of(const unic_dataset *d, size_t clip)
 {
-    size_t low = 0, high = d->n_shards;
+    size_t low = 0, high = d->n_sources;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (d->shards[middle].first <= clip)
+        if (d->sources[middle]->first <= clip)
             low = middle;
         else
             high = middle;
     }
-    return &d->shards[low];
+    return d->sources[low];
 }
 
 static void advance(const unic_dataset *d, unic__position *p)
@@ -41,6 +41,58 @@ static void advance(const unic_dataset *d, unic__position *p)
     }
 }
 
+static void clear_reports(unic_dataset *d, unic__slot *s)
+{
+    while (s->n_damage)
+        unic__free(s->damage[--s->n_damage]);
+    for (size_t i = 0; i < d->tracks.n; i++)
+        s->cut[i] = 0;
+}
+
+/* The clip's message is kept for the log, which is written on the caller's thread. */
+static unic_status skip_clip(unic__slot *s)
+{
+    char *message = unic__strdup(unic_last_error());
+    if (!message)
+        return unic__no_memory(strlen(unic_last_error()) + 1, "a message");
+    s->damage[s->n_damage++] = message;
+    return UNIC_OK;
+}
+
+/* Copies the last of `used` steps behind them, up to `length`. */
+static void repeat_last(float *x, size_t used, size_t length, size_t step_count)
+{
+    for (size_t step = used; step < length; step++)
+        memcpy(x + step * step_count, x + (used - 1) * step_count, step_count * sizeof *x);
+}
+
+/* Track `i` of a clip into row `row`: its steps, then zeros or its last step again. */
+static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i, size_t clip)
+{
+    const unic__track *track = &d->tracks.at[i];
+    unic__source *source = source_of(d, clip);
+    float *out = s->features[i] + row * d->length * track->step_count;
+    size_t steps = 0;
+    unic_status status = source->is->read(source, &d->tracks, i, clip - source->first,
+                                          d->length, out, &steps);
+    if (status != UNIC_OK) {
+        if (status == UNIC_E_NOMEM || !d->how.skips_damage || !source->is->by_clip)
+            return status;
+        steps = 0;
+        UNIC__TRY(skip_clip(s));
+    }
+    size_t used = steps < d->length ? steps : d->length;
+    s->cut[i] += used < steps;
+    if (track->repeats_last && used) {
+        repeat_last(out, used, d->length, track->step_count);
+        used = d->length;
+    }
+    memset(out + used * track->step_count, 0,
+           (d->length - used) * track->step_count * sizeof *out);
+    s->lengths[i][row] = (int32_t)used;
+    return UNIC_OK;
+}
+
 /* Reads the batch at d->reading, and moves on if that went well. */
 static unic_status fill_slot(void *user, size_t slot)
 {
@@ -48,14 +100,11 @@ static unic_status fill_slot(void *user, size_t slot)
     unic__slot *s = &d->slots[slot];
     size_t start = (size_t)d->reading.batch * d->batch;
     size_t rows = d->batch < d->clips - start ? d->batch : d->clips - start;
+    clear_reports(d, s);
     for (size_t row = 0; row < rows; row++) {
         size_t clip = clip_at(d, d->reading.epoch, start + row);
-        unic__shard *shard = shard_of(d, clip);
-        for (size_t i = 0; i < d->tracks.n; i++) {
-            size_t at = row * d->length * d->tracks.at[i].step_count;
-            UNIC__TRY(unic__shard_read(shard, &d->tracks, i, clip - shard->first, d->length,
-                                       s->features[i] + at, &s->lengths[i][row]));
-        }
+        for (size_t i = 0; i < d->tracks.n; i++)
+            UNIC__TRY(fill_row(d, s, row, i, clip));
     }
     for (size_t i = 0; i < s->batch->n; i++)
         s->batch->entries[i].features.dims[0] = (int64_t)rows;
@@ -64,37 +113,6 @@ static unic_status fill_slot(void *user, size_t slot)
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
-
-static unic_status open_shards(unic_dataset *d, const char *const *paths, size_t n_paths)
-{
-    size_t bytes;
-    if (unic__mul_size(n_paths, sizeof *d->shards, &bytes))
-        d->shards = unic__arena_alloc(&d->arena, bytes);
-    if (!d->shards)
-        return unic__no_memory(bytes, "a dataset's files");
-    for (; d->n_shards < n_paths; d->n_shards++)
-        UNIC__TRY(unic__npz_open(&d->shards[d->n_shards].npz, paths[d->n_shards]));
-    return UNIC_OK;
-}
-
-static unic_status load_shards(unic_dataset *d, const unic_dataset_options *options)
-{
-    UNIC__TRY(unic__tracks_init(&d->tracks, &d->arena, d->shards[0].npz, options->modalities,
-                                options->modality_count));
-    for (size_t i = 0; i < d->n_shards; i++) {
-        unic__shard *s = &d->shards[i];
-        if (!options->modalities)
-            UNIC__TRY(unic__shard_check_complete(s, &d->tracks, &d->shards[0]));
-        UNIC__TRY(unic__shard_load(s, &d->arena, &d->tracks, &d->shards[0]));
-        s->first = d->clips;
-        if (s->clips > INT32_MAX - d->clips)
-            return unic__fail(UNIC_E_SHAPE, "%s: with this file the clips are more than %ld",
-                              unic__npz_path(s->npz), (long)INT32_MAX);
-        d->clips += s->clips;
-        d->length = s->length > d->length ? s->length : d->length;
-    }
-    return UNIC_OK;
-}
 
 static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *options)
 {
@@ -142,8 +160,13 @@ static unic_status make_slot(unic_dataset *d, unic__slot *slot)
     size_t n = d->tracks.n;
     slot->features = unic__arena_alloc(&d->arena, n * sizeof *slot->features);
     slot->lengths = unic__arena_alloc(&d->arena, n * sizeof *slot->lengths);
-    if (!slot->features || !slot->lengths)
-        return unic__no_memory(n * sizeof *slot->features, "a batch");
+    slot->cut = unic__arena_alloc(&d->arena, n * sizeof *slot->cut);
+    size_t reports = 0, bytes = SIZE_MAX;
+    if (unic__mul_size(d->batch, n, &reports) &&
+        unic__mul_size(reports, sizeof *slot->damage, &bytes))
+        slot->damage = unic__arena_alloc(&d->arena, bytes);
+    if (!slot->features || !slot->lengths || !slot->cut || !slot->damage)
+        return unic__no_memory(bytes, "a batch");
     UNIC__TRY(unic__batch_create(&slot->batch));
     for (size_t i = 0; i < n; i++)
         UNIC__TRY(make_track(d, slot, i));
@@ -154,7 +177,8 @@ static unic_status make_slots(unic_dataset *d, const unic_dataset_options *optio
 {
     d->n_slots = (size_t)options->prefetch + 1;
     d->slots = unic__arena_alloc(&d->arena, d->n_slots * sizeof *d->slots);
-    if (!d->slots)
+    d->cut = unic__arena_alloc(&d->arena, d->tracks.n * sizeof *d->cut);
+    if (!d->slots || !d->cut)
         return unic__no_memory(d->n_slots * sizeof *d->slots, "the batches read ahead");
     for (size_t i = 0; i < d->n_slots; i++)
         UNIC__TRY(make_slot(d, &d->slots[i]));
@@ -170,8 +194,8 @@ unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, siz
     if (!d)
         return unic__no_memory(sizeof *d, "a dataset");
     unic_status status;
-    UNIC__TRY_OR(status, fail, open_shards(d, paths, n_paths));
-    UNIC__TRY_OR(status, fail, load_shards(d, options));
+    d->how = (unic__reading){options->length, options->on_damage == UNIC_DAMAGE_SKIPS};
+    UNIC__TRY_OR(status, fail, unic__dataset_find_clips(d, paths, n_paths, options));
     UNIC__TRY_OR(status, fail, plan_epoch(d, options));
     UNIC__TRY_OR(status, fail, make_slots(d, options));
     *out = d;
@@ -189,10 +213,12 @@ void unic__dataset_free(unic_dataset *d)
     for (size_t i = 0; d->slots && i < d->n_slots; i++) {
         for (size_t k = 0; d->slots[i].features && k < d->tracks.n; k++)
             unic__free(d->slots[i].features[k]);
+        while (d->slots[i].n_damage)
+            unic__free(d->slots[i].damage[--d->slots[i].n_damage]);
         unic__batch_free(d->slots[i].batch);
     }
-    for (size_t i = 0; i < d->n_shards; i++)
-        unic__npz_close(d->shards[i].npz);
+    for (size_t i = 0; i < d->n_sources; i++)
+        d->sources[i]->is->close(d->sources[i]);
     unic__arena_free(&d->arena);
     unic__free(d);
 }
@@ -213,6 +239,26 @@ static unic_status read_next(unic_dataset *d, size_t *slot)
     return unic__prefetch_take(d->prefetch, slot);
 }
 
+/* Logs what the batch skipped and adds up what it cut. */
+static void report_batch(unic_dataset *d, const unic__slot *s)
+{
+    for (size_t i = 0; i < s->n_damage; i++)
+        unic__log_line(UNIC_LOG_WARNING, "skipped: %s", s->damage[i]);
+    for (size_t i = 0; i < d->tracks.n; i++)
+        d->cut[i] += s->cut[i];
+}
+
+static void report_epoch(unic_dataset *d)
+{
+    for (size_t i = 0; i < d->tracks.n; i++) {
+        if (d->cut[i])
+            unic__log_line(UNIC_LOG_WARNING,
+                           "modality \"%s\": %zu clips of more than %zu steps were cut",
+                           d->tracks.at[i].name, d->cut[i], d->length);
+        d->cut[i] = 0;
+    }
+}
+
 unic_status unic__dataset_next(unic_dataset *d, const unic_batch **batch)
 {
     size_t slot;
@@ -222,7 +268,9 @@ unic_status unic__dataset_next(unic_dataset *d, const unic_batch **batch)
         return UNIC_OK;
     }
     UNIC__TRY(read_next(d, &slot));
-    d->at.batch++;
+    report_batch(d, &d->slots[slot]);
+    if (++d->at.batch == d->batches)
+        report_epoch(d);
     *batch = d->slots[slot].batch;
     return UNIC_OK;
 }

@@ -2,195 +2,241 @@
 
 #include <string.h>
 
+#include "io/arrays.h"
+
+typedef struct shard {
+    unic__source source; /* its length is T of the arrays */
+    unic__arena arena;
+    unic__arrays arrays;
+    bool *present;     /* for each track */
+    int32_t **lengths; /* for each track [N], or NULL: every clip is whole */
+    float *row;        /* a whole clip, where the dataset takes only its beginning */
+    size_t row_count;  /* of elements in it */
+} shard;
+
 /* ---- which modalities -------------------------------------------------------------------- */
 
-bool unic__is_modality_name(const char *name)
-{
-    return *name && strcmp(name, "label") != 0 && !strchr(name, '.');
-}
-
-static size_t find_track(const unic__tracks *tracks, const char *name)
-{
-    size_t i = 0;
-    while (i < tracks->n && strcmp(tracks->at[i].name, name) != 0)
-        i++;
-    return i;
-}
-
-/* Texts keep their file's name and so mostly have a '.', but not always: "README". */
-static unic_status can_be_modality(unic__npz *npz, const char *name, bool *yes)
+/* An array beside the modalities that cannot be one, such as `speaker` [N], is none of our
+ * business; the rank is 0 for what is no array at all. Texts keep their file's name and so mostly
+ * have a '.', but not always: "README". */
+static unic_status look_at(const shard *s, const char *name, unic__shape *shape)
 {
     unic__npy_info info;
-    *yes = false;
+    *shape = UNIC__SCALAR;
     if (!unic__is_modality_name(name))
         return UNIC_OK;
-    unic_status status = unic__npz_info(npz, name, &info);
-    *yes = status == UNIC_OK;
+    unic_status status = unic__arrays_info(&s->arrays, name, &info);
+    if (status == UNIC_OK)
+        *shape = info.shape;
     return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
 }
 
-static unic_status add_track(unic__tracks *tracks, unic__arena *arena, const char *name)
+static unic_status list(unic__source *source, unic__tracks *tracks)
 {
-    if (find_track(tracks, name) < tracks->n)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: modality \"%s\" is named twice",
-                          name);
-    const char *copy = unic__arena_printf(arena, "%s", name);
-    if (!copy)
-        return unic__no_memory(strlen(name) + 1, "a modality's name");
-    tracks->at[tracks->n++].name = copy;
-    return UNIC_OK;
-}
-
-static unic_status add_arrays(unic__tracks *tracks, unic__arena *arena, unic__npz *npz)
-{
-    for (size_t i = 0; i < unic__npz_count(npz); i++) {
-        bool yes;
-        UNIC__TRY(can_be_modality(npz, unic__npz_name(npz, i), &yes));
-        if (yes)
-            UNIC__TRY(add_track(tracks, arena, unic__npz_name(npz, i)));
+    shard *s = (shard *)source;
+    size_t found = 0;
+    unic__shape shape, other = UNIC__SCALAR; /* of what could have been meant */
+    const char *other_name = NULL;
+    for (size_t i = 0; i < unic__arrays_count(&s->arrays); i++) {
+        const char *name = unic__arrays_name(&s->arrays, i);
+        UNIC__TRY(look_at(s, name, &shape));
+        if (shape.rank >= 3) {
+            found++;
+            if (unic__tracks_find(tracks, name) == tracks->n)
+                UNIC__TRY(unic__tracks_add(tracks, name));
+        } else if (shape.rank > 0) {
+            other = shape;
+            other_name = name;
+        }
     }
-    if (!tracks->n)
+    char text[UNIC__SHAPE_TEXT];
+    if (!found && other_name)
+        return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, [N,T,...] expected",
+                          source->path, other_name, unic__shape_print(&other, text));
+    if (!found)
         return unic__fail(
             UNIC_E_NOTFOUND,
             "%s: no modality; an array [N,T,...] with a name without '.' expected",
-            unic__npz_path(npz));
+            source->path);
     return UNIC_OK;
 }
 
-unic_status unic__tracks_init(unic__tracks *tracks, unic__arena *arena, unic__npz *npz,
-                              const char *const *names, size_t count)
+static unic_status find(unic__source *source, const char *name)
 {
-    size_t bytes, room = names ? count : unic__npz_count(npz);
-    tracks->n = 0;
-    tracks->at = NULL;
-    if (unic__mul_size(room, sizeof *tracks->at, &bytes))
-        tracks->at = unic__arena_alloc(arena, bytes);
-    if (!tracks->at)
-        return unic__no_memory(bytes, "a dataset's modalities");
-    if (!names)
-        return add_arrays(tracks, arena, npz);
-    for (size_t i = 0; i < count; i++)
-        UNIC__TRY(add_track(tracks, arena, names[i]));
-    return UNIC_OK;
-}
-
-unic_status unic__shard_check_complete(const unic__shard *s, const unic__tracks *tracks,
-                                       const unic__shard *first)
-{
-    for (size_t i = 0; i < unic__npz_count(s->npz); i++) {
-        const char *name = unic__npz_name(s->npz, i);
-        bool yes;
-        UNIC__TRY(can_be_modality(s->npz, name, &yes));
-        if (yes && find_track(tracks, name) == tracks->n)
-            return unic__fail(UNIC_E_NOTFOUND,
-                              "%s: no array \"%s\", which %s has; name the modalities to read",
-                              unic__npz_path(first->npz), name, unic__npz_path(s->npz));
-    }
-    return UNIC_OK;
+    unic__npy_info info;
+    return unic__arrays_info(&((shard *)source)->arrays, name, &info);
 }
 
 /* ---- headers and lengths ----------------------------------------------------------------- */
 
-static unic_status check_array(const unic__shard *s, const char *name, const unic__shape *shape)
+static unic_status check_array(const shard *s, const char *name, const unic__shape *shape)
 {
     char text[UNIC__SHAPE_TEXT];
     unic__shape_print(shape, text);
     if (shape->rank < 2)
         return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, [N,T,...] expected",
-                          unic__npz_path(s->npz), name, text);
+                          s->source.path, name, text);
     if (!unic__shape_count(shape))
         return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, no dim may be 0",
-                          unic__npz_path(s->npz), name, text);
+                          s->source.path, name, text);
     if (shape->dim[1] > INT32_MAX)
         return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, at most %ld steps expected",
-                          unic__npz_path(s->npz), name, text, (long)INT32_MAX);
+                          s->source.path, name, text, (long)INT32_MAX);
     return UNIC_OK;
 }
 
 /* Sets or checks N and T of the shard, and the dims of one step. */
-static unic_status take_shape(unic__shard *s, unic__tracks *tracks, size_t i,
-                              const unic__shape *shape, const unic__shard *first)
+static unic_status take_shape(shard *s, unic__track *track, const unic__shape *shape,
+                              const char **first)
 {
-    unic__track *track = &tracks->at[i];
     char here[UNIC__SHAPE_TEXT], there[UNIC__SHAPE_TEXT];
+    unic__source *source = &s->source;
     unic__shape step = {shape->rank - 2, {0}};
     memcpy(step.dim, shape->dim + 2, step.rank * sizeof step.dim[0]);
-    if (i == 0) {
-        s->clips = shape->dim[0];
-        s->length = shape->dim[1];
-    } else if (shape->dim[0] != s->clips || shape->dim[1] != s->length) {
-        unic__shape other = {2, {s->clips, s->length}};
+    if (!*first) {
+        *first = track->name;
+        source->clips = shape->dim[0];
+        source->length = source->label_steps = shape->dim[1];
+    } else if (shape->dim[0] != source->clips || shape->dim[1] != source->length) {
+        unic__shape other = {2, {source->clips, source->length}};
         return unic__fail(UNIC_E_SHAPE,
                           "%s: modality \"%s\" is %s, but \"%s\" begins with %s: clips and "
                           "steps must agree",
-                          unic__npz_path(s->npz), track->name, unic__shape_print(shape, here),
-                          tracks->at[0].name, unic__shape_print(&other, there));
+                          source->path, track->name, unic__shape_print(shape, here), *first,
+                          unic__shape_print(&other, there));
     }
-    if (s == first) {
-        track->step = step;
-        track->step_count = unic__shape_count(&step);
-    } else if (!unic__shape_equal(&step, &track->step)) {
-        return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" has steps of %s, but of %s in %s",
-                          unic__npz_path(s->npz), track->name, unic__shape_print(&step, here),
-                          unic__shape_print(&track->step, there), unic__npz_path(first->npz));
-    }
-    return UNIC_OK;
+    return unic__track_agree(track, &step, source->path);
 }
 
-static unic_status load_lengths(unic__shard *s, unic__arena *arena, const unic__track *track,
-                                int32_t **lengths)
+static unic_status load_lengths(shard *s, const unic__track *track, int32_t **lengths)
 {
     unic__npy_info info;
-    const char *path = unic__npz_path(s->npz);
-    const char *name = unic__arena_printf(arena, "%s.lengths", track->name);
+    const unic__source *source = &s->source;
+    const char *name = unic__arena_printf(&s->arena, "%s.lengths", track->name);
     if (!name)
         return unic__no_memory(strlen(track->name), "a member's name");
-    if (!unic__npz_has(s->npz, name))
+    if (!unic__arrays_has(&s->arrays, name))
         return UNIC_OK;
-    UNIC__TRY(unic__npz_info(s->npz, name, &info));
+    UNIC__TRY(unic__arrays_info(&s->arrays, name, &info));
     char text[UNIC__SHAPE_TEXT];
-    if (info.shape.rank != 1 || info.shape.dim[0] != s->clips)
-        return unic__fail(UNIC_E_SHAPE, "%s: \"%s\" is %s, [%zu] expected", path, name,
-                          unic__shape_print(&info.shape, text), s->clips);
-    *lengths = unic__arena_alloc(arena, s->clips * sizeof **lengths);
+    if (info.shape.rank != 1 || info.shape.dim[0] != source->clips)
+        return unic__fail(UNIC_E_SHAPE, "%s: \"%s\" is %s, [%zu] expected", source->path, name,
+                          unic__shape_print(&info.shape, text), source->clips);
+    *lengths = unic__arena_alloc(&s->arena, source->clips * sizeof **lengths);
     if (!*lengths)
-        return unic__no_memory(s->clips * sizeof **lengths, "the clips' lengths");
-    UNIC__TRY(unic__npz_read_i32(s->npz, name, *lengths, s->clips));
-    for (size_t i = 0; i < s->clips; i++)
-        if ((*lengths)[i] < 0 || (size_t)(*lengths)[i] > s->length)
+        return unic__no_memory(source->clips * sizeof **lengths, "the clips' lengths");
+    UNIC__TRY(unic__arrays_read_i32(&s->arrays, name, *lengths, source->clips));
+    for (size_t i = 0; i < source->clips; i++)
+        if ((*lengths)[i] < 0 || (size_t)(*lengths)[i] > source->length)
             return unic__fail(UNIC_E_VALUE, "%s: \"%s\" of clip %zu is %ld, 0..%zu expected",
-                              path, name, i, (long)(*lengths)[i], s->length);
+                              source->path, name, i, (long)(*lengths)[i], source->length);
     return UNIC_OK;
 }
 
-unic_status unic__shard_load(unic__shard *s, unic__arena *arena, unic__tracks *tracks,
-                             const unic__shard *first)
+/* Room for the whole clips of the largest track, if batches take less than that. */
+static unic_status reserve_row(shard *s, const unic__tracks *tracks,
+                               const unic__reading *reading)
 {
-    s->lengths = unic__arena_alloc(arena, tracks->n * sizeof *s->lengths);
-    if (!s->lengths)
+    if (!reading->length || reading->length >= s->source.length)
+        return UNIC_OK;
+    for (size_t i = 0; i < tracks->n; i++) {
+        size_t count = s->source.length * tracks->at[i].step_count; /* <= the array's */
+        if (s->present[i] && count > s->row_count)
+            s->row_count = count;
+    }
+    s->row = unic__alloc(s->row_count * sizeof *s->row);
+    return s->row ? UNIC_OK : unic__no_memory(s->row_count * sizeof *s->row, "a whole clip");
+}
+
+static unic_status load(unic__source *source, unic__tracks *tracks,
+                        const unic__reading *reading)
+{
+    shard *s = (shard *)source;
+    const char *first = NULL;
+    s->lengths = unic__arena_alloc(&s->arena, tracks->n * sizeof *s->lengths);
+    s->present = unic__arena_alloc(&s->arena, tracks->n * sizeof *s->present);
+    if (!s->lengths || !s->present)
         return unic__no_memory(tracks->n * sizeof *s->lengths, "a data file");
     for (size_t i = 0; i < tracks->n; i++) {
-        const unic__track *track = &tracks->at[i];
+        unic__track *track = &tracks->at[i];
         unic__npy_info info;
-        UNIC__TRY(unic__npz_info(s->npz, track->name, &info));
+        unic_status status = unic__arrays_info(&s->arrays, track->name, &info);
+        if (status == UNIC_E_NOTFOUND)
+            continue;
+        UNIC__TRY(status);
+        s->present[i] = true;
         UNIC__TRY(check_array(s, track->name, &info.shape));
-        UNIC__TRY(take_shape(s, tracks, i, &info.shape, first));
-        UNIC__TRY(load_lengths(s, arena, track, &s->lengths[i]));
+        UNIC__TRY(take_shape(s, track, &info.shape, &first));
+        UNIC__TRY(load_lengths(s, track, &s->lengths[i]));
     }
-    return UNIC_OK;
+    return reserve_row(s, tracks, reading);
 }
 
 /* ---- clips ------------------------------------------------------------------------------- */
 
-unic_status unic__shard_read(unic__shard *s, const unic__tracks *tracks, size_t i, size_t clip,
-                             size_t length, float *out, int32_t *valid)
+static unic_status read_clip(unic__source *source, const unic__tracks *tracks, size_t i,
+                             size_t clip, size_t length, float *out, size_t *steps)
 {
+    shard *s = (shard *)source;
     const unic__track *track = &tracks->at[i];
-    *valid = s->lengths[i] ? s->lengths[i][clip] : (int32_t)s->length;
-    size_t used = (size_t)*valid * track->step_count;
-    if (used)
-        UNIC__TRY(unic__npz_read_row_f32(s->npz, track->name, clip, out,
-                                         s->length * track->step_count));
-    memset(out + used, 0, (length * track->step_count - used) * sizeof *out);
+    size_t count = source->length * track->step_count;
+    *steps = !s->present[i] ? 0 : s->lengths[i] ? (size_t)s->lengths[i][clip] : source->length;
+    if (!*steps)
+        return UNIC_OK;
+    if (!s->row)
+        return unic__arrays_read_row_f32(&s->arrays, track->name, clip, out, count);
+    UNIC__TRY(unic__arrays_read_row_f32(&s->arrays, track->name, clip, s->row, count));
+    memcpy(out, s->row, length * track->step_count * sizeof *out);
+    return UNIC_OK;
+}
+
+/* ---- labels ------------------------------------------------------------------------------ */
+
+static unic_status labels_shape(unic__source *source, const char *name, unic__shape *shape)
+{
+    unic__npy_info info;
+    UNIC__TRY(unic__arrays_info(&((shard *)source)->arrays, name, &info));
+    *shape = info.shape;
+    return UNIC_OK;
+}
+
+static unic_status labels_read(unic__source *source, const char *name, int32_t *out,
+                               size_t count)
+{
+    return unic__arrays_read_i32(&((shard *)source)->arrays, name, out, count);
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static void close_shard(unic__source *source)
+{
+    shard *s = (shard *)source;
+    unic__arrays_close(&s->arrays);
+    unic__free(s->row);
+    unic__arena_free(&s->arena);
+    unic__free(s);
+}
+
+unic_status unic__shard_open(unic__source **out, const char *path)
+{
+    static const unic__source_class class = {.close = close_shard,
+                                             .list = list,
+                                             .find = find,
+                                             .load = load,
+                                             .read = read_clip,
+                                             .labels_shape = labels_shape,
+                                             .labels_read = labels_read};
+    *out = NULL;
+    shard *s = unic__alloc_zero(sizeof *s);
+    if (!s)
+        return unic__no_memory(sizeof *s, "a data file");
+    unic_status status = unic__arrays_open(&s->arrays, path);
+    if (status != UNIC_OK) {
+        unic__free(s);
+        return status;
+    }
+    s->source.is = &class;
+    s->source.path = unic__arrays_path(&s->arrays);
+    *out = &s->source;
     return UNIC_OK;
 }

@@ -1,5 +1,5 @@
-/* lib/io/bundle: named arrays in a file, the same bytes whatever the order, and read back only as
- * they are expected. */
+/* lib/io/bundle: named arrays in a file, the same bytes whatever the order, and read back only
+ * as they are expected. */
 #include "io/bundle.h"
 
 #include <check.h>

@@ -272,11 +272,10 @@ START_TEST(refuses_arrays_that_disagree)
                    "modality \"b\" is [2,4,2], but \"a\" begins with [3,4]");
     assert_refused(ARRAYS({"a", OF(3, 4, 2), 0}), ARRAYS({"a", OF(3, 4, 5), 0}), UNIC_E_SHAPE,
                    "dataset-2.npz: modality \"a\" has steps of [5], but of [2] in ");
-    assert_refused(ARRAYS({"a", OF(3, 4, 2), 0}), ARRAYS({"b", OF(3, 4, 2), 0}),
-                   UNIC_E_NOTFOUND, "dataset-1.npz: no array \"b\", which ");
-    assert_refused(ARRAYS({"a", OF(3, 4, 2), 0}, {"b", OF(3, 4, 2), 0}),
-                   ARRAYS({"a", OF(3, 4, 2), 0}), UNIC_E_NOTFOUND,
-                   "dataset-2.npz: no array \"b\"");
+    assert_refused(ARRAYS({"a", OF(3, 4, 2), 0}), ARRAYS({"a", OF(3, 4), 0}), UNIC_E_SHAPE,
+                   "dataset-2.npz: modality \"a\" is [3,4], [N,T,...] expected");
+    assert_refused(ARRAYS({"a", OF(3, 4, 2), 0}), ARRAYS({"label", OF(3), 0}), UNIC_E_NOTFOUND,
+                   "dataset-2.npz: no modality");
 }
 END_TEST
 
@@ -292,6 +291,107 @@ START_TEST(refuses_lengths_that_cannot_be)
                    "\"a.lengths\" is [2], [3] expected");
     assert_refused(ARRAYS(a, {"a.lengths", OF(3, 1), 1}), NULL, UNIC_E_SHAPE,
                    "\"a.lengths\" is [3,1], [3] expected");
+}
+END_TEST
+
+/* A modality may be missing in a file, and `speaker` [N] is none. */
+START_TEST(files_may_lack_modalities)
+{
+    char first[512], second[512];
+    const char *paths[] = {
+        write_arrays("dataset-1.npz",
+                     ARRAYS({"a", OF(2, 3, 2), 1}, {"label", OF(2), 0}, {"speaker", OF(2), 0}),
+                     first),
+        write_arrays(
+            "dataset-2.npz",
+            ARRAYS({"a", OF(1, 3, 2), 1}, {"b", OF(1, 3, 1), 2}, {"pitch", OF(1, 3), 0}),
+            second)};
+    unic_dataset_options o = data_options(3, 0, _i);
+    const unic_batch *batch;
+    const int32_t *a, *b;
+    unic_array x;
+    unic_dataset *d;
+    io_assert_ok(unic_dataset_open(&d, paths, 2, &o));
+    ck_assert_uint_eq(unic_dataset_modality_count(d), 2);
+    ck_assert_str_eq(unic_dataset_modality_name(d, 1), "b");
+    io_assert_ok(unic_dataset_next(d, &batch));
+    io_assert_ok(unic_batch_get(batch, "a", NULL, &a));
+    io_assert_ok(unic_batch_get(batch, "b", &x, &b));
+    ck_assert(a[0] == 3 && a[1] == 3 && a[2] == 3 && b[0] == 0 && b[1] == 0 && b[2] == 3);
+    for (int i = 0; i < 9; i++)
+        ck_assert(((const float *)x.data)[i] == (i < 6 ? 0.0F : 2.0F));
+    unic_dataset_free(d);
+
+    const char *const named[] = {"b"}, *const flat[] = {"pitch"}, *const none[] = {"c"};
+    o.modalities = named;
+    o.modality_count = 1;
+    io_assert_fails(unic_dataset_open(&d, paths, 2, &o), UNIC_E_NOTFOUND,
+                    "dataset-1.npz: has none of the modalities that are read");
+    o.modalities = none;
+    io_assert_fails(unic_dataset_open(&d, paths, 2, &o), UNIC_E_NOTFOUND,
+                    "dataset-1.npz: no array \"c\"");
+    o.modalities = flat; /* named, it is one: of steps without dims */
+    io_assert_ok(unic_dataset_open(&d, paths + 1, 1, &o));
+    unic_dataset_free(d);
+}
+END_TEST
+
+/* Clips longer than options.length are cut and counted, shorter ones padded, or filled up with
+ * their last step. */
+START_TEST(batches_have_the_length_asked_for)
+{
+    const int32_t lengths[10] = {5, 1, 2, 3, 4, 5, 0, 5, 2, 5};
+    const char *const repeated[] = {"audio", "text"};
+    data_file f = data_ten;
+    char path[512];
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    int32_t labels[10 * 7];
+    f.audio_lengths = lengths;
+    data_write(&f, path);
+    for (size_t length = 1; length <= 7; length++)
+        for (size_t repeats = 0; repeats <= 2; repeats += 2) {
+            unic_dataset_options o = data_options(10, 0, _i);
+            o.length = length;
+            o.repeat_last = repeats ? repeated : NULL;
+            o.repeat_last_count = repeats;
+            unic_dataset *d = data_open(path, &o);
+            const unic_batch *batch;
+            const int32_t *audio, *video;
+            unic_array x;
+            io_log_begin();
+            ck_assert_uint_eq(unic_dataset_length(d), length);
+            io_assert_ok(unic_dataset_next(d, &batch));
+            io_assert_ok(unic_batch_get(batch, "video", NULL, &video));
+            io_assert_ok(unic_batch_get(batch, "audio", &x, &audio));
+            size_t cut = 0;
+            for (size_t i = 0; i < 10; i++) {
+                size_t have = (size_t)lengths[i], used = have < length ? have : length;
+                cut += have > length;
+                ck_assert_int_eq(video[i], length < 5 ? (int32_t)length : 5);
+                ck_assert_int_eq(audio[i], (int32_t)(repeats && have ? length : used));
+                for (size_t k = 0; k < length * AUDIO; k++) {
+                    size_t step = k / AUDIO;
+                    if (repeats && have && step >= used)
+                        step = used - 1;
+                    float expected = step < used ? data_value(i, 0, step, k % AUDIO) : 0.0F;
+                    ck_assert(((const float *)x.data)[i * length * AUDIO + k] == expected);
+                }
+            }
+            io_assert_ok(unic_dataset_labels(d, "video.step_labels", dims, &rank, labels));
+            ck_assert(rank == 2 && dims[1] == (int64_t)length);
+            for (size_t i = 0; i < 10 * length; i++)
+                ck_assert_int_eq(labels[i],
+                                 i % length < 5 ? (int)(i / length * 10 + i % length) : -1);
+            io_assert_ok(unic_dataset_next(d, &batch));
+            ck_assert_ptr_null(batch);
+            char line[128];
+            snprintf(line, sizeof line,
+                     "modality \"audio\": %zu clips of more than %zu steps were cut\n", cut,
+                     length);
+            ck_assert(cut ? strstr(io_log_end(), line) != NULL : !*io_log_end());
+            unic_dataset_free(d);
+        }
 }
 END_TEST
 
@@ -313,6 +413,18 @@ START_TEST(refuses_options_out_of_range)
     o = data_options(1, 0, 0);
     o.struct_size--;
     assert_option(o, UNIC_E_ARG, "options has struct_size");
+    o = data_options(1, 0, 0);
+    o.on_damage = 2;
+    assert_option(o, UNIC_E_ARG, "on_damage is 2, a unic_on_damage (0, 1) expected");
+    o = data_options(1, 0, 0);
+    o.length = (size_t)INT32_MAX + 1;
+    assert_option(o, UNIC_E_ARG, "length is 2147483648, at most 2147483647 expected");
+    o = data_options(1, 0, 0);
+    o.repeat_last_count = 1;
+    assert_option(o, UNIC_E_ARG, "repeat_last is NULL, but repeat_last_count is 1");
+    o = data_options(1, 0, 0);
+    o.split = "train";
+    assert_option(o, UNIC_E_ARG, "split \"train\" is asked for, but ");
     o = data_options(1, 0, 0);
     o.reserved[3] = &o;
     assert_option(o, UNIC_E_ARG, "a reserved option is not zero");
@@ -387,6 +499,8 @@ int main(void)
     tcase_add_loop_test(t, a_batch_may_be_larger_than_the_data, 0, 3);
     tcase_add_loop_test(t, shards_are_one_sequence, 0, 3);
     tcase_add_test(t, modalities_are_the_arrays_without_a_dot);
+    tcase_add_loop_test(t, files_may_lack_modalities, 0, 3);
+    tcase_add_loop_test(t, batches_have_the_length_asked_for, 0, 3);
     tcase_add_test(t, refuses_arrays_that_disagree);
     tcase_add_test(t, refuses_lengths_that_cannot_be);
     tcase_add_test(t, refuses_options_out_of_range);

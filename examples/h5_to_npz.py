@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""AVE-style HDF5 files -> one npz that unic-train, unic-encode and unic-eval read (docs/data.md).
+
+  h5_to_npz.py --out train.npz --order train_order.h5 --labels labels.h5 \\
+               audio=audio_feature.h5 video=visual_feature.h5
+
+Each MODALITY=FILE.h5 has one dataset [N,T,...] (or name it: FILE.h5:NAME). --order picks and orders
+its clips by their numbers. --labels has [N,T,C] of 0 and 1, the last class being the background, and
+becomes "label" [N], the class with the most steps (-1: background alone), and for each modality
+"<modality>.step_labels" [N,T]. Clips are copied one at a time: features need no memory.
+"""
+import argparse
+import sys
+import zipfile
+
+try:
+    import numpy as np
+except ImportError:
+    sys.exit("h5_to_npz.py: numpy is missing: install the package python3-numpy")
+try:
+    import h5py
+except ImportError:
+    sys.exit("h5_to_npz.py: h5py is missing: install the package python3-h5py (or: pip install h5py)")
+
+
+def open_dataset(text):
+    """The dataset of "FILE.h5" or "FILE.h5:NAME"."""
+    path, colon, name = text.rpartition(":") if ":" in text else (text, "", "")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        sys.exit(f"h5_to_npz.py: {path}: {error}")
+    names = [key for key in file if isinstance(file[key], h5py.Dataset)]
+    if not colon:
+        if len(names) != 1:
+            sys.exit(f"h5_to_npz.py: {path}: has the datasets {names}; name one: {path}:NAME")
+        name = names[0]
+    if name not in names:
+        sys.exit(f"h5_to_npz.py: {path}: no dataset {name!r}; it has {names}")
+    return file[name]
+
+
+def write_clips(archive, name, dataset, order):
+    """One stored member [N,T,...] of float32, clip by clip."""
+    header = {"descr": "<f4", "fortran_order": False, "shape": (len(order), *dataset.shape[1:])}
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        for clip in order:
+            member.write(np.ascontiguousarray(dataset[int(clip)], "<f4").tobytes())
+
+
+def write_array(archive, name, array):
+    with archive.open(f"{name}.npy", "w") as member:
+        np.lib.format.write_array(member, array)
+
+
+def labels_of(events):
+    """[N,T,C] of 0 and 1 -> the class of each clip and of each step."""
+    count = (events[..., :-1] > 0).sum(1)
+    label = np.where(count.any(1), count.argmax(1), -1)
+    return label.astype(np.int32), events.argmax(-1).astype(np.int32)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("modality", nargs="+", metavar="MODALITY=FILE.h5[:DATASET]")
+    parser.add_argument("--labels", metavar="FILE.h5[:DATASET]", help="[N,T,C] of 0 and 1, the last is background")
+    parser.add_argument("--order", metavar="FILE.h5[:DATASET]", help="[n] numbers of the clips to take")
+    parser.add_argument("--out", required=True, metavar="FILE.npz")
+    given = parser.parse_args()
+
+    features = {}
+    for word in given.modality:
+        name, equals, path = word.partition("=")
+        if not equals or not name or "." in name or "/" in name or name == "label" or name in features:
+            parser.error(f"{word!r}: MODALITY=FILE.h5 expected, each modality once, without '.' and '/'")
+        features[name] = open_dataset(path)
+    clips, steps = next(iter(features.values())).shape[:2]
+    for name, dataset in features.items():
+        if dataset.ndim < 3 or dataset.shape[:2] != (clips, steps):
+            sys.exit(f"h5_to_npz.py: {name}: is {list(dataset.shape)}, [{clips},{steps},...] expected")
+    order = np.arange(clips)
+    if given.order:
+        order = open_dataset(given.order)[...].astype(np.int64).ravel()
+        if len(order) == 0 or order.min() < 0 or order.max() >= clips:
+            sys.exit(f"h5_to_npz.py: {given.order}: numbers in 0..{clips - 1} expected")
+    events = None
+    if given.labels:
+        dataset = open_dataset(given.labels)
+        if dataset.ndim != 3 or dataset.shape[:2] != (clips, steps):
+            sys.exit(f"h5_to_npz.py: {given.labels}: is {list(dataset.shape)}, [{clips},{steps},C] expected")
+        events = dataset[...][order]
+
+    with zipfile.ZipFile(given.out, "w") as archive:
+        for name, dataset in features.items():
+            write_clips(archive, name, dataset, order)
+        if events is not None:
+            label, of_steps = labels_of(events)
+            write_array(archive, "label", label)
+            for name in features:
+                write_array(archive, f"{name}.step_labels", of_steps)
+    print(f"{given.out}: {len(order)} clips of {steps} steps, {', '.join(features)}")
+
+
+if __name__ == "__main__":
+    main()
