@@ -10,7 +10,8 @@
 
 size_t unic__cpc_horizon(const unic_config *c, size_t length, size_t *shift)
 {
-    /* t is from cpc.start to T - K - 1; where that is t = 0 alone, there is no past to speak of. */
+    /* t is from cpc.start to T - K - 1; where that is t = 0 alone, there is no past to speak
+     * of. */
     size_t last = c->cpc_start > 1 ? c->cpc_start : 1;
     bool too_short = length < last + c->cpc_steps + 1;
     *shift = too_short ? 0 : 1;

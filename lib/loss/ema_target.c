@@ -26,9 +26,9 @@ static unic__node *partner(unic__graph *g, const unic_config *c, const unic__str
 unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m)
 {
-    unic__node *z = unic__stop_gradient(g, streams[m].z);
+    unic__node *z = streams[m].z;
     if (c->ema_partner == UNIC__PARTNER_NONE)
-        return z;
+        return unic__stop_gradient(g, z);
     unic__node *sum = NULL, *count = NULL; /* [B,T,D], [B,T or 1,1] */
     for (size_t k = 0; k < n; k++) {
         if (k == m)
@@ -41,5 +41,5 @@ unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
     /* z + 1/2 [any partner] (mean r - z) */
     unic__node *mean = unic__div(g, sum, unic__clamp(g, count, 1.0, INFINITY));
     unic__node *half = unic__affine(g, unic__clamp(g, count, 0.0, 1.0), 0.5, 0.0);
-    return unic__add(g, z, unic__mul(g, half, unic__sub(g, mean, z)));
+    return unic__stop_gradient(g, unic__add(g, z, unic__mul(g, half, unic__sub(g, mean, z))));
 }

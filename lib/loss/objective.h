@@ -27,7 +27,8 @@ typedef struct unic__stream {
 
 enum { UNIC__MAX_CPC_STEPS = 64 };
 
-/* What CPC's random t selects; the trainer fills these for each step. */
+/* What CPC's random t selects; the trainer fills these for each step. Where fewer than two
+ * clips reach, none counts: target is -1 and valid 0 for all, and the term is 0. */
 typedef struct unic__cpc_inputs {
     unic__node *context;                     /* i32 [B]: row b T + t of [B T, ..]            */
     unic__node *future[UNIC__MAX_CPC_STEPS]; /* i32 [B]: row b T + t + k                     */
@@ -60,7 +61,7 @@ unic__node *unic__cross_cpc(unic__graph *g, const unic_config *c, size_t n,
 /* K, or 1 where T is too short for it, and then the future is the same step (shift 0). */
 size_t unic__cpc_horizon(const unic_config *c, size_t length, size_t *shift);
 
-/* What code matching compares: for each pair the clips that have both. */
+/* What code matching compares: for each pair the clips that have both; two at least, too. */
 typedef struct unic__match_inputs {
     unic__node
         *target[UNIC__MAX_MODALITIES][UNIC__MAX_MODALITIES]; /* i32 [B]: b, or -1 out    */

@@ -153,6 +153,8 @@ static unic_status log_assumed(const unic_config *config, const char *path,
 {
     static const char *const keys[] = {"encoder.heads", "encoder.dropout", "ema.decay",
                                        "train.length", "video.dims"};
+    char text[256] = "";
+    size_t at = 0;
     unic_config *c = NULL;
     unic_status status = unic__config_copy(&c, config);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0] && status == UNIC_OK; i++) {
@@ -162,12 +164,13 @@ static unic_status log_assumed(const unic_config *config, const char *path,
         if (!there || (settings && strstr(settings, keys[i])))
             continue;
         status = unic__config_get(c, keys[i], &value);
-        if (status == UNIC_OK)
-            unic__log_line(UNIC_LOG_INFO, "%s: assumed %s = %s (a checkpoint does not tell)%s",
-                           path, keys[i], value,
-                           strcmp(keys[i], "video.dims") ? "" : ": its first two");
+        if (status == UNIC_OK && at < sizeof text)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s = %s", at ? ", " : "",
+                                   keys[i], value);
     }
     unic__config_free(c);
+    if (status == UNIC_OK && at > 0)
+        unic__log_line(UNIC_LOG_INFO, "%s: assumed, since no tensor tells: %s", path, text);
     return status;
 }
 

@@ -173,13 +173,21 @@ done:
     return status;
 }
 
+/* The text's LSTM is in every checkpoint, also in those without text. */
+static bool is_idle(const unic_config *c, const char *path)
+{
+    static const char part[] = "Text_ar_lstm_parameters/";
+    return strncmp(path, part, sizeof part - 1) == 0 &&
+           unic__config_modality(c, "text") == c->n_modalities;
+}
+
 void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c)
 {
     complaint extra = {.n = 0};
     for (size_t i = 0; i < unic__torch_count(f); i++) {
         const char *path = unic__torch_tensor_at(f, i)->path, *slash = strchr(path, '/');
         bool optimiser = strncmp(path, "optimizer", 9) == 0;
-        if (slash && !optimiser && !unic__cmg_is_dead(slash + 1) &&
+        if (slash && !optimiser && !unic__cmg_is_dead(slash + 1) && !is_idle(c, path) &&
             strncmp(slash + 1, "Cross_quantizer.", 16) != 0 && !unic__cmg_is_known(c, path))
             complain(&extra, "%s", path);
     }

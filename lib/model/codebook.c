@@ -200,7 +200,8 @@ static void restart(unic_codebook *cb, const unic__revival *r, size_t l, const f
         cb->idle[m * cb->codes + l] = 0;
 }
 
-/* The codes to restart, the longest idle first, in `order`; from its end, those in use (A.3). */
+/* The codes to restart, the longest idle first, in `order`; from its end, those in use
+ * (A.3). */
 static size_t list_idle(const unic_codebook *cb, const unic__revival *r, int32_t *order,
                         size_t *in_use)
 {

@@ -14,7 +14,8 @@ static float square_distance(const float *a, const float *b, size_t n)
     return sum;
 }
 
-/* Code l becomes `row` moved a little: of two equal codes the second would never be selected. */
+/* Code l becomes `row` moved a little: of two equal codes the second would never be
+ * selected. */
 static void repeat_row(unic_codebook *cb, size_t l, const float *row, unic__key key,
                        uint64_t first)
 {

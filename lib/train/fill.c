@@ -140,7 +140,8 @@ static void fill_cpc(unic_trainer *t, size_t at, size_t horizon, size_t shift)
                (int32_t)(at + (shift ? horizon : 0)));
 }
 
-/* The other clip that each of the batch's clips is compared with; rows without a clip stay alone. */
+/* The other clip that each of the batch's clips is compared with; rows without a clip stay
+ * alone. */
 static unic_status fill_permutation(unic_trainer *t, size_t m, size_t clips,
                                     const int32_t *given, unic__key key)
 {

@@ -268,8 +268,8 @@ static unic_status check_finite(const unic_trainer *t)
     return UNIC_OK;
 }
 
-/* Adam squares gradients: those of the step to come, unless they are clipped, and those of CLUB's
- * fits, which are behind us. */
+/* Adam squares gradients: those of the step to come, unless they are clipped, and those of
+ * CLUB's fits, which are behind us. */
 static unic_status check_moments(const unic_trainer *t, const double *norms)
 {
     const double largest = 1e19; /* its square is still a float */
@@ -330,7 +330,8 @@ static void begin(unic_trainer *t, bool training)
     t->graph.main.run = t->graph.club.run = run;
 }
 
-/* z and zbar. Everything that follows needs z to be a number, and could not say whose is not. */
+/* z and zbar. Everything that follows needs z to be a number, and could not say whose is
+ * not. */
 static unic_status encode(unic_trainer *t)
 {
     size_t count = t->graph.batch * t->graph.length * t->codebook->dim;

@@ -13,7 +13,7 @@ In the file, of each case:
     <modality>.<leaf>   z, y, zbar or front [B,T,..], 0 at padded steps; of a model: x
     embedding           [L,D]
     param/<name>        the parameters, by the library's names and layouts
-    out/<term>          what comes out; of a model also target/<modality> and codes/<modality>
+    out/<term>          what comes out; of a model also target/, codes/ and fit/<modality>
     grad/<modality>.<leaf>, grad/<name>   of sum_i (i + 1) out_i; of a model: of the total
 The same bytes come out every time (with the same versions of numpy and PyTorch).
 """
@@ -36,7 +36,7 @@ def config(modalities, **settings):
     """Lines `key = value`; keys have _ for . and __ for _."""
     base = {
         "modalities": modalities,
-        "image.kind": "grid", "image.dims": "6 5 4", "image.specific": "3", "image.inner": "2",
+        "image.kind": "grid", "image.dims": "6 5 2", "image.branch": "conv", "image.specific": "3", "image.inner": "2",
         "audio.kind": "vector", "audio.dims": "5", "audio.specific": "4",
         "text.kind": "token", "text.dims": "3", "text.specific": "3", "text.recurrent": "2",
         "code.dim": "6", "code.count": "7", "encoder.heads": "2",
@@ -230,6 +230,15 @@ def front(c, m, x):
     return bilstm(c, x, c.size(f"{m}.recurrent"), c.size(f"{m}.recurrent_layers"), f"{m}.front")
 
 
+def has_map(c, m):
+    return c[f"{m}.kind"] == "grid" and c[f"{m}.branch"] == "conv"
+
+
+def reconstructed(c, m, h):
+    """What the decoder aims at: a pooled grid's is the mean over positions."""
+    return h if has_map(c, m) or c[f"{m}.kind"] != "grid" else h.mean((1, 2))
+
+
 def spatial_pool(c, m, h):
     """[T,H,W,C] -> [T,C]"""
     h = h.flatten(1, 2)
@@ -255,15 +264,15 @@ def semantic(c, m, h):
 
 def specific(c, m, h):
     width = c.size(f"{m}.specific")
-    if c[f"{m}.kind"] != "grid":
-        return torch.relu(dense(c, h, width, f"{m}.specific.linear"))
+    if not has_map(c, m):
+        return torch.relu(dense(c, reconstructed(c, m, h), width, f"{m}.specific.linear"))
     h = torch.relu(conv3x3(c, h, c.size(f"{m}.inner"), f"{m}.specific.conv1"))
     h = torch.relu(conv3x3(c, h, width, f"{m}.specific.conv2"))
     return residual(c, dense(c, h, width, f"{m}.specific.conv3"), f"{m}.specific.residual")
 
 
 def club_view(c, m, zbar):
-    if c[f"{m}.kind"] != "grid":
+    if not has_map(c, m):
         return zbar
     y = torch.relu(dense(c, zbar.mean((1, 2)), c.size(f"{m}.pooled"), f"{m}.specific.pooled1"))
     return dense(c, y, int(c[f"{m}.dims"].split()[2]), f"{m}.specific.pooled2")
@@ -271,7 +280,7 @@ def club_view(c, m, zbar):
 
 def decode(c, m, quantised, zbar, channels):
     code = dense(c, quantised, quantised.shape[-1], f"{m}.decoder.code")
-    if c[f"{m}.kind"] != "grid":
+    if not has_map(c, m):
         return dense(c, torch.cat([code, zbar], -1), channels, f"{m}.decoder.out")
     code = code[:, None, None].expand(-1, zbar.shape[1], zbar.shape[2], -1)
     x = deconv3x3(c, torch.cat([code, zbar], -1), c.size(f"{m}.inner"), f"{m}.decoder.deconv1")
@@ -296,8 +305,9 @@ def mean_square(pairs):
 
 def reconstruction(c, s):  # P3
     pairs = []
-    for quantised, zbar, target in zip(s.quantised, s.zbar, s.front):
-        if len(target):
+    for quantised, zbar, h in zip(s.quantised, s.zbar, s.front):
+        if len(h):
+            target = reconstructed(c, s.name, h)
             decoded = decode(c, s.name, quantised, zbar, target.shape[-1])
             pairs.append((decoded, target if c["recon.target"] == "attached" else target.detach()))
     return mean_square(pairs)
@@ -341,10 +351,13 @@ def log_q(y, mu, logvar):
     return (-(y - mu) ** 2 / torch.exp(logvar) - logvar).sum(-1) / 2
 
 
-def club(c, s):
-    out = s.y[0].shape[-1]
+def club_outputs(c, s):
     inputs = s.z if c["club.input"] == "semantic" else s.quantised
-    nets = [club_nets(c, s, x, out) for x in inputs]
+    return [club_nets(c, s, x, s.y[0].shape[-1]) for x in inputs]
+
+
+def club(c, s):
+    nets = club_outputs(c, s)
     if c["club.form"] == "all_pairs":  # P4, Eq 5: as it stands, step by step
         terms = []
         for i, (mu, logvar) in enumerate(nets):
@@ -352,24 +365,24 @@ def club(c, s):
                 others = [log_q(y[t], mu[t], logvar[t]) for y in s.y if t < len(y)]
                 terms.append(log_q(s.y[i][t], mu[t], logvar[t]) - mean(others))
         return mean(terms)
-    terms = []  # A.5: one permutation, means over time apart
+    terms = []  # A.5: one permutation, means over time apart, over the steps that both clips have
     for i, (mu, logvar) in enumerate(nets):
         y, other = s.y[i], s.y[s.permutation[i]]
         both = min(len(y), len(other))
         if both:
-            gap = ((mu[:both] - other[:both]) ** 2).mean(0) - ((mu - y) ** 2).mean(0)
-            terms.append((gap / torch.exp(logvar.mean(0))).sum() / 2)
+            gap = ((mu[:both] - other[:both]) ** 2).mean(0) - ((mu[:both] - y[:both]) ** 2).mean(0)
+            terms.append((gap / torch.exp(logvar[:both].mean(0))).sum() / 2)
     return mean(terms)
 
 
 def club_fit(c, s):
-    nets = [club_nets(c, s, x, s.y[0].shape[-1]) for x in s.z]
-    return -mean([log_q(y[t], mu[t], logvar[t]) for y, (mu, logvar) in zip(s.y, nets) for t in range(len(y))])
+    clips = zip(s.y, club_outputs(c, s))
+    return -mean([log_q(y[t], mu[t], logvar[t]) for y, (mu, logvar) in clips for t in range(len(y))])
 
 
 def cross_cpc(c, streams, t):  # P5
     steps = c.size("cpc.steps")
-    same_step = c.length < steps + 2 + c.size("cpc.start")
+    same_step = c.length < steps + 1 + max(c.size("cpc.start"), 1)  # there would be no past, or no future
     horizon = [(0, 0)] if same_step else [(k, k + 1) for k in range(steps)]
     reach = t if same_step else t + steps
     loss = ZERO
@@ -443,7 +456,7 @@ def term_case(name, settings, lengths, outs, leaves="z", t=None):
             grid = tuple(int(n) for n in c[f"{m}.dims"].split()) if kind == "grid" else ()
             channels = 2 * c.size(f"{m}.recurrent") if kind == "token" else c.size(f"{m}.dims") if not grid else 0
             s.front = c.clips("front", m, *(grid or (channels,)))
-            s.zbar = c.clips("zbar", m, *((grid[0] - 4, grid[1] - 4, width) if grid else (width,)))
+            s.zbar = c.clips("zbar", m, *((grid[0] - 4, grid[1] - 4, width) if has_map(c, m) else (width,)))
         s.quantise(embedding)
         streams.append(s)
     c.finish(outs(c, streams))
@@ -465,6 +478,7 @@ AV, AVT = "image audio", "image audio text"
 def loss_cases():
     yield term_case("recon", config(AVT), RAGGED, each(reconstruction), "z front")
     yield term_case("recon_attached", config(AVT, recon_target="attached"), RAGGED, each(reconstruction), "z front")
+    yield term_case("recon_pooled", config(AV, image_branch="pooled"), RAGGED, each(reconstruction), "z front")
     yield term_case("commit_2", config(AV, commit_own="0.5", commit_cross="0.25"), RAGGED, each_of(commitment))
     yield term_case("commit_3", config(AVT), RAGGED, each_of(commitment))
     yield term_case("commit_own", config(AV, commit_cross="0"), RAGGED, each_of(commitment))
@@ -552,15 +566,16 @@ def model_case(name, settings, lengths, t, permutations=None):
         add(f"commitment.{s.name}", "commit.weight", commitment(c, streams, m))
         add(f"club.{s.name}", "club.weight", club(c, s))
         c.arrays[f"target/{s.name}"] = ema_target(c, streams, m).detach().numpy()
+        c.arrays[f"fit/{s.name}"] = club_fit(c, s).detach().numpy()
     add("cpc", "cpc.weight", cross_cpc(c, streams, t))
     add("code_match", "code_match.weight", code_match(c, streams))
-    club_nets = {name for name in c.params if ".club." in name}  # fitted apart: frozen here
-    c.finish({k: v for k, (_, v) in outs.items()}, sum(w * v for w, v in outs.values()), club_nets)
+    frozen = {name for name in c.params if ".club." in name and c.settings.get("behaviour") != "compat"}
+    c.finish({k: v for k, (_, v) in outs.items()}, sum(w * v for w, v in outs.values()), frozen)
     return c
 
 
-def model_settings(**more):
-    return config(AVT, **{
+def model_settings(modalities=AVT, **more):
+    return config(modalities, **{
         "image_dims": "5 5 4", "image_specific": "4", "image_inner": "3", "image_squeeze": "2", "image_pooled": "3",
         "image_attention": "softmax", "audio_dims": "6", "audio_specific": "5", "text_dims": "5", "text_specific": "3",
         "text_recurrent": "3", "text_recurrent__layers": "2", "code_dim": "8", "code_count": "6",
@@ -570,12 +585,15 @@ def model_settings(**more):
 
 
 def model_cases():
-    yield model_case("model_paper", model_settings(cpc_steps="2"), [[4, 4, 2], [4, 4, 3], [4, 4, 0]], 1)
+    yield model_case("model_paper", model_settings(cpc_steps="2"), [[4, 4, 2], [4, 4, 0], [4, 4, 3]], 1)
+    yield model_case("model_light", model_settings(
+        AV, image_branch="pooled", cpc_self="0.4", commit_cross="0", ema_partner="none", train_batch="4",
+        train_length="1"), [[1, 1, 0, 1], [1, 1, 1, 1]], 0)
     yield model_case("model_compat", model_settings(
-        image_attention="sum", recon_target="attached", commit_own="0.5", commit_cross="0.25", club_input="quantised",
-        club_form="permutation", cpc_layers="2", cpc_self="0.1", cpc_start="1", cpc_contrast="predictions",
-        code__match_form="asymmetric", ema_partner="same_step", padding="real"), [[4, 4, 4], [4, 4, 4], [4, 4, 0]], 2,
-        [[1, 2, 0], [2, 1, 0], [1, 0, 2]])
+        behaviour="compat", image_attention="sum", recon_target="attached", commit_own="0.5", commit_cross="0.25",
+        club_input="quantised", club_form="permutation", cpc_layers="2", cpc_self="0.1", cpc_start="1",
+        cpc_contrast="predictions", code__match_form="asymmetric", ema_partner="same_step", padding="real"),
+        [[4, 4, 4], [4, 4, 4], [4, 4, 0]], 2, [[1, 2, 0], [2, 1, 0], [1, 0, 2]])
 
 
 def packed(case):

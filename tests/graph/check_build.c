@@ -1,5 +1,5 @@
-/* lib/graph/graph.c: what building refuses, that the first refusal is the one reported, and that
- * memory may run out at any moment of it. */
+/* lib/graph/graph.c: what building refuses, that the first refusal is the one reported, and
+ * that memory may run out at any moment of it. */
 #include <stdio.h>
 #include <string.h>
 

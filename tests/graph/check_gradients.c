@@ -42,7 +42,7 @@ static unic__node *mask(unic__graph *g)
                     (const float[]){1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0});
 }
 
-/* One node used twice by a call, by several calls, through views, in two phases, by two losses. */
+/* One node used twice by a call, by several calls, through views, in two phases, by losses. */
 static void build_shared(unic__graph *g)
 {
     unic__node *w = unic__param_node(g, UNIC__SHAPE(6, 5), GRAPH_UNIFORM, "w");
@@ -83,8 +83,8 @@ static void build_recurrent(unic__graph *g)
     add_loss(g, unic__lstm_stack(g, x, NULL, 4, 2, "cpc"), 1.0);
 }
 
-/* Without the specific encoder and the decoder: they are relus all over, and PyTorch's numbers test
- * them (tests/loss). */
+/* Without the specific encoder and the decoder: they are relus all over, and PyTorch's numbers
+ * test them (tests/loss). */
 static void build_grid(unic__graph *g)
 {
     const unic__modality *m = &config->modality[0];

@@ -168,8 +168,8 @@ static unic_status table_scenario(void)
     memset(name, 'n', sizeof name);
     name[sizeof name - 1] = '\0';
     for (int i = 0; i < 150 && status == UNIC_OK; i++) { /* several blocks, the table grows */
-        snprintf(name, 4, "%03d", i);
-        name[3] = 'n';
+        name[0] = (char)('a' + i / 10);
+        name[1] = (char)('0' + i % 10);
         group[5] = (char)('0' + i % 10);
         status = unic__params_declare(&params, name, &UNIC__SHAPE(3), half, group, &p);
         if (status != UNIC_OK) /* what is there stays as it was */

@@ -1,4 +1,4 @@
-/* lib/graph/plan.c, run.c: memory is shared without a trace, and nothing is allocated in a run. */
+/* lib/graph/plan.c, run.c: memory is shared without a trace, and a run allocates nothing. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * Random graphs: calls of all sorts on nodes drawn from those made before, in phases drawn too, on
- * inputs, external leaves and shared parameters, with views, kept nodes and several losses. Equal
- * seeds build equal graphs.
+ * Random graphs: calls of all sorts on nodes drawn from those made before, in phases drawn too,
+ * on inputs, external leaves and shared parameters, with views, kept nodes and several losses.
+ * Equal seeds build equal graphs.
  */
 #ifndef TESTS_GRAPH_RANDOM_GRAPH_H
 #define TESTS_GRAPH_RANDOM_GRAPH_H
@@ -12,8 +12,7 @@ enum { RANDOM_NODES = 256, RANDOM_EXTERNALS = 3 };
 
 typedef struct random_graph {
     uint64_t seed, draws;
-    bool
-        exact; /* the gradient is the derivative: nothing is stopped, straight through or frozen */
+    bool exact; /* nothing is stopped, straight through or frozen */
     unic__graph g;
     unic__params params;
     unic__node *at[RANDOM_NODES]; /* f32 nodes, in the order of making */
@@ -26,7 +25,8 @@ typedef struct random_graph {
 
 typedef enum random_kind { RANDOM_PLAIN, RANDOM_KEPT, RANDOM_EXACT } random_kind;
 
-/* Builds and plans a graph of so many calls; kept: all its nodes; exact: as above. */
+/* Builds and plans a graph of about so many calls. Kept: all its nodes are. Exact: only of calls
+ * whose gradient is the derivative. */
 void random_graph_open(random_graph *r, uint64_t seed, size_t calls, random_kind kind);
 void random_graph_close(random_graph *r);
 

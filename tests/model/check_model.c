@@ -11,7 +11,8 @@
 #include "model/encoder.h"
 #include "small_model.h"
 
-/* A model of three modalities in a file, and its config; both tests and helpers remove the file. */
+/* A model of three modalities in a file, and its config; both tests and helpers remove the
+ * file. */
 static const char *saved(const char *config, const char *name, size_t steps)
 {
     const char *path = small_path(name);
@@ -264,7 +265,8 @@ START_TEST(refuses_configs_that_do_not_fit)
         small_edit_text(good, bad, "config.txt", cases[i].old, cases[i].fresh);
         io_assert_fails(unic_model_open(&model, bad), cases[i].status, cases[i].says);
     }
-    /* What only the weights show is seen when they are read, before memory is taken for them. */
+    /* What only the weights show is seen when they are read, before memory is taken for
+     * them. */
     small_edit_text(good, bad, "config.txt", "encoder.ff = 16", "encoder.ff = 65536");
     model = opened(bad);
     io_assert_fails(unic_encoder_create(&encoder, model, "touch", 1, 1), UNIC_E_FORMAT,
@@ -319,8 +321,8 @@ typedef struct worker {
     unic_status status;
 } worker;
 
-/* Makes an encoder of every modality, frees its reference, and encodes. Check's assertions are not
- * for threads: it notes its status. */
+/* Makes an encoder of every modality, frees its reference, and encodes. Check's assertions are
+ * not for threads: it notes its status. */
 static void *use_model(void *argument)
 {
     worker *w = argument;

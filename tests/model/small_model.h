@@ -1,5 +1,5 @@
-/* What the tests of models, trainers and heads share: tiny configs, random batches, files, and a
- * count of the allocations. */
+/* What the tests of models, trainers and heads share: tiny configs, random batches, files, and
+ * a count of the allocations. */
 #ifndef TESTS_MODEL_SMALL_MODEL_H
 #define TESTS_MODEL_SMALL_MODEL_H
 
@@ -54,7 +54,8 @@ void small_batch_spoil(small_batch *b, float value);
 const char *small_path(const char *name);
 bool small_same_files(const char *a, const char *b);
 
-/* Copies an npz, with `member` changed in one way. A text member is changed by small_edit_text. */
+/* Copies an npz, with `member` changed in one way. A text member is changed by
+ * small_edit_text. */
 typedef enum small_change {
     SMALL_DROP,    /* it is not there                                   */
     SMALL_RESHAPE, /* its shape has a 1 in front                        */
@@ -66,7 +67,8 @@ void small_edit(const char *from, const char *to, const char *member, small_chan
 void small_edit_text(const char *from, const char *to, const char *member, const char *old,
                      const char *fresh);
 
-/* All of a trainer's state as bytes: the two files it saves, one behind the other; free() it. */
+/* All of a trainer's state as bytes: the two files it saves, one behind the other; free()
+ * it. */
 typedef struct small_state {
     unsigned char *bytes;
     size_t size;

@@ -1,5 +1,5 @@
-/* lib/train: padding, absent modalities, small batches and short clips. What is not there must not
- * matter: bit for bit in one plan, as near as float32 allows between plans. */
+/* lib/train: padding, absent modalities, small batches and short clips. What is not there must
+ * not matter: bit for bit in one plan, as near as float32 allows between plans. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -65,6 +65,7 @@ START_TEST(batches_leave_nothing_behind)
         unic_trainer *t = small_trainer(SMALL_THREE, variants[_i]);
         small_batch *big = small_batch_new(SMALL_THREE, SMALL_BATCH, SMALL_LENGTH, 3);
         small_batch *small = small_batch_new(SMALL_THREE, 2, 3, 4);
+        small->lengths[0][1] = small->lengths[1][0] = small->lengths[2][1] = 2;
         io_assert_ok(unic_trainer_step(t, small->batch, NULL, NULL));
         if (i)
             io_assert_ok(unic_trainer_evaluate(t, big->batch, NULL));
@@ -195,9 +196,8 @@ START_TEST(one_clip_has_nothing_to_be_contrasted_with)
         static const char *const zero[] = {"cpc",        "code_match", "club.image",
                                            "club.audio", "club.text",  "grad_norm.cpc"};
         for (size_t i = 0; i < sizeof zero / sizeof zero[0]; i++)
-            ck_assert_msg(fabs(small_term(t, terms, zero[i])) <=
-                              (strncmp(zero[i], "club", 4) ? 0.0 : 1e-4),
-                          "%s is %g", zero[i], small_term(t, terms, zero[i]));
+            ck_assert_msg(small_term(t, terms, zero[i]) == 0.0, "%s is %g", zero[i],
+                          small_term(t, terms, zero[i]));
         ck_assert(small_term(t, terms, "reconstruction.image") > 0.0);
         ck_assert(small_term(t, terms, "commitment.text") > 0.0);
     }

@@ -1,5 +1,5 @@
-/* lib/train: a step is a transaction. What is refused is named, and leaves every byte of the state,
- * and the rest of the run, as if it had not been tried. */
+/* lib/train: a step is a transaction. What is refused is named, and leaves every byte of the
+ * state, and the rest of the run, as if it had not been tried. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* lib/train/run_file, export: a run that is stopped, saved and resumed ends in the same bytes as one
- * that is not; and files that are not its own. */
+/* lib/train/run_file, export: a run that is stopped, saved and resumed ends in the same bytes
+ * as one that is not; and files that are not its own. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
