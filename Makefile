@@ -120,6 +120,7 @@ asan-check: $(TESTS)
 
 goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py
+	$(PYTHON) tests/golden/make_losses.py
 
 config-doc: $(BUILD)/tests/model/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<

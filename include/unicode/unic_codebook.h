@@ -1,7 +1,8 @@
 /**
  * @file unic_codebook.h
- * The shared codebook: assignment, look-up, multi-modal EMA update, revival and usage. Usable on
- * its own as a vector quantiser. Concurrent reads are safe; an update needs exclusive access.
+ * The shared codebook: assignment, look-up, multi-modal EMA update, revival and usage. Usable
+ * on its own as a vector quantiser. Concurrent reads are safe; an update needs exclusive
+ * access.
  */
 #ifndef UNICODE_UNIC_CODEBOOK_H
 #define UNICODE_UNIC_CODEBOOK_H
@@ -34,8 +35,9 @@ UNIC_API unic_status unic_codebook_set(unic_codebook *codebook, const unic_array
 UNIC_API const float *unic_codebook_embedding(const unic_codebook *codebook);
 
 /**
- * Start from data: k-means++ seeding over `z` [rows,D] and `iterations` of Lloyd's algorithm (0: the
- * codes are rows drawn at random). EMA: N = 1, o = e. Deterministic for a seed. Since 0.1.
+ * Start from data: k-means++ seeding over `z` [rows,D] and `iterations` of Lloyd's algorithm
+ * (0: the codes are rows drawn at random). EMA: N = 1, o = e. Deterministic for a seed. Since
+ * 0.1.
  */
 UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                         size_t iterations, uint64_t seed);
@@ -45,8 +47,8 @@ UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_arra
  *
  * @param z      [rows,D] float32 or float64; 0 rows do nothing.
  * @param codes  [rows] out, 0..L-1; on a tie the lowest index.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if D is not the codebook's; UNIC_E_VALUE if `z` holds
- *         NaN or Inf (nothing is written then); UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if D is not the codebook's; UNIC_E_VALUE if `z`
+ * holds NaN or Inf (nothing is written then); UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array *z,
                                           int32_t *codes);
@@ -83,8 +85,8 @@ typedef enum unic_reset_rule {
 } unic_reset_rule;
 
 /**
- * Re-initialise codes that are not in use: each becomes a row of `z` [rows,D] drawn at random, with
- * N = 1, o = e and its counters cleared; the longest idle first, at most `max` of them.
+ * Re-initialise codes that are not in use: each becomes a row of `z` [rows,D] drawn at random,
+ * with N = 1, o = e and its counters cleared; the longest idle first, at most `max` of them.
  * @param revived  out, how many; may be NULL. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule,
@@ -99,9 +101,9 @@ UNIC_API unic_status unic_codebook_usage(const unic_codebook *codebook, const in
                                          size_t rows, int64_t *counts, double *perplexity);
 
 /**
- * What training left behind: the EMA counts N [L] (method P6; their shares say how codes are used) and
- * for each modality the updates since it last selected each code, idle [modalities,L]. Either may be
- * NULL. Since 0.1.
+ * What training left behind: the EMA counts N [L] (method P6; their shares say how codes are
+ * used) and for each modality the updates since it last selected each code, idle
+ * [modalities,L]. Either may be NULL. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts,
                                          int32_t *idle);

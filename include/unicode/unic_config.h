@@ -11,8 +11,8 @@
  *     speech.dims = 128
  *     code.dim = 64
  *
- * docs/config.md lists every key. `behaviour` and `preset` are applied first, in that order, then
- * single keys, whatever their order in the text.
+ * docs/config.md lists every key. `behaviour` and `preset` are applied first, in that order,
+ * then single keys, whatever their order in the text.
  */
 #ifndef UNICODE_UNIC_CONFIG_H
 #define UNICODE_UNIC_CONFIG_H
@@ -33,16 +33,16 @@ UNIC_API void unic_config_free(unic_config *config);
 UNIC_API unic_status unic_config_copy(unic_config **out, const unic_config *config);
 
 /**
- * Set one key from text. Setting `behaviour` or `preset` resets the keys it governs, except those
- * that were set one by one.
- * @return UNIC_OK; UNIC_E_CONFIG names the key, the value and what is allowed (and the nearest key,
- * if the key is unknown); the config is unchanged then. Since 0.1.
+ * Set one key from text. Setting `behaviour` or `preset` resets the keys it governs, except
+ * those that were set one by one.
+ * @return UNIC_OK; UNIC_E_CONFIG names the key, the value and what is allowed (and the nearest
+ * key, if the key is unknown); the config is unchanged then. Since 0.1.
  */
 UNIC_API unic_status unic_config_set(unic_config *config, const char *key, const char *value);
 
 /**
- * Apply a whole text. On an error the message names `source` (a file's name; may be NULL) and the
- * line, and the config is unchanged. Since 0.1.
+ * Apply a whole text. On an error the message names `source` (a file's name; may be NULL) and
+ * the line, and the config is unchanged. Since 0.1.
  */
 UNIC_API unic_status unic_config_parse(unic_config *config, const char *text,
                                        const char *source);
@@ -51,20 +51,21 @@ UNIC_API unic_status unic_config_parse(unic_config *config, const char *text,
 UNIC_API unic_status unic_config_load(unic_config *config, const char *path);
 
 /**
- * The value of a key as text, as it could be set again; `*value` is valid until the config changes.
+ * The value of a key as text, as it could be set again; `*value` is valid until the config
+ * changes.
  * @return UNIC_OK; UNIC_E_CONFIG if there is no such key. Since 0.1.
  */
 UNIC_API unic_status unic_config_get(unic_config *config, const char *key, const char **value);
 
 /**
- * The whole config as text, every key with its value: parsing it gives an equal config. `*text` is
- * valid until the config changes. Since 0.1.
+ * The whole config as text, every key with its value: parsing it gives an equal config. `*text`
+ * is valid until the config changes. Since 0.1.
  */
 UNIC_API unic_status unic_config_text(unic_config *config, const char **text);
 
 /**
- * Check what single keys cannot: at least two modalities, code.dim divisible by the heads, a kind
- * and dims for each modality, and so on. The trainer calls it too. Since 0.1.
+ * Check what single keys cannot: at least two modalities, code.dim divisible by the heads, a
+ * kind and dims for each modality, and so on. The trainer calls it too. Since 0.1.
  */
 UNIC_API unic_status unic_config_check(const unic_config *config);
 

@@ -54,10 +54,11 @@ typedef struct unic_dataset_options {
 } unic_dataset_options;
 
 /**
- * Open files and directories; their clips are counted through them. A modality may be missing in
- * some of them, as it may for single clips: those have length 0 in it. T may differ: batches have
- * options.length, or else that of the longest. Clips that are cut are counted, and the log tells
- * with the last batch of an epoch. A modality of options.repeat_last that is not there is no error.
+ * Open files and directories; their clips are counted through them. A modality may be missing
+ * in some of them, as it may for single clips: those have length 0 in it. T may differ: batches
+ * have options.length, or else that of the longest. Clips that are cut are counted, and the log
+ * tells with the last batch of an epoch. A modality of options.repeat_last that is not there is
+ * no error.
  *
  * With modalities NULL, the modalities are those of the first path, then what the others add.
  * Arrays of an npz or DIR/<name>.npy with less than 3 dims are not among them (`speaker` [N]).
@@ -71,10 +72,9 @@ typedef struct unic_dataset_options {
  * What is damaged in an npz or a DIR/<modality>.npy is not one clip's: on_damage says nothing
  * about it, it always fails.
  * @return UNIC_OK; UNIC_E_ARG, also if drop_last would leave no batch; UNIC_E_IO;
- *         UNIC_E_FORMAT; UNIC_E_NOTFOUND names a file that is not there, a modality that is in no
- *         file, a file without any of the modalities, a split without clips; UNIC_E_SHAPE if
- *         arrays disagree; UNIC_E_VALUE names a clip whose length is not in 0..T; UNIC_E_NOMEM.
- *         Since 0.1.
+ *         UNIC_E_FORMAT; UNIC_E_NOTFOUND names a file that is not there, a modality that is in
+ * no file, a file without any of the modalities, a split without clips; UNIC_E_SHAPE if arrays
+ * disagree; UNIC_E_VALUE names a clip whose length is not in 0..T; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_open(unic_dataset **out, const char *const *paths,
                                        size_t path_count, const unic_dataset_options *options);
@@ -121,11 +121,11 @@ UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, ui
 /**
  * Labels in the files' order, whatever the shuffle: "label" [N] or [N,C], and
  * "<modality>.step_labels" [N,T] or [N,T,C], from any type as long as the values are whole.
- * T is unic_dataset_length(): steps that only another, longer file has are -1, those behind T are
- * left out. From a table's `category` comes "label": classes are numbered in the order of their
- * names' bytes, over all lines whatever their split. From its events come the step labels of
- * every modality, [N,T,C]: its classes in that order and, last, "no event".
- * Call with `out` NULL to learn the dims.
+ * T is unic_dataset_length(): steps that only another, longer file has are -1, those behind T
+ * are left out. From a table's `category` comes "label": classes are numbered in the order of
+ * their names' bytes, over all lines whatever their split. From its events come the step labels
+ * of every modality, [N,T,C]: its classes in that order and, last, "no event". Call with `out`
+ * NULL to learn the dims.
  * @param dims  [UNIC_MAX_RANK] out; @param rank out.
  * @param out   int32, all elements; without meaning after a failure.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_VALUE if a label is not

@@ -1,7 +1,7 @@
 /**
  * @file unic_encoder.h
- * One modality of a model made ready to run: features in, codes and vectors out. One encoder per
- * thread; any number of encoders share a model's weights.
+ * One modality of a model made ready to run: features in, codes and vectors out. One encoder
+ * per thread; any number of encoders share a model's weights.
  */
 #ifndef UNICODE_UNIC_ENCODER_H
 #define UNICODE_UNIC_ENCODER_H
@@ -15,8 +15,8 @@ extern "C" {
 typedef struct unic_encoder unic_encoder;
 
 /**
- * Make `modality` of `model` ready for up to `max_batch` clips of up to `max_length` steps. Keeps a
- * reference to the model.
+ * Make `modality` of `model` ready for up to `max_batch` clips of up to `max_length` steps.
+ * Keeps a reference to the model.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND names the modalities there are; UNIC_E_IO,
  *         UNIC_E_FORMAT if the weights cannot be read; UNIC_E_NOMEM. Since 0.1.
  */
@@ -28,16 +28,17 @@ UNIC_API void unic_encoder_free(unic_encoder *encoder);
 /**
  * Encode clips: z = Phi(x) (method P1), code = argmin_l ||z - e_l|| (P2), for each step.
  *
- * @param features   [B,T,...] float32 or float64, 1 <= B <= max_batch, 1 <= T <= max_length; finite
- *                   (padded steps are not looked at).
- * @param lengths    [B] valid steps, 0..T; NULL: all T. A clip's codes do not depend on its padding.
+ * @param features   [B,T,...] float32 or float64, 1 <= B <= max_batch, 1 <= T <= max_length;
+ * finite (padded steps are not looked at).
+ * @param lengths    [B] valid steps, 0..T; NULL: all T. A clip's codes do not depend on its
+ * padding.
  * @param codes      [B,T] out, -1 on padding; may be NULL.
  * @param quantized  [B,T,D] out, the codes' vectors, 0 on padding; may be NULL.
  * @param semantic   [B,T,D] out, z, 0 on padding; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names modality and dims; UNIC_E_VALUE for NaN or Inf;
- *         UNIC_E_NUMERIC if features are so large that z is not finite; UNIC_E_NOMEM (a shape is
- *         planned at its first use); UNIC_E_KERNEL. Nothing is written on failure. One thread at
- *         a time. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names modality and dims; UNIC_E_VALUE for NaN or
+ * Inf; UNIC_E_NUMERIC if features are so large that z is not finite; UNIC_E_NOMEM (a shape is
+ *         planned at its first use); UNIC_E_KERNEL. Nothing is written on failure. One thread
+ * at a time. Since 0.1.
  */
 UNIC_API unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *features,
                                          const int32_t *lengths, int32_t *codes,

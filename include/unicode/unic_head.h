@@ -39,27 +39,28 @@ UNIC_API unic_status unic_head_create(unic_head **out, const unic_codebook *code
 UNIC_API void unic_head_free(unic_head *head);
 
 /**
- * Train on codes and labels, by Adam on cross-entropy (binary for multi-label). May be called again to
- * train further.
+ * Train on codes and labels, by Adam on cross-entropy (binary for multi-label). May be called
+ * again to train further.
  *
  * @param codes   [N,T] in 0..L-1, -1 = padding.
  * @param labels  [N] for a clip head, [N,T] for a step head (a class; -1: not counted),
  *                [N,T,classes] of 0 and 1 for a multi-label head.
  * @param loss    out, mean loss of the last epoch; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code or label out of range; UNIC_E_NUMERIC (the
- *         head is as before); UNIC_E_NOMEM. One thread at a time. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code or label out of range; UNIC_E_NUMERIC
+ * (the head is as before); UNIC_E_NOMEM. One thread at a time. Since 0.1.
  */
 UNIC_API unic_status unic_head_fit(unic_head *head, const int32_t *codes, size_t clips,
                                    size_t length, const int32_t *labels, double *loss);
 
 /**
- * Predict: logits [N,classes] for a clip head, [N,T,classes] otherwise (0 on padding). Concurrent
- * calls are safe once the head is trained. Since 0.1.
+ * Predict: logits [N,classes] for a clip head, [N,T,classes] otherwise (0 on padding).
+ * Concurrent calls are safe once the head is trained. Since 0.1.
  */
 UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *codes,
                                        size_t clips, size_t length, float *logits);
 
-/** UNIC_OK if `fingerprint` is that of the codebook the head was made for, UNIC_E_MISMATCH if not. */
+/** UNIC_OK if `fingerprint` is that of the codebook the head was made for, UNIC_E_MISMATCH if
+ * not. */
 UNIC_API unic_status unic_head_accepts(const unic_head *head, uint64_t fingerprint);
 
 /** Write and read a head, with its copy of the codebook. Since 0.1. */

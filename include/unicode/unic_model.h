@@ -1,7 +1,7 @@
 /**
  * @file unic_model.h
- * A trained model: its config, its codebook, and each modality's inference weights, read when they
- * are first needed. Immutable, reference-counted, shared by threads.
+ * A trained model: its config, its codebook, and each modality's inference weights, read when
+ * they are first needed. Immutable, reference-counted, shared by threads.
  */
 #ifndef UNICODE_UNIC_MODEL_H
 #define UNICODE_UNIC_MODEL_H
@@ -18,19 +18,20 @@ typedef struct unic_model unic_model;
 /**
  * Open a model file (npz): reads the config and the codebook; a modality's weights are read and
  * CRC-checked when its first encoder is created.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG; UNIC_E_NOMEM. Since
+ * 0.1.
  */
 UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
 
 /**
- * Open a checkpoint of the CMG code (`DCID-model-N.pt`; audio, video and text in any pair or all
- * three) as it is: dims come from its tensors, `behaviour` is compat, and a modality's tensors are
- * read when its first encoder is created. What a checkpoint does not tell (attention heads, dropout)
- * keeps its default, which is logged (unic_set_log).
+ * Open a checkpoint of the CMG code (`DCID-model-N.pt`; audio, video and text in any pair or
+ * all three) as it is: dims come from its tensors, `behaviour` is compat, and a modality's
+ * tensors are read when its first encoder is created. What a checkpoint does not tell
+ * (attention heads, dropout) keeps its default, which is logged (unic_set_log).
  *
  * @param settings  "key = value" lines that come last ("encoder.heads = 8"); may be NULL.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT lists missing and mis-shaped tensors by name;
- *         UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT lists missing and mis-shaped tensors by
+ * name; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_model_import(unic_model **out, const char *path,
                                        const char *settings);
@@ -46,16 +47,18 @@ UNIC_API size_t unic_model_modality_count(const unic_model *model);
 UNIC_API const char *unic_model_modality_name(const unic_model *model, size_t i);
 
 /**
- * The dims of one step of a modality's features ({7,7,64}, {128}) and their number; `dims` has room
- * for UNIC_MAX_RANK. @return UNIC_OK; UNIC_E_NOTFOUND names the modalities there are. Since 0.1.
+ * The dims of one step of a modality's features ({7,7,64}, {128}) and their number; `dims` has
+ * room for UNIC_MAX_RANK. @return UNIC_OK; UNIC_E_NOTFOUND names the modalities there are.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_model_feature_dims(const unic_model *model, const char *modality,
                                              int64_t *dims, size_t *rank);
 
 /**
- * The inference parameters by number, over all modalities ("speech.semantic.affine.weight"): reads
- * the weights of the modality they belong to, if they have not been.
- * @param name  out, lives as long as the model; @param dims [UNIC_MAX_RANK] out; @param rank out.
+ * The inference parameters by number, over all modalities ("speech.semantic.affine.weight"):
+ * reads the weights of the modality they belong to, if they have not been.
+ * @param name  out, lives as long as the model; @param dims [UNIC_MAX_RANK] out; @param rank
+ * out.
  * @param data  out, the values, row-major, as long as the model; may be NULL.
  * @return UNIC_OK; UNIC_E_NOTFOUND behind the last one; UNIC_E_IO, UNIC_E_FORMAT. Since 0.1.
  */
@@ -72,8 +75,8 @@ UNIC_API const char *unic_model_config(const unic_model *model);
 UNIC_API unic_status unic_model_codebook(const unic_model *model, unic_codebook **out);
 
 /**
- * Write the model with all its weights to `path` (a temporary file, fsynced, renamed). Equal models
- * give equal bytes. @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
+ * Write the model with all its weights to `path` (a temporary file, fsynced, renamed). Equal
+ * models give equal bytes. @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_model_save(unic_model *model, const char *path);
 

@@ -1,6 +1,7 @@
 /**
  * @file unic_status.h
- * Statuses, error messages, logging and memory: what every other header of libunicode builds on.
+ * Statuses, error messages, logging and memory: what every other header of libunicode builds
+ * on.
  */
 #ifndef UNICODE_UNIC_STATUS_H
 #define UNICODE_UNIC_STATUS_H
@@ -23,7 +24,8 @@ extern "C" {
 #define UNIC_VERSION_PATCH  0
 #define UNIC_VERSION_STRING "0.1.0"
 
-/** What a call came to. The values are part of the ABI: they never change, new ones are added. */
+/** What a call came to. The values are part of the ABI: they never change, new ones are added.
+ */
 typedef enum unic_status {
     UNIC_OK = 0,
     UNIC_E_ARG = 1,      /**< an argument is NULL, out of range or contradicts another        */
@@ -41,7 +43,8 @@ typedef enum unic_status {
     UNIC_E_CANCELLED = 13 /**< a callback asked to stop                                       */
 } unic_status;
 
-/** The name of a status ("UNIC_E_SHAPE"), or "UNIC_E_UNKNOWN". Never NULL. Thread-safe. Since 0.1. */
+/** The name of a status ("UNIC_E_SHAPE"), or "UNIC_E_UNKNOWN". Never NULL. Thread-safe. Since
+ * 0.1. */
 UNIC_API const char *unic_status_name(unic_status status);
 
 /**
@@ -77,13 +80,14 @@ typedef enum unic_log_level { UNIC_LOG_INFO = 0, UNIC_LOG_WARNING = 1 } unic_log
 /** Receives one line, without a newline; called on the thread that called the library. */
 typedef void (*unic_log_fn)(unic_log_level level, const char *line, void *user);
 
-/** Send the library's log lines to `fn`; NULL (the default) drops them. Not thread-safe. Since 0.1. */
+/** Send the library's log lines to `fn`; NULL (the default) drops them. Not thread-safe. Since
+ * 0.1. */
 UNIC_API void unic_set_log(unic_log_fn fn, void *user);
 
 /**
- * Compute with `n` threads (1..256), process-wide; the default is 1. Sets OpenBLAS to one thread
- * of its own, since libunicode splits its products itself: results depend on `n`, not on timing.
- * Fork before the first use: OpenMP's threads do not survive a fork.
+ * Compute with `n` threads (1..256), process-wide; the default is 1. Sets OpenBLAS to one
+ * thread of its own, since libunicode splits its products itself: results depend on `n`, not on
+ * timing. Fork before the first use: OpenMP's threads do not survive a fork.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Not thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);

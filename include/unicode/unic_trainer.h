@@ -14,16 +14,18 @@ extern "C" {
 typedef struct unic_trainer unic_trainer;
 
 /**
- * A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps. The
- * config is copied.
+ * A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
+ * The config is copied.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config);
 UNIC_API void unic_trainer_free(unic_trainer *trainer);
 
 /**
- * The terms a step reports, fixed for a trainer: "total", then the weighted terms of the objective
- * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), then figures
+ * The terms a step reports, fixed for a trainer: "total", then the weighted terms of the
+ * objective
+ * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), then
+ * figures
  * ("club_fit.image", "grad_norm.encoder", "perplexity.image", "revived", "learning_rate").
  * The name is NULL if `i` is out of range. Since 0.1.
  */
@@ -31,7 +33,8 @@ UNIC_API size_t unic_trainer_term_count(const unic_trainer *trainer);
 UNIC_API const char *unic_trainer_term_name(const unic_trainer *trainer, size_t i);
 
 /**
- * The random draws of one step, for a replay; zero-filled members are drawn by the trainer itself.
+ * The random draws of one step, for a replay; zero-filled members are drawn by the trainer
+ * itself.
  */
 typedef struct unic_draws {
     size_t struct_size;
@@ -55,14 +58,14 @@ typedef struct unic_draws {
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *terms);
 
-/** The same terms on a batch without dropout, and without any change of state (but for the codes'
- * idle counters and revival where `evaluation.counts` is on). Since 0.1. */
+/** The same terms on a batch without dropout, and without any change of state (but for the
+ * codes' idle counters and revival where `evaluation.counts` is on). Since 0.1. */
 UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch,
                                            double *terms);
 
 /**
- * Declare how many steps the run will have, for the learning-rate schedule (train.schedule); until
- * then the rate is constant after the warm-up. Saved with the run. Since 0.1.
+ * Declare how many steps the run will have, for the learning-rate schedule (train.schedule);
+ * until then the rate is constant after the warm-up. Saved with the run. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_set_total_steps(unic_trainer *trainer, uint64_t steps);
 
@@ -79,17 +82,19 @@ UNIC_API uint64_t unic_trainer_steps(const unic_trainer *trainer);
 UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 
 /**
- * Continue a run from what unic_trainer_save(path) wrote: bit-identically, on the same machine with
- * the same number of threads. All of the run is in OUT.run.npz; the model beside it is not read.
+ * Continue a run from what unic_trainer_save(path) wrote: bit-identically, on the same machine
+ * with the same number of threads. All of the run is in OUT.run.npz; the model beside it is not
+ * read.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
  *         UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path);
 
 /**
- * Continue the training of a CMG checkpoint: parameters, optimiser states, codebook and step counter.
- * `settings` as in unic_model_import(). A part that the file lacks (an optimiser's state) starts
- * anew, which is logged; missing parameters are an error that lists them. Since 0.1.
+ * Continue the training of a CMG checkpoint: parameters, optimiser states, codebook and step
+ * counter. `settings` as in unic_model_import(). A part that the file lacks (an optimiser's
+ * state) starts anew, which is logged; missing parameters are an error that lists them. Since
+ * 0.1.
  */
 UNIC_API unic_status unic_trainer_import(unic_trainer **out, const char *path,
                                          const char *settings);

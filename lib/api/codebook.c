@@ -50,7 +50,8 @@ const float *unic_codebook_embedding(const unic_codebook *codebook)
     return codebook ? codebook->embedding : NULL;
 }
 
-/* Rows [rows,D] from outside as finite float32 in memory of its own; `*z` NULL if there are none. */
+/* Rows [rows,D] from outside as finite float32 in memory of its own; `*z` NULL if there are
+ * none. */
 static unic_status read_rows(const unic_codebook *cb, const unic_array *a, const char *call,
                              const char *what, float **z, size_t *rows)
 {

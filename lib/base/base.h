@@ -14,7 +14,8 @@
 
 /* ---- errors (base/error.c) ------------------------------------------------------------- */
 
-/* Sets this thread's message and returns `status`, so that `return unic__fail(...)` reads well. */
+/* Sets this thread's message and returns `status`, so that `return
+ * unic__fail(...)` reads well. */
 __attribute__((format(printf, 2, 3))) unic_status unic__fail(unic_status status,
                                                              const char *format, ...);
 
@@ -51,7 +52,8 @@ const char *unic__nearest_word(const char *word, const char *const *candidates, 
 
 enum { UNIC__ALIGN = 64 };
 
-/* 64-byte aligned; not cleared. NULL when out of memory (no message set) or `bytes` overflows. */
+/* 64-byte aligned; not cleared. NULL when out of memory (no message set)
+ * or `bytes` overflows. */
 void *unic__alloc(size_t bytes);
 void *unic__alloc_zero(size_t bytes);
 /* count x size with the product checked; cleared. */
@@ -109,11 +111,11 @@ static inline float unic__random_uniform(unic__key key, uint64_t i)
     return (float)(unic__random_bits(key, i) >> 40) * 0x1p-24F;
 }
 
-float unic__random_normal(unic__key key, uint64_t i);                 /* mean 0, variance 1   */
-size_t unic__random_below(unic__key key, uint64_t i, size_t n);       /* 0..n-1; n > 0        */
+float unic__random_normal(unic__key key, uint64_t i);           /* mean 0, variance 1   */
+size_t unic__random_below(unic__key key, uint64_t i, size_t n); /* 0..n-1; 0 < n <= 2^32 */
 void unic__random_permutation(unic__key key, int32_t *out, size_t n); /* of 0..n-1            */
 
-/* ---- threads (base/threads.c) ------------------------------------------------------------- */
+/* ---- threads (base/threads.c) ---------------------------------------------------------- */
 
 int unic__threads(void);
 void unic__threads_set(int n);
@@ -134,7 +136,7 @@ void unic__threads_set(int n);
 #define UNIC__SIMD
 #endif
 
-/* ---- shapes (base/shape.c) ----------------------------------------------------------------- */
+/* ---- shapes (base/shape.c) ------------------------------------------------------------- */
 
 enum { UNIC__MAX_RANK = 6 };
 
@@ -151,7 +153,8 @@ bool unic__shape_count_checked(const unic__shape *shape, size_t *count); /* fals
 size_t
 unic__shape_count(const unic__shape *shape); /* product of the dims; checked at build time */
 bool unic__shape_equal(const unic__shape *a, const unic__shape *b);
-/* Product of the dims before the last one (1 for rank < 2), and the last one (1 for a scalar). */
+/* Product of the dims before the last one (1 for rank < 2), and the last one (1
+ * for a scalar). */
 size_t unic__shape_rows(const unic__shape *shape);
 size_t unic__shape_last(const unic__shape *shape);
 

@@ -44,8 +44,8 @@ bool unic__add_size(size_t a, size_t b, size_t *sum)
 }
 
 /*
- * The hook gives malloc's alignment, kernels want a cache line's: a block is over-allocated, and
- * the pointer the hook gave stands in the word before the aligned address.
+ * The hook gives malloc's alignment, kernels want a cache line's: a block is over-allocated,
+ * and the pointer the hook gave stands in the word before the aligned address.
  */
 void *unic__alloc(size_t bytes)
 {

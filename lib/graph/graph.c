@@ -150,6 +150,7 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
             out->wants_grad = true;
     }
     out->call = call;
+    out->phase = g->phase;
     unic_status status = op->infer(call);
     if (status == UNIC_OK)
         status = add_step(g, call, out);

@@ -9,9 +9,9 @@
  *      inputs, params   lifetimes -> one block of memory,       forward(A), forward(B),
  *      calls in order   vendor primitives                       backward(B), backward(A)
  *
- * Phases: every call belongs to the phase that was current when it was made. Phases run forward in
- * order and backward in the reverse order; in between the caller may look at kept nodes and fill
- * inputs.
+ * Phases: every call belongs to the phase that was current when it was made. Phases run forward
+ * in order and backward in the reverse order; in between the caller may look at kept nodes and
+ * fill inputs.
  */
 #ifndef UNIC_GRAPH_GRAPH_H
 #define UNIC_GRAPH_GRAPH_H
@@ -26,6 +26,7 @@ typedef struct unic__node {
     size_t index;              /* in the order of making                                     */
     const unic__param *param;  /* a leaf bound to a table,                                   */
     const unic__params *table; /* and that table                                            */
+    unsigned phase;            /* of the call that computes it                               */
     bool external;             /* a leaf whose memory the caller gave                        */
     bool kept;                 /* readable after the run                                     */
     bool wants_grad;           /* something below it is trained                              */
@@ -64,7 +65,8 @@ void unic__graph_free(unic__graph *g);
 
 /* Leaves. An input's values are the caller's to fill (node->t.x or .ix), in planned memory. */
 unic__node *unic__input(unic__graph *g, unic__shape shape, unic__dtype dtype);
-/* Memory that is the caller's; `dx` NULL: no gradient. It must be valid whenever the graph runs. */
+/* Memory that is the caller's; `dx` NULL: no gradient. It must be valid whenever the graph
+ * runs. */
 unic__node *unic__external(unic__graph *g, unic__shape shape, float *x, float *dx);
 /* A parameter of the table, declared at its first use; the name is printf-like. */
 __attribute__((format(printf, 4, 5))) unic__node *

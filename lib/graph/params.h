@@ -1,7 +1,7 @@
 /*
- * The table of parameters: name, shape, initialiser, group. Model code declares a parameter where
- * it uses it (unic__param), so the table cannot disagree with the model; sizing, initialising,
- * saving, the optimiser and the gradient tests all walk over the table.
+ * The table of parameters: name, shape, initialiser, group. Model code declares a parameter
+ * where it uses it (unic__param), so the table cannot disagree with the model; sizing,
+ * initialising, saving, the optimiser and the gradient tests all walk over the table.
  */
 #ifndef UNIC_GRAPH_PARAMS_H
 #define UNIC_GRAPH_PARAMS_H

@@ -4,10 +4,10 @@
 #include <string.h>
 
 /*
- * Time runs over 2C ticks for C calls: call i goes forward at tick i and backward at 2C-1-i. Every
- * value, gradient, saved buffer and scratch has a first and a last tick; blocks whose ticks overlap
- * must not overlap in memory. Blocks are placed largest first, each at the lowest offset that is
- * free during its life.
+ * Time runs over 2C ticks for C calls: call i goes forward at tick i and backward at 2C-1-i.
+ * Every value, gradient, saved buffer and scratch has a first and a last tick; blocks whose
+ * ticks overlap must not overlap in memory. Blocks are placed largest first, each at the lowest
+ * offset that is free during its life.
  *
  *      forward 0 ... C-1 | backward of C-1 ... backward of 0 | 2C: after the run
  */
@@ -65,6 +65,26 @@ static size_t place(layout *l, size_t *placed)
         placed[k] = i;
     }
     return total;
+}
+
+/* A call of a phase that there is not, or that needs what a later phase makes,
+ * cannot be run. */
+static unic_status check_phases(const unic__graph *g)
+{
+    for (size_t i = 0; i < g->n_steps; i++) {
+        const unic__step *s = &g->steps[i];
+        bool fits = s->phase < UNIC__MAX_PHASES;
+        for (size_t k = 0; fits && k < s->call->n_in; k++) {
+            const unic__node *root = s->in[k] ? s->in[k]->root : NULL;
+            fits = !root || !root->call || root->phase <= s->phase;
+        }
+        if (!fits)
+            return unic__fail(UNIC_E_STATE,
+                              "%s: a call of phase %u takes what comes later, or has "
+                              "no such phase",
+                              s->call->op->name, s->phase);
+    }
+    return UNIC_OK;
 }
 
 /* Phases run one after the other: a stable sort of the calls, and where each phase ends. */
@@ -192,7 +212,8 @@ static void bind(unic__graph *g, const layout *l)
         g->steps[i].call->scratch = g->scratch;
 }
 
-/* A gradient is cleared at the tick where its life begins, just before the first addition to it. */
+/* A gradient is cleared at the tick where its life begins, just before the first addition to
+ * it. */
 static unic_status list_clears(unic__graph *g, const life *lives)
 {
     size_t end = 2 * g->n_steps;
@@ -247,6 +268,7 @@ unic_status unic__graph_plan(unic__graph *g)
 {
     if (g->status != UNIC_OK)
         return unic__fail(g->status, "%s", g->message ? g->message : "out of memory");
+    UNIC__TRY(check_phases(g));
     UNIC__TRY(order_phases(g));
     size_t most = 2 * g->n_nodes + g->n_steps + 1;
     layout l = {unic__alloc_array(most, sizeof *l.at), 0};

@@ -1,4 +1,5 @@
-/* What planning adds to a call: its place in time, and the gradients whose life begins there. */
+/* What planning adds to a call: its place in time, and the gradients whose
+ * life begins there. */
 #ifndef UNIC_GRAPH_PLAN_H
 #define UNIC_GRAPH_PLAN_H
 

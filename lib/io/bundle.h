@@ -1,6 +1,6 @@
 /*
- * A named set of arrays, written as one npz with its members in order of their names, so that equal
- * contents give equal bytes; and reading arrays that must have a certain shape.
+ * A named set of arrays, written as one npz with its members in order of their names, so that
+ * equal contents give equal bytes; and reading arrays that must have a certain shape.
  */
 #ifndef UNIC_IO_BUNDLE_H
 #define UNIC_IO_BUNDLE_H
@@ -21,8 +21,8 @@ typedef struct unic__member {
     const void *data;
 } unic__member;
 
-/* All zero is an empty bundle. Adding collects errors; writing reports the first. Data and names of
- * members are the caller's until then. */
+/* All zero is an empty bundle. Adding collects errors; writing reports the first. Data and
+ * names of members are the caller's until then. */
 typedef struct unic__bundle {
     unic__member *at;
     size_t n, capacity;

@@ -1,8 +1,8 @@
 /*
  * A source whose clips stand in files of their own, for each modality one: all files of a
- * directory's subdirectories DIR/<modality>/<clip>.npy or .zip, those of them that a table names,
- * or a list of files of one modality. A clip without a file lacks the modality. What is kept in
- * memory are the names of the clips and one byte for each file.
+ * directory's subdirectories DIR/<modality>/<clip>.npy or .zip, those of them that a table
+ * names, or a list of files of one modality. A clip without a file lacks the modality. What is
+ * kept in memory are the names of the clips and one byte for each file.
  */
 #ifndef UNIC_IO_CLIP_FILES_H
 #define UNIC_IO_CLIP_FILES_H

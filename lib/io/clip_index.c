@@ -224,7 +224,8 @@ static unic_status number_categories(table *t, classes *c)
 
 /* ---- events: "0,3" or "[0, 3]", "Speech,Dog" or "['Speech', 'Dog']" ---------------------- */
 
-/* The next of a list's items into *item, without brackets, quotes and space; false at its end. */
+/* The next of a list's items into *item, without brackets, quotes and space; false
+ * at its end. */
 static bool next_item(const char **list, const char **item, size_t *size)
 {
     static const char around[] = " '\"[]";

@@ -1,8 +1,7 @@
 /*
- * A table of clips: a csv with a header line, as it comes with the CMG code's features. One line
- * is one clip; what the header calls them tells the columns:
- *   video_id or filename            the clip, which is its files' name without the suffix
- *   category                        its class
+ * A table of clips: a csv with a header line, as it comes with the CMG code's features. One
+ * line is one clip; what the header calls them tells the columns: video_id or filename the
+ * clip, which is its files' name without the suffix category                        its class
  *   split                           the part of the data that it is in
  *   onset, offset, event_labels     lists: event i is heard or seen at onset <= t < offset
  * Other columns are ignored. Classes are numbered in the order of their names' bytes, over all

@@ -1,6 +1,6 @@
 /*
- * Files; with folder.h all there is of the system below: positioned reads of a regular file, and
- * a file that appears under its name complete and durable, or not at all.
+ * Files; with folder.h all there is of the system below: positioned reads of a regular file,
+ * and a file that appears under its name complete and durable, or not at all.
  */
 #ifndef UNIC_IO_FILE_H
 #define UNIC_IO_FILE_H

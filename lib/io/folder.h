@@ -12,7 +12,8 @@ typedef struct unic__folder {
 
 bool unic__is_folder(const char *path);
 
-/* UNIC_E_NOTFOUND if there is no such directory. Afterwards free `out`, also after a failure. */
+/* UNIC_E_NOTFOUND if there is no such directory. Afterwards free `out`, also
+ * after a failure. */
 unic_status unic__folder_list(unic__folder *out, const char *path);
 void unic__folder_free(unic__folder *folder);
 

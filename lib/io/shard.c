@@ -17,8 +17,8 @@ typedef struct shard {
 /* ---- which modalities -------------------------------------------------------------------- */
 
 /* An array beside the modalities that cannot be one, such as `speaker` [N], is none of our
- * business; the rank is 0 for what is no array at all. Texts keep their file's name and so mostly
- * have a '.', but not always: "README". */
+ * business; the rank is 0 for what is no array at all. Texts keep their file's name and so
+ * mostly have a '.', but not always: "README". */
 static unic_status look_at(const shard *s, const char *name, unic__shape *shape)
 {
     unic__npy_info info;

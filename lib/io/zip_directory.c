@@ -130,8 +130,8 @@ static unic_status read_end(const unic__zip *z, unsigned char *tail, end_record 
 
 /*
  * Reads the zip64 extra field. `number` are the header's 32-bit numbers in the field's order:
- * size, packed size, offset. The field holds those that are WIDE32, or, as Python writes it, the
- * first two or three in any case; then those that have a value must have the same here.
+ * size, packed size, offset. The field holds those that are WIDE32, or, as Python writes it,
+ * the first two or three in any case; then those that have a value must have the same here.
  */
 static unic_status widen(uint64_t *const number[], size_t numbers, const unsigned char *field,
                          size_t bytes)

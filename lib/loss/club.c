@@ -8,8 +8,8 @@
  *
  *   I = mean_i [ mean_t log q(y_it | x_it)  -  mean_j mean_t log q(y_jt | x_it) ]        (Eq 5)
  *
- * The normaliser of q cancels, and so does mu^2; what is left needs, of all the other clips, only
- * the mean of y and of y^2 at each t, so all pairs cost no more than one:
+ * The normaliser of q cancels, and so does mu^2; what is left needs, of all the other clips,
+ * only the mean of y and of y^2 at each t, so all pairs cost no more than one:
  *
  *   I = mean_it 1/2 sum_d exp(-s) [ (mean_j y_j^2 - y^2) + 2 mu (y - mean_j y_j) ]
  */

@@ -4,8 +4,9 @@
  * Cross-CPC (Eq 6): the past of one modality predicts the future of another.
  *   c^m_t = LSTM(z^m_{<=t}),   p^m_k = W^m_k c^m_t
  *   L_{m->n} = -1/K sum_k mean_i log softmax_j( p^m_k[i] . z^n_{t+k}[j] )_i
- * One t for the whole batch, so the negatives are the other clips' values at the same time. contrast
- * = predictions (the CMG code) turns the table: each future among the batch's predictions.
+ * One t for the whole batch, so the negatives are the other clips' values at the same time.
+ * contrast = predictions (the CMG code) turns the table: each future among the batch's
+ * predictions.
  */
 
 size_t unic__cpc_horizon(const unic_config *c, size_t length, size_t *shift)

@@ -1,14 +1,15 @@
 /*
- * The terms of the objective (P9), one file each. A term takes the streams of all modalities and
- * returns its scalar, unweighted; the trainer weighs and names it.
+ * The terms of the objective (P9), one file each. A term takes the streams of all modalities
+ * and returns its scalar, unweighted; the trainer weighs and names it.
  */
 #ifndef UNIC_LOSS_OBJECTIVE_H
 #define UNIC_LOSS_OBJECTIVE_H
 
 #include "model/modality.h"
 
-/* One modality in a training graph: inputs that the trainer fills, and what is computed from them.
- * Every mask is 1 on valid steps; with `padding = real` it is 1 everywhere but for absent clips. */
+/* One modality in a training graph: inputs that the trainer fills, and what is computed from
+ * them. Every mask is 1 on valid steps; with `padding = real` it is 1 everywhere but for absent
+ * clips. */
 typedef struct unic__stream {
     const unic__modality *m;
     unic__node *x;         /* [B,T,dims..] input                                             */
@@ -47,8 +48,8 @@ unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
 unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m);
 
-/* P4, P5: CLUB's bound on I(z; zbar), with q's nets as they are; `permutation` i32 [B] is used by
- * club.form = permutation alone. */
+/* P4, P5: CLUB's bound on I(z; zbar), with q's nets as they are; `permutation` i32 [B] is used
+ * by club.form = permutation alone. */
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
                        unic__node *permutation);
 /* The fit of q: minus its mean log-likelihood on x [B,T,D], y [B,T,Y] (A.5). */

@@ -55,7 +55,8 @@ static bool has_modality(const draft *d, const char *name)
     return false;
 }
 
-/* Matrices whose sizes are the config's: without one, the sizes of all others would look wrong. */
+/* Matrices whose sizes are the config's: without one, the sizes of all others
+ * would look wrong. */
 static unic_status check_matrices(const draft *d)
 {
     static const struct {

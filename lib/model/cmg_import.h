@@ -1,6 +1,6 @@
 /*
- * CMG checkpoints (method A.7), read as they are: the config from the tensors' shapes, parameters and
- * codebook under our names. Nothing is held of what is not asked for.
+ * CMG checkpoints (method A.7), read as they are: the config from the tensors' shapes,
+ * parameters and codebook under our names. Nothing is held of what is not asked for.
  */
 #ifndef UNIC_MODEL_CMG_IMPORT_H
 #define UNIC_MODEL_CMG_IMPORT_H
@@ -13,14 +13,15 @@
 #include "unicode/unic_model.h"
 
 /*
- * A config of `behaviour = compat` whose dims are the checkpoint's; what tensors cannot tell keeps its
- * default and is logged as assumed. `settings` ("key = value" lines, may be NULL) come last.
+ * A config of `behaviour = compat` whose dims are the checkpoint's; what tensors cannot tell
+ * keeps its default and is logged as assumed. `settings` ("key = value" lines, may be NULL)
+ * come last.
  */
 unic_status unic__cmg_config(const unic__torch_file *f, const char *settings,
                              unic_config **out);
 
-/* Every parameter of the table, of the modality its name begins with, from the file. UNIC_E_FORMAT
- * lists what is missing or of another shape. */
+/* Every parameter of the table, of the modality its name begins with, from the file.
+ * UNIC_E_FORMAT lists what is missing or of another shape. */
 unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
                                   const unic__params *params);
 

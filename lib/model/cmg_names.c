@@ -5,8 +5,9 @@
 #include <string.h>
 
 /*
- * One row a parameter: our name behind "<modality>.", and theirs. In theirs %m is the modality, %M the
- * same with a capital; in both, # is a number (a layer's), and * an ending that is copied.
+ * One row a parameter: our name behind "<modality>.", and theirs. In theirs %m is the modality,
+ * %M the same with a capital; in both, # is a number (a layer's), and * an ending that is
+ * copied.
  */
 typedef struct row {
     const char *ours, *part, *theirs;

@@ -1,4 +1,5 @@
-/* Where a parameter of ours stands in a CMG checkpoint (method A.2, A.7), and how it is laid out there. */
+/* Where a parameter of ours stands in a CMG checkpoint (method A.2, A.7), and how it is laid
+ * out there. */
 #ifndef UNIC_MODEL_CMG_NAMES_H
 #define UNIC_MODEL_CMG_NAMES_H
 
@@ -18,8 +19,8 @@ typedef struct unic__cmg_place {
     unic__cmg_layout layout;
 } unic__cmg_place;
 
-/* The place of parameter `name` ("video.semantic.affine.weight") of modality `m`; false if CMG has
- * nothing like it. */
+/* The place of parameter `name` ("video.semantic.affine.weight") of modality `m`; false if CMG
+ * has nothing like it. */
 bool unic__cmg_find(const unic__modality *m, const char *name, unic__cmg_place *place);
 
 /* The checkpoint's shape of a parameter whose shape here is `shape`. */
@@ -32,8 +33,8 @@ void unic__cmg_convert(const unic__cmg_place *place, const unic__shape *shape,
 /* Whether the tensor at "<part>/<name>" is some modality's parameter. */
 bool unic__cmg_is_known(const unic_config *c, const char *path);
 
-/* Tensors that the CMG code stores but never uses or trains: template layers, classifier heads, and,
- * with a plain spatial sum, the spatial attention. `name` is a state-dict name. */
+/* Tensors that the CMG code stores but never uses or trains: template layers, classifier heads,
+ * and, with a plain spatial sum, the spatial attention. `name` is a state-dict name. */
 bool unic__cmg_is_dead(const char *name);
 
 #endif

@@ -93,8 +93,8 @@ static void collect(const unic_codebook *cb, const unic__ema_part *part, float *
 }
 
 /*
- * N <- gamma N + (1-gamma) n,  o <- gamma o + (1-gamma) sum,  e = o / N. A code without hits keeps
- * its e exactly (both shrink alike); N stops shrinking before it could vanish.
+ * N <- gamma N + (1-gamma) n,  o <- gamma o + (1-gamma) sum,  e = o / N. A code without hits
+ * keeps its e exactly (both shrink alike); N stops shrinking before it could vanish.
  */
 static void joint_update(unic_codebook *cb, float decay, const float *hits, const float *sums)
 {
@@ -183,7 +183,8 @@ static int32_t idle_of(const unic_codebook *cb, unic__reset rule, size_t l)
     return rule == UNIC__RESET_TWO && cb->modalities > 1 ? second : best;
 }
 
-/* Code l takes row `from`; `noise` for a copy of another code, which would else be its double. */
+/* Code l takes row `from`; `noise` for a copy of another code, which would else
+ * be its double. */
 static void restart(unic_codebook *cb, const unic__revival *r, size_t l, const float *from,
                     bool noise)
 {

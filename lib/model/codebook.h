@@ -1,6 +1,6 @@
 /*
- * The shared codebook (P2, P6, P8): the codes, the EMA state behind them, and how long each code
- * has been idle for each modality. State, not parameters: no gradient moves it.
+ * The shared codebook (P2, P6, P8): the codes, the EMA state behind them, and how long each
+ * code has been idle for each modality. State, not parameters: no gradient moves it.
  */
 #ifndef UNIC_MODEL_CODEBOOK_H
 #define UNIC_MODEL_CODEBOOK_H

@@ -38,7 +38,8 @@ static void random_rows(unic_codebook *cb, const float *z, size_t rows, int32_t 
     }
 }
 
-/* k-means++: each next seed is a row drawn with probability ~ its squared distance to the seeds. */
+/* k-means++: each next seed is a row drawn with probability ~ its squared distance to the
+ * seeds. */
 static void seed_codes(unic_codebook *cb, const float *z, size_t rows, float *nearest,
                        unic__key key)
 {

@@ -48,7 +48,7 @@ static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_
     unic__graph *g = &p->graph;
     unic__graph_free(g);
     unic__graph_init(g, e->weights, true);
-    g->backend = (unic__backend)c->kernel;
+    g->backend = unic__backend_of(c);
     p->used = 0; /* until it is ready */
     p->batch = batch;
     p->length = length;
@@ -140,7 +140,8 @@ static unic_status check_z(const unic__encoder_plan *p, const unic__modality *m,
     return UNIC_OK;
 }
 
-/* -1 and zeros on padding, codes and vectors elsewhere; each output only where it is asked for. */
+/* -1 and zeros on padding, codes and vectors elsewhere; each output only where it
+ * is asked for. */
 static void write_step(const unic_codebook *cb, size_t i, int32_t code, const float *z,
                        int32_t *codes, float *quantised, float *semantic)
 {

@@ -1,6 +1,6 @@
 /*
- * One modality of a model, planned for the shapes it is asked for. It keeps the plans of the last
- * few shapes, so a caller that alternates between shapes does not plan again.
+ * One modality of a model, planned for the shapes it is asked for. It keeps the plans of the
+ * last few shapes, so a caller that alternates between shapes does not plan again.
  */
 #ifndef UNIC_MODEL_ENCODER_H
 #define UNIC_MODEL_ENCODER_H

@@ -2,6 +2,13 @@
 
 #include <math.h>
 
+unic__backend unic__backend_of(const unic_config *c)
+{
+    return c->kernel == UNIC__KERNEL_ONEDNN ? UNIC__ONEDNN
+           : c->kernel == UNIC__KERNEL_BLAS ? UNIC__BLAS
+                                            : UNIC__AUTO;
+}
+
 static unic__init uniform(size_t fan_in)
 {
     return (unic__init){UNIC__INIT_UNIFORM, 1.0 / sqrt((double)fan_in)};

@@ -1,6 +1,6 @@
 /*
- * Layers: operators together with the parameters they own. Names are printf-like prefixes, so that
- * "image.semantic.affine" has "image.semantic.affine.weight" and ".bias" in the table.
+ * Layers: operators together with the parameters they own. Names are printf-like prefixes, so
+ * that "image.semantic.affine" has "image.semantic.affine.weight" and ".bias" in the table.
  */
 #ifndef UNIC_MODEL_LAYERS_H
 #define UNIC_MODEL_LAYERS_H
@@ -8,7 +8,11 @@
 #include "graph/nodes.h"
 #include "model/config.h"
 
-/* y = x w^T + b, over the last axis; drawn from U(-1/sqrt(in), 1/sqrt(in)). `bias`: b or not. */
+/* kernel.backend, as operators know it. */
+unic__backend unic__backend_of(const unic_config *c);
+
+/* y = x w^T + b, over the last axis; drawn from U(-1/sqrt(in), 1/sqrt(in)). `bias`:
+ * b or not. */
 __attribute__((format(printf, 4, 5))) unic__node *
 unic__dense(unic__graph *g, unic__node *x, size_t out, const char *format, ...);
 __attribute__((format(printf, 4, 5))) unic__node *
@@ -22,7 +26,8 @@ unic__dense_no_bias(unic__graph *g, unic__node *x, size_t out, const char *forma
 unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node *x,
                                 unic__node *mask, const char *prefix);
 
-/* `layers` unidirectional LSTMs, one on the other; lengths i32 [B] or NULL. [B,T,C] -> [B,T,H] */
+/* `layers` unidirectional LSTMs, one on the other; lengths i32 [B] or NULL.
+ * [B,T,C] -> [B,T,H] */
 unic__node *unic__lstm_stack(unic__graph *g, unic__node *x, unic__node *lengths, size_t hidden,
                              size_t layers, const char *prefix);
 

@@ -42,7 +42,8 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weig
 /* Index of a modality; UNIC_E_NOTFOUND names those there are. */
 unic_status unic__model_find(const unic_model *model, const char *name, size_t *m);
 
-/* The config member, and a codebook as members of a bundle or read from a file; shared with runs. */
+/* The config member, and a codebook as members of a bundle or read from a file; shared with
+ * runs. */
 unic_status unic__read_config(unic__npz *z, unic_config **out);
 void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb);
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out);

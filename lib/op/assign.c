@@ -5,8 +5,8 @@
 #include "op/blas_glue.h"
 
 /*
- * argmin_l ||z - e_l||^2 = argmin_l ||e_l||^2 - 2 z.e_l, since ||z||^2 is the same for all l. The
- * products are made in tiles of ROWS x CODES that stay in the cache, and reduced at once.
+ * argmin_l ||z - e_l||^2 = argmin_l ||e_l||^2 - 2 z.e_l, since ||z||^2 is the same for all l.
+ * The products are made in tiles of ROWS x CODES that stay in the cache, and reduced at once.
  */
 enum { ROWS = 64, CODES = 256 };
 

@@ -13,7 +13,8 @@ static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, co
                 (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
 }
 
-/* Rows of C are split where there are enough of them, columns otherwise; never the sum over k. */
+/* Rows of C are split where there are enough of them, columns otherwise; never the
+ * sum over k. */
 void unic__sgemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
 {

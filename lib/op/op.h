@@ -1,7 +1,7 @@
 /*
- * What an operator is. An operator knows tensors and its own numbers, not the graph that calls it:
- * the graph (and the tests) fill in a unic__call, ask `infer` for the output's shape and the
- * memory needed, `plan` once, then run `forward` and `backward` any number of times.
+ * What an operator is. An operator knows tensors and its own numbers, not the graph that calls
+ * it: the graph (and the tests) fill in a unic__call, ask `infer` for the output's shape and
+ * the memory needed, `plan` once, then run `forward` and `backward` any number of times.
  *
  *   infer     checks the inputs' shapes (UNIC_E_SHAPE with a sentence), sets out->shape,
  *             out->dtype, saved_size and scratch_size. The only place that may say no.
@@ -31,7 +31,8 @@ typedef struct unic__tensor {
     float *dx;   /* gradient of the loss; NULL: not wanted                           */
 } unic__tensor;
 
-/* Which kernels a call uses; `auto` picks by a fixed rule, never by timing (design: section 6). */
+/* Which kernels a call uses; `auto` picks by a fixed rule, never by timing
+ * (design: section 6). */
 typedef enum unic__backend { UNIC__AUTO, UNIC__ONEDNN, UNIC__BLAS } unic__backend;
 
 /* What is the same for all calls of one run of a graph. */

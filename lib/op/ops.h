@@ -1,7 +1,7 @@
 /*
  * The operators: their descriptors and settings. One file each; the equation, the shape rule,
- * forward and backward stand there. Inputs are listed as (0) x, (1) w ...; [..] is any number of
- * leading dims; "?" may be absent (NULL).
+ * forward and backward stand there. Inputs are listed as (0) x, (1) w ...; [..] is any number
+ * of leading dims; "?" may be absent (NULL).
  */
 #ifndef UNIC_OP_OPS_H
 #define UNIC_OP_OPS_H
@@ -10,7 +10,8 @@
 
 /* ---- products ---- */
 
-/* linear.c: (0) x [..,K], (1) w [N,K], (2) b [N]? -> [..,N];  y = x w^T + b, then relu if asked. */
+/* linear.c: (0) x [..,K], (1) w [N,K], (2) b [N]? -> [..,N];  y = x w^T + b, then relu if
+ * asked. */
 typedef struct unic__linear_attr {
     bool relu;
 } unic__linear_attr;
@@ -31,7 +32,8 @@ typedef struct unic__conv_attr {
 extern const unic__op unic__op_conv2d;
 
 /* conv_transpose2d.c: the adjoint of conv2d: (0) x [..,H,W,Ci], (1) w [kh,kw,Co,Ci],
- * (2) b [Co]? -> [..,(H-1)*stride+kh-2*pad,..,Co]. Weight layout: that of the conv2d it undoes. */
+ * (2) b [Co]? -> [..,(H-1)*stride+kh-2*pad,..,Co]. Weight layout: that of the conv2d it undoes.
+ */
 extern const unic__op unic__op_conv_transpose2d; /* unic__conv_attr */
 
 /* avg_pool2d.c: (0) x [..,H,W,C] -> [..,Ho,Wo,C]; window k x k, no padding. */
@@ -44,15 +46,17 @@ extern const unic__op unic__op_avg_pool2d;
 
 /* lstm.c: (0) x [B,T,C], (1) w_ih [4H,C], (2) w_hh [4H,H], (3) b_ih [4H], (4) b_hh [4H],
  * (5) lengths i32 [B]? -> h [B,T,H]. Gate order i,f,g,o (PyTorch's). Zero start. `reverse` runs
- * from each clip's last valid step to its first. Outputs at padded steps (t >= length) are 0. */
+ * from each clip's last valid step to its first. Outputs at padded steps (t >= length) are 0.
+ */
 typedef struct unic__lstm_attr {
     bool reverse;
 } unic__lstm_attr;
 extern const unic__op unic__op_lstm;
 
-/* attention.c: multi-head scaled dot product, softmax(q k^T / sqrt(D/heads)) v per head, without
- * projections. (0) q, (1) k, (2) v, (3) key mask [B,S]? (1 valid, 0 not), (4) query mask [B,T]?.
- * Separate: q [B,T,D], k and v [B,S,D]. Packed: the same tensor [B,T,3D] three times (q | k | v).
+/* attention.c: multi-head scaled dot product, softmax(q k^T / sqrt(D/heads)) v per head,
+ * without projections. (0) q, (1) k, (2) v, (3) key mask [B,S]? (1 valid, 0 not), (4) query
+ * mask [B,T]?. Separate: q [B,T,D], k and v [B,S,D]. Packed: the same tensor [B,T,3D] three
+ * times (q | k | v).
  * -> [B,T,D]. Padded queries give 0, and so do queries without a valid key. Dropout acts on the
  * attention weights. */
 typedef struct unic__attention_attr {
@@ -95,15 +99,16 @@ typedef struct unic__unary_attr {
 } unic__unary_attr;
 extern const unic__op unic__op_unary;
 
-/* binary.c: (0) a, (1) b -> numpy's broadcasting of both (sizes 1 stretch; missing leading dims). */
+/* binary.c: (0) a, (1) b -> numpy's broadcasting of both (sizes 1 stretch; missing leading
+ * dims). */
 typedef enum unic__binary_kind { UNIC__ADD, UNIC__SUB, UNIC__MUL, UNIC__DIV } unic__binary_kind;
 typedef struct unic__binary_attr {
     unic__binary_kind kind;
 } unic__binary_attr;
 extern const unic__op unic__op_binary;
 
-/* dropout.c: (0) x -> x * m / (1-p) in training, x otherwise; m drawn from (seed, step, call id,
- * element) again in the backward pass. */
+/* dropout.c: (0) x -> x * m / (1-p) in training, x otherwise; m drawn from (seed, step, call
+ * id, element) again in the backward pass. */
 typedef struct unic__dropout_attr {
     float p;
 } unic__dropout_attr;
@@ -130,7 +135,8 @@ typedef struct unic__argmin_attr {
 } unic__argmin_attr;
 extern const unic__op unic__op_argmin;
 
-/* concat.c: up to UNIC__MAX_INPUTS tensors that agree but for `axis`. slice: [start, start+n). */
+/* concat.c: up to UNIC__MAX_INPUTS tensors that agree but for `axis`.
+ * slice: [start, start+n). */
 typedef struct unic__concat_attr {
     size_t axis;
 } unic__concat_attr;
@@ -147,8 +153,9 @@ typedef struct unic__repeat_attr {
 extern const unic__op unic__op_repeat;
 
 /* gather.c: (0) table [L,D], (1) index i32 [..] -> [..,D]; a negative index gives a zero row.
- * scatter_add: (0) x [..,D], (1) index i32 [..] -> [rows,D], out[index] += x; a negative index is
- * left out. D = last dim; for x [..] with index [..] of the same shape see count in model/. */
+ * scatter_add: (0) x [..,D], (1) index i32 [..] -> [rows,D], out[index] += x; a negative index
+ * is left out. D = last dim; for x [..] with index [..] of the same shape see count in model/.
+ */
 extern const unic__op unic__op_gather;
 typedef struct unic__scatter_attr {
     size_t rows;
@@ -157,8 +164,8 @@ extern const unic__op unic__op_scatter_add;
 
 /* ---- distances and losses ---- */
 
-/* sq_distance.c: (0) z [..,D], (1) e [L,D] -> [..,L]; ||z - e||^2 = ||e||^2 + ||z||^2 - 2 z.e (P2),
- * not below 0. Gradient to both. */
+/* sq_distance.c: (0) z [..,D], (1) e [L,D] -> [..,L]; ||z - e||^2 = ||e||^2 + ||z||^2 - 2 z.e
+ * (P2), not below 0. Gradient to both. */
 extern const unic__op unic__op_sq_distance;
 
 /* mse.c: (0) a [N..,D..], (1) b same shape, (2) mask? of a's leading dims (mask.rank <= a.rank)
@@ -167,13 +174,14 @@ extern const unic__op unic__op_sq_distance;
 extern const unic__op unic__op_mse;
 
 /* cross_entropy.c: (0) logits [N,C], (1) target i32 [N] (negative: the row is left out),
- * (2) class mask f32 [N,C] or [C]? (0: the class is not in the softmax) -> scalar: mean over the
- * rows that count of -log softmax(logits)[target]; 0 if there is none. A target whose class is masked is the
- * caller's error: the row is left out. */
+ * (2) class mask f32 [N,C] or [C]? (0: the class is not in the softmax) -> scalar: mean over
+ * the rows that count of -log softmax(logits)[target]; 0 if there is none. A target whose class
+ * is masked is the caller's error: the row is left out. */
 extern const unic__op unic__op_cross_entropy;
 
-/* bce.c: (0) logits, (1) targets in [0,1] same shape, (2) mask? of leading dims -> scalar mean of
- * binary cross-entropy with logits, max(x,0) - x y + log(1 + exp(-|x|)). Gradient to logits. */
+/* bce.c: (0) logits, (1) targets in [0,1] same shape, (2) mask? of leading dims -> scalar mean
+ * of binary cross-entropy with logits, max(x,0) - x y + log(1 + exp(-|x|)). Gradient to logits.
+ */
 extern const unic__op unic__op_bce;
 
 #endif

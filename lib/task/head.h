@@ -1,6 +1,6 @@
 /*
- * A head on codes. It is small, and codes are few, so a trained head is two tables: what each code
- * becomes behind the first layer, and behind both.
+ * A head on codes. It is small, and codes are few, so a trained head is two tables: what each
+ * code becomes behind the first layer, and behind both.
  *
  *   clip:  logits = W2 max_t (W1 e_{c_t} + b1) + b2
  *   step:  logits_t = W2 (W1 e_{c_t} + b1) + b2

@@ -1,4 +1,5 @@
-/* Adam and AdamW over a table of parameters, with each module's gradient clipped by its own norm. */
+/* Adam and AdamW over a table of parameters, with each module's gradient clipped by its own
+ * norm. */
 #ifndef UNIC_TRAIN_ADAM_H
 #define UNIC_TRAIN_ADAM_H
 

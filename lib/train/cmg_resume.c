@@ -7,9 +7,9 @@
 #include "model/cmg_import.h"
 
 /*
- * Adam's states stand under integers: the parameters of the modules in the order in which they were
- * given to the optimiser, each module's in the order of its registration, which is the order of its
- * state dict without the buffers.
+ * Adam's states stand under integers: the parameters of the modules in the order in which they
+ * were given to the optimiser, each module's in the order of its registration, which is the
+ * order of its state dict without the buffers.
  */
 
 /* Which modules an optimiser holds, in order. */
@@ -55,7 +55,8 @@ static const unic__torch_tensor *state_of(const unic__torch_file *f, const optim
     return unic__torch_find(f, path);
 }
 
-/* Moments and step counts of one optimiser. A parameter without a state has never had a gradient. */
+/* Moments and step counts of one optimiser. A parameter without a state has never had a
+ * gradient. */
 static unic_status read_adam(unic__torch_file *f, const unic_config *c, const optimiser *o,
                              const char *only, unic__adam *adam)
 {
@@ -93,7 +94,8 @@ static unic_status read_adam(unic__torch_file *f, const unic_config *c, const op
     return UNIC_OK;
 }
 
-/* The main optimiser: with the text's LSTM in front, if its number of parameters says so (A.6). */
+/* The main optimiser: with the text's LSTM in front, if its number of parameters
+ * says so (A.6). */
 static unic_status read_main(unic__torch_file *f, unic_trainer *t)
 {
     optimiser with = {"optimizer",

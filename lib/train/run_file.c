@@ -6,8 +6,8 @@
 
 /*
  * A run's whole state in one file, OUT.run.npz: every parameter, both optimisers' moments, the
- * codebook, the counters. One file, one rename: a run can never be found half of one moment and half
- * of another. (The model file beside it is what inference needs, and nothing here.)
+ * codebook, the counters. One file, one rename: a run can never be found half of one moment and
+ * half of another. (The model file beside it is what inference needs, and nothing here.)
  */
 
 /* "<prefix>/<parameter>": values, or a moment laid out as the values are. */

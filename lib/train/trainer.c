@@ -18,8 +18,9 @@ static void add_report(unic_trainer *t, const char *name, const char *part)
     t->n_report++;
 }
 
-/* In compat the norms of CLUB's gradients are logged, as the CMG code clips them: those of the last
- * inner fit and of the bound together, since its buffer is not cleared in between (A.5). */
+/* In compat the norms of CLUB's gradients are logged, as the CMG code clips them: those of the
+ * last inner fit and of the bound together, since its buffer is not cleared in between (A.5).
+ */
 static size_t logged_club_norms(const unic_trainer *t)
 {
     return t->config->behaviour == UNIC__COMPAT ? t->club.n_groups : 0;
@@ -65,7 +66,8 @@ static unic_status allocate_scratch(unic_trainer *t)
     return UNIC_OK;
 }
 
-/* Codes before the first data: uniform in +-1/L (A.3); the paper's way replaces them at step 0. */
+/* Codes before the first data: uniform in +-1/L (A.3); the paper's way replaces them
+ * at step 0. */
 static void scatter_codes(unic_trainer *t)
 {
     unic_codebook *cb = t->codebook;

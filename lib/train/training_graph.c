@@ -71,7 +71,8 @@ static void build_inputs(unic__training_graph *tg, unic__graph *g)
             tg->permutation[m] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
 }
 
-/* P9: L = L_recon + L_commit + L_MI + L_cpc + L_cmcm, each with its weight; 0 leaves a term out. */
+/* P9: L = L_recon + L_commit + L_MI + L_cpc + L_cmcm, each with its weight; 0 leaves a term
+ * out. */
 static void build_objective(unic__training_graph *tg, unic__graph *g, unic__params *club)
 {
     const unic_config *c = tg->config;
@@ -99,13 +100,6 @@ static void build_objective(unic__training_graph *tg, unic__graph *g, unic__para
     if (c->match_weight > 0.0)
         add_term(tg, "code_match", NULL, unic__code_match(g, c, tg->n, tg->stream, &tg->match),
                  c->match_weight);
-}
-
-static unic__backend backend_of(const unic_config *c)
-{
-    return c->kernel == UNIC__KERNEL_ONEDNN ? UNIC__ONEDNN
-           : c->kernel == UNIC__KERNEL_BLAS ? UNIC__BLAS
-                                            : UNIC__AUTO;
 }
 
 static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__params *club)
@@ -151,7 +145,7 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
     tg->length = config->length;
     unic__graph_init(&tg->main, params, false);
     unic__graph_init(&tg->club, club, false);
-    tg->main.backend = tg->club.backend = backend_of(config);
+    tg->main.backend = tg->club.backend = unic__backend_of(config);
     build_main(tg, codebook, club);
     if (tg->main.status != UNIC_OK)
         return unic__graph_plan(&tg->main); /* reports it */

@@ -1,6 +1,6 @@
 /*
- * The whole of a training step as graphs, for one (B, T): three phases of the main graph, and the
- * small graph of CLUB's own fit between the second and the third.
+ * The whole of a training step as graphs, for one (B, T): three phases of the main graph, and
+ * the small graph of CLUB's own fit between the second and the third.
  *
  *   ENCODE   x -> front -> z, zbar                       (the codebook may start from z here)
  *   ASSIGN   distances, codes, their vectors, EMA targets   (with the old codebook)
@@ -38,9 +38,9 @@ typedef struct unic__training_graph {
     size_t n_terms;
 } unic__training_graph;
 
-/* Declares into the tables (unsealed), seals and initialises them, plans both graphs. `club` gets
- * the parameters of CLUB's nets, which have an optimiser of their own. On failure the graph is to
- * be freed all the same. */
+/* Declares into the tables (unsealed), seals and initialises them, plans both graphs. `club`
+ * gets the parameters of CLUB's nets, which have an optimiser of their own. On failure the
+ * graph is to be freed all the same. */
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
                                         unic_codebook *codebook, unic__params *params,
                                         unic__params *club);

@@ -83,7 +83,8 @@ START_TEST(wrong_configs_are_refused)
 }
 END_TEST
 
-/* Sizes that pass the config's checks one by one, but make a tensor beyond what a product takes. */
+/* Sizes that pass the config's checks one by one, but make a tensor beyond what a product
+ * takes. */
 START_TEST(what_is_too_large_is_refused)
 {
     unic_trainer *t = (void *)&t;

@@ -39,9 +39,9 @@ typedef struct base_heap {
 void base_heap_watch(base_heap *heap);
 void base_heap_leave(void);
 
-/* Runs `scenario` with its first allocation failing, then its second, ... until it ends without a
- * failure, each time alone and with all that follow; each time the status must be UNIC_E_NOMEM,
- * and nothing may stay allocated. Returns the number of allocations. */
+/* Runs `scenario` with its first allocation failing, then its second, ... until it ends without
+ * a failure, each time alone and with all that follow; each time the status must be
+ * UNIC_E_NOMEM, and nothing may stay allocated. Returns the number of allocations. */
 size_t base_fail_each_allocation(unic_status (*scenario)(void));
 
 #endif

@@ -1,6 +1,6 @@
 /* lib/base/random.c: the streams themselves (a resumed run must find the same ones in any later
- * version), and that they look random. Bounds below are those of a chi-square or a mean at about
- * 5 standard deviations; the draws are fixed, so a test that passes goes on passing. */
+ * version), and that they look random. Bounds below are those of a chi-square or a mean at
+ * about 5 standard deviations; the draws are fixed, so a test that passes goes on passing. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -25,8 +25,8 @@ typedef struct random_graph {
 
 typedef enum random_kind { RANDOM_PLAIN, RANDOM_KEPT, RANDOM_EXACT } random_kind;
 
-/* Builds and plans a graph of about so many calls. Kept: all its nodes are. Exact: only of calls
- * whose gradient is the derivative. */
+/* Builds and plans a graph of about so many calls. Kept: all its nodes are. Exact: only of
+ * calls whose gradient is the derivative. */
 void random_graph_open(random_graph *r, uint64_t seed, size_t calls, random_kind kind);
 void random_graph_close(random_graph *r);
 

@@ -49,7 +49,7 @@ static void assert_refused(const char *path, const unic_dataset_options *o, unic
     ck_assert_ptr_null(d);
 }
 
-/* ---- directories of clips ------------------------------------------------------------------ */
+/* ---- directories of clips -------------------------------------------------------------- */
 
 /* audio of a, b (empty), a-b; video of b, c; something else beside them. */
 static const char *write_clips(char path[512])
@@ -164,7 +164,8 @@ START_TEST(directories_that_are_refused)
 }
 END_TEST
 
-/* ---- arrays in a directory ------------------------------------------------------------------- */
+/* ---- arrays in a directory
+ * ------------------------------------------------------------------- */
 
 START_TEST(a_directory_of_arrays_is_an_npz)
 {
@@ -221,7 +222,8 @@ START_TEST(fortran_order_is_turned)
 }
 END_TEST
 
-/* ---- lists of clips ---------------------------------------------------------------------------- */
+/* ---- lists of clips
+ * ---------------------------------------------------------------------------- */
 
 START_TEST(files_of_clips_are_stacked)
 {
@@ -261,7 +263,8 @@ START_TEST(files_of_clips_are_stacked)
 }
 END_TEST
 
-/* ---- damage ------------------------------------------------------------------------------------ */
+/* ---- damage
+ * ------------------------------------------------------------------------------------ */
 
 /* What can be wrong with one clip. */
 static const struct {
@@ -370,7 +373,8 @@ START_TEST(no_clip_can_be_read)
 }
 END_TEST
 
-/* ---- tables ------------------------------------------------------------------------------------ */
+/* ---- tables
+ * ------------------------------------------------------------------------------------ */
 
 static unic_dataset *open_table(const char *folder, const char *text, unic_dataset_options *o)
 {
@@ -457,7 +461,8 @@ START_TEST(events_are_step_labels)
 }
 END_TEST
 
-/* ---- memory, the sample ------------------------------------------------------------------------- */
+/* ---- memory, the sample
+ * ------------------------------------------------------------------------- */
 
 static unic_status read_table(const char *path)
 {

@@ -82,7 +82,8 @@ static void write_npy(const char *path, const unic__shape *shape, const void *x,
     free(bytes);
 }
 
-/* Protocol 3: _reconstruct(ndarray, (0,), b"b") with the state (1, shape, "<f4", False, bytes). */
+/* Protocol 3: _reconstruct(ndarray, (0,), b"b") with the state (1, shape,
+ * "<f4", False, bytes). */
 static void write_zip(const char *path, const unic__shape *shape, const void *x, size_t size)
 {
     static const char head[] = "\x80\3cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\n"

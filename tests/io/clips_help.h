@@ -9,8 +9,8 @@
  * `path` has room for 512 bytes and is returned. */
 const char *clips_folder(const char *name, char path[512]);
 
-/* "<folder>/<name>" as a .npy, a .zip with the array pickled, or as it stands. The format goes by
- * the name's end. Directories on the way are made. Elements are first, first + 1, ... */
+/* "<folder>/<name>" as a .npy, a .zip with the array pickled, or as it stands. The format goes
+ * by the name's end. Directories on the way are made. Elements are first, first + 1, ... */
 void clips_write(const char *folder, const char *name, const unic__shape *shape, float first);
 void clips_write_fortran(const char *folder, const char *name, const unic__shape *shape,
                          float first); /* a .npy */

@@ -1,5 +1,6 @@
-/* lib/model/cmg_*, lib/train/cmg_resume: checkpoints in CMG's layout that an own PyTorch replica wrote
- * (make_cmg_checkpoints.py): dims, vectors, codes, moments; what is named when a file is not whole. */
+/* lib/model/cmg_*, lib/train/cmg_resume: checkpoints in CMG's layout that an own PyTorch
+ * replica wrote (make_cmg_checkpoints.py): dims, vectors, codes, moments; what is named when a
+ * file is not whole. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

@@ -312,7 +312,8 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
-/* A text with random edits gives a config that its text gives back, or an error and no change. */
+/* A text with random edits gives a config that its text gives back, or an error
+ * and no change. */
 START_TEST(noise)
 {
     unic_config *seed = parsed("preset = paper-avt\nbehaviour = compat\n");

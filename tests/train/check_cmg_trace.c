@@ -1,7 +1,7 @@
 /*
  * The golden trace of the authors' code (../shared/cmg-sample), replayed in compat with its own
- * random draws: inference, five training steps with every term, gradient and codebook, and going on
- * from the checkpoint behind them. Skipped where the folder is absent.
+ * random draws: inference, five training steps with every term, gradient and codebook, and
+ * going on from the checkpoint behind them. Skipped where the folder is absent.
  */
 #include <check.h>
 #include <math.h>
@@ -166,7 +166,8 @@ static void compare_terms(const unic_trainer *t, const double *terms, int step)
     }
 }
 
-/* Every gradient of the step; ours are laid out as theirs first. Returns how many were compared. */
+/* Every gradient of the step; ours are laid out as theirs first. Returns how many were
+ * compared. */
 static size_t compare_gradients(const unic_trainer *t)
 {
     size_t compared = 0;

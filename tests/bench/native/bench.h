@@ -1,0 +1,38 @@
+/* What the cases share: options from the command line, time, memory, values. Failures end it. */
+#ifndef TESTS_BENCH_BENCH_H
+#define TESTS_BENCH_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <unicode/unic.h>
+
+/* `setup` may print more members, `, "a": 1`, of the line {"ready": 1, ..}; `run` does one
+ * measurement, may print members, `"a": 1, `, of its line, and returns seconds for each call.
+ * NULL: nothing to measure. */
+typedef struct bench_case {
+    const char *name;
+    void (*setup)(void);
+    double (*run)(void);
+} bench_case;
+
+extern const bench_case bench_cases[]; /* ends with a NULL name */
+
+const char *bench_text(const char *key, const char *otherwise);
+size_t bench_size(const char *key, size_t otherwise);
+double bench_now(void);
+void bench_die(const char *what);
+void *bench_alloc(size_t count, size_t size);
+float *bench_floats(size_t count, float low, uint64_t seed);
+
+/* train_cases.c */
+void bench_step_setup(void);
+double bench_step_run(void);
+void bench_head_setup(void);
+double bench_head_run(void);
+void bench_dataset_setup(void);
+double bench_dataset_run(void);
+void bench_config_setup(void);
+void bench_model_setup(void);
+
+#endif

@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""`make bench`: measures the library against its peers and against the machine.
+
+Each case is a duel: our program and the peers' are set up, then measure in turn. Writes
+BUILD/bench/results.json (`ratio` > 1: ours is better) and, with UPDATE=1, the tables of
+docs/performance.md. In the environment:
+
+  BUILD=build     the build tree, with libunicode.a in it
+  QUICK=1         three runs, the small cases alone (under two minutes)
+  ONLY=REGEX      these cases alone; the others' results stay as they were
+  RUNS=9          measurements of each side
+  NODE_PATH=DIR   where `npm install onnxruntime-node` put its package
+
+PyTorch, ONNX Runtime and faiss are compared with where they are installed.
+"""
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator, NamedTuple, Sequence
+
+import table
+from servers import Contestant, Failed, Server, Side, duel, fresh
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = Path(os.environ.get("BUILD", "build")).resolve()
+OUT = BUILD / "bench"
+BENCH = OUT / "bench"
+QUICK = os.environ.get("QUICK", "0") not in ("", "0")
+RUNS = int(os.environ.get("RUNS", "3" if QUICK else "9"))
+ONLY = re.compile(os.environ.get("ONLY", ""))
+NODE_PATH = os.environ.get("NODE_PATH", str(OUT / "node_modules"))
+TORCH = importlib.util.find_spec("torch") is not None
+ONNX = TORCH and shutil.which("node") and (Path(NODE_PATH) / "onnxruntime-node").is_dir()
+FAISS = OUT / "faiss_peer"
+
+DIMS = {"audio": (128,), "text": (768,), "video": (7, 7, 512)}
+# Floating-point operations a step of a clip: products alone, T = 10 (method A.2)
+LAYERS = 2 * (2 * (4 * 256 * 256 + 2 * 256 * 1024) + 4 * 10 * 256)
+FLOPS = {"audio": LAYERS + 2 * 128 * 256,
+         "text": LAYERS + 2 * 256 * 256 + 2 * 2 * 512 * (768 + 128 + 256 + 128),
+         "video": LAYERS + 2 * 512 * 256 + 2 * 49 * 512 * 256 + 2 * 49 * 256 + 2 * 49 * 512
+                  + 2 * 512 * 256 + 4 * 512 * 64}
+# Of a clip's training step: 1.29 G multiply-adds a video frame, forward and twice that back
+VIDEO_STEP_FLOPS = 10 * 1.29e9 * 2 * 3
+
+Row = dict[str, Any]
+
+
+class Measure(NamedTuple):
+    """What is compared: a figure of a side, its unit, and whether more is better."""
+
+    of: Callable[[float], float]       # from seconds
+    unit: str
+    more: bool
+    key: str = "seconds"
+
+
+def rate(count: float, unit: str) -> Measure:
+    return Measure(lambda s: count / s, unit, True)
+
+
+MS = Measure(lambda s: 1e3 * s, "ms", False)
+
+
+def ours(case: str, threads: int, **options: object) -> Contestant:
+    words = [f"{key}={value}" for key, value in options.items()]
+    return Contestant("ours", [str(BENCH), case, f"threads={threads}", *words], {})
+
+
+def torch_peer(case: str, threads: int, **options: object) -> list[Contestant]:
+    words = [f"{key}={value}" for key, value in options.items()]
+    env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    command = [sys.executable, str(HERE / "torch_peer.py"), case, f"threads={threads}", *words]
+    return [Contestant("pytorch", command, env)] if TORCH else []
+
+
+def onnx_peer(modality: str, batch: int, threads: int, calls: int) -> list[Contestant]:
+    if not ONNX:
+        return []
+    path = OUT / f"{modality}.{batch}.onnx"
+    if not path.exists():
+        Server([sys.executable, str(HERE / "torch_peer.py"), "export", f"model={OUT / 'model.npz'}",
+                f"modality={modality}", f"batch={batch}", f"out={path}"]).close()
+    dims = [str(batch), "10", *map(str, DIMS[modality])]
+    return [Contestant("onnxruntime", ["node", str(HERE / "onnx_peer.js"), str(path), str(threads),
+                                       str(calls), *dims], {"NODE_PATH": NODE_PATH})]
+
+
+def faiss_peer(codes: int, rows: int, each: int, threads: int) -> list[Contestant]:
+    env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    words = [str(n) for n in (codes, 256, rows, each, threads)]
+    return [Contestant("faiss", [str(FAISS), *words], env)] if FAISS.exists() else []
+
+
+def row_of(case: str, threads: int, measure: Measure, us: Side, name: str, peer: Side,
+           scale: float = 1.0) -> Row:
+    """One line of the results. `scale`: of the peer's figure, where it does other work."""
+    mine = sorted(measure.of(s) for s in us.values(measure.key))
+    theirs = sorted(measure.of(s) * scale for s in peer.values(measure.key))
+    a, b = mine[len(mine) // 2], theirs[len(theirs) // 2]
+    row = {"case": case, "threads": threads, "ours": a, "peer": name, "peer_value": b,
+           "ratio": a / b if measure.more else b / a, "unit": measure.unit,
+           "ours_spread": [mine[0], mine[-1]], "peer_spread": [theirs[0], theirs[-1]],
+           "runs": len(mine), "load": os.getloadavg()[0], "quick": QUICK}
+    if threads == 1 and measure.key == "seconds" and "cpu" in us.runs[0] and "cpu" in peer.runs[0]:
+        x, y = measure.of(us.median("cpu")), measure.of(peer.median("cpu")) * scale
+        row["cpu_ratio"] = x / y if measure.more else y / x
+    if "allocations" in us.runs[0]:
+        row["allocations"] = max(us.values("allocations"))
+    return row
+
+
+def peak_rows(case: str, threads: int, sides: dict[str, Side]) -> Iterator[Row]:
+    mine = sides["ours"].peak_mb
+    for name, side in sides.items():
+        if name not in ("ours", "sgemm", "faiss"):
+            yield {"case": f"peak memory: {case}", "threads": threads, "ours": mine, "peer": name,
+                   "peer_value": side.peak_mb, "ratio": side.peak_mb / mine, "unit": "MB",
+                   "quick": QUICK}
+
+
+def sgemm(threads: int) -> Contestant:
+    c = ours("sgemm", threads, n=1024, calls=2)
+    return Contestant("sgemm", c.command, c.env)
+
+
+def against(case: str, threads: int, measures: Sequence[tuple[str, Measure]],
+            contestants: Sequence[Contestant], runs: int = RUNS, flops: float = 0.0) -> list[Row]:
+    """A duel's rows. With `flops` of a call, the machine's sgemm rate is a peer."""
+    print(f"{case}, {threads} thread{'s' if threads > 1 else ''}", flush=True)
+    all_of = [*contestants, *([sgemm(threads)] if flops else [])]
+    sides = duel(all_of, runs)
+    us = sides["ours"]
+    rows: list[Row] = []
+    for name, side in sides.items():
+        if name == "sgemm":
+            at_limit = Measure(lambda s: 1e-9 / s, "GF/s", True)
+            row = row_of(case, threads, at_limit, us, name, side, 2.0 * 1024**3 / flops)
+            for key in ("ours", "peer_value"):
+                row[key] *= flops
+            for key in ("ours_spread", "peer_spread"):
+                row[key] = [flops * v for v in row[key]]
+            rows.append(row)
+        elif name != "ours":
+            rows += [row_of(case + end, threads, m, us, name, side) for end, m in measures]
+    if len(sides) == 1:
+        rows += [alone(case + end, threads, m, us) for end, m in measures]
+    rows += peak_rows(case, threads, sides)
+    for row in rows:
+        print("  " + table.line(row), flush=True)
+    return rows
+
+
+def alone(case: str, threads: int, measure: Measure, us: Side) -> Row:
+    values = sorted(measure.of(s) for s in us.values(measure.key))
+    return {"case": case, "threads": threads, "ours": values[len(values) // 2], "peer": None,
+            "peer_value": None, "ratio": None, "unit": measure.unit,
+            "ours_spread": [values[0], values[-1]], "runs": len(values), "quick": QUICK,
+            "load": os.getloadavg()[0]}
+
+
+# ---- the cases ----
+
+def limits() -> Iterator[Row]:
+    for threads in (1, 2):
+        c = sgemm(threads)
+        yield from against("limit: sgemm 1024 x 1024 x 1024", threads,
+                           [("", rate(2.0 * 1024**3 / 1e9, "GF/s"))],
+                           [Contestant("ours", c.command, c.env)])
+        yield from against("limit: memory copied", threads, [("", rate(0.25, "GiB/s"))],
+                           [ours("copy", threads, mb=256)])
+
+
+def encoding() -> Iterator[Row]:
+    model = OUT / "model.npz"
+    for modality, threads in ((m, n) for m in DIMS for n in (1, 2)):
+        calls = 1 if modality == "video" else 3
+        o = {"model": model, "modality": modality, "batch": 80, "calls": calls}
+        yield from against(f"encode {modality}, batch 80", threads, [("", rate(80, "clips/s"))],
+                           [ours("encode", threads, **o), *torch_peer("encode", threads, **o),
+                            *onnx_peer(modality, 80, threads, calls)],
+                           flops=800.0 * FLOPS[modality])
+
+
+def latency() -> Iterator[Row]:
+    model = OUT / "model.npz"
+    for modality in DIMS:
+        calls = 50 if QUICK else 200
+        o = {"model": model, "modality": modality, "batch": 1, "calls": calls}
+        yield from against(f"encode {modality}, one clip", 1,
+                           [(", p50", MS._replace(key="p50")), (", p99", MS._replace(key="p99"))],
+                           [ours("encode", 1, **o), *torch_peer("encode", 1, **o),
+                            *onnx_peer(modality, 1, 1, calls)])
+
+
+def assignment() -> Iterator[Row]:
+    for codes in (400, 4096):
+        for rows, each in ((8000, 8000), (800, 16)):
+            for threads in (1, 2):
+                name = f"assign to {codes} codes, " + ("batch of 8000 rows" if each > 16
+                                                       else "calls of 16 rows")
+                o = {"codes": codes, "rows": rows, "rows_each": each}
+                yield from against(name, threads, [("", rate(rows, "rows/s"))],
+                                   [ours("assign", threads, **o),
+                                    *torch_peer("assign", threads, **o),
+                                    *faiss_peer(codes, rows, each, threads)],
+                                   flops=2.0 * rows * codes * 256)
+
+
+def demo_step() -> Iterator[Row]:
+    o = {"config": OUT / "demo.ini", "calls": 3}
+    for threads in (1, 2):
+        yield from against("training step, demo dims, batch 32", threads, [("", MS)],
+                           [ours("step", threads, **o), *torch_peer("step", threads, **o)])
+    c = ours("step", 2, **o)
+    passive = Contestant("passive", c.command, {"OMP_WAIT_POLICY": "passive"})
+    yield from against("training step, demo dims, default against OMP_WAIT_POLICY=passive", 2,
+                       [("", MS)], [c, passive])
+
+
+def paper_step() -> Iterator[Row]:
+    for preset in () if QUICK else ("av", "avt"):
+        o = {"config": OUT / f"paper-{preset}.ini"}
+        for threads in (1, 2):
+            yield from against(f"training step, paper {preset.upper()} dims, batch 8", threads,
+                               [("", MS)],
+                               [ours("step", threads, **o), *torch_peer("step", threads, **o)],
+                               runs=min(RUNS, 2), flops=8 * VIDEO_STEP_FLOPS)
+
+
+def head() -> Iterator[Row]:
+    clips = 1024 if QUICK else 4096
+    for threads in (1, 2):
+        yield from against(f"head: an epoch of {clips} clips", threads, [("", MS)],
+                           [ours("head", threads, clips=clips),
+                            *torch_peer("head", threads, clips=clips)])
+
+
+def start() -> Iterator[Row]:
+    for modality in DIMS:
+        case = f"fresh process to the first code, {modality}"
+        print(case, flush=True)
+        o = {"model": OUT / "model.npz", "modality": modality, "codes": 1}
+        sides = fresh([ours("first", 1, **o), *torch_peer("first", 1, **o),
+                       *onnx_peer(modality, 1, 1, 1)], RUNS)
+        rows = [row_of(case, 1, MS, sides["ours"], name, side)
+                for name, side in sides.items() if name != "ours"]
+        rows += peak_rows(case, 1, sides)
+        for row in rows or [alone(case, 1, MS, sides["ours"])]:
+            print("  " + table.line(row), flush=True)
+            yield row
+
+
+def reader() -> Iterator[Row]:
+    path, clips = OUT / "data.npz", 800
+    if not path.exists():
+        subprocess.run([sys.executable, "-c", "import numpy, sys; r = numpy.random.default_rng(0);"
+                        "n = int(sys.argv[2]); f = numpy.float32;"
+                        "numpy.savez(sys.argv[1], image=r.random((n, 10, 7, 7, 64), f),"
+                        "speech=r.random((n, 10, 128), f))", str(path), str(clips)], check=True)
+    yield from against("dataset: an epoch in shuffled batches of 80", 1,
+                       [("", rate(clips, "clips/s"))],
+                       [ours("dataset", 1, data=path), *torch_peer("dataset", 1, data=path)])
+
+
+def scaling() -> Iterator[Row]:
+    """Cost of a clip's step, which must stay flat over batch and T."""
+    def one(name: str, batch: int, length: int, codes: int) -> Iterator[Row]:
+        model = OUT / ("model.npz" if codes == 400 else f"model.{codes}.npz")
+        make_model(model, codes)
+        calls = max(1, 400 // (batch * length // 10))
+        o = {"model": model, "modality": "audio", "batch": batch, "length": length,
+             "calls": calls, "codes": 1}
+        per = Measure(lambda s: 1e6 * s / (batch * length), "us a step", False)
+        yield from against(f"scaling: audio codes, {name}", 1, [("", per)], [ours("encode", 1, **o)])
+    for batch in (1, 8, 80) if QUICK else (1, 4, 16, 80, 320):
+        yield from one(f"batch {batch} of 10 steps", batch, 10, 400)
+    for length in (10, 40) if QUICK else (1, 5, 20, 40, 80, 160):
+        yield from one(f"batch 16 of {length} steps", 16, length, 400)
+    for codes in (400,) if QUICK else (100, 1600, 6400):
+        yield from one(f"batch 80 of 10 steps, {codes} codes", 80, 10, codes)
+
+
+CASES = {"limits": limits, "encode": encoding, "latency": latency, "assign": assignment,
+         "demo-step": demo_step, "head": head, "start": start, "reader": reader,
+         "scaling": scaling, "paper-step": paper_step}
+
+
+# ---- what the cases need ----
+
+def make_model(path: Path, codes: int = 400) -> None:
+    """The paper's encoders; the specific branch, which encoding does not use, is kept small."""
+    if not path.exists():
+        light = f"video.specific:8,video.inner:4,video.pooled:8,train.batch:2,code.count:{codes}"
+        subprocess.run([str(BENCH), "model", "preset=paper-avt", f"set={light}", f"out={path}"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+
+def build() -> None:
+    """The programs, with the library's archive."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    sources = sorted(map(str, (HERE / "native").glob("*.c")))
+    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fopenmp", "-I", "include",
+                    "-I", "lib", "-o", str(BENCH), *sources, str(BUILD / "libunicode.a"),
+                    "-lopenblas", "-ldnnl", "-lz", "-lm"], check=True, cwd=ROOT)
+    FAISS.unlink(missing_ok=True)
+    if shutil.which("g++") and Path("/usr/include/faiss/IndexFlat.h").exists():
+        subprocess.run(["g++", "-O2", "-fopenmp", "-o", str(FAISS), str(HERE / "faiss_peer.cc"),
+                        "-lfaiss", "-lopenblas"], check=True)
+
+
+def prepare() -> None:
+    make_model(OUT / "model.npz")
+    for name, words in (("demo", [f"config={ROOT / 'examples/demo/unicode.ini'}"]),
+                        ("paper-av", ["preset=paper-av", "set=train.batch:8"]),
+                        ("paper-avt", ["preset=paper-avt", "set=train.batch:8"])):
+        subprocess.run([str(BENCH), "config", *words, f"out={OUT / name}.ini"], check=True,
+                       stdout=subprocess.DEVNULL)
+
+
+def check_peer() -> None:
+    """The peer computes the same: its semantic vectors, from our weights and features."""
+    for modality in DIMS if TORCH else ():
+        o = {"model": OUT / "model.npz", "modality": modality, "batch": 4}
+        Server(ours("encode", 1, dump=OUT / modality, **o).command).close()
+        peer = Server(torch_peer("encode", 1, check=OUT / modality, **o)[0].command)
+        peer.close()
+        difference = peer.facts["difference"]
+        print(f"PyTorch's z of {modality} differs by {difference:.1e} of the largest", flush=True)
+        if not difference < 1e-4:
+            sys.exit(f"run.py: the PyTorch peer does not compute the same for {modality}")
+
+
+def main() -> None:
+    build()
+    prepare()
+    check_peer()
+    path = OUT / "results.json"
+    rows: list[Row] = []
+    for name, case in CASES.items():
+        if not ONLY.search(name):
+            continue
+        try:
+            rows += case()
+        except Failed as error:
+            sys.exit(f"run.py: {name}: {error}")
+        path.write_text(json.dumps(table.merged(path, rows, bool(ONLY.pattern)), indent=1) + "\n")
+    if os.environ.get("UPDATE"):
+        table.update(ROOT / "docs/performance.md", json.loads(path.read_text()))
+    print(f"{len(rows)} results in {path}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+/*
+ * A whole tiny model, from features to every term of P9 and the gradient of every parameter,
+ * against PyTorch in float64: the training graph with the file's parameters in it.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base_help.h"
+#include "graph/graph_help.h"
+#include "loss_help.h"
+#include "train/training_graph.h"
+
+typedef struct whole {
+    golden golden;
+    unic_config *c;
+    unic_codebook *codebook;
+    unic__params params, club;
+    unic__training_graph tg;
+    loss_lengths lengths;
+} whole;
+
+static void fill_inputs(whole *w)
+{
+    unic__training_graph *tg = &w->tg;
+    const loss_inputs in = {tg->n,    tg->batch,  tg->length,     tg->stream,
+                            &tg->cpc, &tg->match, tg->permutation};
+    golden_lengths(&w->golden, w->lengths);
+    loss_fill(&in, w->c, &w->golden, w->lengths);
+    for (size_t m = 0; m < tg->n; m++) {
+        const unic__shape *shape = &tg->stream[m].x->t.shape;
+        const golden_array *x = golden_get(&w->golden, shape, "%s.x", w->c->modality[m].name);
+        memcpy(tg->stream[m].x->t.x, x->x, x->count * sizeof(float));
+    }
+}
+
+static size_t count_parameters(const golden *k)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < k->n; i++)
+        n += strncmp(k->at[i].name, "param/", 6) == 0;
+    return n;
+}
+
+static void open_whole(whole *w, const char *name, const char *more)
+{
+    *w = (whole){.c = NULL};
+    golden_open(&w->golden, name);
+    w->c = golden_config(&w->golden);
+    base_assert_ok(unic__config_parse(w->c, more, strlen(more), NULL));
+    const unic__shape codes = UNIC__SHAPE(w->c->code_count, w->c->code_dim);
+    base_assert_ok(unic__codebook_create(&w->codebook, w->c->code_count, w->c->code_dim,
+                                         w->c->n_modalities));
+    unic__codebook_set(w->codebook, golden_get(&w->golden, &codes, "embedding")->x);
+    base_assert_ok(
+        unic__training_graph_create(&w->tg, w->c, w->codebook, &w->params, &w->club));
+    size_t n = golden_load(&w->golden, &w->params) + golden_load(&w->golden, &w->club);
+    ck_assert_uint_eq(n, count_parameters(&w->golden)); /* none is left over */
+    fill_inputs(w);
+}
+
+static void close_whole(whole *w)
+{
+    unic__training_graph_free(&w->tg);
+    unic__params_free(&w->params);
+    unic__params_free(&w->club);
+    unic__codebook_free(w->codebook);
+    unic__config_free(w->c);
+    golden_close(&w->golden);
+}
+
+static void run(whole *w)
+{
+    w->tg.main.run.training = true;
+    memset(w->club.grads, 0, w->club.total * sizeof(float));
+    unic__graph_forward(&w->tg.main, UNIC__ENCODE);
+    unic__graph_forward(&w->tg.main, UNIC__ASSIGN);
+    unic__graph_forward(&w->tg.club, 0);
+    unic__graph_forward(&w->tg.main, UNIC__SCORE);
+    w->tg.main.params = &w->params; /* whose gradients graph_backward clears */
+    graph_backward(&w->tg.main);
+    ck_assert_int_eq(w->tg.main.run.status, UNIC_OK);
+}
+
+/* ---- against PyTorch ---- */
+
+static const double tolerance = 1e-5; /* docs/design.md */
+
+static bool is_there(const whole *w, size_t m, size_t step)
+{
+    return (int32_t)(step % w->tg.length) < w->lengths[m][step / w->tg.length];
+}
+
+static void compare_streams(whole *w)
+{
+    const size_t dim = w->c->code_dim;
+    for (size_t m = 0; m < w->tg.n; m++) {
+        const unic__stream *s = &w->tg.stream[m];
+        const char *name = w->c->modality[m].name;
+        const golden_array *codes = golden_get(&w->golden, &s->mask->t.shape, "codes/%s", name);
+        for (size_t i = 0; i < codes->count; i++) {
+            if (is_there(w, m, i))
+                ck_assert_int_eq(s->codes->t.ix[i], (int32_t)codes->x[i]);
+            else /* a target of nobody's */
+                memset(s->target->t.x + i * dim, 0, dim * sizeof(float));
+        }
+        golden_compare(&w->golden,
+                       golden_get(&w->golden, &s->target->t.shape, "target/%s", name),
+                       s->target->t.x, tolerance);
+        golden_compare(&w->golden, golden_get(&w->golden, &UNIC__SCALAR, "fit/%s", name),
+                       w->tg.club_fit[m]->t.x, tolerance);
+    }
+}
+
+static double weight_of(const unic_config *c, const char *term)
+{
+    return strncmp(term, "reconstruction.", 15) == 0 ? c->recon_weight
+           : strncmp(term, "commitment.", 11) == 0   ? c->commit_weight
+           : strncmp(term, "club.", 5) == 0          ? c->club_weight
+           : strcmp(term, "cpc") == 0                ? c->cpc_weight
+                                                     : c->match_weight;
+}
+
+static void compare_terms(const whole *w)
+{
+    ck_assert_uint_eq(w->tg.n_terms, 3 * w->tg.n + 2);
+    for (size_t i = 0; i < w->tg.n_terms; i++) {
+        const unic__term *term = &w->tg.term[i];
+        ck_assert(term->weight == weight_of(w->c, term->name));
+        const golden_array *want = golden_get(&w->golden, &UNIC__SCALAR, "out/%s", term->name);
+        /* CLUB is a difference of two means of size 1 and more, whatever is left of them. */
+        double size = strncmp(term->name, "club.", 5) == 0 ? 0.1 : 0.0;
+        golden_within(&w->golden, want, term->node->t.x,
+                      tolerance * fmax(size, fabs((double)want->x[0])));
+    }
+}
+
+static void compare_gradients(const whole *w, const unic__params *params)
+{
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        golden_compare_gradient(&w->golden, &p->shape, p->name, params->grads + p->offset,
+                                tolerance);
+    }
+}
+
+static const char *const models[] = {"model_paper", "model_light", "model_compat"};
+static const char *const backends[] = {"", "kernel.backend = onednn\n",
+                                       "kernel.backend = blas\n"};
+enum { MODELS = 3, BACKENDS = 3 };
+
+static whole w;
+
+START_TEST(terms_and_gradients)
+{
+    open_whole(&w, models[_i / BACKENDS], backends[_i % BACKENDS]);
+    run(&w);
+    compare_streams(&w);
+    compare_terms(&w);
+    compare_gradients(&w, &w.params);
+    if (w.c->behaviour == UNIC__COMPAT)
+        compare_gradients(&w, &w.club);
+    else /* the nets of q are frozen here */
+        for (size_t i = 0; i < w.club.total; i++)
+            ck_assert(w.club.grads[i] == 0.0F);
+    close_whole(&w);
+}
+END_TEST
+
+/* ---- padding ---- */
+
+static void spoil(whole *w, float scale)
+{
+    for (size_t m = 0; m < w->tg.n; m++) {
+        unic__node *x = w->tg.stream[m].x;
+        size_t count = unic__shape_count(&x->t.shape);
+        size_t step = count / (w->tg.batch * w->tg.length);
+        for (size_t i = 0; i < count; i++)
+            if (!is_there(w, m, i / step))
+                x->t.x[i] = scale * (unic__random_uniform((unic__key){m}, i) - 0.5F);
+    }
+}
+
+static float *results(const whole *w)
+{
+    float *x = malloc((w->tg.n_terms + w->params.total) * sizeof *x);
+    ck_assert_ptr_nonnull(x);
+    for (size_t i = 0; i < w->tg.n_terms; i++)
+        x[i] = w->tg.term[i].node->t.x[0];
+    memcpy(x + w->tg.n_terms, w->params.grads, w->params.total * sizeof *x);
+    return x;
+}
+
+START_TEST(padding_changes_nothing)
+{
+    const float scales[] = {1.0F, 300.0F};
+    open_whole(&w, models[_i], "");
+    run(&w);
+    float *clean = results(&w);
+    for (size_t i = 0; i < 2; i++) {
+        spoil(&w, scales[i]);
+        run(&w);
+        float *spoilt = results(&w);
+        for (size_t j = 0; j < w.tg.n_terms + w.params.total; j++)
+            base_require(clean[j] == spoilt[j], "%s: number %zu is %.9g, with padding %.9g",
+                         models[_i], j, (double)clean[j], (double)spoilt[j]);
+        free(spoilt);
+    }
+    free(clean);
+    close_whole(&w);
+}
+END_TEST
+
+int main(void)
+{
+    TCase *t = tcase_create("model");
+    tcase_add_loop_test(t, terms_and_gradients, 0, MODELS * BACKENDS);
+    tcase_add_loop_test(t, padding_changes_nothing, 0, MODELS);
+    return base_run("loss/model", t);
+}
