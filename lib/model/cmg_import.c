@@ -66,8 +66,8 @@ static unic_status verdict(const unic__torch_file *f, const complaint *wrong)
 {
     if (wrong->n == 0)
         return UNIC_OK;
-    return unic__fail(UNIC_E_FORMAT, "%s: %zu tensors are not as expected: %s%s",
-                      unic__torch_path(f), wrong->n, wrong->text,
+    return unic__fail(UNIC_E_FORMAT, "%s: %zu %s not as expected: %s%s", unic__torch_path(f),
+                      wrong->n, wrong->n == 1 ? "tensor is" : "tensors are", wrong->text,
                       wrong->named < wrong->n ? "; ..." : "");
 }
 
@@ -192,8 +192,8 @@ void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c)
             complain(&extra, "%s", path);
     }
     if (extra.n > 0)
-        unic__log_line(UNIC_LOG_WARNING, "%s: %zu tensors are not used: %s%s",
-                       unic__torch_path(f), extra.n, extra.text,
+        unic__log_line(UNIC_LOG_WARNING, "%s: %zu %s not used: %s%s", unic__torch_path(f),
+                       extra.n, extra.n == 1 ? "tensor is" : "tensors are", extra.text,
                        extra.named < extra.n ? "; ..." : "");
 }
 

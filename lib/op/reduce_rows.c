@@ -1,21 +1,23 @@
 #include "op/reduce_rows.h"
 
-enum { BLOCK = 64 }; /* columns summed at a time: their accumulators stay in registers */
+/* Columns summed at a time: their accumulators stay in registers. They are double: gradients of
+ * biases are often small differences of many rows. */
+enum { BLOCK = 64 };
 
 UNIC__SIMD static void sum_block(float *out, const float *x, size_t rows, size_t n,
                                  size_t width)
 {
-    float sum[BLOCK] = {0};
+    double sum[BLOCK] = {0};
     if (width == BLOCK)
         for (size_t r = 0; r < rows; r++)
             for (size_t j = 0; j < BLOCK; j++)
-                sum[j] += x[r * n + j];
+                sum[j] += (double)x[r * n + j];
     else
         for (size_t r = 0; r < rows; r++)
             for (size_t j = 0; j < width; j++)
-                sum[j] += x[r * n + j];
+                sum[j] += (double)x[r * n + j];
     for (size_t j = 0; j < width; j++)
-        out[j] += sum[j];
+        out[j] += (float)sum[j];
 }
 
 void unic__add_column_sums(float *out, const float *x, size_t rows, size_t n)
