@@ -26,7 +26,9 @@ static char *directory_of(const char *path)
 bool cli_output_possible(const char *path)
 {
     struct stat s;
-    if (!stat(path, &s) && !S_ISREG(s.st_mode))
+    if (!lstat(path, &s) && S_ISLNK(s.st_mode)) /* the rename would replace the link itself */
+        return cli_fail("cannot write %s: it is a symbolic link; name the file itself", path);
+    if (!lstat(path, &s) && !S_ISREG(s.st_mode))
         return cli_fail("cannot write %s: it is there and is no regular file", path);
     char *directory = directory_of(path);
     if (!directory)

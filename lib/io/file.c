@@ -120,10 +120,13 @@ unic_status unic__file_create(unic__file_writer **out, const char *path)
 {
     *out = NULL;
     struct stat about;
-    bool replaces = stat(path, &about) == 0;
-    if (replaces && !S_ISREG(about.st_mode)) /* a rename would replace /dev/null by a file */
+    bool replaces = lstat(path, &about) == 0;
+    if (replaces &&
+        !S_ISREG(about.st_mode)) /* a rename would replace a device, or a link itself */
         return unic__fail(UNIC_E_IO, "%s: cannot create: is %s", path,
-                          S_ISDIR(about.st_mode) ? "a directory" : "no regular file");
+                          S_ISDIR(about.st_mode)   ? "a directory"
+                          : S_ISLNK(about.st_mode) ? "a symbolic link; name the file itself"
+                                                   : "no regular file");
     unic__file_writer *w = unic__alloc_zero(sizeof *w);
     if (!w)
         return unic__no_memory(sizeof *w, "a file writer");

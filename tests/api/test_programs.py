@@ -165,6 +165,7 @@ class Programs(unittest.TestCase):
             ("unic-train", [*train, self.config, "--set", "modalities=light smell"], ["smell"]),
             ("unic-train", [*train, self.config, "--set", "train.batch=4000"], ["30"]),
             ("unic-train", ["--data", test, "--config", self.config, "--out", "/dev/null"], ["no regular file"]),
+            ("unic-train", ["--data", test, "--config", self.config, "--out", "/dev/stdout"], ["symbolic link"]),
             ("unic-train", ["--data", test, "--config", self.config, "--out", self.dir / "no/dir/m.npz"], ["No such file"]),
             ("unic-encode", ["--model", self.dir / "none.npz", *encode, test], ["none.npz", "No such file"]),
             ("unic-encode", ["--model", broken, *encode, test], ["broken.npz"]),

@@ -121,6 +121,11 @@ START_TEST(refuses_what_it_must_not_replace)
     io_assert_fails(unic__file_create(&w, io_path("")), UNIC_E_IO, "is a directory");
     ck_assert(w == NULL);
     io_assert_fails(unic__file_create(&w, "/dev/null"), UNIC_E_IO, "no regular file");
+    const char *link = io_path("file-link"); /* as /dev/stdout is one: it must stay a link */
+    unlink(link);
+    ck_assert_int_eq(symlink("file-target", link), 0);
+    io_assert_fails(unic__file_create(&w, link), UNIC_E_IO, "is a symbolic link");
+    ck_assert_int_eq(unlink(link), 0);
     io_assert_fails(unic__file_create(&w, io_path("absent/x")), UNIC_E_NOTFOUND, "absent/x");
     const char *locked = io_path("file-locked");
     mkdir(locked, 0755);
