@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import json
 import multiprocessing
+import shutil
 import signal
 import sys
 import time
@@ -26,12 +27,15 @@ try:
 
     import images
     import speech
+    import text
+    from files import Progress, new_file, write_array, write_json
 except ModuleNotFoundError as error:
     if error.name not in ("numpy", "scipy"):
         raise
     sys.exit(f"build_data.py: Python has no {error.name}: apt install python3-{error.name}")
 
 RECIPE = "1"               # raise it whenever the arrays change: it invalidates cached data
+TEXT_RECIPE = "1"          # the same, of the text alone
 T = 10                     # steps (seconds) per clip
 CLASSES = len(speech.WORDS)
 BACKGROUND = CLASSES
@@ -57,6 +61,7 @@ SPLITS = {
     "unaligned-heads": Split(1500, "heads", "train", aligned=False),
     "unaligned-test": Split(1500, "test", "test", aligned=False),
 }
+TEXT_SPLITS = ("train", "heads", "valid", "test")
 EVENT_SHARE = np.mean(SPANS) / T     # of the steps of an aligned clip
 POOL_IMAGES = 20000                  # in each of train, heads, valid
 
@@ -84,6 +89,12 @@ steps are background: smooth textures and noise. Arrays of N clips:
 
 The unaligned files have no label, and step_labels [N,10,10] uint8: the classes of each step.
 Where two events overlap, the step is a double exposure of two garments, or two voices at once.
+
+With --text DIR2, the clips of train, heads, valid and test are written again into DIR2, with a
+third modality: a token a step, during the event a sentence about the garment (text.py).
+
+  text                 [N,10,64]     float32   features of a token
+  text.step_labels     [N,10]        int32
 """
 EPILOG = """\
 Needs the Debian packages dataset-fashion-mnist, espeak-ng, flite, python3-numpy, python3-scipy.
@@ -233,64 +244,6 @@ def clip_chunk(task):
 
 
 # ---------------------------------------------------------------------------------------------
-# files
-
-@contextlib.contextmanager
-def new_file(path):
-    """A binary file that appears under its name only when it is complete."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with open(part, "wb") as file:
-            yield file
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def write_array(npz, name, shape, dtype, blocks):
-    """Append an array to a zip file, block by block.
-
-    np.savez would want all of it in memory and puts the time of day into the file; here the
-    bytes depend on the arrays alone.
-    """
-    dtype = np.dtype(dtype)
-    entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-    entry.external_attr = 0o644 << 16
-    entry.file_size = int(np.prod(shape)) * dtype.itemsize + 128        # zip64 only beyond 2 GB
-    with npz.open(entry, "w") as member:
-        np.lib.format.write_array_header_1_0(member, {
-            "descr": dtype.str, "fortran_order": False, "shape": tuple(shape)})
-        for block in blocks:
-            member.write(np.ascontiguousarray(block, dtype).data)
-
-
-class Progress:
-    """One line per stage on stderr; a bar with the time left if somebody is watching."""
-
-    end_line = "\n" if sys.stderr.isatty() else ""       # what an error message needs in front
-
-    def __init__(self, name, total, unit):
-        self.name, self.total, self.unit = name, total, unit
-        self.done, self.begin = 0, time.monotonic()
-        self.live = sys.stderr.isatty()
-        self.step(0)
-
-    def step(self, count):
-        self.done += count
-        elapsed = time.monotonic() - self.begin
-        if self.done >= self.total:
-            self.say(f"{self.total} {self.unit}, {elapsed:.1f} s", end="\n")
-        elif self.live:
-            part = self.done / self.total
-            left = f"{elapsed * (1 - part) / part:3.0f} s left" if self.done else ""
-            self.say(f"[{'#' * int(24 * part):24}] {100 * part:3.0f} %  {left}", end="")
-
-    def say(self, text, end):
-        start, wipe = ("\r", "\x1b[K") if self.live else ("", "")
-        print(f"{start}data: {self.name:16} {text}{wipe}", end=end, file=sys.stderr, flush=True)
-
-
-# ---------------------------------------------------------------------------------------------
 # the stages
 
 def record_speech(seed, workers):
@@ -364,6 +317,52 @@ def build_split(name, stock, args, speech_norm):
 
 
 # ---------------------------------------------------------------------------------------------
+# the third modality
+
+def add_text(args):
+    """Copies of the clips in args.text, each with its sentence."""
+    begin = time.monotonic()
+    args.text.mkdir(parents=True, exist_ok=True)
+    (args.text / "meta.json").unlink(missing_ok=True)        # from here on it is not built
+    norm, summaries = None, {}
+    for name in TEXT_SPLITS:                                 # train first: it sets norm
+        norm, summaries[name] = add_text_to(name, args, norm)
+    meta = json.loads((args.out / "meta.json").read_text())
+    for name in TEXT_SPLITS:
+        summaries[name] = meta["splits"][name] | summaries[name]
+    meta |= {"stamp": text_stamp(args), "text_recipe": TEXT_RECIPE, "splits": summaries}
+    meta["modalities"]["text"] = [text.DIM]
+    meta["normalisation"]["text"] = "z-score per dimension over all steps of train"
+    write_json(args.text / "meta.json", meta)
+    print(f"data: text added in {args.text} in {time.monotonic() - begin:.0f} s")
+
+
+def add_text_to(name, args, norm):
+    """One split's file with text: (text normalisation, summary)."""
+    source, path = args.out / f"{name}.npz", args.text / f"{name}.npz"
+    rng = np.random.default_rng([args.seed, 6, list(SPLITS).index(name)])
+    progress = Progress(f"{name}, text", SPLITS[name].clips, "clips")
+    with np.load(source) as file:
+        steps = file["image.step_labels"]
+    kit = text.kit_of(SPLITS[name].speakers)
+    clips = text.write(steps, BACKGROUND, kit, rng)
+    raw = text.embed(clips)
+    if norm is None:                                   # z-score over the pre-training clips
+        norm = raw.mean(axis=(0, 1)), raw.std(axis=(0, 1))
+    arrays = {"text": (raw - norm[0]) / norm[1], "text.step_labels": steps}
+    with new_file(path) as file:
+        with open(source, "rb") as original:
+            shutil.copyfileobj(original, file)
+        with zipfile.ZipFile(file, "a") as npz:
+            for key, array in arrays.items():
+                write_array(npz, key, array.shape, array.dtype, [array])
+    progress.step(len(clips))
+    words = {word for clip in clips for word in clip}
+    return norm, {"text.words": len(words), "text.samples": [" ".join(clip) for clip in clips[:5]],
+                  "bytes": path.stat().st_size}
+
+
+# ---------------------------------------------------------------------------------------------
 # is what was built what was meant?
 
 class Moments:
@@ -415,9 +414,9 @@ def check_arrays(name, split, moments, sound, arrays):
     return summary
 
 
-def probe(out):
+def probe(out, modality, names):
     """How many event steps a linear classifier of single steps gets right, per split."""
-    def steps(name, modality):
+    def steps(name):
         with np.load(out / f"{name}.npz") as file:
             x, y = file[modality], file[f"{modality}.step_labels"]
         if modality == "image":                                     # pooled over the grid
@@ -425,14 +424,12 @@ def probe(out):
         x, y = x[y != BACKGROUND], y[y != BACKGROUND]
         return np.hstack([x, np.ones((len(x), 1))]), y
 
-    for modality, names in (("image", ("heads", "valid", "test")),
-                            ("speech", ("heads", "valid", "test", "other"))):
-        weights = logistic_regression(*steps("train", modality))
-        scores = []
-        for name in names:
-            x, y = steps(name, modality)
-            scores.append(f"{name} {100 * np.mean((x @ weights).argmax(axis=1) == y):.1f} %")
-        print(f"probe: {modality:6} train -> {', '.join(scores)}")
+    weights = logistic_regression(*steps("train"))
+    scores = []
+    for name in names:
+        x, y = steps(name)
+        scores.append(f"{name} {100 * np.mean((x @ weights).argmax(axis=1) == y):.1f} %")
+    print(f"probe: {modality:6} train -> {', '.join(scores)}")
 
 
 def logistic_regression(x, y, penalty=1e-5):
@@ -456,17 +453,21 @@ def logistic_regression(x, y, penalty=1e-5):
 # the command
 
 def stamp(args):
-    text = json.dumps([RECIPE, args.seed, str(args.fashion)])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    parts = json.dumps([RECIPE, args.seed, str(args.fashion)])
+    return hashlib.sha256(parts.encode()).hexdigest()[:16]
 
 
-def is_built(out, wanted):
+def text_stamp(args):
+    return hashlib.sha256(f"{stamp(args)} text {TEXT_RECIPE}".encode()).hexdigest()[:16]
+
+
+def is_built(out, wanted, names):
     """Has this command already built all of it? meta.json is written last, removed first."""
     try:
         meta = json.loads((out / "meta.json").read_text())
         return meta["stamp"] == wanted and all(
             (out / f"{name}.npz").stat().st_size == meta["splits"][name]["bytes"]
-            for name in SPLITS)
+            for name in names)
     except (OSError, ValueError, KeyError):
         return False
 
@@ -508,8 +509,7 @@ def write_meta(args, stock, summaries):
         "accents": speech.ACCENTS,
         "splits": summaries,
     }
-    with new_file(args.out / "meta.json") as file:
-        file.write((json.dumps(meta, indent=1) + "\n").encode())
+    write_json(args.out / "meta.json", meta)
 
 
 def parse_arguments():
@@ -518,6 +518,8 @@ def parse_arguments():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("build/demo/data"), metavar="DIR",
                         help="where to write (%(default)s)")
+    parser.add_argument("--text", type=Path, metavar="DIR2",
+                        help="add the text modality: the clips with text go here")
     parser.add_argument("--seed", type=int, default=1,
                         help="of every random draw (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, metavar="N",
@@ -532,6 +534,8 @@ def parse_arguments():
     args = parser.parse_args()
     if args.workers < 1 or args.seed < 0:
         parser.error("--workers must be at least 1 and --seed at least 0")
+    if args.text and args.text.resolve() == args.out.resolve():
+        parser.error("--text needs another folder than --out: its files have the same names")
     return args
 
 
@@ -539,12 +543,19 @@ def main():
     args = parse_arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))          # so that clean-up runs
     try:
-        if not args.force and is_built(args.out, stamp(args)):
+        if not args.force and is_built(args.out, stamp(args), SPLITS):
             print(f"data: cached in {args.out}")
         else:
             build(args)
+        if args.text and not args.force and is_built(args.text, text_stamp(args), TEXT_SPLITS):
+            print(f"data: cached in {args.text}")
+        elif args.text:
+            add_text(args)
         if args.probe:
-            probe(args.out)
+            probe(args.out, "image", ("heads", "valid", "test"))
+            probe(args.out, "speech", ("heads", "valid", "test", "other"))
+        if args.probe and args.text:
+            probe(args.text, "text", ("heads", "valid", "test"))
     except (RuntimeError, OSError) as error:
         sys.exit(f"{Progress.end_line}build_data.py: {error}")
     except KeyboardInterrupt:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The demo: pre-train on image-speech clips, then use what is learnt on one on the other."""
+"""The demo: pre-train on clips of several modalities, then use what is learnt on one on another."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ except ModuleNotFoundError as error:
     sys.exit(f"run.py: Python has no {error.name}: apt install python3-{error.name}")
 
 HERE = Path(__file__).resolve().parent
-CONFIG = HERE / "unicode.ini"
 TASKS = ("classify", "localise")
 
 HELP = """\
@@ -40,11 +39,26 @@ modality, and tested on held-out images and speakers, in every modality. Writes 
   figures.png   training curves, who uses which code, what is taken for what (report.py)
 
 A model that is there already, of the same config, data, library and seed, is not trained again.
+
+The clips have images and speech; with --avt text as well, and everything is under
+BUILD/demo-avt. The text is added to the clips of BUILD/demo/data, which are made first.
 """
 
 
+class Kind(NamedTuple):
+    """The demo with two modalities, or with three."""
+
+    folder: str                        # under the build tree
+    config: Path
+    text: bool
+
+
+AV = Kind("demo", HERE / "unicode.ini", False)
+AVT = Kind("demo-avt", HERE / "unicode-avt.ini", True)
+
+
 class Method(NamedTuple):
-    """A way to pre-train: what is set over unicode.ini."""
+    """A way to pre-train: what is set over the config."""
 
     settings: tuple[str, ...]          # key=value
     list_name: str                     # where results.json has its runs
@@ -83,9 +97,11 @@ class Demo:
     """One run of this program: where things are and what was asked for."""
 
     def __init__(self, args: argparse.Namespace) -> None:
+        self.kind = AVT if args.avt else AV
         self.programs = args.build / "bin"
-        self.data = args.data or args.build / "demo/data"
-        self.out = args.build / "demo" / ("tune" if args.tune else "")
+        self.clips = args.data or args.build / AV.folder / "data"
+        self.data = args.build / AVT.folder / "data" if args.avt else self.clips
+        self.out = args.build / self.kind.folder / ("tune" if args.tune else "")
         self.models = self.out / "models"
         self.test = self.data / ("valid.npz" if args.tune else "test.npz")
         self.seeds, self.settings = args.seeds, tuple(args.set)
@@ -120,7 +136,7 @@ class Demo:
     def stamp(self, settings: list[str]) -> str:
         """A hash of everything that a model depends on."""
         library = (self.programs.parent / "libunicode.so").read_bytes()
-        parts = [self.meta()["stamp"], CONFIG.read_text(), settings, self.threads,
+        parts = [self.meta()["stamp"], self.kind.config.read_text(), settings, self.threads,
                  hashlib.sha256(library).hexdigest()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -141,9 +157,9 @@ class Demo:
         record.unlink(missing_ok=True)
         say(f"{title}: training")
         seconds, peak = self.call(
-            self.programs / "unic-train", "--config", CONFIG, "--data", self.data / "train.npz",
-            "--out", model, "--log", log, *self.threads, "--set", *settings,
-            output=path.with_suffix(".txt"))
+            self.programs / "unic-train", "--config", self.kind.config,
+            "--data", self.data / "train.npz", "--out", model, "--log", log, *self.threads,
+            "--set", *settings, output=path.with_suffix(".txt"))
         done = {"stamp": stamp, "train_s": round(seconds, 1), "peak_mb": round(peak)}
         record.write_text(json.dumps(done) + "\n")
         say(f"{title}: trained in {seconds:.1f} s, at most {peak:.0f} MB of memory")
@@ -173,7 +189,8 @@ class Demo:
         """All of it."""
         begin = time.monotonic()
         self.models.mkdir(parents=True, exist_ok=True)
-        self.call(sys.executable, HERE / "build_data.py", "--out", self.data)
+        self.call(sys.executable, HERE / "build_data.py", "--out", self.clips,
+                  *(["--text", self.data] if self.kind.text else []))
         say(f"the clips are in {self.data}")
         runs: dict[str, list[Run]] = {method: [] for method in self.methods}
         for seed in self.seeds:
@@ -265,12 +282,13 @@ def parse_arguments() -> argparse.Namespace:
                         help="the build tree, with bin/unic-train (%(default)s)")
     parser.add_argument("--seeds", type=seed_list, default=[0], metavar="\"0 1 2\"",
                         help="a run of each method for each of them (0)")
+    parser.add_argument("--avt", action="store_true", help="with text as a third modality")
     parser.add_argument("--data", type=Path, metavar="DIR",
-                        help="where the clips are, or will be (BUILD/demo/data)")
+                        help="where the image-speech clips are, or will be (BUILD/demo/data)")
     parser.add_argument("--threads", type=int, metavar="N", help="(as many as there are cores)")
     developers = parser.add_argument_group("for developers")
     developers.add_argument("--tune", action="store_true",
-                            help="test on the validation clips; writes into BUILD/demo/tune")
+                            help="test on the validation clips; writes into tune/ beside models/")
     developers.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS),
                             metavar="METHOD",
                             help=f"with --tune: only these of {', '.join(METHODS)}")

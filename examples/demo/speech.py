@@ -92,7 +92,7 @@ def espeak(accent, variant, speed, pitch, text):
 
 def flite(voice, stretch, text):
     return ("flite", "-voice", voice, "--setf", f"duration_stretch={stretch}",
-            "-t", text, "-o", "/dev/stdout")
+            "-t", text, "-o", "/dev/fd/1")
 
 
 # ---------------------------------------------------------------------------------------------
