@@ -18,7 +18,7 @@ typedef struct unic_model unic_model;
 /**
  * Open a model file (npz): reads the config and the codebook; a modality's weights are read and
  * CRC-checked when its first encoder is created.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG; UNIC_E_NOMEM. Since
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG; UNIC_E_NOMEM. Since
  * 0.1.
  */
 UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
