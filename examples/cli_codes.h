@@ -21,7 +21,8 @@ typedef struct cli_codes {
     int32_t *codes[CLI_CODES_MODALITIES]; /* [clips,length], -1 on padding */
 } cli_codes;
 
-/* Encodes a file or directory (cli_data.h). `out` borrows names from the model; it is to be freed also on failure. */
+/* Encodes a file or directory (cli_data.h). `out` borrows names from the model; it is to be
+ * freed also on failure. */
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path);
 void cli_codes_free(cli_codes *codes);
 

@@ -1,5 +1,6 @@
 #include "cli_config.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,54 @@ bool cli_config_apply(unic_config *config, const cli_list *settings)
             return cli_fail("--set: %s", unic_last_error());
     }
     return true;
+}
+
+/* Whether an item behind the first `from` sets the key that `line` sets: "key = value". */
+static bool is_set(const cli_list *settings, size_t from, const char *line)
+{
+    line += strspn(line, " \t");
+    size_t length = strcspn(line, " \t=\n");
+    for (size_t i = from; i < settings->count && length > 0; i++)
+        if (!strncmp(settings->items[i], line, length) && settings->items[i][length] == '=')
+            return true;
+    return false;
+}
+
+static bool copy_file(FILE *out, const char *path, const cli_list *settings)
+{
+    char *line = NULL;
+    size_t capacity = 0;
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return cli_fail("cannot read %s: %s", path, strerror(errno));
+    while (getline(&line, &capacity, in) >= 0)
+        fprintf(out, "%.*s\n", is_set(settings, 0, line) ? 0 : (int)strcspn(line, "\n"), line);
+    bool ok = !ferror(in) || cli_fail("cannot read %s", path);
+    free(line);
+    fclose(in);
+    return ok;
+}
+
+char *cli_config_lines(const char *path, const cli_list *settings)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    bool ok = out && (!path || copy_file(out, path, settings));
+    for (size_t i = 0; ok && i < settings->count; i++) {
+        const char *item = settings->items[i];
+        if (!strchr(item, '=') || *item == '=')
+            ok = cli_fail("--set %s: expected KEY=VALUE", item);
+        else if (!is_set(settings, i + 1, item))
+            fprintf(out, "%s\n", item);
+    }
+    if (!out || fclose(out))
+        ok = cli_fail("out of memory for the settings");
+    if (!ok) {
+        free(text);
+        return NULL;
+    }
+    return text;
 }
 
 bool cli_config_number(unic_config *config, const char *key, uint64_t *value)

@@ -15,6 +15,11 @@
 /* Sets each "key=value" of the list. */
 bool cli_config_apply(unic_config *config, const cli_list *settings);
 
+/* The same as text, a line each; to be freed. If `path` is not NULL its lines stand first, each
+ * in its place but for those whose keys the list sets. Of a key that is given twice the last
+ * counts. */
+char *cli_config_lines(const char *path, const cli_list *settings);
+
 /* The value of a key that is a whole number, or a switch (1: on). */
 bool cli_config_number(unic_config *config, const char *key, uint64_t *value);
 bool cli_config_switch(unic_config *config, const char *key, bool *value);

@@ -26,7 +26,8 @@ static void free_paths(char **paths, size_t n)
     free(paths);
 }
 
-/* The paths without the first one's split. One with another split stays as it is: no such file. */
+/* The paths without the first one's split. One with another split stays as it is:
+ * no such file. */
 static char **take_split(const char *const *paths, size_t n, const char **split)
 {
     char **out = cli_alloc(n, sizeof *out);
@@ -76,7 +77,8 @@ static void add_unless_token(repeated *r, unic_config *config, const char *name)
         r->names[r->count++] = name;
 }
 
-/* Which modalities repeat their last step: of those that are named or, without names, are there. */
+/* Which modalities repeat their last step: of those that are named or, without names, are
+ * there. */
 static bool find_repeated(repeated *r, const cli_data *how, unic_config *config,
                           const char *const *paths, size_t n,
                           const unic_dataset_options *options)

@@ -23,8 +23,8 @@ typedef struct cli_data {
 
 /*
  * Opens with what `options` says. A config with `padding = real`, which a model of the CMG code
- * has, asks for batches as there: of train.length steps, longer clips cut, shorter ones but those
- * of tokens filled up with their last step. `config` may be NULL.
+ * has, asks for batches as there: of train.length steps, longer clips cut, shorter ones but
+ * those of tokens filled up with their last step. `config` may be NULL.
  */
 bool cli_data_open(unic_dataset **out, const cli_data *how, unic_config *config,
                    const char *const *paths, size_t path_count, unic_dataset_options options);
@@ -34,8 +34,8 @@ bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model
                        const char *const *paths, size_t path_count,
                        unic_dataset_options options);
 
-/* The same, but why it failed is the status, with unic_last_error(): nothing is reported. `length`
- * and `repeat_last` are as `options` has them. */
+/* The same, but why it failed is the status, with unic_last_error(): nothing is reported.
+ * `length` and `repeat_last` are as `options` has them. */
 unic_status cli_data_try(unic_dataset **out, const cli_data *how, const char *const *paths,
                          size_t path_count, unic_dataset_options options);
 

@@ -9,6 +9,8 @@
 
 #include <unicode/unic.h>
 
+#include "cli_data.h"
+#include "cli_model.h"
 #include "cli_npz.h"
 #include "cli_options.h"
 #include "cli_progress.h"
@@ -21,8 +23,9 @@ enum { READ_AHEAD = 2 };
 typedef struct job {
     /* the command line */
     const char *model_path, *modality, *out_path;
-    cli_list inputs;
+    cli_list inputs, settings;
     bool vectors;
+    cli_data how;
     uint64_t batch, threads;
 
     unic_model *model;
@@ -57,8 +60,9 @@ static bool open_all(job *j)
                                     .batch = (size_t)j->batch,
                                     .prefetch = READ_AHEAD};
     if (!cli_ok(unic_set_threads((int)j->threads)) || !check_inputs(j) ||
-        !cli_ok(unic_model_open(&j->model, j->model_path)) ||
-        !cli_ok(unic_dataset_open(&j->data, j->inputs.items, j->inputs.count, &options)))
+        !cli_model_open(&j->model, j->model_path, &j->settings) ||
+        !cli_data_open_for(&j->data, &j->how, j->model, j->inputs.items, j->inputs.count,
+                           options))
         return false;
     j->clips = unic_dataset_clips(j->data);
     j->length = unic_dataset_length(j->data);
@@ -163,6 +167,7 @@ static void release(job *j)
     unic_dataset_free(j->data);
     unic_model_free(j->model);
     cli_list_free(&j->inputs);
+    cli_list_free(&j->settings);
     free(j->codes);
     free(j->lengths);
     free(j->quantized);
@@ -177,8 +182,13 @@ static const char purpose[] =
 
 static const char more[] =
     "An INPUT is an npz with an array [N,T,...] under the modality's name, optionally\n"
-    "\"<modality>.lengths\" [N] and \"label\" [N]; other arrays are not looked at.\n"
+    "\"<modality>.lengths\" [N] and \"label\" [N]; other arrays are not looked at. Or a\n"
+    "directory of such arrays or of clips, a table of clips, or a .npy or .zip file of\n"
+    "one clip [T,...]; docs/data.md has them all.\n"
     "Several INPUTs are read one after the other, as one file.\n"
+    "\n"
+    "A checkpoint of the CMG code is read as it is, and so are its clips: all of them\n"
+    "have train.length steps (10; --set train.length=N).\n"
     "\n"
     "C.npz, which appears when it is complete, has\n"
     "  codes        [N,T] int32    -1 behind a clip's end\n"
@@ -188,22 +198,24 @@ static const char more[] =
     "  quantized    [N,T,D] float32, with --vectors: the codes' vectors\n"
     "  semantic     [N,T,D] float32, with --vectors: what was rounded to them\n"
     "\n"
-    "Example:\n"
-    "  unic-encode --model model.npz --modality speech --out codes.npz test.npz";
+    "Examples:\n"
+    "  unic-encode --model model.npz --modality speech --out codes.npz test.npz\n"
+    "  unic-encode --model DCID-model-0.pt --modality audio --out codes.npz audio/*.zip";
 
 int main(int argc, char **argv)
 {
     cli_threads_begin(argv);
     job j = {.batch = 64, .threads = cli_threads_default()};
     const cli_option options[] = {
-        {"--model", "FILE", "a model that unic-train wrote", .text = &j.model_path,
-         .required = true},
+        {"--model", "FILE", CLI_MODEL_HELP, .text = &j.model_path, .required = true},
         {"--modality", "NAME", "whose features", .text = &j.modality, .required = true},
         {"--out", "FILE", "the npz to write", .text = &j.out_path, .required = true},
         {"--data", "FILE", "one INPUT", .list = &j.inputs},
+        CLI_MODEL_SET_OPTION(&j.settings),
         {"--vectors", NULL, "write the vectors too", .flag = &j.vectors},
         {"--batch", "N", "encode N clips at a time [64]", .number = &j.batch, .least = 1,
          .most = 65536},
+        CLI_SKIP_DAMAGED_OPTION(&j.how.skip_damaged),
         CLI_THREADS_OPTION(&j.threads),
     };
     const cli_program program = {

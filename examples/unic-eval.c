@@ -12,6 +12,7 @@
 
 #include "cli_codes.h"
 #include "cli_json.h"
+#include "cli_model.h"
 #include "cli_options.h"
 #include "cli_output.h"
 #include "cli_report.h"
@@ -37,6 +38,8 @@ typedef struct evaluation {
     /* the command line */
     const char *model_path, *train_path, *test_path, *task, *json_path;
     bool table;
+    cli_list settings;
+    cli_data how;
     uint64_t seed, threads;
 
     bool localise;
@@ -188,10 +191,10 @@ static bool run(evaluation *e)
 {
     if (!cli_ok(unic_set_threads((int)e->threads)) ||
         (e->json_path && !cli_output_possible(e->json_path)) ||
-        !cli_ok(unic_model_open(&e->model, e->model_path)) ||
+        !cli_model_open(&e->model, e->model_path, &e->settings) ||
         !cli_ok(unic_model_codebook(e->model, &e->codebook)) ||
-        !cli_codes_read(&e->train, e->model, e->train_path) ||
-        !cli_codes_read(&e->test, e->model, e->test_path) || !read_labels(e) ||
+        !cli_codes_read(&e->train, e->model, &e->how, e->train_path) ||
+        !cli_codes_read(&e->test, e->model, &e->how, e->test_path) || !read_labels(e) ||
         !cli_usage_count(&e->usage, &e->test, e->codebook))
         return false;
     for (size_t a = 0; a < e->train.count; a++)
@@ -332,6 +335,7 @@ static void release(evaluation *e)
     cli_codes_free(&e->test);
     unic_codebook_free(e->codebook);
     unic_model_free(e->model);
+    cli_list_free(&e->settings);
 }
 
 static const char purpose[] =
@@ -347,8 +351,8 @@ static const char more[] =
     "            has its own; -1: not counted): accuracy over the steps there are;\n"
     "            or [N,T,C] of 0 and 1: micro F1 at logit > 0\n"
     "\n"
-    "A data file is an npz with an array [N,T,...] for each modality, as unic-train\n"
-    "reads it. The two files need not have the same modalities.\n"
+    "A data file is an npz with an array [N,T,...] for each modality, or what else\n"
+    "unic-train reads. The two need not have the same modalities.\n"
     "\n"
     "shared codes: of the codes used at least 5 times on the test clips, the part of\n"
     "which every modality has 20 to 80 % of the uses. perplexity: exp of the entropy of\n"
@@ -366,8 +370,7 @@ int main(int argc, char **argv)
     e.task = "classify";
     e.threads = cli_threads_default();
     const cli_option options[] = {
-        {"--model", "FILE", "a model that unic-train wrote", .text = &e.model_path,
-         .required = true},
+        {"--model", "FILE", CLI_MODEL_HELP, .text = &e.model_path, .required = true},
         {"--train", "FILE", "the clips that heads are trained on", .text = &e.train_path,
          .required = true},
         {"--test", "FILE", "the clips they are tested on", .text = &e.test_path,
@@ -377,6 +380,8 @@ int main(int argc, char **argv)
         {"--seed", "N", "of the heads' weights and shuffles [0]", .number = &e.seed,
          .most = UINT64_MAX},
         {"--table", NULL, "print the results as a table, in %", .flag = &e.table},
+        CLI_MODEL_SET_OPTION(&e.settings),
+        CLI_SKIP_DAMAGED_OPTION(&e.how.skip_damaged),
         CLI_THREADS_OPTION(&e.threads),
     };
     const cli_program program = {

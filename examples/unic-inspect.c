@@ -8,6 +8,8 @@
 #include <unicode/unic.h>
 
 #include "cli_codes.h"
+#include "cli_data.h"
+#include "cli_model.h"
 #include "cli_options.h"
 #include "cli_progress.h"
 #include "cli_report.h"
@@ -26,6 +28,7 @@ enum {
 
 typedef struct request {
     const char *path, *data_path;
+    cli_data how;
     bool config;
     uint64_t threads;
 } request;
@@ -151,8 +154,8 @@ static bool print_geometry(const unic_codebook *codebook, float *values, float *
 }
 
 /*
- * What training left behind: for each modality the codes it selected within `recent` updates, and,
- * from the EMA counts N, the perplexity of the use of all.
+ * What training left behind: for each modality the codes it selected within `recent` updates,
+ * and, from the EMA counts N, the perplexity of the use of all.
  */
 static bool print_history(const unic_codebook *codebook, const unic_model *model,
                           int32_t recent)
@@ -306,11 +309,12 @@ static bool print_usage(const cli_codes *c, const cli_usage *u)
     return true;
 }
 
-static bool inspect_usage(unic_model *model, const unic_codebook *codebook, const char *path)
+static bool inspect_usage(unic_model *model, const unic_codebook *codebook, const cli_data *how,
+                          const char *path)
 {
     cli_codes codes;
     cli_usage usage = {0};
-    bool ok = cli_codes_read(&codes, model, path) &&
+    bool ok = cli_codes_read(&codes, model, how, path) &&
               cli_usage_count(&usage, &codes, codebook) &&
               printf("usage on %s, %zu clips\n", path, codes.clips) > 0 &&
               print_usage(&codes, &usage);
@@ -333,7 +337,7 @@ static bool inspect_model(const request *r, unic_model *model)
               printf("%s: a model\n\n", r->path) > 0 && print_modalities(model, config) &&
               print_codebook(codebook, model) && print_parameters(model) &&
               print_settings(config) &&
-              (!r->data_path || inspect_usage(model, codebook, r->data_path));
+              (!r->data_path || inspect_usage(model, codebook, &r->how, r->data_path));
     unic_codebook_free(codebook);
     unic_config_free(config);
     return ok;
@@ -522,6 +526,11 @@ static bool inspect(const request *r)
     bool ok;
     if (!cli_ok(unic_set_threads((int)r->threads)))
         return false;
+    if (cli_is_checkpoint(r->path)) {
+        ok = cli_model_open(&model, r->path, NULL) && inspect_model(r, model);
+        unic_model_free(model);
+        return ok;
+    }
     if (unic_model_open(&model, r->path) == UNIC_OK) {
         ok = inspect_model(r, model);
         unic_model_free(model);
@@ -530,7 +539,7 @@ static bool inspect(const request *r)
     snprintf(why_no_model, sizeof why_no_model, "%s", unic_last_error());
     if (r->config || r->data_path)
         return cli_fail("%s", why_no_model);
-    if (unic_dataset_open(&data, &r->path, 1, &options) == UNIC_OK) {
+    if (cli_data_try(&data, &r->how, &r->path, 1, options) == UNIC_OK) {
         ok = inspect_data(r, data);
         unic_dataset_free(data);
         return ok;
@@ -543,7 +552,8 @@ static bool inspect(const request *r)
 
 static const char purpose[] =
     "what is in a model or a data file.\n\n"
-    "Of a model: modalities, codebook, settings, and with --data how its codes are used.\n"
+    "Of a model, or a checkpoint of the CMG code: modalities, codebook, settings, and with\n"
+    "--data how its codes are used.\n"
     "Of a data file: modalities, their dims, lengths and values, and the labels.";
 
 static const char more[] = "Examples:\n"
@@ -561,6 +571,7 @@ int main(int argc, char **argv)
          .text = &r.data_path},
         {"--config", NULL, "of a model: print its config, for unic-train --config, and no more",
          .flag = &r.config},
+        CLI_SKIP_DAMAGED_OPTION(&r.how.skip_damaged),
         CLI_THREADS_OPTION(&r.threads),
     };
     const cli_program program = {

@@ -10,6 +10,7 @@
 #include <unicode/unic.h>
 
 #include "cli_config.h"
+#include "cli_data.h"
 #include "cli_log.h"
 #include "cli_options.h"
 #include "cli_output.h"
@@ -23,8 +24,9 @@ enum { READ_AHEAD = 2, TAIL = 256 };
 
 typedef struct run {
     /* the command line */
-    const char *config_path, *data_path, *valid_path, *out_path, *log_path;
+    const char *config_path, *from_path, *data_path, *valid_path, *out_path, *log_path;
     bool resume;
+    cli_data how;
     cli_list settings;
     uint64_t threads;
 
@@ -111,11 +113,11 @@ static bool open_data(run *r, unic_dataset **out, const char *path, bool train)
         .drop_last = train && drop_last,
         .prefetch = READ_AHEAD,
     };
-    if (!cli_ok(unic_dataset_open(out, &path, 1, &options)))
+    if (!cli_data_open(out, &r->how, r->config, &path, 1, options))
         return false;
     if (unic_dataset_length(*out) > length)
         return cli_fail("%s has clips of %zu steps, but train.length is %llu: give --set "
-                        "train.length=%zu",
+                        "train.length=%zu, or --cut",
                         path, unic_dataset_length(*out), (unsigned long long)length,
                         unic_dataset_length(*out));
     return true;
@@ -130,6 +132,19 @@ static bool begin(run *r)
            open_data(r, &r->data, r->data_path, true) &&
            cli_config_complete(r->config, r->data) &&
            cli_ok(unic_trainer_create(&r->trainer, r->config));
+}
+
+/* A run that goes on where a CMG checkpoint ends, at its step. */
+static bool begin_from(run *r)
+{
+    char *settings = cli_config_lines(r->config_path, &r->settings);
+    bool ok = settings && cli_ok(unic_trainer_import(&r->trainer, r->from_path, settings)) &&
+              cli_ok(unic_config_create(&r->config)) &&
+              cli_ok(unic_config_parse(r->config, unic_trainer_config(r->trainer),
+                                       r->from_path)) &&
+              open_data(r, &r->data, r->data_path, true);
+    free(settings);
+    return ok;
 }
 
 /* A run that was saved: what the command line says must be what it was. */
@@ -158,7 +173,10 @@ static bool allocate_terms(run *r)
 static bool prepare(run *r)
 {
     if (!cli_ok(unic_set_threads((int)r->threads)) || !cli_output_possible(r->out_path) ||
-        !(r->resume ? resume(r) : begin(r)) || !allocate_terms(r))
+        !(r->resume      ? resume(r)
+          : r->from_path ? begin_from(r)
+                         : begin(r)) ||
+        !allocate_terms(r))
         return false;
     if (r->valid_path && !open_data(r, &r->valid, r->valid_path, false))
         return false;
@@ -166,7 +184,7 @@ static bool prepare(run *r)
     r->begun_at = unic_trainer_steps(r->trainer);
     return cli_config_number(r->config, "train.epochs", &r->epochs) &&
            cli_ok(unic_trainer_set_total_steps(r->trainer, r->epochs * r->batches)) &&
-           cli_log_open(&r->log, r->log_path, r->begun_at);
+           cli_log_open(&r->log, r->log_path, r->resume ? r->begun_at : 0);
 }
 
 /* ---- the loop ---- */
@@ -297,8 +315,9 @@ static bool summarise(const run *r)
     uint64_t steps = unic_trainer_steps(r->trainer) - r->begun_at;
     double seconds = cli_now() - r->started;
     if (steps == 0) {
-        cli_note("nothing to do: %s has taken all %llu steps of its %llu epochs", r->out_path,
-                 (unsigned long long)r->begun_at, (unsigned long long)r->epochs);
+        cli_note("nothing to do: %s has taken all %llu steps of its %llu epochs",
+                 r->resume ? r->out_path : r->from_path, (unsigned long long)r->begun_at,
+                 (unsigned long long)r->epochs);
         return true;
     }
     if (!print_terms(r))
@@ -337,7 +356,9 @@ static const char more[] =
     "step's features have rank 3, vectors where 1. \"<modality>.dims\" come from it too.\n"
     "\n"
     "A data file is an npz: per modality an array [N,T,...], the same N clips of up to T\n"
-    "steps in each, and optionally \"<modality>.lengths\" [N], how many steps are there.\n"
+    "steps in each, and optionally \"<modality>.lengths\" [N], how many steps are there. Or\n"
+    "a directory of such arrays or of clips, <modality>/<clip>.npy or .zip, or a table of\n"
+    "such clips, TABLE.csv or TABLE.csv:SPLIT; docs/data.md has them all.\n"
     "\n"
     "MODEL.npz and, for resuming, MODEL.run.npz are written after every epoch and on\n"
     "Ctrl-C. With the same number of threads a resumed run takes the very steps that it\n"
@@ -346,7 +367,8 @@ static const char more[] =
     "\n"
     "Example:\n"
     "  unic-train --config small.ini --data train.npz --valid valid.npz --out model.npz \\\n"
-    "             --log run.jsonl --set train.epochs=20 train.seed=1";
+    "             --log run.jsonl --set train.epochs=20 train.seed=1\n"
+    "  unic-train --from DCID-model-2.pt --data train.csv --out model.npz";
 
 int main(int argc, char **argv)
 {
@@ -364,7 +386,14 @@ int main(int argc, char **argv)
          .text = &r.log_path},
         {"--set", "KEY=VALUE...", "set single keys, over those of --config",
          .list = &r.settings},
+        {"--from", "CKPT.pt",
+         "go on with a checkpoint of the CMG code: its parameters, codebook, Adam's moments "
+         "and "
+         "step; --config may be left out",
+         .text = &r.from_path},
         {"--resume", NULL, "continue the run that wrote --out", .flag = &r.resume},
+        {"--cut", NULL, "cut clips that are longer than train.length", .flag = &r.how.cut},
+        CLI_SKIP_DAMAGED_OPTION(&r.how.skip_damaged),
         CLI_THREADS_OPTION(&r.threads),
     };
     const cli_program program = {
@@ -381,7 +410,7 @@ int main(int argc, char **argv)
         if (!strchr(r.settings.items[i], '='))
             cli_wrong_usage(&program, "\"%s\" is neither an option nor KEY=VALUE",
                             r.settings.items[i]);
-    if (!r.resume && !r.config_path)
+    if (!r.resume && !r.config_path && !r.from_path)
         cli_wrong_usage(&program, "--config FILE is missing");
 
     int status = prepare(&r) ? train(&r) : EXIT_FAILURE;
