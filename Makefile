@@ -15,7 +15,7 @@ Q          := $(if $(V),,@)
 JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
 
 # What `make setup` installs. Build and run: the first line; tests and demo: the second.
-PACKAGES   := gcc libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
+PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
               check clang-format python3 python3-numpy python3-scipy python3-matplotlib \
               dataset-fashion-mnist espeak-ng flite
 
