@@ -3,8 +3,9 @@
 #include <cblas.h>
 #include <omp.h>
 
-/* Below this many multiply-adds a product is not worth waking another thread (a few us). */
-static const double split_work = 1 << 18;
+/* Below this many multiply-adds a product is not worth waking another thread, which takes tens of
+ * microseconds where threads sleep between products. */
+static const double split_work = 1 << 21;
 
 static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)

@@ -312,9 +312,10 @@ def build() -> None:
     """The programs, with the library's archive."""
     OUT.mkdir(parents=True, exist_ok=True)
     sources = sorted(map(str, (HERE / "native").glob("*.c")))
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu11", "-O2", "-fopenmp", "-I", "include",
-                    "-I", "lib", "-o", str(BENCH), *sources, str(BUILD / "libunicode.a"),
-                    "-lopenblas", "-ldnnl", "-lz", "-lm"], check=True, cwd=ROOT)
+    subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O2",
+                    "-fopenmp", "-I", "include", "-I", "lib", "-o", str(BENCH), *sources,
+                    str(BUILD / "libunicode.a"), "-lopenblas", "-ldnnl", "-lz", "-lm"],
+                   check=True, cwd=ROOT)
     FAISS.unlink(missing_ok=True)
     if shutil.which("g++") and Path("/usr/include/faiss/IndexFlat.h").exists():
         subprocess.run(["g++", "-O2", "-fopenmp", "-o", str(FAISS), str(HERE / "faiss_peer.cc"),

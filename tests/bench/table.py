@@ -17,12 +17,11 @@ def number(x: float | None) -> str:
 
 
 def spread(row: Row, key: str) -> str:
-    """Half of the range, as a part of the median."""
+    """The range, in brackets."""
     if f"{key}_spread" not in row:
         return ""
     low, high = row[f"{key}_spread"]
-    middle = row["ours" if key == "ours" else "peer_value"]
-    return f" ± {50.0 * (high - low) / middle:.0f} %" if middle else ""
+    return f" ({number(low)} .. {number(high)})"
 
 
 def line(row: Row) -> str:
