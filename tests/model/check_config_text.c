@@ -217,10 +217,18 @@ START_TEST(numbers_ignore_the_locale)
 }
 END_TEST
 
+/* A new file among what was built; its name into `path` of 512 bytes. */
+static int new_file(char *path)
+{
+    const char *build = getenv("BUILD");
+    snprintf(path, 512, "%s/tests/model/config_XXXXXX", build ? build : "build");
+    return mkstemp(path);
+}
+
 START_TEST(files)
 {
-    char path[] = "/tmp/unic_config_XXXXXX", message[128];
-    int fd = mkstemp(path);
+    char path[512], message[600];
+    int fd = new_file(path);
     ck_assert_int_ge(fd, 0);
     static const char good[] = GOOD, bad[] = "code.dim = 8\ncode.dim = 9\n";
     unic_config *config = new_config();
@@ -292,8 +300,8 @@ static unic_status everything(const char *path)
 
 START_TEST(every_allocation_may_fail)
 {
-    char path[] = "/tmp/unic_config_XXXXXX";
-    int fd = mkstemp(path);
+    char path[512];
+    int fd = new_file(path);
     ck_assert_int_eq(write(fd, GOOD, strlen(GOOD)), (int)strlen(GOOD));
     close(fd);
     unic_allocator failing = {sizeof failing, failing_alloc, counting_release, NULL};
