@@ -13,6 +13,6 @@ void cli_threads_begin(char **argv)
 {
     if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))
         return;
-    if (!setenv("OMP_WAIT_POLICY", "passive", 1))
+    if (!setenv("GOMP_SPINCOUNT", "1000", 1))
         execv("/proc/self/exe", argv); /* where there is no such file, all goes on as it is */
 }

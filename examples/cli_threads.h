@@ -10,10 +10,11 @@
 uint64_t cli_threads_default(void);
 
 /*
- * Lets OpenMP's threads sleep while they wait. By default they spin, which on a machine with
- * other work makes two threads ten times slower than one. OpenMP reads its settings before
- * main(), so this starts the program once more, with OMP_WAIT_POLICY=passive. Whoever has set
- * that variable, or GOMP_SPINCOUNT, is left alone.
+ * Lets OpenMP's threads sleep soon while they wait. By default they spin for long, which on a
+ * machine with other work makes two threads ten times slower than one; not to spin at all costs
+ * a fifth where the cores are free. A thousand turns are right for both. OpenMP reads its
+ * settings before main(), so this starts the program once more, with GOMP_SPINCOUNT=1000.
+ * Whoever has set that variable, or OMP_WAIT_POLICY, is left alone.
  */
 void cli_threads_begin(char **argv);
 

@@ -111,11 +111,8 @@ class Demo:
     def call(self, *command: Any, output: Path | None = None) -> tuple[float, float]:
         """Run a command to its end, its stdout into a file; its seconds and its peak in MB."""
         begin = time.monotonic()
-        # A thread that waits must not spin: where other programs want the cores too, spinning
-        # makes training several times slower.
-        environment = {"OMP_WAIT_POLICY": "passive", **os.environ}
         with open(output or os.devnull, "w") as stdout:
-            process = subprocess.Popen(list(map(str, command)), stdout=stdout, env=environment)
+            process = subprocess.Popen(list(map(str, command)), stdout=stdout)
             try:
                 _, status, usage = os.wait4(process.pid, 0)
             except BaseException:                # Ctrl-C, SIGTERM: let it save and clean up
