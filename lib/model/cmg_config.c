@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -123,9 +122,8 @@ static void put_audio(draft *d)
 static void put_shared(draft *d, const char *name)
 {
     size_t layers = 0, club = 0, lstm = 0, steps = 0;
-    char part[64];
-    snprintf(part, sizeof part, "%c%s_mi_net_parameters", toupper((unsigned char)name[0]),
-             name + 1);
+    char part[UNIC__CMG_PART];
+    unic__cmg_club_part(part, name);
     while (dim_of(d, 0, "Encoder_parameters/%s_self_att.encoder.layers.%zu.linear1.weight",
                   name, layers))
         layers++;

@@ -20,6 +20,7 @@ enum { ANY = 7, GRID = 1 << UNIC__GRID, FLAT = 1 << UNIC__VECTOR | 1 << UNIC__TO
 #define ENCODER "Encoder_parameters"
 #define DECODER "Decoder_parameters"
 #define CPC     "CPC_parameters"
+#define CLUB    "%M_mi_net_parameters"
 
 static const row rows[] = {
     {"semantic.affine.*", ENCODER, "%m_self_att.affine_matrix.*", UNIC__CMG_SAME, ANY},
@@ -77,8 +78,8 @@ static const row rows[] = {
     {"decoder.conv1.bias", DECODER, "%M_decoder.inverse_conv_block.4.bias", UNIC__CMG_SAME,
      GRID},
     /* their nets are Sequential: a relu stands between two layers, so layer i is entry 2 i */
-    {"club.mu.#.*", "%M_mi_net_parameters", "p_mu.2#.*", UNIC__CMG_SAME, ANY},
-    {"club.logvar.#.*", "%M_mi_net_parameters", "p_logvar.2#.*", UNIC__CMG_SAME, ANY},
+    {"club.mu.#.*", CLUB, "p_mu.2#.*", UNIC__CMG_SAME, ANY},
+    {"club.logvar.#.*", CLUB, "p_logvar.2#.*", UNIC__CMG_SAME, ANY},
 };
 
 /* Whether `name` fits our pattern; its number and its ending. */
@@ -102,7 +103,8 @@ static bool match(const char *pattern, const char *name, unsigned *number, const
     return *name == 0;
 }
 
-/* Their pattern with everything filled in; `out` of `size` bytes. */
+/* Their pattern with everything filled in; without a `rest`, # and * stay, to be matched. `out`
+ * has `size` bytes. */
 static void fill(char *out, size_t size, const char *pattern, const char *modality,
                  unsigned number, const char *rest)
 {
@@ -114,11 +116,13 @@ static void fill(char *out, size_t size, const char *pattern, const char *modali
             int first = capital ? toupper((unsigned char)modality[0]) : modality[0];
             n = snprintf(out + at, size - at, "%c%s", first, modality + 1);
         } else if (pattern[0] == '2' && pattern[1] == '#') {
+            if (!rest)
+                continue; /* any number */
             pattern++;
             n = snprintf(out + at, size - at, "%u", 2 * number);
-        } else if (pattern[0] == '#') {
+        } else if (pattern[0] == '#' && rest) {
             n = snprintf(out + at, size - at, "%u", number);
-        } else if (pattern[0] == '*') {
+        } else if (pattern[0] == '*' && rest) {
             n = snprintf(out + at, size - at, "%s", rest);
         } else {
             n = snprintf(out + at, size - at, "%c", pattern[0]);
@@ -146,32 +150,20 @@ bool unic__cmg_find(const unic__modality *m, const char *name, unic__cmg_place *
     return false;
 }
 
-/* Their pattern for one modality, with # and * left to match. */
-static void specialise(char *out, size_t size, const char *pattern, const char *modality)
+void unic__cmg_club_part(char part[UNIC__CMG_PART], const char *modality)
 {
-    size_t at = 0;
-    for (; *pattern && at + 1 < size; pattern++) {
-        if (*pattern == '%') {
-            bool capital = *++pattern == 'M';
-            int first = capital ? toupper((unsigned char)modality[0]) : modality[0];
-            int n = snprintf(out + at, size - at, "%c%s", first, modality + 1);
-            at += n > 0 ? (size_t)n : 0;
-        } else if (pattern[0] != '2' || pattern[1] != '#') {
-            out[at++] = *pattern;
-        }
-    }
-    out[at < size ? at : size - 1] = 0;
+    fill(part, UNIC__CMG_PART, CLUB, modality, 0, NULL);
 }
 
 bool unic__cmg_is_known(const unic_config *c, const char *path)
 {
     for (size_t m = 0; m < c->n_modalities; m++)
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            char part[64], theirs[128];
+            char part[UNIC__CMG_PART], theirs[128];
             unsigned number;
             const char *rest;
-            specialise(part, sizeof part, rows[i].part, c->modality[m].name);
-            specialise(theirs, sizeof theirs, rows[i].theirs, c->modality[m].name);
+            fill(part, sizeof part, rows[i].part, c->modality[m].name, 0, NULL);
+            fill(theirs, sizeof theirs, rows[i].theirs, c->modality[m].name, 0, NULL);
             size_t n = strlen(part);
             if (rows[i].kinds >> c->modality[m].kind & 1 && strncmp(path, part, n) == 0 &&
                 path[n] == '/' && match(theirs, path + n + 1, &number, &rest))

@@ -13,9 +13,11 @@ typedef enum unic__cmg_layout {
     UNIC__CMG_DEPOINT, /* a transposed one [Ci,Co,1,1] there, [Co,Ci] here           */
 } unic__cmg_layout;
 
+enum { UNIC__CMG_PART = 64 };
+
 typedef struct unic__cmg_place {
-    char part[64];  /* top-level key: "Encoder_parameters"                */
-    char name[128]; /* state-dict name in it                              */
+    char part[UNIC__CMG_PART]; /* top-level key: "Encoder_parameters"                */
+    char name[128];            /* state-dict name in it                              */
     unic__cmg_layout layout;
 } unic__cmg_place;
 
@@ -29,6 +31,9 @@ unic__shape unic__cmg_shape(const unic__cmg_place *place, const unic__shape *sha
 /* Converts a tensor laid out as in the checkpoint into ours (`shape` is ours). */
 void unic__cmg_convert(const unic__cmg_place *place, const unic__shape *shape,
                        const float *from, float *to);
+
+/* "Video_mi_net_parameters": the top-level key of a modality's CLUB nets. */
+void unic__cmg_club_part(char part[UNIC__CMG_PART], const char *modality);
 
 /* Whether the tensor at "<part>/<name>" is some modality's parameter. */
 bool unic__cmg_is_known(const unic_config *c, const char *path);

@@ -97,12 +97,7 @@ static unic_status check_features(const unic_encoder *e, const unic_array *featu
                           "as in %s",
                           e->modality->name, unic__shape_print(&got, gs), want.dim[0],
                           want.dim[1], unic__shape_print(&want, ws));
-    for (size_t b = 0; lengths && b < got.dim[0]; b++)
-        if (lengths[b] < 0 || (size_t)lengths[b] > got.dim[1])
-            return unic__fail(UNIC_E_VALUE,
-                              "modality \"%s\": length %d of clip %zu is not in 0..%zu",
-                              e->modality->name, lengths[b], b, got.dim[1]);
-    return UNIC_OK;
+    return unic__lengths_check(lengths, got.dim[0], got.dim[1], e->modality->name);
 }
 
 /* Valid steps in, padding cleared, masks set. */

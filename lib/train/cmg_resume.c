@@ -1,6 +1,5 @@
 #include "train/cmg_resume.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -121,10 +120,9 @@ static unic_status read_club(unic__torch_file *f, unic_trainer *t)
 {
     for (size_t m = 0; m < t->config->n_modalities && t->club.n > 0; m++) {
         const char *name = t->config->modality[m].name;
-        char key[64], part[64];
+        char key[64], part[UNIC__CMG_PART];
         snprintf(key, sizeof key, "optimizer_%s_mi_net", name);
-        snprintf(part, sizeof part, "%c%s_mi_net_parameters", toupper((unsigned char)name[0]),
-                 name + 1);
+        unic__cmg_club_part(part, name);
         optimiser o = {key, {part}};
         if (unic__torch_kind_of(f, key, NULL) == UNIC__TORCH_DICT)
             UNIC__TRY(read_adam(f, t->config, &o, part, &t->club_adam));

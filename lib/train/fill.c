@@ -16,12 +16,7 @@ static unic_status check_entry(const unic_trainer *t, const unic__modality *m,
     if (!fits)
         return unic__fail(UNIC_E_SHAPE, "modality \"%s\": features are %s, expected at most %s",
                           m->name, unic__shape_print(&got, gs), unic__shape_print(&want, ws));
-    for (size_t b = 0; entry->lengths && b < got.dim[0]; b++)
-        if (entry->lengths[b] < 0 || (size_t)entry->lengths[b] > got.dim[1])
-            return unic__fail(UNIC_E_VALUE,
-                              "modality \"%s\": length %d of clip %zu is not in 0..%zu",
-                              m->name, entry->lengths[b], b, got.dim[1]);
-    return UNIC_OK;
+    return unic__lengths_check(entry->lengths, got.dim[0], got.dim[1], m->name);
 }
 
 /* One clip's valid steps, converted; the rest of its row stays zero. */
