@@ -5,7 +5,6 @@
 
 #include "api/api.h"
 #include "io/array.h"
-#include "op/assign.h"
 
 enum { LARGEST = 1 << 24 };
 
@@ -128,11 +127,11 @@ unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array
         rows = shape.dim[0];
         if (!unic__all_finite(x, rows * cb->dim))
             return unic__fail(UNIC_E_VALUE, "%s: z holds NaN or Inf", __func__);
-        unic__assign(codes, x, rows, cb->embedding, cb->norm, cb->codes, cb->dim);
+        unic__codebook_nearest(cb, x, rows, codes);
         return UNIC_OK;
     }
     UNIC__TRY(read_rows(cb, z, __func__, "z", &copy, &rows));
-    unic__assign(codes, copy, rows, cb->embedding, cb->norm, cb->codes, cb->dim);
+    unic__codebook_nearest(cb, copy, rows, codes);
     unic__free(copy);
     return UNIC_OK;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "graph/plan.h"
+#include "op/packed.h"
 
 void unic__graph_init(unic__graph *g, unic__params *params, bool inference)
 {
@@ -87,25 +88,45 @@ unic__node *unic__external(unic__graph *g, unic__shape shape, float *x, float *d
     return node;
 }
 
-unic__node *unic__param_node(unic__graph *g, unic__shape shape, unic__init init,
-                             const char *format, ...)
+static unic__node *param_node(unic__graph *g, unic__shape shape, unic__init init, bool product,
+                              const char *format, va_list args)
 {
     if (g->status != UNIC_OK)
         return &g->poison;
-    va_list args;
-    va_start(args, format);
     const char *name = unic__arena_vprintf(&g->arena, format, args);
-    va_end(args);
     if (!name)
         return poisoned(g, unic__no_memory(64, "a parameter's name"));
     unic__param *param;
     unic_status status = unic__params_declare(g->params, name, &shape, init, g->group, &param);
     if (status != UNIC_OK)
         return poisoned(g, status);
+    if (!g->params->values) /* where it lies is open until the table is sealed */
+        param->product = product;
     unic__node *node = new_node(g, &shape, UNIC__F32);
     node->param = param;
     node->table = g->params;
     node->wants_grad = !g->frozen && !g->inference;
+    return node;
+}
+
+unic__node *unic__param_node(unic__graph *g, unic__shape shape, unic__init init,
+                             const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    unic__node *node = param_node(g, shape, init, false, format, args);
+    va_end(args);
+    return node;
+}
+
+unic__node *unic__weight_node(unic__graph *g, unic__shape shape, unic__init init,
+                              const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    unic__node *node = param_node(g, shape, init, unic__worth_packing(shape.dim[0]), format,
+                                  args);
+    va_end(args);
     return node;
 }
 

@@ -72,6 +72,10 @@ unic__node *unic__external(unic__graph *g, unic__shape shape, float *x, float *d
 __attribute__((format(printf, 4, 5))) unic__node *
 unic__param_node(unic__graph *g, unic__shape shape, unic__init init, const char *format, ...);
 
+/* The same for the weight [n,k] of a product x w^T by an operator that also takes it packed. */
+__attribute__((format(printf, 4, 5))) unic__node *
+unic__weight_node(unic__graph *g, unic__shape shape, unic__init init, const char *format, ...);
+
 /* One operator applied: `attr` is copied. Inputs may be NULL where the operator allows it. */
 unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, size_t attr_size,
                         size_t n, unic__node *const *in);

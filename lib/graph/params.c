@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "op/packed.h"
+
 unic__param *unic__params_find(const unic__params *params, const char *name)
 {
     for (size_t i = 0; i < params->n; i++)
@@ -69,16 +71,30 @@ unic_status unic__params_declare(unic__params *params, const char *name,
     return UNIC_OK;
 }
 
-unic_status unic__params_seal(unic__params *params, bool with_grads)
+static size_t packed_count(const unic__param *p)
+{
+    return unic__packed_count(p->shape.dim[0], p->shape.dim[1]);
+}
+
+/* Where each parameter lies. */
+static unic_status lay_out(unic__params *params, bool for_packing)
 {
     enum { LINE = UNIC__ALIGN / sizeof(float) };
-    size_t total = 0;
+    params->total = 0;
     for (size_t i = 0; i < params->n; i++) {
-        params->at[i]->offset = total;
-        if (!unic__add_size(total, (params->at[i]->count + LINE - 1) / LINE * LINE, &total))
+        unic__param *p = params->at[i];
+        size_t count = for_packing && p->product ? packed_count(p) : p->count;
+        p->offset = params->total;
+        if (!unic__add_size(params->total, (count + LINE - 1) / LINE * LINE, &params->total))
             return unic__no_memory(SIZE_MAX, "parameters");
     }
-    params->total = total;
+    return UNIC_OK;
+}
+
+static unic_status seal(unic__params *params, bool with_grads, bool for_packing)
+{
+    UNIC__TRY(lay_out(params, for_packing));
+    size_t total = params->total;
     params->values = unic__alloc_array(total ? total : 1, sizeof(float));
     if (params->values && with_grads)
         params->grads = unic__alloc_array(total ? total : 1, sizeof(float));
@@ -88,6 +104,45 @@ unic_status unic__params_seal(unic__params *params, bool with_grads)
         return unic__no_memory(total * sizeof(float), "parameters");
     }
     return UNIC_OK;
+}
+
+unic_status unic__params_seal(unic__params *params, bool with_grads)
+{
+    return seal(params, with_grads, false);
+}
+
+unic_status unic__params_seal_for_packing(unic__params *params)
+{
+    return seal(params, false, true);
+}
+
+unic_status unic__params_pack(unic__params *params)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < params->n; i++)
+        if (params->at[i]->product && params->at[i]->count > most)
+            most = params->at[i]->count;
+    float *plain = unic__alloc_array(most ? most : 1, sizeof *plain);
+    if (!plain)
+        return unic__no_memory(most * sizeof *plain, "packing a weight");
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        if (!p->product)
+            continue;
+        memcpy(plain, params->values + p->offset, p->count * sizeof *plain);
+        unic__pack(params->values + p->offset, plain, p->shape.dim[0], p->shape.dim[1]);
+    }
+    unic__free(plain);
+    params->packed = true;
+    return UNIC_OK;
+}
+
+void unic__params_read(const unic__params *params, const unic__param *p, float *values)
+{
+    if (params->packed && p->product)
+        unic__unpack(values, params->values + p->offset, p->shape.dim[0], p->shape.dim[1]);
+    else
+        memcpy(values, params->values + p->offset, p->count * sizeof *values);
 }
 
 void unic__params_init(unic__params *params, uint64_t seed)

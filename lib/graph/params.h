@@ -25,6 +25,7 @@ typedef struct unic__param {
     unic__init init;
     size_t group; /* index into groups: the module it is clipped and reported with     */
     bool decay;   /* weight decay applies (matrices; not biases, not layer norms)      */
+    bool product; /* [n,k], used by operators that also take it packed (op/packed.h)   */
     size_t offset, count; /* place in values and grads, in floats                       */
 } unic__param;
 
@@ -39,6 +40,7 @@ typedef struct unic__params {
     size_t total;  /* floats, each parameter padded to a cache line; the padding stays 0 */
     float *values; /* NULL until sealed */
     float *grads;  /* NULL if not asked for */
+    bool packed;   /* its products' weights lie packed: for inference alone */
 } unic__params;
 
 /* The parameter of this name, or NULL. */
@@ -52,6 +54,14 @@ unic_status unic__params_declare(unic__params *params, const char *name,
 
 /* Allocates values (zero) and, if asked, gradients; no more declarations after it. */
 unic_status unic__params_seal(unic__params *params, bool with_grads);
+
+/* The same without gradients, and with room for packing in place: the values are filled in plain,
+ * then packed all at once. */
+unic_status unic__params_seal_for_packing(unic__params *params);
+unic_status unic__params_pack(unic__params *params);
+
+/* The plain values of a parameter of a table that may be packed. */
+void unic__params_read(const unic__params *params, const unic__param *p, float *values);
 
 /* Draws every value from its initialiser: a function of (seed, name, element). */
 void unic__params_init(unic__params *params, uint64_t seed);

@@ -197,6 +197,7 @@ static void bind(unic__graph *g, const layout *l)
         unic__node *root = node->root;
         if (root->param) {
             root->t.x = root->table->values + root->param->offset;
+            root->t.packed = root->table->packed && root->param->product;
             if (root->gets_grad && root->table->grads)
                 root->t.dx = root->table->grads + root->param->offset;
         }

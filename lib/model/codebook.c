@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "op/assign.h"
+#include "op/packed.h"
 
 unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
                                   size_t modalities)
@@ -20,12 +21,13 @@ unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
     cb->modalities = modalities;
     cb->embedding = unic__alloc_array(cells, sizeof(float));
     cb->norm = unic__alloc_array(codes, sizeof(float));
+    cb->packed = unic__alloc_array(unic__packed_count(codes, dim), sizeof(float));
     cb->count = unic__alloc_array(codes, sizeof(float));
     cb->sum = unic__alloc_array(cells, sizeof(float));
     size_t counters;
     if (unic__mul_size(codes, modalities, &counters))
         cb->idle = unic__alloc_array(counters, sizeof(int32_t));
-    if (!cb->embedding || !cb->norm || !cb->count || !cb->sum || !cb->idle) {
+    if (!cb->embedding || !cb->norm || !cb->packed || !cb->count || !cb->sum || !cb->idle) {
         unic__codebook_free(cb);
         return unic__no_memory(cells * sizeof(float), "a codebook");
     }
@@ -41,6 +43,7 @@ void unic__codebook_free(unic_codebook *codebook)
         return;
     unic__free(codebook->embedding);
     unic__free(codebook->norm);
+    unic__free(codebook->packed);
     unic__free(codebook->count);
     unic__free(codebook->sum);
     unic__free(codebook->idle);
@@ -52,6 +55,8 @@ void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from)
     size_t cells = from->codes * from->dim;
     memcpy(to->embedding, from->embedding, cells * sizeof(float));
     memcpy(to->norm, from->norm, from->codes * sizeof(float));
+    memcpy(to->packed, from->packed,
+           unic__packed_count(from->codes, from->dim) * sizeof(float));
     memcpy(to->count, from->count, from->codes * sizeof(float));
     memcpy(to->sum, from->sum, cells * sizeof(float));
     memcpy(to->idle, from->idle, from->codes * from->modalities * sizeof(int32_t));
@@ -64,6 +69,18 @@ unic_status unic__codebook_copy(unic_codebook **out, const unic_codebook *from)
     return UNIC_OK;
 }
 
+void unic__codebook_refresh(unic_codebook *cb)
+{
+    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+    unic__pack(cb->packed, cb->embedding, cb->codes, cb->dim);
+}
+
+void unic__codebook_nearest(const unic_codebook *cb, const float *z, size_t rows,
+                            int32_t *codes)
+{
+    unic__assign(codes, z, rows, cb->packed, cb->norm, cb->codes, cb->dim);
+}
+
 void unic__codebook_set(unic_codebook *cb, const float *rows)
 {
     size_t cells = cb->codes * cb->dim;
@@ -72,7 +89,7 @@ void unic__codebook_set(unic_codebook *cb, const float *rows)
     memset(cb->idle, 0, cb->codes * cb->modalities * sizeof(int32_t));
     for (size_t l = 0; l < cb->codes; l++)
         cb->count[l] = 1.0F;
-    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+    unic__codebook_refresh(cb);
 }
 
 /* ---- P6: the EMA update ---- */
@@ -147,7 +164,7 @@ void unic__codebook_update(unic_codebook *cb, unic__ema_order order, double deca
     }
     if (order == UNIC__EMA_JOINT)
         joint_update(cb, (float)decay, hits, sums);
-    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+    unic__codebook_refresh(cb);
 }
 
 /* ---- P8: idle codes and their revival ---- */
@@ -239,7 +256,7 @@ size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t 
             restart(cb, r, l, cb->embedding + (size_t)order[cb->codes - 1 - k] * cb->dim, true);
         }
     }
-    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
+    unic__codebook_refresh(cb);
     return n;
 }
 

@@ -11,7 +11,8 @@
 struct unic_codebook {
     size_t codes, dim, modalities; /* L, D, M */
     float *embedding;              /* e [L,D] */
-    float *norm;                   /* ||e||^2 [L], kept in step with e */
+    float *norm;                   /* ||e||^2 [L] and                  */
+    float *packed;                 /* e as assignment reads it (op/packed.h): in step with e */
     float *count;                  /* N [L]   */
     float *sum;                    /* o [L,D] */
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
@@ -23,6 +24,13 @@ void unic__codebook_free(unic_codebook *cb);
 unic_status unic__codebook_copy(unic_codebook **out, const unic_codebook *from);
 /* All state of `from`, which has the same sizes. */
 void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from);
+
+/* codes[r] = the nearest code of z_r, the lowest on a tie (P2). z [rows,D]. */
+void unic__codebook_nearest(const unic_codebook *cb, const float *z, size_t rows,
+                            int32_t *codes);
+
+/* After every change of e: what is derived from it. */
+void unic__codebook_refresh(unic_codebook *cb);
 
 /* Codes from rows [L,D]: N = 1, o = e, nothing idle. */
 void unic__codebook_set(unic_codebook *cb, const float *rows);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "model/codebook.h"
-#include "op/assign.h"
 
 /* Starting codes from data: rows at random, or k-means++ seeds and Lloyd's algorithm. */
 
@@ -75,8 +74,8 @@ static void seed_codes(unic_codebook *cb, const float *z, size_t rows, float *ne
 /* One round of Lloyd's algorithm; a code without rows stays where it is. */
 static void lloyd(unic_codebook *cb, const float *z, size_t rows, int32_t *codes)
 {
-    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
-    unic__assign(codes, z, rows, cb->embedding, cb->norm, cb->codes, cb->dim);
+    unic__codebook_refresh(cb);
+    unic__codebook_nearest(cb, z, rows, codes);
     memset(cb->sum, 0, cb->codes * cb->dim * sizeof(float));
     memset(cb->count, 0, cb->codes * sizeof(float));
     for (size_t r = 0; r < rows; r++) {

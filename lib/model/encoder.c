@@ -4,7 +4,6 @@
 
 #include "io/array.h"
 #include "model/modality.h"
-#include "op/assign.h"
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
                                  size_t max_batch, size_t max_length)
@@ -175,7 +174,7 @@ unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
     UNIC__TRY(check_z(p, e->modality, cb->dim));
     const float *z = p->z->t.x;
     if (codes || quantised)
-        unic__assign(e->codes, z, batch * length, cb->embedding, cb->norm, cb->codes, cb->dim);
+        unic__codebook_nearest(cb, z, batch * length, e->codes);
     for (size_t i = 0; i < batch * length; i++) {
         bool padding = lengths && (int32_t)(i % length) >= lengths[i / length];
         write_step(cb, i, padding ? -1 : e->codes[i], z + i * cb->dim, codes, quantised,

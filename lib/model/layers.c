@@ -29,7 +29,7 @@ static unic__node *weight_of(unic__graph *g, const unic__node *x, size_t out,
                              const char *prefix)
 {
     size_t in = unic__shape_last(&x->t.shape);
-    return unic__param_node(g, UNIC__SHAPE(out, in), uniform(in), "%s.weight", prefix);
+    return unic__weight_node(g, UNIC__SHAPE(out, in), uniform(in), "%s.weight", prefix);
 }
 
 static unic__node *bias_of(unic__graph *g, const unic__node *x, size_t out, const char *prefix)
@@ -84,12 +84,12 @@ unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node
     double p = c->encoder_dropout;
     /* Q, K and V by one product; its start is Xavier's, the biases' zero, as in PyTorch. */
     unic__init xavier = {UNIC__INIT_UNIFORM, sqrt(6.0 / (double)(4 * d))};
-    unic__node *w = unic__param_node(g, UNIC__SHAPE(3 * d, d), xavier, "%s.attention.in.weight",
-                                     prefix);
+    unic__node *w = unic__weight_node(g, UNIC__SHAPE(3 * d, d), xavier,
+                                      "%s.attention.in.weight", prefix);
     unic__node *b = unic__param_node(g, UNIC__SHAPE(3 * d), zeros, "%s.attention.in.bias",
                                      prefix);
-    unic__node *wo = unic__param_node(g, UNIC__SHAPE(d, d), uniform(d),
-                                      "%s.attention.out.weight", prefix);
+    unic__node *wo = unic__weight_node(g, UNIC__SHAPE(d, d), uniform(d),
+                                       "%s.attention.out.weight", prefix);
     unic__node *bo = unic__param_node(g, UNIC__SHAPE(d), zeros, "%s.attention.out.bias",
                                       prefix);
 
@@ -108,10 +108,10 @@ static unic__node *lstm(unic__graph *g, unic__node *x, unic__node *lengths, size
     size_t in = unic__shape_last(&x->t.shape);
     unic__init init = uniform(hidden);
     const char *end = reverse ? "_reverse" : "";
-    unic__node *w_ih = unic__param_node(g, UNIC__SHAPE(4 * hidden, in), init,
-                                        "%s.weight_ih_l%zu%s", prefix, layer, end);
-    unic__node *w_hh = unic__param_node(g, UNIC__SHAPE(4 * hidden, hidden), init,
-                                        "%s.weight_hh_l%zu%s", prefix, layer, end);
+    unic__node *w_ih = unic__weight_node(g, UNIC__SHAPE(4 * hidden, in), init,
+                                         "%s.weight_ih_l%zu%s", prefix, layer, end);
+    unic__node *w_hh = unic__weight_node(g, UNIC__SHAPE(4 * hidden, hidden), init,
+                                         "%s.weight_hh_l%zu%s", prefix, layer, end);
     unic__node *b_ih = unic__param_node(g, UNIC__SHAPE(4 * hidden), init, "%s.bias_ih_l%zu%s",
                                         prefix, layer, end);
     unic__node *b_hh = unic__param_node(g, UNIC__SHAPE(4 * hidden), init, "%s.bias_hh_l%zu%s",

@@ -1,5 +1,7 @@
 #include "model/model.h"
 
+#include <string.h>
+
 #include "model/cmg_import.h"
 #include "model/modality.h"
 
@@ -53,10 +55,17 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
     return status;
 }
 
+/* Other backends' products take weights as they are. */
+static unic_status seal(const unic_model *model, unic__params *params)
+{
+    return model->config->kernel == UNIC__KERNEL_AUTO ? unic__params_seal_for_packing(params)
+                                                      : unic__params_seal(params, false);
+}
+
 static unic_status read_checkpoint(unic_model *model, unic__params *params)
 {
     UNIC__TRY(unic__cmg_check_params(model->checkpoint, model->config, params));
-    UNIC__TRY(unic__params_seal(params, false));
+    UNIC__TRY(seal(model, params));
     return unic__cmg_read_params(model->checkpoint, model->config, params);
 }
 
@@ -66,7 +75,7 @@ static unic_status read_file(unic_model *model, unic__params *params)
     for (size_t i = 0; i < params->n && status == UNIC_OK; i++) /* before memory is taken */
         status = unic__expect_array(model->file, params->at[i]->name, params->at[i]->shape);
     if (status == UNIC_OK)
-        status = unic__params_seal(params, false);
+        status = seal(model, params);
     for (size_t i = 0; i < params->n && status == UNIC_OK; i++) {
         const unic__param *p = params->at[i];
         status = unic__read_f32(model->file, p->name, p->shape, params->values + p->offset);
@@ -80,6 +89,8 @@ static unic_status load_weights(unic_model *model, size_t m)
     unic_status status = unic__model_declare(model->config, m, params);
     if (status == UNIC_OK)
         status = model->checkpoint ? read_checkpoint(model, params) : read_file(model, params);
+    if (status == UNIC_OK && model->config->kernel == UNIC__KERNEL_AUTO)
+        status = unic__params_pack(params);
     if (status != UNIC_OK)
         unic__params_free(params);
     return status;
@@ -113,6 +124,21 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weig
     pthread_mutex_unlock(&model->lock);
     *weights = &model->weights[m];
     return status;
+}
+
+unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__params *from)
+{
+    unic__params *to = &model->weights[m];
+    UNIC__TRY(unic__model_declare(model->config, m, to));
+    UNIC__TRY(seal(model, to));
+    for (size_t i = 0; i < to->n; i++) {
+        const unic__param *p = to->at[i], *source = unic__params_find(from, p->name);
+        memcpy(to->values + p->offset, from->values + source->offset, p->count * sizeof(float));
+    }
+    if (model->config->kernel == UNIC__KERNEL_AUTO)
+        UNIC__TRY(unic__params_pack(to));
+    model->loaded[m] = true;
+    return UNIC_OK;
 }
 
 unic_status unic__model_find(const unic_model *model, const char *name, size_t *m)
@@ -207,21 +233,41 @@ unic_status unic__model_open(unic_model **out, const char *path)
     return UNIC_OK;
 }
 
+/* Adds the weights of modality m; `plain`, the caller's to free, holds their values. */
+static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, float **plain)
+{
+    unic__params *weights;
+    size_t count = 0;
+    UNIC__TRY(unic__model_weights(model, m, &weights));
+    for (size_t i = 0; i < weights->n; i++)
+        count += weights->at[i]->count;
+    float *next = *plain = unic__alloc_array(count, sizeof *next);
+    if (!next)
+        return unic__no_memory(count * sizeof *next, "the weights to be written");
+    for (size_t i = 0; i < weights->n; i++) {
+        const unic__param *p = weights->at[i];
+        unic__params_read(weights, p, next);
+        unic__bundle_f32(b, p->name, p->shape, next);
+        next += p->count;
+    }
+    return UNIC_OK;
+}
+
 unic_status unic__model_save(unic_model *model, const char *path)
 {
     unic__bundle b = {0};
-    for (size_t m = 0; m < model->config->n_modalities; m++) {
-        unic__params *weights;
-        unic_status status = unic__model_weights(model, m, &weights);
-        if (status != UNIC_OK) {
-            unic__free(b.at);
-            return status;
-        }
-        for (size_t i = 0; i < weights->n; i++)
-            unic__bundle_f32(&b, weights->at[i]->name, weights->at[i]->shape,
-                             weights->values + weights->at[i]->offset);
+    float *plain[UNIC__MAX_MODALITIES] = {NULL};
+    unic_status status = UNIC_OK;
+    for (size_t m = 0; m < model->config->n_modalities && status == UNIC_OK; m++)
+        status = bundle_weights(&b, model, m, &plain[m]);
+    if (status != UNIC_OK) {
+        unic__free(b.at);
+    } else {
+        unic__bundle_text(&b, UNIC__CONFIG_MEMBER, model->text);
+        unic__bundle_codebook(&b, model->codebook);
+        status = unic__bundle_write(&b, path);
     }
-    unic__bundle_text(&b, UNIC__CONFIG_MEMBER, model->text);
-    unic__bundle_codebook(&b, model->codebook);
-    return unic__bundle_write(&b, path);
+    for (size_t m = 0; m < model->config->n_modalities; m++)
+        unic__free(plain[m]);
+    return status;
 }

@@ -39,6 +39,9 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
 /* The weights of modality m, read now if they have not been. Thread-safe. */
 unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights);
 
+/* Gives a new model the weights of modality m, by name, of a table that holds them plain. */
+unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__params *from);
+
 /* Index of a modality; UNIC_E_NOTFOUND names those there are. */
 unic_status unic__model_find(const unic_model *model, const char *name, size_t *m);
 

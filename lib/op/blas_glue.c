@@ -3,9 +3,10 @@
 #include <cblas.h>
 #include <omp.h>
 
-/* Below this many multiply-adds a product is not worth waking another thread, which takes tens of
- * microseconds where threads sleep between products. */
-static const double split_work = 1 << 21;
+bool unic__worth_splitting(size_t m, size_t n, size_t k)
+{
+    return (double)m * (double)n * (double)k >= 1 << 21;
+}
 
 static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
@@ -20,7 +21,7 @@ void unic__sgemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, co
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
 {
     int threads = unic__threads();
-    if (threads == 1 || omp_in_parallel() || (double)m * (double)n * (double)k < split_work) {
+    if (threads == 1 || omp_in_parallel() || !unic__worth_splitting(m, n, k)) {
         gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
         return;
     }

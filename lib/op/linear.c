@@ -1,6 +1,7 @@
 #include "op/blas_glue.h"
 #include "op/dnnl_glue.h"
 #include "op/ops.h"
+#include "op/packed.h"
 #include "op/reduce_rows.h"
 
 /*
@@ -101,6 +102,19 @@ static void forward(unic__call *c)
     const size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
     const prims *p = c->prim;
     float *y = c->out->x;
+    if (w->packed) {
+        unic__packed_run(&(unic__packed_product){.rows = rows,
+                                                 .n = n,
+                                                 .k = k,
+                                                 .x = x->x,
+                                                 .x_row = k,
+                                                 .packed = w->x,
+                                                 .init = b ? b->x : NULL,
+                                                 .y = y,
+                                                 .y_row = n,
+                                                 .relu = attr->relu});
+        return;
+    }
     if (p)
         unic__dnnl_matmul_run(p->forward, x->x, w->x, y, &c->run->status);
     else

@@ -2,6 +2,7 @@
 
 #include "op/blas_glue.h"
 #include "op/ops.h"
+#include "op/packed.h"
 #include "op/reduce_rows.h"
 #include "op/vecmath.h"
 
@@ -22,7 +23,8 @@ typedef struct lstm {
     size_t batch, steps, inputs, hidden;
     bool reverse;
     const int32_t *lengths; /* [B] or NULL; below 0 is 0, above T is T                    */
-    const float *x, *w_ih, *w_hh;
+    const float *x;
+    const unic__tensor *w_ih, *w_hh;
     float *gates;  /* saved [B,T,4H]: i, f, g, o                                         */
     float *cells;  /* saved [B,T,H]: c                                                   */
     float *h;      /* [B,T,H], the output                                                */
@@ -85,8 +87,8 @@ static lstm parts(const unic__call *c)
     l.reverse = attr->reverse;
     l.lengths = c->in[5] ? c->in[5]->ix : NULL;
     l.x = c->in[0]->x;
-    l.w_ih = c->in[1]->x;
-    l.w_hh = c->in[2]->x;
+    l.w_ih = c->in[1];
+    l.w_hh = c->in[2];
     size_t rows = l.batch * l.steps, n = l.hidden;
     l.gates = c->saved;
     l.cells = l.gates + rows * 4 * n;
@@ -146,16 +148,37 @@ UNIC__SIMD static void cell_forward(float *restrict a, float *restrict cell, flo
     }
 }
 
+/* y = or += x w^T */
+static void product(const unic__tensor *w, const float *x, size_t x_row, size_t rows, bool add,
+                    float *y, size_t y_row)
+{
+    size_t n = w->shape.dim[0], k = w->shape.dim[1];
+    if (w->packed)
+        unic__packed_run(&(unic__packed_product){.rows = rows,
+                                                 .n = n,
+                                                 .k = k,
+                                                 .x = x,
+                                                 .x_row = x_row,
+                                                 .packed = w->x,
+                                                 .init = add ? y : NULL,
+                                                 .init_row = y_row,
+                                                 .y = y,
+                                                 .y_row = y_row});
+    else
+        unic__sgemm(false, true, rows, n, k, 1.0F, x, x_row, w->x, k, add ? 1.0F : 0.0F, y,
+                    y_row);
+}
+
 static void forward_clips(const lstm *l, size_t from, size_t to)
 {
     size_t n = l->hidden, steps = l->steps, m = to - from;
-    unic__sgemm(false, true, m * steps, 4 * n, l->inputs, 1.0F, l->x + from * steps * l->inputs,
-                l->inputs, l->w_ih, l->inputs, 0.0F, l->gates + from * steps * 4 * n, 4 * n);
+    product(l->w_ih, l->x + from * steps * l->inputs, l->inputs, m * steps, false,
+            l->gates + from * steps * 4 * n, 4 * n);
     for (size_t k = 0; k < steps; k++) {
         size_t t = step_at(l, k);
         if (k)
-            unic__sgemm(false, true, m, 4 * n, n, 1.0F, row_before(l, l->h, from, k), steps * n,
-                        l->w_hh, n, 1.0F, l->gates + (from * steps + t) * 4 * n, steps * 4 * n);
+            product(l->w_hh, row_before(l, l->h, from, k), steps * n, m, true,
+                    l->gates + (from * steps + t) * 4 * n, steps * 4 * n);
         for (size_t b = from; b < to; b++) {
             size_t row = b * steps + t;
             if (is_padded(l, b, t)) {
@@ -219,7 +242,7 @@ static void backward_clips(const lstm *l, const float *dy, size_t from, size_t t
         }
         if (k)
             unic__sgemm(false, false, m, n, 4 * n, 1.0F, l->da + (from * steps + t) * 4 * n,
-                        steps * 4 * n, l->w_hh, n, 0.0F, l->dh + from * n, n);
+                        steps * 4 * n, l->w_hh->x, n, 0.0F, l->dh + from * n, n);
     }
 }
 
@@ -234,7 +257,7 @@ static void backward(unic__call *c)
 
     size_t rows = l.batch * l.steps, gates = 4 * l.hidden;
     if (c->in[0]->dx)
-        unic__sgemm(false, false, rows, l.inputs, gates, 1.0F, l.da, gates, l.w_ih, l.inputs,
+        unic__sgemm(false, false, rows, l.inputs, gates, 1.0F, l.da, gates, l.w_ih->x, l.inputs,
                     1.0F, c->in[0]->dx, l.inputs);
     if (c->in[1]->dx)
         unic__sgemm(true, false, gates, l.inputs, rows, 1.0F, l.da, gates, l.x, l.inputs, 1.0F,

@@ -29,6 +29,7 @@ typedef struct unic__tensor {
     float *x;    /* values, f32                                                      */
     int32_t *ix; /* values, i32 (then x is NULL)                                     */
     float *dx;   /* gradient of the loss; NULL: not wanted                           */
+    bool packed; /* a weight whose values lie as op/packed.h says; inference only    */
 } unic__tensor;
 
 /* Which kernels a call uses; `auto` picks by a fixed rule, never by timing

@@ -16,19 +16,8 @@ unic_status unic__trainer_export(const unic_trainer *t, unic_model **out)
         return status;
     }
     UNIC__TRY(unic__model_create(&model, config, codebook));
-    for (size_t m = 0; m < t->config->n_modalities && status == UNIC_OK; m++) {
-        unic__params *weights = &model->weights[m];
-        status = unic__model_declare(model->config, m, weights);
-        if (status == UNIC_OK)
-            status = unic__params_seal(weights, false);
-        for (size_t i = 0; i < weights->n && status == UNIC_OK; i++) {
-            const unic__param *to = weights->at[i],
-                              *from = unic__params_find(&t->params, to->name);
-            memcpy(weights->values + to->offset, t->params.values + from->offset,
-                   to->count * sizeof(float));
-        }
-        model->loaded[m] = true;
-    }
+    for (size_t m = 0; m < t->config->n_modalities && status == UNIC_OK; m++)
+        status = unic__model_set_weights(model, m, &t->params);
     if (status != UNIC_OK)
         unic__model_free(model);
     else

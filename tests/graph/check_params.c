@@ -206,6 +206,30 @@ START_TEST(sealing_can_be_tried_again)
 }
 END_TEST
 
+/* Packed in place, behind which the values are read as they were; what is no product's weight
+ * stays as it is. */
+START_TEST(packing_keeps_the_values)
+{
+    unic__params params = {0};
+    unic__param *w = declare(&params, "w", UNIC__SHAPE(33, 3), half, "a");
+    unic__param *b = declare(&params, "b", UNIC__SHAPE(33), half, "a");
+    float before[99], after[99];
+    w->product = true;
+    base_assert_ok(unic__params_seal_for_packing(&params));
+    ck_assert_uint_eq(b->offset, 2 * 32 * 3);
+    unic__params_init(&params, 1);
+    unic__params_read(&params, w, before);
+    base_assert_ok(unic__params_pack(&params));
+    ck_assert(params.packed);
+    ck_assert_mem_ne(params.values + w->offset, before, sizeof before);
+    unic__params_read(&params, w, after);
+    ck_assert_mem_eq(before, after, sizeof before);
+    unic__params_read(&params, b, after);
+    ck_assert_mem_eq(params.values + b->offset, after, b->count * sizeof(float));
+    unic__params_free(&params);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("params");
@@ -214,6 +238,7 @@ int main(void)
     tcase_add_test(t, groups_are_few);
     tcase_add_test(t, places_are_lines_of_their_own);
     tcase_add_test(t, starts_are_functions_of_seed_and_name);
+    tcase_add_test(t, packing_keeps_the_values);
     tcase_add_test(t, without_memory);
     tcase_add_test(t, sealing_can_be_tried_again);
     return base_run("graph/params", t);

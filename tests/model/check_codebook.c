@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "codebook_tools.h"
-#include "op/assign.h"
+
 #include "small_model.h"
 
 /* Small whole numbers: every distance is exact in float32, and ties are many. */
@@ -43,9 +43,9 @@ static void check_assignment(const float *z, const float *e, size_t rows, size_t
     int32_t *one = malloc((rows + 1) * sizeof *one), *two = malloc((rows + 1) * sizeof *two);
     unic__codebook_set(cb, e);
     one[rows] = two[rows] = 77;
-    unic__assign(one, z, rows, cb->embedding, cb->norm, codes, dim);
+    unic__codebook_nearest(cb, z, rows, one);
     unic__threads_set(2);
-    unic__assign(two, z, rows, cb->embedding, cb->norm, codes, dim);
+    unic__codebook_nearest(cb, z, rows, two);
     unic__threads_set(1);
     ck_assert_mem_eq(one, two, (rows + 1) * sizeof *one);
     ck_assert_int_eq(one[rows], 77);
@@ -86,7 +86,7 @@ START_TEST(a_tie_across_tiles_goes_to_the_first)
     unic_codebook *cb = new_codebook(CODES, DIM, 1);
     unic__codebook_set(cb, e);
     int32_t code;
-    unic__assign(&code, z, 1, cb->embedding, cb->norm, CODES, DIM);
+    unic__codebook_nearest(cb, z, 1, &code);
     ck_assert_int_eq(code, 255);
     unic__codebook_free(cb);
     free(e);

@@ -1,0 +1,82 @@
+/*
+ * A tile of `rows` rows, for one instruction set: tile.c includes this once for each, with
+ *   TILE(x)       a name for x of this instruction set
+ *   TILE_TARGET   the functions' attribute
+ *   TILE_BYTES    bytes of a vector
+ *   TILE_ROWS     the most rows
+ * A row's sums are two vectors: with AVX-512 and 12 rows they and two vectors of B are in 26 of 32
+ * registers, and each k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or
+ * the sums would not stay in registers.
+ */
+typedef float TILE(vector) __attribute__((vector_size(TILE_BYTES), aligned(4), may_alias));
+typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));
+
+TILE_TARGET __attribute__((always_inline)) static inline void TILE(rows)(const unic__tile *t,
+                                                                         const size_t rows)
+{
+    enum { LANES = TILE_BYTES / sizeof(float) };
+    const float *a = t->a, *b = t->b;
+    const size_t a_row = t->a_row;
+    TILE(vector) sum[TILE_ROWS][2];
+#pragma GCC unroll 12
+    for (size_t r = 0; r < rows; r++) {
+        const float *init = t->init ? t->init + r * t->init_row : NULL;
+        sum[r][0] = init ? *(const TILE(vector) *)init : (TILE(vector)){0};
+        sum[r][1] = init ? *(const TILE(vector) *)(init + LANES) : (TILE(vector)){0};
+    }
+#pragma GCC unroll 1
+    for (size_t k = 0; k < t->k; k++, a++, b += UNIC__PANEL) {
+        TILE(vector) b0 = *(const TILE(vector) *)b, b1 = *(const TILE(vector) *)(b + LANES);
+#pragma GCC unroll 12
+        for (size_t r = 0; r < rows; r++) {
+            sum[r][0] += a[r * a_row] * b0;
+            sum[r][1] += a[r * a_row] * b1;
+        }
+    }
+#pragma GCC unroll 12
+    for (size_t r = 0; r < rows; r++) {
+        float *c = t->c + r * t->c_row;
+        TILE(vector) y0 = sum[r][0], y1 = sum[r][1];
+        if (t->relu) { /* a NaN stays one */
+            y0 = (TILE(vector))((TILE(bits))y0 & ~(TILE(bits))(y0 < 0.0F));
+            y1 = (TILE(vector))((TILE(bits))y1 & ~(TILE(bits))(y1 < 0.0F));
+        }
+        *(TILE(vector) *)c = y0;
+        *(TILE(vector) *)(c + LANES) = y1;
+    }
+}
+
+#define TILE_CASE(n)                                                                           \
+    case n:                                                                                    \
+        TILE(rows)(t, n);                                                                      \
+        break;
+
+TILE_TARGET static void TILE(run)(const unic__tile *t)
+{
+    switch (t->rows) {
+        TILE_CASE(1)
+        TILE_CASE(2)
+        TILE_CASE(3)
+        TILE_CASE(4)
+#if TILE_ROWS > 4
+        TILE_CASE(5)
+        TILE_CASE(6)
+#endif
+#if TILE_ROWS > 6
+        TILE_CASE(7)
+        TILE_CASE(8)
+        TILE_CASE(9)
+        TILE_CASE(10)
+        TILE_CASE(11)
+        TILE_CASE(12)
+#endif
+    default:
+        break;
+    }
+}
+
+#undef TILE_CASE
+#undef TILE
+#undef TILE_TARGET
+#undef TILE_BYTES
+#undef TILE_ROWS
