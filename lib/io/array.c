@@ -92,18 +92,29 @@ UNIC__SIMD static void narrow(float *out, const double *x, size_t n)
         out[i] = (float)x[i];
 }
 
-unic_status unic__array_to_f32(const unic_array *a, float *out)
+/* n elements from element `first` on. */
+static unic_status part_to_f32(const unic_array *a, size_t first, size_t n, float *out)
 {
     char text[UNIC__DTYPE_TEXT];
-    size_t n = unic__array_count(a);
     if (a->dtype == UNIC_F64)
-        narrow(out, a->data, n);
+        narrow(out, (const double *)a->data + first, n);
     else if (a->dtype == UNIC_F32 && n)
-        memcpy(out, a->data, n * sizeof *out);
+        memcpy(out, (const float *)a->data + first, n * sizeof *out);
     else if (a->dtype != UNIC_F32)
         return unic__fail(UNIC_E_ARG, "an array of %s where float32 or float64 was expected",
                           unic__dtype_print(a->dtype, text));
     return UNIC_OK;
+}
+
+unic_status unic__array_to_f32(const unic_array *a, float *out)
+{
+    return part_to_f32(a, 0, unic__array_count(a), out);
+}
+
+unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out)
+{
+    size_t row = a->dims[0] ? unic__array_count(a) / (size_t)a->dims[0] : 0;
+    return part_to_f32(a, first * row, rows * row, out);
 }
 
 /* A float is finite if its bits without the sign are below those of Inf: an integer maximum,

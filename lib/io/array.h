@@ -22,6 +22,8 @@ size_t unic__array_count(const unic_array *a); /* of its elements; 1 for rank 0 
 /* Copies all elements of a float32 or float64 array; UNIC_E_ARG of another dtype. Float64
  * beyond float32's range becomes Inf, which unic__all_finite() finds. */
 unic_status unic__array_to_f32(const unic_array *a, float *out);
+/* The same of `rows` entries of the first dim, from `first` on; they exist. */
+unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out);
 
 /* "float32", or "dtype 7" into `text` of UNIC__DTYPE_TEXT bytes; returns what to print. */
 enum { UNIC__DTYPE_TEXT = 24 };

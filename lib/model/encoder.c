@@ -9,16 +9,15 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
                                  size_t max_batch, size_t max_length)
 {
     unic__params *weights;
-    size_t steps = 0;
-    UNIC__TRY(unic__model_weights(model, modality, &weights));
-    unic_encoder *e = unic__alloc_zero(sizeof *e);
-    if (e && unic__mul_size(max_batch, max_length, &steps))
-        e->codes = unic__alloc_array(steps, sizeof(int32_t));
-    if (!e || !e->codes) {
-        unic__free(e);
+    size_t most;
+    if (!unic__mul_size(max_batch, max_length, &most) ||
+        !unic__mul_size(most, model->codebook->dim * sizeof(float), &most))
         return unic__fail(UNIC_E_NOMEM, "out of memory (an encoder of %zu clips x %zu steps)",
                           max_batch, max_length);
-    }
+    UNIC__TRY(unic__model_weights(model, modality, &weights));
+    unic_encoder *e = unic__alloc_zero(sizeof *e);
+    if (!e)
+        return unic__no_memory(sizeof *e, "an encoder");
     e->weights = weights;
     e->modality = &model->config->modality[modality];
     e->max_batch = max_batch;
@@ -36,6 +35,7 @@ void unic__encoder_free(unic_encoder *encoder)
     for (size_t i = 0; i < UNIC__ENCODER_PLANS; i++)
         unic__graph_free(&encoder->plan[i].graph);
     unic__free(encoder->codes);
+    unic__free(encoder->z);
     unic__model_free(encoder->model);
     unic__free(encoder);
 }
@@ -99,19 +99,34 @@ static unic_status check_features(const unic_encoder *e, const unic_array *featu
     return unic__lengths_check(lengths, got.dim[0], got.dim[1], e->modality->name);
 }
 
-/* Valid steps in, padding cleared, masks set. */
-static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
-                        const unic_array *features, const int32_t *lengths, bool real_padding)
+/* How many clips go through a plan at a time. Their features and widest activations share the
+ * second cache; more, in equal parts, where threads share out the work. */
+static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length)
 {
-    size_t step = unic__shape_count(&m->dims);
-    UNIC__TRY(unic__array_to_f32(features, p->x->t.x));
+    enum { CACHE = 1 << 19 }; /* floats */
+    const unic_config *c = e->model->config;
+    size_t step = unic__shape_count(&e->modality->dims) + c->encoder_ff + 3 * c->code_dim;
+    size_t most = (size_t)CACHE * (size_t)unic__threads() / step / length;
+    size_t parts = most ? (batch + most - 1) / most : batch;
+    return (batch + parts - 1) / parts;
+}
+
+/* The clips from `first` on: valid steps in, padding and what is beyond the last clip cleared, masks
+ * set. */
+static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
+                        const unic_array *features, const int32_t *lengths, size_t first,
+                        bool real_padding)
+{
+    size_t step = unic__shape_count(&m->dims), clips = (size_t)features->dims[0] - first;
+    clips = clips < p->batch ? clips : p->batch;
+    UNIC__TRY(unic__array_rows_to_f32(features, first, clips, p->x->t.x));
     for (size_t b = 0; b < p->batch; b++) {
-        size_t valid = lengths ? (size_t)lengths[b] : p->length;
+        size_t valid = b >= clips ? 0 : lengths ? (size_t)lengths[first + b] : p->length;
         float *x = p->x->t.x + b * p->length * step;
         memset(x + valid * step, 0, (p->length - valid) * step * sizeof(float));
         if (!unic__all_finite(x, valid * step))
             return unic__fail(UNIC_E_VALUE, "modality \"%s\": clip %zu holds NaN or Inf",
-                              m->name, b);
+                              m->name, first + b);
         size_t seen = real_padding ? p->length : valid;
         p->lengths->t.ix[b] = (int32_t)seen;
         for (size_t t = 0; t < p->length; t++)
@@ -121,16 +136,16 @@ static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
 }
 
 /* Features can be finite and yet so large that products of them are not. */
-static unic_status check_z(const unic__encoder_plan *p, const unic__modality *m, size_t dim)
+static unic_status check_z(const unic_encoder *e, size_t batch, size_t length)
 {
-    size_t count = p->length * dim;
-    for (size_t b = 0; b < p->batch; b++)
-        if (!unic__all_finite(p->z->t.x + b * count, count))
+    size_t count = length * e->model->codebook->dim;
+    for (size_t b = 0; b < batch; b++)
+        if (!unic__all_finite(e->z + b * count, count))
             return unic__fail(
                 UNIC_E_NUMERIC,
                 "modality \"%s\": clip %zu gives NaN or Inf; its features are too "
                 "large",
-                m->name, b);
+                e->modality->name, b);
     return UNIC_OK;
 }
 
@@ -155,29 +170,55 @@ static void write_step(const unic_codebook *cb, size_t i, int32_t code, const fl
         memcpy(semantic + i * dim, z, bytes);
 }
 
+/* Room for what a call of this shape gives; kept for the next calls. */
+static unic_status make_room(unic_encoder *e, size_t batch, size_t length)
+{
+    size_t steps = batch * length, floats = steps * e->model->codebook->dim; /* fit: create() */
+    if (steps <= e->room)
+        return UNIC_OK;
+    unic__free(e->codes);
+    unic__free(e->z);
+    e->codes = unic__alloc_array(steps, sizeof *e->codes);
+    e->z = unic__alloc_array(floats, sizeof *e->z);
+    e->room = e->codes && e->z ? steps : 0;
+    return e->room ? UNIC_OK : unic__no_memory(floats * sizeof *e->z, "an encoder's results");
+}
+
+/* z = Phi(x) of all clips (P1). */
+static unic_status run(unic_encoder *e, const unic_array *features, const int32_t *lengths)
+{
+    unic__encoder_plan *p;
+    size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
+    size_t count = length * e->model->codebook->dim;
+    bool real = e->model->config->padding == UNIC__PAD_REAL;
+    UNIC__TRY(find_plan(e, clips_at_a_time(e, batch, length), length, &p));
+    for (size_t first = 0; first < batch; first += p->batch) {
+        size_t clips = batch - first < p->batch ? batch - first : p->batch;
+        UNIC__TRY(fill(p, e->modality, features, lengths, first, real));
+        p->graph.run = (unic__run){.training = false};
+        unic__graph_forward(&p->graph, 0);
+        if (p->graph.run.status != UNIC_OK)
+            return unic__fail(UNIC_E_KERNEL, "modality \"%s\": a oneDNN kernel failed",
+                              e->modality->name);
+        memcpy(e->z + first * count, p->z->t.x, clips * count * sizeof *e->z);
+    }
+    return check_z(e, batch, length);
+}
+
 unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
                                  const int32_t *lengths, int32_t *codes, float *quantised,
                                  float *semantic)
 {
     const unic_codebook *cb = e->model->codebook;
-    unic__encoder_plan *p;
     UNIC__TRY(check_features(e, features, lengths));
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
-    UNIC__TRY(find_plan(e, batch, length, &p));
-    bool real = e->model->config->padding == UNIC__PAD_REAL;
-    UNIC__TRY(fill(p, e->modality, features, lengths, real));
-    p->graph.run = (unic__run){.training = false};
-    unic__graph_forward(&p->graph, 0); /* z = Phi(x) */
-    if (p->graph.run.status != UNIC_OK)
-        return unic__fail(UNIC_E_KERNEL, "modality \"%s\": a oneDNN kernel failed",
-                          e->modality->name);
-    UNIC__TRY(check_z(p, e->modality, cb->dim));
-    const float *z = p->z->t.x;
+    UNIC__TRY(make_room(e, batch, length));
+    UNIC__TRY(run(e, features, lengths));
     if (codes || quantised)
-        unic__codebook_nearest(cb, z, batch * length, e->codes);
+        unic__codebook_nearest(cb, e->z, batch * length, e->codes);
     for (size_t i = 0; i < batch * length; i++) {
         bool padding = lengths && (int32_t)(i % length) >= lengths[i / length];
-        write_step(cb, i, padding ? -1 : e->codes[i], z + i * cb->dim, codes, quantised,
+        write_step(cb, i, padding ? -1 : e->codes[i], e->z + i * cb->dim, codes, quantised,
                    semantic);
     }
     return UNIC_OK;

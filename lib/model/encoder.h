@@ -1,6 +1,8 @@
 /*
  * One modality of a model, planned for the shapes it is asked for. It keeps the plans of the
- * last few shapes, so a caller that alternates between shapes does not plan again.
+ * last few shapes, so a caller that alternates between shapes does not plan again. A batch goes
+ * through its plan some clips at a time, as many as the cache holds: a clip's result does not
+ * depend on the others.
  */
 #ifndef UNIC_MODEL_ENCODER_H
 #define UNIC_MODEL_ENCODER_H
@@ -25,7 +27,9 @@ struct unic_encoder {
     size_t max_batch, max_length;
     uint64_t calls;
     unic__encoder_plan plan[UNIC__ENCODER_PLANS];
-    int32_t *codes; /* [max_batch x max_length] */
+    size_t room;    /* steps that codes and z have room for */
+    int32_t *codes; /* [B,T]   of a whole call, kept back until all of it is known to be good */
+    float *z;       /* [B,T,D] */
 };
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,

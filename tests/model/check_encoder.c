@@ -389,6 +389,51 @@ START_TEST(refuses_wrong_features)
 }
 END_TEST
 
+/* More clips than go through a plan at a time: each as if it were alone; where a late one is bad,
+ * nothing is written. */
+START_TEST(many_clips_go_in_parts)
+{
+    enum { CLIPS = 5003, STEP = 6, LENGTH = 5, EACH = LENGTH * STEP };
+    unic_model *model = small_model(SMALL_TWO, "", 3);
+    unic_encoder *many, *one;
+    float *x = malloc(CLIPS * EACH * sizeof *x),
+          *z = malloc(CLIPS * LENGTH * SMALL_DIM * sizeof *z);
+    int32_t *lengths = malloc(CLIPS * sizeof *lengths);
+    for (size_t i = 0; i < CLIPS * EACH; i++)
+        x[i] = unic__random_normal(unic__random_key(1, 2, 3), i);
+    for (size_t b = 0; b < CLIPS; b++)
+        lengths[b] = (int32_t)(b % (LENGTH + 1));
+    io_assert_ok(unic_encoder_create(&many, model, "audio", CLIPS, LENGTH));
+    io_assert_ok(unic_encoder_create(&one, model, "audio", 1, LENGTH));
+    unic_array all, clip;
+    unic_array_init(&all, x, UNIC_F32, 3, (int64_t[]){CLIPS, LENGTH, STEP});
+    for (int threads = 1; threads <= 2; threads++) {
+        float alone[LENGTH * SMALL_DIM];
+        io_assert_ok(unic_set_threads(threads));
+        io_assert_ok(unic_encoder_encode(many, &all, lengths, NULL, NULL, z));
+        ck_assert_uint_lt(many->plan[0].batch, CLIPS);
+        for (size_t b = 0; b < CLIPS; b += b < 20 || b > CLIPS - 20 ? 1 : 97) {
+            unic_array_init(&clip, x + b * EACH, UNIC_F32, 3, (int64_t[]){1, LENGTH, STEP});
+            io_assert_ok(unic_encoder_encode(one, &clip, lengths + b, NULL, NULL, alone));
+            ck_assert_mem_eq(alone, z + b * LENGTH * SMALL_DIM, sizeof alone);
+        }
+    }
+    unic_set_threads(1);
+    x[(CLIPS - 2) * EACH] = NAN;
+    memset(z, 0x55, CLIPS * LENGTH * SMALL_DIM * sizeof *z);
+    io_assert_fails(unic_encoder_encode(many, &all, NULL, NULL, NULL, z), UNIC_E_VALUE,
+                    "clip 5001 holds NaN or Inf");
+    for (size_t i = 0; i < CLIPS * LENGTH * SMALL_DIM; i++)
+        ck_assert(((const uint32_t *)(const void *)z)[i] == 0x55555555U);
+    unic_encoder_free(many);
+    unic_encoder_free(one);
+    unic_model_free(model);
+    free(x);
+    free(z);
+    free(lengths);
+}
+END_TEST
+
 START_TEST(refuses_wrong_sizes_and_names)
 {
     unic_model *model = small_model(SMALL_TWO, "", 0);
@@ -423,6 +468,7 @@ int main(void)
     tcase_add_test(t, threads_and_kernels_agree);
     tcase_add_test(t, a_shape_is_planned_once);
     tcase_add_test(t, refuses_wrong_features);
+    tcase_add_test(t, many_clips_go_in_parts);
     tcase_add_test(t, refuses_wrong_sizes_and_names);
     return small_run("model/encoder", t);
 }
