@@ -21,12 +21,13 @@ class SpatialPool(nn.Module):
         self.position = nn.Linear(channels, half)
         self.average = nn.Linear(channels, half)
         self.score = nn.Linear(half, 1)
+        self.over = -2    # -1 as the CMG code has it: each position by itself, so all weights are 1
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         mean = h.mean(-2, keepdim=True)
         u = h * (1.0 + torch.sigmoid(self.excite(F.relu(self.squeeze(mean)))))
         both = F.relu(self.position(u)) * F.relu(self.average(mean))
-        weight = torch.softmax(torch.tanh(self.score(both)), -2)
+        weight = torch.softmax(torch.tanh(self.score(both)), self.over)
         return (weight.transpose(-1, -2) @ u).squeeze(-2)
 
 
@@ -87,7 +88,11 @@ def encoder_of(arrays: Mapping[str, Any], m: str) -> Encoder:
     elif f"{m}.semantic.squeeze.weight" in names:
         squeeze = arrays[f"{m}.semantic.squeeze.weight"].shape[0]
         encoder = Encoder("grid", (7, 7, width), dim, ff, layers, squeeze=squeeze)
-        for part in ("squeeze", "excite", "position", "average", "score"):
+        parts = ["squeeze", "excite", "position", "average", "score"]
+        if f"{m}.semantic.position.weight" not in names:   # compat: ours have no such weights
+            encoder.pool.over = -1
+            parts = parts[:2]
+        for part in parts:
             copy(getattr(encoder.pool, part), arrays, f"{m}.semantic.{part}")
     else:
         encoder = Encoder("vector", (width,), dim, ff, layers)

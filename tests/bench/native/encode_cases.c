@@ -73,6 +73,12 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void print_percentiles(double *each, size_t n)
+{
+    qsort(each, n, sizeof *each, by_value);
+    printf("\"p50\": %.9g, \"p99\": %.9g, ", each[n / 2], each[n * 99 / 100]);
+}
+
 static double encode_run(void)
 {
     static double each[MAX_CALLS];
@@ -84,8 +90,7 @@ static double encode_run(void)
         each[i] = now - last;
         last = now;
     }
-    qsort(each, n, sizeof *each, by_value);
-    printf("\"p50\": %.9g, \"p99\": %.9g, ", each[n / 2], each[n * 99 / 100]);
+    print_percentiles(each, n);
     return (last - start) / (double)n;
 }
 
@@ -162,6 +167,27 @@ static double sgemm_run(void)
     return (bench_now() - start) / (double)calls;
 }
 
+/* The same work again and again: how even the machine itself is. */
+static double work_run(void)
+{
+    static double each[MAX_CALLS];
+    size_t n = bench_size("calls", 200);
+    n = n < MAX_CALLS ? n : MAX_CALLS;
+    double start = bench_now(), last = start;
+    for (size_t i = 0; i < n; i++) {
+        volatile uint64_t x = 1;
+        for (int k = 0; k < 400000; k++)
+            x = x * 6364136223846793005U + 1;
+        double now = bench_now();
+        each[i] = now - last;
+        last = now;
+    }
+    print_percentiles(each, n);
+    return (last - start) / (double)n;
+}
+
+static void work_setup(void) {}
+
 static void copy_setup(void)
 {
     limit.n = bench_size("mb", 256) << 18;
@@ -185,6 +211,7 @@ const bench_case bench_cases[] = {
     {"first", first_setup, NULL},
     {"assign", assign_setup, assign_run},
     {"sgemm", sgemm_setup, sgemm_run},
+    {"work", work_setup, work_run},
     {"copy", copy_setup, copy_run},
     {"step", bench_step_setup, bench_step_run},
     {"head", bench_head_setup, bench_head_run},

@@ -103,7 +103,11 @@ void bench_step_setup(void)
     st.terms = bench_alloc(n, sizeof *st.terms);
     if (unic_trainer_step(st.trainer, st.batch, NULL, st.terms) != UNIC_OK)
         bench_die("step");
-    printf(", \"parameters\": %zu", count(&st.trainer->params) + count(&st.trainer->club));
+    const unic__training_graph *g = &st.trainer->graph;
+    size_t parameters = count(&st.trainer->params) + count(&st.trainer->club);
+    size_t activations = (g->main.memory_floats + g->club.memory_floats) * sizeof(float);
+    printf(", \"parameters\": %zu, \"planned_mb\": %.2f", parameters,
+           (16.0 * (double)parameters + (double)activations) / 1048576.0);
     for (size_t i = 0; i < n; i++)
         printf(", \"%s\": %.6g", unic_trainer_term_name(st.trainer, i), st.terms[i]);
     unic_config_free(config);
