@@ -28,6 +28,7 @@ typedef struct unic__node {
     const unic__params *table; /* and that table                                            */
     unsigned phase;            /* of the call that computes it                               */
     bool external;             /* a leaf whose memory the caller gave                        */
+    float *lent_over;          /* of an input that reads lent memory: its own                */
     bool kept;                 /* readable after the run                                     */
     bool wants_grad;           /* something below it is trained                              */
     bool gets_grad;            /* and a loss depends on it                                   */
@@ -93,6 +94,10 @@ unic__graph_fail(unic__graph *g, unic_status status, const char *format, ...);
 
 /* Checks, lays out memory, creates primitives. The parameter table must be sealed before. */
 unic_status unic__graph_plan(unic__graph *g);
+
+/* From now on an input's values are read from `x` (NULL: from its own memory again), which is not
+ * written to: operators do not write to their inputs. */
+void unic__graph_lend(unic__graph *g, unic__node *input, const float *x);
 
 void unic__graph_forward(unic__graph *g, unsigned phase);
 /* Adds to the gradients of parameters and external leaves; the caller clears those. */

@@ -213,6 +213,18 @@ static void bind(unic__graph *g, const layout *l)
         g->steps[i].call->scratch = g->scratch;
 }
 
+void unic__graph_lend(unic__graph *g, unic__node *input, const float *x)
+{
+    if (!input->lent_over)
+        input->lent_over = input->t.x;
+    float *from = input->lent_over;
+    if (x)
+        memcpy(&from, &x, sizeof from); /* without const, which tensors do not know */
+    for (unic__node *node = g->first; node; node = node->next)
+        if (node->root == input) /* its views too */
+            node->t.x = from;
+}
+
 /* A gradient is cleared at the tick where its life begins, just before the first addition to
  * it. */
 static unic_status list_clears(unic__graph *g, const life *lives)

@@ -111,6 +111,17 @@ static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length
     return (batch + parts - 1) / parts;
 }
 
+/* Whole clips of float32 are read where they are. */
+static const float *readable_in_place(const unic__encoder_plan *p, const unic_array *features,
+                                      const int32_t *lengths, size_t first, size_t clips)
+{
+    bool whole = features->dtype == UNIC_F32 && clips == p->batch;
+    for (size_t b = first; whole && lengths && b < first + clips; b++)
+        whole = (size_t)lengths[b] == p->length;
+    const float *x = features->data;
+    return whole ? x + first * unic__shape_count(&p->x->t.shape) / p->batch : NULL;
+}
+
 /* The clips from `first` on: valid steps in, padding and what is beyond the last clip cleared, masks
  * set. */
 static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
@@ -119,11 +130,15 @@ static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
 {
     size_t step = unic__shape_count(&m->dims), clips = (size_t)features->dims[0] - first;
     clips = clips < p->batch ? clips : p->batch;
-    UNIC__TRY(unic__array_rows_to_f32(features, first, clips, p->x->t.x));
+    const float *in_place = readable_in_place(p, features, lengths, first, clips);
+    unic__graph_lend(&p->graph, p->x, in_place);
+    if (!in_place)
+        UNIC__TRY(unic__array_rows_to_f32(features, first, clips, p->x->t.x));
     for (size_t b = 0; b < p->batch; b++) {
         size_t valid = b >= clips ? 0 : lengths ? (size_t)lengths[first + b] : p->length;
         float *x = p->x->t.x + b * p->length * step;
-        memset(x + valid * step, 0, (p->length - valid) * step * sizeof(float));
+        if (valid < p->length)
+            memset(x + valid * step, 0, (p->length - valid) * step * sizeof(float));
         if (!unic__all_finite(x, valid * step))
             return unic__fail(UNIC_E_VALUE, "modality \"%s\": clip %zu holds NaN or Inf",
                               m->name, first + b);
