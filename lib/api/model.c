@@ -59,6 +59,17 @@ unic_status unic_model_feature_dims(const unic_model *model, const char *modalit
     return UNIC_OK;
 }
 
+/* Where the values of the i-th parameter of modality m begin. */
+static unic_status find_values(unic_model *model, size_t m, size_t i, const float **data)
+{
+    const float *values;
+    UNIC__TRY(unic__model_plain(model, m, &values));
+    for (size_t k = 0; k < i; k++)
+        values += model->weights[m].at[k]->count;
+    *data = values;
+    return UNIC_OK;
+}
+
 unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
                                     int64_t *dims, size_t *rank, const float **data)
 {
@@ -74,7 +85,7 @@ unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **na
             const unic__param *p = weights->at[i - first];
             *name = p->name;
             if (data)
-                *data = weights->values + p->offset;
+                UNIC__CALL(find_values(model, m, i - first, data));
             *rank = p->shape.rank;
             for (size_t k = 0; k < p->shape.rank; k++)
                 dims[k] = (int64_t)p->shape.dim[k];

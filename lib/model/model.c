@@ -31,8 +31,10 @@ void unic__model_free(unic_model *model)
 {
     if (!model || __atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    for (size_t m = 0; m < UNIC__MAX_MODALITIES; m++)
+    for (size_t m = 0; m < UNIC__MAX_MODALITIES; m++) {
         unic__params_free(&model->weights[m]);
+        unic__free(model->plain[m]);
+    }
     pthread_mutex_destroy(&model->lock);
     unic__codebook_free(model->codebook);
     unic__config_free(model->config);
@@ -123,6 +125,34 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weig
     }
     pthread_mutex_unlock(&model->lock);
     *weights = &model->weights[m];
+    return status;
+}
+
+static unic_status unpacked(const unic__params *weights, float **out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < weights->n; i++)
+        count += weights->at[i]->count;
+    float *next = *out = unic__alloc_array(count, sizeof *next);
+    if (!next)
+        return unic__no_memory(count * sizeof *next, "unpacked weights");
+    for (size_t i = 0; i < weights->n; i++) {
+        unic__params_read(weights, weights->at[i], next);
+        next += weights->at[i]->count;
+    }
+    return UNIC_OK;
+}
+
+unic_status unic__model_plain(unic_model *model, size_t m, const float **values)
+{
+    unic__params *weights;
+    unic_status status = UNIC_OK;
+    UNIC__TRY(unic__model_weights(model, m, &weights));
+    pthread_mutex_lock(&model->lock);
+    if (!model->plain[m])
+        status = unpacked(weights, &model->plain[m]);
+    pthread_mutex_unlock(&model->lock);
+    *values = model->plain[m];
     return status;
 }
 
@@ -237,16 +267,11 @@ unic_status unic__model_open(unic_model **out, const char *path)
 static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, float **plain)
 {
     unic__params *weights;
-    size_t count = 0;
     UNIC__TRY(unic__model_weights(model, m, &weights));
-    for (size_t i = 0; i < weights->n; i++)
-        count += weights->at[i]->count;
-    float *next = *plain = unic__alloc_array(count, sizeof *next);
-    if (!next)
-        return unic__no_memory(count * sizeof *next, "the weights to be written");
+    UNIC__TRY(unpacked(weights, plain));
+    const float *next = *plain;
     for (size_t i = 0; i < weights->n; i++) {
         const unic__param *p = weights->at[i];
-        unic__params_read(weights, p, next);
         unic__bundle_f32(b, p->name, p->shape, next);
         next += p->count;
     }

@@ -24,6 +24,9 @@ struct unic_model {
     struct unic__torch_file *checkpoint;
     unic__params weights[UNIC__MAX_MODALITIES];
     bool loaded[UNIC__MAX_MODALITIES];
+    float *
+        plain[UNIC__MAX_MODALITIES]; /* their values one after the other, not packed; NULL until
+                                           somebody looks at them */
 };
 
 /* A model without weights; takes over `config` (checked) and `codebook`, also on failure. */
@@ -38,6 +41,9 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
 
 /* The weights of modality m, read now if they have not been. Thread-safe. */
 unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights);
+
+/* The values of modality m's parameters, unpacked, one after the other; the model's. Thread-safe. */
+unic_status unic__model_plain(unic_model *model, size_t m, const float **values);
 
 /* Gives a new model the weights of modality m, by name, of a table that holds them plain. */
 unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__params *from);

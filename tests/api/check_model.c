@@ -1,11 +1,21 @@
 /* unic_model.h and unic_encoder.h: what a model tells about itself, and wrong arguments. */
 #include <check.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "io/bundle.h"
 #include "io/io_help.h"
 #include "model/small_model.h"
 #include "unicode/unic.h"
+
+static unic__shape shape_of(const int64_t *dims, size_t rank)
+{
+    unic__shape shape = {rank, {0}};
+    for (size_t i = 0; i < rank; i++)
+        shape.dim[i] = (size_t)dims[i];
+    return shape;
+}
 
 START_TEST(a_model_tells_what_it_is)
 {
@@ -59,6 +69,8 @@ START_TEST(parameters_are_listed)
     unic_model *model = small_model(SMALL_THREE, "", 1), *copy;
     io_assert_ok(unic_model_save(model, path));
     io_assert_ok(unic_model_open(&copy, path));
+    unic__npz *file;
+    io_assert_ok(unic__npz_open(&file, path));
     bool seen = false;
     while (unic_model_parameter_at(model, n, &name, dims, &rank, &data) == UNIC_OK) {
         const char *other;
@@ -68,6 +80,10 @@ START_TEST(parameters_are_listed)
         io_assert_ok(unic_model_parameter_at(copy, n, &other, dims, &rank, &again));
         ck_assert_str_eq(name, other);
         ck_assert_mem_eq(data, again, count * sizeof *data);
+        float *saved = malloc(count * sizeof *saved); /* rows as they are in the file */
+        io_assert_ok(unic__read_f32(file, name, shape_of(dims, rank), saved));
+        ck_assert_mem_eq(data, saved, count * sizeof *data);
+        free(saved);
         if (strcmp(name, "audio.semantic.affine.weight") == 0) {
             ck_assert(rank == 2 && dims[0] == SMALL_DIM && dims[1] == 6);
             seen = true;
@@ -90,6 +106,7 @@ START_TEST(parameters_are_listed)
                     "dims is NULL");
     io_assert_fails(unic_model_parameter_at(copy, 0, &name, dims, NULL, NULL), UNIC_E_ARG,
                     "rank is NULL");
+    unic__npz_close(file);
     unic_model_free(model);
     unic_model_free(copy);
     remove(path);
