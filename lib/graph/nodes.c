@@ -29,18 +29,29 @@ unic__node *unic__matmul(unic__graph *g, unic__node *a, unic__node *b, bool tran
 unic__node *unic__conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                          size_t stride, size_t pad)
 {
-    return APPLY(unic__op_conv2d, ((unic__conv_attr){stride, pad}), x, w, b);
+    return APPLY(unic__op_conv2d, ((unic__conv_attr){stride, pad, 1}), x, w, b);
+}
+
+unic__node *unic__dilated_conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
+                                 size_t dilation, size_t pad)
+{
+    return APPLY(unic__op_conv2d, ((unic__conv_attr){1, pad, dilation}), x, w, b);
 }
 
 unic__node *unic__conv_transpose2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                                    size_t stride, size_t pad)
 {
-    return APPLY(unic__op_conv_transpose2d, ((unic__conv_attr){stride, pad}), x, w, b);
+    return APPLY(unic__op_conv_transpose2d, ((unic__conv_attr){stride, pad, 1}), x, w, b);
 }
 
 unic__node *unic__avg_pool2d(unic__graph *g, unic__node *x, size_t window, size_t stride)
 {
     return APPLY(unic__op_avg_pool2d, ((unic__pool_attr){window, stride}), x);
+}
+
+unic__node *unic__upsample(unic__graph *g, unic__node *x, size_t factor, bool align_corners)
+{
+    return APPLY(unic__op_upsample, ((unic__upsample_attr){factor, align_corners}), x);
 }
 
 unic__node *unic__lstm(unic__graph *g, unic__node *x, unic__node *w_ih, unic__node *w_hh,
@@ -67,6 +78,18 @@ unic__node *unic__attention(unic__graph *g, unic__node *q, unic__node *k, unic__
 unic__node *unic__layer_norm(unic__graph *g, unic__node *x, unic__node *gamma, unic__node *beta)
 {
     return APPLY(unic__op_layer_norm, ((unic__layer_norm_attr){1e-5F}), x, gamma, beta);
+}
+
+unic__node *unic__channel_moments(unic__graph *g, unic__node *x)
+{
+    return APPLY_PLAIN(unic__op_channel_moments, x);
+}
+
+unic__node *unic__batch_norm(unic__graph *g, unic__node *x, unic__node *gamma, unic__node *beta,
+                             unic__node *moments)
+{
+    return APPLY(unic__op_batch_norm, ((unic__batch_norm_attr){1e-5F}), x, gamma, beta,
+                 moments);
 }
 
 unic__node *unic__softmax(unic__graph *g, unic__node *x, unic__node *mask)

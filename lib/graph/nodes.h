@@ -15,9 +15,12 @@ unic__node *unic__matmul(unic__graph *g, unic__node *a, unic__node *b, bool tran
                          bool transpose_b);
 unic__node *unic__conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                          size_t stride, size_t pad);
+unic__node *unic__dilated_conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
+                                 size_t dilation, size_t pad);
 unic__node *unic__conv_transpose2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                                    size_t stride, size_t pad);
 unic__node *unic__avg_pool2d(unic__graph *g, unic__node *x, size_t window, size_t stride);
+unic__node *unic__upsample(unic__graph *g, unic__node *x, size_t factor, bool align_corners);
 
 /* sequences */
 unic__node *unic__lstm(unic__graph *g, unic__node *x, unic__node *w_ih, unic__node *w_hh,
@@ -28,9 +31,12 @@ unic__node *unic__self_attention(unic__graph *g, unic__node *qkv, unic__node *ma
 unic__node *unic__attention(unic__graph *g, unic__node *q, unic__node *k, unic__node *v,
                             unic__node *key_mask, unic__node *query_mask, size_t heads);
 
-/* over the last axis */
+/* over the last axis; batch_norm's moments are over the others */
 unic__node *unic__layer_norm(unic__graph *g, unic__node *x, unic__node *gamma,
                              unic__node *beta);
+unic__node *unic__channel_moments(unic__graph *g, unic__node *x);
+unic__node *unic__batch_norm(unic__graph *g, unic__node *x, unic__node *gamma, unic__node *beta,
+                             unic__node *moments);
 unic__node *unic__softmax(unic__graph *g, unic__node *x, unic__node *mask);
 unic__node *unic__log_softmax(unic__graph *g, unic__node *x);
 

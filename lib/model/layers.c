@@ -158,6 +158,25 @@ unic__node *unic__deconv3x3(unic__graph *g, unic__node *x, size_t out, const cha
     return unic__conv_transpose2d(g, x, w, b, 1, 0);
 }
 
+unic__node *unic__strided3x3(unic__graph *g, unic__node *x, size_t out, size_t stride,
+                             const char *prefix)
+{
+    size_t in = unic__shape_last(&x->t.shape);
+    unic__node *w = unic__param_node(g, UNIC__SHAPE(3, 3, in, out), uniform(9 * in),
+                                     "%s.weight", prefix);
+    return unic__conv2d(g, x, w, NULL, stride, 1);
+}
+
+unic__node *unic__dilated3x3(unic__graph *g, unic__node *x, size_t out, size_t dilation,
+                             const char *prefix)
+{
+    size_t in = unic__shape_last(&x->t.shape);
+    unic__init init = {UNIC__INIT_UNIFORM, 0.01 * sqrt(3.0)};
+    unic__node *w = unic__param_node(g, UNIC__SHAPE(3, 3, in, out), init, "%s.weight", prefix);
+    unic__node *b = unic__param_node(g, UNIC__SHAPE(out), uniform(9 * in), "%s.bias", prefix);
+    return unic__dilated_conv2d(g, x, w, b, dilation, dilation);
+}
+
 unic__node *unic__residual_stack(unic__graph *g, unic__node *x, const char *prefix)
 {
     size_t channels = unic__shape_last(&x->t.shape);

@@ -40,6 +40,13 @@ unic__node *unic__conv3x3(unic__graph *g, unic__node *x, size_t out, size_t pad,
                           const char *prefix);
 unic__node *unic__deconv3x3(unic__graph *g, unic__node *x, size_t out, const char *prefix);
 
+/* With a stride and a padding of 1, without bias: a batch norm follows. */
+unic__node *unic__strided3x3(unic__graph *g, unic__node *x, size_t out, size_t stride,
+                             const char *prefix);
+/* Dilated, the size kept; weights of deviation 0.01, as the paper's code draws them. */
+unic__node *unic__dilated3x3(unic__graph *g, unic__node *x, size_t out, size_t dilation,
+                             const char *prefix);
+
 /* y = relu(r + conv1x1(relu(conv3x3(r)))),  r = relu(x)  (A.2: the skip is relu(x)) */
 unic__node *unic__residual_stack(unic__graph *g, unic__node *x, const char *prefix);
 

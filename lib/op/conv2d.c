@@ -5,8 +5,8 @@
 /*
  * Convolution of channels-last images, with zeros around them.
  *   x [..,H,W,Ci], w [kh,kw,Ci,Co], b [Co]? -> y [..,Ho,Wo,Co],
- *   Ho = (H + 2 pad - kh) / stride + 1, rounded down
- *   y[oy,ox] = b + sum_{ky,kx} x[oy stride + ky - pad, ox stride + kx - pad] w[ky,kx]
+ *   Ho = (H + 2 pad - (kh - 1) dilation - 1) / stride + 1, rounded down
+ *   y[oy,ox] = b + sum_{ky,kx} x[iy,ix] w[ky,kx],   iy = oy stride + ky dilation - pad
  * backward:  dx += dy scattered through w^T,   dw += im2col(x)^T dy,   db += sum_rows(dy)
  */
 
@@ -23,9 +23,10 @@ static unic__conv_dims dims_of(const unic__call *c)
                          .kw = w->dim[1],
                          .co = w->dim[3],
                          .stride = attr->stride,
-                         .pad = attr->pad};
-    d.oh = (d.h + 2 * d.pad - d.kh) / d.stride + 1;
-    d.ow = (d.w + 2 * d.pad - d.kw) / d.stride + 1;
+                         .pad = attr->pad,
+                         .dilation = attr->dilation};
+    d.oh = (d.h + 2 * d.pad - unic__conv_extent(d.kh, d.dilation)) / d.stride + 1;
+    d.ow = (d.w + 2 * d.pad - unic__conv_extent(d.kw, d.dilation)) / d.stride + 1;
     return d;
 }
 
@@ -35,10 +36,11 @@ static unic_status infer(unic__call *c)
     const unic__conv_attr *attr = c->attr;
     const unic__shape *x = &c->in[0]->shape, *w = &c->in[1]->shape;
     char xs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
-    if (x->dim[x->rank - 3] + 2 * attr->pad < w->dim[0] ||
-        x->dim[x->rank - 2] + 2 * attr->pad < w->dim[1])
-        return unic__shape_fail(c, "x %s with padding %zu is smaller than the kernel %s",
-                                unic__shape_print(x, xs), attr->pad, unic__shape_print(w, ws));
+    if (x->dim[x->rank - 3] + 2 * attr->pad < unic__conv_extent(w->dim[0], attr->dilation) ||
+        x->dim[x->rank - 2] + 2 * attr->pad < unic__conv_extent(w->dim[1], attr->dilation))
+        return unic__shape_fail(
+            c, "x %s with padding %zu is smaller than the kernel %s, dilated by %zu",
+            unic__shape_print(x, xs), attr->pad, unic__shape_print(w, ws), attr->dilation);
     unic__conv_dims d = dims_of(c);
     c->out->dtype = UNIC__F32;
     c->out->shape = *x;

@@ -12,7 +12,8 @@
  * A line is one row of pixels of one image of y. Lines are laid out as rows of a matrix
  * (im2col), a block of them at a time:
  *   cols [lines ow, kh kw ci]:   y = cols w,   dcols = dy w^T,   dw += cols^T dy
- * For one pixel of y and one ky, the taps kx and their channels are contiguous in x as in cols.
+ * A window is read in runs of taps that are contiguous, with their channels, in x as in cols:
+ * the kx of one ky, or, where the window is dilated, one tap.
  * A block is small enough to stay in a core's cache between its making and its use, and tall
  * enough for sgemm's packing of w to be little beside the product.
  */
@@ -54,39 +55,48 @@ static size_t block_of(const unic__conv_dims *d)
     return lines_of(d) * d->ow * depth_of(d);
 }
 
+/* Taps of a run: a row of the window, or one tap of a dilated one. */
+static size_t taps_of_run(const unic__conv_dims *d)
+{
+    return d->dilation == 1 ? d->kw : 1;
+}
+
 /*
- * The taps [k.from, k.to) of row ky of the window at (line, ox): those `inside` x lie there one
- * after the other from x[at]; the others are padding.
+ * The part [k.from, k.to) of run i of the window at (line, ox): what is `inside` x lies there
+ * one after the other from x[at]; the rest is padding.
  */
-typedef struct window_row {
+typedef struct window_run {
     size_t at;
     span inside;
-} window_row;
+} window_run;
 
-static inline __attribute__((always_inline)) window_row
-window_row_of(const unic__conv_dims *d, size_t line, size_t ox, size_t ky, span k)
+static inline __attribute__((always_inline)) window_run
+window_run_of(const unic__conv_dims *d, size_t line, size_t ox, size_t i, span k)
 {
-    ptrdiff_t iy = (ptrdiff_t)(line % d->oh * d->stride + ky) - (ptrdiff_t)d->pad;
-    ptrdiff_t left = ((ptrdiff_t)(ox * d->stride) - (ptrdiff_t)d->pad) * (ptrdiff_t)d->ci;
+    bool dense = d->dilation == 1;
+    size_t ky = dense ? i : i / d->kw, kx = dense ? 0 : i % d->kw;
+    ptrdiff_t iy = (ptrdiff_t)(line % d->oh * d->stride + ky * d->dilation) - (ptrdiff_t)d->pad;
+    ptrdiff_t left = ((ptrdiff_t)(ox * d->stride + kx * d->dilation) - (ptrdiff_t)d->pad) *
+                     (ptrdiff_t)d->ci;
     ptrdiff_t end = (ptrdiff_t)(d->w * d->ci), from = (ptrdiff_t)k.from, to = (ptrdiff_t)k.to;
     if (iy < 0 || iy >= (ptrdiff_t)d->h || from + left >= end || to + left <= 0)
-        return (window_row){0, {k.from, k.from}};
+        return (window_run){0, {k.from, k.from}};
     from = from + left < 0 ? -left : from;
     to = to + left > end ? end - left : to;
     size_t row = line / d->oh * d->h + (size_t)iy;
-    return (window_row){row * d->w * d->ci + (size_t)(from + left), {(size_t)from, (size_t)to}};
+    return (window_run){row * d->w * d->ci + (size_t)(from + left), {(size_t)from, (size_t)to}};
 }
 
 /* cols [lines ow, k] of the lines and the part `k` of their depth. */
 static void gather(float *cols, const float *x, const unic__conv_dims *d, span lines, span k)
 {
-    size_t width = d->kw * d->ci;
+    size_t width = taps_of_run(d) * d->ci;
     for (size_t line = lines.from; line < lines.to; line++)
         for (size_t ox = 0; ox < d->ow; ox++)
-            for (size_t ky = k.from / width; ky * width < k.to; ky++) {
-                span part = {max_size(k.from, ky * width) - ky * width,
-                             min_size(k.to - ky * width, width)};
-                window_row r = window_row_of(d, line, ox, ky, part);
+            for (size_t i = k.from / width; i * width < k.to; i++) {
+                span part = {max_size(k.from, i * width) - i * width,
+                             min_size(k.to - i * width, width)};
+                window_run r = window_run_of(d, line, ox, i, part);
                 size_t before = r.inside.from - part.from;
                 size_t inside = r.inside.to - r.inside.from, after = part.to - r.inside.to;
                 memset(cols, 0, before * sizeof *cols);
@@ -100,13 +110,13 @@ static void gather(float *cols, const float *x, const unic__conv_dims *d, span l
 UNIC__SIMD static void scatter(float *restrict dx, const float *restrict cols,
                                const unic__conv_dims *d, span lines)
 {
-    size_t width = d->kw * d->ci;
+    size_t width = taps_of_run(d) * d->ci, runs = depth_of(d) / width;
     for (size_t line = lines.from; line < lines.to; line++)
         for (size_t ox = 0; ox < d->ow; ox++)
-            for (size_t ky = 0; ky < d->kh; ky++, cols += width) {
-                window_row r = window_row_of(d, line, ox, ky, (span){0, width});
-                for (size_t i = 0; i < r.inside.to - r.inside.from; i++)
-                    dx[r.at + i] += cols[r.inside.from + i];
+            for (size_t i = 0; i < runs; i++, cols += width) {
+                window_run r = window_run_of(d, line, ox, i, (span){0, width});
+                for (size_t j = 0; j < r.inside.to - r.inside.from; j++)
+                    dx[r.at + j] += cols[r.inside.from + j];
             }
 }
 
@@ -223,7 +233,7 @@ static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)
 {
     if (c->backend != UNIC__AUTO)
         return c->backend == UNIC__ONEDNN;
-    return depth_of(d) * d->co <= FEW_WEIGHTS;
+    return unic__dnnl_available() && depth_of(d) * d->co <= FEW_WEIGHTS;
 }
 
 unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value)
@@ -288,9 +298,16 @@ unic_status unic__conv_check(const unic__call *c, size_t channels)
                                 unic__shape_print(w, ws), w->dim[channels]);
     if (!attr->stride)
         return unic__shape_fail(c, "stride is 0, expected at least 1");
-    if (attr->pad >= w->dim[0] || attr->pad >= w->dim[1])
-        return unic__shape_fail(c, "padding %zu is not smaller than the kernel of weight %s",
-                                attr->pad, unic__shape_print(w, ws));
+    if (!attr->dilation || attr->dilation > INT_MAX)
+        return unic__shape_fail(c, "dilation is %zu, expected 1..%d", attr->dilation, INT_MAX);
+    if (w->dim[0] > INT_MAX || w->dim[1] > INT_MAX)
+        return unic__shape_fail(c, "weight %s has more than %d taps", unic__shape_print(w, ws),
+                                INT_MAX);
+    if (attr->pad >= unic__conv_extent(w->dim[0], attr->dilation) ||
+        attr->pad >= unic__conv_extent(w->dim[1], attr->dilation))
+        return unic__shape_fail(
+            c, "padding %zu is not smaller than the kernel of weight %s, dilated by %zu",
+            attr->pad, unic__shape_print(w, ws), attr->dilation);
     if (c->in[2]) {
         UNIC__TRY(unic__expect_rank(c, 2, 1));
         if (c->in[2]->shape.dim[0] != others)
@@ -298,6 +315,11 @@ unic_status unic__conv_check(const unic__call *c, size_t channels)
                                     c->in[2]->shape.dim[0], unic__shape_print(w, ws), others);
     }
     return UNIC_OK;
+}
+
+size_t unic__conv_extent(size_t taps, size_t dilation)
+{
+    return (taps - 1) * dilation + 1;
 }
 
 unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d)

@@ -1,8 +1,9 @@
 /*
  * Convolution over NHWC images, shared by conv2d and its adjoint, conv_transpose2d. With
- *   x [n,h,w,ci],   w [kh,kw,ci,co],   y [n,oh,ow,co],   oh = (h + 2 pad - kh) / stride + 1
+ *   x [n,h,w,ci],   w [kh,kw,ci,co],   y [n,oh,ow,co],
+ *   oh = (h + 2 pad - (kh - 1) dilation - 1) / stride + 1
  * three products:
- *   forward   y[oy,ox] = sum_{ky,kx} x[oy stride + ky - pad, ox stride + kx - pad] w[ky,kx]
+ *   forward   y[oy,ox] = sum_{ky,kx} x[iy,ix] w[ky,kx],   iy = oy stride + ky dilation - pad
  *   data      dx = the adjoint of forward in x, of dy
  *   weights   dw = the adjoint of forward in w, of x and dy
  * each with a kernel of our own (im2col and sgemm) and one of oneDNN's.
@@ -15,7 +16,7 @@
 typedef struct unic__conv_dims {
     size_t n, h, w, ci; /* x */
     size_t kh, kw, co;  /* w */
-    size_t stride, pad;
+    size_t stride, pad, dilation;
     size_t oh, ow; /* y */
 } unic__conv_dims;
 
@@ -32,6 +33,9 @@ typedef enum unic__conv_product {
  * its `channels` axis, and the bias, which has as many entries as the other axis.
  */
 unic_status unic__conv_check(const unic__call *c, size_t channels);
+
+/* Pixels of x that a window with `taps` of them spans: (taps - 1) dilation + 1. */
+size_t unic__conv_extent(size_t taps, size_t dilation);
 
 /* For infer: sets scratch_size; refuses what does not fit the products' 31-bit sizes. */
 unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d);

@@ -6,8 +6,8 @@
  * Transposed convolution, the adjoint of conv2d: takes images of that convolution's output and
  * gives images of its input.
  *   x [..,H,W,Ci], w [kh,kw,Co,Ci], b [Co]? -> y [..,Ho,Wo,Co],
- *   Ho = (H - 1) stride + kh - 2 pad
- *   y[iy stride + ky - pad, ix stride + kx - pad] += w[ky,kx] x[iy,ix],   y starts from b
+ *   Ho = (H - 1) stride + (kh - 1) dilation + 1 - 2 pad
+ *   y[iy stride + ky dilation - pad, ..] += w[ky,kx] x[iy,ix],   y starts from b
  * backward:  dx += conv2d(dy, w),   dw += im2col(dy)^T x,   db += sum_rows(dy)
  *
  * The kernels are conv2d's with the roles exchanged: their x is our y, their ci our Co.
@@ -26,19 +26,21 @@ static unic__conv_dims dims_of(const unic__call *c)
                          .kw = w->dim[1],
                          .co = w->dim[3],
                          .stride = attr->stride,
-                         .pad = attr->pad};
-    d.h = (d.oh - 1) * d.stride + d.kh - 2 * d.pad;
-    d.w = (d.ow - 1) * d.stride + d.kw - 2 * d.pad;
+                         .pad = attr->pad,
+                         .dilation = attr->dilation};
+    d.h = (d.oh - 1) * d.stride + unic__conv_extent(d.kh, d.dilation) - 2 * d.pad;
+    d.w = (d.ow - 1) * d.stride + unic__conv_extent(d.kw, d.dilation) - 2 * d.pad;
     return d;
 }
 
-/* (in - 1) stride + kernel - 2 pad, where that is at least 1 and fits. */
-static bool size_of(size_t in, size_t stride, size_t kernel, size_t pad, size_t *out)
+/* (in - 1) stride + extent - 2 pad, where that is at least 1 and fits. */
+static bool size_of(size_t in, const unic__conv_attr *attr, size_t taps, size_t *out)
 {
-    if (!unic__mul_size(in - 1, stride, out) || !unic__add_size(*out, kernel, out) ||
-        *out <= 2 * pad)
+    if (!unic__mul_size(in - 1, attr->stride, out) ||
+        !unic__add_size(*out, unic__conv_extent(taps, attr->dilation), out) ||
+        *out <= 2 * attr->pad)
         return false;
-    *out -= 2 * pad;
+    *out -= 2 * attr->pad;
     return true;
 }
 
@@ -51,14 +53,15 @@ static unic_status infer(unic__call *c)
     size_t count;
     char xs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
     out.dim[x->rank - 1] = w->dim[2];
-    if (!size_of(x->dim[x->rank - 3], attr->stride, w->dim[0], attr->pad,
-                 &out.dim[x->rank - 3]) ||
-        !size_of(x->dim[x->rank - 2], attr->stride, w->dim[1], attr->pad,
-                 &out.dim[x->rank - 2]) ||
+    if (!size_of(x->dim[x->rank - 3], attr, w->dim[0], &out.dim[x->rank - 3]) ||
+        !size_of(x->dim[x->rank - 2], attr, w->dim[1], &out.dim[x->rank - 2]) ||
         !unic__shape_count_checked(&out, &count))
         return unic__shape_fail(
-            c, "x %s, kernel %s, stride %zu, padding %zu leave no image that memory can hold",
-            unic__shape_print(x, xs), unic__shape_print(w, ws), attr->stride, attr->pad);
+            c,
+            "x %s, kernel %s, stride %zu, padding %zu, dilation %zu leave no image that memory "
+            "can hold",
+            unic__shape_print(x, xs), unic__shape_print(w, ws), attr->stride, attr->pad,
+            attr->dilation);
     c->out->dtype = UNIC__F32;
     c->out->shape = out;
     unic__conv_dims d = dims_of(c);

@@ -69,19 +69,19 @@ static dnnl_status_t softmax_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_
 static dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
                              const_dnnl_primitive_attr_t attr, unic__conv_product product,
                              const desc *x, const desc *w, const desc *y,
-                             const dnnl_dims_t strides, const dnnl_dims_t pads)
+                             const dnnl_dims_t strides, const dnnl_dims_t gaps,
+                             const dnnl_dims_t pads)
 {
-    const dnnl_dims_t dense = {0}; /* no dilation */
     if (product == UNIC__CONV_FORWARD)
         return dnnl_convolution_forward_primitive_desc_create(
             pd, engine, dnnl_forward_training, dnnl_convolution_direct, ref(x), ref(w), NULL,
-            ref(y), strides, dense, pads, pads, attr);
+            ref(y), strides, gaps, pads, pads, attr);
     if (product == UNIC__CONV_DATA)
         return dnnl_convolution_backward_data_primitive_desc_create(
-            pd, engine, dnnl_convolution_direct, ref(x), ref(w), ref(y), strides, dense, pads,
+            pd, engine, dnnl_convolution_direct, ref(x), ref(w), ref(y), strides, gaps, pads,
             pads, NULL, attr);
     return dnnl_convolution_backward_weights_primitive_desc_create(
-        pd, engine, dnnl_convolution_direct, ref(x), ref(w), NULL, ref(y), strides, dense, pads,
+        pd, engine, dnnl_convolution_direct, ref(x), ref(w), NULL, ref(y), strides, gaps, pads,
         pads, NULL, attr);
 }
 
@@ -146,24 +146,31 @@ static dnnl_status_t softmax_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_
 static dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
                              const_dnnl_primitive_attr_t attr, unic__conv_product product,
                              const desc *x, const desc *w, const desc *y,
-                             const dnnl_dims_t strides, const dnnl_dims_t pads)
+                             const dnnl_dims_t strides, const dnnl_dims_t gaps,
+                             const dnnl_dims_t pads)
 {
     dnnl_convolution_desc_t op;
     dnnl_status_t status;
     if (product == UNIC__CONV_FORWARD)
-        status = dnnl_convolution_forward_desc_init(&op, dnnl_forward_training,
-                                                    dnnl_convolution_direct, ref(x), ref(w),
-                                                    NULL, ref(y), strides, pads, pads);
+        status = dnnl_dilated_convolution_forward_desc_init(
+            &op, dnnl_forward_training, dnnl_convolution_direct, ref(x), ref(w), NULL, ref(y),
+            strides, gaps, pads, pads);
     else if (product == UNIC__CONV_DATA)
-        status = dnnl_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, ref(x),
-                                                          ref(w), ref(y), strides, pads, pads);
+        status = dnnl_dilated_convolution_backward_data_desc_init(
+            &op, dnnl_convolution_direct, ref(x), ref(w), ref(y), strides, gaps, pads, pads);
     else
-        status = dnnl_convolution_backward_weights_desc_init(
-            &op, dnnl_convolution_direct, ref(x), ref(w), NULL, ref(y), strides, pads, pads);
+        status = dnnl_dilated_convolution_backward_weights_desc_init(
+            &op, dnnl_convolution_direct, ref(x), ref(w), NULL, ref(y), strides, gaps, pads,
+            pads);
     return status ? status : dnnl_primitive_desc_create(pd, &op, attr, engine, NULL);
 }
 
 #endif
+
+bool unic__dnnl_available(void)
+{
+    return true;
+}
 
 /*
  * ---- one primitive and its arguments ----
@@ -552,6 +559,7 @@ static unic_status conv_init(unic__dnnl_conv *p, unic__conv_product product, con
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t made = conv_pd(&pd, c->engine, attr, product, &d->x, &d->w_any, &d->y,
                                  (dnnl_dims_t){dim(s->stride), dim(s->stride)},
+                                 (dnnl_dims_t){dim(s->dilation) - 1, dim(s->dilation) - 1},
                                  (dnnl_dims_t){dim(s->pad), dim(s->pad)});
     dnnl_primitive_attr_destroy(attr);
     UNIC__TRY(primitive_init(&p->product, c, "a convolution", made, pd, 3, args[product]));

@@ -1,7 +1,8 @@
 /*
  * oneDNN behind the shapes this library uses: dense row-major float32 products, softmax over
  * the last axis, and the three products of an NHWC convolution. The only file that knows oneDNN
- * is dnnl_glue.c.
+ * is dnnl_glue.c; in a build without oneDNN dnnl_none.c stands in its place, where every
+ * `create` fails with UNIC_E_KERNEL.
  *
  * `create` builds the primitives for one shape, with the scratch and the reordered copies they
  * need, and may fail; `run` allocates nothing of ours and cannot fail: an error of oneDNN all
@@ -15,6 +16,9 @@
 
 #include "base/base.h"
 #include "op/conv_kernel.h"
+
+/* Whether this build has oneDNN: where not, what `auto` picks has to do without. */
+bool unic__dnnl_available(void);
 
 /*
  * c [batch,m,n] = op(a) op(b), or += with `accumulate`. a is [batch,m,k], or [batch,k,m] if

@@ -25,15 +25,15 @@ typedef struct unic__matmul_attr {
 extern const unic__op unic__op_matmul;
 
 /* conv2d.c: (0) x [..,H,W,Ci], (1) w [kh,kw,Ci,Co], (2) b [Co]? -> [..,Ho,Wo,Co]; zero padding
- * `pad` on every side, equal strides. */
+ * `pad` on every side, equal strides, `dilation` pixels from tap to tap (1: dense). */
 typedef struct unic__conv_attr {
-    size_t stride, pad;
+    size_t stride, pad, dilation;
 } unic__conv_attr;
 extern const unic__op unic__op_conv2d;
 
 /* conv_transpose2d.c: the adjoint of conv2d: (0) x [..,H,W,Ci], (1) w [kh,kw,Co,Ci],
- * (2) b [Co]? -> [..,(H-1)*stride+kh-2*pad,..,Co]. Weight layout: that of the conv2d it undoes.
- */
+ * (2) b [Co]? -> [..,(H-1)*stride+(kh-1)*dilation+1-2*pad,..,Co]. Weight layout: that of the
+ * conv2d it undoes. */
 extern const unic__op unic__op_conv_transpose2d; /* unic__conv_attr */
 
 /* avg_pool2d.c: (0) x [..,H,W,C] -> [..,Ho,Wo,C]; window k x k, no padding. */
@@ -41,6 +41,14 @@ typedef struct unic__pool_attr {
     size_t window, stride;
 } unic__pool_attr;
 extern const unic__op unic__op_avg_pool2d;
+
+/* upsample.c: (0) x [..,H,W,C] -> [..,factor H,factor W,C], bilinear. `align_corners`: the
+ * corners' centres fall on each other; otherwise the images' edges do. */
+typedef struct unic__upsample_attr {
+    size_t factor;
+    bool align_corners;
+} unic__upsample_attr;
+extern const unic__op unic__op_upsample;
 
 /* ---- sequences ---- */
 
@@ -66,13 +74,23 @@ typedef struct unic__attention_attr {
 } unic__attention_attr;
 extern const unic__op unic__op_attention;
 
-/* ---- normalisation and softmax, over the last axis ---- */
+/* ---- normalisation and softmax ---- */
 
-/* layer_norm.c: (0) x [..,D], (1) gamma [D], (2) beta [D] -> [..,D]; biased variance. */
+/* layer_norm.c: over the last axis: (0) x [..,D], (1) gamma [D], (2) beta [D] -> [..,D]; biased
+ * variance. */
 typedef struct unic__layer_norm_attr {
     float eps;
 } unic__layer_norm_attr;
 extern const unic__op unic__op_layer_norm;
+
+/* batch_norm.c: channel_moments: (0) x [..,C] -> [2,C]; row 0 the mean over all rows of x, row 1
+ * the biased variance. batch_norm: (0) x [..,C], (1) gamma [C], (2) beta [C], (3) moments [2,C]
+ * (in training those of x, otherwise running ones) -> [..,C]. */
+extern const unic__op unic__op_channel_moments;
+typedef struct unic__batch_norm_attr {
+    float eps;
+} unic__batch_norm_attr;
+extern const unic__op unic__op_batch_norm;
 
 /* softmax.c: (0) x [..,D], (1) mask? broadcastable to x from the left: [..,D] or [D] (1 takes
  * part, 0 not; a row without any gives zeros) -> [..,D]. log_softmax has no mask. */

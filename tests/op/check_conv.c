@@ -17,43 +17,55 @@ typedef struct conv_case {
 #define S UNIC__SHAPE
 
 static const conv_case forward_cases[] = {
-    {"conv2d_3x3", S(2, 2, 5, 5, 4), S(3, 3, 4, 5), true, {1, 0}, S(2, 2, 3, 3, 5)},
-    {"conv2d_padded", S(2, 5, 4, 7), S(3, 3, 7, 8), true, {1, 1}, S(2, 5, 4, 8)},
-    {"conv2d_strided", S(2, 8, 7, 3), S(3, 2, 3, 4), false, {2, 1}, S(2, 4, 4, 4)},
-    {"conv2d_1x1", S(2, 3, 5, 6), S(1, 1, 6, 7), true, {1, 0}, S(2, 3, 5, 7)},
-    {"conv2d_one_pixel", S(1, 3, 3, 1), S(3, 3, 1, 1), false, {1, 0}, S(1, 1, 1, 1)},
+    {"conv2d_3x3", S(2, 2, 5, 5, 4), S(3, 3, 4, 5), true, {1, 0, 1}, S(2, 2, 3, 3, 5)},
+    {"conv2d_padded", S(2, 5, 4, 7), S(3, 3, 7, 8), true, {1, 1, 1}, S(2, 5, 4, 8)},
+    {"conv2d_strided", S(2, 8, 7, 3), S(3, 2, 3, 4), false, {2, 1, 1}, S(2, 4, 4, 4)},
+    {"conv2d_1x1", S(2, 3, 5, 6), S(1, 1, 6, 7), true, {1, 0, 1}, S(2, 3, 5, 7)},
+    {"conv2d_one_pixel", S(1, 3, 3, 1), S(3, 3, 1, 1), false, {1, 0, 1}, S(1, 1, 1, 1)},
     /* a single image */
-    {NULL, S(7, 7, 16), S(3, 3, 16, 16), false, {1, 1}, S(7, 7, 16)},
+    {NULL, S(7, 7, 16), S(3, 3, 16, 16), false, {1, 1, 1}, S(7, 7, 16)},
     /* several blocks */
-    {NULL, S(24, 7, 7, 8), S(3, 3, 8, 8), true, {1, 0}, S(24, 5, 5, 8)},
-    {NULL, S(1, 3, 11, 9, 5), S(5, 4, 5, 3), false, {3, 2}, S(1, 3, 4, 4, 3)},
+    {NULL, S(24, 7, 7, 8), S(3, 3, 8, 8), true, {1, 0, 1}, S(24, 5, 5, 8)},
+    {NULL, S(1, 3, 11, 9, 5), S(5, 4, 5, 3), false, {3, 2, 1}, S(1, 3, 4, 4, 3)},
     /* all but one tap padding */
-    {NULL, S(2, 1, 1, 4), S(3, 3, 4, 2), true, {1, 1}, S(2, 1, 1, 2)},
+    {NULL, S(2, 1, 1, 4), S(3, 3, 4, 2), true, {1, 1, 1}, S(2, 1, 1, 2)},
     /* 1x1, yet strided */
-    {NULL, S(3, 4, 6, 5), S(1, 1, 5, 4), true, {2, 0}, S(3, 2, 3, 4)},
+    {NULL, S(3, 4, 6, 5), S(1, 1, 5, 4), true, {2, 0, 1}, S(3, 2, 3, 4)},
     /* pixels no window reads */
-    {NULL, S(2, 8, 8, 3), S(2, 2, 3, 4), false, {3, 0}, S(2, 3, 3, 4)},
+    {NULL, S(2, 8, 8, 3), S(2, 2, 3, 4), false, {3, 0, 1}, S(2, 3, 3, 4)},
     /* a line is a block */
-    {NULL, S(3, 2, 300, 1), S(1, 3, 1, 2), true, {1, 0}, S(3, 2, 298, 2)},
+    {NULL, S(3, 2, 300, 1), S(1, 3, 1, 2), true, {1, 0, 1}, S(3, 2, 298, 2)},
     /* windows half outside */
-    {NULL, S(2, 4, 4, 3), S(3, 3, 3, 4), true, {1, 2}, S(2, 6, 6, 4)},
+    {NULL, S(2, 4, 4, 3), S(3, 3, 3, 4), true, {1, 2, 1}, S(2, 6, 6, 4)},
+    {"conv2d_dilated", S(2, 2, 8, 7, 4), S(3, 3, 4, 5), true, {1, 3, 3}, S(2, 2, 8, 7, 5)},
+    {"conv2d_dilated_strided", S(2, 9, 8, 3), S(3, 2, 3, 4), false, {2, 1, 2}, S(2, 4, 4, 4)},
+    {NULL, S(20, 9, 9, 8), S(3, 3, 8, 8), true, {1, 2, 2}, S(20, 9, 9, 8)},
+    /* only the middle taps lie in the image, as at the coarsest level of a segmenter */
+    {NULL, S(2, 7, 7, 5), S(3, 3, 5, 6), true, {1, 18, 18}, S(2, 7, 7, 6)},
+    {NULL, S(3, 4, 4, 5), S(1, 1, 5, 6), true, {1, 0, 4}, S(3, 4, 4, 6)},
 };
 
 static const conv_case transposed_cases[] = {
-    {"conv_transpose2d_3x3", S(2, 2, 3, 3, 5), S(3, 3, 4, 5), true, {1, 0}, S(2, 2, 5, 5, 4)},
-    {"conv_transpose2d_padded", S(2, 5, 4, 7), S(3, 3, 8, 7), true, {1, 1}, S(2, 5, 4, 8)},
-    {"conv_transpose2d_strided", S(2, 4, 3, 3), S(3, 4, 4, 3), false, {2, 1}, S(2, 7, 6, 4)},
-    {"conv_transpose2d_1x1", S(2, 3, 5, 6), S(1, 1, 7, 6), true, {1, 0}, S(2, 3, 5, 7)},
-    {NULL, S(1, 1, 1), S(3, 3, 1, 1), false, {1, 0}, S(3, 3, 1)},
-    {NULL, S(24, 5, 5, 8), S(3, 3, 8, 8), true, {1, 0}, S(24, 7, 7, 8)},
+    {"conv_transpose2d_3x3",
+     S(2, 2, 3, 3, 5),
+     S(3, 3, 4, 5),
+     true,
+     {1, 0, 1},
+     S(2, 2, 5, 5, 4)},
+    {"conv_transpose2d_padded", S(2, 5, 4, 7), S(3, 3, 8, 7), true, {1, 1, 1}, S(2, 5, 4, 8)},
+    {"conv_transpose2d_strided", S(2, 4, 3, 3), S(3, 4, 4, 3), false, {2, 1, 1}, S(2, 7, 6, 4)},
+    {"conv_transpose2d_1x1", S(2, 3, 5, 6), S(1, 1, 7, 6), true, {1, 0, 1}, S(2, 3, 5, 7)},
+    {NULL, S(1, 1, 1), S(3, 3, 1, 1), false, {1, 0, 1}, S(3, 3, 1)},
+    {NULL, S(24, 5, 5, 8), S(3, 3, 8, 8), true, {1, 0, 1}, S(24, 7, 7, 8)},
     /* pixels that are bias alone */
-    {NULL, S(2, 2, 3, 4), S(2, 2, 3, 4), true, {3, 0}, S(2, 5, 8, 3)},
-    {NULL, S(3, 4, 4, 2), S(1, 1, 3, 2), false, {2, 0}, S(3, 7, 7, 3)},
+    {NULL, S(2, 2, 3, 4), S(2, 2, 3, 4), true, {3, 0, 1}, S(2, 5, 8, 3)},
+    {NULL, S(3, 4, 4, 2), S(1, 1, 3, 2), false, {2, 0, 1}, S(3, 7, 7, 3)},
+    {"conv_transpose2d_dilated", S(2, 4, 3, 3), S(3, 2, 4, 3), true, {2, 1, 3}, S(2, 11, 6, 4)},
 };
 
 typedef struct dims {
-    size_t n, h, w, ci, kh, kw, co, oh, ow;
-    ptrdiff_t stride, pad;
+    size_t n, h, w, ci, kh, kw, co, oh, ow, stride, dilation;
+    ptrdiff_t pad;
 } dims;
 
 static dims dims_of(const op_case *k)
@@ -73,7 +85,8 @@ static dims dims_of(const op_case *k)
                   after[2],
                   after[0],
                   after[1],
-                  (ptrdiff_t)attr->stride,
+                  attr->stride,
+                  attr->dilation,
                   (ptrdiff_t)attr->pad};
 }
 
@@ -84,8 +97,10 @@ static dims dims_of(const op_case *k)
             for (size_t ox = 0; ox < (d).ow; ox++)                                             \
                 for (size_t ky = 0; ky < (d).kh; ky++)                                         \
                     for (size_t kx = 0; kx < (d).kw; kx++) {                                   \
-                        ptrdiff_t iy = (ptrdiff_t)oy * (d).stride + (ptrdiff_t)ky - (d).pad;   \
-                        ptrdiff_t ix = (ptrdiff_t)ox * (d).stride + (ptrdiff_t)kx - (d).pad;   \
+                        ptrdiff_t iy = (ptrdiff_t)(oy * (d).stride + ky * (d).dilation) -      \
+                                       (d).pad;                                                \
+                        ptrdiff_t ix = (ptrdiff_t)(ox * (d).stride + kx * (d).dilation) -      \
+                                       (d).pad;                                                \
                         if (iy < 0 || ix < 0 || iy >= (ptrdiff_t)(d).h ||                      \
                             ix >= (ptrdiff_t)(d).w)                                            \
                             continue;                                                          \
@@ -166,7 +181,7 @@ static float *drawn(size_t n, uint64_t seed)
 
 static void hand_open(hand *h, unic__backend backend, bool gradients)
 {
-    static const unic__conv_attr attr = {1, 0};
+    static const unic__conv_attr attr = {1, 0, 1};
     *h = (hand){.x = {.shape = S(N, 7, 7, 16), .x = drawn(X, 1)},
                 .w = {.shape = S(3, 3, 16, 8), .x = drawn(W, 2)}};
     h->call = (unic__call){.op = &unic__op_conv2d,
@@ -260,7 +275,7 @@ END_TEST
 START_TEST(auto_takes_onednn_for_few_weights)
 {
     for (size_t ci = 16; ci <= 256; ci += 240) {
-        const unic__conv_attr attr = {1, 0};
+        const unic__conv_attr attr = {1, 0, 1};
         unic__run run = {0};
         unic__tensor x = {.shape = S(2, 7, 7, ci)}, w = {.shape = S(3, 3, ci, 64)}, out = {0};
         unic__call call = {.op = &unic__op_conv2d, .out = &out, .in = {&x, &w}, .n_in = 2};
@@ -284,50 +299,54 @@ typedef struct refusal {
 } refusal;
 
 static const refusal refusals[] = {
-    {false, S(7, 8), S(3, 3, 8, 4), S(4), {1, 0}, "x [7,8] is not [..,H,W,C]"},
-    {false, S(2, 0, 7, 8), S(3, 3, 8, 4), S(4), {1, 0}, "without empty dims"},
+    {false, S(7, 8), S(3, 3, 8, 4), S(4), {1, 0, 1}, "x [7,8] is not [..,H,W,C]"},
+    {false, S(2, 0, 7, 8), S(3, 3, 8, 4), S(4), {1, 0, 1}, "without empty dims"},
     {false,
      S(2, 7, 7, 8),
      S(3, 3, 8),
      S(4),
-     {1, 0},
+     {1, 0, 1},
      "input 1 has shape [3,3,8], expected rank 4"},
-    {false, S(2, 7, 7, 8), S(3, 3, 8, 0), S(4), {1, 0}, "weight [3,3,8,0] has an empty dim"},
+    {false, S(2, 7, 7, 8), S(3, 3, 8, 0), S(4), {1, 0, 1}, "weight [3,3,8,0] has an empty dim"},
     {false,
      S(2, 7, 7, 9),
      S(3, 3, 8, 4),
      S(4),
-     {1, 0},
+     {1, 0, 1},
      "x [2,7,7,9] has 9 channels, the weight [3,3,8,4] expects 8"},
     {true,
      S(2, 7, 7, 8),
      S(3, 3, 8, 4),
      S(8),
-     {1, 0},
+     {1, 0, 1},
      "x [2,7,7,8] has 8 channels, the weight [3,3,8,4] expects 4"},
-    {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(4), {0, 0}, "stride is 0"},
+    {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(4), {0, 0, 1}, "stride is 0"},
+    {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(4), {1, 0, 0}, "dilation is 0, expected 1.."},
+    {true, S(2, 7, 7, 8), S(3, 3, 4, 8), S(4), {1, 0, SIZE_MAX / 2}, "expected 1..2147483647"},
+    {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(4), {1, 0, 4}, "is smaller than the kernel"},
+    {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(4), {1, 7, 3}, "padding 7 is not smaller"},
     {false,
      S(2, 7, 7, 8),
      S(3, 2, 8, 4),
      S(4),
-     {1, 2},
-     "padding 2 is not smaller than the kernel"},
-    {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(8), {1, 0}, "bias has 8 entries"},
-    {true, S(2, 7, 7, 4), S(3, 3, 8, 4), S(4), {1, 0}, "bias has 4 entries"},
+     {1, 2, 1},
+     "padding 2 is not smaller than the kernel of weight [3,2,8,4], dilated by 1"},
+    {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(8), {1, 0, 1}, "bias has 8 entries"},
+    {true, S(2, 7, 7, 4), S(3, 3, 8, 4), S(4), {1, 0, 1}, "bias has 4 entries"},
     {false,
      S(2, 7, 1, 8),
      S(3, 4, 8, 4),
      S(4),
-     {1, 1},
+     {1, 1, 1},
      "x [2,7,1,8] with padding 1 is smaller"},
-    {true, S(1, 1, 1, 4), S(4, 4, 8, 4), S(8), {1, 2}, "leave no image"},
-    {true, S(2, 2, 2, 4), S(3, 3, 8, 4), S(8), {SIZE_MAX / 2, 0}, "leave no image"},
-    {true, S(2, 2, 2, 4), S(3, 3, 8, 4), S(8), {SIZE_MAX / 256, 0}, "leave no image"},
+    {true, S(1, 1, 1, 4), S(4, 4, 8, 4), S(8), {1, 2, 1}, "leave no image"},
+    {true, S(2, 2, 2, 4), S(3, 3, 8, 4), S(8), {SIZE_MAX / 2, 0, 1}, "leave no image"},
+    {true, S(2, 2, 2, 4), S(3, 3, 8, 4), S(8), {SIZE_MAX / 256, 0, 1}, "leave no image"},
     {false,
      S((size_t)1 << 31, 1, 1, 4),
      S(1, 1, 4, 4),
      S(4),
-     {1, 0},
+     {1, 0, 1},
      "more than 2147483647 pixels"},
 };
 

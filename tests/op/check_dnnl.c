@@ -129,8 +129,8 @@ END_TEST
 /* ---- convolution: the values are check_conv.c's; here what it adds to or overwrites ---- */
 
 static const unic__conv_dims conv_dims[] = {
-    {3, 7, 7, 16, 3, 3, 32, 1, 0, 5, 5}, /* channels that fill a vector        */
-    {2, 5, 6, 7, 3, 2, 5, 2, 1, 3, 4},   /* channels that are padded to do so  */
+    {3, 7, 7, 16, 3, 3, 32, 1, 0, 1, 5, 5}, /* channels that fill a vector        */
+    {2, 5, 6, 7, 3, 2, 5, 2, 1, 1, 3, 4},   /* channels that are padded to do so  */
 };
 
 typedef struct conv_buffers {
