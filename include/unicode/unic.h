@@ -1,4 +1,12 @@
 /**
+ * @mainpage libunicode
+ * The functions, by header. Statuses, messages, memory, threads: unic_status.h. Clips from files
+ * and from memory: unic_dataset.h, unic_array.h. Settings and pre-training: unic_config.h,
+ * unic_trainer.h. A trained model, its codes and its codebook: unic_model.h, unic_encoder.h,
+ * unic_codebook.h. What is done with codes: unic_head.h, unic_index.h, unic_segmenter.h,
+ * unic_metrics.h, unic_class_map.h. How to use them is in the pages of docs/.
+ */
+/**
  * @file unic.h
  * Everything: `#include <unicode/unic.h>`.
  */
@@ -6,11 +14,13 @@
 #define UNICODE_UNIC_H
 
 #include "unic_array.h"
+#include "unic_class_map.h"
 #include "unic_codebook.h"
 #include "unic_config.h"
 #include "unic_dataset.h"
 #include "unic_encoder.h"
 #include "unic_head.h"
+#include "unic_metrics.h"
 #include "unic_model.h"
 #include "unic_status.h"
 #include "unic_trainer.h"

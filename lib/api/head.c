@@ -19,6 +19,13 @@ static unic_status complete(const unic_codebook *cb, const unic_head_options *gi
     int32_t fewest = o->kind == UNIC_HEAD_STEP_MULTI ? 1 : 2;
     if (o->kind < UNIC_HEAD_CLIP || o->kind > UNIC_HEAD_STEP_MULTI)
         return unic__fail(UNIC_E_ARG, "options->kind = %d is none of unic_head_kind", o->kind);
+    if (o->loss != UNIC_HEAD_LOSS_PLAIN && o->loss != UNIC_HEAD_LOSS_CMG)
+        return unic__fail(UNIC_E_ARG, "options->loss = %d is none of unic_head_loss", o->loss);
+    if (o->loss == UNIC_HEAD_LOSS_CMG && o->kind != UNIC_HEAD_STEP_MULTI)
+        return unic__fail(UNIC_E_ARG,
+                          "options->loss = UNIC_HEAD_LOSS_CMG is for heads of kind "
+                          "UNIC_HEAD_STEP_MULTI, not %d",
+                          o->kind);
     if (o->classes < fewest || o->classes > 1 << 20)
         return unic__fail(UNIC_E_ARG, "options->classes = %d is not in %d..%d", o->classes,
                           fewest, 1 << 20);
@@ -49,6 +56,19 @@ unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
     return UNIC_OK;
 }
 
+unic_status unic_head_settings(const unic_head *head, unic_head_options *options)
+{
+    UNIC__REQUIRE(head);
+    UNIC__REQUIRE(options);
+    if (options->struct_size < sizeof *options)
+        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
+                          options->struct_size, sizeof *options);
+    size_t given = options->struct_size;
+    *options = head->options;
+    options->struct_size = given;
+    return UNIC_OK;
+}
+
 void unic_head_free(unic_head *head)
 {
     unic__head_free(head);
@@ -72,11 +92,11 @@ static unic_status check_labels(const unic_head *head, const int32_t *labels, si
     bool multi = head->options.kind == UNIC_HEAD_STEP_MULTI;
     size_t per_clip = head->options.kind == UNIC_HEAD_CLIP ? 1 : length;
     size_t count = clips * per_clip * (multi ? (size_t)head->options.classes : 1);
-    int32_t low = multi ? 0 : -1, high = multi ? 1 : head->options.classes - 1;
+    int32_t high = multi ? 1 : head->options.classes - 1;
     for (size_t i = 0; i < count; i++)
-        if (labels[i] < low || labels[i] > high)
-            return unic__fail(UNIC_E_VALUE, "label %d at %zu is not in %d..%d", labels[i], i,
-                              low, high);
+        if (labels[i] < -1 || labels[i] > high)
+            return unic__fail(UNIC_E_VALUE, "label %d at %zu is not in -1..%d", labels[i], i,
+                              high);
     return UNIC_OK;
 }
 
@@ -109,6 +129,25 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
     UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
     unic__head_predict(head, codes, clips, length, logits);
     return UNIC_OK;
+}
+
+unic_status unic_head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,
+                                  size_t length, int32_t *labels)
+{
+    UNIC__REQUIRE(head);
+    if (clips == 0 || length == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(labels);
+    UNIC__TRY(check_sizes(head, __func__, clips, length));
+    UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
+    unic__head_mask_labels(head, codes, clips, length, labels);
+    return UNIC_OK;
+}
+
+uint64_t unic_head_fingerprint(const unic_head *head)
+{
+    return head ? head->fingerprint : 0;
 }
 
 unic_status unic_head_accepts(const unic_head *head, uint64_t fingerprint)

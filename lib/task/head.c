@@ -7,6 +7,7 @@
 #include "op/blas_glue.h"
 
 static const float absent = -1e9F; /* added to padded steps before the maximum over time */
+static const float first_alpha = 0.1F;
 
 /* One batch's graph. */
 typedef struct head_graph {
@@ -15,9 +16,26 @@ typedef struct head_graph {
     unic__node *shut;   /* [B,T,1] 0 on valid steps, `absent` on padding    */
     unic__node *target; /* i32 [B] or [B T]: a class, -1 left out           */
     unic__node *hot;    /* [B,T,C] multi-label targets                      */
-    unic__node *mask;   /* [B,T]                                            */
+    unic__node *mask;   /* [B,T] 1 on steps that count                      */
+    unic__node *share;  /* [B,T,1] mask / its sum, for the weighted term    */
     unic__node *loss;
 } head_graph;
+
+/* The CMG code's weighted term, mean over the rows r that count, of logits x [B,T,C]:
+ *   -mean_r sum_c y_rc log softmax(x_r)_c exp(-alpha_c) */
+static unic__node *weighted_term(head_graph *h, unic__node *x)
+{
+    unic__graph *g = &h->g;
+    size_t batch = x->t.shape.dim[0], length = x->t.shape.dim[1], classes = x->t.shape.dim[2];
+    unic__init zeros = {UNIC__INIT_ZEROS, 0.0};
+    unic__node *alpha = unic__param_node(g, UNIC__SHAPE(classes), zeros, "weighted.alpha");
+    unic__node *weight = unic__exp(g, unic__affine(g, alpha, -1.0, 0.0));
+    h->share = unic__input(g, UNIC__SHAPE(batch, length, 1), UNIC__F32);
+    unic__node *y = unic__mul(g, unic__mul(g, h->hot, h->share), weight);
+    unic__node *terms = unic__mul(g, y, unic__log_softmax(g, x)); /* [B,T,C] */
+    terms = unic__reshape(g, terms, UNIC__SHAPE(batch * length * classes));
+    return unic__affine(g, unic__sum(g, terms, 0, false), -1.0, 0.0);
+}
 
 static void build(const unic_head *head, unic__params *params, head_graph *h, size_t batch,
                   size_t length)
@@ -39,7 +57,10 @@ static void build(const unic_head *head, unic__params *params, head_graph *h, si
     if (o->kind == UNIC_HEAD_STEP_MULTI) {
         h->hot = unic__input(g, UNIC__SHAPE(batch, length, classes), UNIC__F32);
         h->mask = unic__input(g, UNIC__SHAPE(batch, length), UNIC__F32);
-        h->loss = unic__loss(unic__bce(g, x, h->hot, h->mask), 1.0);
+        unic__node *loss = unic__bce(g, x, h->hot, h->mask);
+        if (o->loss == UNIC_HEAD_LOSS_CMG)
+            loss = unic__add(g, loss, weighted_term(h, x));
+        h->loss = unic__loss(loss, 1.0);
         return;
     }
     size_t rows = o->kind == UNIC_HEAD_CLIP ? batch : batch * length;
@@ -79,6 +100,9 @@ unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
         return status;
     }
     unic__params_init(&head->params, options->seed);
+    const unic__param *alpha = unic__params_find(&head->params, "weighted.alpha");
+    for (size_t c = 0; alpha && c < alpha->count; c++)
+        head->params.values[alpha->offset + c] = first_alpha;
     unic__head_tabulate(head);
     *out = head;
     return UNIC_OK;
@@ -107,7 +131,18 @@ unic_status unic__head_check_codes(const unic_head *head, const int32_t *codes, 
     return UNIC_OK;
 }
 
-/* Clip `order[..]` of the data into row b of the batch; an empty row has no label. */
+/* A step's labels of 0 and 1 into row i of the batch, unless it is padding or one is -1. */
+static void fill_hot(head_graph *h, size_t i, const int32_t *labels, size_t classes)
+{
+    bool counts = labels != NULL;
+    for (size_t c = 0; c < classes; c++)
+        counts = counts && labels[c] >= 0;
+    h->mask->t.x[i] = counts ? 1.0F : 0.0F;
+    for (size_t c = 0; c < classes; c++)
+        h->hot->t.x[i * classes + c] = counts ? (float)labels[c] : 0.0F;
+}
+
+/* A clip of the data into row b of the batch; an empty row has no label. */
 static void fill_row(const unic_head *head, head_graph *h, size_t b, const int32_t *codes,
                      const int32_t *labels, size_t length)
 {
@@ -120,15 +155,22 @@ static void fill_row(const unic_head *head, head_graph *h, size_t b, const int32
         h->codes->t.ix[i] = valid ? codes[t] : -1;
         if (h->shut)
             h->shut->t.x[i] = valid ? 0.0F : absent;
-        if (h->mask)
-            h->mask->t.x[i] = valid ? 1.0F : 0.0F;
-        if (h->target && head->options.kind == UNIC_HEAD_STEP)
+        if (h->hot)
+            fill_hot(h, i, valid ? labels + t * classes : NULL, classes);
+        if (head->options.kind == UNIC_HEAD_STEP)
             h->target->t.ix[i] = valid ? labels[t] : -1;
-        for (size_t c = 0; h->hot && c < classes; c++)
-            h->hot->t.x[i * classes + c] = valid ? (float)labels[t * classes + c] : 0.0F;
     }
     if (head->options.kind == UNIC_HEAD_CLIP)
         h->target->t.ix[b] = any ? labels[0] : -1;
+}
+
+static void fill_share(head_graph *h, size_t rows)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < rows; i++)
+        n += h->mask->t.x[i] > 0.0F;
+    for (size_t i = 0; i < rows; i++)
+        h->share->t.x[i] = n > 0 ? h->mask->t.x[i] / (float)n : 0.0F;
 }
 
 static size_t labels_per_clip(const unic_head *head, size_t length)
@@ -154,6 +196,8 @@ static unic_status run_epochs(unic_head *head, head_graph *h, const int32_t *cod
                 fill_row(head, h, b, there ? codes + clip * length : NULL,
                          labels + clip * per_clip, length);
             }
+            if (h->share)
+                fill_share(h, batch * length);
             unic__graph_forward(&h->g, 0);
             memset(head->params.grads, 0, head->params.total * sizeof(float));
             unic__graph_backward(&h->g, 0);
@@ -282,4 +326,23 @@ void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clip
             logits[i * classes + c] = codes[i] < 0
                                           ? 0.0F
                                           : head->logits[(size_t)codes[i] * classes + c];
+}
+
+void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,
+                            size_t length, int32_t *labels)
+{
+    size_t classes = head->options.kind == UNIC_HEAD_STEP_MULTI ? (size_t)head->options.classes
+                                                                : 1;
+    for (size_t n = 0; n < clips; n++) {
+        bool any = false;
+        for (size_t t = 0; t < length; t++) {
+            bool valid = codes[n * length + t] >= 0;
+            any = any || valid;
+            for (size_t c = 0; head->options.kind != UNIC_HEAD_CLIP && !valid && c < classes;
+                 c++)
+                labels[(n * length + t) * classes + c] = -1;
+        }
+        if (head->options.kind == UNIC_HEAD_CLIP && !any)
+            labels[n] = -1;
+    }
 }

@@ -32,6 +32,8 @@ unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, 
                            const int32_t *labels, double *loss);
 void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,
                         size_t length, float *logits);
+void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,
+                            size_t length, int32_t *labels);
 /* The tables, from the parameters as they are. */
 void unic__head_tabulate(unic_head *head);
 unic_status unic__head_save(const unic_head *head, const char *path);

@@ -3,7 +3,8 @@
 #include "io/bundle.h"
 #include "task/head.h"
 
-/* A head as an npz: its options, its parameters, its copy of the codebook. */
+/* A head as an npz: its options, its parameters, its copy of the codebook. A file without
+ * `head.loss` is of a head with the plain loss. */
 
 enum { KIND, CLASSES, HIDDEN, EPOCHS, BATCH, SEED, CODES, DIM, N_OPTIONS };
 
@@ -24,6 +25,8 @@ unic_status unic__head_save(const unic_head *head, const char *path)
     };
     unic__bundle_i64(&b, "head.options", UNIC__SHAPE(N_OPTIONS), options);
     unic__bundle_f32(&b, "head.learning_rate", UNIC__SCALAR, &o->learning_rate);
+    if (o->loss != UNIC_HEAD_LOSS_PLAIN)
+        unic__bundle_i32(&b, "head.loss", UNIC__SCALAR, &o->loss);
     unic__bundle_f32(&b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
     for (size_t i = 0; i < head->params.n; i++)
         unic__bundle_f32(&b, head->params.at[i]->name, head->params.at[i]->shape,
@@ -54,6 +57,18 @@ static unic_status check_options(const char *path, const int64_t *v)
     return UNIC_OK;
 }
 
+static unic_status read_loss(unic__npz *z, unic_head_options *o)
+{
+    if (!unic__npz_has(z, "head.loss"))
+        return UNIC_OK;
+    UNIC__TRY(unic__read_i32(z, "head.loss", UNIC__SCALAR, &o->loss));
+    if (o->loss != UNIC_HEAD_LOSS_PLAIN &&
+        !(o->loss == UNIC_HEAD_LOSS_CMG && o->kind == UNIC_HEAD_STEP_MULTI))
+        return unic__fail(UNIC_E_FORMAT, "%s: head.loss = %d is no loss of a head of kind %d",
+                          unic__npz_path(z), o->loss, o->kind);
+    return UNIC_OK;
+}
+
 static unic_status read_head(unic__npz *z, unic_head **out)
 {
     int64_t v[N_OPTIONS];
@@ -71,6 +86,7 @@ static unic_status read_head(unic__npz *z, unic_head **out)
     o.epochs = (int32_t)v[EPOCHS];
     o.batch = (int32_t)v[BATCH];
     o.seed = (uint64_t)v[SEED];
+    UNIC__TRY(read_loss(z, &o));
     /* Before memory is asked for: the sizes are from outside. */
     size_t hidden = (size_t)v[HIDDEN], classes = (size_t)v[CLASSES];
     unic__shape shape = UNIC__SHAPE((size_t)v[CODES], (size_t)v[DIM]);

@@ -66,12 +66,28 @@ START_TEST(wrong_options_are_named)
                  {1, 3, 0, 0, 0, NAN, "options->learning_rate = nan"},
                  {1, 3, 0, 0, 0, INFINITY, "options->learning_rate = inf"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        unic_head_options o = {
-            sizeof o,        cases[i].kind,  cases[i].classes, cases[i].hidden,
-            cases[i].epochs, cases[i].batch, cases[i].rate,    0,
-            {NULL}};
+        unic_head_options o = {sizeof o,
+                               cases[i].kind,
+                               cases[i].classes,
+                               cases[i].hidden,
+                               cases[i].epochs,
+                               cases[i].batch,
+                               cases[i].rate,
+                               0,
+                               0,
+                               {NULL}};
         io_assert_fails(unic_head_create(&head, cb, &o), UNIC_E_ARG, cases[i].says);
         ck_assert(head == NULL);
+    }
+    unic_head_options other_loss = good;
+    other_loss.loss = 2;
+    io_assert_fails(unic_head_create(&head, cb, &other_loss), UNIC_E_ARG,
+                    "options->loss = 2 is none of unic_head_loss");
+    for (int32_t kind = UNIC_HEAD_CLIP; kind < UNIC_HEAD_STEP_MULTI; kind++) {
+        other_loss.loss = UNIC_HEAD_LOSS_CMG;
+        other_loss.kind = kind;
+        io_assert_fails(unic_head_create(&head, cb, &other_loss), UNIC_E_ARG,
+                        "options->loss = UNIC_HEAD_LOSS_CMG is for heads of kind");
     }
     unic_head_options old = good, later = good;
     old.struct_size--;
@@ -125,11 +141,11 @@ START_TEST(wrong_codes_and_labels_are_named)
         codes[6] = 0;
         labels[1] = kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES;
         io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
-                        kind == UNIC_HEAD_STEP_MULTI ? "label 2 at 1 is not in 0..1"
+                        kind == UNIC_HEAD_STEP_MULTI ? "label 2 at 1 is not in -1..1"
                                                      : "label 3 at 1 is not in -1..2");
-        labels[1] = kind == UNIC_HEAD_STEP_MULTI ? -1 : -2;
+        labels[1] = -2;
         io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
-                        kind == UNIC_HEAD_STEP_MULTI ? "label -1 at 1" : "label -2 at 1");
+                        "label -2 at 1");
         labels[1] = 0;
         io_assert_ok(unic_head_fit(head, codes, 2, LENGTH, labels, NULL));
         unic_head_free(head);
@@ -163,6 +179,21 @@ START_TEST(wrong_arguments_are_named)
     io_assert_fails(unic_head_save(NULL, "x"), UNIC_E_ARG, "head is NULL");
     io_assert_fails(unic_head_save(head, NULL), UNIC_E_ARG, "path is NULL");
     io_assert_fails(unic_head_accepts(NULL, 0), UNIC_E_ARG, "head is NULL");
+    ck_assert(unic_head_fingerprint(NULL) == 0);
+    int32_t masked[] = {0};
+    io_assert_fails(unic_head_mask_labels(NULL, codes, 1, 1, masked), UNIC_E_ARG,
+                    "head is NULL");
+    io_assert_fails(unic_head_mask_labels(head, NULL, 1, 1, masked), UNIC_E_ARG,
+                    "codes is NULL");
+    io_assert_fails(unic_head_mask_labels(head, codes, 1, 1, NULL), UNIC_E_ARG,
+                    "labels is NULL");
+    io_assert_fails(unic_head_mask_labels(head, codes, half, 4, masked), UNIC_E_ARG,
+                    "larger than any memory");
+    io_assert_ok(unic_head_mask_labels(head, NULL, 0, 1, NULL));
+    unic_head_options settings = {.struct_size = sizeof settings - 1};
+    io_assert_fails(unic_head_settings(head, &settings), UNIC_E_ARG, "struct_size is");
+    io_assert_fails(unic_head_settings(head, NULL), UNIC_E_ARG, "options is NULL");
+    io_assert_fails(unic_head_settings(NULL, &settings), UNIC_E_ARG, "head is NULL");
     unic_head *none = (void *)&none;
     io_assert_fails(unic_head_load(NULL, "x"), UNIC_E_ARG, "out is NULL");
     io_assert_fails(unic_head_load(&none, NULL), UNIC_E_ARG, "path is NULL");
@@ -171,11 +202,54 @@ START_TEST(wrong_arguments_are_named)
 }
 END_TEST
 
+START_TEST(tells_its_settings)
+{
+    struct {
+        unic_head_options options;
+        uint64_t behind;
+    } later = {.options = {.struct_size = sizeof later}, .behind = 77};
+    unic_head *head = new_head(UNIC_HEAD_STEP);
+    io_assert_ok(unic_head_settings(head, &later.options));
+    ck_assert(later.options.kind == UNIC_HEAD_STEP && later.options.classes == CLASSES);
+    ck_assert(later.options.hidden == D && later.options.epochs == 30);
+    ck_assert(later.options.struct_size == sizeof later && later.behind == 77);
+    unic_head_free(head);
+}
+END_TEST
+
+/* Labels of what a head cannot see become -1, the others stay. */
+START_TEST(masks_labels)
+{
+    const int32_t codes[] = {0, -1, -1, -1, -1, 3}; /* [3,2] */
+    const int32_t kept[3][12] = {
+        {2, -1, 2}, {2, -1, -1, -1, -1, 2}, {1, 1, -1, -1, -1, -1, -1, -1, -1, -1, 1, 1}};
+    for (int32_t kind = UNIC_HEAD_CLIP; kind <= UNIC_HEAD_STEP_MULTI; kind++) {
+        unic_head *head;
+        unic_codebook *cb = new_codebook(0.0F);
+        unic_head_options options = options_of(kind);
+        size_t count = kind == UNIC_HEAD_CLIP ? 3 : kind == UNIC_HEAD_STEP ? 6 : 12;
+        int32_t labels[13], bad[] = {0, L};
+        options.classes = kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES;
+        for (size_t i = 0; i < 13; i++)
+            labels[i] = kind == UNIC_HEAD_STEP_MULTI ? 1 : 2;
+        io_assert_ok(unic_head_create(&head, cb, &options));
+        io_assert_ok(unic_head_mask_labels(head, codes, 3, 2, labels));
+        ck_assert_mem_eq(labels, kept[kind - 1], count * sizeof *labels);
+        ck_assert_int_eq(labels[count], kind == UNIC_HEAD_STEP_MULTI ? 1 : 2);
+        io_assert_fails(unic_head_mask_labels(head, bad, 1, 2, labels), UNIC_E_VALUE,
+                        "unic_head_mask_labels: code 5 of clip 0, step 1");
+        unic_head_free(head);
+        unic_codebook_free(cb);
+    }
+}
+END_TEST
+
 START_TEST(belongs_to_its_codebook)
 {
     unic_head *head = new_head(UNIC_HEAD_CLIP);
     unic_codebook *same = new_codebook(0.0F), *other = new_codebook(0.5F);
     io_assert_ok(unic_head_accepts(head, unic_codebook_fingerprint(same)));
+    ck_assert(unic_head_fingerprint(head) == unic_codebook_fingerprint(same));
     io_assert_fails(unic_head_accepts(head, unic_codebook_fingerprint(other)), UNIC_E_MISMATCH,
                     "unic_head_accepts: the codes are of codebook");
     unic_codebook_free(same);
@@ -235,6 +309,8 @@ int main(void)
     tcase_add_test(t, one_class_is_enough_for_many_labels);
     tcase_add_test(t, wrong_codes_and_labels_are_named);
     tcase_add_test(t, wrong_arguments_are_named);
+    tcase_add_test(t, tells_its_settings);
+    tcase_add_test(t, masks_labels);
     tcase_add_test(t, belongs_to_its_codebook);
     tcase_add_test(t, predicts_in_several_threads);
     return small_run("api/head", t);

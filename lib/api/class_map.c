@@ -1,0 +1,93 @@
+#include "task/class_map.h"
+
+#include "api/api.h"
+
+static unic_status check_names(const char *call, const unic_class_names *names)
+{
+    if (names->struct_size < sizeof *names)
+        return unic__fail(UNIC_E_ARG, "%s: names->struct_size is %zu, expected %zu", call,
+                          names->struct_size, sizeof *names);
+    if (names->their_count < 1 || names->their_count > UNIC__CLASS_MAP_CLASSES ||
+        names->our_count < 1 || names->our_count > UNIC__CLASS_MAP_CLASSES)
+        return unic__fail(UNIC_E_ARG, "%s: %zu classes of theirs, %zu of ours; 1..%d expected",
+                          call, names->their_count, names->our_count, UNIC__CLASS_MAP_CLASSES);
+    return UNIC_OK;
+}
+
+unic_status unic_class_map_parse(unic_class_map **out, const char *text, size_t length,
+                                 const char *source, const unic_class_names *names)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(text);
+    UNIC__REQUIRE(names);
+    UNIC__TRY(check_names(__func__, names));
+    if (length > UNIC__CLASS_MAP_TEXT)
+        return unic__fail(UNIC_E_ARG, "%s: the text has %zu bytes, at most %d expected",
+                          __func__, length, UNIC__CLASS_MAP_TEXT);
+    UNIC__CALL(unic__class_map_parse(out, text, length, source, names));
+    return UNIC_OK;
+}
+
+unic_status unic_class_map_load(unic_class_map **out, const char *path,
+                                const unic_class_names *names)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__REQUIRE(names);
+    UNIC__TRY(check_names(__func__, names));
+    UNIC__CALL(unic__class_map_load(out, path, names));
+    return UNIC_OK;
+}
+
+void unic_class_map_free(unic_class_map *map)
+{
+    unic__class_map_free(map);
+}
+
+int32_t unic_class_map_get(const unic_class_map *map, int32_t theirs)
+{
+    return map && theirs >= 0 && (size_t)theirs < map->theirs ? map->to[theirs] : -1;
+}
+
+/* [rows,columns] in -1..highest */
+static unic_status check_labels(const char *call, const int32_t *labels, size_t rows,
+                                size_t columns, size_t highest)
+{
+    size_t count;
+    if (!unic__mul_size(rows, columns, &count) || count > SIZE_MAX / sizeof *labels)
+        return unic__fail(UNIC_E_ARG, "%s: %zu times %zu labels are larger than any memory",
+                          call, rows, columns);
+    for (size_t i = 0; i < count; i++)
+        if (labels[i] < -1 || (labels[i] >= 0 && (size_t)labels[i] > highest))
+            return unic__fail(UNIC_E_VALUE, "%s: label %d at %zu is not in -1..%zu", call,
+                              labels[i], i, highest);
+    return UNIC_OK;
+}
+
+unic_status unic_class_map_classes(const unic_class_map *map, const int32_t *labels,
+                                   size_t count, int32_t *out)
+{
+    UNIC__REQUIRE(map);
+    if (count == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(labels);
+    UNIC__REQUIRE(out);
+    UNIC__TRY(check_labels(__func__, labels, count, 1, map->theirs - 1));
+    unic__class_map_classes(map, labels, count, out);
+    return UNIC_OK;
+}
+
+unic_status unic_class_map_steps(const unic_class_map *map, const int32_t *labels, size_t rows,
+                                 int32_t *out)
+{
+    UNIC__REQUIRE(map);
+    if (rows == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(labels);
+    UNIC__REQUIRE(out);
+    UNIC__TRY(check_labels(__func__, labels, rows, map->theirs, 1));
+    unic__class_map_steps(map, labels, rows, out);
+    return UNIC_OK;
+}

@@ -1,0 +1,192 @@
+#include <math.h>
+
+#include "api/api.h"
+#include "task/metrics.h"
+
+/* ---- checks ---- */
+
+#define REQUIRE_REPORT(report)                                                                 \
+    do {                                                                                       \
+        UNIC__REQUIRE(report);                                                                 \
+        if ((report)->struct_size < sizeof *(report))                                          \
+            return unic__fail(UNIC_E_ARG, "%s: report->struct_size is %zu, expected %zu",      \
+                              __func__, (report)->struct_size, sizeof *(report));              \
+    } while (0)
+
+/* rows x columns elements of `size` bytes, none of them 0. */
+static unic_status check_size(const char *call, size_t rows, size_t columns, size_t size)
+{
+    size_t count, bytes;
+    if (rows == 0 || columns == 0)
+        return unic__fail(UNIC_E_ARG, "%s: sizes %zu and %zu; at least 1 of each expected",
+                          call, rows, columns);
+    if (!unic__mul_size(rows, columns, &count) || !unic__mul_size(count, size, &bytes))
+        return unic__fail(UNIC_E_ARG, "%s: %zu times %zu is larger than any memory", call, rows,
+                          columns);
+    return UNIC_OK;
+}
+
+static unic_status check_scores(const char *call, const float *scores, size_t rows,
+                                size_t columns)
+{
+    for (size_t i = 0; i < rows * columns; i++)
+        if (isnan(scores[i]))
+            return unic__fail(UNIC_E_VALUE, "%s: the score of row %zu, column %zu is NaN", call,
+                              i / columns, i % columns);
+    return UNIC_OK;
+}
+
+static unic_status check_truth(const char *call, const int32_t *truth, size_t rows,
+                               size_t columns, size_t classes)
+{
+    for (size_t i = 0; i < rows * columns; i++)
+        if (truth[i] < -1 || (truth[i] >= 0 && (size_t)truth[i] >= classes))
+            return unic__fail(UNIC_E_VALUE,
+                              "%s: label %d of row %zu, column %zu is not in -1..%zu", call,
+                              truth[i], i / columns, i % columns, classes - 1);
+    return UNIC_OK;
+}
+
+static unic_status check_steps(const char *call, const unic__steps *s)
+{
+    UNIC__TRY(check_size(call, s->rows, s->classes, sizeof(int32_t)));
+    if (isnan(s->threshold))
+        return unic__fail(UNIC_E_ARG, "%s: threshold is NaN", call);
+    if (s->background < -1 || (s->background >= 0 && (size_t)s->background >= s->classes))
+        return unic__fail(UNIC_E_ARG, "%s: background = %d is not in -1..%zu", call,
+                          s->background, s->classes - 1);
+    UNIC__TRY(check_scores(call, s->scores, s->rows, s->classes));
+    return check_truth(call, s->truth, s->rows, s->classes, 2);
+}
+
+static unic_status check_masks(const char *call, const unic__masks *m)
+{
+    UNIC__TRY(check_size(call, m->masks, m->pixels, sizeof(float)));
+    if (m->batch == 0)
+        return unic__fail(UNIC_E_ARG, "%s: batch is 0; at least 1 expected", call);
+    for (size_t i = 0; i < m->masks * m->pixels; i++)
+        if (m->truth[i] > 1)
+            return unic__fail(UNIC_E_VALUE, "%s: truth %d of mask %zu, pixel %zu is not 0 or 1",
+                              call, m->truth[i], i / m->pixels, i % m->pixels);
+    return check_scores(call, m->logits, m->masks, m->pixels);
+}
+
+/* ---- calls ---- */
+
+unic_status unic_metrics_classes(const float *scores, const int32_t *truth, size_t rows,
+                                 size_t classes, int64_t *confusion, double *per_class,
+                                 unic_class_report *report)
+{
+    UNIC__REQUIRE(scores);
+    UNIC__REQUIRE(truth);
+    REQUIRE_REPORT(report);
+    UNIC__TRY(check_size(__func__, rows, classes, sizeof(float)));
+    if (confusion)
+        UNIC__TRY(check_size(__func__, classes, classes, sizeof(int64_t)));
+    UNIC__TRY(check_scores(__func__, scores, rows, classes));
+    UNIC__TRY(check_truth(__func__, truth, rows, 1, classes));
+    UNIC__CALL(
+        unic__metrics_classes(scores, truth, rows, classes, confusion, per_class, report));
+    return UNIC_OK;
+}
+
+unic_status unic_metrics_steps(const float *scores, const int32_t *truth, size_t rows,
+                               size_t classes, float threshold, int32_t background,
+                               unic_match_report *report)
+{
+    const unic__steps s = {scores, truth, rows, classes, threshold, background};
+    UNIC__REQUIRE(scores);
+    UNIC__REQUIRE(truth);
+    REQUIRE_REPORT(report);
+    UNIC__TRY(check_steps(__func__, &s));
+    unic__metrics_steps(&s, report);
+    return UNIC_OK;
+}
+
+unic_status unic_metrics_steps_cmg(const float *scores, const int32_t *truth, size_t rows,
+                                   size_t classes, float threshold, size_t batch_rows,
+                                   unic_match_report *report)
+{
+    const unic__steps s = {scores, truth, rows, classes, threshold, -1};
+    UNIC__REQUIRE(scores);
+    UNIC__REQUIRE(truth);
+    REQUIRE_REPORT(report);
+    UNIC__TRY(check_steps(__func__, &s));
+    if (batch_rows == 0)
+        return unic__fail(UNIC_E_ARG, "%s: batch_rows is 0; at least 1 expected", __func__);
+    unic__metrics_steps_cmg(&s, batch_rows, report);
+    return UNIC_OK;
+}
+
+unic_status unic_metrics_events(const float *scores, const int32_t *truth, size_t clips,
+                                size_t length, size_t classes, float threshold,
+                                double least_iou, int32_t background, unic_match_report *report)
+{
+    unic__steps s = {scores, truth, 0, classes, threshold, background};
+    UNIC__REQUIRE(scores);
+    UNIC__REQUIRE(truth);
+    REQUIRE_REPORT(report);
+    UNIC__TRY(check_size(__func__, clips, length, sizeof(float)));
+    s.rows = clips * length;
+    UNIC__TRY(check_steps(__func__, &s));
+    if (!(least_iou > 0.0 && least_iou <= 1.0))
+        return unic__fail(UNIC_E_ARG, "%s: least_iou = %g is not in (0,1]", __func__,
+                          least_iou);
+    UNIC__CALL(unic__metrics_events(&s, length, least_iou, report));
+    return UNIC_OK;
+}
+
+unic_status unic_metrics_masks(const float *logits, const uint8_t *truth, size_t masks,
+                               size_t pixels, double *curve, unic_mask_report *report)
+{
+    const unic__masks m = {logits, truth, masks, pixels, masks};
+    UNIC__REQUIRE(logits);
+    UNIC__REQUIRE(truth);
+    REQUIRE_REPORT(report);
+    UNIC__TRY(check_masks(__func__, &m));
+    unic__metrics_masks(&m, curve, report);
+    return UNIC_OK;
+}
+
+unic_status unic_metrics_masks_cmg(const float *logits, const uint8_t *truth, size_t masks,
+                                   size_t pixels, size_t batch, unic_mask_report *report)
+{
+    const unic__masks m = {logits, truth, masks, pixels, batch};
+    UNIC__REQUIRE(logits);
+    UNIC__REQUIRE(truth);
+    REQUIRE_REPORT(report);
+    UNIC__TRY(check_masks(__func__, &m));
+    unic__metrics_masks_cmg(&m, report);
+    return UNIC_OK;
+}
+
+unic_status unic_metrics_ranks(const float *scores, size_t queries, size_t gallery,
+                               const int32_t *query_ids, const int32_t *gallery_ids,
+                               const size_t *k, size_t k_count, double *recall,
+                               unic_rank_report *report)
+{
+    const unic__rankings r = {scores, query_ids, gallery_ids, queries, gallery};
+    UNIC__REQUIRE(scores);
+    UNIC__REQUIRE(query_ids);
+    UNIC__REQUIRE(gallery_ids);
+    REQUIRE_REPORT(report);
+    if (gallery == 0)
+        return unic__fail(UNIC_E_ARG, "%s: the gallery is empty", __func__);
+    UNIC__TRY(check_size(__func__, queries, gallery, sizeof(float)));
+    if (k_count > 0) {
+        UNIC__REQUIRE(k);
+        UNIC__REQUIRE(recall);
+    }
+    for (size_t i = 0; i < k_count; i++)
+        if (k[i] == 0 || k[i] > gallery)
+            return unic__fail(UNIC_E_ARG,
+                              "%s: k[%zu] = %zu is not in 1..%zu, the gallery's size", __func__,
+                              i, k[i], gallery);
+    for (size_t i = 0; i < queries; i++)
+        if (query_ids[i] < -1)
+            return unic__fail(UNIC_E_VALUE, "%s: id %d of query %zu is below -1", __func__,
+                              query_ids[i], i);
+    UNIC__TRY(check_scores(__func__, scores, queries, gallery));
+    UNIC__CALL(unic__metrics_ranks(&r, k, k_count, recall, report));
+    return UNIC_OK;
+}

@@ -1,0 +1,63 @@
+/*
+ * Scores of predictions. Arguments are checked by the caller (api/metrics.c): sizes are not 0
+ * and their products fit, labels are in range, no score is NaN. What is 0 / 0 is 0.
+ */
+#ifndef UNIC_TASK_METRICS_H
+#define UNIC_TASK_METRICS_H
+
+#include "base/base.h"
+#include "unicode/unic_metrics.h"
+
+static inline double unic__share(double some, double all)
+{
+    return all > 0.0 ? some / all : 0.0;
+}
+
+/* ---- metrics_class.c: each writes the whole report but its struct_size ---- */
+
+unic_status unic__metrics_classes(const float *scores, const int32_t *truth, size_t rows,
+                                  size_t classes, int64_t *confusion, double *per_class,
+                                  unic_class_report *report);
+
+/* ---- metrics_match.c ---- */
+
+/* Scores and truth [rows,classes], and what of them counts. */
+typedef struct unic__steps {
+    const float *scores;
+    const int32_t *truth;
+    size_t rows, classes;
+    float threshold;
+    int32_t background; /* a class left out, or -1 */
+} unic__steps;
+
+void unic__metrics_steps(const unic__steps *s, unic_match_report *report);
+void unic__metrics_steps_cmg(const unic__steps *s, size_t batch_rows,
+                             unic_match_report *report);
+/* rows is a multiple of length */
+unic_status unic__metrics_events(const unic__steps *s, size_t length, double least_iou,
+                                 unic_match_report *report);
+
+/* ---- metrics_mask.c ---- */
+
+/* Masks, each of `pixels`, and how many of them are averaged at a time. */
+typedef struct unic__masks {
+    const float *logits;
+    const uint8_t *truth;
+    size_t masks, pixels, batch;
+} unic__masks;
+
+void unic__metrics_masks(const unic__masks *m, double *curve, unic_mask_report *report);
+void unic__metrics_masks_cmg(const unic__masks *m, unic_mask_report *report);
+
+/* ---- metrics_rank.c ---- */
+
+typedef struct unic__rankings {
+    const float *scores; /* [queries,gallery] */
+    const int32_t *query_ids, *gallery_ids;
+    size_t queries, gallery;
+} unic__rankings;
+
+unic_status unic__metrics_ranks(const unic__rankings *r, const size_t *k, size_t k_count,
+                                double *recall, unic_rank_report *report);
+
+#endif
