@@ -20,6 +20,7 @@
 #include "unic_dataset.h"
 #include "unic_encoder.h"
 #include "unic_head.h"
+#include "unic_index.h"
 #include "unic_metrics.h"
 #include "unic_model.h"
 #include "unic_status.h"

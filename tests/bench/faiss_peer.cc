@@ -1,31 +1,36 @@
-/* faiss IndexFlatL2 on the assignment case, served as bench.c serves it: codes dim rows rows_each. */
+/* faiss IndexFlat on assignment and retrieval, served as bench.c serves it:
+ * items dim rows rows_each threads top l2|inner. */
 #include <faiss/IndexFlat.h>
 #include <omp.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <random>
 #include <vector>
 
 int main(int argc, char **argv)
 {
-    if (argc != 6)
+    if (argc != 8)
         return 2;
-    const size_t codes = strtoul(argv[1], nullptr, 10), dim = strtoul(argv[2], nullptr, 10);
+    const size_t items = strtoul(argv[1], nullptr, 10), dim = strtoul(argv[2], nullptr, 10);
     const size_t rows = strtoul(argv[3], nullptr, 10), each = strtoul(argv[4], nullptr, 10);
+    const size_t top = strtoul(argv[6], nullptr, 10);
     omp_set_num_threads(atoi(argv[5]));
     std::mt19937 engine(1);
     std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
-    std::vector<float> e(codes * dim), z(rows * dim), distance(rows);
-    std::vector<faiss::Index::idx_t> nearest(rows);
+    std::vector<float> e(items * dim), z(rows * dim), distance(rows * top);
+    std::vector<faiss::Index::idx_t> nearest(rows * top);
     for (float &v : e)
         v = uniform(engine);
     for (float &v : z)
         v = uniform(engine);
-    faiss::IndexFlatL2 index((int)dim);
-    index.add((faiss::Index::idx_t)codes, e.data());
+    faiss::IndexFlat index((int)dim, strcmp(argv[7], "inner") ? faiss::METRIC_L2
+                                                               : faiss::METRIC_INNER_PRODUCT);
+    index.add((faiss::Index::idx_t)items, e.data());
+    std::vector<float>().swap(e);
     char line[64];
     puts("{\"ready\": 1}");
     fflush(stdout);
@@ -34,7 +39,8 @@ int main(int argc, char **argv)
         const auto start = std::chrono::steady_clock::now();
         for (size_t r = 0; r < rows; r += each)
             index.search((faiss::Index::idx_t)(rows - r < each ? rows - r : each),
-                         z.data() + r * dim, 1, distance.data() + r, nearest.data() + r);
+                         z.data() + r * dim, (faiss::Index::idx_t)top, distance.data() + r * top,
+                         nearest.data() + r * top);
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
         printf("{\"seconds\": %.9g, \"cpu\": %.9g}\n", took.count(),
                (double)(clock() - used) / CLOCKS_PER_SEC);

@@ -101,9 +101,10 @@ def onnx_peer(modality: str, batch: int, threads: int, calls: int,
                                        str(calls), *dims], {"NODE_PATH": NODE_PATH})]
 
 
-def faiss_peer(codes: int, rows: int, each: int, threads: int) -> list[Contestant]:
+def faiss_peer(items: int, rows: int, each: int, threads: int, top: int = 1,
+               metric: str = "l2") -> list[Contestant]:
     env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    words = [str(n) for n in (codes, 256, rows, each, threads)]
+    words = [*(str(n) for n in (items, 256, rows, each, threads, top)), metric]
     return [Contestant("faiss", [str(FAISS), *words], env)] if FAISS.exists() else []
 
 
@@ -243,6 +244,16 @@ def assignment() -> Iterator[Row]:
                                    flops=2.0 * rows * codes * 256)
 
 
+def retrieval() -> Iterator[Row]:
+    items = 100_000 if QUICK else 1_000_000
+    for metric, threads in ((m, n) for m in ("l2", "inner") for n in THREADS):
+        o = {"items": items, "queries": 100, "top": 10, "inner": int(metric == "inner")}
+        yield from against(f"search: top 10 of {items} by {metric}, 100 queries", threads,
+                           [("", MS)], [ours("search", threads, **o),
+                                        *faiss_peer(items, 100, 100, threads, 10, metric)],
+                           flops=2.0 * 100 * items * 256)
+
+
 def demo_step() -> Iterator[Row]:
     o = {"config": OUT / "demo.ini", "calls": 1}
     for threads in THREADS:
@@ -320,6 +331,7 @@ def scaling() -> Iterator[Row]:
 
 
 CASES = {"limits": limits, "encode": encoding, "latency": latency, "assign": assignment,
+         "retrieval": retrieval,
          "demo-step": demo_step, "head": head, "start": start, "reader": reader,
          "scaling": scaling, "paper-step": paper_step}
 

@@ -25,6 +25,10 @@ void bench_die(const char *what);
 void *bench_alloc(size_t count, size_t size);
 float *bench_floats(size_t count, float low, uint64_t seed);
 
+/* index_cases.c */
+void bench_search_setup(void);
+double bench_search_run(void);
+
 /* train_cases.c */
 void bench_step_setup(void);
 double bench_step_run(void);

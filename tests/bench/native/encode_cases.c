@@ -210,6 +210,7 @@ const bench_case bench_cases[] = {
     {"encode", encode_setup, encode_run},
     {"first", first_setup, NULL},
     {"assign", assign_setup, assign_run},
+    {"search", bench_search_setup, bench_search_run},
     {"sgemm", sgemm_setup, sgemm_run},
     {"work", work_setup, work_run},
     {"copy", copy_setup, copy_run},

@@ -1,0 +1,247 @@
+#include "task/index.h"
+
+#include "api/api.h"
+#include "io/array.h"
+
+/* ---- pooling ---- */
+
+static unic_status check_sizes(const char *call, size_t clips, size_t length, size_t dim)
+{
+    size_t steps, count, bytes;
+    if (!unic__mul_size(clips, length ? length : 1, &steps) ||
+        !unic__mul_size(steps, dim, &count) || !unic__mul_size(count, sizeof(float), &bytes))
+        return unic__fail(UNIC_E_ARG,
+                          "%s: %zu clips of %zu steps of %zu are larger than any memory", call,
+                          clips, length, dim);
+    return UNIC_OK;
+}
+
+unic_status unic_pool_histogram(const int32_t *codes, size_t clips, size_t length,
+                                size_t code_count, float *out)
+{
+    if (code_count == 0)
+        return unic__fail(UNIC_E_ARG, "%s: code_count is 0", __func__);
+    UNIC__TRY(check_sizes(__func__, clips, length, code_count));
+    if (clips == 0)
+        return UNIC_OK;
+    if (length)
+        UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(out);
+    for (size_t i = 0; i < clips * length; i++)
+        if (codes[i] < -1 || (codes[i] >= 0 && (size_t)codes[i] >= code_count))
+            return unic__fail(UNIC_E_VALUE,
+                              "%s: code %d of clip %zu, step %zu is not in -1..%zu", __func__,
+                              codes[i], i / length, i % length, code_count - 1);
+    unic__pool_histogram(codes, clips, length, code_count, out);
+    return UNIC_OK;
+}
+
+unic_status unic_pool_mean(const float *vectors, const int32_t *codes, size_t clips,
+                           size_t length, size_t dim, float *out)
+{
+    if (dim == 0)
+        return unic__fail(UNIC_E_ARG, "%s: dim is 0", __func__);
+    UNIC__TRY(check_sizes(__func__, clips, length, dim));
+    if (clips == 0)
+        return UNIC_OK;
+    if (length)
+        UNIC__REQUIRE(vectors);
+    UNIC__REQUIRE(out);
+    UNIC__CALL(unic__pool_mean(vectors, codes, clips, length, dim, out));
+    return UNIC_OK;
+}
+
+/* ---- the index ---- */
+
+unic_status unic_index_create(unic_index **out, const unic_index_options *options)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(options);
+    if (options->struct_size < sizeof *options)
+        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
+                          options->struct_size, sizeof *options);
+    if (options->dim < 1 || options->dim > UNIC__INDEX_MAX_DIM)
+        return unic__fail(UNIC_E_ARG, "%s: options->dim = %zu is not in 1..%d", __func__,
+                          options->dim, UNIC__INDEX_MAX_DIM);
+    if (options->metric < UNIC_INDEX_INNER || options->metric > UNIC_INDEX_INTERSECTION)
+        return unic__fail(UNIC_E_ARG, "%s: options->metric = %d is none of unic_index_metric",
+                          __func__, options->metric);
+    UNIC__CALL(unic__index_create(out, options));
+    return UNIC_OK;
+}
+
+void unic_index_free(unic_index *index)
+{
+    unic__index_free(index);
+}
+
+size_t unic_index_size(const unic_index *index)
+{
+    return index ? index->count : 0;
+}
+
+size_t unic_index_dim(const unic_index *index)
+{
+    return index ? index->options.dim : 0;
+}
+
+int32_t unic_index_metric_of(const unic_index *index)
+{
+    return index ? index->options.metric : 0;
+}
+
+const float *unic_index_vectors(const unic_index *index)
+{
+    return index && index->count ? index->vectors : NULL;
+}
+
+const int64_t *unic_index_ids(const unic_index *index)
+{
+    return index && index->count ? index->ids : NULL;
+}
+
+/* That an array is [N,dim] of floats; N to `*rows`. */
+static unic_status check_array(const unic_index *x, const unic_array *a, const char *call,
+                               const char *what, size_t *rows)
+{
+    char text[UNIC__SHAPE_TEXT], dtype[UNIC__DTYPE_TEXT];
+    UNIC__TRY(unic__array_check(a, call, what));
+    unic__shape shape = unic__array_shape(a);
+    if (a->dtype != UNIC_F32 && a->dtype != UNIC_F64)
+        return unic__fail(UNIC_E_ARG, "%s: %s is of %s, expected float32 or float64", call,
+                          what, unic__dtype_print(a->dtype, dtype));
+    if (shape.rank != 2 || shape.dim[1] != x->options.dim)
+        return unic__fail(UNIC_E_SHAPE, "%s: %s has shape %s, expected [N,%zu]", call, what,
+                          unic__shape_print(&shape, text), x->options.dim);
+    *rows = shape.dim[0];
+    return UNIC_OK;
+}
+
+unic_status unic_index_add(unic_index *index, const unic_array *vectors, const int64_t *ids)
+{
+    size_t n = 0;
+    UNIC__REQUIRE(index);
+    UNIC__TRY(check_array(index, vectors, __func__, "vectors", &n));
+    if (n == 0)
+        return UNIC_OK;
+    UNIC__CALL(unic__index_reserve(index, n));
+    float *rows = index->vectors + index->count * index->options.dim;
+    float *norms = index->norms + index->count;
+    UNIC__CALL(unic__array_to_f32(vectors, rows));
+    UNIC__CALL(unic__index_check_rows(index, "vectors", rows, n, norms));
+    unic__index_normalise(index, rows, n, norms);
+    UNIC__CALL(unic__index_commit(index, n, ids));
+    return UNIC_OK;
+}
+
+/* Queries as they are compared, [n,dim], and their squared norms [n] behind them; free `*q`. */
+static unic_status read_queries(const unic_index *x, const unic_array *a, size_t n, float **q,
+                                float **norms)
+{
+    size_t count;
+    float *rows = NULL;
+    if (unic__mul_size(n, x->options.dim + 1, &count))
+        rows = unic__alloc_array(count, sizeof *rows);
+    if (!rows)
+        return unic__no_memory(n * x->options.dim * sizeof *rows, "queries");
+    *norms = rows + n * x->options.dim;
+    unic_status status = unic__array_to_f32(a, rows);
+    if (status == UNIC_OK)
+        status = unic__index_check_rows(x, "queries", rows, n, *norms);
+    if (status != UNIC_OK) {
+        unic__free(rows);
+        return status;
+    }
+    unic__index_normalise(x, rows, n, *norms);
+    *q = rows;
+    return UNIC_OK;
+}
+
+unic_status unic_index_search(const unic_index *index, const unic_array *queries, size_t k,
+                              int64_t *ids, float *scores)
+{
+    size_t n = 0;
+    float *q, *norms;
+    UNIC__REQUIRE(index);
+    UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
+    if (index->count == 0)
+        return unic__fail(UNIC_E_STATE, "%s: the index is empty", __func__);
+    if (k < 1 || k > index->count)
+        return unic__fail(UNIC_E_ARG, "%s: k = %zu is not in 1..%zu, the index's items",
+                          __func__, k, index->count);
+    if (n == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(ids);
+    UNIC__CALL(read_queries(index, queries, n, &q, &norms));
+    unic_status status = unic__index_search(index, q, norms, n, k, ids, scores);
+    unic__free(q);
+    return status == UNIC_OK ? status : unic__fail_in(status, "%s", __func__);
+}
+
+/* The rows of items by their ids; free `*rows`. */
+static unic_status find_rows(const unic_index *x, const int64_t *ids, size_t n, size_t **rows)
+{
+    size_t *found = unic__alloc_array(n, sizeof *found);
+    if (!found)
+        return unic__no_memory(n * sizeof *found, "a ranking's items");
+    for (size_t i = 0; i < n; i++)
+        if (!unic__index_find(x, ids[i], &found[i])) {
+            unic__free(found);
+            return unic__fail(UNIC_E_NOTFOUND, "id %lld of query %zu is not in the index",
+                              (long long)ids[i], i);
+        }
+    *rows = found;
+    return UNIC_OK;
+}
+
+unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
+                            const int64_t *ids, int64_t *ranks)
+{
+    size_t n = 0, *rows = NULL;
+    float *q, *norms;
+    UNIC__REQUIRE(index);
+    UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
+    if (index->count == 0)
+        return unic__fail(UNIC_E_STATE, "%s: the index is empty", __func__);
+    if (n == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(ids);
+    UNIC__REQUIRE(ranks);
+    UNIC__CALL(find_rows(index, ids, n, &rows));
+    unic_status status = read_queries(index, queries, n, &q, &norms);
+    if (status == UNIC_OK) {
+        status = unic__index_rank(index, q, rows, n, ranks);
+        unic__free(q);
+    }
+    unic__free(rows);
+    return status == UNIC_OK ? status : unic__fail_in(status, "%s", __func__);
+}
+
+unic_status unic_index_accepts(const unic_index *index, uint64_t fingerprint)
+{
+    UNIC__REQUIRE(index);
+    if (index->options.fingerprint == 0 || fingerprint == index->options.fingerprint)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_MISMATCH,
+                      "%s: the vectors are of codebook %016llx, the index's of %016llx",
+                      __func__, (unsigned long long)fingerprint,
+                      (unsigned long long)index->options.fingerprint);
+}
+
+unic_status unic_index_save(const unic_index *index, const char *path)
+{
+    UNIC__REQUIRE(index);
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__index_save(index, path));
+    return UNIC_OK;
+}
+
+unic_status unic_index_load(unic_index **out, const char *path)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__index_load(out, path));
+    return UNIC_OK;
+}

@@ -1,0 +1,63 @@
+/*
+ * Exhaustive search over vectors with ids. All metrics are brought to one form, a score that is
+ * the larger the nearer an item is; equal scores are in the order of the ids, which are unique:
+ * so the order of items is total, and results depend on nothing else.
+ */
+#ifndef UNIC_TASK_INDEX_H
+#define UNIC_TASK_INDEX_H
+
+#include "base/base.h"
+#include "unicode/unic_index.h"
+
+enum { UNIC__INDEX_MAX_DIM = 1 << 20 };
+
+struct unic_index {
+    unic_index_options options;
+    size_t count, capacity;
+    float *vectors; /* [capacity,dim]; of length 1 for the cosine */
+    float *norms;   /* [capacity] ||x||^2 */
+    int64_t *ids;   /* [capacity] */
+    /* Where an id is: row + 1, or 0 for a free slot; a power of two of them, at most half in
+     * use, searched from the id's hash on. */
+    size_t *slots, slot_count;
+};
+
+unic_status unic__index_create(unic_index **out, const unic_index_options *options);
+void unic__index_free(unic_index *index);
+
+/* Memory for `n` items behind those there are, and their ids. The index stays as it was on
+ * failure; after it, rows from `count` on may be written. */
+unic_status unic__index_reserve(unic_index *index, size_t n);
+
+/* Whether rows [n,dim] may be items or queries: finite, not so large that a product overflows,
+ * not negative in a histogram. UNIC_E_VALUE: "<what> row 3 ...". Squared norms to norms [n]. */
+unic_status unic__index_check_rows(const unic_index *index, const char *what, const float *rows,
+                                   size_t n, float *norms);
+
+/* Brings checked rows to length 1 if the metric is the cosine, and their norms. */
+void unic__index_normalise(const unic_index *index, float *rows, size_t n, float *norms);
+
+/* Takes the `n` rows behind the last as items; ids [n], or NULL for their places. UNIC_E_VALUE
+ * names an id that is taken; nothing is added then. */
+unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids);
+
+/* The item's row; false if no item has this id. */
+bool unic__index_find(const unic_index *index, int64_t id, size_t *row);
+
+/* Queries [queries,dim] are checked and normalised; norms [queries]. 1 <= k <= count. */
+unic_status unic__index_search(const unic_index *index, const float *q, const float *norms,
+                               size_t queries, size_t k, int64_t *ids, float *scores);
+
+/* ranks [queries] of the items at rows [queries]. */
+unic_status unic__index_rank(const unic_index *index, const float *q, const size_t *rows,
+                             size_t queries, int64_t *ranks);
+
+void unic__pool_histogram(const int32_t *codes, size_t clips, size_t length, size_t code_count,
+                          float *out);
+unic_status unic__pool_mean(const float *vectors, const int32_t *codes, size_t clips,
+                            size_t length, size_t dim, float *out);
+
+unic_status unic__index_save(const unic_index *index, const char *path);
+unic_status unic__index_load(unic_index **out, const char *path);
+
+#endif

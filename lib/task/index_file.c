@@ -1,0 +1,107 @@
+#include <math.h>
+
+#include "io/bundle.h"
+#include "task/index.h"
+
+/* An index as an npz: its options, its ids, its vectors as they are searched. */
+
+enum { METRIC, DIM, COUNT, FINGERPRINT, N_OPTIONS };
+
+unic_status unic__index_save(const unic_index *index, const char *path)
+{
+    size_t count = index->count, dim = index->options.dim;
+    unic__bundle b = {0};
+    const int64_t options[N_OPTIONS] = {
+        [METRIC] = index->options.metric,
+        [DIM] = (int64_t)dim,
+        [COUNT] = (int64_t)count,
+        [FINGERPRINT] = (int64_t)index->options.fingerprint,
+    };
+    unic__bundle_i64(&b, "index.options", UNIC__SHAPE(N_OPTIONS), options);
+    unic__bundle_i64(&b, "index.ids", UNIC__SHAPE(count), index->ids);
+    unic__bundle_f32(&b, "index.vectors", UNIC__SHAPE(count, dim), index->vectors);
+    return unic__bundle_write(&b, path);
+}
+
+static unic_status read_options(unic__npz *z, unic_index_options *out, size_t *count)
+{
+    int64_t v[N_OPTIONS];
+    const char *path = unic__npz_path(z);
+    UNIC__TRY(unic__read_i64(z, "index.options", UNIC__SHAPE(N_OPTIONS), v));
+    if (v[METRIC] < UNIC_INDEX_INNER || v[METRIC] > UNIC_INDEX_INTERSECTION)
+        return unic__fail(UNIC_E_FORMAT, "%s: index.options: metric = %lld is not in %d..%d",
+                          path, (long long)v[METRIC], UNIC_INDEX_INNER,
+                          UNIC_INDEX_INTERSECTION);
+    if (v[DIM] < 1 || v[DIM] > UNIC__INDEX_MAX_DIM || v[COUNT] < 0)
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s: index.options: %lld items of dim %lld, expected 0 or more of "
+                          "1..%d",
+                          path, (long long)v[COUNT], (long long)v[DIM], UNIC__INDEX_MAX_DIM);
+    *out = (unic_index_options){.struct_size = sizeof *out,
+                                .dim = (size_t)v[DIM],
+                                .metric = (int32_t)v[METRIC],
+                                .fingerprint = (uint64_t)v[FINGERPRINT]};
+    *count = (size_t)v[COUNT];
+    return UNIC_OK;
+}
+
+/* A cosine's vectors are of length 1, or zero. */
+static unic_status check_unit(const unic_index *x, const float *norms, size_t count)
+{
+    for (size_t r = 0; x->options.metric == UNIC_INDEX_COSINE && r < count; r++)
+        if (norms[r] != 0.0F && !(fabsf(norms[r] - 1.0F) < 1e-3F))
+            return unic__fail(UNIC_E_FORMAT, "index.vectors row %zu has norm %g, expected 1", r,
+                              sqrt((double)norms[r]));
+    return UNIC_OK;
+}
+
+static unic_status read_items(unic__npz *z, unic_index *x, size_t count)
+{
+    unic__shape vectors = UNIC__SHAPE(count, x->options.dim), ids = UNIC__SHAPE(count);
+    /* Before memory is asked for: the sizes are from outside. */
+    UNIC__TRY(unic__expect_array(z, "index.ids", ids));
+    UNIC__TRY(unic__expect_array(z, "index.vectors", vectors));
+    if (count == 0)
+        return UNIC_OK;
+    UNIC__TRY(unic__index_reserve(x, count));
+    int64_t *read = unic__alloc_array(count, sizeof *read);
+    if (!read)
+        return unic__no_memory(count * sizeof *read, "an index's ids");
+    unic_status status = unic__read_i64(z, "index.ids", ids, read);
+    if (status == UNIC_OK)
+        status = unic__read_f32(z, "index.vectors", vectors, x->vectors);
+    if (status == UNIC_OK) {
+        status = unic__index_check_rows(x, "index.vectors", x->vectors, count, x->norms);
+        if (status == UNIC_OK)
+            status = check_unit(x, x->norms, count);
+        if (status == UNIC_OK)
+            status = unic__index_commit(x, count, read);
+        if (status != UNIC_OK)
+            status = unic__fail_in(UNIC_E_FORMAT, "%s", unic__npz_path(z));
+    }
+    unic__free(read);
+    return status;
+}
+
+static unic_status read_index(unic__npz *z, unic_index **out)
+{
+    unic_index_options options;
+    size_t count = 0;
+    UNIC__TRY(read_options(z, &options, &count));
+    UNIC__TRY(unic__index_create(out, &options));
+    unic_status status = read_items(z, *out, count);
+    if (status != UNIC_OK) {
+        unic__index_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+unic_status unic__index_load(unic_index **out, const char *path)
+{
+    unic__npz *z;
+    UNIC__TRY(unic__npz_open(&z, path));
+    unic_status status = read_index(z, out);
+    unic__npz_close(z);
+    return status;
+}
