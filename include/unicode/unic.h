@@ -23,6 +23,7 @@
 #include "unic_index.h"
 #include "unic_metrics.h"
 #include "unic_model.h"
+#include "unic_segmenter.h"
 #include "unic_status.h"
 #include "unic_trainer.h"
 
