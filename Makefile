@@ -9,18 +9,29 @@ PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
 SEEDS      ?= 0
 # `make V=1` shows the commands.
 Q          := $(if $(V),,@)
 JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
 
+# Other builds (docs/abi.md), each in a BUILD of its own: CC=clang; OPT="-O2 -g"; ONEDNN=no leaves
+# oneDNN out; BLAS_LIBS and BLAS_CFLAGS name another CBLAS. `make variants` tries them.
+ONEDNN      ?= yes
+BLAS_LIBS   ?= -lopenblas
+BLAS_CFLAGS ?=
+
 # What `make setup` installs. Build and run: the first line; tests and demo: the second.
 PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
-              check clang-format python3 python3-numpy python3-scipy python3-matplotlib \
+              check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
+              python3-pytest python3-setuptools python3-wheel python3-pip \
               dataset-fashion-mnist espeak-ng flite
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion \
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wvla -Wundef
+# clang tells of each loop that it does not vectorise, and takes INFINITY for a float to promote.
+CLANG    := $(findstring clang,$(shell $(CC) --version))
+WARNINGS += $(if $(CLANG),-Wno-pass-failed -Wno-double-promotion)
 ifdef CI
 WARNINGS += -Werror
 endif
@@ -28,47 +39,66 @@ OPT      ?= -O3 -g
 # Never -ffast-math: linked in, it sets flush-to-zero for the whole process that loads the library.
 CFLAGS   := -std=c11 $(OPT) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=fast \
             -fno-math-errno -fno-trapping-math -D_POSIX_C_SOURCE=200809L \
-            $(WARNINGS) -Ilib -Iinclude -MMD -MP $(EXTRA_CFLAGS)
-LDLIBS   := -lopenblas -ldnnl -lz -lm -fopenmp
+            $(WARNINGS) $(BLAS_CFLAGS) -Ilib -Iinclude -MMD -MP $(EXTRA_CFLAGS)
+DNNL_LIBS := $(if $(filter no,$(ONEDNN)),,-ldnnl)
+LDLIBS   := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm -fopenmp
 LDFLAGS  := $(EXTRA_LDFLAGS)
 
-LIB_SRC  := $(sort $(wildcard lib/*/*.c))
+# oneDNN's glue, or what stands in its place.
+NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/op/dnnl_glue.c,lib/op/dnnl_none.c)
+LIB_SRC  := $(sort $(filter-out $(NOT_BUILT),$(wildcard lib/*/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 SHARED   := $(BUILD)/libunicode.so.$(VERSION)
 STATIC   := $(BUILD)/libunicode.a
+# With the internals visible, for the unit tests; $(STATIC) has the public symbols only.
+INTERNAL := $(BUILD)/libunicode-internal.a
+OPENMP_LIB = $(if $(CLANG),-lomp,-lgomp)
 HEADERS  := $(sort $(wildcard include/unicode/unic*.h))
 PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/unic-*.c)))
+MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
 CLI_OBJ  := $(patsubst examples/%.c,$(BUILD)/obj/examples/%.o,$(sort $(wildcard examples/cli_*.c)))
 TEST_SRC := $(sort $(wildcard tests/*/check_*.c))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
               $(sort $(filter-out $(TEST_SRC),$(wildcard tests/*.c tests/*/*.c))))
-FORMATTED = $(sort $(wildcard include/unicode/*.h lib/*/*.[ch] examples/*.[ch] tests/*.[ch] tests/*/*.[ch]))
+FORMATTED = $(sort $(wildcard include/unicode/*.h lib/*/*.[ch] examples/*.[ch] \
+              examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
 
 # `sudo make setup check`: only the installing is root's; the rest runs as the calling user, so
 # that nothing in the tree belongs to root.
 ifneq ($(and $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER))),)
-AS_USER_GOALS := $(filter-out setup,$(MAKECMDGOALS))
-.PHONY: setup $(AS_USER_GOALS)
+AS_USER_GOALS := $(filter-out setup install uninstall,$(MAKECMDGOALS))
+.PHONY: setup install uninstall $(AS_USER_GOALS)
 $(AS_USER_GOALS):
 	sudo -u $(SUDO_USER) -- $(MAKE) --no-print-directory $@ SEEDS="$(SEEDS)"
+install uninstall:
+	$(if $(filter install,$@),sudo -u $(SUDO_USER) -- $(MAKE) --no-print-directory all $(MAKEOVERRIDES))
+	$(MAKE) --no-print-directory $@ SUDO_USER=
 else
 
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt check asan bench layers format-check format config-doc goldens install uninstall clean help
+.PHONY: FORCE all demo demo-avt check asan examples docs wheel bench abi abi-baseline variants layers format-check format config-doc goldens install uninstall clean help
 
-all: $(SHARED) $(STATIC) $(PROGRAMS) $(BUILD)/unicode.pc ## build the library and the programs
+all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc ## build the library and the programs
 
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
 
-$(STATIC): $(LIB_OBJ)
+$(INTERNAL): $(LIB_OBJ)
 	@rm -f $@
 	@echo "  AR    $@"
 	$(Q)ar rcs $@ $^
+
+# An archive has no hidden symbols: one object, in which what is hidden has become local, does.
+$(STATIC): $(LIB_OBJ)
+	@rm -f $@
+	@echo "  AR    $@"
+	$(Q)ld -r -o $(BUILD)/obj/libunicode.o $^
+	$(Q)objcopy --localize-hidden $(BUILD)/obj/libunicode.o
+	$(Q)ar rcs $@ $(BUILD)/obj/libunicode.o
 
 $(SHARED): $(LIB_OBJ) lib/libunicode.map
 	@echo "  LINK  $@"
@@ -79,17 +109,26 @@ $(SHARED): $(LIB_OBJ) lib/libunicode.map
 	$(Q)ln -sf libunicode.so.$(SOVERSION) $(BUILD)/libunicode.so
 
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
+LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 $(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CLI_OBJ) -L$(BUILD) -lunicode -lm $(EXTRA_LDFLAGS) \
-	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/../lib'
+	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/$(LIB_FROM_BIN)'
 
-# Always written anew: PREFIX may be another one than last time.
+$(BUILD)/man/%.1: $(BUILD)/bin/% docs/man/from-help.awk
+	@mkdir -p $(@D)
+	@echo "  MAN   $@"
+	$(Q)$< --help | awk -v version=$(VERSION) -f docs/man/from-help.awk > $@
+
+# Always written anew: PREFIX may be another one than last time. What lies under it is named by
+# it, so that the whole may be moved (pkg-config --define-prefix).
+IN_PREFIX = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 $(BUILD)/unicode.pc: pkgconfig/unicode.pc.in FORCE
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' \
-	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@VERSION@|$(VERSION)|' $< > $@
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call IN_PREFIX,$(LIBDIR))|' \
+	    -e 's|@INCLUDEDIR@|$(call IN_PREFIX,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBS@|$(strip $(BLAS_LIBS) $(DNNL_LIBS) -lm $(OPENMP_LIB) -lpthread)|' $< > $@
 
 # ---- tests ----
 
@@ -101,9 +140,9 @@ $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 	@echo "  CC    $<"
 	$(Q)$(CC) $(TEST_CFLAGS) -c -o $@ $<
 
-$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(STATIC)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(STATIC) -lcheck -lsubunit -lrt $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
 check: all $(TESTS) layers format-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
@@ -121,9 +160,43 @@ asan-check: $(TESTS)
 goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py
 	$(PYTHON) tests/golden/make_losses.py
+	$(PYTHON) tests/golden/make_segment.py
 
 config-doc: $(BUILD)/tests/model/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<
+
+abi: $(SHARED) ## compare the binary interface with the committed one (libabigail)
+	@$(PYTHON) tests/abi/abi.py check $(SHARED)
+
+abi-baseline: $(SHARED) ## take the binary interface as it is now for the committed one
+	@$(PYTHON) tests/abi/abi.py write $(SHARED)
+
+# Each of these builds works on a few programs that go from the operators to training and back.
+# Debian's places of other CBLAS libraries; a distribution's own names are given the same way.
+MULTIARCH      := $(shell $(CC) -print-multiarch)
+VARIANTS       := clang O0 O1 O2 no-onednn netlib blis
+SET_clang      := CC=clang
+SET_O0         := OPT="-O0 -g"
+SET_O1         := OPT="-O1 -g"
+SET_O2         := OPT="-O2 -g"
+SET_no-onednn  := ONEDNN=no
+SET_netlib     := BLAS_CFLAGS=-Itests/abi/netlib BLAS_LIBS="-L/usr/lib/$(MULTIARCH)/blas -lblas" \
+                  EXTRA_LDFLAGS=-Wl,-rpath,/usr/lib/$(MULTIARCH)/blas
+SET_blis       := BLAS_CFLAGS="-isystem /usr/include/$(MULTIARCH)/blis-openmp" \
+                  BLAS_LIBS="-L/usr/lib/$(MULTIARCH)/blis-openmp -lblis" \
+                  EXTRA_LDFLAGS=-Wl,-rpath,/usr/lib/$(MULTIARCH)/blis-openmp
+VARIANT_TESTS  := $(patsubst %,$(BUILD)/tests/%,abi/check_backend abi/check_layout api/check_codebook \
+                    api/check_head api/check_model api/check_trainer graph/check_gradients)
+
+variants: $(VARIANTS:%=variant-%) ## build and try the other builds (clang, -O0.., no oneDNN, other BLAS)
+
+$(VARIANTS:%=variant-%): variant-%:
+	@echo "$*: $(SET_$*)"
+	@$(MAKE) --no-print-directory -j$(JOBS) variant-check BUILD=build/variants/$* $(SET_$*)
+
+.PHONY: variant-check $(VARIANTS:%=variant-%)
+variant-check: all $(VARIANT_TESTS)
+	@BUILD=$(BUILD) PYTHON= sh tests/run.sh $(VARIANT_TESTS)
 
 layers: ## check that includes point only down, and vendor headers stand in their glue files
 	@$(PYTHON) tests/layers.py
@@ -133,6 +206,39 @@ format-check: ## check the C sources' look (clang-format)
 
 format: ## give the C sources their look
 	clang-format -i $(FORMATTED)
+
+# As an application is built: nothing but the public headers and the library.
+API_EXAMPLES  := $(patsubst examples/api/%,$(BUILD)/examples/%,\
+                   $(basename $(sort $(wildcard examples/api/*.c examples/api/*.cc))))
+EXAMPLE_FLAGS := -O2 -Wall -Wextra -Wpedantic -Iinclude
+EXAMPLE_LIBS   = -L$(BUILD) -lunicode -lm -pthread $(EXTRA_LDFLAGS) -Wl,-rpath,'$$ORIGIN/..'
+
+examples: $(API_EXAMPLES) ## build the examples of the API (examples/api)
+
+$(BUILD)/examples/%: examples/api/%.c $(SHARED) $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "  CC    $@"
+	$(Q)$(CC) -std=c11 $(EXAMPLE_FLAGS) -o $@ $< $(EXAMPLE_LIBS)
+
+$(BUILD)/examples/%: examples/api/%.cc $(SHARED) $(HEADERS)
+	@mkdir -p $(@D)
+	@echo "  CXX   $@"
+	$(Q)$(CXX) -std=c++17 $(EXAMPLE_FLAGS) -o $@ $< $(EXAMPLE_LIBS)
+
+docs: ## write the reference of the API as HTML (doxygen); a warning is an error
+	@mkdir -p $(BUILD)/docs
+	$(Q)DOCS_OUT=$(BUILD)/docs DOCS_VERSION=$(VERSION) doxygen docs/Doxyfile
+	@echo "$(BUILD)/docs/html/index.html"
+
+# A wheel that holds the library, for systems with the same OpenBLAS and oneDNN as this one.
+WHEEL    ?= $(BUILD)/wheel
+PLATFORM  = $$($(PYTHON) -c 'import sysconfig; print(sysconfig.get_platform())')
+wheel: $(SHARED) ## make a Python wheel with the library in it (build/wheel)
+	$(Q)rm -rf $(WHEEL)/src && mkdir -p $(WHEEL) && cp -r bindings/python $(WHEEL)/src && cp LICENSE $(WHEEL)/src
+	$(Q)strip --strip-unneeded -o $(WHEEL)/src/libunicode/libunicode.so.$(SOVERSION) $(SHARED)
+	$(Q)cd $(WHEEL)/src && $(PYTHON) -W ignore -c 'import setuptools; setuptools.setup()' -q bdist_wheel \
+	  --plat-name $(PLATFORM) --dist-dir ..
+	@ls $(WHEEL)/*.whl
 
 bench: all ## measure against the peers (docs/performance.md)
 	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
@@ -150,13 +256,15 @@ demo-avt: all ## the same with three modalities: image, speech and text
 DEST_INC = $(DESTDIR)$(INCLUDEDIR)/unicode
 DEST_LIB = $(DESTDIR)$(LIBDIR)
 DEST_BIN = $(DESTDIR)$(BINDIR)
+DEST_MAN = $(DESTDIR)$(MANDIR)/man1
 INSTALLED = $(addprefix $(DEST_INC)/,$(notdir $(HEADERS))) \
             $(addprefix $(DEST_BIN)/,$(notdir $(PROGRAMS))) \
+            $(addprefix $(DEST_MAN)/,$(notdir $(MANUALS))) \
             $(addprefix $(DEST_LIB)/,libunicode.a libunicode.so libunicode.so.$(SOVERSION) \
               libunicode.so.$(VERSION) pkgconfig/unicode.pc)
 
-install: all ## install under PREFIX (DESTDIR, LIBDIR are honoured)
-	install -d $(DEST_INC) $(DEST_LIB)/pkgconfig $(DEST_BIN)
+install: all ## install under PREFIX (DESTDIR, LIBDIR and the like are honoured)
+	install -d $(DEST_INC) $(DEST_LIB)/pkgconfig $(DEST_BIN) $(DEST_MAN)
 	install -m 644 $(HEADERS) $(DEST_INC)
 	install -m 644 $(STATIC) $(DEST_LIB)
 	install -m 755 $(SHARED) $(DEST_LIB)
@@ -164,7 +272,8 @@ install: all ## install under PREFIX (DESTDIR, LIBDIR are honoured)
 	ln -sf libunicode.so.$(SOVERSION) $(DEST_LIB)/libunicode.so
 	install -m 644 $(BUILD)/unicode.pc $(DEST_LIB)/pkgconfig
 	install -m 755 $(PROGRAMS) $(DEST_BIN)
-	$(if $(DESTDIR),,-ldconfig)
+	install -m 644 $(MANUALS) $(DEST_MAN)
+	$(if $(DESTDIR),,ldconfig 2>/dev/null || true)
 
 uninstall: ## remove exactly what install put there
 	rm -f $(INSTALLED)

@@ -151,7 +151,8 @@ def test_leaves_the_process_alone() -> None:
 
 def test_headers_stand_alone(folder: pathlib.Path) -> None:
     for header in HEADERS:
-        for compiler, suffix, standard in (("cc", "c", "c99"), ("c++", "cpp", "c++11")):
+        for compiler, suffix, standard in (("cc", "c", "c99"), ("cc", "c", "c11"), ("clang", "c", "c11"),
+                                           ("c++", "cpp", "c++11"), ("c++", "cpp", "c++17")):
             if shutil.which(compiler):
                 source = folder / f"header.{suffix}"
                 source.write_text(f"#include <unicode/{header.name}>\n#include <unicode/{header.name}>\n"

@@ -5,7 +5,7 @@ Each case is a duel: our program and the peers' are set up, then measure in turn
 BUILD/bench/results.json (`ratio` > 1: ours is better) and, with UPDATE=1, the tables of
 docs/performance.md. In the environment:
 
-  BUILD=build     the build tree, with libunicode.a in it
+  BUILD=build     the build tree, with libunicode-internal.a in it
   QUICK=1         three runs, one thread, the small cases alone (under two minutes)
   ONLY=REGEX      these cases alone; the others' results stay as they were
   RUNS=9          measurements of each side
@@ -352,7 +352,7 @@ def build() -> None:
     sources = sorted(map(str, (HERE / "native").glob("*.c")))
     subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O2",
                     "-fopenmp", "-I", "include", "-I", "lib", "-o", str(BENCH), *sources,
-                    str(BUILD / "libunicode.a"), "-lopenblas", "-ldnnl", "-lz", "-lm"],
+                    str(BUILD / "libunicode-internal.a"), "-lopenblas", "-ldnnl", "-lz", "-lm"],
                    check=True, cwd=ROOT)
     FAISS.unlink(missing_ok=True)
     if shutil.which("g++") and Path("/usr/include/faiss/IndexFlat.h").exists():

@@ -1,0 +1,452 @@
+/*
+ * The public structs: their layout on machines of 64-bit pointers, and that every size which a
+ * released header gave them is still taken. A release whose struct has grown adds its size to the
+ * struct's list here; sizes are never taken away.
+ */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unicode/unic.h>
+#include <unistd.h>
+
+#if UINTPTR_MAX == UINT64_MAX
+
+#define AT(type, member, offset)                                                               \
+    _Static_assert(offsetof(type, member) == (offset), #type "." #member " has moved")
+#define SIZE(type, size) _Static_assert(sizeof(type) == (size), #type " has another size")
+
+AT(unic_array, struct_size, 0);
+AT(unic_array, data, 8);
+AT(unic_array, dtype, 16);
+AT(unic_array, rank, 20);
+AT(unic_array, dims, 24);
+AT(unic_array, reserved, 72);
+SIZE(unic_array, 104);
+
+AT(unic_config_key, struct_size, 0);
+AT(unic_config_key, name, 8);
+AT(unic_config_key, type, 16);
+AT(unic_config_key, value, 24);
+AT(unic_config_key, compat, 32);
+AT(unic_config_key, allowed, 40);
+AT(unic_config_key, help, 48);
+AT(unic_config_key, reserved, 56);
+SIZE(unic_config_key, 88);
+
+AT(unic_dataset_options, struct_size, 0);
+AT(unic_dataset_options, modalities, 8);
+AT(unic_dataset_options, modality_count, 16);
+AT(unic_dataset_options, batch, 24);
+AT(unic_dataset_options, seed, 32);
+AT(unic_dataset_options, shuffle, 40);
+AT(unic_dataset_options, drop_last, 44);
+AT(unic_dataset_options, prefetch, 48);
+AT(unic_dataset_options, on_damage, 52);
+AT(unic_dataset_options, length, 56);
+AT(unic_dataset_options, split, 64);
+AT(unic_dataset_options, repeat_last, 72);
+AT(unic_dataset_options, repeat_last_count, 80);
+AT(unic_dataset_options, reserved, 88);
+SIZE(unic_dataset_options, 120);
+
+AT(unic_head_options, struct_size, 0);
+AT(unic_head_options, kind, 8);
+AT(unic_head_options, classes, 12);
+AT(unic_head_options, hidden, 16);
+AT(unic_head_options, epochs, 20);
+AT(unic_head_options, batch, 24);
+AT(unic_head_options, learning_rate, 28);
+AT(unic_head_options, seed, 32);
+AT(unic_head_options, loss, 40);
+AT(unic_head_options, reserved, 48);
+SIZE(unic_head_options, 72);
+
+AT(unic_draws, struct_size, 0);
+AT(unic_draws, cpc_step, 8);
+AT(unic_draws, club_permutation, 16);
+AT(unic_draws, revival_source, 24);
+AT(unic_draws, reserved, 32);
+SIZE(unic_draws, 72);
+
+AT(unic_allocator, struct_size, 0);
+AT(unic_allocator, alloc, 8);
+AT(unic_allocator, release, 16);
+AT(unic_allocator, user, 24);
+SIZE(unic_allocator, 32);
+
+AT(unic_class_names, struct_size, 0);
+AT(unic_class_names, theirs, 8);
+AT(unic_class_names, their_count, 16);
+AT(unic_class_names, ours, 24);
+AT(unic_class_names, our_count, 32);
+AT(unic_class_names, reserved, 40);
+SIZE(unic_class_names, 56);
+
+AT(unic_class_report, struct_size, 0);
+AT(unic_class_report, counted, 8);
+AT(unic_class_report, right, 16);
+AT(unic_class_report, accuracy, 24);
+AT(unic_class_report, mean_accuracy, 32);
+SIZE(unic_class_report, 40);
+
+AT(unic_match_report, struct_size, 0);
+AT(unic_match_report, predicted, 8);
+AT(unic_match_report, actual, 16);
+AT(unic_match_report, matched, 24);
+AT(unic_match_report, precision, 32);
+AT(unic_match_report, recall, 40);
+AT(unic_match_report, f1, 48);
+SIZE(unic_match_report, 56);
+
+AT(unic_mask_report, struct_size, 0);
+AT(unic_mask_report, masks, 8);
+AT(unic_mask_report, miou, 16);
+AT(unic_mask_report, f_beta, 24);
+AT(unic_mask_report, threshold, 32);
+SIZE(unic_mask_report, 40);
+
+AT(unic_rank_report, struct_size, 0);
+AT(unic_rank_report, counted, 8);
+AT(unic_rank_report, median_rank, 16);
+AT(unic_rank_report, mean_average_precision, 24);
+SIZE(unic_rank_report, 32);
+
+AT(unic_index_options, struct_size, 0);
+AT(unic_index_options, dim, 8);
+AT(unic_index_options, metric, 16);
+AT(unic_index_options, fingerprint, 24);
+AT(unic_index_options, reserved, 32);
+SIZE(unic_index_options, 64);
+
+AT(unic_segmenter_options, struct_size, 0);
+AT(unic_segmenter_options, preset, 8);
+AT(unic_segmenter_options, input, 12);
+AT(unic_segmenter_options, image_channels, 16);
+AT(unic_segmenter_options, height, 20);
+AT(unic_segmenter_options, width, 24);
+AT(unic_segmenter_options, levels, 28);
+AT(unic_segmenter_options, level_channels, 32);
+AT(unic_segmenter_options, channels, 48);
+AT(unic_segmenter_options, inner, 52);
+AT(unic_segmenter_options, dilations, 56);
+AT(unic_segmenter_options, output_channels, 72);
+AT(unic_segmenter_options, batch, 80);
+AT(unic_segmenter_options, learning_rate, 84);
+AT(unic_segmenter_options, seed, 88);
+AT(unic_segmenter_options, reserved, 96);
+SIZE(unic_segmenter_options, 128);
+
+#endif
+
+/* A C enum may be as small as its values allow; the ABI has it as int. */
+_Static_assert(sizeof(unic_status) == sizeof(int) && sizeof(unic_dtype) == sizeof(int) &&
+                   sizeof(unic_reset_rule) == sizeof(int) &&
+                   sizeof(unic_log_level) == sizeof(int),
+               "enums are passed as int");
+
+/* ---- a call with each struct, which succeeds if the struct is taken ---- */
+
+static float steps[4];
+
+static unic_status give_array(void *at)
+{
+    unic_array a;
+    unic_array_init(&a, steps, UNIC_F32, 3, (const int64_t[]){1, 2, 2});
+    memcpy((char *)at + sizeof(size_t), (char *)&a + sizeof(size_t), sizeof a - sizeof(size_t));
+    unic_batch *batch;
+    ck_assert_int_eq(unic_batch_create(&batch), UNIC_OK);
+    unic_status status = unic_batch_set(batch, "a", at, NULL);
+    unic_batch_free(batch);
+    return status;
+}
+
+static unic_status take_array(void *at)
+{
+    unic_array a;
+    const int32_t *lengths;
+    unic_batch *batch;
+    unic_array_init(&a, steps, UNIC_F32, 3, (const int64_t[]){1, 2, 2});
+    ck_assert_int_eq(unic_batch_create(&batch), UNIC_OK);
+    ck_assert_int_eq(unic_batch_set(batch, "a", &a, NULL), UNIC_OK);
+    unic_status status = unic_batch_get(batch, "a", at, &lengths);
+    unic_batch_free(batch);
+    return status;
+}
+
+static unic_status take_key(void *at)
+{
+    return unic_config_key_at(0, at);
+}
+
+/* There is no such file: what is refused before that is the struct. */
+static unic_status give_dataset_options(void *at)
+{
+    unic_dataset *dataset;
+    ((unic_dataset_options *)at)->batch = 1;
+    unic_status status = unic_dataset_open(&dataset, (const char *const[]){"nowhere.npz"}, 1,
+                                           at);
+    return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
+}
+
+static unic_status with_head(void *at, unic_status (*call)(unic_head *head, void *at))
+{
+    unic_codebook *codebook;
+    unic_head *head = NULL;
+    unic_head_options o = {.struct_size = sizeof o, .kind = UNIC_HEAD_CLIP, .classes = 2};
+    ck_assert_int_eq(unic_codebook_create(&codebook, 4, 2, 2), UNIC_OK);
+    if (!call)
+        memcpy((char *)at + sizeof(size_t), (char *)&o + sizeof(size_t),
+               sizeof o - sizeof(size_t));
+    unic_status status = unic_head_create(&head, codebook, call ? &o : at);
+    if (call && status == UNIC_OK)
+        status = call(head, at);
+    unic_head_free(head);
+    unic_codebook_free(codebook);
+    return status;
+}
+
+static unic_status give_head_options(void *at)
+{
+    return with_head(at, NULL);
+}
+
+static unic_status settings(unic_head *head, void *at)
+{
+    return unic_head_settings(head, at);
+}
+
+static unic_status take_head_options(void *at)
+{
+    return with_head(at, settings);
+}
+
+static unic_status give_draws(void *at)
+{
+    static const char text[] = "preset = small\nmodalities = a b\na.kind = vector\na.dims = 2\n"
+                               "b.kind = vector\nb.dims = 2\ntrain.batch = 2\n"
+                               "train.length = 2\n";
+    static const float x[2 * 2 * 2] = {1, 2, 3, 4, 5, 6, 7, 8};
+    unic_config *config;
+    unic_trainer *trainer;
+    unic_batch *batch;
+    unic_array a;
+    ck_assert_int_eq(unic_config_create(&config), UNIC_OK);
+    ck_assert_int_eq(unic_config_parse(config, text, NULL), UNIC_OK);
+    ck_assert_int_eq(unic_trainer_create(&trainer, config), UNIC_OK);
+    ck_assert_int_eq(unic_batch_create(&batch), UNIC_OK);
+    unic_array_init(&a, x, UNIC_F32, 3, (const int64_t[]){2, 2, 2});
+    ck_assert_int_eq(unic_batch_set(batch, "a", &a, NULL), UNIC_OK);
+    ck_assert_int_eq(unic_batch_set(batch, "b", &a, NULL), UNIC_OK);
+    unic_status status = unic_trainer_step(trainer, batch, at, NULL);
+    unic_batch_free(batch);
+    unic_trainer_free(trainer);
+    unic_config_free(config);
+    return status;
+}
+
+static void *plain_alloc(size_t bytes, void *user)
+{
+    (void)user;
+    return malloc(bytes);
+}
+
+static void plain_release(void *memory, void *user)
+{
+    (void)user;
+    free(memory);
+}
+
+static unic_status give_allocator(void *at)
+{
+    unic_allocator *a = at;
+    a->alloc = plain_alloc;
+    a->release = plain_release;
+    unic_status status = unic_set_allocator(a);
+    unic_set_allocator(NULL);
+    return status;
+}
+
+static unic_status give_class_names(void *at)
+{
+    unic_class_map *map;
+    ((unic_class_names *)at)->their_count = ((unic_class_names *)at)->our_count = 2;
+    unic_status status = unic_class_map_parse(&map, "0 = 1\n", 6, NULL, at);
+    unic_class_map_free(map);
+    return status;
+}
+
+static unic_status give_index_options(void *at)
+{
+    unic_index *index;
+    ((unic_index_options *)at)->dim = 2;
+    ((unic_index_options *)at)->metric = UNIC_INDEX_L2;
+    unic_status status = unic_index_create(&index, at);
+    unic_index_free(index);
+    return status;
+}
+
+static unic_status with_segmenter(void *given, void *taken)
+{
+    unic_codebook *codebook;
+    unic_segmenter *segmenter;
+    unic_segmenter_options o = {.struct_size = sizeof o};
+    ck_assert_int_eq(unic_codebook_create(&codebook, 4, 2, 2), UNIC_OK);
+    unic_status status = unic_segmenter_create(&segmenter, codebook, given ? given : &o);
+    if (taken && status == UNIC_OK)
+        status = unic_segmenter_settings(segmenter, taken);
+    unic_segmenter_free(segmenter);
+    unic_codebook_free(codebook);
+    return status;
+}
+
+static unic_status give_segmenter_options(void *at)
+{
+    return with_segmenter(at, NULL);
+}
+
+static unic_status take_segmenter_options(void *at)
+{
+    return with_segmenter(NULL, at);
+}
+
+/* Two rows of two classes, queries and items, or masks and pixels. */
+static const float scores[4] = {1.0F, 0.0F, 0.0F, 1.0F};
+static const int32_t truth[4] = {0, 1, 0, 1};
+
+static unic_status take_class_report(void *at)
+{
+    return unic_metrics_classes(scores, truth, 2, 2, NULL, NULL, at);
+}
+
+static unic_status take_match_report(void *at)
+{
+    return unic_metrics_steps(scores, truth, 2, 2, 0.5F, -1, at);
+}
+
+static unic_status take_mask_report(void *at)
+{
+    return unic_metrics_masks(scores, (const uint8_t[]){1, 0, 0, 1}, 2, 2, NULL, at);
+}
+
+static unic_status take_rank_report(void *at)
+{
+    return unic_metrics_ranks(scores, 2, 2, truth, truth, NULL, 0, NULL, at);
+}
+
+/* ---- every size, at the edge of what may be read or written ---- */
+
+typedef struct grown {
+    const char *name;
+    unic_status (*call)(void *at);
+    size_t sizes[4]; /* of the releases, ascending: 0.1, ...; on 64-bit machines */
+} grown;
+
+static const grown structs[] = {
+    {"unic_array", give_array, {104}},
+    {"unic_array (out)", take_array, {104}},
+    {"unic_config_key (out)", take_key, {88}},
+    {"unic_dataset_options", give_dataset_options, {120}},
+    {"unic_head_options", give_head_options, {72}},
+    {"unic_head_options (out)", take_head_options, {72}},
+    {"unic_draws", give_draws, {72}},
+    {"unic_allocator", give_allocator, {32}},
+    {"unic_class_names", give_class_names, {56}},
+    {"unic_index_options", give_index_options, {64}},
+    {"unic_segmenter_options", give_segmenter_options, {128}},
+    {"unic_segmenter_options (out)", take_segmenter_options, {128}},
+    {"unic_class_report (out)", take_class_report, {40}},
+    {"unic_match_report (out)", take_match_report, {56}},
+    {"unic_mask_report (out)", take_mask_report, {40}},
+    {"unic_rank_report (out)", take_rank_report, {32}},
+};
+enum { STRUCTS = sizeof structs / sizeof structs[0], LATER = 48, TAIL = 0xA5 };
+
+static char *page; /* what is behind it can be neither read nor written */
+static size_t page_size;
+
+static void setup(void)
+{
+    page_size = (size_t)sysconf(_SC_PAGESIZE);
+    page = mmap(NULL, 2 * page_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                0);
+    ck_assert_ptr_ne(page, MAP_FAILED);
+    ck_assert_int_eq(mprotect(page + page_size, page_size, PROT_NONE), 0);
+}
+
+static void teardown(void)
+{
+    munmap(page, 2 * page_size);
+}
+
+/* `size` bytes that end where the page does, zero but for their struct_size. */
+static void *at_the_edge(size_t size)
+{
+    void *at = page + page_size - size;
+    memset(page, 0, page_size);
+    memcpy(at, &size, sizeof size);
+    return at;
+}
+
+START_TEST(sizes_of_all_releases_are_taken)
+{
+    const grown *s = &structs[_i];
+    for (size_t i = 0; i < 4 && s->sizes[i]; i++) {
+        unic_status status = s->call(at_the_edge(s->sizes[i]));
+        ck_assert_msg(status == UNIC_OK, "%s of %zu bytes: %s", s->name, s->sizes[i],
+                      unic_last_error());
+    }
+}
+END_TEST
+
+/* A struct of a later release: what this one does not know it leaves alone. */
+START_TEST(larger_structs_are_taken)
+{
+    const grown *s = &structs[_i];
+    size_t known = 0;
+    for (size_t i = 0; i < 4 && s->sizes[i]; i++)
+        known = s->sizes[i];
+    char *at = at_the_edge(known + LATER);
+    memset(at + known, TAIL, LATER);
+    ck_assert_msg(s->call(at) == UNIC_OK, "%s: %s", s->name, unic_last_error());
+    for (size_t i = 0; i < LATER; i++)
+        ck_assert_msg((unsigned char)at[known + i] == TAIL, "%s: byte %zu is written", s->name,
+                      known + i);
+}
+END_TEST
+
+/* A struct that is nothing but its size, and one whose size was not set. */
+START_TEST(smaller_structs_are_refused)
+{
+    const grown *s = &structs[_i];
+    if (s->call == take_array) /* all of it is the library's, the size too */
+        return;
+    for (int zero = 0; zero <= 1; zero++) {
+        size_t size = zero ? 0 : sizeof size;
+        void *at = at_the_edge(s->sizes[0]);
+        memcpy(at, &size, sizeof size);
+        ck_assert_msg(s->call(at) == UNIC_E_ARG, "%s of %zu bytes is taken", s->name, size);
+        ck_assert_msg(strstr(unic_last_error(), "struct_size"), "%s", unic_last_error());
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("layout");
+    TCase *tcase = tcase_create("structs");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+#if UINTPTR_MAX == UINT64_MAX
+    tcase_add_loop_test(tcase, sizes_of_all_releases_are_taken, 0, STRUCTS);
+    tcase_add_loop_test(tcase, larger_structs_are_taken, 0, STRUCTS);
+    tcase_add_loop_test(tcase, smaller_structs_are_refused, 0, STRUCTS);
+#endif
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
