@@ -20,13 +20,26 @@ for program in "$@"; do
 done
 if [ -n "$PYTHON" ]; then
     for script in tests/*/test_*.py; do
+        case $script in tests/python/*) continue ;; esac
         [ -e "$script" ] || continue
         if "$PYTHON" "$script" > "$BUILD/test.log" 2>&1; then
             passed=$((passed + 1)); echo "$script: passed"
+            grep '^skipped: ' "$BUILD/test.log" &&
+                skipped=$((skipped + $(grep -c '^skipped: ' "$BUILD/test.log")))
         else
             failed=$((failed + 1)); echo "$script: FAILED"; tail -n 40 "$BUILD/test.log"
         fi
     done
+    # pytest's last line: "2 failed, 40 passed, 1 skipped in 9.87s"
+    count() { n=$(echo "$line" | sed -nE "s/^(.*[^0-9])?([0-9]+) $1.*/\2/p"); echo "${n:-0}"; }
+    "$PYTHON" -m pytest -q -rs -p no:cacheprovider tests/python > "$BUILD/test.log" 2>&1
+    status=$? line=$(tail -n 1 "$BUILD/test.log")
+    bad=$(($(count failed) + $(count error)))
+    [ $status -eq 0 ] || [ $bad -gt 0 ] || bad=1
+    passed=$((passed + $(count passed))) failed=$((failed + bad)) skipped=$((skipped + $(count skipped)))
+    echo "tests/python: $line"
+    sed -nE 's/^SKIPPED \[[0-9]+\] /skipped: /p' "$BUILD/test.log"
+    [ $status -eq 0 ] || tail -n 80 "$BUILD/test.log"
 fi
 echo
 echo "$passed passed, $failed failed, $skipped skipped"

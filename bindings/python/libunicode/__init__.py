@@ -2,22 +2,42 @@
 
     import libunicode
 
-    with libunicode.Model("model.npz") as model:
-        encoder = model.encoder("speech", max_batch=64, max_length=10)
-        codes = encoder.encode(features)                      # [B,T,128] -> [B,T] int32
+    data = libunicode.Dataset("train.npz", batch=32, seed=0)
+    trainer = libunicode.Trainer(libunicode.Config(preset="small", modalities=data))
+    trainer.fit(data, progress=True)
+    model = trainer.model()
+    codes = model.encode("speech", features)                      # [N,T,128] -> [N,T] int32
 
-The C library is looked for in this order: the path in the environment variable LIBUNICODE; this
-package's directory; the build tree that bindings/python stands in; the system (libunicode.so.0).
+The C library is looked for in this order: the path in the environment variable LIBUNICODE; this package's
+directory; the build tree that bindings/python stands in; the prefix that this package is installed in; the system
+(libunicode.so.0). libunicode.plot draws, with matplotlib, which is imported when it is first used.
 """
 
-from ._errors import (ArgumentError, CancelledError, ConfigError, DataError, Error, FileError,
-                      FormatError, KernelError, MismatchError, NotFoundError, NumericError,
-                      OutOfMemoryError, ShapeError, StateError)
-from ._model import Encoder, Model, get_threads, set_threads, version
+from __future__ import annotations
+
+from typing import Any
+
+from ._batch import Batch
+from ._codebook import Codebook, State, Usage
+from ._config import Config, Key
+from ._dataset import Arrays, Dataset
+from ._errors import (ArgumentError, CancelledError, ConfigError, DataError, Error, FileError, FormatError, KernelError,
+                      MismatchError, NotFoundError, NumericError, OutOfMemoryError, ShapeError, StateError)
+from ._head import Head
+from ._library import get_threads, set_log, set_threads, version
+from ._model import Encoder, Model
+from ._trainer import Draws, Trainer
 
 __version__ = "0.1.0"
 
-__all__ = ["ArgumentError", "CancelledError", "ConfigError", "DataError", "Encoder", "Error",
-           "FileError", "FormatError", "KernelError", "MismatchError", "Model", "NotFoundError",
-           "NumericError", "OutOfMemoryError", "ShapeError", "StateError", "get_threads",
-           "set_threads", "version"]
+__all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "Codebook", "Config", "ConfigError", "DataError",
+           "Dataset", "Draws", "Encoder", "Error", "FileError", "FormatError", "Head", "KernelError", "Key",
+           "MismatchError", "Model", "NotFoundError", "NumericError", "OutOfMemoryError", "ShapeError", "State",
+           "StateError", "Trainer", "Usage", "get_threads", "plot", "set_log", "set_threads", "version"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "plot":
+        import importlib
+        return importlib.import_module(__name__ + ".plot")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,12 +1,13 @@
-"""The C library: where it is found, its functions' signatures, statuses made exceptions."""
+"""The C library: where it is found, its structures and signatures, statuses made exceptions."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_float, c_int, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import (CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_size_t,
+                    c_uint32, c_uint64, c_void_p)
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Dict, Iterator, List, Tuple
 
 from ._errors import error_of
 
@@ -16,65 +17,167 @@ MAX_RANK = 6
 FLOAT32, FLOAT64 = 1, 2             # unic_dtype
 
 
-class Array(ctypes.Structure):
+class Array(Structure):
     """unic_array: memory of the caller, its type and dims."""
 
-    _fields_ = [("struct_size", c_size_t), ("data", c_void_p), ("dtype", c_int32),
-                ("rank", c_int32), ("dims", c_int64 * MAX_RANK), ("reserved", c_int64 * 4)]
+    _fields_ = [("struct_size", c_size_t), ("data", c_void_p), ("dtype", c_int32), ("rank", c_int32),
+                ("dims", c_int64 * MAX_RANK), ("reserved", c_int64 * 4)]
 
 
-class ModelHandle(ctypes.Structure):
-    """unic_model, opaque."""
+class ConfigKey(Structure):
+    """unic_config_key: one key as docs/config.md shows it."""
+
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("type", c_char_p), ("value", c_char_p),
+                ("compat", c_char_p), ("allowed", c_char_p), ("help", c_char_p), ("reserved", c_void_p * 4)]
 
 
-class EncoderHandle(ctypes.Structure):
-    """unic_encoder, opaque."""
+class DatasetOptions(Structure):
+    """unic_dataset_options: how a dataset is read."""
+
+    _fields_ = [("struct_size", c_size_t), ("modalities", POINTER(c_char_p)), ("modality_count", c_size_t),
+                ("batch", c_size_t), ("seed", c_uint64), ("shuffle", c_int32), ("drop_last", c_int32),
+                ("prefetch", c_int32), ("on_damage", c_int32), ("length", c_size_t), ("split", c_char_p),
+                ("repeat_last", POINTER(c_char_p)), ("repeat_last_count", c_size_t), ("reserved", c_void_p * 4)]
 
 
-class CodebookHandle(ctypes.Structure):
-    """unic_codebook, opaque."""
+class Draws(Structure):
+    """unic_draws: the random draws of one step, for a replay."""
+
+    _fields_ = [("struct_size", c_size_t), ("cpc_step", c_void_p), ("club_permutation", POINTER(c_void_p)),
+                ("revival_source", c_void_p), ("reserved", c_void_p * 5)]
+
+
+class HeadOptions(Structure):
+    """unic_head_options: a head's settings; 0 takes the default."""
+
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("classes", c_int32), ("hidden", c_int32),
+                ("epochs", c_int32), ("batch", c_int32), ("learning_rate", c_float), ("seed", c_uint64),
+                ("loss", c_int32), ("reserved", c_void_p * 3)]
 
 
 class Status(c_int):
     """A function's result that is checked: not UNIC_OK raises."""
 
 
-_MODEL, _ENCODER = POINTER(ModelHandle), POINTER(EncoderHandle)
-_CODEBOOK, _DIMS = POINTER(CodebookHandle), POINTER(c_int64)
+def _opaque(name: str) -> Any:
+    """The type of pointers to an opaque C struct."""
+    return POINTER(type(name, (Structure,), {}))
 
-# name: result, arguments
-_SIGNATURES: dict[str, tuple[Any, list[Any]]] = {
+
+BATCH, CODEBOOK, CONFIG, DATASET = map(_opaque, ("unic_batch", "unic_codebook", "unic_config", "unic_dataset"))
+ENCODER, HEAD, MODEL, TRAINER = map(_opaque, ("unic_encoder", "unic_head", "unic_model", "unic_trainer"))
+LOG = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
+_ARRAY, _SIZE, _TEXT = POINTER(Array), POINTER(c_size_t), POINTER(c_char_p)
+
+# name: result, arguments. Numbers that numpy holds go by address: c_void_p.
+SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_version": (c_char_p, []),
     "unic_last_error": (c_char_p, []),
     "unic_set_threads": (Status, [c_int]),
     "unic_get_threads": (c_int, []),
-    "unic_array_init": (None, [POINTER(Array), c_void_p, c_int, c_int, _DIMS]),
-    "unic_model_open": (Status, [POINTER(_MODEL), c_char_p]),
-    "unic_model_free": (None, [_MODEL]),
-    "unic_model_modality_count": (c_size_t, [_MODEL]),
-    "unic_model_modality_name": (c_char_p, [_MODEL, c_size_t]),
-    "unic_model_feature_dims": (Status, [_MODEL, c_char_p, _DIMS, POINTER(c_size_t)]),
-    "unic_model_code_count": (c_size_t, [_MODEL]),
-    "unic_model_code_dim": (c_size_t, [_MODEL]),
-    "unic_model_config": (c_char_p, [_MODEL]),
-    "unic_model_codebook": (Status, [_MODEL, POINTER(_CODEBOOK)]),
-    "unic_codebook_free": (None, [_CODEBOOK]),
-    "unic_codebook_embedding": (POINTER(c_float), [_CODEBOOK]),
-    "unic_encoder_create": (Status, [POINTER(_ENCODER), _MODEL, c_char_p, c_size_t, c_size_t]),
-    "unic_encoder_free": (None, [_ENCODER]),
-    "unic_encoder_encode": (Status, [_ENCODER, POINTER(Array), POINTER(c_int32),
-                                     POINTER(c_int32), POINTER(c_float), POINTER(c_float)]),
+    "unic_set_log": (None, [LOG, c_void_p]),
+
+    "unic_array_init": (None, [_ARRAY, c_void_p, c_int, c_int, POINTER(c_int64)]),
+    "unic_batch_create": (Status, [POINTER(BATCH)]),
+    "unic_batch_free": (None, [BATCH]),
+    "unic_batch_set": (Status, [BATCH, c_char_p, _ARRAY, c_void_p]),
+    "unic_batch_size": (c_size_t, [BATCH]),
+    "unic_batch_get": (Status, [BATCH, c_char_p, _ARRAY, POINTER(c_void_p)]),
+
+    "unic_config_create": (Status, [POINTER(CONFIG)]),
+    "unic_config_free": (None, [CONFIG]),
+    "unic_config_copy": (Status, [POINTER(CONFIG), CONFIG]),
+    "unic_config_set": (Status, [CONFIG, c_char_p, c_char_p]),
+    "unic_config_parse": (Status, [CONFIG, c_char_p, c_char_p]),
+    "unic_config_load": (Status, [CONFIG, c_char_p]),
+    "unic_config_get": (Status, [CONFIG, c_char_p, _TEXT]),
+    "unic_config_text": (Status, [CONFIG, _TEXT]),
+    "unic_config_check": (Status, [CONFIG]),
+    "unic_config_key_count": (c_size_t, []),
+    "unic_config_key_at": (Status, [c_size_t, POINTER(ConfigKey)]),
+
+    "unic_codebook_create": (Status, [POINTER(CODEBOOK), c_size_t, c_size_t, c_size_t]),
+    "unic_codebook_free": (None, [CODEBOOK]),
+    "unic_codebook_codes": (c_size_t, [CODEBOOK]),
+    "unic_codebook_dim": (c_size_t, [CODEBOOK]),
+    "unic_codebook_modalities": (c_size_t, [CODEBOOK]),
+    "unic_codebook_set": (Status, [CODEBOOK, _ARRAY]),
+    "unic_codebook_embedding": (c_void_p, [CODEBOOK]),
+    "unic_codebook_init": (Status, [CODEBOOK, _ARRAY, c_size_t, c_uint64]),
+    "unic_codebook_assign": (Status, [CODEBOOK, _ARRAY, c_void_p]),
+    "unic_codebook_lookup": (Status, [CODEBOOK, c_void_p, c_size_t, c_void_p]),
+    "unic_codebook_update": (Status, [CODEBOOK, c_float, _SIZE, POINTER(c_void_p), POINTER(c_void_p)]),
+    "unic_codebook_revive": (Status, [CODEBOOK, c_int, c_uint32, c_size_t, _ARRAY, c_uint64, _SIZE]),
+    "unic_codebook_usage": (Status, [CODEBOOK, c_void_p, c_size_t, c_void_p, POINTER(c_double)]),
+    "unic_codebook_state": (Status, [CODEBOOK, c_void_p, c_void_p]),
+    "unic_codebook_distances": (Status, [CODEBOOK, c_void_p]),
+    "unic_codebook_fingerprint": (c_uint64, [CODEBOOK]),
+
+    "unic_model_open": (Status, [POINTER(MODEL), c_char_p]),
+    "unic_model_import": (Status, [POINTER(MODEL), c_char_p, c_char_p]),
+    "unic_model_free": (None, [MODEL]),
+    "unic_model_modality_count": (c_size_t, [MODEL]),
+    "unic_model_modality_name": (c_char_p, [MODEL, c_size_t]),
+    "unic_model_feature_dims": (Status, [MODEL, c_char_p, POINTER(c_int64), _SIZE]),
+    "unic_model_parameter_at": (Status, [MODEL, c_size_t, _TEXT, POINTER(c_int64), _SIZE, POINTER(c_void_p)]),
+    "unic_model_code_count": (c_size_t, [MODEL]),
+    "unic_model_code_dim": (c_size_t, [MODEL]),
+    "unic_model_config": (c_char_p, [MODEL]),
+    "unic_model_codebook": (Status, [MODEL, POINTER(CODEBOOK)]),
+    "unic_model_save": (Status, [MODEL, c_char_p]),
+
+    "unic_encoder_create": (Status, [POINTER(ENCODER), MODEL, c_char_p, c_size_t, c_size_t]),
+    "unic_encoder_free": (None, [ENCODER]),
+    "unic_encoder_encode": (Status, [ENCODER, _ARRAY, c_void_p, c_void_p, c_void_p, c_void_p]),
+
+    "unic_dataset_open": (Status, [POINTER(DATASET), _TEXT, c_size_t, POINTER(DatasetOptions)]),
+    "unic_dataset_free": (None, [DATASET]),
+    "unic_dataset_clips": (c_size_t, [DATASET]),
+    "unic_dataset_batches": (c_size_t, [DATASET]),
+    "unic_dataset_length": (c_size_t, [DATASET]),
+    "unic_dataset_modality_count": (c_size_t, [DATASET]),
+    "unic_dataset_modality_name": (c_char_p, [DATASET, c_size_t]),
+    "unic_dataset_feature_dims": (Status, [DATASET, c_char_p, POINTER(c_int64), _SIZE]),
+    "unic_dataset_next": (Status, [DATASET, POINTER(BATCH)]),
+    "unic_dataset_seek": (Status, [DATASET, c_uint64, c_uint64]),
+    "unic_dataset_labels": (Status, [DATASET, c_char_p, POINTER(c_int64), _SIZE, c_void_p]),
+
+    "unic_trainer_create": (Status, [POINTER(TRAINER), CONFIG]),
+    "unic_trainer_free": (None, [TRAINER]),
+    "unic_trainer_term_count": (c_size_t, [TRAINER]),
+    "unic_trainer_term_name": (c_char_p, [TRAINER, c_size_t]),
+    "unic_trainer_step": (Status, [TRAINER, BATCH, POINTER(Draws), c_void_p]),
+    "unic_trainer_evaluate": (Status, [TRAINER, BATCH, c_void_p]),
+    "unic_trainer_set_total_steps": (Status, [TRAINER, c_uint64]),
+    "unic_trainer_total_steps": (c_uint64, [TRAINER]),
+    "unic_trainer_steps": (c_uint64, [TRAINER]),
+    "unic_trainer_save": (Status, [TRAINER, c_char_p]),
+    "unic_trainer_resume": (Status, [POINTER(TRAINER), c_char_p]),
+    "unic_trainer_import": (Status, [POINTER(TRAINER), c_char_p, c_char_p]),
+    "unic_trainer_model": (Status, [TRAINER, POINTER(MODEL)]),
+    "unic_trainer_config": (c_char_p, [TRAINER]),
+
+    "unic_head_create": (Status, [POINTER(HEAD), CODEBOOK, POINTER(HeadOptions)]),
+    "unic_head_free": (None, [HEAD]),
+    "unic_head_settings": (Status, [HEAD, POINTER(HeadOptions)]),
+    "unic_head_fit": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p, POINTER(c_double)]),
+    "unic_head_predict": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "unic_head_mask_labels": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "unic_head_fingerprint": (c_uint64, [HEAD]),
+    "unic_head_accepts": (Status, [HEAD, c_uint64]),
+    "unic_head_save": (Status, [HEAD, c_char_p]),
+    "unic_head_load": (Status, [POINTER(HEAD), c_char_p]),
 }
 
 
 def _places() -> Iterator[str]:
     """Where the library may be, the most particular first."""
     here = Path(__file__).resolve().parent
-    for path in (here / "libunicode.so", here / SONAME,          # a wheel's own copy
-                 here.parents[2] / "build" / "libunicode.so"):   # bindings/python in its tree
+    above = here.parents[2]      # the tree of bindings/python; lib of PREFIX/lib/python3.X/site-packages
+    for path in (here / "libunicode.so", here / SONAME, above / "build" / "libunicode.so", above / SONAME):
         if path.is_file():
             yield str(path)
-    yield SONAME                                                 # installed: the loader knows
+    yield SONAME                 # installed: the loader knows
 
 
 def _open() -> ctypes.CDLL:
@@ -99,7 +202,7 @@ def _load() -> ctypes.CDLL:
             raise error_of(status.value, library.unic_last_error().decode())
 
     try:
-        for name, (result, arguments) in _SIGNATURES.items():
+        for name, (result, arguments) in SIGNATURES.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
             if result is Status:

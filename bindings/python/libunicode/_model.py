@@ -2,98 +2,65 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import operator
 import os
-import threading
-import weakref
-from typing import Any, Callable, Iterator, Optional, Tuple, TypeVar, Union
+from typing import Any, Dict, List, Literal, Mapping, Optional, Tuple, Union, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from . import _arguments as arguments
+from . import _config
 from . import _lib
-from ._errors import ArgumentError, DataError, ShapeError, StateError
+from ._arguments import Codes, StrPath, Vectors
+from ._codebook import Codebook
+from ._config import Config
+from ._errors import ArgumentError, NotFoundError
+from ._handle import Handle, view
 from ._lib import lib
 
-Codes = npt.NDArray[np.int32]
-Vectors = npt.NDArray[np.float32]
-_Self = TypeVar("_Self", bound="_Handle")
+Encoded = Tuple[Codes, Vectors, Vectors]
+_CLIPS = 64         # that Model.encode() encodes at a time
 
 
-def version() -> str:
-    """The C library's version, "0.1.0"."""
-    return lib.unic_version().decode()
-
-
-def set_threads(n: int) -> None:
-    """Compute with `n` threads (1..256), in the whole process; the default is 1.
-
-    OpenBLAS is set to one thread of its own, numpy's products too where numpy shares it. Not to
-    be called while another thread computes; fork before the first use, not after it.
-    """
-    lib.unic_set_threads(_integer("n", n, 0, 2**31 - 1))
-
-
-def get_threads() -> int:
-    """The number of threads set by set_threads()."""
-    return lib.unic_get_threads()
-
-
-class _Handle:
-    """A C object that is freed by close(), at the end of a `with` block, or when unreachable."""
-
-    _kind = "object"
-
-    def __init__(self, pointer: Any, free: Callable[[Any], None]) -> None:
-        self._pointer = pointer
-        self._lock = threading.RLock()
-        self._finalizer = weakref.finalize(self, free, pointer)
-
-    @contextlib.contextmanager
-    def _use(self) -> Iterator[Any]:
-        """The C pointer, which another thread neither uses nor frees meanwhile."""
-        with self._lock:
-            if not self._finalizer.alive:
-                raise StateError(f"the {self._kind} is closed")
-            yield self._pointer
-
-    def close(self) -> None:
-        """Free the C object now; using it afterwards raises StateError. May be called again."""
-        with self._lock:
-            self._finalizer()
-
-    @property
-    def closed(self) -> bool:
-        """Whether close() was called."""
-        return not self._finalizer.alive
-
-    def __enter__(self: _Self) -> _Self:
-        with self._use():
-            return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
-
-
-class Model(_Handle):
+class Model(Handle):
     """A trained model: its config, its codebook and its modalities' encoders.
 
-    Immutable; threads may share it. Encoders made from it live on when it is closed.
-
         model = libunicode.Model("model.npz")
-        codes = model.encoder("speech", 64, 10).encode(features)    # [B,T,...] -> [B,T] int32
+        codes = model.encode("speech", features)                    # [N,T,...] -> [N,T] int32
+
+    Immutable; threads may share it. Encoders, codebooks and arrays taken from it live on when it is closed.
     """
 
     _kind = "model"
 
-    def __init__(self, path: Union[str, bytes, "os.PathLike[Any]"]) -> None:
-        """Open a model file. FileError, FormatError, NotFoundError or ConfigError if it is none."""
-        pointer = ctypes.POINTER(_lib.ModelHandle)()
-        lib.unic_model_open(ctypes.byref(pointer), _text("path", os.fsencode(path)))
+    def __init__(self, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None) -> None:
+        """Open a model file, or a checkpoint of the CMG code (.pt, .pth).
+
+        settings  what a checkpoint does not tell, {"encoder.heads": 8}; a model file has its own.
+
+        Raises FileError, FormatError, NotFoundError or ConfigError.
+        """
+        pointer, name = _lib.MODEL(), arguments.path(path)
+        if name.endswith((b".pt", b".pth")):
+            lib.unic_model_import(ctypes.byref(pointer), name, _config.lines(settings))
+        elif settings:
+            raise ArgumentError(f"settings are for a CMG checkpoint (.pt); {os.fsdecode(path)} has its own")
+        else:
+            lib.unic_model_open(ctypes.byref(pointer), name)
+        self._set_up(pointer, os.fsdecode(path))
+
+    @classmethod
+    def _of(cls, pointer: Any, name: str) -> "Model":
+        """The Python object of a C model, which it takes over."""
+        self = cls.__new__(cls)
+        self._set_up(pointer, name)
+        return self
+
+    def _set_up(self, pointer: Any, name: str) -> None:
         super().__init__(pointer, lib.unic_model_free)
-        self._path = os.fsdecode(path)
+        self._name = name
+        self._encoders: Dict[str, List[Encoder]] = {}      # that encode() made, while idle
 
     @property
     def modalities(self) -> Tuple[str, ...]:
@@ -104,11 +71,8 @@ class Model(_Handle):
 
     def feature_dims(self, modality: str) -> Tuple[int, ...]:
         """The dims of one step of a modality's features, as (7, 7, 64) or (128,)."""
-        dims, rank = (ctypes.c_int64 * _lib.MAX_RANK)(), ctypes.c_size_t()
         with self._use() as model:
-            lib.unic_model_feature_dims(model, _text("modality", modality), dims,
-                                        ctypes.byref(rank))
-        return tuple(dims[:rank.value])
+            return arguments.dims_of(lib.unic_model_feature_dims, model, arguments.text("modality", modality))
 
     @property
     def code_count(self) -> int:
@@ -123,136 +87,165 @@ class Model(_Handle):
             return lib.unic_model_code_dim(model)
 
     @property
-    def config(self) -> str:
-        """The model's config, one `key = value` a line."""
+    def config(self) -> Config:
+        """The model's config, a copy."""
         with self._use() as model:
-            return lib.unic_model_config(model).decode()
+            return Config.parse(lib.unic_model_config(model).decode())
+
+    def codebook(self) -> Codebook:
+        """A copy of the model's codebook, with its EMA state."""
+        pointer = _lib.CODEBOOK()
+        with self._use() as model:
+            lib.unic_model_codebook(model, ctypes.byref(pointer))
+        return Codebook._of(pointer)
 
     def embedding(self) -> Vectors:
-        """The codes' vectors [L,D], a copy: code c stands for row c."""
-        codebook = ctypes.POINTER(_lib.CodebookHandle)()
+        """The codes' vectors [L,D], read-only: code c stands for row c."""
+        return self.codebook().embedding
+
+    def parameters(self) -> Dict[str, Vectors]:
+        """The inference weights by name ("speech.semantic.affine.weight"), read-only and without a copy."""
+        found: Dict[str, Vectors] = {}
+        name, data = ctypes.c_char_p(), ctypes.c_void_p()
         with self._use() as model:
-            lib.unic_model_codebook(model, ctypes.byref(codebook))
-        try:
-            borrowed = lib.unic_codebook_embedding(codebook)
-            return np.ctypeslib.as_array(borrowed, (self.code_count, self.code_dim)).copy()
-        finally:
-            lib.unic_codebook_free(codebook)
+            try:
+                while True:
+                    shape = arguments.dims_of(lambda dims, rank: lib.unic_model_parameter_at(
+                        model, len(found), ctypes.byref(name), dims, rank, ctypes.byref(data)))
+                    found[(name.value or b"").decode()] = view(self._owned(), data.value or 0, shape)
+            except NotFoundError:       # behind the last one
+                return found
 
     def encoder(self, modality: str, max_batch: int, max_length: int) -> "Encoder":
         """Make a modality ready for up to `max_batch` clips of up to `max_length` steps."""
         return Encoder(self, modality, max_batch, max_length)
 
+    @overload
+    def encode(self, modality: str, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None,
+               vectors: Literal[False] = False, out: Optional[Codes] = None) -> Codes: ...
+
+    @overload
+    def encode(self, modality: str, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None, *,
+               vectors: Literal[True], out: Optional[Encoded] = None) -> Encoded: ...
+
+    def encode(self, modality: str, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None,
+               vectors: bool = False, out: Any = None) -> Any:
+        """The codes of any number of clips: Encoder.encode() with an encoder that is made, and kept, for it.
+
+        Threads that encode at the same time get an encoder each.
+        """
+        x = np.asarray(features)
+        clips, steps = x.shape[:2] if x.ndim >= 2 else (0, 0)       # else the encoder refuses it
+        encoder = self._take(modality, min(max(clips, 1), _CLIPS), max(steps, 1))
+        try:
+            if clips <= encoder.max_batch:
+                return encoder._encode(x, lengths, vectors, out)
+            valid = None if lengths is None else arguments.lengths("lengths", lengths, clips)
+            results = encoder._results(clips, steps, vectors, out)
+            for first in range(0, clips, encoder.max_batch):
+                part = slice(first, first + encoder.max_batch)
+                parts = tuple(array[part] for array in results)
+                encoder._encode(x[part], None if valid is None else valid[part], vectors,
+                                parts if vectors else parts[0])
+            return results if vectors else results[0]
+        finally:
+            self._encoders.setdefault(modality, []).append(encoder)
+
+    def _take(self, modality: str, clips: int, steps: int) -> "Encoder":
+        """An idle encoder that is large enough, or else a new one in the place of one that is not."""
+        self._owned()
+        try:
+            encoder = self._encoders.get(modality, []).pop()
+        except IndexError:
+            return self.encoder(modality, clips, steps)
+        if encoder.max_batch >= clips and encoder.max_length >= steps:
+            return encoder
+        return self.encoder(modality, max(clips, encoder.max_batch), max(steps, encoder.max_length))
+
+    def close(self) -> None:
+        """Let the model go, and the encoders that encode() keeps; others live on."""
+        super().close()
+        self._encoders.clear()
+
+    def save(self, path: StrPath) -> None:
+        """Write the model with all its weights, atomically. Equal models give equal bytes."""
+        with self._use() as model:
+            lib.unic_model_save(model, arguments.path(path))
+
     def __repr__(self) -> str:
         if self.closed:
-            return f"<libunicode.Model {self._path!r}, closed>"
-        return (f"<libunicode.Model {self._path!r}: {', '.join(self.modalities)}; "
+            return f"<libunicode.Model {self._name!r}, closed>"
+        return (f"<libunicode.Model {self._name!r}: {', '.join(self.modalities)}; "
                 f"{self.code_count} codes of {self.code_dim} dims>")
 
 
-class Encoder(_Handle):
+class Encoder(Handle):
     """One modality of a model made ready to run; made by Model.encoder().
 
-    It holds on to what it needs of the model. Threads that share an encoder take turns: for
-    work side by side give each thread its own.
+    It holds on to what it needs of the model. Threads that share an encoder take turns: for work side by side
+    give each thread its own.
     """
 
     _kind = "encoder"
 
     def __init__(self, model: Model, modality: str, max_batch: int, max_length: int) -> None:
-        pointer = ctypes.POINTER(_lib.EncoderHandle)()
+        pointer = _lib.ENCODER()
+        self._dim = model.code_dim
         with model._use() as handle:
-            lib.unic_encoder_create(ctypes.byref(pointer), handle, _text("modality", modality),
-                                    _integer("max_batch", max_batch, 0, 2**63 - 1),
-                                    _integer("max_length", max_length, 0, 2**63 - 1))
-            self._dim = model.code_dim
+            lib.unic_encoder_create(ctypes.byref(pointer), handle, arguments.text("modality", modality),
+                                    arguments.integer("max_batch", max_batch, 0),
+                                    arguments.integer("max_length", max_length, 0))
         super().__init__(pointer, lib.unic_encoder_free)
         self.modality, self.max_batch, self.max_length = modality, max_batch, max_length
 
+    @overload
     def encode(self, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None,
-               vectors: bool = False) -> Union[Codes, Tuple[Codes, Vectors, Vectors]]:
+               vectors: Literal[False] = False, out: Optional[Codes] = None) -> Codes: ...
+
+    @overload
+    def encode(self, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None, *,
+               vectors: Literal[True], out: Optional[Encoded] = None) -> Encoded: ...
+
+    def encode(self, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None, vectors: bool = False,
+               out: Any = None) -> Any:
         """The codes of clips.
 
-        features  [B,T,...] with the modality's dims behind T, B <= max_batch, T <= max_length;
-                  finite. C-ordered float32 and float64 are read in place, other real numbers
-                  are copied as float32.
-        lengths   [B] valid steps of each clip, 0..T; None: all T. What is behind a clip's end
-                  is not looked at.
+        features  [B,T,...] with the modality's dims behind T, B <= max_batch, T <= max_length; finite. C-ordered
+                  float32 and float64 are read in place, other real numbers are copied as float32.
+        lengths   [B] valid steps of each clip, 0..T; None: all T. What is behind a clip's end is not looked at.
         vectors   also return the codes' vectors and what was rounded to them.
+        out       arrays to write in place of new ones: codes, or with `vectors` all three.
 
-        Returns codes [B,T] int32, -1 behind a clip's end; with `vectors` the triple (codes,
-        quantized, semantic), both [B,T,D] float32 and 0 behind a clip's end.
+        Returns codes [B,T] int32, -1 behind a clip's end; with `vectors` the triple (codes, quantized, semantic),
+        both [B,T,D] float32 and 0 behind a clip's end.
 
-        Raises ShapeError; DataError (NaN, Inf, a length beyond T); NumericError (features so
-        large that the result is not finite); OutOfMemoryError; StateError (closed).
+        Raises ShapeError; DataError (NaN, Inf, a length beyond T); NumericError (features so large that the
+        result is not finite); OutOfMemoryError; StateError (closed).
         """
-        x = _features(features)
+        return self._encode(features, lengths, vectors, out)
+
+    def _encode(self, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike], vectors: bool, out: Any) -> Any:
+        x = arguments.real("features", features)
         clips, steps = x.shape[:2] if x.ndim >= 2 else (0, 0)     # else the library refuses it
-        valid = None if lengths is None else _lengths(lengths, clips)
-        codes = np.empty((clips, steps), np.int32)
-        quantized, semantic = (np.empty((clips, steps, self._dim), np.float32) if vectors
-                               else None for _ in range(2))
+        valid = None if lengths is None else arguments.lengths("lengths", lengths, clips)
+        results = self._results(clips, steps, vectors, out)
         with self._use() as encoder:
-            lib.unic_encoder_encode(encoder, _array(x), _pointer(valid), _pointer(codes),
-                                    _pointer(quantized), _pointer(semantic))
-        return (codes, quantized, semantic) if vectors else codes
+            lib.unic_encoder_encode(encoder, arguments.array(x), arguments.address(valid),
+                                    *map(arguments.address, results), *(() if vectors else (None, None)))
+        return results if vectors else results[0]
+
+    def _results(self, clips: int, steps: int, vectors: bool, out: Any) -> Tuple[npt.NDArray[Any], ...]:
+        """Where encode() writes: codes, or codes, quantized and semantic."""
+        given = (None,) * 3 if out is None else tuple(out) if vectors else (out,)
+        if vectors and len(given) != 3:
+            raise ArgumentError(f"out has {len(given)} arrays; codes, quantized and semantic expected")
+        shape = clips, steps
+        codes = arguments.output("out", given[0], shape, np.int32)
+        if not vectors:
+            return (codes,)
+        return (codes, arguments.output("out[1]", given[1], (*shape, self._dim), np.float32),
+                arguments.output("out[2]", given[2], (*shape, self._dim), np.float32))
 
     def __repr__(self) -> str:
-        return (f"<libunicode.Encoder {self.modality!r}, up to {self.max_batch} clips of "
-                f"{self.max_length} steps{', closed' if self.closed else ''}>")
-
-
-# ---- what C is given: ctypes itself cuts off numbers and strings without a word ----
-
-def _integer(name: str, value: int, least: int, most: int) -> int:
-    value = operator.index(value)
-    if not least <= value <= most:
-        raise ArgumentError(f"{name} is {value}, but must be in {least}..{most}")
-    return value
-
-
-def _text(name: str, value: Union[str, bytes]) -> bytes:
-    data = value.encode() if isinstance(value, str) else value
-    if b"\0" in data:
-        raise ArgumentError(f"{name} {value!r} holds a zero byte")
-    return data
-
-
-def _features(features: npt.ArrayLike) -> npt.NDArray[Any]:
-    x = np.asarray(features)
-    if x.dtype.kind not in "fiub":
-        raise DataError(f"features are {x.dtype}, but must be real numbers")
-    if x.ndim > _lib.MAX_RANK:
-        raise ShapeError(f"features have rank {x.ndim}, at most {_lib.MAX_RANK} expected")
-    dtype = np.float64 if x.dtype == np.float64 else np.float32
-    return np.require(x, dtype, ["C", "A"])
-
-
-def _lengths(lengths: npt.ArrayLike, clips: int) -> npt.NDArray[np.int32]:
-    given = np.asarray(lengths)
-    if given.shape != (clips,):
-        raise ShapeError(f"lengths have the shape {given.shape}, but features of {clips} clips "
-                         f"need ({clips},)")
-    if given.dtype.kind not in "iu":
-        raise DataError(f"lengths are {given.dtype}, but must be integers")
-    valid = np.require(given, np.int32, ["C", "A"])
-    if not np.array_equal(valid, given):
-        raise DataError("lengths hold numbers beyond those of 32 bits")
-    return valid
-
-
-def _array(x: npt.NDArray[Any]) -> Any:
-    """A unic_array of `x`, which must outlive it."""
-    array = _lib.Array()
-    dtype = _lib.FLOAT64 if x.dtype == np.float64 else _lib.FLOAT32
-    lib.unic_array_init(ctypes.byref(array), x.ctypes.data, dtype, x.ndim,
-                        (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
-    return ctypes.byref(array)
-
-
-def _pointer(x: Optional[npt.NDArray[Any]]) -> Any:
-    """A C pointer to an array, which must outlive it; None is NULL."""
-    if x is None:
-        return None
-    element = ctypes.c_int32 if x.dtype == np.int32 else ctypes.c_float
-    return x.ctypes.data_as(ctypes.POINTER(element))
+        return (f"<libunicode.Encoder {self.modality!r}, up to {self.max_batch} clips of {self.max_length} steps"
+                f"{', closed' if self.closed else ''}>")

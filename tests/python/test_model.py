@@ -1,101 +1,25 @@
-#!/usr/bin/env python3
-"""The Python binding: against unic-encode, with wrong input, in every order of freeing, in threads.
-
-Trains a tiny model with unic-train; BUILD names the build tree (build).
-"""
+"""Models and encoders: against unic-encode, with every input, in place, in threads."""
 
 from __future__ import annotations
 
-import gc
-import itertools
 import os
-import shutil
-import subprocess
-import sys
-import tempfile
-import threading
-from pathlib import Path
-from typing import Any, Callable, Type
 
+import libunicode
 import numpy as np
+import pytest
+from helpers import D, DIMS, L, N, ROOT, T, Fixture, in_threads, raises, run, same
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("BUILD", "build")).resolve()
-PACKAGE = ROOT / "bindings/python/libunicode"
-os.environ["LIBUNICODE"] = str(BUILD / "libunicode.so")
-sys.path.insert(0, str(PACKAGE.parent))
-
-import libunicode  # noqa: E402 (the two lines above say which)
-from libunicode import _lib  # noqa: E402
-
-N, T, D, L = 20, 6, 16, 24
-DIMS = {"image": (5, 5, 8), "speech": (12,)}
-CONFIG = f"""
-code.dim = {D}
-code.count = {L}
-encoder.ff = 32
-club.width = 16
-train.batch = 10
-train.length = {T}
-train.epochs = 2
-"""
-
-
-def run(program: str, *arguments: Any) -> None:
-    """Run one of the programs; its output is shown if it fails."""
-    command = [str(BUILD / "bin" / program), *map(str, arguments), "--threads", "1"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command} exits {done.returncode}: {done.stderr}"
-
-
-def raises(error: Type[BaseException], text: str, call: Callable[[], Any]) -> None:
-    """`call` raises exactly `error`, with `text` in its message."""
-    try:
-        got = call()
-    except BaseException as caught:  # noqa: B902 (a wrong class is reported, too)
-        assert type(caught) is error, f"{caught!r}, expected {error.__name__}"
-        assert text in str(caught), f"\"{caught}\" does not say \"{text}\""
-    else:
-        raise AssertionError(f"{got!r}, expected {error.__name__} with \"{text}\"")
-
-
-class Fixture:
-    """A trained model and the data it was trained on."""
-
-    def __init__(self, folder: Path) -> None:
-        rng = np.random.default_rng(7)
-        self.folder, self.path = folder, folder / "model.npz"
-        self.x = {name: rng.standard_normal((N, T, *dims)).astype(np.float32)
-                  for name, dims in DIMS.items()}
-        self.lengths = {name: rng.integers(0, T + 1, N).astype(np.int32) for name in DIMS}
-        self.lengths["image"][:2] = 0, T
-        self.data = folder / "data.npz"
-        np.savez(self.data, **self.x, **{f"{k}.lengths": v for k, v in self.lengths.items()})
-        config = folder / "config.ini"
-        config.write_text(CONFIG)
-        run("unic-train", "--config", config, "--data", self.data, "--out", self.path)
-
-    def model(self) -> libunicode.Model:
-        return libunicode.Model(self.path)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Two results of encode(), bit by bit."""
-    return all(np.array_equal(p, q) for p, q in zip(a, b)) and len(a) == len(b)
-
-
-# ---------------------------------------------------------------------------------------------
 
 def test_model(f: Fixture) -> None:
     with f.model() as model:
         assert model.modalities == tuple(DIMS), model.modalities
         assert all(model.feature_dims(name) == dims for name, dims in DIMS.items())
         assert (model.code_count, model.code_dim) == (L, D)
-        assert f"code.count = {L}\n" in model.config, model.config
+        assert model.config["code.count"] == L and f"code.count = {L}\n" in str(model.config)
         embedding = model.embedding()
         assert embedding.shape == (L, D) and embedding.dtype == np.float32
-        embedding[:] = 0                                      # a copy: the model keeps its own
-        assert model.embedding().any()
+        with pytest.raises(ValueError, match="read-only"):
+            embedding[:] = 0
         assert repr(model).endswith(f"model.npz': image, speech; {L} codes of {D} dims>"), model
         assert libunicode.Model(os.fsencode(f.path)).modalities == model.modalities
     assert libunicode.version() == libunicode.__version__
@@ -220,101 +144,6 @@ def test_files(f: Fixture) -> None:
     raises(u.FormatError, "data.npz", lambda: u.Model(f.data))              # an npz, but no model
 
 
-def test_every_status() -> None:
-    """Each status of the header has a class of its own; an unknown one is a plain Error."""
-    header = (ROOT / "include/unicode/unic_status.h").read_text()
-    names = dict(line.split(",")[0].replace(" ", "").split("=")
-                 for line in header.replace("/**", ",").splitlines() if " UNIC_E_" in line[:12])
-    classes = {str(c.status): c for c in libunicode.Error.__subclasses__()}
-    assert len(names) >= 13 and set(names.values()) == set(classes), (names, classes)
-    for name, value in names.items():
-        assert classes[value].__doc__.startswith(name + ":"), name
-        assert classes[value].__name__ in libunicode.__all__
-    unknown = _lib.error_of(99, "new")
-    assert type(unknown) is libunicode.Error and unknown.status == 99
-
-
-def test_abi() -> None:
-    array = _lib.Array()
-    _lib.lib.unic_array_init(_lib.ctypes.byref(array), None, 2, 3, (_lib.c_int64 * 6)(4, 5, 6))
-    assert array.struct_size == _lib.ctypes.sizeof(array), array.struct_size
-    assert (array.dtype, array.rank, list(array.dims)) == (2, 3, [4, 5, 6, 0, 0, 0])
-    assert not any(array.reserved) and not array.data
-
-
-def test_lifetimes(f: Fixture) -> None:
-    """Model and encoders go in every order, closed or forgotten; what is left works."""
-    wanted = {name: f.model().encoder(name, N, T).encode(f.x[name]) for name in DIMS}
-    for order in itertools.permutations(("model", *DIMS)):
-        for close in (True, False):
-            handles: dict[str, Any] = {"model": f.model()}
-            handles.update((name, handles["model"].encoder(name, N, T)) for name in DIMS)
-            for victim in order:
-                finalizer = handles[victim]._finalizer
-                if close:
-                    handles[victim].close()
-                    handles[victim].close()
-                del handles[victim]
-                gc.collect()
-                assert not finalizer.alive, victim
-                for name in DIMS:
-                    if name in handles:
-                        codes = handles[name].encode(f.x[name])
-                        assert np.array_equal(codes, wanted[name]), (order, close, name)
-
-
-def test_closed(f: Fixture) -> None:
-    u = libunicode
-    with f.model() as model, model.encoder("image", N, T) as encoder:
-        assert not model.closed and not encoder.closed
-    assert model.closed and encoder.closed and "closed" in repr(model) and "closed" in repr(encoder)
-    raises(u.StateError, "the encoder is closed", lambda: encoder.encode(f.x["image"]))
-    raises(u.StateError, "the encoder is closed", encoder.__enter__)
-    for use in (lambda: model.modalities, lambda: model.code_count, lambda: model.code_dim,
-                lambda: model.config, model.embedding, lambda: model.feature_dims("image"),
-                lambda: model.encoder("image", 1, 1), model.__enter__):
-        raises(u.StateError, "the model is closed", use)
-
-
-def test_memory(f: Fixture) -> None:
-    """What is forgotten is freed: the process does not grow."""
-    def resident() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
-
-    def many(times: int) -> None:
-        for _ in range(times):
-            model = f.model()
-            model.encoder("image", N, T).encode(f.x["image"], vectors=True)
-            for _ in range(10):
-                model.embedding()
-
-    if not Path("/proc/self/statm").exists():
-        return
-    many(50)
-    before = resident()
-    many(200)            # a lost model, encoder or ten codebooks are 40 kB at the very least
-    assert resident() - before < 4e6, f"grew by {(resident() - before) / 1e6:.1f} MB"
-
-
-def in_threads(work: Callable[[int], None], count: int = 4) -> None:
-    """Run work(0) ... work(count - 1) side by side; the first failure is raised."""
-    failures: list[BaseException] = []
-
-    def guarded(i: int) -> None:
-        try:
-            work(i)
-        except BaseException as error:  # noqa: B902 (raised below)
-            failures.append(error)
-
-    threads = [threading.Thread(target=guarded, args=(i,)) for i in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-
-
 def test_threads(f: Fixture) -> None:
     model, names = f.model(), list(DIMS)
     wanted = {name: model.encoder(name, N, T).encode(f.x[name]) for name in names}
@@ -365,46 +194,96 @@ def test_set_threads(f: Fixture) -> None:
     assert np.abs(one - two).max() <= 1e-5 * np.abs(one).max()
 
 
-def test_finding(f: Fixture) -> None:
-    """LIBUNICODE, then the package's directory, then the build tree, then the loader's places."""
-    tree, library = f.folder / "tree", BUILD / "libunicode.so"
-    package = tree / "bindings/python/libunicode"
-    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
-    show = "from libunicode import _lib; print(_lib.lib._name)"
+def test_encode_any_number(f: Fixture) -> None:
+    """Model.encode() cuts what is too many for an encoder, keeps encoders, and makes larger ones."""
+    model = f.model()
+    features, lengths = np.tile(f.x["speech"], (8, 1, 1)), np.tile(f.lengths["speech"], 8)
+    for vectors in (False, True):
+        got = model.encode("speech", features, lengths, vectors=vectors)
+        one = model.encoder("speech", 160, T).encode(features, lengths, vectors=vectors)
+        codes, wanted = (got[0], one[0]) if vectors else (got, one)
+        assert codes.shape == (160, T) and np.array_equal(codes, wanted)
+        if vectors:
+            assert all(np.abs(p - q).max() <= 1e-5 * np.abs(q).max() for p, q in zip(got[1:], one[1:]))
+    kept = model._encoders["speech"][0]
+    model.encode("speech", features[:3, :2])
+    assert model._encoders["speech"] == [kept]
+    fresh = f.model()
+    fresh.encode("speech", features[:1, :1])
+    assert np.array_equal(fresh.encode("speech", features, lengths), codes)
+    assert len(fresh._encoders["speech"]) == 1 and fresh._encoders["speech"][0].max_length == T
+    raises(libunicode.ShapeError, "(159,)", lambda: model.encode("speech", features, lengths[1:]))
+    raises(libunicode.NotFoundError, "smell", lambda: model.encode("smell", features))
 
-    def found(**variables: str) -> subprocess.CompletedProcess[str]:
-        kept = {k: v for k, v in os.environ.items() if k not in ("LIBUNICODE", "LD_LIBRARY_PATH")}
-        return subprocess.run([sys.executable, "-c", show], capture_output=True, text=True,
-                              env={**kept, "PYTHONPATH": str(package.parent), **variables})
+    def at_once(i: int) -> None:
+        for _ in range(10):
+            assert np.array_equal(model.encode("speech", features, lengths), codes)
 
-    def place(path: Path) -> str:
-        path.parent.mkdir(exist_ok=True)
-        shutil.copy(library, path)
-        return str(path)
-
-    assert found(LD_LIBRARY_PATH=str(BUILD)).stdout == "libunicode.so.0\n"
-    built = place(tree / "build/libunicode.so")
-    assert found(LD_LIBRARY_PATH=str(BUILD)).stdout == built + "\n"
-    own = place(package / "libunicode.so.0")
-    assert found().stdout == own + "\n"
-    assert found(LIBUNICODE=built).stdout == built + "\n"
-
-    for wrong, text in (("/nowhere.so", "/nowhere.so"), ("libm.so.6", "is no libunicode")):
-        failed = found(LIBUNICODE=wrong)
-        assert failed.returncode == 1 and "ImportError: " in failed.stderr, failed.stderr
-        assert text in failed.stderr, failed.stderr
-
-
-def main() -> int:
-    with tempfile.TemporaryDirectory() as folder:
-        fixture = Fixture(Path(folder))
-        tests = {name: test for name, test in globals().items() if name.startswith("test_")}
-        for name, test in tests.items():
-            print(name, flush=True)
-            test(fixture) if test.__code__.co_argcount else test()
-    print(f"{len(tests)} passed")
-    return 0
+    in_threads(at_once)
+    model.close()
+    raises(libunicode.StateError, "the model is closed", lambda: model.encode("speech", features))
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def test_out(f: Fixture) -> None:
+    """Results are written into the arrays given, also into parts of larger ones; others are refused."""
+    u, encoder, x = libunicode, f.model().encoder("speech", N, T), f.x["speech"]
+    codes, quantized, semantic = encoder.encode(x, vectors=True)
+    whole = np.full((2 * N, T), 7, np.int32)
+    part = whole[N:]
+    assert encoder.encode(x, out=part) is part and np.shares_memory(part, whole)
+    assert np.array_equal(part, codes) and (whole[:N] == 7).all()
+    out = np.empty((N, T), np.int32), np.empty((N, T, D), np.float32), np.empty((N, T, D), np.float32)
+    given = encoder.encode(x, vectors=True, out=out)
+    assert all(p is q for p, q in zip(given, out)) and same(given, (codes, quantized, semantic))
+    assert f.model().encode("speech", x, out=part) is part
+
+    raises(u.ShapeError, "(20, 6) expected", lambda: encoder.encode(x, out=np.empty((N, T + 1), np.int32)))
+    raises(u.DataError, "int32 expected", lambda: encoder.encode(x, out=np.empty((N, T), np.int64)))
+    raises(u.DataError, "int32 expected", lambda: encoder.encode(x, out=np.empty((N, T), ">i4")))
+    raises(u.ArgumentError, "C-ordered", lambda: encoder.encode(x, out=np.empty((T, N), np.int32).T))
+    raises(u.ArgumentError, "out has 2 arrays", lambda: encoder.encode(x, vectors=True, out=out[:2]))
+    raises(TypeError, "list", lambda: encoder.encode(x, out=[[0]]))
+    frozen = np.zeros((N, T), np.int32)
+    frozen.flags.writeable = False
+    raises(u.ArgumentError, "writeable", lambda: encoder.encode(x, out=frozen))
+    assert not frozen.any()
+
+
+def test_parameters(f: Fixture) -> None:
+    """The weights by name, as the file has them; they outlive the model."""
+    model = f.model()
+    weights = model.parameters()
+    with np.load(f.path) as file:
+        for name, values in weights.items():
+            assert np.array_equal(values, file[name]), f"{name} is not what the file has"
+        wanted = file["speech.semantic.affine.weight"]
+    del model
+    assert np.array_equal(weights["speech.semantic.affine.weight"], wanted)
+    assert not weights["speech.semantic.affine.weight"].flags.writeable
+
+
+def test_save(f: Fixture) -> None:
+    f.model().save(f.folder / "again.npz")
+    assert (f.folder / "again.npz").read_bytes() == f.path.read_bytes()
+    raises(libunicode.NotFoundError, "nowhere", lambda: f.model().save(f.folder / "nowhere/x.npz"))
+    raises(libunicode.ArgumentError, "checkpoint", lambda: libunicode.Model(f.path, {"encoder.heads": 8}))
+
+
+def test_checkpoint(f: Fixture) -> None:
+    """A checkpoint of the CMG code, opened as it is; its trace says what the codes are."""
+    sample = ROOT.parent / "shared/cmg-sample"
+    if not sample.is_dir():
+        pytest.skip("../shared/cmg-sample is not there")
+    model = libunicode.Model(sample / "DCID-model-0.pt", {"encoder.heads": 4})
+    assert set(model.modalities) == {"audio", "video"} and model.config["behaviour"] == "compat"
+    with np.load(sample / "trace.npz") as trace:
+        for name in model.modalities:
+            codes, _, semantic = model.encode(name, trace[f"input/{name}"], vectors=True)
+            wanted = trace[f"encode/{name}/semantic"]
+            assert np.array_equal(codes, trace[f"encode/{name}/codes"].reshape(codes.shape))
+            assert np.abs(semantic - wanted.reshape(semantic.shape)).max() <= 1e-4 * np.abs(wanted).max()
+    raises(libunicode.ConfigError, "encoder.haeds",
+           lambda: libunicode.Model(sample / "DCID-model-0.pt", {"encoder.haeds": 4}))
+    bad = f.folder / "bad.pt"
+    bad.write_bytes(b"\x80\x02cos\nsystem\n(S'true'\ntR.")
+    raises(libunicode.FormatError, "bad.pt", lambda: libunicode.Model(bad))

@@ -1,0 +1,119 @@
+"""What C is given: ctypes and numpy themselves cut off numbers and strings without a word."""
+
+from __future__ import annotations
+
+import ctypes
+import operator
+import os
+from typing import Any, Iterable, Optional, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _lib
+from ._errors import ArgumentError, DataError, ShapeError
+from ._lib import lib
+
+Codes = npt.NDArray[np.int32]
+Vectors = npt.NDArray[np.float32]
+StrPath = Union[str, bytes, "os.PathLike[Any]"]
+
+
+def integer(name: str, value: Any, least: int, most: int = 2**63 - 1) -> int:
+    """An integer of C's range: `most` is that of the C type."""
+    value = operator.index(value)
+    if not least <= value <= most:
+        raise ArgumentError(f"{name} is {value}, but must be in {least}..{most}")
+    return value
+
+
+def text(name: str, value: Union[str, bytes]) -> bytes:
+    """A string without a zero byte, which would end it in C."""
+    data = value.encode() if isinstance(value, str) else bytes(value)
+    if b"\0" in data:
+        raise ArgumentError(f"{name} {value!r} holds a zero byte")
+    return data
+
+
+def path(value: StrPath) -> bytes:
+    """A path as the system takes it."""
+    return text("path", os.fsencode(value))
+
+
+def texts(name: str, values: Iterable[Union[str, bytes]]) -> Tuple[Any, int]:
+    """A C array of strings and their number; (None, 0) for none."""
+    if isinstance(values, (str, bytes)):
+        raise TypeError(f"{name} is {values!r}, but must be several names")
+    items = [text(name, value) for value in values]
+    return ((ctypes.c_char_p * len(items))(*items), len(items)) if items else (None, 0)
+
+
+def real(name: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Real numbers as C takes them: C-ordered float32 and float64 as they are, all else as float32."""
+    x = np.asarray(given)
+    if x.dtype.kind not in "fiub":
+        raise DataError(f"{name} are {x.dtype}, but must be real numbers")
+    if x.ndim > _lib.MAX_RANK:
+        raise ShapeError(f"{name} have rank {x.ndim}, at most {_lib.MAX_RANK} expected")
+    return np.require(x, np.float64 if x.dtype == np.float64 else np.float32, ["C", "A"])
+
+
+def whole(name: str, given: npt.ArrayLike) -> Codes:
+    """Integers as C-ordered int32: those are passed as they are."""
+    x = np.asarray(given)
+    if x.dtype.kind not in "iub":
+        raise DataError(f"{name} are {x.dtype}, but must be integers")
+    narrow = np.require(x, np.int32, ["C", "A"])
+    if not np.array_equal(narrow, x):
+        raise DataError(f"{name} hold numbers beyond those of 32 bits")
+    return narrow
+
+
+def lengths(name: str, given: npt.ArrayLike, clips: int) -> Codes:
+    """The valid steps of each of `clips` clips."""
+    x = np.asarray(given)
+    if x.shape != (clips,):
+        raise ShapeError(f"{name} have the shape {x.shape}, but features of {clips} clips need ({clips},)")
+    return whole(name, x)
+
+
+def output(name: str, out: Optional[npt.NDArray[Any]], shape: Tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
+    """Where C writes: `out` if it can be written in place, a new array if there is none."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name} is {type(out).__name__}, but must be a numpy array")
+    if out.shape != shape:
+        raise ShapeError(f"{name} has the shape {out.shape}, {shape} expected")
+    if out.dtype != dtype:
+        raise DataError(f"{name} is {out.dtype}, {np.dtype(dtype)} expected")
+    if not (out.flags.c_contiguous and out.flags.aligned and out.flags.writeable):
+        raise ArgumentError(f"{name} must be C-ordered, aligned and writeable")
+    return out
+
+
+def array(x: npt.NDArray[Any]) -> Any:
+    """A unic_array of `x`, which must outlive it."""
+    described = _lib.Array()
+    dtype = _lib.FLOAT64 if x.dtype == np.float64 else _lib.FLOAT32
+    lib.unic_array_init(ctypes.byref(described), x.ctypes.data, dtype, x.ndim,
+                        (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
+    return ctypes.byref(described)
+
+
+def address(x: Optional[npt.NDArray[Any]]) -> Optional[int]:
+    """Where an array's numbers are; None is NULL. The array must outlive the call."""
+    return None if x is None else x.ctypes.data
+
+
+def addresses(arrays: Iterable[Optional[npt.NDArray[Any]]]) -> Any:
+    """A C array of such addresses."""
+    items = [address(x) for x in arrays]
+    return (ctypes.c_void_p * len(items))(*items)
+
+
+def dims_of(call: Any, *arguments: Any) -> Tuple[int, ...]:
+    """The dims that a C call gives through its last two arguments, dims and rank."""
+    dims, rank = (ctypes.c_int64 * _lib.MAX_RANK)(), ctypes.c_size_t()
+    call(*arguments, dims, ctypes.byref(rank))
+    return tuple(dims[:rank.value])

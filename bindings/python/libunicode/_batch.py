@@ -1,0 +1,129 @@
+"""Paired batches: for each of several modalities the same clips."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _lib
+from ._arguments import Codes
+from ._errors import ArgumentError, NotFoundError, StateError
+from ._handle import Handle, Owner, view
+from ._lib import lib
+
+
+class Batch:
+    """Clips of several modalities, under the names that an npz file gives them.
+
+        batch = libunicode.Batch({"image": images, "speech": sounds, "speech.lengths": lengths})
+
+    image           [B,T,...] features. C-ordered float32 and float64 are referred to, so changing the array
+                    changes the batch; other real numbers are copied as float32.
+    speech.lengths  [B] valid steps of each clip, 0..T (0: the clip lacks the modality); left out: all T.
+
+    "label" and "<modality>.step_labels" may be there too, as in a file, and are passed over.
+    """
+
+    def __init__(self, arrays: Mapping[str, npt.ArrayLike]) -> None:
+        pointer = _lib.BATCH()
+        lib.unic_batch_create(ctypes.byref(pointer))
+        self._owner = Owner(pointer, lib.unic_batch_free)
+        self._arrays: Dict[str, Tuple[npt.NDArray[Any], Optional[Codes]]] = {}
+        for name in modalities_of(arrays):
+            x, valid = arguments.real(name, arrays[name]), None
+            if name + ".lengths" in arrays:
+                valid = arguments.lengths(name + ".lengths", arrays[name + ".lengths"], len(x) if x.ndim else 0)
+            lib.unic_batch_set(pointer, arguments.text("name", name), arguments.array(x), arguments.address(valid))
+            self._arrays[name] = x, valid
+
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[Any]:
+        """The C pointer, whose contents stay meanwhile."""
+        yield self._owner.pointer
+
+    def _get(self, name: str) -> Tuple[npt.NDArray[Any], Optional[Codes]]:
+        if name not in self._arrays:
+            raise NotFoundError(f"no modality {name!r} in the batch, it has {', '.join(self._arrays) or 'none'}")
+        return self._arrays[name]
+
+    @property
+    def modalities(self) -> Tuple[str, ...]:
+        """The modalities' names."""
+        return tuple(self._arrays)
+
+    @property
+    def clips(self) -> int:
+        """B, the number of clips."""
+        with self._use() as pointer:
+            return lib.unic_batch_size(pointer)
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        """A modality's features [B,T,...], without a copy."""
+        return self._get(name)[0]
+
+    def lengths(self, name: str) -> Codes:
+        """The valid steps of each clip, [B]."""
+        x, valid = self._get(name)
+        return np.full(len(x), x.shape[1], np.int32) if valid is None else valid
+
+    def copy(self) -> "Batch":
+        """A batch with arrays of its own."""
+        arrays: Dict[str, npt.NDArray[Any]] = {}
+        for name in self.modalities:
+            arrays[name], arrays[name + ".lengths"] = self[name].copy(), self.lengths(name).copy()
+        return Batch(arrays)
+
+    def __repr__(self) -> str:
+        return f"<libunicode.Batch: {self.clips} clips of {', '.join(self.modalities) or 'nothing'}>"
+
+
+class LentBatch(Batch):
+    """A batch in a dataset's memory; it is there until the dataset goes on.
+
+    Using it later raises StateError. Arrays taken from it stay readable, but then hold other clips: copy()
+    what is to be kept.
+    """
+
+    def __init__(self, dataset: Handle, pointer: Any, turn: int, modalities: Tuple[str, ...]) -> None:
+        self._dataset, self._pointer, self._turn, self._names = dataset, pointer, turn, modalities
+
+    @contextlib.contextmanager
+    def _use(self) -> Iterator[Any]:
+        with self._dataset._use():
+            if self._turn != getattr(self._dataset, "_turn"):
+                raise StateError("the batch is no longer there: its dataset has gone on (copy() keeps a batch)")
+            yield self._pointer
+
+    def _get(self, name: str) -> Tuple[npt.NDArray[Any], Optional[Codes]]:
+        features, valid = _lib.Array(struct_size=ctypes.sizeof(_lib.Array)), ctypes.c_void_p()
+        with self._use() as pointer:
+            lib.unic_batch_get(pointer, arguments.text("name", name), ctypes.byref(features), ctypes.byref(valid))
+            owner, shape = self._dataset._owned(), tuple(features.dims[:features.rank])
+            return (view(owner, features.data, shape),
+                    view(owner, valid.value, shape[:1], np.int32) if valid.value else None)
+
+    @property
+    def modalities(self) -> Tuple[str, ...]:
+        return self._names
+
+    def __repr__(self) -> str:
+        try:
+            return super().__repr__()
+        except StateError:
+            return "<libunicode.Batch, no longer there>"
+
+
+def modalities_of(arrays: Mapping[str, Any]) -> Tuple[str, ...]:
+    """The names in `arrays` that are modalities; what else is there must belong to one of them."""
+    names = tuple(name for name in arrays if "." not in name and name != "label")
+    allowed = {f"{name}.{what}" for name in names for what in ("lengths", "step_labels")}
+    for name in arrays:
+        if "." in name and name not in allowed:
+            raise ArgumentError(f"{name!r} is neither <modality>.lengths nor <modality>.step_labels of "
+                                f"{', '.join(names) or 'a modality'}")
+    return names

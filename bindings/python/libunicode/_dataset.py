@@ -1,0 +1,236 @@
+"""Data to train on, batch by batch: files, or arrays in memory."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _lib
+from ._arguments import Codes, StrPath
+from ._batch import Batch, LentBatch, modalities_of
+from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
+from ._handle import Handle, Owner
+from ._lib import lib
+
+_ON_DAMAGE = {"fail": 0, "skip": 1}     # unic_on_damage
+
+
+class Dataset(Handle):
+    """Feature files opened for streaming, read ahead by a thread of their own (docs/data.md has the formats).
+
+        for batch in libunicode.Dataset("train.npz", batch=32, seed=0):      # one epoch
+            report = trainer.step(batch)
+
+    Each `for` begins an epoch, shuffled anew. A batch is lent until the next one is asked for: its arrays look
+    into the dataset's memory, and batch.copy() keeps them. Memory is bounded by the batches, not by the files.
+    A process forked from this one must open its own.
+    """
+
+    _kind = "dataset"
+
+    def __init__(self, paths: Union[StrPath, Sequence[StrPath]], *, modalities: Sequence[str] = (),
+                 batch: int = 32, seed: Optional[int] = None, drop_last: bool = False, prefetch: int = 2,
+                 on_damage: str = "fail", length: int = 0, split: Optional[str] = None,
+                 repeat_last: Sequence[str] = ()) -> None:
+        """Open files and folders; their clips are counted through them.
+
+        modalities   names to read; none: every one there is.
+        batch        clips a batch.
+        seed         of the shuffle; None: the files' order.
+        drop_last    leave out a last batch that is not whole.
+        prefetch     batches read ahead, 0..1024; 0: and no thread.
+        on_damage    of a damaged clip in a file of its own: "fail", or "skip": the clip lacks the modality.
+        length       T of the batches, longer clips are cut; 0: that of the longest.
+        split        of a table's clips those of this one.
+        repeat_last  modalities whose clips that are too short repeat their last step up to T.
+
+        Raises FileError, FormatError, NotFoundError, ShapeError, DataError, ArgumentError.
+        """
+        if on_damage not in _ON_DAMAGE:
+            raise ArgumentError(f"on_damage is {on_damage!r}, 'fail' or 'skip' expected")
+        several = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths
+        names = [arguments.path(one) for one in several]
+        read, read_count = arguments.texts("modalities", modalities)
+        repeat, repeat_count = arguments.texts("repeat_last", repeat_last)
+        options = _lib.DatasetOptions(
+            struct_size=ctypes.sizeof(_lib.DatasetOptions), modalities=read, modality_count=read_count,
+            batch=arguments.integer("batch", batch, 0), shuffle=seed is not None,
+            seed=arguments.integer("seed", seed or 0, 0, 2**64 - 1), drop_last=bool(drop_last),
+            prefetch=arguments.integer("prefetch", prefetch, 0, 2**31 - 1), on_damage=_ON_DAMAGE[on_damage],
+            length=arguments.integer("length", length, 0),
+            split=None if split is None else arguments.text("split", split),
+            repeat_last=repeat, repeat_last_count=repeat_count)
+        pointer = _lib.DATASET()
+        lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
+                              ctypes.byref(options))
+        self._process = os.getpid()
+        super().__init__(pointer, _free_in(self._process))
+        self._turn = 0           # grows whenever the batch that was lent goes
+        self._begun = False      # whether an epoch is under way
+        self._epoch = 0
+
+    def _owned(self) -> Owner:
+        if os.getpid() != self._process:
+            raise StateError("the dataset is of the process that opened it; a forked one must open its own")
+        return super()._owned()
+
+    @property
+    def modalities(self) -> Tuple[str, ...]:
+        """The modalities that are read, in the order named or of the paths."""
+        with self._use() as dataset:
+            return tuple(lib.unic_dataset_modality_name(dataset, i).decode()
+                         for i in range(lib.unic_dataset_modality_count(dataset)))
+
+    def feature_dims(self, modality: str) -> Tuple[int, ...]:
+        """The dims of one step of a modality's features, as (7, 7, 64) or (128,)."""
+        with self._use() as dataset:
+            return arguments.dims_of(lib.unic_dataset_feature_dims, dataset, arguments.text("modality", modality))
+
+    @property
+    def clips(self) -> int:
+        """N, the clips of all paths."""
+        with self._use() as dataset:
+            return lib.unic_dataset_clips(dataset)
+
+    @property
+    def length(self) -> int:
+        """T of the batches."""
+        with self._use() as dataset:
+            return lib.unic_dataset_length(dataset)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        with self._use() as dataset:
+            return lib.unic_dataset_batches(dataset)
+
+    def next(self) -> Optional[Batch]:
+        """The next batch of the epoch; None at its end: the call after that begins the next one."""
+        names = self.modalities
+        pointer = _lib.BATCH()
+        with self._use() as dataset:
+            self._turn += 1
+            lib.unic_dataset_next(dataset, ctypes.byref(pointer))
+            self._begun = bool(pointer)
+            self._epoch += not self._begun
+            return LentBatch(self, pointer, self._turn, names) if self._begun else None
+
+    def seek(self, epoch: int, batch: int = 0) -> None:
+        """Go to a batch of an epoch, both counted from 0; the order is that of an uninterrupted run."""
+        with self._use() as dataset:
+            self._turn += 1
+            lib.unic_dataset_seek(dataset, arguments.integer("epoch", epoch, 0, 2**64 - 1),
+                                  arguments.integer("batch", batch, 0, 2**64 - 1))
+            self._epoch, self._begun = epoch, batch > 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch's batches from its beginning; an epoch that is under way is left."""
+        if self._begun:
+            self.seek(self._epoch + 1)
+        while True:
+            batch = self.next()
+            if batch is None:
+                return
+            yield batch
+
+    def labels(self, name: str = "label") -> Codes:
+        """Labels in the files' order, whatever the shuffle: "label" [N] or [N,C], or "<modality>.step_labels"
+        [N,T] or [N,T,C], int32; -1 where only other files have steps.
+        """
+        with self._use() as dataset:
+            shape = arguments.dims_of(
+                lambda *dims: lib.unic_dataset_labels(dataset, arguments.text("name", name), *dims, None))
+            labels = np.empty(shape, np.int32)
+            arguments.dims_of(lambda *dims: lib.unic_dataset_labels(dataset, name.encode(), *dims, labels.ctypes.data))
+            return labels
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<libunicode.Dataset, closed>"
+        return f"<libunicode.Dataset: {self.clips} clips of {', '.join(self.modalities)} in {len(self)} batches>"
+
+
+def _free_in(process: int) -> Callable[[Any], None]:
+    """unic_dataset_free, but not in a forked child: the thread that it would wait for is not there."""
+    free, getpid = lib.unic_dataset_free, os.getpid
+
+    def free_unless_forked(pointer: Any) -> None:
+        if getpid() == process:
+            free(pointer)
+
+    return free_unless_forked
+
+
+class Arrays:
+    """Arrays in memory, cut into batches as a Dataset is; named as Batch names them.
+
+    Batches in the arrays' order look into them without a copy; shuffled ones are copies. What belongs to no
+    batch (labels) is left alone. Threads need one each.
+    """
+
+    def __init__(self, arrays: Mapping[str, npt.ArrayLike], *, batch: int = 32, seed: Optional[int] = None,
+                 drop_last: bool = False) -> None:
+        """As Dataset's; seed None: the arrays' order."""
+        self._modalities = modalities_of(arrays)
+        wanted = [name for name in arrays if name in self._modalities or name.endswith(".lengths")]
+        self._arrays: Dict[str, npt.NDArray[Any]] = {name: np.asarray(arrays[name]) for name in wanted}
+        sizes = {name: len(x) if x.ndim else 0 for name, x in self._arrays.items()}
+        if not self._modalities or len(set(sizes.values())) > 1:
+            raise ShapeError(f"the arrays have clips {sizes}, but must be of the same clips" if sizes
+                             else "there are no arrays")
+        self.clips: int = sizes[self._modalities[0]]
+        self._batch = arguments.integer("batch", batch, 1)
+        self._batches = self.clips // self._batch if drop_last else -(-self.clips // self._batch)
+        if not self._batches:
+            raise ArgumentError(f"{self.clips} clips are less than one batch of {batch}")
+        self._seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
+        self.seek(0)
+
+    @property
+    def modalities(self) -> Tuple[str, ...]:
+        """The modalities' names."""
+        return self._modalities
+
+    def feature_dims(self, modality: str) -> Tuple[int, ...]:
+        """The dims of one step of a modality's features."""
+        if modality not in self._modalities:
+            raise NotFoundError(f"no modality {modality!r}, there are {', '.join(self._modalities)}")
+        return self._arrays[modality].shape[2:]
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        return self._batches
+
+    def next(self) -> Optional[Batch]:
+        """The next batch of the epoch; None at its end: the call after that begins the next one."""
+        if self._at == self._batches:
+            self.seek(self._epoch + 1)
+            return None
+        part = slice(self._at * self._batch, (self._at + 1) * self._batch)
+        chosen: Any = part if self._order is None else self._order[part]
+        self._at += 1
+        return Batch({name: x[chosen] for name, x in self._arrays.items()})
+
+    def seek(self, epoch: int, batch: int = 0) -> None:
+        """Go to a batch of an epoch, both counted from 0; the order is that of an uninterrupted run."""
+        self._epoch = arguments.integer("epoch", epoch, 0)
+        self._at = arguments.integer("batch", batch, 0, self._batches)
+        self._order = (None if self._seed is None
+                       else np.random.default_rng([self._seed, self._epoch]).permutation(self.clips))
+
+    def __iter__(self) -> Iterator[Batch]:
+        """One epoch's batches from its beginning; an epoch that is under way is left."""
+        if self._at:
+            self.seek(self._epoch + 1)
+        while True:
+            batch = self.next()
+            if batch is None:
+                return
+            yield batch
+
+    def __repr__(self) -> str:
+        return f"<libunicode.Arrays: {self.clips} clips of {', '.join(self._modalities)} in {len(self)} batches>"

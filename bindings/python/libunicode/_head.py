@@ -1,0 +1,159 @@
+"""Heads on codes: trained on the codes of one modality, used untouched on another's."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Optional, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _lib
+from ._arguments import Codes, StrPath, Vectors
+from ._codebook import Codebook
+from ._errors import ArgumentError, MismatchError, ShapeError
+from ._handle import SharedHandle
+from ._lib import lib
+from ._model import Model
+
+_CLIP, _STEP, _STEP_MULTI = 1, 2, 3         # unic_head_kind
+_LOSSES = {"plain": 0, "cmg": 1}            # unic_head_loss
+
+
+class Head(SharedHandle):
+    """A classifier of clips or steps by their codes.
+
+        head = libunicode.Head(model, classes=10, per="clip")
+        head.fit(model.encode("speech", sounds), labels)
+        predicted = head.predict(model.encode("image", images)).argmax(-1)
+
+    It keeps a copy of the codebook and needs no model to predict. Threads may predict at the same time.
+    """
+
+    _kind = "head"
+
+    def __init__(self, codes_of: Union[Model, Codebook], classes: int, per: str = "clip", multi: bool = False, *,
+                 hidden: int = 0, epochs: int = 0, batch: int = 0, learning_rate: float = 0.0, seed: int = 0,
+                 loss: str = "plain") -> None:
+        """An untrained head for codes of this model or codebook.
+
+        classes        number of outputs.
+        per            "clip": one class for each clip; "step": one for each step.
+        multi          any number of classes for each step; with per="step".
+        hidden         width between its two linear layers; 0: the code's dim.
+        epochs, batch, learning_rate  of fit(); 0: 30, 64 clips, 0.002.
+        seed           of the weights and the shuffle.
+        loss           of multi: "plain", binary cross-entropy; "cmg", with the CMG code's weighted term.
+        """
+        if per not in ("clip", "step") or (multi and per != "step"):
+            raise ArgumentError(f"per = {per!r}{' with multi' if multi else ''}; 'clip' or 'step' expected, "
+                                "and 'step' with multi")
+        if loss not in _LOSSES:
+            raise ArgumentError(f"loss is {loss!r}, 'plain' or 'cmg' expected")
+        kind = _CLIP if per == "clip" else _STEP_MULTI if multi else _STEP
+        most = 2**31 - 1
+        options = _lib.HeadOptions(
+            struct_size=ctypes.sizeof(_lib.HeadOptions), kind=kind,
+            classes=arguments.integer("classes", classes, 0, most), hidden=arguments.integer("hidden", hidden, 0, most),
+            epochs=arguments.integer("epochs", epochs, 0, most), batch=arguments.integer("batch", batch, 0, most),
+            learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss])
+        codebook = codes_of.codebook() if isinstance(codes_of, Model) else codes_of
+        pointer = _lib.HEAD()
+        with codebook._read() as handle:
+            lib.unic_head_create(ctypes.byref(pointer), handle, ctypes.byref(options))
+        self._set_up(pointer)
+
+    def _set_up(self, pointer: Any) -> None:
+        super().__init__(pointer, lib.unic_head_free)
+        options = _lib.HeadOptions(struct_size=ctypes.sizeof(_lib.HeadOptions))
+        lib.unic_head_settings(pointer, ctypes.byref(options))
+        self._head_kind: int = options.kind
+        self.classes: int = options.classes
+
+    @classmethod
+    def load(cls, path: StrPath) -> "Head":
+        """A head that save() wrote."""
+        pointer = _lib.HEAD()
+        lib.unic_head_load(ctypes.byref(pointer), arguments.path(path))
+        self = cls.__new__(cls)
+        self._set_up(pointer)
+        return self
+
+    @property
+    def per(self) -> str:
+        """"clip" or "step"."""
+        return "clip" if self._head_kind == _CLIP else "step"
+
+    @property
+    def multi(self) -> bool:
+        """Whether a step may have any number of classes."""
+        return self._head_kind == _STEP_MULTI
+
+    def _shape(self, codes: Codes) -> Tuple[int, ...]:
+        """The shape of labels for these codes."""
+        if codes.ndim != 2:
+            raise ShapeError(f"codes have the shape {codes.shape}, (clips, steps) expected")
+        return codes.shape[:1] if self.per == "clip" else (*codes.shape, self.classes) if self.multi else codes.shape
+
+    def _check_labels(self, codes: Codes, labels: Codes) -> None:
+        if labels.shape != self._shape(codes):
+            raise ShapeError(f"labels have the shape {labels.shape}, {self._shape(codes)} expected")
+
+    def fit(self, codes: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+        """Train by Adam on cross-entropy (binary for multi); again to train further.
+
+        codes   [N,T] in 0..L-1, -1: padding.
+        labels  [N] a class for each clip; [N,T] for each step (-1: not counted); [N,T,classes] of 0 and 1.
+
+        Returns the last epoch's mean loss. Raises ShapeError; DataError (a code or label out of range);
+        NumericError, and the head is as before.
+        """
+        given, wanted = arguments.whole("codes", codes), arguments.whole("labels", labels)
+        self._check_labels(given, wanted)
+        loss = ctypes.c_double()
+        with self._use() as head:
+            lib.unic_head_fit(head, given.ctypes.data, *given.shape, wanted.ctypes.data, ctypes.byref(loss))
+        return loss.value
+
+    def predict(self, codes: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:
+        """Logits [N,classes] for clips, [N,T,classes] for steps (0 on padding); argmax(-1) are the classes."""
+        given = arguments.whole("codes", codes)
+        shape = self._shape(given)
+        logits = arguments.output("out", out, shape if self.multi else (*shape, self.classes), np.float32)
+        with self._read() as head:
+            lib.unic_head_predict(head, given.ctypes.data, *given.shape, logits.ctypes.data)
+        return logits
+
+    def mask_labels(self, codes: npt.ArrayLike, labels: npt.ArrayLike) -> Codes:
+        """A copy of labels that is -1 where the head sees nothing: padding, and clips without a code."""
+        given, masked = arguments.whole("codes", codes), arguments.whole("labels", labels).copy()
+        self._check_labels(given, masked)
+        with self._read() as head:
+            lib.unic_head_mask_labels(head, given.ctypes.data, *given.shape, masked.ctypes.data)
+        return masked
+
+    @property
+    def fingerprint(self) -> int:
+        """That of the codebook the head was made for."""
+        with self._read() as head:
+            return lib.unic_head_fingerprint(head)
+
+    def accepts(self, codes_of: Union[Model, Codebook]) -> bool:
+        """Whether it was made for this codebook, so that these codes mean the same to it."""
+        fingerprint = (codes_of.codebook() if isinstance(codes_of, Model) else codes_of).fingerprint
+        with self._read() as head:
+            try:
+                lib.unic_head_accepts(head, fingerprint)
+            except MismatchError:
+                return False
+        return True
+
+    def save(self, path: StrPath) -> None:
+        """Write the head, with its copy of the codebook."""
+        with self._read() as head:
+            lib.unic_head_save(head, arguments.path(path))
+
+    def __repr__(self) -> str:
+        return (f"<libunicode.Head: {self.classes} classes per {self.per}{', multi' if self.multi else ''}"
+                f"{', closed' if self.closed else ''}>")

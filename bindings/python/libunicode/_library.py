@@ -1,0 +1,48 @@
+"""What concerns the whole library: version, threads, log."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Callable, Optional
+
+from . import _arguments as arguments
+from . import _lib
+from ._lib import lib
+
+_log: Any = None            # the function that C holds
+
+
+def version() -> str:
+    """The C library's version, "0.1.0"."""
+    return lib.unic_version().decode()
+
+
+def set_threads(n: int) -> None:
+    """Compute with `n` threads (1..256), in the whole process; the default is 1.
+
+    OpenBLAS is set to one thread of its own, numpy's products too where numpy shares it. Not to be called while
+    another thread computes; fork before the first use, not after it.
+    """
+    lib.unic_set_threads(arguments.integer("n", n, 0, 2**31 - 1))
+
+
+def get_threads() -> int:
+    """The number of threads set by set_threads()."""
+    return lib.unic_get_threads()
+
+
+def set_log(function: Optional[Callable[[bool, str], None]]) -> None:
+    """Send the library's log lines to function(warning, line); None, the default, drops them.
+
+    It is called in the thread that called the library, and must not use the object that is at work. Not to be
+    set while another thread computes.
+    """
+    global _log
+
+    def receive(level: int, line: bytes, _user: Any) -> None:
+        if function is not None:
+            function(level > 0, line.decode(errors="replace"))
+
+    callback = _lib.LOG(receive) if function is not None else ctypes.cast(0, _lib.LOG)
+    lib.unic_set_log(callback, None)
+    _log = callback

@@ -1,0 +1,238 @@
+"""Pre-training on paired, unlabelled batches."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _config
+from . import _lib
+from ._arguments import StrPath
+from ._batch import Batch
+from ._config import Config
+from ._dataset import Arrays, Dataset
+from ._errors import ArgumentError, ShapeError
+from ._handle import Handle
+from ._lib import lib
+from ._model import Model
+from ._progress import Progress, Report, meter
+
+History = Dict[str, npt.NDArray[Any]]
+Data = Union[Dataset, Arrays, Mapping[str, npt.ArrayLike], Iterable[Batch]]
+
+
+class Draws(NamedTuple):
+    """The random draws of one step, for a replay; None: the trainer's own."""
+
+    cpc_step: Optional[int] = None                                  # CPC's t, from 0
+    club_permutation: Optional[Mapping[str, npt.ArrayLike]] = None  # [B] for each modality (compat)
+    revival_source: Optional[npt.ArrayLike] = None                  # [L] rows of all encoder outputs, in order
+
+
+class Trainer(Handle):
+    """A training run: Uni-Code's objective, its optimisers and its place in the run.
+
+        trainer = libunicode.Trainer(config)
+        history = trainer.fit(libunicode.Dataset("train.npz", batch=32, seed=0), epochs=12, progress=True)
+        trainer.save("model.npz")
+
+    Threads that share a trainer take turns.
+    """
+
+    _kind = "trainer"
+
+    def __init__(self, config: Config) -> None:
+        """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps."""
+        pointer = _lib.TRAINER()
+        with config._use() as handle:
+            lib.unic_trainer_create(ctypes.byref(pointer), handle)
+        self._set_up(pointer)
+
+    @classmethod
+    def resume(cls, path: StrPath) -> "Trainer":
+        """Continue a run that save(path) wrote: bit by bit, with the same threads on the same machine."""
+        pointer = _lib.TRAINER()
+        lib.unic_trainer_resume(ctypes.byref(pointer), arguments.path(path))
+        return cls._of(pointer)
+
+    @classmethod
+    def from_checkpoint(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None) -> "Trainer":
+        """Continue the training of a CMG checkpoint (.pt); `settings` as Model's."""
+        pointer = _lib.TRAINER()
+        lib.unic_trainer_import(ctypes.byref(pointer), arguments.path(path), _config.lines(settings))
+        return cls._of(pointer)
+
+    @classmethod
+    def _of(cls, pointer: Any) -> "Trainer":
+        self = cls.__new__(cls)
+        self._set_up(pointer)
+        return self
+
+    def _set_up(self, pointer: Any) -> None:
+        super().__init__(pointer, lib.unic_trainer_free)
+        self._terms = tuple(lib.unic_trainer_term_name(pointer, i).decode()
+                            for i in range(lib.unic_trainer_term_count(pointer)))
+
+    @property
+    def terms(self) -> Tuple[str, ...]:
+        """What a step reports: "total", the terms of the objective, and figures ("perplexity.image", ...)."""
+        return self._terms
+
+    @property
+    def config(self) -> Config:
+        """The run's config, a copy."""
+        with self._use() as trainer:
+            return Config.parse(lib.unic_trainer_config(trainer).decode())
+
+    @property
+    def steps(self) -> int:
+        """Steps taken so far."""
+        with self._use() as trainer:
+            return lib.unic_trainer_steps(trainer)
+
+    @property
+    def total_steps(self) -> int:
+        """The steps of the whole run, for the learning rate's schedule; 0: not declared. fit() sets them."""
+        with self._use() as trainer:
+            return lib.unic_trainer_total_steps(trainer)
+
+    @total_steps.setter
+    def total_steps(self, steps: int) -> None:
+        with self._use() as trainer:
+            lib.unic_trainer_set_total_steps(trainer, arguments.integer("total_steps", steps, 0, 2**64 - 1))
+
+    def step(self, batch: Union[Batch, Mapping[str, npt.ArrayLike]], draws: Optional[Draws] = None) -> Report:
+        """One training step; returns every term. With NumericError the trainer is as it was before."""
+        paired = batch if isinstance(batch, Batch) else Batch(batch)
+        own, _kept = (None, None) if draws is None else self._draws(draws, paired.clips)
+        terms = np.empty(len(self._terms))
+        with paired._use() as pointer, self._use() as trainer:
+            lib.unic_trainer_step(trainer, pointer, own, terms.ctypes.data)
+        return dict(zip(self._terms, terms.tolist()))
+
+    def _draws(self, draws: Draws, clips: int) -> Tuple[Any, List[Any]]:
+        """A unic_draws and what it points to; C reads [B] and [L] numbers."""
+        config = self.config
+        given = draws.club_permutation
+        permutations = None if given is None else [_exactly(f"club_permutation of {name}", given[name], clips)
+                                                   for name in config.modalities]
+        step = None if draws.cpc_step is None else arguments.whole("cpc_step", [draws.cpc_step])
+        sources = (None if draws.revival_source is None else
+                   _exactly("revival_source", draws.revival_source, config["code.count"]))
+        own = _lib.Draws(struct_size=ctypes.sizeof(_lib.Draws), cpc_step=arguments.address(step),
+                         club_permutation=permutations and arguments.addresses(permutations),
+                         revival_source=arguments.address(sources))
+        return ctypes.byref(own), [step, permutations, sources]
+
+    def fit(self, data: Data, *, steps: Optional[int] = None, epochs: Optional[int] = None,
+            progress: Union[None, bool, Progress] = None) -> History:
+        """Train until the run has `steps` steps; a run that was resumed goes on where it stood in the data.
+
+        data      a Dataset, Arrays, arrays by name (cut into batches as the config says), or batches to go
+                  through again and again.
+        steps     of the whole run; None: `epochs` times the data's batches.
+        epochs    passes over the data; None: as many as were declared (total_steps), or `train.epochs`.
+        progress  True: a bar, where tqdm is installed. A function: called after each step with (step, steps,
+                  report); it may validate and save, and ends the training by returning False.
+
+        Returns every term's values, one for each step that was taken, and "step", from 1.
+        """
+        source = self._arrays(data) if isinstance(data, Mapping) else data
+        first, total = self.steps, self._total(source, steps, epochs)
+        self.total_steps = total
+        values = np.empty((len(self._terms), max(total - first, 0)))
+        taken = 0
+        show = meter(progress, first, total)
+        try:
+            for batch in self._batches(source, first, values.shape[1]):
+                report = self.step(batch)
+                values[:, taken] = list(report.values())
+                taken += 1
+                if show(first + taken, total, report) is False:
+                    break
+        finally:
+            show.close()
+        return {"step": np.arange(first + 1, first + taken + 1), **dict(zip(self._terms, values[:, :taken]))}
+
+    def _arrays(self, data: Mapping[str, npt.ArrayLike], shuffle: bool = True) -> Arrays:
+        config = self.config
+        return Arrays(data, batch=config["train.batch"],
+                      seed=config["train.seed"] if shuffle else None,
+                      drop_last=shuffle and config["train.drop_last"])
+
+    def _total(self, data: Any, steps: Optional[int], epochs: Optional[int]) -> int:
+        if steps is not None:
+            return arguments.integer("steps", steps, 0)
+        if epochs is None and self.total_steps:
+            return self.total_steps
+        if not hasattr(data, "__len__"):
+            raise ArgumentError("steps is not given, and how many batches an epoch of the data has is not known")
+        passes = self.config["train.epochs"] if epochs is None else epochs
+        return arguments.integer("epochs", passes, 0) * len(data)
+
+    @staticmethod
+    def _batches(data: Any, first: int, count: int) -> Iterator[Batch]:
+        """The batches of `count` steps from step `first` on, epoch after epoch."""
+        left = count
+        if isinstance(data, (Dataset, Arrays)) and left:
+            data.seek(first // len(data), first % len(data))
+            while left:
+                lent = data.next()
+                if lent is not None:
+                    left -= 1
+                    yield lent
+        while left:
+            before = left
+            for batch in data:
+                left -= 1
+                yield batch
+                if not left:
+                    return
+            if left == before:
+                raise ArgumentError(f"the data has no more batches, but {left} of {count} steps are left")
+
+    def evaluate(self, data: Union[Batch, Data]) -> Report:
+        """The terms without dropout and without a change of state: of a batch, or their means over the clips of
+        an epoch of data.
+        """
+        if isinstance(data, Batch):
+            batches: Iterable[Batch] = [data]
+        else:
+            batches = self._arrays(data, shuffle=False) if isinstance(data, Mapping) else data
+        sums, terms, clips = np.zeros(len(self._terms)), np.empty(len(self._terms)), 0
+        for batch in batches:
+            with batch._use() as pointer, self._use() as trainer:
+                lib.unic_trainer_evaluate(trainer, pointer, terms.ctypes.data)
+            sums += terms * batch.clips
+            clips += batch.clips
+        if not clips:
+            raise ArgumentError("the data has no batches")
+        return dict(zip(self._terms, (sums / clips).tolist()))
+
+    def save(self, path: StrPath) -> None:
+        """Write the run: the model to `path`, and beside it what resume(path) needs (OUT.npz, OUT.run.npz)."""
+        with self._use() as trainer:
+            lib.unic_trainer_save(trainer, arguments.path(path))
+
+    def model(self) -> Model:
+        """The model as it is now: a copy, independent of further training."""
+        pointer = _lib.MODEL()
+        with self._use() as trainer:
+            lib.unic_trainer_model(trainer, ctypes.byref(pointer))
+        return Model._of(pointer, "of a trainer")
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<libunicode.Trainer, closed>"
+        return f"<libunicode.Trainer: {', '.join(self.config.modalities)}; {self.steps} steps taken>"
+
+
+def _exactly(name: str, given: npt.ArrayLike, count: int) -> npt.NDArray[np.int32]:
+    numbers = arguments.whole(name, given)
+    if numbers.shape != (count,):
+        raise ShapeError(f"{name} has the shape {numbers.shape}, ({count},) expected")
+    return numbers

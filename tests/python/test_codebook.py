@@ -1,0 +1,138 @@
+"""The codebook alone as a vector quantiser, against numpy."""
+
+from __future__ import annotations
+
+import threading
+from typing import Callable
+
+import libunicode as lu
+import numpy as np
+from helpers import Fixture, in_threads, raises
+
+RNG = np.random.default_rng(3)
+E = RNG.standard_normal((9, 4)).astype(np.float32)
+Z = RNG.standard_normal((5, 7, 4)).astype(np.float32)
+
+
+def codebook(modalities: int = 1) -> lu.Codebook:
+    made = lu.Codebook(9, 4, modalities)
+    made.set(E)
+    return made
+
+
+def test_quantiser() -> None:
+    book = codebook()
+    squares = ((Z[..., None, :] - E) ** 2).sum(-1)
+    codes = book.assign(Z)
+    assert codes.dtype == np.int32 and np.array_equal(codes, squares.argmin(-1))
+    assert np.array_equal(book.assign(Z.astype(np.float64)), codes) and book.assign(Z[0, 0]) == codes[0, 0]
+    assert np.array_equal(book.lookup(codes), E[codes]) and not book.lookup([-1, -1]).any()
+    assert book.assign(Z[:0]).shape == (0, 7) and book.lookup(codes[:0]).shape == (0, 7, 4)
+    assert (book.codes, book.dim, book.modalities) == (9, 4, 1)
+    wanted = ((E[:, None] - E) ** 2).sum(-1)
+    assert np.abs(book.distances() - wanted).max() < 1e-5
+    usage = book.usage([0, 0, 3, -1])
+    assert usage.counts.tolist() == [2, 0, 0, 1, 0, 0, 0, 0, 0] and usage.counts.dtype == np.int64
+    p = np.array([2, 1]) / 3
+    assert abs(usage.perplexity - np.exp(-(p * np.log(p)).sum())) < 1e-12
+    assert book.fingerprint == codebook().fingerprint != lu.Codebook(9, 4).fingerprint
+
+
+def test_in_place() -> None:
+    """The embedding is the library's own memory; results go where `out` says."""
+    book = codebook()
+    seen = book.embedding
+    assert np.shares_memory(seen, book.embedding) and not seen.flags.writeable and np.array_equal(seen, E)
+    book.set(E + 1)
+    assert np.array_equal(seen, E + 1)
+    codes, vectors, squares = np.empty((5, 7), np.int32), np.empty((5, 7, 4), np.float32), np.empty((9, 9), np.float32)
+    assert book.assign(Z, out=codes) is codes and np.array_equal(codes, book.assign(Z))
+    assert book.lookup(codes, out=vectors) is vectors and np.array_equal(vectors, (E + 1)[codes])
+    assert book.distances(out=squares) is squares and not squares.diagonal().any()
+    raises(lu.ShapeError, "(5, 7) expected", lambda: book.assign(Z, out=codes[:4]))
+    raises(lu.DataError, "float32 expected", lambda: book.lookup(codes, out=vectors.astype(np.float64)))
+
+
+def test_training() -> None:
+    """k-means, the EMA update of two modalities (P6) and revival (P8)."""
+    centres = np.array([[0, 0], [9, 0], [0, 9]], np.float32)
+    z = (np.repeat(centres, 20, 0) + 0.1 * RNG.standard_normal((60, 2))).astype(np.float32)
+    book = lu.Codebook(3, 2, 2)
+    book.init(z, seed=1)
+    assert sorted(np.round(book.embedding).tolist()) == sorted(centres.tolist())
+
+    before, counts = book.embedding.copy(), book.state().ema_counts
+    assert np.array_equal(counts, np.ones(3))
+    codes = [np.array([0, 0, -1]), np.array([1])]
+    targets = [np.array([[1, 2], [3, 4], [99, 99]]), np.array([[5.0, 6.0]])]
+    book.update(0.5, targets, codes)
+    n = 0.5 * counts + 0.5 * np.array([2, 1, 0])
+    sums = 0.5 * before + 0.5 * np.array([[4, 6], [5, 6], [0, 0]])
+    assert np.allclose(book.state().ema_counts, n) and np.allclose(book.embedding, sums / n[:, None], rtol=1e-5)
+    assert book.state().idle.tolist() == [[0, 1, 1], [1, 0, 1]]
+    assert book.revive("any", 0, [[7.0, 7.0]]) == 1 and book.embedding[2].tolist() == [7, 7]
+    assert book.revive("two", 0, [[8.0, 8.0]], max=1) == 1
+    assert book.revive("off", 0, [[8.0, 8.0]]) == 0
+
+
+def test_refused() -> None:
+    book, codes = codebook(2), np.zeros(3, int)
+    for error, text, call in (
+            (lu.ArgumentError, "0 codes", lambda: lu.Codebook(0, 4)),
+            (lu.ArgumentError, "dim is -1", lambda: lu.Codebook(3, -1)),
+            (lu.ShapeError, "[35,3]", lambda: book.assign(Z[..., :3])),
+            (lu.ShapeError, "z is a number", lambda: book.assign(1.0)),
+            (lu.DataError, "NaN", lambda: book.assign([[np.nan] * 4])),
+            (lu.DataError, "object", lambda: book.assign([[None] * 4])),
+            (lu.DataError, "code 9 of row 1", lambda: book.lookup([0, 9])),
+            (lu.DataError, "-2", lambda: book.usage([-2])),
+            (lu.DataError, "integers", lambda: book.lookup([0.5])),
+            (lu.DataError, "32 bits", lambda: book.lookup([2**40])),
+            (lu.ShapeError, "embedding", lambda: book.set(E[:3])),
+            (lu.DataError, "NaN", lambda: book.set(E * np.inf)),
+            (lu.ArgumentError, "2 modalities", lambda: book.update(0.9, [E], [codes])),
+            (lu.ShapeError, "(rows, 4)", lambda: book.update(0.9, [E, E], [codes, codes])),
+            (lu.ArgumentError, "decay = 1", lambda: book.update(1.0, [E[:3], E[:3]], [codes, codes])),
+            (lu.DataError, "code 9", lambda: book.update(0.9, [E[:3], E[:3]], [codes + 9, codes])),
+            (lu.ArgumentError, "'three'", lambda: book.revive("three", 1, E))):
+        raises(error, text, call)
+        assert np.array_equal(book.embedding, E), text
+
+
+def test_threads(f: Fixture) -> None:
+    """Readers at the same time; a change waits for them, and they wait for it."""
+    book = codebook()
+
+    def waits(work: Callable[[], object]) -> threading.Thread:
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join(0.05)
+        assert thread.is_alive()
+        return thread
+
+    with book._read():
+        assert np.array_equal(book.lookup(np.arange(9)), E)
+        writer = waits(lambda: book.set(E + 1))
+        assert np.array_equal(book.embedding, E)
+    writer.join()
+    with book._use():
+        reader = waits(lambda: book.lookup([0]))
+    reader.join()
+
+    low, high = (np.full((4000, 64), value, np.float32) for value in (1, 2))
+    every, book = np.arange(4000), lu.Codebook(4000, 64)
+    book.set(low)
+
+    def work(i: int) -> None:
+        for turn in range(40):
+            if i == 0:
+                book.set(high if turn % 2 else low)
+            else:
+                seen = book.lookup(every)
+                assert seen.min() == seen.max(), "codes of before a change and of behind it"
+
+    in_threads(work)
+    model = f.model()
+    first = model.codebook()
+    first.set(np.zeros((first.codes, first.dim)))
+    assert model.codebook().embedding.any()         # a copy: the model keeps its own
