@@ -14,6 +14,7 @@ extern "C" {
 /** Element types of arrays from outside. Values are part of the ABI. */
 typedef enum unic_dtype { UNIC_F32 = 1, UNIC_F64 = 2, UNIC_I32 = 3, UNIC_I64 = 4 } unic_dtype;
 
+/** The most dims an array has. */
 #define UNIC_MAX_RANK 6
 
 /**
@@ -42,13 +43,14 @@ UNIC_API void unic_array_init(unic_array *array, const void *data, unic_dtype dt
  */
 typedef struct unic_batch unic_batch;
 
-/** An empty batch. One thread at a time. @return UNIC_OK, UNIC_E_ARG, UNIC_E_NOMEM. */
+/** An empty batch. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1. */
 UNIC_API unic_status unic_batch_create(unic_batch **out);
 /** Frees the batch, not what it refers to. NULL is fine. Since 0.1. */
 UNIC_API void unic_batch_free(unic_batch *batch);
 
 /**
  * Put one modality into the batch, or another array in the place of the one it has.
+ * @param batch     one thread at a time.
  * @param name      the modality's name in the model's config; copied.
  * @param features  [B,T,...] float32 or float64, no dim 0; B and T are those of the batch's
  *                  other modalities. The description is copied, the data are referred to.

@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+/** A codebook: L codes of D dims, their EMA state and their use. Opaque. */
 typedef struct unic_codebook unic_codebook;
 
 /**
@@ -22,13 +23,21 @@ typedef struct unic_codebook unic_codebook;
  */
 UNIC_API unic_status unic_codebook_create(unic_codebook **out, size_t codes, size_t dim,
                                           size_t modalities);
+/** Frees the codebook. NULL is fine. Since 0.1. */
 UNIC_API void unic_codebook_free(unic_codebook *codebook);
 
+/** L, the number of codes. Since 0.1. */
 UNIC_API size_t unic_codebook_codes(const unic_codebook *codebook);
+/** D, the dims of a code. Since 0.1. */
 UNIC_API size_t unic_codebook_dim(const unic_codebook *codebook);
+/** The number of modalities whose use of the codes is counted. Since 0.1. */
 UNIC_API size_t unic_codebook_modalities(const unic_codebook *codebook);
 
-/** Set all codes: embedding [L,D] float32 or float64, finite. EMA: N = 1, o = e. Since 0.1. */
+/**
+ * Set all codes: embedding [L,D] float32 or float64. EMA: N = 1, o = e.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE if it holds NaN or Inf; UNIC_E_NOMEM.
+ * The codebook is as it was after a failure. Since 0.1.
+ */
 UNIC_API unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embedding);
 
 /** The codes [L,D], borrowed until the codebook changes or is freed. Since 0.1. */
@@ -36,8 +45,9 @@ UNIC_API const float *unic_codebook_embedding(const unic_codebook *codebook);
 
 /**
  * Start from data: k-means++ seeding over `z` [rows,D] and `iterations` of Lloyd's algorithm
- * (0: the codes are rows drawn at random). EMA: N = 1, o = e. Deterministic for a seed. Since
- * 0.1.
+ * (0: the codes are rows drawn at random). EMA: N = 1, o = e. Deterministic for a seed.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE, also without rows; UNIC_E_VALUE; UNIC_E_NOMEM.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                         size_t iterations, uint64_t seed);
@@ -45,8 +55,9 @@ UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_arra
 /**
  * Assign each row of `z` to its nearest code: codes[n] = argmin_k ||z_n - e_k||_2 (method P2).
  *
- * @param z      [rows,D] float32 or float64; 0 rows do nothing.
- * @param codes  [rows] out, 0..L-1; on a tie the lowest index.
+ * @param codebook  concurrent reads are safe.
+ * @param z         [rows,D] float32 or float64; 0 rows do nothing.
+ * @param codes     [rows] out, 0..L-1; on a tie the lowest index.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if D is not the codebook's; UNIC_E_VALUE if `z`
  * holds NaN or Inf (nothing is written then); UNIC_E_NOMEM. Since 0.1.
  */
@@ -62,14 +73,19 @@ UNIC_API unic_status unic_codebook_lookup(const unic_codebook *codebook, const i
 
 /**
  * One joint EMA update from every modality (method P6):
- *   N_l <- decay N_l + (1-decay) n_l;   o_l <- decay o_l + (1-decay) sum targets;   e_l = o_l / N_l
+ *
+ *     N_l <- decay N_l + (1-decay) n_l,   o_l <- decay o_l + (1-decay) sum targets,
+ *     e_l = o_l / N_l
+ *
  * where row r of modality m, targets[m][r] (z, or its mean with the partners'), was assigned
  * codes[m][r] (-1: left out). Idle counters advance for the modalities that have rows.
  *
- * @param rows     [modalities] number of rows of each.
- * @param targets  [modalities] pointers to [rows,D] float32.
- * @param codes    [modalities] pointers to [rows].
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE (nothing is changed). Since 0.1.
+ * @param codebook  exclusive access.
+ * @param decay     [0, 1).
+ * @param rows      [modalities] number of rows of each.
+ * @param targets   [modalities] pointers to [rows,D] float32.
+ * @param codes     [modalities] pointers to [rows].
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE; UNIC_E_NOMEM: nothing is changed. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_update(unic_codebook *codebook, float decay,
                                           const size_t *rows, const float *const *targets,
@@ -86,16 +102,25 @@ typedef enum unic_reset_rule {
 
 /**
  * Re-initialise codes that are not in use: each becomes a row of `z` [rows,D] drawn at random,
- * with N = 1, o = e and its counters cleared; the longest idle first, at most `max` of them.
- * @param revived  out, how many; may be NULL. Since 0.1.
+ * with N = 1, o = e and its counters cleared; the longest idle first.
+ * @param codebook  exclusive access.
+ * @param rule      which codes are in use.
+ * @param steps     updates after which a code that is not in use is idle.
+ * @param max       the most codes that are re-initialised; 0: no limit.
+ * @param z         [rows,D] float32 or float64; without rows nothing is done.
+ * @param seed      of the draw.
+ * @param revived   out, how many; may be NULL.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM: nothing is changed.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule,
                                           uint32_t steps, size_t max, const unic_array *z,
                                           uint64_t seed, size_t *revived);
 
 /**
- * Count assignments: counts[l] = how often `codes` [rows] holds l (-1 is left out); returns
- * perplexity exp(-sum p log p) through `*perplexity` (may be NULL). Since 0.1.
+ * Count assignments: counts[l] = how often `codes` [rows] holds l (-1 is left out), and the
+ * perplexity exp(-sum p log p) of their shares p (`perplexity` may be NULL).
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code that is not in -1..L-1. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *codes,
                                          size_t rows, int64_t *counts, double *perplexity);
@@ -103,15 +128,18 @@ UNIC_API unic_status unic_codebook_usage(const unic_codebook *codebook, const in
 /**
  * What training left behind: the EMA counts N [L] (method P6; their shares say how codes are
  * used) and for each modality the updates since it last selected each code, idle
- * [modalities,L]. Either may be NULL. Since 0.1.
+ * [modalities,L]. Either may be NULL. @return UNIC_OK; UNIC_E_ARG. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts,
                                          int32_t *idle);
 
-/** Squared distances between codes: out [L,L]. Since 0.1. */
+/** Squared distances between codes: out [L,L]. @return UNIC_OK; UNIC_E_ARG. Since 0.1. */
 UNIC_API unic_status unic_codebook_distances(const unic_codebook *codebook, float *out);
 
-/** A hash of (L, D, the codes): equal for equal codebooks. Heads refuse another one's codes. */
+/**
+ * A hash of (L, D, the codes): equal for equal codebooks (docs/formats.md has it). What keeps
+ * codes beside a head compares them with it (unic_head_accepts). Since 0.1.
+ */
 UNIC_API uint64_t unic_codebook_fingerprint(const unic_codebook *codebook);
 
 #ifdef __cplusplus

@@ -23,13 +23,18 @@
 extern "C" {
 #endif
 
+/** The settings. Opaque; one thread at a time. */
 typedef struct unic_config unic_config;
 
-/** A config with every default (`behaviour = paper`, no modalities yet). Since 0.1. */
+/**
+ * A config with every default (`behaviour = paper`, no modalities yet).
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1.
+ */
 UNIC_API unic_status unic_config_create(unic_config **out);
+/** Frees the config. NULL is fine. Since 0.1. */
 UNIC_API void unic_config_free(unic_config *config);
 
-/** A copy. @return UNIC_OK, UNIC_E_ARG, UNIC_E_NOMEM. Since 0.1. */
+/** A copy. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1. */
 UNIC_API unic_status unic_config_copy(unic_config **out, const unic_config *config);
 
 /**
@@ -42,7 +47,8 @@ UNIC_API unic_status unic_config_set(unic_config *config, const char *key, const
 
 /**
  * Apply a whole text. On an error the message names `source` (a file's name; may be NULL) and
- * the line, and the config is unchanged. Since 0.1.
+ * the line, and the config is unchanged. @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG;
+ * UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_config_parse(unic_config *config, const char *text,
                                        const char *source);
@@ -71,19 +77,23 @@ UNIC_API unic_status unic_config_check(const unic_config *config);
 
 /** One key, as docs/config.md shows it. All strings are static. */
 typedef struct unic_config_key {
-    size_t struct_size;
+    size_t struct_size; /**< sizeof(unic_config_key), set by the caller                     */
     const char *name;   /**< "ema.decay"; keys of a modality are "<modality>.kind" and so on  */
     const char *type;   /**< "number", "integer", "choice", "text", "integers", "switch"      */
     const char *value;  /**< default (behaviour = paper)                                      */
     const char *compat; /**< default under behaviour = compat, NULL if the same               */
     const char
-        *allowed;     /**< "[0, 1)", "two | any"                                            */
-    const char *help; /**< one sentence                                                     */
-    void *reserved[4];
+        *allowed;      /**< "[0, 1)", "two | any"                                            */
+    const char *help;  /**< one sentence                                                     */
+    void *reserved[4]; /**< NULL                                                            */
 } unic_config_key;
 
-/** The number of keys, and the i-th one. @return UNIC_E_ARG if i is out of range. Since 0.1. */
+/** The number of keys. Thread-safe. Since 0.1. */
 UNIC_API size_t unic_config_key_count(void);
+/**
+ * The i-th key, in the order of docs/config.md. Thread-safe.
+ * @return UNIC_OK; UNIC_E_ARG if `i` is out of range or struct_size is not set. Since 0.1.
+ */
 UNIC_API unic_status unic_config_key_at(size_t i, unic_config_key *key);
 
 #ifdef __cplusplus

@@ -4,14 +4,16 @@
  * ahead by a thread of its own. One dataset per thread.
  *
  * What can be opened (docs/data.md has the formats in full):
- *   x.npz        one array per modality under its name ([N,T,...], any real type), optionally
- *                `<modality>.lengths` [N] (valid steps of each clip, 0..T), `label` [N] or
- *                [N,C], and `<modality>.step_labels` [N,T] or [N,T,C]
- *   DIR          the same arrays as files DIR/<modality>.npy, DIR/label.npy, ...
- *   DIR          for each clip a file DIR/<modality>/<clip>.npy with [T,...], or .zip with that
+ *
+ *     x.npz      one array per modality under its name ([N,T,...], any real type), optionally
+ *                <modality>.lengths [N] (valid steps of each clip, 0..T), label [N] or
+ *                [N,C], and <modality>.step_labels [N,T] or [N,T,C]
+ *     DIR        the same arrays as files DIR/<modality>.npy, DIR/label.npy, ...
+ *     DIR        for each clip a file DIR/<modality>/<clip>.npy with [T,...], or .zip with that
  *                array pickled, as the CMG code keeps its features; optionally DIR/label.npy
- *   DIR/x.csv    the clips that the table names, of the files of DIR; also x.tsv
- *   clip.npy, clip.zip   one clip; if options.modalities names one modality
+ *     DIR/x.csv  the clips that the table names, of the files of DIR; also x.tsv
+ *     clip.npy, clip.zip   one clip; if options.modalities names one modality
+ *
  * Names with a '.' and `label` are not modalities.
  *
  * The thread runs from the first unic_dataset_next() on. A process that forks after that must
@@ -26,6 +28,7 @@
 extern "C" {
 #endif
 
+/** Feature files opened for streaming. Opaque; one thread at a time. */
 typedef struct unic_dataset unic_dataset;
 
 /** What becomes of a clip whose file is damaged, of another shape, or gone. */
@@ -36,7 +39,7 @@ typedef enum unic_on_damage {
 
 /** How a dataset is read. */
 typedef struct unic_dataset_options {
-    size_t struct_size;
+    size_t struct_size;             /**< sizeof(unic_dataset_options)                        */
     const char *const *modalities;  /**< names to read; NULL: every one there is             */
     size_t modality_count;          /**< 0 with NULL                                         */
     size_t batch;                   /**< clips a batch, >= 1                                 */
@@ -61,7 +64,8 @@ typedef struct unic_dataset_options {
  * no error.
  *
  * With modalities NULL, the modalities are those of the first path, then what the others add.
- * Arrays of an npz or DIR/<name>.npy with less than 3 dims are not among them (`speaker` [N]).
+ * Arrays of an npz or `DIR/<name>.npy` with less than 3 dims are not among them (`speaker`
+ * [N]).
  *
  * Memory is bounded by batch x (prefetch + 1), not by the files, for arrays stored
  * uncompressed; beside it 4 bytes a clip for the order and for each `lengths`, and for clips in
@@ -69,7 +73,7 @@ typedef struct unic_dataset_options {
  * stay open. With length 0 every file of a clip is opened once to find the longest (a .zip is
  * read whole for that): give the length where there are many.
  *
- * What is damaged in an npz or a DIR/<modality>.npy is not one clip's: on_damage says nothing
+ * What is damaged in an npz or a `DIR/<modality>.npy` is not one clip's: on_damage says nothing
  * about it, it always fails.
  * @return UNIC_OK; UNIC_E_ARG, also if drop_last would leave no batch; UNIC_E_IO;
  *         UNIC_E_FORMAT; UNIC_E_NOTFOUND names a file that is not there, a modality that is in
@@ -126,8 +130,11 @@ UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, ui
  * their names' bytes, over all lines whatever their split. From its events come the step labels
  * of every modality, [N,T,C]: its classes in that order and, last, "no event". Call with `out`
  * NULL to learn the dims.
- * @param dims  [UNIC_MAX_RANK] out; @param rank out.
- * @param out   int32, all elements; without meaning after a failure.
+ * @param dataset  one thread at a time.
+ * @param name     "label" or "<modality>.step_labels".
+ * @param dims     [UNIC_MAX_RANK] out.
+ * @param rank     out.
+ * @param out      int32, all elements; without meaning after a failure.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_VALUE if a label is not
  *         whole or beyond int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM. Since 0.1.
  */

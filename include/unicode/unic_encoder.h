@@ -12,6 +12,7 @@
 extern "C" {
 #endif
 
+/** A modality's encoder: its plan and workspace. Opaque; one thread at a time. */
 typedef struct unic_encoder unic_encoder;
 
 /**
@@ -23,11 +24,13 @@ typedef struct unic_encoder unic_encoder;
 UNIC_API unic_status unic_encoder_create(unic_encoder **out, unic_model *model,
                                          const char *modality, size_t max_batch,
                                          size_t max_length);
+/** Frees the encoder and drops its reference to the model. NULL is fine. Since 0.1. */
 UNIC_API void unic_encoder_free(unic_encoder *encoder);
 
 /**
  * Encode clips: z = Phi(x) (method P1), code = argmin_l ||z - e_l|| (P2), for each step.
  *
+ * @param encoder    one thread at a time.
  * @param features   [B,T,...] float32 or float64, 1 <= B <= max_batch, 1 <= T <= max_length;
  * finite (padded steps are not looked at).
  * @param lengths    [B] valid steps, 0..T; NULL: all T. A clip's codes do not depend on its

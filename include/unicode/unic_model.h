@@ -13,13 +13,14 @@
 extern "C" {
 #endif
 
+/** A trained model. Opaque, reference-counted; immutable, so threads may share it. */
 typedef struct unic_model unic_model;
 
 /**
  * Open a model file (npz): reads the config and the codebook; a modality's weights are read and
  * CRC-checked when its first encoder is created.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG; UNIC_E_NOMEM. Since
- * 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
+ *         UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
 
@@ -29,6 +30,8 @@ UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
  * tensors are read when its first encoder is created. What a checkpoint does not tell
  * (attention heads, dropout) keeps its default, which is logged (unic_set_log).
  *
+ * @param out       the model.
+ * @param path      of the checkpoint; the file stays open until all weights are read.
  * @param settings  "key = value" lines that come last ("encoder.heads = 8"); may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT lists missing and mis-shaped tensors by
  * name; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
@@ -42,8 +45,9 @@ UNIC_API unic_model *unic_model_retain(unic_model *model);
 /** Drops a reference; the last one frees. Encoders hold their own. Thread-safe. Since 0.1. */
 UNIC_API void unic_model_free(unic_model *model);
 
-/** Modalities in the config's order; name is NULL if `i` is out of range. Since 0.1. */
+/** The number of modalities. Thread-safe. Since 0.1. */
 UNIC_API size_t unic_model_modality_count(const unic_model *model);
+/** Their names in the config's order, borrowed; NULL if `i` is out of range. Since 0.1. */
 UNIC_API const char *unic_model_modality_name(const unic_model *model, size_t i);
 
 /**
@@ -57,21 +61,27 @@ UNIC_API unic_status unic_model_feature_dims(const unic_model *model, const char
 /**
  * The inference parameters by number, over all modalities ("speech.semantic.affine.weight"):
  * reads the weights of the modality they belong to, if they have not been.
- * @param name  out, lives as long as the model; @param dims [UNIC_MAX_RANK] out; @param rank
- * out.
- * @param data  out, the values, row-major, as long as the model; may be NULL.
+ * @param model  thread-safe.
+ * @param i      from 0.
+ * @param name   out, lives as long as the model.
+ * @param dims   [UNIC_MAX_RANK] out.
+ * @param rank   out.
+ * @param data   out, the values, row-major, as long as the model; may be NULL.
  * @return UNIC_OK; UNIC_E_NOTFOUND behind the last one; UNIC_E_IO, UNIC_E_FORMAT. Since 0.1.
  */
 UNIC_API unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
                                              int64_t *dims, size_t *rank, const float **data);
 
-UNIC_API size_t unic_model_code_count(const unic_model *model); /**< L */
-UNIC_API size_t unic_model_code_dim(const unic_model *model);   /**< D */
+/** L, the number of codes. Since 0.1. */
+UNIC_API size_t unic_model_code_count(const unic_model *model);
+/** D, the dims of a code. Since 0.1. */
+UNIC_API size_t unic_model_code_dim(const unic_model *model);
 
 /** The model's config as text; borrowed, lives as long as the model. Since 0.1. */
 UNIC_API const char *unic_model_config(const unic_model *model);
 
-/** A copy of the model's codebook, with its EMA state. Since 0.1. */
+/** A copy of the model's codebook, with its EMA state. @return UNIC_OK; UNIC_E_ARG;
+ * UNIC_E_NOMEM. Since 0.1. */
 UNIC_API unic_status unic_model_codebook(const unic_model *model, unic_codebook **out);
 
 /**

@@ -13,16 +13,17 @@
 extern "C" {
 #endif
 
+/** What is exported. */
 #if defined(__GNUC__)
 #define UNIC_API __attribute__((visibility("default")))
 #else
 #define UNIC_API
 #endif
 
-#define UNIC_VERSION_MAJOR  0
-#define UNIC_VERSION_MINOR  1
-#define UNIC_VERSION_PATCH  0
-#define UNIC_VERSION_STRING "0.1.0"
+#define UNIC_VERSION_MAJOR  0       /**< The version of these headers: unic_version() is */
+#define UNIC_VERSION_MINOR  1       /**< that of the library that is loaded.             */
+#define UNIC_VERSION_PATCH  0       /**< A patch changes no interface.                   */
+#define UNIC_VERSION_STRING "0.1.0" /**< All three.                                      */
 
 /** What a call came to. The values are part of the ABI: they never change, new ones are added.
  */
@@ -62,7 +63,7 @@ typedef struct unic_allocator {
     size_t struct_size;                        /**< sizeof(unic_allocator)                    */
     void *(*alloc)(size_t bytes, void *user);  /**< aligned as malloc's; NULL when exhausted  */
     void (*release)(void *memory, void *user); /**< NULL is never passed                      */
-    void *user;
+    void *user;                                /**< what both are given                       */
 } unic_allocator;
 
 /**

@@ -11,6 +11,7 @@
 extern "C" {
 #endif
 
+/** A training run: parameters, optimiser, codebook, counters. Opaque; one thread at a time. */
 typedef struct unic_trainer unic_trainer;
 
 /**
@@ -19,17 +20,17 @@ typedef struct unic_trainer unic_trainer;
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config);
+/** Frees the trainer; what it saved stays. NULL is fine. Since 0.1. */
 UNIC_API void unic_trainer_free(unic_trainer *trainer);
 
-/**
- * The terms a step reports, fixed for a trainer: "total", then the weighted terms of the
- * objective
- * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), then
- * figures
- * ("club_fit.image", "grad_norm.encoder", "perplexity.image", "revived", "learning_rate").
- * The name is NULL if `i` is out of range. Since 0.1.
- */
+/** The number of terms that a step reports, fixed for a trainer. Since 0.1. */
 UNIC_API size_t unic_trainer_term_count(const unic_trainer *trainer);
+/**
+ * The name of a term: "total", then the weighted terms of the objective
+ * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), then
+ * figures ("club_fit.image", "grad_norm.encoder", "perplexity.image", "revived",
+ * "learning_rate"). Borrowed; NULL if `i` is out of range. Since 0.1.
+ */
 UNIC_API const char *unic_trainer_term_name(const unic_trainer *trainer, size_t i);
 
 /**
@@ -37,23 +38,24 @@ UNIC_API const char *unic_trainer_term_name(const unic_trainer *trainer, size_t 
  * itself.
  */
 typedef struct unic_draws {
-    size_t struct_size;
+    size_t struct_size;                     /**< sizeof(unic_draws)                    */
     const int32_t *cpc_step;                /**< one entry: CPC's t, 0-based               */
     const int32_t *const *club_permutation; /**< [modalities] of [B], compat's CLUB        */
     const int32_t *revival_source;          /**< [L] rows of all encoder outputs, in order */
-    void *reserved[5];
+    void *reserved[5];                      /**< NULL                                  */
 } unic_draws;
 
 /**
  * One training step. A transaction: parameters, codebook and counters change only if every loss
  * and every gradient norm is finite.
  *
- * @param batch  every modality of the config, B <= train.batch, T <= train.length.
- * @param draws  NULL: own draws, functions of (train.seed, step).
- * @param terms  [unic_trainer_term_count()] out; may be NULL.
+ * @param trainer  one thread at a time.
+ * @param batch    every modality of the config, B <= train.batch, T <= train.length.
+ * @param draws    NULL: own draws, functions of (train.seed, step).
+ * @param terms    [unic_trainer_term_count()] out; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features);
- *         UNIC_E_NUMERIC names the term that is not finite: the step was not taken, and the trainer
- *         is as it was before; UNIC_E_KERNEL. Since 0.1.
+ *         UNIC_E_NUMERIC names the term that is not finite: the step was not taken, and the
+ *         trainer is as it was before; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *terms);
