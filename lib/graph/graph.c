@@ -184,6 +184,17 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
     return out;
 }
 
+static unic__node *view_of(unic__graph *g, const unic__node *x, const unic__shape *shape,
+                           bool wants_grad)
+{
+    unic__node *view = new_node(g, shape, x->t.dtype);
+    if (view == &g->poison)
+        return view;
+    view->root = x->root;
+    view->wants_grad = wants_grad;
+    return view;
+}
+
 unic__node *unic__reshape(unic__graph *g, unic__node *x, unic__shape shape)
 {
     if (g->status != UNIC_OK)
@@ -193,10 +204,12 @@ unic__node *unic__reshape(unic__graph *g, unic__node *x, unic__shape shape)
         return unic__graph_fail(
             g, UNIC_E_SHAPE, "reshape: %s does not hold as many elements as %s",
             unic__shape_print(&shape, now), unic__shape_print(&x->t.shape, old));
-    unic__node *view = new_node(g, &shape, x->t.dtype);
-    view->root = x->root;
-    view->wants_grad = x->wants_grad;
-    return view;
+    return view_of(g, x, &shape, x->wants_grad);
+}
+
+unic__node *unic__stop_gradient(unic__graph *g, unic__node *x)
+{
+    return view_of(g, x, &x->t.shape, false);
 }
 
 unic__node *unic__keep(unic__node *node)

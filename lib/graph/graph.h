@@ -84,6 +84,9 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
 /* The same memory under another shape of the same count. */
 unic__node *unic__reshape(unic__graph *g, unic__node *x, unic__shape shape);
 
+/* The same value, through which no gradient passes: sg[x]. */
+unic__node *unic__stop_gradient(unic__graph *g, unic__node *x);
+
 /* Its value stays readable after the run. Returns the node. */
 unic__node *unic__keep(unic__node *node);
 /* A scalar that is a term of the objective with this weight (0: only looked at). Kept. */

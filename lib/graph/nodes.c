@@ -185,11 +185,6 @@ unic__node *unic__dropout(unic__graph *g, unic__node *x, double p)
     return APPLY(unic__op_dropout, ((unic__dropout_attr){(float)p}), x);
 }
 
-unic__node *unic__stop_gradient(unic__graph *g, unic__node *x)
-{
-    return APPLY_PLAIN(unic__op_stop_gradient, x);
-}
-
 unic__node *unic__straight_through(unic__graph *g, unic__node *z, unic__node *e)
 {
     return APPLY_PLAIN(unic__op_straight_through, z, e);

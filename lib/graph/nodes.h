@@ -55,7 +55,6 @@ unic__node *unic__sub(unic__graph *g, unic__node *a, unic__node *b);
 unic__node *unic__mul(unic__graph *g, unic__node *a, unic__node *b);
 unic__node *unic__div(unic__graph *g, unic__node *a, unic__node *b);
 unic__node *unic__dropout(unic__graph *g, unic__node *x, double p);
-unic__node *unic__stop_gradient(unic__graph *g, unic__node *x);
 unic__node *unic__straight_through(unic__graph *g, unic__node *z, unic__node *e);
 
 /* reductions and moves; the reduced axis is kept as size 1 where `keep` */

@@ -106,7 +106,8 @@ static unic_status order_phases(unic__graph *g)
     return UNIC_OK;
 }
 
-/* From the losses back: which nodes a gradient reaches. Views share their root's gradient. */
+/* From the losses back: which nodes a gradient reaches. Views share their root's gradient, but
+ * for those that stop it. */
 static void mark_gradients(unic__graph *g)
 {
     for (unic__node *node = g->first; node; node = node->next)
@@ -119,6 +120,12 @@ static void mark_gradients(unic__graph *g)
             if (s->in[k] && s->in[k]->wants_grad)
                 s->in[k]->root->gets_grad = true;
     }
+}
+
+/* The backward of the call gives the gradient of its input k. */
+static bool gives_gradient(const unic__step *s, size_t k)
+{
+    return s->backward && s->in[k] && s->in[k]->wants_grad && s->in[k]->root->gets_grad;
 }
 
 /* Of a root: the ticks of its value, and the tick at which its first gradient arrives. */
@@ -157,7 +164,7 @@ static void measure_lives(const unic__graph *g, life *lives)
             life *in = &lives[s->in[k]->root->index];
             bool keeps = s->backward && s->call->op->keeps & UNIC__KEEP_IN(k);
             in->last = later(in->last, keeps ? back : i);
-            if (s->backward && s->in[k]->root->gets_grad)
+            if (gives_gradient(s, k))
                 in->grad_first = earlier(in->grad_first, back);
         }
     }
@@ -202,7 +209,7 @@ static void bind(unic__graph *g, const layout *l)
                 root->t.dx = root->table->grads + root->param->offset;
         }
         node->t.x = root->t.x;
-        node->t.dx = root->t.dx;
+        node->t.dx = node->wants_grad ? root->t.dx : NULL;
     }
     for (unic__node *node = g->first; node; node = node->next)
         if (node->t.dtype == UNIC__I32) {
@@ -225,9 +232,26 @@ void unic__graph_lend(unic__graph *g, unic__node *input, const float *x)
             node->t.x = from;
 }
 
-/* A gradient is cleared at the tick where its life begins, just before the first addition to
- * it. */
-static unic_status list_clears(unic__graph *g, const life *lives)
+static bool listed(const unic__step *s, const unic__node *root)
+{
+    for (size_t i = 0; i < s->n_clear; i++)
+        if (s->clear[i] == root)
+            return true;
+    return false;
+}
+
+/* The call can store the gradient of its input k, which is not another input too (x + x). */
+static bool can_store(const unic__step *s, size_t k)
+{
+    for (size_t j = 0; j < s->call->n_in; j++)
+        if (j != k && gives_gradient(s, j) && s->in[j]->root == s->in[k]->root)
+            return false;
+    return s->call->op->stores & UNIC__STORES_IN(k);
+}
+
+/* At the tick where a gradient's life begins, the call stores it; if it cannot, the gradient is
+ * cleared just before. */
+static unic_status begin_gradients(unic__graph *g, const life *lives)
 {
     size_t end = 2 * g->n_steps;
     for (size_t i = 0; i < g->n_steps; i++) {
@@ -240,13 +264,13 @@ static unic_status list_clears(unic__graph *g, const life *lives)
         if (s->out->seed != 0.0 && lives[s->out->index].grad_first == end - 1 - i)
             s->clear[s->n_clear++] = s->out;
         for (size_t k = 0; k < s->call->n_in; k++) {
-            if (!s->in[k] || !s->in[k]->root->gets_grad || !own_memory(s->in[k]->root))
+            unic__node *root = s->in[k] ? s->in[k]->root : NULL;
+            if (!gives_gradient(s, k) || !own_memory(root) ||
+                lives[root->index].grad_first != end - 1 - i)
                 continue;
-            unic__node *root = s->in[k]->root;
-            bool twice = false; /* x + x: listed once */
-            for (size_t j = 0; j < s->n_clear; j++)
-                twice = twice || s->clear[j] == root;
-            if (lives[root->index].grad_first == end - 1 - i && !twice)
+            if (can_store(s, k))
+                s->call->fresh |= UNIC__STORES_IN(k);
+            else if (!listed(s, root))
                 s->clear[s->n_clear++] = root;
         }
     }
@@ -264,7 +288,7 @@ static unic_status lay_out(unic__graph *g, life *lives, layout *l, size_t *place
         !(g->memory = unic__alloc_zero(bytes)))
         return unic__no_memory(g->memory_floats * sizeof(float), "a graph's tensors");
     bind(g, l);
-    return list_clears(g, lives);
+    return begin_gradients(g, lives);
 }
 
 static unic_status plan_calls(unic__graph *g)

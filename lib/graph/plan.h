@@ -11,7 +11,7 @@ typedef struct unic__step {
     unic__node **in; /* [call->n_in]                                                 */
     unsigned phase;
     bool backward;      /* its backward runs: out gets a gradient                       */
-    unic__node **clear; /* gradients to clear before its backward                       */
+    unic__node **clear; /* gradients to clear before its backward, which adds to them  */
     size_t n_clear;
 } unic__step;
 

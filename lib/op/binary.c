@@ -202,19 +202,19 @@ UNIC__INLINE float gradient(form f, float dy, float a, float b)
 }
 
 /* dx[i] += the gradient, of an input with its own element for each i. */
-UNIC__INLINE void add_row(form f, float *restrict dx, const float *restrict dy,
+UNIC__INLINE void add_row(form f, bool fresh, float *restrict dx, const float *restrict dy,
                           const float *restrict a, size_t sa, const float *restrict b,
                           size_t sb, size_t n)
 {
     if (sa && sb)
         for (size_t i = 0; i < n; i++)
-            dx[i] += gradient(f, dy[i], a[i], b[i]);
+            dx[i] = unic__so_far(fresh, dx[i]) + gradient(f, dy[i], a[i], b[i]);
     else if (sa)
         for (size_t i = 0; i < n; i++)
-            dx[i] += gradient(f, dy[i], a[i], b[0]);
+            dx[i] = unic__so_far(fresh, dx[i]) + gradient(f, dy[i], a[i], b[0]);
     else
         for (size_t i = 0; i < n; i++)
-            dx[i] += gradient(f, dy[i], a[0], b[i]);
+            dx[i] = unic__so_far(fresh, dx[i]) + gradient(f, dy[i], a[0], b[i]);
 }
 
 /* sum_i of the gradient, of an input with one element for all i. */
@@ -248,12 +248,13 @@ UNIC__INLINE void backward_task(form f, const unic__call *c, const layout *l, in
     const size_t n = g->size - j < k->columns ? g->size - j : k->columns;
     size_t at[3] = {0};
     double sum = 0.0;
+    const bool fresh = unic__is_fresh(c, (size_t)w);
     for (size_t s = 0; s < k->summed; s++) {
         locate(l, w, task / k->pieces, s, at);
         const float *dy = c->out->dx + at[Y] + j;
         const float *a = c->in[A]->x + at[A] + j * sa, *b = c->in[B]->x + at[B] + j * sb;
         if (g->stride[w]) {
-            add_row(f, c->in[w]->dx + at[w] + j, dy, a, sa, b, sb, n);
+            add_row(f, fresh && !s, c->in[w]->dx + at[w] + j, dy, a, sa, b, sb, n);
             continue;
         }
         for (size_t i = 0; i < n; i += COLUMNS)
@@ -261,7 +262,7 @@ UNIC__INLINE void backward_task(form f, const unic__call *c, const layout *l, in
                                    n - i < COLUMNS ? n - i : COLUMNS);
     }
     if (!g->stride[w])
-        c->in[w]->dx[at[w]] += (float)sum;
+        c->in[w]->dx[at[w]] = unic__so_far(fresh, c->in[w]->dx[at[w]]) + (float)sum;
 }
 
 UNIC__SIMD static void backward_tasks(const unic__call *c, const layout *l, int w,
@@ -299,12 +300,13 @@ static void backward_to(const unic__call *c, const layout *l, int w)
 
 static void backward(unic__call *c)
 {
-    if (!unic__shape_count(&c->out->shape))
-        return;
+    const bool empty = !unic__shape_count(&c->out->shape);
     const layout l = layout_of(c);
     for (int w = A; w <= B; w++)
-        if (c->in[w]->dx)
+        if (c->in[w]->dx && !empty)
             backward_to(c, &l, w);
+        else if (c->in[w]->dx && unic__is_fresh(c, (size_t)w)) /* [3] beside [0,3] */
+            memset(c->in[w]->dx, 0, unic__shape_count(&c->in[w]->shape) * sizeof(float));
 }
 
 const unic__op unic__op_binary = {
@@ -313,4 +315,5 @@ const unic__op unic__op_binary = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+    .stores = UNIC__STORES_IN(0) | UNIC__STORES_IN(1),
 };

@@ -98,7 +98,9 @@ static void backward_concat(unic__call *c)
     const size_t step = c->out->shape.dim[attr->axis] * d.inner;
     for (size_t k = 0, at = 0; k < c->n_in; k++) {
         size_t size = c->in[k]->shape.dim[attr->axis] * d.inner;
-        if (c->in[k]->dx)
+        if (c->in[k]->dx && unic__is_fresh(c, k))
+            copy_blocks(c->in[k]->dx, size, c->out->dx + at, step, size, d.outer);
+        else if (c->in[k]->dx)
             add_blocks(c->in[k]->dx, size, c->out->dx + at, step, size, d.outer);
         at += size;
     }
@@ -110,6 +112,7 @@ const unic__op unic__op_concat = {
     .forward = forward_concat,
     .backward = backward_concat,
     .keeps = UNIC__KEEP_NONE,
+    .stores = UNIC__STORES_INS,
 };
 
 /* ---- slice ---- */

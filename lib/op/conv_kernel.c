@@ -247,9 +247,10 @@ unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_
     unic_status status = UNIC_OK;
     for (int product = 0; product < UNIC__CONV_PRODUCTS && status == UNIC_OK; product++) {
         bool is_value = (unic__conv_product)product == value;
-        if (is_value || c->in[product == UNIC__CONV_WEIGHTS ? 1 : 0]->dx)
+        size_t input = product == UNIC__CONV_WEIGHTS ? 1 : 0;
+        if (is_value || c->in[input]->dx)
             status = unic__dnnl_conv_create(&plan->dnnl[product], (unic__conv_product)product,
-                                            d, !is_value);
+                                            d, !is_value && !unic__is_fresh(c, input));
     }
     if (status != UNIC_OK)
         unic__conv_unplan(c);

@@ -89,7 +89,7 @@ static void backward(unic__call *c)
     const float *dy = c->out->dx;
     unic__conv_dims d = dims_of(c);
     if (x->dx)
-        unic__conv_run(c, &d, UNIC__CONV_FORWARD, dy, w->x, x->dx, true);
+        unic__conv_run(c, &d, UNIC__CONV_FORWARD, dy, w->x, x->dx, !unic__is_fresh(c, 0));
     if (w->dx)
         unic__conv_run(c, &d, UNIC__CONV_WEIGHTS, dy, x->x, w->dx, true);
     if (b && b->dx)
@@ -104,4 +104,5 @@ const unic__op unic__op_conv_transpose2d = {
     .backward = backward,
     .unplan = unic__conv_unplan,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+    .stores = UNIC__STORES_IN(0),
 };

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "op/ops.h"
+#include "op/vecmath.h"
 
 /*
  * Dropout: y = x m / (1 - p) in training, y = x otherwise.
@@ -62,12 +63,12 @@ static void forward(unic__call *c)
 }
 
 UNIC__SIMD static void backward_chunk(float *restrict dx, const float *restrict dy, size_t from,
-                                      size_t to, const draw *d)
+                                      size_t to, const draw *d, bool fresh)
 {
     const draw own = *d;
     for (size_t i = from; i < to; i++) {
         bool keep = unic__random_bits(own.key, i) >> 40 >= own.threshold;
-        dx[i] += keep ? dy[i] * own.scale : 0.0F;
+        dx[i] = unic__so_far(fresh, dx[i]) + (keep ? dy[i] * own.scale : 0.0F);
     }
 }
 
@@ -81,7 +82,8 @@ static void backward(unic__call *c)
         return;
     UNIC__PARALLEL_FOR(count >= PARALLEL_CHUNKS * CHUNK)
     for (size_t i = 0; i < count; i += CHUNK)
-        backward_chunk(dx, dy, i, i + CHUNK < count ? i + CHUNK : count, &d);
+        backward_chunk(dx, dy, i, i + CHUNK < count ? i + CHUNK : count, &d,
+                       unic__is_fresh(c, 0));
 }
 
 const unic__op unic__op_dropout = {
@@ -90,4 +92,5 @@ const unic__op unic__op_dropout = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_NONE,
+    .stores = UNIC__STORES_IN(0),
 };

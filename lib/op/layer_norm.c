@@ -78,7 +78,7 @@ static void forward(unic__call *c)
 UNIC__SIMD static void backward_rows(float *restrict dx, const float *restrict dy,
                                      const float *restrict x, const float *restrict g,
                                      const float *restrict mean, const float *restrict rstd,
-                                     size_t rows, size_t d)
+                                     size_t rows, size_t d, bool fresh)
 {
     for (size_t r = 0; r < rows; r++, dx += d, dy += d, x += d) {
         const float m = mean[r], s = rstd[r];
@@ -91,7 +91,8 @@ UNIC__SIMD static void backward_rows(float *restrict dx, const float *restrict d
         }
         const float mean_h = sum / (float)d, mean_hx = dot / (float)d;
         for (size_t j = 0; j < d; j++)
-            dx[j] += s * (dy[j] * g[j] - mean_h - (x[j] - m) * s * mean_hx);
+            dx[j] = unic__so_far(fresh, dx[j]) +
+                    s * (dy[j] * g[j] - mean_h - (x[j] - m) * s * mean_hx);
     }
 }
 
@@ -123,7 +124,7 @@ static void backward(unic__call *c)
         UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
         for (size_t r = 0; r < rows; r += each)
             backward_rows(dx + r * d, dy + r * d, x->x + r * d, c->in[1]->x, mean + r, rstd + r,
-                          rows - r < each ? rows - r : each, d);
+                          rows - r < each ? rows - r : each, d, unic__is_fresh(c, 0));
     }
     if (dg || db) {
         UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
@@ -139,4 +140,5 @@ const unic__op unic__op_layer_norm = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+    .stores = UNIC__STORES_IN(0),
 };

@@ -258,7 +258,7 @@ static void backward(unic__call *c)
     size_t rows = l.batch * l.steps, gates = 4 * l.hidden;
     if (c->in[0]->dx)
         unic__sgemm(false, false, rows, l.inputs, gates, 1.0F, l.da, gates, l.w_ih->x, l.inputs,
-                    1.0F, c->in[0]->dx, l.inputs);
+                    unic__is_fresh(c, 0) ? 0.0F : 1.0F, c->in[0]->dx, l.inputs);
     if (c->in[1]->dx)
         unic__sgemm(true, false, gates, l.inputs, rows, 1.0F, l.da, gates, l.x, l.inputs, 1.0F,
                     c->in[1]->dx, l.inputs);
@@ -277,4 +277,5 @@ const unic__op unic__op_lstm = {
     .backward = backward,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1) | UNIC__KEEP_IN(2) | UNIC__KEEP_IN(5) |
              UNIC__KEEP_OUT,
+    .stores = UNIC__STORES_IN(0),
 };

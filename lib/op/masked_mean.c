@@ -1,5 +1,7 @@
 #include "op/masked_mean.h"
 
+#include <string.h>
+
 enum {
     PIECE = 4096, /* elements that are summed in float before the sum goes on in double */
     PARALLEL_COUNT =
@@ -89,24 +91,42 @@ void unic__masked_mean_forward(unic__call *c, unic__piece_sum sum)
     c->out->x[0] = weight == 0.0 ? 0.0F : (float)(total / weight);
 }
 
+/* The gradients of the elements [at, at + n). */
+typedef struct piece {
+    float *da, *db;
+    size_t at, n;
+} piece;
+
+static piece piece_of(const unic__call *c, size_t at, size_t n)
+{
+    float *da = c->in[0]->dx, *db = c->in[1]->dx;
+    piece p = {da ? da + at : NULL, db ? db + at : NULL, at, n};
+    if (p.da && unic__is_fresh(c, 0))
+        memset(p.da, 0, n * sizeof *p.da);
+    if (p.db && unic__is_fresh(c, 1))
+        memset(p.db, 0, n * sizeof *p.db);
+    return p;
+}
+
 void unic__masked_mean_backward(unic__call *c, unic__piece_add add)
 {
     const dims d = dims_of(c);
     const float *a = c->in[0]->x, *b = c->in[1]->x, scale = c->out->dx[0] * c->saved[0];
-    float *da = c->in[0]->dx, *db = c->in[1]->dx;
-    if ((!da && !db) || scale == 0.0F)
+    if (!c->in[0]->dx && !c->in[1]->dx)
         return;
     UNIC__PARALLEL_FOR(d.rows * d.inner >= PARALLEL_COUNT)
     for (size_t t = 0; t < d.tasks; t++) {
         size_t from = t * d.each, to = d.rows - from < d.each ? d.rows : from + d.each;
         if (!d.mask) {
-            add(da ? da + from : NULL, db ? db + from : NULL, a + from, b + from, scale,
-                to - from);
+            const piece p = piece_of(c, from, to - from);
+            if (scale != 0.0F)
+                add(p.da, p.db, a + from, b + from, scale, p.n);
             continue;
         }
-        for (size_t r = from, at = r * d.inner; r < to; r++, at += d.inner)
-            if (d.mask[r] != 0.0F)
-                add(da ? da + at : NULL, db ? db + at : NULL, a + at, b + at, d.mask[r] * scale,
-                    d.inner);
+        for (size_t r = from; r < to; r++) {
+            const piece p = piece_of(c, r * d.inner, d.inner);
+            if (scale != 0.0F && d.mask[r] != 0.0F)
+                add(p.da, p.db, a + p.at, b + p.at, d.mask[r] * scale, p.n);
+        }
     }
 }

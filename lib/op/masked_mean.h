@@ -15,7 +15,8 @@ unic_status unic__masked_mean_infer(unic__call *c);
 typedef float (*unic__piece_sum)(const float *a, const float *b, size_t n);
 void unic__masked_mean_forward(unic__call *c, unic__piece_sum sum);
 
-/* `add` adds scale df/da_j to da_j and scale df/db_j to db_j; either of da, db may be NULL. */
+/* `add` adds scale df/da_j to da_j and scale df/db_j to db_j; either of da, db may be NULL. A
+ * fresh da or db is cleared just before, in pieces that stay in the cache. */
 typedef void (*unic__piece_add)(float *da, float *db, const float *a, const float *b,
                                 float scale, size_t n);
 void unic__masked_mean_backward(unic__call *c, unic__piece_add add);

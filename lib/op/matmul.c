@@ -94,7 +94,8 @@ static product b_product(const dims *d)
 /* ---- OpenBLAS ---- */
 
 /* A batch of small products is spread over the threads, a few large ones are each split; a step
- * of 0 says that this operand is one for all, and with it `out` is summed in index order. */
+ * of 0 says that this operand is one for all, and with it `out` is summed in index order: `beta`
+ * is then of the first of them. */
 static void run_blas(const product *p, size_t batch, const float *x, size_t x_step,
                      const float *y, size_t y_step, float beta, float *out, size_t out_step)
 {
@@ -105,7 +106,7 @@ static void run_blas(const product *p, size_t batch, const float *x, size_t x_st
     UNIC__PARALLEL_FOR(spread)
     for (size_t g = 0; g < batch; g++)
         unic__sgemm(p->tx, p->ty, p->m, p->n, p->k, 1.0F, x + g * x_step, ldx, y + g * y_step,
-                    ldy, beta, out + g * out_step, p->n);
+                    ldy, g && !out_step ? 1.0F : beta, out + g * out_step, p->n);
 }
 
 /* ---- oneDNN ---- */
@@ -144,9 +145,9 @@ static unic_status plan(unic__call *c)
         return unic__no_memory(sizeof *p, "a product's primitives");
     unic_status status = create(&p->forward, &d, forward_product(&d), false);
     if (status == UNIC_OK && c->in[0]->dx && !d.shared)
-        status = create(&p->da, &d, a_product(&d), true);
+        status = create(&p->da, &d, a_product(&d), !unic__is_fresh(c, 0));
     if (status == UNIC_OK && c->in[1]->dx && !d.shared)
-        status = create(&p->db, &d, b_product(&d), true);
+        status = create(&p->db, &d, b_product(&d), !unic__is_fresh(c, 1));
     if (status != UNIC_OK)
         unplan(c);
     return status;
@@ -179,14 +180,14 @@ static void backward(unic__call *c)
     } else if (da) {
         const product p = a_product(&d);
         run_blas(&p, d.batch, d.ta ? b : dc, d.ta ? b_step : c_step, d.ta ? dc : b,
-                 d.ta ? c_step : b_step, 1.0F, da, a_step);
+                 d.ta ? c_step : b_step, unic__is_fresh(c, 0) ? 0.0F : 1.0F, da, a_step);
     }
     if (db && own && own->db) {
         unic__dnnl_matmul_run(own->db, d.tb ? dc : a, d.tb ? a : dc, db, &c->run->status);
     } else if (db) {
         const product p = b_product(&d);
         run_blas(&p, d.batch, d.tb ? dc : a, d.tb ? c_step : a_step, d.tb ? a : dc,
-                 d.tb ? a_step : c_step, 1.0F, db, b_step);
+                 d.tb ? a_step : c_step, unic__is_fresh(c, 1) ? 0.0F : 1.0F, db, b_step);
     }
 }
 
@@ -198,4 +199,5 @@ const unic__op unic__op_matmul = {
     .backward = backward,
     .unplan = unplan,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+    .stores = UNIC__STORES_IN(0) | UNIC__STORES_IN(1),
 };

@@ -42,4 +42,5 @@ const unic__op unic__op_mse = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1) | UNIC__KEEP_IN(2),
+    .stores = UNIC__STORES_IN(0) | UNIC__STORES_IN(1),
 };

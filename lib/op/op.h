@@ -10,6 +10,8 @@
  *             the same is noted in run->status).
  *   backward  for every input whose dx is not NULL: in->dx += d out / d in * out->dx.
  *             It may read the values it names in `keeps`, and what forward left in `saved`.
+ *             Where it says so in `stores`, the caller may set the input's bit in `fresh`: then
+ *             dx holds anything, and every element of it is stored instead of added to.
  *   unplan    optional: releases what plan made.
  *
  * Tensors are dense, row-major float32 (or int32, for indices), 64-byte aligned.
@@ -45,6 +47,10 @@ typedef struct unic__run {
 
 typedef struct unic__call unic__call;
 
+/* Bits of unic__op.stores and unic__call.fresh: inputs. */
+#define UNIC__STORES_IN(k) (1U << (k))
+#define UNIC__STORES_INS   ((1U << UNIC__MAX_INPUTS) - 1)
+
 /* Bits of unic__op.keeps: the values that backward reads. */
 #define UNIC__KEEP_IN(k) (1U << (k))
 #define UNIC__KEEP_INS   ((1U << UNIC__MAX_INPUTS) - 1)
@@ -59,6 +65,7 @@ typedef struct unic__op {
     void (*backward)(unic__call *c); /* NULL: no gradient passes (argmin, stop-gradient) */
     void (*unplan)(unic__call *c);
     unsigned keeps;
+    unsigned stores; /* inputs whose gradient backward can be the first to write            */
 } unic__op;
 
 struct unic__call {
@@ -74,10 +81,17 @@ struct unic__call {
         scratch_size; /* floats used within one forward or backward, then free for others    */
     float *scratch;   /*                                                                     */
     void *prim;       /* vendor primitives, plan's own                                       */
+    unsigned fresh;   /* of `stores`: inputs, each a tensor of its own, whose dx holds nothing
+                         yet when backward runs. Set before plan, then always the same       */
     unic__backend backend;
     uint64_t id; /* tells calls of one graph apart: dropout's stream                    */
     unic__run *run;
 };
+
+static inline bool unic__is_fresh(const unic__call *c, size_t k)
+{
+    return c->fresh >> k & 1;
+}
 
 /* "<op>: <message>" with UNIC_E_SHAPE; for infer. */
 __attribute__((format(printf, 2, 3))) unic_status unic__shape_fail(const unic__call *c,

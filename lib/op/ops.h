@@ -132,9 +132,7 @@ typedef struct unic__dropout_attr {
 } unic__dropout_attr;
 extern const unic__op unic__op_dropout;
 
-/* stop_gradient.c: (0) x -> x; no gradient.
- * straight_through: (0) z, (1) e of the same shape -> e; dz += dy (P2). */
-extern const unic__op unic__op_stop_gradient;
+/* straight_through.c: (0) z, (1) e of the same shape -> e; dz += dy (P2). */
 extern const unic__op unic__op_straight_through;
 
 /* ---- reductions and moves ---- */

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "op/ops.h"
 #include "op/vecmath.h"
 
@@ -133,8 +135,10 @@ static void forward(unic__call *c)
 
 /* dx of the first row that holds the maximum, column by column. */
 static void add_to_max(float *dx, const float *dy, const float *x, const float *y, size_t n,
-                       size_t inner, size_t width)
+                       size_t inner, size_t width, bool fresh)
 {
+    for (size_t i = 0; fresh && i < n; i++)
+        memset(dx + i * inner, 0, width * sizeof *dx);
     for (size_t j = 0; j < width; j++) {
         size_t i = 0;
         while (i < n && x[i * inner + j] != y[j])
@@ -145,17 +149,17 @@ static void add_to_max(float *dx, const float *dy, const float *x, const float *
 }
 
 UNIC__SIMD static void add_rows(float *restrict dx, const float *restrict dy, float scale,
-                                size_t n, size_t inner, size_t width)
+                                size_t n, size_t inner, size_t width, bool fresh)
 {
     if (inner == 1) {
         const float g = dy[0] * scale;
         for (size_t i = 0; i < n; i++)
-            dx[i] += g;
+            dx[i] = unic__so_far(fresh, dx[i]) + g;
         return;
     }
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++, dx += inner)
         for (size_t j = 0; j < width; j++)
-            dx[i * inner + j] += dy[j] * scale;
+            dx[j] = unic__so_far(fresh, dx[j]) + dy[j] * scale;
 }
 
 static void backward(unic__call *c)
@@ -166,6 +170,7 @@ static void backward(unic__call *c)
         return;
     const dims d = dims_of(&x->shape, attr->axis);
     const float scale = attr->kind == UNIC__MEAN ? 1.0F / (float)d.n : 1.0F;
+    const bool fresh = unic__is_fresh(c, 0);
     UNIC__PARALLEL_FOR(elements(&d) >= PARALLEL_COUNT)
     for (size_t t = 0; t < d.outer * d.pieces; t++) {
         size_t o = t / d.pieces, j = t % d.pieces * COLUMNS;
@@ -173,9 +178,9 @@ static void backward(unic__call *c)
         size_t at = o * d.n * d.inner + j, to = o * d.inner + j;
         if (attr->kind == UNIC__MAX)
             add_to_max(x->dx + at, c->out->dx + to, x->x + at, c->out->x + to, d.n, d.inner,
-                       width);
+                       width, fresh);
         else
-            add_rows(x->dx + at, c->out->dx + to, scale, d.n, d.inner, width);
+            add_rows(x->dx + at, c->out->dx + to, scale, d.n, d.inner, width, fresh);
     }
 }
 
@@ -185,6 +190,7 @@ const unic__op unic__op_reduce = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_OUT,
+    .stores = UNIC__STORES_IN(0),
 };
 
 /* ---- argmin ---- */

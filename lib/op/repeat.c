@@ -46,8 +46,11 @@ static void forward(unic__call *c)
                    inner * sizeof(float));
 }
 
-UNIC__SIMD static void sum_repeats(float *dx, const float *dy, size_t times, size_t inner)
+UNIC__SIMD static void sum_repeats(float *dx, const float *dy, size_t times, size_t inner,
+                                   bool fresh)
 {
+    if (fresh)
+        memset(dx, 0, inner * sizeof *dx);
     for (size_t i = 0; i < times; i++, dy += inner)
         for (size_t j = 0; j < inner; j++)
             dx[j] += dy[j];
@@ -58,7 +61,8 @@ static void backward(unic__call *c)
     size_t outer, inner, times = ((const unic__repeat_attr *)c->attr)->times;
     sizes(c, &outer, &inner);
     for (size_t o = 0; o < outer; o++)
-        sum_repeats(c->in[0]->dx + o * inner, c->out->dx + o * times * inner, times, inner);
+        sum_repeats(c->in[0]->dx + o * inner, c->out->dx + o * times * inner, times, inner,
+                    unic__is_fresh(c, 0));
 }
 
 const unic__op unic__op_repeat = {
@@ -67,4 +71,5 @@ const unic__op unic__op_repeat = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_NONE,
+    .stores = UNIC__STORES_IN(0),
 };

@@ -106,12 +106,13 @@ static void forward_softmax(unic__call *c)
 }
 
 UNIC__SIMD static void softmax_rows_backward(float *restrict dx, const float *restrict dy,
-                                             const float *restrict y, size_t rows, size_t d)
+                                             const float *restrict y, size_t rows, size_t d,
+                                             bool fresh)
 {
     for (size_t r = 0; r < rows; r++, dx += d, dy += d, y += d) {
         const float dot = unic__dotf(dy, y, d);
         for (size_t j = 0; j < d; j++)
-            dx[j] += y[j] * (dy[j] - dot);
+            dx[j] = unic__so_far(fresh, dx[j]) + y[j] * (dy[j] - dot);
     }
 }
 
@@ -124,7 +125,7 @@ static void backward_softmax(unic__call *c)
     UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
     for (size_t r = 0; r < rows; r += each)
         softmax_rows_backward(c->in[0]->dx + r * d, c->out->dx + r * d, c->out->x + r * d,
-                              rows - r < each ? rows - r : each, d);
+                              rows - r < each ? rows - r : each, d, unic__is_fresh(c, 0));
 }
 
 const unic__op unic__op_softmax = {
@@ -133,6 +134,7 @@ const unic__op unic__op_softmax = {
     .forward = forward_softmax,
     .backward = backward_softmax,
     .keeps = UNIC__KEEP_OUT,
+    .stores = UNIC__STORES_IN(0),
 };
 
 /* ---- log_softmax ---- */
@@ -163,12 +165,13 @@ static void forward_log_softmax(unic__call *c)
 }
 
 UNIC__SIMD static void log_softmax_rows_backward(float *restrict dx, const float *restrict dy,
-                                                 const float *restrict y, size_t rows, size_t d)
+                                                 const float *restrict y, size_t rows, size_t d,
+                                                 bool fresh)
 {
     for (size_t r = 0; r < rows; r++, dx += d, dy += d, y += d) {
         const float sum = unic__sumf(dy, d);
         for (size_t j = 0; j < d; j++)
-            dx[j] += dy[j] - unic__expf(y[j]) * sum;
+            dx[j] = unic__so_far(fresh, dx[j]) + dy[j] - unic__expf(y[j]) * sum;
     }
 }
 
@@ -181,7 +184,7 @@ static void backward_log_softmax(unic__call *c)
     UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
     for (size_t r = 0; r < rows; r += each)
         log_softmax_rows_backward(c->in[0]->dx + r * d, c->out->dx + r * d, c->out->x + r * d,
-                                  rows - r < each ? rows - r : each, d);
+                                  rows - r < each ? rows - r : each, d, unic__is_fresh(c, 0));
 }
 
 const unic__op unic__op_log_softmax = {
@@ -190,4 +193,5 @@ const unic__op unic__op_log_softmax = {
     .forward = forward_log_softmax,
     .backward = backward_log_softmax,
     .keeps = UNIC__KEEP_OUT,
+    .stores = UNIC__STORES_IN(0),
 };

@@ -96,7 +96,8 @@ static void backward(unic__call *c)
     float *sum = c->scratch;
     if (z->dx) {
         row_sums(sum, g, rows, codes);
-        unic__sgemm(false, false, rows, d, codes, -2.0F, g, codes, e->x, d, 1.0F, z->dx, d);
+        unic__sgemm(false, false, rows, d, codes, -2.0F, g, codes, e->x, d,
+                    unic__is_fresh(c, 0) ? 0.0F : 1.0F, z->dx, d);
         add_scaled_rows(z->dx, sum, z->x, rows, d);
     }
     if (e->dx) {
@@ -113,4 +114,5 @@ const unic__op unic__op_sq_distance = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+    .stores = UNIC__STORES_IN(0),
 };

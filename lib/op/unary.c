@@ -60,30 +60,32 @@ static void forward(unic__call *c)
     }
 }
 
+#define ADD(gradient) dx[i] = unic__so_far(fresh, dx[i]) + (gradient)
+
 UNIC__SIMD static void backward_chunk(float *restrict dx, const float *restrict dy,
                                       const float *restrict x, const float *restrict y,
-                                      size_t n, const unic__unary_attr *attr)
+                                      size_t n, const unic__unary_attr *attr, bool fresh)
 {
     const float a = attr->a, b = attr->b;
     switch (attr->kind) {
     case UNIC__RELU:
-        EACH(dx[i] += y[i] > 0.0F ? dy[i] : 0.0F);
+        EACH(ADD(y[i] > 0.0F ? dy[i] : 0.0F));
     case UNIC__TANH:
-        EACH(dx[i] += dy[i] * (1.0F - y[i] * y[i]));
+        EACH(ADD(dy[i] * (1.0F - y[i] * y[i])));
     case UNIC__SIGMOID:
-        EACH(dx[i] += dy[i] * y[i] * (1.0F - y[i]));
+        EACH(ADD(dy[i] * y[i] * (1.0F - y[i])));
     case UNIC__EXP:
-        EACH(dx[i] += dy[i] * y[i]);
+        EACH(ADD(dy[i] * y[i]));
     case UNIC__LOG:
-        EACH(dx[i] += dy[i] / x[i]);
+        EACH(ADD(dy[i] / x[i]));
     case UNIC__SQRT:
-        EACH(dx[i] += 0.5F * dy[i] / y[i]);
+        EACH(ADD(0.5F * dy[i] / y[i]));
     case UNIC__SQUARE:
-        EACH(dx[i] += 2.0F * dy[i] * x[i]);
+        EACH(ADD(2.0F * dy[i] * x[i]));
     case UNIC__CLAMP:
-        EACH(dx[i] += x[i] >= a && x[i] <= b ? dy[i] : 0.0F);
+        EACH(ADD(x[i] >= a && x[i] <= b ? dy[i] : 0.0F));
     case UNIC__AFFINE:
-        EACH(dx[i] += a * dy[i]);
+        EACH(ADD(a * dy[i]));
     }
 }
 
@@ -96,7 +98,7 @@ static void backward(unic__call *c)
     for (size_t k = 0; k < chunks; k++) {
         size_t at = k * CHUNK;
         backward_chunk(c->in[0]->dx + at, c->out->dx + at, c->in[0]->x + at, c->out->x + at,
-                       count - at < CHUNK ? count - at : CHUNK, c->attr);
+                       count - at < CHUNK ? count - at : CHUNK, c->attr, unic__is_fresh(c, 0));
     }
 }
 
@@ -106,4 +108,5 @@ const unic__op unic__op_unary = {
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_OUT,
+    .stores = UNIC__STORES_IN(0),
 };

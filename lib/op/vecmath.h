@@ -114,6 +114,12 @@ UNIC__INLINE float unic__sigmoidf(float x)
     return (x < 0.0F ? e : 1.0F) / (1.0F + e);
 }
 
+/* What a gradient's element is added to: nothing, where the gradient is fresh (op/op.h). */
+UNIC__INLINE float unic__so_far(bool fresh, float dx)
+{
+    return fresh ? 0.0F : dx;
+}
+
 /*
  * Lets the loop that follows sum into `v` (or take the larger) lane by lane: in a fixed order,
  * which is not the index's. Sums longer than some thousand are cut into pieces by the caller.

@@ -47,7 +47,7 @@ static void give_own_memory(unic__graph *g, own_memory *own)
         }
         node->t.x = root->t.x; /* a root comes before its views */
         node->t.ix = root->t.ix;
-        node->t.dx = root->t.dx;
+        node->t.dx = node->t.dx ? root->t.dx : NULL; /* some stop it */
     }
     for (size_t i = 0; i < g->n_steps; i++) {
         unic__call *call = g->steps[i].call;
@@ -218,6 +218,37 @@ START_TEST(a_trained_chain_keeps_its_values)
 }
 END_TEST
 
+/* y = 2 tanh x, loss = sum_i y_i sg[y_i]; the gradients' memory holds NaN before. */
+START_TEST(a_gradient_is_stored_by_the_call_that_begins_it)
+{
+    enum { TANH, ADD, MUL, SUM };
+    float x[5] = {-1, -0.5F, 0.1F, 0.7F, 2}, dx[5] = {0};
+    unic__graph g;
+    unic__graph_init(&g, NULL, false);
+    unic__node *a = unic__tanh(&g, unic__external(&g, UNIC__SHAPE(5), x, dx));
+    unic__node *y = unic__add(&g, a, a), *same = unic__reshape(&g, y, UNIC__SHAPE(5));
+    unic__loss(unic__sum(&g, unic__mul(&g, same, unic__stop_gradient(&g, y)), 0, false), 1.0);
+    graph_ready(&g, 0);
+    fill_with_nan(&g);
+    graph_forward(&g);
+    for (unsigned phase = UNIC__MAX_PHASES; phase-- > 0;)
+        unic__graph_backward(&g, phase);
+    for (size_t i = 0; i < 5; i++) {
+        float t = tanhf(x[i]);
+        ck_assert_float_eq_tol(dx[i], 4.0F * t * (1.0F - t * t), 1e-5F);
+    }
+    const unic__step *s = g.steps;
+    ck_assert_uint_eq(s[TANH].call->fresh, 0); /* the caller's gradient is added to      */
+    ck_assert_uint_eq(s[ADD].call->fresh, 0);  /* one tensor twice: cleared and added to */
+    ck_assert_uint_eq(s[ADD].n_clear, 1);
+    ck_assert_uint_eq(s[MUL].call->fresh, UNIC__STORES_IN(0)); /* through a view         */
+    ck_assert_uint_eq(s[MUL].n_clear, 0);
+    ck_assert_uint_eq(s[SUM].call->fresh, UNIC__STORES_IN(0));
+    ck_assert_uint_eq(s[SUM].n_clear, 1); /* its own gradient, for the seed              */
+    unic__graph_free(&g);
+}
+END_TEST
+
 /* The clip's way to z, as it is trained and as it is used. */
 static size_t encoder_floats(const unic_config *c, bool inference, bool trained)
 {
@@ -290,6 +321,7 @@ int main(void)
     tcase_add_test(t, random_graphs_hold_what_they_should);
     tcase_add_test(t, a_chain_without_gradients_takes_two_blocks);
     tcase_add_test(t, a_trained_chain_keeps_its_values);
+    tcase_add_test(t, a_gradient_is_stored_by_the_call_that_begins_it);
     tcase_add_test(t, inference_takes_less_memory);
     tcase_add_test(t, running_allocates_nothing);
     return base_run("graph/plan", t);

@@ -1,4 +1,4 @@
-/* unary, binary, stop_gradient, straight_through. */
+/* unary, binary, straight_through. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
@@ -195,27 +195,7 @@ START_TEST(binary_refuses)
 }
 END_TEST
 
-/* ---- stop_gradient, straight_through ---- */
-
-static void stop_naive(const op_case *k, const double *const in[], double *out)
-{
-    for (size_t i = 0; i < unic__shape_count(&k->in[0].shape); i++)
-        out[i] = in[0][i];
-}
-
-START_TEST(stop_gradient_copies)
-{
-    ck_assert_ptr_null(unic__op_stop_gradient.backward);
-    const unic__shape shapes[] = {UNIC__SCALAR, UNIC__SHAPE(5, 7), UNIC__SHAPE(300, 257)};
-    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-        check_op(&(op_case){.op = &unic__op_stop_gradient,
-                            .attr = "",
-                            .n_in = 1,
-                            .in = {{.shape = shapes[i]}},
-                            .naive = stop_naive,
-                            .expect = shapes[i]});
-}
-END_TEST
+/* ---- straight_through ---- */
 
 /* e + (z - z0) with z0 the drawn z: e in value, and the gradient goes to z. */
 static void straight_through_naive(const op_case *k, const double *const in[], double *out)
@@ -256,7 +236,6 @@ int main(void)
     tcase_add_loop_test(t, binary_values_and_gradients, 0,
                         (int)(sizeof binary_shapes / sizeof binary_shapes[0]));
     tcase_add_test(t, binary_refuses);
-    tcase_add_test(t, stop_gradient_copies);
     tcase_add_test(t, straight_through_value_of_e_gradient_to_z);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

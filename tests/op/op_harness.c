@@ -105,17 +105,28 @@ static void fixture_label(fixture *f, const char *source)
         n += (size_t)snprintf(f->label + n, sizeof f->label - n, " %s",
                               k->in[i].absent ? "-" : unic__shape_print(&k->in[i].shape, text));
     if (n < sizeof f->label)
-        snprintf(f->label + n, sizeof f->label - n, " (%s, %d threads, %s)", source,
-                 unic__threads(), backends[f->call.backend]);
+        snprintf(f->label + n, sizeof f->label - n, " (%s, %d threads, %s%s)", source,
+                 unic__threads(), backends[f->call.backend], f->call.fresh ? ", stored" : "");
+}
+
+/* Inputs whose gradient the operator stores where a graph asks for it: each a tensor of its own. */
+static unsigned storable(const op_case *k, const values *v)
+{
+    unsigned inputs = 0;
+    for (size_t i = k->packed; i < k->n_in; i++)
+        if (wants_gradient(k, v, i))
+            inputs |= UNIC__STORES_IN(i);
+    return inputs & k->op->stores;
 }
 
 static void fixture_open(fixture *f, const op_case *k, const values *v, unic__backend backend,
-                         const char *source)
+                         unsigned fresh, const char *source)
 {
     *f = (fixture){.k = k, .v = v};
     f->run = (unic__run){.training = k->training, .seed = OP_SEED, .step = OP_STEP};
     f->call = (unic__call){.op = k->op, .out = &f->out, .n_in = k->n_in, .attr = k->attr};
     f->call.backend = backend;
+    f->call.fresh = fresh;
     f->call.id = OP_ID;
     f->call.run = &f->run;
     fixture_label(f, source);
@@ -226,11 +237,12 @@ static void run_backward(fixture *f)
     check_buffers(f, "backward");
 }
 
+/* Those that are stored hold anything before. */
 static void clear_gradients(fixture *f)
 {
     for (size_t i = 0; i < f->k->n_in; i++)
         if (f->in[i].dx)
-            fill(f->in[i].dx, f->v->count[i], 0.0F);
+            fill(f->in[i].dx, f->v->count[i], unic__is_fresh(&f->call, i) ? NAN : 0.0F);
 }
 
 /* ---- comparing ---- */
@@ -270,9 +282,13 @@ static void compare_gradients(const fixture *f, const expected *e, double times)
     for (size_t i = 0; i < f->k->n_in; i++) {
         if (!f->in[i].dx)
             continue;
+        bool twice = times > 1.0 && !unic__is_fresh(&f->call, i);
         snprintf(what, sizeof what, "gradient of input %zu%s", i,
-                 times > 1.0 ? " (added twice)" : "");
-        compare(f, what, f->in[i].dx, e->grad[i], f->v->count[i], times, e->noise);
+                 twice         ? " (added twice)"
+                 : times > 1.0 ? " (stored twice)"
+                               : "");
+        compare(f, what, f->in[i].dx, e->grad[i], f->v->count[i], twice ? times : 1.0,
+                e->noise);
     }
 }
 
@@ -329,28 +345,37 @@ static void check_repeat(fixture *f)
     free(first);
 }
 
+static void check_call(const op_case *k, const values *v, const expected *e,
+                       unic__backend backend, unsigned fresh, const char *source)
+{
+    fixture f;
+    fixture_open(&f, k, v, backend, fresh, source);
+    run_forward(&f);
+    compare_out(&f, e);
+    if (k->op->backward && !k->integer_output) {
+        clear_gradients(&f);
+        run_backward(&f);
+        compare_gradients(&f, e, 1.0);
+        run_forward(&f);
+        run_backward(&f);
+        compare_gradients(&f, e, 2.0);
+        check_single_gradients(&f, e);
+    }
+    check_repeat(&f);
+    fixture_close(&f);
+}
+
 static void check_kernel(const op_case *k, const values *v, const expected *e,
                          const char *source)
 {
     int backends = k->op->plan ? 3 : 1; /* an operator without a plan has one kernel */
+    unsigned fresh = storable(k, v);
     for (int threads = 1; threads <= 2; threads++)
         for (int backend = 0; backend < backends; backend++) {
             unic__threads_set(threads);
-            fixture f;
-            fixture_open(&f, k, v, (unic__backend)backend, source);
-            run_forward(&f);
-            compare_out(&f, e);
-            if (k->op->backward && !k->integer_output) {
-                clear_gradients(&f);
-                run_backward(&f);
-                compare_gradients(&f, e, 1.0);
-                run_forward(&f);
-                run_backward(&f);
-                compare_gradients(&f, e, 2.0);
-                check_single_gradients(&f, e);
-            }
-            check_repeat(&f);
-            fixture_close(&f);
+            check_call(k, v, e, (unic__backend)backend, 0, source);
+            if (fresh)
+                check_call(k, v, e, (unic__backend)backend, fresh, source);
         }
     unic__threads_set(1);
 }
@@ -407,7 +432,7 @@ static void values_draw(const op_case *k, values *v)
 static void values_finish(const op_case *k, values *v)
 {
     fixture f;
-    fixture_open(&f, k, v, UNIC__AUTO, "shape rule");
+    fixture_open(&f, k, v, UNIC__AUTO, 0, "shape rule");
     v->out_shape = f.out.shape;
     v->out_count = f.out_count;
     if (k->expect.rank) {

@@ -7,8 +7,8 @@
  *   golden    where the case is named: inputs, value and gradients from tests/golden/ops.npz,
  *             made by PyTorch in float64                      max|diff| <= 1e-5 max|golden|
  * each with one and two threads, and with each backend the operator distinguishes. And that
- *   - backward adds to the gradient instead of replacing it, and each input's gradient is the
- *     same when it alone is asked for;
+ *   - backward adds to the gradient instead of replacing it, or stores it where the operator
+ *     offers that and it is asked for; each input's gradient is the same when it alone is;
  *   - backward reads only the values the operator says it `keeps` (the others hold NaN);
  *   - nothing is read before it is written, inputs are not written, nothing is written beyond
  *     the ends of out, saved and scratch;
