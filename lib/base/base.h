@@ -128,6 +128,15 @@ void unic__threads_set(int n);
 #define UNIC__PARALLEL_FOR(cond)                                                               \
     UNIC__PRAGMA(omp parallel for schedule(static) num_threads(unic__threads()) if (cond))
 
+/*
+ * f(context, from, to) over [0, n): where it is `worth` waking the other threads, one contiguous
+ * part for each of unic__threads(), cut at multiples of `each`; otherwise all of it by this
+ * thread, without entering OpenMP, which takes as long as a thousand additions. Nothing inside f
+ * may fail, allocate or sum into what another part sums into.
+ */
+typedef void unic__part(const void *context, size_t from, size_t to);
+void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);
+
 /* Compiles a hot loop for several instruction sets, chosen when the library is loaded. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                         \
     !defined(UNIC_NO_DISPATCH)

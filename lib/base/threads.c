@@ -11,3 +11,17 @@ void unic__threads_set(int n)
 {
     threads = n;
 }
+
+void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context)
+{
+    const size_t parts = (size_t)threads, pieces = n / each + (n % each != 0);
+    if (!worth || parts == 1 || pieces < 2) {
+        f(context, 0, n);
+        return;
+    }
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (size_t i = 0; i < parts; i++) {
+        size_t from = pieces * i / parts * each, to = pieces * (i + 1) / parts * each;
+        f(context, from, to < n ? to : n);
+    }
+}

@@ -137,16 +137,23 @@ enum {
         break
 
 /* A task is a piece of at most COLUMNS columns of the last group at one outer position. */
-UNIC__SIMD static void forward_tasks(const unic__call *c, const layout *l, size_t pieces,
-                                     size_t from, size_t to)
+typedef struct forward_work {
+    const unic__call *c;
+    layout l;
+    size_t pieces;
+} forward_work;
+
+UNIC__SIMD static void forward_tasks(const void *context, size_t from, size_t to)
 {
-    const group *g = &l->g[l->n - 1];
+    const forward_work *work = context;
+    const unic__call *c = work->c;
+    const group *g = &work->l.g[work->l.n - 1];
     const unic__binary_attr *attr = c->attr;
     const size_t sa = g->stride[A], sb = g->stride[B];
     for (size_t t = from; t < to; t++) {
-        size_t at[3], j = t % pieces * COLUMNS;
+        size_t at[3], j = t % work->pieces * COLUMNS;
         size_t n = g->size - j < COLUMNS ? g->size - j : COLUMNS;
-        locate(l, Y, t / pieces, 0, at);
+        locate(&work->l, Y, t / work->pieces, 0, at);
         float *y = c->out->x + at[Y] + j;
         const float *a = c->in[A]->x + at[A] + j * sa, *b = c->in[B]->x + at[B] + j * sb;
         switch (attr->kind) {
@@ -163,12 +170,11 @@ static void forward(unic__call *c)
     const size_t count = unic__shape_count(&c->out->shape);
     if (!count)
         return;
-    const layout l = layout_of(c);
-    const size_t width = l.g[l.n - 1].size, pieces = (width + COLUMNS - 1) / COLUMNS;
-    const size_t tasks = count / width * pieces, each = width < COLUMNS ? TASKS_EACH : 1;
-    UNIC__PARALLEL_FOR(count >= PARALLEL_COUNT)
-    for (size_t t = 0; t < tasks; t += each)
-        forward_tasks(c, &l, pieces, t, t + each < tasks ? t + each : tasks);
+    forward_work work = {c, layout_of(c), 0};
+    const size_t width = work.l.g[work.l.n - 1].size;
+    work.pieces = (width + COLUMNS - 1) / COLUMNS;
+    unic__parallel(count / width * work.pieces, width < COLUMNS ? TASKS_EACH : 1,
+                   count >= PARALLEL_COUNT, forward_tasks, &work);
 }
 
 /* ---- backward ---- */
@@ -236,13 +242,18 @@ UNIC__INLINE float sum_row(form f, const float *dy, const float *a, size_t sa, c
 
 /* What is summed for one element of input w, and how w's elements are cut into tasks: one outer
  * position of its own times one of `pieces` pieces of `columns` columns of the last group. */
-typedef struct work {
+typedef struct backward_work {
+    const unic__call *c;
+    const layout *l;
+    int w;
     size_t summed, columns, pieces;
-} work;
+} backward_work;
 
-UNIC__INLINE void backward_task(form f, const unic__call *c, const layout *l, int w,
-                                const work *k, size_t task)
+UNIC__INLINE void backward_task(form f, const backward_work *k, size_t task)
 {
+    const unic__call *c = k->c;
+    const layout *l = k->l;
+    const int w = k->w;
     const group *g = &l->g[l->n - 1];
     const size_t sa = g->stride[A], sb = g->stride[B], j = task % k->pieces * k->columns;
     const size_t n = g->size - j < k->columns ? g->size - j : k->columns;
@@ -265,18 +276,18 @@ UNIC__INLINE void backward_task(form f, const unic__call *c, const layout *l, in
         c->in[w]->dx[at[w]] = unic__so_far(fresh, c->in[w]->dx[at[w]]) + (float)sum;
 }
 
-UNIC__SIMD static void backward_tasks(const unic__call *c, const layout *l, int w,
-                                      const work *k, size_t from, size_t to)
+UNIC__SIMD static void backward_tasks(const void *context, size_t from, size_t to)
 {
-    const unic__binary_attr *attr = c->attr;
+    const backward_work *k = context;
+    const unic__binary_attr *attr = k->c->attr;
     for (size_t t = from; t < to; t++)
-        switch (forms[attr->kind][w]) {
-            WITH(DY, backward_task(DY, c, l, w, k, t));
-            WITH(MINUS_DY, backward_task(MINUS_DY, c, l, w, k, t));
-            WITH(DY_TIMES_A, backward_task(DY_TIMES_A, c, l, w, k, t));
-            WITH(DY_TIMES_B, backward_task(DY_TIMES_B, c, l, w, k, t));
-            WITH(DY_OVER_B, backward_task(DY_OVER_B, c, l, w, k, t));
-            WITH(DY_QUOTIENT, backward_task(DY_QUOTIENT, c, l, w, k, t));
+        switch (forms[attr->kind][k->w]) {
+            WITH(DY, backward_task(DY, k, t));
+            WITH(MINUS_DY, backward_task(MINUS_DY, k, t));
+            WITH(DY_TIMES_A, backward_task(DY_TIMES_A, k, t));
+            WITH(DY_TIMES_B, backward_task(DY_TIMES_B, k, t));
+            WITH(DY_OVER_B, backward_task(DY_OVER_B, k, t));
+            WITH(DY_QUOTIENT, backward_task(DY_QUOTIENT, k, t));
         }
 }
 
@@ -284,18 +295,15 @@ static void backward_to(const unic__call *c, const layout *l, int w)
 {
     const group *last = &l->g[l->n - 1];
     size_t kept = 1;
-    work k = {1, last->size, 1};
+    backward_work k = {c, l, w, 1, last->size, 1};
     for (size_t i = 0; i + 1 < l->n; i++)
         *(l->g[i].stride[w] ? &kept : &k.summed) *= l->g[i].size;
     if (last->stride[w]) {
         k.columns = k.summed == 1 || kept >= TASKS_EACH ? COLUMNS : SUM_COLUMNS;
         k.pieces = (last->size + k.columns - 1) / k.columns;
     }
-    const size_t tasks = kept * k.pieces;
-    const size_t each = k.summed == 1 && last->size < COLUMNS ? TASKS_EACH : 1;
-    UNIC__PARALLEL_FOR(unic__shape_count(&c->out->shape) >= PARALLEL_COUNT)
-    for (size_t t = 0; t < tasks; t += each)
-        backward_tasks(c, l, w, &k, t, t + each < tasks ? t + each : tasks);
+    unic__parallel(kept * k.pieces, k.summed == 1 && last->size < COLUMNS ? TASKS_EACH : 1,
+                   unic__shape_count(&c->out->shape) >= PARALLEL_COUNT, backward_tasks, &k);
 }
 
 static void backward(unic__call *c)

@@ -10,7 +10,10 @@
  * drawn again in the backward pass, so nothing is saved.
  */
 
-enum { CHUNK = 4096, PARALLEL_CHUNKS = 4 };
+enum {
+    LINE = UNIC__ALIGN / sizeof(float),
+    PARALLEL_COUNT = 1 << 14, /* elements from which on two threads are worth it */
+};
 
 static unic_status infer(unic__call *c)
 {
@@ -23,7 +26,7 @@ static unic_status infer(unic__call *c)
     return UNIC_OK;
 }
 
-/* What a chunk's loop needs: u >= p is u's 24 bits >= threshold, and 0 keeps all. */
+/* What the loops need: u >= p is u's 24 bits >= threshold, and 0 keeps all. */
 typedef struct draw {
     unic__key key;
     uint64_t threshold;
@@ -39,51 +42,46 @@ static draw draw_of(const unic__call *c)
                   (uint64_t)(attr->p * 0x1p24F), 1.0F / (1.0F - attr->p)};
 }
 
-UNIC__SIMD static void forward_chunk(float *restrict y, const float *restrict x, size_t from,
-                                     size_t to, const draw *d)
+UNIC__SIMD static void forward_part(const void *call, size_t from, size_t to)
 {
-    const draw own = *d;
-    if (!own.threshold) {
+    const unic__call *c = call;
+    const draw d = draw_of(c);
+    const float *restrict x = c->in[0]->x;
+    float *restrict y = c->out->x;
+    if (!d.threshold) {
         memcpy(y + from, x + from, (to - from) * sizeof *y);
         return;
     }
     for (size_t i = from; i < to; i++) {
-        bool keep = unic__random_bits(own.key, i) >> 40 >= own.threshold;
-        y[i] = keep ? x[i] * own.scale : 0.0F;
+        bool keep = unic__random_bits(d.key, i) >> 40 >= d.threshold;
+        y[i] = keep ? x[i] * d.scale : 0.0F;
     }
 }
 
 static void forward(unic__call *c)
 {
     const size_t count = unic__shape_count(&c->out->shape);
-    const draw d = draw_of(c);
-    UNIC__PARALLEL_FOR(count >= PARALLEL_CHUNKS * CHUNK)
-    for (size_t i = 0; i < count; i += CHUNK)
-        forward_chunk(c->out->x, c->in[0]->x, i, i + CHUNK < count ? i + CHUNK : count, &d);
+    unic__parallel(count, LINE, count >= PARALLEL_COUNT, forward_part, c);
 }
 
-UNIC__SIMD static void backward_chunk(float *restrict dx, const float *restrict dy, size_t from,
-                                      size_t to, const draw *d, bool fresh)
+UNIC__SIMD static void backward_part(const void *call, size_t from, size_t to)
 {
-    const draw own = *d;
+    const unic__call *c = call;
+    const draw d = draw_of(c);
+    const bool fresh = unic__is_fresh(c, 0);
+    const float *restrict dy = c->out->dx;
+    float *restrict dx = c->in[0]->dx;
     for (size_t i = from; i < to; i++) {
-        bool keep = unic__random_bits(own.key, i) >> 40 >= own.threshold;
-        dx[i] = unic__so_far(fresh, dx[i]) + (keep ? dy[i] * own.scale : 0.0F);
+        bool keep = unic__random_bits(d.key, i) >> 40 >= d.threshold;
+        dx[i] = unic__so_far(fresh, dx[i]) + (keep ? dy[i] * d.scale : 0.0F);
     }
 }
 
 static void backward(unic__call *c)
 {
     const size_t count = unic__shape_count(&c->out->shape);
-    const draw d = draw_of(c);
-    float *dx = c->in[0]->dx;
-    const float *dy = c->out->dx;
-    if (!dx)
-        return;
-    UNIC__PARALLEL_FOR(count >= PARALLEL_CHUNKS * CHUNK)
-    for (size_t i = 0; i < count; i += CHUNK)
-        backward_chunk(dx, dy, i, i + CHUNK < count ? i + CHUNK : count, &d,
-                       unic__is_fresh(c, 0));
+    if (c->in[0]->dx)
+        unic__parallel(count, LINE, count >= PARALLEL_COUNT, backward_part, c);
 }
 
 const unic__op unic__op_dropout = {

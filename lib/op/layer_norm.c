@@ -11,15 +11,9 @@
  */
 
 enum {
-    CHUNK = 4096,             /* elements of the rows that a thread takes at a time         */
     COLUMNS = 64,             /* columns of dg and db summed at a time, in registers        */
     PARALLEL_COUNT = 1 << 15, /* elements from which on two threads are worth it            */
 };
-
-static size_t rows_each(size_t d)
-{
-    return d < CHUNK ? CHUNK / d : 1;
-}
 
 static unic_status infer(unic__call *c)
 {
@@ -62,17 +56,21 @@ UNIC__SIMD static void forward_rows(float *restrict y, float *restrict mean,
     }
 }
 
-static void forward(unic__call *c)
+static void forward_part(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const unic__layer_norm_attr *attr = c->attr;
     const unic__tensor *x = c->in[0];
     const size_t rows = unic__shape_rows(&x->shape), d = unic__shape_last(&x->shape);
-    const size_t each = rows_each(d);
     float *mean = c->saved, *rstd = c->saved + rows;
-    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += each)
-        forward_rows(c->out->x + r * d, mean + r, rstd + r, x->x + r * d, c->in[1]->x,
-                     c->in[2]->x, attr->eps, rows - r < each ? rows - r : each, d);
+    forward_rows(c->out->x + from * d, mean + from, rstd + from, x->x + from * d, c->in[1]->x,
+                 c->in[2]->x, attr->eps, to - from, d);
+}
+
+static void forward(unic__call *c)
+{
+    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
+    unic__parallel(rows, 1, rows * d >= PARALLEL_COUNT, forward_part, c);
 }
 
 UNIC__SIMD static void backward_rows(float *restrict dx, const float *restrict dy,
@@ -113,25 +111,36 @@ UNIC__SIMD static void backward_columns(float *dg, float *db, const float *dy, c
         db[j] += sum_b[j];
 }
 
-static void backward(unic__call *c)
+static void backward_part(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const unic__tensor *x = c->in[0];
     const size_t rows = unic__shape_rows(&x->shape), d = unic__shape_last(&x->shape);
-    const size_t each = rows_each(d);
-    const float *mean = c->saved, *rstd = c->saved + rows, *dy = c->out->dx;
-    float *dx = x->dx, *dg = c->in[1]->dx, *db = c->in[2]->dx;
-    if (dx) {
-        UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
-        for (size_t r = 0; r < rows; r += each)
-            backward_rows(dx + r * d, dy + r * d, x->x + r * d, c->in[1]->x, mean + r, rstd + r,
-                          rows - r < each ? rows - r : each, d, unic__is_fresh(c, 0));
-    }
-    if (dg || db) {
-        UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
-        for (size_t j = 0; j < d; j += COLUMNS)
-            backward_columns(dg ? dg + j : NULL, db ? db + j : NULL, dy + j, x->x + j, mean,
-                             rstd, rows, d, d - j < COLUMNS ? d - j : COLUMNS);
-    }
+    const float *mean = c->saved, *rstd = c->saved + rows;
+    backward_rows(x->dx + from * d, c->out->dx + from * d, x->x + from * d, c->in[1]->x,
+                  mean + from, rstd + from, to - from, d, unic__is_fresh(c, 0));
+}
+
+static void columns_part(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const unic__tensor *x = c->in[0];
+    const size_t rows = unic__shape_rows(&x->shape), d = unic__shape_last(&x->shape);
+    const float *mean = c->saved, *rstd = c->saved + rows;
+    float *dg = c->in[1]->dx, *db = c->in[2]->dx;
+    for (size_t j = from; j < to; j += COLUMNS)
+        backward_columns(dg ? dg + j : NULL, db ? db + j : NULL, c->out->dx + j, x->x + j, mean,
+                         rstd, rows, d, to - j < COLUMNS ? to - j : COLUMNS);
+}
+
+static void backward(unic__call *c)
+{
+    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
+    const bool worth = rows * d >= PARALLEL_COUNT;
+    if (c->in[0]->dx)
+        unic__parallel(rows, 1, worth, backward_part, c);
+    if (c->in[1]->dx || c->in[2]->dx)
+        unic__parallel(d, COLUMNS, worth, columns_part, c);
 }
 
 const unic__op unic__op_layer_norm = {

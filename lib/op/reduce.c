@@ -63,13 +63,6 @@ static unic_status infer(unic__call *c)
     return infer_axis(c, attr->axis, attr->keep);
 }
 
-/* Tasks (an outer position and a piece of `inner`) that a thread takes at a time. */
-static size_t tasks_each(const dims *d)
-{
-    size_t work = d->n * (d->inner < COLUMNS ? d->inner : COLUMNS);
-    return work < BLOCK ? BLOCK / work : 1;
-}
-
 /* ---- sum, mean, max ---- */
 
 /* inner == 1: a row of n neighbours. */
@@ -108,18 +101,21 @@ UNIC__INLINE void reduce_columns(unic__reduce_kind kind, float *restrict y,
         y[j] *= scale;
 }
 
-UNIC__SIMD static void forward_tasks(const unic__call *c, const dims *d, size_t from, size_t to)
+/* A task is an outer position and a piece of `inner`. */
+UNIC__SIMD static void forward_tasks(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const unic__reduce_attr *attr = c->attr;
+    const dims d = dims_of(&c->in[0]->shape, attr->axis);
     for (size_t t = from; t < to; t++) {
-        size_t o = t / d->pieces, j = t % d->pieces * COLUMNS;
-        size_t width = d->inner - j < COLUMNS ? d->inner - j : COLUMNS;
-        const float *x = c->in[0]->x + o * d->n * d->inner + j;
-        float *y = c->out->x + o * d->inner + j;
-        if (d->inner == 1)
-            *y = reduce_row(attr->kind, x, d->n);
+        size_t o = t / d.pieces, j = t % d.pieces * COLUMNS;
+        size_t width = d.inner - j < COLUMNS ? d.inner - j : COLUMNS;
+        const float *x = c->in[0]->x + o * d.n * d.inner + j;
+        float *y = c->out->x + o * d.inner + j;
+        if (d.inner == 1)
+            *y = reduce_row(attr->kind, x, d.n);
         else
-            reduce_columns(attr->kind, y, x, d->n, d->inner, width);
+            reduce_columns(attr->kind, y, x, d.n, d.inner, width);
     }
 }
 
@@ -127,10 +123,7 @@ static void forward(unic__call *c)
 {
     const unic__reduce_attr *attr = c->attr;
     const dims d = dims_of(&c->in[0]->shape, attr->axis);
-    const size_t tasks = d.outer * d.pieces, each = tasks_each(&d);
-    UNIC__PARALLEL_FOR(elements(&d) >= PARALLEL_COUNT)
-    for (size_t t = 0; t < tasks; t += each)
-        forward_tasks(c, &d, t, t + each < tasks ? t + each : tasks);
+    unic__parallel(d.outer * d.pieces, 1, elements(&d) >= PARALLEL_COUNT, forward_tasks, c);
 }
 
 /* dx of the first row that holds the maximum, column by column. */
@@ -162,26 +155,33 @@ UNIC__SIMD static void add_rows(float *restrict dx, const float *restrict dy, fl
             dx[j] = unic__so_far(fresh, dx[j]) + dy[j] * scale;
 }
 
-static void backward(unic__call *c)
+static void backward_tasks(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const unic__reduce_attr *attr = c->attr;
     const unic__tensor *x = c->in[0];
-    if (!x->dx)
-        return;
     const dims d = dims_of(&x->shape, attr->axis);
     const float scale = attr->kind == UNIC__MEAN ? 1.0F / (float)d.n : 1.0F;
     const bool fresh = unic__is_fresh(c, 0);
-    UNIC__PARALLEL_FOR(elements(&d) >= PARALLEL_COUNT)
-    for (size_t t = 0; t < d.outer * d.pieces; t++) {
+    for (size_t t = from; t < to; t++) {
         size_t o = t / d.pieces, j = t % d.pieces * COLUMNS;
         size_t width = d.inner - j < COLUMNS ? d.inner - j : COLUMNS;
-        size_t at = o * d.n * d.inner + j, to = o * d.inner + j;
+        size_t at = o * d.n * d.inner + j, down = o * d.inner + j;
         if (attr->kind == UNIC__MAX)
-            add_to_max(x->dx + at, c->out->dx + to, x->x + at, c->out->x + to, d.n, d.inner,
+            add_to_max(x->dx + at, c->out->dx + down, x->x + at, c->out->x + down, d.n, d.inner,
                        width, fresh);
         else
-            add_rows(x->dx + at, c->out->dx + to, scale, d.n, d.inner, width, fresh);
+            add_rows(x->dx + at, c->out->dx + down, scale, d.n, d.inner, width, fresh);
     }
+}
+
+static void backward(unic__call *c)
+{
+    const unic__reduce_attr *attr = c->attr;
+    const dims d = dims_of(&c->in[0]->shape, attr->axis);
+    if (c->in[0]->dx)
+        unic__parallel(d.outer * d.pieces, 1, elements(&d) >= PARALLEL_COUNT, backward_tasks,
+                       c);
 }
 
 const unic__op unic__op_reduce = {

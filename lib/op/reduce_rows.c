@@ -20,12 +20,21 @@ UNIC__SIMD static void sum_block(float *out, const float *x, size_t rows, size_t
         out[j] += (float)sum[j];
 }
 
+typedef struct sums {
+    float *out;
+    const float *x;
+    size_t rows, n;
+} sums;
+
+static void sum_columns(const void *context, size_t from, size_t to)
+{
+    const sums *s = context;
+    for (size_t j = from; j < to; j += BLOCK)
+        sum_block(s->out + j, s->x + j, s->rows, s->n, to - j < BLOCK ? to - j : BLOCK);
+}
+
 void unic__add_column_sums(float *out, const float *x, size_t rows, size_t n)
 {
-    size_t blocks = (n + BLOCK - 1) / BLOCK;
-    UNIC__PARALLEL_FOR(rows * n > (1U << 16))
-    for (size_t i = 0; i < blocks; i++) {
-        size_t j = i * BLOCK;
-        sum_block(out + j, x + j, rows, n, n - j < BLOCK ? n - j : BLOCK);
-    }
+    const sums s = {out, x, rows, n};
+    unic__parallel(n, BLOCK, rows * n > (1U << 16), sum_columns, &s);
 }

@@ -8,7 +8,10 @@
  *   clamp [a <= x <= b], affine a
  */
 
-enum { CHUNK = 4096, PARALLEL_CHUNKS = 8 };
+enum {
+    LINE = UNIC__ALIGN / sizeof(float),
+    PARALLEL_COUNT = 1 << 15, /* elements from which on two threads are worth it */
+};
 
 static unic_status infer(unic__call *c)
 {
@@ -23,10 +26,13 @@ static unic_status infer(unic__call *c)
         expression;                                                                            \
     break
 
-UNIC__SIMD static void forward_chunk(float *restrict y, const float *restrict x, size_t n,
-                                     const unic__unary_attr *attr)
+UNIC__SIMD static void forward_part(const void *call, size_t from, size_t to)
 {
-    const float a = attr->a, b = attr->b;
+    const unic__call *c = call;
+    const unic__unary_attr *attr = c->attr;
+    const float a = attr->a, b = attr->b, *restrict x = c->in[0]->x + from;
+    float *restrict y = c->out->x + from;
+    const size_t n = to - from;
     switch (attr->kind) {
     case UNIC__RELU:
         EACH(y[i] = x[i] < 0.0F ? 0.0F : x[i]);
@@ -51,22 +57,21 @@ UNIC__SIMD static void forward_chunk(float *restrict y, const float *restrict x,
 
 static void forward(unic__call *c)
 {
-    size_t count = unic__shape_count(&c->out->shape), chunks = (count + CHUNK - 1) / CHUNK;
-    UNIC__PARALLEL_FOR(chunks >= PARALLEL_CHUNKS)
-    for (size_t k = 0; k < chunks; k++) {
-        size_t at = k * CHUNK;
-        forward_chunk(c->out->x + at, c->in[0]->x + at, count - at < CHUNK ? count - at : CHUNK,
-                      c->attr);
-    }
+    const size_t count = unic__shape_count(&c->out->shape);
+    unic__parallel(count, LINE, count >= PARALLEL_COUNT, forward_part, c);
 }
 
 #define ADD(gradient) dx[i] = unic__so_far(fresh, dx[i]) + (gradient)
 
-UNIC__SIMD static void backward_chunk(float *restrict dx, const float *restrict dy,
-                                      const float *restrict x, const float *restrict y,
-                                      size_t n, const unic__unary_attr *attr, bool fresh)
+UNIC__SIMD static void backward_part(const void *call, size_t from, size_t to)
 {
-    const float a = attr->a, b = attr->b;
+    const unic__call *c = call;
+    const unic__unary_attr *attr = c->attr;
+    const float a = attr->a, b = attr->b, *restrict dy = c->out->dx + from;
+    const float *restrict x = c->in[0]->x + from, *restrict y = c->out->x + from;
+    float *restrict dx = c->in[0]->dx + from;
+    const size_t n = to - from;
+    const bool fresh = unic__is_fresh(c, 0);
     switch (attr->kind) {
     case UNIC__RELU:
         EACH(ADD(y[i] > 0.0F ? dy[i] : 0.0F));
@@ -91,15 +96,9 @@ UNIC__SIMD static void backward_chunk(float *restrict dx, const float *restrict 
 
 static void backward(unic__call *c)
 {
-    if (!c->in[0]->dx)
-        return;
-    size_t count = unic__shape_count(&c->out->shape), chunks = (count + CHUNK - 1) / CHUNK;
-    UNIC__PARALLEL_FOR(chunks >= PARALLEL_CHUNKS)
-    for (size_t k = 0; k < chunks; k++) {
-        size_t at = k * CHUNK;
-        backward_chunk(c->in[0]->dx + at, c->out->dx + at, c->in[0]->x + at, c->out->x + at,
-                       count - at < CHUNK ? count - at : CHUNK, c->attr, unic__is_fresh(c, 0));
-    }
+    const size_t count = unic__shape_count(&c->out->shape);
+    if (c->in[0]->dx)
+        unic__parallel(count, LINE, count >= PARALLEL_COUNT, backward_part, c);
 }
 
 const unic__op unic__op_unary = {

@@ -42,15 +42,23 @@ void unic__grad_norms(const unic__params *params, double *norms)
         norms[k] = sqrt(norms[k]);
 }
 
-/* One pass over a run of parameters: scale, moments, step. `rate` is lr / (1 - beta1^t). */
-UNIC__SIMD static void update(float *p, float *m, float *v, const float *g, size_t n,
-                              float scale, float rate, float correction, float shrink)
+/* One parameter's step; `rate` is lr / (1 - beta1^t). */
+typedef struct update {
+    float *p, *m, *v;
+    const float *g;
+    float scale, rate, correction, shrink;
+} update;
+
+/* One pass: scale, moments, step. */
+UNIC__SIMD static void apply(const void *context, size_t from, size_t to)
 {
-    for (size_t i = 0; i < n; i++) {
-        float gi = g[i] * scale;
+    const update u = *(const update *)context;
+    float *restrict p = u.p, *restrict m = u.m, *restrict v = u.v;
+    for (size_t i = from; i < to; i++) {
+        float gi = u.g[i] * u.scale;
         m[i] = 0.9F * m[i] + 0.1F * gi;
         v[i] = 0.999F * v[i] + 0.001F * gi * gi;
-        p[i] = p[i] * shrink - rate * m[i] / (sqrtf(v[i]) * correction + 1e-8F);
+        p[i] = p[i] * u.shrink - u.rate * m[i] / (sqrtf(v[i]) * u.correction + 1e-8F);
     }
 }
 
@@ -65,14 +73,14 @@ void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
         double factor = clip > 0.0 ? clip / (norms[p->group] + 1e-6) : 1.0;
-        float scale = factor < 1.0 ? (float)factor : 1.0F;
-        float shrink = p->decay ? (float)(1.0 - lr * decay) : 1.0F;
-        size_t chunks = (p->count + CHUNK - 1) / CHUNK;
-        UNIC__PARALLEL_FOR(chunks > 1)
-        for (size_t k = 0; k < chunks; k++) {
-            size_t at = p->offset + k * CHUNK, rest = p->count - k * CHUNK;
-            update(params->values + at, adam->m + at, adam->v + at, params->grads + at,
-                   rest < CHUNK ? rest : CHUNK, scale, rate, correction, shrink);
-        }
+        const update u = {.p = params->values + p->offset,
+                          .m = adam->m + p->offset,
+                          .v = adam->v + p->offset,
+                          .g = params->grads + p->offset,
+                          .scale = factor < 1.0 ? (float)factor : 1.0F,
+                          .rate = rate,
+                          .correction = correction,
+                          .shrink = p->decay ? (float)(1.0 - lr * decay) : 1.0F};
+        unic__parallel(p->count, CHUNK, p->count > CHUNK, apply, &u);
     }
 }
