@@ -76,20 +76,41 @@ static layout layout_of(const unic__call *c)
     return l;
 }
 
-/* Offsets of the `kept`-th position along the outer groups that `w` walks, and the `summed`-th
- * along those it stretches along. */
-static void locate(const layout *l, int w, size_t kept, size_t summed, size_t at[3])
+/* A position along the outer groups, and where it is in a, b and y. */
+typedef struct place {
+    size_t index[UNIC__MAX_RANK], at[3];
+} place;
+
+/* The `i`-th along the groups that `w` walks, the first along the others. */
+static place place_of(const layout *l, int w, size_t i)
 {
-    at[A] = at[B] = at[Y] = 0;
-    for (size_t i = l->n - 1; i-- > 0;) {
-        const group *g = &l->g[i];
-        size_t *rest = g->stride[w] ? &kept : &summed, index = *rest;
-        if (i) {
-            index = *rest % g->size;
-            *rest /= g->size;
-        }
+    place p = {0};
+    for (size_t n = l->n - 1; n-- > 0;) {
+        const group *g = &l->g[n];
+        if (!g->stride[w])
+            continue;
+        p.index[n] = i % g->size;
+        i /= g->size;
         for (int k = A; k <= Y; k++)
-            at[k] += index * g->stride[k];
+            p.at[k] += p.index[n] * g->stride[k];
+    }
+    return p;
+}
+
+/* The next along the groups that `w` walks, or that it does not; behind the last is the first. */
+UNIC__INLINE void next_place(place *p, const layout *l, int w, bool walked)
+{
+    for (size_t n = l->n - 1; n-- > 0;) {
+        const group *g = &l->g[n];
+        if ((g->stride[w] != 0) != walked)
+            continue;
+        for (int k = A; k <= Y; k++)
+            p->at[k] += g->stride[k];
+        if (++p->index[n] < g->size)
+            return;
+        for (int k = A; k <= Y; k++)
+            p->at[k] -= g->size * g->stride[k];
+        p->index[n] = 0;
     }
 }
 
@@ -150,17 +171,22 @@ UNIC__SIMD static void forward_tasks(const void *context, size_t from, size_t to
     const group *g = &work->l.g[work->l.n - 1];
     const unic__binary_attr *attr = c->attr;
     const size_t sa = g->stride[A], sb = g->stride[B];
+    place p = place_of(&work->l, Y, from / work->pieces);
+    size_t j = from % work->pieces * COLUMNS;
     for (size_t t = from; t < to; t++) {
-        size_t at[3], j = t % work->pieces * COLUMNS;
         size_t n = g->size - j < COLUMNS ? g->size - j : COLUMNS;
-        locate(&work->l, Y, t / work->pieces, 0, at);
-        float *y = c->out->x + at[Y] + j;
-        const float *a = c->in[A]->x + at[A] + j * sa, *b = c->in[B]->x + at[B] + j * sb;
+        float *y = c->out->x + p.at[Y] + j;
+        const float *a = c->in[A]->x + p.at[A] + j * sa, *b = c->in[B]->x + p.at[B] + j * sb;
         switch (attr->kind) {
             WITH(UNIC__ADD, value_row(UNIC__ADD, y, a, sa, b, sb, n));
             WITH(UNIC__SUB, value_row(UNIC__SUB, y, a, sa, b, sb, n));
             WITH(UNIC__MUL, value_row(UNIC__MUL, y, a, sa, b, sb, n));
             WITH(UNIC__DIV, value_row(UNIC__DIV, y, a, sa, b, sb, n));
+        }
+        j += n;
+        if (j == g->size) {
+            next_place(&p, &work->l, Y, true);
+            j = 0;
         }
     }
 }
@@ -249,61 +275,69 @@ typedef struct backward_work {
     size_t summed, columns, pieces;
 } backward_work;
 
-UNIC__INLINE void backward_task(form f, const backward_work *k, size_t task)
+UNIC__INLINE void backward_part(form f, const backward_work *work, size_t from, size_t to)
 {
-    const unic__call *c = k->c;
-    const layout *l = k->l;
-    const int w = k->w;
+    const unic__call *c = work->c;
+    const layout *l = work->l;
+    const int w = work->w;
     const group *g = &l->g[l->n - 1];
-    const size_t sa = g->stride[A], sb = g->stride[B], j = task % k->pieces * k->columns;
-    const size_t n = g->size - j < k->columns ? g->size - j : k->columns;
-    size_t at[3] = {0};
-    double sum = 0.0;
+    const size_t sa = g->stride[A], sb = g->stride[B];
     const bool fresh = unic__is_fresh(c, (size_t)w);
-    for (size_t s = 0; s < k->summed; s++) {
-        locate(l, w, task / k->pieces, s, at);
-        const float *dy = c->out->dx + at[Y] + j;
-        const float *a = c->in[A]->x + at[A] + j * sa, *b = c->in[B]->x + at[B] + j * sb;
-        if (g->stride[w]) {
-            add_row(f, fresh && !s, c->in[w]->dx + at[w] + j, dy, a, sa, b, sb, n);
-            continue;
+    place p = place_of(l, w, from / work->pieces);
+    size_t j = from % work->pieces * work->columns;
+    for (size_t t = from; t < to; t++) {
+        const size_t n = g->size - j < work->columns ? g->size - j : work->columns;
+        float *dx = c->in[w]->dx + p.at[w] + j * g->stride[w];
+        double sum = 0.0;
+        for (size_t s = 0; s < work->summed; s++) {
+            const float *dy = c->out->dx + p.at[Y] + j;
+            const float *a = c->in[A]->x + p.at[A] + j * sa;
+            const float *b = c->in[B]->x + p.at[B] + j * sb;
+            if (g->stride[w])
+                add_row(f, fresh && !s, dx, dy, a, sa, b, sb, n);
+            for (size_t i = 0; !g->stride[w] && i < n; i += COLUMNS)
+                sum += (double)sum_row(f, dy + i, a + i * sa, sa, b + i * sb,
+                                       n - i < COLUMNS ? n - i : COLUMNS);
+            next_place(&p, l, w, false);
         }
-        for (size_t i = 0; i < n; i += COLUMNS)
-            sum += (double)sum_row(f, dy + i, a + i * sa, sa, b + i * sb,
-                                   n - i < COLUMNS ? n - i : COLUMNS);
+        if (!g->stride[w])
+            *dx = unic__so_far(fresh, *dx) + (float)sum;
+        j += n;
+        if (j == g->size) {
+            next_place(&p, l, w, true);
+            j = 0;
+        }
     }
-    if (!g->stride[w])
-        c->in[w]->dx[at[w]] = unic__so_far(fresh, c->in[w]->dx[at[w]]) + (float)sum;
 }
 
 UNIC__SIMD static void backward_tasks(const void *context, size_t from, size_t to)
 {
-    const backward_work *k = context;
-    const unic__binary_attr *attr = k->c->attr;
-    for (size_t t = from; t < to; t++)
-        switch (forms[attr->kind][k->w]) {
-            WITH(DY, backward_task(DY, k, t));
-            WITH(MINUS_DY, backward_task(MINUS_DY, k, t));
-            WITH(DY_TIMES_A, backward_task(DY_TIMES_A, k, t));
-            WITH(DY_TIMES_B, backward_task(DY_TIMES_B, k, t));
-            WITH(DY_OVER_B, backward_task(DY_OVER_B, k, t));
-            WITH(DY_QUOTIENT, backward_task(DY_QUOTIENT, k, t));
-        }
+    const backward_work *work = context;
+    const unic__binary_attr *attr = work->c->attr;
+    switch (forms[attr->kind][work->w]) {
+        WITH(DY, backward_part(DY, work, from, to));
+        WITH(MINUS_DY, backward_part(MINUS_DY, work, from, to));
+        WITH(DY_TIMES_A, backward_part(DY_TIMES_A, work, from, to));
+        WITH(DY_TIMES_B, backward_part(DY_TIMES_B, work, from, to));
+        WITH(DY_OVER_B, backward_part(DY_OVER_B, work, from, to));
+        WITH(DY_QUOTIENT, backward_part(DY_QUOTIENT, work, from, to));
+    }
 }
 
 static void backward_to(const unic__call *c, const layout *l, int w)
 {
     const group *last = &l->g[l->n - 1];
     size_t kept = 1;
-    backward_work k = {c, l, w, 1, last->size, 1};
+    backward_work work = {c, l, w, 1, last->size, 1};
     for (size_t i = 0; i + 1 < l->n; i++)
-        *(l->g[i].stride[w] ? &kept : &k.summed) *= l->g[i].size;
+        *(l->g[i].stride[w] ? &kept : &work.summed) *= l->g[i].size;
     if (last->stride[w]) {
-        k.columns = k.summed == 1 || kept >= TASKS_EACH ? COLUMNS : SUM_COLUMNS;
-        k.pieces = (last->size + k.columns - 1) / k.columns;
+        work.columns = work.summed == 1 || kept >= TASKS_EACH ? COLUMNS : SUM_COLUMNS;
+        work.pieces = (last->size + work.columns - 1) / work.columns;
     }
-    unic__parallel(kept * k.pieces, k.summed == 1 && last->size < COLUMNS ? TASKS_EACH : 1,
-                   unic__shape_count(&c->out->shape) >= PARALLEL_COUNT, backward_tasks, &k);
+    unic__parallel(kept * work.pieces,
+                   work.summed == 1 && last->size < COLUMNS ? TASKS_EACH : 1,
+                   unic__shape_count(&c->out->shape) >= PARALLEL_COUNT, backward_tasks, &work);
 }
 
 static void backward(unic__call *c)
