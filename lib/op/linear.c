@@ -11,10 +11,7 @@
  * with relu, dy is first masked by y > 0
  */
 
-enum {
-    ROWS_EACH = 64,          /* rows that a thread takes at a time                          */
-    PARALLEL_COUNT = 1 << 15 /* elements from which on two threads are worth it             */
-};
+enum { PARALLEL_COUNT = 1 << 15 /* elements from which on two threads are worth it */ };
 
 static unic_status infer(unic__call *c)
 {
@@ -73,7 +70,8 @@ static unic_status plan(unic__call *c)
     unic_status status = unic__dnnl_matmul_create(&p->forward, 1, false, rows, n, k, false,
                                                   true, false);
     if (status == UNIC_OK && x->dx)
-        status = unic__dnnl_matmul_create(&p->dx, 1, false, rows, k, n, false, false, true);
+        status = unic__dnnl_matmul_create(&p->dx, 1, false, rows, k, n, false, false,
+                                          !unic__is_fresh(c, 0));
     if (status == UNIC_OK && w->dx)
         status = unic__dnnl_matmul_create(&p->dw, 1, false, n, k, rows, true, false, true);
     if (status != UNIC_OK)
@@ -81,11 +79,15 @@ static unic_status plan(unic__call *c)
     return status;
 }
 
-/* y = max(y + b, 0), or y + b; b may be NULL. A NaN stays one. */
-UNIC__SIMD static void add_bias(float *restrict y, const float *restrict b, size_t rows,
-                                size_t n, bool relu)
+/* y = max(y + b, 0), or y + b; b may be absent. A NaN stays one. */
+UNIC__SIMD static void add_bias(const void *call, size_t from, size_t to)
 {
-    for (size_t r = 0; r < rows; r++, y += n) {
+    const unic__call *c = call;
+    const bool relu = ((const unic__linear_attr *)c->attr)->relu;
+    const float *restrict b = c->in[2] ? c->in[2]->x : NULL;
+    const size_t n = c->in[1]->shape.dim[0];
+    float *restrict y = c->out->x + from * n;
+    for (size_t r = from; r < to; r++, y += n) {
         if (b)
             for (size_t j = 0; j < n; j++)
                 y[j] += b[j];
@@ -119,18 +121,17 @@ static void forward(unic__call *c)
         unic__dnnl_matmul_run(p->forward, x->x, w->x, y, &c->run->status);
     else
         unic__sgemm(false, true, rows, n, k, 1.0F, x->x, k, w->x, k, 0.0F, y, n);
-    if (!b && !attr->relu)
-        return;
-    UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += ROWS_EACH)
-        add_bias(y + r * n, b ? b->x : NULL, rows - r < ROWS_EACH ? rows - r : ROWS_EACH, n,
-                 attr->relu);
+    if (b || attr->relu)
+        unic__parallel(rows, 1, rows * n >= PARALLEL_COUNT, add_bias, c);
 }
 
-UNIC__SIMD static void mask_by_output(float *restrict g, const float *restrict dy,
-                                      const float *restrict y, size_t count)
+/* scratch = dy where y > 0, else 0 */
+UNIC__SIMD static void mask_by_output(const void *call, size_t from, size_t to)
 {
-    for (size_t i = 0; i < count; i++)
+    const unic__call *c = call;
+    float *restrict g = c->scratch;
+    const float *restrict dy = c->out->dx, *restrict y = c->out->x;
+    for (size_t i = from; i < to; i++)
         g[i] = y[i] > 0.0F ? dy[i] : 0.0F;
 }
 
@@ -142,16 +143,15 @@ static void backward(unic__call *c)
     const prims *p = c->prim;
     const float *dy = c->out->dx;
     if (attr->relu) {
-        UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
-        for (size_t r = 0; r < rows; r += ROWS_EACH)
-            mask_by_output(c->scratch + r * n, c->out->dx + r * n, c->out->x + r * n,
-                           (rows - r < ROWS_EACH ? rows - r : ROWS_EACH) * n);
+        enum { LINE = UNIC__ALIGN / sizeof(float) };
+        unic__parallel(rows * n, LINE, rows * n >= PARALLEL_COUNT, mask_by_output, c);
         dy = c->scratch;
     }
     if (x->dx && p && p->dx)
         unic__dnnl_matmul_run(p->dx, dy, w->x, x->dx, &c->run->status);
     else if (x->dx)
-        unic__sgemm(false, false, rows, k, n, 1.0F, dy, n, w->x, k, 1.0F, x->dx, k);
+        unic__sgemm(false, false, rows, k, n, 1.0F, dy, n, w->x, k,
+                    unic__is_fresh(c, 0) ? 0.0F : 1.0F, x->dx, k);
     if (w->dx && p && p->dw)
         unic__dnnl_matmul_run(p->dw, dy, x->x, w->dx, &c->run->status);
     else if (w->dx)
@@ -168,4 +168,5 @@ const unic__op unic__op_linear = {
     .backward = backward,
     .unplan = unplan,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1) | UNIC__KEEP_OUT,
+    .stores = UNIC__STORES_IN(0),
 };
