@@ -30,11 +30,42 @@ static size_t place_of(size_t j, size_t i, size_t k)
     return j / UNIC__PANEL * UNIC__PANEL * k + i * UNIC__PANEL + j % UNIC__PANEL;
 }
 
+typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* Four columns of four rows of W, which are k floats apart, as four rows of a panel. */
+static inline void turn_four(float *panel, const float *w, size_t k)
+{
+    four a = *(const four *)w, b = *(const four *)(w + k);
+    four c = *(const four *)(w + 2 * k), d = *(const four *)(w + 3 * k);
+    four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(four *)panel = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *(four *)(panel + UNIC__PANEL) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *(four *)(panel + 2 * UNIC__PANEL) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(four *)(panel + 3 * UNIC__PANEL) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+}
+
+/* Whole squares of four first; what is left of rows and columns one by one. */
 void unic__pack(float *packed, const float *w, size_t n, size_t k)
 {
+    size_t whole_n = n / 4 * 4, whole_k = k / 4 * 4;
+    for (size_t panel = 0; panel < whole_n; panel += UNIC__PANEL)
+        for (size_t i = 0; i < whole_k; i += 4)
+            for (size_t j = panel; j < whole_n && j < panel + UNIC__PANEL; j += 4)
+                turn_four(packed + place_of(j, i, k), w + j * k + i, k);
     for (size_t j = 0; j < panels_of(n) * UNIC__PANEL; j++)
-        for (size_t i = 0; i < k; i++)
+        for (size_t i = j < whole_n ? whole_k : 0; i < k; i++)
             packed[place_of(j, i, k)] = j < n ? w[j * k + i] : 0.0F;
+}
+
+void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k)
+{
+    for (size_t j = 0; j < n; j += UNIC__PANEL)
+        for (size_t i = 0; i < k; i++, packed += UNIC__PANEL)
+            for (size_t c = 0; c < UNIC__PANEL; c++)
+                packed[c] = j + c < n ? w[i * n + j + c] : 0.0F;
 }
 
 void unic__unpack(float *w, const float *packed, size_t n, size_t k)

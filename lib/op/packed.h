@@ -18,6 +18,9 @@ bool unic__worth_packing(size_t n);
 void unic__pack(float *packed, const float *w, size_t n, size_t k);
 void unic__unpack(float *w, const float *packed, size_t n, size_t k);
 
+/* packed <- the transpose of W [k,n]: for products X W. */
+void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k);
+
 /* Y [rows,n] = init + X W^T, then relu if asked for. X's and Y's rows are x_row and y_row floats
  * apart, init's init_row (0: a bias, the same for all); init may be Y itself, or NULL. Split over
  * unic__threads(); inside a parallel loop it runs on the calling thread alone. A row's result

@@ -74,6 +74,10 @@ static void run_edge(const unic__tile_kernel *kernel, const unic__tile *tile, si
 
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
 {
+    if (cols == kernel->cols) {
+        kernel->run(tile);
+        return;
+    }
     unic__tile t = *tile;
     for (size_t j = 0; j < cols; j += kernel->cols) {
         if (cols - j >= kernel->cols)
