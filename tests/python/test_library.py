@@ -23,13 +23,12 @@ NOT_BOUND = {
     "unic_set_allocator": "must be set before any handle exists, and called from any thread: not for Python",
     "unic_status_name": "the exceptions' classes are the names",
 }
-NOT_BOUND_YET = ("unic_class_map_", "unic_index_", "unic_metrics_", "unic_pool_", "unic_segmenter_")
 
 
 def test_every_symbol() -> None:
     """What the library exports is bound, or it is said why not; what is bound is in use."""
     exported = set(re.findall(r"^\s+(unic_\w+);", (ROOT / "lib/libunicode.map").read_text(), flags=re.M))
-    wanted = {name for name in exported - set(NOT_BOUND) if not name.startswith(NOT_BOUND_YET)}
+    wanted = exported - set(NOT_BOUND)
     assert set(_lib.SIGNATURES) == wanted, set(_lib.SIGNATURES) ^ wanted
     assert set(NOT_BOUND) <= exported
     code = "".join(path.read_text() for path in PACKAGE.glob("*.py") if path.name != "_lib.py") + "unic_last_error"
@@ -50,8 +49,16 @@ def test_prototypes() -> None:
 def test_layouts(f: Fixture) -> None:
     """The structures are laid out as the C compiler does."""
     structs = {"unic_array": _lib.Array, "unic_config_key": _lib.ConfigKey, "unic_draws": _lib.Draws,
-               "unic_dataset_options": _lib.DatasetOptions, "unic_head_options": _lib.HeadOptions}
-    lines = []
+               "unic_dataset_options": _lib.DatasetOptions, "unic_head_options": _lib.HeadOptions,
+               "unic_index_options": _lib.IndexOptions, "unic_class_names": _lib.ClassNames,
+               "unic_segmenter_options": _lib.SegmenterOptions, "unic_class_report": _lib.ClassReport,
+               "unic_match_report": _lib.MatchReport, "unic_mask_report": _lib.MaskReport,
+               "unic_rank_report": _lib.RankReport}
+    sizes = {"UNIC_MAX_RANK": _lib.MAX_RANK, "UNIC_SEGMENTER_LEVELS": _lib.MAX_LEVELS,
+             "UNIC_METRICS_THRESHOLDS": _lib.THRESHOLDS}
+    declared = {value for value in vars(_lib).values() if isinstance(value, type) and hasattr(value, "_fields_")}
+    assert declared == set(structs.values())
+    lines = [f'printf("{name} %zu\\n", (size_t){name});' for name in sizes]
     for name, struct in structs.items():
         lines.append(f'printf("{name} %zu\\n", sizeof({name}));')
         for field in struct._fields_:
@@ -62,7 +69,8 @@ def test_layouts(f: Fixture) -> None:
     for line in subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines():
         name, wanted = line.split()
         struct, _, field = name.partition(".")
-        got = getattr(structs[struct], field).offset if field else ctypes.sizeof(structs[struct])
+        got = (sizes[name] if name in sizes else getattr(structs[struct], field).offset if field else
+               ctypes.sizeof(structs[struct]))
         assert got == int(wanted), (name, got, wanted)
 
 

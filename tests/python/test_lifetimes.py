@@ -193,6 +193,9 @@ def test_memory(f: Fixture) -> None:
             libunicode.Batch(f.arrays)
             libunicode.Dataset(f.data, batch=N).next()["image"]
             libunicode.Head(model, 3)
+            libunicode.Index(20, codes_of=model).add(np.ones((500, 20)))
+            libunicode.ClassMap("0 = 0", 5000, 5000)
+            libunicode.Segmenter(model, height=16, width=16, levels=1)
 
     many(50)
     before = resident()

@@ -101,7 +101,7 @@ def test_errors(f: Fixture) -> None:
     raises(u.DataError, "<U3", lambda: encoder.encode(np.full(x.shape, "one")))
     raises(u.DataError, "length 7 of clip 1", lambda: encoder.encode(x[:2], [0, T + 1]))
     raises(u.DataError, "length -1 of clip 0", lambda: encoder.encode(x[:2], [-1, 0]))
-    raises(u.DataError, "32 bits", lambda: encoder.encode(x[:2], [2**32 + 1, 1]))
+    raises(u.DataError, "int32 cannot hold", lambda: encoder.encode(x[:2], [2**32 + 1, 1]))
     raises(u.DataError, "float64", lambda: encoder.encode(x[:2], [1.0, 1.0]))
     raises(u.ShapeError, "(3,)", lambda: encoder.encode(x[:2], [1, 1, 1]))
     raises(u.ShapeError, "()", lambda: encoder.encode(x[:2], 3))

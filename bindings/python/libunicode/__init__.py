@@ -10,30 +10,36 @@
 
 The C library is looked for in this order: the path in the environment variable LIBUNICODE; this package's
 directory; the build tree that bindings/python stands in; the prefix that this package is installed in; the system
-(libunicode.so.0). libunicode.plot draws, with matplotlib, which is imported when it is first used.
+(libunicode.so.0). libunicode.metrics scores predictions; libunicode.plot draws, with matplotlib, which is imported
+when it is first used.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from . import metrics
 from ._batch import Batch
+from ._class_map import ClassMap
 from ._codebook import Codebook, State, Usage
 from ._config import Config, Key
 from ._dataset import Arrays, Dataset
 from ._errors import (ArgumentError, CancelledError, ConfigError, DataError, Error, FileError, FormatError, KernelError,
                       MismatchError, NotFoundError, NumericError, OutOfMemoryError, ShapeError, StateError)
 from ._head import Head
+from ._index import Found, Index, pool_histogram, pool_mean
 from ._library import get_threads, set_log, set_threads, version
 from ._model import Encoder, Model
+from ._segmenter import Segmenter, SegmenterSettings
 from ._trainer import Draws, Trainer
 
 __version__ = "0.1.0"
 
-__all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "Codebook", "Config", "ConfigError", "DataError",
-           "Dataset", "Draws", "Encoder", "Error", "FileError", "FormatError", "Head", "KernelError", "Key",
-           "MismatchError", "Model", "NotFoundError", "NumericError", "OutOfMemoryError", "ShapeError", "State",
-           "StateError", "Trainer", "Usage", "get_threads", "plot", "set_log", "set_threads", "version"]
+__all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "ClassMap", "Codebook", "Config", "ConfigError",
+           "DataError", "Dataset", "Draws", "Encoder", "Error", "FileError", "FormatError", "Found", "Head", "Index",
+           "KernelError", "Key", "MismatchError", "Model", "NotFoundError", "NumericError", "OutOfMemoryError",
+           "Segmenter", "SegmenterSettings", "ShapeError", "State", "StateError", "Trainer", "Usage", "get_threads",
+           "metrics", "plot", "pool_histogram", "pool_mean", "set_log", "set_threads", "version"]
 
 
 def __getattr__(name: str) -> Any:

@@ -58,14 +58,20 @@ def real(name: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
     return np.require(x, np.float64 if x.dtype == np.float64 else np.float32, ["C", "A"])
 
 
-def whole(name: str, given: npt.ArrayLike) -> Codes:
-    """Integers as C-ordered int32: those are passed as they are."""
+def single(name: str, given: npt.ArrayLike) -> Vectors:
+    """Real numbers as C-ordered float32: those are passed as they are."""
+    return np.require(real(name, given), np.float32, ["C", "A"])
+
+
+def whole(name: str, given: npt.ArrayLike, dtype: Any = np.int32) -> npt.NDArray[Any]:
+    """Integers as C-ordered `dtype`: those are passed as they are."""
     x = np.asarray(given)
     if x.dtype.kind not in "iub":
         raise DataError(f"{name} are {x.dtype}, but must be integers")
-    narrow = np.require(x, np.int32, ["C", "A"])
-    if not np.array_equal(narrow, x):
-        raise DataError(f"{name} hold numbers beyond those of 32 bits")
+    narrow = np.require(x, dtype, ["C", "A"])
+    beyond = x[narrow != x]
+    if beyond.size:
+        raise DataError(f"{name} hold {beyond[0]}, which {np.dtype(dtype)} cannot hold")
     return narrow
 
 
@@ -92,13 +98,17 @@ def output(name: str, out: Optional[npt.NDArray[Any]], shape: Tuple[int, ...], d
     return out
 
 
-def array(x: npt.NDArray[Any]) -> Any:
+def described(x: npt.NDArray[Any]) -> _lib.Array:
     """A unic_array of `x`, which must outlive it."""
-    described = _lib.Array()
+    own = _lib.Array()
     dtype = _lib.FLOAT64 if x.dtype == np.float64 else _lib.FLOAT32
-    lib.unic_array_init(ctypes.byref(described), x.ctypes.data, dtype, x.ndim,
-                        (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
-    return ctypes.byref(described)
+    lib.unic_array_init(ctypes.byref(own), x.ctypes.data, dtype, x.ndim, (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
+    return own
+
+
+def array(x: npt.NDArray[Any]) -> Any:
+    """The same as C is given it."""
+    return ctypes.byref(described(x))
 
 
 def address(x: Optional[npt.NDArray[Any]]) -> Optional[int]:

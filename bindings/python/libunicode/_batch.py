@@ -100,7 +100,7 @@ class LentBatch(Batch):
             yield self._pointer
 
     def _get(self, name: str) -> Tuple[npt.NDArray[Any], Optional[Codes]]:
-        features, valid = _lib.Array(struct_size=ctypes.sizeof(_lib.Array)), ctypes.c_void_p()
+        features, valid = _lib.sized(_lib.Array), ctypes.c_void_p()
         with self._use() as pointer:
             lib.unic_batch_get(pointer, arguments.text("name", name), ctypes.byref(features), ctypes.byref(valid))
             owner, shape = self._dataset._owned(), tuple(features.dims[:features.rank])

@@ -133,7 +133,7 @@ class Codebook(SharedHandle):
 
         targets  for each modality rows [rows,D]; codes  what they were assigned, [rows] (-1: left out).
         """
-        z = [np.require(arguments.real("targets", x), np.float32, ["C", "A"]) for x in targets]
+        z = [arguments.single("targets", x) for x in targets]
         chosen = [arguments.whole("codes", x) for x in codes]
         modalities, dim = self.modalities, self.dim
         if not len(z) == len(chosen) == modalities:

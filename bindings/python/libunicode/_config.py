@@ -173,7 +173,7 @@ def _copy(pointer: Any) -> Owner:
 def _keys() -> Tuple[Key, ...]:
     keys = []
     for i in range(lib.unic_config_key_count()):
-        key = _lib.ConfigKey(struct_size=ctypes.sizeof(_lib.ConfigKey))
+        key = _lib.sized(_lib.ConfigKey)
         lib.unic_config_key_at(i, ctypes.byref(key))
         name, kind, value, allowed, meaning = (
             field.decode() for field in (key.name, key.type, key.value or b"", key.allowed, key.help))

@@ -57,8 +57,8 @@ class Dataset(Handle):
         names = [arguments.path(one) for one in several]
         read, read_count = arguments.texts("modalities", modalities)
         repeat, repeat_count = arguments.texts("repeat_last", repeat_last)
-        options = _lib.DatasetOptions(
-            struct_size=ctypes.sizeof(_lib.DatasetOptions), modalities=read, modality_count=read_count,
+        options = _lib.sized(
+            _lib.DatasetOptions, modalities=read, modality_count=read_count,
             batch=arguments.integer("batch", batch, 0), shuffle=seed is not None,
             seed=arguments.integer("seed", seed or 0, 0, 2**64 - 1), drop_last=bool(drop_last),
             prefetch=arguments.integer("prefetch", prefetch, 0, 2**31 - 1), on_damage=_ON_DAMAGE[on_damage],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Optional, Tuple, Union
+from typing import Any, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,10 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _lib
 from ._arguments import Codes, StrPath, Vectors
-from ._codebook import Codebook
-from ._errors import ArgumentError, MismatchError, ShapeError
+from ._errors import ArgumentError, ShapeError
 from ._handle import SharedHandle
 from ._lib import lib
-from ._model import Model
+from ._model import CodesOf, accepted, codebook_of
 
 _CLIP, _STEP, _STEP_MULTI = 1, 2, 3         # unic_head_kind
 _LOSSES = {"plain": 0, "cmg": 1}            # unic_head_loss
@@ -33,7 +32,7 @@ class Head(SharedHandle):
 
     _kind = "head"
 
-    def __init__(self, codes_of: Union[Model, Codebook], classes: int, per: str = "clip", multi: bool = False, *,
+    def __init__(self, codes_of: CodesOf, classes: int, per: str = "clip", multi: bool = False, *,
                  hidden: int = 0, epochs: int = 0, batch: int = 0, learning_rate: float = 0.0, seed: int = 0,
                  loss: str = "plain") -> None:
         """An untrained head for codes of this model or codebook.
@@ -53,20 +52,19 @@ class Head(SharedHandle):
             raise ArgumentError(f"loss is {loss!r}, 'plain' or 'cmg' expected")
         kind = _CLIP if per == "clip" else _STEP_MULTI if multi else _STEP
         most = 2**31 - 1
-        options = _lib.HeadOptions(
-            struct_size=ctypes.sizeof(_lib.HeadOptions), kind=kind,
+        options = _lib.sized(
+            _lib.HeadOptions, kind=kind,
             classes=arguments.integer("classes", classes, 0, most), hidden=arguments.integer("hidden", hidden, 0, most),
             epochs=arguments.integer("epochs", epochs, 0, most), batch=arguments.integer("batch", batch, 0, most),
             learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss])
-        codebook = codes_of.codebook() if isinstance(codes_of, Model) else codes_of
         pointer = _lib.HEAD()
-        with codebook._read() as handle:
+        with codebook_of(codes_of)._read() as handle:
             lib.unic_head_create(ctypes.byref(pointer), handle, ctypes.byref(options))
         self._set_up(pointer)
 
     def _set_up(self, pointer: Any) -> None:
         super().__init__(pointer, lib.unic_head_free)
-        options = _lib.HeadOptions(struct_size=ctypes.sizeof(_lib.HeadOptions))
+        options = _lib.sized(_lib.HeadOptions)
         lib.unic_head_settings(pointer, ctypes.byref(options))
         self._head_kind: int = options.kind
         self.classes: int = options.classes
@@ -139,15 +137,11 @@ class Head(SharedHandle):
         with self._read() as head:
             return lib.unic_head_fingerprint(head)
 
-    def accepts(self, codes_of: Union[Model, Codebook]) -> bool:
+    def accepts(self, codes_of: CodesOf) -> bool:
         """Whether it was made for this codebook, so that these codes mean the same to it."""
-        fingerprint = (codes_of.codebook() if isinstance(codes_of, Model) else codes_of).fingerprint
+        fingerprint = codebook_of(codes_of).fingerprint
         with self._read() as head:
-            try:
-                lib.unic_head_accepts(head, fingerprint)
-            except MismatchError:
-                return False
-        return True
+            return accepted(lib.unic_head_accepts, head, fingerprint)
 
     def save(self, path: StrPath) -> None:
         """Write the head, with its copy of the codebook."""

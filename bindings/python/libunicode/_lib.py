@@ -7,13 +7,15 @@ import os
 from ctypes import (CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_size_t,
                     c_uint32, c_uint64, c_void_p)
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, Tuple, Type, TypeVar
 
 from ._errors import error_of
 
 VERSION = (0, 1)                    # whose ABI is declared below
 SONAME = "libunicode.so.0"
 MAX_RANK = 6
+MAX_LEVELS = 4                      # UNIC_SEGMENTER_LEVELS
+THRESHOLDS = 255                    # UNIC_METRICS_THRESHOLDS
 FLOAT32, FLOAT64 = 1, 2             # unic_dtype
 
 
@@ -55,6 +57,66 @@ class HeadOptions(Structure):
                 ("loss", c_int32), ("reserved", c_void_p * 3)]
 
 
+class IndexOptions(Structure):
+    """unic_index_options: an index's settings."""
+
+    _fields_ = [("struct_size", c_size_t), ("dim", c_size_t), ("metric", c_int32), ("fingerprint", c_uint64),
+                ("reserved", c_void_p * 4)]
+
+
+class ClassNames(Structure):
+    """unic_class_names: the two lists of classes."""
+
+    _fields_ = [("struct_size", c_size_t), ("theirs", POINTER(c_char_p)), ("their_count", c_size_t),
+                ("ours", POINTER(c_char_p)), ("our_count", c_size_t), ("reserved", c_void_p * 2)]
+
+
+class SegmenterOptions(Structure):
+    """unic_segmenter_options: a segmenter's settings; 0 takes the preset's."""
+
+    _fields_ = [("struct_size", c_size_t), ("preset", c_int32), ("input", c_int32), ("image_channels", c_int32),
+                ("height", c_int32), ("width", c_int32), ("levels", c_int32), ("level_channels", c_int32 * MAX_LEVELS),
+                ("channels", c_int32), ("inner", c_int32), ("dilations", c_int32 * 4),
+                ("output_channels", c_int32 * 2), ("batch", c_int32), ("learning_rate", c_float), ("seed", c_uint64),
+                ("reserved", c_void_p * 4)]
+
+
+class ClassReport(Structure):
+    """unic_class_report: one class a row."""
+
+    _fields_ = [("struct_size", c_size_t), ("counted", c_size_t), ("right", c_size_t), ("accuracy", c_double),
+                ("mean_accuracy", c_double)]
+
+
+class MatchReport(Structure):
+    """unic_match_report: what was predicted, what is there, what matched."""
+
+    _fields_ = [("struct_size", c_size_t), ("predicted", c_size_t), ("actual", c_size_t), ("matched", c_size_t),
+                ("precision", c_double), ("recall", c_double), ("f1", c_double)]
+
+
+class MaskReport(Structure):
+    """unic_mask_report: scores of masks."""
+
+    _fields_ = [("struct_size", c_size_t), ("masks", c_size_t), ("miou", c_double), ("f_beta", c_double),
+                ("threshold", c_double)]
+
+
+class RankReport(Structure):
+    """unic_rank_report: scores of rankings."""
+
+    _fields_ = [("struct_size", c_size_t), ("counted", c_size_t), ("median_rank", c_double),
+                ("mean_average_precision", c_double)]
+
+
+_S = TypeVar("_S", bound=Structure)
+
+
+def sized(struct: Type[_S], **members: Any) -> _S:
+    """A structure that says its size; members that are left out are 0."""
+    return struct(struct_size=ctypes.sizeof(struct), **members)
+
+
 class Status(c_int):
     """A function's result that is checked: not UNIC_OK raises."""
 
@@ -66,8 +128,11 @@ def _opaque(name: str) -> Any:
 
 BATCH, CODEBOOK, CONFIG, DATASET = map(_opaque, ("unic_batch", "unic_codebook", "unic_config", "unic_dataset"))
 ENCODER, HEAD, MODEL, TRAINER = map(_opaque, ("unic_encoder", "unic_head", "unic_model", "unic_trainer"))
+INDEX, CLASS_MAP, SEGMENTER = map(_opaque, ("unic_index", "unic_class_map", "unic_segmenter"))
 LOG = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 _ARRAY, _SIZE, _TEXT = POINTER(Array), POINTER(c_size_t), POINTER(c_char_p)
+_STEPS = [c_void_p, c_void_p, c_size_t, c_size_t, c_float]     # scores and truth [rows,classes], threshold
+_MASKS = [c_void_p, c_void_p, c_size_t, c_size_t]              # logits and truth [masks,pixels]
 
 # name: result, arguments. Numbers that numpy holds go by address: c_void_p.
 SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
@@ -167,6 +232,51 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_head_accepts": (Status, [HEAD, c_uint64]),
     "unic_head_save": (Status, [HEAD, c_char_p]),
     "unic_head_load": (Status, [POINTER(HEAD), c_char_p]),
+
+    "unic_class_map_parse": (Status, [POINTER(CLASS_MAP), c_char_p, c_size_t, c_char_p, POINTER(ClassNames)]),
+    "unic_class_map_load": (Status, [POINTER(CLASS_MAP), c_char_p, POINTER(ClassNames)]),
+    "unic_class_map_free": (None, [CLASS_MAP]),
+    "unic_class_map_get": (c_int32, [CLASS_MAP, c_int32]),
+    "unic_class_map_classes": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
+    "unic_class_map_steps": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
+
+    "unic_metrics_classes": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, c_void_p,
+                                      POINTER(ClassReport)]),
+    "unic_metrics_steps": (Status, [*_STEPS, c_int32, POINTER(MatchReport)]),
+    "unic_metrics_steps_cmg": (Status, [*_STEPS, c_size_t, POINTER(MatchReport)]),
+    "unic_metrics_events": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_float, c_double, c_int32,
+                                     POINTER(MatchReport)]),
+    "unic_metrics_masks": (Status, [*_MASKS, c_void_p, POINTER(MaskReport)]),
+    "unic_metrics_masks_cmg": (Status, [*_MASKS, c_size_t, POINTER(MaskReport)]),
+    "unic_metrics_ranks": (Status, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, _SIZE, c_size_t, c_void_p,
+                                    POINTER(RankReport)]),
+
+    "unic_pool_histogram": (Status, [c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
+    "unic_pool_mean": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
+    "unic_index_create": (Status, [POINTER(INDEX), POINTER(IndexOptions)]),
+    "unic_index_free": (None, [INDEX]),
+    "unic_index_size": (c_size_t, [INDEX]),
+    "unic_index_dim": (c_size_t, [INDEX]),
+    "unic_index_metric_of": (c_int32, [INDEX]),
+    "unic_index_vectors": (c_void_p, [INDEX]),
+    "unic_index_ids": (c_void_p, [INDEX]),
+    "unic_index_add": (Status, [INDEX, _ARRAY, c_void_p]),
+    "unic_index_search": (Status, [INDEX, _ARRAY, c_size_t, c_void_p, c_void_p]),
+    "unic_index_rank": (Status, [INDEX, _ARRAY, c_void_p, c_void_p]),
+    "unic_index_accepts": (Status, [INDEX, c_uint64]),
+    "unic_index_save": (Status, [INDEX, c_char_p]),
+    "unic_index_load": (Status, [POINTER(INDEX), c_char_p]),
+
+    "unic_segmenter_create": (Status, [POINTER(SEGMENTER), CODEBOOK, POINTER(SegmenterOptions)]),
+    "unic_segmenter_free": (None, [SEGMENTER]),
+    "unic_segmenter_settings": (Status, [SEGMENTER, POINTER(SegmenterOptions)]),
+    "unic_segmenter_step": (Status, [SEGMENTER, POINTER(_ARRAY), c_size_t, c_void_p, c_size_t, _ARRAY,
+                                     POINTER(c_double)]),
+    "unic_segmenter_predict": (Status, [SEGMENTER, POINTER(_ARRAY), c_size_t, c_void_p, c_size_t, c_void_p]),
+    "unic_segmenter_fingerprint": (c_uint64, [SEGMENTER]),
+    "unic_segmenter_accepts": (Status, [SEGMENTER, c_uint64]),
+    "unic_segmenter_save": (Status, [SEGMENTER, c_char_p]),
+    "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p]),
 }
 
 

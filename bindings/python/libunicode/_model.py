@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Dict, List, Literal, Mapping, Optional, Tuple, Union, overload
+from typing import Any, Callable, Dict, List, Literal, Mapping, Optional, Tuple, Union, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from . import _lib
 from ._arguments import Codes, StrPath, Vectors
 from ._codebook import Codebook
 from ._config import Config
-from ._errors import ArgumentError, NotFoundError
+from ._errors import ArgumentError, MismatchError, NotFoundError
 from ._handle import Handle, view
 from ._lib import lib
 
@@ -177,6 +177,23 @@ class Model(Handle):
             return f"<libunicode.Model {self._name!r}, closed>"
         return (f"<libunicode.Model {self._name!r}: {', '.join(self.modalities)}; "
                 f"{self.code_count} codes of {self.code_dim} dims>")
+
+
+CodesOf = Union[Model, Codebook]
+
+
+def codebook_of(codes_of: CodesOf) -> Codebook:
+    """The codebook that codes are of."""
+    return codes_of.codebook() if isinstance(codes_of, Model) else codes_of
+
+
+def accepted(accepts: Callable[[Any, int], None], handle: Any, fingerprint: int) -> bool:
+    """Whether a C object says that it belongs to the codebook of this fingerprint."""
+    try:
+        accepts(handle, fingerprint)
+    except MismatchError:
+        return False
+    return True
 
 
 class Encoder(Handle):

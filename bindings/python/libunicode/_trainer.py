@@ -123,7 +123,7 @@ class Trainer(Handle):
         step = None if draws.cpc_step is None else arguments.whole("cpc_step", [draws.cpc_step])
         sources = (None if draws.revival_source is None else
                    _exactly("revival_source", draws.revival_source, config["code.count"]))
-        own = _lib.Draws(struct_size=ctypes.sizeof(_lib.Draws), cpc_step=arguments.address(step),
+        own = _lib.sized(_lib.Draws, cpc_step=arguments.address(step),
                          club_permutation=permutations and arguments.addresses(permutations),
                          revival_source=arguments.address(sources))
         return ctypes.byref(own), [step, permutations, sources]

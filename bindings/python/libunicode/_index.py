@@ -1,0 +1,185 @@
+"""Retrieval: clips pooled to one vector each, and searched by clips of any modality."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, NamedTuple, Optional
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _lib
+from ._arguments import StrPath, Vectors
+from ._errors import ArgumentError, ShapeError
+from ._handle import SharedHandle, view
+from ._lib import lib
+from ._model import CodesOf, accepted, codebook_of
+
+_METRICS = {"inner": 1, "cosine": 2, "l2": 3, "intersection": 4}        # unic_index_metric
+_NAMES = {value: name for name, value in _METRICS.items()}
+
+Ids = npt.NDArray[np.int64]
+
+
+class Found(NamedTuple):
+    """The items nearest to each query, the nearest first: their ids and their scores, both [Q,k]."""
+
+    ids: Ids
+    scores: Vectors
+
+
+def pool_histogram(codes: npt.ArrayLike, code_count: int, out: Optional[Vectors] = None) -> Vectors:
+    """The share of each code among the valid steps of each clip: [N,T] (-1: padding) -> [N,code_count].
+
+    A clip without a valid step gives zeros.
+    """
+    given, count = arguments.whole("codes", codes), arguments.integer("code_count", code_count, 1, 2**31 - 1)
+    if given.ndim != 2:
+        raise ShapeError(f"codes have the shape {given.shape}, (clips, steps) expected")
+    shares = arguments.output("out", out, (len(given), count), np.float32)
+    lib.unic_pool_histogram(given.ctypes.data, *given.shape, count, shares.ctypes.data)
+    return shares
+
+
+def pool_mean(vectors: npt.ArrayLike, codes: Optional[npt.ArrayLike] = None, out: Optional[Vectors] = None) -> Vectors:
+    """The mean of the vectors of each clip's valid steps: [N,T,D] -> [N,D].
+
+    vectors  quantized or semantic, as encode(..., vectors=True) gives them; what stands on padding is not looked at.
+    codes    [N,T], negative: padding; None: every step is valid. A clip without a valid step gives zeros.
+    """
+    x, given = arguments.single("vectors", vectors), None if codes is None else arguments.whole("codes", codes)
+    if x.ndim != 3:
+        raise ShapeError(f"vectors have the shape {x.shape}, (clips, steps, dim) expected")
+    if given is not None and given.shape != x.shape[:2]:
+        raise ShapeError(f"codes have the shape {given.shape}, {x.shape[:2]} expected")
+    means = arguments.output("out", out, (x.shape[0], x.shape[2]), np.float32)
+    lib.unic_pool_mean(x.ctypes.data, arguments.address(given), *x.shape, means.ctypes.data)
+    return means
+
+
+class Index(SharedHandle):
+    """Vectors with ids, searched exhaustively.
+
+        index = libunicode.Index(model.code_count, "intersection", model)
+        index.add(libunicode.pool_histogram(model.encode("image", images), model.code_count))
+        ids, scores = index.search(libunicode.pool_histogram(model.encode("speech", sounds), model.code_count), k=5)
+
+    Threads search it at the same time; one that adds waits for them.
+    """
+
+    _kind = "index"
+
+    def __init__(self, dim: int, metric: str = "cosine", codes_of: Optional[CodesOf] = None) -> None:
+        """An empty index of vectors of `dim` dims.
+
+        metric    "inner", "cosine", "l2" (squared; the smallest is the nearest), or "intersection" of histograms.
+        codes_of  the model or codebook that the items come from, for accepts().
+        """
+        if metric not in _METRICS:
+            raise ArgumentError(f"metric is {metric!r}, one of {', '.join(map(repr, _METRICS))} expected")
+        options = _lib.sized(_lib.IndexOptions, dim=arguments.integer("dim", dim, 0), metric=_METRICS[metric],
+                             fingerprint=0 if codes_of is None else codebook_of(codes_of).fingerprint)
+        pointer = _lib.INDEX()
+        lib.unic_index_create(ctypes.byref(pointer), ctypes.byref(options))
+        super().__init__(pointer, lib.unic_index_free)
+
+    @classmethod
+    def load(cls, path: StrPath) -> "Index":
+        """An index that save() or unic-retrieve wrote; it finds what that one found, bit for bit."""
+        pointer = _lib.INDEX()
+        lib.unic_index_load(ctypes.byref(pointer), arguments.path(path))
+        self = cls.__new__(cls)
+        SharedHandle.__init__(self, pointer, lib.unic_index_free)
+        return self
+
+    def __len__(self) -> int:
+        """The number of items."""
+        with self._read() as index:
+            return lib.unic_index_size(index)
+
+    @property
+    def dim(self) -> int:
+        """The dims of every vector."""
+        with self._read() as index:
+            return lib.unic_index_dim(index)
+
+    @property
+    def metric(self) -> str:
+        """"inner", "cosine", "l2" or "intersection"."""
+        with self._read() as index:
+            return _NAMES[lib.unic_index_metric_of(index)]
+
+    @property
+    def vectors(self) -> Vectors:
+        """The items [size,dim] in the order they were added, of length 1 with the cosine; a copy."""
+        with self._read() as index:
+            return self._copy(lib.unic_index_vectors(index),
+                              (lib.unic_index_size(index), lib.unic_index_dim(index)), np.float32)
+
+    @property
+    def ids(self) -> Ids:
+        """Their ids [size]; a copy."""
+        with self._read() as index:
+            return self._copy(lib.unic_index_ids(index), (lib.unic_index_size(index),), np.int64)
+
+    def _copy(self, address: Optional[int], shape: Any, dtype: Any) -> npt.NDArray[Any]:
+        """What add() moves elsewhere, so that a view would not do; nowhere while the index is empty."""
+        return np.empty(shape, dtype) if address is None else view(self._owned(), address, shape, dtype).copy()
+
+    def add(self, vectors: npt.ArrayLike, ids: Optional[npt.ArrayLike] = None) -> None:
+        """Add items; whatever fails, the index is as it was.
+
+        vectors  [N,dim], finite; copied. Not negative with the intersection.
+        ids      [N] any integers, each once in an index; None: the items' places, from len() on.
+        """
+        x, given = arguments.real("vectors", vectors), None if ids is None else _ids_of(ids, vectors)
+        with self._use() as index:
+            lib.unic_index_add(index, arguments.array(x), arguments.address(given))
+
+    def search(self, queries: npt.ArrayLike, k: int = 10) -> Found:
+        """The `k` items (1..len) nearest to each of `queries` [Q,dim], among all; of equally near ones the lower id
+        first.
+        """
+        x, wanted = arguments.real("queries", queries), arguments.integer("k", k, 0)
+        with self._read() as index:
+            shape = (*x.shape[:1], min(wanted, lib.unic_index_size(index)))     # a larger k is refused below
+            found = Found(np.empty(shape, np.int64), np.empty(shape, np.float32))
+            lib.unic_index_search(index, arguments.array(x), wanted, found.ids.ctypes.data,
+                                  found.scores.ctypes.data)
+        return found
+
+    def rank(self, queries: npt.ArrayLike, ids: npt.ArrayLike) -> Ids:
+        """The place of one item among all, for each query: items at least as near as that of id ids[q], from 1.
+
+        Recall at k is np.mean(ranks <= k).
+        """
+        x, given = arguments.real("queries", queries), _ids_of(ids, queries)
+        ranks = np.empty(given.shape, np.int64)
+        with self._read() as index:
+            lib.unic_index_rank(index, arguments.array(x), given.ctypes.data, ranks.ctypes.data)
+        return ranks
+
+    def accepts(self, codes_of: CodesOf) -> bool:
+        """Whether its items come from this codebook, or it was not told from which."""
+        fingerprint = codebook_of(codes_of).fingerprint
+        with self._read() as index:
+            return accepted(lib.unic_index_accepts, index, fingerprint)
+
+    def save(self, path: StrPath) -> None:
+        """Write the index; on failure an older file stays."""
+        with self._read() as index:
+            lib.unic_index_save(index, arguments.path(path))
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return "<libunicode.Index, closed>"
+        return f"<libunicode.Index: {len(self)} items of {self.dim} dims, {self.metric}>"
+
+
+def _ids_of(ids: npt.ArrayLike, rows: npt.ArrayLike) -> Ids:
+    """One id for each row."""
+    given, wanted = arguments.whole("ids", ids, np.int64), np.shape(rows)[:1]
+    if given.shape != wanted:
+        raise ShapeError(f"ids have the shape {given.shape}, {wanted} expected")
+    return given
