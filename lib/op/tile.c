@@ -30,10 +30,10 @@
 #endif
 
 static const unic__tile_kernel table[] = {
-    {"portable", 4, 8, portable_run},
+    {"portable", 4, 8, portable_run, NULL},
 #if X86
-    {"avx2", 6, 16, avx2_run},
-    {"avx512", 12, 32, avx512_run},
+    {"avx2", 6, 16, avx2_run, NULL},
+    {"avx512", 12, 32, avx512_run, &table[1]},
 #endif
 };
 
@@ -72,6 +72,24 @@ static void run_edge(const unic__tile_kernel *kernel, const unic__tile *tile, si
         memcpy(tile->c + r * tile->c_row, c + r * UNIC__PANEL, cols * sizeof(float));
 }
 
+/* `cols` columns, at most the kernel's. */
+static void run_columns(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
+{
+    if (kernel->narrow && cols <= kernel->narrow->cols)
+        kernel = kernel->narrow;
+    unic__tile t = *tile;
+    for (size_t r = 0; r < tile->rows; r += kernel->rows) {
+        t.rows = tile->rows - r < kernel->rows ? tile->rows - r : kernel->rows;
+        t.a = tile->a + r * t.a_row;
+        t.init = tile->init ? tile->init + r * t.init_row : NULL;
+        t.c = tile->c + r * t.c_row;
+        if (cols == kernel->cols)
+            kernel->run(&t);
+        else
+            run_edge(kernel, &t, cols);
+    }
+}
+
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
 {
     if (cols == kernel->cols) {
@@ -80,10 +98,7 @@ void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, siz
     }
     unic__tile t = *tile;
     for (size_t j = 0; j < cols; j += kernel->cols) {
-        if (cols - j >= kernel->cols)
-            kernel->run(&t);
-        else
-            run_edge(kernel, &t, cols - j);
+        run_columns(kernel, &t, cols - j < kernel->cols ? cols - j : kernel->cols);
         t.b += kernel->cols;
         t.init = t.init ? t.init + kernel->cols : NULL;
         t.c += kernel->cols;

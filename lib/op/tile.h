@@ -31,6 +31,7 @@ typedef struct unic__tile_kernel {
     const char *name;
     size_t rows, cols; /* the most rows, and exactly so many columns */
     void (*run)(const unic__tile *tile);
+    const struct unic__tile_kernel *narrow; /* as fast, with fewer columns; or NULL */
 } unic__tile_kernel;
 
 /* The fastest this processor runs. */

@@ -1,15 +1,16 @@
 #include <math.h>
 
-#include "op/blas_glue.h"
+#include "op/packed.h"
+#include "op/tile.h"
 #include "task/index.h"
 
 /*
- * Items are looked at in tiles of TILE rows for a block of up to BLOCK queries: one product gives
- * a tile of scores [queries,TILE] that stays in the cache, and is gone through at once. Threads
- * (lanes) have contiguous runs of tiles, and split no product; where a tile begins does not depend
- * on how many there are: so neither do its scores.
+ * Items are looked at in tiles of TILE rows for a block of up to BLOCK queries, which are packed
+ * once like a layer's weight: one product gives a tile of scores [TILE,queries] that stays in the
+ * cache, and is gone through at once. Threads (lanes) have contiguous runs of tiles, and split no
+ * product; a score does not depend on the tile that it is computed in.
  */
-enum { TILE = 512, BLOCK = 128, STRIDE = 64 };
+enum { TILE = 192, BLOCK = 128 };
 
 typedef struct lane {
     size_t from, to; /* its items */
@@ -34,41 +35,63 @@ static lane lane_of(const unic_index *x, size_t i, size_t lanes)
 
 /* ---- scores of a tile ---- */
 
+/* A block of queries, shared by the lanes. */
+typedef struct block {
+    const float *q; /* [n,dim] */
+    size_t n;
+    float *packed; /* the same, as op/packed.h wants it */
+} block;
+
+static void pack_block(const unic_index *x, block *b, const float *q, size_t n)
+{
+    b->q = q;
+    b->n = n;
+    if (x->options.metric != UNIC_INDEX_INTERSECTION)
+        unic__pack(b->packed, q, n, x->options.dim);
+}
+
 /* score = 2 q.x - ||x||^2 = ||q||^2 - ||q - x||^2 */
 UNIC__SIMD static void to_l2(float *score, const float *norms, size_t queries, size_t n)
 {
-    for (size_t i = 0; i < queries; i++, score += n)
-        for (size_t r = 0; r < n; r++)
-            score[r] = 2.0F * score[r] - norms[r];
+    for (size_t r = 0; r < n; r++, score += queries)
+        for (size_t i = 0; i < queries; i++)
+            score[i] = 2.0F * score[i] - norms[r];
 }
 
 UNIC__SIMD static void intersect(float *score, const float *q, const float *rows,
                                  size_t queries, size_t n, size_t dim)
 {
-    for (size_t i = 0; i < queries; i++, q += dim, score += n)
-        for (size_t r = 0; r < n; r++) {
-            const float *x = rows + r * dim;
+    for (size_t r = 0; r < n; r++, rows += dim)
+        for (size_t i = 0; i < queries; i++) {
+            const float *histogram = q + i * dim;
             float sum = 0.0F;
 #pragma omp simd reduction(+ : sum)
             for (size_t j = 0; j < dim; j++)
-                sum += q[j] < x[j] ? q[j] : x[j];
-            score[r] = sum;
+                sum += histogram[j] < rows[j] ? histogram[j] : rows[j];
+            *score++ = sum;
         }
 }
 
-/* score [queries,n] of the items from row `first` on. */
-static void score_tile(const unic_index *x, float *score, const float *q, size_t queries,
-                       size_t first, size_t n)
+/* score [n,queries] of the items from row `first` on. */
+static void score_tile(const unic_index *x, float *score, const block *b, size_t first,
+                       size_t n)
 {
     size_t dim = x->options.dim;
     const float *rows = x->vectors + first * dim;
     if (x->options.metric == UNIC_INDEX_INTERSECTION) {
-        intersect(score, q, rows, queries, n, dim);
+        intersect(score, b->q, rows, b->n, n, dim);
         return;
     }
-    unic__sgemm(false, true, queries, n, dim, 1.0F, q, dim, rows, dim, 0.0F, score, n);
+    unic__packed_run(&(unic__packed_product){.rows = n,
+                                             .n = b->n,
+                                             .k = dim,
+                                             .x = rows,
+                                             .x_row = dim,
+                                             .packed = b->packed,
+                                             .y = score,
+                                             .y_row = b->n});
     if (x->options.metric == UNIC_INDEX_L2)
-        to_l2(score, x->norms + first, queries, n);
+        to_l2(score, x->norms + first, b->n, n);
 }
 
 /* ---- the k best: a heap whose root is the one that leaves next ---- */
@@ -116,57 +139,70 @@ static void offer(hit *heap, size_t *n, size_t k, hit h)
         sift_down(heap, k, h);
 }
 
-/* The first stride from `from` on with a score of at least `least`, or n: almost all are below,
- * and only looked at here. */
-UNIC__SIMD static size_t next_stride(const float *score, size_t from, size_t n, float least)
+/* The first row from `from` on with a score of at least `least` for a query, or n: almost no row
+ * has one, and only this looks at those. */
+UNIC__SIMD static size_t next_row(const float *score, size_t from, size_t n, const float *least,
+                                  size_t queries)
 {
-    for (; from < n; from += STRIDE) {
-        size_t end = n - from < STRIDE ? n : from + STRIDE;
+    for (; from < n; from++) {
+        const float *row = score + from * queries;
         int any = 0;
-        for (size_t r = from; r < end; r++)
-            any |= score[r] >= least;
+        for (size_t i = 0; i < queries; i++)
+            any |= row[i] >= least[i];
         if (any)
-            return from;
+            break;
     }
-    return n;
+    return from;
 }
 
-static void offer_row(hit *heap, size_t *held, size_t k, const float *score, const int64_t *ids,
-                      size_t n)
+/* The hits of one lane's queries; least[i] is what the next hit of query i has to reach. */
+typedef struct hits {
+    hit *heap;    /* [queries,k] */
+    size_t *held; /* [queries] */
+    float *least; /* [queries] */
+    size_t k, queries;
+} hits;
+
+static void offer_tile(const hits *h, const float *score, const int64_t *ids, size_t n)
 {
-    for (size_t at = 0; at < n; at += STRIDE) {
-        if (*held == k)
-            at = next_stride(score, at, n, heap[0].score);
-        size_t end = n - at < STRIDE ? n : at + STRIDE;
-        for (size_t r = at; r < end; r++)
-            offer(heap, held, k, (hit){score[r], ids[r]});
-    }
+    for (size_t r = 0; (r = next_row(score, r, n, h->least, h->queries)) < n; r++)
+        for (size_t i = 0; i < h->queries; i++) {
+            float s = score[r * h->queries + i];
+            if (!(s >= h->least[i]))
+                continue;
+            offer(h->heap + i * h->k, &h->held[i], h->k, (hit){s, ids[r]});
+            if (h->held[i] == h->k)
+                h->least[i] = h->heap[i * h->k].score;
+        }
 }
 
 /* ---- search ---- */
 
 typedef struct search {
     const unic_index *x;
-    size_t k, block, lanes;
-    float *tile;  /* [lanes][block,TILE] */
-    hit *heaps;   /* [lanes][block,k] */
-    size_t *held; /* [lanes][block] hits in a heap */
+    size_t k, most, lanes; /* queries of a block */
+    block block;
+    float *tile;  /* [lanes][TILE,most] */
+    hit *heaps;   /* [lanes][most,k] */
+    size_t *held; /* [lanes][most] hits in a heap */
+    float *least; /* [lanes][most] */
 } search;
 
-static void search_lane(const search *s, size_t i, const float *q, size_t queries)
+static void search_lane(const search *s, size_t i)
 {
     const unic_index *x = s->x;
     lane l = lane_of(x, i, s->lanes);
-    float *score = s->tile + i * s->block * TILE;
-    hit *heaps = s->heaps + i * s->block * s->k;
-    size_t *held = s->held + i * s->block;
-    for (size_t j = 0; j < queries; j++)
-        held[j] = 0;
+    float *score = s->tile + i * s->most * TILE;
+    hits h = {s->heaps + i * s->most * s->k, s->held + i * s->most, s->least + i * s->most,
+              s->k, s->block.n};
+    for (size_t j = 0; j < h.queries; j++) {
+        h.held[j] = 0;
+        h.least[j] = -INFINITY;
+    }
     for (size_t first = l.from; first < l.to; first += TILE) {
         size_t n = l.to - first < TILE ? l.to - first : TILE;
-        score_tile(x, score, q, queries, first, n);
-        for (size_t j = 0; j < queries; j++)
-            offer_row(heaps + j * s->k, &held[j], s->k, score + j * n, x->ids + first, n);
+        score_tile(x, score, &s->block, first, n);
+        offer_tile(&h, score, x->ids + first, n);
     }
 }
 
@@ -183,8 +219,8 @@ static void finish_query(const search *s, size_t j, float norm, int64_t *ids, fl
     hit *heap = s->heaps + j * s->k;
     size_t *held = &s->held[j];
     for (size_t i = 1; i < s->lanes; i++) {
-        const hit *other = s->heaps + (i * s->block + j) * s->k;
-        for (size_t h = 0; h < s->held[i * s->block + j]; h++)
+        const hit *other = s->heaps + (i * s->most + j) * s->k;
+        for (size_t h = 0; h < s->held[i * s->most + j]; h++)
             offer(heap, held, s->k, other[h]);
     }
     for (size_t place = s->k; place-- > 0;) {
@@ -196,18 +232,26 @@ static void finish_query(const search *s, size_t j, float norm, int64_t *ids, fl
     }
 }
 
+/* Floats of a packed block. */
+static size_t packed_count(const unic_index *x, size_t queries)
+{
+    return unic__packed_count(queries, x->options.dim);
+}
+
 /* As many queries at once as fit BLOCK, and with their heaps 64 MiB. */
 static unic_status search_plan(search *s, size_t queries)
 {
-    size_t hits = ((size_t)64 << 20) / sizeof(hit) / s->lanes / s->k, heaps, bytes;
-    s->block = hits < 1 ? 1 : hits < BLOCK ? hits : BLOCK;
-    if (s->block > queries)
-        s->block = queries;
-    heaps = s->lanes * s->block;
+    size_t fit = ((size_t)64 << 20) / sizeof(hit) / s->lanes / s->k, heaps, bytes;
+    s->most = fit < 1 ? 1 : fit < BLOCK ? fit : BLOCK;
+    if (s->most > queries)
+        s->most = queries;
+    heaps = s->lanes * s->most;
+    s->block.packed = unic__alloc_array(packed_count(s->x, s->most), sizeof(float));
     s->tile = unic__alloc_array(heaps * TILE, sizeof *s->tile);
     s->held = unic__alloc_array(heaps, sizeof *s->held);
+    s->least = unic__alloc_array(heaps, sizeof *s->least);
     s->heaps = unic__mul_size(heaps, s->k * sizeof(hit), &bytes) ? unic__alloc(bytes) : NULL;
-    return s->tile && s->held && s->heaps
+    return s->block.packed && s->tile && s->held && s->least && s->heaps
                ? UNIC_OK
                : unic__no_memory(heaps * s->k * sizeof(hit), "the hits of a search");
 }
@@ -217,19 +261,22 @@ unic_status unic__index_search(const unic_index *index, const float *q, const fl
 {
     search s = {.x = index, .k = k, .lanes = lanes_for(index)};
     unic_status status = search_plan(&s, queries);
-    for (size_t from = 0; status == UNIC_OK && from < queries; from += s.block) {
-        size_t n = queries - from < s.block ? queries - from : s.block;
+    for (size_t from = 0; status == UNIC_OK && from < queries; from += s.most) {
+        size_t n = queries - from < s.most ? queries - from : s.most;
+        pack_block(index, &s.block, q + from * index->options.dim, n);
         UNIC__PARALLEL_FOR(unic__threads() > 1)
         for (size_t i = 0; i < s.lanes; i++)
-            search_lane(&s, i, q + from * index->options.dim, n);
+            search_lane(&s, i);
         UNIC__PARALLEL_FOR(s.lanes > 1 && n * k > TILE)
         for (size_t j = 0; j < n; j++)
             finish_query(&s, j, norms[from + j], ids + (from + j) * k,
                          scores ? scores + (from + j) * k : NULL);
     }
+    unic__free(s.block.packed);
     unic__free(s.tile);
-    unic__free(s.held);
     unic__free(s.heaps);
+    unic__free(s.held);
+    unic__free(s.least);
     return status;
 }
 
@@ -237,89 +284,72 @@ unic_status unic__index_search(const unic_index *index, const float *q, const fl
 
 typedef struct ranking {
     const unic_index *x;
-    size_t block, lanes;
-    float *tile;       /* [lanes][block,TILE] */
-    float *own;        /* [block] the score of each query's item */
-    int64_t *near;     /* [lanes][block] items at least as near, itself among them */
+    size_t most, lanes;
+    block block;
+    float *tile;       /* [lanes][TILE,most] */
+    float *own;        /* [most] the score of each query's item */
+    int64_t *near;     /* [lanes][most] items at least as near, itself among them */
     const size_t *row; /* [queries] its row, of the block */
 } ranking;
 
-static bool any_within(const size_t *row, size_t queries, size_t first, size_t n)
+/* own[j], the score of query j's item: computed like any other, so it is equal to itself. */
+static void own_score(const ranking *g, size_t j, float *one)
 {
-    for (size_t j = 0; j < queries; j++)
-        if (row[j] - first < n) /* false below `first` too: it wraps around */
-            return true;
-    return false;
+    score_tile(g->x, one, &g->block, g->row[j], 1);
+    g->own[j] = one[j];
 }
 
-/* own[] where the item is in this lane. From its tile: a product of another shape might round
- * otherwise, and the item would not be equal to itself. */
-static void own_scores(const ranking *g, size_t i, const float *q, size_t queries)
+UNIC__SIMD static void count_from(int64_t *near, const float *score, const float *own, size_t n,
+                                  size_t queries)
 {
-    lane l = lane_of(g->x, i, g->lanes);
-    float *score = g->tile + i * g->block * TILE;
-    for (size_t first = l.from; first < l.to; first += TILE) {
-        size_t n = l.to - first < TILE ? l.to - first : TILE;
-        if (!any_within(g->row, queries, first, n))
-            continue;
-        score_tile(g->x, score, q, queries, first, n);
-        for (size_t j = 0; j < queries; j++)
-            if (g->row[j] - first < n)
-                g->own[j] = score[j * n + g->row[j] - first];
-    }
+    for (size_t r = 0; r < n; r++, score += queries)
+        for (size_t i = 0; i < queries; i++)
+            near[i] += score[i] >= own[i];
 }
 
-UNIC__SIMD static int64_t count_from(const float *score, size_t n, float own)
-{
-    int64_t count = 0;
-    for (size_t r = 0; r < n; r++)
-        count += score[r] >= own;
-    return count;
-}
-
-static void count_lane(const ranking *g, size_t i, const float *q, size_t queries)
+static void count_lane(const ranking *g, size_t i)
 {
     const unic_index *x = g->x;
     lane l = lane_of(x, i, g->lanes);
-    float *score = g->tile + i * g->block * TILE;
-    int64_t *near = g->near + i * g->block;
-    for (size_t j = 0; j < queries; j++)
+    float *score = g->tile + i * g->most * TILE;
+    int64_t *near = g->near + i * g->most;
+    for (size_t j = 0; j < g->block.n; j++)
         near[j] = 0;
     for (size_t first = l.from; first < l.to; first += TILE) {
         size_t n = l.to - first < TILE ? l.to - first : TILE;
-        score_tile(x, score, q, queries, first, n);
-        for (size_t j = 0; j < queries; j++)
-            near[j] += count_from(score + j * n, n, g->own[j]);
+        score_tile(x, score, &g->block, first, n);
+        count_from(near, score, g->own, n, g->block.n);
     }
 }
 
 unic_status unic__index_rank(const unic_index *index, const float *q, const size_t *rows,
                              size_t queries, int64_t *ranks)
 {
-    ranking g = {.x = index, .block = queries < BLOCK ? queries : BLOCK};
+    ranking g = {.x = index, .most = queries < BLOCK ? queries : BLOCK};
     g.lanes = lanes_for(index);
-    g.tile = unic__alloc_array(g.lanes * g.block * TILE, sizeof *g.tile);
-    g.own = unic__alloc_array(g.block, sizeof *g.own);
-    g.near = unic__alloc_array(g.lanes * g.block, sizeof *g.near);
+    g.block.packed = unic__alloc_array(packed_count(index, g.most), sizeof(float));
+    g.tile = unic__alloc_array(g.lanes * g.most * TILE, sizeof *g.tile);
+    g.own = unic__alloc_array(g.most, sizeof *g.own);
+    g.near = unic__alloc_array(g.lanes * g.most, sizeof *g.near);
     unic_status status = UNIC_OK;
-    if (!g.tile || !g.own || !g.near)
-        status = unic__no_memory(g.lanes * g.block * TILE * sizeof(float), "a ranking");
-    for (size_t from = 0; status == UNIC_OK && from < queries; from += g.block) {
-        size_t n = queries - from < g.block ? queries - from : g.block;
-        const float *block = q + from * index->options.dim;
+    if (!g.block.packed || !g.tile || !g.own || !g.near)
+        status = unic__no_memory(g.lanes * g.most * TILE * sizeof(float), "a ranking");
+    for (size_t from = 0; status == UNIC_OK && from < queries; from += g.most) {
+        size_t n = queries - from < g.most ? queries - from : g.most;
+        pack_block(index, &g.block, q + from * index->options.dim, n);
         g.row = rows + from;
+        for (size_t j = 0; j < n; j++)
+            own_score(&g, j, g.tile);
         UNIC__PARALLEL_FOR(unic__threads() > 1)
         for (size_t i = 0; i < g.lanes; i++)
-            own_scores(&g, i, block, n);
-        UNIC__PARALLEL_FOR(unic__threads() > 1)
-        for (size_t i = 0; i < g.lanes; i++)
-            count_lane(&g, i, block, n);
+            count_lane(&g, i);
         for (size_t j = 0; j < n; j++) {
             ranks[from + j] = 0;
             for (size_t i = 0; i < g.lanes; i++)
-                ranks[from + j] += g.near[i * g.block + j];
+                ranks[from + j] += g.near[i * g.most + j];
         }
     }
+    unic__free(g.block.packed);
     unic__free(g.tile);
     unic__free(g.own);
     unic__free(g.near);
