@@ -57,6 +57,7 @@ HEADERS  := $(sort $(wildcard include/unicode/unic*.h))
 PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/unic-*.c)))
 MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
 CLI_OBJ  := $(patsubst examples/%.c,$(BUILD)/obj/examples/%.o,$(sort $(wildcard examples/cli_*.c)))
+EVAL_OBJ := $(patsubst examples/%.c,$(BUILD)/obj/examples/%.o,$(sort $(wildcard examples/eval_*.c)))
 TEST_SRC := $(sort $(wildcard tests/*/check_*.c))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
@@ -110,10 +111,11 @@ $(SHARED): $(LIB_OBJ) lib/libunicode.map
 
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
 LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
+$(BUILD)/bin/unic-eval: $(EVAL_OBJ)
 $(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(CLI_OBJ) -L$(BUILD) -lunicode -lm $(EXTRA_LDFLAGS) \
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lunicode -lm $(EXTRA_LDFLAGS) \
 	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/$(LIB_FROM_BIN)'
 
 $(BUILD)/man/%.1: $(BUILD)/bin/% docs/man/from-help.awk
@@ -284,7 +286,7 @@ clean: ## remove what was built (the demo's data too)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(EVAL_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
 -include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/%.d,$(PROGRAMS))
 .SECONDARY:
 

@@ -9,14 +9,38 @@
 
 enum { BATCH = 64, READ_AHEAD = 2 };
 
+static bool is_wanted(const cli_list *only, const char *name)
+{
+    bool wanted = !only || only->count == 0;
+    for (size_t i = 0; !wanted && i < only->count; i++)
+        wanted = !strcmp(only->items[i], name);
+    return wanted;
+}
+
+/* Each of those that are asked for must be there. */
+static bool check_found(const cli_codes *c, const cli_list *only, const char *path)
+{
+    for (size_t i = 0; only && i < only->count; i++) {
+        size_t k = 0;
+        while (k < c->count && strcmp(c->names[k], only->items[i]))
+            k++;
+        if (k == c->count)
+            return cli_fail("\"%s\" is no modality that both the model and %s have",
+                            only->items[i], path);
+    }
+    return true;
+}
+
 /* Names the modalities that file and model have, in the model's order. */
 static bool find_common(cli_codes *c, const unic_model *model, const cli_data *how,
-                        const char *path)
+                        const char *path, const cli_list *only)
 {
     size_t n = unic_model_modality_count(model);
     for (size_t i = 0; i < n && c->count < CLI_CODES_MODALITIES; i++) {
         const char *name = unic_model_modality_name(model, i);
         unic_dataset *data = NULL;
+        if (!is_wanted(only, name))
+            continue;
         unic_dataset_options options = {.struct_size = sizeof options,
                                         .modalities = &name,
                                         .modality_count = 1,
@@ -29,6 +53,8 @@ static bool find_common(cli_codes *c, const unic_model *model, const cli_data *h
         else if (status != UNIC_E_NOTFOUND)
             return cli_ok(status);
     }
+    if (!check_found(c, only, path))
+        return false;
     if (c->count == 0)
         return cli_fail("%s has none of the model's modalities: %s", path, unic_last_error());
     return true;
@@ -67,11 +93,12 @@ static bool encode_all(cli_codes *c, unic_encoder **encoders)
     return true;
 }
 
-bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path)
+bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
+                    const cli_list *only)
 {
     unic_encoder *encoders[CLI_CODES_MODALITIES] = {NULL};
     memset(out, 0, sizeof *out);
-    if (!find_common(out, model, how, path))
+    if (!find_common(out, model, how, path, only))
         return false;
     unic_dataset_options options = {.struct_size = sizeof options,
                                     .modalities = out->names,

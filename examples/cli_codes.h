@@ -10,6 +10,7 @@
 #include <unicode/unic.h>
 
 #include "cli_data.h"
+#include "cli_options.h"
 
 enum { CLI_CODES_MODALITIES = 16 };
 
@@ -21,9 +22,10 @@ typedef struct cli_codes {
     int32_t *codes[CLI_CODES_MODALITIES]; /* [clips,length], -1 on padding */
 } cli_codes;
 
-/* Encodes a file or directory (cli_data.h). `out` borrows names from the model; it is to be
- * freed also on failure. */
-bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path);
+/* Encodes a file or directory (cli_data.h): the modalities of `only`, or all if that is NULL or
+ * empty. `out` borrows names from the model; it is to be freed also on failure. */
+bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
+                    const cli_list *only);
 void cli_codes_free(cli_codes *codes);
 
 /* How often each code is used, and what that says. */

@@ -13,7 +13,7 @@
 
 typedef enum cli_type { CLI_I32, CLI_F32, CLI_U64 } cli_type;
 
-enum { CLI_NPZ_MEMBERS = 8, CLI_NPZ_NAME = 32, CLI_NPZ_RANK = 3, CLI_NPY_HEADER = 256 };
+enum { CLI_NPZ_MEMBERS = 8, CLI_NPZ_NAME = 32, CLI_NPZ_RANK = 6, CLI_NPY_HEADER = 256 };
 
 typedef struct cli_npz_member {
     char name[CLI_NPZ_NAME]; /* with ".npy" */

@@ -40,6 +40,19 @@ bool cli_output_possible(const char *path)
     return ok;
 }
 
+bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
+                      size_t count)
+{
+    struct stat out, in;
+    if (!path)
+        return true;
+    for (size_t i = 0; i < count && !stat(path, &out); i++)
+        if (inputs[i] && !stat(inputs[i], &in) && in.st_dev == out.st_dev &&
+            in.st_ino == out.st_ino)
+            return cli_fail("%s %s is an input", option, path);
+    return cli_output_possible(path);
+}
+
 static void close_output(cli_output *o)
 {
     if (o->stream)

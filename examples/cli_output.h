@@ -6,6 +6,7 @@
 #define CLI_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 typedef struct cli_output {
@@ -25,5 +26,10 @@ void cli_output_discard(cli_output *output);
 
 /* Whether a file could be written to `path`: said before the work, not after it. */
 bool cli_output_possible(const char *path);
+
+/* The same, and that it is none of the inputs (a NULL is none): writing over it would lose it.
+ * `option` is what `path` was given by; NULL for a path is fine. */
+bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
+                      size_t count);
 
 #endif

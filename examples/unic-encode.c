@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <unicode/unic.h>
 
@@ -39,19 +38,6 @@ typedef struct job {
     size_t label_rank, label_count, label_dims[UNIC_MAX_RANK];
 } job;
 
-/* Writing over an input would lose it. */
-static bool check_inputs(const job *j)
-{
-    struct stat out, in;
-    if (stat(j->out_path, &out))
-        return true;
-    for (size_t i = 0; i < j->inputs.count; i++)
-        if (!stat(j->inputs.items[i], &in) && in.st_dev == out.st_dev &&
-            in.st_ino == out.st_ino)
-            return cli_fail("--out %s is an input", j->out_path);
-    return true;
-}
-
 static bool open_all(job *j)
 {
     unic_dataset_options options = {.struct_size = sizeof options,
@@ -59,7 +45,8 @@ static bool open_all(job *j)
                                     .modality_count = 1,
                                     .batch = (size_t)j->batch,
                                     .prefetch = READ_AHEAD};
-    if (!cli_ok(unic_set_threads((int)j->threads)) || !check_inputs(j) ||
+    if (!cli_ok(unic_set_threads((int)j->threads)) ||
+        !cli_output_apart("--out", j->out_path, j->inputs.items, j->inputs.count) ||
         !cli_model_open(&j->model, j->model_path, &j->settings) ||
         !cli_data_open_for(&j->data, &j->how, j->model, j->inputs.items, j->inputs.count,
                            options))

@@ -314,7 +314,7 @@ static bool inspect_usage(unic_model *model, const unic_codebook *codebook, cons
 {
     cli_codes codes;
     cli_usage usage = {0};
-    bool ok = cli_codes_read(&codes, model, how, path) &&
+    bool ok = cli_codes_read(&codes, model, how, path, NULL) &&
               cli_usage_count(&usage, &codes, codebook) &&
               printf("usage on %s, %zu clips\n", path, codes.clips) > 0 &&
               print_usage(&codes, &usage);

@@ -1,12 +1,11 @@
 /*
  * unic-retrieve: clips of one modality found by clips of another.
  *
- * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode() -> unic_pool_mean()
- * or unic_pool_histogram() -> unic_index_add(), or unic_index_search() and unic_index_rank().
+ * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode() -> cli_vectors_add()
+ * -> unic_index_add(), or unic_index_search() and unic_index_rank().
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <unicode/unic.h>
 
@@ -19,27 +18,9 @@
 #include "cli_report.h"
 #include "cli_table.h"
 #include "cli_threads.h"
+#include "cli_vectors.h"
 
-enum { BATCH = 64, READ_AHEAD = 2, RECALLS = 3 };
-
-static const size_t recall_at[RECALLS] = {1, 5, 10};
-
-static const struct {
-    const char *name;
-    int32_t metric;
-} metrics[] = {{"cosine", UNIC_INDEX_COSINE},
-               {"inner", UNIC_INDEX_INNER},
-               {"l2", UNIC_INDEX_L2},
-               {"intersection", UNIC_INDEX_INTERSECTION}};
-
-enum { METRICS = sizeof metrics / sizeof *metrics };
-
-/* The clips of a file that have a modality, each as one vector. */
-typedef struct clips {
-    size_t count, dim;
-    float *vectors; /* [count,dim] */
-    int64_t *ids;   /* [count] their numbers in the file */
-} clips;
+enum { BATCH = 64, READ_AHEAD = 2 };
 
 typedef struct job {
     /* the command line */
@@ -52,13 +33,13 @@ typedef struct job {
 
     unic_model *model;
     unic_codebook *codebook;
-    size_t metric; /* which of `metrics` */
+    const cli_metric *metric;
     unic_index *index;
-    clips queries;
+    cli_vectors queries;
     int64_t *hits; /* [queries,top] ids */
     float *scores; /* [queries,top] */
     size_t paired; /* queries whose own clip is an item */
-    double recall[RECALLS], median;
+    double recall[CLI_RECALLS], median;
 } job;
 
 /* ---- clips to vectors ---- */
@@ -66,46 +47,22 @@ typedef struct job {
 typedef struct reader {
     unic_dataset *data;
     unic_encoder *encoder;
-    int32_t *codes;   /* [BATCH,T] */
-    float *quantized; /* [BATCH,T,D] */
-    size_t length, code_dim;
+    int32_t *codes; /* [BATCH,T] */
+    size_t length;
 } reader;
 
-static bool has_steps(const int32_t *codes, size_t length)
-{
-    for (size_t t = 0; t < length; t++)
-        if (codes[t] >= 0)
-            return true;
-    return false;
-}
-
 /* Clips number `done` and on; those that lack the modality are left out. */
-static bool pool_batch(const job *j, const char *modality, reader *r, const unic_batch *batch,
-                       size_t done, clips *out)
+static bool pool_batch(const char *modality, reader *r, const unic_batch *batch, size_t done,
+                       cli_vectors *out)
 {
     unic_array features = {.struct_size = sizeof features};
     const int32_t *lengths;
-    size_t steps = r->length, codes = unic_codebook_codes(j->codebook);
-    bool histogram = metrics[j->metric].metric == UNIC_INDEX_INTERSECTION;
-    if (!cli_ok(unic_batch_get(batch, modality, &features, &lengths)) ||
-        !cli_ok(
-            unic_encoder_encode(r->encoder, &features, lengths, r->codes, r->quantized, NULL)))
-        return false;
-    for (size_t i = 0; i < unic_batch_size(batch); i++) {
-        const int32_t *clip = r->codes + i * steps;
-        float *row = out->vectors + out->count * out->dim;
-        if (!has_steps(clip, steps))
-            continue;
-        if (!cli_ok(histogram ? unic_pool_histogram(clip, 1, steps, codes, row)
-                              : unic_pool_mean(r->quantized + i * steps * r->code_dim, clip, 1,
-                                               steps, r->code_dim, row)))
-            return false;
-        out->ids[out->count++] = (int64_t)(done + i);
-    }
-    return true;
+    return cli_ok(unic_batch_get(batch, modality, &features, &lengths)) &&
+           cli_ok(unic_encoder_encode(r->encoder, &features, lengths, r->codes, NULL, NULL)) &&
+           cli_vectors_add(out, r->codes, unic_batch_size(batch), done);
 }
 
-static bool pool_all(const job *j, const char *modality, reader *r, clips *out)
+static bool pool_all(const char *modality, reader *r, cli_vectors *out)
 {
     const unic_batch *batch;
     size_t done = 0;
@@ -115,7 +72,7 @@ static bool pool_all(const job *j, const char *modality, reader *r, clips *out)
             return false;
         if (!batch)
             break;
-        if (!pool_batch(j, modality, r, batch, done, out))
+        if (!pool_batch(modality, r, batch, done, out))
             return false;
         done += unic_batch_size(batch);
         cli_progress_at(done, "");
@@ -134,43 +91,23 @@ static bool open_reader(const job *j, const char *path, const char *modality, re
     if (!cli_data_open_for(&r->data, &j->how, j->model, &path, 1, options))
         return false;
     r->length = unic_dataset_length(r->data);
-    r->code_dim = unic_model_code_dim(j->model);
     return cli_ok(unic_encoder_create(&r->encoder, j->model, modality, BATCH, r->length)) &&
-           (r->codes = cli_alloc(BATCH * r->length, sizeof *r->codes)) &&
-           (r->quantized = cli_alloc(BATCH * r->length, r->code_dim * sizeof *r->quantized));
+           (r->codes = cli_alloc(BATCH * r->length, sizeof *r->codes));
 }
 
-static bool read_clips(const job *j, const char *path, const char *modality, clips *out)
+static bool read_clips(const job *j, const char *path, const char *modality, cli_vectors *out)
 {
     reader r = {0};
     bool ok = open_reader(j, path, modality, &r);
     size_t all = ok ? unic_dataset_clips(r.data) : 0;
-    out->dim = metrics[j->metric].metric == UNIC_INDEX_INTERSECTION
-                   ? unic_codebook_codes(j->codebook)
-                   : unic_codebook_dim(j->codebook);
-    ok = ok && (out->vectors = cli_alloc(all, out->dim * sizeof *out->vectors)) &&
-         (out->ids = cli_alloc(all, sizeof *out->ids)) && pool_all(j, modality, &r, out);
+    ok = ok && cli_vectors_begin(out, j->codebook, j->metric->metric, all, r.length) &&
+         pool_all(modality, &r, out);
     if (ok && out->count == 0)
         ok = cli_fail("%s: none of its %zu clips has a step of %s", path, all, modality);
     unic_encoder_free(r.encoder);
     unic_dataset_free(r.data);
     free(r.codes);
-    free(r.quantized);
     return ok;
-}
-
-static void clips_free(clips *c)
-{
-    free(c->vectors);
-    free(c->ids);
-}
-
-static unic_array rows_of(const clips *c)
-{
-    unic_array a;
-    unic_array_init(&a, c->vectors, UNIC_F32, 2,
-                    (const int64_t[]){(int64_t)c->count, (int64_t)c->dim});
-    return a;
 }
 
 /* ---- the gallery ---- */
@@ -180,26 +117,17 @@ static bool load_index(job *j)
     if (!cli_ok(unic_index_load(&j->index, j->index_path)) ||
         !cli_ok(unic_index_accepts(j->index, unic_codebook_fingerprint(j->codebook))))
         return false;
-    while (metrics[j->metric].metric != unic_index_metric_of(j->index))
+    while (j->metric->metric != unic_index_metric_of(j->index))
         j->metric++;
     return true;
 }
 
 static bool build_index(job *j)
 {
-    clips gallery = {0};
-    bool ok = read_clips(j, j->gallery_path, j->gallery_modality, &gallery);
-    if (ok) {
-        const unic_index_options options = {
-            .struct_size = sizeof options,
-            .dim = gallery.dim,
-            .metric = metrics[j->metric].metric,
-            .fingerprint = unic_codebook_fingerprint(j->codebook)};
-        const unic_array rows = rows_of(&gallery);
-        ok = cli_ok(unic_index_create(&j->index, &options)) &&
-             cli_ok(unic_index_add(j->index, &rows, gallery.ids));
-    }
-    clips_free(&gallery);
+    cli_vectors gallery = {0};
+    bool ok = read_clips(j, j->gallery_path, j->gallery_modality, &gallery) &&
+              cli_vectors_index(&j->index, &gallery);
+    cli_vectors_free(&gallery);
     return ok;
 }
 
@@ -212,9 +140,9 @@ static int by_number(const void *a, const void *b)
 }
 
 /* The queries whose own clip is an item. */
-static bool find_pairs(const job *j, clips *out)
+static bool find_pairs(const job *j, cli_vectors *out)
 {
-    const clips *q = &j->queries;
+    const cli_vectors *q = &j->queries;
     size_t items = unic_index_size(j->index);
     int64_t *sorted = cli_alloc(items, sizeof *sorted);
     out->dim = q->dim;
@@ -242,9 +170,9 @@ static void summarise(job *j, int64_t *ranks)
     size_t n = j->paired;
     qsort(ranks, n, sizeof *ranks, by_number);
     j->median = 0.5 * (double)(ranks[(n - 1) / 2] + ranks[n / 2]);
-    for (size_t i = 0; i < RECALLS; i++) {
+    for (size_t i = 0; i < CLI_RECALLS; i++) {
         size_t within = 0;
-        while (within < n && (size_t)ranks[within] <= recall_at[i])
+        while (within < n && (size_t)ranks[within] <= cli_recall_at[i])
             within++;
         j->recall[i] = (double)within / (double)n;
     }
@@ -252,17 +180,17 @@ static void summarise(job *j, int64_t *ranks)
 
 static bool score(job *j)
 {
-    clips pairs = {0};
+    cli_vectors pairs = {0};
     int64_t *ranks = NULL;
     bool ok = find_pairs(j, &pairs) && (ranks = cli_alloc(pairs.count, sizeof *ranks));
     if (ok) {
-        const unic_array rows = rows_of(&pairs);
+        const unic_array rows = cli_vectors_rows(&pairs, 0, pairs.count);
         j->paired = pairs.count;
         ok = cli_ok(unic_index_rank(j->index, &rows, pairs.ids, ranks));
     }
     if (ok)
         summarise(j, ranks);
-    clips_free(&pairs);
+    cli_vectors_free(&pairs);
     free(ranks);
     return ok;
 }
@@ -270,31 +198,18 @@ static bool score(job *j)
 static bool search(job *j)
 {
     size_t count = j->queries.count, top = (size_t)j->top;
-    const unic_array rows = rows_of(&j->queries);
+    const unic_array rows = cli_vectors_rows(&j->queries, 0, count);
     return (j->hits = cli_alloc(count, top * sizeof *j->hits)) &&
            (j->scores = cli_alloc(count, top * sizeof *j->scores)) &&
            cli_ok(unic_index_search(j->index, &rows, top, j->hits, j->scores));
 }
 
-/* Writing over an input would lose it. */
-static bool check_save(const job *j)
-{
-    const char *const inputs[] = {j->model_path, j->gallery_path, j->query_path, j->index_path};
-    struct stat out, in;
-    if (!j->save_path || stat(j->save_path, &out))
-        return true;
-    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
-        if (inputs[i] && !stat(inputs[i], &in) && in.st_dev == out.st_dev &&
-            in.st_ino == out.st_ino)
-            return cli_fail("--save %s is an input", j->save_path);
-    return true;
-}
-
 static bool run(job *j)
 {
-    if (!cli_ok(unic_set_threads((int)j->threads)) || !check_save(j) ||
-        (j->json_path && !cli_output_possible(j->json_path)) ||
-        (j->save_path && !cli_output_possible(j->save_path)) ||
+    const char *const inputs[] = {j->model_path, j->gallery_path, j->query_path, j->index_path};
+    if (!cli_ok(unic_set_threads((int)j->threads)) ||
+        !cli_output_apart("--json", j->json_path, inputs, 4) ||
+        !cli_output_apart("--save", j->save_path, inputs, 4) ||
         !cli_model_open(&j->model, j->model_path, &j->settings) ||
         !cli_ok(unic_model_codebook(j->model, &j->codebook)) ||
         !(j->index_path ? load_index(j) : build_index(j)) ||
@@ -319,19 +234,19 @@ static bool print_table(const job *j)
     double middle = 0.5 * (double)(unic_index_size(j->index) + 1);
     printf("%zu queries of %s in %zu items of %s by %s; R@k in %%\n\n", j->paired,
            j->query_modality, unic_index_size(j->index),
-           j->gallery_path ? j->gallery_modality : j->index_path, metrics[j->metric].name);
-    cli_table_begin(&table, RECALLS + 2);
+           j->gallery_path ? j->gallery_modality : j->index_path, j->metric->name);
+    cli_table_begin(&table, CLI_RECALLS + 2);
     cli_table_cell(&table, " ");
-    for (size_t i = 0; i < RECALLS; i++)
-        cli_table_cell(&table, "R@%zu", recall_at[i]);
+    for (size_t i = 0; i < CLI_RECALLS; i++)
+        cli_table_cell(&table, "R@%zu", cli_recall_at[i]);
     cli_table_cell(&table, "median rank");
     cli_table_cell(&table, "%s", j->query_modality);
-    for (size_t i = 0; i < RECALLS; i++)
+    for (size_t i = 0; i < CLI_RECALLS; i++)
         cli_table_cell(&table, "%.1f", 100.0 * j->recall[i]);
     cli_table_cell(&table, "%.1f", j->median);
     cli_table_cell(&table, "chance");
-    for (size_t i = 0; i < RECALLS; i++)
-        cli_table_cell(&table, "%.1f", 100.0 * chance(j, recall_at[i]));
+    for (size_t i = 0; i < CLI_RECALLS; i++)
+        cli_table_cell(&table, "%.1f", 100.0 * chance(j, cli_recall_at[i]));
     cli_table_cell(&table, "%.1f", middle);
     return cli_table_end(&table, stdout);
 }
@@ -371,7 +286,7 @@ static void write_hits(const job *j, FILE *out)
 static void write_json(const job *j, FILE *out)
 {
     fprintf(out, "{\n  \"task\": \"retrieve\",\n  \"metric\": \"%s\",\n  \"items\": %zu",
-            metrics[j->metric].name, unic_index_size(j->index));
+            j->metric->name, unic_index_size(j->index));
     if (j->gallery_path) {
         fputs(",\n  \"gallery\": ", out);
         cli_json_text(out, j->gallery_modality);
@@ -385,8 +300,8 @@ static void write_json(const job *j, FILE *out)
             fprintf(out, ",\n  \"queries\": %zu,\n  \"median_rank\": ", j->paired);
             cli_json_number(out, j->median);
             fputs(",\n  \"recall\": {", out);
-            for (size_t i = 0; i < RECALLS; i++) {
-                fprintf(out, "%s\"%zu\": ", i ? ", " : "", recall_at[i]);
+            for (size_t i = 0; i < CLI_RECALLS; i++) {
+                fprintf(out, "%s\"%zu\": ", i ? ", " : "", cli_recall_at[i]);
                 cli_json_number(out, j->recall[i]);
             }
             fputs("}", out);
@@ -408,7 +323,7 @@ static bool save_json(const job *j)
 
 static void release(job *j)
 {
-    clips_free(&j->queries);
+    cli_vectors_free(&j->queries);
     free(j->hits);
     free(j->scores);
     unic_index_free(j->index);
@@ -463,12 +378,8 @@ static void check_usage(const cli_program *program, job *j)
         cli_wrong_usage(program, "--unpaired has no ranks to print: --top K is needed");
     if (j->index_path && j->metric_name)
         cli_wrong_usage(program, "--metric is given, but an index has its own");
-    while (j->metric_name && j->metric < METRICS &&
-           strcmp(metrics[j->metric].name, j->metric_name))
-        j->metric++;
-    if (j->metric == METRICS)
-        cli_wrong_usage(program,
-                        "--metric is \"%s\", but must be cosine, inner, l2 or intersection",
+    if (!(j->metric = cli_metric_named(j->metric_name)))
+        cli_wrong_usage(program, "--metric is \"%s\", but must be " CLI_METRIC_NAMES,
                         j->metric_name);
 }
 
@@ -485,8 +396,7 @@ int main(int argc, char **argv)
          .text = &j.gallery_modality},
         {"--index", "FILE", "the items, as --save wrote them", .text = &j.index_path},
         {"--save", "FILE", "write the items there, an npz", .text = &j.save_path},
-        {"--metric", "NAME", "cosine, inner, l2 or intersection [cosine]",
-         .text = &j.metric_name},
+        {"--metric", "NAME", CLI_METRIC_NAMES " [cosine]", .text = &j.metric_name},
         {"--top", "K", "print each query's K nearest items [0]", .number = &j.top,
          .most = UINT32_MAX},
         {"--unpaired", NULL, "the queries are not the gallery's clips: no ranks",

@@ -138,7 +138,7 @@ class Programs(unittest.TestCase):
             ("unic-encode", ["--model", "m", "--modality", "x", "--out", "o"], "there is no INPUT"),
             ("unic-encode", ["--model", "m", "--out", "o", "i"], "--modality NAME is missing"),
             ("unic-encode", ["--batch", "99999999999999999999"], "--batch is"),
-            ("unic-eval", ["--model", "m", "--train", "a", "--test", "b", "--task", "guess"], "classify or localise"),
+            ("unic-eval", ["--model", "m", "--train", "a", "--test", "b", "--task", "guess"], "classify, localise"),
             ("unic-eval", ["--model", "m", "extra"], 'what is "extra" for?'),
             ("unic-inspect", [], "expected one FILE, not 0"),
             ("unic-inspect", ["a", "b"], "expected one FILE, not 2"),
