@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#if defined(__x86_64__) && !defined(UNIC_NO_DISPATCH)
+#if defined(__x86_64__)
 #define X86 1
 #else
 #define X86 0
