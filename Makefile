@@ -79,7 +79,7 @@ else
 
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt check asan examples docs wheel bench abi abi-baseline variants layers format-check format config-doc goldens install uninstall clean help
+.PHONY: FORCE all demo demo-avt tasks check asan examples docs wheel bench abi abi-baseline variants layers format-check format config-doc goldens install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc ## build the library and the programs
 
@@ -252,6 +252,10 @@ demo: all ## pre-train on image-speech clips and transfer heads; SEEDS="0 1 2" f
 
 demo-avt: all ## the same with three modalities: image, speech and text
 	$(PYTHON) examples/demo/run.py --build $(BUILD) --avt --seeds "$(SEEDS)"
+
+tasks: all ## classify, localise, cross data sets, segment, retrieve: baseline against Uni-Code
+	LIBUNICODE=$(abspath $(SHARED)) PYTHONPATH=bindings/python $(PYTHON) examples/tasks/run_tasks.py \
+	  --build $(BUILD) --seeds "$(SEEDS)"
 
 # ---- install: by file name, since ICU owns include/unicode too ----
 
