@@ -242,7 +242,7 @@ wheel: $(SHARED) ## make a Python wheel with the library in it (build/wheel)
 	  --plat-name $(PLATFORM) --dist-dir ..
 	@ls $(WHEEL)/*.whl
 
-bench: all ## measure against the peers (docs/performance.md)
+bench: all $(INTERNAL) ## measure against the peers (docs/performance.md)
 	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
 
 # ---- the demo ----

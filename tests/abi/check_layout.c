@@ -120,6 +120,18 @@ AT(unic_index_options, fingerprint, 24);
 AT(unic_index_options, reserved, 32);
 SIZE(unic_index_options, 64);
 
+AT(unic_retriever_options, struct_size, 0);
+AT(unic_retriever_options, item_dim, 8);
+AT(unic_retriever_options, hidden, 12);
+AT(unic_retriever_options, dim, 16);
+AT(unic_retriever_options, epochs, 20);
+AT(unic_retriever_options, batch, 24);
+AT(unic_retriever_options, learning_rate, 28);
+AT(unic_retriever_options, temperature, 32);
+AT(unic_retriever_options, seed, 40);
+AT(unic_retriever_options, reserved, 48);
+SIZE(unic_retriever_options, 80);
+
 AT(unic_segmenter_options, struct_size, 0);
 AT(unic_segmenter_options, preset, 8);
 AT(unic_segmenter_options, input, 12);
@@ -287,6 +299,31 @@ static unic_status give_index_options(void *at)
     return status;
 }
 
+static unic_status with_retriever(void *given, void *taken)
+{
+    unic_codebook *codebook;
+    unic_retriever *retriever;
+    unic_retriever_options o = {.struct_size = sizeof o, .item_dim = 3};
+    ck_assert_int_eq(unic_codebook_create(&codebook, 4, 2, 2), UNIC_OK);
+    unic_status status = unic_retriever_create(&retriever, codebook, given ? given : &o);
+    if (taken && status == UNIC_OK)
+        status = unic_retriever_settings(retriever, taken);
+    unic_retriever_free(retriever);
+    unic_codebook_free(codebook);
+    return status;
+}
+
+static unic_status give_retriever_options(void *at)
+{
+    ((unic_retriever_options *)at)->item_dim = 3;
+    return with_retriever(at, NULL);
+}
+
+static unic_status take_retriever_options(void *at)
+{
+    return with_retriever(NULL, at);
+}
+
 static unic_status with_segmenter(void *given, void *taken)
 {
     unic_codebook *codebook;
@@ -354,6 +391,8 @@ static const grown structs[] = {
     {"unic_allocator", give_allocator, {32}},
     {"unic_class_names", give_class_names, {56}},
     {"unic_index_options", give_index_options, {64}},
+    {"unic_retriever_options", give_retriever_options, {80}},
+    {"unic_retriever_options (out)", take_retriever_options, {80}},
     {"unic_segmenter_options", give_segmenter_options, {128}},
     {"unic_segmenter_options (out)", take_segmenter_options, {128}},
     {"unic_class_report (out)", take_class_report, {40}},

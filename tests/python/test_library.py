@@ -51,6 +51,7 @@ def test_layouts(f: Fixture) -> None:
     structs = {"unic_array": _lib.Array, "unic_config_key": _lib.ConfigKey, "unic_draws": _lib.Draws,
                "unic_dataset_options": _lib.DatasetOptions, "unic_head_options": _lib.HeadOptions,
                "unic_index_options": _lib.IndexOptions, "unic_class_names": _lib.ClassNames,
+               "unic_retriever_options": _lib.RetrieverOptions,
                "unic_segmenter_options": _lib.SegmenterOptions, "unic_class_report": _lib.ClassReport,
                "unic_match_report": _lib.MatchReport, "unic_mask_report": _lib.MaskReport,
                "unic_rank_report": _lib.RankReport}

@@ -195,6 +195,7 @@ def test_memory(f: Fixture) -> None:
             libunicode.Head(model, 3)
             libunicode.Index(20, codes_of=model).add(np.ones((500, 20)))
             libunicode.ClassMap("0 = 0", 5000, 5000)
+            libunicode.Retriever(model, 20)
             libunicode.Segmenter(model, height=16, width=16, levels=1)
 
     many(50)

@@ -30,6 +30,7 @@ from ._head import Head
 from ._index import Found, Index, pool_histogram, pool_mean
 from ._library import get_threads, set_log, set_threads, version
 from ._model import Encoder, Model
+from ._retriever import Retriever, RetrieverSettings
 from ._segmenter import Segmenter, SegmenterSettings
 from ._trainer import Draws, Trainer
 
@@ -38,8 +39,9 @@ __version__ = "0.1.0"
 __all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "ClassMap", "Codebook", "Config", "ConfigError",
            "DataError", "Dataset", "Draws", "Encoder", "Error", "FileError", "FormatError", "Found", "Head", "Index",
            "KernelError", "Key", "MismatchError", "Model", "NotFoundError", "NumericError", "OutOfMemoryError",
-           "Segmenter", "SegmenterSettings", "ShapeError", "State", "StateError", "Trainer", "Usage", "get_threads",
-           "metrics", "plot", "pool_histogram", "pool_mean", "set_log", "set_threads", "version"]
+           "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings", "ShapeError", "State", "StateError",
+           "Trainer", "Usage", "get_threads", "metrics", "plot", "pool_histogram", "pool_mean", "set_log",
+           "set_threads", "version"]
 
 
 def __getattr__(name: str) -> Any:

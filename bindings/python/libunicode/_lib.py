@@ -71,6 +71,14 @@ class ClassNames(Structure):
                 ("ours", POINTER(c_char_p)), ("our_count", c_size_t), ("reserved", c_void_p * 2)]
 
 
+class RetrieverOptions(Structure):
+    """unic_retriever_options: a retriever's settings; 0 takes the default."""
+
+    _fields_ = [("struct_size", c_size_t), ("item_dim", c_int32), ("hidden", c_int32), ("dim", c_int32),
+                ("epochs", c_int32), ("batch", c_int32), ("learning_rate", c_float), ("temperature", c_float),
+                ("seed", c_uint64), ("reserved", c_void_p * 4)]
+
+
 class SegmenterOptions(Structure):
     """unic_segmenter_options: a segmenter's settings; 0 takes the preset's."""
 
@@ -129,6 +137,7 @@ def _opaque(name: str) -> Any:
 BATCH, CODEBOOK, CONFIG, DATASET = map(_opaque, ("unic_batch", "unic_codebook", "unic_config", "unic_dataset"))
 ENCODER, HEAD, MODEL, TRAINER = map(_opaque, ("unic_encoder", "unic_head", "unic_model", "unic_trainer"))
 INDEX, CLASS_MAP, SEGMENTER = map(_opaque, ("unic_index", "unic_class_map", "unic_segmenter"))
+RETRIEVER = _opaque("unic_retriever")
 LOG = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 _ARRAY, _SIZE, _TEXT = POINTER(Array), POINTER(c_size_t), POINTER(c_char_p)
 _STEPS = [c_void_p, c_void_p, c_size_t, c_size_t, c_float]     # scores and truth [rows,classes], threshold
@@ -266,6 +275,17 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_index_accepts": (Status, [INDEX, c_uint64]),
     "unic_index_save": (Status, [INDEX, c_char_p]),
     "unic_index_load": (Status, [POINTER(INDEX), c_char_p]),
+
+    "unic_retriever_create": (Status, [POINTER(RETRIEVER), CODEBOOK, POINTER(RetrieverOptions)]),
+    "unic_retriever_free": (None, [RETRIEVER]),
+    "unic_retriever_settings": (Status, [RETRIEVER, POINTER(RetrieverOptions)]),
+    "unic_retriever_fit": (Status, [RETRIEVER, c_void_p, c_size_t, c_size_t, _ARRAY, POINTER(c_double)]),
+    "unic_retriever_queries": (Status, [RETRIEVER, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "unic_retriever_items": (Status, [RETRIEVER, _ARRAY, c_void_p]),
+    "unic_retriever_fingerprint": (c_uint64, [RETRIEVER]),
+    "unic_retriever_accepts": (Status, [RETRIEVER, c_uint64]),
+    "unic_retriever_save": (Status, [RETRIEVER, c_char_p]),
+    "unic_retriever_load": (Status, [POINTER(RETRIEVER), c_char_p]),
 
     "unic_segmenter_create": (Status, [POINTER(SEGMENTER), CODEBOOK, POINTER(SegmenterOptions)]),
     "unic_segmenter_free": (None, [SEGMENTER]),

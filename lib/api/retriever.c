@@ -1,0 +1,157 @@
+#include "task/retriever.h"
+
+#include "api/api.h"
+#include "io/array.h"
+
+unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *codebook,
+                                  const unic_retriever_options *options)
+{
+    unic_codebook *copy;
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(options);
+    if (options->struct_size < sizeof *options)
+        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
+                          options->struct_size, sizeof *options);
+    unic_retriever_options o = *options;
+    o.struct_size = sizeof o;
+    unic_status status = unic__retriever_complete(&o, UNIC_E_ARG);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s: options", __func__);
+    UNIC__CALL(unic__codebook_copy(&copy, codebook));
+    UNIC__CALL(unic__retriever_create(out, copy, &o, NULL));
+    return UNIC_OK;
+}
+
+void unic_retriever_free(unic_retriever *retriever)
+{
+    unic__retriever_free(retriever);
+}
+
+unic_status unic_retriever_settings(const unic_retriever *retriever,
+                                    unic_retriever_options *options)
+{
+    UNIC__REQUIRE(retriever);
+    UNIC__REQUIRE(options);
+    if (options->struct_size < sizeof *options)
+        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
+                          options->struct_size, sizeof *options);
+    size_t size = options->struct_size;
+    *options = retriever->options;
+    options->struct_size = size;
+    return UNIC_OK;
+}
+
+/* Codes [clips,length], and vectors of clips, are arrays that a memory can hold. */
+static unic_status check_sizes(const unic_retriever *r, const char *call, size_t clips,
+                               size_t length)
+{
+    size_t bytes;
+    if (!unic__mul_size(clips, length, &bytes) ||
+        !unic__mul_size(bytes, sizeof(int32_t), &bytes) ||
+        !unic__mul_size(clips, (size_t)r->options.dim * sizeof(float), &bytes))
+        return unic__fail(UNIC_E_ARG, "%s: %zu clips of %zu steps are larger than any memory",
+                          call, clips, length);
+    return UNIC_OK;
+}
+
+/* That items are [N,item_dim] of floats; N to `*count`. */
+static unic_status check_items(const unic_retriever *r, const unic_array *items,
+                               const char *call, size_t *count)
+{
+    char text[UNIC__SHAPE_TEXT], dtype[UNIC__DTYPE_TEXT];
+    UNIC__TRY(unic__array_check(items, call, "items"));
+    unic__shape shape = unic__array_shape(items);
+    if (items->dtype != UNIC_F32 && items->dtype != UNIC_F64)
+        return unic__fail(UNIC_E_ARG, "%s: items are of %s, expected float32 or float64", call,
+                          unic__dtype_print(items->dtype, dtype));
+    if (shape.rank != 2 || shape.dim[1] != (size_t)r->options.item_dim)
+        return unic__fail(UNIC_E_SHAPE, "%s: items have shape %s, expected [N,%d]", call,
+                          unic__shape_print(&shape, text), r->options.item_dim);
+    *count = shape.dim[0];
+    return UNIC_OK;
+}
+
+unic_status unic_retriever_fit(unic_retriever *retriever, const int32_t *codes, size_t clips,
+                               size_t length, const unic_array *items, double *loss)
+{
+    size_t count = 0;
+    UNIC__REQUIRE(retriever);
+    UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(items);
+    if (clips < 2 || clips > INT32_MAX)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: %zu clips, 2..%d expected: they are told apart from each other",
+                          __func__, clips, INT32_MAX);
+    UNIC__TRY(check_sizes(retriever, __func__, clips, length));
+    UNIC__TRY(check_items(retriever, items, __func__, &count));
+    if (count != clips)
+        return unic__fail(UNIC_E_SHAPE, "%s: %zu items for %zu clips, one for each expected",
+                          __func__, count, clips);
+    UNIC__CALL(unic__retriever_check_codes(retriever, codes, clips, length));
+    UNIC__CALL(unic__retriever_fit(retriever, codes, clips, length, items, loss));
+    return UNIC_OK;
+}
+
+unic_status unic_retriever_queries(const unic_retriever *retriever, const int32_t *codes,
+                                   size_t clips, size_t length, float *out)
+{
+    UNIC__REQUIRE(retriever);
+    if (clips == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(out);
+    UNIC__TRY(check_sizes(retriever, __func__, clips, length));
+    UNIC__CALL(unic__retriever_check_codes(retriever, codes, clips, length));
+    UNIC__CALL(unic__retriever_queries(retriever, codes, clips, length, out));
+    return UNIC_OK;
+}
+
+unic_status unic_retriever_items(const unic_retriever *retriever, const unic_array *items,
+                                 float *out)
+{
+    size_t count = 0;
+    UNIC__REQUIRE(retriever);
+    UNIC__REQUIRE(items);
+    UNIC__TRY(check_items(retriever, items, __func__, &count));
+    if (count == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(out);
+    UNIC__TRY(check_sizes(retriever, __func__, count, 1));
+    UNIC__CALL(unic__retriever_items(retriever, items, out));
+    return UNIC_OK;
+}
+
+uint64_t unic_retriever_fingerprint(const unic_retriever *retriever)
+{
+    return retriever ? retriever->fingerprint : 0;
+}
+
+unic_status unic_retriever_accepts(const unic_retriever *retriever, uint64_t fingerprint)
+{
+    UNIC__REQUIRE(retriever);
+    if (fingerprint != retriever->fingerprint)
+        return unic__fail(UNIC_E_MISMATCH,
+                          "%s: the codes are of codebook %016llx, the retriever is for %016llx",
+                          __func__, (unsigned long long)fingerprint,
+                          (unsigned long long)retriever->fingerprint);
+    return UNIC_OK;
+}
+
+unic_status unic_retriever_save(const unic_retriever *retriever, const char *path)
+{
+    UNIC__REQUIRE(retriever);
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__retriever_save(retriever, path));
+    return UNIC_OK;
+}
+
+unic_status unic_retriever_load(unic_retriever **out, const char *path)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__CALL(unic__retriever_load(out, path));
+    return UNIC_OK;
+}

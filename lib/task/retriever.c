@@ -1,0 +1,397 @@
+#include "task/retriever.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "io/array.h"
+#include "io/bundle.h"
+#include "model/layers.h"
+
+static const double normalise_epsilon = 1e-12; /* added to ||y||^2 */
+
+/* ---- settings ---- */
+
+unic_status unic__retriever_complete(unic_retriever_options *o, unic_status status)
+{
+    enum { MOST = 1 << 16 };
+    o->hidden = o->hidden ? o->hidden : 256;
+    o->dim = o->dim ? o->dim : 128;
+    o->epochs = o->epochs ? o->epochs : 50;
+    o->batch = o->batch ? o->batch : 64;
+    o->learning_rate = o->learning_rate != 0.0F ? o->learning_rate : 0.001F;
+    o->temperature = o->temperature != 0.0F ? o->temperature : 0.07F;
+    const struct {
+        const char *name;
+        int32_t value, low, high;
+    } bound[] = {{"item_dim", o->item_dim, 1, MOST},
+                 {"hidden", o->hidden, 1, MOST},
+                 {"dim", o->dim, 1, MOST},
+                 {"epochs", o->epochs, 1, INT32_MAX},
+                 {"batch", o->batch, 2, MOST}};
+    for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++)
+        if (bound[i].value < bound[i].low || bound[i].value > bound[i].high)
+            return unic__fail(status, "%s = %d is not in %d..%d", bound[i].name, bound[i].value,
+                              bound[i].low, bound[i].high);
+    if (!(o->learning_rate > 0.0F) || !isfinite(o->learning_rate))
+        return unic__fail(status, "learning_rate = %g must be positive and finite",
+                          (double)o->learning_rate);
+    if (!(o->temperature >= 0.001F && o->temperature <= 1000.0F))
+        return unic__fail(status, "temperature = %g is not in 0.001..1000",
+                          (double)o->temperature);
+    return UNIC_OK;
+}
+
+/* ---- the networks ---- */
+
+/* normalise(W2 relu(W1 x + b1) + b2) */
+static unic__node *tower(unic__graph *g, const unic_retriever_options *o, unic__node *x,
+                         const char *name)
+{
+    unic__node *y = unic__dense_relu(g, x, (size_t)o->hidden, "%s1", name); /* [B,H]   */
+    y = unic__dense(g, y, (size_t)o->dim, "%s2", name);                     /* [B,dim] */
+    unic__node *square = unic__sum(g, unic__square(g, y), 1, true);         /* [B,1]   */
+    return unic__div(g, y, unic__sqrt(g, unic__affine(g, square, 1.0, normalise_epsilon)));
+}
+
+static unic__node *query_of(unic__retriever_graph *h, const unic_retriever *r)
+{
+    h->mean = unic__input(&h->g, UNIC__SHAPE(h->batch, r->codebook->dim), UNIC__F32);
+    return unic__keep(tower(&h->g, &r->options, h->mean, "query"));
+}
+
+static unic__node *item_of(unic__retriever_graph *h, const unic_retriever *r)
+{
+    h->item = unic__input(&h->g, UNIC__SHAPE(h->batch, (size_t)r->options.item_dim), UNIC__F32);
+    return unic__keep(tower(&h->g, &r->options, h->item, "item"));
+}
+
+/* Each row's own among all that are there: mean_i -log softmax_j(a_i . b_j / tau)[i] */
+static unic__node *contrast(unic__retriever_graph *h, const unic_retriever *r, unic__node *a,
+                            unic__node *b)
+{
+    unic__node *score = unic__matmul(&h->g, a, b, false, true); /* [B,B] */
+    score = unic__affine(&h->g, score, 1.0 / (double)r->options.temperature, 0.0);
+    return unic__cross_entropy(&h->g, score, h->target, h->there);
+}
+
+void unic__retriever_build(unic__retriever_graph *h, const unic_retriever *r, size_t batch)
+{
+    *h = (unic__retriever_graph){.batch = batch};
+    unic__graph *g = &h->g;
+    unic__graph_init(g, r->params, false);
+    h->q = query_of(h, r);
+    h->v = item_of(h, r);
+    h->there = unic__input(g, UNIC__SHAPE(batch), UNIC__F32);
+    h->target = unic__input(g, UNIC__SHAPE(batch), UNIC__I32);
+    unic__node *of_items = contrast(h, r, h->q, h->v), *of_queries = contrast(h, r, h->v, h->q);
+    unic__node *both = unic__add(g, of_items, of_queries);
+    h->loss = unic__loss(unic__affine(g, both, 0.5, 0.0), 1.0);
+}
+
+/* ---- making one ---- */
+
+static unic_status declare(const unic_retriever *r)
+{
+    unic__retriever_graph h;
+    unic__retriever_build(&h, r, 1);
+    unic_status status = h.g.status;
+    if (status != UNIC_OK)
+        unic__fail(status, "%s", h.g.message ? h.g.message : "out of memory");
+    unic__graph_free(&h.g);
+    return status;
+}
+
+static unic_status fill(unic_retriever *r, unic__npz *z)
+{
+    unic__params *params = r->params;
+    UNIC__TRY(declare(r));
+    for (size_t i = 0; z && i < params->n; i++)
+        UNIC__TRY(unic__expect_array(z, params->at[i]->name, params->at[i]->shape));
+    UNIC__TRY(unic__params_seal(params, true));
+    UNIC__TRY(unic__adam_create(&r->adam, params));
+    if (!z)
+        unic__params_init(params, r->options.seed);
+    for (size_t i = 0; z && i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        UNIC__TRY(unic__read_f32(z, p->name, p->shape, params->values + p->offset));
+    }
+    return UNIC_OK;
+}
+
+unic_status unic__retriever_create(unic_retriever **out, unic_codebook *codebook,
+                                   const unic_retriever_options *options, unic__npz *z)
+{
+    unic_retriever *r = unic__alloc_zero(sizeof *r);
+    unic__params *params = unic__alloc_zero(sizeof *params);
+    if (!r || !params) {
+        unic__free(r);
+        unic__free(params);
+        unic__codebook_free(codebook);
+        return unic__no_memory(sizeof *r + sizeof *params, "a retriever");
+    }
+    *r = (unic_retriever){.options = *options, .codebook = codebook, .params = params};
+    r->fingerprint = unic__codebook_fingerprint(codebook);
+    unic_status status = fill(r, z);
+    if (status == UNIC_OK)
+        *out = r;
+    else
+        unic__retriever_free(r);
+    return status;
+}
+
+void unic__retriever_free(unic_retriever *r)
+{
+    if (!r)
+        return;
+    unic__adam_free(&r->adam);
+    unic__params_free(r->params);
+    unic__free(r->params);
+    unic__codebook_free(r->codebook);
+    unic__free(r);
+}
+
+/* ---- what it is given ---- */
+
+unic_status unic__retriever_check_codes(const unic_retriever *r, const int32_t *codes,
+                                        size_t clips, size_t length)
+{
+    size_t most = r->codebook->codes;
+    for (size_t n = 0; n < clips; n++) {
+        bool any = false;
+        for (size_t t = 0; t < length; t++) {
+            int32_t code = codes[n * length + t];
+            if (code < -1 || (code >= 0 && (size_t)code >= most))
+                return unic__fail(UNIC_E_VALUE,
+                                  "code %d of clip %zu, step %zu is not in -1..%zu", code, n, t,
+                                  most - 1);
+            any = any || code >= 0;
+        }
+        if (!any)
+            return unic__fail(UNIC_E_VALUE,
+                              "clip %zu has no code among its %zu steps: nothing is asked", n,
+                              length);
+    }
+    return UNIC_OK;
+}
+
+void unic__retriever_mean(const unic_codebook *cb, const int32_t *codes, size_t length,
+                          float *mean)
+{
+    size_t n = 0, dim = cb->dim;
+    memset(mean, 0, dim * sizeof *mean);
+    for (size_t t = 0; t < length; t++) {
+        if (codes[t] < 0)
+            continue;
+        const float *e = cb->embedding + (size_t)codes[t] * dim;
+        for (size_t j = 0; j < dim; j++)
+            mean[j] += e[j];
+        n++;
+    }
+    for (size_t j = 0; j < dim; j++)
+        mean[j] /= (float)n;
+}
+
+/* Every item is a float; `scratch` has item_dim. */
+static unic_status check_items(const unic_array *items, float *scratch)
+{
+    size_t dim = (size_t)items->dims[1];
+    for (size_t n = 0; n < (size_t)items->dims[0]; n++) {
+        UNIC__TRY(unic__array_rows_to_f32(items, n, 1, scratch));
+        if (!unic__all_finite(scratch, dim))
+            return unic__fail(UNIC_E_VALUE, "item %zu holds NaN or Inf", n);
+    }
+    return UNIC_OK;
+}
+
+/* What overflows on its way has another length than 1, or none at all. */
+static unic_status check_lengths(const float *rows, size_t n, size_t dim, size_t first,
+                                 const char *what)
+{
+    for (size_t i = 0; i < n; i++) {
+        double square = 0.0;
+        for (size_t j = 0; j < dim; j++)
+            square += (double)rows[i * dim + j] * (double)rows[i * dim + j];
+        if (!(fabs(square - 1.0) < 0.01))
+            return unic__fail(UNIC_E_NUMERIC, "the vector of %s %zu has length %g, not 1", what,
+                              first + i, sqrt(square));
+    }
+    return UNIC_OK;
+}
+
+/* ---- training ---- */
+
+/* What a fit is given. */
+typedef struct fit_data {
+    const int32_t *codes; /* [clips,length] */
+    size_t clips, length;
+    const unic_array *items;
+    int32_t *order; /* of the clips in this epoch */
+} fit_data;
+
+/* Clips [from, from + rows) of the order into the batch; rows behind them are not there. */
+static unic_status fill_batch(const unic_retriever *r, unic__retriever_graph *h,
+                              const fit_data *d, size_t from, size_t rows)
+{
+    size_t dim = r->codebook->dim, item_dim = (size_t)r->options.item_dim;
+    for (size_t b = 0; b < h->batch; b++) {
+        size_t clip = (size_t)d->order[b < rows ? from + b : from];
+        unic__retriever_mean(r->codebook, d->codes + clip * d->length, d->length,
+                             h->mean->t.x + b * dim);
+        UNIC__TRY(unic__array_rows_to_f32(d->items, clip, 1, h->item->t.x + b * item_dim));
+        h->there->t.x[b] = b < rows ? 1.0F : 0.0F;
+        h->target->t.ix[b] = b < rows ? (int32_t)b : -1;
+    }
+    return UNIC_OK;
+}
+
+/* Adam squares gradients; vectors and loss must be numbers. */
+static unic_status check_step(const unic_retriever *r, const unic__retriever_graph *h,
+                              size_t rows)
+{
+    const double largest = 1e19; /* its square is still a float */
+    double loss = (double)h->loss->t.x[0], norms[UNIC__MAX_GROUPS];
+    UNIC__TRY(check_lengths(h->q->t.x, rows, (size_t)r->options.dim, 0, "a batch's clip"));
+    UNIC__TRY(check_lengths(h->v->t.x, rows, (size_t)r->options.dim, 0, "a batch's item"));
+    unic__grad_norms(r->params, norms);
+    if (!isfinite(loss) || !(norms[0] < largest))
+        return unic__fail(UNIC_E_NUMERIC, "the loss is %g, its gradient's norm %g", loss,
+                          norms[0]);
+    return UNIC_OK;
+}
+
+static unic_status run_epochs(unic_retriever *r, unic__retriever_graph *h, const fit_data *d,
+                              double *loss)
+{
+    const unic_retriever_options *o = &r->options;
+    const unic__params *params = r->params;
+    for (int32_t epoch = 0; epoch < o->epochs; epoch++) {
+        unic__random_permutation(unic__random_key(o->seed, r->adam.steps, 0), d->order,
+                                 d->clips);
+        *loss = 0.0;
+        for (size_t from = 0; from < d->clips; from += h->batch) {
+            size_t rows = d->clips - from < h->batch ? d->clips - from : h->batch;
+            UNIC__TRY(fill_batch(r, h, d, from, rows));
+            unic__graph_forward(&h->g, 0);
+            memset(params->grads, 0, params->total * sizeof(float));
+            unic__graph_backward(&h->g, 0);
+            unic_status status = check_step(r, h, rows);
+            if (status != UNIC_OK)
+                return unic__fail_in(status, "epoch %d", epoch);
+            unic__adam_step(&r->adam, (double)o->learning_rate, 0.0, 0.0, NULL);
+            *loss += (double)h->loss->t.x[0] * (double)rows / (double)d->clips;
+        }
+    }
+    if (!unic__all_finite(params->values, params->total))
+        return unic__fail(UNIC_E_NUMERIC, "a weight is no longer finite");
+    return UNIC_OK;
+}
+
+/* Values and both moments, to go back to when a fit fails. */
+static float *backup(const unic_retriever *r)
+{
+    size_t total = r->params->total, bytes = total * sizeof(float);
+    float *copy = unic__alloc_array(3 * total, sizeof(float));
+    if (copy) {
+        memcpy(copy, r->params->values, bytes);
+        memcpy(copy + total, r->adam.m, bytes);
+        memcpy(copy + 2 * total, r->adam.v, bytes);
+    }
+    return copy;
+}
+
+static void restore(unic_retriever *r, const float *copy, uint64_t steps)
+{
+    size_t total = r->params->total, bytes = total * sizeof(float);
+    memcpy(r->params->values, copy, bytes);
+    memcpy(r->adam.m, copy + total, bytes);
+    memcpy(r->adam.v, copy + 2 * total, bytes);
+    r->adam.steps = steps;
+}
+
+unic_status unic__retriever_fit(unic_retriever *r, const int32_t *codes, size_t clips,
+                                size_t length, const unic_array *items, double *loss)
+{
+    size_t most = (size_t)r->options.batch;
+    unic__retriever_graph h = {0};
+    fit_data d = {codes, clips, length, items, unic__alloc_array(clips, sizeof(int32_t))};
+    float *before = backup(r);
+    uint64_t steps = r->adam.steps;
+    double last = 0.0;
+    unic_status status = UNIC_OK;
+    if (!before || !d.order)
+        status = unic__no_memory(clips * sizeof(int32_t), "a retriever's fit");
+    if (status == UNIC_OK) {
+        unic__retriever_build(&h, r, clips < most ? clips : most);
+        status = unic__graph_plan(&h.g);
+    }
+    if (status == UNIC_OK)
+        status = check_items(items, h.item->t.x);
+    if (status == UNIC_OK) {
+        status = run_epochs(r, &h, &d, &last);
+        if (status != UNIC_OK)
+            restore(r, before, steps);
+    }
+    if (status == UNIC_OK && loss)
+        *loss = last;
+    unic__graph_free(&h.g);
+    unic__free(d.order);
+    unic__free(before);
+    return status;
+}
+
+/* ---- use ---- */
+
+static void build_for_use(unic__retriever_graph *h, const unic_retriever *r, size_t clips)
+{
+    size_t most = (size_t)r->options.batch;
+    *h = (unic__retriever_graph){.batch = clips < most ? clips : most};
+    unic__graph_init(&h->g, r->params, true);
+}
+
+/* Runs the rows that were filled in; their vectors, of clips [first, ..), to `out`. */
+static unic_status give(unic__retriever_graph *h, const unic__node *vectors, size_t first,
+                        size_t rows, const char *what, float *out)
+{
+    size_t dim = unic__shape_last(&vectors->t.shape);
+    unic__graph_forward(&h->g, 0);
+    UNIC__TRY(check_lengths(vectors->t.x, rows, dim, first, what));
+    memcpy(out + first * dim, vectors->t.x, rows * dim * sizeof *out);
+    return UNIC_OK;
+}
+
+unic_status unic__retriever_queries(const unic_retriever *r, const int32_t *codes, size_t clips,
+                                    size_t length, float *out)
+{
+    unic__retriever_graph h;
+    build_for_use(&h, r, clips);
+    h.q = query_of(&h, r);
+    unic_status status = unic__graph_plan(&h.g);
+    for (size_t n = 0; n < clips && status == UNIC_OK; n += h.batch) {
+        size_t rows = clips - n < h.batch ? clips - n : h.batch;
+        for (size_t b = 0; b < rows; b++)
+            unic__retriever_mean(r->codebook, codes + (n + b) * length, length,
+                                 h.mean->t.x + b * r->codebook->dim);
+        status = give(&h, h.q, n, rows, "clip", out);
+    }
+    unic__graph_free(&h.g);
+    return status;
+}
+
+unic_status unic__retriever_items(const unic_retriever *r, const unic_array *items, float *out)
+{
+    size_t count = (size_t)items->dims[0];
+    unic__retriever_graph h;
+    build_for_use(&h, r, count);
+    h.v = item_of(&h, r);
+    unic_status status = unic__graph_plan(&h.g);
+    if (status == UNIC_OK)
+        status = check_items(items, h.item->t.x);
+    for (size_t n = 0; n < count && status == UNIC_OK; n += h.batch) {
+        size_t rows = count - n < h.batch ? count - n : h.batch;
+        status = unic__array_rows_to_f32(items, n, rows, h.item->t.x);
+        if (status == UNIC_OK)
+            status = give(&h, h.v, n, rows, "item", out);
+    }
+    unic__graph_free(&h.g);
+    return status;
+}

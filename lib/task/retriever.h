@@ -1,0 +1,63 @@
+/*
+ * A retriever: codes of a clip and vectors of a gallery mapped to where a clip is near its own
+ * item. The networks and their training stand in retriever.c, the file in retriever_file.c.
+ */
+#ifndef UNIC_TASK_RETRIEVER_H
+#define UNIC_TASK_RETRIEVER_H
+
+#include "graph/nodes.h"
+#include "io/npz.h"
+#include "model/codebook.h"
+#include "train/adam.h"
+#include "unicode/unic_retriever.h"
+
+struct unic_retriever {
+    unic_retriever_options options; /* complete */
+    unic_codebook *codebook;        /* a copy */
+    uint64_t fingerprint;
+    unic__params *params; /* a pointer: graphs of a const retriever read it */
+    unic__adam adam;
+};
+
+/* Fills in what is zero, and checks. Failures are of `status` and name the option. */
+unic_status unic__retriever_complete(unic_retriever_options *options, unic_status status);
+
+/* Takes over `codebook`, also on failure; the options are complete. From a file (`z`) if it is
+ * not NULL: its members must be as the options say before memory is asked for them. */
+unic_status unic__retriever_create(unic_retriever **out, unic_codebook *codebook,
+                                   const unic_retriever_options *options, unic__npz *z);
+void unic__retriever_free(unic_retriever *r);
+
+/* Codes are in range, and each clip has one. UNIC_E_VALUE. */
+unic_status unic__retriever_check_codes(const unic_retriever *r, const int32_t *codes,
+                                        size_t clips, size_t length);
+
+/* One batch's graph. */
+typedef struct unic__retriever_graph {
+    unic__graph g;
+    size_t batch;
+    unic__node *mean;   /* [B,D] of the code vectors of each clip     */
+    unic__node *item;   /* [B,item_dim]                               */
+    unic__node *q, *v;  /* [B,dim]                                    */
+    unic__node *there;  /* [B] 1 for rows that hold a clip            */
+    unic__node *target; /* i32 [B]: each row's own number, or -1      */
+    unic__node *loss;
+} unic__retriever_graph;
+
+/* The graph that trains; its first use declares the parameters. Errors are kept in h->g. */
+void unic__retriever_build(unic__retriever_graph *h, const unic_retriever *r, size_t batch);
+/* mean = mean_t e_{c_t} over a clip's valid steps */
+void unic__retriever_mean(const unic_codebook *cb, const int32_t *codes, size_t length,
+                          float *mean);
+
+/* Codes are checked, arrays have the right dims. */
+unic_status unic__retriever_fit(unic_retriever *r, const int32_t *codes, size_t clips,
+                                size_t length, const unic_array *items, double *loss);
+unic_status unic__retriever_queries(const unic_retriever *r, const int32_t *codes, size_t clips,
+                                    size_t length, float *out);
+unic_status unic__retriever_items(const unic_retriever *r, const unic_array *items, float *out);
+
+unic_status unic__retriever_save(const unic_retriever *r, const char *path);
+unic_status unic__retriever_load(unic_retriever **out, const char *path);
+
+#endif
