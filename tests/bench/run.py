@@ -121,9 +121,6 @@ def row_of(case: str, threads: int, measure: Measure, us: Side, name: str, peer:
     if threads == 1 and measure.key == "seconds" and "cpu" in us.runs[0] and "cpu" in peer.runs[0]:
         x, y = measure.of(us.median("cpu")), measure.of(peer.median("cpu")) * scale
         row["cpu_ratio"] = x / y if measure.more else y / x
-    if measure.key == "p99":     # how even: the worst hundredth against the middle
-        for side, key in ((us, "tail"), (peer, "peer_tail")):
-            row[key] = side.median("p99") / side.median("p50")
     if "allocations" in us.runs[0]:
         row["allocations"] = max(us.values("allocations"))
     return row
@@ -160,6 +157,8 @@ def against(case: str, threads: int, measures: Sequence[tuple[str, Measure]],
             for key in ("ours_spread", "peer_spread"):
                 row[key] = [flops * v for v in row[key]]
             rows.append(row)
+        elif name == "fixed work":
+            rows.append(tail_row(case, threads, us, side))
         elif name != "ours":
             rows += [row_of(case + end, threads, m, us, name, side) for end, m in measures]
     if len(sides) == 1:
@@ -173,6 +172,13 @@ def against(case: str, threads: int, measures: Sequence[tuple[str, Measure]],
     for row in rows:
         print("  " + table.line(row), flush=True)
     return rows
+
+
+def tail_row(case: str, threads: int, us: Side, peer: Side) -> Row:
+    """How even the times of calls are: the worst hundredth against the middle."""
+    mine, theirs = (side.median("p99") / side.median("p50") for side in (us, peer))
+    return {"case": f"{case}, p99 / p50", "threads": threads, "ours": mine, "peer": "fixed work",
+            "peer_value": theirs, "ratio": theirs / mine, "unit": "x", "quick": QUICK}
 
 
 def alone(case: str, threads: int, measure: Measure, us: Side) -> Row:
