@@ -1,4 +1,5 @@
 #include "task/head.h"
+#include "task/codes.h"
 
 #include <math.h>
 
@@ -111,7 +112,7 @@ unic_status unic_head_fit(unic_head *head, const int32_t *codes, size_t clips, s
                           "%s: %zu clips of %zu steps; at least one of each expected", __func__,
                           clips, length);
     UNIC__TRY(check_sizes(head, __func__, clips, length));
-    UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
+    UNIC__CALL(unic__check_codes(head->codebook, codes, clips, length, false));
     UNIC__CALL(check_labels(head, labels, clips, length));
     UNIC__CALL(unic__head_fit(head, codes, clips, length, labels, loss));
     return UNIC_OK;
@@ -126,7 +127,7 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(logits);
     UNIC__TRY(check_sizes(head, __func__, clips, length));
-    UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
+    UNIC__CALL(unic__check_codes(head->codebook, codes, clips, length, false));
     unic__head_predict(head, codes, clips, length, logits);
     return UNIC_OK;
 }
@@ -140,7 +141,7 @@ unic_status unic_head_mask_labels(const unic_head *head, const int32_t *codes, s
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(labels);
     UNIC__TRY(check_sizes(head, __func__, clips, length));
-    UNIC__CALL(unic__head_check_codes(head, codes, clips, length));
+    UNIC__CALL(unic__check_codes(head->codebook, codes, clips, length, false));
     unic__head_mask_labels(head, codes, clips, length, labels);
     return UNIC_OK;
 }

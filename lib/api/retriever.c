@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "io/array.h"
+#include "task/codes.h"
 
 unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *codebook,
                                   const unic_retriever_options *options)
@@ -89,7 +90,7 @@ unic_status unic_retriever_fit(unic_retriever *retriever, const int32_t *codes, 
     if (count != clips)
         return unic__fail(UNIC_E_SHAPE, "%s: %zu items for %zu clips, one for each expected",
                           __func__, count, clips);
-    UNIC__CALL(unic__retriever_check_codes(retriever, codes, clips, length));
+    UNIC__CALL(unic__check_codes(retriever->codebook, codes, clips, length, true));
     UNIC__CALL(unic__retriever_fit(retriever, codes, clips, length, items, loss));
     return UNIC_OK;
 }
@@ -103,7 +104,7 @@ unic_status unic_retriever_queries(const unic_retriever *retriever, const int32_
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(out);
     UNIC__TRY(check_sizes(retriever, __func__, clips, length));
-    UNIC__CALL(unic__retriever_check_codes(retriever, codes, clips, length));
+    UNIC__CALL(unic__check_codes(retriever->codebook, codes, clips, length, true));
     UNIC__CALL(unic__retriever_queries(retriever, codes, clips, length, out));
     return UNIC_OK;
 }

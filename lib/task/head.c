@@ -120,17 +120,6 @@ void unic__head_free(unic_head *head)
     unic__free(head);
 }
 
-unic_status unic__head_check_codes(const unic_head *head, const int32_t *codes, size_t clips,
-                                   size_t length)
-{
-    size_t most = head->codebook->codes;
-    for (size_t i = 0; i < clips * length; i++)
-        if (codes[i] < -1 || (codes[i] >= 0 && (size_t)codes[i] >= most))
-            return unic__fail(UNIC_E_VALUE, "code %d of clip %zu, step %zu is not in -1..%zu",
-                              codes[i], i / length, i % length, most - 1);
-    return UNIC_OK;
-}
-
 /* A step's labels of 0 and 1 into row i of the batch, unless it is padding or one is -1. */
 static void fill_hot(head_graph *h, size_t i, const int32_t *labels, size_t classes)
 {
@@ -215,35 +204,13 @@ static unic_status run_epochs(unic_head *head, head_graph *h, const int32_t *cod
     return UNIC_OK;
 }
 
-/* Values and both moments, to go back to when a fit fails. */
-static float *backup(const unic_head *head)
-{
-    size_t total = head->params.total, bytes = total * sizeof(float);
-    float *copy = unic__alloc_array(3 * total, sizeof(float));
-    if (copy) {
-        memcpy(copy, head->params.values, bytes);
-        memcpy(copy + total, head->adam.m, bytes);
-        memcpy(copy + 2 * total, head->adam.v, bytes);
-    }
-    return copy;
-}
-
-static void restore(unic_head *head, const float *copy, uint64_t steps)
-{
-    size_t total = head->params.total, bytes = total * sizeof(float);
-    memcpy(head->params.values, copy, bytes);
-    memcpy(head->adam.m, copy + total, bytes);
-    memcpy(head->adam.v, copy + 2 * total, bytes);
-    head->adam.steps = steps;
-}
-
 unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
                            const int32_t *labels, double *loss)
 {
     head_graph h = {0};
     double last = 0.0;
     uint64_t steps = head->adam.steps;
-    float *before = backup(head);
+    float *before = unic__alloc_array(3 * head->params.total, sizeof *before);
     int32_t *order = unic__alloc_array(clips, sizeof *order);
     unic_status status = UNIC_OK;
     if (!before || !order)
@@ -253,9 +220,10 @@ unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, 
         status = unic__graph_plan(&h.g);
     }
     if (status == UNIC_OK) {
+        unic__adam_backup(&head->adam, before);
         status = run_epochs(head, &h, codes, clips, length, labels, order, &last);
         if (status != UNIC_OK)
-            restore(head, before, steps);
+            unic__adam_restore(&head->adam, before, steps);
     }
     if (status == UNIC_OK) {
         unic__head_tabulate(head);

@@ -26,8 +26,6 @@ struct unic_head {
 unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
                               const unic_head_options *options);
 void unic__head_free(unic_head *head);
-unic_status unic__head_check_codes(const unic_head *head, const int32_t *codes, size_t clips,
-                                   size_t length);
 unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
                            const int32_t *labels, double *loss);
 void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "io/bundle.h"
+#include "task/codes.h"
 #include "task/head.h"
 
 /* A head as an npz: its options, its parameters, its copy of the codebook. A file without
@@ -27,10 +27,8 @@ unic_status unic__head_save(const unic_head *head, const char *path)
     unic__bundle_f32(&b, "head.learning_rate", UNIC__SCALAR, &o->learning_rate);
     if (o->loss != UNIC_HEAD_LOSS_PLAIN)
         unic__bundle_i32(&b, "head.loss", UNIC__SCALAR, &o->loss);
-    unic__bundle_f32(&b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
-    for (size_t i = 0; i < head->params.n; i++)
-        unic__bundle_f32(&b, head->params.at[i]->name, head->params.at[i]->shape,
-                         head->params.values + head->params.at[i]->offset);
+    unic__bundle_codes(&b, cb);
+    unic__bundle_table(&b, &head->params);
     return unic__bundle_write(&b, path);
 }
 
@@ -90,21 +88,11 @@ static unic_status read_head(unic__npz *z, unic_head **out)
     /* Before memory is asked for: the sizes are from outside. */
     size_t hidden = (size_t)v[HIDDEN], classes = (size_t)v[CLASSES];
     unic__shape shape = UNIC__SHAPE((size_t)v[CODES], (size_t)v[DIM]);
-    UNIC__TRY(unic__expect_array(z, "codebook.embedding", shape));
     UNIC__TRY(unic__expect_array(z, "linear1.weight", UNIC__SHAPE(hidden, shape.dim[1])));
     UNIC__TRY(unic__expect_array(z, "linear2.weight", UNIC__SHAPE(classes, hidden)));
-    UNIC__TRY(unic__codebook_create(&cb, shape.dim[0], shape.dim[1], 1));
-    unic_status status = unic__read_f32(z, "codebook.embedding", shape, cb->embedding);
-    if (status != UNIC_OK) {
-        unic__codebook_free(cb);
-        return status;
-    }
-    unic__codebook_set(cb, cb->embedding);
+    UNIC__TRY(unic__read_codes(z, shape, &cb));
     UNIC__TRY(unic__head_create(out, cb, &o));
-    for (size_t i = 0; i < (*out)->params.n && status == UNIC_OK; i++) {
-        const unic__param *p = (*out)->params.at[i];
-        status = unic__read_f32(z, p->name, p->shape, (*out)->params.values + p->offset);
-    }
+    unic_status status = unic__read_table(z, &(*out)->params);
     if (status != UNIC_OK) {
         unic__head_free(*out);
         *out = NULL;

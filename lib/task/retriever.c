@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "io/array.h"
-#include "io/bundle.h"
 #include "model/layers.h"
+#include "task/codes.h"
 
 static const double normalise_epsilon = 1e-12; /* added to ||y||^2 */
 
@@ -105,16 +105,13 @@ static unic_status fill(unic_retriever *r, unic__npz *z)
 {
     unic__params *params = r->params;
     UNIC__TRY(declare(r));
-    for (size_t i = 0; z && i < params->n; i++)
-        UNIC__TRY(unic__expect_array(z, params->at[i]->name, params->at[i]->shape));
+    if (z)
+        UNIC__TRY(unic__expect_table(z, params));
     UNIC__TRY(unic__params_seal(params, true));
     UNIC__TRY(unic__adam_create(&r->adam, params));
-    if (!z)
-        unic__params_init(params, r->options.seed);
-    for (size_t i = 0; z && i < params->n; i++) {
-        const unic__param *p = params->at[i];
-        UNIC__TRY(unic__read_f32(z, p->name, p->shape, params->values + p->offset));
-    }
+    if (z)
+        return unic__read_table(z, params);
+    unic__params_init(params, r->options.seed);
     return UNIC_OK;
 }
 
@@ -151,28 +148,6 @@ void unic__retriever_free(unic_retriever *r)
 }
 
 /* ---- what it is given ---- */
-
-unic_status unic__retriever_check_codes(const unic_retriever *r, const int32_t *codes,
-                                        size_t clips, size_t length)
-{
-    size_t most = r->codebook->codes;
-    for (size_t n = 0; n < clips; n++) {
-        bool any = false;
-        for (size_t t = 0; t < length; t++) {
-            int32_t code = codes[n * length + t];
-            if (code < -1 || (code >= 0 && (size_t)code >= most))
-                return unic__fail(UNIC_E_VALUE,
-                                  "code %d of clip %zu, step %zu is not in -1..%zu", code, n, t,
-                                  most - 1);
-            any = any || code >= 0;
-        }
-        if (!any)
-            return unic__fail(UNIC_E_VALUE,
-                              "clip %zu has no code among its %zu steps: nothing is asked", n,
-                              length);
-    }
-    return UNIC_OK;
-}
 
 void unic__retriever_mean(const unic_codebook *cb, const int32_t *codes, size_t length,
                           float *mean)
@@ -286,35 +261,13 @@ static unic_status run_epochs(unic_retriever *r, unic__retriever_graph *h, const
     return UNIC_OK;
 }
 
-/* Values and both moments, to go back to when a fit fails. */
-static float *backup(const unic_retriever *r)
-{
-    size_t total = r->params->total, bytes = total * sizeof(float);
-    float *copy = unic__alloc_array(3 * total, sizeof(float));
-    if (copy) {
-        memcpy(copy, r->params->values, bytes);
-        memcpy(copy + total, r->adam.m, bytes);
-        memcpy(copy + 2 * total, r->adam.v, bytes);
-    }
-    return copy;
-}
-
-static void restore(unic_retriever *r, const float *copy, uint64_t steps)
-{
-    size_t total = r->params->total, bytes = total * sizeof(float);
-    memcpy(r->params->values, copy, bytes);
-    memcpy(r->adam.m, copy + total, bytes);
-    memcpy(r->adam.v, copy + 2 * total, bytes);
-    r->adam.steps = steps;
-}
-
 unic_status unic__retriever_fit(unic_retriever *r, const int32_t *codes, size_t clips,
                                 size_t length, const unic_array *items, double *loss)
 {
     size_t most = (size_t)r->options.batch;
     unic__retriever_graph h = {0};
     fit_data d = {codes, clips, length, items, unic__alloc_array(clips, sizeof(int32_t))};
-    float *before = backup(r);
+    float *before = unic__alloc_array(3 * r->params->total, sizeof *before);
     uint64_t steps = r->adam.steps;
     double last = 0.0;
     unic_status status = UNIC_OK;
@@ -327,9 +280,10 @@ unic_status unic__retriever_fit(unic_retriever *r, const int32_t *codes, size_t 
     if (status == UNIC_OK)
         status = check_items(items, h.item->t.x);
     if (status == UNIC_OK) {
+        unic__adam_backup(&r->adam, before);
         status = run_epochs(r, &h, &d, &last);
         if (status != UNIC_OK)
-            restore(r, before, steps);
+            unic__adam_restore(&r->adam, before, steps);
     }
     if (status == UNIC_OK && loss)
         *loss = last;

@@ -28,10 +28,6 @@ unic_status unic__retriever_create(unic_retriever **out, unic_codebook *codebook
                                    const unic_retriever_options *options, unic__npz *z);
 void unic__retriever_free(unic_retriever *r);
 
-/* Codes are in range, and each clip has one. UNIC_E_VALUE. */
-unic_status unic__retriever_check_codes(const unic_retriever *r, const int32_t *codes,
-                                        size_t clips, size_t length);
-
 /* One batch's graph. */
 typedef struct unic__retriever_graph {
     unic__graph g;

@@ -1,4 +1,4 @@
-#include "io/bundle.h"
+#include "task/codes.h"
 #include "task/retriever.h"
 
 /* A retriever as an npz: its options, its parameters, its copy of the codebook. */
@@ -23,11 +23,8 @@ unic_status unic__retriever_save(const unic_retriever *r, const char *path)
     unic__bundle_i64(&b, "retriever.options", UNIC__SHAPE(N_NUMBERS), numbers);
     unic__bundle_f32(&b, "retriever.learning_rate", UNIC__SCALAR, &o->learning_rate);
     unic__bundle_f32(&b, "retriever.temperature", UNIC__SCALAR, &o->temperature);
-    unic__bundle_f32(&b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
-    for (size_t i = 0; i < r->params->n; i++) {
-        const unic__param *p = r->params->at[i];
-        unic__bundle_f32(&b, p->name, p->shape, r->params->values + p->offset);
-    }
+    unic__bundle_codes(&b, cb);
+    unic__bundle_table(&b, r->params);
     return unic__bundle_write(&b, path);
 }
 
@@ -81,14 +78,7 @@ static unic_status read_retriever(unic__npz *z, unic_retriever **out)
     unic_codebook *cb;
     unic__shape shape;
     UNIC__TRY(read_options(z, &o, &shape));
-    UNIC__TRY(unic__expect_array(z, "codebook.embedding", shape));
-    UNIC__TRY(unic__codebook_create(&cb, shape.dim[0], shape.dim[1], 1));
-    unic_status status = unic__read_f32(z, "codebook.embedding", shape, cb->embedding);
-    if (status != UNIC_OK) {
-        unic__codebook_free(cb);
-        return status;
-    }
-    unic__codebook_set(cb, cb->embedding);
+    UNIC__TRY(unic__read_codes(z, shape, &cb));
     return unic__retriever_create(out, cb, &o, z);
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "io/array.h"
-#include "io/bundle.h"
+#include "task/codes.h"
 
 /* ---- making one ---- */
 
@@ -18,22 +18,6 @@ static unic_status declare(unic__segment_net *net)
         unic__fail(status, "%s", h.g.message ? h.g.message : "out of memory");
     unic__graph_free(&h.g);
     return status;
-}
-
-static unic_status expect_members(const unic__params *table, unic__npz *z)
-{
-    for (size_t i = 0; i < table->n; i++)
-        UNIC__TRY(unic__expect_array(z, table->at[i]->name, table->at[i]->shape));
-    return UNIC_OK;
-}
-
-static unic_status read_members(unic__params *table, unic__npz *z)
-{
-    for (size_t i = 0; i < table->n; i++) {
-        const unic__param *p = table->at[i];
-        UNIC__TRY(unic__read_f32(z, p->name, p->shape, table->values + p->offset));
-    }
-    return UNIC_OK;
 }
 
 static unic_status check_variances(const unic__params *state, unic__npz *z)
@@ -54,15 +38,15 @@ static unic_status fill(unic_segmenter *s, unic__npz *z)
     unic__segment_net *net = s->net;
     UNIC__TRY(declare(net));
     if (z) {
-        UNIC__TRY(expect_members(&net->params, z));
-        UNIC__TRY(expect_members(&net->state, z));
+        UNIC__TRY(unic__expect_table(z, &net->params));
+        UNIC__TRY(unic__expect_table(z, &net->state));
     }
     UNIC__TRY(unic__params_seal(&net->params, true));
     UNIC__TRY(unic__params_seal(&net->state, false));
     UNIC__TRY(unic__adam_create(&s->adam, &net->params));
     if (z) {
-        UNIC__TRY(read_members(&net->params, z));
-        UNIC__TRY(read_members(&net->state, z));
+        UNIC__TRY(unic__read_table(z, &net->params));
+        UNIC__TRY(unic__read_table(z, &net->state));
         return check_variances(&net->state, z);
     }
     unic__params_init(&net->params, net->options.seed);
@@ -173,26 +157,12 @@ static unic_status check_images(const unic_segmenter_options *o, unic__segment_i
 static unic_status check_codes(const unic_segmenter *s, const unic__segment_input *in,
                                const char *call)
 {
-    size_t most = s->codebook->codes, count;
+    size_t count;
     if (!unic__mul_size(in->clips, in->length, &count))
         return unic__fail(UNIC_E_ARG, "%s: %zu clips of %zu codes are larger than any memory",
                           call, in->clips, in->length);
-    for (size_t n = 0; n < in->clips; n++) {
-        bool any = false;
-        for (size_t t = 0; t < in->length; t++) {
-            int32_t code = in->codes[n * in->length + t];
-            if (code < -1 || (code >= 0 && (size_t)code >= most))
-                return unic__fail(UNIC_E_VALUE,
-                                  "%s: code %d of clip %zu, step %zu is not in -1..%zu", call,
-                                  code, n, t, most - 1);
-            any = any || code >= 0;
-        }
-        if (!any)
-            return unic__fail(UNIC_E_VALUE,
-                              "%s: clip %zu has no code among its %zu steps: nothing is asked",
-                              call, n, in->length);
-    }
-    return UNIC_OK;
+    unic_status status = unic__check_codes(s->codebook, in->codes, in->clips, in->length, true);
+    return status == UNIC_OK ? status : unic__fail_in(status, "%s", call);
 }
 
 unic_status unic__segment_check_input(const unic_segmenter *s, unic__segment_input *in,

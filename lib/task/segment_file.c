@@ -1,16 +1,9 @@
-#include "io/bundle.h"
+#include "task/codes.h"
 #include "task/segment.h"
 
 /* A segmenter as an npz: its options, weights and running moments, its copy of the codebook. */
 
 enum { SEED = UNIC__SEGMENT_NUMBERS, CODES, DIM, N_NUMBERS };
-
-static void add_table(unic__bundle *b, const unic__params *table)
-{
-    for (size_t i = 0; i < table->n; i++)
-        unic__bundle_f32(b, table->at[i]->name, table->at[i]->shape,
-                         table->values + table->at[i]->offset);
-}
 
 unic_status unic__segmenter_save(const unic_segmenter *s, const char *path)
 {
@@ -24,9 +17,9 @@ unic_status unic__segmenter_save(const unic_segmenter *s, const char *path)
     numbers[DIM] = (int64_t)cb->dim;
     unic__bundle_i64(&b, "segmenter.options", UNIC__SHAPE(N_NUMBERS), numbers);
     unic__bundle_f32(&b, "segmenter.learning_rate", UNIC__SCALAR, &o->learning_rate);
-    unic__bundle_f32(&b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
-    add_table(&b, &s->net->params);
-    add_table(&b, &s->net->state);
+    unic__bundle_codes(&b, cb);
+    unic__bundle_table(&b, &s->net->params);
+    unic__bundle_table(&b, &s->net->state);
     return unic__bundle_write(&b, path);
 }
 
@@ -58,28 +51,13 @@ static unic_status read_options(unic__npz *z, unic_segmenter_options *o, unic__s
     return UNIC_OK;
 }
 
-static unic_status read_codebook(unic__npz *z, unic__shape shape, unic_codebook **out)
-{
-    unic_codebook *cb;
-    UNIC__TRY(unic__expect_array(z, "codebook.embedding", shape));
-    UNIC__TRY(unic__codebook_create(&cb, shape.dim[0], shape.dim[1], 1));
-    unic_status status = unic__read_f32(z, "codebook.embedding", shape, cb->embedding);
-    if (status != UNIC_OK) {
-        unic__codebook_free(cb);
-        return status;
-    }
-    unic__codebook_set(cb, cb->embedding);
-    *out = cb;
-    return UNIC_OK;
-}
-
 static unic_status read_segmenter(unic__npz *z, unic_segmenter **out)
 {
     unic_segmenter_options o;
     unic_codebook *cb;
     unic__shape codes;
     UNIC__TRY(read_options(z, &o, &codes));
-    UNIC__TRY(read_codebook(z, codes, &cb));
+    UNIC__TRY(unic__read_codes(z, codes, &cb));
     unic_status status = unic__segmenter_create(out, cb, &o, z);
     if (status == UNIC_E_SHAPE) /* sizes in range that come to too much */
         return unic__fail_in(UNIC_E_FORMAT, "%s: segmenter.options", unic__npz_path(z));

@@ -1,6 +1,7 @@
 #include "train/adam.h"
 
 #include <math.h>
+#include <string.h>
 
 unic_status unic__adam_create(unic__adam *adam, unic__params *params)
 {
@@ -19,6 +20,23 @@ void unic__adam_free(unic__adam *adam)
     unic__free(adam->m);
     unic__free(adam->v);
     *adam = (unic__adam){0};
+}
+
+void unic__adam_backup(const unic__adam *adam, float *copy)
+{
+    size_t total = adam->params->total, bytes = total * sizeof(float);
+    memcpy(copy, adam->params->values, bytes);
+    memcpy(copy + total, adam->m, bytes);
+    memcpy(copy + 2 * total, adam->v, bytes);
+}
+
+void unic__adam_restore(unic__adam *adam, const float *copy, uint64_t steps)
+{
+    size_t total = adam->params->total, bytes = total * sizeof(float);
+    memcpy(adam->params->values, copy, bytes);
+    memcpy(adam->m, copy + total, bytes);
+    memcpy(adam->v, copy + 2 * total, bytes);
+    adam->steps = steps;
 }
 
 UNIC__SIMD static double square_sum(const float *g, size_t n)

@@ -14,6 +14,11 @@ typedef struct unic__adam {
 unic_status unic__adam_create(unic__adam *adam, unic__params *params);
 void unic__adam_free(unic__adam *adam);
 
+/* Values and moments into `copy` [3 x total], and back with the number of steps that went with
+ * them: for what may have to be undone. */
+void unic__adam_backup(const unic__adam *adam, float *copy);
+void unic__adam_restore(unic__adam *adam, const float *copy, uint64_t steps);
+
 /* norms[group] = L2 norm of the group's gradient; summed in double, in index order. */
 void unic__grad_norms(const unic__params *params, double *norms);
 

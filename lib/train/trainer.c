@@ -180,9 +180,7 @@ static void collect_codes(unic_trainer *t, unic__ema_part *parts)
 static void fit_club(unic_trainer *t)
 {
     size_t total = t->club.total;
-    memcpy(t->club_backup, t->club.values, total * sizeof(float));
-    memcpy(t->club_backup + total, t->club_adam.m, total * sizeof(float));
-    memcpy(t->club_backup + 2 * total, t->club_adam.v, total * sizeof(float));
+    unic__adam_backup(&t->club_adam, t->club_backup);
     for (size_t i = 0; i < t->config->club_steps; i++) {
         unic__graph_forward(&t->graph.club, 0);
         memset(t->club.grads, 0, total * sizeof(float));
@@ -193,11 +191,8 @@ static void fit_club(unic_trainer *t)
 
 static void unfit_club(unic_trainer *t)
 {
-    size_t total = t->club.total;
-    memcpy(t->club.values, t->club_backup, total * sizeof(float));
-    memcpy(t->club_adam.m, t->club_backup + total, total * sizeof(float));
-    memcpy(t->club_adam.v, t->club_backup + 2 * total, total * sizeof(float));
-    t->club_adam.steps -= t->config->club_steps;
+    uint64_t before = t->club_adam.steps - t->config->club_steps;
+    unic__adam_restore(&t->club_adam, t->club_backup, before);
 }
 
 /* ---- figures ---- */
