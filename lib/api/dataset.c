@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "api/api.h"
 #include "io/dataset.h"
 
 enum { LARGEST_PREFETCH = 1024 };
@@ -35,8 +36,6 @@ static unic_status check_names(const char *what, const char *const *names,
 
 static unic_status check_options(const unic_dataset_options *o)
 {
-    if (!o)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: options is NULL");
     if (o->struct_size < sizeof *o)
         return unic__fail(UNIC_E_ARG,
                           "unic_dataset_open: options has struct_size %zu, %zu expected",
@@ -66,10 +65,10 @@ static unic_status check_options(const unic_dataset_options *o)
 unic_status unic_dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
                               const unic_dataset_options *options)
 {
-    if (!out)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: out is NULL");
+    UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__TRY(check_paths(paths, path_count));
+    UNIC__REQUIRE(options);
     UNIC__TRY(check_options(options));
     return unic__dataset_open(out, paths, path_count, options);
 }
@@ -107,12 +106,10 @@ const char *unic_dataset_modality_name(const unic_dataset *dataset, size_t i)
 unic_status unic_dataset_feature_dims(const unic_dataset *dataset, const char *modality,
                                       int64_t *dims, size_t *rank)
 {
-    if (!dataset || !modality || !dims || !rank)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_feature_dims: %s is NULL",
-                          !dataset    ? "dataset"
-                          : !modality ? "modality"
-                          : !dims     ? "dims"
-                                      : "rank");
+    UNIC__REQUIRE(dataset);
+    UNIC__REQUIRE(modality);
+    UNIC__REQUIRE(dims);
+    UNIC__REQUIRE(rank);
     for (size_t i = 0; i < dataset->tracks.n; i++) {
         const unic__track *track = &dataset->tracks.at[i];
         if (strcmp(track->name, modality) != 0)
@@ -128,27 +125,23 @@ unic_status unic_dataset_feature_dims(const unic_dataset *dataset, const char *m
 
 unic_status unic_dataset_next(unic_dataset *dataset, const unic_batch **batch)
 {
-    if (!dataset || !batch)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_next: %s is NULL",
-                          dataset ? "batch" : "dataset");
+    UNIC__REQUIRE(dataset);
+    UNIC__REQUIRE(batch);
     return unic__dataset_next(dataset, batch);
 }
 
 unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t batch)
 {
-    if (!dataset)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_seek: dataset is NULL");
+    UNIC__REQUIRE(dataset);
     return unic__dataset_seek(dataset, epoch, batch);
 }
 
 unic_status unic_dataset_labels(unic_dataset *dataset, const char *name, int64_t *dims,
                                 size_t *rank, int32_t *out)
 {
-    if (!dataset || !name || !dims || !rank)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_labels: %s is NULL",
-                          !dataset ? "dataset"
-                          : !name  ? "name"
-                          : !dims  ? "dims"
-                                   : "rank");
+    UNIC__REQUIRE(dataset);
+    UNIC__REQUIRE(name);
+    UNIC__REQUIRE(dims);
+    UNIC__REQUIRE(rank);
     return unic__dataset_labels(dataset, name, dims, rank, out);
 }
