@@ -93,6 +93,16 @@ def say(text: str) -> None:
 # ---------------------------------------------------------------------------------------------
 # the steps
 
+def high_water(pid: int) -> float:
+    """A running process's own peak in MB; getrusage's would begin with that of its parent."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in status.splitlines()
+                 if line.startswith("VmHWM:")), 0.0)
+
+
 class Demo:
     """One run of this program: where things are and what was asked for."""
 
@@ -114,17 +124,20 @@ class Demo:
         with open(output or os.devnull, "w") as stdout:
             process = subprocess.Popen(list(map(str, command)), stdout=stdout)
             try:
-                _, status, usage = os.wait4(process.pid, 0)
+                peak = 0.0
+                while not (done := os.waitpid(process.pid, os.WNOHANG))[0]:
+                    peak = max(peak, high_water(process.pid))
+                    time.sleep(0.05)
             except BaseException:                # Ctrl-C, SIGTERM: let it save and clean up
                 process.terminate()
                 process.wait()
                 raise
-        process.returncode = os.waitstatus_to_exitcode(status)
+        process.returncode = os.waitstatus_to_exitcode(done[1])
         if process.returncode:
             raise RuntimeError(f"{Path(command[0]).name} failed with status "
                                f"{process.returncode}; the command was\n  "
                                + " ".join(map(str, command)))
-        return time.monotonic() - begin, usage.ru_maxrss * 1024 / 1e6
+        return time.monotonic() - begin, peak
 
     def meta(self) -> dict[str, Any]:
         """What build_data.py says about the clips."""
