@@ -72,9 +72,10 @@ static void draw(const char *tail)
     double rate = cli_progress_rate();
     if (rate > 0.0)
         cli_duration(eta, (double)(bar.total - bar.done) / rate);
-    snprintf(words, sizeof words, "%llu/%llu  %.1f %s/s  ETA %s  %s",
-             (unsigned long long)bar.done, (unsigned long long)bar.total, rate, bar.unit, eta,
-             tail);
+    int decimals = rate < 100.0 ? 1 : 0; /* no longer where it is fast */
+    snprintf(words, sizeof words, "%llu/%llu  %.*f %s/s  ETA %s  %s",
+             (unsigned long long)bar.done, (unsigned long long)bar.total, decimals, rate,
+             bar.unit, eta, tail);
     fit(words, width > FRAME + least ? width - FRAME - least : 0);
 
     size_t used = FRAME + strlen(words), cells = width > used ? width - used : 0;
