@@ -156,6 +156,10 @@ def mask_scores(logits, truth):
             "miou_cmg": np.mean([ious_cmg[b].mean() for b in batches]), "f_beta_cmg": np.mean(f_cmg)}
 
 
+# Shells start background jobs with SIGINT ignored, which programs inherit; handled here, it is not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Eval(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

@@ -70,6 +70,10 @@ def make_data(path, clips, seed, lengths=None, **arrays):
     return data
 
 
+# Shells start background jobs with SIGINT ignored, which programs inherit; handled here, it is not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Programs(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
