@@ -64,6 +64,12 @@ static unic_status seal(const unic_model *model, unic__params *params)
                                                       : unic__params_seal(params, false);
 }
 
+/* Once their values are there. */
+static unic_status pack(const unic_model *model, unic__params *params)
+{
+    return model->config->kernel == UNIC__KERNEL_AUTO ? unic__params_pack(params) : UNIC_OK;
+}
+
 static unic_status read_checkpoint(unic_model *model, unic__params *params)
 {
     UNIC__TRY(unic__cmg_check_params(model->checkpoint, model->config, params));
@@ -91,8 +97,8 @@ static unic_status load_weights(unic_model *model, size_t m)
     unic_status status = unic__model_declare(model->config, m, params);
     if (status == UNIC_OK)
         status = model->checkpoint ? read_checkpoint(model, params) : read_file(model, params);
-    if (status == UNIC_OK && model->config->kernel == UNIC__KERNEL_AUTO)
-        status = unic__params_pack(params);
+    if (status == UNIC_OK)
+        status = pack(model, params);
     if (status != UNIC_OK)
         unic__params_free(params);
     return status;
@@ -165,8 +171,7 @@ unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__par
         const unic__param *p = to->at[i], *source = unic__params_find(from, p->name);
         memcpy(to->values + p->offset, from->values + source->offset, p->count * sizeof(float));
     }
-    if (model->config->kernel == UNIC__KERNEL_AUTO)
-        UNIC__TRY(unic__params_pack(to));
+    UNIC__TRY(pack(model, to));
     model->loaded[m] = true;
     return UNIC_OK;
 }

@@ -62,7 +62,7 @@ typedef struct unic__op {
     unic_status (*infer)(unic__call *c);
     unic_status (*plan)(unic__call *c);
     void (*forward)(unic__call *c);
-    void (*backward)(unic__call *c); /* NULL: no gradient passes (argmin, stop-gradient) */
+    void (*backward)(unic__call *c); /* NULL: no gradient passes (argmin) */
     void (*unplan)(unic__call *c);
     unsigned keeps;
     unsigned stores; /* inputs whose gradient backward can be the first to write            */
