@@ -11,6 +11,14 @@
             return unic__fail(UNIC_E_ARG, "%s: %s is NULL", __func__, #pointer);               \
     } while (0)
 
+/* The same if the caller's struct is smaller than its first release had it. */
+#define UNIC__REQUIRE_SIZE(pointer)                                                            \
+    do {                                                                                       \
+        if ((pointer)->struct_size < sizeof *(pointer))                                        \
+            return unic__fail(UNIC_E_ARG, "%s: %s->struct_size is %zu, expected %zu",          \
+                              __func__, #pointer, (pointer)->struct_size, sizeof *(pointer));  \
+    } while (0)
+
 /* Puts the call's name in front of the message of a failure from inside. */
 #define UNIC__CALL(call)                                                                       \
     do {                                                                                       \

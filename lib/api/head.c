@@ -61,9 +61,7 @@ unic_status unic_head_settings(const unic_head *head, unic_head_options *options
 {
     UNIC__REQUIRE(head);
     UNIC__REQUIRE(options);
-    if (options->struct_size < sizeof *options)
-        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
-                          options->struct_size, sizeof *options);
+    UNIC__REQUIRE_SIZE(options);
     size_t given = options->struct_size;
     *options = head->options;
     options->struct_size = given;

@@ -58,9 +58,7 @@ unic_status unic_index_create(unic_index **out, const unic_index_options *option
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(options);
-    if (options->struct_size < sizeof *options)
-        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
-                          options->struct_size, sizeof *options);
+    UNIC__REQUIRE_SIZE(options);
     if (options->dim < 1 || options->dim > UNIC__INDEX_MAX_DIM)
         return unic__fail(UNIC_E_ARG, "%s: options->dim = %zu is not in 1..%d", __func__,
                           options->dim, UNIC__INDEX_MAX_DIM);

@@ -12,9 +12,7 @@ unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *cod
     *out = NULL;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(options);
-    if (options->struct_size < sizeof *options)
-        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
-                          options->struct_size, sizeof *options);
+    UNIC__REQUIRE_SIZE(options);
     unic_retriever_options o = *options;
     o.struct_size = sizeof o;
     unic_status status = unic__retriever_complete(&o, UNIC_E_ARG);
@@ -35,9 +33,7 @@ unic_status unic_retriever_settings(const unic_retriever *retriever,
 {
     UNIC__REQUIRE(retriever);
     UNIC__REQUIRE(options);
-    if (options->struct_size < sizeof *options)
-        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
-                          options->struct_size, sizeof *options);
+    UNIC__REQUIRE_SIZE(options);
     size_t size = options->struct_size;
     *options = retriever->options;
     options->struct_size = size;

@@ -9,9 +9,7 @@ unic_status unic_segmenter_create(unic_segmenter **out, const unic_codebook *cod
     *out = NULL;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(options);
-    if (options->struct_size < sizeof *options)
-        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
-                          options->struct_size, sizeof *options);
+    UNIC__REQUIRE_SIZE(options);
     unic_segmenter_options o = *options;
     o.struct_size = sizeof o;
     unic_status status = unic__segment_complete(&o, UNIC_E_ARG);
@@ -32,9 +30,7 @@ unic_status unic_segmenter_settings(const unic_segmenter *segmenter,
 {
     UNIC__REQUIRE(segmenter);
     UNIC__REQUIRE(options);
-    if (options->struct_size < sizeof *options)
-        return unic__fail(UNIC_E_ARG, "%s: options->struct_size is %zu, expected %zu", __func__,
-                          options->struct_size, sizeof *options);
+    UNIC__REQUIRE_SIZE(options);
     size_t size = options->struct_size;
     *options = segmenter->net->options;
     options->struct_size = size;
