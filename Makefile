@@ -45,7 +45,7 @@ LDLIBS   := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm -fopenmp
 LDFLAGS  := $(EXTRA_LDFLAGS)
 
 # oneDNN's glue, or what stands in its place.
-NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/op/dnnl_glue.c,lib/op/dnnl_none.c)
+NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/kernel/dnnl_glue.c,lib/kernel/dnnl_none.c)
 LIB_SRC  := $(sort $(filter-out $(NOT_BUILT),$(wildcard lib/*/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 SHARED   := $(BUILD)/libunicode.so.$(VERSION)
@@ -54,16 +54,17 @@ STATIC   := $(BUILD)/libunicode.a
 INTERNAL := $(BUILD)/libunicode-internal.a
 OPENMP_LIB = $(if $(CLANG),-lomp,-lgomp)
 HEADERS  := $(sort $(wildcard include/unicode/unic*.h))
-PROGRAMS := $(patsubst examples/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/unic-*.c)))
+PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/programs/unic-*.c)))
 MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
-CLI_OBJ  := $(patsubst examples/%.c,$(BUILD)/obj/examples/%.o,$(sort $(wildcard examples/cli_*.c)))
-EVAL_OBJ := $(patsubst examples/%.c,$(BUILD)/obj/examples/%.o,$(sort $(wildcard examples/eval_*.c)))
+CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/cli/*.c)))
+# What belongs to one program alone stands in a folder of its name.
+EVAL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/eval/*.c)))
 TEST_SRC := $(sort $(wildcard tests/*/check_*.c))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
               $(sort $(filter-out $(TEST_SRC),$(wildcard tests/*.c tests/*/*.c))))
-FORMATTED = $(sort $(wildcard include/unicode/*.h lib/*/*.[ch] examples/*.[ch] \
-              examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
+FORMATTED = $(sort $(wildcard include/unicode/*.h lib/*/*.[ch] \
+              examples/programs/*.[ch] examples/programs/*/*.[ch] examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
 
 # `sudo make setup check`: only the installing is root's; the rest runs as the calling user, so
 # that nothing in the tree belongs to root.
@@ -83,6 +84,7 @@ FORCE:
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc ## build the library and the programs
 
+$(BUILD)/obj/examples/%.o: CFLAGS += -Iexamples/programs
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
@@ -112,7 +114,7 @@ $(SHARED): $(LIB_OBJ) lib/libunicode.map
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
 LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 $(BUILD)/bin/unic-eval: $(EVAL_OBJ)
-$(BUILD)/bin/%: $(BUILD)/obj/examples/%.o $(CLI_OBJ) $(SHARED)
+$(BUILD)/bin/%: $(BUILD)/obj/examples/programs/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lunicode -lm $(EXTRA_LDFLAGS) \
@@ -146,7 +148,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
-check: all $(TESTS) layers format-check ## run every test
+check: all $(TESTS) format-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
@@ -164,7 +166,7 @@ goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_losses.py
 	$(PYTHON) tests/golden/make_segment.py
 
-config-doc: $(BUILD)/tests/model/check_config_docs ## write docs/config.md from the table of keys
+config-doc: $(BUILD)/tests/config/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<
 
 abi: $(SHARED) ## compare the binary interface with the committed one (libabigail)
@@ -291,7 +293,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
 -include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(EVAL_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
--include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/%.d,$(PROGRAMS))
+-include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/programs/%.d,$(PROGRAMS))
 .SECONDARY:
 
 endif

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "io/batch.h"
+#include "array/batch.h"
 
 void unic_array_init(unic_array *array, const void *data, unic_dtype dtype, int rank,
                      const int64_t *dims)

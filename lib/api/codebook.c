@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "io/array.h"
+#include "array/array.h"
 
 enum { LARGEST = 1 << 24 };
 

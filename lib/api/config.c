@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "model/config_keys.h"
+#include "config/config_keys.h"
 
 unic_status unic_config_create(unic_config **out)
 {

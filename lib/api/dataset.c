@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "api/api.h"
-#include "io/dataset.h"
+#include "data/dataset.h"
 
 enum { LARGEST_PREFETCH = 1024 };
 

@@ -1,7 +1,7 @@
 #include "model/encoder.h"
 
 #include "api/api.h"
-#include "io/array.h"
+#include "array/array.h"
 
 unic_status unic_encoder_create(unic_encoder **out, unic_model *model, const char *modality,
                                 size_t max_batch, size_t max_length)

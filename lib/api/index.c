@@ -1,7 +1,7 @@
 #include "task/index.h"
 
 #include "api/api.h"
-#include "io/array.h"
+#include "array/array.h"
 
 /* ---- pooling ---- */
 

@@ -1,7 +1,7 @@
 #include "model/model.h"
 
 #include "api/api.h"
-#include "model/cmg_import.h"
+#include "cmg/cmg_import.h"
 
 unic_status unic_model_open(unic_model **out, const char *path)
 {

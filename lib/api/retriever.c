@@ -1,7 +1,7 @@
 #include "task/retriever.h"
 
 #include "api/api.h"
-#include "io/array.h"
+#include "array/array.h"
 #include "task/codes.h"
 
 unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *codebook,

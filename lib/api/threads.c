@@ -1,5 +1,5 @@
 #include "api/api.h"
-#include "op/blas_glue.h"
+#include "kernel/blas_glue.h"
 
 unic_status unic_set_threads(int n)
 {

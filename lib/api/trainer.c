@@ -1,7 +1,7 @@
 #include "train/trainer.h"
 
 #include "api/api.h"
-#include "train/cmg_resume.h"
+#include "cmg/cmg_resume.h"
 #include "train/export.h"
 
 unic_status unic_trainer_create(unic_trainer **out, const unic_config *config)

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "graph/plan.h"
-#include "op/packed.h"
+#include "kernel/packed.h"
 
 void unic__graph_init(unic__graph *g, unic__params *params, bool inference)
 {

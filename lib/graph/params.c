@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "op/packed.h"
+#include "kernel/packed.h"
 
 unic__param *unic__params_find(const unic__params *params, const char *name)
 {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op/assign.h"
-#include "op/packed.h"
+#include "kernel/assign.h"
+#include "kernel/packed.h"
 
 unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
                                   size_t modalities)

@@ -5,7 +5,7 @@
 #ifndef UNIC_MODEL_CODEBOOK_H
 #define UNIC_MODEL_CODEBOOK_H
 
-#include "model/config.h"
+#include "config/config.h"
 #include "unicode/unic_codebook.h"
 
 struct unic_codebook {

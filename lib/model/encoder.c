@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "io/array.h"
+#include "array/array.h"
 #include "model/modality.h"
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,

@@ -5,8 +5,8 @@
 #ifndef UNIC_MODEL_LAYERS_H
 #define UNIC_MODEL_LAYERS_H
 
+#include "config/config.h"
 #include "graph/nodes.h"
-#include "model/config.h"
 
 /* kernel.backend, as operators know it. */
 unic__backend unic__backend_of(const unic_config *c);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "model/cmg_import.h"
+#include "cmg/cmg_import.h"
 #include "model/modality.h"
 
 unic_status unic__model_create(unic_model **out, unic_config *config, unic_codebook *codebook)

@@ -7,8 +7,8 @@
 
 #include <pthread.h>
 
+#include "array/bundle.h"
 #include "graph/params.h"
-#include "io/bundle.h"
 #include "model/codebook.h"
 #include "unicode/unic_model.h"
 

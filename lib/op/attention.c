@@ -1,10 +1,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "op/blas_glue.h"
-#include "op/dnnl_glue.h"
+#include "kernel/blas_glue.h"
+#include "kernel/dnnl_glue.h"
+#include "kernel/vecmath.h"
 #include "op/ops.h"
-#include "op/vecmath.h"
 
 /*
  * Multi-head scaled dot-product attention without projections; each head has d = D / heads

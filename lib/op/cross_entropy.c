@@ -1,5 +1,5 @@
+#include "kernel/vecmath.h"
 #include "op/ops.h"
-#include "op/vecmath.h"
 
 /*
  * Cross-entropy of logits x [N,C] with target classes t [N], in which only the classes of the

@@ -1,8 +1,8 @@
-#include "op/blas_glue.h"
-#include "op/dnnl_glue.h"
+#include "kernel/blas_glue.h"
+#include "kernel/dnnl_glue.h"
+#include "kernel/packed.h"
+#include "kernel/reduce_rows.h"
 #include "op/ops.h"
-#include "op/packed.h"
-#include "op/reduce_rows.h"
 
 /*
  * Linear layer over the last axis, with an optional relu behind it.

@@ -1,10 +1,10 @@
 #include <string.h>
 
-#include "op/blas_glue.h"
+#include "kernel/blas_glue.h"
+#include "kernel/packed.h"
+#include "kernel/reduce_rows.h"
+#include "kernel/vecmath.h"
 #include "op/ops.h"
-#include "op/packed.h"
-#include "op/reduce_rows.h"
-#include "op/vecmath.h"
 
 /*
  * One LSTM layer, one direction. s is the step before t (after it, if reversed); h and c are 0

@@ -1,5 +1,5 @@
-#include "op/blas_glue.h"
-#include "op/dnnl_glue.h"
+#include "kernel/blas_glue.h"
+#include "kernel/dnnl_glue.h"
 #include "op/ops.h"
 
 /*

@@ -1,5 +1,5 @@
+#include "kernel/vecmath.h"
 #include "op/ops.h"
-#include "op/vecmath.h"
 
 /*
  * Over the last axis, with s the sum over the classes that take part (all, without a mask):

@@ -1,9 +1,9 @@
 #include <string.h>
 
-#include "op/blas_glue.h"
+#include "kernel/blas_glue.h"
+#include "kernel/reduce_rows.h"
+#include "kernel/vecmath.h"
 #include "op/ops.h"
-#include "op/reduce_rows.h"
-#include "op/vecmath.h"
 
 /*
  * Squared Euclidean distances of rows z_i to codes e_l (P2).

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/file.h"
+#include "file/file.h"
 
 enum { SHOWN = 64 }; /* bytes of a name that a message has */
 

@@ -2,8 +2,8 @@
 #ifndef UNIC_TASK_CODES_H
 #define UNIC_TASK_CODES_H
 
+#include "array/bundle.h"
 #include "graph/params.h"
-#include "io/bundle.h"
 #include "model/codebook.h"
 
 /* codes [clips,length] are in -1..L-1, and, if `needed`, each clip has one that is not -1.

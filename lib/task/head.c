@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/blas_glue.h"
 #include "model/layers.h"
-#include "op/blas_glue.h"
 
 static const float absent = -1e9F; /* added to padded steps before the maximum over time */
 static const float first_alpha = 0.1F;

@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "io/bundle.h"
+#include "array/bundle.h"
 #include "task/index.h"
 
 /* An index as an npz: its options, its ids, its vectors as they are searched. */

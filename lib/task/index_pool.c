@@ -1,4 +1,4 @@
-#include "io/array.h"
+#include "array/array.h"
 #include "task/index.h"
 
 /* Clips [..,length] of codes to vectors; what has no valid step becomes zeros. */

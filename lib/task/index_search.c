@@ -1,7 +1,7 @@
 #include <math.h>
 
-#include "op/packed.h"
-#include "op/tile.h"
+#include "kernel/packed.h"
+#include "kernel/tile.h"
 #include "task/index.h"
 
 /*

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "io/array.h"
+#include "array/array.h"
 #include "model/layers.h"
 #include "task/codes.h"
 

@@ -5,8 +5,8 @@
 #ifndef UNIC_TASK_RETRIEVER_H
 #define UNIC_TASK_RETRIEVER_H
 
+#include "array/npz.h"
 #include "graph/nodes.h"
-#include "io/npz.h"
 #include "model/codebook.h"
 #include "train/adam.h"
 #include "unicode/unic_retriever.h"

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "io/bundle.h"
+#include "array/bundle.h"
 #include "model/model.h"
 #include "train/trainer.h"
 

@@ -2,7 +2,7 @@
 #ifndef UNIC_TRAIN_SCHEDULE_H
 #define UNIC_TRAIN_SCHEDULE_H
 
-#include "model/config.h"
+#include "config/config.h"
 
 /*
  * Linear warm-up over train.warmup steps, then constant, or down to lr_floor x lr at `total` by

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/array.h"
+#include "array/array.h"
 #include "train/schedule.h"
 
 /* Streams of random numbers within a step, besides dropout's. */

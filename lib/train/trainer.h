@@ -5,7 +5,7 @@
 #ifndef UNIC_TRAIN_TRAINER_H
 #define UNIC_TRAIN_TRAINER_H
 
-#include "io/batch.h"
+#include "array/batch.h"
 #include "train/adam.h"
 #include "train/training_graph.h"
 #include "unicode/unic_trainer.h"

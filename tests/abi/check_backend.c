@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "op/dnnl_glue.h"
+#include "kernel/dnnl_glue.h"
 #include "unicode/unic.h"
 
 static const char text[] = "modalities = image sound\nimage.kind = grid\nimage.dims = 5 5 4\n"

@@ -76,8 +76,8 @@ class Patched(unittest.TestCase):
         cls.abi("write", LIBRARY)
         sources = [p.relative_to(ROOT).with_suffix(".o") for p in sorted(ROOT.glob("lib/*/*.c"))]
         objects = {BUILD / "obj" / p for p in sources if (BUILD / "obj" / p).exists()}
-        if BUILD / "obj/lib/op/dnnl_glue.o" in objects:
-            objects.discard(BUILD / "obj/lib/op/dnnl_none.o")
+        if BUILD / "obj/lib/kernel/dnnl_glue.o" in objects:
+            objects.discard(BUILD / "obj/lib/kernel/dnnl_none.o")
         cls.objects = sorted(objects - {BUILD / "obj" / pathlib.Path(SOURCE).with_suffix(".o")})
 
     @classmethod

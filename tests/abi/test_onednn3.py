@@ -8,7 +8,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STAND_IN = ROOT / "tests/abi/onednn3"
-GLUE = "lib/op/dnnl_glue.c"
+GLUE = "lib/kernel/dnnl_glue.c"
 COMMAND = ["-std=c11", "-fsyntax-only", "-fopenmp", "-Wall", "-Wextra", "-Wconversion", "-Wcast-qual", "-Wundef",
            "-Werror", "-Ilib", "-Iinclude", "-x", "c"]
 

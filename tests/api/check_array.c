@@ -1,12 +1,12 @@
-/* unic_array.h and lib/io/{array,batch}: what is taken as an array and as a batch. */
+/* unic_array.h and lib/array/{array,batch}: what is taken as an array and as a batch. */
 #include <check.h>
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/array.h"
-#include "io/io_help.h"
+#include "array/array.h"
+#include "file/io_help.h"
 
 #define DIMS(...) ((const int64_t[]){__VA_ARGS__})
 

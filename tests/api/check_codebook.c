@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 #include "model/small_model.h"
 #include "unicode/unic_codebook.h"
 

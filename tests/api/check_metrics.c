@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 #include "model/small_model.h"
 
 static const float scores[] = {1, 2, 3, 4, 5, 6};

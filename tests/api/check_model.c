@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/bundle.h"
-#include "io/io_help.h"
+#include "array/bundle.h"
+#include "file/io_help.h"
 #include "model/small_model.h"
 #include "unicode/unic.h"
 

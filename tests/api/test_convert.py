@@ -12,7 +12,7 @@ import zipfile
 import numpy as np
 
 BIN = pathlib.Path(os.environ.get("BUILD", "build")).resolve() / "bin"
-CMG = pathlib.Path(__file__).parents[1] / "model" / "fixtures" / "cmg"
+CMG = pathlib.Path(__file__).parents[1] / "cmg" / "fixtures"
 SAMPLE = pathlib.Path("../shared/cmg-sample")
 HEADS = {"av": [], "at": ["--set", "encoder.heads=2"], "avt": []}
 MODALITIES = {"av": ["audio", "video"], "at": ["audio", "text"], "avt": ["audio", "video", "text"]}

@@ -2,7 +2,7 @@
 """How much memory one modality of a paper-size CMG checkpoint costs. Run by hand; needs torch and numpy.
 
 Writes an AVT checkpoint for inference (Encoder and the text's LSTM, float64, 650 MB) with the replica
-of tests/model/make_cmg_checkpoints.py in a temporary folder, lets unic-encode encode a clip of each
+of tests/cmg/make_cmg_checkpoints.py in a temporary folder, lets unic-encode encode a clip of each
 modality with it, and prints the peak of resident memory above that of the same program doing nothing.
 Names and shapes are compared with a list of CMG's (--keys), if it is there. Fails above --most MB.
 """

@@ -74,7 +74,7 @@ class Docs(unittest.TestCase):
         dims = {"image": (7, 7, 64), "speech": (128,)}
         for seed, name in enumerate(("train", "clips", "labelled", "held-out")):
             make_clips(folder / f"{name}.npz", 48, seed, dims)
-        cmg = ROOT / "tests/model/fixtures/cmg"
+        cmg = ROOT / "tests/cmg/fixtures"
         shutil.copy(cmg / "avt.pt", folder / "DCID-model-4.pt")
         np.savez(folder / "audio.npz", audio=np.load(cmg / "expected.npz")["avt/audio/input"])
         for name, target in (("build", BUILD), ("examples", ROOT / "examples")):

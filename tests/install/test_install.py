@@ -12,7 +12,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h"))
-PROGRAMS = sorted(p.stem for p in (ROOT / "examples").glob("unic-*.c"))
+PROGRAMS = sorted(p.stem for p in (ROOT / "examples/programs").glob("unic-*.c"))
 VERSION = re.search(r"^VERSION +:= (\S+)", (ROOT / "Makefile").read_text(), re.M).group(1)
 
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array/npz.h"
 #include "base/base_help.h"
 #include "graph/graph_help.h"
-#include "io/npz.h"
 
 #define GOLDENS "tests/golden/losses.npz"
 

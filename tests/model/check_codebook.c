@@ -1,4 +1,4 @@
-/* lib/model/codebook and op/assign: assignment and the EMA update, against double-precision
+/* lib/model/codebook and kernel/assign: assignment and the EMA update, against double-precision
  * loops that follow the equations (P2, P6, A.3). */
 #include <check.h>
 #include <math.h>

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 #include "small_model.h"
 #include "train/trainer.h"
 

@@ -5,7 +5,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 #include "model/codebook.h"
 
 static inline unic_codebook *new_codebook(size_t codes, size_t dim, size_t modalities)

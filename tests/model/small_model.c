@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "io/bundle.h"
-#include "io/io_help.h"
+#include "array/bundle.h"
+#include "file/io_help.h"
 #include "train/trainer.h"
 
 unic_config *small_config(const char *text, const char *more)

@@ -3,7 +3,7 @@
 #ifndef TESTS_MODEL_SMALL_MODEL_H
 #define TESTS_MODEL_SMALL_MODEL_H
 
-#include "model/config.h"
+#include "config/config.h"
 #include "unicode/unic.h"
 
 /* One modality of each kind, for batches of up to 4 clips of up to 5 steps. */

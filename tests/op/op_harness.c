@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/npz.h"
+#include "array/npz.h"
 #include "op_harness.h"
 
 #define GOLDENS "tests/golden/ops.npz"

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 #include "model/small_model.h"
 
 static const char *const theirs[] = {"Dog", "Frying (food)", "C#", "Baby cry, infant cry",

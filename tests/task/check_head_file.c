@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/io_help.h"
-#include "io/npz.h"
+#include "array/npz.h"
+#include "file/io_help.h"
 #include "model/small_model.h"
 #include "task/head_help.h"
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 #include "model/small_model.h"
 
 static unic_index *new_index(int32_t metric, size_t dim)

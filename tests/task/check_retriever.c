@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "file/io_help.h"
 #include "graph/graph_help.h"
-#include "io/io_help.h"
 #include "model/small_model.h"
 #include "task/retriever.h"
 

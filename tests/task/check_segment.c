@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array/bundle.h"
 #include "base/base_help.h"
+#include "file/io_help.h"
 #include "graph/graph_help.h"
-#include "io/bundle.h"
-#include "io/io_help.h"
 #include "model/small_model.h"
 #include "task/segment_help.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 
 unic_codebook *head_codebook(uint64_t seed)
 {

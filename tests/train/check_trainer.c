@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/io_help.h"
+#include "file/io_help.h"
 #include "model/small_model.h"
 
 enum { MOST_TERMS = 64 };

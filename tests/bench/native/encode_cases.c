@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "bench.h"
-#include "op/blas_glue.h"
+#include "kernel/blas_glue.h"
 
 enum { MAX_CALLS = 4096 };
 

@@ -1,0 +1,51 @@
+/*
+ * A data file as a model sees it: the codes of every modality that both have, and how the codes
+ * are used.
+ */
+#ifndef UNIC_CLI_CODES_H
+#define UNIC_CLI_CODES_H
+
+#include <stdbool.h>
+
+#include <unicode/unic.h>
+
+#include "cli/data.h"
+#include "cli/options.h"
+
+enum { CLI_CODES_MODALITIES = 16 };
+
+typedef struct cli_codes {
+    unic_dataset *data; /* open, for its labels */
+    size_t clips, length;
+    size_t count; /* modalities, in the model's order */
+    const char *names[CLI_CODES_MODALITIES];
+    int32_t *codes[CLI_CODES_MODALITIES]; /* [clips,length], -1 on padding */
+} cli_codes;
+
+/* Encodes a file or directory (cli_data.h): the modalities of `only`, or all if that is NULL or
+ * empty. `out` borrows names from the model; it is to be freed also on failure. */
+bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
+                    const cli_list *only);
+void cli_codes_free(cli_codes *codes);
+
+/* How often each code is used, and what that says. */
+typedef struct cli_usage {
+    size_t codes;                            /* L */
+    int64_t *counts[CLI_CODES_MODALITIES];   /* [L] each */
+    double perplexity[CLI_CODES_MODALITIES]; /* exp(-sum p log p) */
+    size_t used[CLI_CODES_MODALITIES];       /* codes used at all */
+    double perplexity_of_all;                /* of the modalities' counts together */
+    size_t often;  /* codes used at least CLI_OFTEN times, by all modalities together */
+    size_t shared; /* of those, codes that every modality has 20 to 80 % of the uses of */
+} cli_usage;
+
+enum { CLI_OFTEN = 5 };
+
+/* `out` is to be freed also on failure. */
+bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook *codebook);
+void cli_usage_free(cli_usage *usage);
+
+/* Uses of code `l` by all of `modalities` modalities. */
+int64_t cli_usage_total(const cli_usage *usage, size_t modalities, size_t l);
+
+#endif

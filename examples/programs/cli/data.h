@@ -1,0 +1,42 @@
+/*
+ * How the programs open data: files and directories as unic_dataset_open() takes them, or
+ * "TABLE.csv:SPLIT", the clips of one split of a table.
+ */
+#ifndef UNIC_CLI_DATA_H
+#define UNIC_CLI_DATA_H
+
+#include <stdbool.h>
+
+#include <unicode/unic.h>
+
+/* What the command line says about clips that are not as they should be. */
+typedef struct cli_data {
+    bool skip_damaged; /* else they are failures */
+    bool cut;          /* clips longer than train.length; a config is needed */
+} cli_data;
+
+#define CLI_SKIP_DAMAGED_OPTION(target)                                                        \
+    {                                                                                          \
+        "--skip-damaged", NULL, "go on without the clips that cannot be read, and name them",  \
+            .flag = (target)                                                                   \
+    }
+
+/*
+ * Opens with what `options` says. A config with `padding = real`, which a model of the CMG code
+ * has, asks for batches as there: of train.length steps, longer clips cut, shorter ones but
+ * those of tokens filled up with their last step. `config` may be NULL.
+ */
+bool cli_data_open(unic_dataset **out, const cli_data *how, unic_config *config,
+                   const char *const *paths, size_t path_count, unic_dataset_options options);
+
+/* The same with a model's config. */
+bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model *model,
+                       const char *const *paths, size_t path_count,
+                       unic_dataset_options options);
+
+/* The same, but why it failed is the status, with unic_last_error(): nothing is reported.
+ * `length` and `repeat_last` are as `options` has them. */
+unic_status cli_data_try(unic_dataset **out, const cli_data *how, const char *const *paths,
+                         size_t path_count, unic_dataset_options options);
+
+#endif

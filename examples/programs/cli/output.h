@@ -1,0 +1,35 @@
+/*
+ * A file that appears whole or not at all: written under a temporary name beside its place,
+ * synced, then renamed.
+ */
+#ifndef UNIC_CLI_OUTPUT_H
+#define UNIC_CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct cli_output {
+    char *path, *temporary;
+    FILE *stream; /* for who writes from front to end */
+    int file;     /* the descriptor below it, for who writes at offsets */
+} cli_output;
+
+/* Opens; an output of zeros is closed, and stays so after a failure. */
+bool cli_output_open(cli_output *output, const char *path);
+
+/* Puts the file in its place and closes; after a failure the old file, if any, is untouched. */
+bool cli_output_commit(cli_output *output);
+
+/* Removes what was written and closes; does nothing if closed. */
+void cli_output_discard(cli_output *output);
+
+/* Whether a file could be written to `path`: said before the work, not after it. */
+bool cli_output_possible(const char *path);
+
+/* The same, and that it is none of the inputs (a NULL is none): writing over it would lose it.
+ * `option` is what `path` was given by; NULL for a path is fine. */
+bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
+                      size_t count);
+
+#endif

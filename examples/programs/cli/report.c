@@ -1,0 +1,95 @@
+#include "cli/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "cli/progress.h"
+
+static const char *program_name = "unic";
+
+static void say(const char *kind, const char *format, va_list args)
+{
+    cli_progress_clear();
+    fprintf(stderr, "%s: %s", program_name, kind);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+bool cli_fail(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("", format, args);
+    va_end(args);
+    return false;
+}
+
+void cli_note(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("", format, args);
+    va_end(args);
+}
+
+static void log_line(unic_log_level level, const char *line, void *user)
+{
+    (void)user;
+    cli_note("%s%s", level == UNIC_LOG_WARNING ? "warning: " : "", line);
+}
+
+void cli_report_begin(const char *program)
+{
+    program_name = program;
+    unic_set_log(log_line, NULL);
+}
+
+bool cli_ok(unic_status status)
+{
+    return status == UNIC_OK || cli_fail("%s", unic_last_error());
+}
+
+int cli_exit_status(bool ok)
+{
+    if (fflush(stdout) || ferror(stdout))
+        ok = cli_fail("cannot write to standard output: %s", strerror(errno));
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+void *cli_alloc(size_t count, size_t size)
+{
+    void *memory = calloc(count ? count : 1, size);
+    if (!memory)
+        cli_fail("out of memory (%zu x %zu bytes)", count, size);
+    return memory;
+}
+
+const char *cli_duration(char *text, double seconds)
+{
+    uint64_t s = seconds < 0.0 ? 0 : (uint64_t)(seconds + 0.5);
+    unsigned minutes = (unsigned)(s / 60 % 60), rest = (unsigned)(s % 60);
+    if (s < 3600)
+        snprintf(text, CLI_DURATION, "%u:%02u", minutes, rest);
+    else
+        snprintf(text, CLI_DURATION, "%llu:%02u:%02u", (unsigned long long)(s / 3600), minutes,
+                 rest);
+    return text;
+}
+
+double cli_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+uint64_t cli_peak_memory(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint64_t)usage.ru_maxrss * 1024; /* Linux counts in KiB */
+}

@@ -1,0 +1,41 @@
+/*
+ * What a program says about itself: its messages, and how numbers look in them.
+ */
+#ifndef UNIC_CLI_REPORT_H
+#define UNIC_CLI_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <unicode/unic.h>
+
+/* The name in front of every message; the library's warnings are sent the same way. */
+void cli_report_begin(const char *program);
+
+/* "unic-train: <message>" on stderr. Returns false: `return cli_fail(...)` reads well. */
+__attribute__((format(printf, 1, 2))) bool cli_fail(const char *format, ...);
+
+/* The same for what is no failure. */
+__attribute__((format(printf, 1, 2))) void cli_note(const char *format, ...);
+
+/* Whether a library call succeeded; reports the library's message if not. */
+bool cli_ok(unic_status status);
+
+/* The exit status of a program: also fails when stdout could not be written. */
+int cli_exit_status(bool ok);
+
+/* `count` x `size` bytes, cleared, never NULL for a count of 0; NULL is reported. */
+void *cli_alloc(size_t count, size_t size);
+
+enum { CLI_DURATION = 32 };
+/* "0:07", "12:34", "1:02:03" into `text` of CLI_DURATION bytes; returns `text`. */
+const char *cli_duration(char *text, double seconds);
+
+/* Seconds on a clock that only goes forward. */
+double cli_now(void);
+
+/* The most memory this process ever had resident, in bytes. */
+uint64_t cli_peak_memory(void);
+
+#endif

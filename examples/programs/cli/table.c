@@ -1,0 +1,64 @@
+#include "cli/table.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/report.h"
+
+void cli_table_begin(cli_table *table, size_t columns)
+{
+    memset(table, 0, sizeof *table);
+    table->columns = columns;
+}
+
+static bool reserve(cli_table *t)
+{
+    if (t->count < t->capacity)
+        return true;
+    size_t capacity = t->capacity ? 2 * t->capacity : 64;
+    void *cells = realloc(t->cells, capacity * sizeof *t->cells);
+    if (!cells)
+        return false;
+    t->cells = cells;
+    t->capacity = capacity;
+    return true;
+}
+
+void cli_table_cell(cli_table *table, const char *format, ...)
+{
+    if (table->failed || !reserve(table)) {
+        table->failed = true;
+        return;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(table->cells[table->count++], CLI_CELL, format, args);
+    va_end(args);
+}
+
+static int width_of(const cli_table *t, size_t column)
+{
+    size_t width = 0;
+    for (size_t i = column; i < t->count; i += t->columns) {
+        size_t length = strlen(t->cells[i]);
+        width = length > width ? length : width;
+    }
+    return (int)width;
+}
+
+bool cli_table_end(cli_table *table, FILE *out)
+{
+    bool ok = !table->failed;
+    if (!ok)
+        cli_fail("out of memory (a table of %zu cells)", table->count);
+    for (size_t i = 0; ok && i < table->count; i++) {
+        size_t column = i % table->columns;
+        fprintf(out, "%*s%s", column ? width_of(table, column) + 2 : -width_of(table, column),
+                table->cells[i], column + 1 == table->columns ? "\n" : "");
+    }
+    fputc('\n', out);
+    free(table->cells);
+    memset(table, 0, sizeof *table);
+    return ok;
+}

@@ -1,0 +1,18 @@
+#include "cli/threads.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+uint64_t cli_threads_default(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 1 ? 1 : cores > 4 ? 4 : (uint64_t)cores;
+}
+
+void cli_threads_begin(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT"))
+        return;
+    if (!setenv("GOMP_SPINCOUNT", "1000", 1))
+        execv("/proc/self/exe", argv); /* where there is no such file, all goes on as it is */
+}

@@ -1,0 +1,99 @@
+/*
+ * What the pieces of unic-eval share: the command line, the codes and labels of both files, and
+ * the scores of every direction.
+ */
+#ifndef UNIC_EVAL_EVAL_H
+#define UNIC_EVAL_EVAL_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include <unicode/unic.h>
+
+#include "cli/codes.h"
+#include "cli/npz.h"
+#include "cli/vectors.h"
+
+enum { M = CLI_CODES_MODALITIES, EVAL_CMG_CLIPS = 80, EVAL_CMG_MASK_CLIPS = 4 };
+
+typedef enum eval_task { CLASSIFY, LOCALISE, SEGMENT, RETRIEVE } eval_task;
+
+/* The names of classes, a line each; without a file they are numbers. */
+typedef struct eval_names {
+    char *text;
+    const char **items; /* [count] into `text`, or NULL */
+    size_t count;
+} eval_names;
+
+/* The labels of a file's clips or steps, for each of its modalities. */
+typedef struct eval_labels {
+    size_t classes;
+    bool multi; /* [N,T,C] of 0 and 1; else [N] or [N,T] of classes */
+    int32_t *of[M];
+} eval_labels;
+
+/* What a direction came to: the members of the task at hand. */
+typedef struct eval_score {
+    bool there;
+    unic_class_report classes; /* one class a clip or step */
+    int64_t *confusion;        /* [classes,classes], rows: truth; may be NULL */
+    double *per_class;         /* [classes] */
+    unic_match_report steps, steps_cmg, events; /* localise; _cmg: of [N,T,C] */
+    unic_mask_report masks, masks_cmg;
+    unic_rank_report ranks;
+    double recall[CLI_RECALLS];
+    size_t gallery;
+} eval_score;
+
+typedef struct evaluation {
+    /* the command line */
+    const char *model_path, *train_path, *test_path, *task_name, *json_path, *logits_path;
+    const char *class_map_path, *classes_path, *test_classes_path;
+    const char *background_name, *threshold_text, *segmenter, *relevant, *metric_name;
+    bool table;
+    cli_list settings, train_on, test_on;
+    cli_data how;
+    uint64_t seed, epochs, threads;
+
+    eval_task task;
+    float threshold;          /* of logits */
+    const cli_metric *metric; /* to retrieve by */
+    bool by_class;            /* retrieve: what is relevant */
+    unic_model *model;
+    unic_codebook *codebook;
+    cli_codes train, test; /* to retrieve: the queries, the gallery */
+    eval_names names, test_names;
+    eval_labels train_labels, test_labels;
+    size_t classes;     /* that heads have, and the test's labels are of */
+    int32_t background; /* -1: none */
+    cli_usage usage;    /* over the test clips */
+    cli_npz logits;
+    eval_score scores[M][M]; /* trained on, tested on */
+} evaluation;
+
+/* Reads the names that the command line gives, and the labels of both files: what the test's
+ * are called there becomes what a head calls it. */
+bool eval_read_labels(evaluation *e);
+
+/* "label" of the test clips, for what is relevant to a query. */
+bool eval_read_clip_labels(evaluation *e);
+
+void eval_labels_free(evaluation *e);
+
+/* A head trained on every modality of the train clips, each tested on all of the test's. */
+bool eval_heads(evaluation *e);
+
+/* The same with segmenters. */
+bool eval_segment(evaluation *e);
+
+/* Clips of every modality found by those of every other one. */
+bool eval_retrieve(evaluation *e);
+
+/* Whether a clip [length] has a code. */
+bool eval_has_codes(const int32_t *codes, size_t length);
+
+/* The results on stdout, and in a file. */
+bool eval_print(const evaluation *e);
+bool eval_save_json(const evaluation *e);
+
+#endif

@@ -1,0 +1,123 @@
+/* Heads, for one class a clip or the classes of each step. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/report.h"
+#include "eval/eval.h"
+
+static const double least_iou = 0.5; /* of events */
+
+/* The labels of modality `b` that count: those of what is there. */
+static int32_t *labels_that_count(const evaluation *e, const unic_head *head, size_t b)
+{
+    const cli_codes *test = &e->test;
+    size_t count = test->clips * (e->task == LOCALISE ? test->length : 1) *
+                   (e->test_labels.multi ? e->classes : 1);
+    int32_t *labels = cli_alloc(count, sizeof *labels);
+    if (!labels)
+        return NULL;
+    memcpy(labels, e->test_labels.of[b], count * sizeof *labels);
+    if (cli_ok(unic_head_mask_labels(head, test->codes[b], test->clips, test->length, labels)))
+        return labels;
+    free(labels);
+    return NULL;
+}
+
+/* [N,T,C]: segments and events, as they are and as the CMG code counts segments. */
+static bool score_steps(const evaluation *e, const float *logits, const int32_t *truth,
+                        float threshold, eval_score *out)
+{
+    size_t clips = e->test.clips, length = e->test.length, classes = e->classes;
+    out->steps.struct_size = sizeof out->steps;
+    out->steps_cmg.struct_size = sizeof out->steps_cmg;
+    out->events.struct_size = sizeof out->events;
+    return cli_ok(unic_metrics_steps(logits, truth, clips * length, classes, threshold,
+                                     e->background, &out->steps)) &&
+           cli_ok(unic_metrics_steps_cmg(logits, truth, clips * length, classes, threshold,
+                                         EVAL_CMG_CLIPS * length, &out->steps_cmg)) &&
+           cli_ok(unic_metrics_events(logits, truth, clips, length, classes, threshold,
+                                      least_iou, e->background, &out->events));
+}
+
+/* [N,T] as rows of 0 and 1: the class that is predicted, the one that is true. */
+static bool score_single_steps(const evaluation *e, const float *logits, const int32_t *truth,
+                               eval_score *out)
+{
+    size_t rows = e->test.clips * e->test.length, classes = e->classes;
+    float *predicted = cli_alloc(rows, classes * sizeof *predicted);
+    int32_t *actual = cli_alloc(rows, classes * sizeof *actual);
+    bool ok = predicted && actual;
+    for (size_t r = 0; ok && r < rows; r++, logits += classes) {
+        size_t best = 0;
+        for (size_t c = 0; c < classes; c++) {
+            best = logits[c] > logits[best] ? c : best;
+            actual[r * classes + c] = truth[r] < 0 ? -1 : (size_t)truth[r] == c;
+        }
+        predicted[r * classes + best] = 1.0F;
+    }
+    ok = ok && score_steps(e, predicted, actual, 0.5F, out);
+    free(predicted);
+    free(actual);
+    return ok;
+}
+
+static bool score_classes(const evaluation *e, const float *logits, const int32_t *truth,
+                          eval_score *out)
+{
+    size_t rows = e->test.clips * (e->task == LOCALISE ? e->test.length : 1);
+    out->classes.struct_size = sizeof out->classes;
+    return (out->confusion = cli_alloc(e->classes, e->classes * sizeof *out->confusion)) &&
+           (out->per_class = cli_alloc(e->classes, sizeof *out->per_class)) &&
+           cli_ok(unic_metrics_classes(logits, truth, rows, e->classes, out->confusion,
+                                       out->per_class, &out->classes)) &&
+           (e->task == CLASSIFY || score_single_steps(e, logits, truth, out));
+}
+
+static bool test_head(evaluation *e, const unic_head *head, size_t a, size_t b)
+{
+    const cli_codes *test = &e->test;
+    size_t rows = test->clips * (e->task == LOCALISE ? test->length : 1);
+    float *logits = cli_alloc(rows, e->classes * sizeof *logits);
+    int32_t *truth = logits ? labels_that_count(e, head, b) : NULL;
+    eval_score *score = &e->scores[a][b];
+    bool ok = truth &&
+              cli_ok(
+                  unic_head_predict(head, test->codes[b], test->clips, test->length, logits)) &&
+              (e->test_labels.multi ? score_steps(e, logits, truth, e->threshold, score)
+                                    : score_classes(e, logits, truth, score));
+    score->there = ok;
+    free(logits);
+    free(truth);
+    return ok;
+}
+
+/* A head trained on modality `a`, tested on every one. */
+static bool evaluate(evaluation *e, size_t a)
+{
+    const cli_codes *train = &e->train;
+    unic_head *head = NULL;
+    const unic_head_options options = {
+        .struct_size = sizeof options,
+        .kind = e->task == CLASSIFY     ? UNIC_HEAD_CLIP
+                : e->train_labels.multi ? UNIC_HEAD_STEP_MULTI
+                                        : UNIC_HEAD_STEP,
+        .classes = (int32_t)e->classes,
+        .epochs = (int32_t)e->epochs,
+        .seed = e->seed,
+    };
+    bool ok = cli_ok(unic_head_create(&head, e->codebook, &options)) &&
+              cli_ok(unic_head_fit(head, train->codes[a], train->clips, train->length,
+                                   e->train_labels.of[a], NULL));
+    for (size_t b = 0; ok && b < e->test.count; b++)
+        ok = test_head(e, head, a, b);
+    unic_head_free(head);
+    return ok;
+}
+
+bool eval_heads(evaluation *e)
+{
+    for (size_t a = 0; a < e->train.count; a++)
+        if (!evaluate(e, a))
+            return false;
+    return true;
+}

@@ -1,0 +1,423 @@
+/*
+ * unic-retrieve: clips of one modality found by clips of another.
+ *
+ * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode() -> cli_vectors_add()
+ * -> unic_index_add(), or unic_index_search() and unic_index_rank().
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <unicode/unic.h>
+
+#include "cli/data.h"
+#include "cli/json.h"
+#include "cli/model.h"
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "cli/threads.h"
+#include "cli/vectors.h"
+
+enum { BATCH = 64, READ_AHEAD = 2 };
+
+typedef struct job {
+    /* the command line */
+    const char *model_path, *query_path, *query_modality, *gallery_path, *gallery_modality;
+    const char *index_path, *save_path, *metric_name, *json_path;
+    cli_list settings;
+    cli_data how;
+    bool unpaired;
+    uint64_t top, threads;
+
+    unic_model *model;
+    unic_codebook *codebook;
+    const cli_metric *metric;
+    unic_index *index;
+    cli_vectors queries;
+    int64_t *hits; /* [queries,top] ids */
+    float *scores; /* [queries,top] */
+    size_t paired; /* queries whose own clip is an item */
+    double recall[CLI_RECALLS], median;
+} job;
+
+/* ---- clips to vectors ---- */
+
+typedef struct reader {
+    unic_dataset *data;
+    unic_encoder *encoder;
+    int32_t *codes; /* [BATCH,T] */
+    size_t length;
+} reader;
+
+/* Clips number `done` and on; those that lack the modality are left out. */
+static bool pool_batch(const char *modality, reader *r, const unic_batch *batch, size_t done,
+                       cli_vectors *out)
+{
+    unic_array features = {.struct_size = sizeof features};
+    const int32_t *lengths;
+    return cli_ok(unic_batch_get(batch, modality, &features, &lengths)) &&
+           cli_ok(unic_encoder_encode(r->encoder, &features, lengths, r->codes, NULL, NULL)) &&
+           cli_vectors_add(out, r->codes, unic_batch_size(batch), done);
+}
+
+static bool pool_all(const char *modality, reader *r, cli_vectors *out)
+{
+    const unic_batch *batch;
+    size_t done = 0;
+    cli_progress_begin(unic_dataset_clips(r->data), 0, "clips");
+    for (;;) {
+        if (!cli_ok(unic_dataset_next(r->data, &batch)))
+            return false;
+        if (!batch)
+            break;
+        if (!pool_batch(modality, r, batch, done, out))
+            return false;
+        done += unic_batch_size(batch);
+        cli_progress_at(done, "");
+    }
+    cli_progress_clear();
+    return true;
+}
+
+static bool open_reader(const job *j, const char *path, const char *modality, reader *r)
+{
+    unic_dataset_options options = {.struct_size = sizeof options,
+                                    .modalities = &modality,
+                                    .modality_count = 1,
+                                    .batch = BATCH,
+                                    .prefetch = READ_AHEAD};
+    if (!cli_data_open_for(&r->data, &j->how, j->model, &path, 1, options))
+        return false;
+    r->length = unic_dataset_length(r->data);
+    return cli_ok(unic_encoder_create(&r->encoder, j->model, modality, BATCH, r->length)) &&
+           (r->codes = cli_alloc(BATCH * r->length, sizeof *r->codes));
+}
+
+static bool read_clips(const job *j, const char *path, const char *modality, cli_vectors *out)
+{
+    reader r = {0};
+    bool ok = open_reader(j, path, modality, &r);
+    size_t all = ok ? unic_dataset_clips(r.data) : 0;
+    ok = ok && cli_vectors_begin(out, j->codebook, j->metric->metric, all, r.length) &&
+         pool_all(modality, &r, out);
+    if (ok && out->count == 0)
+        ok = cli_fail("%s: none of its %zu clips has a step of %s", path, all, modality);
+    unic_encoder_free(r.encoder);
+    unic_dataset_free(r.data);
+    free(r.codes);
+    return ok;
+}
+
+/* ---- the gallery ---- */
+
+static bool load_index(job *j)
+{
+    if (!cli_ok(unic_index_load(&j->index, j->index_path)) ||
+        !cli_ok(unic_index_accepts(j->index, unic_codebook_fingerprint(j->codebook))))
+        return false;
+    while (j->metric->metric != unic_index_metric_of(j->index))
+        j->metric++;
+    return true;
+}
+
+static bool build_index(job *j)
+{
+    cli_vectors gallery = {0};
+    bool ok = read_clips(j, j->gallery_path, j->gallery_modality, &gallery) &&
+              cli_vectors_index(&j->index, &gallery);
+    cli_vectors_free(&gallery);
+    return ok;
+}
+
+/* ---- what is found ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The queries whose own clip is an item. */
+static bool find_pairs(const job *j, cli_vectors *out)
+{
+    const cli_vectors *q = &j->queries;
+    size_t items = unic_index_size(j->index);
+    int64_t *sorted = cli_alloc(items, sizeof *sorted);
+    out->dim = q->dim;
+    bool ok = sorted && (out->ids = cli_alloc(q->count, sizeof *out->ids)) &&
+              (out->vectors = cli_alloc(q->count, q->dim * sizeof *out->vectors));
+    if (ok) {
+        memcpy(sorted, unic_index_ids(j->index), items * sizeof *sorted);
+        qsort(sorted, items, sizeof *sorted, by_number);
+    }
+    for (size_t i = 0; ok && i < q->count; i++)
+        if (bsearch(&q->ids[i], sorted, items, sizeof *sorted, by_number)) {
+            memcpy(out->vectors + out->count * q->dim, q->vectors + i * q->dim,
+                   q->dim * sizeof *q->vectors);
+            out->ids[out->count++] = q->ids[i];
+        }
+    free(sorted);
+    if (ok && out->count == 0)
+        ok = cli_fail("no clip of %s has the number of an item; --unpaired goes without ranks",
+                      j->query_path);
+    return ok;
+}
+
+static void summarise(job *j, int64_t *ranks)
+{
+    size_t n = j->paired;
+    qsort(ranks, n, sizeof *ranks, by_number);
+    j->median = 0.5 * (double)(ranks[(n - 1) / 2] + ranks[n / 2]);
+    for (size_t i = 0; i < CLI_RECALLS; i++) {
+        size_t within = 0;
+        while (within < n && (size_t)ranks[within] <= cli_recall_at[i])
+            within++;
+        j->recall[i] = (double)within / (double)n;
+    }
+}
+
+static bool score(job *j)
+{
+    cli_vectors pairs = {0};
+    int64_t *ranks = NULL;
+    bool ok = find_pairs(j, &pairs) && (ranks = cli_alloc(pairs.count, sizeof *ranks));
+    if (ok) {
+        const unic_array rows = cli_vectors_rows(&pairs, 0, pairs.count);
+        j->paired = pairs.count;
+        ok = cli_ok(unic_index_rank(j->index, &rows, pairs.ids, ranks));
+    }
+    if (ok)
+        summarise(j, ranks);
+    cli_vectors_free(&pairs);
+    free(ranks);
+    return ok;
+}
+
+static bool search(job *j)
+{
+    size_t count = j->queries.count, top = (size_t)j->top;
+    const unic_array rows = cli_vectors_rows(&j->queries, 0, count);
+    return (j->hits = cli_alloc(count, top * sizeof *j->hits)) &&
+           (j->scores = cli_alloc(count, top * sizeof *j->scores)) &&
+           cli_ok(unic_index_search(j->index, &rows, top, j->hits, j->scores));
+}
+
+static bool run(job *j)
+{
+    const char *const inputs[] = {j->model_path, j->gallery_path, j->query_path, j->index_path};
+    if (!cli_ok(unic_set_threads((int)j->threads)) ||
+        !cli_output_apart("--json", j->json_path, inputs, 4) ||
+        !cli_output_apart("--save", j->save_path, inputs, 4) ||
+        !cli_model_open(&j->model, j->model_path, &j->settings) ||
+        !cli_ok(unic_model_codebook(j->model, &j->codebook)) ||
+        !(j->index_path ? load_index(j) : build_index(j)) ||
+        (j->save_path && !cli_ok(unic_index_save(j->index, j->save_path))))
+        return false;
+    return !j->query_path || (read_clips(j, j->query_path, j->query_modality, &j->queries) &&
+                              (!j->top || search(j)) && (j->unpaired || score(j)));
+}
+
+/* ---- what comes out ---- */
+
+/* Of ranks drawn at random. */
+static double chance(const job *j, size_t k)
+{
+    double p = (double)k / (double)unic_index_size(j->index);
+    return p < 1.0 ? p : 1.0;
+}
+
+static bool print_table(const job *j)
+{
+    cli_table table;
+    double middle = 0.5 * (double)(unic_index_size(j->index) + 1);
+    printf("%zu queries of %s in %zu items of %s by %s; R@k in %%\n\n", j->paired,
+           j->query_modality, unic_index_size(j->index),
+           j->gallery_path ? j->gallery_modality : j->index_path, j->metric->name);
+    cli_table_begin(&table, CLI_RECALLS + 2);
+    cli_table_cell(&table, " ");
+    for (size_t i = 0; i < CLI_RECALLS; i++)
+        cli_table_cell(&table, "R@%zu", cli_recall_at[i]);
+    cli_table_cell(&table, "median rank");
+    cli_table_cell(&table, "%s", j->query_modality);
+    for (size_t i = 0; i < CLI_RECALLS; i++)
+        cli_table_cell(&table, "%.1f", 100.0 * j->recall[i]);
+    cli_table_cell(&table, "%.1f", j->median);
+    cli_table_cell(&table, "chance");
+    for (size_t i = 0; i < CLI_RECALLS; i++)
+        cli_table_cell(&table, "%.1f", 100.0 * chance(j, cli_recall_at[i]));
+    cli_table_cell(&table, "%.1f", middle);
+    return cli_table_end(&table, stdout);
+}
+
+static bool print_results(const job *j)
+{
+    size_t top = (size_t)j->top;
+    if (j->save_path)
+        printf("%zu items, written: %s\n", unic_index_size(j->index), j->save_path);
+    if (!j->query_path)
+        return true;
+    for (size_t i = 0; top && i < j->queries.count; i++) {
+        printf("%lld", (long long)j->queries.ids[i]);
+        for (size_t h = i * top; h < (i + 1) * top; h++)
+            printf("\t%lld:%.4g", (long long)j->hits[h], (double)j->scores[h]);
+        putchar('\n');
+    }
+    return j->unpaired || print_table(j);
+}
+
+static void write_hits(const job *j, FILE *out)
+{
+    size_t top = (size_t)j->top;
+    fputs(",\n  \"hits\": {", out);
+    for (size_t i = 0; i < j->queries.count; i++) {
+        fprintf(out, "%s\n    \"%lld\": [", i ? "," : "", (long long)j->queries.ids[i]);
+        for (size_t h = i * top; h < (i + 1) * top; h++) {
+            fprintf(out, "%s[%lld, ", h > i * top ? ", " : "", (long long)j->hits[h]);
+            cli_json_number(out, (double)j->scores[h]);
+            fputc(']', out);
+        }
+        fputc(']', out);
+    }
+    fputs("\n  }", out);
+}
+
+static void write_json(const job *j, FILE *out)
+{
+    fprintf(out, "{\n  \"task\": \"retrieve\",\n  \"metric\": \"%s\",\n  \"items\": %zu",
+            j->metric->name, unic_index_size(j->index));
+    if (j->gallery_path) {
+        fputs(",\n  \"gallery\": ", out);
+        cli_json_text(out, j->gallery_modality);
+    }
+    if (j->query_path) {
+        fputs(",\n  \"query\": ", out);
+        cli_json_text(out, j->query_modality);
+        if (j->top)
+            write_hits(j, out);
+        if (!j->unpaired) {
+            fprintf(out, ",\n  \"queries\": %zu,\n  \"median_rank\": ", j->paired);
+            cli_json_number(out, j->median);
+            fputs(",\n  \"recall\": {", out);
+            for (size_t i = 0; i < CLI_RECALLS; i++) {
+                fprintf(out, "%s\"%zu\": ", i ? ", " : "", cli_recall_at[i]);
+                cli_json_number(out, j->recall[i]);
+            }
+            fputs("}", out);
+        }
+    }
+    fputs("\n}\n", out);
+}
+
+static bool save_json(const job *j)
+{
+    cli_output output;
+    if (!j->json_path)
+        return true;
+    if (!cli_output_open(&output, j->json_path))
+        return false;
+    write_json(j, output.stream);
+    return cli_output_commit(&output);
+}
+
+static void release(job *j)
+{
+    cli_vectors_free(&j->queries);
+    free(j->hits);
+    free(j->scores);
+    unic_index_free(j->index);
+    unic_codebook_free(j->codebook);
+    unic_model_free(j->model);
+    cli_list_free(&j->settings);
+}
+
+static const char purpose[] =
+    "clips of one modality found by clips of another.\n\n"
+    "The codes mean the same in every modality. So a clip is pooled over its steps to\n"
+    "one vector, in whatever modality, and compared with the vectors of all items of a\n"
+    "gallery: speech finds images. Nothing is trained for it.";
+
+static const char more[] =
+    "The gallery is the clips of one modality of a data file, or an index that was saved\n"
+    "from one. Items are named by their clip's number, from 0, in the gallery's file.\n"
+    "Clips without the modality are passed over. A data file is what unic-encode reads.\n"
+    "\n"
+    "Metrics (an index keeps its own):\n"
+    "  cosine        of the means of the codes' vectors\n"
+    "  inner, l2     their inner product, their Euclidean distance (squared)\n"
+    "  intersection  of the histograms of codes: the share of steps they have in common\n"
+    "\n"
+    "R@k is the share of the queries for which the item of the query's own number is\n"
+    "among the k nearest; a tie counts against it. With --unpaired, where the queries\n"
+    "are not the gallery's clips, there are no ranks. --top K prints for each query its\n"
+    "number and K times ITEM:SCORE, the nearest first.\n"
+    "The JSON has task, metric, items, gallery, query, hits {query: [[item, score]]}\n"
+    "(with --top), queries, recall {k: fraction of 1}, median_rank.\n"
+    "\n"
+    "Examples:\n"
+    "  unic-retrieve --model model.npz --query test.npz --query-modality text \\\n"
+    "      --gallery test.npz --gallery-modality audio\n"
+    "  unic-retrieve --model model.npz --gallery all.npz --gallery-modality audio \\\n"
+    "      --save audio.index.npz\n"
+    "  unic-retrieve --model model.npz --index audio.index.npz --unpaired --top 10 \\\n"
+    "      --query new.npz --query-modality video";
+
+/* What the table of options cannot say. */
+static void check_usage(const cli_program *program, job *j)
+{
+    if (!j->gallery_path == !j->index_path)
+        cli_wrong_usage(program, "one of --gallery FILE and --index FILE is needed");
+    if (!j->gallery_path != !j->gallery_modality)
+        cli_wrong_usage(program, "--gallery and --gallery-modality go together");
+    if (!j->query_path != !j->query_modality)
+        cli_wrong_usage(program, "--query and --query-modality go together");
+    if (!j->query_path && !j->save_path)
+        cli_wrong_usage(program, "there is nothing to do: neither --query nor --save");
+    if (j->unpaired && !j->top)
+        cli_wrong_usage(program, "--unpaired has no ranks to print: --top K is needed");
+    if (j->index_path && j->metric_name)
+        cli_wrong_usage(program, "--metric is given, but an index has its own");
+    if (!(j->metric = cli_metric_named(j->metric_name)))
+        cli_wrong_usage(program, "--metric is \"%s\", but must be " CLI_METRIC_NAMES,
+                        j->metric_name);
+}
+
+int main(int argc, char **argv)
+{
+    cli_threads_begin(argv);
+    job j = {.threads = cli_threads_default()};
+    const cli_option options[] = {
+        {"--model", "FILE", CLI_MODEL_HELP, .text = &j.model_path, .required = true},
+        {"--query", "FILE", "the clips to find items for", .text = &j.query_path},
+        {"--query-modality", "NAME", "what of them is looked at", .text = &j.query_modality},
+        {"--gallery", "FILE", "the clips that are the items", .text = &j.gallery_path},
+        {"--gallery-modality", "NAME", "what of them is looked at",
+         .text = &j.gallery_modality},
+        {"--index", "FILE", "the items, as --save wrote them", .text = &j.index_path},
+        {"--save", "FILE", "write the items there, an npz", .text = &j.save_path},
+        {"--metric", "NAME", CLI_METRIC_NAMES " [cosine]", .text = &j.metric_name},
+        {"--top", "K", "print each query's K nearest items [0]", .number = &j.top,
+         .most = UINT32_MAX},
+        {"--unpaired", NULL, "the queries are not the gallery's clips: no ranks",
+         .flag = &j.unpaired},
+        {"--json", "FILE", "write the results there", .text = &j.json_path},
+        CLI_MODEL_SET_OPTION(&j.settings),
+        CLI_SKIP_DAMAGED_OPTION(&j.how.skip_damaged),
+        CLI_THREADS_OPTION(&j.threads),
+    };
+    const cli_program program = {
+        .name = "unic-retrieve",
+        .purpose = purpose,
+        .usage = "--model M.npz --query D.npz --query-modality A [options]",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .more = more,
+    };
+    cli_parse(&program, argc, argv);
+    check_usage(&program, &j);
+    bool ok = run(&j) && print_results(&j) && save_json(&j);
+    int status = cli_exit_status(ok);
+    release(&j);
+    return status;
+}

@@ -1,0 +1,148 @@
+#include "array/array.h"
+
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert((int)UNIC__MAX_RANK == UNIC_MAX_RANK, "every array from outside has a shape");
+
+static const struct {
+    const char *name;
+    size_t size, align;
+} dtypes[] = {
+    [UNIC_F32] = {"float32", sizeof(float), _Alignof(float)},
+    [UNIC_F64] = {"float64", sizeof(double), _Alignof(double)},
+    [UNIC_I32] = {"int32", sizeof(int32_t), _Alignof(int32_t)},
+    [UNIC_I64] = {"int64", sizeof(int64_t), _Alignof(int64_t)},
+};
+
+static bool is_dtype(int32_t dtype)
+{
+    return dtype >= UNIC_F32 && dtype <= UNIC_I64;
+}
+
+const char *unic__dtype_print(int32_t dtype, char *text)
+{
+    if (is_dtype(dtype))
+        return dtypes[dtype].name;
+    snprintf(text, UNIC__DTYPE_TEXT, "dtype %ld", (long)dtype);
+    return text;
+}
+
+/* Dims of 0 count as 1 in the overflow check: products of the others are formed too. */
+static unic_status check_dims(const unic_array *a, const char *call, const char *what)
+{
+    size_t bytes = dtypes[a->dtype].size;
+    for (int32_t i = 0; i < a->rank; i++) {
+        if (a->dims[i] < 0)
+            return unic__fail(UNIC_E_SHAPE, "%s: %s has dims[%d] = %lld, 0 or more expected",
+                              call, what, (int)i, (long long)a->dims[i]);
+        size_t dim = a->dims[i] ? (size_t)a->dims[i] : 1;
+        if ((uint64_t)a->dims[i] > SIZE_MAX || !unic__mul_size(bytes, dim, &bytes) ||
+            bytes > PTRDIFF_MAX)
+            return unic__fail(UNIC_E_SHAPE,
+                              "%s: %s is larger than any memory (its first %d dims)", call,
+                              what, (int)i + 1);
+    }
+    return UNIC_OK;
+}
+
+unic_status unic__array_check(const unic_array *a, const char *call, const char *what)
+{
+    if (!a)
+        return unic__fail(UNIC_E_ARG, "%s: %s is NULL", call, what);
+    if (a->struct_size < sizeof *a)
+        return unic__fail(UNIC_E_ARG, "%s: %s has struct_size %zu, %zu expected", call, what,
+                          a->struct_size, sizeof *a);
+    if (!is_dtype(a->dtype))
+        return unic__fail(UNIC_E_ARG, "%s: %s has dtype %ld, a unic_dtype (%d..%d) expected",
+                          call, what, (long)a->dtype, UNIC_F32, UNIC_I64);
+    if (a->rank < 0 || a->rank > UNIC_MAX_RANK)
+        return unic__fail(UNIC_E_SHAPE, "%s: %s has rank %ld, 0..%d expected", call, what,
+                          (long)a->rank, UNIC_MAX_RANK);
+    for (size_t i = 0; i < sizeof a->reserved / sizeof a->reserved[0]; i++)
+        if (a->reserved[i]) /* a later version's field, which this one would not honour */
+            return unic__fail(UNIC_E_ARG, "%s: %s has reserved[%zu] = %lld, 0 expected", call,
+                              what, i, (long long)a->reserved[i]);
+    UNIC__TRY(check_dims(a, call, what));
+    if (!a->data && unic__array_count(a))
+        return unic__fail(UNIC_E_ARG, "%s: %s has no data (data is NULL)", call, what);
+    if ((uintptr_t)a->data % dtypes[a->dtype].align)
+        return unic__fail(UNIC_E_ARG, "%s: %s has data that are not aligned for %s", call, what,
+                          dtypes[a->dtype].name);
+    return UNIC_OK;
+}
+
+unic__shape unic__array_shape(const unic_array *a)
+{
+    unic__shape shape = {(size_t)a->rank, {0}};
+    for (size_t i = 0; i < shape.rank; i++)
+        shape.dim[i] = (size_t)a->dims[i];
+    return shape;
+}
+
+size_t unic__array_count(const unic_array *a)
+{
+    unic__shape shape = unic__array_shape(a);
+    return unic__shape_count(&shape);
+}
+
+UNIC__SIMD static void narrow(float *out, const double *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)x[i];
+}
+
+/* n elements from element `first` on. */
+static unic_status part_to_f32(const unic_array *a, size_t first, size_t n, float *out)
+{
+    char text[UNIC__DTYPE_TEXT];
+    if (a->dtype == UNIC_F64)
+        narrow(out, (const double *)a->data + first, n);
+    else if (a->dtype == UNIC_F32 && n)
+        memcpy(out, (const float *)a->data + first, n * sizeof *out);
+    else if (a->dtype != UNIC_F32)
+        return unic__fail(UNIC_E_ARG, "an array of %s where float32 or float64 was expected",
+                          unic__dtype_print(a->dtype, text));
+    return UNIC_OK;
+}
+
+unic_status unic__array_to_f32(const unic_array *a, float *out)
+{
+    return part_to_f32(a, 0, unic__array_count(a), out);
+}
+
+unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out)
+{
+    size_t row = a->dims[0] ? unic__array_count(a) / (size_t)a->dims[0] : 0;
+    return part_to_f32(a, first * row, rows * row, out);
+}
+
+/* A float is finite if its bits without the sign are below those of Inf: an integer maximum,
+ * which every vector unit has. */
+UNIC__SIMD static uint32_t largest_magnitude(const float *x, size_t n)
+{
+    uint32_t largest = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, x + i, sizeof bits);
+        bits &= 0x7FFFFFFFU;
+        largest = bits > largest ? bits : largest;
+    }
+    return largest;
+}
+
+bool unic__all_finite(const float *x, size_t n)
+{
+    return largest_magnitude(x, n) < 0x7F800000U;
+}
+
+unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
+                                const char *modality)
+{
+    for (size_t b = 0; lengths && b < clips; b++)
+        if (lengths[b] < 0 || (size_t)lengths[b] > longest)
+            return unic__fail(UNIC_E_VALUE,
+                              "modality \"%s\": length %d of clip %zu is not in 0..%zu",
+                              modality, lengths[b], b, longest);
+    return UNIC_OK;
+}

@@ -1,0 +1,40 @@
+/*
+ * Arrays from outside: checked once where a call begins, then read as they say.
+ */
+#ifndef UNIC_ARRAY_ARRAY_H
+#define UNIC_ARRAY_ARRAY_H
+
+#include "base/base.h"
+#include "unicode/unic_array.h"
+
+/*
+ * Whether `a` describes memory that can be read: struct_size, dtype, rank, dims >= 0, a number
+ * of bytes that fits, data. Says nothing about which dtypes and dims the call wants. Messages
+ * read "<call>: <what> ...". UNIC_E_ARG; UNIC_E_SHAPE for rank and dims.
+ */
+unic_status unic__array_check(const unic_array *a, const char *call, const char *what);
+
+/* ---- of a checked array ---- */
+
+unic__shape unic__array_shape(const unic_array *a);
+size_t unic__array_count(const unic_array *a); /* of its elements; 1 for rank 0 */
+
+/* Copies all elements of a float32 or float64 array; UNIC_E_ARG of another dtype. Float64
+ * beyond float32's range becomes Inf, which unic__all_finite() finds. */
+unic_status unic__array_to_f32(const unic_array *a, float *out);
+/* The same of `rows` entries of the first dim, from `first` on; they exist. */
+unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out);
+
+/* "float32", or "dtype 7" into `text` of UNIC__DTYPE_TEXT bytes; returns what to print. */
+enum { UNIC__DTYPE_TEXT = 24 };
+const char *unic__dtype_print(int32_t dtype, char *text);
+
+/* ---- values ---- */
+
+/* Every one of `clips` lengths is in 0..longest; NULL is fine. UNIC_E_VALUE names the clip. */
+unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
+                                const char *modality);
+
+bool unic__all_finite(const float *x, size_t n); /* no NaN, no Inf */
+
+#endif

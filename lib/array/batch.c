@@ -1,0 +1,106 @@
+#include "array/batch.h"
+
+#include <string.h>
+
+unic_status unic__batch_create(unic_batch **out)
+{
+    *out = unic__alloc_zero(sizeof **out);
+    return *out ? UNIC_OK : unic__no_memory(sizeof **out, "a batch");
+}
+
+void unic__batch_free(unic_batch *b)
+{
+    if (!b)
+        return;
+    for (size_t i = 0; i < b->n; i++)
+        unic__free(b->entries[i].name);
+    unic__free(b->entries);
+    unic__free(b);
+}
+
+size_t unic__batch_clips(const unic_batch *b)
+{
+    return b->n ? (size_t)b->entries[0].features.dims[0] : 0;
+}
+
+static size_t find(const unic_batch *b, const char *name)
+{
+    size_t i = 0;
+    while (i < b->n && strcmp(b->entries[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name)
+{
+    size_t i = find(b, name);
+    return i < b->n ? &b->entries[i] : NULL;
+}
+
+static unic_status check_features(const unic_array *features, const char *name)
+{
+    char text[UNIC__SHAPE_TEXT], dtype[UNIC__DTYPE_TEXT];
+    unic__shape shape = unic__array_shape(features);
+    if (features->dtype != UNIC_F32 && features->dtype != UNIC_F64)
+        return unic__fail(
+            UNIC_E_ARG, "unic_batch_set: modality \"%s\" is of %s, float32 or float64 expected",
+            name, unic__dtype_print(features->dtype, dtype));
+    if (shape.rank < 2 || !unic__shape_count(&shape))
+        return unic__fail(UNIC_E_SHAPE,
+                          "unic_batch_set: modality \"%s\" is %s, [B,T,...] without a dim of 0 "
+                          "expected",
+                          name, unic__shape_print(&shape, text));
+    return UNIC_OK;
+}
+
+/* B and T are those of every modality but the one that is replaced. */
+static unic_status check_agreement(const unic_batch *b, size_t replaced,
+                                   const unic_array *features, const char *name)
+{
+    size_t other = replaced == 0 ? 1 : 0;
+    if (other >= b->n)
+        return UNIC_OK;
+    const unic__batch_entry *e = &b->entries[other];
+    if (e->features.dims[0] == features->dims[0] && e->features.dims[1] == features->dims[1])
+        return UNIC_OK;
+    char here[UNIC__SHAPE_TEXT], there[UNIC__SHAPE_TEXT];
+    unic__shape mine = unic__array_shape(features), theirs = unic__array_shape(&e->features);
+    return unic__fail(UNIC_E_SHAPE,
+                      "unic_batch_set: modality \"%s\" is %s, but \"%s\" in the same batch is "
+                      "%s: clips and steps (the first two dims) must agree",
+                      name, unic__shape_print(&mine, here), e->name,
+                      unic__shape_print(&theirs, there));
+}
+
+/* Appends an entry with only its name. */
+static unic_status add_entry(unic_batch *b, const char *name)
+{
+    if (b->n == b->capacity) {
+        size_t capacity = b->capacity ? 2 * b->capacity : 4;
+        void *entries = unic__realloc(b->entries, b->n * sizeof *b->entries,
+                                      capacity * sizeof *b->entries);
+        if (!entries)
+            return unic__no_memory(capacity * sizeof *b->entries, "a batch");
+        b->entries = entries;
+        b->capacity = capacity;
+    }
+    char *copy = unic__strdup(name);
+    if (!copy)
+        return unic__no_memory(strlen(name) + 1, "a modality's name");
+    b->entries[b->n++].name = copy;
+    return UNIC_OK;
+}
+
+unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *features,
+                            const int32_t *lengths)
+{
+    size_t i = find(b, name);
+    UNIC__TRY(check_features(features, name));
+    UNIC__TRY(check_agreement(b, i, features, name));
+    if (i == b->n)
+        UNIC__TRY(add_entry(b, name));
+    b->entries[i].features = *features;
+    b->entries[i].features.struct_size = sizeof *features; /* a larger one was cut off here */
+    b->entries[i].lengths = lengths;
+    return UNIC_OK;
+}

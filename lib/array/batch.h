@@ -1,0 +1,32 @@
+/*
+ * A paired batch: for each of several modalities the same B clips, all in the caller's memory.
+ */
+#ifndef UNIC_ARRAY_BATCH_H
+#define UNIC_ARRAY_BATCH_H
+
+#include "array/array.h"
+
+typedef struct unic__batch_entry {
+    char *name;             /* of the modality */
+    unic_array features;    /* [B,T,...] float32 or float64, checked */
+    const int32_t *lengths; /* [B], as the caller gave them: not checked; NULL: all T */
+} unic__batch_entry;
+
+struct unic_batch {
+    unic__batch_entry *entries; /* in the order they were set */
+    size_t n, capacity;
+};
+
+unic_status unic__batch_create(unic_batch **out);
+void unic__batch_free(unic_batch *b); /* NULL is fine */
+
+/* `features` must have passed unic__array_check(). After a failure the batch is as it was. */
+unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *features,
+                            const int32_t *lengths);
+
+size_t unic__batch_clips(const unic_batch *b); /* B; 0 while empty */
+
+/* The entry of that name, or NULL. */
+const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name);
+
+#endif

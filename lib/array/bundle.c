@@ -1,0 +1,118 @@
+#include "array/bundle.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "array/array.h"
+
+static void add(unic__bundle *b, unic__member member)
+{
+    if (b->status != UNIC_OK)
+        return;
+    if (b->n == b->capacity) {
+        size_t capacity = b->capacity ? 2 * b->capacity : 64;
+        void *at = unic__realloc(b->at, b->n * sizeof *b->at, capacity * sizeof *b->at);
+        if (!at) {
+            b->status = unic__no_memory(capacity * sizeof *b->at, "a list of arrays");
+            return;
+        }
+        b->at = at;
+        b->capacity = capacity;
+    }
+    b->at[b->n++] = member;
+}
+
+void unic__bundle_text(unic__bundle *b, const char *name, const char *text)
+{
+    add(b, (unic__member){name, UNIC__MEMBER_TEXT, UNIC__SCALAR, text});
+}
+
+void unic__bundle_f32(unic__bundle *b, const char *name, unic__shape shape, const float *data)
+{
+    add(b, (unic__member){name, UNIC__MEMBER_F32, shape, data});
+}
+
+void unic__bundle_i32(unic__bundle *b, const char *name, unic__shape shape, const int32_t *data)
+{
+    add(b, (unic__member){name, UNIC__MEMBER_I32, shape, data});
+}
+
+void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape, const int64_t *data)
+{
+    add(b, (unic__member){name, UNIC__MEMBER_I64, shape, data});
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const unic__member *)a)->name, ((const unic__member *)b)->name);
+}
+
+static unic_status write_member(unic__npz_writer *w, const unic__member *m)
+{
+    switch (m->type) {
+    case UNIC__MEMBER_TEXT:
+        return unic__npz_add_text(w, m->name, m->data);
+    case UNIC__MEMBER_F32:
+        return unic__npz_add_f32(w, m->name, &m->shape, m->data);
+    case UNIC__MEMBER_I32:
+        return unic__npz_add_i32(w, m->name, &m->shape, m->data);
+    case UNIC__MEMBER_I64:
+        return unic__npz_add_i64(w, m->name, &m->shape, m->data);
+    }
+    return unic__fail(UNIC_E_ARG, "%s: a member of unknown type", m->name);
+}
+
+unic_status unic__bundle_write(unic__bundle *b, const char *path)
+{
+    unic__npz_writer *w = NULL;
+    unic_status status = b->status;
+    if (status == UNIC_OK) {
+        qsort(b->at, b->n, sizeof *b->at, by_name);
+        status = unic__npz_create(&w, path);
+    }
+    for (size_t i = 0; i < b->n && status == UNIC_OK; i++)
+        status = write_member(w, &b->at[i]);
+    if (status == UNIC_OK)
+        status = unic__npz_finish(w);
+    else
+        unic__npz_abandon(w);
+    unic__free(b->at);
+    *b = (unic__bundle){0};
+    return status;
+}
+
+unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape)
+{
+    unic__npy_info info;
+    char got[UNIC__SHAPE_TEXT], want[UNIC__SHAPE_TEXT];
+    unic_status status = unic__npz_info(z, name, &info);
+    if (status != UNIC_OK) /* without it, it is no file of this kind */
+        return status == UNIC_E_NOTFOUND ? UNIC_E_FORMAT : status;
+    if (!unic__shape_equal(&info.shape, &shape))
+        return unic__fail(UNIC_E_FORMAT, "%s: %s has shape %s, expected %s", unic__npz_path(z),
+                          name, unic__shape_print(&info.shape, got),
+                          unic__shape_print(&shape, want));
+    return UNIC_OK;
+}
+
+unic_status unic__read_f32(unic__npz *z, const char *name, unic__shape shape, float *out)
+{
+    size_t count = unic__shape_count(&shape);
+    UNIC__TRY(unic__expect_array(z, name, shape));
+    UNIC__TRY(unic__npz_read_f32(z, name, out, count));
+    if (!unic__all_finite(out, count))
+        return unic__fail(UNIC_E_FORMAT, "%s: %s holds NaN or Inf", unic__npz_path(z), name);
+    return UNIC_OK;
+}
+
+unic_status unic__read_i32(unic__npz *z, const char *name, unic__shape shape, int32_t *out)
+{
+    UNIC__TRY(unic__expect_array(z, name, shape));
+    return unic__npz_read_i32(z, name, out, unic__shape_count(&shape));
+}
+
+unic_status unic__read_i64(unic__npz *z, const char *name, unic__shape shape, int64_t *out)
+{
+    UNIC__TRY(unic__expect_array(z, name, shape));
+    return unic__npz_read_i64(z, name, out, unic__shape_count(&shape));
+}

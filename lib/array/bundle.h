@@ -1,0 +1,51 @@
+/*
+ * A named set of arrays, written as one npz with its members in order of their names, so that
+ * equal contents give equal bytes; and reading arrays that must have a certain shape.
+ */
+#ifndef UNIC_ARRAY_BUNDLE_H
+#define UNIC_ARRAY_BUNDLE_H
+
+#include "array/npz.h"
+
+typedef enum unic__member_type {
+    UNIC__MEMBER_TEXT,
+    UNIC__MEMBER_F32,
+    UNIC__MEMBER_I32,
+    UNIC__MEMBER_I64,
+} unic__member_type;
+
+typedef struct unic__member {
+    const char *name;
+    unic__member_type type;
+    unic__shape shape;
+    const void *data;
+} unic__member;
+
+/* All zero is an empty bundle. Adding collects errors; writing reports the first. Data and
+ * names of members are the caller's until then. */
+typedef struct unic__bundle {
+    unic__member *at;
+    size_t n, capacity;
+    unic_status status;
+} unic__bundle;
+
+void unic__bundle_text(unic__bundle *b, const char *name, const char *text);
+void unic__bundle_f32(unic__bundle *b, const char *name, unic__shape shape, const float *data);
+void unic__bundle_i32(unic__bundle *b, const char *name, unic__shape shape,
+                      const int32_t *data);
+void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
+                      const int64_t *data);
+
+/* Writes (atomically) and frees the bundle, whatever comes of it. */
+unic_status unic__bundle_write(unic__bundle *b, const char *path);
+
+/* Whether the array is there and has this shape: to be asked before memory for it is.
+ * UNIC_E_FORMAT names file, member and both shapes. */
+unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape);
+
+/* Reads one array after these checks; floats must be finite (UNIC_E_FORMAT too). */
+unic_status unic__read_f32(unic__npz *z, const char *name, unic__shape shape, float *out);
+unic_status unic__read_i32(unic__npz *z, const char *name, unic__shape shape, int32_t *out);
+unic_status unic__read_i64(unic__npz *z, const char *name, unic__shape shape, int64_t *out);
+
+#endif

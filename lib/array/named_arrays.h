@@ -1,0 +1,30 @@
+/* Arrays under names, wherever they stand: the members of an npz, or the .npy files of a
+ * directory. The functions are those of npz.h; used from one thread. */
+#ifndef UNIC_ARRAY_NAMED_ARRAYS_H
+#define UNIC_ARRAY_NAMED_ARRAYS_H
+
+#include "array/npy_folder.h"
+#include "array/npz.h"
+
+typedef struct unic__named_arrays {
+    unic__npz *npz; /* one of the two, or none before it was opened */
+    unic__npy_folder *folder;
+} unic__named_arrays;
+
+unic_status unic__named_arrays_open(unic__named_arrays *a,
+                                    const char *path); /* a file or a directory */
+void unic__named_arrays_close(unic__named_arrays *a);
+const char *unic__named_arrays_path(const unic__named_arrays *a);
+
+size_t unic__named_arrays_count(const unic__named_arrays *a);
+const char *unic__named_arrays_name(const unic__named_arrays *a, size_t i);
+bool unic__named_arrays_has(const unic__named_arrays *a, const char *name);
+
+unic_status unic__named_arrays_info(const unic__named_arrays *a, const char *name,
+                                    unic__npy_info *info);
+unic_status unic__named_arrays_read_i32(const unic__named_arrays *a, const char *name,
+                                        int32_t *out, size_t count);
+unic_status unic__named_arrays_read_row_f32(const unic__named_arrays *a, const char *name,
+                                            size_t row, float *out, size_t row_count);
+
+#endif

@@ -1,0 +1,27 @@
+/* A directory of .npy files, each an array under its name: an npz that was unpacked. */
+#ifndef UNIC_ARRAY_NPY_FOLDER_H
+#define UNIC_ARRAY_NPY_FOLDER_H
+
+#include "array/npy_file.h"
+
+typedef struct unic__npy_folder unic__npy_folder;
+
+/* Lists the directory; a file is opened when it is asked for, and stays open. */
+unic_status unic__npy_folder_open(unic__npy_folder **out, const char *path);
+void unic__npy_folder_close(unic__npy_folder *f);
+const char *unic__npy_folder_path(const unic__npy_folder *f);
+
+/* Arrays in the order of their names, which are without ".npy". */
+size_t unic__npy_folder_count(const unic__npy_folder *f);
+const char *unic__npy_folder_name(const unic__npy_folder *f, size_t i);
+bool unic__npy_folder_has(const unic__npy_folder *f, const char *name);
+
+/* These are as those of an npz (npz.h), and used from one thread. */
+unic_status unic__npy_folder_info(unic__npy_folder *f, const char *name, unic__npy_info *info);
+unic_status unic__npy_folder_read_i32(unic__npy_folder *f, const char *name, int32_t *out,
+                                      size_t count);
+/* The rows of a Fortran-order file are read at the first call and held, up to 2^30 elements. */
+unic_status unic__npy_folder_read_row_f32(unic__npy_folder *f, const char *name, size_t row,
+                                          float *out, size_t row_count);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * npz files: zip archives of .npy arrays, as numpy writes them. Files come from outside:
+ * nothing in them is trusted before it is checked, and every refusal names the file, the member
+ * and what was expected. Reading never maps the file. Whole arrays and texts may be read by
+ * several threads at once; headers and rows, which remember what they found, by one.
+ */
+#ifndef UNIC_ARRAY_NPZ_H
+#define UNIC_ARRAY_NPZ_H
+
+#include "array/npy.h"
+
+typedef struct unic__npz unic__npz;
+
+/* Opens and checks the directory (see zip.h); members are read later. */
+unic_status unic__npz_open(unic__npz **out, const char *path);
+void unic__npz_close(unic__npz *z);
+const char *unic__npz_path(const unic__npz *z);
+
+/* Members in directory order, without ".npy"; those that are not arrays keep their names. */
+size_t unic__npz_count(const unic__npz *z);
+const char *unic__npz_name(const unic__npz *z, size_t i);
+bool unic__npz_has(const unic__npz *z, const char *name);
+
+/* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. The CRC is of the
+ * whole member: only reading the array checks it. */
+unic_status unic__npz_info(unic__npz *z, const char *name, unic__npy_info *info);
+
+/* Reads all of one array, CRC-checked, converted from any real type; `count` must be its number
+ * of elements. Fortran order is transposed to row-major. As integers: whole numbers that fit,
+ * whatever their type (else UNIC_E_VALUE, and `out` is partly written). */
+unic_status unic__npz_read_f32(unic__npz *z, const char *name, float *out, size_t count);
+unic_status unic__npz_read_f64(unic__npz *z, const char *name, double *out, size_t count);
+unic_status unic__npz_read_i32(unic__npz *z, const char *name, int32_t *out, size_t count);
+unic_status unic__npz_read_i64(unic__npz *z, const char *name, int64_t *out, size_t count);
+
+/* A member that is no array, as a NUL-terminated text (free with unic__free). */
+unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out);
+
+/*
+ * Rows of a large array without holding it: row r of axis 0 is read with pread from a stored
+ * member. A deflated (or Fortran-order) member is read into memory once, at the first call, if
+ * it has no more than 2^30 elements. The CRC of the whole member is checked at the first call.
+ * Used from one thread.
+ */
+unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, float *out,
+                                   size_t row_count);
+
+/* ---- writing: to a temporary file beside `path`; finish fsyncs and renames ---- */
+
+typedef struct unic__npz_writer unic__npz_writer;
+
+/* Members are stored (not deflated), data 64-byte aligned, a fixed timestamp, in the order
+ * added (the caller adds them sorted): equal contents give equal bytes. */
+unic_status unic__npz_create(unic__npz_writer **out, const char *path);
+unic_status unic__npz_add_f32(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const float *data);
+unic_status unic__npz_add_f64(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const double *data);
+unic_status unic__npz_add_i32(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const int32_t *data);
+unic_status unic__npz_add_i64(unic__npz_writer *w, const char *name, const unic__shape *shape,
+                              const int64_t *data);
+unic_status unic__npz_add_text(unic__npz_writer *w, const char *name, const char *text);
+/* Completes the file under its name and frees the writer, whatever comes of it. After a failure
+ * the old file of that name, if any, is untouched and the temporary file is gone. */
+unic_status unic__npz_finish(unic__npz_writer *w);
+/* Gives up: removes the temporary file and frees the writer. NULL is fine. */
+void unic__npz_abandon(unic__npz_writer *w);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * CMG checkpoints (method A.7), read as they are: the config from the tensors' shapes,
+ * parameters and codebook under our names. Nothing is held of what is not asked for.
+ */
+#ifndef UNIC_CMG_CMG_IMPORT_H
+#define UNIC_CMG_CMG_IMPORT_H
+
+#include "cmg/cmg_names.h"
+#include "config/config.h"
+#include "graph/params.h"
+#include "model/codebook.h"
+#include "torch/torch_file.h"
+#include "unicode/unic_model.h"
+
+/*
+ * A config of `behaviour = compat` whose dims are the checkpoint's; what tensors cannot tell
+ * keeps its default and is logged as assumed. `settings` ("key = value" lines, may be NULL)
+ * come last.
+ */
+unic_status unic__cmg_config(const unic__torch_file *f, const char *settings,
+                             unic_config **out);
+
+/* Every parameter of the table, of the modality its name begins with, from the file.
+ * UNIC_E_FORMAT lists what is missing or of another shape. */
+unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
+                                  const unic__params *params);
+
+/* The same check without reading: the table need not be sealed. */
+unic_status unic__cmg_check_params(const unic__torch_file *f, const unic_config *c,
+                                   const unic__params *params);
+
+/* One tensor laid out as parameter `p` is, from `prefix` + its place ("" or an optimiser's). */
+unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor *t,
+                                  const unic__cmg_place *place, const unic__param *p,
+                                  float *out);
+
+unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
+                                    unic_codebook **out);
+
+/* Logs the tensors that are neither used here nor known to be dead there. */
+void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c);
+
+/* A model whose weights are read from the checkpoint when they are needed. */
+unic_status unic__model_import(unic_model **out, const char *path, const char *settings);
+
+#endif

@@ -1,0 +1,178 @@
+/*
+ * The settings of a model and of its run, as plain values. One table (config_keys.c) says for
+ * each key its name, place in this struct, bounds, defaults (paper, compat) and help; parsing,
+ * printing, docs/config.md and the public functions all follow that table.
+ */
+#ifndef UNIC_CONFIG_CONFIG_H
+#define UNIC_CONFIG_CONFIG_H
+
+#include "base/base.h"
+#include "unicode/unic_config.h"
+
+enum { UNIC__MAX_MODALITIES = 8, UNIC__NAME_SIZE = 32 };
+
+/* Values of the choice keys: the order is that of their words in the table. */
+typedef enum unic__behaviour { UNIC__PAPER, UNIC__COMPAT } unic__behaviour;
+typedef enum unic__kind { UNIC__GRID, UNIC__VECTOR, UNIC__TOKEN } unic__kind;
+typedef enum unic__branch { UNIC__BRANCH_CONV, UNIC__BRANCH_POOLED } unic__branch;
+typedef enum unic__spatial { UNIC__SPATIAL_SOFTMAX, UNIC__SPATIAL_SUM } unic__spatial;
+typedef enum unic__partner {
+    UNIC__PARTNER_ATTENTION,
+    UNIC__PARTNER_SAME_STEP,
+    UNIC__PARTNER_NONE
+} unic__partner;
+typedef enum unic__ema_order { UNIC__EMA_JOINT, UNIC__EMA_SEQUENTIAL } unic__ema_order;
+typedef enum unic__ema_start {
+    UNIC__START_DATA,
+    UNIC__START_KMEANS,
+    UNIC__START_UNIFORM
+} unic__ema_start;
+typedef enum unic__club_input { UNIC__CLUB_SEMANTIC, UNIC__CLUB_QUANTISED } unic__club_input;
+typedef enum unic__club_form { UNIC__CLUB_ALL_PAIRS, UNIC__CLUB_PERMUTATION } unic__club_form;
+typedef enum unic__contrast { UNIC__OVER_FUTURES, UNIC__OVER_PREDICTIONS } unic__contrast;
+typedef enum unic__match_form {
+    UNIC__MATCH_SYMMETRIC,
+    UNIC__MATCH_ASYMMETRIC
+} unic__match_form;
+typedef enum unic__target { UNIC__TARGET_DETACHED, UNIC__TARGET_ATTACHED } unic__target;
+typedef enum unic__reset { UNIC__RESET_OFF, UNIC__RESET_ANY, UNIC__RESET_TWO } unic__reset;
+typedef enum unic__reset_source { UNIC__SOURCE_ENCODER, UNIC__SOURCE_CODE } unic__reset_source;
+typedef enum unic__optimizer { UNIC__ADAM, UNIC__ADAMW } unic__optimizer;
+typedef enum unic__schedule { UNIC__CONSTANT, UNIC__COSINE, UNIC__LINEAR_DECAY } unic__schedule;
+typedef enum unic__padding { UNIC__PAD_MASKED, UNIC__PAD_REAL } unic__padding;
+typedef enum unic__kernel {
+    UNIC__KERNEL_AUTO,
+    UNIC__KERNEL_ONEDNN,
+    UNIC__KERNEL_BLAS
+} unic__kernel;
+
+/* A modality's kind before it is given: no word of the table, and never in a checked config. */
+enum { UNIC__KIND_UNSET = UNIC__TOKEN + 1 };
+
+/* One bit for each key of the table: those that were set one by one. */
+typedef struct unic__key_set {
+    uint64_t bits[2];
+} unic__key_set;
+
+/*
+ * One modality: keys "<name>.kind", "<name>.dims" ... No code is written per modality.
+ * A size that is 0 is derived from others; unic__config_resolve fills it in.
+ */
+typedef struct unic__modality {
+    char name[UNIC__NAME_SIZE]; /* letters, digits, '-', '_'; begins with a letter         */
+    unic__kind kind;            /* .kind: grid [T,H,W,C], vector [T,C], token [T,C]        */
+    unic__shape dims;           /* .dims: of one step: {H,W,C} or {C}                      */
+    size_t specific;            /* .specific: channels of the modality-specific features   */
+    unic__branch branch;        /* .branch: grid: convolutions, or the pooled mean        */
+    size_t inner;               /* .inner: grid: channels of its first convolution         */
+    size_t squeeze;             /* .squeeze: grid: width of the channel attention          */
+    size_t pooled;              /* .pooled: grid: width between the pooled specific map
+                                    and CLUB's view of it; the view has C channels          */
+    unic__spatial attention;    /* .attention: grid: softmax over positions, or a sum      */
+    size_t recurrent;           /* .recurrent: token: hidden size of each direction        */
+    size_t recurrent_layers;    /* .recurrent_layers                                       */
+    unic__key_set set;
+} unic__modality;
+
+struct unic_config {
+    unic__behaviour behaviour; /* behaviour  */
+    int preset;                /* preset: index of its word, 0 = none */
+    size_t n_modalities;       /* modalities */
+    unic__modality modality[UNIC__MAX_MODALITIES];
+
+    /* encoders and codebook */
+    size_t code_dim;        /* code.dim: D                                             */
+    size_t code_count;      /* code.count: L                                           */
+    size_t encoder_layers;  /* encoder.layers                                          */
+    size_t encoder_heads;   /* encoder.heads                                           */
+    size_t encoder_ff;      /* encoder.ff                                              */
+    double encoder_dropout; /* encoder.dropout                                         */
+    unic__padding padding;  /* padding: masked, or zeros are real steps (compat)       */
+
+    /* objective (P9) */
+    double recon_weight;         /* recon.weight                                       */
+    unic__target recon_target;   /* recon.target: of token modalities                  */
+    double commit_weight;        /* commit.weight                                      */
+    double commit_own;           /* commit.own                                         */
+    double commit_cross;         /* commit.cross: of the mean over partners            */
+    double club_weight;          /* club.weight                                        */
+    unic__club_input club_input; /* club.input                                         */
+    unic__club_form club_form;   /* club.form                                          */
+    size_t club_width;           /* club.width                                         */
+    size_t club_layers;          /* club.layers                                        */
+    size_t club_steps;           /* club.steps: inner fits a step                      */
+    double club_lr;              /* club.lr                                            */
+    double cpc_weight;           /* cpc.weight                                         */
+    double cpc_self;             /* cpc.self: weight of a modality predicting itself   */
+    size_t cpc_steps;            /* cpc.steps: K                                       */
+    size_t cpc_layers;           /* cpc.layers                                         */
+    size_t cpc_hidden;           /* cpc.hidden; resolved from 0 to code.dim            */
+    size_t cpc_start;            /* cpc.start: the first t that may be drawn           */
+    unic__contrast cpc_contrast; /* cpc.contrast                                       */
+    double match_weight;         /* code_match.weight, of each pair                    */
+    unic__match_form match_form; /* code_match.form                                    */
+
+    /* codebook */
+    unic__partner ema_partner;       /* ema.partner                                    */
+    unic__ema_order ema_order;       /* ema.order                                      */
+    unic__ema_start ema_start;       /* ema.start                                      */
+    double ema_decay;                /* ema.decay: gamma                               */
+    double ema_epsilon;              /* ema.epsilon: smoothing of the sequential order */
+    unic__reset reset_rule;          /* reset.rule                                     */
+    size_t reset_steps;              /* reset.steps: N_re                              */
+    bool reset_ema;                  /* reset.ema: the EMA state is reset too          */
+    size_t reset_max;                /* reset.max_per_step; 0: no limit                */
+    unic__reset_source reset_source; /* reset.source                                   */
+    bool evaluate_counts;            /* evaluation.counts: evaluation moves the idle
+                                        counters                                       */
+
+    /* run */
+    size_t batch, length;      /* train.batch, train.length: the largest B and T       */
+    size_t epochs;             /* train.epochs                                         */
+    unic__optimizer optimizer; /* train.optimizer                                      */
+    double lr;                 /* train.lr                                             */
+    unic__schedule schedule;   /* train.schedule                                       */
+    size_t warmup;             /* train.warmup: steps of linear warm-up                */
+    double lr_floor;           /* train.lr_floor: the end, as a part of train.lr       */
+    double weight_decay;       /* train.weight_decay (adamw: decoupled; adam: none)    */
+    double clip;               /* train.clip: L2 norm of each module's gradient; 0: off */
+    bool drop_last;            /* train.drop_last                                      */
+    uint64_t seed;             /* train.seed                                           */
+    unic__kernel kernel;       /* kernel.backend                                       */
+
+    /* Keys set one by one, which behaviour and preset leave alone; and what unic_config_text
+     * and unic_config_get lend: the whole text, and the same with its lines ended by NUL. Both
+     * are NULL until they are asked for. */
+    unic__key_set set;
+    char *text;
+    char *lines;
+};
+
+/* What the public functions do (unic_config.h); the arguments are not checked again. */
+unic_status unic__config_create(unic_config **out);
+void unic__config_free(unic_config *config);
+unic_status unic__config_copy(unic_config **out, const unic_config *config);
+unic_status unic__config_set(unic_config *config, const char *key, const char *value);
+unic_status unic__config_load(unic_config *config, const char *path);
+unic_status unic__config_get(unic_config *config, const char *key, const char **value);
+unic_status unic__config_text(unic_config *config, const char **text);
+unic_status unic__config_check(const unic_config *config);
+
+/* Applies `length` bytes from anywhere, a hostile file too; `source` may be NULL. */
+unic_status unic__config_parse(unic_config *config, const char *text, size_t length,
+                               const char *source);
+
+/*
+ * Fills in every size that is 0 = derived. Whoever builds a model or a run takes a copy, checks
+ * it and resolves it; everything below reads only resolved configs. Text that was lent before
+ * stays as it was: ask for it before to keep the zeros, after to keep the sizes, not both.
+ */
+void unic__config_resolve(unic_config *config);
+
+/* Index of a modality by name; n_modalities if there is none. */
+size_t unic__config_modality(const unic_config *config, const char *name);
+
+/* "image, speech": for messages. Into `text` of `size` bytes. */
+const char *unic__config_names(const unic_config *config, char *text, size_t size);
+
+#endif

@@ -1,0 +1,102 @@
+/* What single keys cannot say: what must be given, and what must fit together. */
+#include <string.h>
+
+#include "config/config_keys.h"
+
+/* Numbers in one batch of one modality's features: far from where buffers' sizes overflow. */
+#define MOST_NUMBERS (UINT64_C(1) << 40)
+
+/* Two 3x3 convolutions without padding need it (A.2). */
+enum { SMALLEST_GRID = 5 };
+
+static const char *const kinds[] = {"grid", "vector", "token"};
+
+/* Keys that only one kind has must not have been set for another. */
+static unic_status check_applies(const unic__modality *m)
+{
+    for (size_t i = 0; i < unic__config_n_keys; i++) {
+        const unic__config_key *key = &unic__config_keys[i];
+        if (unic__key_applies(key, m->kind) || !unic__key_in(&m->set, i))
+            continue;
+        const char *suffix = strchr(key->name, '.');
+        return unic__fail(UNIC_E_CONFIG, "%s%s is set, but %s is a %s and has no such part",
+                          m->name, suffix, m->name, kinds[m->kind]);
+    }
+    return UNIC_OK;
+}
+
+static unic_status check_size(const unic_config *config, const unic__modality *m)
+{
+    uint64_t count = (uint64_t)config->batch * config->length; /* at most 2^32 */
+    for (size_t i = 0; i < m->dims.rank; i++)
+        if (__builtin_mul_overflow(count, (uint64_t)m->dims.dim[i], &count))
+            count = UINT64_MAX;
+    if (count > MOST_NUMBERS) {
+        char dims[UNIC__SHAPE_TEXT];
+        return unic__fail(UNIC_E_CONFIG,
+                          "train.batch = %zu, train.length = %zu and %s.dims = %s are together "
+                          "too large: a batch would have more than 2^40 numbers",
+                          config->batch, config->length, m->name,
+                          unic__shape_print(&m->dims, dims));
+    }
+    return UNIC_OK;
+}
+
+static unic_status check_modality(const unic_config *config, const unic__modality *m)
+{
+    if ((unsigned)m->kind >= UNIC__KIND_UNSET)
+        return unic__fail(UNIC_E_CONFIG, "%s.kind is not set; expected grid, vector or token",
+                          m->name);
+    size_t rank = m->kind == UNIC__GRID ? 3 : 1;
+    const char *expected = m->kind == UNIC__GRID ? "H W C" : "C";
+    if (m->dims.rank == 0)
+        return unic__fail(UNIC_E_CONFIG, "%s.dims is not set; a %s has %s", m->name,
+                          kinds[m->kind], expected);
+    if (m->dims.rank != rank)
+        return unic__fail(UNIC_E_CONFIG, "%s.dims has %zu number%s, but a %s has %s", m->name,
+                          m->dims.rank, m->dims.rank > 1 ? "s" : "", kinds[m->kind], expected);
+    if (m->kind == UNIC__GRID &&
+        (m->dims.dim[0] < SMALLEST_GRID || m->dims.dim[1] < SMALLEST_GRID))
+        return unic__fail(UNIC_E_CONFIG,
+                          "%s.dims = %zu %zu %zu is too small: two 3x3 convolutions need a "
+                          "grid of at least %d x %d",
+                          m->name, m->dims.dim[0], m->dims.dim[1], m->dims.dim[2],
+                          SMALLEST_GRID, SMALLEST_GRID);
+    UNIC__TRY(check_applies(m));
+    return check_size(config, m);
+}
+
+unic_status unic__config_check(const unic_config *config)
+{
+    if (config->n_modalities == 0)
+        return unic__fail(UNIC_E_CONFIG, "modalities is not set; expected at least two names");
+    if (config->n_modalities == 1)
+        return unic__fail(UNIC_E_CONFIG, "modalities = %s is one name; expected at least two",
+                          config->modality[0].name);
+    for (size_t i = 0; i < config->n_modalities; i++)
+        UNIC__TRY(check_modality(config, &config->modality[i]));
+    if (config->code_dim % config->encoder_heads != 0)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.dim = %zu is not divisible by encoder.heads = %zu",
+                          config->code_dim, config->encoder_heads);
+    return UNIC_OK;
+}
+
+static void derive(size_t *size, size_t from)
+{
+    if (*size == 0)
+        *size = from > 0 ? from : 1;
+}
+
+void unic__config_resolve(unic_config *config)
+{
+    derive(&config->cpc_hidden, config->code_dim);
+    for (size_t i = 0; i < config->n_modalities; i++) {
+        unic__modality *m = &config->modality[i];
+        derive(&m->specific, config->code_dim);
+        derive(&m->inner, m->specific / 2);
+        derive(&m->squeeze, unic__shape_last(&m->dims) / 8);
+        derive(&m->pooled, m->specific / 2);
+        derive(&m->recurrent, config->code_dim / 2);
+    }
+}

@@ -1,0 +1,281 @@
+#include "config/config_keys.h"
+
+/* Type, owner and offset of a field; a field of another type does not compile. */
+/* clang-format off */
+#define FIELD(owner, type, field) _Generic(((owner *)0)->field, type: offsetof(owner, field))
+#define WORD(owner, field)                                                                     \
+    _Generic(((owner *)0)->field,                                                              \
+        unsigned: offsetof(owner, field),                                                      \
+        int: offsetof(owner, field))
+#define CONFIG(type, field)   UNIC__OF_CONFIG, FIELD(unic_config, type, field)
+#define MODALITY(type, field) FIELD(unic__modality, type, field)
+
+#define NUMBER(field)     UNIC__KEY_NUMBER, CONFIG(double, field)
+#define SIZE(field)       UNIC__KEY_SIZE, CONFIG(size_t, field)
+#define SEED(field)       UNIC__KEY_SEED, CONFIG(uint64_t, field)
+#define SWITCH(field)     UNIC__KEY_SWITCH, CONFIG(bool, field)
+#define NAMES(field)      UNIC__KEY_NAMES, CONFIG(size_t, field)
+#define CHOICE(field)     UNIC__KEY_CHOICE, UNIC__OF_CONFIG, WORD(unic_config, field)
+#define KIND(field)       UNIC__KEY_CHOICE, UNIC__OF_MODALITY, WORD(unic__modality, field)
+#define DIMS(field)       UNIC__KEY_DIMS, UNIC__OF_MODALITY, MODALITY(unic__shape, field)
+#define ANY_SIZE(field)   UNIC__KEY_SIZE, UNIC__OF_MODALITY, MODALITY(size_t, field)
+#define GRID_SIZE(field)  UNIC__KEY_SIZE, UNIC__OF_GRID, MODALITY(size_t, field)
+#define GRID_WORD(field)  UNIC__KEY_CHOICE, UNIC__OF_GRID, WORD(unic__modality, field)
+#define TOKEN_SIZE(field) UNIC__KEY_SIZE, UNIC__OF_TOKEN, MODALITY(size_t, field)
+/* clang-format on */
+
+#define POSITIVE "[1, 65536]"
+#define OR_ZERO  "[0, 65536]"
+#define WEIGHT   "[0, 1e6]"
+#define ON_OFF   "off | on"
+
+/* P and A: sections of docs/method.md. Texts below are also docs/config.md's. */
+const unic__config_key unic__config_keys[] = {
+    {"behaviour", CHOICE(behaviour), "paper | compat", "paper", NULL,
+     "The method as the paper gives it (P), or what the CMG code computes, its quirks included "
+     "(A): compat takes the compat column's defaults."},
+    {"preset", CHOICE(preset), "none | small | paper-av | paper-at | paper-vt | paper-avt",
+     "none", NULL,
+     "Sizes and schedule in one word (listed below), applied after behaviour and before single "
+     "keys."},
+    {"modalities", NAMES(n_modalities), "up to 8 names", "", NULL,
+     "The modalities' names, in the order that every loop over them takes; a name has letters, "
+     "digits, - and _, begins with a letter, and is not the first part of another key."},
+
+    {"<modality>.kind", KIND(kind), "grid | vector | token", "", NULL,
+     "Features [T,H,W,C] as of video, [T,C] as of audio, or [T,C] with a bidirectional LSTM in "
+     "front as of text (A.2)."},
+    {"<modality>.dims", DIMS(dims), "H W C | C", "", NULL,
+     "Dims of one step: H W C of a grid (H and W at least 5, for two 3x3 convolutions without "
+     "padding), C of a vector or token; each in [1, 65536]."},
+    {"<modality>.specific", ANY_SIZE(specific), OR_ZERO, "0", NULL,
+     "Channels of the modality-specific features zbar = Psi(x) (P1); 0: code.dim."},
+    {"<modality>.branch", GRID_WORD(branch), "conv | pooled", "conv", NULL,
+     "Grid: Psi as the paper's convolutions over the map (A.2), or, far cheaper, one layer on "
+     "the "
+     "mean over positions; then that mean is what is reconstructed (P3)."},
+    {"<modality>.inner", GRID_SIZE(inner), OR_ZERO, "0", NULL,
+     "Grid: channels between the two 3x3 convolutions of Psi (A.2); 0: half of specific."},
+    {"<modality>.squeeze", GRID_SIZE(squeeze), OR_ZERO, "0", NULL,
+     "Grid: width of the channel attention s = sigmoid(W2 relu(W1 a)) (A.2); 0: C / 8."},
+    {"<modality>.pooled", GRID_SIZE(pooled), OR_ZERO, "0", NULL,
+     "Grid: width between the pooled zbar and the C channels that CLUB sees (A.2); 0: half of "
+     "specific."},
+    {"<modality>.attention", GRID_WORD(attention), "softmax | sum", "softmax", "sum",
+     "Grid: pooling over positions, sum_i w_i u_i with softmax weights (A.2); compat: a plain "
+     "sum, because the code's softmax runs over an axis of length 1 and learns nothing."},
+    {"<modality>.recurrent", TOKEN_SIZE(recurrent), OR_ZERO, "0", NULL,
+     "Token: hidden size of each direction of the LSTM (A.2); 0: half of code.dim."},
+    {"<modality>.recurrent_layers", TOKEN_SIZE(recurrent_layers), "[1, 16]", "2", NULL,
+     "Token: layers of the LSTM (A.2)."},
+
+    {"code.dim", SIZE(code_dim), POSITIVE, "256", NULL,
+     "D, the dimension of semantic vectors and codes (P1, P2)."},
+    {"code.count", SIZE(code_count), "[2, 65536]", "400", NULL, "L, the number of codes (P2)."},
+
+    {"encoder.layers", SIZE(encoder_layers), "[1, 64]", "2", NULL,
+     "Post-norm transformer layers of each semantic encoder Phi (A.2)."},
+    {"encoder.heads", SIZE(encoder_heads), "[1, 1024]", "4", NULL,
+     "Attention heads of a layer; they divide code.dim."},
+    {"encoder.ff", SIZE(encoder_ff), POSITIVE, "1024", NULL,
+     "Width of a layer's feed-forward part."},
+    {"encoder.dropout", NUMBER(encoder_dropout), "[0, 1)", "0.1", NULL,
+     "Dropout on attention weights, in the feed-forward part and before each residual sum."},
+    {"padding", CHOICE(padding), "masked | real", "masked", "real",
+     "Steps beyond a clip's length are left out of attention, pooling and every loss; compat: "
+     "they are steps like others, as in the code, which has no masks."},
+
+    {"recon.weight", NUMBER(recon_weight), WEIGHT, "1", NULL,
+     "Weight of the reconstruction || x - D(zhat; zbar) ||^2, a mean over elements (P3)."},
+    {"recon.target", CHOICE(recon_target), "detached | attached", "detached", "attached",
+     "Token: the target, the LSTM's output, is a constant; compat: gradients flow into it too "
+     "(A.5), which rewards shrinking it."},
+
+    {"commit.weight", NUMBER(commit_weight), WEIGHT, "1", NULL,
+     "Weight of the commitment loss, own + cross (P7)."},
+    {"commit.own", NUMBER(commit_own), WEIGHT, "0.25", "0.5",
+     "beta of || z - sg[e] ||^2 to the own code (P7); compat: 2 beta (A.3)."},
+    {"commit.cross", NUMBER(commit_cross), WEIGHT, "0.125", "0.25",
+     "Factor of the mean over partners of || z - sg[e'] ||^2 to a partner's code, beta / 2 "
+     "(P7); compat: beta (A.3), which with two partners is 0.125 for each."},
+
+    {"club.weight", NUMBER(club_weight), WEIGHT, "1", NULL,
+     "Weight of the CLUB bound on I(z; zbar), summed over modalities (P4); 0 leaves it out."},
+    {"club.input", CHOICE(club_input), "semantic | quantised", "semantic", "quantised",
+     "x of q(y|x): the semantic z as in Eq 5; compat: the quantised zhat, straight through "
+     "(A.5)."},
+    {"club.form", CHOICE(club_form), "all_pairs | permutation", "all_pairs", "permutation",
+     "Negatives: all pairs of clips, step by step (P4, Eq 5); compat: one random permutation, "
+     "and separate means over time of the squared difference and of the log-variance (A.5)."},
+    {"club.width", SIZE(club_width), POSITIVE, "128", NULL,
+     "Hidden width of the nets of mu and log-variance (A.5)."},
+    {"club.layers", SIZE(club_layers), "[2, 16]", "4", NULL, "Linear layers of each net."},
+    {"club.steps", SIZE(club_steps), "[1, 1000]", "5", NULL,
+     "Maximum-likelihood fits of q in each training step (A.6)."},
+    {"club.lr", NUMBER(club_lr), "(0, 10]", "0.001", NULL,
+     "Adam's learning rate in these fits."},
+
+    {"cpc.weight", NUMBER(cpc_weight), WEIGHT, "1", NULL,
+     "Weight of Cross-CPC, summed over ordered pairs of modalities (P5); 0 leaves it out."},
+    {"cpc.self", NUMBER(cpc_self), WEIGHT, "0", "0.1",
+     "Weight, beside 1 of a cross pair, of a modality that predicts itself; the paper has none "
+     "(P5), the code has 0.1 (A.5)."},
+    {"cpc.steps", SIZE(cpc_steps), "[1, 64]", "1", NULL,
+     "K: the steps ahead that are predicted, k = 1..K (P5)."},
+    {"cpc.layers", SIZE(cpc_layers), "[1, 16]", "1", "2",
+     "Layers of the LSTM that gives the context c_t (P5); compat: two (A.5)."},
+    {"cpc.hidden", SIZE(cpc_hidden), OR_ZERO, "0", NULL,
+     "Hidden size of that LSTM; 0: code.dim."},
+    {"cpc.start", SIZE(cpc_start), OR_ZERO, "0", "1",
+     "The first t, counted from 0, that may be drawn from start..T-K-1 (P5); compat: 1 (A.5)."},
+    {"cpc.contrast", CHOICE(cpc_contrast), "futures | predictions", "futures", "predictions",
+     "The softmax runs over the batch's futures for a fixed context (Eq 6); compat: over the "
+     "predictions for a fixed future (A.5)."},
+
+    {"code_match.weight", NUMBER(match_weight), WEIGHT, "1", "0.5",
+     "Weight of the code matching of each pair of modalities, L_cmcm of P9; compat: 0.5 "
+     "(A.4)."},
+    {"code_match.form", CHOICE(match_form), "symmetric | asymmetric", "symmetric", "asymmetric",
+     "Cross-entropy of the clips' code distributions in both directions; compat: A.4 as it "
+     "stands, whose off-diagonal terms mix the directions."},
+
+    {"ema.partner", CHOICE(ema_partner), "attention | same_step | none", "attention",
+     "same_step",
+     "What is averaged with z in the sums o_l: r by cross-attention over the partner's steps "
+     "(P6), or the partner's same step as in the code (A.3), or nothing."},
+    {"ema.order", CHOICE(ema_order), "joint | sequential", "joint", "sequential",
+     "One update of N_l and o_l from all modalities (P6); compat: one after the other with the "
+     "smoothed count stored back, so that the decay is ema.decay to the power of their number "
+     "(A.3)."},
+    {"ema.start", CHOICE(ema_start), "data | kmeans | uniform", "data", "uniform",
+     "Codes start as encoder outputs of the first batch or as their k-means centres, with "
+     "N = 1 and o = e; compat: as uniform noise with N = 0, which throws unused codes far "
+     "away in the first step (A.3)."},
+    {"ema.decay", NUMBER(ema_decay), "[0, 1)", "0.99", NULL,
+     "gamma of N_l <- gamma N_l + (1 - gamma) n_l, and of o_l likewise (P6)."},
+    {"ema.epsilon", NUMBER(ema_epsilon), "(0, 1)", "1e-05", NULL,
+     "Smoothing of the counts in the sequential order (A.3)."},
+
+    {"reset.rule", CHOICE(reset_rule), "off | any | two", "two", "any",
+     "A code stays if at least two modalities selected it within reset.steps batches (P8); "
+     "compat: if any did (A.3)."},
+    {"reset.steps", SIZE(reset_steps), "[1, 1000000000]", "100", "300",
+     "N_re: the idle batches after which a code starts anew (P8)."},
+    {"reset.ema", SWITCH(reset_ema), ON_OFF, "on", "off",
+     "N_l and o_l start anew with the code; compat: they do not, and the next update undoes "
+     "the "
+     "reset of every code that is not selected at once (A.3)."},
+    {"reset.max_per_step", SIZE(reset_max), OR_ZERO, "32", "0",
+     "Most codes that start anew in one step, so that the codebook never changes at a stroke; "
+     "0: no limit, as in the code."},
+    {"reset.source", CHOICE(reset_source), "encoder | code", "encoder", "code",
+     "A new code is a random encoder output of the batch; compat: a random active code and "
+     "noise (A.3)."},
+
+    {"evaluation.counts", SWITCH(evaluate_counts), ON_OFF, "off", "on",
+     "Evaluation moves the idle counters and resets codes, as the code does (A.3); off: it "
+     "changes nothing."},
+
+    {"train.batch", SIZE(batch), "[2, 65536]", "80", NULL, "The largest batch, in clips."},
+    {"train.length", SIZE(length), POSITIVE, "10", NULL, "The longest clip, in steps (T)."},
+    {"train.epochs", SIZE(epochs), "[1, 1000000]", "6", NULL, "Passes over the data."},
+    {"train.optimizer", CHOICE(optimizer), "adam | adamw", "adam", NULL,
+     "Adam (0.9, 0.999, 1e-8), or the same with decoupled weight decay."},
+    {"train.lr", NUMBER(lr), "(0, 10]", "0.0004", NULL, "Learning rate after the warm-up."},
+    {"train.schedule", CHOICE(schedule), "constant | cosine | linear", "constant", NULL,
+     "The learning rate's way from train.lr to train.lr_floor of it over the run."},
+    {"train.warmup", SIZE(warmup), "[0, 1000000000]", "0", NULL,
+     "Steps in which the learning rate grows linearly to train.lr."},
+    {"train.lr_floor", NUMBER(lr_floor), "[0, 1]", "0", NULL,
+     "Where cosine and linear end, as a part of train.lr."},
+    {"train.weight_decay", NUMBER(weight_decay), "[0, 1]", "0.01", NULL,
+     "Decay w <- w - lr decay w of adamw; adam has none."},
+    {"train.clip", NUMBER(clip), WEIGHT, "0.5", NULL,
+     "Largest L2 norm of each module's gradient (A.6); 0: no limit."},
+    {"train.drop_last", SWITCH(drop_last), ON_OFF, "on", "off",
+     "The smaller batch at an epoch's end is left out; compat: it is used, even if it is one "
+     "clip (A.9)."},
+    {"train.seed", SEED(seed), "[0, 18446744073709551615]", "0", NULL,
+     "Seed of every random draw; equal seeds and threads give bit-identical runs."},
+
+    {"kernel.backend", CHOICE(kernel), "auto | onednn | blas", "auto", NULL,
+     "What computes convolutions and matrix products; auto takes the faster for each size."},
+};
+
+const size_t unic__config_n_keys = sizeof unic__config_keys / sizeof unic__config_keys[0];
+
+_Static_assert(sizeof unic__config_keys / sizeof unic__config_keys[0] <= UNIC__MAX_KEYS,
+               "unic__key_set has a bit for every key");
+
+/* ---- presets ---- */
+
+static const char small_sizes[] = "code.dim = 64\n"
+                                  "code.count = 200\n"
+                                  "encoder.layers = 2\n"
+                                  "encoder.heads = 4\n"
+                                  "encoder.ff = 128\n"
+                                  "encoder.dropout = 0.1\n"
+                                  "club.width = 64\n"
+                                  "club.layers = 4\n"
+                                  "club.steps = 5\n"
+                                  "club.lr = 0.001\n"
+                                  "club.weight = 0.1\n"
+                                  "cpc.self = 0.1\n"
+                                  "reset.steps = 100\n"
+                                  "train.batch = 32\n"
+                                  "train.length = 10\n"
+                                  "train.epochs = 12\n"
+                                  "train.lr = 0.001\n"
+                                  "train.clip = 0.5\n";
+
+static const char paper_sizes[] = "code.dim = 256\n"
+                                  "code.count = 400\n"
+                                  "encoder.layers = 2\n"
+                                  "encoder.heads = 4\n"
+                                  "encoder.ff = 1024\n"
+                                  "encoder.dropout = 0.1\n"
+                                  "club.width = 128\n"
+                                  "club.layers = 4\n"
+                                  "club.steps = 5\n"
+                                  "club.lr = 0.001\n"
+                                  "cpc.hidden = 256\n"
+                                  "train.batch = 80\n"
+                                  "train.length = 10\n"
+                                  "train.epochs = 6\n"
+                                  "train.lr = 0.0004\n"
+                                  "train.clip = 0.5\n";
+
+/* The order audio, video, text is that of the CMG code's sequential EMA (A.3). */
+static const char av[] = "modalities = audio video\n";
+static const char at[] = "modalities = audio text\n";
+static const char vt[] = "modalities = video text\n";
+static const char avt[] = "modalities = audio video text\n";
+
+static const char audio[] = "audio.kind = vector\n"
+                            "audio.dims = 128\n"
+                            "audio.specific = 256\n";
+
+static const char video[] = "video.kind = grid\n"
+                            "video.dims = 7 7 512\n"
+                            "video.specific = 2048\n"
+                            "video.inner = 1024\n"
+                            "video.squeeze = 64\n"
+                            "video.pooled = 1024\n";
+
+static const char text[] = "text.kind = token\n"
+                           "text.dims = 768\n"
+                           "text.specific = 256\n"
+                           "text.recurrent = 128\n"
+                           "text.recurrent_layers = 2\n";
+
+const unic__preset unic__config_presets[] = {
+    {"none", {NULL}},
+    {"small", {small_sizes}},
+    {"paper-av", {av, audio, video, paper_sizes}},
+    {"paper-at", {at, audio, text, paper_sizes}},
+    {"paper-vt", {vt, video, text, paper_sizes}},
+    {"paper-avt", {avt, audio, video, text, paper_sizes}},
+};
+
+const size_t unic__config_n_presets = sizeof unic__config_presets /
+                                      sizeof unic__config_presets[0];

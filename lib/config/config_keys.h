@@ -1,0 +1,142 @@
+/*
+ * The inside of the config: its keys as data (config_keys.c), one value's way between its text
+ * and its field (config_value.c), finding a key by name (config_find.c), setting one (config.c)
+ * and reading lines (config_text.c). Only these files, lib/api's and their tests include it.
+ */
+#ifndef UNIC_CONFIG_CONFIG_KEYS_H
+#define UNIC_CONFIG_CONFIG_KEYS_H
+
+#include "config/config.h"
+
+typedef enum unic__key_type {
+    UNIC__KEY_NUMBER, /* double                                */
+    UNIC__KEY_SIZE,   /* size_t                                */
+    UNIC__KEY_SEED,   /* uint64_t                              */
+    UNIC__KEY_CHOICE, /* an enum, or an int: the word's index  */
+    UNIC__KEY_SWITCH, /* bool                                  */
+    UNIC__KEY_DIMS,   /* unic__shape                           */
+    UNIC__KEY_NAMES   /* the list of modalities                */
+} unic__key_type;
+
+/* Where a key's field stands, and which modalities have the key. */
+typedef enum unic__key_owner {
+    UNIC__OF_CONFIG,   /* in unic_config                     */
+    UNIC__OF_MODALITY, /* in unic__modality, of every kind   */
+    UNIC__OF_GRID,
+    UNIC__OF_TOKEN
+} unic__key_owner;
+
+/*
+ * `allowed` defines bounds and words, it is not only their picture: "[0, 1)", "paper | compat".
+ * A key of modalities is named "<modality>.x" and stands for one key of each.
+ */
+typedef struct unic__config_key {
+    const char *name;
+    unic__key_type type;
+    unic__key_owner owner;
+    size_t offset;
+    const char *allowed;
+    const char *paper;  /* default as text; "" if the key must be given      */
+    const char *compat; /* default under behaviour = compat; NULL: the same  */
+    const char *help;
+} unic__config_key;
+
+/* The first keys of the table decide about the others, and are applied before them. */
+enum { UNIC__KEY_BEHAVIOUR, UNIC__KEY_PRESET, UNIC__KEY_MODALITIES, UNIC__KEY_FIRST_SINGLE };
+enum {
+    UNIC__MAX_KEYS = 128,
+    UNIC__PRESET_PARTS = 5,
+    UNIC__MODALITY_KEYS = 10, /* keys named "<modality>.x" */
+    UNIC__MAX_REFS = UNIC__MAX_KEYS + UNIC__MAX_MODALITIES * UNIC__MODALITY_KEYS
+};
+
+extern const unic__config_key unic__config_keys[];
+extern const size_t unic__config_n_keys;
+
+/* ---- presets (config_keys.c) ---- */
+
+/* A preset is config text in parts, `modalities` first. The order is that of the words. */
+typedef struct unic__preset {
+    const char *word;
+    const char *parts[UNIC__PRESET_PARTS]; /* unused ones are NULL */
+} unic__preset;
+
+extern const unic__preset unic__config_presets[];
+extern const size_t unic__config_n_presets;
+
+enum {
+    UNIC__KEY_BYTES = 64,    /* of a key's name with its modality's                    */
+    UNIC__VALUE_BYTES = 320, /* of a value: the longest is a list of modalities        */
+    UNIC__SHOWN_BYTES = 64   /* of what a message quotes                               */
+};
+
+/* ---- a key and its value (config_value.c) ---- */
+
+bool unic__key_applies(const unic__config_key *key, unic__kind kind);
+const char *unic__key_default(const unic__config_key *key, unic__behaviour behaviour);
+size_t unic__key_bytes(const unic__config_key *key); /* size of the field; not for NAMES */
+
+/*
+ * Reads `value` into a field of any type but NAMES; on an error the field stays as it is. The
+ * message names the key by `name`, which has its modality in it, and offers `standard` when a
+ * number is out of bounds.
+ */
+unic_status unic__key_parse(const unic__config_key *key, const char *name, const char *standard,
+                            const char *value, void *field);
+
+/* Prints a field so that parsing gives it back exactly; false if it has no value yet. */
+bool unic__key_print(const unic__config_key *key, const void *field,
+                     char text[UNIC__VALUE_BYTES]);
+
+/* `text` fit for a message: short, and with nothing but printable ASCII. */
+const char *unic__shown(const char *text, char out[UNIC__SHOWN_BYTES]);
+
+/* ---- finding keys (config_find.c) ---- */
+
+/* A key of the table and, for a key of modalities, whose. */
+typedef struct unic__key_ref {
+    size_t index;
+    size_t modality;
+} unic__key_ref;
+
+bool unic__key_find(const unic_config *config, const char *name, unic__key_ref *ref);
+
+/* The message for a name that unic__key_find did not find. */
+unic_status unic__key_unknown(const unic_config *config, const char *name);
+
+/* "image.kind", into `text`. */
+const char *unic__key_name(const unic_config *config, unic__key_ref ref,
+                           char text[UNIC__KEY_BYTES]);
+
+/* Every key of this config in the order of its text; returns how many. */
+size_t unic__key_refs(const unic_config *config, unic__key_ref refs[UNIC__MAX_REFS]);
+
+/* The modalities' names with `separator` between them. */
+const char *unic__config_list(const unic_config *config, const char *separator, char *text,
+                              size_t size);
+
+void *unic__key_field(unic_config *config, unic__key_ref ref);
+unic__key_set *unic__key_set_of(unic_config *config, unic__key_ref ref);
+bool unic__key_in(const unic__key_set *set, size_t index);
+
+/* ---- setting keys (config.c) ---- */
+
+/* Sets one key of a draft, as a user's; on an error the draft is not to be used. */
+unic_status unic__config_apply(unic_config *draft, unic__key_ref ref, const char *value);
+
+/* Puts the draft in the config's place; what text and get lent ends here. */
+void unic__config_commit(unic_config *config, unic_config *draft);
+
+/* ---- lines (config_text.c) ---- */
+
+typedef struct unic__config_line {
+    const char *next, *end; /* the text behind this line      */
+    size_t number;          /* of this line; 0 before the first */
+    char key[UNIC__KEY_BYTES];
+    char value[UNIC__VALUE_BYTES];
+} unic__config_line;
+
+/* Moves to the next "key = value"; *found is false at the end of the text. */
+unic_status unic__config_next(unic__config_line *line, bool *found);
+
+#endif

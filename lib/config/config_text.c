@@ -1,0 +1,222 @@
+/* Config text: reading it, from a file too, and writing it. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config_keys.h"
+
+enum { MAX_TEXT = 65536 }; /* bytes; a real config has about 3000 */
+
+/* ---- lines ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static void trim(const char **start, const char **end)
+{
+    while (*start < *end && is_blank(**start))
+        (*start)++;
+    while (*start < *end && is_blank((*end)[-1]))
+        (*end)--;
+}
+
+static unic_status split(unic__config_line *line, const char *start, const char *end)
+{
+    for (const char *c = start; c < end; c++)
+        if ((*c < 0x20 && *c != '\t') || *c >= 0x7f)
+            return unic__fail(UNIC_E_CONFIG,
+                              "byte 0x%02x: only printable ASCII can stand outside comments",
+                              (unsigned)(unsigned char)*c);
+    const char *equals = memchr(start, '=', (size_t)(end - start));
+    const char *key_end = equals ? equals : end, *value = equals ? equals + 1 : end;
+    trim(&start, &key_end);
+    trim(&value, &end);
+    size_t key_bytes = (size_t)(key_end - start), value_bytes = (size_t)(end - value);
+    if (!equals || key_bytes == 0)
+        return unic__fail(UNIC_E_CONFIG, "expected \"key = value\" or a comment");
+    if (key_bytes >= sizeof line->key || value_bytes >= sizeof line->value)
+        return unic__fail(UNIC_E_CONFIG,
+                          "a key of %zu bytes and a value of %zu (%.*s ...); the most are %zu "
+                          "and %zu",
+                          key_bytes, value_bytes, key_bytes < 40 ? (int)key_bytes : 40, start,
+                          sizeof line->key - 1, sizeof line->value - 1);
+    memcpy(line->key, start, key_bytes);
+    memcpy(line->value, value, value_bytes);
+    line->key[key_bytes] = line->value[value_bytes] = '\0';
+    return UNIC_OK;
+}
+
+unic_status unic__config_next(unic__config_line *line, bool *found)
+{
+    while (line->next < line->end) {
+        const char *start = line->next, *end = line->end;
+        const char *newline = memchr(start, '\n', (size_t)(end - start));
+        line->next = newline ? newline + 1 : end;
+        line->number++;
+        end = newline ? newline : end;
+        const char *comment = memchr(start, '#', (size_t)(end - start));
+        end = comment ? comment : end;
+        trim(&start, &end);
+        if (start < end) {
+            *found = true;
+            return split(line, start, end);
+        }
+    }
+    *found = false;
+    return UNIC_OK;
+}
+
+/* ---- parsing ---- */
+
+/* The line that first gave each key, 0 if none: a second one is a mistake. */
+typedef struct first_lines {
+    size_t line[UNIC__MAX_MODALITIES][UNIC__MAX_KEYS];
+} first_lines;
+
+/* Applies the line if it is this stage's: one for each of the first keys, then all others. */
+static unic_status apply_line(unic_config *draft, const unic__config_line *line, size_t stage,
+                              first_lines *seen)
+{
+    unic__key_ref ref;
+    if (!unic__key_find(draft, line->key, &ref)) /* its modality may be named further down */
+        return stage < UNIC__KEY_FIRST_SINGLE ? UNIC_OK : unic__key_unknown(draft, line->key);
+    if (stage != (ref.index < UNIC__KEY_FIRST_SINGLE ? ref.index : UNIC__KEY_FIRST_SINGLE))
+        return UNIC_OK;
+    size_t *first = &seen->line[ref.modality][ref.index];
+    if (*first)
+        return unic__fail(UNIC_E_CONFIG, "%s was already set in line %zu", line->key, *first);
+    *first = line->number;
+    return unic__config_apply(draft, ref, line->value);
+}
+
+static unic_status apply_stage(unic_config *draft, const char *text, size_t length,
+                               const char *source, size_t stage, first_lines *seen)
+{
+    unic__config_line line = {.next = text, .end = text + length};
+    for (;;) {
+        bool found = false;
+        unic_status status = unic__config_next(&line, &found);
+        if (status == UNIC_OK && !found)
+            return UNIC_OK;
+        if (status == UNIC_OK)
+            status = apply_line(draft, &line, stage, seen);
+        if (status != UNIC_OK && source)
+            return unic__fail_in(status, "%s:%zu", source, line.number);
+        if (status != UNIC_OK)
+            return unic__fail_in(status, "line %zu", line.number);
+    }
+}
+
+unic_status unic__config_parse(unic_config *config, const char *text, size_t length,
+                               const char *source)
+{
+    unic_config draft = *config;
+    first_lines seen = {{{0}}};
+    if (length > MAX_TEXT)
+        return unic__fail(UNIC_E_CONFIG, "%s has more than %d bytes, too many for a config",
+                          source ? source : "the text", MAX_TEXT);
+    for (size_t stage = 0; stage <= UNIC__KEY_FIRST_SINGLE; stage++)
+        UNIC__TRY(apply_stage(&draft, text, length, source, stage, &seen));
+    unic__config_commit(config, &draft);
+    return UNIC_OK;
+}
+
+unic_status unic__config_load(unic_config *config, const char *path)
+{
+    const size_t room = MAX_TEXT + 1; /* one more than may be read shows what is too long */
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return unic__fail(UNIC_E_IO, "%s: cannot open: %s", path, strerror(errno));
+    unic_status status;
+    char *text = unic__alloc(room);
+    if (!text) {
+        status = unic__no_memory(room, "a config file");
+        goto out;
+    }
+    errno = 0;
+    size_t length = fread(text, 1, room, file);
+    if (ferror(file))
+        status = unic__fail(UNIC_E_IO, "%s: cannot read: %s", path, strerror(errno));
+    else
+        status = unic__config_parse(config, text, length, path);
+out:
+    unic__free(text);
+    fclose(file);
+    return status;
+}
+
+/* ---- printing ---- */
+
+/* Every key that has a value and applies, or was set all the same. Returns the text's length,
+ * and writes the text if `out` is not NULL. */
+static size_t render(unic_config *config, char *out)
+{
+    unic__key_ref refs[UNIC__MAX_REFS];
+    size_t length = 0, n = unic__key_refs(config, refs);
+    for (size_t i = 0; i < n; i++) {
+        const unic__config_key *key = &unic__config_keys[refs[i].index];
+        char name[UNIC__KEY_BYTES], value[UNIC__VALUE_BYTES];
+        char line[UNIC__KEY_BYTES + UNIC__VALUE_BYTES + 8];
+        if (key->owner != UNIC__OF_CONFIG &&
+            !unic__key_applies(key, config->modality[refs[i].modality].kind) &&
+            !unic__key_in(unic__key_set_of(config, refs[i]), refs[i].index))
+            continue;
+        if (key->type == UNIC__KEY_NAMES)
+            unic__config_list(config, " ", value, sizeof value);
+        else if (!unic__key_print(key, unic__key_field(config, refs[i]), value))
+            continue;
+        unic__key_name(config, refs[i], name);
+        size_t bytes = (size_t)snprintf(line, sizeof line, "%s = %s\n", name, value);
+        if (out)
+            memcpy(out + length, line, bytes + 1);
+        length += bytes;
+    }
+    return length;
+}
+
+static unic_status keep_text(unic_config *config)
+{
+    if (config->text)
+        return UNIC_OK;
+    size_t bytes = render(config, NULL) + 1;
+    char *text = unic__alloc(bytes), *lines = unic__alloc(bytes);
+    if (!text || !lines) {
+        unic__free(text);
+        unic__free(lines);
+        return unic__no_memory(2 * bytes, "a config's text");
+    }
+    render(config, text);
+    memcpy(lines, text, bytes);
+    for (char *c = lines; (c = strchr(c, '\n'));)
+        *c++ = '\0';
+    config->text = text;
+    config->lines = lines;
+    return UNIC_OK;
+}
+
+unic_status unic__config_text(unic_config *config, const char **text)
+{
+    UNIC__TRY(keep_text(config));
+    *text = config->text;
+    return UNIC_OK;
+}
+
+unic_status unic__config_get(unic_config *config, const char *key, const char **value)
+{
+    unic__key_ref ref;
+    if (!unic__key_find(config, key, &ref))
+        return unic__key_unknown(config, key);
+    UNIC__TRY(keep_text(config));
+    size_t n = strlen(key);
+    for (const char *line = config->lines; *line; line += strlen(line) + 1)
+        if (strncmp(line, key, n) == 0 && strncmp(line + n, " = ", 3) == 0) {
+            *value = line + n + 3;
+            return UNIC_OK;
+        }
+    if (unic__config_keys[ref.index].paper[0] == '\0')
+        return unic__fail(UNIC_E_CONFIG, "%s is not set", key);
+    return unic__fail(UNIC_E_CONFIG, "%s has no value: it is a key of another kind of modality",
+                      key);
+}

@@ -1,0 +1,308 @@
+/*
+ * One value between its text and its field. Numbers are read and written the same in every
+ * locale: the application may have set one whose decimal point is a comma.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config_keys.h"
+
+enum { MAX_WORDS = 8, ALLOWED_BYTES = 96, NUMBER_BYTES = 64 };
+
+bool unic__key_applies(const unic__config_key *key, unic__kind kind)
+{
+    return key->owner == UNIC__OF_GRID    ? kind == UNIC__GRID
+           : key->owner == UNIC__OF_TOKEN ? kind == UNIC__TOKEN
+                                          : true;
+}
+
+const char *unic__key_default(const unic__config_key *key, unic__behaviour behaviour)
+{
+    return behaviour == UNIC__COMPAT && key->compat ? key->compat : key->paper;
+}
+
+size_t unic__key_bytes(const unic__config_key *key)
+{
+    switch (key->type) {
+    case UNIC__KEY_NUMBER:
+        return sizeof(double);
+    case UNIC__KEY_SIZE:
+        return sizeof(size_t);
+    case UNIC__KEY_SEED:
+        return sizeof(uint64_t);
+    case UNIC__KEY_CHOICE:
+        return sizeof(unsigned);
+    case UNIC__KEY_SWITCH:
+        return sizeof(bool);
+    case UNIC__KEY_DIMS:
+        return sizeof(unic__shape);
+    case UNIC__KEY_NAMES:
+        break;
+    }
+    return 0;
+}
+
+const char *unic__shown(const char *text, char out[UNIC__SHOWN_BYTES])
+{
+    size_t n = 0;
+    for (; text[n] && n < UNIC__SHOWN_BYTES - 4; n++)
+        out[n] = text[n] >= 0x20 && text[n] < 0x7f ? text[n] : '?';
+    strcpy(out + n, text[n] ? "..." : "");
+    return out;
+}
+
+/* ---- numbers ---- */
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/*
+ * [+-] digits [. digits] [e [+-] digits], and nothing more. strtod gets the digits without
+ * their point, "1.25e-3" as "125e-5", since the locale decides which point it knows. What is
+ * too large becomes infinite, which no key allows.
+ */
+static bool read_number(const char *text, double *value)
+{
+    char plain[NUMBER_BYTES + 16];
+    size_t n = 0, digits = 0;
+    int after_point = 0;
+    if (strlen(text) >= NUMBER_BYTES)
+        return false;
+    if (*text == '+' || *text == '-')
+        plain[n++] = *text++;
+    for (; is_digit(*text); digits++)
+        plain[n++] = *text++;
+    if (*text == '.')
+        for (text++; is_digit(*text); digits++, after_point++)
+            plain[n++] = *text++;
+    if (digits == 0)
+        return false;
+    int exponent = 0;
+    if (*text == 'e' || *text == 'E') {
+        bool negative = *++text == '-';
+        text += *text == '+' || *text == '-';
+        if (!is_digit(*text))
+            return false;
+        for (; is_digit(*text); text++)
+            exponent = exponent < 10000 ? 10 * exponent + (*text - '0') : exponent;
+        exponent = negative ? -exponent : exponent;
+    }
+    snprintf(plain + n, sizeof plain - n, "e%d", exponent - after_point);
+    *value = strtod(plain, NULL);
+    return *text == '\0';
+}
+
+/* The fewest digits that read back as the same value. */
+static void print_number(double value, char *text)
+{
+    for (int precision = 1; precision <= 17; precision++) {
+        char raw[NUMBER_BYTES];
+        double back;
+        size_t n = 0;
+        snprintf(raw, sizeof raw, "%.*g", precision, value);
+        for (const char *c = raw; *c; c++) { /* what is no digit, sign or 'e' is the point */
+            bool kept = is_digit(*c) || *c == '-' || *c == '+' || *c == 'e';
+            if (kept || (n > 0 && text[n - 1] != '.'))
+                text[n++] = kept ? *c : '.';
+        }
+        text[n] = '\0';
+        if (read_number(text, &back) && memcmp(&back, &value, sizeof value) == 0)
+            return;
+    }
+}
+
+static unic_status out_of_range(const unic__config_key *key, const char *name,
+                                const char *standard, const char *value)
+{
+    char shown[UNIC__SHOWN_BYTES];
+    return unic__fail(UNIC_E_CONFIG, "%s = %s is out of range %s; did you mean %s?", name,
+                      unic__shown(value, shown), key->allowed, standard);
+}
+
+static unic_status parse_number(const unic__config_key *key, const char *name,
+                                const char *standard, const char *value, double *field)
+{
+    char shown[UNIC__SHOWN_BYTES], *end;
+    double x, low = strtod(key->allowed + 1, &end), high = strtod(end + 1, &end);
+    if (!read_number(value, &x))
+        return unic__fail(UNIC_E_CONFIG, "%s = %s is not a number; expected one in %s", name,
+                          unic__shown(value, shown), key->allowed);
+    bool above = key->allowed[0] == '(' ? x > low : x >= low;
+    bool below = *end == ')' ? x < high : x <= high;
+    if (!above || !below)
+        return out_of_range(key, name, standard, value);
+    *field = x + 0.0; /* -0 becomes 0 */
+    return UNIC_OK;
+}
+
+/* Digits only; a value beyond 64 bits is read as the largest, with *fits false. */
+static bool read_integer(const char *text, uint64_t *value, bool *fits)
+{
+    *value = 0;
+    *fits = true;
+    const char *c = text;
+    for (; is_digit(*c); c++)
+        if (__builtin_mul_overflow(*value, (uint64_t)10, value) ||
+            __builtin_add_overflow(*value, (uint64_t)(*c - '0'), value))
+            *fits = false;
+    return c > text && *c == '\0';
+}
+
+static unic_status parse_integer(const unic__config_key *key, const char *name,
+                                 const char *standard, const char *value, uint64_t *field)
+{
+    char shown[UNIC__SHOWN_BYTES], *end;
+    uint64_t x, low = strtoull(key->allowed + 1, &end, 10), high = strtoull(end + 1, NULL, 10);
+    bool negative = value[0] == '-', fits;
+    if (!read_integer(value + negative, &x, &fits))
+        return unic__fail(UNIC_E_CONFIG, "%s = %s is not an integer; expected one in %s", name,
+                          unic__shown(value, shown), key->allowed);
+    if ((negative && x > 0) || !fits || x < low || x > high)
+        return out_of_range(key, name, standard, value);
+    *field = x;
+    return UNIC_OK;
+}
+
+/* ---- words ---- */
+
+/* Splits "a | b | c", which stands in `copy` afterwards; returns how many words there are. */
+static size_t split_words(const char *allowed, char copy[ALLOWED_BYTES],
+                          const char *words[MAX_WORDS])
+{
+    size_t n = 0;
+    snprintf(copy, ALLOWED_BYTES, "%s", allowed);
+    for (char *rest = copy, *next; rest && n < MAX_WORDS; rest = next) {
+        words[n++] = rest;
+        next = strstr(rest, " | ");
+        if (next) {
+            *next = '\0';
+            next += 3;
+        }
+    }
+    return n;
+}
+
+static unic_status parse_word(const unic__config_key *key, const char *name, const char *value,
+                              unsigned *index)
+{
+    char copy[ALLOWED_BYTES], shown[UNIC__SHOWN_BYTES];
+    const char *words[MAX_WORDS];
+    size_t n = split_words(key->allowed, copy, words);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(value, words[i]) == 0) {
+            *index = (unsigned)i;
+            return UNIC_OK;
+        }
+    const char *near = unic__nearest_word(value, words, n);
+    return unic__fail(UNIC_E_CONFIG, "%s = %s is not one of %s%s%s%s", name,
+                      unic__shown(value, shown), key->allowed, near ? "; did you mean " : "",
+                      near ? near : "", near ? "?" : "");
+}
+
+static bool print_word(const unic__config_key *key, unsigned index, char *text)
+{
+    char copy[ALLOWED_BYTES];
+    const char *words[MAX_WORDS];
+    if (index >= split_words(key->allowed, copy, words))
+        return false;
+    snprintf(text, UNIC__VALUE_BYTES, "%s", words[index]);
+    return true;
+}
+
+/* ---- dims ---- */
+
+static unic_status parse_dims(const unic__config_key *key, const char *name, const char *value,
+                              unic__shape *field)
+{
+    char copy[UNIC__VALUE_BYTES], shown[UNIC__SHOWN_BYTES], *rest = copy;
+    unic__shape dims = {0, {0}};
+    size_t given = 0;
+    bool good = strlen(value) < sizeof copy;
+    snprintf(copy, sizeof copy, "%s", value);
+    for (char *word; good && (word = strtok_r(rest, " \t", &rest)); given++) {
+        uint64_t x;
+        bool fits;
+        good = given < 3 && read_integer(word, &x, &fits) && fits && x >= 1 && x <= 65536;
+        if (good)
+            dims.dim[dims.rank++] = (size_t)x;
+    }
+    if (!good || (given != 1 && given != 3))
+        return unic__fail(UNIC_E_CONFIG,
+                          "%s = %s is not %s: three integers for a grid, else one, each in "
+                          "[1, 65536]",
+                          name, unic__shown(value, shown), key->allowed);
+    *field = dims;
+    return UNIC_OK;
+}
+
+static bool print_dims(const unic__shape *dims, char *text)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < dims->rank; i++)
+        at += (size_t)snprintf(text + at, UNIC__VALUE_BYTES - at, i ? " %zu" : "%zu",
+                               dims->dim[i]);
+    return dims->rank > 0;
+}
+
+/* ---- any type ---- */
+
+unic_status unic__key_parse(const unic__config_key *key, const char *name, const char *standard,
+                            const char *value, void *field)
+{
+    uint64_t integer;
+    unsigned word;
+    switch (key->type) {
+    case UNIC__KEY_NUMBER:
+        return parse_number(key, name, standard, value, field);
+    case UNIC__KEY_SIZE:
+        UNIC__TRY(parse_integer(key, name, standard, value, &integer));
+        *(size_t *)field = (size_t)integer;
+        return UNIC_OK;
+    case UNIC__KEY_SEED:
+        return parse_integer(key, name, standard, value, field);
+    case UNIC__KEY_CHOICE:
+        UNIC__TRY(parse_word(key, name, value, &word));
+        memcpy(field, &word, sizeof word);
+        return UNIC_OK;
+    case UNIC__KEY_SWITCH:
+        UNIC__TRY(parse_word(key, name, value, &word));
+        *(bool *)field = word == 1;
+        return UNIC_OK;
+    case UNIC__KEY_DIMS:
+        return parse_dims(key, name, value, field);
+    case UNIC__KEY_NAMES:
+        break;
+    }
+    return unic__fail(UNIC_E_CONFIG, "%s cannot be read as one value", name);
+}
+
+bool unic__key_print(const unic__config_key *key, const void *field,
+                     char text[UNIC__VALUE_BYTES])
+{
+    unsigned word;
+    text[0] = '\0';
+    switch (key->type) {
+    case UNIC__KEY_NUMBER:
+        print_number(*(const double *)field, text);
+        return true;
+    case UNIC__KEY_SIZE:
+        snprintf(text, UNIC__VALUE_BYTES, "%zu", *(const size_t *)field);
+        return true;
+    case UNIC__KEY_SEED:
+        snprintf(text, UNIC__VALUE_BYTES, "%llu", (unsigned long long)*(const uint64_t *)field);
+        return true;
+    case UNIC__KEY_CHOICE:
+        memcpy(&word, field, sizeof word);
+        return print_word(key, word, text);
+    case UNIC__KEY_SWITCH:
+        return print_word(key, *(const bool *)field, text);
+    case UNIC__KEY_DIMS:
+        return print_dims(field, text);
+    case UNIC__KEY_NAMES:
+        break;
+    }
+    return false;
+}

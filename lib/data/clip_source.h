@@ -1,0 +1,78 @@
+/*
+ * Where clips come from. A dataset is a list of sources, each of one kind: shards (shard.h) and
+ * clips in files of their own (clip_files.h). What they have in common are the tracks: the
+ * modalities that are read, with the dims of a step.
+ */
+#ifndef UNIC_DATA_CLIP_SOURCE_H
+#define UNIC_DATA_CLIP_SOURCE_H
+
+#include "base/base.h"
+
+/* A modality as all sources of a dataset have it. */
+typedef struct unic__track {
+    const char *name;
+    unic__shape step;  /* the dims of one step: a clip's are [T,step] */
+    size_t step_count; /* their product; 0 until a source has set them */
+    const char *from;  /* the file that set them */
+    bool repeats_last; /* the last step of a clip that is too short fills it up */
+} unic__track;
+
+typedef struct unic__tracks {
+    unic__arena *arena; /* of all that is kept here */
+    unic__track *at;
+    size_t n, room;
+} unic__tracks;
+
+/* Any name but `label`, without a '.' or a '/': `audio.lengths` belongs to `audio`. */
+bool unic__is_modality_name(const char *name);
+
+/* Copies the name. */
+unic_status unic__tracks_add(unic__tracks *tracks, const char *name);
+size_t unic__tracks_find(const unic__tracks *tracks, const char *name); /* n: none */
+
+/* The first source of a track sets the dims of its steps, the others must agree. `file` has to
+ * stay as long as the tracks. */
+unic_status unic__track_agree(unic__track *track, const unic__shape *step, const char *file);
+
+/* How the clips are read. */
+typedef struct unic__reading {
+    size_t length;     /* of the batches, in steps; 0: of the longest clip */
+    bool skips_damage; /* a clip that cannot be read is one without the modality */
+} unic__reading;
+
+typedef struct unic__clip_source unic__clip_source;
+
+typedef struct unic__clip_source_class {
+    void (*close)(unic__clip_source *s);
+
+    /* Adds the modalities that it has and that are not among the tracks yet. */
+    unic_status (*list)(unic__clip_source *s, unic__tracks *tracks);
+    /* UNIC_E_NOTFOUND says that it has no such modality, and what it has. */
+    unic_status (*find)(unic__clip_source *s, const char *name);
+    /* Checks its parts of the tracks and sets their dims; `clips` and `length` are known then. */
+    unic_status (*load)(unic__clip_source *s, unic__tracks *tracks,
+                        const unic__reading *reading);
+    /* The first `length` steps, or all if it has fewer, of track `i` of a clip; *steps is how
+     * many it has: 0 if the modality is missing. */
+    unic_status (*read)(unic__clip_source *s, const unic__tracks *tracks, size_t i, size_t clip,
+                        size_t length, float *out, size_t *steps);
+
+    /* Labels [N,...] by name: the shape, then all elements. UNIC_E_NOTFOUND. */
+    unic_status (*labels_shape)(unic__clip_source *s, const char *name, unic__shape *shape);
+    unic_status (*labels_read)(unic__clip_source *s, const char *name, int32_t *out,
+                               size_t count);
+
+    bool by_clip; /* a clip that is damaged says nothing of the others */
+} unic__clip_source_class;
+
+/* The beginning of every kind. */
+struct unic__clip_source {
+    const unic__clip_source_class *is;
+    const char *path;   /* for messages */
+    size_t clips;       /* N */
+    size_t first;       /* the number of its first clip among those of all sources */
+    size_t length;      /* steps of the longest clip; at least that if reading.length is set */
+    size_t label_steps; /* T of its step labels; 0: any */
+};
+
+#endif

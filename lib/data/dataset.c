@@ -1,0 +1,287 @@
+#include "data/dataset.h"
+
+#include <string.h>
+
+#include "array/batch.h"
+
+/* ---- the reading side: on the prefetch thread, if there is one --------------------------- */
+
+static size_t clip_at(unic_dataset *d, uint64_t epoch, size_t place)
+{
+    if (!d->order)
+        return place;
+    if (!d->ordered || d->order_epoch != epoch) {
+        unic__key key = unic__random_key(d->seed, epoch, unic__random_hash("dataset.order"));
+        unic__random_permutation(key, d->order, d->clips);
+        d->order_epoch = epoch;
+        d->ordered = true;
+    }
+    return (size_t)d->order[place];
+}
+
+/* The last source whose first clip is not behind `clip`. */
+static unic__clip_source *source_of(const unic_dataset *d, size_t clip)
+{
+    size_t low = 0, high = d->n_sources;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (d->sources[middle]->first <= clip)
+            low = middle;
+        else
+            high = middle;
+    }
+    return d->sources[low];
+}
+
+static void advance(const unic_dataset *d, unic__position *p)
+{
+    if (++p->batch == d->batches) {
+        p->batch = 0;
+        p->epoch++;
+    }
+}
+
+static void clear_reports(unic_dataset *d, unic__slot *s)
+{
+    while (s->n_damage)
+        unic__free(s->damage[--s->n_damage]);
+    for (size_t i = 0; i < d->tracks.n; i++)
+        s->cut[i] = 0;
+}
+
+/* The clip's message is kept for the log, which is written on the caller's thread. */
+static unic_status skip_clip(unic__slot *s)
+{
+    char *message = unic__strdup(unic_last_error());
+    if (!message)
+        return unic__no_memory(strlen(unic_last_error()) + 1, "a message");
+    s->damage[s->n_damage++] = message;
+    return UNIC_OK;
+}
+
+/* Copies the last of `used` steps behind them, up to `length`. */
+static void repeat_last(float *x, size_t used, size_t length, size_t step_count)
+{
+    for (size_t step = used; step < length; step++)
+        memcpy(x + step * step_count, x + (used - 1) * step_count, step_count * sizeof *x);
+}
+
+/* Track `i` of a clip into row `row`: its steps, then zeros or its last step again. */
+static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i, size_t clip)
+{
+    const unic__track *track = &d->tracks.at[i];
+    unic__clip_source *source = source_of(d, clip);
+    float *out = s->features[i] + row * d->length * track->step_count;
+    size_t steps = 0;
+    unic_status status = source->is->read(source, &d->tracks, i, clip - source->first,
+                                          d->length, out, &steps);
+    if (status != UNIC_OK) {
+        if (status == UNIC_E_NOMEM || !d->how.skips_damage || !source->is->by_clip)
+            return status;
+        steps = 0;
+        UNIC__TRY(skip_clip(s));
+    }
+    size_t used = steps < d->length ? steps : d->length;
+    s->cut[i] += used < steps;
+    if (track->repeats_last && used) {
+        repeat_last(out, used, d->length, track->step_count);
+        used = d->length;
+    }
+    memset(out + used * track->step_count, 0,
+           (d->length - used) * track->step_count * sizeof *out);
+    s->lengths[i][row] = (int32_t)used;
+    return UNIC_OK;
+}
+
+/* Reads the batch at d->reading, and moves on if that went well. */
+static unic_status fill_slot(void *user, size_t slot)
+{
+    unic_dataset *d = user;
+    unic__slot *s = &d->slots[slot];
+    size_t start = (size_t)d->reading.batch * d->batch;
+    size_t rows = d->batch < d->clips - start ? d->batch : d->clips - start;
+    clear_reports(d, s);
+    for (size_t row = 0; row < rows; row++) {
+        size_t clip = clip_at(d, d->reading.epoch, start + row);
+        for (size_t i = 0; i < d->tracks.n; i++)
+            UNIC__TRY(fill_row(d, s, row, i, clip));
+    }
+    for (size_t i = 0; i < s->batch->n; i++)
+        s->batch->entries[i].features.dims[0] = (int64_t)rows;
+    advance(d, &d->reading);
+    return UNIC_OK;
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *options)
+{
+    d->batch = options->batch < d->clips ? options->batch : d->clips;
+    d->batches = d->clips / options->batch;
+    if (!options->drop_last)
+        d->batches += d->clips % options->batch != 0;
+    if (!d->batches)
+        return unic__fail(UNIC_E_ARG,
+                          "unic_dataset_open: %zu clips do not fill a batch of %zu, and "
+                          "drop_last leaves out batches that are not full",
+                          d->clips, options->batch);
+    d->seed = options->seed;
+    if (!options->shuffle)
+        return UNIC_OK;
+    d->order = unic__arena_alloc(&d->arena, d->clips * sizeof *d->order);
+    return d->order ? UNIC_OK
+                    : unic__no_memory(d->clips * sizeof *d->order, "the order of the clips");
+}
+
+/* Track `i`'s memory in a slot, which the slot's batch refers to; only B changes later. */
+static unic_status make_track(unic_dataset *d, unic__slot *slot, size_t i)
+{
+    const unic__track *track = &d->tracks.at[i];
+    size_t count = d->batch, bytes = SIZE_MAX;
+    if (unic__mul_size(count, d->length, &count) &&
+        unic__mul_size(count, track->step_count, &count) &&
+        unic__mul_size(count, sizeof(float), &bytes))
+        slot->features[i] = unic__alloc(bytes);
+    slot->lengths[i] = unic__arena_alloc(&d->arena, d->batch * sizeof(int32_t));
+    if (!slot->features[i] || !slot->lengths[i])
+        return unic__no_memory(bytes, "a batch");
+    unic_array features = {.struct_size = sizeof features,
+                           .data = slot->features[i],
+                           .dtype = UNIC_F32,
+                           .rank = (int32_t)track->step.rank + 2,
+                           .dims = {(int64_t)d->batch, (int64_t)d->length}};
+    for (size_t k = 0; k < track->step.rank; k++)
+        features.dims[k + 2] = (int64_t)track->step.dim[k];
+    return unic__batch_set(slot->batch, track->name, &features, slot->lengths[i]);
+}
+
+static unic_status make_slot(unic_dataset *d, unic__slot *slot)
+{
+    size_t n = d->tracks.n;
+    slot->features = unic__arena_alloc(&d->arena, n * sizeof *slot->features);
+    slot->lengths = unic__arena_alloc(&d->arena, n * sizeof *slot->lengths);
+    slot->cut = unic__arena_alloc(&d->arena, n * sizeof *slot->cut);
+    size_t reports = 0, bytes = SIZE_MAX;
+    if (unic__mul_size(d->batch, n, &reports) &&
+        unic__mul_size(reports, sizeof *slot->damage, &bytes))
+        slot->damage = unic__arena_alloc(&d->arena, bytes);
+    if (!slot->features || !slot->lengths || !slot->cut || !slot->damage)
+        return unic__no_memory(bytes, "a batch");
+    UNIC__TRY(unic__batch_create(&slot->batch));
+    for (size_t i = 0; i < n; i++)
+        UNIC__TRY(make_track(d, slot, i));
+    return UNIC_OK;
+}
+
+static unic_status make_slots(unic_dataset *d, const unic_dataset_options *options)
+{
+    d->n_slots = (size_t)options->prefetch + 1;
+    d->slots = unic__arena_alloc(&d->arena, d->n_slots * sizeof *d->slots);
+    d->cut = unic__arena_alloc(&d->arena, d->tracks.n * sizeof *d->cut);
+    if (!d->slots || !d->cut)
+        return unic__no_memory(d->n_slots * sizeof *d->slots, "the batches read ahead");
+    for (size_t i = 0; i < d->n_slots; i++)
+        UNIC__TRY(make_slot(d, &d->slots[i]));
+    return options->prefetch ? unic__prefetch_create(&d->prefetch, d->n_slots, fill_slot, d)
+                             : UNIC_OK;
+}
+
+unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t n_paths,
+                               const unic_dataset_options *options)
+{
+    *out = NULL;
+    unic_dataset *d = unic__alloc_zero(sizeof *d);
+    if (!d)
+        return unic__no_memory(sizeof *d, "a dataset");
+    unic_status status;
+    d->how = (unic__reading){options->length, options->on_damage == UNIC_DAMAGE_SKIPS};
+    UNIC__TRY_OR(status, fail, unic__dataset_find_clips(d, paths, n_paths, options));
+    UNIC__TRY_OR(status, fail, plan_epoch(d, options));
+    UNIC__TRY_OR(status, fail, make_slots(d, options));
+    *out = d;
+    return UNIC_OK;
+fail:
+    unic__dataset_free(d);
+    return status;
+}
+
+void unic__dataset_free(unic_dataset *d)
+{
+    if (!d)
+        return;
+    unic__prefetch_free(d->prefetch);
+    for (size_t i = 0; d->slots && i < d->n_slots; i++) {
+        for (size_t k = 0; d->slots[i].features && k < d->tracks.n; k++)
+            unic__free(d->slots[i].features[k]);
+        while (d->slots[i].n_damage)
+            unic__free(d->slots[i].damage[--d->slots[i].n_damage]);
+        unic__batch_free(d->slots[i].batch);
+    }
+    for (size_t i = 0; i < d->n_sources; i++)
+        d->sources[i]->is->close(d->sources[i]);
+    unic__arena_free(&d->arena);
+    unic__free(d);
+}
+
+/* ---- the caller's side ------------------------------------------------------------------- */
+
+static unic_status read_next(unic_dataset *d, size_t *slot)
+{
+    if (!d->prefetch) {
+        d->reading = d->at;
+        *slot = 0;
+        return fill_slot(d, 0);
+    }
+    if (!unic__prefetch_running(d->prefetch)) {
+        d->reading = d->at;
+        UNIC__TRY(unic__prefetch_start(d->prefetch));
+    }
+    return unic__prefetch_take(d->prefetch, slot);
+}
+
+/* Logs what the batch skipped and adds up what it cut. */
+static void report_batch(unic_dataset *d, const unic__slot *s)
+{
+    for (size_t i = 0; i < s->n_damage; i++)
+        unic__log_line(UNIC_LOG_WARNING, "skipped: %s", s->damage[i]);
+    for (size_t i = 0; i < d->tracks.n; i++)
+        d->cut[i] += s->cut[i];
+}
+
+static void report_epoch(unic_dataset *d)
+{
+    for (size_t i = 0; i < d->tracks.n; i++) {
+        if (d->cut[i])
+            unic__log_line(UNIC_LOG_WARNING,
+                           "modality \"%s\": %zu clips of more than %zu steps were cut",
+                           d->tracks.at[i].name, d->cut[i], d->length);
+        d->cut[i] = 0;
+    }
+}
+
+unic_status unic__dataset_next(unic_dataset *d, const unic_batch **batch)
+{
+    size_t slot;
+    *batch = NULL;
+    if (d->at.batch == d->batches) {
+        d->at = (unic__position){d->at.epoch + 1, 0};
+        return UNIC_OK;
+    }
+    UNIC__TRY(read_next(d, &slot));
+    report_batch(d, &d->slots[slot]);
+    if (++d->at.batch == d->batches)
+        report_epoch(d);
+    *batch = d->slots[slot].batch;
+    return UNIC_OK;
+}
+
+unic_status unic__dataset_seek(unic_dataset *d, uint64_t epoch, uint64_t batch)
+{
+    if (batch > d->batches)
+        return unic__fail(UNIC_E_ARG, "unic_dataset_seek: batch is %llu, 0..%zu expected",
+                          (unsigned long long)batch, d->batches);
+    if (d->prefetch)
+        unic__prefetch_stop(d->prefetch);
+    d->at = (unic__position){epoch, batch};
+    return UNIC_OK;
+}

@@ -1,0 +1,68 @@
+/*
+ * A dataset: sources read as one sequence of clips, in batches, in an order that is a function
+ * of (seed, epoch).
+ */
+#ifndef UNIC_DATA_DATASET_H
+#define UNIC_DATA_DATASET_H
+
+#include "data/clip_source.h"
+#include "data/prefetch.h"
+#include "unicode/unic_dataset.h"
+
+/* The batch that comes next. */
+typedef struct unic__position {
+    uint64_t epoch, batch;
+} unic__position;
+
+typedef struct unic__slot {
+    unic_batch *batch; /* refers to the memory below */
+    float **features;  /* for each track [batch,T,...] */
+    int32_t **lengths; /* for each track [batch] */
+    size_t *cut;       /* for each track: clips that were longer than T */
+    char **damage;     /* [batch * tracks], messages about what was skipped */
+    size_t n_damage;
+} unic__slot;
+
+struct unic_dataset {
+    unic__arena arena;
+    unic__clip_source **sources;
+    unic__tracks tracks;
+    size_t n_sources;
+    unic__reading how;
+    size_t clips, length;  /* N of all sources, T of the batches */
+    size_t batch, batches; /* clips in a batch, batches in an epoch */
+    unic__position at;     /* what unic__dataset_next() gives */
+    size_t *cut;           /* for each track, since the log told last */
+
+    /* The reading side: the thread's while it runs. */
+    uint64_t seed;
+    unic__position reading;
+    int32_t *order;       /* [clips], a permutation; NULL: no shuffle */
+    uint64_t order_epoch; /* of that permutation */
+    bool ordered;         /* there is one */
+
+    unic__slot *slots;
+    size_t n_slots;
+    unic__prefetch *prefetch; /* NULL: batches are read when they are asked for */
+};
+
+/* Options and paths that were checked one by one. */
+unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t n_paths,
+                               const unic_dataset_options *options);
+void unic__dataset_free(unic_dataset *d); /* NULL is fine */
+
+unic_status unic__dataset_next(unic_dataset *d, const unic_batch **batch);
+unic_status unic__dataset_seek(unic_dataset *d, uint64_t epoch, uint64_t batch);
+
+/* ---- dataset_open.c ---- */
+
+/* Opens the sources, finds the tracks, and sets clips and length. */
+unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths, size_t n_paths,
+                                     const unic_dataset_options *options);
+
+/* ---- labels.c ---- */
+
+unic_status unic__dataset_labels(unic_dataset *d, const char *name, int64_t *dims, size_t *rank,
+                                 int32_t *out);
+
+#endif

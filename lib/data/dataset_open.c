@@ -1,0 +1,160 @@
+/* Which sources the paths are, and what they have in common. */
+#include <string.h>
+
+#include "data/clip_files.h"
+#include "data/dataset.h"
+#include "data/shard.h"
+#include "file/folder.h"
+
+/* ---- sources ----------------------------------------------------------------------------- */
+
+/* Whether a modality's array stands in the directory itself. */
+static unic_status holds_arrays(const char *path, bool *yes)
+{
+    unic__folder list;
+    unic_status status = unic__folder_list(&list, path);
+    *yes = false;
+    for (size_t i = 0; i < list.n && status == UNIC_OK; i++) {
+        size_t stem = unic__stem_size(list.names[i], ".npy"); /* of "label.npy", 5 */
+        *yes |= stem && !memchr(list.names[i], '.', stem) &&
+                strcmp(list.names[i], "label.npy") != 0;
+    }
+    unic__folder_free(&list);
+    return status;
+}
+
+static bool is_table(const char *path)
+{
+    return unic__stem_size(path, ".csv") || unic__stem_size(path, ".tsv");
+}
+
+/* Files of single clips that follow each other are one source. */
+static unic_status open_list(unic__clip_source **out, const char *const *paths, size_t n,
+                             const unic_dataset_options *options, size_t *used)
+{
+    while (*used < n && unic__is_clip_file(paths[*used]) && !unic__is_folder(paths[*used]))
+        ++*used;
+    if (options->modality_count != 1)
+        return unic__fail(
+            UNIC_E_ARG,
+            "unic_dataset_open: %s is one clip of one modality, but %zu modalities "
+            "are named, 1 expected",
+            paths[0], options->modality_count);
+    return unic__clip_files_open_list(out, paths, *used, options->modalities[0]);
+}
+
+/* What begins at paths[0]; *used is how many paths it takes. */
+static unic_status open_source(unic__clip_source **out, const char *const *paths, size_t n,
+                               const unic_dataset_options *options, size_t *used)
+{
+    bool arrays, folder = unic__is_folder(paths[0]);
+    *used = 0;
+    if (!folder && unic__is_clip_file(paths[0]))
+        return open_list(out, paths, n, options, used);
+    *used = 1;
+    if (!folder && is_table(paths[0]))
+        return unic__clip_files_open_index(out, paths[0], options->split,
+                                           options->on_damage == UNIC_DAMAGE_SKIPS);
+    if (options->split)
+        return unic__fail(UNIC_E_ARG,
+                          "unic_dataset_open: split \"%s\" is asked for, but %s is no table "
+                          "(.csv, .tsv)",
+                          options->split, paths[0]);
+    if (!folder)
+        return unic__shard_open(out, paths[0]);
+    UNIC__TRY(holds_arrays(paths[0], &arrays));
+    return arrays ? unic__shard_open(out, paths[0]) : unic__clip_files_open(out, paths[0]);
+}
+
+static unic_status open_sources(unic_dataset *d, const char *const *paths, size_t n,
+                                const unic_dataset_options *options)
+{
+    size_t bytes = SIZE_MAX;
+    if (unic__mul_size(n, sizeof *d->sources, &bytes))
+        d->sources = unic__arena_alloc(&d->arena, bytes);
+    if (!d->sources)
+        return unic__no_memory(bytes, "a dataset's files");
+    for (size_t i = 0, used; i < n; i += used) {
+        UNIC__TRY(open_source(&d->sources[d->n_sources], paths + i, n - i, options, &used));
+        d->n_sources++;
+    }
+    return UNIC_OK;
+}
+
+/* ---- tracks ------------------------------------------------------------------------------ */
+
+/* UNIC_E_NOTFOUND, in the words of the first source, if none has it. */
+static unic_status find_in_any(unic_dataset *d, const char *name)
+{
+    for (size_t i = d->n_sources; i-- > 0;) {
+        unic_status status = d->sources[i]->is->find(d->sources[i], name);
+        if (i == 0 || status != UNIC_E_NOTFOUND)
+            return status;
+    }
+    return UNIC_OK;
+}
+
+static unic_status choose_tracks(unic_dataset *d, const unic_dataset_options *options)
+{
+    d->tracks.arena = &d->arena;
+    for (size_t i = 0; i < d->n_sources && !options->modalities; i++)
+        UNIC__TRY(d->sources[i]->is->list(d->sources[i], &d->tracks));
+    for (size_t i = 0; i < options->modality_count; i++) {
+        const char *name = options->modalities[i];
+        if (unic__tracks_find(&d->tracks, name) < d->tracks.n)
+            return unic__fail(UNIC_E_ARG, "unic_dataset_open: modality \"%s\" is named twice",
+                              name);
+        UNIC__TRY(find_in_any(d, name));
+        UNIC__TRY(unic__tracks_add(&d->tracks, name));
+    }
+    for (size_t i = 0; i < options->repeat_last_count; i++) {
+        size_t track = unic__tracks_find(&d->tracks, options->repeat_last[i]);
+        if (track < d->tracks.n)
+            d->tracks.at[track].repeats_last = true;
+    }
+    return UNIC_OK;
+}
+
+/* Its clips would have nothing to read, and of a shard there would be no knowing how many. */
+static unic_status check_use(const unic_dataset *d, unic__clip_source *s)
+{
+    for (size_t i = 0; i < d->tracks.n; i++) {
+        unic_status status = s->is->find(s, d->tracks.at[i].name);
+        if (status != UNIC_E_NOTFOUND)
+            return status;
+    }
+    return unic__fail(UNIC_E_NOTFOUND, "%s: has none of the modalities that are read", s->path);
+}
+
+/* ---- clips ------------------------------------------------------------------------------- */
+
+static unic_status load_source(unic_dataset *d, unic__clip_source *s)
+{
+    UNIC__TRY(check_use(d, s));
+    UNIC__TRY(s->is->load(s, &d->tracks, &d->how));
+    s->first = d->clips;
+    if (s->clips > INT32_MAX - d->clips)
+        return unic__fail(UNIC_E_SHAPE, "%s: with this file the clips are more than %ld",
+                          s->path, (long)INT32_MAX);
+    d->clips += s->clips;
+    d->length = s->length > d->length ? s->length : d->length;
+    return UNIC_OK;
+}
+
+unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths, size_t n_paths,
+                                     const unic_dataset_options *options)
+{
+    UNIC__TRY(open_sources(d, paths, n_paths, options));
+    UNIC__TRY(choose_tracks(d, options));
+    for (size_t i = 0; i < d->n_sources; i++)
+        UNIC__TRY(load_source(d, d->sources[i]));
+    for (size_t i = 0; i < d->tracks.n; i++)
+        if (!d->tracks.at[i].step_count)
+            return unic__fail(UNIC_E_NOTFOUND, "%s: no clip of modality \"%s\" can be read",
+                              d->sources[0]->path, d->tracks.at[i].name);
+    if (d->how.length)
+        d->length = d->how.length;
+    if (!d->length)
+        return unic__fail(UNIC_E_SHAPE, "%s: no clip has a step", d->sources[0]->path);
+    return UNIC_OK;
+}

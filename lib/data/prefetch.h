@@ -1,0 +1,38 @@
+/*
+ * A thread that fills a ring of slots ahead of the one who takes them, in order. It reports
+ * nothing by itself: when filling a slot fails it ends, and the failure is handed out when its
+ * turn comes.
+ *
+ *      released        taken                  filled
+ *   ......|------------->|--------------------->|......     numbers of slots so far,
+ *         the slot in use       read ahead                   slot i stands at i mod slots
+ */
+#ifndef UNIC_DATA_PREFETCH_H
+#define UNIC_DATA_PREFETCH_H
+
+#include "base/base.h"
+
+typedef struct unic__prefetch unic__prefetch;
+
+/* Fills slot 0..slots-1 with what comes next; called on the thread. */
+typedef unic_status (*unic__prefetch_fill)(void *user, size_t slot);
+
+/* At least 2 slots: one in use, the others read ahead. No thread runs yet. */
+unic_status unic__prefetch_create(unic__prefetch **out, size_t slots, unic__prefetch_fill fill,
+                                  void *user);
+void unic__prefetch_free(unic__prefetch *p); /* stops first; NULL is fine */
+
+bool unic__prefetch_running(const unic__prefetch *p);
+
+/* Begins to fill from slot 0, every slot being free; the thread must not be running. */
+unic_status unic__prefetch_start(unic__prefetch *p);
+
+/* Gives back the slot taken before and waits for the next one. After a failure, which is that
+ * of the fill, the thread is stopped. */
+unic_status unic__prefetch_take(unic__prefetch *p, size_t *slot);
+
+/* Waits for a fill that is under way, ends the thread, and forgets what was read ahead; the
+ * slot in use keeps its contents. Nothing to do if it is not running. */
+void unic__prefetch_stop(unic__prefetch *p);
+
+#endif

@@ -1,0 +1,242 @@
+#include "data/shard.h"
+
+#include <string.h>
+
+#include "array/named_arrays.h"
+
+typedef struct shard {
+    unic__clip_source source; /* its length is T of the arrays */
+    unic__arena arena;
+    unic__named_arrays arrays;
+    bool *present;     /* for each track */
+    int32_t **lengths; /* for each track [N], or NULL: every clip is whole */
+    float *row;        /* a whole clip, where the dataset takes only its beginning */
+    size_t row_count;  /* of elements in it */
+} shard;
+
+/* ---- which modalities -------------------------------------------------------------------- */
+
+/* An array beside the modalities that cannot be one, such as `speaker` [N], is none of our
+ * business; the rank is 0 for what is no array at all. Texts keep their file's name and so
+ * mostly have a '.', but not always: "README". */
+static unic_status look_at(const shard *s, const char *name, unic__shape *shape)
+{
+    unic__npy_info info;
+    *shape = UNIC__SCALAR;
+    if (!unic__is_modality_name(name))
+        return UNIC_OK;
+    unic_status status = unic__named_arrays_info(&s->arrays, name, &info);
+    if (status == UNIC_OK)
+        *shape = info.shape;
+    return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
+}
+
+static unic_status list(unic__clip_source *source, unic__tracks *tracks)
+{
+    shard *s = (shard *)source;
+    size_t found = 0;
+    unic__shape shape, other = UNIC__SCALAR; /* of what could have been meant */
+    const char *other_name = NULL;
+    for (size_t i = 0; i < unic__named_arrays_count(&s->arrays); i++) {
+        const char *name = unic__named_arrays_name(&s->arrays, i);
+        UNIC__TRY(look_at(s, name, &shape));
+        if (shape.rank >= 3) {
+            found++;
+            if (unic__tracks_find(tracks, name) == tracks->n)
+                UNIC__TRY(unic__tracks_add(tracks, name));
+        } else if (shape.rank > 0) {
+            other = shape;
+            other_name = name;
+        }
+    }
+    char text[UNIC__SHAPE_TEXT];
+    if (!found && other_name)
+        return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, [N,T,...] expected",
+                          source->path, other_name, unic__shape_print(&other, text));
+    if (!found)
+        return unic__fail(
+            UNIC_E_NOTFOUND,
+            "%s: no modality; an array [N,T,...] with a name without '.' expected",
+            source->path);
+    return UNIC_OK;
+}
+
+static unic_status find(unic__clip_source *source, const char *name)
+{
+    unic__npy_info info;
+    return unic__named_arrays_info(&((shard *)source)->arrays, name, &info);
+}
+
+/* ---- headers and lengths ----------------------------------------------------------------- */
+
+static unic_status check_array(const shard *s, const char *name, const unic__shape *shape)
+{
+    char text[UNIC__SHAPE_TEXT];
+    unic__shape_print(shape, text);
+    if (shape->rank < 2)
+        return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, [N,T,...] expected",
+                          s->source.path, name, text);
+    if (!unic__shape_count(shape))
+        return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, no dim may be 0",
+                          s->source.path, name, text);
+    if (shape->dim[1] > INT32_MAX)
+        return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, at most %ld steps expected",
+                          s->source.path, name, text, (long)INT32_MAX);
+    return UNIC_OK;
+}
+
+/* Sets or checks N and T of the shard, and the dims of one step. */
+static unic_status take_shape(shard *s, unic__track *track, const unic__shape *shape,
+                              const char **first)
+{
+    char here[UNIC__SHAPE_TEXT], there[UNIC__SHAPE_TEXT];
+    unic__clip_source *source = &s->source;
+    unic__shape step = {shape->rank - 2, {0}};
+    memcpy(step.dim, shape->dim + 2, step.rank * sizeof step.dim[0]);
+    if (!*first) {
+        *first = track->name;
+        source->clips = shape->dim[0];
+        source->length = source->label_steps = shape->dim[1];
+    } else if (shape->dim[0] != source->clips || shape->dim[1] != source->length) {
+        unic__shape other = {2, {source->clips, source->length}};
+        return unic__fail(UNIC_E_SHAPE,
+                          "%s: modality \"%s\" is %s, but \"%s\" begins with %s: clips and "
+                          "steps must agree",
+                          source->path, track->name, unic__shape_print(shape, here), *first,
+                          unic__shape_print(&other, there));
+    }
+    return unic__track_agree(track, &step, source->path);
+}
+
+static unic_status load_lengths(shard *s, const unic__track *track, int32_t **lengths)
+{
+    unic__npy_info info;
+    const unic__clip_source *source = &s->source;
+    const char *name = unic__arena_printf(&s->arena, "%s.lengths", track->name);
+    if (!name)
+        return unic__no_memory(strlen(track->name), "a member's name");
+    if (!unic__named_arrays_has(&s->arrays, name))
+        return UNIC_OK;
+    UNIC__TRY(unic__named_arrays_info(&s->arrays, name, &info));
+    char text[UNIC__SHAPE_TEXT];
+    if (info.shape.rank != 1 || info.shape.dim[0] != source->clips)
+        return unic__fail(UNIC_E_SHAPE, "%s: \"%s\" is %s, [%zu] expected", source->path, name,
+                          unic__shape_print(&info.shape, text), source->clips);
+    *lengths = unic__arena_alloc(&s->arena, source->clips * sizeof **lengths);
+    if (!*lengths)
+        return unic__no_memory(source->clips * sizeof **lengths, "the clips' lengths");
+    UNIC__TRY(unic__named_arrays_read_i32(&s->arrays, name, *lengths, source->clips));
+    for (size_t i = 0; i < source->clips; i++)
+        if ((*lengths)[i] < 0 || (size_t)(*lengths)[i] > source->length)
+            return unic__fail(UNIC_E_VALUE, "%s: \"%s\" of clip %zu is %ld, 0..%zu expected",
+                              source->path, name, i, (long)(*lengths)[i], source->length);
+    return UNIC_OK;
+}
+
+/* Room for the whole clips of the largest track, if batches take less than that. */
+static unic_status reserve_row(shard *s, const unic__tracks *tracks,
+                               const unic__reading *reading)
+{
+    if (!reading->length || reading->length >= s->source.length)
+        return UNIC_OK;
+    for (size_t i = 0; i < tracks->n; i++) {
+        size_t count = s->source.length * tracks->at[i].step_count; /* <= the array's */
+        if (s->present[i] && count > s->row_count)
+            s->row_count = count;
+    }
+    s->row = unic__alloc(s->row_count * sizeof *s->row);
+    return s->row ? UNIC_OK : unic__no_memory(s->row_count * sizeof *s->row, "a whole clip");
+}
+
+static unic_status load(unic__clip_source *source, unic__tracks *tracks,
+                        const unic__reading *reading)
+{
+    shard *s = (shard *)source;
+    const char *first = NULL;
+    s->lengths = unic__arena_alloc(&s->arena, tracks->n * sizeof *s->lengths);
+    s->present = unic__arena_alloc(&s->arena, tracks->n * sizeof *s->present);
+    if (!s->lengths || !s->present)
+        return unic__no_memory(tracks->n * sizeof *s->lengths, "a data file");
+    for (size_t i = 0; i < tracks->n; i++) {
+        unic__track *track = &tracks->at[i];
+        unic__npy_info info;
+        unic_status status = unic__named_arrays_info(&s->arrays, track->name, &info);
+        if (status == UNIC_E_NOTFOUND)
+            continue;
+        UNIC__TRY(status);
+        s->present[i] = true;
+        UNIC__TRY(check_array(s, track->name, &info.shape));
+        UNIC__TRY(take_shape(s, track, &info.shape, &first));
+        UNIC__TRY(load_lengths(s, track, &s->lengths[i]));
+    }
+    return reserve_row(s, tracks, reading);
+}
+
+/* ---- clips ------------------------------------------------------------------------------- */
+
+static unic_status read_clip(unic__clip_source *source, const unic__tracks *tracks, size_t i,
+                             size_t clip, size_t length, float *out, size_t *steps)
+{
+    shard *s = (shard *)source;
+    const unic__track *track = &tracks->at[i];
+    size_t count = source->length * track->step_count;
+    *steps = !s->present[i] ? 0 : s->lengths[i] ? (size_t)s->lengths[i][clip] : source->length;
+    if (!*steps)
+        return UNIC_OK;
+    if (!s->row)
+        return unic__named_arrays_read_row_f32(&s->arrays, track->name, clip, out, count);
+    UNIC__TRY(unic__named_arrays_read_row_f32(&s->arrays, track->name, clip, s->row, count));
+    memcpy(out, s->row, length * track->step_count * sizeof *out);
+    return UNIC_OK;
+}
+
+/* ---- labels ------------------------------------------------------------------------------ */
+
+static unic_status labels_shape(unic__clip_source *source, const char *name, unic__shape *shape)
+{
+    unic__npy_info info;
+    UNIC__TRY(unic__named_arrays_info(&((shard *)source)->arrays, name, &info));
+    *shape = info.shape;
+    return UNIC_OK;
+}
+
+static unic_status labels_read(unic__clip_source *source, const char *name, int32_t *out,
+                               size_t count)
+{
+    return unic__named_arrays_read_i32(&((shard *)source)->arrays, name, out, count);
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+static void close_shard(unic__clip_source *source)
+{
+    shard *s = (shard *)source;
+    unic__named_arrays_close(&s->arrays);
+    unic__free(s->row);
+    unic__arena_free(&s->arena);
+    unic__free(s);
+}
+
+unic_status unic__shard_open(unic__clip_source **out, const char *path)
+{
+    static const unic__clip_source_class class = {.close = close_shard,
+                                                  .list = list,
+                                                  .find = find,
+                                                  .load = load,
+                                                  .read = read_clip,
+                                                  .labels_shape = labels_shape,
+                                                  .labels_read = labels_read};
+    *out = NULL;
+    shard *s = unic__alloc_zero(sizeof *s);
+    if (!s)
+        return unic__no_memory(sizeof *s, "a data file");
+    unic_status status = unic__named_arrays_open(&s->arrays, path);
+    if (status != UNIC_OK) {
+        unic__free(s);
+        return status;
+    }
+    s->source.is = &class;
+    s->source.path = unic__named_arrays_path(&s->arrays);
+    *out = &s->source;
+    return UNIC_OK;
+}

@@ -1,0 +1,13 @@
+/*
+ * A source whose modalities are one array [N,T,...] each, in an npz or in a directory of .npy
+ * files, optionally with `<modality>.lengths` [N]. What is kept in memory of it are the
+ * lengths.
+ */
+#ifndef UNIC_DATA_SHARD_H
+#define UNIC_DATA_SHARD_H
+
+#include "data/clip_source.h"
+
+unic_status unic__shard_open(unic__clip_source **out, const char *path);
+
+#endif

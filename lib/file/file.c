@@ -1,0 +1,219 @@
+#define _FILE_OFFSET_BITS 64 /* large files on 32-bit systems too */
+
+#include "file/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { ERROR_TEXT = 128, LARGEST_TRANSFER = 1 << 30 /* Linux moves at most 2 GiB a call */ };
+
+/* strerror() is not thread-safe; returns `text`. */
+static const char *error_text(int error, char text[ERROR_TEXT])
+{
+    if (strerror_r(error, text, ERROR_TEXT))
+        snprintf(text, ERROR_TEXT, "error %d", error);
+    return text;
+}
+
+static unic_status system_fail(const char *path, const char *verb, int error)
+{
+    char text[ERROR_TEXT];
+    unic_status status = error == ENOENT || error == ENOTDIR ? UNIC_E_NOTFOUND : UNIC_E_IO;
+    return unic__fail(status, "%s: cannot %s: %s", path, verb, error_text(error, text));
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+unic_status unic__file_open(unic__file *file, const char *path)
+{
+    /* O_NONBLOCK: opening a pipe must not wait for its writer; a regular file ignores it. */
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (descriptor < 0)
+        return system_fail(path, "open", errno);
+    struct stat about;
+    if (fstat(descriptor, &about) != 0) {
+        unic_status status = system_fail(path, "open", errno);
+        close(descriptor);
+        return status;
+    }
+    if (!S_ISREG(about.st_mode)) {
+        close(descriptor);
+        return unic__fail(UNIC_E_IO, "%s: is %s, a regular file was expected", path,
+                          S_ISDIR(about.st_mode) ? "a directory" : "a pipe or device");
+    }
+    file->descriptor = descriptor;
+    file->size = (uint64_t)about.st_size;
+    return UNIC_OK;
+}
+
+void unic__file_close(unic__file *file)
+{
+    close(file->descriptor);
+    file->descriptor = -1;
+}
+
+unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out, size_t bytes)
+{
+    if (offset > file->size || bytes > file->size - offset)
+        return unic__fail(UNIC_E_FORMAT,
+                          "%zu bytes expected at offset %llu, the file ends at %llu", bytes,
+                          (unsigned long long)offset, (unsigned long long)file->size);
+    unsigned char *at = out;
+    while (bytes) {
+        size_t part = bytes < LARGEST_TRANSFER ? bytes : LARGEST_TRANSFER;
+        ssize_t n = pread(file->descriptor, at, part, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            char text[ERROR_TEXT];
+            return unic__fail(UNIC_E_IO, "cannot read %zu bytes at offset %llu: %s", bytes,
+                              (unsigned long long)offset, error_text(errno, text));
+        }
+        if (n == 0)
+            return unic__fail(UNIC_E_IO, "ends at %llu now, at %llu when it was opened",
+                              (unsigned long long)offset, (unsigned long long)file->size);
+        at += n;
+        offset += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return UNIC_OK;
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+struct unic__file_writer {
+    char *path, *temporary;
+    int descriptor;
+    unic_status failed; /* the first failure; nothing is committed after it */
+};
+
+static void writer_free(unic__file_writer *w)
+{
+    if (w->descriptor >= 0)
+        close(w->descriptor);
+    unic__free(w->temporary);
+    unic__free(w->path);
+    unic__free(w);
+}
+
+/* Opens a new file "<path>.tmp-<process>-<n>": mkstemp() would give it mode 0600. */
+static unic_status open_temporary(unic__file_writer *w, size_t bytes, mode_t mode)
+{
+    static atomic_uint counter;
+    enum { TRIES = 100 }; /* names are taken only by what a crash of the same pid left */
+    for (int i = 0; i < TRIES; i++) {
+        snprintf(w->temporary, bytes, "%s.tmp-%ld-%u", w->path, (long)getpid(),
+                 atomic_fetch_add(&counter, 1U));
+        w->descriptor = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        if (w->descriptor >= 0 || errno != EEXIST)
+            break;
+    }
+    return w->descriptor < 0 ? system_fail(w->path, "create", errno) : UNIC_OK;
+}
+
+unic_status unic__file_create(unic__file_writer **out, const char *path)
+{
+    *out = NULL;
+    struct stat about;
+    bool replaces = lstat(path, &about) == 0;
+    if (replaces &&
+        !S_ISREG(about.st_mode)) /* a rename would replace a device, or a link itself */
+        return unic__fail(UNIC_E_IO, "%s: cannot create: is %s", path,
+                          S_ISDIR(about.st_mode)   ? "a directory"
+                          : S_ISLNK(about.st_mode) ? "a symbolic link; name the file itself"
+                                                   : "no regular file");
+    unic__file_writer *w = unic__alloc_zero(sizeof *w);
+    if (!w)
+        return unic__no_memory(sizeof *w, "a file writer");
+    w->descriptor = -1;
+    size_t bytes = strlen(path) + 64;
+    w->path = unic__strdup(path);
+    w->temporary = unic__alloc(bytes);
+    unic_status status = w->path && w->temporary ? open_temporary(w, bytes, 0666)
+                                                 : unic__no_memory(bytes, "a file name");
+    if (status != UNIC_OK) {
+        writer_free(w);
+        return status;
+    }
+    if (replaces) /* who may read the file stays as it was, where the system lets us */
+        (void)!fchmod(w->descriptor, about.st_mode & 0777);
+    *out = w;
+    return UNIC_OK;
+}
+
+const char *unic__file_writer_path(const unic__file_writer *w)
+{
+    return w->path;
+}
+
+unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes)
+{
+    const unsigned char *at = data;
+    while (bytes && w->failed == UNIC_OK) {
+        size_t part = bytes < LARGEST_TRANSFER ? bytes : LARGEST_TRANSFER;
+        ssize_t n = write(w->descriptor, at, part);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            w->failed = system_fail(w->path, "write", errno);
+            return w->failed;
+        }
+        at += n;
+        bytes -= (size_t)n;
+    }
+    return w->failed == UNIC_OK
+               ? UNIC_OK
+               : unic__fail(w->failed, "%s: not written after an earlier failure", w->path);
+}
+
+/* A rename survives a power cut once its directory is synchronised. The file is complete and in
+ * its place by then, so what cannot be synchronised here is a warning, not a failure. */
+static void synchronise_directory(const unic__file_writer *w)
+{
+    char *slash = strrchr(w->temporary, '/');
+    if (slash)
+        slash[slash == w->temporary] = '\0'; /* "dir/x" to "dir", "/x" to "/" */
+    int directory = open(slash ? w->temporary : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0 || (fsync(directory) != 0 && errno != EINVAL)) {
+        char text[ERROR_TEXT];
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: written, but its directory cannot be synchronised: %s", w->path,
+                       error_text(errno, text));
+    }
+    if (directory >= 0)
+        close(directory);
+}
+
+unic_status unic__file_commit(unic__file_writer *w)
+{
+    unic_status status = unic__file_write(w, "", 0); /* reports an earlier failure */
+    if (status == UNIC_OK && fsync(w->descriptor) != 0)
+        status = system_fail(w->path, "write", errno);
+    if (status == UNIC_OK) {
+        int closed = close(w->descriptor);
+        w->descriptor = -1;
+        if (closed != 0)
+            status = system_fail(w->path, "write", errno);
+    }
+    if (status == UNIC_OK && rename(w->temporary, w->path) != 0)
+        status = system_fail(w->path, "replace", errno);
+    if (status == UNIC_OK)
+        synchronise_directory(w);
+    else
+        unlink(w->temporary);
+    writer_free(w);
+    return status;
+}
+
+void unic__file_abandon(unic__file_writer *w)
+{
+    if (!w)
+        return;
+    unlink(w->temporary);
+    writer_free(w);
+}

@@ -1,0 +1,37 @@
+/*
+ * Files; with folder.h all there is of the system below: positioned reads of a regular file,
+ * and a file that appears under its name complete and durable, or not at all.
+ */
+#ifndef UNIC_FILE_FILE_H
+#define UNIC_FILE_FILE_H
+
+#include "base/base.h"
+
+typedef struct unic__file {
+    int descriptor;
+    uint64_t size; /* when it was opened */
+} unic__file;
+
+/* UNIC_E_NOTFOUND if there is no such file; UNIC_E_IO if it is not a regular file. */
+unic_status unic__file_open(unic__file *file, const char *path);
+void unic__file_close(unic__file *file);
+
+/* Exactly `bytes` bytes from `offset`. Any number of threads may read one file. The message
+ * does not name the path: the caller puts it in front. */
+unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out,
+                               size_t bytes);
+
+/* ---- writing: to a temporary file in the same directory, renamed at the end ---- */
+
+typedef struct unic__file_writer unic__file_writer;
+
+unic_status unic__file_create(unic__file_writer **out, const char *path);
+const char *unic__file_writer_path(const unic__file_writer *w);
+unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes);
+/* Makes the data durable, puts the file under its name and frees the writer. After a failure,
+ * of this or an earlier call, what stood there is untouched and the temporary file is gone. */
+unic_status unic__file_commit(unic__file_writer *w);
+/* Removes the temporary file and frees the writer. NULL is fine. */
+void unic__file_abandon(unic__file_writer *w);
+
+#endif

@@ -1,0 +1,83 @@
+#include "file/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool unic__is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+size_t unic__stem_size(const char *name, const char *suffix)
+{
+    size_t size = strlen(name), tail = strlen(suffix);
+    return size > tail && strcmp(name + size - tail, suffix) == 0 ? size - tail : 0;
+}
+
+static unic_status list_fail(const char *path, int error)
+{
+    char text[128]; /* strerror() is not thread-safe */
+    if (strerror_r(error, text, sizeof text))
+        snprintf(text, sizeof text, "error %d", error);
+    return unic__fail(error == ENOENT || error == ENOTDIR ? UNIC_E_NOTFOUND : UNIC_E_IO,
+                      "%s: cannot list the directory: %s", path, text);
+}
+
+static unic_status add_name(unic__folder *folder, const char *name)
+{
+    if (folder->n == folder->room) {
+        size_t room = folder->room ? 2 * folder->room : 64;
+        const char **names = unic__realloc(folder->names, folder->n * sizeof *names,
+                                           room * sizeof *names);
+        if (!names)
+            return unic__no_memory(room * sizeof *names, "the names in a directory");
+        folder->names = names;
+        folder->room = room;
+    }
+    const char *copy = unic__arena_printf(&folder->arena, "%s", name);
+    if (!copy)
+        return unic__no_memory(strlen(name) + 1, "a file's name");
+    folder->names[folder->n++] = copy;
+    return UNIC_OK;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+unic_status unic__folder_list(unic__folder *out, const char *path)
+{
+    *out = (unic__folder){.names = NULL};
+    DIR *stream = opendir(path);
+    if (!stream)
+        return list_fail(path, errno);
+    unic_status status = UNIC_OK;
+    while (status == UNIC_OK) {
+        errno = 0;
+        const struct dirent *entry = readdir(stream);
+        if (!entry) {
+            if (errno)
+                status = list_fail(path, errno);
+            break;
+        }
+        if (entry->d_name[0] != '.')
+            status = add_name(out, entry->d_name);
+    }
+    closedir(stream);
+    if (out->n)
+        qsort(out->names, out->n, sizeof *out->names, compare_names);
+    return status;
+}
+
+void unic__folder_free(unic__folder *folder)
+{
+    unic__free(folder->names);
+    unic__arena_free(&folder->arena);
+    *folder = (unic__folder){.names = NULL};
+}

@@ -1,0 +1,63 @@
+/*
+ * Zip archives of stored and deflated members. What is read comes from outside: the directory
+ * is taken from the end of the file, every local header must agree with it, and an archive that
+ * two readers could understand differently is refused. What is written has stored members only.
+ *
+ *   local header, name, extra | data | ... | directory | [zip64 end, locator] | end, comment
+ */
+#ifndef UNIC_FILE_ZIP_H
+#define UNIC_FILE_ZIP_H
+
+#include "base/base.h"
+
+/* ---- reading (zip_directory.c, zip.c): by any number of threads at once ---------------- */
+
+typedef struct unic__zip unic__zip;
+
+/* Reads and checks the directory and all local headers. */
+unic_status unic__zip_open(unic__zip **out, const char *path);
+void unic__zip_close(unic__zip *z);
+const char *unic__zip_path(const unic__zip *z);
+
+/* Members in directory order. */
+size_t unic__zip_count(const unic__zip *z);
+const char *unic__zip_name(const unic__zip *z, size_t i);
+uint64_t unic__zip_size(const unic__zip *z, size_t i);  /* of the data, inflated */
+bool unic__zip_is_stored(const unic__zip *z, size_t i); /* not deflated */
+/* The member called `name` with `suffix` behind it. */
+bool unic__zip_find(const unic__zip *z, const char *name, const char *suffix, size_t *i);
+
+/* A whole member, checked, with a NUL behind it; at most `cap` bytes. Free with unic__free. */
+unic_status unic__zip_read(const unic__zip *z, size_t i, size_t cap, void **out, size_t *size);
+
+/* Part of a stored member. The CRC, which is of the whole, is not checked. */
+unic_status unic__zip_read_range(const unic__zip *z, size_t i, uint64_t offset, void *out,
+                                 size_t bytes);
+
+/* All of a member in pieces: the read that takes the last byte also checks the length and the
+ * CRC (of an empty member: a read of 0 bytes). A stream is used from one thread, and closed
+ * before its archive. */
+typedef struct unic__zip_stream unic__zip_stream;
+
+unic_status unic__zip_stream_open(unic__zip_stream **out, const unic__zip *z, size_t i);
+unic_status unic__zip_stream_read(unic__zip_stream *s, void *out, size_t bytes);
+void unic__zip_stream_close(unic__zip_stream *s); /* NULL is fine */
+
+/* ---- writing (zip_writer.c) ------------------------------------------------------------ */
+
+typedef struct unic__zip_writer unic__zip_writer;
+
+/* `zip64`: use the 64-bit records in any case, not only where a size, an offset or the number
+ * of members needs them. */
+unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip64);
+/* A stored member called `name` with `suffix` behind it, of `head` followed by `body`; `head`
+ * starts at a multiple of 64 in the file. */
+unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suffix,
+                          const void *head, size_t head_size, const void *body,
+                          size_t body_size);
+/* Writes the directory, puts the file under its name, and frees the writer whatever comes of
+ * it. Fails if any member could not be added. */
+unic_status unic__zip_finish(unic__zip_writer *w);
+void unic__zip_abandon(unic__zip_writer *w); /* NULL is fine */
+
+#endif

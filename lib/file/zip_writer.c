@@ -1,0 +1,299 @@
+/*
+ * Writing an archive of stored members. Nothing in it depends on when, where or by whom it was
+ * written: equal members in the same order give equal bytes.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "file/zip_format.h"
+
+enum {
+    ALIGNMENT = 64,
+    EXTRA_ALIGNMENT = 0xD935, /* as Android's zipalign pads: the alignment, then zeros */
+    EXTRA_ALIGNMENT_SIZE = 6, /* without the zeros */
+    EXTRA_ZIP64_LOCAL = 20,
+    EXTRA_ZIP64_LARGEST = 28,
+    VERSION = 20,
+    VERSION_ZIP64 = 45,
+    MADE_BY_UNIX = 3 << 8,
+    DATE_1980_01_01 = 1 << 5 | 1,
+};
+
+#define MODE_RW_R_R (UINT32_C(0100644) << 16)
+
+typedef struct entry {
+    const char *name;
+    size_t name_size;
+    uint64_t size, header;
+    uint32_t crc;
+    bool wide; /* its local header is a zip64 one */
+} entry;
+
+struct unic__zip_writer {
+    unic__file_writer *file;
+    bool zip64;
+    unic_status failed; /* the first failure; such a file is never put in its place */
+    uint64_t at;        /* bytes written */
+    entry *entries;
+    size_t count, room;
+    unic__arena names;
+};
+
+static unsigned char *put16(unsigned char *p, unsigned value)
+{
+    p[0] = (unsigned char)(value & 0xFF);
+    p[1] = (unsigned char)(value >> 8 & 0xFF);
+    return p + 2;
+}
+
+static unsigned char *put32(unsigned char *p, uint32_t value)
+{
+    return put16(put16(p, value & 0xFFFF), value >> 16);
+}
+
+static unsigned char *put64(unsigned char *p, uint64_t value)
+{
+    return put32(put32(p, (uint32_t)(value & UINT32_MAX)), (uint32_t)(value >> 32));
+}
+
+static unsigned char *put_bytes(unsigned char *p, const void *bytes, size_t n)
+{
+    memcpy(p, bytes, n);
+    return p + n;
+}
+
+/* A number as the 32-bit field shows it: itself, or the sign that zip64 has it. */
+static uint32_t narrow(uint64_t value, bool wide)
+{
+    return wide ? UNIC__ZIP_WIDE32 : (uint32_t)value;
+}
+
+static void writer_free(unic__zip_writer *w)
+{
+    unic__arena_free(&w->names);
+    unic__free(w->entries);
+    unic__free(w);
+}
+
+unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip64)
+{
+    *out = NULL;
+    unic__zip_writer *w = unic__alloc_zero(sizeof *w);
+    if (!w)
+        return unic__no_memory(sizeof *w, "a zip writer");
+    w->zip64 = zip64;
+    unic_status status = unic__file_create(&w->file, path);
+    if (status != UNIC_OK) {
+        writer_free(w);
+        return status;
+    }
+    *out = w;
+    return UNIC_OK;
+}
+
+/* ---- members ----------------------------------------------------------------------------- */
+
+/* Prepares w->entries[w->count], which counts once the member's data are written. */
+static unic_status next_entry(unic__zip_writer *w, const char *name, const char *suffix)
+{
+    if (w->count == w->room) {
+        size_t room = w->room ? 2 * w->room : 64;
+        entry *grown = unic__realloc(w->entries, w->count * sizeof *grown,
+                                     room * sizeof *grown);
+        if (!grown)
+            return unic__no_memory(room * sizeof *grown, "a zip directory");
+        w->entries = grown;
+        w->room = room;
+    }
+    const char *whole = unic__arena_printf(&w->names, "%s%s", name, suffix);
+    if (!whole)
+        return unic__no_memory(strlen(name), "a member's name");
+    if (unic__zip_check_name(whole, strlen(whole)) != UNIC_OK)
+        return unic__fail_in(UNIC_E_ARG, "%s", unic__file_writer_path(w->file));
+    w->entries[w->count] = (entry){.name = whole, .name_size = strlen(whole), .header = w->at};
+    return UNIC_OK;
+}
+
+static unsigned flags(const entry *e)
+{
+    for (size_t i = 0; i < e->name_size; i++)
+        if ((unsigned char)e->name[i] >= 0x80)
+            return UNIC__ZIP_FLAG_UTF8;
+    return 0;
+}
+
+/* Version to packed size: what the local header and the directory have in common. */
+static unsigned char *put_common(unsigned char *p, const entry *e, bool wide, unsigned version)
+{
+    p = put16(p, version);
+    p = put16(p, flags(e));
+    p = put16(p, UNIC__ZIP_STORED);
+    p = put16(p, 0); /* midnight */
+    p = put16(p, DATE_1980_01_01);
+    p = put32(p, e->crc);
+    p = put32(p, narrow(e->size, wide));
+    p = put32(p, narrow(e->size, wide));
+    return put16(p, (unsigned)e->name_size);
+}
+
+static unic_status write_local_header(unic__zip_writer *w, const entry *e)
+{
+    size_t extra = (e->wide ? EXTRA_ZIP64_LOCAL : 0) + EXTRA_ALIGNMENT_SIZE;
+    size_t size = UNIC__ZIP_LOCAL_SIZE + e->name_size + extra;
+    size_t padding = (ALIGNMENT - (size_t)((w->at + size) % ALIGNMENT)) % ALIGNMENT;
+    unsigned char *header = unic__alloc_zero(size + padding);
+    if (!header)
+        return unic__no_memory(size + padding, "a zip header");
+    unsigned char *p = put32(header, UNIC__ZIP_LOCAL_MARK);
+    p = put_common(p, e, e->wide, e->wide ? VERSION_ZIP64 : VERSION);
+    p = put16(p, (unsigned)(extra + padding));
+    p = put_bytes(p, e->name, e->name_size);
+    if (e->wide) {
+        p = put16(put16(p, UNIC__ZIP_EXTRA_ZIP64), EXTRA_ZIP64_LOCAL - 4);
+        p = put64(put64(p, e->size), e->size);
+    }
+    p = put16(put16(p, EXTRA_ALIGNMENT), (unsigned)(EXTRA_ALIGNMENT_SIZE - 4 + padding));
+    put16(p, ALIGNMENT);
+    unic_status status = unic__file_write(w->file, header, size + padding);
+    unic__free(header);
+    w->at += size + padding;
+    return status;
+}
+
+static unic_status add(unic__zip_writer *w, const char *name, const char *suffix,
+                       const void *head, size_t head_size, const void *body, size_t body_size)
+{
+    UNIC__TRY(next_entry(w, name, suffix));
+    entry *e = &w->entries[w->count];
+    e->size = (uint64_t)head_size + body_size;
+    e->wide = w->zip64 || e->size >= UNIC__ZIP_WIDE32;
+    e->crc = unic__zip_crc(unic__zip_crc(0, head, head_size), body, body_size);
+    UNIC__TRY(write_local_header(w, e));
+    UNIC__TRY(unic__file_write(w->file, head, head_size));
+    UNIC__TRY(unic__file_write(w->file, body, body_size));
+    w->at += e->size;
+    w->count++;
+    return UNIC_OK;
+}
+
+unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suffix,
+                          const void *head, size_t head_size, const void *body,
+                          size_t body_size)
+{
+    unic_status status = add(w, name, suffix, head, head_size, body, body_size);
+    if (w->failed == UNIC_OK)
+        w->failed = status;
+    return status;
+}
+
+/* ---- the directory ----------------------------------------------------------------------- */
+
+static unsigned char *put_entry(unsigned char *p, const entry *e, bool zip64)
+{
+    bool far = zip64 || e->header >= UNIC__ZIP_WIDE32;
+    unsigned version = e->wide || far ? VERSION_ZIP64 : VERSION;
+    unsigned extra = (e->wide ? 16U : 0U) + (far ? 8U : 0U);
+    p = put32(p, UNIC__ZIP_ENTRY_MARK);
+    p = put16(p, MADE_BY_UNIX | version);
+    p = put_common(p, e, e->wide, version);
+    p = put16(p, extra ? 4 + extra : 0);
+    p = put16(put16(put16(p, 0), 0), 0); /* no comment, first part, binary */
+    p = put32(p, MODE_RW_R_R);
+    p = put32(p, narrow(e->header, far));
+    p = put_bytes(p, e->name, e->name_size);
+    if (extra)
+        p = put16(put16(p, UNIC__ZIP_EXTRA_ZIP64), extra);
+    if (e->wide)
+        p = put64(put64(p, e->size), e->size);
+    return far ? put64(p, e->header) : p;
+}
+
+/* The end records of a directory of `size` bytes at w->at, of which the file has one part. */
+static unsigned char *put_end(unsigned char *p, const unic__zip_writer *w, uint64_t size)
+{
+    bool many = w->zip64 || w->count >= UNIC__ZIP_WIDE16;
+    bool large = w->zip64 || size >= UNIC__ZIP_WIDE32;
+    bool far = w->zip64 || w->at >= UNIC__ZIP_WIDE32;
+    if (many || large || far) {
+        p = put32(p, UNIC__ZIP_END64_MARK);
+        p = put64(p, UNIC__ZIP_END64_SIZE - 12);
+        p = put16(put16(p, MADE_BY_UNIX | VERSION_ZIP64), VERSION_ZIP64);
+        p = put32(put32(p, 0), 0);
+        p = put64(put64(p, w->count), w->count);
+        p = put64(put64(p, size), w->at);
+        p = put32(put32(p, UNIC__ZIP_LOCATOR_MARK), 0);
+        p = put32(put64(p, w->at + size), 1);
+    }
+    unsigned count = many ? UNIC__ZIP_WIDE16 : (unsigned)w->count;
+    p = put32(p, UNIC__ZIP_END_MARK);
+    p = put16(put16(p, 0), 0);
+    p = put16(put16(p, count), count);
+    p = put32(put32(p, narrow(size, large)), narrow(w->at, far));
+    return put16(p, 0); /* no comment */
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const char *const *x = a, *const *y = b;
+    return strcmp(*x, *y);
+}
+
+static unic_status check_names_differ(const unic__zip_writer *w)
+{
+    const char **names = unic__alloc_array(w->count, sizeof *names);
+    if (!names)
+        return unic__no_memory(w->count * sizeof *names, "a zip directory");
+    for (size_t i = 0; i < w->count; i++)
+        names[i] = w->entries[i].name;
+    if (w->count)
+        qsort(names, w->count, sizeof *names, compare_names);
+    unic_status status = UNIC_OK;
+    for (size_t i = 1; i < w->count && status == UNIC_OK; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            status = unic__fail(UNIC_E_ARG, "%s: two members are called \"%s\"",
+                                unic__file_writer_path(w->file), names[i]);
+    unic__free(names);
+    return status;
+}
+
+static unic_status write_directory(unic__zip_writer *w)
+{
+    UNIC__TRY(check_names_differ(w));
+    size_t room = UNIC__ZIP_END64_SIZE + UNIC__ZIP_LOCATOR_SIZE + UNIC__ZIP_END_SIZE;
+    for (size_t i = 0; i < w->count; i++)
+        room += UNIC__ZIP_ENTRY_SIZE + w->entries[i].name_size + EXTRA_ZIP64_LARGEST;
+    unsigned char *directory = unic__alloc(room);
+    if (!directory)
+        return unic__no_memory(room, "a zip directory");
+    unsigned char *p = directory;
+    for (size_t i = 0; i < w->count; i++)
+        p = put_entry(p, &w->entries[i], w->zip64);
+    p = put_end(p, w, (uint64_t)(p - directory));
+    unic_status status = unic__file_write(w->file, directory, (size_t)(p - directory));
+    unic__free(directory);
+    return status;
+}
+
+unic_status unic__zip_finish(unic__zip_writer *w)
+{
+    unic_status status = w->failed;
+    if (status == UNIC_OK)
+        status = write_directory(w);
+    else
+        unic__fail(status, "%s: not written, since a member could not be added",
+                   unic__file_writer_path(w->file));
+    if (status == UNIC_OK)
+        status = unic__file_commit(w->file);
+    else
+        unic__file_abandon(w->file);
+    writer_free(w);
+    return status;
+}
+
+void unic__zip_abandon(unic__zip_writer *w)
+{
+    if (!w)
+        return;
+    unic__file_abandon(w->file);
+    writer_free(w);
+}

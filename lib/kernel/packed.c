@@ -1,0 +1,121 @@
+#include "kernel/packed.h"
+
+#include <omp.h>
+
+#include "kernel/blas_glue.h"
+#include "kernel/tile.h"
+
+enum {
+    ROWS_BLOCK = 192 /* rows of X that stay in the second cache while all panels pass */
+};
+
+static size_t panels_of(size_t n)
+{
+    return (n + UNIC__PANEL - 1) / UNIC__PANEL;
+}
+
+size_t unic__packed_count(size_t n, size_t k)
+{
+    return panels_of(n) * UNIC__PANEL * k;
+}
+
+bool unic__worth_packing(size_t n)
+{
+    return n >= UNIC__PANEL / 2;
+}
+
+/* Where element (j,i) of W lies. */
+static size_t place_of(size_t j, size_t i, size_t k)
+{
+    return j / UNIC__PANEL * UNIC__PANEL * k + i * UNIC__PANEL + j % UNIC__PANEL;
+}
+
+typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+
+/* Four columns of four rows of W, which are k floats apart, as four rows of a panel. */
+static inline void turn_four(float *panel, const float *w, size_t k)
+{
+    four a = *(const four *)w, b = *(const four *)(w + k);
+    four c = *(const four *)(w + 2 * k), d = *(const four *)(w + 3 * k);
+    four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+    four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+    four cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(four *)panel = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *(four *)(panel + UNIC__PANEL) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *(four *)(panel + 2 * UNIC__PANEL) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(four *)(panel + 3 * UNIC__PANEL) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+}
+
+/* Whole squares of four first; what is left of rows and columns one by one. */
+void unic__pack(float *packed, const float *w, size_t n, size_t k)
+{
+    size_t whole_n = n / 4 * 4, whole_k = k / 4 * 4;
+    for (size_t panel = 0; panel < whole_n; panel += UNIC__PANEL)
+        for (size_t i = 0; i < whole_k; i += 4)
+            for (size_t j = panel; j < whole_n && j < panel + UNIC__PANEL; j += 4)
+                turn_four(packed + place_of(j, i, k), w + j * k + i, k);
+    for (size_t j = 0; j < panels_of(n) * UNIC__PANEL; j++)
+        for (size_t i = j < whole_n ? whole_k : 0; i < k; i++)
+            packed[place_of(j, i, k)] = j < n ? w[j * k + i] : 0.0F;
+}
+
+void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k)
+{
+    for (size_t j = 0; j < n; j += UNIC__PANEL)
+        for (size_t i = 0; i < k; i++, packed += UNIC__PANEL)
+            for (size_t c = 0; c < UNIC__PANEL; c++)
+                packed[c] = j + c < n ? w[i * n + j + c] : 0.0F;
+}
+
+void unic__unpack(float *w, const float *packed, size_t n, size_t k)
+{
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < k; i++)
+            w[j * k + i] = packed[place_of(j, i, k)];
+}
+
+/* Rows from..to against panels first..last. */
+static void run_part(const unic__packed_product *p, size_t from, size_t to, size_t first,
+                     size_t last)
+{
+    const unic__tile_kernel *kernel = unic__tile_kernel_best();
+    for (size_t block = from; block < to; block += ROWS_BLOCK) {
+        size_t rows = to - block < ROWS_BLOCK ? to - block : ROWS_BLOCK;
+        size_t tiles = unic__tile_count(kernel, rows);
+        for (size_t panel = first; panel < last; panel++) {
+            size_t j = panel * UNIC__PANEL;
+            unic__tile tile = {.k = p->k,
+                               .a_row = p->x_row,
+                               .b = p->packed + j * p->k,
+                               .init_row = p->init_row,
+                               .c_row = p->y_row,
+                               .relu = p->relu};
+            for (size_t i = 0; i < tiles; i++) {
+                size_t r = block + rows * i / tiles;
+                tile.rows = block + rows * (i + 1) / tiles - r;
+                tile.a = p->x + r * p->x_row;
+                tile.init = p->init ? p->init + r * p->init_row + j : NULL;
+                tile.c = p->y + r * p->y_row + j;
+                unic__tile_run(kernel, &tile, p->n - j < UNIC__PANEL ? p->n - j : UNIC__PANEL);
+            }
+        }
+    }
+}
+
+void unic__packed_run(const unic__packed_product *p)
+{
+    size_t threads = (size_t)unic__threads(), panels = panels_of(p->n), rows = p->rows;
+    if (threads == 1 || omp_in_parallel() || !unic__worth_splitting(rows, p->n, p->k)) {
+        run_part(p, 0, rows, 0, panels);
+        return;
+    }
+    bool by_rows = rows >= threads * UNIC__TILE_ROWS;
+    UNIC__PARALLEL_FOR(true)
+    for (size_t i = 0; i < threads; i++) {
+        if (by_rows)
+            run_part(p, rows * i / threads, rows * (i + 1) / threads, 0, panels);
+        else
+            run_part(p, 0, rows, panels * i / threads, panels * (i + 1) / threads);
+    }
+}

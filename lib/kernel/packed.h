@@ -1,0 +1,38 @@
+/*
+ * Weights laid out for products with few rows: BLAS packs a matrix in every call, which for the
+ * ten steps of one clip costs more than the product itself. A weight W [n,k] becomes panels of
+ * 32 of its rows, each [k,32], the last one filled up with zeros.
+ */
+#ifndef UNIC_KERNEL_PACKED_H
+#define UNIC_KERNEL_PACKED_H
+
+#include "base/base.h"
+
+/* Floats that W [n,k] takes packed; the product of the dims fits, and so does this. */
+size_t unic__packed_count(size_t n, size_t k);
+
+/* Not with so few rows that a panel would be mostly zeros. */
+bool unic__worth_packing(size_t n);
+
+/* packed <- W [n,k], and back. */
+void unic__pack(float *packed, const float *w, size_t n, size_t k);
+void unic__unpack(float *w, const float *packed, size_t n, size_t k);
+
+/* packed <- the transpose of W [k,n]: for products X W. */
+void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k);
+
+/* Y [rows,n] = init + X W^T, then relu if asked for. X's and Y's rows are x_row and y_row floats
+ * apart, init's init_row (0: a bias, the same for all); init may be Y itself, or NULL. Split over
+ * unic__threads(); inside a parallel loop it runs on the calling thread alone. A row's result
+ * does not depend on the other rows, nor on how many there are. */
+typedef struct unic__packed_product {
+    size_t rows, n, k;
+    const float *x, *packed, *init;
+    float *y;
+    size_t x_row, init_row, y_row;
+    bool relu;
+} unic__packed_product;
+
+void unic__packed_run(const unic__packed_product *product);
+
+#endif

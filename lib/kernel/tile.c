@@ -1,0 +1,106 @@
+#include "kernel/tile.h"
+
+#include <string.h>
+
+#if defined(__x86_64__)
+#define X86 1
+#else
+#define X86 0
+#endif
+
+/* any processor with vectors of four floats */
+#define TILE(x) portable_##x
+#define TILE_TARGET
+#define TILE_BYTES 16
+#define TILE_ROWS  4
+#include "kernel/tile_rows.h"
+
+#if X86
+#define TILE(x)     avx2_##x
+#define TILE_TARGET __attribute__((target("avx2,fma")))
+#define TILE_BYTES  32
+#define TILE_ROWS   6
+#include "kernel/tile_rows.h"
+
+#define TILE(x)     avx512_##x
+#define TILE_TARGET __attribute__((target("avx512f")))
+#define TILE_BYTES  64
+#define TILE_ROWS   12
+#include "kernel/tile_rows.h"
+#endif
+
+static const unic__tile_kernel table[] = {
+    {"portable", 4, 8, portable_run, NULL},
+#if X86
+    {"avx2", 6, 16, avx2_run, NULL},
+    {"avx512", 12, 32, avx512_run, &table[1]},
+#endif
+};
+
+size_t unic__tile_kernels(const unic__tile_kernel **kernels)
+{
+    *kernels = table;
+#if X86
+    if (__builtin_cpu_supports("avx512f"))
+        return 3;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return 2;
+#endif
+    return 1;
+}
+
+const unic__tile_kernel *unic__tile_kernel_best(void)
+{
+    const unic__tile_kernel *kernels;
+    size_t n = unic__tile_kernels(&kernels);
+    return &kernels[n - 1];
+}
+
+/* The last columns of C, where a kernel's width would write beyond: by way of a buffer. */
+static void run_edge(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
+{
+    float init[UNIC__TILE_ROWS * UNIC__PANEL] = {0}, c[UNIC__TILE_ROWS * UNIC__PANEL];
+    unic__tile t = *tile;
+    for (size_t r = 0; tile->init && r < t.rows; r++)
+        memcpy(init + r * UNIC__PANEL, tile->init + r * t.init_row, cols * sizeof(float));
+    t.init = tile->init ? init : NULL;
+    t.init_row = UNIC__PANEL;
+    t.c = c;
+    t.c_row = UNIC__PANEL;
+    kernel->run(&t);
+    for (size_t r = 0; r < t.rows; r++)
+        memcpy(tile->c + r * tile->c_row, c + r * UNIC__PANEL, cols * sizeof(float));
+}
+
+/* `cols` columns, at most the kernel's. */
+static void run_columns(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
+{
+    if (kernel->narrow && cols <= kernel->narrow->cols)
+        kernel = kernel->narrow;
+    unic__tile t = *tile;
+    for (size_t r = 0; r < tile->rows; r += kernel->rows) {
+        t.rows = tile->rows - r < kernel->rows ? tile->rows - r : kernel->rows;
+        t.a = tile->a + r * t.a_row;
+        t.init = tile->init ? tile->init + r * t.init_row : NULL;
+        t.c = tile->c + r * t.c_row;
+        if (cols == kernel->cols)
+            kernel->run(&t);
+        else
+            run_edge(kernel, &t, cols);
+    }
+}
+
+void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
+{
+    if (cols == kernel->cols) {
+        kernel->run(tile);
+        return;
+    }
+    unic__tile t = *tile;
+    for (size_t j = 0; j < cols; j += kernel->cols) {
+        run_columns(kernel, &t, cols - j < kernel->cols ? cols - j : kernel->cols);
+        t.b += kernel->cols;
+        t.init = t.init ? t.init + kernel->cols : NULL;
+        t.c += kernel->cols;
+    }
+}

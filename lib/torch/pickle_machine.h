@@ -1,0 +1,66 @@
+/* The machine that a pickle is a program for: its bytes, its stack, and the values it makes.
+ * The opcodes are in pickle.c. */
+#ifndef UNIC_TORCH_PICKLE_MACHINE_H
+#define UNIC_TORCH_PICKLE_MACHINE_H
+
+#include "torch/pickle.h"
+
+typedef struct unic__pickle_machine {
+    unic__arena *arena;
+    size_t memory, memory_cap; /* bytes taken from the arena */
+    const unsigned char *data;
+    size_t size, at;
+    size_t needed; /* the size that a pickle cut short must at least have; 0 */
+    size_t opcodes;
+    unic__value **stack;
+    size_t depth, stack_room;
+    unic__value **memo; /* NULL where nothing was put */
+    size_t memo_room, memo_count;
+    unic__value *root; /* set by STOP */
+} unic__pickle_machine;
+
+extern unic__value unic__pickle_mark; /* its address is a MARK on the stack */
+
+/* ---- the bytes of the pickle ---- */
+
+unic_status unic__pickle_take(unic__pickle_machine *m, uint64_t n, const unsigned char **bytes);
+/* `width` bytes, the lowest first, without and with a sign; of no bytes 0. */
+unic_status unic__pickle_take_number(unic__pickle_machine *m, size_t width, uint64_t *x);
+unic_status unic__pickle_take_signed(unic__pickle_machine *m, size_t width, int64_t *x);
+/* Up to a newline, without it. */
+unic_status unic__pickle_take_line(unic__pickle_machine *m, const char **line, size_t *size);
+/* "-12": a whole line, or one with `suffix` (if not NUL) at its end. */
+unic_status unic__pickle_take_decimal(unic__pickle_machine *m, char suffix, int64_t *x);
+
+/* ---- the stack ---- */
+
+unic_status unic__pickle_push(unic__pickle_machine *m, unic__value *v);
+unic_status unic__pickle_push_new(unic__pickle_machine *m, unic__pickle_kind kind,
+                                  unic__value **out);
+/* These two fail at a MARK too. */
+unic_status unic__pickle_top(const unic__pickle_machine *m, unic__value **out);
+unic_status unic__pickle_pop(unic__pickle_machine *m, unic__value **out);
+/* Takes the values above the last MARK, and it, off the stack; they stay readable there until
+ * something is pushed. */
+unic_status unic__pickle_pop_to_mark(unic__pickle_machine *m, unic__value ***items,
+                                     size_t *count);
+unic_status unic__pickle_want(const unic__value *v, unic__pickle_kind kind);
+
+/* ---- values ---- */
+
+/* Memory of the arena, below the cap. */
+unic_status unic__pickle_grab(unic__pickle_machine *m, size_t bytes, void **out);
+unic_status unic__pickle_new(unic__pickle_machine *m, unic__pickle_kind kind,
+                             unic__value **out);
+
+/*
+ * Accounts for `child` standing in `parent` from now on. A frozen value takes in nothing, and
+ * being taken in freezes: so a chain of values that leads back to its start cannot be closed,
+ * and a child's depth and nodes are final when they are added here.
+ */
+unic_status unic__pickle_adopt(unic__value *parent, unic__value *child);
+/* To a tuple, list or dict: of a dict, keys and values by turns. */
+unic_status unic__pickle_append(unic__pickle_machine *m, unic__value *many,
+                                unic__value *const *items, size_t count);
+
+#endif

@@ -1,0 +1,186 @@
+#include "torch/pickle_value.h"
+
+#include <string.h>
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+/* The first row of a name is how messages call it. */
+static const struct {
+    const char *module, *name;
+    unic__pickle_name is;
+} names[] = {
+    {"collections", "OrderedDict", UNIC__NAME_ORDERED_DICT},
+    {"builtins", "bytes", UNIC__NAME_BYTES},
+    {"__builtin__", "bytes", UNIC__NAME_BYTES},
+    {"_codecs", "encode", UNIC__NAME_ENCODE},
+    {"torch._utils", "_rebuild_tensor_v2", UNIC__NAME_TENSOR},
+    {"torch._utils", "_rebuild_parameter", UNIC__NAME_PARAMETER},
+    {"numpy.core.multiarray", "_reconstruct", UNIC__NAME_ARRAY},
+    {"numpy._core.multiarray", "_reconstruct", UNIC__NAME_ARRAY},
+    {"numpy.core.numeric", "_frombuffer", UNIC__NAME_ARRAY_FROM_BUFFER},
+    {"numpy._core.numeric", "_frombuffer", UNIC__NAME_ARRAY_FROM_BUFFER},
+    {"numpy.core.multiarray", "scalar", UNIC__NAME_SCALAR},
+    {"numpy._core.multiarray", "scalar", UNIC__NAME_SCALAR},
+    {"numpy", "dtype", UNIC__NAME_DTYPE},
+    {"numpy", "ndarray", UNIC__NAME_NDARRAY},
+    {"torch", "DoubleStorage", UNIC__NAME_DOUBLE_STORAGE},
+    {"torch", "FloatStorage", UNIC__NAME_FLOAT_STORAGE},
+    {"torch", "HalfStorage", UNIC__NAME_HALF_STORAGE},
+    {"torch", "BFloat16Storage", UNIC__NAME_BFLOAT16_STORAGE},
+    {"torch", "LongStorage", UNIC__NAME_LONG_STORAGE},
+    {"torch", "IntStorage", UNIC__NAME_INT_STORAGE},
+    {"torch", "ShortStorage", UNIC__NAME_SHORT_STORAGE},
+    {"torch", "CharStorage", UNIC__NAME_CHAR_STORAGE},
+    {"torch", "ByteStorage", UNIC__NAME_BYTE_STORAGE},
+    {"torch", "BoolStorage", UNIC__NAME_BOOL_STORAGE},
+};
+
+static const char *const kinds[] = {
+    [UNIC__PICKLE_NONE] = "None",      [UNIC__PICKLE_BOOL] = "a bool",
+    [UNIC__PICKLE_INT] = "an int",     [UNIC__PICKLE_FLOAT] = "a float",
+    [UNIC__PICKLE_TEXT] = "a text",    [UNIC__PICKLE_BYTES] = "bytes",
+    [UNIC__PICKLE_TUPLE] = "a tuple",  [UNIC__PICKLE_LIST] = "a list",
+    [UNIC__PICKLE_DICT] = "a dict",    [UNIC__PICKLE_NAME] = "a name",
+    [UNIC__PICKLE_CALL] = "an object", [UNIC__PICKLE_PERSISTENT] = "a persistent object",
+};
+
+const char *unic__pickle_kind_name(unic__pickle_kind kind)
+{
+    return kinds[kind];
+}
+
+const char *unic__pickle_name_text(unic__pickle_name name)
+{
+    size_t i = 0;
+    while (names[i].is != name)
+        i++;
+    return names[i].name;
+}
+
+static bool same(const char *a, size_t size, const char *b)
+{
+    return size == strlen(b) && memcmp(a, b, size) == 0;
+}
+
+/* At most room - 1 bytes; what a terminal might obey, and what is no ASCII, as "?". */
+static const char *printable(char *out, size_t room, const char *text, size_t size)
+{
+    size_t n = size < room - 1 ? size : room - 1;
+    for (size_t i = 0; i < n; i++)
+        out[i] = text[i] >= 0x20 && text[i] < 0x7F ? text[i] : '?';
+    out[n] = '\0';
+    return out;
+}
+
+unic_status unic__pickle_find_name(unic__pickle_name *out, const char *module,
+                                   size_t module_size, const char *name, size_t name_size)
+{
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (same(module, module_size, names[i].module) &&
+            same(name, name_size, names[i].name)) {
+            *out = names[i].is;
+            return UNIC_OK;
+        }
+    char first[UNIC__VALUE_TEXT], second[UNIC__VALUE_TEXT];
+    return unic__fail(UNIC_E_FORMAT, "%s.%s is not among the names that a file may mention",
+                      printable(first, sizeof first, module, module_size),
+                      printable(second, sizeof second, name, name_size));
+}
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+const char *unic__value_print(const unic__value *text, char out[UNIC__VALUE_TEXT])
+{
+    return printable(out, UNIC__VALUE_TEXT, text->as.text.at, text->as.text.size);
+}
+
+bool unic__value_is_text(const unic__value *v, const char *text)
+{
+    return v->kind == UNIC__PICKLE_TEXT && same(v->as.text.at, v->as.text.size, text);
+}
+
+bool unic__value_is_call(const unic__value *v, unic__pickle_name function)
+{
+    return v->kind == UNIC__PICKLE_CALL && v->as.call.function == function;
+}
+
+const unic__value *unic__value_get(const unic__value *dict, const char *key)
+{
+    for (size_t i = dict->as.many.count; i >= 2; i -= 2)
+        if (unic__value_is_text(dict->as.many.items[i - 2], key))
+            return dict->as.many.items[i - 1];
+    return NULL;
+}
+
+/* ---- texts ------------------------------------------------------------------------------- */
+
+static size_t write_utf8(char *out, uint32_t c)
+{
+    if (c < 0x80) {
+        out[0] = (char)c;
+        return 1;
+    }
+    size_t more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes behind the first */
+    static const unsigned lead[] = {0, 0xC0, 0xE0, 0xF0};
+    out[0] = (char)(lead[more] | c >> 6 * more);
+    for (size_t i = 1; i <= more; i++)
+        out[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3F));
+    return more + 1;
+}
+
+/* `digits` hexadecimal ones. */
+static bool read_hex(const char *text, size_t digits, uint32_t *c)
+{
+    *c = 0;
+    for (size_t i = 0; i < digits; i++) {
+        char x = text[i];
+        int digit = x >= '0' && x <= '9'   ? x - '0'
+                    : x >= 'a' && x <= 'f' ? x - 'a' + 10
+                    : x >= 'A' && x <= 'F' ? x - 'A' + 10
+                                           : -1;
+        if (digit < 0)
+            return false;
+        *c = *c << 4 | (uint32_t)digit;
+    }
+    return *c <= 0x10FFFF;
+}
+
+unic_status unic__pickle_unescape(char *out, size_t *out_size, const char *line, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < size;) {
+        char next = line[i] == '\\' && i + 1 < size ? line[i + 1] : '\0';
+        size_t digits = next == 'u' ? 4 : next == 'U' ? 8 : 0;
+        uint32_t c;
+        if (digits) {
+            if (size - i - 2 < digits || !read_hex(line + i + 2, digits, &c))
+                return unic__fail(UNIC_E_FORMAT, "its text has a broken \\%c escape", next);
+            n += write_utf8(out + n, c);
+            i += 2 + digits;
+            continue;
+        }
+        /* A backslash before anything else stands for itself, and so does what follows it. */
+        for (size_t plain = next ? 2 : 1; plain > 0; plain--)
+            n += write_utf8(out + n, (unsigned char)line[i++]);
+    }
+    *out_size = n;
+    return UNIC_OK;
+}
+
+unic_status unic__pickle_to_latin1(char *out, size_t *out_size, const char *text, size_t size)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char first = (unsigned char)text[i];
+        if (first >= 0x80) { /* U+0080 to U+00FF: C2 or C3, and 80 to BF */
+            unsigned char second = i + 1 < size ? (unsigned char)text[i + 1] : 0;
+            if ((first != 0xC2 && first != 0xC3) || (second & 0xC0) != 0x80)
+                return unic__fail(UNIC_E_FORMAT, "its text is not of latin-1 at byte %zu", i);
+            first = (unsigned char)(first << 6 | (second & 0x3F));
+            i++;
+        }
+        out[n++] = (char)first;
+    }
+    *out_size = n;
+    return UNIC_OK;
+}

@@ -1,0 +1,72 @@
+/*
+ * Checkpoints of PyTorch, without PyTorch: what torch.save wrote, in its zip or its older form.
+ * Values are reached by path, the keys of dicts and the numbers of list entries with slashes
+ * between: "Encoder_parameters/Text_encoder.text_linear.bias", "optimizer/param_groups/0/lr".
+ *
+ * Opening reads and checks the pickles and every tensor's description; the elements are read
+ * tensor by tensor, and nothing of the others is held. A file is used from one thread.
+ */
+#ifndef UNIC_TORCH_TORCH_FILE_H
+#define UNIC_TORCH_TORCH_FILE_H
+
+#include "torch/torch_container.h"
+
+enum {
+    UNIC__TORCH_PATH = 1024,      /* a path and its NUL */
+    UNIC__TORCH_TENSORS = 1 << 16 /* at most in a file */
+};
+
+typedef struct unic__torch_file unic__torch_file;
+
+typedef struct unic__torch_tensor {
+    const char *path;
+    unic__torch_type type;
+    unic__shape shape;
+    size_t stride[UNIC__MAX_RANK], offset; /* in elements of the storage */
+    size_t storage;                        /* tensors of one number share their elements */
+} unic__torch_tensor;
+
+unic_status unic__torch_open(unic__torch_file **out, const char *path);
+void unic__torch_close(unic__torch_file *f); /* NULL is fine */
+const char *unic__torch_path(const unic__torch_file *f);
+
+/* ---- tensors ---- */
+
+/* In the file's order, which for a module is the order of its registration. */
+size_t unic__torch_count(const unic__torch_file *f);
+const unic__torch_tensor *unic__torch_tensor_at(const unic__torch_file *f, size_t i);
+const unic__torch_tensor *unic__torch_find(const unic__torch_file *f, const char *path);
+
+/*
+ * All elements in row-major order, converted from whatever type; `count` must be their number.
+ * As int64: whole numbers (else UNIC_E_VALUE, and `out` is partly written). Memory beside
+ * `out`: a block; for a tensor that is not row-major also what it spans of its storage.
+ */
+unic_status unic__torch_read_f32(unic__torch_file *f, const unic__torch_tensor *t, float *out,
+                                 size_t count);
+unic_status unic__torch_read_f64(unic__torch_file *f, const unic__torch_tensor *t, double *out,
+                                 size_t count);
+unic_status unic__torch_read_i64(unic__torch_file *f, const unic__torch_tensor *t, int64_t *out,
+                                 size_t count);
+
+/* ---- other values ---- */
+
+typedef enum unic__torch_kind {
+    UNIC__TORCH_ABSENT, /* there is nothing of that path */
+    UNIC__TORCH_NUMBER, /* int, float, bool, numpy scalar */
+    UNIC__TORCH_TENSOR,
+    UNIC__TORCH_LIST, /* or tuple */
+    UNIC__TORCH_DICT,
+    UNIC__TORCH_OTHER /* None, text, bytes, a numpy array */
+} unic__torch_kind;
+
+/* `length`, unless NULL: a list's entries, a dict's keys, else 0. "" is the whole. */
+unic__torch_kind unic__torch_kind_of(const unic__torch_file *f, const char *path,
+                                     size_t *length);
+
+/* A number, or a tensor of one element. UNIC_E_NOTFOUND if nothing is there, UNIC_E_FORMAT if
+ * something else is; as int64, UNIC_E_VALUE if it is not whole. */
+unic_status unic__torch_get_f64(unic__torch_file *f, const char *path, double *out);
+unic_status unic__torch_get_i64(unic__torch_file *f, const char *path, int64_t *out);
+
+#endif

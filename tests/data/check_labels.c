@@ -1,0 +1,105 @@
+/* lib/data/labels through unic_dataset.h. */
+#include <check.h>
+#include <string.h>
+
+#include "array/npz.h"
+#include "dataset_help.h"
+#include "file/io_help.h"
+
+START_TEST(labels_come_in_the_files_order)
+{
+    const data_file files[] = {{"dataset-a.npz", 0, 3, 4, NULL, true},
+                               {"dataset-b.npz", 3, 2, 6, NULL, true}};
+    char path[2][512];
+    const char *paths[] = {data_write(&files[0], path[0]), data_write(&files[1], path[1])};
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    int32_t label[5], step[5 * 6], before[MOST], after[MOST];
+    unic_dataset_options o = data_options(2, 1, _i);
+    const data_lengths l = {(const int32_t[]){4, 4, 4, 6, 6}, (const int32_t[]){4, 4, 4, 6, 6}};
+    unic_dataset *d, *e;
+    io_assert_ok(unic_dataset_open(&d, paths, 2, &o));
+    io_assert_ok(unic_dataset_open(&e, paths, 2, &o));
+    size_t n = data_read(e, 2, &l, before);
+    ck_assert_uint_eq(data_read(d, 2, &l, after), n);
+    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, NULL));
+    ck_assert(rank == 1 && dims[0] == 5);
+    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, label));
+    for (int i = 0; i < 5; i++)
+        ck_assert_int_eq(label[i], i % 7);
+    io_assert_ok(unic_dataset_labels(d, "video.step_labels", dims, &rank, step));
+    ck_assert(rank == 2 && dims[0] == 5 && dims[1] == 6);
+    for (int i = 0; i < 5 * 6; i++)
+        ck_assert_int_eq(step[i], i / 6 < 3 && i % 6 >= 4 ? -1 : i / 6 * 10 + i % 6);
+    n = data_read(e, 6, &l, before); /* labels in between do not disturb the order */
+    data_assert_sequence(after, data_read(d, 6, &l, after), before, n);
+    io_assert_fails(unic_dataset_labels(d, "audio.step_labels", dims, &rank, NULL),
+                    UNIC_E_NOTFOUND, "dataset-a.npz: no array \"audio.step_labels\"");
+    io_assert_fails(unic_dataset_labels(d, "video", dims, &rank, NULL), UNIC_E_NOTFOUND,
+                    "no labels \"video\"; \"label\" or \"<modality>.step_labels\" expected");
+    unic_dataset_free(d);
+    unic_dataset_free(e);
+}
+END_TEST
+
+/* A file of two clips of one step, with `label` of a shape and values to try. */
+static unic_dataset *open_labelled(const unic__shape *shape, const double *labels)
+{
+    const char *path = io_path("dataset-label.npz");
+    const float x[2] = {0};
+    unic__npz_writer *w;
+    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE(2, 1, 1), x));
+    io_assert_ok(unic__npz_add_f64(w, "audio.step_labels", shape, labels));
+    io_assert_ok(unic__npz_add_f64(w, "label", shape, labels));
+    io_assert_ok(unic__npz_finish(w));
+    unic_dataset_options o = data_options(1, 0, 0);
+    return data_open(path, &o);
+}
+
+START_TEST(labels_are_whole_numbers_of_any_type)
+{
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    int32_t out[6];
+    unic_dataset *d = open_labelled(&UNIC__SHAPE(2, 3), (const double[]){0, 1, 0, 1, 1, -3});
+    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, out));
+    ck_assert(rank == 2 && dims[0] == 2 && dims[1] == 3 && out[4] == 1 && out[5] == -3);
+    io_assert_fails(unic_dataset_labels(d, "audio.step_labels", dims, &rank, out), UNIC_E_SHAPE,
+                    "\"audio.step_labels\" is [2,3], [2,1] expected, or one dim more");
+    unic_dataset_free(d);
+    d = open_labelled(&UNIC__SHAPE(2, 1, 2), (const double[]){0, 1, 1, 0});
+    io_assert_ok(unic_dataset_labels(d, "audio.step_labels", dims, &rank, out));
+    ck_assert(rank == 3 && dims[0] == 2 && dims[1] == 1 && dims[2] == 2 && out[2] == 1);
+    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, out), UNIC_E_SHAPE,
+                    "\"label\" is [2,1,2], [2] expected");
+    unic_dataset_free(d);
+    d = open_labelled(&UNIC__SHAPE(2), (const double[]){0, 0.5});
+    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, out), UNIC_E_VALUE,
+                    "dataset-label.npz");
+    unic_dataset_free(d);
+    d = open_labelled(&UNIC__SHAPE(2), (const double[]){0, 3e9});
+    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, out), UNIC_E_VALUE,
+                    "beyond int32");
+    unic_dataset_free(d);
+    d = open_labelled(&UNIC__SHAPE(3), (const double[]){0, 0, 0});
+    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, NULL), UNIC_E_SHAPE,
+                    "\"label\" is [3], [2] expected");
+    unic_dataset_free(d);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("data/labels");
+    TCase *t = tcase_create("labels");
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, labels_come_in_the_files_order, 0, 3); /* _i is the prefetch */
+    tcase_add_test(t, labels_are_whole_numbers_of_any_type);
+    suite_add_tcase(suite, t);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

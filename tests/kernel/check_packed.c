@@ -1,0 +1,202 @@
+/* op/tile and op/packed: every instruction set's kernel against loops in double, at every number of
+ * rows and with odd numbers of columns; packing and back; products of packed weights. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel/packed.h"
+#include "kernel/tile.h"
+#include "unicode/unic_status.h"
+
+enum { GAP = 5 }; /* floats behind each row, which must stay as they are */
+
+static float *drawn(size_t n, uint64_t seed)
+{
+    float *x = malloc((n + 1) * sizeof *x);
+    for (size_t i = 0; i < n; i++)
+        x[i] = 2.0F * unic__random_uniform(unic__random_key(seed, 0, 0), i) - 1.0F;
+    return x;
+}
+
+/* What element (r,j) should be. */
+static double expected(const float *x, size_t x_row, const float *w, size_t k, double init,
+                       bool relu, size_t r, size_t j)
+{
+    for (size_t i = 0; i < k; i++)
+        init += (double)x[r * x_row + i] * (double)w[j * k + i];
+    return relu && init < 0.0 ? 0.0 : init;
+}
+
+typedef struct product_case {
+    size_t rows, n, k;
+    bool bias, add, relu;
+} product_case;
+
+static void compare(const product_case *c, const float *x, const float *w, const float *bias,
+                    const float *old, const float *y, const char *name)
+{
+    size_t x_row = c->k + GAP, y_row = c->n + GAP;
+    double worst = 0.0, largest = 1e-3;
+    for (size_t r = 0; r < c->rows; r++) {
+        for (size_t j = 0; j < c->n; j++) {
+            double init = c->add ? (double)old[r * y_row + j] : c->bias ? (double)bias[j] : 0.0;
+            double want = expected(x, x_row, w, c->k, init, c->relu, r, j);
+            largest = fmax(largest, fabs(want));
+            worst = fmax(worst, fabs(want - (double)y[r * y_row + j]));
+        }
+        ck_assert_mem_eq(y + r * y_row + c->n, old + r * y_row + c->n, GAP * sizeof *y);
+    }
+    ck_assert_msg(worst <= 1e-5 * largest, "%s %zu x %zu x %zu: off by %g of %g", name, c->rows,
+                  c->n, c->k, worst, largest);
+}
+
+static void check_product(const product_case *c)
+{
+    size_t x_row = c->k + GAP, y_row = c->n + GAP;
+    float *x = drawn(c->rows * x_row, 1), *w = drawn(c->n * c->k, 2), *bias = drawn(c->n, 3);
+    float *old = drawn(c->rows * y_row, 4), *y = drawn(c->rows * y_row, 4);
+    float *packed = unic__alloc(unic__packed_count(c->n, c->k) * sizeof *packed);
+    unic__pack(packed, w, c->n, c->k);
+    unic__packed_run(&(unic__packed_product){.rows = c->rows,
+                                             .n = c->n,
+                                             .k = c->k,
+                                             .x = x,
+                                             .x_row = x_row,
+                                             .packed = packed,
+                                             .init = c->add    ? y
+                                                     : c->bias ? bias
+                                                               : NULL,
+                                             .init_row = c->add ? y_row : 0,
+                                             .y = y,
+                                             .y_row = y_row,
+                                             .relu = c->relu});
+    compare(c, x, w, bias, old, y, "packed");
+    unic__free(packed);
+    free(x);
+    free(w);
+    free(bias);
+    free(old);
+    free(y);
+}
+
+START_TEST(products_follow_the_loop)
+{
+    static const size_t sizes[][3] = {{1, 1, 1},     {10, 256, 128}, {13, 33, 7},
+                                      {200, 70, 9},  {1, 512, 100},  {193, 31, 65},
+                                      {25, 4100, 40}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (unsigned flags = 0; flags < 8; flags++)
+            for (int threads = 1; threads <= 3; threads++) {
+                ck_assert(unic_set_threads(threads) == UNIC_OK);
+                check_product(&(product_case){sizes[s][0], sizes[s][1], sizes[s][2], flags & 1,
+                                              flags & 2, flags & 4});
+            }
+    unic_set_threads(1);
+}
+END_TEST
+
+/* Each kernel by itself, with every number of rows that it takes and every number of columns. */
+START_TEST(every_kernel_follows_the_loop)
+{
+    enum { K = 37 };
+    const unic__tile_kernel *kernels;
+    size_t n = unic__tile_kernels(&kernels);
+    float *w = drawn((size_t)UNIC__PANEL * K, 2), *x = drawn(UNIC__TILE_ROWS * (K + GAP), 1);
+    float *panel = unic__alloc(unic__packed_count(UNIC__PANEL, K) * sizeof *panel);
+    unic__pack(panel, w, UNIC__PANEL, K);
+    for (size_t i = 0; i < n; i++) {
+        ck_assert(UNIC__PANEL % kernels[i].cols == 0 && kernels[i].rows <= UNIC__TILE_ROWS);
+        for (size_t rows = 1; rows <= kernels[i].rows; rows++)
+            for (size_t cols = 1; cols <= UNIC__PANEL; cols++) {
+                product_case c = {rows, cols, K, false, true, rows % 2};
+                float *old = drawn(rows * (cols + GAP), 4), *y = drawn(rows * (cols + GAP), 4);
+                unic__tile tile = {rows, K,          x, K + GAP,    panel,
+                                   y,    cols + GAP, y, cols + GAP, c.relu};
+                unic__tile_run(&kernels[i], &tile, cols);
+                compare(&c, x, w, NULL, old, y, kernels[i].name);
+                free(old);
+                free(y);
+            }
+    }
+    unic__free(panel);
+    free(w);
+    free(x);
+}
+END_TEST
+
+START_TEST(packing_and_back_gives_the_weight)
+{
+    static const size_t sizes[][2] = {{1, 1}, {31, 3}, {32, 5}, {33, 4}, {100, 17}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        size_t n = sizes[s][0], k = sizes[s][1];
+        float *w = drawn(n * k, 5), *back = drawn(n * k, 6);
+        float *packed = unic__alloc(unic__packed_count(n, k) * sizeof *packed);
+        unic__pack(packed, w, n, k);
+        unic__unpack(back, packed, n, k);
+        ck_assert_mem_eq(w, back, n * k * sizeof *w);
+        unic__free(packed);
+        free(w);
+        free(back);
+    }
+}
+END_TEST
+
+/* A clip's codes must not depend on its batch: a row's bits are the same among any others. */
+START_TEST(a_row_is_the_same_among_any_others)
+{
+    enum { ROWS = 50, N = 40, K = 300 };
+    float *x = drawn(ROWS * K, 1), *w = drawn(N * K, 2);
+    float *packed = unic__alloc(unic__packed_count(N, K) * sizeof *packed);
+    float *all = drawn(ROWS * N, 3), one[N];
+    unic__packed_product p = {.rows = ROWS, .n = N, .k = K, .x = x, .x_row = K};
+    unic__pack(packed, w, N, K);
+    p.packed = packed;
+    p.y = all;
+    p.y_row = N;
+    unic__packed_run(&p);
+    for (size_t r = 0; r < ROWS; r++) {
+        p.rows = 1;
+        p.x = x + r * K;
+        p.y = one;
+        unic__packed_run(&p);
+        ck_assert_mem_eq(one, all + r * N, sizeof one);
+    }
+    unic__free(packed);
+    free(x);
+    free(w);
+    free(all);
+}
+END_TEST
+
+START_TEST(relu_keeps_a_nan)
+{
+    const unic__tile_kernel *kernels;
+    size_t n = unic__tile_kernels(&kernels);
+    _Alignas(64) float panel[UNIC__PANEL] = {1, -1, NAN, 0}, y[UNIC__PANEL];
+    const float x = 2.0F;
+    for (size_t i = 0; i < n; i++) {
+        unic__tile tile = {1, 1, &x, 1, panel, NULL, 0, y, UNIC__PANEL, true};
+        unic__tile_run(&kernels[i], &tile, UNIC__PANEL);
+        ck_assert(y[0] == 2.0F && y[1] == 0.0F && isnan(y[2]) && y[3] == 0.0F);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("kernel/packed");
+    TCase *tc = tcase_create("packed");
+    tcase_add_test(tc, products_follow_the_loop);
+    tcase_add_test(tc, every_kernel_follows_the_loop);
+    tcase_add_test(tc, packing_and_back_gives_the_weight);
+    tcase_add_test(tc, a_row_is_the_same_among_any_others);
+    tcase_add_test(tc, relu_keeps_a_nan);
+    tcase_set_timeout(tc, 60);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
