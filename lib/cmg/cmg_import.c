@@ -216,12 +216,28 @@ static unic_status check_model(const unic__torch_file *f, const unic_config *con
     return status == UNIC_OK ? verdict(f, &wrong) : status;
 }
 
+static unic_status source_check(void *file, const unic_config *c, const unic__params *params)
+{
+    return unic__cmg_check_params(file, c, params);
+}
+
+static unic_status source_read(void *file, const unic_config *c, const unic__params *params)
+{
+    return unic__cmg_read_params(file, c, params);
+}
+
+static void source_close(void *file)
+{
+    unic__torch_close(file);
+}
+
+static const unic__weight_source_class checkpoint = {source_check, source_read, source_close};
+
 unic_status unic__model_import(unic_model **out, const char *path, const char *settings)
 {
     unic__torch_file *f;
     unic_config *config = NULL;
     unic_codebook *codebook = NULL;
-    unic_model *model = NULL;
     UNIC__TRY(unic__torch_open(&f, path));
     unic_status status = unic__cmg_config(f, settings, &config);
     if (status == UNIC_OK)
@@ -230,15 +246,10 @@ unic_status unic__model_import(unic_model **out, const char *path, const char *s
         status = unic__cmg_read_codebook(f, config, &codebook);
     if (status == UNIC_OK)
         unic__cmg_log_extra(f, config);
-    if (status != UNIC_OK)
-        unic__config_free(config);
-    else
-        status = unic__model_create(&model, config, codebook);
     if (status != UNIC_OK) {
+        unic__config_free(config);
         unic__torch_close(f);
         return status;
     }
-    model->checkpoint = f;
-    *out = model;
-    return UNIC_OK;
+    return unic__model_create(out, config, codebook, (unic__weight_source){&checkpoint, f});
 }

@@ -29,7 +29,7 @@ unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
 unic_status unic__cmg_check_params(const unic__torch_file *f, const unic_config *c,
                                    const unic__params *params);
 
-/* One tensor laid out as parameter `p` is, from `prefix` + its place ("" or an optimiser's). */
+/* The values of tensor `t`, converted from CMG's layout (`place`) to that of parameter `p`. */
 unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor *t,
                                   const unic__cmg_place *place, const unic__param *p,
                                   float *out);

@@ -145,6 +145,21 @@ void unic__params_read(const unic__params *params, const unic__param *p, float *
         memcpy(values, params->values + p->offset, p->count * sizeof *values);
 }
 
+unic_status unic__params_unpacked(const unic__params *params, float **out)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < params->n; i++)
+        count += params->at[i]->count;
+    float *next = *out = unic__alloc_array(count, sizeof *next);
+    if (!next)
+        return unic__no_memory(count * sizeof *next, "unpacked weights");
+    for (size_t i = 0; i < params->n; i++) {
+        unic__params_read(params, params->at[i], next);
+        next += params->at[i]->count;
+    }
+    return UNIC_OK;
+}
+
 void unic__params_init(unic__params *params, uint64_t seed)
 {
     for (size_t i = 0; i < params->n; i++) {

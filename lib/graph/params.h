@@ -62,6 +62,8 @@ unic_status unic__params_pack(unic__params *params);
 
 /* The plain values of a parameter of a table that may be packed. */
 void unic__params_read(const unic__params *params, const unic__param *p, float *values);
+/* The same of all parameters, one after the other; the caller frees it. */
+unic_status unic__params_unpacked(const unic__params *params, float **out);
 
 /* Draws every value from its initialiser: a function of (seed, name, element). */
 void unic__params_init(unic__params *params, uint64_t seed);

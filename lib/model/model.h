@@ -10,6 +10,7 @@
 #include "array/bundle.h"
 #include "graph/params.h"
 #include "model/codebook.h"
+#include "model/weight_source.h"
 #include "unicode/unic_model.h"
 
 struct unic_model {
@@ -18,23 +19,21 @@ struct unic_model {
     const char *text; /* of the config */
     unic_codebook *codebook;
     pthread_mutex_t lock; /* guards what follows */
-    /* Where weights are read from: a model file, or a CMG checkpoint; NULL once all are here. Held
-     * open, so that they are of one moment, whatever comes to stand at its path. */
-    unic__npz *file;
-    struct unic__torch_file *checkpoint;
+    /* Closed once all weights are read. Until then it stays open, so that all weights come from
+     * the same file, even if another one is moved to its path. */
+    unic__weight_source source;
     unic__params weights[UNIC__MAX_MODALITIES];
     bool loaded[UNIC__MAX_MODALITIES];
-    float *
-        plain[UNIC__MAX_MODALITIES]; /* their values one after the other, not packed; NULL until
-                                           somebody looks at them */
+    /* Their values one after the other, not packed; NULL until somebody asks for them. */
+    float *plain[UNIC__MAX_MODALITIES];
 };
 
-/* A model without weights; takes over `config` (checked) and `codebook`, also on failure. */
-unic_status unic__model_create(unic_model **out, unic_config *config, unic_codebook *codebook);
+/* A model without weights yet: it reads them from `source` when they are needed, or is given them
+ * by unic__model_set_weights() (a source of all zeros). Takes over `config` (checked), `codebook`
+ * and `source`, also on failure. */
+unic_status unic__model_create(unic_model **out, unic_config *config, unic_codebook *codebook,
+                               unic__weight_source source);
 void unic__model_free(unic_model *model);
-
-unic_status unic__model_open(unic_model **out, const char *path);
-unic_status unic__model_save(unic_model *model, const char *path);
 
 /* Declares the inference parameters of modality m; the table is the caller's to seal. */
 unic_status unic__model_declare(const unic_config *config, size_t m, unic__params *params);
@@ -51,8 +50,12 @@ unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__par
 /* Index of a modality; UNIC_E_NOTFOUND names those there are. */
 unic_status unic__model_find(const unic_model *model, const char *name, size_t *m);
 
-/* The config member, and a codebook as members of a bundle or read from a file; shared with
- * runs. */
+/* ---- model/model_file.c ---- */
+
+unic_status unic__model_open(unic_model **out, const char *path);
+unic_status unic__model_save(unic_model *model, const char *path);
+
+/* Parts of a model's file that a run's file also has. */
 unic_status unic__read_config(unic__npz *z, unic_config **out);
 void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb);
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out);

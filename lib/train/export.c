@@ -15,7 +15,7 @@ unic_status unic__trainer_export(const unic_trainer *t, unic_model **out)
         unic__config_free(config);
         return status;
     }
-    UNIC__TRY(unic__model_create(&model, config, codebook));
+    UNIC__TRY(unic__model_create(&model, config, codebook, (unic__weight_source){0}));
     for (size_t m = 0; m < t->config->n_modalities && status == UNIC_OK; m++)
         status = unic__model_set_weights(model, m, &t->params);
     if (status != UNIC_OK)

@@ -1,0 +1,138 @@
+/* A model's file: an npz of the config's text, the codebook and each modality's parameters. */
+#include "model/model.h"
+
+#include <string.h>
+
+void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb)
+{
+    unic__bundle_f32(b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
+    unic__bundle_f32(b, "codebook.ema_count", UNIC__SHAPE(cb->codes), cb->count);
+    unic__bundle_f32(b, "codebook.ema_sum", UNIC__SHAPE(cb->codes, cb->dim), cb->sum);
+    unic__bundle_i32(b, "codebook.idle", UNIC__SHAPE(cb->modalities, cb->codes), cb->idle);
+}
+
+unic_status unic__read_config(unic__npz *z, unic_config **out)
+{
+    char *text = NULL;
+    unic_config *config = NULL;
+    if (!unic__npz_has(z, UNIC__CONFIG_MEMBER))
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s: no " UNIC__CONFIG_MEMBER " in it: not a libunicode model",
+                          unic__npz_path(z));
+    UNIC__TRY(unic__npz_read_text(z, UNIC__CONFIG_MEMBER, &text));
+    unic_status status = unic__config_create(&config);
+    if (status == UNIC_OK)
+        status = unic__config_parse(config, text, strlen(text), unic__npz_path(z));
+    if (status == UNIC_OK)
+        status = unic__config_check(config);
+    unic__free(text);
+    if (status != UNIC_OK)
+        unic__config_free(config);
+    else
+        *out = config;
+    return status;
+}
+
+unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out)
+{
+    size_t codes = config->code_count, dim = config->code_dim, n = config->n_modalities;
+    unic_codebook *cb;
+    unic_status status;
+    UNIC__TRY(unic__expect_array(z, "codebook.embedding", UNIC__SHAPE(codes, dim)));
+    UNIC__TRY(unic__codebook_create(&cb, codes, dim, n));
+    float *e = cb->embedding;
+    UNIC__TRY_OR(status, fail,
+                 unic__read_f32(z, "codebook.embedding", UNIC__SHAPE(codes, dim), e));
+    unic__codebook_set(cb, e);
+    UNIC__TRY_OR(status, fail,
+                 unic__read_f32(z, "codebook.ema_count", UNIC__SHAPE(codes), cb->count));
+    UNIC__TRY_OR(status, fail,
+                 unic__read_f32(z, "codebook.ema_sum", UNIC__SHAPE(codes, dim), cb->sum));
+    UNIC__TRY_OR(status, fail,
+                 unic__read_i32(z, "codebook.idle", UNIC__SHAPE(n, codes), cb->idle));
+    *out = cb;
+    return UNIC_OK;
+fail:
+    unic__codebook_free(cb);
+    return status;
+}
+
+/* ---- the file as a source of weights (model/weight_source.h) ---- */
+
+static unic_status check_weights(void *file, const unic_config *config,
+                                 const unic__params *params)
+{
+    (void)config;
+    for (size_t i = 0; i < params->n; i++)
+        UNIC__TRY(unic__expect_array(file, params->at[i]->name, params->at[i]->shape));
+    return UNIC_OK;
+}
+
+static unic_status read_weights(void *file, const unic_config *config,
+                                const unic__params *params)
+{
+    (void)config;
+    for (size_t i = 0; i < params->n; i++) {
+        const unic__param *p = params->at[i];
+        UNIC__TRY(unic__read_f32(file, p->name, p->shape, params->values + p->offset));
+    }
+    return UNIC_OK;
+}
+
+static void close_file(void *file)
+{
+    unic__npz_close(file);
+}
+
+static const unic__weight_source_class model_file = {check_weights, read_weights, close_file};
+
+unic_status unic__model_open(unic_model **out, const char *path)
+{
+    unic__npz *z;
+    unic_config *config = NULL;
+    unic_codebook *codebook = NULL;
+    UNIC__TRY(unic__npz_open(&z, path));
+    unic_status status = unic__read_config(z, &config);
+    if (status == UNIC_OK)
+        status = unic__read_codebook(z, config, &codebook);
+    if (status != UNIC_OK) {
+        unic__config_free(config);
+        unic__npz_close(z);
+        return status;
+    }
+    return unic__model_create(out, config, codebook, (unic__weight_source){&model_file, z});
+}
+
+/* Adds the weights of modality m; `plain`, the caller's to free, holds their values. */
+static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, float **plain)
+{
+    unic__params *weights;
+    UNIC__TRY(unic__model_weights(model, m, &weights));
+    UNIC__TRY(unic__params_unpacked(weights, plain));
+    const float *next = *plain;
+    for (size_t i = 0; i < weights->n; i++) {
+        const unic__param *p = weights->at[i];
+        unic__bundle_f32(b, p->name, p->shape, next);
+        next += p->count;
+    }
+    return UNIC_OK;
+}
+
+unic_status unic__model_save(unic_model *model, const char *path)
+{
+    unic__bundle b = {0};
+    float *plain[UNIC__MAX_MODALITIES] = {NULL};
+    unic_status status = UNIC_OK;
+    for (size_t m = 0; m < model->config->n_modalities && status == UNIC_OK; m++)
+        status = bundle_weights(&b, model, m, &plain[m]);
+    if (status != UNIC_OK) {
+        unic__free(b.at);
+    } else {
+        unic__bundle_text(&b, UNIC__CONFIG_MEMBER, model->text);
+        unic__bundle_codebook(&b, model->codebook);
+        status = unic__bundle_write(&b, path);
+    }
+    for (size_t m = 0; m < model->config->n_modalities; m++)
+        unic__free(plain[m]);
+    return status;
+}
