@@ -1,14 +1,10 @@
 #include "kernel/conv_kernel.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "kernel/blas_glue.h"
-#include "kernel/dnnl_glue.h"
-#include "op/ops.h"
 
 /*
- * ---- our kernels ----
  * A line is one row of pixels of one image of y. Lines are laid out as rows of a matrix
  * (im2col), a block of them at a time:
  *   cols [lines ow, kh kw ci]:   y = cols w,   dcols = dy w^T,   dw += cols^T dy
@@ -39,11 +35,6 @@ static bool is_plain(const unic__conv_dims *d)
     return d->kh == 1 && d->kw == 1 && d->stride == 1 && d->pad == 0;
 }
 
-static size_t depth_of(const unic__conv_dims *d)
-{
-    return d->kh * d->kw * d->ci;
-}
-
 /* Lines in a block, and its floats. */
 static size_t lines_of(const unic__conv_dims *d)
 {
@@ -52,7 +43,7 @@ static size_t lines_of(const unic__conv_dims *d)
 
 static size_t block_of(const unic__conv_dims *d)
 {
-    return lines_of(d) * d->ow * depth_of(d);
+    return lines_of(d) * d->ow * unic__conv_depth(d);
 }
 
 /* Taps of a run: a row of the window, or one tap of a dilated one. */
@@ -110,7 +101,7 @@ static void gather(float *cols, const float *x, const unic__conv_dims *d, span l
 UNIC__SIMD static void scatter(float *restrict dx, const float *restrict cols,
                                const unic__conv_dims *d, span lines)
 {
-    size_t width = taps_of_run(d) * d->ci, runs = depth_of(d) / width;
+    size_t width = taps_of_run(d) * d->ci, runs = unic__conv_depth(d) / width;
     for (size_t line = lines.from; line < lines.to; line++)
         for (size_t ox = 0; ox < d->ow; ox++)
             for (size_t i = 0; i < runs; i++, cols += width) {
@@ -120,17 +111,10 @@ UNIC__SIMD static void scatter(float *restrict dx, const float *restrict cols,
             }
 }
 
-typedef struct job {
-    const unic__conv_dims *d;
-    const float *a, *b;
-    float *c;
-    bool accumulate;
-} job;
-
-static void forward(const job *p, span images, float *cols)
+static void forward(const unic__conv_job *p, span images, float *cols)
 {
-    const unic__conv_dims *d = p->d;
-    size_t depth = depth_of(d), lines = lines_of(d);
+    const unic__conv_dims *d = p->dims;
+    size_t depth = unic__conv_depth(d), lines = lines_of(d);
     for (size_t i = images.from * d->oh; i < images.to * d->oh; i += lines) {
         span block = {i, min_size(i + lines, images.to * d->oh)};
         size_t rows = (block.to - block.from) * d->ow;
@@ -140,10 +124,10 @@ static void forward(const job *p, span images, float *cols)
     }
 }
 
-static void data(const job *p, span images, float *cols)
+static void data(const unic__conv_job *p, span images, float *cols)
 {
-    const unic__conv_dims *d = p->d;
-    size_t depth = depth_of(d), lines = lines_of(d), image = d->h * d->w * d->ci;
+    const unic__conv_dims *d = p->dims;
+    size_t depth = unic__conv_depth(d), lines = lines_of(d), image = d->h * d->w * d->ci;
     for (size_t i = images.from * d->oh; i < images.to * d->oh; i += lines) {
         span block = {i, min_size(i + lines, images.to * d->oh)};
         size_t rows = (block.to - block.from) * d->ow;
@@ -157,9 +141,9 @@ static void data(const job *p, span images, float *cols)
 }
 
 /* The rows `k` of dw: one thread owns them, so the sum over images has a fixed order. */
-static void weights(const job *p, span k, float *cols)
+static void weights(const unic__conv_job *p, span k, float *cols)
 {
-    const unic__conv_dims *d = p->d;
+    const unic__conv_dims *d = p->dims;
     size_t depth = k.to - k.from, lines = lines_of(d), all = d->n * d->oh;
     for (size_t i = 0; i < all; i += lines) {
         span block = {i, min_size(i + lines, all)};
@@ -170,190 +154,46 @@ static void weights(const job *p, span k, float *cols)
     }
 }
 
-static void plain(const job *p, unic__conv_product product)
+static void plain(const unic__conv_job *p)
 {
-    const unic__conv_dims *d = p->d;
+    const unic__conv_dims *d = p->dims;
     size_t rows = d->n * d->h * d->w, ci = d->ci, co = d->co;
     float beta = p->accumulate ? 1.0F : 0.0F;
-    if (product == UNIC__CONV_FORWARD)
+    if (p->product == UNIC__CONV_FORWARD)
         unic__sgemm(false, false, rows, co, ci, 1.0F, p->a, ci, p->b, co, beta, p->c, co);
-    else if (product == UNIC__CONV_DATA)
+    else if (p->product == UNIC__CONV_DATA)
         unic__sgemm(false, true, rows, ci, co, 1.0F, p->a, co, p->b, co, beta, p->c, ci);
     else
         unic__sgemm(true, false, ci, co, rows, 1.0F, p->a, ci, p->b, co, 1.0F, p->c, co);
 }
 
-/* Images are split over the threads that the scratch was measured for; for dw, its rows. */
-static void run_own(const job *p, unic__conv_product product, float *scratch,
-                    size_t scratch_size)
+bool unic__conv_scratch(const unic__conv_dims *d, size_t *floats)
 {
-    static void (*const kernel[])(const job *, span, float *) = {
+    size_t line, block;
+    *floats = 0;
+    return is_plain(d) || (unic__mul_size(d->ow, unic__conv_depth(d), &line) &&
+                           unic__mul_size(line, lines_of(d), &block) &&
+                           unic__mul_size(block, (size_t)unic__threads(), floats));
+}
+
+/* Images are split over the threads that the scratch was measured for; for dw, its rows. */
+void unic__conv_own(const unic__conv_job *p)
+{
+    static void (*const kernel[])(const unic__conv_job *, span, float *) = {
         [UNIC__CONV_FORWARD] = forward,
         [UNIC__CONV_DATA] = data,
         [UNIC__CONV_WEIGHTS] = weights,
     };
-    if (is_plain(p->d)) {
-        plain(p, product);
+    const unic__conv_dims *d = p->dims;
+    if (is_plain(d)) {
+        plain(p);
         return;
     }
-    size_t whole = product == UNIC__CONV_WEIGHTS ? depth_of(p->d) : p->d->n;
-    size_t block = block_of(p->d);
-    size_t parts = min_size(min_size(scratch_size / block, (size_t)unic__threads()), whole);
+    size_t whole = p->product == UNIC__CONV_WEIGHTS ? unic__conv_depth(d) : d->n;
+    size_t block = block_of(d);
+    size_t parts = min_size(min_size(p->scratch_size / block, (size_t)unic__threads()), whole);
     UNIC__PARALLEL_FOR(parts > 1)
     for (size_t i = 0; i < parts; i++)
-        kernel[product](p, (span){whole * i / parts, whole * (i + 1) / parts},
-                        scratch + i * block);
-}
-
-/* ---- ours or oneDNN's ---- */
-
-typedef struct conv_plan {
-    unic__dnnl_conv *dnnl[UNIC__CONV_PRODUCTS]; /* NULL: our kernel */
-} conv_plan;
-
-/*
- * What `auto` takes: oneDNN where the weights are few, ours where they are many. oneDNN reads
- * the images where they lie, without a cols; with many weights its reorder of them, and loops
- * that block less for the cache than sgemm's, cost more. Milliseconds for forward, data and
- * weights with one thread, 3x3 kernels without padding (Zen 4, oneDNN 2.6, OpenBLAS 0.3.21,
- * best of many; two threads take about half):
- *
- *                         weights   oneDNN        ours          oneDNN, AVX2  ours, AVX2
- *   320 x 7x7x64 -> 16       9216   1.4 1.4 1.5   2.5 2.4 2.8   2.3 1.9 2.1   2.8 2.4 2.8
- *   320 x 5x5x16 -> 32       4608   .30 .33 .32   .35 .34 .36   .29 .36 .44   .35 .33 .36
- *   320 x 5x5x16 -> 96      13824   .91 .98 .95   .85 .84 .87   .90 1.1 1.3   .84 .91 .83
- *   320 x 7x7x64, 1x1        4096   1.2 1.2 1.3   1.3 1.3 1.5   1.2 1.2 1.3   2.0 1.7 2.1
- *   80 x 7x7x128 -> 128    147456   5.6 5.5  10   6.5 6.9 6.5   7.3 7.5 8.1   6.1 6.1 6.2
- *   40 x 7x7x128 -> 256    294912   5.8 5.6 6.7   5.9 5.9 5.9   7.5 7.2 8.2   6.0 5.7 5.7
- *   80 x 7x7x512 -> 1024  4718592   440 270 610   200 300 270   240 460 760   180 280 440
- */
-enum { FEW_WEIGHTS = 1 << 17 };
-
-static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)
-{
-    if (c->backend != UNIC__AUTO)
-        return c->backend == UNIC__ONEDNN;
-    return unic__dnnl_available() && depth_of(d) * d->co <= FEW_WEIGHTS;
-}
-
-unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value)
-{
-    if (!wants_dnnl(c, d))
-        return UNIC_OK;
-    conv_plan *plan = unic__alloc_zero(sizeof *plan);
-    if (!plan)
-        return unic__no_memory(sizeof *plan, c->op->name);
-    c->prim = plan;
-    unic_status status = UNIC_OK;
-    for (int product = 0; product < UNIC__CONV_PRODUCTS && status == UNIC_OK; product++) {
-        bool is_value = (unic__conv_product)product == value;
-        size_t input = product == UNIC__CONV_WEIGHTS ? 1 : 0;
-        if (is_value || c->in[input]->dx)
-            status = unic__dnnl_conv_create(&plan->dnnl[product], (unic__conv_product)product,
-                                            d, !is_value && !unic__is_fresh(c, input));
-    }
-    if (status != UNIC_OK)
-        unic__conv_unplan(c);
-    return status;
-}
-
-void unic__conv_unplan(unic__call *c)
-{
-    conv_plan *plan = c->prim;
-    if (!plan)
-        return;
-    for (int product = 0; product < UNIC__CONV_PRODUCTS; product++)
-        unic__dnnl_conv_free(plan->dnnl[product]);
-    unic__free(plan);
-    c->prim = NULL;
-}
-
-void unic__conv_run(unic__call *c, const unic__conv_dims *d, unic__conv_product product,
-                    const float *a, const float *b, float *result, bool accumulate)
-{
-    conv_plan *plan = c->prim;
-    if (plan && plan->dnnl[product])
-        unic__dnnl_conv_run(plan->dnnl[product], a, b, result, &c->run->status);
-    else
-        run_own(&(job){d, a, b, result, accumulate}, product, c->scratch, c->scratch_size);
-}
-
-/* ---- what conv2d and conv_transpose2d share besides ---- */
-
-unic_status unic__conv_check(const unic__call *c, size_t channels)
-{
-    UNIC__TRY(unic__expect_f32(c, 0));
-    UNIC__TRY(unic__expect_rank(c, 1, 4));
-    const unic__conv_attr *attr = c->attr;
-    const unic__shape *x = &c->in[0]->shape, *w = &c->in[1]->shape;
-    size_t others = w->dim[channels == 2 ? 3 : 2];
-    char xs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
-    if (x->rank < 3 || !unic__shape_count(x))
-        return unic__shape_fail(c, "x %s is not [..,H,W,C] without empty dims",
-                                unic__shape_print(x, xs));
-    if (!unic__shape_count(w))
-        return unic__shape_fail(c, "weight %s has an empty dim", unic__shape_print(w, ws));
-    if (x->dim[x->rank - 1] != w->dim[channels])
-        return unic__shape_fail(c, "x %s has %zu channels, the weight %s expects %zu",
-                                unic__shape_print(x, xs), x->dim[x->rank - 1],
-                                unic__shape_print(w, ws), w->dim[channels]);
-    if (!attr->stride)
-        return unic__shape_fail(c, "stride is 0, expected at least 1");
-    if (!attr->dilation || attr->dilation > INT_MAX)
-        return unic__shape_fail(c, "dilation is %zu, expected 1..%d", attr->dilation, INT_MAX);
-    if (w->dim[0] > INT_MAX || w->dim[1] > INT_MAX)
-        return unic__shape_fail(c, "weight %s has more than %d taps", unic__shape_print(w, ws),
-                                INT_MAX);
-    if (attr->pad >= unic__conv_extent(w->dim[0], attr->dilation) ||
-        attr->pad >= unic__conv_extent(w->dim[1], attr->dilation))
-        return unic__shape_fail(
-            c, "padding %zu is not smaller than the kernel of weight %s, dilated by %zu",
-            attr->pad, unic__shape_print(w, ws), attr->dilation);
-    if (c->in[2]) {
-        UNIC__TRY(unic__expect_rank(c, 2, 1));
-        if (c->in[2]->shape.dim[0] != others)
-            return unic__shape_fail(c, "bias has %zu entries, the weight %s expects %zu",
-                                    c->in[2]->shape.dim[0], unic__shape_print(w, ws), others);
-    }
-    return UNIC_OK;
-}
-
-size_t unic__conv_extent(size_t taps, size_t dilation)
-{
-    return (taps - 1) * dilation + 1;
-}
-
-unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d)
-{
-    size_t line, block;
-    if (depth_of(d) > INT_MAX || d->co > INT_MAX || d->n * d->h * d->w > INT_MAX ||
-        d->n * d->oh * d->ow > INT_MAX)
-        return unic__shape_fail(c, "more than %d pixels or weights of a channel", INT_MAX);
-    if (is_plain(d))
-        return UNIC_OK;
-    if (!unic__mul_size(d->ow, depth_of(d), &line) ||
-        !unic__mul_size(line, lines_of(d), &block) ||
-        !unic__mul_size(block, (size_t)unic__threads(), &c->scratch_size))
-        return unic__shape_fail(c,
-                                "%zu pixels times %zu taps and channels do not fit in memory",
-                                d->ow, depth_of(d));
-    return UNIC_OK;
-}
-
-UNIC__SIMD static void add_bias(float *restrict y, const float *restrict b, size_t rows,
-                                size_t n)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < n; j++)
-            y[r * n + j] += b[j];
-}
-
-void unic__conv_add_bias(float *y, const float *b, size_t rows, size_t n)
-{
-    size_t parts = (size_t)unic__threads();
-    UNIC__PARALLEL_FOR(rows * n > (1U << 16))
-    for (size_t i = 0; i < parts; i++) {
-        size_t from = rows * i / parts, to = rows * (i + 1) / parts;
-        add_bias(y + from * n, b, to - from, n);
-    }
+        kernel[p->product](p, (span){whole * i / parts, whole * (i + 1) / parts},
+                           p->scratch + i * block);
 }

@@ -1,6 +1,5 @@
-#include "kernel/conv_kernel.h"
 #include "kernel/reduce_rows.h"
-#include "op/ops.h"
+#include "op/conv.h"
 
 /*
  * Convolution of channels-last images, with zeros around them.

@@ -1,6 +1,5 @@
-#include "kernel/conv_kernel.h"
 #include "kernel/reduce_rows.h"
-#include "op/ops.h"
+#include "op/conv.h"
 
 /*
  * Transposed convolution, the adjoint of conv2d: takes images of that convolution's output and
