@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""The house of lib/README.md: which layer may include which, no circles, vendor headers in their glue files."""
+"""The house of lib/README.md: which layer may include which, no circles (of headers that
+include each other, of files that call each other), vendor headers in their glue files."""
 import pathlib
 import re
 import sys
@@ -73,6 +74,20 @@ def circle(graph):
     return None
 
 
+# The definition of a function that is not static.
+FUNCTION = re.compile(r"^(?!.*\bstatic\b)[A-Za-z][\w *]*?\b(unic_\w+)\([^;{}]*?\)\s*\{", re.MULTILINE)
+CALL = re.compile(r"\b(unic_\w+)\b")
+COMMENT_OR_STRING = re.compile(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
+
+
+def calls(sources):
+    """Which .c file names functions of which other."""
+    text = {path: COMMENT_OR_STRING.sub("", path.read_text()) for path in sources}
+    home = {name: path for path in sources for name in FUNCTION.findall(text[path])}
+    return {str(path): {str(home[name]) for name in CALL.findall(text[path]) if home.get(name, path) != path}
+            for path in sources}
+
+
 def check_public(path):
     for number, name in includes(path):
         if name not in ("stddef.h", "stdint.h") and not name.startswith(("unic_", "unicode/unic_")):
@@ -90,6 +105,9 @@ headers = {p.relative_to("lib").as_posix(): {name for _, name in includes(p)} fo
 ring = circle({name: {other for other in seen if other in headers} for name, seen in headers.items()})
 if ring:
     problems.append("headers include each other in a circle: " + " -> ".join(ring))
+ring = circle(calls([p for p in files if p.suffix == ".c"]))
+if ring:
+    problems.append("files call each other in a circle: " + " -> ".join(ring))
 for path in sorted(pathlib.Path("include/unicode").glob("*.h")):
     problems += check_public(path)
 print("\n".join(problems) or f"layers: {len(files)} files, each includes only what its layer may, no circle")

@@ -1,7 +1,8 @@
 /*
  * The inside of the config: its keys as data (config_keys.c), one value's way between its text
- * and its field (config_value.c), finding a key by name (config_find.c), setting one (config.c)
- * and reading lines (config_text.c). Only these files, lib/api's and their tests include it.
+ * and its field (config_value.c), finding a key by name (config_find.c), splitting text into lines
+ * (config_line.c), setting a key (config.c), and whole texts (config_text.c). Only these files,
+ * lib/api's and their tests include it.
  */
 #ifndef UNIC_CONFIG_CONFIG_KEYS_H
 #define UNIC_CONFIG_CONFIG_KEYS_H
@@ -127,7 +128,7 @@ unic_status unic__config_apply(unic_config *draft, unic__key_ref ref, const char
 /* Puts the draft in the config's place; what text and get lent ends here. */
 void unic__config_commit(unic_config *config, unic_config *draft);
 
-/* ---- lines (config_text.c) ---- */
+/* ---- lines (config_line.c) ---- */
 
 typedef struct unic__config_line {
     const char *next, *end; /* the text behind this line      */
