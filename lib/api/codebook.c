@@ -1,25 +1,22 @@
 #include "model/codebook.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "api/api.h"
 #include "array/array.h"
-
-enum { LARGEST = 1 << 24 };
 
 unic_status unic_codebook_create(unic_codebook **out, size_t codes, size_t dim,
                                  size_t modalities)
 {
     UNIC__REQUIRE(out);
     *out = NULL;
-    if (codes < 1 || codes > LARGEST || dim < 1 || dim > 65536 || modalities < 1 ||
-        modalities > UNIC__MAX_MODALITIES)
-        return unic__fail(
-            UNIC_E_ARG,
-            "%s: %zu codes of dim %zu for %zu modalities; expected 1..%d, 1..65536 "
-            "and 1..%d",
-            __func__, codes, dim, modalities, LARGEST, UNIC__MAX_MODALITIES);
+    if (codes < 1 || codes > UNIC__CODEBOOK_MAX_CODES || dim < 1 ||
+        dim > UNIC__CODEBOOK_MAX_DIM || modalities < 1 || modalities > UNIC__MAX_MODALITIES)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: %zu codes of dim %zu for %zu modalities; expected 1..%d, 1..%d "
+                          "and 1..%d",
+                          __func__, codes, dim, modalities, UNIC__CODEBOOK_MAX_CODES,
+                          UNIC__CODEBOOK_MAX_DIM, UNIC__MAX_MODALITIES);
     UNIC__CALL(unic__codebook_create(out, codes, dim, modalities));
     return UNIC_OK;
 }
@@ -156,12 +153,7 @@ unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *c
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(out);
     UNIC__TRY(check_codes(codebook, __func__, codes, rows));
-    size_t dim = codebook->dim, bytes = dim * sizeof(float);
-    for (size_t r = 0; r < rows; r++)
-        if (codes[r] < 0)
-            memset(out + r * dim, 0, bytes);
-        else
-            memcpy(out + r * dim, codebook->embedding + (size_t)codes[r] * dim, bytes);
+    unic__codebook_lookup(codebook, codes, rows, out);
     return UNIC_OK;
 }
 
@@ -188,13 +180,7 @@ unic_status unic_codebook_update(unic_codebook *codebook, float decay, const siz
                               __func__, m);
         parts[m] = (unic__ema_part){rows[m], targets[m], codes[m]};
     }
-    size_t cells = codebook->codes * (codebook->dim + 1);
-    float *scratch = unic__alloc_array(cells, sizeof(float));
-    if (!scratch)
-        return unic__no_memory(cells * sizeof(float), "an update");
-    unic__codebook_update(codebook, UNIC__EMA_JOINT, (double)decay, 0.0, parts, scratch);
-    unic__codebook_count_idle(codebook, parts);
-    unic__free(scratch);
+    UNIC__CALL(unic__codebook_learn(codebook, (double)decay, parts));
     return UNIC_OK;
 }
 
@@ -210,11 +196,6 @@ unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule, 
         return unic__fail(UNIC_E_ARG, "%s: rule %d is none of unic_reset_rule", __func__,
                           (int)rule);
     UNIC__TRY(read_rows(codebook, z, __func__, "z", &rows, &n));
-    int32_t *order = unic__alloc_array(codebook->codes, sizeof *order);
-    if (!order) {
-        unic__free(rows);
-        return unic__no_memory(codebook->codes * sizeof *order, "a revival");
-    }
     unic__revival revival = {.rule = (unic__reset)rule,
                              .steps = steps,
                              .max = max,
@@ -223,12 +204,12 @@ unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule, 
                              .z = rows,
                              .rows = n,
                              .key = unic__random_key(seed, 0, 0)};
-    size_t count = unic__codebook_revive(codebook, &revival, order);
-    if (revived)
+    size_t count = 0;
+    unic_status status = unic__codebook_restart(codebook, &revival, &count);
+    if (status == UNIC_OK && revived)
         *revived = count;
-    unic__free(order);
     unic__free(rows);
-    return UNIC_OK;
+    return status;
 }
 
 unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *codes,
@@ -239,10 +220,7 @@ unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *co
     if (rows > 0)
         UNIC__REQUIRE(codes);
     UNIC__TRY(check_codes(codebook, __func__, codes, rows));
-    memset(counts, 0, codebook->codes * sizeof *counts);
-    for (size_t r = 0; r < rows; r++)
-        if (codes[r] >= 0)
-            counts[codes[r]]++;
+    unic__codebook_count(codebook, codes, rows, counts);
     if (perplexity)
         *perplexity = unic__perplexity(counts, codebook->codes);
     return UNIC_OK;
@@ -262,17 +240,7 @@ unic_status unic_codebook_distances(const unic_codebook *codebook, float *out)
 {
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(out);
-    const float *e = codebook->embedding;
-    size_t n = codebook->codes, dim = codebook->dim;
-    for (size_t a = 0; a < n; a++)
-        for (size_t b = 0; b < n; b++) {
-            double sum = 0.0;
-            for (size_t j = 0; j < dim; j++) {
-                double gap = (double)e[a * dim + j] - (double)e[b * dim + j];
-                sum += gap * gap;
-            }
-            out[a * n + b] = (float)sum;
-        }
+    unic__codebook_distances(codebook, out);
     return UNIC_OK;
 }
 

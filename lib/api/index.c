@@ -123,36 +123,7 @@ unic_status unic_index_add(unic_index *index, const unic_array *vectors, const i
     UNIC__TRY(check_array(index, vectors, __func__, "vectors", &n));
     if (n == 0)
         return UNIC_OK;
-    UNIC__CALL(unic__index_reserve(index, n));
-    float *rows = index->vectors + index->count * index->options.dim;
-    float *norms = index->norms + index->count;
-    UNIC__CALL(unic__array_to_f32(vectors, rows));
-    UNIC__CALL(unic__index_check_rows(index, "vectors", rows, n, norms));
-    unic__index_normalise(index, rows, n, norms);
-    UNIC__CALL(unic__index_commit(index, n, ids));
-    return UNIC_OK;
-}
-
-/* Queries as they are compared, [n,dim], and their squared norms [n] behind them; free `*q`. */
-static unic_status read_queries(const unic_index *x, const unic_array *a, size_t n, float **q,
-                                float **norms)
-{
-    size_t count;
-    float *rows = NULL;
-    if (unic__mul_size(n, x->options.dim + 1, &count))
-        rows = unic__alloc_array(count, sizeof *rows);
-    if (!rows)
-        return unic__no_memory(n * x->options.dim * sizeof *rows, "queries");
-    *norms = rows + n * x->options.dim;
-    unic_status status = unic__array_to_f32(a, rows);
-    if (status == UNIC_OK)
-        status = unic__index_check_rows(x, "queries", rows, n, *norms);
-    if (status != UNIC_OK) {
-        unic__free(rows);
-        return status;
-    }
-    unic__index_normalise(x, rows, n, *norms);
-    *q = rows;
+    UNIC__CALL(unic__index_add(index, vectors, ids));
     return UNIC_OK;
 }
 
@@ -160,7 +131,6 @@ unic_status unic_index_search(const unic_index *index, const unic_array *queries
                               int64_t *ids, float *scores)
 {
     size_t n = 0;
-    float *q, *norms;
     UNIC__REQUIRE(index);
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     if (index->count == 0)
@@ -171,33 +141,14 @@ unic_status unic_index_search(const unic_index *index, const unic_array *queries
     if (n == 0)
         return UNIC_OK;
     UNIC__REQUIRE(ids);
-    UNIC__CALL(read_queries(index, queries, n, &q, &norms));
-    unic_status status = unic__index_search(index, q, norms, n, k, ids, scores);
-    unic__free(q);
-    return status == UNIC_OK ? status : unic__fail_in(status, "%s", __func__);
-}
-
-/* The rows of items by their ids; free `*rows`. */
-static unic_status find_rows(const unic_index *x, const int64_t *ids, size_t n, size_t **rows)
-{
-    size_t *found = unic__alloc_array(n, sizeof *found);
-    if (!found)
-        return unic__no_memory(n * sizeof *found, "a ranking's items");
-    for (size_t i = 0; i < n; i++)
-        if (!unic__index_find(x, ids[i], &found[i])) {
-            unic__free(found);
-            return unic__fail(UNIC_E_NOTFOUND, "id %lld of query %zu is not in the index",
-                              (long long)ids[i], i);
-        }
-    *rows = found;
+    UNIC__CALL(unic__index_search(index, queries, k, ids, scores));
     return UNIC_OK;
 }
 
 unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
                             const int64_t *ids, int64_t *ranks)
 {
-    size_t n = 0, *rows = NULL;
-    float *q, *norms;
+    size_t n = 0;
     UNIC__REQUIRE(index);
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     if (index->count == 0)
@@ -206,14 +157,8 @@ unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
         return UNIC_OK;
     UNIC__REQUIRE(ids);
     UNIC__REQUIRE(ranks);
-    UNIC__CALL(find_rows(index, ids, n, &rows));
-    unic_status status = read_queries(index, queries, n, &q, &norms);
-    if (status == UNIC_OK) {
-        status = unic__index_rank(index, q, rows, n, ranks);
-        unic__free(q);
-    }
-    unic__free(rows);
-    return status == UNIC_OK ? status : unic__fail_in(status, "%s", __func__);
+    UNIC__CALL(unic__index_rank(index, queries, ids, ranks));
+    return UNIC_OK;
 }
 
 unic_status unic_index_accepts(const unic_index *index, uint64_t fingerprint)

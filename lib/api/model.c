@@ -59,17 +59,6 @@ unic_status unic_model_feature_dims(const unic_model *model, const char *modalit
     return UNIC_OK;
 }
 
-/* Where the values of the i-th parameter of modality m begin. */
-static unic_status find_values(unic_model *model, size_t m, size_t i, const float **data)
-{
-    const float *values;
-    UNIC__TRY(unic__model_plain(model, m, &values));
-    for (size_t k = 0; k < i; k++)
-        values += model->weights[m].at[k]->count;
-    *data = values;
-    return UNIC_OK;
-}
-
 unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
                                     int64_t *dims, size_t *rank, const float **data)
 {
@@ -77,23 +66,13 @@ unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **na
     UNIC__REQUIRE(name);
     UNIC__REQUIRE(dims);
     UNIC__REQUIRE(rank);
-    size_t first = 0;
-    for (size_t m = 0; m < model->config->n_modalities; m++) {
-        unic__params *weights;
-        UNIC__CALL(unic__model_weights(model, m, &weights));
-        if (i - first < weights->n) {
-            const unic__param *p = weights->at[i - first];
-            *name = p->name;
-            if (data)
-                UNIC__CALL(find_values(model, m, i - first, data));
-            *rank = p->shape.rank;
-            for (size_t k = 0; k < p->shape.rank; k++)
-                dims[k] = (int64_t)p->shape.dim[k];
-            return UNIC_OK;
-        }
-        first += weights->n;
-    }
-    return unic__fail(UNIC_E_NOTFOUND, "%s: parameter %zu of %zu", __func__, i, first);
+    const unic__param *p;
+    UNIC__CALL(unic__model_parameter(model, i, &p, data));
+    *name = p->name;
+    *rank = p->shape.rank;
+    for (size_t k = 0; k < p->shape.rank; k++)
+        dims[k] = (int64_t)p->shape.dim[k];
+    return UNIC_OK;
 }
 
 size_t unic_model_code_count(const unic_model *model)

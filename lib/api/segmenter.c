@@ -1,5 +1,10 @@
-#include "api/api.h"
 #include "task/segment.h"
+
+#include <string.h>
+
+#include "api/api.h"
+#include "array/array.h"
+#include "task/codes.h"
 
 unic_status unic_segmenter_create(unic_segmenter **out, const unic_codebook *codebook,
                                   const unic_segmenter_options *options)
@@ -37,6 +42,96 @@ unic_status unic_segmenter_settings(const unic_segmenter *segmenter,
     return UNIC_OK;
 }
 
+/* ---- what a step and a prediction are given ---- */
+
+static unic_status check_array(const unic_array *a, const char *call, const char *what)
+{
+    char text[UNIC__DTYPE_TEXT];
+    UNIC__TRY(unic__array_check(a, call, what));
+    if (a->dtype != UNIC_F32 && a->dtype != UNIC_F64)
+        return unic__fail(UNIC_E_ARG, "%s: %s has dtype %s, float32 or float64 expected", call,
+                          what, unic__dtype_print(a->dtype, text));
+    return UNIC_OK;
+}
+
+/* The dims behind [B,F] of image i. */
+static unic__shape image_dims(const unic_segmenter_options *o, size_t i)
+{
+    size_t height = (size_t)o->height, width = (size_t)o->width;
+    return o->input == UNIC_SEGMENTER_FRAMES
+               ? UNIC__SHAPE(height, width, (size_t)o->image_channels)
+               : UNIC__SHAPE(height >> (i + 2), width >> (i + 2), (size_t)o->level_channels[i]);
+}
+
+/* Whether `a` is [clips,frames] and `dims`. */
+static unic_status check_shape(const unic_array *a, const char *call, const char *what,
+                               size_t clips, size_t frames, const unic__shape *dims)
+{
+    unic__shape got = unic__array_shape(a), want = {2 + dims->rank, {clips, frames}};
+    char gs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
+    memcpy(want.dim + 2, dims->dim, dims->rank * sizeof want.dim[0]);
+    if (!unic__shape_equal(&got, &want))
+        return unic__fail(UNIC_E_SHAPE, "%s: %s is %s, %s expected", call, what,
+                          unic__shape_print(&got, gs), unic__shape_print(&want, ws));
+    return UNIC_OK;
+}
+
+static const char *const image_names[] = {"images[0]", "images[1]", "images[2]", "images[3]"};
+
+static unic_status check_images(const unic_segmenter_options *o, unic__segment_input *in,
+                                const char *call)
+{
+    bool of_frames = o->input == UNIC_SEGMENTER_FRAMES;
+    size_t expected = of_frames ? 1 : (size_t)o->levels;
+    if (in->n_images != expected)
+        return unic__fail(UNIC_E_ARG, "%s: n_images is %zu, %zu expected (%s)", call,
+                          in->n_images, expected, of_frames ? "the frames" : "a map a level");
+    for (size_t i = 0; i < expected; i++) {
+        const unic_array *a = in->images[i];
+        unic__shape dims = image_dims(o, i);
+        UNIC__TRY(check_array(a, call, image_names[i]));
+        if (a->rank != 5)
+            return unic__fail(
+                UNIC_E_SHAPE, "%s: %s has rank %d, 5 expected: [clips,frames,%zu,%zu,%zu]",
+                call, image_names[i], (int)a->rank, dims.dim[0], dims.dim[1], dims.dim[2]);
+        if (i == 0) {
+            in->clips = (size_t)a->dims[0];
+            in->frames = (size_t)a->dims[1];
+        }
+        UNIC__TRY(check_shape(a, call, image_names[i], in->clips, in->frames, &dims));
+    }
+    if (in->clips && !in->frames)
+        return unic__fail(UNIC_E_SHAPE, "%s: clips of 0 frames, at least 1 expected", call);
+    return UNIC_OK;
+}
+
+static unic_status check_codes(const unic_segmenter *s, const unic__segment_input *in,
+                               const char *call)
+{
+    size_t count;
+    if (!unic__mul_size(in->clips, in->length, &count))
+        return unic__fail(UNIC_E_ARG, "%s: %zu clips of %zu codes are larger than any memory",
+                          call, in->clips, in->length);
+    unic_status status = unic__check_codes(s->codebook, in->codes, in->clips, in->length, true);
+    return status == UNIC_OK ? status : unic__fail_in(status, "%s", call);
+}
+
+/* Ranks, dims and dtypes of the arrays, and the codes; sets clips and frames. The numbers in the arrays
+ * are looked at when they are read. */
+static unic_status check_input(const unic_segmenter *s, unic__segment_input *in,
+                               const char *call)
+{
+    in->clips = in->frames = 0;
+    const unic_segmenter_options *o = &s->net->options;
+    const unic__shape frame = UNIC__SHAPE((size_t)o->height, (size_t)o->width);
+    UNIC__TRY(check_images(o, in, call));
+    UNIC__TRY(check_codes(s, in, call));
+    if (!in->masks)
+        return UNIC_OK;
+    UNIC__TRY(check_array(in->masks, call, "masks"));
+    return check_shape(in->masks, call, "masks", in->clips, in->frames, &frame);
+}
+
 unic_status unic_segmenter_step(unic_segmenter *segmenter, const unic_array *const *images,
                                 size_t n_images, const int32_t *codes, size_t length,
                                 const unic_array *masks, double *loss)
@@ -46,7 +141,7 @@ unic_status unic_segmenter_step(unic_segmenter *segmenter, const unic_array *con
     UNIC__REQUIRE(images);
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(masks);
-    UNIC__TRY(unic__segment_check_input(segmenter, &in, __func__));
+    UNIC__TRY(check_input(segmenter, &in, __func__));
     if (in.clips == 0)
         return unic__fail(UNIC_E_SHAPE, "%s: a batch of 0 clips, at least 1 expected",
                           __func__);
@@ -63,7 +158,7 @@ unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
     UNIC__REQUIRE(images);
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(logits);
-    UNIC__TRY(unic__segment_check_input(segmenter, &in, __func__));
+    UNIC__TRY(check_input(segmenter, &in, __func__));
     if (in.clips == 0)
         return UNIC_OK;
     UNIC__CALL(unic__segmenter_predict(segmenter, &in, logits));

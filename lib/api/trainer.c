@@ -77,12 +77,8 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    char *run = unic__run_path(path);
-    if (!run)
-        return unic__no_memory(1, "a path");
-    unic_status status = unic__run_load(out, run);
-    unic__free(run);
-    return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", __func__);
+    UNIC__CALL(unic__trainer_resume(out, path));
+    return UNIC_OK;
 }
 
 unic_status unic_trainer_import(unic_trainer **out, const char *path, const char *settings)

@@ -8,11 +8,13 @@
 #include "config/config.h"
 #include "unicode/unic_codebook.h"
 
+enum { UNIC__CODEBOOK_MAX_CODES = 1 << 24, UNIC__CODEBOOK_MAX_DIM = 1 << 16 };
+
 struct unic_codebook {
     size_t codes, dim, modalities; /* L, D, M */
     float *embedding;              /* e [L,D] */
-    float *norm;                   /* ||e||^2 [L] and                  */
-    float *packed;                 /* e as assignment reads it (op/packed.h): in step with e */
+    float *norm;                   /* ||e||^2 [L] */
+    float *packed;                 /* e as assignment reads it (kernel/packed.h) */
     float *count;                  /* N [L]   */
     float *sum;                    /* o [L,D] */
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
@@ -71,6 +73,26 @@ size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t 
 
 /* A hash of L, D and the codes. */
 uint64_t unic__codebook_fingerprint(const unic_codebook *cb);
+
+/* ---- without a trainer (codebook_use.c) ---- */
+
+/* out [rows,D] = e of each code; zeros for -1. */
+void unic__codebook_lookup(const unic_codebook *cb, const int32_t *codes, size_t rows,
+                           float *out);
+
+/* A joint update (P6), and the idle counters after it. */
+unic_status unic__codebook_learn(unic_codebook *cb, double decay, const unic__ema_part *parts);
+
+/* unic__codebook_revive() with memory of its own. */
+unic_status unic__codebook_restart(unic_codebook *cb, const unic__revival *r,
+                                   size_t *restarted);
+
+/* counts [L]: how often each code occurs; -1 is left out. */
+void unic__codebook_count(const unic_codebook *cb, const int32_t *codes, size_t rows,
+                          int64_t *counts);
+
+/* out [L,L] = ||e_a - e_b||^2 */
+void unic__codebook_distances(const unic_codebook *cb, float *out);
 
 /* exp(-sum p log p) of counts [L]; 0 if nothing was counted. */
 double unic__perplexity(const int64_t *counts, size_t n);

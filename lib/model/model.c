@@ -118,17 +118,37 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weig
     return status;
 }
 
-unic_status unic__model_plain(unic_model *model, size_t m, const float **values)
+/* The values of modality m's parameters, unpacked, one after the other; the model's. */
+static unic_status plain_values(unic_model *model, size_t m, const float **values)
 {
-    unic__params *weights;
     unic_status status = UNIC_OK;
-    UNIC__TRY(unic__model_weights(model, m, &weights));
     pthread_mutex_lock(&model->lock);
     if (!model->plain[m])
-        status = unic__params_unpacked(weights, &model->plain[m]);
+        status = unic__params_unpacked(&model->weights[m], &model->plain[m]);
     pthread_mutex_unlock(&model->lock);
     *values = model->plain[m];
     return status;
+}
+
+unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param **param,
+                                  const float **values)
+{
+    size_t first = 0;
+    for (size_t m = 0; m < model->config->n_modalities; m++) {
+        unic__params *weights;
+        UNIC__TRY(unic__model_weights(model, m, &weights));
+        if (i - first < weights->n) {
+            *param = weights->at[i - first];
+            if (!values)
+                return UNIC_OK;
+            UNIC__TRY(plain_values(model, m, values));
+            for (size_t k = 0; k < i - first; k++)
+                *values += weights->at[k]->count;
+            return UNIC_OK;
+        }
+        first += weights->n;
+    }
+    return unic__fail(UNIC_E_NOTFOUND, "parameter %zu of %zu", i, first);
 }
 
 unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__params *from)

@@ -41,8 +41,10 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
 /* The weights of modality m, read now if they have not been. Thread-safe. */
 unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights);
 
-/* The values of modality m's parameters, unpacked, one after the other; the model's. Thread-safe. */
-unic_status unic__model_plain(unic_model *model, size_t m, const float **values);
+/* The i-th parameter of all modalities together, and its plain values (`values` may be NULL); both
+ * are the model's. Thread-safe. UNIC_E_NOTFOUND says how many there are. */
+unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param **param,
+                                  const float **values);
 
 /* Gives a new model the weights of modality m, by name, of a table that holds them plain. */
 unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__params *from);

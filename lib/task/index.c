@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "array/array.h"
+
 unic_status unic__index_create(unic_index **out, const unic_index_options *options)
 {
     unic_index *x = unic__alloc_zero(sizeof *x);
@@ -92,7 +94,7 @@ static unic_status grow_arrays(unic_index *x, size_t capacity)
         status = grow_array(x, &norms, sizeof(float), capacity);
     if (status == UNIC_OK)
         status = grow_array(x, &ids, sizeof(int64_t), capacity);
-    x->vectors = vectors; /* those that grew are larger than said: no harm */
+    x->vectors = vectors; /* after a failure some arrays are larger than `capacity` says */
     x->norms = norms;
     x->ids = ids;
     if (status == UNIC_OK)
@@ -186,4 +188,16 @@ unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids)
     }
     index->count += n;
     return UNIC_OK;
+}
+
+unic_status unic__index_add(unic_index *index, const unic_array *vectors, const int64_t *ids)
+{
+    size_t n = (size_t)vectors->dims[0];
+    UNIC__TRY(unic__index_reserve(index, n));
+    float *rows = index->vectors + index->count * index->options.dim;
+    float *norms = index->norms + index->count;
+    UNIC__TRY(unic__array_to_f32(vectors, rows));
+    UNIC__TRY(unic__index_check_rows(index, "vectors", rows, n, norms));
+    unic__index_normalise(index, rows, n, norms);
+    return unic__index_commit(index, n, ids);
 }

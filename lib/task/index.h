@@ -44,13 +44,18 @@ unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids);
 /* The item's row; false if no item has this id. */
 bool unic__index_find(const unic_index *index, int64_t id, size_t *row);
 
-/* Queries [queries,dim] are checked and normalised; norms [queries]. 1 <= k <= count. */
-unic_status unic__index_search(const unic_index *index, const float *q, const float *norms,
-                               size_t queries, size_t k, int64_t *ids, float *scores);
+/* Adds vectors [N,dim] of float32 or float64, N > 0: all of them or, on failure, none. */
+unic_status unic__index_add(unic_index *index, const unic_array *vectors, const int64_t *ids);
 
-/* ranks [queries] of the items at rows [queries]. */
-unic_status unic__index_rank(const unic_index *index, const float *q, const size_t *rows,
-                             size_t queries, int64_t *ranks);
+/* The k nearest items of each of the queries [N,dim]; 1 <= k <= count, N > 0. `scores` may be
+ * NULL. */
+unic_status unic__index_search(const unic_index *index, const unic_array *queries, size_t k,
+                               int64_t *ids, float *scores);
+
+/* ranks [N]: the place of item ids[i] among all items for query i. UNIC_E_NOTFOUND names an id
+ * that no item has. */
+unic_status unic__index_rank(const unic_index *index, const unic_array *queries,
+                             const int64_t *ids, int64_t *ranks);
 
 void unic__pool_histogram(const int32_t *codes, size_t clips, size_t length, size_t code_count,
                           float *out);

@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "array/array.h"
 #include "kernel/packed.h"
 #include "kernel/tile.h"
 #include "task/index.h"
@@ -39,7 +40,7 @@ static lane lane_of(const unic_index *x, size_t i, size_t lanes)
 typedef struct block {
     const float *q; /* [n,dim] */
     size_t n;
-    float *packed; /* the same, as op/packed.h wants it */
+    float *packed; /* the same, as kernel/packed.h wants it */
 } block;
 
 static void pack_block(const unic_index *x, block *b, const float *q, size_t n)
@@ -256,7 +257,7 @@ static unic_status search_plan(search *s, size_t queries)
                : unic__no_memory(heaps * s->k * sizeof(hit), "the hits of a search");
 }
 
-unic_status unic__index_search(const unic_index *index, const float *q, const float *norms,
+static unic_status search_rows(const unic_index *index, const float *q, const float *norms,
                                size_t queries, size_t k, int64_t *ids, float *scores)
 {
     search s = {.x = index, .k = k, .lanes = lanes_for(index)};
@@ -322,7 +323,7 @@ static void count_lane(const ranking *g, size_t i)
     }
 }
 
-unic_status unic__index_rank(const unic_index *index, const float *q, const size_t *rows,
+static unic_status rank_rows(const unic_index *index, const float *q, const size_t *rows,
                              size_t queries, int64_t *ranks)
 {
     ranking g = {.x = index, .most = queries < BLOCK ? queries : BLOCK};
@@ -353,5 +354,72 @@ unic_status unic__index_rank(const unic_index *index, const float *q, const size
     unic__free(g.tile);
     unic__free(g.own);
     unic__free(g.near);
+    return status;
+}
+
+/* ---- from arrays ---- */
+
+/* Queries as they are compared, [n,dim], and their squared norms [n] behind them; free `*q`. */
+static unic_status read_queries(const unic_index *x, const unic_array *a, size_t n, float **q,
+                                float **norms)
+{
+    size_t count;
+    float *rows = NULL;
+    if (unic__mul_size(n, x->options.dim + 1, &count))
+        rows = unic__alloc_array(count, sizeof *rows);
+    if (!rows)
+        return unic__no_memory(n * x->options.dim * sizeof *rows, "queries");
+    *norms = rows + n * x->options.dim;
+    unic_status status = unic__array_to_f32(a, rows);
+    if (status == UNIC_OK)
+        status = unic__index_check_rows(x, "queries", rows, n, *norms);
+    if (status != UNIC_OK) {
+        unic__free(rows);
+        return status;
+    }
+    unic__index_normalise(x, rows, n, *norms);
+    *q = rows;
+    return UNIC_OK;
+}
+
+unic_status unic__index_search(const unic_index *index, const unic_array *queries, size_t k,
+                               int64_t *ids, float *scores)
+{
+    size_t n = (size_t)queries->dims[0];
+    float *q, *norms;
+    UNIC__TRY(read_queries(index, queries, n, &q, &norms));
+    unic_status status = search_rows(index, q, norms, n, k, ids, scores);
+    unic__free(q);
+    return status;
+}
+
+/* The rows of items by their ids; free `*rows`. */
+static unic_status find_rows(const unic_index *x, const int64_t *ids, size_t n, size_t **rows)
+{
+    size_t *found = unic__alloc_array(n, sizeof *found);
+    if (!found)
+        return unic__no_memory(n * sizeof *found, "a ranking's items");
+    for (size_t i = 0; i < n; i++)
+        if (!unic__index_find(x, ids[i], &found[i])) {
+            unic__free(found);
+            return unic__fail(UNIC_E_NOTFOUND, "id %lld of query %zu is not in the index",
+                              (long long)ids[i], i);
+        }
+    *rows = found;
+    return UNIC_OK;
+}
+
+unic_status unic__index_rank(const unic_index *index, const unic_array *queries,
+                             const int64_t *ids, int64_t *ranks)
+{
+    size_t n = (size_t)queries->dims[0], *rows = NULL;
+    float *q, *norms;
+    UNIC__TRY(find_rows(index, ids, n, &rows));
+    unic_status status = read_queries(index, queries, n, &q, &norms);
+    if (status == UNIC_OK) {
+        status = rank_rows(index, q, rows, n, ranks);
+        unic__free(q);
+    }
+    unic__free(rows);
     return status;
 }

@@ -78,20 +78,16 @@ unic_status unic__segmenter_create(unic_segmenter **out, unic_codebook *codebook
                                    const unic_segmenter_options *options, unic__npz *z);
 void unic__segmenter_free(unic_segmenter *s);
 
-/* What a step or a prediction is given. */
+/* What a step or a prediction is given; checked but for the numbers in the arrays. */
 typedef struct unic__segment_input {
     const unic_array *const *images;
     size_t n_images;
     const int32_t *codes; /* [clips,length] */
     size_t length;
     const unic_array *masks; /* of a step; NULL for a prediction */
-    size_t clips, frames;    /* set by unic__segment_check_input */
+    size_t clips, frames;
 } unic__segment_input;
 
-/* Ranks, dims and dtypes of the arrays, and the codes; numbers in the arrays are looked at
- * later. `call` begins the messages. */
-unic_status unic__segment_check_input(const unic_segmenter *s, unic__segment_input *in,
-                                      const char *call);
 unic_status unic__segmenter_step(unic_segmenter *s, const unic__segment_input *in,
                                  double *loss);
 unic_status unic__segmenter_predict(const unic_segmenter *s, const unic__segment_input *in,

@@ -1,4 +1,4 @@
-/* The model that a trainer has come to. */
+/* What a trainer leaves on disk and takes up again: the model, and beside it the run. */
 #ifndef UNIC_TRAIN_EXPORT_H
 #define UNIC_TRAIN_EXPORT_H
 
@@ -11,7 +11,10 @@ unic_status unic__trainer_export(const unic_trainer *t, unic_model **out);
 /* "OUT.npz" -> "OUT.run.npz"; NULL when out of memory. */
 char *unic__run_path(const char *path);
 
-/* The run's state, then the model. */
+/* Writes the run's state to "OUT.run.npz", then the model to "OUT.npz", the path that is given. */
 unic_status unic__trainer_save(unic_trainer *t, const char *path);
+
+/* The trainer of the run whose model is at `path`. */
+unic_status unic__trainer_resume(unic_trainer **out, const char *path);
 
 #endif

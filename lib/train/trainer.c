@@ -216,10 +216,7 @@ static double agreement(const unic_trainer *t)
 static double perplexity(const unic_trainer *t, size_t m)
 {
     size_t steps = t->graph.batch * t->graph.length;
-    memset(t->usage, 0, t->codebook->codes * sizeof *t->usage);
-    for (size_t i = 0; i < steps; i++)
-        if (t->codes[m * steps + i] >= 0)
-            t->usage[t->codes[m * steps + i]]++;
+    unic__codebook_count(t->codebook, t->codes + m * steps, steps, t->usage);
     return unic__perplexity(t->usage, t->codebook->codes);
 }
 
