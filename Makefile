@@ -80,7 +80,7 @@ else
 
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt tasks check asan examples docs wheel bench abi abi-baseline variants layers format-check format config-doc goldens install uninstall clean help
+.PHONY: FORCE all demo demo-avt tasks check asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc ## build the library and the programs
 
@@ -148,7 +148,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
-check: all $(TESTS) format-check ## run every test
+check: all $(TESTS) format-check generate-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
@@ -165,6 +165,12 @@ goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py
 	$(PYTHON) tests/golden/make_losses.py
 	$(PYTHON) tests/golden/make_segment.py
+
+generate: ## write what follows from the public headers: exports, ctypes, layouts, docs/api.md
+	@$(PYTHON) tests/abi/generate.py write
+
+generate-check: ## check that what follows from the public headers is as they are
+	@$(PYTHON) tests/abi/generate.py check
 
 config-doc: $(BUILD)/tests/config/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<

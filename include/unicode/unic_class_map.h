@@ -51,7 +51,7 @@ UNIC_API unic_status unic_class_map_parse(unic_class_map **out, const char *text
 /** The same from a file; also UNIC_E_IO, and UNIC_E_NOTFOUND if there is none. Since 0.1. */
 UNIC_API unic_status unic_class_map_load(unic_class_map **out, const char *path,
                                          const unic_class_names *names);
-/** NULL is fine. Since 0.1. */
+/** Frees the map. NULL is fine. Since 0.1. */
 UNIC_API void unic_class_map_free(unic_class_map *map);
 
 /** What class `theirs` is of ours; -1 if it has no counterpart, or is none. Since 0.1. */

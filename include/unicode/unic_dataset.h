@@ -82,7 +82,7 @@ typedef struct unic_dataset_options {
  */
 UNIC_API unic_status unic_dataset_open(unic_dataset **out, const char *const *paths,
                                        size_t path_count, const unic_dataset_options *options);
-/** At any time; waits for the batch that is being read. NULL is fine. Since 0.1. */
+/** Frees the dataset, at any time; waits for the batch that is being read. NULL is fine. Since 0.1. */
 UNIC_API void unic_dataset_free(unic_dataset *dataset);
 
 /** N, the clips of all paths; 0 for NULL. Since 0.1. */

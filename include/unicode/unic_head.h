@@ -51,7 +51,7 @@ typedef struct unic_head_options {
  */
 UNIC_API unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
                                       const unic_head_options *options);
-/** NULL is fine. Since 0.1. */
+/** Frees the head. NULL is fine. Since 0.1. */
 UNIC_API void unic_head_free(unic_head *head);
 
 /**

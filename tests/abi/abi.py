@@ -8,32 +8,25 @@ LIBRARY must have debug information: a stripped one shows no types, and would pa
 """
 import argparse
 import pathlib
-import re
 import subprocess
 import sys
+
+import headers
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Only what the headers declare, and nothing of where or by which compiler it was built.
 FLAGS = ["--drop-private-types", "--exported-interfaces-only", "--no-corpus-path", "--no-comp-dir-path",
          "--short-locs", "--no-elf-needed", "--drop-undefined-syms"]
-NOT_CONSTANT = {"UNIC_API", "UNIC_VERSION_MAJOR", "UNIC_VERSION_MINOR", "UNIC_VERSION_PATCH", "UNIC_VERSION_STRING"}
 
 
-def constants(headers: pathlib.Path) -> str:
-    """Every enumerator and macro, one "name = value" a line. An enumerator without a written value is an error."""
-    found = {}
-    for header in sorted(headers.glob("unic*.h")):
-        text = re.sub(r"/\*.*?\*/", " ", header.read_text(), flags=re.S)
-        for body in re.findall(r"\benum\b[^{};]*\{(.*?)\}", text, flags=re.S):
-            for entry in filter(str.strip, body.split(",")):
-                name, equals, value = (part.strip() for part in entry.partition("="))
-                if not equals:
-                    sys.exit(f"abi: {header.name}: {name} has no written value")
-                found[name] = value
-        for name, value in re.findall(r"^#define +(UNIC_\w+)(?:\(.*?\))? +(.+?) *$", text, flags=re.M):
-            if name not in NOT_CONSTANT:
-                found[name] = value
-    return "".join(f"{name} = {value}\n" for name, value in sorted(found.items()))
+def constants(folder: pathlib.Path) -> str:
+    """Every enumerator and macro, one "name = value" a line."""
+    try:
+        found = headers.read(folder).constants
+    except headers.Unknown as unknown:
+        sys.exit(f"abi: {unknown}")
+    return "".join(f"{name} = {value}\n" for name, value in sorted(found.items())
+                   if not name.startswith("UNIC_VERSION_"))
 
 
 def need_debug_information(library: pathlib.Path) -> None:
@@ -42,21 +35,21 @@ def need_debug_information(library: pathlib.Path) -> None:
         sys.exit(f"abi: {library} has no debug information: build it with -g")
 
 
-def write(library: pathlib.Path, headers: pathlib.Path, baseline: pathlib.Path) -> None:
-    subprocess.run(["abidw", "--headers-dir", headers, *FLAGS, "--out-file", baseline / "libunicode.abi", library],
+def write(library: pathlib.Path, folder: pathlib.Path, baseline: pathlib.Path) -> None:
+    subprocess.run(["abidw", "--headers-dir", folder, *FLAGS, "--out-file", baseline / "libunicode.abi", library],
                    check=True)
-    (baseline / "constants.txt").write_text(constants(headers))
+    (baseline / "constants.txt").write_text(constants(folder))
     print(f"abi: written: {baseline.name}/libunicode.abi, {baseline.name}/constants.txt")
 
 
-def differences(library: pathlib.Path, headers: pathlib.Path, baseline: pathlib.Path) -> str:
-    done = subprocess.run(["abidiff", "--headers-dir2", headers, "--drop-private-types", "--exported-interfaces-only",
+def differences(library: pathlib.Path, folder: pathlib.Path, baseline: pathlib.Path) -> str:
+    done = subprocess.run(["abidiff", "--headers-dir2", folder, "--drop-private-types", "--exported-interfaces-only",
                            "--harmless", baseline / "libunicode.abi", library], capture_output=True, text=True)
     if done.returncode & 3 or not done.returncode and done.stdout:
         sys.exit(f"abi: abidiff failed ({done.returncode}):\n{done.stdout}{done.stderr}")
     text = done.stdout
     before = (baseline / "constants.txt").read_text().splitlines()
-    now = constants(headers).splitlines()
+    now = constants(folder).splitlines()
     text += "".join(f"constant gone: {line}\n" for line in before if line not in now)
     text += "".join(f"constant new: {line}\n" for line in now if line not in before)
     return text

@@ -40,20 +40,6 @@ class Built(unittest.TestCase):
             run("strip", "-o", stripped, LIBRARY)
             self.assertLess(stripped.stat().st_size, SIZE_LIMIT)
 
-    def test_every_struct_is_in_the_layout(self):
-        layout = (ROOT / "tests/abi/check_layout.c").read_text()
-        structs = 0
-        for header in INCLUDE.glob("unic*.h"):
-            text = re.sub(r"/\*.*?\*/", "", header.read_text(), flags=re.S)
-            for name, body in re.findall(r"typedef struct (\w+) \{(.*?)\} \1;", text, flags=re.S):
-                self.assertTrue(body.lstrip().startswith("size_t struct_size;"), f"{name} does not begin with its size")
-                members = re.findall(r"(\w+)\)?(?:\[\w+\])?(?:\([^;]*\))?\s*[,;]", body)
-                for member in members:
-                    self.assertTrue(f"AT({name}, {member}, " in layout, f"the place of {name}.{member} is not asserted")
-                self.assertTrue(re.search(rf'\{{"{name}[" ]', layout), f"{name} is given to no function")
-                structs += 1
-        self.assertGreater(structs, 5)
-
     def test_the_archive_shows_what_the_shared_object_shows(self):
         wanted = exported(LIBRARY, "-D")
         self.assertGreater(len(wanted), 60)
@@ -156,7 +142,7 @@ class Patched(unittest.TestCase):
 
     def test_an_enumerator_without_a_value(self):
         include = self.headers("unic_head.h", r"UNIC_HEAD_STEP = 2", "UNIC_HEAD_STEP")
-        self.assertIn("UNIC_HEAD_STEP has no written value", self.abi("check", LIBRARY, include, status=1))
+        self.assertIn("a written value of UNIC_HEAD_STEP is expected", self.abi("check", LIBRARY, include, status=1))
 
     def test_another_layout_of_a_struct(self):
         said = self.change("unic_array.h", r"int64_t reserved\[4\];", "int64_t offset; int64_t reserved[3];")

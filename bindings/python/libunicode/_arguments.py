@@ -101,7 +101,7 @@ def output(name: str, out: Optional[npt.NDArray[Any]], shape: Tuple[int, ...], d
 def described(x: npt.NDArray[Any]) -> _lib.Array:
     """A unic_array of `x`, which must outlive it."""
     own = _lib.Array()
-    dtype = _lib.FLOAT64 if x.dtype == np.float64 else _lib.FLOAT32
+    dtype = _lib.F64 if x.dtype == np.float64 else _lib.F32
     lib.unic_array_init(ctypes.byref(own), x.ctypes.data, dtype, x.ndim, (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
     return own
 

@@ -15,7 +15,7 @@ from ._errors import ArgumentError, ShapeError
 from ._handle import SharedHandle, view
 from ._lib import lib
 
-_RULES = {"off": 0, "any": 1, "two": 2}     # unic_reset_rule
+_RULES = {"off": _lib.RESET_OFF, "any": _lib.RESET_ANY, "two": _lib.RESET_TWO}
 
 
 class Usage(NamedTuple):

@@ -17,7 +17,7 @@ from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
 from ._handle import Handle, Owner
 from ._lib import lib
 
-_ON_DAMAGE = {"fail": 0, "skip": 1}     # unic_on_damage
+_ON_DAMAGE = {"fail": _lib.DAMAGE_FAILS, "skip": _lib.DAMAGE_SKIPS}
 
 
 class Dataset(Handle):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import _declarations
+
 
 class Error(Exception):
     """Whatever the library refuses; its text is the library's message.
@@ -15,79 +17,79 @@ class Error(Exception):
 class ArgumentError(Error, ValueError):
     """UNIC_E_ARG: an argument is out of range or contradicts another."""
 
-    status = 1
+    status = _declarations.E_ARG
 
 
 class ShapeError(Error, ValueError):
     """UNIC_E_SHAPE: an array's rank or dims are not what was expected."""
 
-    status = 2
+    status = _declarations.E_SHAPE
 
 
 class DataError(Error, ValueError):
     """UNIC_E_VALUE: data holds a value that is not allowed (NaN, Inf, a length beyond T)."""
 
-    status = 3
+    status = _declarations.E_VALUE
 
 
 class OutOfMemoryError(Error, MemoryError):
     """UNIC_E_NOMEM: out of memory; every object stays usable."""
 
-    status = 4
+    status = _declarations.E_NOMEM
 
 
 class FileError(Error, OSError):
     """UNIC_E_IO: the operating system refused to read or write."""
 
-    status = 5
+    status = _declarations.E_IO
 
 
 class FormatError(Error, ValueError):
     """UNIC_E_FORMAT: a file is damaged, hostile or of another format."""
 
-    status = 6
+    status = _declarations.E_FORMAT
 
 
 class ConfigError(Error, ValueError):
     """UNIC_E_CONFIG: an unknown key, or a value outside what the key allows."""
 
-    status = 7
+    status = _declarations.E_CONFIG
 
 
 class StateError(Error, RuntimeError):
     """UNIC_E_STATE: the object is not in a state that allows the call (it was closed)."""
 
-    status = 8
+    status = _declarations.E_STATE
 
 
 class NotFoundError(Error, LookupError):
     """UNIC_E_NOTFOUND: a name that does not exist (modality, member, file)."""
 
-    status = 9
+    status = _declarations.E_NOTFOUND
 
 
 class NumericError(Error, ArithmeticError):
     """UNIC_E_NUMERIC: a loss or gradient became NaN or Inf; the step was not taken."""
 
-    status = 10
+    status = _declarations.E_NUMERIC
 
 
 class KernelError(Error, RuntimeError):
     """UNIC_E_KERNEL: a vendor kernel (oneDNN) failed."""
 
-    status = 11
+    status = _declarations.E_KERNEL
 
 
 class MismatchError(Error, ValueError):
     """UNIC_E_MISMATCH: two objects do not belong together (another codebook's codes)."""
 
-    status = 12
+    status = _declarations.E_MISMATCH
 
 
 class CancelledError(Error, RuntimeError):
     """UNIC_E_CANCELLED: a callback asked to stop."""
 
-    status = 13
+    status = _declarations.E_CANCELLED
 
 
 _CLASSES = {cls.status: cls for cls in Error.__subclasses__()}

@@ -16,8 +16,7 @@ from ._handle import SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
 
-_CLIP, _STEP, _STEP_MULTI = 1, 2, 3         # unic_head_kind
-_LOSSES = {"plain": 0, "cmg": 1}            # unic_head_loss
+_LOSSES = {"plain": _lib.HEAD_LOSS_PLAIN, "cmg": _lib.HEAD_LOSS_CMG}
 
 
 class Head(SharedHandle):
@@ -50,7 +49,7 @@ class Head(SharedHandle):
                                 "and 'step' with multi")
         if loss not in _LOSSES:
             raise ArgumentError(f"loss is {loss!r}, 'plain' or 'cmg' expected")
-        kind = _CLIP if per == "clip" else _STEP_MULTI if multi else _STEP
+        kind = _lib.HEAD_CLIP if per == "clip" else _lib.HEAD_STEP_MULTI if multi else _lib.HEAD_STEP
         most = 2**31 - 1
         options = _lib.sized(
             _lib.HeadOptions, kind=kind,
@@ -81,12 +80,12 @@ class Head(SharedHandle):
     @property
     def per(self) -> str:
         """"clip" or "step"."""
-        return "clip" if self._head_kind == _CLIP else "step"
+        return "clip" if self._head_kind == _lib.HEAD_CLIP else "step"
 
     @property
     def multi(self) -> bool:
         """Whether a step may have any number of classes."""
-        return self._head_kind == _STEP_MULTI
+        return self._head_kind == _lib.HEAD_STEP_MULTI
 
     def _shape(self, codes: Codes) -> Tuple[int, ...]:
         """The shape of labels for these codes."""

@@ -16,7 +16,8 @@ from ._handle import SharedHandle, view
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
 
-_METRICS = {"inner": 1, "cosine": 2, "l2": 3, "intersection": 4}        # unic_index_metric
+_METRICS = {"inner": _lib.INDEX_INNER, "cosine": _lib.INDEX_COSINE, "l2": _lib.INDEX_L2,
+            "intersection": _lib.INDEX_INTERSECTION}
 _NAMES = {value: name for name, value in _METRICS.items()}
 
 Ids = npt.NDArray[np.int64]

@@ -41,8 +41,8 @@ def set_log(function: Optional[Callable[[bool, str], None]]) -> None:
 
     def receive(level: int, line: bytes, _user: Any) -> None:
         if function is not None:
-            function(level > 0, line.decode(errors="replace"))
+            function(level >= _lib.LOG_WARNING, line.decode(errors="replace"))
 
-    callback = _lib.LOG(receive) if function is not None else ctypes.cast(0, _lib.LOG)
+    callback = _lib.LOG_FN(receive) if function is not None else ctypes.cast(0, _lib.LOG_FN)
     lib.unic_set_log(callback, None)
     _log = callback

@@ -16,8 +16,8 @@ from ._handle import SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
 
-_PRESETS = {"small": 0, "paper": 1}         # unic_segmenter_preset
-_INPUTS = {"frames": 1, "maps": 2}          # unic_segmenter_input
+_PRESETS = {"small": _lib.SEGMENTER_SMALL, "paper": _lib.SEGMENTER_PAPER}
+_INPUTS = {"frames": _lib.SEGMENTER_FRAMES, "maps": _lib.SEGMENTER_MAPS}
 _NAMES = {value: name for name, value in _INPUTS.items()}
 
 Images = Union[npt.ArrayLike, Sequence[npt.ArrayLike]]
@@ -82,7 +82,7 @@ class Segmenter(SharedHandle):
                    "channels": channels, "inner": inner, "batch": batch}
         options = _lib.sized(
             _lib.SegmenterOptions, preset=_PRESETS[preset], input=0 if input is None else _INPUTS[input],
-            level_channels=_several("level_channels", level_channels, _lib.MAX_LEVELS),
+            level_channels=_several("level_channels", level_channels, _lib.SEGMENTER_LEVELS),
             dilations=_several("dilations", dilations, 4),
             output_channels=_several("output_channels", output_channels, 2),
             learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1),

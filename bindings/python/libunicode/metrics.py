@@ -144,7 +144,7 @@ def masks(logits: npt.ArrayLike, truth: npt.ArrayLike) -> MaskReport:
     truth   the same shape, of 0 and 1. An empty one has IoU and F of 1 where nothing is predicted, else 0.
     """
     x, wanted = _pair(logits, truth, 2, np.uint8)
-    curve, report = np.empty(_lib.THRESHOLDS), _lib.sized(_lib.MaskReport)
+    curve, report = np.empty(_lib.METRICS_THRESHOLDS), _lib.sized(_lib.MaskReport)
     lib.unic_metrics_masks(*_pixels(x, wanted), curve.ctypes.data, ctypes.byref(report))
     return MaskReport(report.masks, report.miou, report.f_beta, report.threshold, curve)
 

@@ -1,0 +1,331 @@
+"""Constants, structures and signatures of the C library; written by tests/abi/generate.py (make generate)."""
+
+from __future__ import annotations
+
+from ctypes import (CFUNCTYPE, POINTER, Structure, c_char_p, c_double, c_float, c_int, c_int32, c_int64, c_size_t,
+                    c_uint32, c_uint64, c_void_p)
+from typing import Any, Dict, List, Tuple
+
+VERSION_MAJOR = 0
+VERSION_MINOR = 1
+VERSION_PATCH = 0
+OK = 0
+E_ARG = 1
+E_SHAPE = 2
+E_VALUE = 3
+E_NOMEM = 4
+E_IO = 5
+E_FORMAT = 6
+E_CONFIG = 7
+E_STATE = 8
+E_NOTFOUND = 9
+E_NUMERIC = 10
+E_KERNEL = 11
+E_MISMATCH = 12
+E_CANCELLED = 13
+LOG_INFO = 0
+LOG_WARNING = 1
+MAX_RANK = 6
+F32 = 1
+F64 = 2
+I32 = 3
+I64 = 4
+RESET_OFF = 0
+RESET_ANY = 1
+RESET_TWO = 2
+DAMAGE_FAILS = 0
+DAMAGE_SKIPS = 1
+HEAD_CLIP = 1
+HEAD_STEP = 2
+HEAD_STEP_MULTI = 3
+HEAD_LOSS_PLAIN = 0
+HEAD_LOSS_CMG = 1
+INDEX_INNER = 1
+INDEX_COSINE = 2
+INDEX_L2 = 3
+INDEX_INTERSECTION = 4
+METRICS_THRESHOLDS = 255
+SEGMENTER_LEVELS = 4
+SEGMENTER_SMALL = 0
+SEGMENTER_PAPER = 1
+SEGMENTER_FRAMES = 1
+SEGMENTER_MAPS = 2
+
+
+class Status(c_int):
+    """A unic_status that is checked: not UNIC_OK raises."""
+
+
+def opaque(name: str) -> Any:
+    """The type of pointers to an opaque C struct."""
+    return POINTER(type(name, (Structure,), {}))
+
+
+BATCH = opaque("unic_batch")
+CLASS_MAP = opaque("unic_class_map")
+CODEBOOK = opaque("unic_codebook")
+CONFIG = opaque("unic_config")
+DATASET = opaque("unic_dataset")
+MODEL = opaque("unic_model")
+ENCODER = opaque("unic_encoder")
+HEAD = opaque("unic_head")
+INDEX = opaque("unic_index")
+RETRIEVER = opaque("unic_retriever")
+SEGMENTER = opaque("unic_segmenter")
+TRAINER = opaque("unic_trainer")
+
+
+class Allocator(Structure):
+    """unic_allocator"""
+
+    _fields_ = [("struct_size", c_size_t), ("alloc", CFUNCTYPE(c_void_p, c_size_t, c_void_p)),
+                ("release", CFUNCTYPE(None, c_void_p, c_void_p)), ("user", c_void_p)]
+
+
+LOG_FN = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
+
+
+class Array(Structure):
+    """unic_array"""
+
+    _fields_ = [("struct_size", c_size_t), ("data", c_void_p), ("dtype", c_int32), ("rank", c_int32),
+                ("dims", c_int64 * MAX_RANK), ("reserved", c_int64 * 4)]
+
+
+class ClassNames(Structure):
+    """unic_class_names"""
+
+    _fields_ = [("struct_size", c_size_t), ("theirs", POINTER(c_char_p)), ("their_count", c_size_t),
+                ("ours", POINTER(c_char_p)), ("our_count", c_size_t), ("reserved", c_void_p * 2)]
+
+
+class ConfigKey(Structure):
+    """unic_config_key"""
+
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("type", c_char_p), ("value", c_char_p),
+                ("compat", c_char_p), ("allowed", c_char_p), ("help", c_char_p), ("reserved", c_void_p * 4)]
+
+
+class DatasetOptions(Structure):
+    """unic_dataset_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("modalities", POINTER(c_char_p)), ("modality_count", c_size_t),
+                ("batch", c_size_t), ("seed", c_uint64), ("shuffle", c_int32), ("drop_last", c_int32),
+                ("prefetch", c_int32), ("on_damage", c_int32), ("length", c_size_t), ("split", c_char_p),
+                ("repeat_last", POINTER(c_char_p)), ("repeat_last_count", c_size_t), ("reserved", c_void_p * 4)]
+
+
+class HeadOptions(Structure):
+    """unic_head_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("classes", c_int32), ("hidden", c_int32),
+                ("epochs", c_int32), ("batch", c_int32), ("learning_rate", c_float), ("seed", c_uint64),
+                ("loss", c_int32), ("reserved", c_void_p * 3)]
+
+
+class IndexOptions(Structure):
+    """unic_index_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("dim", c_size_t), ("metric", c_int32), ("fingerprint", c_uint64),
+                ("reserved", c_void_p * 4)]
+
+
+class ClassReport(Structure):
+    """unic_class_report"""
+
+    _fields_ = [("struct_size", c_size_t), ("counted", c_size_t), ("right", c_size_t), ("accuracy", c_double),
+                ("mean_accuracy", c_double)]
+
+
+class MatchReport(Structure):
+    """unic_match_report"""
+
+    _fields_ = [("struct_size", c_size_t), ("predicted", c_size_t), ("actual", c_size_t), ("matched", c_size_t),
+                ("precision", c_double), ("recall", c_double), ("f1", c_double)]
+
+
+class MaskReport(Structure):
+    """unic_mask_report"""
+
+    _fields_ = [("struct_size", c_size_t), ("masks", c_size_t), ("miou", c_double), ("f_beta", c_double),
+                ("threshold", c_double)]
+
+
+class RankReport(Structure):
+    """unic_rank_report"""
+
+    _fields_ = [("struct_size", c_size_t), ("counted", c_size_t), ("median_rank", c_double),
+                ("mean_average_precision", c_double)]
+
+
+class RetrieverOptions(Structure):
+    """unic_retriever_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("item_dim", c_int32), ("hidden", c_int32), ("dim", c_int32),
+                ("epochs", c_int32), ("batch", c_int32), ("learning_rate", c_float), ("temperature", c_float),
+                ("seed", c_uint64), ("reserved", c_void_p * 4)]
+
+
+class SegmenterOptions(Structure):
+    """unic_segmenter_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("preset", c_int32), ("input", c_int32), ("image_channels", c_int32),
+                ("height", c_int32), ("width", c_int32), ("levels", c_int32),
+                ("level_channels", c_int32 * SEGMENTER_LEVELS), ("channels", c_int32), ("inner", c_int32),
+                ("dilations", c_int32 * 4), ("output_channels", c_int32 * 2), ("batch", c_int32),
+                ("learning_rate", c_float), ("seed", c_uint64), ("reserved", c_void_p * 4)]
+
+
+class Draws(Structure):
+    """unic_draws"""
+
+    _fields_ = [("struct_size", c_size_t), ("cpc_step", c_void_p), ("club_permutation", POINTER(c_void_p)),
+                ("revival_source", c_void_p), ("reserved", c_void_p * 5)]
+
+
+# name: result, arguments. Numbers that numpy holds go by address: c_void_p.
+SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
+    "unic_status_name": (c_char_p, [c_int]),
+    "unic_last_error": (c_char_p, []),
+    "unic_version": (c_char_p, []),
+    "unic_set_allocator": (Status, [POINTER(Allocator)]),
+    "unic_set_log": (None, [LOG_FN, c_void_p]),
+    "unic_set_threads": (Status, [c_int]),
+    "unic_get_threads": (c_int, []),
+    "unic_array_init": (None, [POINTER(Array), c_void_p, c_int, c_int, c_void_p]),
+    "unic_batch_create": (Status, [POINTER(BATCH)]),
+    "unic_batch_free": (None, [BATCH]),
+    "unic_batch_set": (Status, [BATCH, c_char_p, POINTER(Array), c_void_p]),
+    "unic_batch_size": (c_size_t, [BATCH]),
+    "unic_batch_get": (Status, [BATCH, c_char_p, POINTER(Array), POINTER(c_void_p)]),
+    "unic_class_map_parse": (Status, [POINTER(CLASS_MAP), c_char_p, c_size_t, c_char_p, POINTER(ClassNames)]),
+    "unic_class_map_load": (Status, [POINTER(CLASS_MAP), c_char_p, POINTER(ClassNames)]),
+    "unic_class_map_free": (None, [CLASS_MAP]),
+    "unic_class_map_get": (c_int32, [CLASS_MAP, c_int32]),
+    "unic_class_map_classes": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
+    "unic_class_map_steps": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
+    "unic_codebook_create": (Status, [POINTER(CODEBOOK), c_size_t, c_size_t, c_size_t]),
+    "unic_codebook_free": (None, [CODEBOOK]),
+    "unic_codebook_codes": (c_size_t, [CODEBOOK]),
+    "unic_codebook_dim": (c_size_t, [CODEBOOK]),
+    "unic_codebook_modalities": (c_size_t, [CODEBOOK]),
+    "unic_codebook_set": (Status, [CODEBOOK, POINTER(Array)]),
+    "unic_codebook_embedding": (c_void_p, [CODEBOOK]),
+    "unic_codebook_init": (Status, [CODEBOOK, POINTER(Array), c_size_t, c_uint64]),
+    "unic_codebook_assign": (Status, [CODEBOOK, POINTER(Array), c_void_p]),
+    "unic_codebook_lookup": (Status, [CODEBOOK, c_void_p, c_size_t, c_void_p]),
+    "unic_codebook_update": (Status, [CODEBOOK, c_float, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
+    "unic_codebook_revive": (Status, [CODEBOOK, c_int, c_uint32, c_size_t, POINTER(Array), c_uint64, c_void_p]),
+    "unic_codebook_usage": (Status, [CODEBOOK, c_void_p, c_size_t, c_void_p, c_void_p]),
+    "unic_codebook_state": (Status, [CODEBOOK, c_void_p, c_void_p]),
+    "unic_codebook_distances": (Status, [CODEBOOK, c_void_p]),
+    "unic_codebook_fingerprint": (c_uint64, [CODEBOOK]),
+    "unic_config_create": (Status, [POINTER(CONFIG)]),
+    "unic_config_free": (None, [CONFIG]),
+    "unic_config_copy": (Status, [POINTER(CONFIG), CONFIG]),
+    "unic_config_set": (Status, [CONFIG, c_char_p, c_char_p]),
+    "unic_config_parse": (Status, [CONFIG, c_char_p, c_char_p]),
+    "unic_config_load": (Status, [CONFIG, c_char_p]),
+    "unic_config_get": (Status, [CONFIG, c_char_p, POINTER(c_char_p)]),
+    "unic_config_text": (Status, [CONFIG, POINTER(c_char_p)]),
+    "unic_config_check": (Status, [CONFIG]),
+    "unic_config_key_count": (c_size_t, []),
+    "unic_config_key_at": (Status, [c_size_t, POINTER(ConfigKey)]),
+    "unic_dataset_open": (Status, [POINTER(DATASET), POINTER(c_char_p), c_size_t, POINTER(DatasetOptions)]),
+    "unic_dataset_free": (None, [DATASET]),
+    "unic_dataset_clips": (c_size_t, [DATASET]),
+    "unic_dataset_batches": (c_size_t, [DATASET]),
+    "unic_dataset_length": (c_size_t, [DATASET]),
+    "unic_dataset_modality_count": (c_size_t, [DATASET]),
+    "unic_dataset_modality_name": (c_char_p, [DATASET, c_size_t]),
+    "unic_dataset_feature_dims": (Status, [DATASET, c_char_p, c_void_p, c_void_p]),
+    "unic_dataset_next": (Status, [DATASET, POINTER(BATCH)]),
+    "unic_dataset_seek": (Status, [DATASET, c_uint64, c_uint64]),
+    "unic_dataset_labels": (Status, [DATASET, c_char_p, c_void_p, c_void_p, c_void_p]),
+    "unic_model_open": (Status, [POINTER(MODEL), c_char_p]),
+    "unic_model_import": (Status, [POINTER(MODEL), c_char_p, c_char_p]),
+    "unic_model_retain": (MODEL, [MODEL]),
+    "unic_model_free": (None, [MODEL]),
+    "unic_model_modality_count": (c_size_t, [MODEL]),
+    "unic_model_modality_name": (c_char_p, [MODEL, c_size_t]),
+    "unic_model_feature_dims": (Status, [MODEL, c_char_p, c_void_p, c_void_p]),
+    "unic_model_parameter_at": (Status, [MODEL, c_size_t, POINTER(c_char_p), c_void_p, c_void_p, POINTER(c_void_p)]),
+    "unic_model_code_count": (c_size_t, [MODEL]),
+    "unic_model_code_dim": (c_size_t, [MODEL]),
+    "unic_model_config": (c_char_p, [MODEL]),
+    "unic_model_codebook": (Status, [MODEL, POINTER(CODEBOOK)]),
+    "unic_model_save": (Status, [MODEL, c_char_p]),
+    "unic_encoder_create": (Status, [POINTER(ENCODER), MODEL, c_char_p, c_size_t, c_size_t]),
+    "unic_encoder_free": (None, [ENCODER]),
+    "unic_encoder_encode": (Status, [ENCODER, POINTER(Array), c_void_p, c_void_p, c_void_p, c_void_p]),
+    "unic_head_create": (Status, [POINTER(HEAD), CODEBOOK, POINTER(HeadOptions)]),
+    "unic_head_free": (None, [HEAD]),
+    "unic_head_settings": (Status, [HEAD, POINTER(HeadOptions)]),
+    "unic_head_fit": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p, c_void_p]),
+    "unic_head_predict": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "unic_head_mask_labels": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "unic_head_fingerprint": (c_uint64, [HEAD]),
+    "unic_head_accepts": (Status, [HEAD, c_uint64]),
+    "unic_head_save": (Status, [HEAD, c_char_p]),
+    "unic_head_load": (Status, [POINTER(HEAD), c_char_p]),
+    "unic_pool_histogram": (Status, [c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
+    "unic_pool_mean": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
+    "unic_index_create": (Status, [POINTER(INDEX), POINTER(IndexOptions)]),
+    "unic_index_free": (None, [INDEX]),
+    "unic_index_size": (c_size_t, [INDEX]),
+    "unic_index_dim": (c_size_t, [INDEX]),
+    "unic_index_metric_of": (c_int32, [INDEX]),
+    "unic_index_vectors": (c_void_p, [INDEX]),
+    "unic_index_ids": (c_void_p, [INDEX]),
+    "unic_index_add": (Status, [INDEX, POINTER(Array), c_void_p]),
+    "unic_index_search": (Status, [INDEX, POINTER(Array), c_size_t, c_void_p, c_void_p]),
+    "unic_index_rank": (Status, [INDEX, POINTER(Array), c_void_p, c_void_p]),
+    "unic_index_accepts": (Status, [INDEX, c_uint64]),
+    "unic_index_save": (Status, [INDEX, c_char_p]),
+    "unic_index_load": (Status, [POINTER(INDEX), c_char_p]),
+    "unic_metrics_classes": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, c_void_p,
+                                      POINTER(ClassReport)]),
+    "unic_metrics_steps": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_float, c_int32, POINTER(MatchReport)]),
+    "unic_metrics_steps_cmg": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_float, c_size_t,
+                                        POINTER(MatchReport)]),
+    "unic_metrics_events": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_float, c_double, c_int32,
+                                     POINTER(MatchReport)]),
+    "unic_metrics_masks": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, POINTER(MaskReport)]),
+    "unic_metrics_masks_cmg": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, POINTER(MaskReport)]),
+    "unic_metrics_ranks": (Status, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p,
+                                    POINTER(RankReport)]),
+    "unic_retriever_create": (Status, [POINTER(RETRIEVER), CODEBOOK, POINTER(RetrieverOptions)]),
+    "unic_retriever_free": (None, [RETRIEVER]),
+    "unic_retriever_settings": (Status, [RETRIEVER, POINTER(RetrieverOptions)]),
+    "unic_retriever_fit": (Status, [RETRIEVER, c_void_p, c_size_t, c_size_t, POINTER(Array), c_void_p]),
+    "unic_retriever_queries": (Status, [RETRIEVER, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "unic_retriever_items": (Status, [RETRIEVER, POINTER(Array), c_void_p]),
+    "unic_retriever_fingerprint": (c_uint64, [RETRIEVER]),
+    "unic_retriever_accepts": (Status, [RETRIEVER, c_uint64]),
+    "unic_retriever_save": (Status, [RETRIEVER, c_char_p]),
+    "unic_retriever_load": (Status, [POINTER(RETRIEVER), c_char_p]),
+    "unic_segmenter_create": (Status, [POINTER(SEGMENTER), CODEBOOK, POINTER(SegmenterOptions)]),
+    "unic_segmenter_free": (None, [SEGMENTER]),
+    "unic_segmenter_settings": (Status, [SEGMENTER, POINTER(SegmenterOptions)]),
+    "unic_segmenter_step": (Status, [SEGMENTER, POINTER(POINTER(Array)), c_size_t, c_void_p, c_size_t, POINTER(Array),
+                                     c_void_p]),
+    "unic_segmenter_predict": (Status, [SEGMENTER, POINTER(POINTER(Array)), c_size_t, c_void_p, c_size_t, c_void_p]),
+    "unic_segmenter_fingerprint": (c_uint64, [SEGMENTER]),
+    "unic_segmenter_accepts": (Status, [SEGMENTER, c_uint64]),
+    "unic_segmenter_save": (Status, [SEGMENTER, c_char_p]),
+    "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p]),
+    "unic_trainer_create": (Status, [POINTER(TRAINER), CONFIG]),
+    "unic_trainer_free": (None, [TRAINER]),
+    "unic_trainer_term_count": (c_size_t, [TRAINER]),
+    "unic_trainer_term_name": (c_char_p, [TRAINER, c_size_t]),
+    "unic_trainer_step": (Status, [TRAINER, BATCH, POINTER(Draws), c_void_p]),
+    "unic_trainer_evaluate": (Status, [TRAINER, BATCH, c_void_p]),
+    "unic_trainer_set_total_steps": (Status, [TRAINER, c_uint64]),
+    "unic_trainer_total_steps": (c_uint64, [TRAINER]),
+    "unic_trainer_steps": (c_uint64, [TRAINER]),
+    "unic_trainer_save": (Status, [TRAINER, c_char_p]),
+    "unic_trainer_resume": (Status, [POINTER(TRAINER), c_char_p]),
+    "unic_trainer_import": (Status, [POINTER(TRAINER), c_char_p, c_char_p]),
+    "unic_trainer_model": (Status, [TRAINER, POINTER(MODEL)]),
+    "unic_trainer_config": (c_char_p, [TRAINER]),
+}
