@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "kernel/blas_glue.h"
 #include "kernel/tile.h"
 
 /*
@@ -59,8 +58,15 @@ static void assign_block(int32_t *codes, const float *z, size_t rows, const floa
         size_t width = count - l > UNIC__PANEL / 2 ? UNIC__PANEL : UNIC__PANEL / 2;
         for (size_t i = 0; i < tiles; i++) {
             size_t r = rows * i / tiles, n = rows * (i + 1) / tiles - r;
-            unic__tile tile = {n,    dim, z + r * dim, dim,         packed + l * dim,
-                               NULL, 0,   dot,         UNIC__PANEL, false};
+            unic__tile tile = {.rows = n,
+                               .k = dim,
+                               .a = z + r * dim,
+                               .a_row = dim,
+                               .a_k = 1,
+                               .b = packed + l * dim,
+                               .b_k = UNIC__PANEL,
+                               .c = dot,
+                               .c_row = UNIC__PANEL};
             unic__tile_run(kernel, &tile, width);
             reduce_tile(&best, r, dot, norm + l, n,
                         count - l < UNIC__PANEL ? count - l : UNIC__PANEL, (int32_t)l);

@@ -3,10 +3,7 @@
 #include <cblas.h>
 #include <omp.h>
 
-bool unic__worth_splitting(size_t m, size_t n, size_t k)
-{
-    return (double)m * (double)n * (double)k >= 1 << 21;
-}
+#include "kernel/tile.h"
 
 static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)

@@ -14,10 +14,6 @@
 void unic__sgemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc);
 
-/* Whether a product is worth waking another thread, which takes tens of microseconds where
- * threads sleep between products. */
-bool unic__worth_splitting(size_t m, size_t n, size_t k);
-
 /* OpenBLAS's own threads off (unic_set_threads). */
 void unic__blas_single_thread(void);
 

@@ -2,7 +2,6 @@
 
 #include <omp.h>
 
-#include "kernel/blas_glue.h"
 #include "kernel/tile.h"
 
 enum {
@@ -32,11 +31,11 @@ static size_t place_of(size_t j, size_t i, size_t k)
 
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
-/* Four columns of four rows of W, which are k floats apart, as four rows of a panel. */
-static inline void turn_four(float *panel, const float *w, size_t k)
+/* Four columns of four rows of W, which are w_row floats apart, as four rows of a panel. */
+static inline void turn_four(float *panel, const float *w, size_t w_row)
 {
-    four a = *(const four *)w, b = *(const four *)(w + k);
-    four c = *(const four *)(w + 2 * k), d = *(const four *)(w + 3 * k);
+    four a = *(const four *)w, b = *(const four *)(w + w_row);
+    four c = *(const four *)(w + 2 * w_row), d = *(const four *)(w + 3 * w_row);
     four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
     four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
     four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
@@ -48,24 +47,46 @@ static inline void turn_four(float *panel, const float *w, size_t k)
 }
 
 /* Whole squares of four first; what is left of rows and columns one by one. */
+void unic__pack_panel(float *panel, const float *w, size_t w_row, size_t cols, size_t k)
+{
+    size_t whole = cols / 4 * 4, whole_k = k / 4 * 4;
+    for (size_t i = 0; i < whole_k; i += 4)
+        for (size_t j = 0; j < whole; j += 4)
+            turn_four(panel + i * UNIC__PANEL + j, w + j * w_row + i, w_row);
+    for (size_t j = 0; j < UNIC__PANEL; j++)
+        for (size_t i = j < whole ? whole_k : 0; i < k; i++)
+            panel[i * UNIC__PANEL + j] = j < cols ? w[j * w_row + i] : 0.0F;
+}
+
+UNIC__SIMD void unic__pack_panel_transposed(float *restrict panel, const float *restrict w,
+                                            size_t w_row, size_t cols, size_t k)
+{
+    if (cols == UNIC__PANEL) {
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = 0; j < UNIC__PANEL; j++)
+                panel[i * UNIC__PANEL + j] = w[i * w_row + j];
+        return;
+    }
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < UNIC__PANEL; j++)
+            panel[i * UNIC__PANEL + j] = j < cols ? w[i * w_row + j] : 0.0F;
+}
+
+static size_t panel_width(size_t n, size_t j)
+{
+    return n - j < UNIC__PANEL ? n - j : UNIC__PANEL;
+}
+
 void unic__pack(float *packed, const float *w, size_t n, size_t k)
 {
-    size_t whole_n = n / 4 * 4, whole_k = k / 4 * 4;
-    for (size_t panel = 0; panel < whole_n; panel += UNIC__PANEL)
-        for (size_t i = 0; i < whole_k; i += 4)
-            for (size_t j = panel; j < whole_n && j < panel + UNIC__PANEL; j += 4)
-                turn_four(packed + place_of(j, i, k), w + j * k + i, k);
-    for (size_t j = 0; j < panels_of(n) * UNIC__PANEL; j++)
-        for (size_t i = j < whole_n ? whole_k : 0; i < k; i++)
-            packed[place_of(j, i, k)] = j < n ? w[j * k + i] : 0.0F;
+    for (size_t j = 0; j < n; j += UNIC__PANEL)
+        unic__pack_panel(packed + j * k, w + j * k, k, panel_width(n, j), k);
 }
 
 void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k)
 {
     for (size_t j = 0; j < n; j += UNIC__PANEL)
-        for (size_t i = 0; i < k; i++, packed += UNIC__PANEL)
-            for (size_t c = 0; c < UNIC__PANEL; c++)
-                packed[c] = j + c < n ? w[i * n + j + c] : 0.0F;
+        unic__pack_panel_transposed(packed + j * k, w + j, n, panel_width(n, j), k);
 }
 
 void unic__unpack(float *w, const float *packed, size_t n, size_t k)
@@ -87,6 +108,8 @@ static void run_part(const unic__packed_product *p, size_t from, size_t to, size
             size_t j = panel * UNIC__PANEL;
             unic__tile tile = {.k = p->k,
                                .a_row = p->x_row,
+                               .a_k = 1,
+                               .b_k = UNIC__PANEL,
                                .b = p->packed + j * p->k,
                                .init_row = p->init_row,
                                .c_row = p->y_row,
@@ -97,7 +120,7 @@ static void run_part(const unic__packed_product *p, size_t from, size_t to, size
                 tile.a = p->x + r * p->x_row;
                 tile.init = p->init ? p->init + r * p->init_row + j : NULL;
                 tile.c = p->y + r * p->y_row + j;
-                unic__tile_run(kernel, &tile, p->n - j < UNIC__PANEL ? p->n - j : UNIC__PANEL);
+                unic__tile_run(kernel, &tile, panel_width(p->n, j));
             }
         }
     }

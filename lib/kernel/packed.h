@@ -21,6 +21,12 @@ void unic__unpack(float *w, const float *packed, size_t n, size_t k);
 /* packed <- the transpose of W [k,n]: for products X W. */
 void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k);
 
+/* One panel [k,32] of a part of a matrix whose rows are w_row floats apart, W [cols,k], or
+ * [k,cols] for the transposed; with fewer than 32 columns filled up with zeros. */
+void unic__pack_panel(float *panel, const float *w, size_t w_row, size_t cols, size_t k);
+void unic__pack_panel_transposed(float *panel, const float *w, size_t w_row, size_t cols,
+                                 size_t k);
+
 /* Y [rows,n] = init + X W^T, then relu if asked for. X's and Y's rows are x_row and y_row floats
  * apart, init's init_row (0: a bias, the same for all); init may be Y itself, or NULL. Split over
  * unic__threads(); inside a parallel loop it runs on the calling thread alone. A row's result

@@ -37,6 +37,8 @@ static const unic__tile_kernel table[] = {
 #endif
 };
 
+static const unic__tile_kernel *capped; /* NULL: the best */
+
 size_t unic__tile_kernels(const unic__tile_kernel **kernels)
 {
     *kernels = table;
@@ -53,7 +55,20 @@ const unic__tile_kernel *unic__tile_kernel_best(void)
 {
     const unic__tile_kernel *kernels;
     size_t n = unic__tile_kernels(&kernels);
-    return &kernels[n - 1];
+    return capped ? capped : &kernels[n - 1];
+}
+
+bool unic__tile_cap(const char *name)
+{
+    const unic__tile_kernel *kernels, *found = NULL;
+    size_t n = unic__tile_kernels(&kernels);
+    for (size_t i = 0; name && i < n; i++)
+        if (strcmp(kernels[i].name, name) == 0)
+            found = &kernels[i];
+    if (name && !found)
+        return false;
+    capped = found;
+    return true;
 }
 
 /* The last columns of C, where a kernel's width would write beyond: by way of a buffer. */
@@ -103,4 +118,9 @@ void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, siz
         t.init = t.init ? t.init + kernel->cols : NULL;
         t.c += kernel->cols;
     }
+}
+
+bool unic__worth_splitting(size_t m, size_t n, size_t k)
+{
+    return (double)m * (double)n * (double)k >= 1 << 21;
 }

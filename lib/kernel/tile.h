@@ -13,13 +13,22 @@ enum {
     UNIC__TILE_ROWS = 12 /* the most rows that a kernel takes                                */
 };
 
-/* C [rows,cols] = init + A B, then relu if asked for. A's element (r,k) is a[r a_row + k], a panel
- * of B is [k,UNIC__PANEL], C's and init's rows are strided (init_row 0: one row for all). */
+/*
+ * C [rows,cols] = init + A B, then relu if asked for. A's element (r,k) is a[r a_row + k a_k],
+ * where a_row or a_k is 1; B's element (k,j) is b[k b_k + j], of which a whole kernel's columns can
+ * be read (b_k is UNIC__PANEL in a packed panel). C's and init's rows are strided (init_row 0: one
+ * row for all).
+ * Every element is one chain: init, or 0, and then one fused multiply-add for each k in rising
+ * order. So its bits depend on nothing but its own row of A and column of B: not on the tile's
+ * size, the blocks its callers cut, or the instruction set (portable machines without a fused
+ * multiply-add round twice).
+ */
 typedef struct unic__tile {
     size_t rows, k;
     const float *a;
-    size_t a_row;
+    size_t a_row, a_k;
     const float *b;
+    size_t b_k;
     const float *init; /* NULL: 0 */
     size_t init_row;
     float *c;
@@ -34,14 +43,22 @@ typedef struct unic__tile_kernel {
     const struct unic__tile_kernel *narrow; /* as fast, with fewer columns; or NULL */
 } unic__tile_kernel;
 
-/* The fastest this processor runs. */
+/* The fastest this processor runs and unic__tile_cap allows. */
 const unic__tile_kernel *unic__tile_kernel_best(void);
 
-/* All that it runs, for tests; the best last. */
+/* All that it runs; the best last. */
 size_t unic__tile_kernels(const unic__tile_kernel **kernels);
 
-/* A tile of `cols` columns, up to UNIC__PANEL, of which B's panel has UNIC__PANEL: nothing is
- * read of init or written to C beyond them. */
+/*
+ * Products go by the kernel of this name ("portable", "avx2", "avx512") from now on, as they do on
+ * a processor that has nothing better; NULL: by the best again. False if this processor does not
+ * run it. For tests and measurements: it holds for the whole process, and no product may run
+ * meanwhile.
+ */
+bool unic__tile_cap(const char *name);
+
+/* A tile of `cols` columns, up to UNIC__PANEL, of which B has UNIC__PANEL: nothing is read of
+ * init or written to C beyond them. */
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols);
 
 /* How many tiles of about equal height `rows` are cut into. */
@@ -49,5 +66,9 @@ static inline size_t unic__tile_count(const unic__tile_kernel *kernel, size_t ro
 {
     return (rows + kernel->rows - 1) / kernel->rows;
 }
+
+/* Whether a product is worth waking another thread, which takes tens of microseconds where
+ * threads sleep between products. */
+bool unic__worth_splitting(size_t m, size_t n, size_t k);
 
 #endif

@@ -6,17 +6,17 @@
  *   TILE_ROWS     the most rows
  * A row's sums are two vectors: with AVX-512 and 12 rows they and two vectors of B are in 26 of 32
  * registers, and each k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or
- * the sums would not stay in registers.
+ * the sums would not stay in registers; so is the step of 1 in A, which saves address registers.
  */
 typedef float TILE(vector) __attribute__((vector_size(TILE_BYTES), aligned(4), may_alias));
 typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));
 
-TILE_TARGET __attribute__((always_inline)) static inline void TILE(rows)(const unic__tile *t,
-                                                                         const size_t rows)
+TILE_TARGET __attribute__((always_inline)) static inline void
+TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const size_t a_k)
 {
     enum { LANES = TILE_BYTES / sizeof(float) };
     const float *a = t->a, *b = t->b;
-    const size_t a_row = t->a_row;
+    const size_t b_k = t->b_k;
     TILE(vector) sum[TILE_ROWS][2];
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++) {
@@ -25,7 +25,7 @@ TILE_TARGET __attribute__((always_inline)) static inline void TILE(rows)(const u
         sum[r][1] = init ? *(const TILE(vector) *)(init + LANES) : (TILE(vector)){0};
     }
 #pragma GCC unroll 1
-    for (size_t k = 0; k < t->k; k++, a++, b += UNIC__PANEL) {
+    for (size_t k = 0; k < t->k; k++, a += a_k, b += b_k) {
         TILE(vector) b0 = *(const TILE(vector) *)b, b1 = *(const TILE(vector) *)(b + LANES);
 #pragma GCC unroll 12
         for (size_t r = 0; r < rows; r++) {
@@ -48,7 +48,10 @@ TILE_TARGET __attribute__((always_inline)) static inline void TILE(rows)(const u
 
 #define TILE_CASE(n)                                                                           \
     case n:                                                                                    \
-        TILE(rows)(t, n);                                                                      \
+        if (t->a_k == 1)                                                                       \
+            TILE(rows)(t, n, t->a_row, 1);                                                     \
+        else                                                                                   \
+            TILE(rows)(t, n, 1, t->a_k);                                                       \
         break;
 
 TILE_TARGET static void TILE(run)(const unic__tile *t)

@@ -111,8 +111,18 @@ START_TEST(every_kernel_follows_the_loop)
             for (size_t cols = 1; cols <= UNIC__PANEL; cols++) {
                 product_case c = {rows, cols, K, false, true, rows % 2};
                 float *old = drawn(rows * (cols + GAP), 4), *y = drawn(rows * (cols + GAP), 4);
-                unic__tile tile = {rows, K,          x, K + GAP,    panel,
-                                   y,    cols + GAP, y, cols + GAP, c.relu};
+                unic__tile tile = {.rows = rows,
+                                   .k = K,
+                                   .a = x,
+                                   .a_row = K + GAP,
+                                   .a_k = 1,
+                                   .b = panel,
+                                   .b_k = UNIC__PANEL,
+                                   .init = y,
+                                   .init_row = cols + GAP,
+                                   .c = y,
+                                   .c_row = cols + GAP,
+                                   .relu = c.relu};
                 unic__tile_run(&kernels[i], &tile, cols);
                 compare(&c, x, w, NULL, old, y, kernels[i].name);
                 free(old);
@@ -176,7 +186,16 @@ START_TEST(relu_keeps_a_nan)
     _Alignas(64) float panel[UNIC__PANEL] = {1, -1, NAN, 0}, y[UNIC__PANEL];
     const float x = 2.0F;
     for (size_t i = 0; i < n; i++) {
-        unic__tile tile = {1, 1, &x, 1, panel, NULL, 0, y, UNIC__PANEL, true};
+        unic__tile tile = {.rows = 1,
+                           .k = 1,
+                           .a = &x,
+                           .a_row = 1,
+                           .a_k = 1,
+                           .b = panel,
+                           .b_k = UNIC__PANEL,
+                           .c = y,
+                           .c_row = UNIC__PANEL,
+                           .relu = true};
         unic__tile_run(&kernels[i], &tile, UNIC__PANEL);
         ck_assert(y[0] == 2.0F && y[1] == 0.0F && isnan(y[2]) && y[3] == 0.0F);
     }

@@ -1,0 +1,31 @@
+/*
+ * Products of two matrices that are as they are: no vendor, nothing packed by the caller, no
+ * scratch but a fixed block on each thread's stack (112 KiB). For products by a
+ * matrix that many rows share, packed.h is faster.
+ */
+#ifndef UNIC_KERNEL_GEMM_H
+#define UNIC_KERNEL_GEMM_H
+
+#include "base/base.h"
+
+/*
+ * C [m,n] = op(A) op(B), or += with `add`, all row-major: A is [m,k] (or [k,m] if ta), B is [k,n]
+ * (or [n,k] if tb). lda, ldb, ldc are row strides. Each element is the chain of tile.h, from its
+ * old value or 0: its bits depend on its row of A and column of B alone, not on m, n, the strides,
+ * the threads, or whether packed.h computes it.
+ */
+typedef struct unic__gemm {
+    bool ta, tb, add;
+    size_t m, n, k;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb;
+    float *c;
+    size_t ldc;
+} unic__gemm;
+
+/* Split over unic__threads(); inside a parallel loop it runs on the calling thread alone. */
+void unic__gemm_run(const unic__gemm *product);
+
+#endif
