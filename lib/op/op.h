@@ -20,6 +20,7 @@
 #define UNIC_OP_OP_H
 
 #include "base/base.h"
+#include "kernel/product.h"
 
 enum { UNIC__MAX_INPUTS = 10 };
 
@@ -33,10 +34,6 @@ typedef struct unic__tensor {
     float *dx;   /* gradient of the loss; NULL: not wanted                           */
     bool packed; /* a weight whose values lie as op/packed.h says; inference only    */
 } unic__tensor;
-
-/* Which kernels a call uses; `auto` picks by a fixed rule, never by timing
- * (design: section 6). */
-typedef enum unic__backend { UNIC__AUTO, UNIC__ONEDNN, UNIC__BLAS } unic__backend;
 
 /* What is the same for all calls of one run of a graph. */
 typedef struct unic__run {

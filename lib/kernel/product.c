@@ -1,4 +1,4 @@
-#include "op/product.h"
+#include "kernel/product.h"
 
 #include "kernel/blas_glue.h"
 

@@ -1,0 +1,14 @@
+/* Products by our own kernels, or by cblas where the backend is `blas`. */
+#ifndef UNIC_KERNEL_PRODUCT_H
+#define UNIC_KERNEL_PRODUCT_H
+
+#include "kernel/gemm.h"
+
+/* Which kernels are used; `auto` picks by a fixed rule, never by timing (design: section 6), and
+ * leaves no product to cblas, whose bits depend on what is installed. */
+typedef enum unic__backend { UNIC__AUTO, UNIC__ONEDNN, UNIC__BLAS } unic__backend;
+
+/* cblas for `blas`; for `onednn` too it is our own, where no primitive was planned. */
+void unic__product(unic__backend backend, const unic__gemm *product);
+
+#endif
