@@ -66,18 +66,28 @@ TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
 FORMATTED = $(sort $(wildcard include/unicode/*.h lib/*/*.[ch] \
               examples/programs/*.[ch] examples/programs/*/*.[ch] examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
 
-# `sudo make setup check`: only the installing is root's; the rest runs as the calling user, so
-# that nothing in the tree belongs to root.
-ifneq ($(and $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER))),)
-AS_USER_GOALS := $(filter-out setup install uninstall,$(MAKECMDGOALS))
-.PHONY: setup install uninstall $(AS_USER_GOALS)
-$(AS_USER_GOALS):
-	sudo -u $(SUDO_USER) -- $(MAKE) --no-print-directory $@ SEEDS="$(SEEDS)"
-install uninstall:
-	$(if $(filter install,$@),sudo -u $(SUDO_USER) -- $(MAKE) --no-print-directory all $(MAKEOVERRIDES))
-	$(MAKE) --no-print-directory $@ SUDO_USER=
+# Goals are made one after the other (`make setup check`, `make clean all`), each of them on all
+# cores. Under sudo only the installing is root's; the rest runs as the calling user, so that
+# nothing in the tree belongs to root.
+SUDO_CALLER := $(and $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
+AS_USER     := $(if $(SUDO_CALLER),sudo -u $(SUDO_CALLER) --)
+SEVERAL     := $(and $(word 2,$(MAKECMDGOALS)),$(if $(findstring /,$(MAKECMDGOALS)),,yes))
+ifneq ($(or $(SEVERAL),$(SUDO_CALLER)),)
+GOALS := $(or $(MAKECMDGOALS),all)
+.NOTPARALLEL:
+.PHONY: $(GOALS)
+$(filter-out setup install uninstall,$(GOALS)):
+	+@$(AS_USER) $(MAKE) --no-print-directory $@ $(MAKEOVERRIDES)
+$(filter setup,$(GOALS)):
+	+@$(MAKE) --no-print-directory $@ SUDO_USER=
+$(filter install uninstall,$(GOALS)):
+	$(if $(filter install,$@),+@$(AS_USER) $(MAKE) --no-print-directory all $(MAKEOVERRIDES))
+	+@$(MAKE) --no-print-directory $@ SUDO_USER=
 else
 
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
 .DEFAULT_GOAL := all
 FORCE:
 .PHONY: FORCE all demo demo-avt tasks check asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
@@ -148,7 +158,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
-check: all $(TESTS) format-check generate-check ## run every test
+check: all $(TESTS) layers format-check generate-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
@@ -211,11 +221,19 @@ variant-check: all $(VARIANT_TESTS)
 layers: ## check that includes point only down, and vendor headers stand in their glue files
 	@$(PYTHON) tests/layers.py
 
-format-check: ## check the C sources' look (clang-format)
-	@clang-format --dry-run -Werror $(FORMATTED) && echo "format: $(words $(FORMATTED)) files as they should be"
+# Each version of clang-format lays some lines out otherwise, so one version decides: where another
+# one is installed, or none, the look is not checked. FORMAT=required makes that an error.
+CLANG_FORMAT  ?= $(firstword $(shell command -v clang-format-$(FORMAT_VERSION) clang-format 2>/dev/null))
+FORMAT_VERSION := 14
+FORMAT_FOUND   = $(shell $(or $(CLANG_FORMAT),true) --version | grep -oE '[0-9]+' | head -n 1)
+format-check: ## check the C sources' look (clang-format 14; not checked where that is missing)
+	@if [ "$(FORMAT_FOUND)" = $(FORMAT_VERSION) ]; then \
+	  $(CLANG_FORMAT) --dry-run -Werror $(FORMATTED) && echo "format: $(words $(FORMATTED)) files as they should be"; \
+	else echo "format: not checked, this needs clang-format $(FORMAT_VERSION) (found: $(or $(FORMAT_FOUND),none))"; \
+	  [ "$(FORMAT)" != required ]; fi
 
 format: ## give the C sources their look
-	clang-format -i $(FORMATTED)
+	$(CLANG_FORMAT) -i $(FORMATTED)
 
 # As an application is built: nothing but the public headers and the library.
 API_EXAMPLES  := $(patsubst examples/api/%,$(BUILD)/examples/%,\
@@ -302,11 +320,11 @@ help: ## list the targets
 -include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/programs/%.d,$(PROGRAMS))
 .SECONDARY:
 
-endif
-
 setup: ## install the system packages (apt; on other systems: prints their names)
 	@if dpkg -s $(PACKAGES) >/dev/null 2>&1; then echo "setup: all packages are there"; \
 	elif command -v apt-get >/dev/null 2>&1; then \
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(PACKAGES); \
 	else echo "setup: no apt here; install what your system calls these: $(PACKAGES)"; fi
 .PHONY: setup
+
+endif
