@@ -24,7 +24,7 @@ size_t unic_trainer_term_count(const unic_trainer *trainer)
 
 const char *unic_trainer_term_name(const unic_trainer *trainer, size_t i)
 {
-    return i < unic_trainer_term_count(trainer) ? trainer->report[i] : NULL;
+    return i < unic_trainer_term_count(trainer) ? trainer->report[i].name : NULL;
 }
 
 unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,

@@ -1,7 +1,6 @@
 #include "train/trainer.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "array/array.h"
@@ -9,42 +8,6 @@
 
 /* Streams of random numbers within a step, besides dropout's. */
 enum { DRAW_STEP = 1 << 20, DRAW_START, DRAW_REVIVAL, DRAW_EVALUATE };
-
-static void add_report(unic_trainer *t, const char *name, const char *part)
-{
-    if (t->report)
-        snprintf(t->report[t->n_report], sizeof t->report[0], "%s%s%s", name, part ? "." : "",
-                 part ? part : "");
-    t->n_report++;
-}
-
-/* In compat the norms of CLUB's gradients are logged, as the CMG code clips them: those of the
- * last inner fit and of the bound together, since its buffer is not cleared in between (A.5).
- */
-static size_t logged_club_norms(const unic_trainer *t)
-{
-    return t->config->behaviour == UNIC__COMPAT ? t->club.n_groups : 0;
-}
-
-/* Counts the names, or writes them where there is room: the one place that knows the order. */
-static void list_report(unic_trainer *t)
-{
-    t->n_report = 0;
-    add_report(t, "total", NULL);
-    for (size_t i = 0; i < t->graph.n_terms; i++)
-        add_report(t, t->graph.term[i].name, NULL);
-    for (size_t m = 0; m < t->graph.n && t->graph.club_fit[m]; m++)
-        add_report(t, "club_fit", t->config->modality[m].name);
-    for (size_t k = 0; k < t->params.n_groups; k++)
-        add_report(t, "grad_norm", t->params.group[k]);
-    for (size_t k = 0; k < logged_club_norms(t); k++)
-        add_report(t, "grad_norm", t->club.group[k]);
-    for (size_t m = 0; m < t->graph.n; m++)
-        add_report(t, "perplexity", t->config->modality[m].name);
-    add_report(t, "agreement", NULL);
-    add_report(t, "revived", NULL);
-    add_report(t, "learning_rate", NULL);
-}
 
 static unic_status allocate_scratch(unic_trainer *t)
 {
@@ -56,14 +19,9 @@ static unic_status allocate_scratch(unic_trainer *t)
     t->order = unic__alloc_array(codes, sizeof(int32_t));
     t->usage = unic__alloc_array(codes, sizeof(int64_t));
     t->club_backup = unic__alloc_array(3 * t->club.total + 1, sizeof(float));
-    list_report(t);
-    t->report = unic__alloc_array(t->n_report, sizeof *t->report);
-    t->figures = unic__alloc_array(t->n_report, sizeof(double));
-    if (!t->rows || !t->codes || !t->ema_scratch || !t->order || !t->usage || !t->club_backup ||
-        !t->report || !t->figures)
+    if (!t->rows || !t->codes || !t->ema_scratch || !t->order || !t->usage || !t->club_backup)
         return unic__no_memory(steps * dim * sizeof(float), "a trainer");
-    list_report(t);
-    return UNIC_OK;
+    return unic__report_create(t);
 }
 
 /* Codes before the first data: uniform in +-1/L (A.3); the paper's way replaces them
@@ -126,7 +84,6 @@ void unic__trainer_free(unic_trainer *t)
     unic__codebook_free(t->codebook);
     unic__codebook_free(t->cb_backup);
     unic__free(t->report);
-    unic__free(t->figures);
     unic__free(t->rows);
     unic__free(t->codes);
     unic__free(t->ema_scratch);
@@ -195,54 +152,7 @@ static void unfit_club(unic_trainer *t)
     unic__adam_restore(&t->club_adam, t->club_backup, before);
 }
 
-/* ---- figures ---- */
-
-/* The part of the steps, valid for all modalities, at which all take the same code. */
-static double agreement(const unic_trainer *t)
-{
-    size_t steps = t->graph.batch * t->graph.length, same = 0, valid = 0;
-    for (size_t i = 0; i < steps; i++) {
-        bool there = true, equal = true;
-        for (size_t m = 0; m < t->graph.n; m++) {
-            there = there && t->codes[m * steps + i] >= 0;
-            equal = equal && t->codes[m * steps + i] == t->codes[i];
-        }
-        valid += there;
-        same += there && equal;
-    }
-    return valid ? (double)same / (double)valid : 0.0;
-}
-
-static double perplexity(const unic_trainer *t, size_t m)
-{
-    size_t steps = t->graph.batch * t->graph.length;
-    unic__codebook_count(t->codebook, t->codes + m * steps, steps, t->usage);
-    return unic__perplexity(t->usage, t->codebook->codes);
-}
-
-/* Everything but "revived", in the order of list_report(). Returns the place of the norms. */
-static size_t measure(unic_trainer *t)
-{
-    size_t n = 0;
-    double total = 0.0;
-    n++;
-    for (size_t i = 0; i < t->graph.n_terms; i++) {
-        const unic__term *term = &t->graph.term[i];
-        t->figures[n] = term->weight * (double)term->node->t.x[0];
-        total += t->figures[n++];
-    }
-    t->figures[0] = total;
-    for (size_t m = 0; m < t->graph.n && t->graph.club_fit[m]; m++)
-        t->figures[n++] = (double)t->graph.club_fit[m]->t.x[0];
-    size_t norms = n;
-    n += t->params.n_groups + logged_club_norms(t);
-    for (size_t m = 0; m < t->graph.n; m++)
-        t->figures[n++] = perplexity(t, m);
-    t->figures[n++] = agreement(t);
-    t->figures[n++] = 0.0;
-    t->figures[n] = unic__learning_rate(t->config, t->steps, t->total_steps);
-    return norms;
-}
+/* ---- what refuses a step ---- */
 
 static unic_status check_kernels(const unic_trainer *t)
 {
@@ -255,24 +165,26 @@ static unic_status check_kernels(const unic_trainer *t)
 static unic_status check_finite(const unic_trainer *t)
 {
     UNIC__TRY(check_kernels(t));
-    for (size_t i = 1; i < t->n_report; i++) /* the terms first: they name the cause */
-        if (!isfinite(t->figures[i]))
+    for (size_t i = 1; i < t->n_report; i++) /* not the total: a term names the cause */
+        if (!isfinite(t->report[i].value))
             return unic__fail(UNIC_E_NUMERIC, "step %llu refused: %s is %g",
-                              (unsigned long long)t->steps, t->report[i], t->figures[i]);
+                              (unsigned long long)t->steps, t->report[i].name,
+                              t->report[i].value);
     return UNIC_OK;
 }
 
 /* Adam squares gradients: those of the step to come, unless they are clipped, and those of
  * CLUB's fits, which are behind us. */
-static unic_status check_moments(const unic_trainer *t, const double *norms)
+static unic_status check_moments(const unic_trainer *t)
 {
     const double largest = 1e19; /* its square is still a float */
     for (size_t k = 0; k < t->params.n_groups && t->config->clip == 0.0; k++)
-        if (norms[k] > largest)
+        if (t->grad_norm[k] > largest)
             return unic__fail(UNIC_E_NUMERIC,
                               "step %llu refused: grad_norm.%s is %g, too large without "
                               "train.clip",
-                              (unsigned long long)t->steps, t->params.group[k], norms[k]);
+                              (unsigned long long)t->steps, t->params.group[k],
+                              t->grad_norm[k]);
     for (size_t i = 0; i < t->club.n; i++) {
         const unic__param *p = t->club.at[i];
         if (!unic__all_finite(t->club_adam.v + p->offset, p->count))
@@ -305,16 +217,15 @@ static size_t renew_codes(unic_trainer *t, const unic__ema_part *parts, const un
     return unic__codebook_revive(t->codebook, &revival, t->order);
 }
 
-static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws,
-                   const double *norms)
+static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws)
 {
     const unic_config *c = t->config;
     double lr = unic__learning_rate(c, t->steps, t->total_steps);
     unic__adam_step(&t->adam, lr, c->optimizer == UNIC__ADAMW ? c->weight_decay : 0.0, c->clip,
-                    norms);
+                    t->grad_norm);
     unic__codebook_update(t->codebook, c->ema_order, c->ema_decay, c->ema_epsilon, parts,
                           t->ema_scratch);
-    t->figures[t->n_report - 2] = (double)renew_codes(t, parts, draws);
+    *t->revived = (double)renew_codes(t, parts, draws);
     t->steps++;
 }
 
@@ -350,8 +261,8 @@ static void backward(unic_trainer *t)
 
 static void report(const unic_trainer *t, double *terms)
 {
-    if (terms)
-        memcpy(terms, t->figures, t->n_report * sizeof *terms);
+    for (size_t i = 0; terms && i < t->n_report; i++)
+        terms[i] = t->report[i].value;
 }
 
 unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
@@ -372,13 +283,10 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
         fit_club(t);
     unic__graph_forward(&t->graph.main, UNIC__SCORE);
     backward(t);
-    double *norms = t->figures + measure(t);
-    unic__grad_norms(&t->params, norms);
-    if (logged_club_norms(t))
-        unic__grad_norms(&t->club, norms + t->params.n_groups);
+    unic__report_measure(t, true);
     unic_status status = check_finite(t);
     if (status == UNIC_OK)
-        status = check_moments(t, norms);
+        status = check_moments(t);
     if (status != UNIC_OK) {
         if (club)
             unfit_club(t);
@@ -387,7 +295,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
         return status;
     }
     t->started = true;
-    commit(t, parts, draws, norms);
+    commit(t, parts, draws);
     report(t, terms);
     return UNIC_OK;
 }
@@ -405,12 +313,10 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     if (t->config->club_weight > 0.0)
         unic__graph_forward(&t->graph.club, 0);
     unic__graph_forward(&t->graph.main, UNIC__SCORE);
-    double *norms = t->figures + measure(t);
-    for (size_t k = 0; k < t->params.n_groups + logged_club_norms(t); k++)
-        norms[k] = 0.0;
+    unic__report_measure(t, false);
     UNIC__TRY(check_finite(t));
     if (t->config->evaluate_counts)
-        t->figures[t->n_report - 2] = (double)renew_codes(t, parts, NULL);
+        *t->revived = (double)renew_codes(t, parts, NULL);
     report(t, terms);
     return UNIC_OK;
 }

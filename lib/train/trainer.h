@@ -10,6 +10,12 @@
 #include "train/training_graph.h"
 #include "unicode/unic_trainer.h"
 
+/* What a step reports of itself. */
+typedef struct unic__figure {
+    char name[UNIC__TERM_SIZE];
+    double value;
+} unic__figure;
+
 struct unic_trainer {
     unic_config *config; /* resolved */
     const char *text;    /* of the config */
@@ -20,12 +26,12 @@ struct unic_trainer {
     uint64_t steps, total_steps; /* taken; declared for the schedule, or 0 */
     bool started;                /* the codebook has its starting codes */
 
-    /* the terms a step reports */
+    unic__figure *report; /* of the last step */
     size_t n_report;
-    char (*report)[UNIC__NAME_SIZE + 24];
+    double *revived; /* the value of "revived" in it */
 
     /* scratch of a step */
-    double *figures;    /* [n_report] */
+    double grad_norm[UNIC__MAX_GROUPS], club_norm[UNIC__MAX_GROUPS]; /* 0 if not taken */
     float *rows;        /* [M B T, D] valid encoder outputs, for starting and reviving codes */
     int32_t *codes;     /* [M, B T] of the batch, -1 on padding */
     float *ema_scratch; /* [L (D+1)] */
@@ -45,6 +51,11 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
 unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch);
 unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
                              unic__key key);
+
+/* A step's figures (report.c): the table with its names, then all values as graphs and codes
+ * stand. Gradients are measured in training alone, and no code is revived yet. */
+unic_status unic__report_create(unic_trainer *t);
+void unic__report_measure(unic_trainer *t, bool training);
 
 /* The whole state, in one file (run_file.c). */
 unic_status unic__run_save(unic_trainer *t, const char *path);

@@ -3,14 +3,26 @@
 #include <stdio.h>
 #include <string.h>
 
-static void add_term(unic__training_graph *tg, const char *name, const char *modality,
-                     unic__node *node, double weight)
+void unic__add_term(unic__training_graph *tg, const char *name, const char *modality,
+                    unic__node *node, double weight)
 {
-    unic__term *t = &tg->term[tg->n_terms++];
-    snprintf(t->name, sizeof t->name, "%s%s%s", name, modality ? "." : "",
-             modality ? modality : "");
+    if (tg->n_terms == UNIC__MAX_TERMS) {
+        unic__graph_fail(&tg->main, UNIC_E_STATE, "%s: the objective has %d terms, the most",
+                         name, UNIC__MAX_TERMS);
+        return;
+    }
+    unic__term *t = &tg->term[tg->n_terms];
+    int bytes = snprintf(t->name, sizeof t->name, "%s%s%s", name, modality ? "." : "",
+                         modality ? modality : "");
+    if (bytes < 0 || (size_t)bytes >= sizeof t->name) {
+        unic__graph_fail(&tg->main, UNIC_E_STATE,
+                         "a term's name has %d bytes, fewer than %d expected: %s", bytes,
+                         UNIC__TERM_SIZE, t->name);
+        return;
+    }
     t->node = unic__loss(node, weight);
     t->weight = weight;
+    tg->n_terms++;
 }
 
 /* x -> front -> z = Phi, zbar = Psi (P1) */
@@ -79,27 +91,27 @@ static void build_objective(unic__training_graph *tg, unic__graph *g, unic__para
     unic__params *params = g->params;
     g->group = "decoder";
     for (size_t m = 0; m < tg->n && c->recon_weight > 0.0; m++)
-        add_term(tg, "reconstruction", c->modality[m].name,
-                 unic__reconstruction(g, c, &tg->stream[m]), c->recon_weight);
+        unic__add_term(tg, "reconstruction", c->modality[m].name,
+                       unic__reconstruction(g, c, &tg->stream[m]), c->recon_weight);
     for (size_t m = 0; m < tg->n && c->commit_weight > 0.0; m++)
-        add_term(tg, "commitment", c->modality[m].name,
-                 unic__commitment(g, c, tg->n, tg->stream, m), c->commit_weight);
+        unic__add_term(tg, "commitment", c->modality[m].name,
+                       unic__commitment(g, c, tg->n, tg->stream, m), c->commit_weight);
     /* q's parameters are fitted by their own optimiser, not by this gradient; the CMG code computes
      * it all the same, for the norms it logs. */
     g->params = club;
     g->frozen = c->behaviour == UNIC__PAPER;
     for (size_t m = 0; m < tg->n && c->club_weight > 0.0; m++)
-        add_term(tg, "club", c->modality[m].name,
-                 unic__club(g, c, &tg->stream[m], tg->permutation[m]), c->club_weight);
+        unic__add_term(tg, "club", c->modality[m].name,
+                       unic__club(g, c, &tg->stream[m], tg->permutation[m]), c->club_weight);
     g->params = params;
     g->frozen = false;
     g->group = "cpc";
     if (c->cpc_weight > 0.0)
-        add_term(tg, "cpc", NULL, unic__cross_cpc(g, c, tg->n, tg->stream, &tg->cpc),
-                 c->cpc_weight);
+        unic__add_term(tg, "cpc", NULL, unic__cross_cpc(g, c, tg->n, tg->stream, &tg->cpc),
+                       c->cpc_weight);
     if (c->match_weight > 0.0)
-        add_term(tg, "code_match", NULL, unic__code_match(g, c, tg->n, tg->stream, &tg->match),
-                 c->match_weight);
+        unic__add_term(tg, "code_match", NULL,
+                       unic__code_match(g, c, tg->n, tg->stream, &tg->match), c->match_weight);
 }
 
 static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__params *club)

@@ -14,11 +14,11 @@
 #include "model/codebook.h"
 
 enum { UNIC__ENCODE, UNIC__ASSIGN, UNIC__SCORE };
-enum { UNIC__MAX_TERMS = 4 * UNIC__MAX_MODALITIES + 2 };
+enum { UNIC__MAX_TERMS = 4 * UNIC__MAX_MODALITIES + 2, UNIC__TERM_SIZE = UNIC__NAME_SIZE + 24 };
 
 /* One term of the objective: weight x node. */
 typedef struct unic__term {
-    char name[UNIC__NAME_SIZE + 24];
+    char name[UNIC__TERM_SIZE];
     const unic__node *node;
     double weight;
 } unic__term;
@@ -44,6 +44,10 @@ typedef struct unic__training_graph {
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
                                         unic_codebook *codebook, unic__params *params,
                                         unic__params *club);
+/* One more term of the objective, "name.modality" or, if that is NULL, "name". One too many, or a
+ * name of UNIC__TERM_SIZE bytes or more, is an error of the main graph. */
+void unic__add_term(unic__training_graph *tg, const char *name, const char *modality,
+                    unic__node *node, double weight);
 void unic__training_graph_free(unic__training_graph *tg);
 
 #endif
