@@ -3,7 +3,7 @@
 #include "loss/objective.h"
 
 /*
- * CLUB (P4, P5): an upper bound on the information that z and zbar share, through a Gaussian
+ * CLUB (P4, Eq 5): an upper bound on the information that z and zbar share, through a Gaussian
  * q(y|x) = N(mu(x), exp(s(x))) with y the vector of zbar and s in (-1, 1).
  *
  *   I = mean_i [ mean_t log q(y_it | x_it)  -  mean_j mean_t log q(y_jt | x_it) ]        (Eq 5)
@@ -47,7 +47,7 @@ static unic__node *all_pairs(unic__graph *g, const unic__stream *st, unic__node 
     unic__node *sum = unic__add(g, first, unic__affine(g, unic__mul(g, mu, second), 2.0, 0.0));
     sum = unic__mul(g, sum, unic__exp(g, unic__affine(g, s, -1.0, 0.0)));
     sum = unic__affine(g, unic__sum(g, sum, 2, false), 0.5, 0.0); /* [B,T] */
-    return unic__masked_mean(g, sum, st->mask);
+    return unic__valid_mean(g, sum, st->mask);
 }
 
 /* [B,T,Y] -> [B,Y]: mean over the steps in `mask` [B,T,1], of which there are `count` [B,1] */
@@ -81,7 +81,7 @@ static unic__node *one_permutation(unic__graph *g, const unic__stream *st, unic_
     gap = unic__affine(g, unic__sum(g, gap, 1, false), 0.5, 0.0); /* [B] */
     unic__node *compared = unic__clamp(g, unic__reshape(g, steps, UNIC__SHAPE(batch)), 0.0,
                                        1.0);
-    return unic__masked_mean(g, gap, compared);
+    return unic__valid_mean(g, gap, compared);
 }
 
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
@@ -103,5 +103,64 @@ unic__node *unic__club_fit(unic__graph *g, const unic_config *c, const unic__mod
     unic__node *square = unic__square(g, unic__sub(g, y, mu));
     unic__node *sum = unic__mul(g, square, unic__exp(g, unic__affine(g, s, -1.0, 0.0)));
     sum = unic__affine(g, unic__sum(g, unic__add(g, sum, s), 2, false), 0.5, 0.0); /* [B,T] */
-    return unic__masked_mean(g, sum, mask);
+    return unic__valid_mean(g, sum, mask);
 }
+
+/* ---- as a term ---- */
+
+static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
+{
+    unic__club_inputs *in = inputs;
+    for (size_t m = 0; m < o->n && o->config->club_form == UNIC__CLUB_PERMUTATION; m++)
+        in->permutation[m] = unic__input(g, UNIC__SHAPE(o->batch), UNIC__I32);
+}
+
+/* The other clip that each of the batch's clips is compared with, given or drawn; rows without a
+ * clip stay alone. */
+static unic_status fill_permutation(const unic__objective *o, size_t m, int32_t *to,
+                                    const unic__draw *draw)
+{
+    const int32_t *given = draw->given && draw->given->club_permutation
+                               ? draw->given->club_permutation[m]
+                               : NULL;
+    for (size_t b = draw->clips; b < o->batch; b++)
+        to[b] = (int32_t)b;
+    if (!given) {
+        const unic__key own = {unic__random_bits(draw->key, m + 1)};
+        unic__random_permutation(own, to, draw->clips);
+        return UNIC_OK;
+    }
+    for (size_t b = 0; b < draw->clips; b++) {
+        if (given[b] < 0 || (size_t)given[b] >= draw->clips)
+            return unic__fail(UNIC_E_VALUE,
+                              "draws: club_permutation[%zu][%zu] = %d is not in 0..%zu", m, b,
+                              given[b], draw->clips - 1);
+        to[b] = given[b];
+    }
+    return UNIC_OK;
+}
+
+static unic_status fill_inputs(const unic__objective *o, void *inputs, const unic__draw *draw)
+{
+    const unic__club_inputs *in = inputs;
+    for (size_t m = 0; m < o->n && in->permutation[m]; m++)
+        UNIC__TRY(fill_permutation(o, m, in->permutation[m]->t.ix, draw));
+    return UNIC_OK;
+}
+
+static unic__node *build_term(const unic__objective *o, unic__graph *g, void *inputs, size_t m)
+{
+    const unic__club_inputs *in = inputs;
+    return unic__club(g, o->config, &o->stream[m], in->permutation[m]);
+}
+
+const unic__term_kind unic__term_club = {
+    .name = "club",
+    .weight = offsetof(unic_config, club_weight),
+    .each = true,
+    .fitted = true,
+    .inputs_bytes = sizeof(unic__club_inputs),
+    .inputs = make_inputs,
+    .fill = fill_inputs,
+    .build = build_term,
+};

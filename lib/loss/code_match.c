@@ -40,7 +40,7 @@ static unic__node *asymmetric(unic__graph *g, unic__node *score, unic__node *val
     unic__node *sum = unic__sum(g, unic__mul(g, unic__exp(g, shifted), pairs), 1, false);
     unic__node *right = unic__sum(g, unic__mul(g, shifted, identity), 1, false);
     unic__node *log_sum = unic__log(g, unic__affine(g, sum, 1.0, fade));
-    return unic__masked_mean(g, unic__sub(g, log_sum, right), valid); /* over [B] */
+    return unic__valid_mean(g, unic__sub(g, log_sum, right), valid); /* over [B] */
 }
 
 unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
@@ -65,3 +65,38 @@ unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
         }
     return loss;
 }
+
+/* ---- as a term ---- */
+
+static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
+{
+    unic__match_inputs *in = inputs;
+    unic__pairs_make(o, g, in->target, in->valid);
+    if (o->config->match_form == UNIC__MATCH_ASYMMETRIC)
+        in->identity = unic__input(g, UNIC__SHAPE(o->batch, o->batch), UNIC__F32);
+}
+
+static unic_status fill_inputs(const unic__objective *o, void *inputs, const unic__draw *draw)
+{
+    unic__match_inputs *in = inputs;
+    (void)draw;
+    unic__pairs_fill(o, in->target, in->valid, 0);
+    for (size_t i = 0; in->identity && i < o->batch * o->batch; i++)
+        in->identity->t.x[i] = i % (o->batch + 1) == 0 ? 1.0F : 0.0F;
+    return UNIC_OK;
+}
+
+static unic__node *build_term(const unic__objective *o, unic__graph *g, void *inputs, size_t m)
+{
+    (void)m;
+    return unic__code_match(g, o->config, o->n, o->stream, inputs);
+}
+
+const unic__term_kind unic__term_code_match = {
+    .name = "code_match",
+    .weight = offsetof(unic_config, match_weight),
+    .inputs_bytes = sizeof(unic__match_inputs),
+    .inputs = make_inputs,
+    .fill = fill_inputs,
+    .build = build_term,
+};

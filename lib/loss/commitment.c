@@ -17,3 +17,16 @@ unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
     }
     return loss;
 }
+
+static unic__node *build_term(const unic__objective *o, unic__graph *g, void *inputs, size_t m)
+{
+    (void)inputs;
+    return unic__commitment(g, o->config, o->n, o->stream, m);
+}
+
+const unic__term_kind unic__term_commitment = {
+    .name = "commitment",
+    .weight = offsetof(unic_config, commit_weight),
+    .each = true,
+    .build = build_term,
+};

@@ -70,3 +70,90 @@ unic__node *unic__cross_cpc(unic__graph *g, const unic_config *c, size_t n,
     }
     return loss;
 }
+
+/* ---- as a term ---- */
+
+static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
+{
+    unic__cpc_inputs *in = inputs;
+    size_t shift, horizon = unic__cpc_horizon(o->config, o->length, &shift);
+    in->context = unic__input(g, UNIC__SHAPE(o->batch), UNIC__I32);
+    for (size_t k = 0; k < horizon; k++)
+        in->future[k] = unic__input(g, UNIC__SHAPE(o->batch), UNIC__I32);
+    unic__pairs_make(o, g, in->target, in->valid);
+}
+
+/* The shortest of a clip's modalities that are there; 0 if none is. */
+static size_t clip_length(const unic__objective *o, size_t b)
+{
+    size_t shortest = SIZE_MAX;
+    for (size_t m = 0; m < o->n; m++) {
+        size_t n = (size_t)o->stream[m].lengths->t.ix[b];
+        shortest = n > 0 && n < shortest ? n : shortest;
+    }
+    return shortest == SIZE_MAX ? 0 : shortest;
+}
+
+/* t, uniform over those from cpc.start on at which two clips still have every future. */
+static size_t draw_step(const unic__objective *o, size_t horizon, size_t shift, unic__key key)
+{
+    size_t reach = shift ? horizon : 0, longest = 0, second = 0;
+    for (size_t b = 0; b < o->batch; b++) {
+        size_t n = clip_length(o, b);
+        if (n > longest) {
+            second = longest;
+            longest = n;
+        } else if (n > second) {
+            second = n;
+        }
+    }
+    size_t start = shift ? o->config->cpc_start : 0;
+    size_t end = second > reach ? second - reach : 0; /* t < end: two clips reach t + K */
+    return end > start ? start + unic__random_below(key, 0, end - start) : start;
+}
+
+static unic_status choose_step(const unic__objective *o, size_t horizon, size_t shift,
+                               const unic__draw *draw, size_t *at)
+{
+    const int32_t *given = draw->given ? draw->given->cpc_step : NULL;
+    *at = draw_step(o, horizon, shift, draw->key);
+    if (!given)
+        return UNIC_OK;
+    if (given[0] < 0 || (size_t)given[0] >= o->length)
+        return unic__fail(UNIC_E_VALUE, "draws: cpc_step = %d is not in 0..%zu", given[0],
+                          o->length - 1);
+    *at = (size_t)given[0];
+    return UNIC_OK;
+}
+
+static unic_status fill_inputs(const unic__objective *o, void *inputs, const unic__draw *draw)
+{
+    unic__cpc_inputs *in = inputs;
+    size_t at, shift, horizon = unic__cpc_horizon(o->config, o->length, &shift);
+    UNIC__TRY(choose_step(o, horizon, shift, draw, &at));
+    for (size_t b = 0; b < o->batch; b++) {
+        in->context->t.ix[b] = (int32_t)(b * o->length + at);
+        for (size_t k = 0; k < horizon; k++) {
+            size_t step = at + (shift ? k + 1 : 0);
+            in->future[k]->t.ix[b] = step < o->length ? (int32_t)(b * o->length + step) : -1;
+        }
+    }
+    unic__pairs_fill(o, in->target, in->valid, (int32_t)(at + (shift ? horizon : 0)));
+    return UNIC_OK;
+}
+
+static unic__node *build_term(const unic__objective *o, unic__graph *g, void *inputs, size_t m)
+{
+    (void)m;
+    return unic__cross_cpc(g, o->config, o->n, o->stream, inputs);
+}
+
+const unic__term_kind unic__term_cross_cpc = {
+    .name = "cpc",
+    .weight = offsetof(unic_config, cpc_weight),
+    .group = "cpc",
+    .inputs_bytes = sizeof(unic__cpc_inputs),
+    .inputs = make_inputs,
+    .fill = fill_inputs,
+    .build = build_term,
+};

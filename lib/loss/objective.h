@@ -1,11 +1,31 @@
 /*
- * The terms of the objective (P9), one file each. A term takes the streams of all modalities
- * and returns its scalar, unweighted; the trainer weighs and names it.
+ * The objective (P9): a weighted sum of terms. Each term stands in a file of its own with its
+ * equation, its inputs and how a step fills them, and describes itself to the training graph by
+ * one unic__term_kind.
+ *
+ * A new term is: loss/<name>.c with `const unic__term_kind unic__term_<name>`, a line in
+ * UNIC__TERM_LIST, and its weight in config.h and config_keys.c.
  */
 #ifndef UNIC_LOSS_OBJECTIVE_H
 #define UNIC_LOSS_OBJECTIVE_H
 
 #include "model/modality.h"
+#include "unicode/unic_trainer.h"
+
+/* The order is that of a step's report, and of the sums in the gradients. */
+#define UNIC__TERM_LIST(X)                                                                     \
+    X(reconstruction)                                                                          \
+    X(commitment)                                                                              \
+    X(club)                                                                                    \
+    X(cross_cpc)                                                                               \
+    X(code_match)
+
+#define UNIC__COUNT_ONE(name) +1
+enum { UNIC__TERM_KINDS = 0 UNIC__TERM_LIST(UNIC__COUNT_ONE) };
+enum {
+    UNIC__MAX_TERMS = UNIC__TERM_KINDS * UNIC__MAX_MODALITIES,
+    UNIC__TERM_SIZE = UNIC__NAME_SIZE + 24
+};
 
 /* One modality in a training graph: inputs that the trainer fills, and what is computed from
  * them. Every mask is 1 on valid steps; with `padding = real` it is 1 everywhere but for absent
@@ -26,16 +46,79 @@ typedef struct unic__stream {
     unic__node *target;    /* [B,T,D] what the EMA update adds for this step (P6)            */
 } unic__stream;
 
-enum { UNIC__MAX_CPC_STEPS = 64 };
+/* One node of the objective: weight x node. */
+typedef struct unic__term {
+    char name[UNIC__TERM_SIZE]; /* "cpc", "club.speech" */
+    const unic__node *node;
+    double weight;
+} unic__term;
 
-/* What CPC's random t selects; the trainer fills these for each step. Where fewer than two
- * clips reach, none counts: target is -1 and valid 0 for all, and the term is 0. */
-typedef struct unic__cpc_inputs {
-    unic__node *context;                     /* i32 [B]: row b T + t of [B T, ..]            */
-    unic__node *future[UNIC__MAX_CPC_STEPS]; /* i32 [B]: row b T + t + k                     */
-    unic__node *target[UNIC__MAX_MODALITIES][UNIC__MAX_MODALITIES]; /* i32 [B]: b, or -1 out  */
-    unic__node *valid[UNIC__MAX_MODALITIES][UNIC__MAX_MODALITIES];  /* [B]: 1 if both reach   */
-} unic__cpc_inputs;
+typedef struct unic__objective {
+    const unic_config *config;
+    size_t n; /* modalities */
+    size_t batch, length;
+    const unic__stream *stream;     /* [n] */
+    void *inputs[UNIC__TERM_KINDS]; /* of each kind; NULL: it has none */
+    unic__term term[UNIC__MAX_TERMS];
+    size_t term_count;
+} unic__objective;
+
+/* What the random inputs of one step are made from. */
+typedef struct unic__draw {
+    const unic_draws *given; /* by the caller; NULL: none */
+    size_t clips;            /* of the batch */
+    unic__key key;           /* of this step */
+} unic__draw;
+
+typedef struct unic__term_kind {
+    const char *name;    /* in reports; with `each`, "<name>.<modality>" */
+    size_t weight;       /* offset of a double in unic_config; 0 leaves the term out */
+    bool each;           /* one node for each modality, or one for all together */
+    const char *group;   /* of its parameters, or NULL */
+    bool fitted;         /* its parameters have an optimizer of their own (CLUB's q) */
+    size_t inputs_bytes; /* of the struct that holds its input nodes; 0: it has none */
+    /* Makes the input nodes. */
+    void (*inputs)(const unic__objective *o, unic__graph *g, void *inputs);
+    /* Fills them for a step, when masks and lengths are filled. */
+    unic_status (*fill)(const unic__objective *o, void *inputs, const unic__draw *draw);
+    /* The scalar, unweighted; of modality m if `each`. */
+    unic__node *(*build)(const unic__objective *o, unic__graph *g, void *inputs, size_t m);
+} unic__term_kind;
+
+#define UNIC__DECLARE_TERM(name) extern const unic__term_kind unic__term_##name;
+UNIC__TERM_LIST(UNIC__DECLARE_TERM)
+
+/* ---- all terms together (objective.c) ---- */
+
+void unic__objective_inputs(unic__objective *o, unic__graph *g);
+/* `fitted` is the table of parameters that have an optimizer of their own. */
+void unic__objective_build(unic__objective *o, unic__graph *g, unic__params *fitted);
+/* One more node, "name.modality" or, if that is NULL, "name". One too many, or a name of
+ * UNIC__TERM_SIZE bytes or more, is an error of the graph. */
+void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
+                         const char *modality, unic__node *node, double weight);
+unic_status unic__objective_fill(const unic__objective *o, const unic__draw *draw);
+/* The struct of a kind's input nodes. */
+void *unic__objective_inputs_of(const unic__objective *o, const unic__term_kind *kind);
+
+/* ---- parts of terms ---- */
+
+/*
+ * Which clips a term that contrasts pairs of modalities compares: target [B] i32 is b for clip b,
+ * or -1 where it is left out, valid [B] is 1 or 0. A pair's two directions share their nodes. With
+ * fewer than two clips there is nothing to contrast: all are left out, and the term is 0.
+ */
+typedef unic__node *unic__pair_nodes[UNIC__MAX_MODALITIES][UNIC__MAX_MODALITIES];
+void unic__pairs_make(const unic__objective *o, unic__graph *g, unic__pair_nodes target,
+                      unic__pair_nodes valid);
+/* Clips that have more than `reach` steps in both modalities are compared. */
+void unic__pairs_fill(const unic__objective *o, unic__pair_nodes target, unic__pair_nodes valid,
+                      int32_t reach);
+
+/* Sum of mask x v over all of [B,T] / number of valid steps (0 if there is none). */
+unic__node *unic__valid_mean(unic__graph *g, unic__node *v, unic__node *mask);
+
+/* ---- the terms ---- */
 
 /* P3: || x - D(zhat; zbar) ||^2, mean over valid steps and elements. */
 unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const unic__stream *s);
@@ -44,38 +127,39 @@ unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const uni
 unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m);
 
-/* P6: the vector that each step adds to its code; no gradient. */
-unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
-                             const unic__stream *streams, size_t m);
-
-/* P4, P5: CLUB's bound on I(z; zbar), with q's nets as they are; `permutation` i32 [B] is used
+/* P4: CLUB's bound on I(z; zbar), with q's nets as they are; `permutation` i32 [B] is used
  * by club.form = permutation alone. */
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
                        unic__node *permutation);
+typedef struct unic__club_inputs {
+    unic__node *permutation[UNIC__MAX_MODALITIES]; /* NULL with club.form = all_pairs */
+} unic__club_inputs;
 /* The fit of q: minus its mean log-likelihood on x [B,T,D], y [B,T,Y] (A.5). */
 unic__node *unic__club_fit(unic__graph *g, const unic_config *c, const unic__modality *m,
                            unic__node *x, unic__node *y, unic__node *mask);
 
-/* P5 of the slides, Eq 6: all ordered pairs; pairs of a modality with itself weigh cpc.self. */
+enum { UNIC__MAX_CPC_STEPS = 64 };
+
+/* What CPC's random t selects. */
+typedef struct unic__cpc_inputs {
+    unic__node *context;                     /* i32 [B]: row b T + t of [B T, ..] */
+    unic__node *future[UNIC__MAX_CPC_STEPS]; /* i32 [B]: row b T + t + k          */
+    unic__pair_nodes target, valid;
+} unic__cpc_inputs;
+
+/* P5 (Eq 6): all ordered pairs; pairs of a modality with itself weigh cpc.self. */
 unic__node *unic__cross_cpc(unic__graph *g, const unic_config *c, size_t n,
                             const unic__stream *streams, const unic__cpc_inputs *in);
 /* K, or 1 where T is too short for it, and then the future is the same step (shift 0). */
 size_t unic__cpc_horizon(const unic_config *c, size_t length, size_t *shift);
 
-/* What code matching compares: for each pair the clips that have both; two at least, too. */
 typedef struct unic__match_inputs {
-    unic__node
-        *target[UNIC__MAX_MODALITIES][UNIC__MAX_MODALITIES]; /* i32 [B]: b, or -1 out    */
-    unic__node
-        *valid[UNIC__MAX_MODALITIES][UNIC__MAX_MODALITIES]; /* [B]: 1 if it has both    */
-    unic__node *identity;                                   /* [B,B], asymmetric alone  */
+    unic__pair_nodes target, valid; /* the clips that have both modalities */
+    unic__node *identity;           /* [B,B]; NULL with code_match.form = symmetric */
 } unic__match_inputs;
 
 /* A.4: cross-modal code matching, summed over unordered pairs. */
 unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, const unic__match_inputs *in);
-
-/* Sum of mask x v over all of [B,T] / number of valid steps (0 if there is none). */
-unic__node *unic__masked_mean(unic__graph *g, unic__node *v, unic__node *mask);
 
 #endif

@@ -11,3 +11,17 @@ unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const uni
         target = unic__stop_gradient(g, target);
     return unic__mse(g, decoded, target, s->mask);
 }
+
+static unic__node *build_term(const unic__objective *o, unic__graph *g, void *inputs, size_t m)
+{
+    (void)inputs;
+    return unic__reconstruction(g, o->config, &o->stream[m]);
+}
+
+const unic__term_kind unic__term_reconstruction = {
+    .name = "reconstruction",
+    .weight = offsetof(unic_config, recon_weight),
+    .each = true,
+    .group = "decoder",
+    .build = build_term,
+};

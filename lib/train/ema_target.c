@@ -1,13 +1,14 @@
 #include <math.h>
 
-#include "loss/objective.h"
+#include "train/training_graph.h"
 
 /*
- * What a step adds to the code it is assigned to (P6), r^n being what partner n has to say
- * there: target^m = (z^m + mean_n r^n) / 2,    r^n = softmax(z^m z^n^T / sqrt(D)) z^n
- * (cross-attention) or r^n = z^n at the same step                 (same_step) The mean is over
- * the partners that are there (for the clip, or at the step); with none of them the target is
- * z^m itself. Nothing here passes a gradient.
+ * What a step adds to the code it is assigned to (P6), with r^n the part of partner n:
+ *   target^m = (z^m + mean_n r^n) / 2
+ *   r^n = softmax(z^m z^n^T / sqrt(D)) z^n      ema.partner = attention
+ *   r^n = z^n at the same step                  ema.partner = same_step
+ * The mean is over the partners that are there (for the clip, or at the step); without any, the
+ * target is z^m itself. No gradient passes.
  */
 
 /* r [B,T,D] and, in `there` [B,T or 1,1], 1 where the partner is there. */

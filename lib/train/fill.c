@@ -73,90 +73,6 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
     return UNIC_OK;
 }
 
-/* Pairs of clips (a, b valid from step `reach` on): class b for row b, or left out. */
-static void fill_pairs(unic_trainer *t, unic__node *target[][UNIC__MAX_MODALITIES],
-                       unic__node *valid[][UNIC__MAX_MODALITIES], int32_t reach)
-{
-    for (size_t a = 0; a < t->graph.n; a++)
-        for (size_t b = a; b < t->graph.n; b++) {
-            const int32_t *la = t->graph.stream[a].lengths->t.ix;
-            const int32_t *lb = t->graph.stream[b].lengths->t.ix;
-            int32_t *row = target[a][b]->t.ix;
-            float *column = valid[a][b]->t.x;
-            size_t n = 0;
-            for (size_t i = 0; i < t->graph.batch; i++) {
-                bool both = la[i] > reach && lb[i] > reach;
-                row[i] = both ? (int32_t)i : -1;
-                column[i] = both ? 1.0F : 0.0F;
-                n += both;
-            }
-            for (size_t i = 0; n < 2 && i < t->graph.batch; i++) {
-                row[i] = -1; /* nothing to contrast with: the term is 0 */
-                column[i] = 0.0F;
-            }
-        }
-}
-
-/* CPC's t, uniform over those from cpc.start on at which two clips still have every future. */
-static size_t draw_context(const unic_trainer *t, size_t horizon, size_t shift, unic__key key)
-{
-    size_t reach = shift ? horizon : 0, longest = 0, second = 0;
-    for (size_t b = 0; b < t->graph.batch; b++) {
-        size_t shortest = SIZE_MAX; /* of the clip's modalities that are there */
-        for (size_t m = 0; m < t->graph.n; m++) {
-            size_t n = (size_t)t->graph.stream[m].lengths->t.ix[b];
-            shortest = n > 0 && n < shortest ? n : shortest;
-        }
-        shortest = shortest == SIZE_MAX ? 0 : shortest;
-        if (shortest > longest) {
-            second = longest;
-            longest = shortest;
-        } else if (shortest > second) {
-            second = shortest;
-        }
-    }
-    size_t start = shift ? t->config->cpc_start : 0;
-    size_t end = second > reach ? second - reach
-                                : 0; /* t < end: two clips have length > t + K */
-    return end > start ? start + unic__random_below(key, 0, end - start) : start;
-}
-
-static void fill_cpc(unic_trainer *t, size_t at, size_t horizon, size_t shift)
-{
-    size_t length = t->graph.length;
-    for (size_t b = 0; b < t->graph.batch; b++) {
-        t->graph.cpc.context->t.ix[b] = (int32_t)(b * length + at);
-        for (size_t k = 0; k < horizon; k++) {
-            size_t step = at + (shift ? k + 1 : 0);
-            t->graph.cpc.future[k]->t.ix[b] = step < length ? (int32_t)(b * length + step) : -1;
-        }
-    }
-    fill_pairs(t, t->graph.cpc.target, t->graph.cpc.valid,
-               (int32_t)(at + (shift ? horizon : 0)));
-}
-
-/* The other clip that each of the batch's clips is compared with; rows without a clip stay
- * alone. */
-static unic_status fill_permutation(unic_trainer *t, size_t m, size_t clips,
-                                    const int32_t *given, unic__key key)
-{
-    int32_t *to = t->graph.permutation[m]->t.ix;
-    for (size_t b = clips; b < t->graph.batch; b++)
-        to[b] = (int32_t)b;
-    if (!given) {
-        unic__random_permutation(key, to, clips);
-        return UNIC_OK;
-    }
-    for (size_t b = 0; b < clips; b++) {
-        if (given[b] < 0 || (size_t)given[b] >= clips)
-            return unic__fail(UNIC_E_VALUE,
-                              "draws: club_permutation[%zu][%zu] = %d is not in 0..%zu", m, b,
-                              given[b], clips - 1);
-        to[b] = given[b];
-    }
-    return UNIC_OK;
-}
-
 /* Each is a row of all that the encoders give for this batch. */
 static unic_status check_sources(const unic_trainer *t, const int32_t *from)
 {
@@ -177,23 +93,7 @@ static unic_status check_sources(const unic_trainer *t, const int32_t *from)
 unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
                              unic__key key)
 {
-    size_t shift, horizon = unic__cpc_horizon(t->config, t->graph.length, &shift);
-    size_t at = draw_context(t, horizon, shift, key), n = t->graph.batch;
-    if (draws && draws->cpc_step) {
-        if (draws->cpc_step[0] < 0 || (size_t)draws->cpc_step[0] >= t->graph.length)
-            return unic__fail(UNIC_E_VALUE, "draws: cpc_step = %d is not in 0..%zu",
-                              draws->cpc_step[0], t->graph.length - 1);
-        at = (size_t)draws->cpc_step[0];
-    }
-    fill_cpc(t, at, horizon, shift);
-    fill_pairs(t, t->graph.match.target, t->graph.match.valid, 0);
-    for (size_t m = 0; m < t->graph.n && t->graph.permutation[m]; m++) {
-        const int32_t *given = draws && draws->club_permutation ? draws->club_permutation[m]
-                                                                : NULL;
-        unic__key own = {unic__random_bits(key, m + 1)};
-        UNIC__TRY(fill_permutation(t, m, unic__batch_clips(batch), given, own));
-    }
-    for (size_t i = 0; t->graph.match.identity && i < n * n; i++)
-        t->graph.match.identity->t.x[i] = i % (n + 1) == 0 ? 1.0F : 0.0F;
+    const unic__draw draw = {draws, unic__batch_clips(batch), key};
+    UNIC__TRY(unic__objective_fill(&t->graph.objective, &draw));
     return draws && draws->revival_source ? check_sources(t, draws->revival_source) : UNIC_OK;
 }

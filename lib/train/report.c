@@ -39,23 +39,23 @@ static const char *modality(const unic_trainer *t, size_t m)
 
 static size_t terms(const unic_trainer *t)
 {
-    return t->graph.n_terms;
+    return t->graph.objective.term_count;
 }
 
 static const char *term(const unic_trainer *t, size_t i)
 {
-    return t->graph.term[i].name;
+    return t->graph.objective.term[i].name;
 }
 
 static double weighted(const unic_trainer *t, size_t i)
 {
-    return t->graph.term[i].weight * (double)t->graph.term[i].node->t.x[0];
+    return t->graph.objective.term[i].weight * (double)t->graph.objective.term[i].node->t.x[0];
 }
 
 static double total(const unic_trainer *t, size_t i)
 {
     double sum = 0.0;
-    for (i = 0; i < t->graph.n_terms; i++)
+    for (i = 0; i < t->graph.objective.term_count; i++)
         sum += weighted(t, i);
     return sum;
 }

@@ -1,30 +1,5 @@
 #include "train/training_graph.h"
 
-#include <stdio.h>
-#include <string.h>
-
-void unic__add_term(unic__training_graph *tg, const char *name, const char *modality,
-                    unic__node *node, double weight)
-{
-    if (tg->n_terms == UNIC__MAX_TERMS) {
-        unic__graph_fail(&tg->main, UNIC_E_STATE, "%s: the objective has %d terms, the most",
-                         name, UNIC__MAX_TERMS);
-        return;
-    }
-    unic__term *t = &tg->term[tg->n_terms];
-    int bytes = snprintf(t->name, sizeof t->name, "%s%s%s", name, modality ? "." : "",
-                         modality ? modality : "");
-    if (bytes < 0 || (size_t)bytes >= sizeof t->name) {
-        unic__graph_fail(&tg->main, UNIC_E_STATE,
-                         "a term's name has %d bytes, fewer than %d expected: %s", bytes,
-                         UNIC__TERM_SIZE, t->name);
-        return;
-    }
-    t->node = unic__loss(node, weight);
-    t->weight = weight;
-    tg->n_terms++;
-}
-
 /* x -> front -> z = Phi, zbar = Psi (P1) */
 static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
 {
@@ -56,64 +31,6 @@ static void build_assignment(unic__training_graph *tg, unic__graph *g, unic__nod
         unic__keep(s->quantised);
 }
 
-/* Which clips a pairwise term compares; a pair's two directions share their inputs. */
-static void build_pair_inputs(unic__training_graph *tg, unic__graph *g,
-                              unic__node *target[][UNIC__MAX_MODALITIES],
-                              unic__node *valid[][UNIC__MAX_MODALITIES])
-{
-    for (size_t a = 0; a < tg->n; a++)
-        for (size_t b = a; b < tg->n; b++) {
-            target[a][b] = target[b][a] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
-            valid[a][b] = valid[b][a] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__F32);
-        }
-}
-
-static void build_inputs(unic__training_graph *tg, unic__graph *g)
-{
-    size_t shift, horizon = unic__cpc_horizon(tg->config, tg->length, &shift);
-    tg->cpc.context = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
-    for (size_t k = 0; k < horizon; k++)
-        tg->cpc.future[k] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
-    build_pair_inputs(tg, g, tg->cpc.target, tg->cpc.valid);
-    build_pair_inputs(tg, g, tg->match.target, tg->match.valid);
-    if (tg->config->match_form == UNIC__MATCH_ASYMMETRIC)
-        tg->match.identity = unic__input(g, UNIC__SHAPE(tg->batch, tg->batch), UNIC__F32);
-    for (size_t m = 0; m < tg->n; m++)
-        if (tg->config->club_form == UNIC__CLUB_PERMUTATION)
-            tg->permutation[m] = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
-}
-
-/* P9: L = L_recon + L_commit + L_MI + L_cpc + L_cmcm, each with its weight; 0 leaves a term
- * out. */
-static void build_objective(unic__training_graph *tg, unic__graph *g, unic__params *club)
-{
-    const unic_config *c = tg->config;
-    unic__params *params = g->params;
-    g->group = "decoder";
-    for (size_t m = 0; m < tg->n && c->recon_weight > 0.0; m++)
-        unic__add_term(tg, "reconstruction", c->modality[m].name,
-                       unic__reconstruction(g, c, &tg->stream[m]), c->recon_weight);
-    for (size_t m = 0; m < tg->n && c->commit_weight > 0.0; m++)
-        unic__add_term(tg, "commitment", c->modality[m].name,
-                       unic__commitment(g, c, tg->n, tg->stream, m), c->commit_weight);
-    /* q's parameters are fitted by their own optimiser, not by this gradient; the CMG code computes
-     * it all the same, for the norms it logs. */
-    g->params = club;
-    g->frozen = c->behaviour == UNIC__PAPER;
-    for (size_t m = 0; m < tg->n && c->club_weight > 0.0; m++)
-        unic__add_term(tg, "club", c->modality[m].name,
-                       unic__club(g, c, &tg->stream[m], tg->permutation[m]), c->club_weight);
-    g->params = params;
-    g->frozen = false;
-    g->group = "cpc";
-    if (c->cpc_weight > 0.0)
-        unic__add_term(tg, "cpc", NULL, unic__cross_cpc(g, c, tg->n, tg->stream, &tg->cpc),
-                       c->cpc_weight);
-    if (c->match_weight > 0.0)
-        unic__add_term(tg, "code_match", NULL,
-                       unic__code_match(g, c, tg->n, tg->stream, &tg->match), c->match_weight);
-}
-
 static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__params *club)
 {
     unic__graph *g = &tg->main;
@@ -129,8 +46,8 @@ static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__params
         tg->stream[m].target = unic__keep(
             unic__ema_target(g, tg->config, tg->n, tg->stream, m));
     g->phase = UNIC__SCORE;
-    build_inputs(tg, g);
-    build_objective(tg, g, club);
+    unic__objective_inputs(&tg->objective, g);
+    unic__objective_build(&tg->objective, g, club);
 }
 
 /* Minimises -log q over the club nets alone, on the main graph's z and zbar as they stand. */
@@ -155,6 +72,11 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
     *tg = (unic__training_graph){.config = config, .n = config->n_modalities};
     tg->batch = config->batch;
     tg->length = config->length;
+    tg->objective = (unic__objective){.config = config,
+                                      .n = tg->n,
+                                      .batch = tg->batch,
+                                      .length = tg->length,
+                                      .stream = tg->stream};
     unic__graph_init(&tg->main, params, false);
     unic__graph_init(&tg->club, club, false);
     tg->main.backend = tg->club.backend = unic__backend_of(config);

@@ -23,8 +23,15 @@ typedef struct whole {
 static void fill_inputs(whole *w)
 {
     unic__training_graph *tg = &w->tg;
-    const loss_inputs in = {tg->n,    tg->batch,  tg->length,     tg->stream,
-                            &tg->cpc, &tg->match, tg->permutation};
+    const unic__objective *o = &tg->objective;
+    unic__club_inputs *club = unic__objective_inputs_of(o, &unic__term_club);
+    const loss_inputs in = {tg->n,
+                            tg->batch,
+                            tg->length,
+                            tg->stream,
+                            unic__objective_inputs_of(o, &unic__term_cross_cpc),
+                            unic__objective_inputs_of(o, &unic__term_code_match),
+                            club->permutation};
     golden_lengths(&w->golden, w->lengths);
     loss_fill(&in, w->c, &w->golden, w->lengths);
     for (size_t m = 0; m < tg->n; m++) {
@@ -123,9 +130,9 @@ static double weight_of(const unic_config *c, const char *term)
 
 static void compare_terms(const whole *w)
 {
-    ck_assert_uint_eq(w->tg.n_terms, 3 * w->tg.n + 2);
-    for (size_t i = 0; i < w->tg.n_terms; i++) {
-        const unic__term *term = &w->tg.term[i];
+    ck_assert_uint_eq(w->tg.objective.term_count, 3 * w->tg.n + 2);
+    for (size_t i = 0; i < w->tg.objective.term_count; i++) {
+        const unic__term *term = &w->tg.objective.term[i];
         ck_assert(term->weight == weight_of(w->c, term->name));
         const golden_array *want = golden_get(&w->golden, &UNIC__SCALAR, "out/%s", term->name);
         /* CLUB is a difference of two means of size 1 and more, whatever is left of them. */
@@ -183,11 +190,11 @@ static void spoil(whole *w, float scale)
 
 static float *results(const whole *w)
 {
-    float *x = malloc((w->tg.n_terms + w->params.total) * sizeof *x);
+    float *x = malloc((w->tg.objective.term_count + w->params.total) * sizeof *x);
     ck_assert_ptr_nonnull(x);
-    for (size_t i = 0; i < w->tg.n_terms; i++)
-        x[i] = w->tg.term[i].node->t.x[0];
-    memcpy(x + w->tg.n_terms, w->params.grads, w->params.total * sizeof *x);
+    for (size_t i = 0; i < w->tg.objective.term_count; i++)
+        x[i] = w->tg.objective.term[i].node->t.x[0];
+    memcpy(x + w->tg.objective.term_count, w->params.grads, w->params.total * sizeof *x);
     return x;
 }
 
@@ -201,7 +208,7 @@ START_TEST(padding_changes_nothing)
         spoil(&w, scales[i]);
         run(&w);
         float *spoilt = results(&w);
-        for (size_t j = 0; j < w.tg.n_terms + w.params.total; j++)
+        for (size_t j = 0; j < w.tg.objective.term_count + w.params.total; j++)
             base_require(clean[j] == spoilt[j], "%s: number %zu is %.9g, with padding %.9g",
                          models[_i], j, (double)clean[j], (double)spoilt[j]);
         free(spoilt);

@@ -6,6 +6,7 @@
 #include "base/base_help.h"
 #include "graph/graph_help.h"
 #include "loss_help.h"
+#include "train/training_graph.h"
 
 /* ---- the terms, as the training graph builds them ---- */
 
@@ -305,8 +306,7 @@ START_TEST(masked_means)
     unic__graph g;
     unic__graph_init(&g, NULL, false);
     unic__node *mask = unic__input(&g, UNIC__SHAPE(2, 3), UNIC__F32);
-    unic__node *mean = unic__masked_mean(&g, unic__external(&g, UNIC__SHAPE(2, 3), v, dv),
-                                         mask);
+    unic__node *mean = unic__valid_mean(&g, unic__external(&g, UNIC__SHAPE(2, 3), v, dv), mask);
     unic__loss(mean, 1.0);
     graph_ready(&g, 0);
     for (size_t i = 0; i < 4; i++) {

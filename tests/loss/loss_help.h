@@ -58,7 +58,7 @@ size_t golden_load(const golden *k, unic__params *params);
 typedef int32_t loss_lengths[UNIC__MAX_MODALITIES][CLIPS];
 void golden_lengths(const golden *k, loss_lengths lengths);
 
-/* ---- what the trainer fills in (lib/train/fill.c has its own) ---- */
+/* ---- what the trainer fills in (the terms have their own) ---- */
 
 typedef struct loss_inputs {
     size_t n, batch, length;

@@ -35,13 +35,15 @@ START_TEST(one_term_too_many)
 {
     objective *o = objective_new();
     for (size_t i = 0; i < UNIC__MAX_TERMS; i++)
-        unic__add_term(&o->graph, "term", "m", o->node, 1.0);
+        unic__objective_add(&o->graph.objective, &o->graph.main, "term", "m", o->node, 1.0);
     ck_assert_int_eq(o->graph.main.status, UNIC_OK);
-    ck_assert_uint_eq(o->graph.n_terms, UNIC__MAX_TERMS);
-    unic__add_term(&o->graph, "another", "m", o->node, 1.0);
-    ck_assert_uint_eq(o->graph.n_terms, UNIC__MAX_TERMS);
-    io_assert_fails(unic__graph_plan(&o->graph.main), UNIC_E_STATE,
-                    "another: the objective has 34 terms, the most");
+    ck_assert_uint_eq(o->graph.objective.term_count, UNIC__MAX_TERMS);
+    unic__objective_add(&o->graph.objective, &o->graph.main, "another", "m", o->node, 1.0);
+    ck_assert_uint_eq(o->graph.objective.term_count, UNIC__MAX_TERMS);
+    char says[64];
+    snprintf(says, sizeof says, "another: the objective has %d terms, the most",
+             UNIC__MAX_TERMS);
+    io_assert_fails(unic__graph_plan(&o->graph.main), UNIC_E_STATE, says);
     objective_free(o);
 }
 END_TEST
@@ -52,11 +54,11 @@ START_TEST(a_name_that_is_too_long)
     objective *o = objective_new();
     memset(name, 'a', sizeof name);
     name[UNIC__TERM_SIZE - 3] = '\0'; /* with ".m", one byte fewer than there are */
-    unic__add_term(&o->graph, name, "m", o->node, 1.0);
+    unic__objective_add(&o->graph.objective, &o->graph.main, name, "m", o->node, 1.0);
     ck_assert_int_eq(o->graph.main.status, UNIC_OK);
-    ck_assert_uint_eq(o->graph.n_terms, 1);
-    unic__add_term(&o->graph, name, "mm", o->node, 1.0);
-    ck_assert_uint_eq(o->graph.n_terms, 1);
+    ck_assert_uint_eq(o->graph.objective.term_count, 1);
+    unic__objective_add(&o->graph.objective, &o->graph.main, name, "mm", o->node, 1.0);
+    ck_assert_uint_eq(o->graph.objective.term_count, 1);
     io_assert_fails(unic__graph_plan(&o->graph.main), UNIC_E_STATE,
                     "a term's name has 56 bytes, fewer than 56 expected: aaa");
     objective_free(o);
@@ -77,8 +79,8 @@ static double figure(const unic_trainer *t, const double *values, const char *na
 static void assert_total_of_terms(const unic_trainer *t, const double *values)
 {
     double sum = 0.0;
-    for (size_t i = 0; i < t->graph.n_terms; i++)
-        sum += figure(t, values, t->graph.term[i].name);
+    for (size_t i = 0; i < t->graph.objective.term_count; i++)
+        sum += figure(t, values, t->graph.objective.term[i].name);
     ck_assert(sum == figure(t, values, "total"));
 }
 

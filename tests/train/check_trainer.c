@@ -369,7 +369,9 @@ START_TEST(draws_of_the_callers_are_used)
         unic_draws draws = own_draws();
         draws.cpc_step = &at;
         io_assert_ok(unic_trainer_step(t, b->batch, &draws, terms[at]));
-        ck_assert_int_eq(t->graph.cpc.context->t.ix[1], SMALL_LENGTH + at);
+        const unic__cpc_inputs *cpc_inputs = unic__objective_inputs_of(&t->graph.objective,
+                                                                       &unic__term_cross_cpc);
+        ck_assert_int_eq(cpc_inputs->context->t.ix[1], SMALL_LENGTH + at);
         double cpc = small_term(t, terms[at], "cpc");
         for (int32_t k = 0; k < at; k++)
             ck_assert(small_term(t, terms[k], "cpc") != cpc);

@@ -2,7 +2,7 @@
 
 #include "loss/objective.h"
 
-unic__node *unic__masked_mean(unic__graph *g, unic__node *v, unic__node *mask)
+unic__node *unic__valid_mean(unic__graph *g, unic__node *v, unic__node *mask)
 {
     size_t count = unic__shape_count(&v->t.shape);
     unic__node *sum = unic__reshape(g, unic__mul(g, v, mask), UNIC__SHAPE(count));
