@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "config/config_keys.h"
+#include "file/text_file.h"
 
 unic_status unic_config_create(unic_config **out)
 {
@@ -42,7 +43,17 @@ unic_status unic_config_load(unic_config *config, const char *path)
 {
     UNIC__REQUIRE(config);
     UNIC__REQUIRE(path);
-    return unic__config_load(config, path);
+    char *text;
+    size_t length;
+    unic_status status = unic__text_load(&text, &length, path, UNIC__CONFIG_TEXT, "a config");
+    if (status == UNIC_OK)
+        status = unic__config_parse(config, text, length, path);
+    else if (status == UNIC_E_FORMAT) /* as unic_config_parse() says of a text */
+        status = unic__fail(UNIC_E_CONFIG, "%s", unic_last_error());
+    else if (status == UNIC_E_NOTFOUND)
+        status = unic__fail(UNIC_E_IO, "%s", unic_last_error());
+    unic__free(text);
+    return status;
 }
 
 unic_status unic_config_get(unic_config *config, const char *key, const char **value)

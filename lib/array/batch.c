@@ -1,5 +1,6 @@
 #include "array/batch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 unic_status unic__batch_create(unic_batch **out)
@@ -103,4 +104,16 @@ unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *f
     b->entries[i].features.struct_size = sizeof *features; /* a larger one was cut off here */
     b->entries[i].lengths = lengths;
     return UNIC_OK;
+}
+
+const char *unic__batch_clip(const unic_batch *b, const char *modality, size_t row,
+                             char text[UNIC__CLIP_TEXT])
+{
+    if (!b->clips)
+        snprintf(text, UNIC__CLIP_TEXT, "clip %zu of the batch", row);
+    else if (!b->name_clip)
+        snprintf(text, UNIC__CLIP_TEXT, "clip %lld", (long long)b->clips[row]);
+    else
+        b->name_clip(b->name_user, modality, b->clips[row], text, UNIC__CLIP_TEXT);
+    return text;
 }

@@ -15,6 +15,12 @@ typedef struct unic__batch_entry {
 struct unic_batch {
     unic__batch_entry *entries; /* in the order they were set */
     size_t n, capacity;
+
+    const int64_t *clips; /* [B] what its clips are called; NULL: their places in the batch */
+    /* More than the number: the file it comes from. May be NULL. */
+    void (*name_clip)(const void *user, const char *modality, int64_t clip, char *text,
+                      size_t size);
+    const void *name_user;
 };
 
 unic_status unic__batch_create(unic_batch **out);
@@ -25,6 +31,12 @@ unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *f
                             const int32_t *lengths);
 
 size_t unic__batch_clips(const unic_batch *b); /* B; 0 while empty */
+
+enum { UNIC__CLIP_TEXT = 512 };
+/* What messages call clip `row` of a modality, into `text`, which is returned: "clip 3 of the
+ * batch", "clip 137" if the batch says which, or its file. */
+const char *unic__batch_clip(const unic_batch *b, const char *modality, size_t row,
+                             char text[UNIC__CLIP_TEXT]);
 
 /* The entry of that name, or NULL. */
 const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name);

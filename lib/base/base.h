@@ -23,6 +23,12 @@ __attribute__((format(printf, 2, 3))) unic_status unic__fail(unic_status status,
 __attribute__((format(printf, 2, 3))) unic_status unic__fail_in(unic_status status,
                                                                 const char *format, ...);
 
+/* Marks this thread's failure as the whole process's, which has no memory or no file to open
+ * left: nothing is wrong with what was to be read. Returns `status`. */
+unic_status unic__exhausted(unic_status status);
+/* Whether the last failure was so marked, or of status UNIC_E_NOMEM. */
+bool unic__is_exhausted(unic_status status);
+
 /* The same as unic__fail(UNIC_E_NOMEM, "out of memory (%zu bytes for %s)"). */
 unic_status unic__no_memory(size_t bytes, const char *what);
 

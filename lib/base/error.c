@@ -6,6 +6,7 @@
 enum { MESSAGE_BYTES = 1024 };
 
 static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local bool exhausted;
 static unic_log_fn log_fn;
 static void *log_user;
 
@@ -50,7 +51,19 @@ unic_status unic__fail(unic_status status, const char *format, ...)
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
     memcpy(message, line, sizeof line);
+    exhausted = false;
     return status;
+}
+
+unic_status unic__exhausted(unic_status status)
+{
+    exhausted = true;
+    return status;
+}
+
+bool unic__is_exhausted(unic_status status)
+{
+    return status == UNIC_E_NOMEM || (status != UNIC_OK && exhausted);
 }
 
 unic_status unic__fail_in(unic_status status, const char *format, ...)

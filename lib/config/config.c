@@ -112,7 +112,8 @@ static unic_status assign(unic_config *config, unic__key_ref ref, const char *va
 
 static unic_status assign_text(unic_config *config, const char *text)
 {
-    unic__config_line line = {.next = text, .end = text + strlen(text)};
+    unic__config_line line;
+    UNIC__TRY(unic__config_begin(&line, text, strlen(text)));
     for (;;) {
         unic__key_ref ref;
         bool found = false;

@@ -153,10 +153,11 @@ unic_status unic__config_create(unic_config **out);
 void unic__config_free(unic_config *config);
 unic_status unic__config_copy(unic_config **out, const unic_config *config);
 unic_status unic__config_set(unic_config *config, const char *key, const char *value);
-unic_status unic__config_load(unic_config *config, const char *path);
 unic_status unic__config_get(unic_config *config, const char *key, const char **value);
 unic_status unic__config_text(unic_config *config, const char **text);
 unic_status unic__config_check(const unic_config *config);
+
+enum { UNIC__CONFIG_TEXT = 65536 }; /* the most bytes of a text; a real config has about 3000 */
 
 /* Applies `length` bytes from anywhere, a hostile file too; `source` may be NULL. */
 unic_status unic__config_parse(unic_config *config, const char *text, size_t length,

@@ -7,6 +7,7 @@
 #ifndef UNIC_CONFIG_CONFIG_KEYS_H
 #define UNIC_CONFIG_CONFIG_KEYS_H
 
+#include "base/text.h"
 #include "config/config.h"
 
 typedef enum unic__key_type {
@@ -131,11 +132,13 @@ void unic__config_commit(unic_config *config, unic_config *draft);
 /* ---- lines (config_line.c) ---- */
 
 typedef struct unic__config_line {
-    const char *next, *end; /* the text behind this line      */
-    size_t number;          /* of this line; 0 before the first */
+    unic__lines lines; /* this line's number, and the text behind it */
     char key[UNIC__KEY_BYTES];
     char value[UNIC__VALUE_BYTES];
 } unic__config_line;
+
+/* Begins at a text; UNIC_E_CONFIG if it is none (base/text.h). */
+unic_status unic__config_begin(unic__config_line *line, const char *text, size_t length);
 
 /* Moves to the next "key = value"; *found is false at the end of the text. */
 unic_status unic__config_next(unic__config_line *line, bool *found);

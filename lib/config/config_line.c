@@ -3,61 +3,53 @@
 
 #include "config/config_keys.h"
 
-static bool is_blank(char c)
+static unic_status split(unic__config_line *line, unic__piece given)
 {
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static void trim(const char **start, const char **end)
-{
-    while (*start < *end && is_blank(**start))
-        (*start)++;
-    while (*start < *end && is_blank((*end)[-1]))
-        (*end)--;
-}
-
-static unic_status split(unic__config_line *line, const char *start, const char *end)
-{
+    const char *start = given.start, *end = start + given.size;
     for (const char *c = start; c < end; c++)
         if ((*c < 0x20 && *c != '\t') || *c >= 0x7f)
             return unic__fail(UNIC_E_CONFIG,
                               "byte 0x%02x: only printable ASCII can stand outside comments",
                               (unsigned)(unsigned char)*c);
     const char *equals = memchr(start, '=', (size_t)(end - start));
-    const char *key_end = equals ? equals : end, *value = equals ? equals + 1 : end;
-    trim(&start, &key_end);
-    trim(&value, &end);
-    size_t key_bytes = (size_t)(key_end - start), value_bytes = (size_t)(end - value);
-    if (!equals || key_bytes == 0)
+    if (!equals)
+        equals = end;
+    unic__piece key = unic__piece_trim((unic__piece){start, (size_t)(equals - start)});
+    if (equals == end || key.size == 0)
         return unic__fail(UNIC_E_CONFIG, "expected \"key = value\" or a comment");
-    if (key_bytes >= sizeof line->key || value_bytes >= sizeof line->value)
+    unic__piece value = unic__piece_trim((unic__piece){equals + 1, (size_t)(end - equals - 1)});
+    if (key.size >= sizeof line->key || value.size >= sizeof line->value)
         return unic__fail(UNIC_E_CONFIG,
                           "a key of %zu bytes and a value of %zu (%.*s ...); the most are %zu "
                           "and %zu",
-                          key_bytes, value_bytes, key_bytes < 40 ? (int)key_bytes : 40, start,
+                          key.size, value.size, key.size < 40 ? (int)key.size : 40, key.start,
                           sizeof line->key - 1, sizeof line->value - 1);
-    memcpy(line->key, start, key_bytes);
-    memcpy(line->value, value, value_bytes);
-    line->key[key_bytes] = line->value[value_bytes] = '\0';
+    memcpy(line->key, key.start, key.size);
+    memcpy(line->value, value.start, value.size);
+    line->key[key.size] = line->value[value.size] = '\0';
     return UNIC_OK;
+}
+
+unic_status unic__config_begin(unic__config_line *line, const char *text, size_t length)
+{
+    unic_status status = unic__lines_begin(&line->lines, text, length);
+    return status == UNIC_E_FORMAT ? unic__fail(UNIC_E_CONFIG, "%s", unic_last_error())
+                                   : status;
 }
 
 unic_status unic__config_next(unic__config_line *line, bool *found)
 {
-    while (line->next < line->end) {
-        const char *start = line->next, *end = line->end;
-        const char *newline = memchr(start, '\n', (size_t)(end - start));
-        line->next = newline ? newline + 1 : end;
-        line->number++;
-        end = newline ? newline : end;
-        const char *comment = memchr(start, '#', (size_t)(end - start));
-        end = comment ? comment : end;
-        trim(&start, &end);
-        if (start < end) {
+    unic__piece piece;
+    *found = false;
+    while (unic__lines_next(&line->lines, &piece)) {
+        const char *comment = piece.size ? memchr(piece.start, '#', piece.size) : NULL;
+        if (comment)
+            piece.size = (size_t)(comment - piece.start);
+        piece = unic__piece_trim(piece);
+        if (piece.size) {
             *found = true;
-            return split(line, start, end);
+            return split(line, piece);
         }
     }
-    *found = false;
     return UNIC_OK;
 }

@@ -1,11 +1,8 @@
-/* Config text: reading it, from a file too, and writing it. */
-#include <errno.h>
+/* Config text: reading it and writing it. */
 #include <stdio.h>
 #include <string.h>
 
 #include "config/config_keys.h"
-
-enum { MAX_TEXT = 65536 }; /* bytes; a real config has about 3000 */
 
 /* ---- parsing ---- */
 
@@ -26,25 +23,28 @@ static unic_status apply_line(unic_config *draft, const unic__config_line *line,
     size_t *first = &seen->line[ref.modality][ref.index];
     if (*first)
         return unic__fail(UNIC_E_CONFIG, "%s was already set in line %zu", line->key, *first);
-    *first = line->number;
+    *first = line->lines.number;
     return unic__config_apply(draft, ref, line->value);
 }
 
 static unic_status apply_stage(unic_config *draft, const char *text, size_t length,
                                const char *source, size_t stage, first_lines *seen)
 {
-    unic__config_line line = {.next = text, .end = text + length};
+    unic__config_line line;
+    unic_status status = unic__config_begin(&line, text, length);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", source ? source : "the text");
     for (;;) {
         bool found = false;
-        unic_status status = unic__config_next(&line, &found);
+        status = unic__config_next(&line, &found);
         if (status == UNIC_OK && !found)
             return UNIC_OK;
         if (status == UNIC_OK)
             status = apply_line(draft, &line, stage, seen);
         if (status != UNIC_OK && source)
-            return unic__fail_in(status, "%s:%zu", source, line.number);
+            return unic__fail_in(status, "%s:%zu", source, line.lines.number);
         if (status != UNIC_OK)
-            return unic__fail_in(status, "line %zu", line.number);
+            return unic__fail_in(status, "line %zu", line.lines.number);
     }
 }
 
@@ -53,37 +53,13 @@ unic_status unic__config_parse(unic_config *config, const char *text, size_t len
 {
     unic_config draft = *config;
     first_lines seen = {{{0}}};
-    if (length > MAX_TEXT)
+    if (length > UNIC__CONFIG_TEXT)
         return unic__fail(UNIC_E_CONFIG, "%s has more than %d bytes, too many for a config",
-                          source ? source : "the text", MAX_TEXT);
+                          source ? source : "the text", UNIC__CONFIG_TEXT);
     for (size_t stage = 0; stage <= UNIC__KEY_FIRST_SINGLE; stage++)
         UNIC__TRY(apply_stage(&draft, text, length, source, stage, &seen));
     unic__config_commit(config, &draft);
     return UNIC_OK;
-}
-
-unic_status unic__config_load(unic_config *config, const char *path)
-{
-    const size_t room = MAX_TEXT + 1; /* one more than may be read shows what is too long */
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return unic__fail(UNIC_E_IO, "%s: cannot open: %s", path, strerror(errno));
-    unic_status status;
-    char *text = unic__alloc(room);
-    if (!text) {
-        status = unic__no_memory(room, "a config file");
-        goto out;
-    }
-    errno = 0;
-    size_t length = fread(text, 1, room, file);
-    if (ferror(file))
-        status = unic__fail(UNIC_E_IO, "%s: cannot read: %s", path, strerror(errno));
-    else
-        status = unic__config_parse(config, text, length, path);
-out:
-    unic__free(text);
-    fclose(file);
-    return status;
 }
 
 /* ---- printing ---- */

@@ -5,35 +5,23 @@
 #include <string.h>
 
 #include "array/named_arrays.h"
-#include "data/clip.h"
+#include "data/clip_group.h"
 #include "data/clip_table.h"
 #include "file/folder.h"
-
-typedef struct entry {
-    const char *stem; /* the clip's name */
-    unsigned char format;
-} entry;
-
-/* A subdirectory with clips. */
-typedef struct group {
-    const char *name, *prefix; /* "audio", "features/audio/" */
-    entry *entries;            /* in the order of their stems' bytes, or of the clips */
-    size_t n;
-    bool listed; /* the clips are the entries */
-} group;
 
 typedef struct clip_files {
     unic__clip_source source;
     unic__arena arena;
-    group *groups;
+    unic__clip_group *groups;
     size_t n_groups;
-    const char **stems;      /* [clips] */
-    const group **of_track;  /* for each track, NULL: none */
-    unsigned char **formats; /* for each track [clips], a unic__clip_format; NULL: none */
-    char *path;              /* room for any file's */
+    const char **stems;                /* [clips] */
+    const unic__clip_group **of_track; /* for each track, NULL: none */
+    const unic__clip_entry ***entries; /* for each track [clips], NULL: no file; or NULL */
+    char *path;                        /* room for any file's */
     size_t path_size;
-    unic__clip_table index; /* of a table */
-    bool has_index, has_arrays;
+    unic__clip_table table; /* n is 0 without one */
+    size_t label_length;    /* T of its step labels */
+    bool has_arrays;
     unic__named_arrays arrays; /* labels beside the subdirectories */
 } clip_files;
 
@@ -45,71 +33,11 @@ bool unic__is_clip_file(const char *path)
 
 /* ---- the directories --------------------------------------------------------------------- */
 
-static int compare_entries(const void *a, const void *b)
-{
-    return strcmp(((const entry *)a)->stem, ((const entry *)b)->stem);
-}
-
-static const entry *find_entry(const group *g, const char *stem)
-{
-    const entry key = {stem, 0};
-    return g->n ? bsearch(&key, g->entries, g->n, sizeof key, compare_entries) : NULL;
-}
-
-/* Takes those of the names that are clips' files. */
-static unic_status fill_group(clip_files *s, group *g, const char *const *names, size_t n)
-{
-    size_t bytes = SIZE_MAX, size;
-    if (unic__mul_size(n, sizeof *g->entries, &bytes))
-        g->entries = unic__arena_alloc(&s->arena, bytes);
-    if (!g->entries)
-        return unic__no_memory(bytes, "the clips of a directory");
-    for (size_t i = 0; i < n; i++) {
-        unic__clip_format format = unic__clip_format_of(names[i], &size);
-        if (format == UNIC__CLIP_ABSENT)
-            continue;
-        const char *stem = unic__arena_printf(&s->arena, "%.*s", (int)size, names[i]);
-        if (!stem)
-            return unic__no_memory(size + 1, "a clip's name");
-        g->entries[g->n++] = (entry){stem, (unsigned char)format};
-        size += strlen(g->prefix) + sizeof ".npy";
-        s->path_size = size > s->path_size ? size : s->path_size;
-    }
-    return UNIC_OK;
-}
-
-static unic_status sort_group(group *g)
-{
-    if (g->n)
-        qsort(g->entries, g->n, sizeof *g->entries, compare_entries);
-    for (size_t i = 1; i < g->n; i++)
-        if (strcmp(g->entries[i - 1].stem, g->entries[i].stem) == 0)
-            return unic__fail(UNIC_E_FORMAT,
-                              "%s%s: there as .npy and as .zip, one file a clip expected",
-                              g->prefix, g->entries[i].stem);
-    return UNIC_OK;
-}
-
-/* `name` may be no directory at all, or one without clips. */
 static unic_status add_group(clip_files *s, const char *folder, const char *name)
 {
-    group g = {.name = unic__arena_printf(&s->arena, "%s", name),
-               .prefix = unic__arena_printf(&s->arena, "%s%s%s/", folder,
-                                            folder[strlen(folder) - 1] == '/' ? "" : "/",
-                                            name)};
-    if (!g.name || !g.prefix)
-        return unic__no_memory(strlen(folder) + strlen(name), "a directory's name");
-    if (!unic__is_folder(g.prefix))
-        return UNIC_OK;
-    unic__folder files;
-    unic_status status = unic__folder_list(&files, g.prefix);
-    if (status == UNIC_OK)
-        status = fill_group(s, &g, files.names, files.n);
-    unic__folder_free(&files);
-    UNIC__TRY(status);
-    UNIC__TRY(sort_group(&g));
-    if (g.n)
-        s->groups[s->n_groups++] = g;
+    unic__clip_group *g = &s->groups[s->n_groups];
+    UNIC__TRY(unic__clip_group_open(g, &s->arena, folder, name));
+    s->n_groups += g->n > 0;
     return UNIC_OK;
 }
 
@@ -159,41 +87,104 @@ static unic_status unite_groups(clip_files *s)
     return UNIC_OK;
 }
 
-static bool has_files(const clip_files *s, const char *stem)
+/* How a table's names were matched with files. */
+typedef struct matching {
+    size_t n[UNIC__NAMINGS];
+    const char *example[UNIC__NAMINGS]; /* a clip of each kind */
+    size_t missing;
+} matching;
+
+/* Whether any modality has a file of the clip. */
+static bool find_files(const clip_files *s, const char *id, matching *m)
 {
+    bool found = false;
+    unic__clip_naming naming, used = UNIC__NAMED_WHOLE;
     for (size_t i = 0; i < s->n_groups; i++)
-        if (find_entry(&s->groups[i], stem))
-            return true;
-    return false;
+        if (unic__clip_group_find(&s->groups[i], id, &naming)) {
+            found = true;
+            used = naming > used ? naming : used;
+        }
+    m->n[used] += found;
+    if (found && !m->example[used])
+        m->example[used] = id;
+    m->missing += !found;
+    return found;
+}
+
+static int compare_starts(const void *a, const void *b)
+{
+    return strncmp(*(const char *const *)a, *(const char *const *)b, 11);
+}
+
+/* How many of the clips whose files are named by the start of their names share them. */
+static unic_status count_shared(const clip_files *s, size_t *shared)
+{
+    size_t n = s->source.clips;
+    const char **ids = unic__alloc(n * sizeof *ids);
+    if (!ids)
+        return unic__no_memory(n * sizeof *ids, "the clips' names");
+    memcpy(ids, s->stems, n * sizeof *ids);
+    qsort(ids, n, sizeof *ids, compare_starts);
+    *shared = 0;
+    for (size_t i = 1; i < n; i++)
+        *shared += compare_starts(&ids[i - 1], &ids[i]) == 0;
+    unic__free(ids);
+    return UNIC_OK;
+}
+
+static unic_status report_matching(const clip_files *s, const matching *m)
+{
+    size_t shared = 0;
+    const char *example = m->example[UNIC__NAMED_START];
+    if (m->n[UNIC__NAMED_MEDIUM])
+        unic__log_line(UNIC_LOG_INFO,
+                       "%s: %zu of %zu clips have files without the suffix in their names "
+                       "(\"%s\")",
+                       s->source.path, m->n[UNIC__NAMED_MEDIUM], s->source.clips,
+                       m->example[UNIC__NAMED_MEDIUM]);
+    if (!m->n[UNIC__NAMED_START])
+        return UNIC_OK;
+    UNIC__TRY(count_shared(s, &shared));
+    unic__log_line(shared ? UNIC_LOG_WARNING : UNIC_LOG_INFO,
+                   "%s: %zu of %zu clips have files named by the first 11 characters "
+                   "(\"%.11s\" for \"%s\"); %zu clips share one with another",
+                   s->source.path, m->n[UNIC__NAMED_START], s->source.clips, example, example,
+                   shared);
+    return UNIC_OK;
 }
 
 /* Leaves the table's clips without any file out, or refuses them. */
-static unic_status match_index(clip_files *s, bool skips_damage)
+static unic_status match_table(clip_files *s, bool skips_damage)
 {
-    unic__clip_table *x = &s->index;
-    bool *keep = unic__arena_alloc(&s->arena, x->n * sizeof *keep);
+    unic__clip_table *x = &s->table;
+    matching m = {.missing = 0};
+    bool *keep = unic__alloc(x->n * sizeof *keep);
     if (!keep)
         return unic__no_memory(x->n * sizeof *keep, "a table of clips");
     for (size_t i = 0; i < x->n; i++) {
         static const char format[] = "%s: clip \"%s\" has no .npy or .zip file in any "
                                      "directory beside the table";
-        keep[i] = has_files(s, x->ids[i]);
-        if (!keep[i] && !skips_damage)
+        keep[i] = find_files(s, x->ids[i], &m);
+        if (keep[i])
+            continue;
+        if (!skips_damage) {
+            unic__free(keep);
             return unic__fail(UNIC_E_NOTFOUND, format, s->source.path, x->ids[i]);
-        if (!keep[i])
-            unic__log_line(UNIC_LOG_WARNING, format, s->source.path, x->ids[i]);
+        }
+        unic__log_line(UNIC_LOG_WARNING, format, s->source.path, x->ids[i]);
     }
     unic__clip_table_keep(x, keep);
+    unic__free(keep);
     s->stems = x->ids;
     s->source.clips = x->n;
-    return x->n ? UNIC_OK
+    return x->n ? report_matching(s, &m)
                 : unic__fail(UNIC_E_NOTFOUND, "%s: no clip has a file beside the table",
                              s->source.path);
 }
 
 /* ---- modalities -------------------------------------------------------------------------- */
 
-static const group *find_group(const clip_files *s, const char *name)
+static const unic__clip_group *find_group(const clip_files *s, const char *name)
 {
     for (size_t i = 0; i < s->n_groups; i++)
         if (strcmp(s->groups[i].name, name) == 0)
@@ -237,14 +228,19 @@ static unic_status check_shape(const unic__shape *shape, const char *path, unic_
     return UNIC_OK;
 }
 
-/* Opens the clip's file, whose format is not UNIC__CLIP_ABSENT; its path is s->path then. */
+static void print_path(const clip_files *s, size_t i, size_t clip, char *text, size_t size)
+{
+    const unic__clip_entry *e = s->entries[i][clip];
+    snprintf(text, size, "%s%s%s", s->of_track[i]->prefix, e->stem,
+             unic__clip_suffix((unic__clip_format)e->format));
+}
+
+/* Opens the clip's file, which is there; its path is s->path then. */
 static unic_status open_clip(clip_files *s, unic__clip *c, size_t i, size_t clip,
                              unic__shape *step)
 {
-    unic__clip_format format = s->formats[i][clip];
-    snprintf(s->path, s->path_size, "%s%s%s", s->of_track[i]->prefix, s->stems[clip],
-             unic__clip_suffix(format));
-    UNIC__TRY(unic__clip_open(c, format, s->path));
+    print_path(s, i, clip, s->path, s->path_size);
+    UNIC__TRY(unic__clip_open(c, (unic__clip_format)s->entries[i][clip]->format, s->path));
     unic_status status = check_shape(c->shape, s->path, step);
     if (status != UNIC_OK)
         unic__clip_close(c);
@@ -267,6 +263,19 @@ static unic_status measure_clip(clip_files *s, unic__track *track, size_t i, siz
     return unic__track_agree(track, &step, path);
 }
 
+static bool has(const unic__clip_source *source, size_t i, size_t clip)
+{
+    const clip_files *s = (const clip_files *)source;
+    return s->entries[i] && s->entries[i][clip];
+}
+
+static void name_clip(const unic__clip_source *source, const unic__tracks *tracks, size_t i,
+                      size_t clip, char *text, size_t size)
+{
+    (void)tracks;
+    print_path((const clip_files *)source, i, clip, text, size);
+}
+
 static unic_status read_clip(unic__clip_source *source, const unic__tracks *tracks, size_t i,
                              size_t clip, size_t length, float *out, size_t *steps)
 {
@@ -275,7 +284,7 @@ static unic_status read_clip(unic__clip_source *source, const unic__tracks *trac
     unic__shape step;
     unic__track track = tracks->at[i]; /* its dims are known: nothing is set */
     *steps = 0;
-    if (!s->formats[i] || s->formats[i][clip] == UNIC__CLIP_ABSENT)
+    if (!has(source, i, clip))
         return UNIC_OK;
     UNIC__TRY(open_clip(s, &c, i, clip, &step));
     size_t have = c.shape->dim[0];
@@ -291,17 +300,20 @@ static unic_status read_clip(unic__clip_source *source, const unic__tracks *trac
 
 static unic_status match_track(clip_files *s, size_t i, const char *name)
 {
-    const group *g = find_group(s, name);
+    const unic__clip_group *g = find_group(s, name);
+    unic__clip_naming naming;
     s->of_track[i] = g;
     if (!g)
         return UNIC_OK;
-    s->formats[i] = unic__arena_alloc(&s->arena, s->source.clips);
-    if (!s->formats[i])
-        return unic__no_memory(s->source.clips, "the clips' files");
-    for (size_t clip = 0; clip < s->source.clips; clip++) {
-        const entry *e = g->listed ? &g->entries[clip] : find_entry(g, s->stems[clip]);
-        s->formats[i][clip] = e ? e->format : UNIC__CLIP_ABSENT;
-    }
+    size_t clips = s->source.clips; /* each is a name in memory: no overflow to fear */
+    s->path_size = g->path_size > s->path_size ? g->path_size : s->path_size;
+    s->entries[i] = unic__arena_alloc(&s->arena, clips * sizeof *s->entries[i]);
+    if (!s->entries[i])
+        return unic__no_memory(clips * sizeof *s->entries[i], "the clips' files");
+    for (size_t clip = 0; clip < clips; clip++)
+        s->entries[i][clip] = g->listed    ? &g->entries[clip]
+                              : s->table.n ? unic__clip_group_find(g, s->stems[clip], &naming)
+                                           : unic__clip_group_find_whole(g, s->stems[clip]);
     return UNIC_OK;
 }
 
@@ -313,15 +325,17 @@ static unic_status measure_track(clip_files *s, unic__track *track, size_t i,
         size_t steps = 0;
         if (reading->length && track->step_count)
             break;
-        if (s->formats[i][clip] == UNIC__CLIP_ABSENT)
+        if (!s->entries[i][clip])
             continue;
         unic_status status = measure_clip(s, track, i, clip, &steps);
-        if (status != UNIC_OK && (status == UNIC_E_NOMEM || !reading->skips_damage))
+        if (status != UNIC_OK && !(reading->skips_damage && unic__is_damage(status)))
             return status;
         if (status != UNIC_OK) {
             unic__log_line(UNIC_LOG_WARNING, "skipped: %s", unic_last_error());
-            s->formats[i][clip] = UNIC__CLIP_ABSENT;
+            steps = 0;
         }
+        if (!steps) /* a clip without a step lacks the modality */
+            s->entries[i][clip] = NULL;
         s->source.length = steps > s->source.length ? steps : s->source.length;
     }
     return UNIC_OK;
@@ -332,16 +346,18 @@ static unic_status load(unic__clip_source *source, unic__tracks *tracks,
 {
     clip_files *s = (clip_files *)source;
     s->of_track = unic__arena_alloc(&s->arena, tracks->n * sizeof *s->of_track);
-    s->formats = unic__arena_alloc(&s->arena, tracks->n * sizeof *s->formats);
-    s->path = unic__arena_alloc(&s->arena, s->path_size);
-    if (!s->of_track || !s->formats || !s->path)
-        return unic__no_memory(s->path_size, "a directory of clips");
-    s->source.length = reading->length;
-    for (size_t i = 0; i < tracks->n; i++) {
+    s->entries = unic__arena_alloc(&s->arena, tracks->n * sizeof *s->entries);
+    if (!s->of_track || !s->entries)
+        return unic__no_memory(tracks->n * sizeof *s->entries, "a directory of clips");
+    for (size_t i = 0; i < tracks->n; i++)
         UNIC__TRY(match_track(s, i, tracks->at[i].name));
-        if (s->formats[i])
+    if (!(s->path = unic__arena_alloc(&s->arena, s->path_size)))
+        return unic__no_memory(s->path_size, "a file's name");
+    s->source.length = reading->length;
+    for (size_t i = 0; i < tracks->n; i++)
+        if (s->entries[i])
             UNIC__TRY(measure_track(s, &tracks->at[i], i, reading));
-    }
+    s->label_length = reading->length ? reading->length : s->source.length;
     return UNIC_OK;
 }
 
@@ -355,11 +371,15 @@ static bool is_label(const char *name)
 static unic_status labels_shape(unic__clip_source *source, const char *name, unic__shape *shape)
 {
     const clip_files *s = (clip_files *)source;
-    const unic__clip_table *x = &s->index;
+    const unic__clip_table *x = &s->table;
     unic__npy_info info;
-    if (is_label(name) ? x->labels != NULL : x->events != NULL) {
-        *shape = is_label(name) ? UNIC__SHAPE(x->n)
-                                : UNIC__SHAPE(x->n, x->steps, x->classes + 1);
+    if (x->n && is_label(name) && x->labels) {
+        *shape = UNIC__SHAPE(x->n);
+        return UNIC_OK;
+    }
+    if (x->n && x->events) {
+        *shape = is_label(name) ? UNIC__SHAPE(x->n, x->event_names.n)
+                                : UNIC__SHAPE(x->n, s->label_length, x->event_names.n + 1);
         return UNIC_OK;
     }
     if (!s->has_arrays)
@@ -373,10 +393,30 @@ static unic_status labels_read(unic__clip_source *source, const char *name, int3
                                size_t count)
 {
     const clip_files *s = (clip_files *)source;
-    if (s->has_arrays)
+    const unic__clip_table *x = &s->table;
+    if (!x->n)
         return unic__named_arrays_read_i32(&s->arrays, name, out, count);
-    memcpy(out, is_label(name) ? s->index.labels : s->index.events, count * sizeof *out);
+    if (is_label(name) && x->labels)
+        memcpy(out, x->labels, count * sizeof *out);
+    else if (is_label(name))
+        unic__clip_table_presence(x, out);
+    else
+        unic__clip_table_steps(x, s->label_length, out);
     return UNIC_OK;
+}
+
+static const unic__class_names *class_names(const unic__clip_source *source, bool of_events)
+{
+    const unic__clip_table *x = &((const clip_files *)source)->table;
+    return of_events ? &x->event_names : &x->categories;
+}
+
+static unic_status number_classes(unic__clip_source *source, bool of_events,
+                                  const unic__class_names *all)
+{
+    unic__clip_table *x = &((clip_files *)source)->table;
+    return of_events ? unic__clip_table_number_events(x, all)
+                     : unic__clip_table_number_categories(x, all);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -397,6 +437,10 @@ static unic_status create(clip_files **out, const char *path)
                                                   .find = find,
                                                   .load = load,
                                                   .read = read_clip,
+                                                  .has = has,
+                                                  .name_clip = name_clip,
+                                                  .class_names = class_names,
+                                                  .number_classes = number_classes,
                                                   .labels_shape = labels_shape,
                                                   .labels_read = labels_read,
                                                   .by_clip = true};
@@ -446,7 +490,7 @@ unic_status unic__clip_files_open_index(unic__clip_source **out, const char *tab
     clip_files *s = NULL;
     *out = NULL;
     UNIC__TRY(create(&s, table));
-    unic_status status = unic__clip_table_read(&s->index, &s->arena, s->source.path, split);
+    unic_status status = unic__clip_table_read(&s->table, &s->arena, s->source.path, split);
     const char *slash = strrchr(table, '/');
     int size = slash ? (int)(slash - table) : 0;
     const char *folder = !slash      ? "."
@@ -457,7 +501,7 @@ unic_status unic__clip_files_open_index(unic__clip_source **out, const char *tab
     if (status == UNIC_OK)
         status = list_folder(s, folder);
     if (status == UNIC_OK)
-        status = match_index(s, skips_damage);
+        status = match_table(s, skips_damage);
     return finish(out, s, status);
 }
 
@@ -472,14 +516,8 @@ unic_status unic__clip_files_open_list(unic__clip_source **out, const char *cons
     s->groups = unic__arena_alloc(&s->arena, sizeof *s->groups);
     if (!s->groups)
         return finish(out, s, unic__no_memory(sizeof *s->groups, "a list of clips"));
-    group *g = s->groups;
-    g->name = unic__arena_printf(&s->arena, "%s", modality);
-    g->prefix = "";
-    g->listed = true;
-    if (!g->name)
-        status = unic__no_memory(strlen(modality) + 1, "a modality's name");
-    if (status == UNIC_OK)
-        status = fill_group(s, g, paths, n);
+    const unic__clip_group *g = s->groups;
+    status = unic__clip_group_list(s->groups, &s->arena, paths, n, modality);
     s->n_groups = status == UNIC_OK;
     if (status == UNIC_OK && !(s->stems = unic__arena_alloc(&s->arena, n * sizeof *s->stems)))
         status = unic__no_memory(n * sizeof *s->stems, "the clips' names");

@@ -7,6 +7,11 @@ bool unic__is_modality_name(const char *name)
     return *name && strcmp(name, "label") != 0 && !strpbrk(name, "./");
 }
 
+bool unic__is_damage(unic_status status)
+{
+    return status != UNIC_OK && !unic__is_exhausted(status);
+}
+
 size_t unic__tracks_find(const unic__tracks *tracks, const char *name)
 {
     size_t i = 0;

@@ -6,7 +6,7 @@
 #ifndef UNIC_DATA_CLIP_SOURCE_H
 #define UNIC_DATA_CLIP_SOURCE_H
 
-#include "base/base.h"
+#include "data/class_names.h"
 
 /* A modality as all sources of a dataset have it. */
 typedef struct unic__track {
@@ -33,6 +33,10 @@ size_t unic__tracks_find(const unic__tracks *tracks, const char *name); /* n: no
 /* The first source of a track sets the dims of its steps, the others must agree. `file` has to
  * stay as long as the tracks. */
 unic_status unic__track_agree(unic__track *track, const unic__shape *step, const char *file);
+
+/* Whether a failure is the fault of one file, which may be passed over: not if memory or the
+ * files that a process may have open ran out. */
+bool unic__is_damage(unic_status status);
 
 /* How the clips are read. */
 typedef struct unic__reading {
@@ -61,6 +65,19 @@ typedef struct unic__clip_source_class {
     unic_status (*labels_shape)(unic__clip_source *s, const char *name, unic__shape *shape);
     unic_status (*labels_read)(unic__clip_source *s, const char *name, int32_t *out,
                                size_t count);
+
+    /* Whether the clip has track `i`, as far as is known without reading it. */
+    bool (*has)(const unic__clip_source *s, size_t i, size_t clip);
+    /* What messages call a clip that has track `i`: its file, or its number in one. */
+    void (*name_clip)(const unic__clip_source *s, const unic__tracks *tracks, size_t i,
+                      size_t clip, char *text, size_t size);
+
+    /* The names of the classes of "label", or of events; at NULL: they have numbers alone. Both
+     * functions may be NULL. */
+    const unic__class_names *(*class_names)(const unic__clip_source *s, bool of_events);
+    /* Numbers them as `all` does, which has more names. */
+    unic_status (*number_classes)(unic__clip_source *s, bool of_events,
+                                  const unic__class_names *all);
 
     bool by_clip; /* a clip that is damaged says nothing of the others */
 } unic__clip_source_class;

@@ -19,20 +19,6 @@ static size_t clip_at(unic_dataset *d, uint64_t epoch, size_t place)
     return (size_t)d->order[place];
 }
 
-/* The last source whose first clip is not behind `clip`. */
-static unic__clip_source *source_of(const unic_dataset *d, size_t clip)
-{
-    size_t low = 0, high = d->n_sources;
-    while (high - low > 1) {
-        size_t middle = low + (high - low) / 2;
-        if (d->sources[middle]->first <= clip)
-            low = middle;
-        else
-            high = middle;
-    }
-    return d->sources[low];
-}
-
 static void advance(const unic_dataset *d, unic__position *p)
 {
     if (++p->batch == d->batches) {
@@ -70,13 +56,13 @@ static void repeat_last(float *x, size_t used, size_t length, size_t step_count)
 static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i, size_t clip)
 {
     const unic__track *track = &d->tracks.at[i];
-    unic__clip_source *source = source_of(d, clip);
+    unic__clip_source *source = unic__dataset_source_of(d, clip);
     float *out = s->features[i] + row * d->length * track->step_count;
     size_t steps = 0;
     unic_status status = source->is->read(source, &d->tracks, i, clip - source->first,
                                           d->length, out, &steps);
     if (status != UNIC_OK) {
-        if (status == UNIC_E_NOMEM || !d->how.skips_damage || !source->is->by_clip)
+        if (!d->how.skips_damage || !source->is->by_clip || !unic__is_damage(status))
             return status;
         steps = 0;
         UNIC__TRY(skip_clip(s));
@@ -103,6 +89,7 @@ static unic_status fill_slot(void *user, size_t slot)
     clear_reports(d, s);
     for (size_t row = 0; row < rows; row++) {
         size_t clip = clip_at(d, d->reading.epoch, start + row);
+        s->clips[row] = (int64_t)clip;
         for (size_t i = 0; i < d->tracks.n; i++)
             UNIC__TRY(fill_row(d, s, row, i, clip));
     }
@@ -170,6 +157,12 @@ static unic_status make_slot(unic_dataset *d, unic__slot *slot)
     UNIC__TRY(unic__batch_create(&slot->batch));
     for (size_t i = 0; i < n; i++)
         UNIC__TRY(make_track(d, slot, i));
+    slot->clips = unic__arena_alloc(&d->arena, d->batch * sizeof *slot->clips);
+    if (!slot->clips)
+        return unic__no_memory(d->batch * sizeof *slot->clips, "the clips of a batch");
+    slot->batch->clips = slot->clips;
+    slot->batch->name_clip = unic__dataset_name_clip;
+    slot->batch->name_user = d;
     return UNIC_OK;
 }
 

@@ -18,6 +18,7 @@ typedef struct unic__slot {
     unic_batch *batch; /* refers to the memory below */
     float **features;  /* for each track [batch,T,...] */
     int32_t **lengths; /* for each track [batch] */
+    int64_t *clips;    /* [batch], which of the dataset's they are */
     size_t *cut;       /* for each track: clips that were longer than T */
     char **damage;     /* [batch * tracks], messages about what was skipped */
     size_t n_damage;
@@ -29,10 +30,11 @@ struct unic_dataset {
     unic__tracks tracks;
     size_t n_sources;
     unic__reading how;
-    size_t clips, length;  /* N of all sources, T of the batches */
-    size_t batch, batches; /* clips in a batch, batches in an epoch */
-    unic__position at;     /* what unic__dataset_next() gives */
-    size_t *cut;           /* for each track, since the log told last */
+    size_t clips, length;                      /* N of all sources, T of the batches */
+    size_t batch, batches;                     /* clips in a batch, batches in an epoch */
+    unic__position at;                         /* what unic__dataset_next() gives */
+    size_t *cut;                               /* for each track, since the log told last */
+    unic__class_names categories, event_names; /* of all sources; at NULL: numbers alone */
 
     /* The reading side: the thread's while it runs. */
     uint64_t seed;
@@ -60,7 +62,28 @@ unic_status unic__dataset_seek(unic_dataset *d, uint64_t epoch, uint64_t batch);
 unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths, size_t n_paths,
                                      const unic_dataset_options *options);
 
+/* ---- dataset_about.c: what is known without reading a clip ---- */
+
+/* The last source whose first clip is not behind `clip`. */
+unic__clip_source *unic__dataset_source_of(const unic_dataset *d, size_t clip);
+
+/* Numbers the classes of all sources as their names together say. */
+unic_status unic__dataset_number_classes(unic_dataset *d);
+
+/* The names of a kind of labels' classes, NULL if `name` is none or they have numbers alone;
+ * "no event" is not among them. */
+const unic__class_names *unic__dataset_class_names(const unic_dataset *d, const char *name);
+
+/* Clips that have both tracks. */
+size_t unic__dataset_paired(const unic_dataset *d, size_t a, size_t b);
+
+/* For a batch: what messages call a clip of the dataset `user`. */
+void unic__dataset_name_clip(const void *user, const char *modality, int64_t clip, char *text,
+                             size_t size);
+
 /* ---- labels.c ---- */
+
+bool unic__is_of_steps(const char *name); /* "<modality>.step_labels" */
 
 unic_status unic__dataset_labels(unic_dataset *d, const char *name, int64_t *dims, size_t *rank,
                                  int32_t *out);

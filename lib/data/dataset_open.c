@@ -145,6 +145,7 @@ unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths, 
                                      const unic_dataset_options *options)
 {
     UNIC__TRY(open_sources(d, paths, n_paths, options));
+    UNIC__TRY(unic__dataset_number_classes(d));
     UNIC__TRY(choose_tracks(d, options));
     for (size_t i = 0; i < d->n_sources; i++)
         UNIC__TRY(load_source(d, d->sources[i]));

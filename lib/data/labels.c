@@ -5,7 +5,7 @@
 
 static const char step_suffix[] = ".step_labels";
 
-static bool is_of_steps(const char *name)
+bool unic__is_of_steps(const char *name)
 {
     size_t size = strlen(name), tail = sizeof step_suffix - 1;
     return size > tail && strcmp(name + size - tail, step_suffix) == 0;
@@ -83,7 +83,7 @@ static unic_status read_rows(unic__clip_source *s, const char *name, size_t have
 unic_status unic__dataset_labels(unic_dataset *d, const char *name, int64_t *dims, size_t *rank,
                                  int32_t *out)
 {
-    bool steps = is_of_steps(name);
+    bool steps = unic__is_of_steps(name);
     if (!steps && strcmp(name, "label") != 0)
         return unic__fail(UNIC_E_NOTFOUND,
                           "unic_dataset_labels: no labels \"%s\"; \"label\" or "

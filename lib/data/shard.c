@@ -1,5 +1,6 @@
 #include "data/shard.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "array/named_arrays.h"
@@ -174,6 +175,18 @@ static unic_status load(unic__clip_source *source, unic__tracks *tracks,
 
 /* ---- clips ------------------------------------------------------------------------------- */
 
+static bool has(const unic__clip_source *source, size_t i, size_t clip)
+{
+    const shard *s = (const shard *)source;
+    return s->present[i] && (!s->lengths[i] || s->lengths[i][clip] > 0);
+}
+
+static void name_clip(const unic__clip_source *source, const unic__tracks *tracks, size_t i,
+                      size_t clip, char *text, size_t size)
+{
+    snprintf(text, size, "clip %zu of \"%s\" in %s", clip, tracks->at[i].name, source->path);
+}
+
 static unic_status read_clip(unic__clip_source *source, const unic__tracks *tracks, size_t i,
                              size_t clip, size_t length, float *out, size_t *steps)
 {
@@ -224,6 +237,8 @@ unic_status unic__shard_open(unic__clip_source **out, const char *path)
                                                   .find = find,
                                                   .load = load,
                                                   .read = read_clip,
+                                                  .has = has,
+                                                  .name_clip = name_clip,
                                                   .labels_shape = labels_shape,
                                                   .labels_read = labels_read};
     *out = NULL;

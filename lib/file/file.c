@@ -20,11 +20,17 @@ static const char *error_text(int error, char text[ERROR_TEXT])
     return text;
 }
 
+bool unic__file_error_is_of_process(int error)
+{
+    return error == EMFILE || error == ENFILE || error == ENOMEM;
+}
+
 static unic_status system_fail(const char *path, const char *verb, int error)
 {
     char text[ERROR_TEXT];
     unic_status status = error == ENOENT || error == ENOTDIR ? UNIC_E_NOTFOUND : UNIC_E_IO;
-    return unic__fail(status, "%s: cannot %s: %s", path, verb, error_text(error, text));
+    unic__fail(status, "%s: cannot %s: %s", path, verb, error_text(error, text));
+    return unic__file_error_is_of_process(error) ? unic__exhausted(status) : status;
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -71,8 +77,11 @@ unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *ou
             continue;
         if (n < 0) {
             char text[ERROR_TEXT];
-            return unic__fail(UNIC_E_IO, "cannot read %zu bytes at offset %llu: %s", bytes,
-                              (unsigned long long)offset, error_text(errno, text));
+            int error = errno;
+            unic__fail(UNIC_E_IO, "cannot read %zu bytes at offset %llu: %s", bytes,
+                       (unsigned long long)offset, error_text(error, text));
+            return unic__file_error_is_of_process(error) ? unic__exhausted(UNIC_E_IO)
+                                                         : UNIC_E_IO;
         }
         if (n == 0)
             return unic__fail(UNIC_E_IO, "ends at %llu now, at %llu when it was opened",

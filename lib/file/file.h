@@ -21,6 +21,9 @@ void unic__file_close(unic__file *file);
 unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out,
                                size_t bytes);
 
+/* Whether an errno says that the process has no memory or no file to open left. */
+bool unic__file_error_is_of_process(int error);
+
 /* ---- writing: to a temporary file in the same directory, renamed at the end ---- */
 
 typedef struct unic__file_writer unic__file_writer;

@@ -3,15 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file/file.h"
+#include "base/text.h"
+#include "file/text_file.h"
+
+typedef unic__piece piece;
 
 enum { SHOWN = 64 }; /* bytes of a name that a message has */
-
-/* A piece of the text. */
-typedef struct piece {
-    const char *start;
-    size_t size;
-} piece;
 
 static int compare(piece a, piece b)
 {
@@ -103,27 +100,14 @@ static unic_status list_find(const list *l, piece name, int32_t *index)
 
 /* ---- lines ---- */
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
-
-static piece trimmed(const char *start, const char *end)
-{
-    while (start < end && is_blank(*start))
-        start++;
-    while (start < end && is_blank(end[-1]))
-        end--;
-    return (piece){start, (size_t)(end - start)};
-}
-
 /* What stands before a comment: '#' first in the line, or behind a blank. */
-static piece without_comment(const char *start, const char *end)
+static piece without_comment(piece line)
 {
-    for (const char *c = start; c < end; c++)
-        if (*c == '#' && (c == start || is_blank(c[-1])))
-            end = c;
-    return trimmed(start, end);
+    for (size_t i = 0; i < line.size; i++)
+        if (line.start[i] == '#' &&
+            (i == 0 || line.start[i - 1] == ' ' || line.start[i - 1] == '\t'))
+            line.size = i;
+    return unic__piece_trim(line);
 }
 
 /* One line that is not empty; the line of each of their classes is kept in `given`. */
@@ -136,8 +120,9 @@ static unic_status take_line(unic_class_map *map, const list *theirs, const list
             return unic__fail(UNIC_E_FORMAT, "byte 0x%02x in a name",
                               (unsigned)(unsigned char)*c);
     const char *equals = memchr(line.start, '=', line.size);
-    piece from = trimmed(line.start, equals ? equals : end);
-    piece to = trimmed(equals ? equals + 1 : end, end);
+    size_t before = equals ? (size_t)(equals - line.start) : 0;
+    piece from = unic__piece_trim((piece){line.start, before});
+    piece to = equals ? unic__piece_trim((piece){equals + 1, line.size - before - 1}) : from;
     if (!equals || from.size == 0 || to.size == 0)
         return unic__fail(UNIC_E_FORMAT, "expected \"their class = our class\" or a comment");
     int32_t a, b;
@@ -154,18 +139,20 @@ static unic_status take_line(unic_class_map *map, const list *theirs, const list
 static unic_status take_text(unic_class_map *map, const list *theirs, const list *ours,
                              const char *text, size_t length, const char *source, size_t *given)
 {
-    const char *name = source ? source : "line", *end = text + length;
-    size_t number = 0, found = 0;
-    for (const char *at = text; at < end;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        piece line = without_comment(at, newline ? newline : end);
-        number++;
-        at = newline ? newline + 1 : end;
+    const char *name = source ? source : "line";
+    size_t found = 0;
+    unic__lines lines;
+    piece line;
+    unic_status status = unic__lines_begin(&lines, text, length);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", source ? source : "the text");
+    while (unic__lines_next(&lines, &line)) {
+        line = without_comment(line);
         if (line.size == 0)
             continue;
-        unic_status status = take_line(map, theirs, ours, line, number, given);
+        status = take_line(map, theirs, ours, line, lines.number, given);
         if (status != UNIC_OK)
-            return unic__fail_in(status, "%s%s%zu", name, source ? ":" : " ", number);
+            return unic__fail_in(status, "%s%s%zu", name, source ? ":" : " ", lines.number);
         found++;
     }
     if (found == 0)
@@ -196,10 +183,6 @@ unic_status unic__class_map_parse(unic_class_map **out, const char *text, size_t
     *map = (unic_class_map){theirs.n, ours.n, to};
     for (size_t i = 0; i < theirs.n; i++)
         to[i] = -1;
-    if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
-        text += 3;
-        length -= 3;
-    }
     UNIC__TRY_OR(status, done, list_new(&theirs));
     UNIC__TRY_OR(status, done, list_new(&ours));
     UNIC__TRY_OR(status, done, take_text(map, &theirs, &ours, text, length, source, given));
@@ -216,21 +199,10 @@ done:
 unic_status unic__class_map_load(unic_class_map **out, const char *path,
                                  const unic_class_names *names)
 {
-    unic__file file;
-    char *text = NULL;
-    UNIC__TRY(unic__file_open(&file, path));
-    size_t length = (size_t)file.size;
-    unic_status status = UNIC_OK;
-    if (file.size > UNIC__CLASS_MAP_TEXT)
-        status = unic__fail(UNIC_E_FORMAT, "%s: has %llu bytes, too many for a class map", path,
-                            (unsigned long long)file.size);
-    else if (!(text = unic__alloc(length + 1)))
-        status = unic__no_memory(length + 1, "a class map");
-    else if ((status = unic__file_read_at(&file, 0, text, length)) != UNIC_OK)
-        status = unic__fail_in(status, "%s", path);
-    unic__file_close(&file);
-    if (status == UNIC_OK)
-        status = unic__class_map_parse(out, text, length, path, names);
+    char *text;
+    size_t length;
+    UNIC__TRY(unic__text_load(&text, &length, path, UNIC__CLASS_MAP_TEXT, "a class map"));
+    unic_status status = unic__class_map_parse(out, text, length, path, names);
     unic__free(text);
     return status;
 }

@@ -1,5 +1,6 @@
 /* Config text: reading, errors with their lines, writing, files, lack of memory, noise. */
 #include <locale.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "config/config_tools.h"
@@ -24,6 +25,32 @@ START_TEST(lines_in_any_order)
     has(a, "commit.own", "0.5");
     unic_config_free(a);
     unic_config_free(b);
+}
+END_TEST
+
+/* Whoever wrote the file: lines end in CR, LF or CR LF, with or without a mark before them. */
+START_TEST(line_ends_and_byte_order_marks)
+{
+    static const char *const cases[] = {
+        "ema.decay = 0.5\rreset.steps = 9\r",
+        "ema.decay = 0.5\r\nreset.steps = 9",
+        "\xEF\xBB\xBF"
+        "ema.decay = 0.5\nreset.steps = 9",
+        "\xEF\xBB\xBF# a comment\r\rema.decay = 0.5 # another\rreset.steps = 9",
+        "\r\n\r\nema.decay = 0.5\n\rreset.steps\t=\t9\t\r",
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unic_config *config = parsed(cases[i]);
+        has(config, "reset.steps", "9");
+        has(config, "ema.decay", "0.5");
+        unic_config_free(config);
+    }
+    unic_config *config = parsed("");
+    refused(unic_config_parse(config, "# x\r\rema.decay = 1.2\r", "c.ini"),
+            "c.ini:3: ema.decay = 1.2 is out of range [0, 1); did you mean 0.99?");
+    refused(unic_config_parse(config, "\xFF\xFE#", "c.ini"),
+            "c.ini: is a text of 16 or 32 bits a character (UTF-16, UTF-32), UTF-8 expected");
+    unic_config_free(config);
 }
 END_TEST
 
@@ -248,6 +275,10 @@ START_TEST(files)
     ck_assert_int_eq(unic_config_load(config, path), UNIC_E_IO);
     ck_assert_ptr_nonnull(strstr(unic_last_error(), path));
     ck_assert_int_eq(unic_config_load(config, "/tmp"), UNIC_E_IO);
+    ck_assert_int_eq(mkfifo(path, 0600), 0); /* which no one writes to: it must not wait */
+    ck_assert_int_eq(unic_config_load(config, path), UNIC_E_IO);
+    ck_assert_ptr_nonnull(strstr(unic_last_error(), "a regular file was expected"));
+    unlink(path);
     has(config, "image.dims", "7 7 64");
     unic_config_free(config);
 }
@@ -382,6 +413,7 @@ int main(void)
     TCase *cases = tcase_create("text");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, lines_in_any_order);
+    tcase_add_test(cases, line_ends_and_byte_order_marks);
     tcase_add_test(cases, errors_name_source_and_line);
     tcase_add_test(cases, hostile_texts);
     tcase_add_test(cases, text_gives_an_equal_config);

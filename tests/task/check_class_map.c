@@ -89,6 +89,11 @@ START_TEST(wrong_texts_are_named)
         {"Church = bell = food", UNIC_E_NOTFOUND, "\"Church\" is none of"},
         {"Dog = ani\x01mal", UNIC_E_FORMAT, "m.txt:1: byte 0x01 in a name"},
         {"Dog = animal\x7f", UNIC_E_FORMAT, "m.txt:1: byte 0x7f in a name"},
+        {"Dog = animal\r\rDig = food\r", UNIC_E_NOTFOUND, "m.txt:3: \"Dig\" is none"},
+        {"\xEF\xBB\xBF"
+         "Dog = animal\r\nDig = food",
+         UNIC_E_NOTFOUND, "m.txt:2: \"Dig\" is none"},
+        {"\xFE\xFF", UNIC_E_FORMAT, "m.txt: is a text of 16 or 32 bits"},
         {"", UNIC_E_FORMAT, "m.txt maps no class"},
         {" # Dog = animal\n", UNIC_E_FORMAT, "m.txt maps no class"},
     };

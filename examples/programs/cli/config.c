@@ -1,13 +1,13 @@
 #include "cli/config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/report.h"
+#include "cli/text.h"
 
-enum { KEY = 64, VALUE = 320 };
+enum { KEY = 64, VALUE = 320, MOST_TEXT = 65536 };
 
 bool cli_config_apply(unic_config *config, const cli_list *settings)
 {
@@ -38,17 +38,12 @@ static bool is_set(const cli_list *settings, size_t from, const char *line)
 
 static bool copy_file(FILE *out, const char *path, const cli_list *settings)
 {
-    char *line = NULL;
-    size_t capacity = 0;
-    FILE *in = fopen(path, "r");
-    if (!in)
-        return cli_fail("cannot read %s: %s", path, strerror(errno));
-    while (getline(&line, &capacity, in) >= 0)
-        fprintf(out, "%.*s\n", is_set(settings, 0, line) ? 0 : (int)strcspn(line, "\n"), line);
-    bool ok = !ferror(in) || cli_fail("cannot read %s", path);
-    free(line);
-    fclose(in);
-    return ok;
+    char *text = cli_text_read(path, MOST_TEXT, "config"), *line;
+    char *at = text ? cli_text_begin(text) : NULL;
+    while (at && (line = cli_text_line(&at)))
+        fprintf(out, "%s\n", is_set(settings, 0, line) ? "" : line);
+    free(text);
+    return text != NULL;
 }
 
 char *cli_config_lines(const char *path, const cli_list *settings)

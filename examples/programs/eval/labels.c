@@ -1,42 +1,14 @@
 /* Labels, the names of their classes, and how one data set's become another's. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/report.h"
+#include "cli/text.h"
 #include "eval/eval.h"
 
 /* ---- names ---- */
 
 enum { MOST_TEXT = 1 << 20 };
-
-static bool read_text(const char *path, char **text)
-{
-    FILE *in = fopen(path, "rb");
-    if (!in)
-        return cli_fail("cannot open %s: %s", path, strerror(errno));
-    size_t size = 0;
-    bool ok = (*text = cli_alloc(MOST_TEXT + 2, 1)) != NULL;
-    if (ok) {
-        size = fread(*text, 1, MOST_TEXT + 1, in);
-        if (ferror(in))
-            ok = cli_fail("cannot read %s: %s", path, strerror(errno));
-        else if (size > MOST_TEXT || memchr(*text, 0, size))
-            ok = cli_fail("%s is no list of classes: a text of at most %d bytes was expected",
-                          path, MOST_TEXT);
-    }
-    fclose(in);
-    return ok;
-}
-
-/* Cuts the blanks around a line off. */
-static char *trimmed(char *line)
-{
-    size_t size = strlen(line);
-    while (size > 0 && strchr(" \t\r", line[size - 1]))
-        line[--size] = '\0';
-    return line + strspn(line, " \t");
-}
 
 /* A name a line, numbered from 0. */
 static bool read_names(eval_names *names, const char *path)
@@ -44,17 +16,15 @@ static bool read_names(eval_names *names, const char *path)
     size_t lines = 1;
     if (!path)
         return true;
-    if (!read_text(path, &names->text))
+    if (!(names->text = cli_text_read(path, MOST_TEXT, "list of classes")))
         return false;
     for (const char *p = names->text; *p; p++)
-        lines += *p == '\n';
+        lines += *p == '\n' || *p == '\r';
     if (!(names->items = cli_alloc(lines, sizeof *names->items)))
         return false;
-    for (char *line = names->text, *next; *line; line = next) {
-        next = line + strcspn(line, "\n");
-        if (*next)
-            *next++ = '\0';
-        names->items[names->count] = trimmed(line);
+    char *at = cli_text_begin(names->text);
+    for (char *line; (line = cli_text_line(&at));) {
+        names->items[names->count] = cli_text_trim(line);
         if (!*names->items[names->count++])
             return cli_fail("%s:%zu: an empty line, expected the name of class %zu", path,
                             names->count, names->count - 1);

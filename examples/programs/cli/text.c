@@ -1,0 +1,88 @@
+#include "cli/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/report.h"
+
+/* Opens a regular file; NULL, after a message, if it is none. */
+static FILE *open_file(const char *path)
+{
+    struct stat about;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    FILE *in = file < 0 ? NULL : fdopen(file, "rb");
+    if (!in || fstat(file, &about)) {
+        cli_fail("cannot open %s: %s", path, strerror(errno));
+    } else if (!S_ISREG(about.st_mode)) {
+        cli_fail("%s is %s, a regular file was expected", path,
+                 S_ISDIR(about.st_mode) ? "a directory" : "a pipe or device");
+    } else {
+        return in;
+    }
+    if (in)
+        fclose(in);
+    else if (file >= 0)
+        close(file);
+    return NULL;
+}
+
+/* Whether the bytes are a text that is read here. */
+static bool check_text(const char *path, const char *text, size_t size, size_t most,
+                       const char *what)
+{
+    if (size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2)))
+        return cli_fail("%s is a text of 16 or 32 bits a character (UTF-16, UTF-32), but %s "
+                        "must be UTF-8",
+                        path, what);
+    if (size > most || memchr(text, 0, size))
+        return cli_fail("%s is no %s: a text of at most %zu bytes was expected", path, what,
+                        most);
+    return true;
+}
+
+char *cli_text_read(const char *path, size_t most, const char *what)
+{
+    FILE *in = open_file(path);
+    char *text = in ? cli_alloc(most + 2, 1) : NULL;
+    if (text) {
+        size_t size = fread(text, 1, most + 1, in);
+        bool ok = ferror(in) ? cli_fail("cannot read %s: %s", path, strerror(errno))
+                             : check_text(path, text, size, most, what);
+        if (!ok) {
+            free(text);
+            text = NULL;
+        }
+    }
+    if (in)
+        fclose(in);
+    return text;
+}
+
+char *cli_text_begin(char *text)
+{
+    return text + (strncmp(text, "\xEF\xBB\xBF", 3) ? 0 : 3);
+}
+
+char *cli_text_line(char **text)
+{
+    char *line = *text;
+    if (!*line)
+        return NULL;
+    char *end = line + strcspn(line, "\r\n");
+    *text = end + (*end != '\0') + (*end == '\r' && end[1] == '\n');
+    *end = '\0';
+    return line;
+}
+
+char *cli_text_trim(char *line)
+{
+    size_t size = strlen(line);
+    while (size > 0 && strchr(" \t", line[size - 1]))
+        line[--size] = '\0';
+    return line + strspn(line, " \t");
+}

@@ -1,0 +1,24 @@
+/*
+ * Texts that people wrote, line by line: lines end with LF, CR LF, or CR alone; a byte order
+ * mark of UTF-8 is passed over. Only regular files are read: a pipe would be waited for.
+ */
+#ifndef UNIC_CLI_TEXT_H
+#define UNIC_CLI_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A whole file of at most `most` bytes, to be freed; NULL, after a message that says that `what`
+ * was expected, if it is none. */
+char *cli_text_read(const char *path, size_t most, const char *what);
+
+/* The first line, after a byte order mark. */
+char *cli_text_begin(char *text);
+
+/* Ends the line at `*text` with a NUL and moves `*text` behind it; NULL at the text's end. */
+char *cli_text_line(char **text);
+
+/* Cuts the blanks around a line off. */
+char *cli_text_trim(char *line);
+
+#endif

@@ -1,0 +1,62 @@
+#include "base/text.h"
+
+#include <string.h>
+
+size_t unic__line_end(const char *at, const char *end)
+{
+    if (at == end || (*at != '\n' && *at != '\r'))
+        return 0;
+    return *at == '\r' && at + 1 < end && at[1] == '\n' ? 2 : 1;
+}
+
+static bool begins_with(const char *text, size_t size, const char *mark, size_t bytes)
+{
+    return size >= bytes && memcmp(text, mark, bytes) == 0;
+}
+
+unic_status unic__text_begin(const char *text, size_t size, const char **first)
+{
+    *first = text;
+    if (begins_with(text, size, "\xFF\xFE", 2) || begins_with(text, size, "\xFE\xFF", 2))
+        return unic__fail(UNIC_E_FORMAT,
+                          "is a text of 16 or 32 bits a character (UTF-16, UTF-32), UTF-8 "
+                          "expected");
+    if (begins_with(text, size, "\xEF\xBB\xBF", 3))
+        *first += 3;
+    return UNIC_OK;
+}
+
+unic_status unic__lines_begin(unic__lines *lines, const char *text, size_t size)
+{
+    *lines = (unic__lines){.end = text + size};
+    return unic__text_begin(text, size, &lines->at);
+}
+
+bool unic__lines_next(unic__lines *lines, unic__piece *line)
+{
+    if (lines->at == lines->end)
+        return false;
+    const char *at = lines->at;
+    while (at < lines->end && !unic__line_end(at, lines->end))
+        at++;
+    *line = (unic__piece){lines->at, (size_t)(at - lines->at)};
+    lines->at = at + unic__line_end(at, lines->end);
+    lines->number++;
+    return true;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+unic__piece unic__piece_trim(unic__piece piece)
+{
+    while (piece.size && is_blank(piece.start[0])) {
+        piece.start++;
+        piece.size--;
+    }
+    while (piece.size && is_blank(piece.start[piece.size - 1]))
+        piece.size--;
+    return piece;
+}

@@ -1,0 +1,79 @@
+#include "data/class_names.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static int compare(unic__piece a, unic__piece b)
+{
+    int order = memcmp(a.start, b.start, a.size < b.size ? a.size : b.size);
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static int compare_pieces(const void *a, const void *b)
+{
+    return compare(*(const unic__piece *)a, *(const unic__piece *)b);
+}
+
+static unic__piece piece_of(const char *name)
+{
+    return (unic__piece){name, strlen(name)};
+}
+
+unic_status unic__class_names_of(unic__class_names *out, unic__arena *arena,
+                                 unic__piece *pieces, size_t n)
+{
+    size_t unique = 0;
+    if (n)
+        qsort(pieces, n, sizeof *pieces, compare_pieces);
+    for (size_t i = 0; i < n; i++)
+        if (!unique || compare(pieces[unique - 1], pieces[i]) != 0)
+            pieces[unique++] = pieces[i];
+    *out = (unic__class_names){unic__arena_alloc(arena, unique * sizeof *out->at), unique};
+    if (!out->at)
+        return unic__no_memory(unique * sizeof *out->at, "the names of classes");
+    for (size_t i = 0; i < unique; i++) {
+        char *copy = unic__arena_alloc(arena, pieces[i].size + 1);
+        if (!copy)
+            return unic__no_memory(pieces[i].size + 1, "the name of a class");
+        memcpy(copy, pieces[i].start, pieces[i].size);
+        out->at[i] = copy;
+    }
+    return UNIC_OK;
+}
+
+int32_t unic__class_names_find(const unic__class_names *names, unic__piece name)
+{
+    size_t low = 0, high = names->n;
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(piece_of(names->at[middle]), name) <= 0)
+            low = middle;
+        else
+            high = middle;
+    }
+    return (int32_t)low;
+}
+
+unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
+                                    const unic__class_names *a, const unic__class_names *b)
+{
+    size_t n = a->n + b->n; /* of names in memory: no overflow to fear */
+    unic__piece *pieces = unic__alloc(n * sizeof *pieces);
+    if (!pieces)
+        return unic__no_memory(n * sizeof *pieces, "the names of classes");
+    for (size_t i = 0; i < n; i++)
+        pieces[i] = piece_of(i < a->n ? a->at[i] : b->at[i - a->n]);
+    unic_status status = unic__class_names_of(out, arena, pieces, n);
+    unic__free(pieces);
+    return status;
+}
+
+bool unic__is_missing(const char *field)
+{
+    static const char *const words[] = {"", "nan", "<na>", "n/a", "na", "null"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(field, words[i]) == 0)
+            return true;
+    return false;
+}

@@ -1,0 +1,144 @@
+#include "data/clip_group.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "file/folder.h"
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+static int compare_entries(const void *a, const void *b)
+{
+    return strcmp(((const unic__clip_entry *)a)->stem, ((const unic__clip_entry *)b)->stem);
+}
+
+/* Takes those of the names that are clips' files. */
+static unic_status fill(unic__clip_group *g, unic__arena *arena, const char *const *names,
+                        size_t n)
+{
+    size_t bytes = SIZE_MAX, size;
+    if (unic__mul_size(n, sizeof *g->entries, &bytes))
+        g->entries = unic__arena_alloc(arena, bytes);
+    if (!g->entries)
+        return unic__no_memory(bytes, "the clips of a directory");
+    for (size_t i = 0; i < n; i++) {
+        unic__clip_format format = unic__clip_format_of(names[i], &size);
+        if (format == UNIC__CLIP_ABSENT)
+            continue;
+        const char *stem = unic__arena_printf(arena, "%.*s", (int)size, names[i]);
+        if (!stem)
+            return unic__no_memory(size + 1, "a clip's name");
+        g->entries[g->n++] = (unic__clip_entry){stem, (unsigned char)format};
+        size += strlen(g->prefix) + sizeof ".npy";
+        g->path_size = size > g->path_size ? size : g->path_size;
+    }
+    return UNIC_OK;
+}
+
+static unic_status sort(unic__clip_group *g)
+{
+    if (g->n)
+        qsort(g->entries, g->n, sizeof *g->entries, compare_entries);
+    for (size_t i = 1; i < g->n; i++)
+        if (strcmp(g->entries[i - 1].stem, g->entries[i].stem) == 0)
+            return unic__fail(UNIC_E_FORMAT,
+                              "%s%s: there as .npy and as .zip, one file a clip expected",
+                              g->prefix, g->entries[i].stem);
+    return UNIC_OK;
+}
+
+unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const char *folder,
+                                  const char *name)
+{
+    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+    *g = (unic__clip_group){
+        .name = unic__arena_printf(arena, "%s", name),
+        .prefix = unic__arena_printf(arena, "%s%s%s/", folder, slash, name)};
+    if (!g->name || !g->prefix)
+        return unic__no_memory(strlen(folder) + strlen(name), "a directory's name");
+    if (!unic__is_folder(g->prefix))
+        return UNIC_OK;
+    unic__folder files;
+    unic_status status = unic__folder_list(&files, g->prefix);
+    if (status == UNIC_OK)
+        status = fill(g, arena, files.names, files.n);
+    unic__folder_free(&files);
+    return status == UNIC_OK ? sort(g) : status;
+}
+
+unic_status unic__clip_group_list(unic__clip_group *g, unic__arena *arena,
+                                  const char *const *paths, size_t n, const char *name)
+{
+    *g = (unic__clip_group){
+        .name = unic__arena_printf(arena, "%s", name), .prefix = "", .listed = true};
+    return g->name ? fill(g, arena, paths, n)
+                   : unic__no_memory(strlen(name) + 1, "a modality's name");
+}
+
+/* ---- names ------------------------------------------------------------------------------- */
+
+/* The file whose name is the first `size` bytes of `name`. */
+static const unic__clip_entry *find(const unic__clip_group *g, const char *name, size_t size)
+{
+    size_t low = 0, high = g->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const unic__clip_entry *e = &g->entries[middle];
+        int order = strncmp(e->stem, name, size);
+        if (order == 0 && !e->stem[size])
+            return e;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+/* The bytes before ".mp4"; 0 if the name does not end like a medium's file. */
+static size_t size_without_medium(const char *name)
+{
+    static const char *const media[] = {"mp4", "avi",  "mkv", "webm", "mov", "m4a",
+                                        "wav", "flac", "mp3", "ogg",  "npy", "zip"};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof media / sizeof *media; i++)
+        if (strcasecmp(dot + 1, media[i]) == 0)
+            return (size_t)(dot - name);
+    return 0;
+}
+
+/* 11, if behind that many characters only numbers follow: AAAAAAAAAAA_23_33. */
+static size_t size_of_start(const char *name)
+{
+    enum { START = 11 };
+    size_t size = size_without_medium(name), at = START;
+    if (!size)
+        size = strlen(name);
+    while (at < size && name[at] == '_') {
+        size_t digits = strspn(name + at + 1, "0123456789.");
+        if (!digits)
+            return 0;
+        at += 1 + digits;
+    }
+    return at > START && at >= size ? START : 0;
+}
+
+const unic__clip_entry *unic__clip_group_find(const unic__clip_group *g, const char *name,
+                                              unic__clip_naming *naming)
+{
+    const size_t sizes[UNIC__NAMINGS] = {strlen(name), size_without_medium(name),
+                                         size_of_start(name)};
+    for (int i = UNIC__NAMED_WHOLE; i < UNIC__NAMINGS; i++) {
+        const unic__clip_entry *e = sizes[i] ? find(g, name, sizes[i]) : NULL;
+        *naming = (unic__clip_naming)i;
+        if (e)
+            return e;
+    }
+    return NULL;
+}
+
+const unic__clip_entry *unic__clip_group_find_whole(const unic__clip_group *g, const char *name)
+{
+    return find(g, name, strlen(name));
+}

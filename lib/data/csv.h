@@ -1,0 +1,40 @@
+/*
+ * Delimited text (csv, tsv): lines of fields. Fields become strings where they stand, without
+ * the blanks around them; one in quotes may hold the delimiter, line ends, and a quote as two:
+ *
+ *     video_id, category
+ *     a,"say ""x"", please"
+ *
+ * The first line decides the delimiter: tabs if it has one, else commas, else semicolons.
+ */
+#ifndef UNIC_DATA_CSV_H
+#define UNIC_DATA_CSV_H
+
+#include "base/base.h"
+
+enum { UNIC__CSV_FIELDS = 64 };
+
+typedef struct unic__csv {
+    const char *path; /* for messages */
+    char *at, *end;   /* what is not read yet */
+    char delimiter;
+    size_t number; /* of the line at `at`, from 1 */
+} unic__csv;
+
+/* A line that is not empty. */
+typedef struct unic__record {
+    const char *fields[UNIC__CSV_FIELDS];
+    size_t n;      /* 0: there is none, the text is at its end */
+    size_t number; /* of the line that it begins in */
+} unic__record;
+
+/* `text` has `size` bytes and a NUL behind them; it is changed, and has to stay as long as the
+ * fields. UNIC_E_FORMAT if it is no text. */
+unic_status unic__csv_begin(unic__csv *csv, const char *path, char *text, size_t size);
+
+unic_status unic__csv_next(unic__csv *csv, unic__record *record);
+
+/* Lines that are not read yet, at most. */
+size_t unic__csv_lines(const unic__csv *csv);
+
+#endif
