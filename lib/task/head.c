@@ -1,10 +1,10 @@
 #include "task/head.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "kernel/blas_glue.h"
 #include "model/layers.h"
+#include "train/fit.h"
 
 static const float absent = -1e9F; /* added to padded steps before the maximum over time */
 static const float first_alpha = 0.1F;
@@ -169,70 +169,54 @@ static size_t labels_per_clip(const unic_head *head, size_t length)
                                                   : length * (size_t)head->options.classes;
 }
 
-static unic_status run_epochs(unic_head *head, head_graph *h, const int32_t *codes,
-                              size_t clips, size_t length, const int32_t *labels,
-                              int32_t *order, double *loss)
+/* What a fit is given. */
+typedef struct fit_data {
+    const unic_head *head;
+    head_graph *graph;
+    const int32_t *codes, *labels;
+    size_t length;
+} fit_data;
+
+static unic_status fill_batch(void *context, const int32_t *order, size_t rows)
 {
-    const unic_head_options *o = &head->options;
-    size_t batch = (size_t)o->batch, per_clip = labels_per_clip(head, length);
-    for (int32_t epoch = 0; epoch < o->epochs; epoch++) {
-        unic__random_permutation(unic__random_key(o->seed, head->adam.steps, 0), order, clips);
-        *loss = 0.0;
-        for (size_t from = 0; from < clips; from += batch) {
-            for (size_t b = 0; b < batch; b++) {
-                size_t clip = from + b < clips ? (size_t)order[from + b] : 0;
-                bool there = from + b < clips;
-                fill_row(head, h, b, there ? codes + clip * length : NULL,
-                         labels + clip * per_clip, length);
-            }
-            if (h->share)
-                fill_share(h, batch * length);
-            unic__graph_forward(&h->g, 0);
-            memset(head->params.grads, 0, head->params.total * sizeof(float));
-            unic__graph_backward(&h->g, 0);
-            double value = (double)h->loss->t.x[0], norm[UNIC__MAX_GROUPS];
-            unic__grad_norms(&head->params, norm);
-            if (!isfinite(value) || !isfinite(norm[0]))
-                return unic__fail(UNIC_E_NUMERIC,
-                                  "epoch %d: the loss is %g, its gradient's norm %g", epoch,
-                                  value, norm[0]);
-            unic__adam_step(&head->adam, (double)o->learning_rate, 0.0, 0.0, NULL);
-            size_t rows = clips - from < batch ? clips - from : batch;
-            *loss += value * (double)rows / (double)clips;
-        }
+    const fit_data *d = context;
+    size_t batch = (size_t)d->head->options.batch;
+    size_t per_clip = labels_per_clip(d->head, d->length);
+    for (size_t b = 0; b < batch; b++) {
+        size_t clip = b < rows ? (size_t)order[b] : 0;
+        fill_row(d->head, d->graph, b, b < rows ? d->codes + clip * d->length : NULL,
+                 d->labels + clip * per_clip, d->length);
     }
+    if (d->graph->share)
+        fill_share(d->graph, batch * d->length);
     return UNIC_OK;
 }
 
 unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
                            const int32_t *labels, double *loss)
 {
+    const unic_head_options *o = &head->options;
     head_graph h = {0};
-    double last = 0.0;
-    uint64_t steps = head->adam.steps;
-    float *before = unic__alloc_array(3 * head->params.total, sizeof *before);
-    int32_t *order = unic__alloc_array(clips, sizeof *order);
-    unic_status status = UNIC_OK;
-    if (!before || !order)
-        status = unic__no_memory(clips * sizeof *order, "a head's fit");
+    fit_data d = {head, &h, codes, labels, length};
+    build(head, &head->params, &h, (size_t)o->batch, length);
+    unic_status status = unic__graph_plan(&h.g);
     if (status == UNIC_OK) {
-        build(head, &head->params, &h, (size_t)head->options.batch, length);
-        status = unic__graph_plan(&h.g);
+        const unic__fit fit = {.what = "a head's fit",
+                               .graph = &h.g,
+                               .loss = h.loss,
+                               .adam = &head->adam,
+                               .clips = clips,
+                               .batch = (size_t)o->batch,
+                               .epochs = o->epochs,
+                               .seed = o->seed,
+                               .learning_rate = (double)o->learning_rate,
+                               .fill = fill_batch,
+                               .context = &d};
+        status = unic__fit_run(&fit, loss);
     }
-    if (status == UNIC_OK) {
-        unic__adam_backup(&head->adam, before);
-        status = run_epochs(head, &h, codes, clips, length, labels, order, &last);
-        if (status != UNIC_OK)
-            unic__adam_restore(&head->adam, before, steps);
-    }
-    if (status == UNIC_OK) {
+    if (status == UNIC_OK)
         unic__head_tabulate(head);
-        if (loss)
-            *loss = last;
-    }
     unic__graph_free(&h.g);
-    unic__free(order);
-    unic__free(before);
     return status;
 }
 

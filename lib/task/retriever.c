@@ -6,6 +6,7 @@
 #include "array/array.h"
 #include "model/layers.h"
 #include "task/codes.h"
+#include "train/fit.h"
 
 static const double normalise_epsilon = 1e-12; /* added to ||y||^2 */
 
@@ -197,19 +198,21 @@ static unic_status check_lengths(const float *rows, size_t n, size_t dim, size_t
 
 /* What a fit is given. */
 typedef struct fit_data {
+    const unic_retriever *r;
+    unic__retriever_graph *graph;
     const int32_t *codes; /* [clips,length] */
-    size_t clips, length;
+    size_t length;
     const unic_array *items;
-    int32_t *order; /* of the clips in this epoch */
 } fit_data;
 
-/* Clips [from, from + rows) of the order into the batch; rows behind them are not there. */
-static unic_status fill_batch(const unic_retriever *r, unic__retriever_graph *h,
-                              const fit_data *d, size_t from, size_t rows)
+static unic_status fill_batch(void *context, const int32_t *order, size_t rows)
 {
+    const fit_data *d = context;
+    const unic_retriever *r = d->r;
+    unic__retriever_graph *h = d->graph;
     size_t dim = r->codebook->dim, item_dim = (size_t)r->options.item_dim;
     for (size_t b = 0; b < h->batch; b++) {
-        size_t clip = (size_t)d->order[b < rows ? from + b : from];
+        size_t clip = (size_t)order[b < rows ? b : 0];
         unic__retriever_mean(r->codebook, d->codes + clip * d->length, d->length,
                              h->mean->t.x + b * dim);
         UNIC__TRY(unic__array_rows_to_f32(d->items, clip, 1, h->item->t.x + b * item_dim));
@@ -219,77 +222,41 @@ static unic_status fill_batch(const unic_retriever *r, unic__retriever_graph *h,
     return UNIC_OK;
 }
 
-/* Adam squares gradients; vectors and loss must be numbers. */
-static unic_status check_step(const unic_retriever *r, const unic__retriever_graph *h,
-                              size_t rows)
+static unic_status check_vectors(void *context, size_t rows)
 {
-    const double largest = 1e19; /* its square is still a float */
-    double loss = (double)h->loss->t.x[0], norms[UNIC__MAX_GROUPS];
-    UNIC__TRY(check_lengths(h->q->t.x, rows, (size_t)r->options.dim, 0, "a batch's clip"));
-    UNIC__TRY(check_lengths(h->v->t.x, rows, (size_t)r->options.dim, 0, "a batch's item"));
-    unic__grad_norms(r->params, norms);
-    if (!isfinite(loss) || !(norms[0] < largest))
-        return unic__fail(UNIC_E_NUMERIC, "the loss is %g, its gradient's norm %g", loss,
-                          norms[0]);
-    return UNIC_OK;
-}
-
-static unic_status run_epochs(unic_retriever *r, unic__retriever_graph *h, const fit_data *d,
-                              double *loss)
-{
-    const unic_retriever_options *o = &r->options;
-    const unic__params *params = r->params;
-    for (int32_t epoch = 0; epoch < o->epochs; epoch++) {
-        unic__random_permutation(unic__random_key(o->seed, r->adam.steps, 0), d->order,
-                                 d->clips);
-        *loss = 0.0;
-        for (size_t from = 0; from < d->clips; from += h->batch) {
-            size_t rows = d->clips - from < h->batch ? d->clips - from : h->batch;
-            UNIC__TRY(fill_batch(r, h, d, from, rows));
-            unic__graph_forward(&h->g, 0);
-            memset(params->grads, 0, params->total * sizeof(float));
-            unic__graph_backward(&h->g, 0);
-            unic_status status = check_step(r, h, rows);
-            if (status != UNIC_OK)
-                return unic__fail_in(status, "epoch %d", epoch);
-            unic__adam_step(&r->adam, (double)o->learning_rate, 0.0, 0.0, NULL);
-            *loss += (double)h->loss->t.x[0] * (double)rows / (double)d->clips;
-        }
-    }
-    if (!unic__all_finite(params->values, params->total))
-        return unic__fail(UNIC_E_NUMERIC, "a weight is no longer finite");
-    return UNIC_OK;
+    const fit_data *d = context;
+    size_t dim = (size_t)d->r->options.dim;
+    UNIC__TRY(check_lengths(d->graph->q->t.x, rows, dim, 0, "a batch's clip"));
+    return check_lengths(d->graph->v->t.x, rows, dim, 0, "a batch's item");
 }
 
 unic_status unic__retriever_fit(unic_retriever *r, const int32_t *codes, size_t clips,
                                 size_t length, const unic_array *items, double *loss)
 {
-    size_t most = (size_t)r->options.batch;
-    unic__retriever_graph h = {0};
-    fit_data d = {codes, clips, length, items, unic__alloc_array(clips, sizeof(int32_t))};
-    float *before = unic__alloc_array(3 * r->params->total, sizeof *before);
-    uint64_t steps = r->adam.steps;
-    double last = 0.0;
-    unic_status status = UNIC_OK;
-    if (!before || !d.order)
-        status = unic__no_memory(clips * sizeof(int32_t), "a retriever's fit");
-    if (status == UNIC_OK) {
-        unic__retriever_build(&h, r, clips < most ? clips : most);
-        status = unic__graph_plan(&h.g);
-    }
+    const unic_retriever_options *o = &r->options;
+    size_t most = (size_t)o->batch;
+    unic__retriever_graph h;
+    fit_data d = {r, &h, codes, length, items};
+    unic__retriever_build(&h, r, clips < most ? clips : most);
+    unic_status status = unic__graph_plan(&h.g);
     if (status == UNIC_OK)
         status = check_items(items, h.item->t.x);
     if (status == UNIC_OK) {
-        unic__adam_backup(&r->adam, before);
-        status = run_epochs(r, &h, &d, &last);
-        if (status != UNIC_OK)
-            unic__adam_restore(&r->adam, before, steps);
+        const unic__fit fit = {.what = "a retriever's fit",
+                               .graph = &h.g,
+                               .loss = h.loss,
+                               .adam = &r->adam,
+                               .clips = clips,
+                               .batch = h.batch,
+                               .epochs = o->epochs,
+                               .seed = o->seed,
+                               .learning_rate = (double)o->learning_rate,
+                               .fill = fill_batch,
+                               .check = check_vectors,
+                               .context = &d};
+        status = unic__fit_run(&fit, loss);
     }
-    if (status == UNIC_OK && loss)
-        *loss = last;
     unic__graph_free(&h.g);
-    unic__free(d.order);
-    unic__free(before);
     return status;
 }
 

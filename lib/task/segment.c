@@ -5,6 +5,7 @@
 
 #include "array/array.h"
 #include "task/codes.h"
+#include "train/fit.h"
 
 /* ---- making one ---- */
 
@@ -191,44 +192,36 @@ static unic_status plan_training(unic_segmenter *s, size_t batch, size_t frames)
     return status;
 }
 
-/* Adam squares gradients, and running moments must stay numbers. */
-static unic_status check_step(const unic_segmenter *s)
+/* The moments of a batch, whose squares the running moments take up. */
+static unic_status check_moments(const unic__segment_graph *h)
 {
-    const unic__segment_graph *h = &s->training;
-    const double largest = 1e19; /* its square is still a float */
-    double loss = (double)h->loss->t.x[0], norms[UNIC__MAX_GROUPS];
-    unsigned long long step = (unsigned long long)s->adam.steps;
-    if (h->g.run.status != UNIC_OK)
-        return unic__fail(UNIC_E_KERNEL, "step %llu: a oneDNN kernel failed", step);
     for (size_t i = 0; i < h->n_norms; i++)
         for (size_t j = 0; j < h->norm[i].running->count; j++)
-            if (!(fabs((double)h->norm[i].moments->t.x[j]) < largest))
-                return unic__fail(UNIC_E_NUMERIC,
-                                  "step %llu refused: a moment of %s is %g, too large", step,
+            if (!unic__adam_takes(fabs((double)h->norm[i].moments->t.x[j])))
+                return unic__fail(UNIC_E_NUMERIC, "a moment of %s is %g, too large",
                                   h->norm[i].running->name, (double)h->norm[i].moments->t.x[j]);
-    if (!isfinite(loss))
-        return unic__fail(UNIC_E_NUMERIC, "step %llu refused: the loss is %g", step, loss);
-    unic__grad_norms(&s->net->params, norms);
-    if (!(norms[0] < largest))
-        return unic__fail(UNIC_E_NUMERIC,
-                          "step %llu refused: the gradient's norm is %g, too large", step,
-                          norms[0]);
     return UNIC_OK;
+}
+
+static unic_status run_training(unic_segmenter *s)
+{
+    unic__segment_graph *h = &s->training;
+    h->g.run = (unic__run){.training = true, .seed = s->net->options.seed};
+    UNIC__TRY(unic__fit_gradient(&h->g, &s->net->params));
+    UNIC__TRY(check_moments(h));
+    return unic__fit_check(h->loss, &s->net->params);
 }
 
 unic_status unic__segmenter_step(unic_segmenter *s, const unic__segment_input *in, double *loss)
 {
     unic__segment_graph *h = &s->training;
-    const unic__params *params = &s->net->params;
     UNIC__TRY(plan_training(s, in->clips, in->frames));
     UNIC__TRY(fill_images(h, in, 0));
     UNIC__TRY(fill_masks(h, in->masks));
     fill_queries(s, h, in, 0);
-    h->g.run = (unic__run){.training = true, .seed = s->net->options.seed};
-    unic__graph_forward(&h->g, 0);
-    memset(params->grads, 0, params->total * sizeof(float));
-    unic__graph_backward(&h->g, 0);
-    UNIC__TRY(check_step(s));
+    unic_status status = run_training(s);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "step %llu refused", (unsigned long long)s->adam.steps);
     if (loss)
         *loss = (double)h->loss->t.x[0];
     unic__adam_step(&s->adam, (double)s->net->options.learning_rate, 0.0, 0.0, NULL);

@@ -22,6 +22,14 @@ void unic__adam_restore(unic__adam *adam, const float *copy, uint64_t steps);
 /* norms[group] = L2 norm of the group's gradient; summed in double, in index order. */
 void unic__grad_norms(const unic__params *params, double *norms);
 
+/* Adam squares gradients. A gradient of a smaller norm has elements whose squares are floats; one
+ * that is not would leave infinite moments, and parameters that never move again. */
+static const double unic__adam_largest = 1e19;
+static inline bool unic__adam_takes(double norm)
+{
+    return norm < unic__adam_largest; /* false for NaN */
+}
+
 /*
  *   g <- g min(1, clip / (norm_group + 1e-6))                    (clip 0: g)
  *   m <- 0.9 m + 0.1 g,   v <- 0.999 v + 0.001 g^2

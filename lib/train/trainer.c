@@ -136,11 +136,10 @@ static void collect_codes(unic_trainer *t, unic__ema_part *parts)
 /* The inner fits of q (A.5): club.steps Adam steps on the batch's detached z and zbar. */
 static void fit_club(unic_trainer *t)
 {
-    size_t total = t->club.total;
     unic__adam_backup(&t->club_adam, t->club_backup);
     for (size_t i = 0; i < t->config->club_steps; i++) {
         unic__graph_forward(&t->graph.club, 0);
-        memset(t->club.grads, 0, total * sizeof(float));
+        memset(t->club.grads, 0, t->club.total * sizeof(float));
         unic__graph_backward(&t->graph.club, 0);
         unic__adam_step(&t->club_adam, t->config->club_lr, 0.0, 0.0, NULL);
     }
@@ -177,9 +176,8 @@ static unic_status check_finite(const unic_trainer *t)
  * CLUB's fits, which are behind us. */
 static unic_status check_moments(const unic_trainer *t)
 {
-    const double largest = 1e19; /* its square is still a float */
     for (size_t k = 0; k < t->params.n_groups && t->config->clip == 0.0; k++)
-        if (t->grad_norm[k] > largest)
+        if (!unic__adam_takes(t->grad_norm[k]))
             return unic__fail(UNIC_E_NUMERIC,
                               "step %llu refused: grad_norm.%s is %g, too large without "
                               "train.clip",

@@ -356,6 +356,32 @@ START_TEST(equal_seeds_give_equal_heads)
 }
 END_TEST
 
+/* A gradient that is finite, and whose square is not: it would leave infinite moments, and a
+ * head that says it is trained and never learns again. */
+START_TEST(a_gradient_that_cannot_be_squared_changes_nothing)
+{
+    head_data *d = head_data_new(8);
+    unic_head *head = head_of_kind(_i);
+    const size_t total = head->params.total, bytes = total * sizeof(float);
+    float *before = malloc(bytes);
+    double loss = 77.0;
+    memcpy(before, head->params.values, bytes);
+    for (size_t i = 0; i < L * D; i++)
+        head->codebook->embedding[i] *= 1e25F;
+    io_assert_fails(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), &loss),
+                    UNIC_E_NUMERIC, "unic_head_fit: epoch 0: the loss is ");
+    ck_assert(strstr(unic_last_error(), "its gradient's norm ") != NULL);
+    ck_assert(strstr(unic_last_error(), "inf") == NULL);
+    ck_assert(loss == 77.0 && head->adam.steps == 0);
+    ck_assert(memcmp(before, head->params.values, bytes) == 0);
+    for (size_t i = 0; i < total; i++)
+        ck_assert(head->adam.m[i] == 0.0F && head->adam.v[i] == 0.0F);
+    free(before);
+    free(d);
+    unic_head_free(head);
+}
+END_TEST
+
 /* A rate at which the loss stops being a number: the head is as before, moments and all. */
 START_TEST(a_failed_fit_changes_nothing)
 {
@@ -399,6 +425,7 @@ int main(void)
     tcase_add_loop_test(t, one_clip_is_enough, FIRST, END);
     tcase_add_loop_test(t, padding_has_no_label, FIRST, END);
     tcase_add_loop_test(t, equal_seeds_give_equal_heads, FIRST, END);
+    tcase_add_loop_test(t, a_gradient_that_cannot_be_squared_changes_nothing, FIRST, END);
     tcase_add_loop_test(t, a_failed_fit_changes_nothing, FIRST, END);
     return small_run("task/head", t);
 }
