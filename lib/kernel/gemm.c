@@ -15,10 +15,10 @@
 enum {
     PANELS = 4,
     NC = PANELS * UNIC__PANEL,
-    KC = 128,
+    KC = UNIC__SUM, /* where sums are cut, too */
     GROUP =
         UNIC__TILE_ROWS, /* rows of a group: one tile, or two of a smaller kernel          */
-    MC = 8 * GROUP,
+    MC = 4 * GROUP,
     GROUP_SIZE = GROUP * KC +
                  16,  /* no multiple of the page size: all groups are written at once */
     FEW_ROWS = 48,    /* so few do not repay the packing of B                    */

@@ -1,7 +1,7 @@
 /*
  * Products of two matrices that are as they are: no vendor, nothing packed by the caller, no
- * scratch but a fixed block on each thread's stack (112 KiB). For products by a
- * matrix that many rows share, packed.h is faster.
+ * scratch but a fixed block on each thread's stack (180 KiB). For products by a
+ * matrix that is used again and again, packed.h packs it once.
  */
 #ifndef UNIC_KERNEL_GEMM_H
 #define UNIC_KERNEL_GEMM_H
@@ -10,7 +10,7 @@
 
 /*
  * C [m,n] = op(A) op(B), or += with `add`, all row-major: A is [m,k] (or [k,m] if ta), B is [k,n]
- * (or [n,k] if tb). lda, ldb, ldc are row strides. Each element is the chain of tile.h, from its
+ * (or [n,k] if tb). lda, ldb, ldc are row strides. Each element is summed as tile.h says, onto its
  * old value or 0: its bits depend on its row of A and column of B alone, not on m, n, the strides,
  * the threads, or whether packed.h computes it.
  */

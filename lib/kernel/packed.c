@@ -96,33 +96,41 @@ void unic__unpack(float *w, const float *packed, size_t n, size_t k)
             w[j * k + i] = packed[place_of(j, i, k)];
 }
 
-/* Rows from..to against panels first..last. */
+/* Rows from..to against panels first..last, and part k.. of the sums. */
+static void run_block(const unic__packed_product *p, size_t from, size_t to, size_t first,
+                      size_t last, size_t k)
+{
+    const unic__tile_kernel *kernel = unic__tile_kernel_best();
+    const size_t tiles = unic__tile_count(kernel, to - from), rest = p->k - k;
+    for (size_t panel = first; panel < last; panel++) {
+        const size_t j = panel * UNIC__PANEL;
+        unic__tile tile = {.k = rest < UNIC__SUM ? rest : UNIC__SUM,
+                           .a_row = p->x_row,
+                           .a_k = 1,
+                           .b = p->packed + j * p->k + k * UNIC__PANEL,
+                           .b_k = UNIC__PANEL,
+                           .init_row = k ? p->y_row : p->init_row,
+                           .c_row = p->y_row,
+                           .relu = p->relu && rest <= UNIC__SUM};
+        for (size_t i = 0; i < tiles; i++) {
+            const size_t r = from + (to - from) * i / tiles;
+            tile.rows = from + (to - from) * (i + 1) / tiles - r;
+            tile.a = p->x + r * p->x_row + k;
+            tile.c = p->y + r * p->y_row + j;
+            tile.init = k ? tile.c : p->init ? p->init + r * p->init_row + j : NULL;
+            unic__tile_run(kernel, &tile, panel_width(p->n, j));
+        }
+    }
+}
+
 static void run_part(const unic__packed_product *p, size_t from, size_t to, size_t first,
                      size_t last)
 {
-    const unic__tile_kernel *kernel = unic__tile_kernel_best();
     for (size_t block = from; block < to; block += ROWS_BLOCK) {
-        size_t rows = to - block < ROWS_BLOCK ? to - block : ROWS_BLOCK;
-        size_t tiles = unic__tile_count(kernel, rows);
-        for (size_t panel = first; panel < last; panel++) {
-            size_t j = panel * UNIC__PANEL;
-            unic__tile tile = {.k = p->k,
-                               .a_row = p->x_row,
-                               .a_k = 1,
-                               .b_k = UNIC__PANEL,
-                               .b = p->packed + j * p->k,
-                               .init_row = p->init_row,
-                               .c_row = p->y_row,
-                               .relu = p->relu};
-            for (size_t i = 0; i < tiles; i++) {
-                size_t r = block + rows * i / tiles;
-                tile.rows = block + rows * (i + 1) / tiles - r;
-                tile.a = p->x + r * p->x_row;
-                tile.init = p->init ? p->init + r * p->init_row + j : NULL;
-                tile.c = p->y + r * p->y_row + j;
-                unic__tile_run(kernel, &tile, panel_width(p->n, j));
-            }
-        }
+        const size_t end = to - block < ROWS_BLOCK ? to : block + ROWS_BLOCK;
+        run_block(p, block, end, first, last, 0);
+        for (size_t k = UNIC__SUM; k < p->k; k += UNIC__SUM)
+            run_block(p, block, end, first, last, k);
     }
 }
 

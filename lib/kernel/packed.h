@@ -29,8 +29,8 @@ void unic__pack_panel_transposed(float *panel, const float *w, size_t w_row, siz
 
 /* Y [rows,n] = init + X W^T, then relu if asked for. X's and Y's rows are x_row and y_row floats
  * apart, init's init_row (0: a bias, the same for all); init may be Y itself, or NULL. Split over
- * unic__threads(); inside a parallel loop it runs on the calling thread alone. A row's result
- * does not depend on the other rows, nor on how many there are. */
+ * unic__threads(); inside a parallel loop it runs on the calling thread alone. An element
+ * has the bits that gemm.h gives it: a row's result does not depend on the other rows. */
 typedef struct unic__packed_product {
     size_t rows, n, k;
     const float *x, *packed, *init;

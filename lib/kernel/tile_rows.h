@@ -20,9 +20,8 @@ TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const siz
     TILE(vector) sum[TILE_ROWS][2];
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++) {
-        const float *init = t->init ? t->init + r * t->init_row : NULL;
-        sum[r][0] = init ? *(const TILE(vector) *)init : (TILE(vector)){0};
-        sum[r][1] = init ? *(const TILE(vector) *)(init + LANES) : (TILE(vector)){0};
+        sum[r][0] = (TILE(vector)){0};
+        sum[r][1] = (TILE(vector)){0};
     }
 #pragma GCC unroll 1
     for (size_t k = 0; k < t->k; k++, a += a_k, b += b_k) {
@@ -36,7 +35,12 @@ TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const siz
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++) {
         float *c = t->c + r * t->c_row;
+        const float *init = t->init ? t->init + r * t->init_row : NULL;
         TILE(vector) y0 = sum[r][0], y1 = sum[r][1];
+        if (init) {
+            y0 += *(const TILE(vector) *)init;
+            y1 += *(const TILE(vector) *)(init + LANES);
+        }
         if (t->relu) { /* a NaN stays one */
             y0 = (TILE(vector))((TILE(bits))y0 & ~(TILE(bits))(y0 < 0.0F));
             y1 = (TILE(vector))((TILE(bits))y1 & ~(TILE(bits))(y1 < 0.0F));

@@ -1,7 +1,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernel/blas_glue.h"
 #include "kernel/dnnl_glue.h"
 #include "kernel/vecmath.h"
 #include "op/ops.h"
@@ -42,6 +41,7 @@ typedef struct attention {
     const float *key_mask, *query_mask;
     float *dq, *dk, *dv, *y;
     float *p; /* saved: P, [batch x heads, T, p_stride] */
+    unic__backend backend;
 } attention;
 
 /* ---- the shape rule ---- */
@@ -130,6 +130,7 @@ static attention parts(const unic__call *c)
     a.key_mask = c->in[3] ? c->in[3]->x : NULL;
     a.query_mask = c->in[4] ? c->in[4]->x : NULL;
     a.p = c->saved;
+    a.backend = c->backend;
     a.dropout = c->run->training ? attr->dropout : 0.0F;
     a.key = unic__random_key(c->run->seed, c->run->step, c->id);
     return a;
@@ -170,6 +171,11 @@ static unic_status infer(unic__call *c)
 static size_t head_at(const attention *a, size_t head, size_t steps, size_t stride)
 {
     return head / a->heads * steps * stride + head % a->heads * a->width;
+}
+
+static void product(const attention *a, unic__gemm p)
+{
+    unic__product(a->backend, &p);
 }
 
 typedef void head_function(const attention *a, size_t head, float *scratch);
@@ -243,16 +249,17 @@ static void forward_head(const attention *a, size_t head, float *scratch)
     const float *valid = valid_keys(a, clip, scratch + t * n);
     size_t kv = head_at(a, head, s, a->k_stride);
     float *p = a->p + head * t * n;
-    unic__sgemm(false, true, t, s, d, 1.0F, a->q + head_at(a, head, t, a->q_stride),
-                a->q_stride, a->k + kv, a->k_stride, 0.0F, p, n);
+    product(a,
+            (unic__gemm){false, true, false, t, s, d, a->q + head_at(a, head, t, a->q_stride),
+                         a->q_stride, a->k + kv, a->k_stride, p, n});
     softmax_rows(p, valid, a->query_mask ? a->query_mask + clip * t : NULL, t, n, a->scale);
     const float *weights = p;
     if (a->dropout > 0.0F) {
         drop(scratch, p, a, head);
         weights = scratch;
     }
-    unic__sgemm(false, false, t, d, s, 1.0F, weights, n, a->v + kv, a->k_stride, 0.0F,
-                a->y + head_at(a, head, t, a->y_stride), a->y_stride);
+    product(a, (unic__gemm){false, false, false, t, d, s, weights, n, a->v + kv, a->k_stride,
+                            a->y + head_at(a, head, t, a->y_stride), a->y_stride});
 }
 
 /* dP -> scale dS; where P is 0 (padding above all) dP may hold anything. */
@@ -282,22 +289,22 @@ static void backward_head(const attention *a, size_t head, float *scratch)
             drop(scratch, p, a, head);
             weights = scratch;
         }
-        unic__sgemm(true, false, s, d, t, 1.0F, weights, n, dy, a->y_stride, 1.0F, a->dv + k,
-                    a->k_stride);
+        product(a, (unic__gemm){true, false, true, s, d, t, weights, n, dy, a->y_stride,
+                                a->dv + k, a->k_stride});
     }
     if (!a->dq && !a->dk)
         return;
-    unic__sgemm(false, true, t, s, d, 1.0F, dy, a->y_stride, a->v + k, a->k_stride, 0.0F,
-                scratch, n);
+    product(a, (unic__gemm){false, true, false, t, s, d, dy, a->y_stride, a->v + k, a->k_stride,
+                            scratch, n});
     if (a->dropout > 0.0F)
         drop(scratch, scratch, a, head);
     softmax_backward_rows(scratch, p, t, n, a->scale);
     if (a->dq)
-        unic__sgemm(false, false, t, d, s, 1.0F, scratch, n, a->k + k, a->k_stride, 1.0F,
-                    a->dq + q, a->q_stride);
+        product(a, (unic__gemm){false, false, true, t, d, s, scratch, n, a->k + k, a->k_stride,
+                                a->dq + q, a->q_stride});
     if (a->dk)
-        unic__sgemm(true, false, s, d, t, 1.0F, scratch, n, a->q + q, a->q_stride, 1.0F,
-                    a->dk + k, a->k_stride);
+        product(a, (unic__gemm){true, false, true, s, d, t, scratch, n, a->q + q, a->q_stride,
+                                a->dk + k, a->k_stride});
 }
 
 /* ---- oneDNN: all heads at once, in dense copies [B x heads, steps, d] ---- */

@@ -1,4 +1,3 @@
-#include "kernel/blas_glue.h"
 #include "kernel/dnnl_glue.h"
 #include "kernel/packed.h"
 #include "kernel/reduce_rows.h"
@@ -10,8 +9,8 @@
  * backward:  dx += dy w,   dw += dy^T x,   db += sum_rows(dy)
  * with relu, dy is first masked by y > 0
  *
- * Products by the weight go through op/packed.h: in inference it comes packed, in training it is
- * packed here, which costs little beside the many rows that share it.
+ * y is a product by the packed weight (kernel/packed.h), which begins with the bias and ends with
+ * the relu: in inference the weight comes packed, in training it is packed here.
  */
 
 enum { PARALLEL_COUNT = 1 << 15 /* elements from which on two threads are worth it */ };
@@ -39,11 +38,9 @@ static unic_status infer(unic__call *c)
     c->out->dtype = UNIC__F32;
     c->out->shape = *x;
     c->out->shape.dim[x->rank - 1] = w->dim[0];
-    size_t forward = unic__packed_count(w->dim[0], w->dim[1]);
-    size_t backward = unic__packed_count(w->dim[1], w->dim[0]);
-    c->scratch_size = forward > backward ? forward : backward; /* the weight, packed */
-    if (attr->relu)
-        c->scratch_size += unic__shape_count(&c->out->shape); /* dy behind the relu */
+    size_t packed = unic__packed_count(w->dim[0], w->dim[1]);
+    size_t masked = attr->relu ? unic__shape_count(&c->out->shape) : 0; /* dy behind the relu */
+    c->scratch_size = packed > masked ? packed : masked;
     return UNIC_OK;
 }
 
@@ -103,15 +100,6 @@ UNIC__SIMD static void add_bias(const void *call, size_t from, size_t to)
     }
 }
 
-/* With few rows BLAS does without packing, which would cost as much as the product. */
-static bool by_packing(const unic__call *c, size_t rows)
-{
-    enum { MANY = 32 };
-    const unic__tensor *w = c->in[1];
-    return w->packed ||
-           (c->backend == UNIC__AUTO && rows >= MANY && unic__worth_packing(w->shape.dim[0]));
-}
-
 static void forward(unic__call *c)
 {
     const unic__linear_attr *attr = c->attr;
@@ -119,7 +107,7 @@ static void forward(unic__call *c)
     const size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
     const prims *p = c->prim;
     float *y = c->out->x;
-    if (by_packing(c, rows)) {
+    if (w->packed || c->backend == UNIC__AUTO) {
         if (!w->packed)
             unic__pack(c->scratch, w->x, n, k);
         unic__packed_run(&(unic__packed_product){.rows = rows,
@@ -137,7 +125,8 @@ static void forward(unic__call *c)
     if (p)
         unic__dnnl_matmul_run(p->forward, x->x, w->x, y, &c->run->status);
     else
-        unic__sgemm(false, true, rows, n, k, 1.0F, x->x, k, w->x, k, 0.0F, y, n);
+        unic__product(c->backend,
+                      &(unic__gemm){false, true, false, rows, n, k, x->x, k, w->x, k, y, n});
     if (b || attr->relu)
         unic__parallel(rows, 1, rows * n >= PARALLEL_COUNT, add_bias, c);
 }
@@ -159,35 +148,21 @@ static void backward(unic__call *c)
     const size_t rows = unic__shape_rows(&x->shape), n = w->shape.dim[0], k = w->shape.dim[1];
     const prims *p = c->prim;
     const float *dy = c->out->dx;
-    float *packed = c->scratch;
     if (attr->relu) {
         enum { LINE = UNIC__ALIGN / sizeof(float) };
         unic__parallel(rows * n, LINE, rows * n >= PARALLEL_COUNT, mask_by_output, c);
         dy = c->scratch;
-        packed += rows * n;
     }
-    if (x->dx && p && p->dx) {
+    if (x->dx && p && p->dx)
         unic__dnnl_matmul_run(p->dx, dy, w->x, x->dx, &c->run->status);
-    } else if (x->dx && by_packing(c, rows)) {
-        unic__pack_transposed(packed, w->x, k, n);
-        unic__packed_run(&(unic__packed_product){.rows = rows,
-                                                 .n = k,
-                                                 .k = n,
-                                                 .x = dy,
-                                                 .x_row = n,
-                                                 .packed = packed,
-                                                 .init = unic__is_fresh(c, 0) ? NULL : x->dx,
-                                                 .init_row = k,
-                                                 .y = x->dx,
-                                                 .y_row = k});
-    } else if (x->dx) {
-        unic__sgemm(false, false, rows, k, n, 1.0F, dy, n, w->x, k,
-                    unic__is_fresh(c, 0) ? 0.0F : 1.0F, x->dx, k);
-    }
+    else if (x->dx)
+        unic__product(c->backend, &(unic__gemm){false, false, !unic__is_fresh(c, 0), rows, k, n,
+                                                dy, n, w->x, k, x->dx, k});
     if (w->dx && p && p->dw)
         unic__dnnl_matmul_run(p->dw, dy, x->x, w->dx, &c->run->status);
     else if (w->dx)
-        unic__sgemm(true, false, n, k, rows, 1.0F, dy, n, x->x, k, 1.0F, w->dx, k);
+        unic__product(c->backend,
+                      &(unic__gemm){true, false, true, n, k, rows, dy, n, x->x, k, w->dx, k});
     if (b && b->dx)
         unic__add_column_sums(b->dx, dy, rows, n);
 }

@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "kernel/blas_glue.h"
 #include "kernel/packed.h"
 #include "kernel/reduce_rows.h"
 #include "kernel/vecmath.h"
@@ -25,12 +24,15 @@ typedef struct lstm {
     const int32_t *lengths; /* [B] or NULL; below 0 is 0, above T is T                    */
     const float *x;
     const unic__tensor *w_ih, *w_hh;
-    float *gates;  /* saved [B,T,4H]: i, f, g, o                                         */
-    float *cells;  /* saved [B,T,H]: c                                                   */
-    float *h;      /* [B,T,H], the output                                                */
-    float *zeros;  /* [H], scratch from here on                                          */
-    float *bias;   /* [4H]       forward                                                 */
-    float *da;     /* [B,T,4H]   backward                                                */
+    unic__backend backend;
+    float *gates; /* saved [B,T,4H]: i, f, g, o                                         */
+    float *cells; /* saved [B,T,H]: c                                                   */
+    float *h;     /* [B,T,H], the output                                                */
+    float *zeros; /* [H], scratch from here on                                          */
+    float *bias;  /* [4H]       forward                                                 */
+    float *p_ih;  /*            forward: w_ih and w_hh, packed, where they did not come so */
+    float *p_hh;
+    float *da;     /* [B,T,4H]   backward, in the same place                             */
     float *before; /* [B,T,H]    backward: h_s                                           */
     float *dh;     /* [B,H]      backward: da_next w_hh                                  */
     float *dc;     /* [B,H]      backward: f_next dc_next                                */
@@ -74,7 +76,10 @@ static unic_status infer(unic__call *c)
     c->out->dtype = UNIC__F32;
     c->out->shape = UNIC__SHAPE(batch, steps, hidden);
     c->saved_size = 5 * batch * steps * hidden;
-    c->scratch_size = 5 * hidden + 5 * batch * steps * hidden + 2 * batch * hidden;
+    const size_t packed = unic__packed_count(4 * hidden, x->dim[2]) +
+                          unic__packed_count(4 * hidden, hidden);
+    const size_t gradients = 5 * batch * steps * hidden + 2 * batch * hidden;
+    c->scratch_size = 5 * hidden + (packed > gradients ? packed : gradients);
     return UNIC_OK;
 }
 
@@ -95,6 +100,9 @@ static lstm parts(const unic__call *c)
     l.h = c->out->x;
     l.zeros = c->scratch;
     l.bias = l.zeros + n;
+    l.backend = c->backend;
+    l.p_ih = l.bias + 4 * n;
+    l.p_hh = l.p_ih + unic__packed_count(4 * n, l.inputs);
     l.da = l.bias + 4 * n;
     l.before = l.da + rows * 4 * n;
     l.dh = l.before + rows * n;
@@ -148,36 +156,36 @@ UNIC__SIMD static void cell_forward(float *restrict a, float *restrict cell, flo
     }
 }
 
-/* y = or += x w^T */
-static void product(const unic__tensor *w, const float *x, size_t x_row, size_t rows, bool add,
-                    float *y, size_t y_row)
+/* y = or += x w^T; `packed` is the place for what did not come packed. */
+static void product(const lstm *l, const unic__tensor *w, const float *packed, const float *x,
+                    size_t x_row, size_t rows, bool add, float *y, size_t y_row)
 {
     size_t n = w->shape.dim[0], k = w->shape.dim[1];
-    if (w->packed)
+    if (w->packed || l->backend != UNIC__BLAS)
         unic__packed_run(&(unic__packed_product){.rows = rows,
                                                  .n = n,
                                                  .k = k,
                                                  .x = x,
                                                  .x_row = x_row,
-                                                 .packed = w->x,
+                                                 .packed = w->packed ? w->x : packed,
                                                  .init = add ? y : NULL,
                                                  .init_row = y_row,
                                                  .y = y,
                                                  .y_row = y_row});
     else
-        unic__sgemm(false, true, rows, n, k, 1.0F, x, x_row, w->x, k, add ? 1.0F : 0.0F, y,
-                    y_row);
+        unic__product(l->backend,
+                      &(unic__gemm){false, true, add, rows, n, k, x, x_row, w->x, k, y, y_row});
 }
 
 static void forward_clips(const lstm *l, size_t from, size_t to)
 {
     size_t n = l->hidden, steps = l->steps, m = to - from;
-    product(l->w_ih, l->x + from * steps * l->inputs, l->inputs, m * steps, false,
+    product(l, l->w_ih, l->p_ih, l->x + from * steps * l->inputs, l->inputs, m * steps, false,
             l->gates + from * steps * 4 * n, 4 * n);
     for (size_t k = 0; k < steps; k++) {
         size_t t = step_at(l, k);
         if (k)
-            product(l->w_hh, row_before(l, l->h, from, k), steps * n, m, true,
+            product(l, l->w_hh, l->p_hh, row_before(l, l->h, from, k), steps * n, m, true,
                     l->gates + (from * steps + t) * 4 * n, steps * 4 * n);
         for (size_t b = from; b < to; b++) {
             size_t row = b * steps + t;
@@ -198,6 +206,12 @@ static void forward(unic__call *c)
     memset(l.zeros, 0, l.hidden * sizeof(float));
     for (size_t j = 0; j < 4 * l.hidden; j++)
         l.bias[j] = c->in[3]->x[j] + c->in[4]->x[j];
+    if (l.backend != UNIC__BLAS) {
+        if (!l.w_ih->packed)
+            unic__pack(l.p_ih, l.w_ih->x, 4 * l.hidden, l.inputs);
+        if (!l.w_hh->packed)
+            unic__pack(l.p_hh, l.w_hh->x, 4 * l.hidden, l.hidden);
+    }
     size_t n = parts_of_batch(&l);
     UNIC__PARALLEL_FOR(n > 1)
     for (size_t i = 0; i < n; i++)
@@ -241,8 +255,10 @@ static void backward_clips(const lstm *l, const float *dy, size_t from, size_t t
                               row_before(l, l->cells, b, k), n);
         }
         if (k)
-            unic__sgemm(false, false, m, n, 4 * n, 1.0F, l->da + (from * steps + t) * 4 * n,
-                        steps * 4 * n, l->w_hh->x, n, 0.0F, l->dh + from * n, n);
+            unic__product(l->backend,
+                          &(unic__gemm){false, false, false, m, n, 4 * n,
+                                        l->da + (from * steps + t) * 4 * n, steps * 4 * n,
+                                        l->w_hh->x, n, l->dh + from * n, n});
     }
 }
 
@@ -257,14 +273,16 @@ static void backward(unic__call *c)
 
     size_t rows = l.batch * l.steps, gates = 4 * l.hidden;
     if (c->in[0]->dx)
-        unic__sgemm(false, false, rows, l.inputs, gates, 1.0F, l.da, gates, l.w_ih->x, l.inputs,
-                    unic__is_fresh(c, 0) ? 0.0F : 1.0F, c->in[0]->dx, l.inputs);
+        unic__product(l.backend,
+                      &(unic__gemm){false, false, !unic__is_fresh(c, 0), rows, l.inputs, gates,
+                                    l.da, gates, l.w_ih->x, l.inputs, c->in[0]->dx, l.inputs});
     if (c->in[1]->dx)
-        unic__sgemm(true, false, gates, l.inputs, rows, 1.0F, l.da, gates, l.x, l.inputs, 1.0F,
-                    c->in[1]->dx, l.inputs);
+        unic__product(l.backend, &(unic__gemm){true, false, true, gates, l.inputs, rows, l.da,
+                                               gates, l.x, l.inputs, c->in[1]->dx, l.inputs});
     if (c->in[2]->dx)
-        unic__sgemm(true, false, gates, l.hidden, rows, 1.0F, l.da, gates, l.before, l.hidden,
-                    1.0F, c->in[2]->dx, l.hidden);
+        unic__product(l.backend,
+                      &(unic__gemm){true, false, true, gates, l.hidden, rows, l.da, gates,
+                                    l.before, l.hidden, c->in[2]->dx, l.hidden});
     for (size_t k = 3; k < 5; k++)
         if (c->in[k]->dx)
             unic__add_column_sums(c->in[k]->dx, l.da, rows, gates);

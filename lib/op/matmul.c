@@ -1,4 +1,3 @@
-#include "kernel/blas_glue.h"
 #include "kernel/dnnl_glue.h"
 #include "op/ops.h"
 
@@ -66,7 +65,7 @@ static unic_status infer(unic__call *c)
     return UNIC_OK;
 }
 
-/* out [m,n] = or += op(x) op(y), flagged and sized as unic__sgemm wants it. */
+/* out [m,n] = or += op(x) op(y), flagged and sized as unic__gemm wants it. */
 typedef struct product {
     bool tx, ty;
     size_t m, n, k;
@@ -91,13 +90,14 @@ static product b_product(const dims *d)
                  : (product){!d->ta, false, d->k, d->n, d->m};
 }
 
-/* ---- OpenBLAS ---- */
+/* ---- our own, or cblas ---- */
 
 /* A batch of small products is spread over the threads, a few large ones are each split; a step
- * of 0 says that this operand is one for all, and with it `out` is summed in index order: `beta`
+ * of 0 says that this operand is one for all, and with it `out` is summed in index order: `add`
  * is then of the first of them. */
-static void run_blas(const product *p, size_t batch, const float *x, size_t x_step,
-                     const float *y, size_t y_step, float beta, float *out, size_t out_step)
+static void run_each(unic__backend backend, const product *p, size_t batch, const float *x,
+                     size_t x_step, const float *y, size_t y_step, bool add, float *out,
+                     size_t out_step)
 {
     const size_t ldx = p->tx ? p->m : p->k, ldy = p->ty ? p->k : p->n;
     const double work = (double)p->m * (double)p->n * (double)p->k;
@@ -105,14 +105,15 @@ static void run_blas(const product *p, size_t batch, const float *x, size_t x_st
                         (batch >= 2 * (size_t)unic__threads() || work < 1 << 18);
     UNIC__PARALLEL_FOR(spread)
     for (size_t g = 0; g < batch; g++)
-        unic__sgemm(p->tx, p->ty, p->m, p->n, p->k, 1.0F, x + g * x_step, ldx, y + g * y_step,
-                    ldy, g && !out_step ? 1.0F : beta, out + g * out_step, p->n);
+        unic__product(backend, &(unic__gemm){p->tx, p->ty, add || (g && !out_step), p->m, p->n,
+                                             p->k, x + g * x_step, ldx, y + g * y_step, ldy,
+                                             out + g * out_step, p->n});
 }
 
 /* ---- oneDNN ---- */
 
 /* Those of the gradients that were not wanted when the call was planned stay NULL, as do both
- * under a shared b: no product of dnnl_glue.h sums over a batch. BLAS does what is NULL. */
+ * under a shared b: no product of dnnl_glue.h sums over a batch. Our own does what is NULL. */
 typedef struct prims {
     unic__dnnl_matmul *forward, *da, *db;
 } prims;
@@ -164,8 +165,8 @@ static void forward(unic__call *c)
     if (own && own->forward)
         unic__dnnl_matmul_run(own->forward, a, b, c->out->x, &c->run->status);
     else
-        run_blas(&p, d.batch, a, d.m * d.k, b, d.shared ? 0 : d.k * d.n, 0.0F, c->out->x,
-                 d.m * d.n);
+        run_each(c->backend, &p, d.batch, a, d.m * d.k, b, d.shared ? 0 : d.k * d.n, false,
+                 c->out->x, d.m * d.n);
 }
 
 static void backward(unic__call *c)
@@ -179,15 +180,15 @@ static void backward(unic__call *c)
         unic__dnnl_matmul_run(own->da, d.ta ? b : dc, d.ta ? dc : b, da, &c->run->status);
     } else if (da) {
         const product p = a_product(&d);
-        run_blas(&p, d.batch, d.ta ? b : dc, d.ta ? b_step : c_step, d.ta ? dc : b,
-                 d.ta ? c_step : b_step, unic__is_fresh(c, 0) ? 0.0F : 1.0F, da, a_step);
+        run_each(c->backend, &p, d.batch, d.ta ? b : dc, d.ta ? b_step : c_step, d.ta ? dc : b,
+                 d.ta ? c_step : b_step, !unic__is_fresh(c, 0), da, a_step);
     }
     if (db && own && own->db) {
         unic__dnnl_matmul_run(own->db, d.tb ? dc : a, d.tb ? a : dc, db, &c->run->status);
     } else if (db) {
         const product p = b_product(&d);
-        run_blas(&p, d.batch, d.tb ? dc : a, d.tb ? c_step : a_step, d.tb ? a : dc,
-                 d.tb ? a_step : c_step, unic__is_fresh(c, 1) ? 0.0F : 1.0F, db, b_step);
+        run_each(c->backend, &p, d.batch, d.tb ? dc : a, d.tb ? c_step : a_step, d.tb ? a : dc,
+                 d.tb ? a_step : c_step, !unic__is_fresh(c, 1), db, b_step);
     }
 }
 

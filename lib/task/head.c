@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "kernel/blas_glue.h"
+#include "kernel/gemm.h"
 #include "model/layers.h"
 #include "train/fit.h"
 
@@ -226,10 +226,9 @@ static void layer(const unic_head *head, const char *weight, const char *bias, f
 {
     const float *w = head->params.values + unic__params_find(&head->params, weight)->offset;
     const float *b = head->params.values + unic__params_find(&head->params, bias)->offset;
-    unic__sgemm(false, true, rows, n, k, 1.0F, x, k, w, k, 0.0F, out, n);
     for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < n; j++)
-            out[r * n + j] += b[j];
+        memcpy(out + r * n, b, n * sizeof *out);
+    unic__gemm_run(&(unic__gemm){false, true, true, rows, n, k, x, k, w, k, out, n});
 }
 
 void unic__head_tabulate(unic_head *head)

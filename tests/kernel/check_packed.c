@@ -82,9 +82,9 @@ static void check_product(const product_case *c)
 
 START_TEST(products_follow_the_loop)
 {
-    static const size_t sizes[][3] = {{1, 1, 1},     {10, 256, 128}, {13, 33, 7},
-                                      {200, 70, 9},  {1, 512, 100},  {193, 31, 65},
-                                      {25, 4100, 40}};
+    static const size_t sizes[][3] = {{1, 1, 1},      {10, 256, 128}, {13, 33, 7},
+                                      {200, 70, 9},   {1, 512, 100},  {193, 31, 65},
+                                      {25, 4100, 40}, {20, 40, 700}};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
         for (unsigned flags = 0; flags < 8; flags++)
             for (int threads = 1; threads <= 3; threads++) {
