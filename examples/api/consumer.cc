@@ -39,7 +39,7 @@ std::vector<std::int32_t> encode(unic_model *m, const std::string &modality,
 {
     std::int64_t dims[UNIC_MAX_RANK] = {1, 0};
     std::size_t rank = 0, width = 1;
-    check(unic_model_feature_dims(m, modality.c_str(), dims + 2, &rank));
+    check(unic_model_feature_dims(&rank, m, modality.c_str(), dims + 2));
     for (std::size_t i = 0; i < rank; i++)
         width *= static_cast<std::size_t>(dims[2 + i]);
     std::vector<std::int32_t> codes(clip.size() / width);
@@ -64,7 +64,7 @@ try {
     const model m = open_model(argv[1]);
     std::int64_t dims[UNIC_MAX_RANK];
     std::size_t rank = 0, width = 10;
-    check(unic_model_feature_dims(m.get(), argv[2], dims, &rank));
+    check(unic_model_feature_dims(&rank, m.get(), argv[2], dims));
     for (std::size_t i = 0; i < rank; i++)
         width *= static_cast<std::size_t>(dims[i]);
     std::vector<std::future<std::vector<std::int32_t>>> clips;

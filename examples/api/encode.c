@@ -48,12 +48,12 @@ int main(int argc, char **argv)
 
     int32_t *codes = malloc(BATCH * length * sizeof *codes);
     const unic_batch *batch = NULL;
-    while (codes && (check(unic_dataset_next(dataset, &batch)), batch)) {
+    while (codes && (check(unic_dataset_next(&batch, dataset)), batch)) {
         unic_array features;
         const int32_t *lengths;
-        check(unic_batch_get(batch, modality, &features, &lengths));
+        check(unic_batch_get(&features, &lengths, batch, modality));
         check(unic_encoder_encode(encoder, &features, lengths, codes, NULL, NULL));
-        print_codes(codes, unic_batch_size(batch), length);
+        print_codes(codes, unic_batch_clip_count(batch), length);
     }
     free(codes);
     unic_encoder_free(encoder);

@@ -51,8 +51,8 @@ int main(int argc, char **argv)
     check(unic_model_open(&model, argv[1]));
     check(unic_encoder_create(&encoder, model, modality, 1, w.size));
     check(unic_dataset_open(&dataset, &path, 1, &options));
-    check(unic_dataset_next(dataset, &clip));
-    check(unic_batch_get(clip, modality, &x, NULL)); /* [1,T,...] float32 */
+    check(unic_dataset_next(&clip, dataset));
+    check(unic_batch_get(&x, NULL, clip, modality)); /* [1,T,...] float32 */
     for (int i = 2; i < x.rank; i++)
         w.width *= (size_t)x.dims[i];
 

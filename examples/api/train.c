@@ -19,20 +19,20 @@ static void check(unic_status status)
 static size_t integer(unic_config *config, const char *key)
 {
     const char *text;
-    check(unic_config_get(config, key, &text));
+    check(unic_config_get(&text, config, key));
     return strtoul(text, NULL, 10);
 }
 
-/* One pass over the clips. `terms` takes all terms of a step; the first is the total. */
-static double epoch(unic_trainer *trainer, unic_dataset *dataset, double *terms)
+/* One pass over the clips. `figures` takes all figures of a step; the first is the total. */
+static double epoch(unic_trainer *trainer, unic_dataset *dataset, double *figures)
 {
     const unic_batch *batch;
     double sum = 0.0;
-    while (check(unic_dataset_next(dataset, &batch)), batch) {
-        check(unic_trainer_step(trainer, batch, NULL, terms));
-        sum += terms[0];
+    while (check(unic_dataset_next(&batch, dataset)), batch) {
+        check(unic_trainer_step(trainer, batch, NULL, figures));
+        sum += figures[0];
     }
-    return sum / (double)unic_dataset_batches(dataset);
+    return sum / (double)unic_dataset_batch_count(dataset);
 }
 
 int main(int argc, char **argv)
@@ -56,15 +56,16 @@ int main(int argc, char **argv)
     check(unic_dataset_open(&dataset, &path, 1, &options));
     check(unic_trainer_create(&trainer, config));
     size_t epochs = integer(config, "train.epochs");
-    check(unic_trainer_set_total_steps(trainer, epochs * unic_dataset_batches(dataset)));
+    check(
+        unic_trainer_set_total_step_count(trainer, epochs * unic_dataset_batch_count(dataset)));
 
-    double *terms = calloc(unic_trainer_term_count(trainer), sizeof *terms);
-    for (size_t i = 0; terms && i < epochs; i++)
-        printf("epoch %zu: %.4f\n", i + 1, epoch(trainer, dataset, terms));
+    double *figures = calloc(unic_trainer_figure_count(trainer), sizeof *figures);
+    for (size_t i = 0; figures && i < epochs; i++)
+        printf("epoch %zu: %.4f\n", i + 1, epoch(trainer, dataset, figures));
     check(unic_trainer_save(trainer, argv[3]));
-    free(terms);
+    free(figures);
     unic_trainer_free(trainer);
     unic_dataset_free(dataset);
     unic_config_free(config);
-    return terms ? 0 : 1;
+    return figures ? 0 : 1;
 }

@@ -24,9 +24,9 @@ static int32_t *encode(unic_model *model, const unic_batch *batch, const char *m
     unic_encoder *encoder;
     unic_array features;
     const int32_t *lengths;
-    size_t clips = unic_batch_size(batch);
+    size_t clips = unic_batch_clip_count(batch);
     int32_t *codes = calloc(clips * length, sizeof *codes);
-    check(unic_batch_get(batch, modality, &features, &lengths));
+    check(unic_batch_get(&features, &lengths, batch, modality));
     check(unic_encoder_create(&encoder, model, modality, clips, length));
     check(unic_encoder_encode(encoder, &features, lengths, codes, NULL, NULL));
     unic_encoder_free(encoder);
@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     static float logits[MOST][CLASSES];
     unic_dataset_options reading = {.struct_size = sizeof reading, .batch = MOST};
     unic_head_options options = {
-        .struct_size = sizeof options, .kind = UNIC_HEAD_CLIP, .classes = CLASSES};
+        .struct_size = sizeof options, .kind = UNIC_HEAD_CLIP, .class_count = CLASSES};
     unic_model *model;
     unic_codebook *codebook;
     unic_dataset *dataset;
@@ -53,18 +53,19 @@ int main(int argc, char **argv)
     size_t rank;
     check(unic_model_open(&model, argv[1]));
     check(unic_dataset_open(&dataset, (const char *const *)&argv[2], 1, &reading));
-    check(unic_dataset_labels(dataset, "label", dims, &rank, NULL));
+    check(unic_dataset_labels(&rank, dataset, "label", dims, NULL));
     if (rank != 1 || dims[0] > MOST)
         return 1;
-    check(unic_dataset_labels(dataset, "label", dims, &rank, labels));
-    check(unic_dataset_next(dataset, &batch)); /* all clips: there are at most MOST */
+    check(unic_dataset_labels(&rank, dataset, "label", dims, labels));
+    check(unic_dataset_next(&batch, dataset)); /* all clips: there are at most MOST */
 
-    size_t clips = unic_batch_size(batch), length = unic_dataset_length(dataset), right = 0;
+    size_t clips = unic_batch_clip_count(batch), length = unic_dataset_length(dataset),
+           right = 0;
     int32_t *taught = encode(model, batch, argv[3], length);
     int32_t *tested = encode(model, batch, argv[4], length);
-    check(unic_model_codebook(model, &codebook));
+    check(unic_model_codebook(&codebook, model));
     check(unic_head_create(&head, codebook, &options));
-    check(unic_head_fit(head, taught, clips, length, labels, NULL));
+    check(unic_head_fit(NULL, head, taught, clips, length, labels));
     check(unic_head_predict(head, tested, clips, length, logits[0]));
     for (size_t n = 0; n < clips; n++) {
         int best = 0;

@@ -61,9 +61,9 @@ class Trained(NamedTuple):
 def read_curves(path: Path) -> Curves:
     """The lines of a .jsonl log that have a step's terms."""
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    lines = [line for line in lines if "terms" in line]
-    terms = {name: np.array([line["terms"][name] for line in lines], float)
-             for name in lines[0]["terms"]}
+    lines = [line for line in lines if "figures" in line]
+    terms = {name: np.array([line["figures"][name] for line in lines], float)
+             for name in lines[0]["figures"]}
     return Curves(np.array([line["step"] for line in lines]), terms)
 
 

@@ -37,13 +37,13 @@ static bool tensor_at(unic_model *model, const unic_codebook *codebook, size_t i
     if (i == 0) {
         *t = (tensor){
             embedding,
-            {(int64_t)unic_codebook_codes(codebook), (int64_t)unic_codebook_dim(codebook)},
+            {(int64_t)unic_codebook_code_count(codebook), (int64_t)unic_codebook_dim(codebook)},
             2,
             unic_codebook_embedding(codebook)};
         return true;
     }
-    unic_status status = unic_model_parameter_at(model, i - 1, &t->name, t->dims, &t->rank,
-                                                 &t->data);
+    unic_status status = unic_model_parameter_at(&t->name, &t->data, &t->rank, model, i - 1,
+                                                 t->dims);
     *end = status == UNIC_E_NOTFOUND;
     return *end || cli_ok(status);
 }
@@ -92,7 +92,7 @@ static bool convert(const request *r)
     unic_model *model = NULL;
     unic_codebook *codebook = NULL;
     bool ok = cli_model_open(&model, r->in_path, &r->settings) &&
-              cli_ok(unic_model_codebook(model, &codebook));
+              cli_ok(unic_model_codebook(&codebook, model));
     if (ok && r->list)
         ok = list(model, codebook);
     else if (ok && cli_ends_with(r->out_path, ".npz"))

@@ -51,7 +51,7 @@ static bool open_all(job *j)
         !cli_data_open_for(&j->data, &j->how, j->model, j->inputs.items, j->inputs.count,
                            options))
         return false;
-    j->clips = unic_dataset_clips(j->data);
+    j->clips = unic_dataset_clip_count(j->data);
     j->length = unic_dataset_length(j->data);
     j->dim = unic_model_code_dim(j->model);
     size_t steps = (size_t)j->batch * j->length;
@@ -67,7 +67,7 @@ static bool open_all(job *j)
 static bool read_labels(job *j)
 {
     int64_t dims[UNIC_MAX_RANK];
-    unic_status status = unic_dataset_labels(j->data, "label", dims, &j->label_rank, NULL);
+    unic_status status = unic_dataset_labels(&j->label_rank, j->data, "label", dims, NULL);
     if (status == UNIC_E_NOTFOUND)
         return true;
     if (!cli_ok(status))
@@ -76,7 +76,7 @@ static bool read_labels(job *j)
     for (size_t i = 0; i < j->label_rank; i++)
         j->label_count *= j->label_dims[i] = (size_t)dims[i];
     return (j->labels = cli_alloc(j->label_count, sizeof *j->labels)) &&
-           cli_ok(unic_dataset_labels(j->data, "label", dims, &j->label_rank, j->labels));
+           cli_ok(unic_dataset_labels(&j->label_rank, j->data, "label", dims, j->labels));
 }
 
 static bool open_output(job *j)
@@ -97,8 +97,8 @@ static bool encode_batch(job *j, const unic_batch *batch, size_t done)
 {
     unic_array features = {.struct_size = sizeof features};
     const int32_t *lengths;
-    size_t clips = unic_batch_size(batch), steps = clips * j->length;
-    if (!cli_ok(unic_batch_get(batch, j->modality, &features, &lengths)) ||
+    size_t clips = unic_batch_clip_count(batch), steps = clips * j->length;
+    if (!cli_ok(unic_batch_get(&features, &lengths, batch, j->modality)) ||
         !cli_ok(unic_encoder_encode(j->encoder, &features, lengths, j->codes, j->quantized,
                                     j->semantic)))
         return false;
@@ -118,13 +118,13 @@ static bool encode_all(job *j)
         if (cli_signal())
             return cli_fail("stopped at clip %zu of %zu; %s was not written", done, j->clips,
                             j->out_path);
-        if (!cli_ok(unic_dataset_next(j->data, &batch)))
+        if (!cli_ok(unic_dataset_next(&batch, j->data)))
             return false;
         if (!batch)
             break;
         if (!encode_batch(j, batch, done))
             return false;
-        done += unic_batch_size(batch);
+        done += unic_batch_clip_count(batch);
         cli_progress_at(done, "");
     }
     cli_progress_clear();
@@ -135,7 +135,7 @@ static bool encode_all(job *j)
 static bool finish_output(job *j)
 {
     unic_codebook *codebook = NULL;
-    if (!cli_ok(unic_model_codebook(j->model, &codebook)))
+    if (!cli_ok(unic_model_codebook(&codebook, j->model)))
         return false;
     uint64_t fingerprint = unic_codebook_fingerprint(codebook);
     unic_codebook_free(codebook);

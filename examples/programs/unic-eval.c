@@ -35,7 +35,7 @@ static bool run(evaluation *e)
         !cli_output_apart("--json", e->json_path, inputs, 3) ||
         !cli_output_apart("--logits", e->logits_path, inputs, 3) ||
         !cli_model_open(&e->model, e->model_path, &e->settings) ||
-        !cli_ok(unic_model_codebook(e->model, &e->codebook)) ||
+        !cli_ok(unic_model_codebook(&e->codebook, e->model)) ||
         !cli_codes_read(&e->train, e->model, &e->how, queries, &e->train_on) ||
         !cli_codes_read(&e->test, e->model, &e->how, e->test_path, &e->test_on) ||
         !cli_usage_count(&e->usage, &e->test, e->codebook))

@@ -59,8 +59,8 @@ static bool print_modalities(const unic_model *model, unic_config *config)
         int64_t dims[UNIC_MAX_RANK];
         size_t rank;
         snprintf(key, sizeof key, "%s.kind", name);
-        if (!cli_ok(unic_config_get(config, key, &kind)) ||
-            !cli_ok(unic_model_feature_dims(model, name, dims, &rank)))
+        if (!cli_ok(unic_config_get(&kind, config, key)) ||
+            !cli_ok(unic_model_feature_dims(&rank, model, name, dims)))
             return false;
         cli_table_cell(&table, "%s", name);
         cli_table_cell(&table, "%s", kind);
@@ -75,7 +75,7 @@ static const char *default_of(const char *name, size_t length, bool compat)
     static const char any[] = "<modality>";
     for (size_t i = 0; i < unic_config_key_count(); i++) {
         unic_config_key key = {.struct_size = sizeof key};
-        if (unic_config_key_at(i, &key) != UNIC_OK)
+        if (unic_config_key_at(&key, i) != UNIC_OK)
             continue;
         const char *dot = memchr(name, '.', length), *have = name, *listed = key.name;
         size_t n = length;
@@ -93,10 +93,10 @@ static const char *default_of(const char *name, size_t length, bool compat)
 static bool print_settings(unic_config *config)
 {
     const char *text, *behaviour;
-    if (!cli_ok(unic_config_get(config, "behaviour", &behaviour)))
+    if (!cli_ok(unic_config_get(&behaviour, config, "behaviour")))
         return false;
     bool compat = !strcmp(behaviour, "compat");
-    if (!cli_ok(unic_config_text(config, &text)))
+    if (!cli_ok(unic_config_text(&text, config)))
         return false;
     printf("settings other than the defaults (--config prints all)\n");
     while (*text) {
@@ -130,7 +130,7 @@ static void print_spread(const char *what, float *values, size_t n)
 /* The codes' lengths, and how far each is from the nearest other one. */
 static bool print_geometry(const unic_codebook *codebook, float *values, float *distances)
 {
-    size_t codes = unic_codebook_codes(codebook), dim = unic_codebook_dim(codebook);
+    size_t codes = unic_codebook_code_count(codebook), dim = unic_codebook_dim(codebook);
     const float *e = unic_codebook_embedding(codebook);
     for (size_t l = 0; l < codes; l++) {
         double square = 0.0;
@@ -160,8 +160,8 @@ static bool print_geometry(const unic_codebook *codebook, float *values, float *
 static bool print_history(const unic_codebook *codebook, const unic_model *model,
                           int32_t recent)
 {
-    size_t codes = unic_codebook_codes(codebook),
-           modalities = unic_codebook_modalities(codebook);
+    size_t codes = unic_codebook_code_count(codebook),
+           modalities = unic_codebook_modality_count(codebook);
     float *counts = cli_alloc(codes, sizeof *counts);
     int32_t *idle = cli_alloc(codes * modalities, sizeof *idle);
     bool ok = counts && idle && cli_ok(unic_codebook_state(codebook, counts, idle));
@@ -201,7 +201,7 @@ static bool print_parameters(unic_model *model)
     char text[TEXT];
     unic_status status;
     printf("parameters\n");
-    while ((status = unic_model_parameter_at(model, n, &name, dims, &rank, NULL)) == UNIC_OK) {
+    while ((status = unic_model_parameter_at(&name, NULL, &rank, model, n, dims)) == UNIC_OK) {
         int64_t count = 1;
         for (size_t k = 0; k < rank; k++)
             count *= dims[k];
@@ -215,7 +215,7 @@ static bool print_parameters(unic_model *model)
 
 static bool print_codebook(const unic_codebook *codebook, const unic_model *model)
 {
-    size_t codes = unic_codebook_codes(codebook);
+    size_t codes = unic_codebook_code_count(codebook);
     printf("codebook: %zu codes of %zu dims, fingerprint %016llx\n", codes,
            unic_codebook_dim(codebook),
            (unsigned long long)unic_codebook_fingerprint(codebook));
@@ -333,7 +333,7 @@ static bool inspect_model(const request *r, unic_model *model)
     unic_codebook *codebook = NULL;
     bool ok = cli_ok(unic_config_create(&config)) &&
               cli_ok(unic_config_parse(config, unic_model_config(model), r->path)) &&
-              cli_ok(unic_model_codebook(model, &codebook)) &&
+              cli_ok(unic_model_codebook(&codebook, model)) &&
               printf("%s: a model\n\n", r->path) > 0 && print_modalities(model, config) &&
               print_codebook(codebook, model) && print_parameters(model) &&
               print_settings(config) &&
@@ -379,7 +379,7 @@ static bool look_at_batch(const unic_dataset *data, const unic_batch *batch, sum
         unic_array a = {.struct_size = sizeof a};
         const int32_t *lengths;
         size_t width = 1;
-        if (!cli_ok(unic_batch_get(batch, unic_dataset_modality_name(data, i), &a, &lengths)))
+        if (!cli_ok(unic_batch_get(&a, &lengths, batch, unic_dataset_modality_name(data, i))))
             return false;
         for (int32_t d = 2; d < a.rank; d++)
             width *= (size_t)a.dims[d];
@@ -393,16 +393,16 @@ static bool look_at_batch(const unic_dataset *data, const unic_batch *batch, sum
 static bool look_at_all(unic_dataset *data, summary *all)
 {
     size_t done = 0;
-    cli_progress_begin(unic_dataset_clips(data), 0, "clips");
+    cli_progress_begin(unic_dataset_clip_count(data), 0, "clips");
     for (;;) {
         const unic_batch *batch;
-        if (!cli_ok(unic_dataset_next(data, &batch)))
+        if (!cli_ok(unic_dataset_next(&batch, data)))
             return false;
         if (!batch)
             break;
         if (!look_at_batch(data, batch, all))
             return false;
-        done += unic_batch_size(batch);
+        done += unic_batch_clip_count(batch);
         cli_progress_at(done, "");
     }
     cli_progress_clear();
@@ -426,7 +426,7 @@ static bool print_features(unic_dataset *data, const summary *all)
         char text[TEXT];
         double mean = s->count > 0.0 ? s->sum / s->count : 0.0;
         double variance = s->count > 0.0 ? s->squares / s->count - mean * mean : 0.0;
-        if (!cli_ok(unic_dataset_feature_dims(data, name, dims, &rank)))
+        if (!cli_ok(unic_dataset_feature_dims(&rank, data, name, dims)))
             return false;
         cli_table_cell(&table, "%s", name);
         cli_table_cell(&table, "%s", print_dims(dims, rank, text));
@@ -482,7 +482,7 @@ static bool print_labels(unic_dataset *data, const char *name, size_t rank_of_cl
 {
     int64_t dims[UNIC_MAX_RANK];
     size_t rank, n = 1;
-    unic_status status = unic_dataset_labels(data, name, dims, &rank, NULL);
+    unic_status status = unic_dataset_labels(&rank, data, name, dims, NULL);
     if (status == UNIC_E_NOTFOUND)
         return true;
     if (!cli_ok(status))
@@ -490,7 +490,7 @@ static bool print_labels(unic_dataset *data, const char *name, size_t rank_of_cl
     for (size_t i = 0; i < rank; i++)
         n *= (size_t)dims[i];
     int32_t *labels = cli_alloc(n, sizeof *labels);
-    bool ok = labels && cli_ok(unic_dataset_labels(data, name, dims, &rank, labels)) &&
+    bool ok = labels && cli_ok(unic_dataset_labels(&rank, data, name, dims, labels)) &&
               print_histogram(name, labels, n,
                               rank > rank_of_classes ? (size_t)dims[rank - 1] : 0);
     free(labels);
@@ -503,7 +503,7 @@ static bool inspect_data(const request *r, unic_dataset *data)
     summary *all = cli_alloc(n, sizeof *all);
     bool ok = all && look_at_all(data, all) &&
               printf("%s: a data file, %zu clips of up to %zu steps\n\n", r->path,
-                     unic_dataset_clips(data), unic_dataset_length(data)) > 0 &&
+                     unic_dataset_clip_count(data), unic_dataset_length(data)) > 0 &&
               print_features(data, all) && print_labels(data, "label", 1);
     for (size_t i = 0; ok && i < n; i++) {
         char name[TEXT];

@@ -57,24 +57,24 @@ static bool pool_batch(const char *modality, reader *r, const unic_batch *batch,
 {
     unic_array features = {.struct_size = sizeof features};
     const int32_t *lengths;
-    return cli_ok(unic_batch_get(batch, modality, &features, &lengths)) &&
+    return cli_ok(unic_batch_get(&features, &lengths, batch, modality)) &&
            cli_ok(unic_encoder_encode(r->encoder, &features, lengths, r->codes, NULL, NULL)) &&
-           cli_vectors_add(out, r->codes, unic_batch_size(batch), done);
+           cli_vectors_add(out, r->codes, unic_batch_clip_count(batch), done);
 }
 
 static bool pool_all(const char *modality, reader *r, cli_vectors *out)
 {
     const unic_batch *batch;
     size_t done = 0;
-    cli_progress_begin(unic_dataset_clips(r->data), 0, "clips");
+    cli_progress_begin(unic_dataset_clip_count(r->data), 0, "clips");
     for (;;) {
-        if (!cli_ok(unic_dataset_next(r->data, &batch)))
+        if (!cli_ok(unic_dataset_next(&batch, r->data)))
             return false;
         if (!batch)
             break;
         if (!pool_batch(modality, r, batch, done, out))
             return false;
-        done += unic_batch_size(batch);
+        done += unic_batch_clip_count(batch);
         cli_progress_at(done, "");
     }
     cli_progress_clear();
@@ -99,7 +99,7 @@ static bool read_clips(const job *j, const char *path, const char *modality, cli
 {
     reader r = {0};
     bool ok = open_reader(j, path, modality, &r);
-    size_t all = ok ? unic_dataset_clips(r.data) : 0;
+    size_t all = ok ? unic_dataset_clip_count(r.data) : 0;
     ok = ok && cli_vectors_begin(out, j->codebook, j->metric->metric, all, r.length) &&
          pool_all(modality, &r, out);
     if (ok && out->count == 0)
@@ -143,7 +143,7 @@ static int by_number(const void *a, const void *b)
 static bool find_pairs(const job *j, cli_vectors *out)
 {
     const cli_vectors *q = &j->queries;
-    size_t items = unic_index_size(j->index);
+    size_t items = unic_index_item_count(j->index);
     int64_t *sorted = cli_alloc(items, sizeof *sorted);
     out->dim = q->dim;
     bool ok = sorted && (out->ids = cli_alloc(q->count, sizeof *out->ids)) &&
@@ -211,7 +211,7 @@ static bool run(job *j)
         !cli_output_apart("--json", j->json_path, inputs, 4) ||
         !cli_output_apart("--save", j->save_path, inputs, 4) ||
         !cli_model_open(&j->model, j->model_path, &j->settings) ||
-        !cli_ok(unic_model_codebook(j->model, &j->codebook)) ||
+        !cli_ok(unic_model_codebook(&j->codebook, j->model)) ||
         !(j->index_path ? load_index(j) : build_index(j)) ||
         (j->save_path && !cli_ok(unic_index_save(j->index, j->save_path))))
         return false;
@@ -224,16 +224,16 @@ static bool run(job *j)
 /* Of ranks drawn at random. */
 static double chance(const job *j, size_t k)
 {
-    double p = (double)k / (double)unic_index_size(j->index);
+    double p = (double)k / (double)unic_index_item_count(j->index);
     return p < 1.0 ? p : 1.0;
 }
 
 static bool print_table(const job *j)
 {
     cli_table table;
-    double middle = 0.5 * (double)(unic_index_size(j->index) + 1);
+    double middle = 0.5 * (double)(unic_index_item_count(j->index) + 1);
     printf("%zu queries of %s in %zu items of %s by %s; R@k in %%\n\n", j->paired,
-           j->query_modality, unic_index_size(j->index),
+           j->query_modality, unic_index_item_count(j->index),
            j->gallery_path ? j->gallery_modality : j->index_path, j->metric->name);
     cli_table_begin(&table, CLI_RECALLS + 2);
     cli_table_cell(&table, " ");
@@ -255,7 +255,7 @@ static bool print_results(const job *j)
 {
     size_t top = (size_t)j->top;
     if (j->save_path)
-        printf("%zu items, written: %s\n", unic_index_size(j->index), j->save_path);
+        printf("%zu items, written: %s\n", unic_index_item_count(j->index), j->save_path);
     if (!j->query_path)
         return true;
     for (size_t i = 0; top && i < j->queries.count; i++) {
@@ -286,7 +286,7 @@ static void write_hits(const job *j, FILE *out)
 static void write_json(const job *j, FILE *out)
 {
     fprintf(out, "{\n  \"task\": \"retrieve\",\n  \"metric\": \"%s\",\n  \"items\": %zu",
-            j->metric->name, unic_index_size(j->index));
+            j->metric->name, unic_index_item_count(j->index));
     if (j->gallery_path) {
         fputs(",\n  \"gallery\": ", out);
         cli_json_text(out, j->gallery_modality);

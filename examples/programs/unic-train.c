@@ -38,27 +38,27 @@ typedef struct run {
     uint64_t begun_at;        /* the step this process began at */
     double started;
 
-    /* [terms] each: of this step, summed over this epoch, the means of the first and the last
+    /* [figure_count] each: of this step, summed over this epoch, the means of the first and the last
      * epoch, and on the validation clips */
-    size_t terms;
+    size_t figure_count;
     double *now, *sum, *first, *last, *held_out;
     uint64_t summed;            /* steps in `sum` */
     uint64_t first_at, last_at; /* which epochs, from 1; 0: none yet */
 } run;
 
-/* ---- the terms in one line ---- */
+/* ---- the figures in one line ---- */
 
-/* Terms of one name ("cpc", "club.image", "club.speech"): their sum, and how many there are. */
-static double sum_of(const run *r, const double *terms, const char *name, size_t *count)
+/* Figures of one name ("cpc", "club.image", "club.speech"): their sum, and how many there are. */
+static double sum_of(const run *r, const double *figures, const char *name, size_t *count)
 {
     size_t length = strlen(name);
     double sum = 0.0;
     *count = 0;
-    for (size_t i = 0; i < r->terms; i++) {
-        const char *term = unic_trainer_term_name(r->trainer, i);
-        if (strncmp(term, name, length) || (term[length] && term[length] != '.'))
+    for (size_t i = 0; i < r->figure_count; i++) {
+        const char *figure = unic_trainer_figure_name(r->trainer, i);
+        if (strncmp(figure, name, length) || (figure[length] && figure[length] != '.'))
             continue;
-        sum += terms[i];
+        sum += figures[i];
         ++*count;
     }
     return sum;
@@ -68,7 +68,7 @@ static double sum_of(const run *r, const double *terms, const char *name, size_t
  * "total 3.21  reconstruction 1.2 ...": parts two blanks apart, the important ones first. In
  * short for the bar, which may have room for few.
  */
-static const char *describe(const run *r, const double *terms, double scale, bool in_short,
+static const char *describe(const run *r, const double *figures, double scale, bool in_short,
                             char text[TAIL])
 {
     static const char *const names[][2] = {
@@ -79,12 +79,12 @@ static const char *describe(const run *r, const double *terms, double scale, boo
     size_t used = 0, count;
     text[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof *names && used < TAIL; i++) {
-        double value = scale * sum_of(r, terms, names[i][0], &count);
+        double value = scale * sum_of(r, figures, names[i][0], &count);
         if (count > 0)
             used += (size_t)snprintf(text + used, TAIL - used, "%s%s %.*g", used ? "  " : "",
                                      names[i][in_short], in_short ? 3 : 4, value);
     }
-    double perplexity = scale * sum_of(r, terms, "perplexity", &count);
+    double perplexity = scale * sum_of(r, figures, "perplexity", &count);
     if (count > 0 && used < TAIL)
         snprintf(text + used, TAIL - used, "  perplexity %.0f", perplexity / (double)count);
     return text;
@@ -160,12 +160,12 @@ static bool resume(run *r)
            open_data(r, &r->data, r->data_path, true);
 }
 
-static bool allocate_terms(run *r)
+static bool allocate_figures(run *r)
 {
-    r->terms = unic_trainer_term_count(r->trainer);
+    r->figure_count = unic_trainer_figure_count(r->trainer);
     double **all[] = {&r->now, &r->sum, &r->first, &r->last, &r->held_out};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (!(*all[i] = cli_alloc(r->terms, sizeof **all[i])))
+        if (!(*all[i] = cli_alloc(r->figure_count, sizeof **all[i])))
             return false;
     return true;
 }
@@ -176,38 +176,38 @@ static bool prepare(run *r)
         !(r->resume      ? resume(r)
           : r->from_path ? begin_from(r)
                          : begin(r)) ||
-        !allocate_terms(r))
+        !allocate_figures(r))
         return false;
     if (r->valid_path && !open_data(r, &r->valid, r->valid_path, false))
         return false;
-    r->batches = unic_dataset_batches(r->data);
-    r->begun_at = unic_trainer_steps(r->trainer);
+    r->batches = unic_dataset_batch_count(r->data);
+    r->begun_at = unic_trainer_step_count(r->trainer);
     return cli_config_number(r->config, "train.epochs", &r->epochs) &&
-           cli_ok(unic_trainer_set_total_steps(r->trainer, r->epochs * r->batches)) &&
+           cli_ok(unic_trainer_set_total_step_count(r->trainer, r->epochs * r->batches)) &&
            cli_log_open(&r->log, r->log_path, r->resume ? r->begun_at : 0);
 }
 
 /* ---- the loop ---- */
 
-/* The terms' means over the validation clips. */
+/* The figures' means over the validation clips. */
 static bool validate(run *r)
 {
     double clips = 0.0;
-    memset(r->held_out, 0, r->terms * sizeof *r->held_out);
+    memset(r->held_out, 0, r->figure_count * sizeof *r->held_out);
     for (;;) {
         const unic_batch *batch;
-        if (!cli_ok(unic_dataset_next(r->valid, &batch)))
+        if (!cli_ok(unic_dataset_next(&batch, r->valid)))
             return false;
         if (!batch)
             break;
         if (!cli_ok(unic_trainer_evaluate(r->trainer, batch, r->now)))
             return false;
-        double size = (double)unic_batch_size(batch);
-        for (size_t i = 0; i < r->terms; i++)
+        double size = (double)unic_batch_clip_count(batch);
+        for (size_t i = 0; i < r->figure_count; i++)
             r->held_out[i] += size * r->now[i];
         clips += size;
     }
-    for (size_t i = 0; i < r->terms; i++)
+    for (size_t i = 0; i < r->figure_count; i++)
         r->held_out[i] /= clips;
     return true;
 }
@@ -218,14 +218,14 @@ static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 {
     char train[TAIL], valid[TAIL] = "";
     describe(r, r->sum, 1.0 / (double)r->summed, false, train);
-    for (size_t i = 0; i < r->terms; i++)
+    for (size_t i = 0; i < r->figure_count; i++)
         r->last[i] = r->sum[i] / (double)r->summed;
     if (!r->first_at)
-        memcpy(r->first, r->last, r->terms * sizeof *r->first);
+        memcpy(r->first, r->last, r->figure_count * sizeof *r->first);
     r->first_at = r->first_at ? r->first_at : epoch;
     r->last_at = epoch;
     r->summed = 0;
-    memset(r->sum, 0, r->terms * sizeof *r->sum);
+    memset(r->sum, 0, r->figure_count * sizeof *r->sum);
 
     if (r->valid) {
         if (!validate(r) ||
@@ -248,7 +248,7 @@ static bool take_step(run *r, uint64_t *step)
 {
     const unic_batch *batch;
     char tail[TAIL];
-    if (!cli_ok(unic_dataset_next(r->data, &batch)))
+    if (!cli_ok(unic_dataset_next(&batch, r->data)))
         return false;
     if (!batch) /* the epoch's end; the next call begins another */
         return true;
@@ -256,10 +256,10 @@ static bool take_step(run *r, uint64_t *step)
         return false;
     uint64_t epoch = *step / r->batches + 1;
     ++*step;
-    for (size_t i = 0; i < r->terms; i++)
+    for (size_t i = 0; i < r->figure_count; i++)
         r->sum[i] += r->now[i];
     r->summed++;
-    if (!cli_log_write(&r->log, *step, epoch, "terms", r->trainer, r->now))
+    if (!cli_log_write(&r->log, *step, epoch, "figures", r->trainer, r->now))
         return false;
     cli_progress_at(*step, describe(r, r->sum, 1.0 / (double)r->summed, true, tail));
     return *step % r->batches ? true : end_epoch(r, *step, epoch);
@@ -290,8 +290,8 @@ static int train(run *r)
 
 /* ---- the end ---- */
 
-/* The terms at the beginning and at the end: means over the first and the last epoch. */
-static bool print_terms(const run *r)
+/* The figures at the beginning and at the end: means over the first and the last epoch. */
+static bool print_figures(const run *r)
 {
     cli_table table;
     bool both = r->first_at < r->last_at;
@@ -300,8 +300,8 @@ static bool print_terms(const run *r)
     if (both)
         cli_table_cell(&table, "%llu", (unsigned long long)r->first_at);
     cli_table_cell(&table, "%llu", (unsigned long long)r->last_at);
-    for (size_t i = 0; i < r->terms; i++) {
-        cli_table_cell(&table, "%s", unic_trainer_term_name(r->trainer, i));
+    for (size_t i = 0; i < r->figure_count; i++) {
+        cli_table_cell(&table, "%s", unic_trainer_figure_name(r->trainer, i));
         if (both)
             cli_table_cell(&table, "%.5g", r->first[i]);
         cli_table_cell(&table, "%.5g", r->last[i]);
@@ -312,7 +312,7 @@ static bool print_terms(const run *r)
 static bool summarise(const run *r)
 {
     char time[CLI_DURATION];
-    uint64_t steps = unic_trainer_steps(r->trainer) - r->begun_at;
+    uint64_t steps = unic_trainer_step_count(r->trainer) - r->begun_at;
     double seconds = cli_now() - r->started;
     if (steps == 0) {
         cli_note("nothing to do: %s has taken all %llu steps of its %llu epochs",
@@ -320,7 +320,7 @@ static bool summarise(const run *r)
                  (unsigned long long)r->epochs);
         return true;
     }
-    if (!print_terms(r))
+    if (!print_figures(r))
         return false;
     printf("%llu steps in %s (%.1f steps/s), at most %.0f MB of memory\nwritten: %s\n",
            (unsigned long long)steps, cli_duration(time, seconds), (double)steps / seconds,
@@ -363,7 +363,7 @@ static const char more[] =
     "MODEL.npz and, for resuming, MODEL.run.npz are written after every epoch and on\n"
     "Ctrl-C. With the same number of threads a resumed run takes the very steps that it\n"
     "would have taken. The log has an object for each step, {\"step\":..,\"epoch\":..,\n"
-    "\"terms\":{..}}, and with --valid one for each epoch, with \"valid\" for \"terms\".\n"
+    "\"figures\":{..}}, and with --valid one for each epoch, with \"valid\" for \"figures\".\n"
     "\n"
     "Example:\n"
     "  unic-train --config small.ini --data train.npz --valid valid.npz --out model.npz \\\n"
@@ -382,7 +382,7 @@ int main(int argc, char **argv)
          .text = &r.out_path, .required = true},
         {"--valid", "FILE", "clips to evaluate at the end of each epoch",
          .text = &r.valid_path},
-        {"--log", "FILE", "write every step's loss terms, one JSON object a line",
+        {"--log", "FILE", "write every step's figures, one JSON object a line",
          .text = &r.log_path},
         {"--set", "KEY=VALUE...", "set single keys, over those of --config",
          .list = &r.settings},

@@ -63,15 +63,15 @@ UNIC_API unic_status unic_batch_set(unic_batch *batch, const char *name,
                                     const unic_array *features, const int32_t *lengths);
 
 /** The number of clips B, 0 while empty. Since 0.1. */
-UNIC_API size_t unic_batch_size(const unic_batch *batch);
+UNIC_API size_t unic_batch_clip_count(const unic_batch *batch);
 
 /**
  * What a batch holds for a modality: dims and data through `*features`, of which all is written
  * (and `*lengths`, NULL if all are whole); either out-pointer may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if it holds no such modality. Since 0.1.
  */
-UNIC_API unic_status unic_batch_get(const unic_batch *batch, const char *name,
-                                    unic_array *features, const int32_t **lengths);
+UNIC_API unic_status unic_batch_get(unic_array *features, const int32_t **lengths,
+                                    const unic_batch *batch, const char *name);
 
 #ifdef __cplusplus
 }

@@ -76,14 +76,14 @@ UNIC_API unic_status unic_class_map_classes(const unic_class_map *map, const int
  * A row is not counted, all -1, if there is a -1 in it, or if it has classes and none of them
  * has a counterpart.
  *
- * @param map     the map.
- * @param labels  [rows,their_count] of 0, 1 and -1.
- * @param rows    any number.
- * @param out     [rows,our_count]; apart from `labels`.
+ * @param map        the map.
+ * @param labels     [rows,their_count] of 0, 1 and -1.
+ * @param row_count  any number.
+ * @param out        [rows,our_count]; apart from `labels`.
  * @return as unic_class_map_classes(). Since 0.1.
  */
 UNIC_API unic_status unic_class_map_steps(const unic_class_map *map, const int32_t *labels,
-                                          size_t rows, int32_t *out);
+                                          size_t row_count, int32_t *out);
 
 #ifdef __cplusplus
 }

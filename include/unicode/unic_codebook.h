@@ -17,21 +17,21 @@ extern "C" {
 typedef struct unic_codebook unic_codebook;
 
 /**
- * A codebook of `codes` x `dim` for `modalities` modalities (their usage is counted apart), all
- * codes zero until unic_codebook_set() or unic_codebook_init().
+ * A codebook of `code_count` x `dim` for `modality_count` modalities (their usage is counted
+ * apart), all codes zero until unic_codebook_set() or unic_codebook_init().
  * @return UNIC_OK; UNIC_E_ARG if a size is 0 or too large; UNIC_E_NOMEM. Since 0.1.
  */
-UNIC_API unic_status unic_codebook_create(unic_codebook **out, size_t codes, size_t dim,
-                                          size_t modalities);
+UNIC_API unic_status unic_codebook_create(unic_codebook **out, size_t code_count, size_t dim,
+                                          size_t modality_count);
 /** Frees the codebook. NULL is fine. Since 0.1. */
 UNIC_API void unic_codebook_free(unic_codebook *codebook);
 
 /** L, the number of codes. Since 0.1. */
-UNIC_API size_t unic_codebook_codes(const unic_codebook *codebook);
+UNIC_API size_t unic_codebook_code_count(const unic_codebook *codebook);
 /** D, the dims of a code. Since 0.1. */
 UNIC_API size_t unic_codebook_dim(const unic_codebook *codebook);
 /** The number of modalities whose use of the codes is counted. Since 0.1. */
-UNIC_API size_t unic_codebook_modalities(const unic_codebook *codebook);
+UNIC_API size_t unic_codebook_modality_count(const unic_codebook *codebook);
 
 /**
  * Set all codes: embedding [L,D] float32 or float64. EMA: N = 1, o = e.
@@ -69,7 +69,7 @@ UNIC_API unic_status unic_codebook_assign(const unic_codebook *codebook, const u
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code that is not in -1..L-1. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *codes,
-                                          size_t rows, float *out);
+                                          size_t row_count, float *out);
 
 /**
  * One joint EMA update from every modality (method P6):
@@ -80,15 +80,15 @@ UNIC_API unic_status unic_codebook_lookup(const unic_codebook *codebook, const i
  * where row r of modality m, targets[m][r] (z, or its mean with the partners'), was assigned
  * codes[m][r] (-1: left out). Idle counters advance for the modalities that have rows.
  *
- * @param codebook  exclusive access.
- * @param decay     [0, 1).
- * @param rows      [modalities] number of rows of each.
- * @param targets   [modalities] pointers to [rows,D] float32.
- * @param codes     [modalities] pointers to [rows].
+ * @param codebook    exclusive access.
+ * @param decay       [0, 1).
+ * @param row_counts  [modalities] number of rows of each.
+ * @param targets     [modalities] pointers to [rows,D] float32.
+ * @param codes       [modalities] pointers to [rows].
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE; UNIC_E_NOMEM: nothing is changed. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_update(unic_codebook *codebook, float decay,
-                                          const size_t *rows, const float *const *targets,
+                                          const size_t *row_counts, const float *const *targets,
                                           const int32_t *const *codes);
 
 /** Which codes count as used (method P8). */
@@ -103,27 +103,28 @@ typedef enum unic_reset_rule {
 /**
  * Re-initialise codes that are not in use: each becomes a row of `z` [rows,D] drawn at random,
  * with N = 1, o = e and its counters cleared; the longest idle first.
- * @param codebook  exclusive access.
- * @param rule      which codes are in use.
- * @param steps     updates after which a code that is not in use is idle.
- * @param max       the most codes that are re-initialised; 0: no limit.
- * @param z         [rows,D] float32 or float64; without rows nothing is done.
- * @param seed      of the draw.
- * @param revived   out, how many; may be NULL.
+ * @param revived    out, how many; may be NULL.
+ * @param codebook   exclusive access.
+ * @param rule       which codes are in use.
+ * @param steps      updates after which a code that is not in use is idle.
+ * @param max_count  the most codes that are re-initialised; 0: no limit.
+ * @param z          [rows,D] float32 or float64; without rows nothing is done.
+ * @param seed       of the draw.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM: nothing is changed.
  * Since 0.1.
  */
-UNIC_API unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule,
-                                          uint32_t steps, size_t max, const unic_array *z,
-                                          uint64_t seed, size_t *revived);
+UNIC_API unic_status unic_codebook_revive(size_t *revived, unic_codebook *codebook,
+                                          unic_reset_rule rule, uint32_t steps,
+                                          size_t max_count, const unic_array *z, uint64_t seed);
 
 /**
  * Count assignments: counts[l] = how often `codes` [rows] holds l (-1 is left out), and the
  * perplexity exp(-sum p log p) of their shares p (`perplexity` may be NULL).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code that is not in -1..L-1. Since 0.1.
  */
-UNIC_API unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *codes,
-                                         size_t rows, int64_t *counts, double *perplexity);
+UNIC_API unic_status unic_codebook_usage(double *perplexity, const unic_codebook *codebook,
+                                         const int32_t *codes, size_t row_count,
+                                         int64_t *counts);
 
 /**
  * What training left behind: the EMA counts N [L] (method P6; their shares say how codes are

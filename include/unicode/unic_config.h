@@ -23,6 +23,9 @@
 extern "C" {
 #endif
 
+/** The most modalities of a config, of a codebook and of a model. */
+#define UNIC_MAX_MODALITIES 8
+
 /** The settings. Opaque; one thread at a time. */
 typedef struct unic_config unic_config;
 
@@ -61,13 +64,13 @@ UNIC_API unic_status unic_config_load(unic_config *config, const char *path);
  * changes.
  * @return UNIC_OK; UNIC_E_CONFIG if there is no such key. Since 0.1.
  */
-UNIC_API unic_status unic_config_get(unic_config *config, const char *key, const char **value);
+UNIC_API unic_status unic_config_get(const char **value, unic_config *config, const char *key);
 
 /**
  * The whole config as text, every key with its value: parsing it gives an equal config. `*text`
  * is valid until the config changes. Since 0.1.
  */
-UNIC_API unic_status unic_config_text(unic_config *config, const char **text);
+UNIC_API unic_status unic_config_text(const char **text, unic_config *config);
 
 /**
  * Check what single keys cannot: at least two modalities, code.dim divisible by the heads, a
@@ -94,7 +97,7 @@ UNIC_API size_t unic_config_key_count(void);
  * The i-th key, in the order of docs/config.md. Thread-safe.
  * @return UNIC_OK; UNIC_E_ARG if `i` is out of range or struct_size is not set. Since 0.1.
  */
-UNIC_API unic_status unic_config_key_at(size_t i, unic_config_key *key);
+UNIC_API unic_status unic_config_key_at(unic_config_key *key, size_t i);
 
 #ifdef __cplusplus
 }

@@ -86,9 +86,9 @@ UNIC_API unic_status unic_dataset_open(unic_dataset **out, const char *const *pa
 UNIC_API void unic_dataset_free(unic_dataset *dataset);
 
 /** N, the clips of all paths; 0 for NULL. Since 0.1. */
-UNIC_API size_t unic_dataset_clips(const unic_dataset *dataset);
+UNIC_API size_t unic_dataset_clip_count(const unic_dataset *dataset);
 /** Batches in an epoch. Since 0.1. */
-UNIC_API size_t unic_dataset_batches(const unic_dataset *dataset);
+UNIC_API size_t unic_dataset_batch_count(const unic_dataset *dataset);
 /** T of the batches: options.length, or of the longest clip or file. Since 0.1. */
 UNIC_API size_t unic_dataset_length(const unic_dataset *dataset);
 /** Modalities that are read. Since 0.1. */
@@ -99,9 +99,8 @@ UNIC_API const char *unic_dataset_modality_name(const unic_dataset *dataset, siz
  * The dims of one step of a modality's features; `dims` has room for UNIC_MAX_RANK.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND. Since 0.1.
  */
-UNIC_API unic_status unic_dataset_feature_dims(const unic_dataset *dataset,
-                                               const char *modality, int64_t *dims,
-                                               size_t *rank);
+UNIC_API unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset *dataset,
+                                               const char *modality, int64_t *dims);
 
 /**
  * The next batch of the epoch: every modality's features as float32 [B,T,...], zero from a
@@ -113,7 +112,7 @@ UNIC_API unic_status unic_dataset_feature_dims(const unic_dataset *dataset,
  *         failure the dataset stands where it stood: the next call tries that batch again, a
  *         seek may pass it over. Since 0.1.
  */
-UNIC_API unic_status unic_dataset_next(unic_dataset *dataset, const unic_batch **batch);
+UNIC_API unic_status unic_dataset_next(const unic_batch **batch, unic_dataset *dataset);
 
 /**
  * Go to batch `batch` of epoch `epoch` (both from 0): the order is that of an uninterrupted
@@ -130,16 +129,16 @@ UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, ui
  * their names' bytes, over all lines whatever their split. From its events come the step labels
  * of every modality, [N,T,C]: its classes in that order and, last, "no event". Call with `out`
  * NULL to learn the dims.
+ * @param rank     out.
  * @param dataset  one thread at a time.
  * @param name     "label" or "<modality>.step_labels".
  * @param dims     [UNIC_MAX_RANK] out.
- * @param rank     out.
  * @param out      int32, all elements; without meaning after a failure.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_VALUE if a label is not
  *         whole or beyond int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM. Since 0.1.
  */
-UNIC_API unic_status unic_dataset_labels(unic_dataset *dataset, const char *name, int64_t *dims,
-                                         size_t *rank, int32_t *out);
+UNIC_API unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char *name,
+                                         int64_t *dims, int32_t *out);
 
 #ifdef __cplusplus
 }

@@ -32,9 +32,9 @@ UNIC_API void unic_encoder_free(unic_encoder *encoder);
  *
  * @param encoder    one thread at a time.
  * @param features   [B,T,...] float32 or float64, 1 <= B <= max_batch, 1 <= T <= max_length;
- * finite (padded steps are not looked at).
+ *                   finite (padded steps are not looked at).
  * @param lengths    [B] valid steps, 0..T; NULL: all T. A clip's codes do not depend on its
- * padding.
+ *                   padding.
  * @param codes      [B,T] out, -1 on padding; may be NULL.
  * @param quantized  [B,T,D] out, the codes' vectors, 0 on padding; may be NULL.
  * @param semantic   [B,T,D] out, z, 0 on padding; may be NULL.

@@ -35,7 +35,7 @@ typedef enum unic_head_loss {
 typedef struct unic_head_options {
     size_t struct_size;  /**< sizeof(unic_head_options)                                      */
     int32_t kind;        /**< a unic_head_kind                                               */
-    int32_t classes;     /**< number of outputs, >= 2 (>= 1 for multi)                       */
+    int32_t class_count; /**< number of outputs, >= 2 (>= 1 for multi)                       */
     int32_t hidden;      /**< width between the two linear layers [the code's dim]           */
     int32_t epochs;      /**< [30]                                                           */
     int32_t batch;       /**< clips [64]                                                     */
@@ -60,25 +60,25 @@ UNIC_API void unic_head_free(unic_head *head);
  * this way.
  * @return UNIC_OK; UNIC_E_ARG. Thread-safe. Since 0.1.
  */
-UNIC_API unic_status unic_head_settings(const unic_head *head, unic_head_options *options);
+UNIC_API unic_status unic_head_settings(unic_head_options *options, const unic_head *head);
 
 /**
  * Train on codes and labels, by Adam on the loss of the options. May be called again to train
  * further. "No event" is a class like any other: its label is 1 where no other's is.
  *
- * @param head    the head.
- * @param codes   [N,T] in 0..L-1, -1 = padding.
- * @param clips   N, >= 1.
- * @param length  T, >= 1; another fit or prediction may have another.
- * @param labels  [N] for a clip head, [N,T] for a step head (a class; -1: not counted),
- *                [N,T,classes] of 0 and 1 for a multi-label head (a step with a -1 among its
- *                labels is not counted).
- * @param loss    out, mean loss of the last epoch; may be NULL.
+ * @param loss        out, mean loss of the last epoch; may be NULL.
+ * @param head        the head.
+ * @param codes       [N,T] in 0..L-1, -1 = padding.
+ * @param clip_count  N, >= 1.
+ * @param length      T, >= 1; another fit or prediction may have another.
+ * @param labels      [N] for a clip head, [N,T] for a step head (a class; -1: not counted),
+ *                    [N,T,classes] of 0 and 1 for a multi-label head (a step with a -1 among
+ *                    its labels is not counted).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code or label out of range; UNIC_E_NUMERIC
  * (the head is as before); UNIC_E_NOMEM. One thread at a time. Since 0.1.
  */
-UNIC_API unic_status unic_head_fit(unic_head *head, const int32_t *codes, size_t clips,
-                                   size_t length, const int32_t *labels, double *loss);
+UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
+                                   size_t clip_count, size_t length, const int32_t *labels);
 
 /**
  * Predict: logits [N,classes] for a clip head, [N,T,classes] otherwise (0 on padding). Any
@@ -86,7 +86,7 @@ UNIC_API unic_status unic_head_fit(unic_head *head, const int32_t *codes, size_t
  * 0.1.
  */
 UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *codes,
-                                       size_t clips, size_t length, float *logits);
+                                       size_t clip_count, size_t length, float *logits);
 
 /**
  * Leave out what the head cannot see: labels, laid out as for unic_head_fit(), become -1 at
@@ -96,7 +96,7 @@ UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *cod
  * Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_head_mask_labels(const unic_head *head, const int32_t *codes,
-                                           size_t clips, size_t length, int32_t *labels);
+                                           size_t clip_count, size_t length, int32_t *labels);
 
 /** unic_codebook_fingerprint() of the codebook the head was made for; 0 for NULL. Since 0.1. */
 UNIC_API uint64_t unic_head_fingerprint(const unic_head *head);

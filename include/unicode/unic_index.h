@@ -24,7 +24,7 @@ extern "C" {
  * @return UNIC_OK; UNIC_E_ARG if a pointer is NULL or code_count is 0; UNIC_E_VALUE names a code
  * out of range (nothing is written). Thread-safe. Since 0.1.
  */
-UNIC_API unic_status unic_pool_histogram(const int32_t *codes, size_t clips, size_t length,
+UNIC_API unic_status unic_pool_histogram(const int32_t *codes, size_t clip_count, size_t length,
                                          size_t code_count, float *out);
 
 /**
@@ -32,14 +32,15 @@ UNIC_API unic_status unic_pool_histogram(const int32_t *codes, size_t clips, siz
  * vectors[n,t]. A clip without a valid step gives zeros; what stands on padding is not looked
  * at.
  *
- * @param vectors  [clips,length,dim], quantised or semantic, as unic_encoder_encode() gives them.
+ * @param vectors  [clips,length,dim], quantised or semantic, as unic_encoder_encode() gives
+ *                 them.
  * @param codes    [clips,length]; negative = padding. NULL: every step is valid.
  * @param out      [clips,dim]; the caller's.
  * @return UNIC_OK; UNIC_E_ARG if a pointer is NULL or dim is 0; UNIC_E_VALUE names a clip whose
  * mean is not finite (clips before it are written). Thread-safe. Since 0.1.
  */
-UNIC_API unic_status unic_pool_mean(const float *vectors, const int32_t *codes, size_t clips,
-                                    size_t length, size_t dim, float *out);
+UNIC_API unic_status unic_pool_mean(const float *vectors, const int32_t *codes,
+                                    size_t clip_count, size_t length, size_t dim, float *out);
 
 /* ---- the index ---- */
 
@@ -70,7 +71,7 @@ UNIC_API unic_status unic_index_create(unic_index **out, const unic_index_option
 UNIC_API void unic_index_free(unic_index *index);
 
 /** The number of items. Since 0.1. */
-UNIC_API size_t unic_index_size(const unic_index *index);
+UNIC_API size_t unic_index_item_count(const unic_index *index);
 /** The dim of every vector. Since 0.1. */
 UNIC_API size_t unic_index_dim(const unic_index *index);
 /** The metric it was created with, a unic_index_metric; 0 of NULL. Since 0.1. */
@@ -88,9 +89,10 @@ UNIC_API const int64_t *unic_index_ids(const unic_index *index);
  * Add items.
  *
  * @param vectors  [N,dim] float32 or float64, copied; 0 rows add nothing. Of norm at most 2^62,
- *                 so that no product overflows; not negative where the metric is the intersection.
+ *                 so that no product overflows; not negative where the metric is the
+ *                 intersection.
  * @param ids      [N], any numbers, each once in an index. NULL: the items' places, from
- *                 unic_index_size() on.
+ *                 unic_index_item_count() on.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE of another rank or dim; UNIC_E_VALUE names a row that
  * holds NaN, Inf or what else is not allowed, or an id that is there already; UNIC_E_NOMEM.
  * Whatever fails, the index is as it was. Exclusive. Since 0.1.
@@ -104,7 +106,7 @@ UNIC_API unic_status unic_index_add(unic_index *index, const unic_array *vectors
  *
  * @param queries  [Q,dim] float32 or float64; what unic_index_add() asks of items. 0 rows do
  *                 nothing.
- * @param k        1..unic_index_size().
+ * @param k        1..unic_index_item_count().
  * @param ids      [Q,k] out.
  * @param scores   [Q,k] out, the metric's values; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG if k is out of range; UNIC_E_STATE if the index is empty;

@@ -55,22 +55,23 @@ UNIC_API const char *unic_model_modality_name(const unic_model *model, size_t i)
  * room for UNIC_MAX_RANK. @return UNIC_OK; UNIC_E_NOTFOUND names the modalities there are.
  * Since 0.1.
  */
-UNIC_API unic_status unic_model_feature_dims(const unic_model *model, const char *modality,
-                                             int64_t *dims, size_t *rank);
+UNIC_API unic_status unic_model_feature_dims(size_t *rank, const unic_model *model,
+                                             const char *modality, int64_t *dims);
 
 /**
  * The inference parameters by number, over all modalities ("speech.semantic.affine.weight"):
  * reads the weights of the modality they belong to, if they have not been.
+ * @param name   out, lives as long as the model.
+ * @param data   out, the values, row-major, as long as the model; may be NULL.
+ * @param rank   out.
  * @param model  thread-safe.
  * @param i      from 0.
- * @param name   out, lives as long as the model.
  * @param dims   [UNIC_MAX_RANK] out.
- * @param rank   out.
- * @param data   out, the values, row-major, as long as the model; may be NULL.
  * @return UNIC_OK; UNIC_E_NOTFOUND behind the last one; UNIC_E_IO, UNIC_E_FORMAT. Since 0.1.
  */
-UNIC_API unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
-                                             int64_t *dims, size_t *rank, const float **data);
+UNIC_API unic_status unic_model_parameter_at(const char **name, const float **data,
+                                             size_t *rank, unic_model *model, size_t i,
+                                             int64_t *dims);
 
 /** L, the number of codes. Since 0.1. */
 UNIC_API size_t unic_model_code_count(const unic_model *model);
@@ -82,7 +83,7 @@ UNIC_API const char *unic_model_config(const unic_model *model);
 
 /** A copy of the model's codebook, with its EMA state. @return UNIC_OK; UNIC_E_ARG;
  * UNIC_E_NOMEM. Since 0.1. */
-UNIC_API unic_status unic_model_codebook(const unic_model *model, unic_codebook **out);
+UNIC_API unic_status unic_model_codebook(unic_codebook **out, const unic_model *model);
 
 /**
  * Write the model with all its weights to `path` (a temporary file, fsynced, renamed). Equal

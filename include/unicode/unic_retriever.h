@@ -54,8 +54,8 @@ UNIC_API void unic_retriever_free(unic_retriever *retriever);
  * @param options  out; its struct_size is set by the caller.
  * @return UNIC_OK; UNIC_E_ARG. Thread-safe. Since 0.1.
  */
-UNIC_API unic_status unic_retriever_settings(const unic_retriever *retriever,
-                                             unic_retriever_options *options);
+UNIC_API unic_status unic_retriever_settings(unic_retriever_options *options,
+                                             const unic_retriever *retriever);
 
 /**
  * Train on clips and their items, by Adam on the symmetric InfoNCE loss of each batch of B
@@ -64,25 +64,25 @@ UNIC_API unic_status unic_retriever_settings(const unic_retriever *retriever,
  * May be called again to train further. All or nothing: where it fails, the retriever is as
  * before.
  *
- * @param codes   [clips,length] in 0..L-1, -1 = padding; each clip has at least one.
- * @param clips   N, >= 2; a last batch of one clip has a loss of 0.
- * @param length  T, >= 1; another call may have another.
- * @param items   [N,item_dim] float32 or float64, finite: each clip's own in the gallery, its
- *                features pooled over time, say; borrowed for the call.
- * @param loss    out, mean loss of the last epoch; may be NULL.
+ * @param loss        out, mean loss of the last epoch; may be NULL.
+ * @param codes       [clips,length] in 0..L-1, -1 = padding; each clip has at least one.
+ * @param clip_count  N, >= 2; a last batch of one clip has a loss of 0.
+ * @param length      T, >= 1; another call may have another.
+ * @param items       [N,item_dim] float32 or float64, finite: each clip's own in the gallery,
+ *                    its features pooled over time, say; borrowed for the call.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if items are not [N,item_dim]; UNIC_E_VALUE names a
  * code out of range, a clip without codes, or an item that is not finite; UNIC_E_NUMERIC names
  * what grew beyond what can be computed with; UNIC_E_NOMEM. One thread at a time. Since 0.1.
  */
-UNIC_API unic_status unic_retriever_fit(unic_retriever *retriever, const int32_t *codes,
-                                        size_t clips, size_t length, const unic_array *items,
-                                        double *loss);
+UNIC_API unic_status unic_retriever_fit(double *loss, unic_retriever *retriever,
+                                        const int32_t *codes, size_t clip_count, size_t length,
+                                        const unic_array *items);
 
 /**
  * Queries of clips by their codes, of any modality: q, vectors of length 1. The inner product
  * with an item's is the cosine of the two (UNIC_INDEX_INNER, UNIC_INDEX_COSINE).
  *
- * @param codes, clips, length  as of unic_retriever_fit(); 0 clips do nothing.
+ * @param codes, clip_count, length  as of unic_retriever_fit(); 0 clips do nothing.
  * @param out  [clips,dim]; the caller's.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range or a clip without codes
  * (nothing is written); UNIC_E_NUMERIC names a clip whose vector is not of length 1 (earlier
@@ -90,8 +90,8 @@ UNIC_API unic_status unic_retriever_fit(unic_retriever *retriever, const int32_t
  * 0.1.
  */
 UNIC_API unic_status unic_retriever_queries(const unic_retriever *retriever,
-                                            const int32_t *codes, size_t clips, size_t length,
-                                            float *out);
+                                            const int32_t *codes, size_t clip_count,
+                                            size_t length, float *out);
 
 /**
  * Items of the gallery: v, vectors of length 1.

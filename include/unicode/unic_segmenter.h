@@ -28,7 +28,7 @@ typedef enum unic_segmenter_input {
 } unic_segmenter_input;
 
 /** Most levels of a segmenter. */
-#define UNIC_SEGMENTER_LEVELS 4
+#define UNIC_SEGMENTER_MAX_LEVELS 4
 
 /**
  * A segmenter's settings; zero members take the preset's value [small | paper]. Level l is a
@@ -43,14 +43,14 @@ typedef struct unic_segmenter_options {
     int32_t input;
     /** Of frames: 1 grey, 3 RGB, at most 16 [3 | 3]. */
     int32_t image_channels;
-    /** Of frames and masks: a multiple of 2^(levels+1), at most 4096 [64 | 224]. */
+    /** Of frames and masks: a multiple of 2^(level_count+1), at most 4096 [64 | 224]. */
     int32_t height;
     /** Likewise [64 | 224]. */
     int32_t width;
-    /** 1..UNIC_SEGMENTER_LEVELS [3 | 4]. */
-    int32_t levels;
+    /** 1..UNIC_SEGMENTER_MAX_LEVELS [3 | 4]. */
+    int32_t level_count;
     /** Channels of each level's map, finest first [16 32 64 128 | 64 128 320 512]. */
-    int32_t level_channels[UNIC_SEGMENTER_LEVELS];
+    int32_t level_channels[UNIC_SEGMENTER_MAX_LEVELS];
     /** Of the maps that are joined [32 | 256]. */
     int32_t channels;
     /** Of the attention's theta, phi and g [16 | 128]. */
@@ -97,44 +97,45 @@ UNIC_API void unic_segmenter_free(unic_segmenter *segmenter);
  * @param options  out; its struct_size is set by the caller.
  * @return UNIC_OK; UNIC_E_ARG. Thread-safe. Since 0.1.
  */
-UNIC_API unic_status unic_segmenter_settings(const unic_segmenter *segmenter,
-                                             unic_segmenter_options *options);
+UNIC_API unic_status unic_segmenter_settings(unic_segmenter_options *options,
+                                             const unic_segmenter *segmenter);
 
 /**
  * One step of Adam on a batch, by the mean binary cross-entropy over the pixels that count. All
  * or nothing: a step that is refused changes neither weights nor moments nor the running
  * statistics of the batch norms. Batch, frames and length may differ from step to step.
  *
- * @param images    `n_images` arrays, float32 or float64, finite: the frames [B,F,height,width,
- *                  image_channels], or for each level, finest first, its map
- *                  [B,F,height/2^(l+2),width/2^(l+2),level_channels[l]].
- * @param n_images  1, or the number of levels.
- * @param codes     [B,length] in 0..L-1, -1 = padding; each clip has at least one.
- * @param length    steps of a clip; need not be the number of frames.
- * @param masks     [B,F,height,width] float32 or float64: 1 inside, 0 outside, or in between;
- *                  -1: the pixel does not count (a frame without a mask: all of it).
- * @param loss      out, of this batch before the step; may be NULL.
+ * @param loss         out, of this batch before the step; may be NULL.
+ * @param images       `image_count` arrays, float32 or float64, finite: the frames
+ *                     [B,F,height,width,image_channels], or for each level, finest first, its
+ *                     map [B,F,height/2^(l+2),width/2^(l+2),level_channels[l]].
+ * @param image_count  1, or the number of levels.
+ * @param codes        [B,length] in 0..L-1, -1 = padding; each clip has at least one.
+ * @param length       steps of a clip; need not be the number of frames.
+ * @param masks        [B,F,height,width] float32 or float64: 1 inside, 0 outside, or in
+ *                     between; -1: the pixel does not count (a frame without a mask: all of
+ *                     it).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names the array and what was expected;
  * UNIC_E_VALUE names a code or a mask's value that is not allowed, a NaN, a clip without codes
  * or masks without a pixel that counts; UNIC_E_NUMERIC names what was not finite;
  * UNIC_E_KERNEL; UNIC_E_NOMEM. One thread at a time. Since 0.1.
  */
-UNIC_API unic_status unic_segmenter_step(unic_segmenter *segmenter,
-                                         const unic_array *const *images, size_t n_images,
+UNIC_API unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter,
+                                         const unic_array *const *images, size_t image_count,
                                          const int32_t *codes, size_t length,
-                                         const unic_array *masks, double *loss);
+                                         const unic_array *masks);
 
 /**
  * Predict: a logit for each pixel, in evaluation mode (batch norms by running statistics).
  *
- * @param images, n_images, codes, length  as of unic_segmenter_step(); 0 clips do nothing.
+ * @param images, image_count, codes, length  as of unic_segmenter_step(); 0 clips do nothing.
  * @param logits  [B,F,height,width] out; above 0: inside. Untouched on failure, but for
  *                UNIC_E_KERNEL.
  * @return as unic_segmenter_step(). Concurrent calls are safe while no step is under way. Since
  * 0.1.
  */
 UNIC_API unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
-                                            const unic_array *const *images, size_t n_images,
+                                            const unic_array *const *images, size_t image_count,
                                             const int32_t *codes, size_t length, float *logits);
 
 /** unic_codebook_fingerprint() of the codebook it was made for; 0 for NULL. Since 0.1. */

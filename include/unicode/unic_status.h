@@ -25,8 +25,7 @@ extern "C" {
 #define UNIC_VERSION_PATCH  0       /**< A patch changes no interface.                   */
 #define UNIC_VERSION_STRING "0.1.0" /**< All three.                                      */
 
-/** What a call came to. The values are part of the ABI: they never change, new ones are added.
- */
+/** Result of a call. The values are part of the ABI: they never change, new ones are added. */
 typedef enum unic_status {
     UNIC_OK = 0,
     UNIC_E_ARG = 1,      /**< an argument is NULL, out of range or contradicts another        */

@@ -23,15 +23,16 @@ UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *
 /** Frees the trainer; what it saved stays. NULL is fine. Since 0.1. */
 UNIC_API void unic_trainer_free(unic_trainer *trainer);
 
-/** The number of terms that a step reports, fixed for a trainer. Since 0.1. */
-UNIC_API size_t unic_trainer_term_count(const unic_trainer *trainer);
+/** The number of figures that a step reports, fixed for a trainer. Since 0.1. */
+UNIC_API size_t unic_trainer_figure_count(const unic_trainer *trainer);
 /**
- * The name of a term: "total", then the weighted terms of the objective
- * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), then
- * figures ("club_fit.image", "grad_norm.encoder", "perplexity.image", "revived",
- * "learning_rate"). Borrowed; NULL if `i` is out of range. Since 0.1.
+ * The name of a figure: "total", then the weighted terms of the objective
+ * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), of which it
+ * is the sum, then what else is measured ("club_fit.image", "grad_norm.encoder",
+ * "perplexity.image", "revived", "learning_rate"). Borrowed; NULL if `i` is out of range. Since
+ * 0.1.
  */
-UNIC_API const char *unic_trainer_term_name(const unic_trainer *trainer, size_t i);
+UNIC_API const char *unic_trainer_figure_name(const unic_trainer *trainer, size_t i);
 
 /**
  * The random draws of one step, for a replay; zero-filled members are drawn by the trainer
@@ -52,30 +53,31 @@ typedef struct unic_draws {
  * @param trainer  one thread at a time.
  * @param batch    every modality of the config, B <= train.batch, T <= train.length.
  * @param draws    NULL: own draws, functions of (train.seed, step).
- * @param terms    [unic_trainer_term_count()] out; may be NULL.
+ * @param figures  [unic_trainer_figure_count()] out; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features);
  *         UNIC_E_NUMERIC names the term that is not finite: the step was not taken, and the
  *         trainer is as it was before; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
-                                       const unic_draws *draws, double *terms);
+                                       const unic_draws *draws, double *figures);
 
-/** The same terms on a batch without dropout, and without any change of state (but for the
+/** The same figures of a batch without dropout, and without any change of state (but for the
  * codes' idle counters and revival where `evaluation.counts` is on). Since 0.1. */
 UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch,
-                                           double *terms);
+                                           double *figures);
 
 /**
  * Declare how many steps the run will have, for the learning-rate schedule (train.schedule);
  * until then the rate is constant after the warm-up. Saved with the run. Since 0.1.
  */
-UNIC_API unic_status unic_trainer_set_total_steps(unic_trainer *trainer, uint64_t steps);
+UNIC_API unic_status unic_trainer_set_total_step_count(unic_trainer *trainer,
+                                                       uint64_t step_count);
 
 /** The steps declared for the run, 0 if none were. Since 0.1. */
-UNIC_API uint64_t unic_trainer_total_steps(const unic_trainer *trainer);
+UNIC_API uint64_t unic_trainer_total_step_count(const unic_trainer *trainer);
 
 /** Steps taken so far. Since 0.1. */
-UNIC_API uint64_t unic_trainer_steps(const unic_trainer *trainer);
+UNIC_API uint64_t unic_trainer_step_count(const unic_trainer *trainer);
 
 /**
  * Write the run: the model to `path`, and what resuming needs beside it ("OUT.npz" and
@@ -102,7 +104,7 @@ UNIC_API unic_status unic_trainer_import(unic_trainer **out, const char *path,
                                          const char *settings);
 
 /** The model as it is now: a copy, independent of further training. Since 0.1. */
-UNIC_API unic_status unic_trainer_model(unic_trainer *trainer, unic_model **out);
+UNIC_API unic_status unic_trainer_model(unic_model **out, unic_trainer *trainer);
 
 /** The run's config as text; borrowed, lives as long as the trainer. Since 0.1. */
 UNIC_API const char *unic_trainer_config(const unic_trainer *trainer);

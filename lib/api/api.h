@@ -20,7 +20,7 @@
     } while (0)
 
 /* Puts the call's name in front of the message of a failure from inside. */
-#define UNIC__CALL(call)                                                                       \
+#define UNIC__TRY_NAMED(call)                                                                  \
     do {                                                                                       \
         unic_status unic__inner_ = (call);                                                     \
         if (unic__inner_ != UNIC_OK)                                                           \

@@ -40,13 +40,13 @@ unic_status unic_batch_set(unic_batch *batch, const char *name, const unic_array
     return unic__batch_set(batch, name, features, lengths);
 }
 
-size_t unic_batch_size(const unic_batch *batch)
+size_t unic_batch_clip_count(const unic_batch *batch)
 {
-    return batch ? unic__batch_clips(batch) : 0;
+    return batch ? unic__batch_clip_count(batch) : 0;
 }
 
-unic_status unic_batch_get(const unic_batch *batch, const char *name, unic_array *features,
-                           const int32_t **lengths)
+unic_status unic_batch_get(unic_array *features, const int32_t **lengths,
+                           const unic_batch *batch, const char *name)
 {
     if (!batch || !name)
         return unic__fail(UNIC_E_ARG, "unic_batch_get: %s is NULL", batch ? "name" : "batch");

@@ -25,7 +25,7 @@ unic_status unic_class_map_parse(unic_class_map **out, const char *text, size_t 
     if (length > UNIC__CLASS_MAP_TEXT)
         return unic__fail(UNIC_E_ARG, "%s: the text has %zu bytes, at most %d expected",
                           __func__, length, UNIC__CLASS_MAP_TEXT);
-    UNIC__CALL(unic__class_map_parse(out, text, length, source, names));
+    UNIC__TRY_NAMED(unic__class_map_parse(out, text, length, source, names));
     return UNIC_OK;
 }
 
@@ -37,7 +37,7 @@ unic_status unic_class_map_load(unic_class_map **out, const char *path,
     UNIC__REQUIRE(path);
     UNIC__REQUIRE(names);
     UNIC__TRY(check_names(__func__, names));
-    UNIC__CALL(unic__class_map_load(out, path, names));
+    UNIC__TRY_NAMED(unic__class_map_load(out, path, names));
     return UNIC_OK;
 }
 
@@ -79,15 +79,15 @@ unic_status unic_class_map_classes(const unic_class_map *map, const int32_t *lab
     return UNIC_OK;
 }
 
-unic_status unic_class_map_steps(const unic_class_map *map, const int32_t *labels, size_t rows,
-                                 int32_t *out)
+unic_status unic_class_map_steps(const unic_class_map *map, const int32_t *labels,
+                                 size_t row_count, int32_t *out)
 {
     UNIC__REQUIRE(map);
-    if (rows == 0)
+    if (row_count == 0)
         return UNIC_OK;
     UNIC__REQUIRE(labels);
     UNIC__REQUIRE(out);
-    UNIC__TRY(check_labels(__func__, labels, rows, map->theirs, 1));
-    unic__class_map_steps(map, labels, rows, out);
+    UNIC__TRY(check_labels(__func__, labels, row_count, map->theirs, 1));
+    unic__class_map_steps(map, labels, row_count, out);
     return UNIC_OK;
 }

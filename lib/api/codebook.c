@@ -5,19 +5,20 @@
 #include "api/api.h"
 #include "array/array.h"
 
-unic_status unic_codebook_create(unic_codebook **out, size_t codes, size_t dim,
-                                 size_t modalities)
+unic_status unic_codebook_create(unic_codebook **out, size_t code_count, size_t dim,
+                                 size_t modality_count)
 {
     UNIC__REQUIRE(out);
     *out = NULL;
-    if (codes < 1 || codes > UNIC__CODEBOOK_MAX_CODES || dim < 1 ||
-        dim > UNIC__CODEBOOK_MAX_DIM || modalities < 1 || modalities > UNIC__MAX_MODALITIES)
+    if (code_count < 1 || code_count > UNIC__CODEBOOK_MAX_CODES || dim < 1 ||
+        dim > UNIC__CODEBOOK_MAX_DIM || modality_count < 1 ||
+        modality_count > UNIC_MAX_MODALITIES)
         return unic__fail(UNIC_E_ARG,
                           "%s: %zu codes of dim %zu for %zu modalities; expected 1..%d, 1..%d "
                           "and 1..%d",
-                          __func__, codes, dim, modalities, UNIC__CODEBOOK_MAX_CODES,
-                          UNIC__CODEBOOK_MAX_DIM, UNIC__MAX_MODALITIES);
-    UNIC__CALL(unic__codebook_create(out, codes, dim, modalities));
+                          __func__, code_count, dim, modality_count, UNIC__CODEBOOK_MAX_CODES,
+                          UNIC__CODEBOOK_MAX_DIM, UNIC_MAX_MODALITIES);
+    UNIC__TRY_NAMED(unic__codebook_create(out, code_count, dim, modality_count));
     return UNIC_OK;
 }
 
@@ -26,7 +27,7 @@ void unic_codebook_free(unic_codebook *codebook)
     unic__codebook_free(codebook);
 }
 
-size_t unic_codebook_codes(const unic_codebook *codebook)
+size_t unic_codebook_code_count(const unic_codebook *codebook)
 {
     return codebook ? codebook->codes : 0;
 }
@@ -36,7 +37,7 @@ size_t unic_codebook_dim(const unic_codebook *codebook)
     return codebook ? codebook->dim : 0;
 }
 
-size_t unic_codebook_modalities(const unic_codebook *codebook)
+size_t unic_codebook_modality_count(const unic_codebook *codebook)
 {
     return codebook ? codebook->modalities : 0;
 }
@@ -145,48 +146,48 @@ static unic_status check_codes(const unic_codebook *cb, const char *call, const 
 }
 
 unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *codes,
-                                 size_t rows, float *out)
+                                 size_t row_count, float *out)
 {
     UNIC__REQUIRE(codebook);
-    if (rows == 0)
+    if (row_count == 0)
         return UNIC_OK;
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(out);
-    UNIC__TRY(check_codes(codebook, __func__, codes, rows));
-    unic__codebook_lookup(codebook, codes, rows, out);
+    UNIC__TRY(check_codes(codebook, __func__, codes, row_count));
+    unic__codebook_lookup(codebook, codes, row_count, out);
     return UNIC_OK;
 }
 
-unic_status unic_codebook_update(unic_codebook *codebook, float decay, const size_t *rows,
+unic_status unic_codebook_update(unic_codebook *codebook, float decay, const size_t *row_counts,
                                  const float *const *targets, const int32_t *const *codes)
 {
-    unic__ema_part parts[UNIC__MAX_MODALITIES] = {{0}};
+    unic__ema_part parts[UNIC_MAX_MODALITIES] = {{0}};
     UNIC__REQUIRE(codebook);
-    UNIC__REQUIRE(rows);
+    UNIC__REQUIRE(row_counts);
     UNIC__REQUIRE(targets);
     UNIC__REQUIRE(codes);
     if (!(decay >= 0.0F && decay < 1.0F))
         return unic__fail(UNIC_E_ARG, "%s: decay = %g is not in [0, 1)", __func__,
                           (double)decay);
     for (size_t m = 0; m < codebook->modalities; m++) {
-        if (rows[m] == 0)
+        if (row_counts[m] == 0)
             continue;
         if (!targets[m] || !codes[m])
             return unic__fail(UNIC_E_ARG, "%s: modality %zu has %zu rows but no %s", __func__,
-                              m, rows[m], targets[m] ? "codes" : "targets");
-        UNIC__TRY(check_codes(codebook, __func__, codes[m], rows[m]));
-        if (!unic__all_finite(targets[m], rows[m] * codebook->dim))
+                              m, row_counts[m], targets[m] ? "codes" : "targets");
+        UNIC__TRY(check_codes(codebook, __func__, codes[m], row_counts[m]));
+        if (!unic__all_finite(targets[m], row_counts[m] * codebook->dim))
             return unic__fail(UNIC_E_VALUE, "%s: targets of modality %zu hold NaN or Inf",
                               __func__, m);
-        parts[m] = (unic__ema_part){rows[m], targets[m], codes[m]};
+        parts[m] = (unic__ema_part){row_counts[m], targets[m], codes[m]};
     }
-    UNIC__CALL(unic__codebook_learn(codebook, (double)decay, parts));
+    UNIC__TRY_NAMED(unic__codebook_learn(codebook, (double)decay, parts));
     return UNIC_OK;
 }
 
-unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule, uint32_t steps,
-                                 size_t max, const unic_array *z, uint64_t seed,
-                                 size_t *revived)
+unic_status unic_codebook_revive(size_t *revived, unic_codebook *codebook, unic_reset_rule rule,
+                                 uint32_t steps, size_t max_count, const unic_array *z,
+                                 uint64_t seed)
 {
     float *rows;
     size_t n;
@@ -198,7 +199,7 @@ unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule, 
     UNIC__TRY(read_rows(codebook, z, __func__, "z", &rows, &n));
     unic__revival revival = {.rule = (unic__reset)rule,
                              .steps = steps,
-                             .max = max,
+                             .max = max_count,
                              .ema = true,
                              .source = UNIC__SOURCE_ENCODER,
                              .z = rows,
@@ -212,15 +213,15 @@ unic_status unic_codebook_revive(unic_codebook *codebook, unic_reset_rule rule, 
     return status;
 }
 
-unic_status unic_codebook_usage(const unic_codebook *codebook, const int32_t *codes,
-                                size_t rows, int64_t *counts, double *perplexity)
+unic_status unic_codebook_usage(double *perplexity, const unic_codebook *codebook,
+                                const int32_t *codes, size_t row_count, int64_t *counts)
 {
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(counts);
-    if (rows > 0)
+    if (row_count > 0)
         UNIC__REQUIRE(codes);
-    UNIC__TRY(check_codes(codebook, __func__, codes, rows));
-    unic__codebook_count(codebook, codes, rows, counts);
+    UNIC__TRY(check_codes(codebook, __func__, codes, row_count));
+    unic__codebook_count(codebook, codes, row_count, counts);
     if (perplexity)
         *perplexity = unic__perplexity(counts, codebook->codes);
     return UNIC_OK;

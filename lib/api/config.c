@@ -56,21 +56,21 @@ unic_status unic_config_load(unic_config *config, const char *path)
     return status;
 }
 
-unic_status unic_config_get(unic_config *config, const char *key, const char **value)
+unic_status unic_config_get(const char **value, unic_config *config, const char *key)
 {
     UNIC__REQUIRE(config);
     UNIC__REQUIRE(key);
     UNIC__REQUIRE(value);
     *value = NULL;
-    return unic__config_get(config, key, value);
+    return unic__config_get(value, config, key);
 }
 
-unic_status unic_config_text(unic_config *config, const char **text)
+unic_status unic_config_text(const char **text, unic_config *config)
 {
     UNIC__REQUIRE(config);
     UNIC__REQUIRE(text);
     *text = NULL;
-    return unic__config_text(config, text);
+    return unic__config_text(text, config);
 }
 
 unic_status unic_config_check(const unic_config *config)
@@ -81,10 +81,10 @@ unic_status unic_config_check(const unic_config *config)
 
 size_t unic_config_key_count(void)
 {
-    return unic__config_n_keys;
+    return unic__config_key_count;
 }
 
-unic_status unic_config_key_at(size_t i, unic_config_key *key)
+unic_status unic_config_key_at(unic_config_key *key, size_t i)
 {
     static const char *const types[] = {
         [UNIC__KEY_NUMBER] = "number", [UNIC__KEY_SIZE] = "integer",
@@ -93,14 +93,14 @@ unic_status unic_config_key_at(size_t i, unic_config_key *key)
         [UNIC__KEY_NAMES] = "text",
     };
     UNIC__REQUIRE(key);
-    if (i >= unic__config_n_keys)
+    if (i >= unic__config_key_count)
         return unic__fail(UNIC_E_ARG, "unic_config_key_at: i = %zu, but there are %zu keys", i,
-                          unic__config_n_keys);
+                          unic__config_key_count);
     if (key->struct_size < offsetof(unic_config_key, reserved))
         return unic__fail(UNIC_E_ARG,
                           "unic_config_key_at: struct_size is %zu, expected at least %zu",
                           key->struct_size, offsetof(unic_config_key, reserved));
-    const unic__config_key *entry = &unic__config_keys[i];
+    const unic__config_key *entry = &unic__config_key_table[i];
     key->name = entry->name;
     key->type = types[entry->type];
     key->value = entry->paper;

@@ -78,12 +78,12 @@ void unic_dataset_free(unic_dataset *dataset)
     unic__dataset_free(dataset);
 }
 
-size_t unic_dataset_clips(const unic_dataset *dataset)
+size_t unic_dataset_clip_count(const unic_dataset *dataset)
 {
     return dataset ? dataset->clips : 0;
 }
 
-size_t unic_dataset_batches(const unic_dataset *dataset)
+size_t unic_dataset_batch_count(const unic_dataset *dataset)
 {
     return dataset ? dataset->batches : 0;
 }
@@ -103,8 +103,8 @@ const char *unic_dataset_modality_name(const unic_dataset *dataset, size_t i)
     return dataset && i < dataset->tracks.n ? dataset->tracks.at[i].name : NULL;
 }
 
-unic_status unic_dataset_feature_dims(const unic_dataset *dataset, const char *modality,
-                                      int64_t *dims, size_t *rank)
+unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset *dataset,
+                                      const char *modality, int64_t *dims)
 {
     UNIC__REQUIRE(dataset);
     UNIC__REQUIRE(modality);
@@ -123,11 +123,11 @@ unic_status unic_dataset_feature_dims(const unic_dataset *dataset, const char *m
                       "unic_dataset_feature_dims: no modality \"%s\" in the dataset", modality);
 }
 
-unic_status unic_dataset_next(unic_dataset *dataset, const unic_batch **batch)
+unic_status unic_dataset_next(const unic_batch **batch, unic_dataset *dataset)
 {
     UNIC__REQUIRE(dataset);
     UNIC__REQUIRE(batch);
-    return unic__dataset_next(dataset, batch);
+    return unic__dataset_next(batch, dataset);
 }
 
 unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t batch)
@@ -136,12 +136,12 @@ unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t ba
     return unic__dataset_seek(dataset, epoch, batch);
 }
 
-unic_status unic_dataset_labels(unic_dataset *dataset, const char *name, int64_t *dims,
-                                size_t *rank, int32_t *out)
+unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char *name,
+                                int64_t *dims, int32_t *out)
 {
     UNIC__REQUIRE(dataset);
     UNIC__REQUIRE(name);
     UNIC__REQUIRE(dims);
     UNIC__REQUIRE(rank);
-    return unic__dataset_labels(dataset, name, dims, rank, out);
+    return unic__dataset_labels(rank, dataset, name, dims, out);
 }

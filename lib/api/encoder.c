@@ -17,8 +17,8 @@ unic_status unic_encoder_create(unic_encoder **out, unic_model *model, const cha
             "unic_encoder_create: max_batch = %zu and max_length = %zu must both be "
             "at least 1",
             max_batch, max_length);
-    UNIC__CALL(unic__model_find(model, modality, &m));
-    UNIC__CALL(unic__encoder_create(out, model, m, max_batch, max_length));
+    UNIC__TRY_NAMED(unic__model_find(model, modality, &m));
+    UNIC__TRY_NAMED(unic__encoder_create(out, model, m, max_batch, max_length));
     return UNIC_OK;
 }
 
@@ -34,6 +34,7 @@ unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *feature
     UNIC__REQUIRE(encoder);
     UNIC__REQUIRE(features);
     UNIC__TRY(unic__array_check(features, __func__, "features"));
-    UNIC__CALL(unic__encoder_encode(encoder, features, lengths, codes, quantized, semantic));
+    UNIC__TRY_NAMED(
+        unic__encoder_encode(encoder, features, lengths, codes, quantized, semantic));
     return UNIC_OK;
 }

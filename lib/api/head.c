@@ -27,9 +27,9 @@ static unic_status complete(const unic_codebook *cb, const unic_head_options *gi
                           "options->loss = UNIC_HEAD_LOSS_CMG is for heads of kind "
                           "UNIC_HEAD_STEP_MULTI, not %d",
                           o->kind);
-    if (o->classes < fewest || o->classes > 1 << 20)
-        return unic__fail(UNIC_E_ARG, "options->classes = %d is not in %d..%d", o->classes,
-                          fewest, 1 << 20);
+    if (o->class_count < fewest || o->class_count > 1 << 20)
+        return unic__fail(UNIC_E_ARG, "options->class_count = %d is not in %d..%d",
+                          o->class_count, fewest, 1 << 20);
     if (o->hidden < 1 || o->hidden > 1 << 16 || o->epochs < 1 || o->batch < 1 ||
         o->batch > 1 << 16)
         return unic__fail(UNIC_E_ARG,
@@ -51,13 +51,13 @@ unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
     *out = NULL;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(options);
-    UNIC__CALL(complete(codebook, options, &o));
-    UNIC__CALL(unic__codebook_copy(&copy, codebook));
-    UNIC__CALL(unic__head_create(out, copy, &o));
+    UNIC__TRY_NAMED(complete(codebook, options, &o));
+    UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
+    UNIC__TRY_NAMED(unic__head_create(out, copy, &o));
     return UNIC_OK;
 }
 
-unic_status unic_head_settings(const unic_head *head, unic_head_options *options)
+unic_status unic_head_settings(unic_head_options *options, const unic_head *head)
 {
     UNIC__REQUIRE(head);
     UNIC__REQUIRE(options);
@@ -79,7 +79,7 @@ static unic_status check_sizes(const unic_head *head, const char *call, size_t c
 {
     size_t count, bytes;
     if (!unic__mul_size(clips, length, &count) ||
-        !unic__mul_size(count, (size_t)head->options.classes * sizeof(float), &bytes))
+        !unic__mul_size(count, (size_t)head->options.class_count * sizeof(float), &bytes))
         return unic__fail(UNIC_E_ARG, "%s: %zu clips of %zu steps are larger than any memory",
                           call, clips, length);
     return UNIC_OK;
@@ -90,8 +90,8 @@ static unic_status check_labels(const unic_head *head, const int32_t *labels, si
 {
     bool multi = head->options.kind == UNIC_HEAD_STEP_MULTI;
     size_t per_clip = head->options.kind == UNIC_HEAD_CLIP ? 1 : length;
-    size_t count = clips * per_clip * (multi ? (size_t)head->options.classes : 1);
-    int32_t high = multi ? 1 : head->options.classes - 1;
+    size_t count = clips * per_clip * (multi ? (size_t)head->options.class_count : 1);
+    int32_t high = multi ? 1 : head->options.class_count - 1;
     for (size_t i = 0; i < count; i++)
         if (labels[i] < -1 || labels[i] > high)
             return unic__fail(UNIC_E_VALUE, "label %d at %zu is not in -1..%d", labels[i], i,
@@ -99,48 +99,48 @@ static unic_status check_labels(const unic_head *head, const int32_t *labels, si
     return UNIC_OK;
 }
 
-unic_status unic_head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
-                          const int32_t *labels, double *loss)
+unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
+                          size_t clip_count, size_t length, const int32_t *labels)
 {
     UNIC__REQUIRE(head);
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(labels);
-    if (clips == 0 || length == 0)
+    if (clip_count == 0 || length == 0)
         return unic__fail(UNIC_E_ARG,
                           "%s: %zu clips of %zu steps; at least one of each expected", __func__,
-                          clips, length);
-    UNIC__TRY(check_sizes(head, __func__, clips, length));
-    UNIC__CALL(unic__check_codes(head->codebook, codes, clips, length, false));
-    UNIC__CALL(check_labels(head, labels, clips, length));
-    UNIC__CALL(unic__head_fit(head, codes, clips, length, labels, loss));
+                          clip_count, length);
+    UNIC__TRY(check_sizes(head, __func__, clip_count, length));
+    UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
+    UNIC__TRY_NAMED(check_labels(head, labels, clip_count, length));
+    UNIC__TRY_NAMED(unic__head_fit(loss, head, codes, clip_count, length, labels));
     return UNIC_OK;
 }
 
-unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_t clips,
+unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_t clip_count,
                               size_t length, float *logits)
 {
     UNIC__REQUIRE(head);
-    if (clips == 0 || length == 0)
+    if (clip_count == 0 || length == 0)
         return UNIC_OK;
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(logits);
-    UNIC__TRY(check_sizes(head, __func__, clips, length));
-    UNIC__CALL(unic__check_codes(head->codebook, codes, clips, length, false));
-    unic__head_predict(head, codes, clips, length, logits);
+    UNIC__TRY(check_sizes(head, __func__, clip_count, length));
+    UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
+    unic__head_predict(head, codes, clip_count, length, logits);
     return UNIC_OK;
 }
 
-unic_status unic_head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,
-                                  size_t length, int32_t *labels)
+unic_status unic_head_mask_labels(const unic_head *head, const int32_t *codes,
+                                  size_t clip_count, size_t length, int32_t *labels)
 {
     UNIC__REQUIRE(head);
-    if (clips == 0 || length == 0)
+    if (clip_count == 0 || length == 0)
         return UNIC_OK;
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(labels);
-    UNIC__TRY(check_sizes(head, __func__, clips, length));
-    UNIC__CALL(unic__check_codes(head->codebook, codes, clips, length, false));
-    unic__head_mask_labels(head, codes, clips, length, labels);
+    UNIC__TRY(check_sizes(head, __func__, clip_count, length));
+    UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
+    unic__head_mask_labels(head, codes, clip_count, length, labels);
     return UNIC_OK;
 }
 
@@ -163,7 +163,7 @@ unic_status unic_head_save(const unic_head *head, const char *path)
 {
     UNIC__REQUIRE(head);
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__head_save(head, path));
+    UNIC__TRY_NAMED(unic__head_save(head, path));
     return UNIC_OK;
 }
 
@@ -172,6 +172,6 @@ unic_status unic_head_load(unic_head **out, const char *path)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__head_load(out, path));
+    UNIC__TRY_NAMED(unic__head_load(out, path));
     return UNIC_OK;
 }

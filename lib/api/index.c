@@ -16,38 +16,38 @@ static unic_status check_sizes(const char *call, size_t clips, size_t length, si
     return UNIC_OK;
 }
 
-unic_status unic_pool_histogram(const int32_t *codes, size_t clips, size_t length,
+unic_status unic_pool_histogram(const int32_t *codes, size_t clip_count, size_t length,
                                 size_t code_count, float *out)
 {
     if (code_count == 0)
         return unic__fail(UNIC_E_ARG, "%s: code_count is 0", __func__);
-    UNIC__TRY(check_sizes(__func__, clips, length, code_count));
-    if (clips == 0)
+    UNIC__TRY(check_sizes(__func__, clip_count, length, code_count));
+    if (clip_count == 0)
         return UNIC_OK;
     if (length)
         UNIC__REQUIRE(codes);
     UNIC__REQUIRE(out);
-    for (size_t i = 0; i < clips * length; i++)
+    for (size_t i = 0; i < clip_count * length; i++)
         if (codes[i] < -1 || (codes[i] >= 0 && (size_t)codes[i] >= code_count))
             return unic__fail(UNIC_E_VALUE,
                               "%s: code %d of clip %zu, step %zu is not in -1..%zu", __func__,
                               codes[i], i / length, i % length, code_count - 1);
-    unic__pool_histogram(codes, clips, length, code_count, out);
+    unic__pool_histogram(codes, clip_count, length, code_count, out);
     return UNIC_OK;
 }
 
-unic_status unic_pool_mean(const float *vectors, const int32_t *codes, size_t clips,
+unic_status unic_pool_mean(const float *vectors, const int32_t *codes, size_t clip_count,
                            size_t length, size_t dim, float *out)
 {
     if (dim == 0)
         return unic__fail(UNIC_E_ARG, "%s: dim is 0", __func__);
-    UNIC__TRY(check_sizes(__func__, clips, length, dim));
-    if (clips == 0)
+    UNIC__TRY(check_sizes(__func__, clip_count, length, dim));
+    if (clip_count == 0)
         return UNIC_OK;
     if (length)
         UNIC__REQUIRE(vectors);
     UNIC__REQUIRE(out);
-    UNIC__CALL(unic__pool_mean(vectors, codes, clips, length, dim, out));
+    UNIC__TRY_NAMED(unic__pool_mean(vectors, codes, clip_count, length, dim, out));
     return UNIC_OK;
 }
 
@@ -65,7 +65,7 @@ unic_status unic_index_create(unic_index **out, const unic_index_options *option
     if (options->metric < UNIC_INDEX_INNER || options->metric > UNIC_INDEX_INTERSECTION)
         return unic__fail(UNIC_E_ARG, "%s: options->metric = %d is none of unic_index_metric",
                           __func__, options->metric);
-    UNIC__CALL(unic__index_create(out, options));
+    UNIC__TRY_NAMED(unic__index_create(out, options));
     return UNIC_OK;
 }
 
@@ -74,7 +74,7 @@ void unic_index_free(unic_index *index)
     unic__index_free(index);
 }
 
-size_t unic_index_size(const unic_index *index)
+size_t unic_index_item_count(const unic_index *index)
 {
     return index ? index->count : 0;
 }
@@ -123,7 +123,7 @@ unic_status unic_index_add(unic_index *index, const unic_array *vectors, const i
     UNIC__TRY(check_array(index, vectors, __func__, "vectors", &n));
     if (n == 0)
         return UNIC_OK;
-    UNIC__CALL(unic__index_add(index, vectors, ids));
+    UNIC__TRY_NAMED(unic__index_add(index, vectors, ids));
     return UNIC_OK;
 }
 
@@ -141,7 +141,7 @@ unic_status unic_index_search(const unic_index *index, const unic_array *queries
     if (n == 0)
         return UNIC_OK;
     UNIC__REQUIRE(ids);
-    UNIC__CALL(unic__index_search(index, queries, k, ids, scores));
+    UNIC__TRY_NAMED(unic__index_search(index, queries, k, ids, scores));
     return UNIC_OK;
 }
 
@@ -157,7 +157,7 @@ unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
         return UNIC_OK;
     UNIC__REQUIRE(ids);
     UNIC__REQUIRE(ranks);
-    UNIC__CALL(unic__index_rank(index, queries, ids, ranks));
+    UNIC__TRY_NAMED(unic__index_rank(index, queries, ids, ranks));
     return UNIC_OK;
 }
 
@@ -176,7 +176,7 @@ unic_status unic_index_save(const unic_index *index, const char *path)
 {
     UNIC__REQUIRE(index);
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__index_save(index, path));
+    UNIC__TRY_NAMED(unic__index_save(index, path));
     return UNIC_OK;
 }
 
@@ -185,6 +185,6 @@ unic_status unic_index_load(unic_index **out, const char *path)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__index_load(out, path));
+    UNIC__TRY_NAMED(unic__index_load(out, path));
     return UNIC_OK;
 }

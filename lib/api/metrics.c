@@ -47,7 +47,7 @@ static unic_status check_truth(const char *call, const int32_t *truth, size_t ro
     return UNIC_OK;
 }
 
-static unic_status check_steps(const char *call, const unic__steps *s)
+static unic_status check_steps(const char *call, const unic__step_scores *s)
 {
     UNIC__TRY(check_size(call, s->rows, s->classes, sizeof(int32_t)));
     if (isnan(s->threshold))
@@ -73,120 +73,123 @@ static unic_status check_masks(const char *call, const unic__masks *m)
 
 /* ---- calls ---- */
 
-unic_status unic_metrics_classes(const float *scores, const int32_t *truth, size_t rows,
-                                 size_t classes, int64_t *confusion, double *per_class,
-                                 unic_class_report *report)
+unic_status unic_metrics_classes(unic_class_report *report, const float *scores,
+                                 const int32_t *truth, size_t row_count, size_t class_count,
+                                 int64_t *confusion, double *per_class)
 {
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(report);
-    UNIC__TRY(check_size(__func__, rows, classes, sizeof(float)));
+    UNIC__TRY(check_size(__func__, row_count, class_count, sizeof(float)));
     if (confusion)
-        UNIC__TRY(check_size(__func__, classes, classes, sizeof(int64_t)));
-    UNIC__TRY(check_scores(__func__, scores, rows, classes));
-    UNIC__TRY(check_truth(__func__, truth, rows, 1, classes));
-    UNIC__CALL(
-        unic__metrics_classes(scores, truth, rows, classes, confusion, per_class, report));
+        UNIC__TRY(check_size(__func__, class_count, class_count, sizeof(int64_t)));
+    UNIC__TRY(check_scores(__func__, scores, row_count, class_count));
+    UNIC__TRY(check_truth(__func__, truth, row_count, 1, class_count));
+    UNIC__TRY_NAMED(unic__metrics_classes(report, scores, truth, row_count, class_count,
+                                          confusion, per_class));
     return UNIC_OK;
 }
 
-unic_status unic_metrics_steps(const float *scores, const int32_t *truth, size_t rows,
-                               size_t classes, float threshold, int32_t background,
-                               unic_match_report *report)
+unic_status unic_metrics_steps(unic_match_report *report, const float *scores,
+                               const int32_t *truth, size_t row_count, size_t class_count,
+                               float threshold, int32_t background)
 {
-    const unic__steps s = {scores, truth, rows, classes, threshold, background};
+    const unic__step_scores s = {scores, truth, row_count, class_count, threshold, background};
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(report);
     UNIC__TRY(check_steps(__func__, &s));
-    unic__metrics_steps(&s, report);
+    unic__metrics_steps(report, &s);
     return UNIC_OK;
 }
 
-unic_status unic_metrics_steps_cmg(const float *scores, const int32_t *truth, size_t rows,
-                                   size_t classes, float threshold, size_t batch_rows,
-                                   unic_match_report *report)
+unic_status unic_metrics_steps_cmg(unic_match_report *report, const float *scores,
+                                   const int32_t *truth, size_t row_count, size_t class_count,
+                                   float threshold, size_t batch_rows)
 {
-    const unic__steps s = {scores, truth, rows, classes, threshold, -1};
+    const unic__step_scores s = {scores, truth, row_count, class_count, threshold, -1};
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(report);
     UNIC__TRY(check_steps(__func__, &s));
     if (batch_rows == 0)
         return unic__fail(UNIC_E_ARG, "%s: batch_rows is 0; at least 1 expected", __func__);
-    unic__metrics_steps_cmg(&s, batch_rows, report);
+    unic__metrics_steps_cmg(report, &s, batch_rows);
     return UNIC_OK;
 }
 
-unic_status unic_metrics_events(const float *scores, const int32_t *truth, size_t clips,
-                                size_t length, size_t classes, float threshold,
-                                double least_iou, int32_t background, unic_match_report *report)
+unic_status unic_metrics_events(unic_match_report *report, const float *scores,
+                                const int32_t *truth, size_t clip_count, size_t length,
+                                size_t class_count, float threshold, double least_iou,
+                                int32_t background)
 {
-    unic__steps s = {scores, truth, 0, classes, threshold, background};
+    unic__step_scores s = {scores, truth, 0, class_count, threshold, background};
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(report);
-    UNIC__TRY(check_size(__func__, clips, length, sizeof(float)));
-    s.rows = clips * length;
+    UNIC__TRY(check_size(__func__, clip_count, length, sizeof(float)));
+    s.rows = clip_count * length;
     UNIC__TRY(check_steps(__func__, &s));
     if (!(least_iou > 0.0 && least_iou <= 1.0))
         return unic__fail(UNIC_E_ARG, "%s: least_iou = %g is not in (0,1]", __func__,
                           least_iou);
-    UNIC__CALL(unic__metrics_events(&s, length, least_iou, report));
+    UNIC__TRY_NAMED(unic__metrics_events(report, &s, length, least_iou));
     return UNIC_OK;
 }
 
-unic_status unic_metrics_masks(const float *logits, const uint8_t *truth, size_t masks,
-                               size_t pixels, double *curve, unic_mask_report *report)
+unic_status unic_metrics_masks(unic_mask_report *report, const float *logits,
+                               const uint8_t *truth, size_t mask_count, size_t pixel_count,
+                               double *curve)
 {
-    const unic__masks m = {logits, truth, masks, pixels, masks};
+    const unic__masks m = {logits, truth, mask_count, pixel_count, mask_count};
     UNIC__REQUIRE(logits);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(report);
     UNIC__TRY(check_masks(__func__, &m));
-    unic__metrics_masks(&m, curve, report);
+    unic__metrics_masks(report, &m, curve);
     return UNIC_OK;
 }
 
-unic_status unic_metrics_masks_cmg(const float *logits, const uint8_t *truth, size_t masks,
-                                   size_t pixels, size_t batch, unic_mask_report *report)
+unic_status unic_metrics_masks_cmg(unic_mask_report *report, const float *logits,
+                                   const uint8_t *truth, size_t mask_count, size_t pixel_count,
+                                   size_t batch)
 {
-    const unic__masks m = {logits, truth, masks, pixels, batch};
+    const unic__masks m = {logits, truth, mask_count, pixel_count, batch};
     UNIC__REQUIRE(logits);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(report);
     UNIC__TRY(check_masks(__func__, &m));
-    unic__metrics_masks_cmg(&m, report);
+    unic__metrics_masks_cmg(report, &m);
     return UNIC_OK;
 }
 
-unic_status unic_metrics_ranks(const float *scores, size_t queries, size_t gallery,
-                               const int32_t *query_ids, const int32_t *gallery_ids,
-                               const size_t *k, size_t k_count, double *recall,
-                               unic_rank_report *report)
+unic_status unic_metrics_ranks(unic_rank_report *report, const float *scores,
+                               size_t query_count, size_t item_count, const int32_t *query_ids,
+                               const int32_t *gallery_ids, const size_t *k, size_t k_count,
+                               double *recall)
 {
-    const unic__rankings r = {scores, query_ids, gallery_ids, queries, gallery};
+    const unic__rankings r = {scores, query_ids, gallery_ids, query_count, item_count};
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(query_ids);
     UNIC__REQUIRE(gallery_ids);
     REQUIRE_REPORT(report);
-    if (gallery == 0)
+    if (item_count == 0)
         return unic__fail(UNIC_E_ARG, "%s: the gallery is empty", __func__);
-    UNIC__TRY(check_size(__func__, queries, gallery, sizeof(float)));
+    UNIC__TRY(check_size(__func__, query_count, item_count, sizeof(float)));
     if (k_count > 0) {
         UNIC__REQUIRE(k);
         UNIC__REQUIRE(recall);
     }
     for (size_t i = 0; i < k_count; i++)
-        if (k[i] == 0 || k[i] > gallery)
+        if (k[i] == 0 || k[i] > item_count)
             return unic__fail(UNIC_E_ARG,
                               "%s: k[%zu] = %zu is not in 1..%zu, the gallery's size", __func__,
-                              i, k[i], gallery);
-    for (size_t i = 0; i < queries; i++)
+                              i, k[i], item_count);
+    for (size_t i = 0; i < query_count; i++)
         if (query_ids[i] < -1)
             return unic__fail(UNIC_E_VALUE, "%s: id %d of query %zu is below -1", __func__,
                               query_ids[i], i);
-    UNIC__TRY(check_scores(__func__, scores, queries, gallery));
-    UNIC__CALL(unic__metrics_ranks(&r, k, k_count, recall, report));
+    UNIC__TRY(check_scores(__func__, scores, query_count, item_count));
+    UNIC__TRY_NAMED(unic__metrics_ranks(report, &r, k, k_count, recall));
     return UNIC_OK;
 }

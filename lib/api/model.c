@@ -8,7 +8,7 @@ unic_status unic_model_open(unic_model **out, const char *path)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__model_open(out, path));
+    UNIC__TRY_NAMED(unic__model_open(out, path));
     return UNIC_OK;
 }
 
@@ -17,7 +17,7 @@ unic_status unic_model_import(unic_model **out, const char *path, const char *se
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__model_import(out, path, settings));
+    UNIC__TRY_NAMED(unic__model_import(out, path, settings));
     return UNIC_OK;
 }
 
@@ -35,7 +35,7 @@ void unic_model_free(unic_model *model)
 
 size_t unic_model_modality_count(const unic_model *model)
 {
-    return model ? model->config->n_modalities : 0;
+    return model ? model->config->modality_count : 0;
 }
 
 const char *unic_model_modality_name(const unic_model *model, size_t i)
@@ -43,15 +43,15 @@ const char *unic_model_modality_name(const unic_model *model, size_t i)
     return i < unic_model_modality_count(model) ? model->config->modality[i].name : NULL;
 }
 
-unic_status unic_model_feature_dims(const unic_model *model, const char *modality,
-                                    int64_t *dims, size_t *rank)
+unic_status unic_model_feature_dims(size_t *rank, const unic_model *model, const char *modality,
+                                    int64_t *dims)
 {
     size_t m;
     UNIC__REQUIRE(model);
     UNIC__REQUIRE(modality);
     UNIC__REQUIRE(dims);
     UNIC__REQUIRE(rank);
-    UNIC__CALL(unic__model_find(model, modality, &m));
+    UNIC__TRY_NAMED(unic__model_find(model, modality, &m));
     const unic__shape *shape = &model->config->modality[m].dims;
     *rank = shape->rank;
     for (size_t i = 0; i < shape->rank; i++)
@@ -59,15 +59,15 @@ unic_status unic_model_feature_dims(const unic_model *model, const char *modalit
     return UNIC_OK;
 }
 
-unic_status unic_model_parameter_at(unic_model *model, size_t i, const char **name,
-                                    int64_t *dims, size_t *rank, const float **data)
+unic_status unic_model_parameter_at(const char **name, const float **data, size_t *rank,
+                                    unic_model *model, size_t i, int64_t *dims)
 {
     UNIC__REQUIRE(model);
     UNIC__REQUIRE(name);
     UNIC__REQUIRE(dims);
     UNIC__REQUIRE(rank);
     const unic__param *p;
-    UNIC__CALL(unic__model_parameter(model, i, &p, data));
+    UNIC__TRY_NAMED(unic__model_parameter(model, i, &p, data));
     *name = p->name;
     *rank = p->shape.rank;
     for (size_t k = 0; k < p->shape.rank; k++)
@@ -90,12 +90,12 @@ const char *unic_model_config(const unic_model *model)
     return model ? model->text : "";
 }
 
-unic_status unic_model_codebook(const unic_model *model, unic_codebook **out)
+unic_status unic_model_codebook(unic_codebook **out, const unic_model *model)
 {
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(model);
-    UNIC__CALL(unic__codebook_copy(out, model->codebook));
+    UNIC__TRY_NAMED(unic__codebook_copy(out, model->codebook));
     return UNIC_OK;
 }
 
@@ -103,6 +103,6 @@ unic_status unic_model_save(unic_model *model, const char *path)
 {
     UNIC__REQUIRE(model);
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__model_save(model, path));
+    UNIC__TRY_NAMED(unic__model_save(model, path));
     return UNIC_OK;
 }

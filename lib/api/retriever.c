@@ -18,8 +18,8 @@ unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *cod
     unic_status status = unic__retriever_complete(&o, UNIC_E_ARG);
     if (status != UNIC_OK)
         return unic__fail_in(status, "%s: options", __func__);
-    UNIC__CALL(unic__codebook_copy(&copy, codebook));
-    UNIC__CALL(unic__retriever_create(out, copy, &o, NULL));
+    UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
+    UNIC__TRY_NAMED(unic__retriever_create(out, copy, &o, NULL));
     return UNIC_OK;
 }
 
@@ -28,8 +28,8 @@ void unic_retriever_free(unic_retriever *retriever)
     unic__retriever_free(retriever);
 }
 
-unic_status unic_retriever_settings(const unic_retriever *retriever,
-                                    unic_retriever_options *options)
+unic_status unic_retriever_settings(unic_retriever_options *options,
+                                    const unic_retriever *retriever)
 {
     UNIC__REQUIRE(retriever);
     UNIC__REQUIRE(options);
@@ -70,38 +70,38 @@ static unic_status check_items(const unic_retriever *r, const unic_array *items,
     return UNIC_OK;
 }
 
-unic_status unic_retriever_fit(unic_retriever *retriever, const int32_t *codes, size_t clips,
-                               size_t length, const unic_array *items, double *loss)
+unic_status unic_retriever_fit(double *loss, unic_retriever *retriever, const int32_t *codes,
+                               size_t clip_count, size_t length, const unic_array *items)
 {
     size_t count = 0;
     UNIC__REQUIRE(retriever);
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(items);
-    if (clips < 2 || clips > INT32_MAX)
+    if (clip_count < 2 || clip_count > INT32_MAX)
         return unic__fail(UNIC_E_ARG,
                           "%s: %zu clips, 2..%d expected: they are told apart from each other",
-                          __func__, clips, INT32_MAX);
-    UNIC__TRY(check_sizes(retriever, __func__, clips, length));
+                          __func__, clip_count, INT32_MAX);
+    UNIC__TRY(check_sizes(retriever, __func__, clip_count, length));
     UNIC__TRY(check_items(retriever, items, __func__, &count));
-    if (count != clips)
+    if (count != clip_count)
         return unic__fail(UNIC_E_SHAPE, "%s: %zu items for %zu clips, one for each expected",
-                          __func__, count, clips);
-    UNIC__CALL(unic__check_codes(retriever->codebook, codes, clips, length, true));
-    UNIC__CALL(unic__retriever_fit(retriever, codes, clips, length, items, loss));
+                          __func__, count, clip_count);
+    UNIC__TRY_NAMED(unic__check_codes(retriever->codebook, codes, clip_count, length, true));
+    UNIC__TRY_NAMED(unic__retriever_fit(loss, retriever, codes, clip_count, length, items));
     return UNIC_OK;
 }
 
 unic_status unic_retriever_queries(const unic_retriever *retriever, const int32_t *codes,
-                                   size_t clips, size_t length, float *out)
+                                   size_t clip_count, size_t length, float *out)
 {
     UNIC__REQUIRE(retriever);
-    if (clips == 0)
+    if (clip_count == 0)
         return UNIC_OK;
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(out);
-    UNIC__TRY(check_sizes(retriever, __func__, clips, length));
-    UNIC__CALL(unic__check_codes(retriever->codebook, codes, clips, length, true));
-    UNIC__CALL(unic__retriever_queries(retriever, codes, clips, length, out));
+    UNIC__TRY(check_sizes(retriever, __func__, clip_count, length));
+    UNIC__TRY_NAMED(unic__check_codes(retriever->codebook, codes, clip_count, length, true));
+    UNIC__TRY_NAMED(unic__retriever_queries(retriever, codes, clip_count, length, out));
     return UNIC_OK;
 }
 
@@ -116,7 +116,7 @@ unic_status unic_retriever_items(const unic_retriever *retriever, const unic_arr
         return UNIC_OK;
     UNIC__REQUIRE(out);
     UNIC__TRY(check_sizes(retriever, __func__, count, 1));
-    UNIC__CALL(unic__retriever_items(retriever, items, out));
+    UNIC__TRY_NAMED(unic__retriever_items(retriever, items, out));
     return UNIC_OK;
 }
 
@@ -140,7 +140,7 @@ unic_status unic_retriever_save(const unic_retriever *retriever, const char *pat
 {
     UNIC__REQUIRE(retriever);
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__retriever_save(retriever, path));
+    UNIC__TRY_NAMED(unic__retriever_save(retriever, path));
     return UNIC_OK;
 }
 
@@ -149,6 +149,6 @@ unic_status unic_retriever_load(unic_retriever **out, const char *path)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__retriever_load(out, path));
+    UNIC__TRY_NAMED(unic__retriever_load(out, path));
     return UNIC_OK;
 }

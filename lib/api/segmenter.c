@@ -20,8 +20,8 @@ unic_status unic_segmenter_create(unic_segmenter **out, const unic_codebook *cod
     unic_status status = unic__segment_complete(&o, UNIC_E_ARG);
     if (status != UNIC_OK)
         return unic__fail_in(status, "%s: options", __func__);
-    UNIC__CALL(unic__codebook_copy(&copy, codebook));
-    UNIC__CALL(unic__segmenter_create(out, copy, &o, NULL));
+    UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
+    UNIC__TRY_NAMED(unic__segmenter_create(out, copy, &o, NULL));
     return UNIC_OK;
 }
 
@@ -30,8 +30,8 @@ void unic_segmenter_free(unic_segmenter *segmenter)
     unic__segmenter_free(segmenter);
 }
 
-unic_status unic_segmenter_settings(const unic_segmenter *segmenter,
-                                    unic_segmenter_options *options)
+unic_status unic_segmenter_settings(unic_segmenter_options *options,
+                                    const unic_segmenter *segmenter)
 {
     UNIC__REQUIRE(segmenter);
     UNIC__REQUIRE(options);
@@ -59,8 +59,9 @@ static unic__shape image_dims(const unic_segmenter_options *o, size_t i)
 {
     size_t height = (size_t)o->height, width = (size_t)o->width;
     return o->input == UNIC_SEGMENTER_FRAMES
-               ? UNIC__SHAPE(height, width, (size_t)o->image_channels)
-               : UNIC__SHAPE(height >> (i + 2), width >> (i + 2), (size_t)o->level_channels[i]);
+               ? UNIC__SHAPE_OF(height, width, (size_t)o->image_channels)
+               : UNIC__SHAPE_OF(height >> (i + 2), width >> (i + 2),
+                                (size_t)o->level_channels[i]);
 }
 
 /* Whether `a` is [clips,frames] and `dims`. */
@@ -82,10 +83,11 @@ static unic_status check_images(const unic_segmenter_options *o, unic__segment_i
                                 const char *call)
 {
     bool of_frames = o->input == UNIC_SEGMENTER_FRAMES;
-    size_t expected = of_frames ? 1 : (size_t)o->levels;
-    if (in->n_images != expected)
-        return unic__fail(UNIC_E_ARG, "%s: n_images is %zu, %zu expected (%s)", call,
-                          in->n_images, expected, of_frames ? "the frames" : "a map a level");
+    size_t expected = of_frames ? 1 : (size_t)o->level_count;
+    if (in->image_count != expected)
+        return unic__fail(UNIC_E_ARG, "%s: image_count is %zu, %zu expected (%s)", call,
+                          in->image_count, expected,
+                          of_frames ? "the frames" : "a map a level");
     for (size_t i = 0; i < expected; i++) {
         const unic_array *a = in->images[i];
         unic__shape dims = image_dims(o, i);
@@ -123,7 +125,7 @@ static unic_status check_input(const unic_segmenter *s, unic__segment_input *in,
 {
     in->clips = in->frames = 0;
     const unic_segmenter_options *o = &s->net->options;
-    const unic__shape frame = UNIC__SHAPE((size_t)o->height, (size_t)o->width);
+    const unic__shape frame = UNIC__SHAPE_OF((size_t)o->height, (size_t)o->width);
     UNIC__TRY(check_images(o, in, call));
     UNIC__TRY(check_codes(s, in, call));
     if (!in->masks)
@@ -132,11 +134,11 @@ static unic_status check_input(const unic_segmenter *s, unic__segment_input *in,
     return check_shape(in->masks, call, "masks", in->clips, in->frames, &frame);
 }
 
-unic_status unic_segmenter_step(unic_segmenter *segmenter, const unic_array *const *images,
-                                size_t n_images, const int32_t *codes, size_t length,
-                                const unic_array *masks, double *loss)
+unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter,
+                                const unic_array *const *images, size_t image_count,
+                                const int32_t *codes, size_t length, const unic_array *masks)
 {
-    unic__segment_input in = {images, n_images, codes, length, masks, 0, 0};
+    unic__segment_input in = {images, image_count, codes, length, masks, 0, 0};
     UNIC__REQUIRE(segmenter);
     UNIC__REQUIRE(images);
     UNIC__REQUIRE(codes);
@@ -145,15 +147,15 @@ unic_status unic_segmenter_step(unic_segmenter *segmenter, const unic_array *con
     if (in.clips == 0)
         return unic__fail(UNIC_E_SHAPE, "%s: a batch of 0 clips, at least 1 expected",
                           __func__);
-    UNIC__CALL(unic__segmenter_step(segmenter, &in, loss));
+    UNIC__TRY_NAMED(unic__segmenter_step(loss, segmenter, &in));
     return UNIC_OK;
 }
 
 unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
-                                   const unic_array *const *images, size_t n_images,
+                                   const unic_array *const *images, size_t image_count,
                                    const int32_t *codes, size_t length, float *logits)
 {
-    unic__segment_input in = {images, n_images, codes, length, NULL, 0, 0};
+    unic__segment_input in = {images, image_count, codes, length, NULL, 0, 0};
     UNIC__REQUIRE(segmenter);
     UNIC__REQUIRE(images);
     UNIC__REQUIRE(codes);
@@ -161,7 +163,7 @@ unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
     UNIC__TRY(check_input(segmenter, &in, __func__));
     if (in.clips == 0)
         return UNIC_OK;
-    UNIC__CALL(unic__segmenter_predict(segmenter, &in, logits));
+    UNIC__TRY_NAMED(unic__segmenter_predict(segmenter, &in, logits));
     return UNIC_OK;
 }
 
@@ -185,7 +187,7 @@ unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *pat
 {
     UNIC__REQUIRE(segmenter);
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__segmenter_save(segmenter, path));
+    UNIC__TRY_NAMED(unic__segmenter_save(segmenter, path));
     return UNIC_OK;
 }
 
@@ -194,6 +196,6 @@ unic_status unic_segmenter_load(unic_segmenter **out, const char *path)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__segmenter_load(out, path));
+    UNIC__TRY_NAMED(unic__segmenter_load(out, path));
     return UNIC_OK;
 }

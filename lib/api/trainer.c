@@ -17,49 +17,50 @@ void unic_trainer_free(unic_trainer *trainer)
     unic__trainer_free(trainer);
 }
 
-size_t unic_trainer_term_count(const unic_trainer *trainer)
+size_t unic_trainer_figure_count(const unic_trainer *trainer)
 {
-    return trainer ? trainer->n_report : 0;
+    return trainer ? trainer->figure_count : 0;
 }
 
-const char *unic_trainer_term_name(const unic_trainer *trainer, size_t i)
+const char *unic_trainer_figure_name(const unic_trainer *trainer, size_t i)
 {
-    return i < unic_trainer_term_count(trainer) ? trainer->report[i].name : NULL;
+    return i < unic_trainer_figure_count(trainer) ? trainer->report[i].name : NULL;
 }
 
 unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
-                              const unic_draws *draws, double *terms)
+                              const unic_draws *draws, double *figures)
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(batch);
     if (draws && draws->struct_size < sizeof *draws)
         return unic__fail(UNIC_E_ARG, "%s: draws->struct_size is %zu, expected %zu", __func__,
                           draws->struct_size, sizeof *draws);
-    UNIC__CALL(unic__trainer_step(trainer, batch, draws, terms));
+    UNIC__TRY_NAMED(unic__trainer_step(trainer, batch, draws, figures));
     return UNIC_OK;
 }
 
-unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch, double *terms)
+unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch,
+                                  double *figures)
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(batch);
-    UNIC__CALL(unic__trainer_evaluate(trainer, batch, terms));
+    UNIC__TRY_NAMED(unic__trainer_evaluate(trainer, batch, figures));
     return UNIC_OK;
 }
 
-unic_status unic_trainer_set_total_steps(unic_trainer *trainer, uint64_t steps)
+unic_status unic_trainer_set_total_step_count(unic_trainer *trainer, uint64_t steps)
 {
     UNIC__REQUIRE(trainer);
     trainer->total_steps = steps;
     return UNIC_OK;
 }
 
-uint64_t unic_trainer_total_steps(const unic_trainer *trainer)
+uint64_t unic_trainer_total_step_count(const unic_trainer *trainer)
 {
     return trainer ? trainer->total_steps : 0;
 }
 
-uint64_t unic_trainer_steps(const unic_trainer *trainer)
+uint64_t unic_trainer_step_count(const unic_trainer *trainer)
 {
     return trainer ? trainer->steps : 0;
 }
@@ -68,7 +69,7 @@ unic_status unic_trainer_save(unic_trainer *trainer, const char *path)
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__trainer_save(trainer, path));
+    UNIC__TRY_NAMED(unic__trainer_save(trainer, path));
     return UNIC_OK;
 }
 
@@ -77,7 +78,7 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__trainer_resume(out, path));
+    UNIC__TRY_NAMED(unic__trainer_resume(out, path));
     return UNIC_OK;
 }
 
@@ -86,16 +87,16 @@ unic_status unic_trainer_import(unic_trainer **out, const char *path, const char
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__CALL(unic__trainer_import(out, path, settings));
+    UNIC__TRY_NAMED(unic__trainer_import(out, path, settings));
     return UNIC_OK;
 }
 
-unic_status unic_trainer_model(unic_trainer *trainer, unic_model **out)
+unic_status unic_trainer_model(unic_model **out, unic_trainer *trainer)
 {
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(trainer);
-    UNIC__CALL(unic__trainer_export(trainer, out));
+    UNIC__TRY_NAMED(unic__trainer_export(out, trainer));
     return UNIC_OK;
 }
 

@@ -19,7 +19,7 @@ void unic__batch_free(unic_batch *b)
     unic__free(b);
 }
 
-size_t unic__batch_clips(const unic_batch *b)
+size_t unic__batch_clip_count(const unic_batch *b)
 {
     return b->n ? (size_t)b->entries[0].features.dims[0] : 0;
 }

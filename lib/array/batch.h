@@ -30,7 +30,7 @@ void unic__batch_free(unic_batch *b); /* NULL is fine */
 unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *features,
                             const int32_t *lengths);
 
-size_t unic__batch_clips(const unic_batch *b); /* B; 0 while empty */
+size_t unic__batch_clip_count(const unic_batch *b); /* B; 0 while empty */
 
 enum { UNIC__CLIP_TEXT = 512 };
 /* What messages call clip `row` of a modality, into `text`, which is returned: "clip 3 of the

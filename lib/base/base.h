@@ -160,7 +160,7 @@ typedef struct unic__shape {
     size_t dim[UNIC__MAX_RANK];
 } unic__shape;
 
-#define UNIC__SHAPE(...)                                                                       \
+#define UNIC__SHAPE_OF(...)                                                                    \
     ((unic__shape){sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t), {__VA_ARGS__}})
 #define UNIC__SCALAR ((unic__shape){0, {0}})
 

@@ -159,10 +159,10 @@ static unic_status log_assumed(const unic_config *config, const char *path,
     for (size_t i = 0; i < sizeof keys / sizeof keys[0] && status == UNIC_OK; i++) {
         const char *value;
         bool there = strncmp(keys[i], "video.", 6) != 0 ||
-                     unic__config_modality(c, "video") < c->n_modalities;
+                     unic__config_modality(c, "video") < c->modality_count;
         if (!there || (settings && strstr(settings, keys[i])))
             continue;
-        status = unic__config_get(c, keys[i], &value);
+        status = unic__config_get(&value, c, keys[i]);
         if (status == UNIC_OK && at < sizeof text)
             at += (size_t)snprintf(text + at, sizeof text - at, "%s%s = %s", at ? ", " : "",
                                    keys[i], value);

@@ -32,7 +32,7 @@ __attribute__((format(printf, 2, 3))) static void complain(complaint *c, const c
 /* The modality that a parameter's name begins with. */
 static const unic__modality *modality_of(const unic_config *c, const char *name)
 {
-    for (size_t m = 0; m < c->n_modalities; m++) {
+    for (size_t m = 0; m < c->modality_count; m++) {
         size_t n = strlen(c->modality[m].name);
         if (strncmp(name, c->modality[m].name, n) == 0 && name[n] == '.')
             return &c->modality[m];
@@ -72,7 +72,7 @@ static unic_status verdict(const unic__torch_file *f, const complaint *wrong)
 }
 
 static void check_params(const unic__torch_file *f, const unic_config *c,
-                         const unic__params *params, complaint *wrong)
+                         const unic__param_table *params, complaint *wrong)
 {
     unic__cmg_place place;
     for (size_t i = 0; i < params->n; i++)
@@ -80,7 +80,7 @@ static void check_params(const unic__torch_file *f, const unic_config *c,
 }
 
 unic_status unic__cmg_check_params(const unic__torch_file *f, const unic_config *c,
-                                   const unic__params *params)
+                                   const unic__param_table *params)
 {
     complaint wrong = {.n = 0};
     check_params(f, c, params, &wrong);
@@ -115,7 +115,7 @@ unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor 
 }
 
 unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
-                                  const unic__params *params)
+                                  const unic__param_table *params)
 {
     UNIC__TRY(unic__cmg_check_params(f, c, params));
     for (size_t i = 0; i < params->n; i++) {
@@ -149,18 +149,19 @@ unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
     size_t codes = c->code_count, dim = c->code_dim;
     unic_codebook *cb;
     unic_status status;
-    UNIC__TRY(unic__codebook_create(&cb, codes, dim, c->n_modalities));
+    UNIC__TRY(unic__codebook_create(&cb, codes, dim, c->modality_count));
     float *idle = unic__alloc_array(codes, sizeof *idle); /* theirs: one counter for all */
     if (!idle) {
         unic__codebook_free(cb);
         return unic__no_memory(codes * sizeof *idle, "a codebook");
     }
     UNIC__TRY_OR(status, done,
-                 read_state(f, "embedding", UNIC__SHAPE(codes, dim), cb->embedding));
+                 read_state(f, "embedding", UNIC__SHAPE_OF(codes, dim), cb->embedding));
     unic__codebook_set(cb, cb->embedding);
-    UNIC__TRY_OR(status, done, read_state(f, "ema_count", UNIC__SHAPE(codes), cb->count));
-    UNIC__TRY_OR(status, done, read_state(f, "ema_weight", UNIC__SHAPE(codes, dim), cb->sum));
-    UNIC__TRY_OR(status, done, read_state(f, "unactivated_count", UNIC__SHAPE(codes), idle));
+    UNIC__TRY_OR(status, done, read_state(f, "ema_count", UNIC__SHAPE_OF(codes), cb->count));
+    UNIC__TRY_OR(status, done,
+                 read_state(f, "ema_weight", UNIC__SHAPE_OF(codes, dim), cb->sum));
+    UNIC__TRY_OR(status, done, read_state(f, "unactivated_count", UNIC__SHAPE_OF(codes), idle));
     for (size_t m = 0; m < cb->modalities; m++)
         for (size_t l = 0; l < codes; l++)
             cb->idle[m * codes + l] = (int32_t)fminf(fmaxf(idle[l], -1.0F), 1e9F);
@@ -178,7 +179,7 @@ static bool is_idle(const unic_config *c, const char *path)
 {
     static const char part[] = "Text_ar_lstm_parameters/";
     return strncmp(path, part, sizeof part - 1) == 0 &&
-           unic__config_modality(c, "text") == c->n_modalities;
+           unic__config_modality(c, "text") == c->modality_count;
 }
 
 void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c)
@@ -205,23 +206,25 @@ static unic_status check_model(const unic__torch_file *f, const unic_config *con
     UNIC__TRY(unic__config_copy(&c, config));
     unic__config_resolve(c);
     unic_status status = UNIC_OK;
-    for (size_t m = 0; m < c->n_modalities && status == UNIC_OK; m++) {
-        unic__params params = {0};
+    for (size_t m = 0; m < c->modality_count && status == UNIC_OK; m++) {
+        unic__param_table params = {0};
         status = unic__model_declare(c, m, &params);
         if (status == UNIC_OK)
             check_params(f, c, &params, &wrong);
-        unic__params_free(&params);
+        unic__param_table_free(&params);
     }
     unic__config_free(c);
     return status == UNIC_OK ? verdict(f, &wrong) : status;
 }
 
-static unic_status source_check(void *file, const unic_config *c, const unic__params *params)
+static unic_status source_check(void *file, const unic_config *c,
+                                const unic__param_table *params)
 {
     return unic__cmg_check_params(file, c, params);
 }
 
-static unic_status source_read(void *file, const unic_config *c, const unic__params *params)
+static unic_status source_read(void *file, const unic_config *c,
+                               const unic__param_table *params)
 {
     return unic__cmg_read_params(file, c, params);
 }

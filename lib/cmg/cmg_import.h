@@ -7,7 +7,7 @@
 
 #include "cmg/cmg_names.h"
 #include "config/config.h"
-#include "graph/params.h"
+#include "graph/param_table.h"
 #include "model/codebook.h"
 #include "torch/torch_file.h"
 #include "unicode/unic_model.h"
@@ -23,11 +23,11 @@ unic_status unic__cmg_config(const unic__torch_file *f, const char *settings,
 /* Every parameter of the table, of the modality its name begins with, from the file.
  * UNIC_E_FORMAT lists what is missing or of another shape. */
 unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
-                                  const unic__params *params);
+                                  const unic__param_table *params);
 
 /* The same check without reading: the table need not be sealed. */
 unic_status unic__cmg_check_params(const unic__torch_file *f, const unic_config *c,
-                                   const unic__params *params);
+                                   const unic__param_table *params);
 
 /* The values of tensor `t`, converted from CMG's layout (`place`) to that of parameter `p`. */
 unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor *t,

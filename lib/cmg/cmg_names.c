@@ -157,7 +157,7 @@ void unic__cmg_club_part(char part[UNIC__CMG_PART], const char *modality)
 
 bool unic__cmg_is_known(const unic_config *c, const char *path)
 {
-    for (size_t m = 0; m < c->n_modalities; m++)
+    for (size_t m = 0; m < c->modality_count; m++)
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
             char part[UNIC__CMG_PART], theirs[128];
             unsigned number;
@@ -177,13 +177,13 @@ unic__shape unic__cmg_shape(const unic__cmg_place *place, const unic__shape *sha
     const size_t *d = shape->dim;
     switch (place->layout) {
     case UNIC__CMG_CONV:
-        return UNIC__SHAPE(d[3], d[2], d[0], d[1]);
+        return UNIC__SHAPE_OF(d[3], d[2], d[0], d[1]);
     case UNIC__CMG_DECONV:
-        return UNIC__SHAPE(d[3], d[2], d[0], d[1]);
+        return UNIC__SHAPE_OF(d[3], d[2], d[0], d[1]);
     case UNIC__CMG_POINT:
-        return UNIC__SHAPE(d[0], d[1], 1, 1);
+        return UNIC__SHAPE_OF(d[0], d[1], 1, 1);
     case UNIC__CMG_DEPOINT:
-        return UNIC__SHAPE(d[1], d[0], 1, 1);
+        return UNIC__SHAPE_OF(d[1], d[0], 1, 1);
     case UNIC__CMG_SAME:
         break;
     }

@@ -65,7 +65,7 @@ static unic_status read_adam(unic__torch_file *f, const unic_config *c, const op
         unic__cmg_place place;
         size_t index;
         int64_t steps;
-        for (size_t m = 0; m < c->n_modalities; m++)
+        for (size_t m = 0; m < c->modality_count; m++)
             if (unic__cmg_find(&c->modality[m], p->name, &place))
                 break;
         if (only && strcmp(place.part, only) != 0)
@@ -118,7 +118,7 @@ static unic_status read_main(unic__torch_file *f, unic_trainer *t)
 
 static unic_status read_club(unic__torch_file *f, unic_trainer *t)
 {
-    for (size_t m = 0; m < t->config->n_modalities && t->club.n > 0; m++) {
+    for (size_t m = 0; m < t->config->modality_count && t->club.n > 0; m++) {
         const char *name = t->config->modality[m].name;
         char key[64], part[UNIC__CMG_PART];
         snprintf(key, sizeof key, "optimizer_%s_mi_net", name);

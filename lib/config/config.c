@@ -28,9 +28,9 @@ static bool good_name(const char *name)
 static bool is_reserved(const char *name)
 {
     size_t n = strlen(name);
-    for (size_t i = 0; i < unic__config_n_keys; i++)
-        if (strcspn(unic__config_keys[i].name, ".") == n &&
-            memcmp(unic__config_keys[i].name, name, n) == 0)
+    for (size_t i = 0; i < unic__config_key_count; i++)
+        if (strcspn(unic__config_key_table[i].name, ".") == n &&
+            memcmp(unic__config_key_table[i].name, name, n) == 0)
             return true;
     return false;
 }
@@ -39,8 +39,8 @@ static unic_status modality_init(const unic_config *config, unic__modality *m, c
 {
     *m = (unic__modality){.kind = (unic__kind)UNIC__KIND_UNSET};
     snprintf(m->name, sizeof m->name, "%s", name);
-    for (size_t i = 0; i < unic__config_n_keys; i++) {
-        const unic__config_key *key = &unic__config_keys[i];
+    for (size_t i = 0; i < unic__config_key_count; i++) {
+        const unic__config_key *key = &unic__config_key_table[i];
         const char *value = unic__key_default(key, config->behaviour);
         if (key->owner != UNIC__OF_CONFIG && value[0])
             UNIC__TRY(unic__key_parse(key, key->name, value, value,
@@ -54,9 +54,9 @@ static unic_status check_name(const unic_config *config, const char *name)
 {
     char shown[UNIC__SHOWN_BYTES];
     unic__shown(name, shown);
-    if (config->n_modalities == UNIC__MAX_MODALITIES)
+    if (config->modality_count == UNIC_MAX_MODALITIES)
         return unic__fail(UNIC_E_CONFIG, "modalities: %s is one too many, at most %d fit",
-                          shown, UNIC__MAX_MODALITIES);
+                          shown, UNIC_MAX_MODALITIES);
     if (!good_name(name))
         return unic__fail(UNIC_E_CONFIG,
                           "modalities: %s is not a name: a letter, then letters, digits, - and "
@@ -65,7 +65,7 @@ static unic_status check_name(const unic_config *config, const char *name)
     if (is_reserved(name))
         return unic__fail(UNIC_E_CONFIG, "modalities: %s is the first part of other keys",
                           shown);
-    if (unic__config_modality(config, name) < config->n_modalities)
+    if (unic__config_modality(config, name) < config->modality_count)
         return unic__fail(UNIC_E_CONFIG, "modalities: %s is named twice", shown);
     return UNIC_OK;
 }
@@ -79,18 +79,18 @@ static unic_status set_names(unic_config *config, const char *value)
         return unic__fail(UNIC_E_CONFIG,
                           "modalities has %zu characters; expected at most %d names of at most "
                           "%d characters",
-                          strlen(value), UNIC__MAX_MODALITIES, UNIC__NAME_SIZE - 1);
+                          strlen(value), UNIC_MAX_MODALITIES, UNIC__NAME_SIZE - 1);
     strcpy(copy, value);
-    config->n_modalities = 0;
+    config->modality_count = 0;
     for (char *name; (name = strtok_r(rest, " \t", &rest));) {
         UNIC__TRY(check_name(config, name));
-        unic__modality *m = &config->modality[config->n_modalities];
+        unic__modality *m = &config->modality[config->modality_count];
         size_t was = unic__config_modality(&old, name);
-        if (was < old.n_modalities)
+        if (was < old.modality_count)
             *m = old.modality[was];
         else
             UNIC__TRY(modality_init(config, m, name));
-        config->n_modalities++;
+        config->modality_count++;
     }
     return UNIC_OK;
 }
@@ -99,7 +99,7 @@ static unic_status set_names(unic_config *config, const char *value)
 
 static unic_status assign(unic_config *config, unic__key_ref ref, const char *value)
 {
-    const unic__config_key *key = &unic__config_keys[ref.index];
+    const unic__config_key *key = &unic__config_key_table[ref.index];
     char name[UNIC__KEY_BYTES];
     if (key->type == UNIC__KEY_NAMES)
         return set_names(config, value);
@@ -130,10 +130,10 @@ static unic_status assign_text(unic_config *config, const char *text)
 static unic_status start(unic_config *config, unic__behaviour behaviour, int preset)
 {
     *config = (unic_config){.behaviour = behaviour, .preset = preset};
-    for (size_t i = UNIC__KEY_FIRST_SINGLE; i < unic__config_n_keys; i++)
-        if (unic__config_keys[i].owner == UNIC__OF_CONFIG)
+    for (size_t i = UNIC__KEY_FIRST_SINGLE; i < unic__config_key_count; i++)
+        if (unic__config_key_table[i].owner == UNIC__OF_CONFIG)
             UNIC__TRY(assign(config, (unic__key_ref){i, 0},
-                             unic__key_default(&unic__config_keys[i], behaviour)));
+                             unic__key_default(&unic__config_key_table[i], behaviour)));
     const unic__preset *chosen = &unic__config_presets[preset];
     for (size_t i = 0; i < UNIC__PRESET_PARTS && chosen->parts[i]; i++)
         UNIC__TRY(assign_text(config, chosen->parts[i]));
@@ -144,15 +144,15 @@ static unic_status start(unic_config *config, unic__behaviour behaviour, int pre
 static unic_status take_modalities(unic_config *config, const unic_config *old)
 {
     unic_config fresh = *config;
-    for (size_t i = 0; i < old->n_modalities; i++) {
+    for (size_t i = 0; i < old->modality_count; i++) {
         const char *name = old->modality[i].name;
         size_t at = unic__config_modality(&fresh, name);
-        if (at < fresh.n_modalities)
+        if (at < fresh.modality_count)
             config->modality[i] = fresh.modality[at];
         else
             UNIC__TRY(modality_init(config, &config->modality[i], name));
     }
-    config->n_modalities = old->n_modalities;
+    config->modality_count = old->modality_count;
     return UNIC_OK;
 }
 
@@ -165,15 +165,15 @@ static unic_status rebuild(unic_config *config)
     config->set = old.set;
     if (unic__key_in(&old.set, UNIC__KEY_MODALITIES))
         UNIC__TRY(take_modalities(config, &old));
-    size_t n = unic__key_refs(config, refs);
+    size_t n = unic__key_ref_list(config, refs);
     for (size_t i = 0; i < n; i++) {
         unic__key_ref ref = refs[i], was = ref;
         if (ref.index < UNIC__KEY_FIRST_SINGLE)
             continue;
-        const unic__config_key *key = &unic__config_keys[ref.index];
+        const unic__config_key *key = &unic__config_key_table[ref.index];
         if (key->owner != UNIC__OF_CONFIG) {
             was.modality = unic__config_modality(&old, config->modality[ref.modality].name);
-            if (was.modality == old.n_modalities)
+            if (was.modality == old.modality_count)
                 continue;
         }
         if (!unic__key_in(unic__key_set_of(&old, was), ref.index))

@@ -9,7 +9,7 @@
 #include "base/base.h"
 #include "unicode/unic_config.h"
 
-enum { UNIC__MAX_MODALITIES = 8, UNIC__NAME_SIZE = 32 };
+enum { UNIC__NAME_SIZE = 32 };
 
 /* Values of the choice keys: the order is that of their words in the table. */
 typedef enum unic__behaviour { UNIC__PAPER, UNIC__COMPAT } unic__behaviour;
@@ -27,7 +27,7 @@ typedef enum unic__ema_start {
     UNIC__START_KMEANS,
     UNIC__START_UNIFORM
 } unic__ema_start;
-typedef enum unic__club_input { UNIC__CLUB_SEMANTIC, UNIC__CLUB_QUANTISED } unic__club_input;
+typedef enum unic__club_input { UNIC__CLUB_SEMANTIC, UNIC__CLUB_QUANTIZED } unic__club_input;
 typedef enum unic__club_form { UNIC__CLUB_ALL_PAIRS, UNIC__CLUB_PERMUTATION } unic__club_form;
 typedef enum unic__contrast { UNIC__OVER_FUTURES, UNIC__OVER_PREDICTIONS } unic__contrast;
 typedef enum unic__match_form {
@@ -77,8 +77,8 @@ typedef struct unic__modality {
 struct unic_config {
     unic__behaviour behaviour; /* behaviour  */
     int preset;                /* preset: index of its word, 0 = none */
-    size_t n_modalities;       /* modalities */
-    unic__modality modality[UNIC__MAX_MODALITIES];
+    size_t modality_count;     /* modalities */
+    unic__modality modality[UNIC_MAX_MODALITIES];
 
     /* encoders and codebook */
     size_t code_dim;        /* code.dim: D                                             */
@@ -153,8 +153,8 @@ unic_status unic__config_create(unic_config **out);
 void unic__config_free(unic_config *config);
 unic_status unic__config_copy(unic_config **out, const unic_config *config);
 unic_status unic__config_set(unic_config *config, const char *key, const char *value);
-unic_status unic__config_get(unic_config *config, const char *key, const char **value);
-unic_status unic__config_text(unic_config *config, const char **text);
+unic_status unic__config_get(const char **value, unic_config *config, const char *key);
+unic_status unic__config_text(const char **text, unic_config *config);
 unic_status unic__config_check(const unic_config *config);
 
 enum { UNIC__CONFIG_TEXT = 65536 }; /* the most bytes of a text; a real config has about 3000 */
@@ -170,7 +170,7 @@ unic_status unic__config_parse(unic_config *config, const char *text, size_t len
  */
 void unic__config_resolve(unic_config *config);
 
-/* Index of a modality by name; n_modalities if there is none. */
+/* Index of a modality by name; modality_count if there is none. */
 size_t unic__config_modality(const unic_config *config, const char *name);
 
 /* "image, speech": for messages. Into `text` of `size` bytes. */

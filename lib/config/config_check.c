@@ -14,8 +14,8 @@ static const char *const kinds[] = {"grid", "vector", "token"};
 /* Keys that only one kind has must not have been set for another. */
 static unic_status check_applies(const unic__modality *m)
 {
-    for (size_t i = 0; i < unic__config_n_keys; i++) {
-        const unic__config_key *key = &unic__config_keys[i];
+    for (size_t i = 0; i < unic__config_key_count; i++) {
+        const unic__config_key *key = &unic__config_key_table[i];
         if (unic__key_applies(key, m->kind) || !unic__key_in(&m->set, i))
             continue;
         const char *suffix = strchr(key->name, '.');
@@ -68,12 +68,12 @@ static unic_status check_modality(const unic_config *config, const unic__modalit
 
 unic_status unic__config_check(const unic_config *config)
 {
-    if (config->n_modalities == 0)
+    if (config->modality_count == 0)
         return unic__fail(UNIC_E_CONFIG, "modalities is not set; expected at least two names");
-    if (config->n_modalities == 1)
+    if (config->modality_count == 1)
         return unic__fail(UNIC_E_CONFIG, "modalities = %s is one name; expected at least two",
                           config->modality[0].name);
-    for (size_t i = 0; i < config->n_modalities; i++)
+    for (size_t i = 0; i < config->modality_count; i++)
         UNIC__TRY(check_modality(config, &config->modality[i]));
     if (config->code_dim % config->encoder_heads != 0)
         return unic__fail(UNIC_E_CONFIG,
@@ -91,7 +91,7 @@ static void derive(size_t *size, size_t from)
 void unic__config_resolve(unic_config *config)
 {
     derive(&config->cpc_hidden, config->code_dim);
-    for (size_t i = 0; i < config->n_modalities; i++) {
+    for (size_t i = 0; i < config->modality_count; i++) {
         unic__modality *m = &config->modality[i];
         derive(&m->specific, config->code_dim);
         derive(&m->inner, m->specific / 2);

@@ -30,7 +30,7 @@
 #define ON_OFF   "off | on"
 
 /* P and A: sections of docs/method.md. Texts below are also docs/config.md's. */
-const unic__config_key unic__config_keys[] = {
+const unic__config_key unic__config_key_table[] = {
     {"behaviour", CHOICE(behaviour), "paper | compat", "paper", NULL,
      "The method as the paper gives it (P), or what the CMG code computes, its quirks included "
      "(A): compat takes the compat column's defaults."},
@@ -38,7 +38,7 @@ const unic__config_key unic__config_keys[] = {
      "none", NULL,
      "Sizes and schedule in one word (listed below), applied after behaviour and before single "
      "keys."},
-    {"modalities", NAMES(n_modalities), "up to 8 names", "", NULL,
+    {"modalities", NAMES(modality_count), "up to 8 names", "", NULL,
      "The modalities' names, in the order that every loop over them takes; a name has letters, "
      "digits, - and _, begins with a letter, and is not the first part of another key."},
 
@@ -101,8 +101,8 @@ const unic__config_key unic__config_keys[] = {
 
     {"club.weight", NUMBER(club_weight), WEIGHT, "1", NULL,
      "Weight of the CLUB bound on I(z; zbar), summed over modalities (P4); 0 leaves it out."},
-    {"club.input", CHOICE(club_input), "semantic | quantised", "semantic", "quantised",
-     "x of q(y|x): the semantic z as in Eq 5; compat: the quantised zhat, straight through "
+    {"club.input", CHOICE(club_input), "semantic | quantized", "semantic", "quantized",
+     "x of q(y|x): the semantic z as in Eq 5; compat: the quantized zhat, straight through "
      "(A.5)."},
     {"club.form", CHOICE(club_form), "all_pairs | permutation", "all_pairs", "permutation",
      "Negatives: all pairs of clips, step by step (P4, Eq 5); compat: one random permutation, "
@@ -202,9 +202,11 @@ const unic__config_key unic__config_keys[] = {
      "What computes convolutions and matrix products; auto takes the faster for each size."},
 };
 
-const size_t unic__config_n_keys = sizeof unic__config_keys / sizeof unic__config_keys[0];
+const size_t unic__config_key_count = sizeof unic__config_key_table /
+                                      sizeof unic__config_key_table[0];
 
-_Static_assert(sizeof unic__config_keys / sizeof unic__config_keys[0] <= UNIC__MAX_KEYS,
+_Static_assert(sizeof unic__config_key_table / sizeof unic__config_key_table[0] <=
+                   UNIC__MAX_KEYS,
                "unic__key_set has a bit for every key");
 
 /* ---- presets ---- */
@@ -277,5 +279,5 @@ const unic__preset unic__config_presets[] = {
     {"paper-avt", {avt, audio, video, text, paper_sizes}},
 };
 
-const size_t unic__config_n_presets = sizeof unic__config_presets /
-                                      sizeof unic__config_presets[0];
+const size_t unic__config_preset_count = sizeof unic__config_presets /
+                                         sizeof unic__config_presets[0];

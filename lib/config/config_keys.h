@@ -49,11 +49,11 @@ enum {
     UNIC__MAX_KEYS = 128,
     UNIC__PRESET_PARTS = 5,
     UNIC__MODALITY_KEYS = 10, /* keys named "<modality>.x" */
-    UNIC__MAX_REFS = UNIC__MAX_KEYS + UNIC__MAX_MODALITIES * UNIC__MODALITY_KEYS
+    UNIC__MAX_REFS = UNIC__MAX_KEYS + UNIC_MAX_MODALITIES * UNIC__MODALITY_KEYS
 };
 
-extern const unic__config_key unic__config_keys[];
-extern const size_t unic__config_n_keys;
+extern const unic__config_key unic__config_key_table[];
+extern const size_t unic__config_key_count;
 
 /* ---- presets (config_keys.c) ---- */
 
@@ -64,7 +64,7 @@ typedef struct unic__preset {
 } unic__preset;
 
 extern const unic__preset unic__config_presets[];
-extern const size_t unic__config_n_presets;
+extern const size_t unic__config_preset_count;
 
 enum {
     UNIC__KEY_BYTES = 64,    /* of a key's name with its modality's                    */
@@ -111,7 +111,7 @@ const char *unic__key_name(const unic_config *config, unic__key_ref ref,
                            char text[UNIC__KEY_BYTES]);
 
 /* Every key of this config in the order of its text; returns how many. */
-size_t unic__key_refs(const unic_config *config, unic__key_ref refs[UNIC__MAX_REFS]);
+size_t unic__key_ref_list(const unic_config *config, unic__key_ref refs[UNIC__MAX_REFS]);
 
 /* The modalities' names with `separator` between them. */
 const char *unic__config_list(const unic_config *config, const char *separator, char *text,

@@ -8,7 +8,7 @@
 
 /* The line that first gave each key, 0 if none: a second one is a mistake. */
 typedef struct first_lines {
-    size_t line[UNIC__MAX_MODALITIES][UNIC__MAX_KEYS];
+    size_t line[UNIC_MAX_MODALITIES][UNIC__MAX_KEYS];
 } first_lines;
 
 /* Applies the line if it is this stage's: one for each of the first keys, then all others. */
@@ -69,9 +69,9 @@ unic_status unic__config_parse(unic_config *config, const char *text, size_t len
 static size_t render(unic_config *config, char *out)
 {
     unic__key_ref refs[UNIC__MAX_REFS];
-    size_t length = 0, n = unic__key_refs(config, refs);
+    size_t length = 0, n = unic__key_ref_list(config, refs);
     for (size_t i = 0; i < n; i++) {
-        const unic__config_key *key = &unic__config_keys[refs[i].index];
+        const unic__config_key *key = &unic__config_key_table[refs[i].index];
         char name[UNIC__KEY_BYTES], value[UNIC__VALUE_BYTES];
         char line[UNIC__KEY_BYTES + UNIC__VALUE_BYTES + 8];
         if (key->owner != UNIC__OF_CONFIG &&
@@ -111,14 +111,14 @@ static unic_status keep_text(unic_config *config)
     return UNIC_OK;
 }
 
-unic_status unic__config_text(unic_config *config, const char **text)
+unic_status unic__config_text(const char **text, unic_config *config)
 {
     UNIC__TRY(keep_text(config));
     *text = config->text;
     return UNIC_OK;
 }
 
-unic_status unic__config_get(unic_config *config, const char *key, const char **value)
+unic_status unic__config_get(const char **value, unic_config *config, const char *key)
 {
     unic__key_ref ref;
     if (!unic__key_find(config, key, &ref))
@@ -130,7 +130,7 @@ unic_status unic__config_get(unic_config *config, const char *key, const char **
             *value = line + n + 3;
             return UNIC_OK;
         }
-    if (unic__config_keys[ref.index].paper[0] == '\0')
+    if (unic__config_key_table[ref.index].paper[0] == '\0')
         return unic__fail(UNIC_E_CONFIG, "%s is not set", key);
     return unic__fail(UNIC_E_CONFIG, "%s has no value: it is a key of another kind of modality",
                       key);

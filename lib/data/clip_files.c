@@ -13,7 +13,7 @@ typedef struct clip_files {
     unic__clip_source source;
     unic__arena arena;
     unic__clip_group *groups;
-    size_t n_groups;
+    size_t group_count;
     const char **stems;                /* [clips] */
     const unic__clip_group **of_track; /* for each track, NULL: none */
     const unic__clip_entry ***entries; /* for each track [clips], NULL: no file; or NULL */
@@ -35,9 +35,9 @@ bool unic__is_clip_file(const char *path)
 
 static unic_status add_group(clip_files *s, const char *folder, const char *name)
 {
-    unic__clip_group *g = &s->groups[s->n_groups];
+    unic__clip_group *g = &s->groups[s->group_count];
     UNIC__TRY(unic__clip_group_open(g, &s->arena, folder, name));
-    s->n_groups += g->n > 0;
+    s->group_count += g->n > 0;
     return UNIC_OK;
 }
 
@@ -52,7 +52,7 @@ static unic_status list_folder(clip_files *s, const char *folder)
         if (unic__is_modality_name(list.names[i]))
             status = add_group(s, folder, list.names[i]);
     unic__folder_free(&list);
-    if (status == UNIC_OK && !s->n_groups)
+    if (status == UNIC_OK && !s->group_count)
         status = unic__fail(UNIC_E_NOTFOUND,
                             "%s: no modality; directories <modality>/ of .npy or .zip files, "
                             "or files <modality>.npy, expected",
@@ -71,15 +71,15 @@ static int compare_stems(const void *a, const void *b)
 static unic_status unite_groups(clip_files *s)
 {
     size_t total = 0, n = 0;
-    for (size_t i = 0; i < s->n_groups; i++)
+    for (size_t i = 0; i < s->group_count; i++)
         total += s->groups[i].n; /* each is a name in memory: no overflow to fear */
     s->stems = unic__arena_alloc(&s->arena, total * sizeof *s->stems);
     if (!s->stems)
         return unic__no_memory(total * sizeof *s->stems, "the clips' names");
-    for (size_t i = 0; i < s->n_groups; i++)
+    for (size_t i = 0; i < s->group_count; i++)
         for (size_t k = 0; k < s->groups[i].n; k++)
             s->stems[n++] = s->groups[i].entries[k].stem;
-    if (s->n_groups > 1)
+    if (s->group_count > 1)
         qsort(s->stems, n, sizeof *s->stems, compare_stems);
     for (size_t i = 0; i < n; i++)
         if (!i || strcmp(s->stems[s->source.clips - 1], s->stems[i]) != 0)
@@ -99,7 +99,7 @@ static bool find_files(const clip_files *s, const char *id, matching *m)
 {
     bool found = false;
     unic__clip_naming naming, used = UNIC__NAMED_WHOLE;
-    for (size_t i = 0; i < s->n_groups; i++)
+    for (size_t i = 0; i < s->group_count; i++)
         if (unic__clip_group_find(&s->groups[i], id, &naming)) {
             found = true;
             used = naming > used ? naming : used;
@@ -186,16 +186,16 @@ static unic_status match_table(clip_files *s, bool skips_damage)
 
 static const unic__clip_group *find_group(const clip_files *s, const char *name)
 {
-    for (size_t i = 0; i < s->n_groups; i++)
+    for (size_t i = 0; i < s->group_count; i++)
         if (strcmp(s->groups[i].name, name) == 0)
             return &s->groups[i];
     return NULL;
 }
 
-static unic_status list(unic__clip_source *source, unic__tracks *tracks)
+static unic_status list(unic__clip_source *source, unic__track_table *tracks)
 {
     const clip_files *s = (clip_files *)source;
-    for (size_t i = 0; i < s->n_groups; i++)
+    for (size_t i = 0; i < s->group_count; i++)
         if (unic__tracks_find(tracks, s->groups[i].name) == tracks->n)
             UNIC__TRY(unic__tracks_add(tracks, s->groups[i].name));
     return UNIC_OK;
@@ -269,15 +269,15 @@ static bool has(const unic__clip_source *source, size_t i, size_t clip)
     return s->entries[i] && s->entries[i][clip];
 }
 
-static void name_clip(const unic__clip_source *source, const unic__tracks *tracks, size_t i,
-                      size_t clip, char *text, size_t size)
+static void name_clip(const unic__clip_source *source, const unic__track_table *tracks,
+                      size_t i, size_t clip, char *text, size_t size)
 {
     (void)tracks;
     print_path((const clip_files *)source, i, clip, text, size);
 }
 
-static unic_status read_clip(unic__clip_source *source, const unic__tracks *tracks, size_t i,
-                             size_t clip, size_t length, float *out, size_t *steps)
+static unic_status read_clip(unic__clip_source *source, const unic__track_table *tracks,
+                             size_t i, size_t clip, size_t length, float *out, size_t *steps)
 {
     clip_files *s = (clip_files *)source;
     unic__clip c;
@@ -341,7 +341,7 @@ static unic_status measure_track(clip_files *s, unic__track *track, size_t i,
     return UNIC_OK;
 }
 
-static unic_status load(unic__clip_source *source, unic__tracks *tracks,
+static unic_status load(unic__clip_source *source, unic__track_table *tracks,
                         const unic__reading *reading)
 {
     clip_files *s = (clip_files *)source;
@@ -374,12 +374,12 @@ static unic_status labels_shape(unic__clip_source *source, const char *name, uni
     const unic__clip_table *x = &s->table;
     unic__npy_info info;
     if (x->n && is_label(name) && x->labels) {
-        *shape = UNIC__SHAPE(x->n);
+        *shape = UNIC__SHAPE_OF(x->n);
         return UNIC_OK;
     }
     if (x->n && x->events) {
-        *shape = is_label(name) ? UNIC__SHAPE(x->n, x->event_names.n)
-                                : UNIC__SHAPE(x->n, s->label_length, x->event_names.n + 1);
+        *shape = is_label(name) ? UNIC__SHAPE_OF(x->n, x->event_names.n)
+                                : UNIC__SHAPE_OF(x->n, s->label_length, x->event_names.n + 1);
         return UNIC_OK;
     }
     if (!s->has_arrays)
@@ -518,7 +518,7 @@ unic_status unic__clip_files_open_list(unic__clip_source **out, const char *cons
         return finish(out, s, unic__no_memory(sizeof *s->groups, "a list of clips"));
     const unic__clip_group *g = s->groups;
     status = unic__clip_group_list(s->groups, &s->arena, paths, n, modality);
-    s->n_groups = status == UNIC_OK;
+    s->group_count = status == UNIC_OK;
     if (status == UNIC_OK && !(s->stems = unic__arena_alloc(&s->arena, n * sizeof *s->stems)))
         status = unic__no_memory(n * sizeof *s->stems, "the clips' names");
     for (; status == UNIC_OK && s->source.clips < n; s->source.clips++)

@@ -12,7 +12,7 @@ bool unic__is_damage(unic_status status)
     return status != UNIC_OK && !unic__is_exhausted(status);
 }
 
-size_t unic__tracks_find(const unic__tracks *tracks, const char *name)
+size_t unic__tracks_find(const unic__track_table *tracks, const char *name)
 {
     size_t i = 0;
     while (i < tracks->n && strcmp(tracks->at[i].name, name) != 0)
@@ -20,7 +20,7 @@ size_t unic__tracks_find(const unic__tracks *tracks, const char *name)
     return i;
 }
 
-unic_status unic__tracks_add(unic__tracks *tracks, const char *name)
+unic_status unic__tracks_add(unic__track_table *tracks, const char *name)
 {
     if (tracks->n == tracks->room) {
         size_t room = tracks->room ? 2 * tracks->room : 8;

@@ -17,18 +17,18 @@ typedef struct unic__track {
     bool repeats_last; /* the last step of a clip that is too short fills it up */
 } unic__track;
 
-typedef struct unic__tracks {
+typedef struct unic__track_table {
     unic__arena *arena; /* of all that is kept here */
     unic__track *at;
     size_t n, room;
-} unic__tracks;
+} unic__track_table;
 
 /* Any name but `label`, without a '.' or a '/': `audio.lengths` belongs to `audio`. */
 bool unic__is_modality_name(const char *name);
 
 /* Copies the name. */
-unic_status unic__tracks_add(unic__tracks *tracks, const char *name);
-size_t unic__tracks_find(const unic__tracks *tracks, const char *name); /* n: none */
+unic_status unic__tracks_add(unic__track_table *tracks, const char *name);
+size_t unic__tracks_find(const unic__track_table *tracks, const char *name); /* n: none */
 
 /* The first source of a track sets the dims of its steps, the others must agree. `file` has to
  * stay as long as the tracks. */
@@ -50,16 +50,16 @@ typedef struct unic__clip_source_class {
     void (*close)(unic__clip_source *s);
 
     /* Adds the modalities that it has and that are not among the tracks yet. */
-    unic_status (*list)(unic__clip_source *s, unic__tracks *tracks);
+    unic_status (*list)(unic__clip_source *s, unic__track_table *tracks);
     /* UNIC_E_NOTFOUND says that it has no such modality, and what it has. */
     unic_status (*find)(unic__clip_source *s, const char *name);
     /* Checks its parts of the tracks and sets their dims; `clips` and `length` are known then. */
-    unic_status (*load)(unic__clip_source *s, unic__tracks *tracks,
+    unic_status (*load)(unic__clip_source *s, unic__track_table *tracks,
                         const unic__reading *reading);
     /* The first `length` steps, or all if it has fewer, of track `i` of a clip; *steps is how
      * many it has: 0 if the modality is missing. */
-    unic_status (*read)(unic__clip_source *s, const unic__tracks *tracks, size_t i, size_t clip,
-                        size_t length, float *out, size_t *steps);
+    unic_status (*read)(unic__clip_source *s, const unic__track_table *tracks, size_t i,
+                        size_t clip, size_t length, float *out, size_t *steps);
 
     /* Labels [N,...] by name: the shape, then all elements. UNIC_E_NOTFOUND. */
     unic_status (*labels_shape)(unic__clip_source *s, const char *name, unic__shape *shape);
@@ -69,7 +69,7 @@ typedef struct unic__clip_source_class {
     /* Whether the clip has track `i`, as far as is known without reading it. */
     bool (*has)(const unic__clip_source *s, size_t i, size_t clip);
     /* What messages call a clip that has track `i`: its file, or its number in one. */
-    void (*name_clip)(const unic__clip_source *s, const unic__tracks *tracks, size_t i,
+    void (*name_clip)(const unic__clip_source *s, const unic__track_table *tracks, size_t i,
                       size_t clip, char *text, size_t size);
 
     /* The names of the classes of "label", or of events; at NULL: they have numbers alone. Both

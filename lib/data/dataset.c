@@ -29,8 +29,8 @@ static void advance(const unic_dataset *d, unic__position *p)
 
 static void clear_reports(unic_dataset *d, unic__slot *s)
 {
-    while (s->n_damage)
-        unic__free(s->damage[--s->n_damage]);
+    while (s->damage_count)
+        unic__free(s->damage[--s->damage_count]);
     for (size_t i = 0; i < d->tracks.n; i++)
         s->cut[i] = 0;
 }
@@ -41,7 +41,7 @@ static unic_status skip_clip(unic__slot *s)
     char *message = unic__strdup(unic_last_error());
     if (!message)
         return unic__no_memory(strlen(unic_last_error()) + 1, "a message");
-    s->damage[s->n_damage++] = message;
+    s->damage[s->damage_count++] = message;
     return UNIC_OK;
 }
 
@@ -168,18 +168,18 @@ static unic_status make_slot(unic_dataset *d, unic__slot *slot)
 
 static unic_status make_slots(unic_dataset *d, const unic_dataset_options *options)
 {
-    d->n_slots = (size_t)options->prefetch + 1;
-    d->slots = unic__arena_alloc(&d->arena, d->n_slots * sizeof *d->slots);
+    d->slot_count = (size_t)options->prefetch + 1;
+    d->slots = unic__arena_alloc(&d->arena, d->slot_count * sizeof *d->slots);
     d->cut = unic__arena_alloc(&d->arena, d->tracks.n * sizeof *d->cut);
     if (!d->slots || !d->cut)
-        return unic__no_memory(d->n_slots * sizeof *d->slots, "the batches read ahead");
-    for (size_t i = 0; i < d->n_slots; i++)
+        return unic__no_memory(d->slot_count * sizeof *d->slots, "the batches read ahead");
+    for (size_t i = 0; i < d->slot_count; i++)
         UNIC__TRY(make_slot(d, &d->slots[i]));
-    return options->prefetch ? unic__prefetch_create(&d->prefetch, d->n_slots, fill_slot, d)
+    return options->prefetch ? unic__prefetch_create(&d->prefetch, d->slot_count, fill_slot, d)
                              : UNIC_OK;
 }
 
-unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t n_paths,
+unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
                                const unic_dataset_options *options)
 {
     *out = NULL;
@@ -188,7 +188,7 @@ unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, siz
         return unic__no_memory(sizeof *d, "a dataset");
     unic_status status;
     d->how = (unic__reading){options->length, options->on_damage == UNIC_DAMAGE_SKIPS};
-    UNIC__TRY_OR(status, fail, unic__dataset_find_clips(d, paths, n_paths, options));
+    UNIC__TRY_OR(status, fail, unic__dataset_find_clips(d, paths, path_count, options));
     UNIC__TRY_OR(status, fail, plan_epoch(d, options));
     UNIC__TRY_OR(status, fail, make_slots(d, options));
     *out = d;
@@ -203,14 +203,14 @@ void unic__dataset_free(unic_dataset *d)
     if (!d)
         return;
     unic__prefetch_free(d->prefetch);
-    for (size_t i = 0; d->slots && i < d->n_slots; i++) {
+    for (size_t i = 0; d->slots && i < d->slot_count; i++) {
         for (size_t k = 0; d->slots[i].features && k < d->tracks.n; k++)
             unic__free(d->slots[i].features[k]);
-        while (d->slots[i].n_damage)
-            unic__free(d->slots[i].damage[--d->slots[i].n_damage]);
+        while (d->slots[i].damage_count)
+            unic__free(d->slots[i].damage[--d->slots[i].damage_count]);
         unic__batch_free(d->slots[i].batch);
     }
-    for (size_t i = 0; i < d->n_sources; i++)
+    for (size_t i = 0; i < d->source_count; i++)
         d->sources[i]->is->close(d->sources[i]);
     unic__arena_free(&d->arena);
     unic__free(d);
@@ -235,7 +235,7 @@ static unic_status read_next(unic_dataset *d, size_t *slot)
 /* Logs what the batch skipped and adds up what it cut. */
 static void report_batch(unic_dataset *d, const unic__slot *s)
 {
-    for (size_t i = 0; i < s->n_damage; i++)
+    for (size_t i = 0; i < s->damage_count; i++)
         unic__log_line(UNIC_LOG_WARNING, "skipped: %s", s->damage[i]);
     for (size_t i = 0; i < d->tracks.n; i++)
         d->cut[i] += s->cut[i];
@@ -252,7 +252,7 @@ static void report_epoch(unic_dataset *d)
     }
 }
 
-unic_status unic__dataset_next(unic_dataset *d, const unic_batch **batch)
+unic_status unic__dataset_next(const unic_batch **batch, unic_dataset *d)
 {
     size_t slot;
     *batch = NULL;

@@ -21,14 +21,14 @@ typedef struct unic__slot {
     int64_t *clips;    /* [batch], which of the dataset's they are */
     size_t *cut;       /* for each track: clips that were longer than T */
     char **damage;     /* [batch * tracks], messages about what was skipped */
-    size_t n_damage;
+    size_t damage_count;
 } unic__slot;
 
 struct unic_dataset {
     unic__arena arena;
     unic__clip_source **sources;
-    unic__tracks tracks;
-    size_t n_sources;
+    unic__track_table tracks;
+    size_t source_count;
     unic__reading how;
     size_t clips, length;                      /* N of all sources, T of the batches */
     size_t batch, batches;                     /* clips in a batch, batches in an epoch */
@@ -44,23 +44,23 @@ struct unic_dataset {
     bool ordered;         /* there is one */
 
     unic__slot *slots;
-    size_t n_slots;
+    size_t slot_count;
     unic__prefetch *prefetch; /* NULL: batches are read when they are asked for */
 };
 
 /* Options and paths that were checked one by one. */
-unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t n_paths,
+unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
                                const unic_dataset_options *options);
 void unic__dataset_free(unic_dataset *d); /* NULL is fine */
 
-unic_status unic__dataset_next(unic_dataset *d, const unic_batch **batch);
+unic_status unic__dataset_next(const unic_batch **batch, unic_dataset *d);
 unic_status unic__dataset_seek(unic_dataset *d, uint64_t epoch, uint64_t batch);
 
 /* ---- dataset_open.c ---- */
 
 /* Opens the sources, finds the tracks, and sets clips and length. */
-unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths, size_t n_paths,
-                                     const unic_dataset_options *options);
+unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths,
+                                     size_t path_count, const unic_dataset_options *options);
 
 /* ---- dataset_about.c: what is known without reading a clip ---- */
 
@@ -85,7 +85,7 @@ void unic__dataset_name_clip(const void *user, const char *modality, int64_t cli
 
 bool unic__is_of_steps(const char *name); /* "<modality>.step_labels" */
 
-unic_status unic__dataset_labels(unic_dataset *d, const char *name, int64_t *dims, size_t *rank,
+unic_status unic__dataset_labels(size_t *rank, unic_dataset *d, const char *name, int64_t *dims,
                                  int32_t *out);
 
 #endif

@@ -15,14 +15,14 @@ static const unic__class_names *names_of(const unic__clip_source *s, bool of_eve
 /* Tables number their classes by their names, each for itself: two of them, together. */
 static unic_status unite_classes(unic_dataset *d, bool of_events, unic__class_names *all)
 {
-    for (size_t i = 0; i < d->n_sources; i++) {
+    for (size_t i = 0; i < d->source_count; i++) {
         const unic__class_names *names = names_of(d->sources[i], of_events);
         if (names->at && !all->at)
             *all = *names;
         else if (names->at)
             UNIC__TRY(unic__class_names_unite(all, &d->arena, all, names));
     }
-    for (size_t i = 0; i < d->n_sources; i++)
+    for (size_t i = 0; i < d->source_count; i++)
         if (names_of(d->sources[i], of_events)->at)
             UNIC__TRY(d->sources[i]->is->number_classes(d->sources[i], of_events, all));
     return UNIC_OK;
@@ -48,7 +48,7 @@ const unic__class_names *unic__dataset_class_names(const unic_dataset *d, const 
 
 unic__clip_source *unic__dataset_source_of(const unic_dataset *d, size_t clip)
 {
-    size_t low = 0, high = d->n_sources;
+    size_t low = 0, high = d->source_count;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
         if (d->sources[middle]->first <= clip)
@@ -62,7 +62,7 @@ unic__clip_source *unic__dataset_source_of(const unic_dataset *d, size_t clip)
 size_t unic__dataset_paired(const unic_dataset *d, size_t a, size_t b)
 {
     size_t n = 0;
-    for (size_t i = 0; i < d->n_sources; i++) {
+    for (size_t i = 0; i < d->source_count; i++) {
         const unic__clip_source *s = d->sources[i];
         for (size_t clip = 0; clip < s->clips; clip++)
             n += s->is->has(s, a, clip) && s->is->has(s, b, clip);

@@ -75,8 +75,8 @@ static unic_status open_sources(unic_dataset *d, const char *const *paths, size_
     if (!d->sources)
         return unic__no_memory(bytes, "a dataset's files");
     for (size_t i = 0, used; i < n; i += used) {
-        UNIC__TRY(open_source(&d->sources[d->n_sources], paths + i, n - i, options, &used));
-        d->n_sources++;
+        UNIC__TRY(open_source(&d->sources[d->source_count], paths + i, n - i, options, &used));
+        d->source_count++;
     }
     return UNIC_OK;
 }
@@ -86,7 +86,7 @@ static unic_status open_sources(unic_dataset *d, const char *const *paths, size_
 /* UNIC_E_NOTFOUND, in the words of the first source, if none has it. */
 static unic_status find_in_any(unic_dataset *d, const char *name)
 {
-    for (size_t i = d->n_sources; i-- > 0;) {
+    for (size_t i = d->source_count; i-- > 0;) {
         unic_status status = d->sources[i]->is->find(d->sources[i], name);
         if (i == 0 || status != UNIC_E_NOTFOUND)
             return status;
@@ -97,7 +97,7 @@ static unic_status find_in_any(unic_dataset *d, const char *name)
 static unic_status choose_tracks(unic_dataset *d, const unic_dataset_options *options)
 {
     d->tracks.arena = &d->arena;
-    for (size_t i = 0; i < d->n_sources && !options->modalities; i++)
+    for (size_t i = 0; i < d->source_count && !options->modalities; i++)
         UNIC__TRY(d->sources[i]->is->list(d->sources[i], &d->tracks));
     for (size_t i = 0; i < options->modality_count; i++) {
         const char *name = options->modalities[i];
@@ -141,13 +141,13 @@ static unic_status load_source(unic_dataset *d, unic__clip_source *s)
     return UNIC_OK;
 }
 
-unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths, size_t n_paths,
-                                     const unic_dataset_options *options)
+unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths,
+                                     size_t path_count, const unic_dataset_options *options)
 {
-    UNIC__TRY(open_sources(d, paths, n_paths, options));
+    UNIC__TRY(open_sources(d, paths, path_count, options));
     UNIC__TRY(unic__dataset_number_classes(d));
     UNIC__TRY(choose_tracks(d, options));
-    for (size_t i = 0; i < d->n_sources; i++)
+    for (size_t i = 0; i < d->source_count; i++)
         UNIC__TRY(load_source(d, d->sources[i]));
     for (size_t i = 0; i < d->tracks.n; i++)
         if (!d->tracks.at[i].step_count)

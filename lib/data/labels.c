@@ -36,7 +36,7 @@ static unic_status common_shape(unic_dataset *d, const char *name, size_t lead,
 {
     size_t T;
     UNIC__TRY(source_shape(d->sources[0], name, lead, rest, &T));
-    for (size_t i = 1; i < d->n_sources; i++) {
+    for (size_t i = 1; i < d->source_count; i++) {
         unic__shape other;
         char here[UNIC__SHAPE_TEXT], there[UNIC__SHAPE_TEXT];
         UNIC__TRY(source_shape(d->sources[i], name, lead, &other, &T));
@@ -80,7 +80,7 @@ static unic_status read_rows(unic__clip_source *s, const char *name, size_t have
     return status;
 }
 
-unic_status unic__dataset_labels(unic_dataset *d, const char *name, int64_t *dims, size_t *rank,
+unic_status unic__dataset_labels(size_t *rank, unic_dataset *d, const char *name, int64_t *dims,
                                  int32_t *out)
 {
     bool steps = unic__is_of_steps(name);
@@ -100,7 +100,7 @@ unic_status unic__dataset_labels(unic_dataset *d, const char *name, int64_t *dim
         dims[lead + i] = (int64_t)rest.dim[i];
     *rank = lead + rest.rank;
     size_t each = unic__shape_count(&rest), want = steps ? d->length * each : each;
-    for (size_t i = 0; out && i < d->n_sources; i++) {
+    for (size_t i = 0; out && i < d->source_count; i++) {
         unic__clip_source *s = d->sources[i];
         UNIC__TRY(source_shape(s, name, lead, &rest, &T));
         UNIC__TRY(read_rows(s, name, T * each, want, out));

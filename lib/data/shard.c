@@ -32,7 +32,7 @@ static unic_status look_at(const shard *s, const char *name, unic__shape *shape)
     return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
 }
 
-static unic_status list(unic__clip_source *source, unic__tracks *tracks)
+static unic_status list(unic__clip_source *source, unic__track_table *tracks)
 {
     shard *s = (shard *)source;
     size_t found = 0;
@@ -135,7 +135,7 @@ static unic_status load_lengths(shard *s, const unic__track *track, int32_t **le
 }
 
 /* Room for the whole clips of the largest track, if batches take less than that. */
-static unic_status reserve_row(shard *s, const unic__tracks *tracks,
+static unic_status reserve_row(shard *s, const unic__track_table *tracks,
                                const unic__reading *reading)
 {
     if (!reading->length || reading->length >= s->source.length)
@@ -149,7 +149,7 @@ static unic_status reserve_row(shard *s, const unic__tracks *tracks,
     return s->row ? UNIC_OK : unic__no_memory(s->row_count * sizeof *s->row, "a whole clip");
 }
 
-static unic_status load(unic__clip_source *source, unic__tracks *tracks,
+static unic_status load(unic__clip_source *source, unic__track_table *tracks,
                         const unic__reading *reading)
 {
     shard *s = (shard *)source;
@@ -181,14 +181,14 @@ static bool has(const unic__clip_source *source, size_t i, size_t clip)
     return s->present[i] && (!s->lengths[i] || s->lengths[i][clip] > 0);
 }
 
-static void name_clip(const unic__clip_source *source, const unic__tracks *tracks, size_t i,
-                      size_t clip, char *text, size_t size)
+static void name_clip(const unic__clip_source *source, const unic__track_table *tracks,
+                      size_t i, size_t clip, char *text, size_t size)
 {
     snprintf(text, size, "clip %zu of \"%s\" in %s", clip, tracks->at[i].name, source->path);
 }
 
-static unic_status read_clip(unic__clip_source *source, const unic__tracks *tracks, size_t i,
-                             size_t clip, size_t length, float *out, size_t *steps)
+static unic_status read_clip(unic__clip_source *source, const unic__track_table *tracks,
+                             size_t i, size_t clip, size_t length, float *out, size_t *steps)
 {
     shard *s = (shard *)source;
     const unic__track *track = &tracks->at[i];

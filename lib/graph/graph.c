@@ -7,7 +7,7 @@
 #include "graph/plan.h"
 #include "kernel/packed.h"
 
-void unic__graph_init(unic__graph *g, unic__params *params, bool inference)
+void unic__graph_init(unic__graph *g, unic__param_table *params, bool inference)
 {
     *g = (unic__graph){.params = params, .inference = inference, .group = "model"};
     g->poison.root = &g->poison;
@@ -15,7 +15,7 @@ void unic__graph_init(unic__graph *g, unic__params *params, bool inference)
 
 void unic__graph_free(unic__graph *g)
 {
-    for (size_t i = 0; i < g->n_planned; i++)
+    for (size_t i = 0; i < g->planned_count; i++)
         if (g->steps[i].call->op->unplan)
             g->steps[i].call->op->unplan(g->steps[i].call);
     unic__free(g->steps);
@@ -61,13 +61,13 @@ static unic__node *new_node(unic__graph *g, const unic__shape *shape, unic__dtyp
     node->t.shape = *shape;
     node->t.dtype = dtype;
     node->root = node;
-    node->index = g->n_nodes;
+    node->index = g->node_count;
     if (g->last)
         g->last->next = node;
     else
         g->first = node;
     g->last = node;
-    g->n_nodes++;
+    g->node_count++;
     return node;
 }
 
@@ -97,7 +97,8 @@ static unic__node *param_node(unic__graph *g, unic__shape shape, unic__init init
     if (!name)
         return poisoned(g, unic__no_memory(64, "a parameter's name"));
     unic__param *param;
-    unic_status status = unic__params_declare(g->params, name, &shape, init, g->group, &param);
+    unic_status status = unic__param_table_declare(g->params, name, &shape, init, g->group,
+                                                   &param);
     if (status != UNIC_OK)
         return poisoned(g, status);
     if (!g->params->values) /* where it lies is open until the table is sealed */
@@ -132,16 +133,16 @@ unic__node *unic__weight_node(unic__graph *g, unic__shape shape, unic__init init
 
 static unic_status add_step(unic__graph *g, unic__call *call, unic__node *out)
 {
-    if (g->n_steps == g->capacity) {
+    if (g->step_count == g->capacity) {
         size_t capacity = g->capacity ? 2 * g->capacity : 128;
-        void *steps = unic__realloc(g->steps, g->n_steps * sizeof *g->steps,
+        void *steps = unic__realloc(g->steps, g->step_count * sizeof *g->steps,
                                     capacity * sizeof *g->steps);
         if (!steps)
             return unic__no_memory(capacity * sizeof *g->steps, "a graph's steps");
         g->steps = steps;
         g->capacity = capacity;
     }
-    g->steps[g->n_steps++] = (unic__step){.call = call, .out = out, .phase = g->phase};
+    g->steps[g->step_count++] = (unic__step){.call = call, .out = out, .phase = g->phase};
     return UNIC_OK;
 }
 
@@ -161,9 +162,10 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
         return poisoned(g, unic__no_memory(sizeof *call, "a graph call"));
     if (attr_size)
         memcpy(settings, attr, attr_size);
-    *call = (unic__call){.op = op, .out = &out->t, .n_in = n, .attr = settings, .run = &g->run};
+    *call = (unic__call){
+        .op = op, .out = &out->t, .input_count = n, .attr = settings, .run = &g->run};
     call->backend = g->backend;
-    call->id = g->n_steps;
+    call->id = g->step_count;
     for (size_t i = 0; i < n; i++) {
         inputs[i] = in[i];
         call->in[i] = in[i] ? &in[i]->t : NULL;
@@ -177,7 +179,7 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
         status = add_step(g, call, out);
     if (status != UNIC_OK)
         return poisoned(g, status);
-    g->steps[g->n_steps - 1].in = inputs;
+    g->steps[g->step_count - 1].in = inputs;
     size_t count;
     if (!unic__shape_count_checked(&out->t.shape, &count) || count > INT_MAX)
         return unic__graph_fail(g, UNIC_E_SHAPE, "%s: the result is too large", op->name);

@@ -16,23 +16,24 @@
 #ifndef UNIC_GRAPH_GRAPH_H
 #define UNIC_GRAPH_GRAPH_H
 
-#include "graph/params.h"
+#include "graph/param_table.h"
 #include "op/op.h"
 
 typedef struct unic__node {
     unic__tensor t;
-    unic__call *call;          /* what computes it; NULL for a leaf                          */
-    struct unic__node *root;   /* the node whose memory this is: itself, unless it is a view */
-    size_t index;              /* in the order of making                                     */
-    const unic__param *param;  /* a leaf bound to a table,                                   */
-    const unic__params *table; /* and that table                                            */
-    unsigned phase;            /* of the call that computes it                               */
-    bool external;             /* a leaf whose memory the caller gave                        */
-    float *lent_over;          /* of an input that reads lent memory: its own                */
-    bool kept;                 /* readable after the run                                     */
-    bool wants_grad;           /* something below it is trained                              */
-    bool gets_grad;            /* and a loss depends on it                                   */
-    double seed;               /* of a root: d(total)/d(this), for losses                    */
+    unic__call *call;         /* what computes it; NULL for a leaf                          */
+    struct unic__node *root;  /* the node whose memory this is: itself, unless it is a view */
+    size_t index;             /* in the order of making                                     */
+    const unic__param *param; /* a leaf bound to a table,                                   */
+    const unic__param_table
+        *table;       /* and that table                                            */
+    unsigned phase;   /* of the call that computes it                               */
+    bool external;    /* a leaf whose memory the caller gave                        */
+    float *lent_over; /* of an input that reads lent memory: its own                */
+    bool kept;        /* readable after the run                                     */
+    bool wants_grad;  /* something below it is trained                              */
+    bool gets_grad;   /* and a loss depends on it                                   */
+    double seed;      /* of a root: d(total)/d(this), for losses                    */
     struct unic__node *next;
 } unic__node;
 
@@ -40,28 +41,28 @@ enum { UNIC__MAX_PHASES = 3 };
 
 typedef struct unic__graph {
     unic__arena arena;
-    unic_status status;    /* of building                                            */
-    char *message;         /* of that status: this thread's last error may be others' */
-    unic__params *params;  /* of parameters used from now on; may be NULL             */
-    const char *group;     /* of parameters declared from now on                      */
-    bool frozen;           /* parameters used from now on get no gradient             */
-    bool inference;        /* never runs backward: memory is planned for forward alone */
-    unsigned phase;        /* of calls made from now on                               */
-    unic__backend backend; /* of calls made from now on                               */
+    unic_status status;        /* of building                                            */
+    char *message;             /* of that status: this thread's last error may be others' */
+    unic__param_table *params; /* of parameters used from now on; may be NULL             */
+    const char *group;         /* of parameters declared from now on                      */
+    bool frozen;               /* parameters used from now on get no gradient             */
+    bool inference;            /* never runs backward: memory is planned for forward alone */
+    unsigned phase;            /* of calls made from now on                               */
+    unic__backend backend;     /* of calls made from now on                               */
     unic__run run;
     unic__node *first, *last;
-    size_t n_nodes;
+    size_t node_count;
     struct unic__step *steps; /* planned calls, in forward order */
-    size_t n_steps, capacity;
+    size_t step_count, capacity;
     size_t phase_end[UNIC__MAX_PHASES]; /* steps of phase p: [phase_end[p-1], phase_end[p]) */
     float *memory;
     size_t memory_floats; /* what the plan came to */
     float *scratch;       /* of whichever call runs */
-    size_t n_planned;     /* calls whose op has planned: those are unplanned */
+    size_t planned_count; /* calls whose op has planned: those are unplanned */
     unic__node poison;    /* stands for every node after an error */
 } unic__graph;
 
-void unic__graph_init(unic__graph *g, unic__params *params, bool inference);
+void unic__graph_init(unic__graph *g, unic__param_table *params, bool inference);
 void unic__graph_free(unic__graph *g);
 
 /* Leaves. An input's values are the caller's to fill (node->t.x or .ix), in planned memory. */

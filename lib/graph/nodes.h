@@ -1,12 +1,12 @@
 /*
  * The operators as calls that read like equations: z = unic__linear(g, x, w, b). Shapes and
- * meanings stand in op/ops.h. Each returns the result's node (the poison node after an error).
+ * meanings stand in op/operators.h. Each returns the result's node (the poison node after an error).
  */
 #ifndef UNIC_GRAPH_NODES_H
 #define UNIC_GRAPH_NODES_H
 
 #include "graph/graph.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /* products */
 unic__node *unic__linear(unic__graph *g, unic__node *x, unic__node *w, unic__node *b);

@@ -71,10 +71,10 @@ static size_t place(layout *l, size_t *placed)
  * cannot be run. */
 static unic_status check_phases(const unic__graph *g)
 {
-    for (size_t i = 0; i < g->n_steps; i++) {
+    for (size_t i = 0; i < g->step_count; i++) {
         const unic__step *s = &g->steps[i];
         bool fits = s->phase < UNIC__MAX_PHASES;
-        for (size_t k = 0; fits && k < s->call->n_in; k++) {
+        for (size_t k = 0; fits && k < s->call->input_count; k++) {
             const unic__node *root = s->in[k] ? s->in[k]->root : NULL;
             fits = !root || !root->call || root->phase <= s->phase;
         }
@@ -90,19 +90,19 @@ static unic_status check_phases(const unic__graph *g)
 /* Phases run one after the other: a stable sort of the calls, and where each phase ends. */
 static unic_status order_phases(unic__graph *g)
 {
-    unic__step *sorted = unic__alloc_array(g->n_steps + 1, sizeof *sorted);
+    unic__step *sorted = unic__alloc_array(g->step_count + 1, sizeof *sorted);
     if (!sorted)
-        return unic__no_memory(g->n_steps * sizeof *sorted, "a graph's plan");
+        return unic__no_memory(g->step_count * sizeof *sorted, "a graph's plan");
     size_t n = 0;
     for (unsigned phase = 0; phase < UNIC__MAX_PHASES; phase++) {
-        for (size_t i = 0; i < g->n_steps; i++)
+        for (size_t i = 0; i < g->step_count; i++)
             if (g->steps[i].phase == phase)
                 sorted[n++] = g->steps[i];
         g->phase_end[phase] = n;
     }
     unic__free(g->steps);
     g->steps = sorted;
-    g->capacity = g->n_steps + 1;
+    g->capacity = g->step_count + 1;
     return UNIC_OK;
 }
 
@@ -113,10 +113,10 @@ static void mark_gradients(unic__graph *g)
     for (unic__node *node = g->first; node; node = node->next)
         if (node->seed != 0.0 && node->wants_grad)
             node->gets_grad = true;
-    for (size_t i = g->n_steps; i-- > 0;) {
+    for (size_t i = g->step_count; i-- > 0;) {
         unic__step *s = &g->steps[i];
         s->backward = !g->inference && s->out->gets_grad && s->call->op->backward;
-        for (size_t k = 0; s->backward && k < s->call->n_in; k++)
+        for (size_t k = 0; s->backward && k < s->call->input_count; k++)
             if (s->in[k] && s->in[k]->wants_grad)
                 s->in[k]->root->gets_grad = true;
     }
@@ -145,10 +145,10 @@ static size_t earlier(size_t a, size_t b)
 
 static void measure_lives(const unic__graph *g, life *lives)
 {
-    size_t end = 2 * g->n_steps;
+    size_t end = 2 * g->step_count;
     for (const unic__node *node = g->first; node; node = node->next)
         lives[node->index] = (life){0, node->kept ? end : 0, end, end};
-    for (size_t i = 0; i < g->n_steps; i++) {
+    for (size_t i = 0; i < g->step_count; i++) {
         const unic__step *s = &g->steps[i];
         size_t back = end - 1 - i;
         life *out = &lives[s->out->index];
@@ -158,7 +158,7 @@ static void measure_lives(const unic__graph *g, life *lives)
         out->grad_last = back;
         if (s->out->seed != 0.0)
             out->grad_first = earlier(out->grad_first, back);
-        for (size_t k = 0; k < s->call->n_in; k++) {
+        for (size_t k = 0; k < s->call->input_count; k++) {
             if (!s->in[k])
                 continue;
             life *in = &lives[s->in[k]->root->index];
@@ -177,7 +177,7 @@ static bool own_memory(const unic__node *node)
 
 static void list_blocks(unic__graph *g, const life *lives, layout *l)
 {
-    size_t end = 2 * g->n_steps, scratch = 0;
+    size_t end = 2 * g->step_count, scratch = 0;
     for (unic__node *node = g->first; node; node = node->next) {
         const life *ticks = &lives[node->index];
         size_t count = unic__shape_count(&node->t.shape);
@@ -187,7 +187,7 @@ static void list_blocks(unic__graph *g, const life *lives, layout *l)
         if (node->gets_grad)
             add_block(l, count, ticks->grad_first, ticks->grad_last, &node->t.dx);
     }
-    for (size_t i = 0; i < g->n_steps; i++) {
+    for (size_t i = 0; i < g->step_count; i++) {
         unic__call *call = g->steps[i].call;
         add_block(l, call->saved_size, i, g->steps[i].backward ? end - 1 - i : i, &call->saved);
         scratch = later(scratch, call->scratch_size);
@@ -216,7 +216,7 @@ static void bind(unic__graph *g, const layout *l)
             node->t.ix = (int32_t *)(void *)node->t.x;
             node->t.x = NULL;
         }
-    for (size_t i = 0; i < g->n_steps; i++)
+    for (size_t i = 0; i < g->step_count; i++)
         g->steps[i].call->scratch = g->scratch;
 }
 
@@ -234,7 +234,7 @@ void unic__graph_lend(unic__graph *g, unic__node *input, const float *x)
 
 static bool listed(const unic__step *s, const unic__node *root)
 {
-    for (size_t i = 0; i < s->n_clear; i++)
+    for (size_t i = 0; i < s->clear_count; i++)
         if (s->clear[i] == root)
             return true;
     return false;
@@ -243,7 +243,7 @@ static bool listed(const unic__step *s, const unic__node *root)
 /* The call can store the gradient of its input k, which is not another input too (x + x). */
 static bool can_store(const unic__step *s, size_t k)
 {
-    for (size_t j = 0; j < s->call->n_in; j++)
+    for (size_t j = 0; j < s->call->input_count; j++)
         if (j != k && gives_gradient(s, j) && s->in[j]->root == s->in[k]->root)
             return false;
     return s->call->op->stores & UNIC__STORES_IN(k);
@@ -253,17 +253,18 @@ static bool can_store(const unic__step *s, size_t k)
  * cleared just before. */
 static unic_status begin_gradients(unic__graph *g, const life *lives)
 {
-    size_t end = 2 * g->n_steps;
-    for (size_t i = 0; i < g->n_steps; i++) {
+    size_t end = 2 * g->step_count;
+    for (size_t i = 0; i < g->step_count; i++) {
         unic__step *s = &g->steps[i];
         if (!s->backward)
             continue;
-        s->clear = unic__arena_alloc(&g->arena, (s->call->n_in + 1) * sizeof(unic__node *));
+        s->clear = unic__arena_alloc(&g->arena,
+                                     (s->call->input_count + 1) * sizeof(unic__node *));
         if (!s->clear)
             return unic__no_memory(sizeof(unic__node *), "a graph's plan");
         if (s->out->seed != 0.0 && lives[s->out->index].grad_first == end - 1 - i)
-            s->clear[s->n_clear++] = s->out;
-        for (size_t k = 0; k < s->call->n_in; k++) {
+            s->clear[s->clear_count++] = s->out;
+        for (size_t k = 0; k < s->call->input_count; k++) {
             unic__node *root = s->in[k] ? s->in[k]->root : NULL;
             if (!gives_gradient(s, k) || !own_memory(root) ||
                 lives[root->index].grad_first != end - 1 - i)
@@ -271,7 +272,7 @@ static unic_status begin_gradients(unic__graph *g, const life *lives)
             if (can_store(s, k))
                 s->call->fresh |= UNIC__STORES_IN(k);
             else if (!listed(s, root))
-                s->clear[s->n_clear++] = root;
+                s->clear[s->clear_count++] = root;
         }
     }
     return UNIC_OK;
@@ -293,8 +294,8 @@ static unic_status lay_out(unic__graph *g, life *lives, layout *l, size_t *place
 
 static unic_status plan_calls(unic__graph *g)
 {
-    for (; g->n_planned < g->n_steps; g->n_planned++) {
-        unic__call *call = g->steps[g->n_planned].call;
+    for (; g->planned_count < g->step_count; g->planned_count++) {
+        unic__call *call = g->steps[g->planned_count].call;
         if (call->op->plan)
             UNIC__TRY(call->op->plan(call));
     }
@@ -307,9 +308,9 @@ unic_status unic__graph_plan(unic__graph *g)
         return unic__fail(g->status, "%s", g->message ? g->message : "out of memory");
     UNIC__TRY(check_phases(g));
     UNIC__TRY(order_phases(g));
-    size_t most = 2 * g->n_nodes + g->n_steps + 1;
+    size_t most = 2 * g->node_count + g->step_count + 1;
     layout l = {unic__alloc_array(most, sizeof *l.at), 0};
-    life *lives = unic__alloc_array(g->n_nodes + 1, sizeof *lives);
+    life *lives = unic__alloc_array(g->node_count + 1, sizeof *lives);
     size_t *placed = unic__alloc_array(most, sizeof *placed);
     unic_status status = l.at && lives && placed
                              ? lay_out(g, lives, &l, placed)

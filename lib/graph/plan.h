@@ -8,11 +8,11 @@
 typedef struct unic__step {
     unic__call *call;
     unic__node *out;
-    unic__node **in; /* [call->n_in]                                                 */
+    unic__node **in; /* [call->input_count]                                                 */
     unsigned phase;
     bool backward;      /* its backward runs: out gets a gradient                       */
     unic__node **clear; /* gradients to clear before its backward, which adds to them  */
-    size_t n_clear;
+    size_t clear_count;
 } unic__step;
 
 #endif

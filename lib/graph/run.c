@@ -19,7 +19,7 @@ void unic__graph_backward(unic__graph *g, unsigned phase)
         unic__step *s = &g->steps[i];
         if (!s->backward)
             continue;
-        for (size_t k = 0; k < s->n_clear; k++)
+        for (size_t k = 0; k < s->clear_count; k++)
             memset(s->clear[k]->t.dx, 0,
                    unic__shape_count(&s->clear[k]->t.shape) * sizeof(float));
         if (s->out->seed != 0.0)

@@ -39,7 +39,7 @@ static const unic__tile_kernel table[] = {
 
 static const unic__tile_kernel *capped; /* NULL: the best */
 
-size_t unic__tile_kernels(const unic__tile_kernel **kernels)
+size_t unic__tile_kernel_list(const unic__tile_kernel **kernels)
 {
     *kernels = table;
 #if X86
@@ -54,14 +54,14 @@ size_t unic__tile_kernels(const unic__tile_kernel **kernels)
 const unic__tile_kernel *unic__tile_kernel_best(void)
 {
     const unic__tile_kernel *kernels;
-    size_t n = unic__tile_kernels(&kernels);
+    size_t n = unic__tile_kernel_list(&kernels);
     return capped ? capped : &kernels[n - 1];
 }
 
 bool unic__tile_cap(const char *name)
 {
     const unic__tile_kernel *kernels, *found = NULL;
-    size_t n = unic__tile_kernels(&kernels);
+    size_t n = unic__tile_kernel_list(&kernels);
     for (size_t i = 0; name && i < n; i++)
         if (strcmp(kernels[i].name, name) == 0)
             found = &kernels[i];

@@ -49,7 +49,7 @@ typedef struct unic__tile_kernel {
 const unic__tile_kernel *unic__tile_kernel_best(void);
 
 /* All that it runs; the best last. */
-size_t unic__tile_kernels(const unic__tile_kernel **kernels);
+size_t unic__tile_kernel_list(const unic__tile_kernel **kernels);
 
 /*
  * Products go by the kernel of this name ("portable", "avx2", "avx512") from now on, as they do on

@@ -33,7 +33,7 @@ static void club_nets(unic__graph *g, const unic_config *c, const unic__modality
 static unic__node *mean_over_clips(unic__graph *g, unic__node *v, unic__node *mask)
 {
     size_t batch = mask->t.shape.dim[0], length = mask->t.shape.dim[1];
-    mask = unic__reshape(g, mask, UNIC__SHAPE(batch, length, 1));
+    mask = unic__reshape(g, mask, UNIC__SHAPE_OF(batch, length, 1));
     unic__node *count = unic__clamp(g, unic__sum(g, mask, 0, true), 1.0, INFINITY);
     return unic__div(g, unic__sum(g, unic__mul(g, v, mask), 0, true), count);
 }
@@ -68,18 +68,18 @@ static unic__node *one_permutation(unic__graph *g, const unic__stream *st, unic_
 {
     unic__shape shape = st->y->t.shape; /* [B,T,Y] */
     size_t batch = shape.dim[0], length = shape.dim[1];
-    unic__node *rows = unic__reshape(g, st->y, UNIC__SHAPE(batch, length * shape.dim[2]));
+    unic__node *rows = unic__reshape(g, st->y, UNIC__SHAPE_OF(batch, length * shape.dim[2]));
     unic__node *other = unic__reshape(g, unic__gather(g, rows, permutation), shape);
     unic__node *both = unic__mul(g, st->mask, unic__gather(g, st->mask, permutation));
     unic__node *steps = unic__sum(g, both, 1, true); /* [B,1] */
     unic__node *count = unic__clamp(g, steps, 1.0, INFINITY);
-    both = unic__reshape(g, both, UNIC__SHAPE(batch, length, 1));
+    both = unic__reshape(g, both, UNIC__SHAPE_OF(batch, length, 1));
     unic__node *near = unic__square(g, unic__sub(g, mu, st->y));
     unic__node *far = unic__square(g, unic__sub(g, mu, other));
     unic__node *gap = mean_over_steps(g, unic__sub(g, far, near), both, count); /* [B,Y] */
     gap = unic__div(g, gap, unic__exp(g, mean_over_steps(g, s, both, count)));
     gap = unic__affine(g, unic__sum(g, gap, 1, false), 0.5, 0.0); /* [B] */
-    unic__node *compared = unic__clamp(g, unic__reshape(g, steps, UNIC__SHAPE(batch)), 0.0,
+    unic__node *compared = unic__clamp(g, unic__reshape(g, steps, UNIC__SHAPE_OF(batch)), 0.0,
                                        1.0);
     return unic__valid_mean(g, gap, compared);
 }
@@ -87,7 +87,7 @@ static unic__node *one_permutation(unic__graph *g, const unic__stream *st, unic_
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
                        unic__node *permutation)
 {
-    unic__node *mu, *logvar, *x = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantised;
+    unic__node *mu, *logvar, *x = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantized;
     club_nets(g, c, s->m, x, unic__shape_last(&s->y->t.shape), &mu, &logvar);
     return c->club_form == UNIC__CLUB_ALL_PAIRS
                ? all_pairs(g, s, mu, logvar)
@@ -112,7 +112,7 @@ static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
 {
     unic__club_inputs *in = inputs;
     for (size_t m = 0; m < o->n && o->config->club_form == UNIC__CLUB_PERMUTATION; m++)
-        in->permutation[m] = unic__input(g, UNIC__SHAPE(o->batch), UNIC__I32);
+        in->permutation[m] = unic__input(g, UNIC__SHAPE_OF(o->batch), UNIC__I32);
 }
 
 /* The other clip that each of the batch's clips is compared with, given or drawn; rows without a

@@ -21,10 +21,10 @@ static unic__node *clip_codes(unic__graph *g, const unic_config *c, const unic__
     size_t batch = s->mask->t.shape.dim[0], length = s->mask->t.shape.dim[1];
     unic__node *d = unic__clamp(g, s->distance, nearest, INFINITY); /* [B,T,L] */
     unic__node *p = unic__softmax(g, unic__affine(g, unic__sqrt(g, d), -1.0, 0.0), NULL);
-    unic__node *mask = unic__reshape(g, s->mask, UNIC__SHAPE(batch, 1, length));
+    unic__node *mask = unic__reshape(g, s->mask, UNIC__SHAPE_OF(batch, 1, length));
     unic__node *sum = unic__matmul(g, mask, p, false, false); /* [B,1,L] */
     unic__node *count = unic__clamp(g, unic__sum(g, mask, 2, true), 1.0, INFINITY);
-    return unic__reshape(g, unic__div(g, sum, count), UNIC__SHAPE(batch, c->code_count));
+    return unic__reshape(g, unic__div(g, sum, count), UNIC__SHAPE_OF(batch, c->code_count));
 }
 
 /* `valid` [B]: rows and columns of S [B,B] that count. */
@@ -32,10 +32,10 @@ static unic__node *asymmetric(unic__graph *g, unic__node *score, unic__node *val
                               unic__node *identity)
 {
     size_t batch = score->t.shape.dim[0];
-    unic__node *row = unic__reshape(g, valid, UNIC__SHAPE(batch, 1));
-    unic__node *pairs = unic__mul(g, row, unic__reshape(g, valid, UNIC__SHAPE(1, batch)));
+    unic__node *row = unic__reshape(g, valid, UNIC__SHAPE_OF(batch, 1));
+    unic__node *pairs = unic__mul(g, row, unic__reshape(g, valid, UNIC__SHAPE_OF(1, batch)));
     unic__node *minus = unic__mul(g, unic__affine(g, score, -1.0, 0.0), pairs); /* S <= 0 */
-    minus = unic__max(g, unic__reshape(g, minus, UNIC__SHAPE(batch * batch)), 0, false);
+    minus = unic__max(g, unic__reshape(g, minus, UNIC__SHAPE_OF(batch * batch)), 0, false);
     unic__node *shifted = unic__mul(g, unic__add(g, score, minus), pairs); /* S - min S */
     unic__node *sum = unic__sum(g, unic__mul(g, unic__exp(g, shifted), pairs), 1, false);
     unic__node *right = unic__sum(g, unic__mul(g, shifted, identity), 1, false);
@@ -46,7 +46,7 @@ static unic__node *asymmetric(unic__graph *g, unic__node *score, unic__node *val
 unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, const unic__match_inputs *in)
 {
-    unic__node *p[UNIC__MAX_MODALITIES], *log_p[UNIC__MAX_MODALITIES], *loss = NULL;
+    unic__node *p[UNIC_MAX_MODALITIES], *log_p[UNIC_MAX_MODALITIES], *loss = NULL;
     for (size_t m = 0; m < n; m++) {
         p[m] = clip_codes(g, c, &streams[m]);
         log_p[m] = unic__log(g, unic__affine(g, p[m], 1.0, tiny));
@@ -73,7 +73,7 @@ static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
     unic__match_inputs *in = inputs;
     unic__pairs_make(o, g, in->target, in->valid);
     if (o->config->match_form == UNIC__MATCH_ASYMMETRIC)
-        in->identity = unic__input(g, UNIC__SHAPE(o->batch, o->batch), UNIC__F32);
+        in->identity = unic__input(g, UNIC__SHAPE_OF(o->batch, o->batch), UNIC__F32);
 }
 
 static unic_status fill_inputs(const unic__objective *o, void *inputs, const unic__draw *draw)

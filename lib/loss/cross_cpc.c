@@ -23,7 +23,7 @@ size_t unic__cpc_horizon(const unic_config *c, size_t length, size_t *shift)
 static unic__node *rows_at(unic__graph *g, unic__node *z, unic__node *index)
 {
     unic__shape s = z->t.shape;
-    return unic__gather(g, unic__reshape(g, z, UNIC__SHAPE(s.dim[0] * s.dim[1], s.dim[2])),
+    return unic__gather(g, unic__reshape(g, z, UNIC__SHAPE_OF(s.dim[0] * s.dim[1], s.dim[2])),
                         index);
 }
 
@@ -43,11 +43,11 @@ unic__node *unic__cross_cpc(unic__graph *g, const unic_config *c, size_t n,
                             const unic__stream *streams, const unic__cpc_inputs *in)
 {
     size_t shift, horizon = unic__cpc_horizon(c, streams[0].z->t.shape.dim[1], &shift);
-    unic__node *context[UNIC__MAX_MODALITIES], *loss = NULL;
+    unic__node *context[UNIC_MAX_MODALITIES], *loss = NULL;
     for (size_t m = 0; m < n; m++)
         context[m] = context_of(g, c, &streams[m], in); /* [B,H] */
     for (size_t k = 0; k < horizon; k++) {
-        unic__node *prediction[UNIC__MAX_MODALITIES], *future[UNIC__MAX_MODALITIES]; /* [B,D] */
+        unic__node *prediction[UNIC_MAX_MODALITIES], *future[UNIC_MAX_MODALITIES]; /* [B,D] */
         for (size_t m = 0; m < n; m++) {
             prediction[m] = unic__dense(g, context[m], c->code_dim, "%s.cpc.predict%zu",
                                         streams[m].m->name, k);
@@ -77,9 +77,9 @@ static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
 {
     unic__cpc_inputs *in = inputs;
     size_t shift, horizon = unic__cpc_horizon(o->config, o->length, &shift);
-    in->context = unic__input(g, UNIC__SHAPE(o->batch), UNIC__I32);
+    in->context = unic__input(g, UNIC__SHAPE_OF(o->batch), UNIC__I32);
     for (size_t k = 0; k < horizon; k++)
-        in->future[k] = unic__input(g, UNIC__SHAPE(o->batch), UNIC__I32);
+        in->future[k] = unic__input(g, UNIC__SHAPE_OF(o->batch), UNIC__I32);
     unic__pairs_make(o, g, in->target, in->valid);
 }
 

@@ -63,9 +63,9 @@ static void build_kind(unic__objective *o, const unic__term_kind *kind, unic__gr
                             kind->build(o, g, inputs, m), weight);
 }
 
-void unic__objective_build(unic__objective *o, unic__graph *g, unic__params *fitted)
+void unic__objective_build(unic__objective *o, unic__graph *g, unic__param_table *fitted)
 {
-    unic__params *params = g->params;
+    unic__param_table *params = g->params;
     for (size_t i = 0; i < UNIC__TERM_KINDS && g->status == UNIC_OK; i++) {
         const unic__term_kind *kind = kinds[i];
         if (kind->group)

@@ -23,7 +23,7 @@
 #define UNIC__COUNT_ONE(name) +1
 enum { UNIC__TERM_KINDS = 0 UNIC__TERM_LIST(UNIC__COUNT_ONE) };
 enum {
-    UNIC__MAX_TERMS = UNIC__TERM_KINDS * UNIC__MAX_MODALITIES,
+    UNIC__MAX_TERMS = UNIC__TERM_KINDS * UNIC_MAX_MODALITIES,
     UNIC__TERM_SIZE = UNIC__NAME_SIZE + 24
 };
 
@@ -42,7 +42,7 @@ typedef struct unic__stream {
     unic__node *distance;  /* [B,T,L] ||z - e||^2                                            */
     unic__node *codes;     /* i32 [B,T]                                                      */
     unic__node *e;         /* [B,T,D] the codes' vectors, no gradient                        */
-    unic__node *quantised; /* [B,T,D] e forward, z backward (straight-through)               */
+    unic__node *quantized; /* [B,T,D] e forward, z backward (straight-through)               */
     unic__node *target;    /* [B,T,D] what the EMA update adds for this step (P6)            */
 } unic__stream;
 
@@ -92,7 +92,7 @@ UNIC__TERM_LIST(UNIC__DECLARE_TERM)
 
 void unic__objective_inputs(unic__objective *o, unic__graph *g);
 /* `fitted` is the table of parameters that have an optimizer of their own. */
-void unic__objective_build(unic__objective *o, unic__graph *g, unic__params *fitted);
+void unic__objective_build(unic__objective *o, unic__graph *g, unic__param_table *fitted);
 /* One more node, "name.modality" or, if that is NULL, "name". One too many, or a name of
  * UNIC__TERM_SIZE bytes or more, is an error of the graph. */
 void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
@@ -108,7 +108,7 @@ void *unic__objective_inputs_of(const unic__objective *o, const unic__term_kind 
  * or -1 where it is left out, valid [B] is 1 or 0. A pair's two directions share their nodes. With
  * fewer than two clips there is nothing to contrast: all are left out, and the term is 0.
  */
-typedef unic__node *unic__pair_nodes[UNIC__MAX_MODALITIES][UNIC__MAX_MODALITIES];
+typedef unic__node *unic__pair_nodes[UNIC_MAX_MODALITIES][UNIC_MAX_MODALITIES];
 void unic__pairs_make(const unic__objective *o, unic__graph *g, unic__pair_nodes target,
                       unic__pair_nodes valid);
 /* Clips that have more than `reach` steps in both modalities are compared. */
@@ -132,7 +132,7 @@ unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
                        unic__node *permutation);
 typedef struct unic__club_inputs {
-    unic__node *permutation[UNIC__MAX_MODALITIES]; /* NULL with club.form = all_pairs */
+    unic__node *permutation[UNIC_MAX_MODALITIES]; /* NULL with club.form = all_pairs */
 } unic__club_inputs;
 /* The fit of q: minus its mean log-likelihood on x [B,T,D], y [B,T,Y] (A.5). */
 unic__node *unic__club_fit(unic__graph *g, const unic_config *c, const unic__modality *m,

@@ -5,8 +5,8 @@ void unic__pairs_make(const unic__objective *o, unic__graph *g, unic__pair_nodes
 {
     for (size_t a = 0; a < o->n; a++)
         for (size_t b = a; b < o->n; b++) {
-            target[a][b] = target[b][a] = unic__input(g, UNIC__SHAPE(o->batch), UNIC__I32);
-            valid[a][b] = valid[b][a] = unic__input(g, UNIC__SHAPE(o->batch), UNIC__F32);
+            target[a][b] = target[b][a] = unic__input(g, UNIC__SHAPE_OF(o->batch), UNIC__I32);
+            valid[a][b] = valid[b][a] = unic__input(g, UNIC__SHAPE_OF(o->batch), UNIC__F32);
         }
 }
 

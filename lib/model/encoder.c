@@ -8,7 +8,7 @@
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
                                  size_t max_batch, size_t max_length)
 {
-    unic__params *weights;
+    unic__param_table *weights;
     size_t most;
     if (!unic__mul_size(max_batch, max_length, &most) ||
         !unic__mul_size(most, model->codebook->dim * sizeof(float), &most))
@@ -52,8 +52,8 @@ static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_
     p->batch = batch;
     p->length = length;
     p->x = unic__input(g, unic__feature_shape(e->modality, batch, length), UNIC__F32);
-    p->mask = unic__input(g, UNIC__SHAPE(batch, length), UNIC__F32);
-    p->lengths = unic__input(g, UNIC__SHAPE(batch), UNIC__I32);
+    p->mask = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__F32);
+    p->lengths = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__I32);
     unic__node *h = unic__front(g, e->modality, p->x, p->lengths);
     p->z = unic__keep(unic__semantic_encoder(g, c, e->modality, h, p->mask));
     return unic__graph_plan(g);
@@ -167,20 +167,20 @@ static unic_status check_z(const unic_encoder *e, size_t batch, size_t length)
 /* -1 and zeros on padding, codes and vectors elsewhere; each output only where it
  * is asked for. */
 static void write_step(const unic_codebook *cb, size_t i, int32_t code, const float *z,
-                       int32_t *codes, float *quantised, float *semantic)
+                       int32_t *codes, float *quantized, float *semantic)
 {
     size_t dim = cb->dim, bytes = dim * sizeof(float);
     if (codes)
         codes[i] = code;
     if (code < 0) {
-        if (quantised)
-            memset(quantised + i * dim, 0, bytes);
+        if (quantized)
+            memset(quantized + i * dim, 0, bytes);
         if (semantic)
             memset(semantic + i * dim, 0, bytes);
         return;
     }
-    if (quantised)
-        memcpy(quantised + i * dim, cb->embedding + (size_t)code * dim, bytes);
+    if (quantized)
+        memcpy(quantized + i * dim, cb->embedding + (size_t)code * dim, bytes);
     if (semantic)
         memcpy(semantic + i * dim, z, bytes);
 }
@@ -221,7 +221,7 @@ static unic_status run(unic_encoder *e, const unic_array *features, const int32_
 }
 
 unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
-                                 const int32_t *lengths, int32_t *codes, float *quantised,
+                                 const int32_t *lengths, int32_t *codes, float *quantized,
                                  float *semantic)
 {
     const unic_codebook *cb = e->model->codebook;
@@ -229,11 +229,11 @@ unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
     UNIC__TRY(make_room(e, batch, length));
     UNIC__TRY(run(e, features, lengths));
-    if (codes || quantised)
+    if (codes || quantized)
         unic__codebook_nearest(cb, e->z, batch * length, e->codes);
     for (size_t i = 0; i < batch * length; i++) {
         bool padding = lengths && (int32_t)(i % length) >= lengths[i / length];
-        write_step(cb, i, padding ? -1 : e->codes[i], e->z + i * cb->dim, codes, quantised,
+        write_step(cb, i, padding ? -1 : e->codes[i], e->z + i * cb->dim, codes, quantized,
                    semantic);
     }
     return UNIC_OK;

@@ -22,7 +22,7 @@ typedef struct unic__encoder_plan {
 
 struct unic_encoder {
     unic_model *model; /* a reference */
-    unic__params *weights;
+    unic__param_table *weights;
     const unic__modality *modality;
     size_t max_batch, max_length;
     uint64_t calls;
@@ -38,7 +38,7 @@ void unic__encoder_free(unic_encoder *encoder);
 
 /* Features -> codes, quantised and semantic vectors: the whole way of one batch of clips. */
 unic_status unic__encoder_encode(unic_encoder *encoder, const unic_array *features,
-                                 const int32_t *lengths, int32_t *codes, float *quantised,
+                                 const int32_t *lengths, int32_t *codes, float *quantized,
                                  float *semantic);
 
 #endif

@@ -29,12 +29,12 @@ static unic__node *weight_of(unic__graph *g, const unic__node *x, size_t out,
                              const char *prefix)
 {
     size_t in = unic__shape_last(&x->t.shape);
-    return unic__weight_node(g, UNIC__SHAPE(out, in), uniform(in), "%s.weight", prefix);
+    return unic__weight_node(g, UNIC__SHAPE_OF(out, in), uniform(in), "%s.weight", prefix);
 }
 
 static unic__node *bias_of(unic__graph *g, const unic__node *x, size_t out, const char *prefix)
 {
-    return unic__param_node(g, UNIC__SHAPE(out), uniform(unic__shape_last(&x->t.shape)),
+    return unic__param_node(g, UNIC__SHAPE_OF(out), uniform(unic__shape_last(&x->t.shape)),
                             "%s.bias", prefix);
 }
 
@@ -71,9 +71,10 @@ unic__node *unic__dense_no_bias(unic__graph *g, unic__node *x, size_t out, const
 static unic__node *norm(unic__graph *g, unic__node *x, const char *prefix, int i)
 {
     size_t d = unic__shape_last(&x->t.shape);
-    unic__node *gamma = unic__param_node(g, UNIC__SHAPE(d), ones, "%s.norm%d.weight", prefix,
+    unic__node *gamma = unic__param_node(g, UNIC__SHAPE_OF(d), ones, "%s.norm%d.weight", prefix,
                                          i);
-    unic__node *beta = unic__param_node(g, UNIC__SHAPE(d), zeros, "%s.norm%d.bias", prefix, i);
+    unic__node *beta = unic__param_node(g, UNIC__SHAPE_OF(d), zeros, "%s.norm%d.bias", prefix,
+                                        i);
     return unic__layer_norm(g, x, gamma, beta);
 }
 
@@ -84,13 +85,13 @@ unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node
     double p = c->encoder_dropout;
     /* Q, K and V by one product; its start is Xavier's, the biases' zero, as in PyTorch. */
     unic__init xavier = {UNIC__INIT_UNIFORM, sqrt(6.0 / (double)(4 * d))};
-    unic__node *w = unic__weight_node(g, UNIC__SHAPE(3 * d, d), xavier,
+    unic__node *w = unic__weight_node(g, UNIC__SHAPE_OF(3 * d, d), xavier,
                                       "%s.attention.in.weight", prefix);
-    unic__node *b = unic__param_node(g, UNIC__SHAPE(3 * d), zeros, "%s.attention.in.bias",
+    unic__node *b = unic__param_node(g, UNIC__SHAPE_OF(3 * d), zeros, "%s.attention.in.bias",
                                      prefix);
-    unic__node *wo = unic__weight_node(g, UNIC__SHAPE(d, d), uniform(d),
+    unic__node *wo = unic__weight_node(g, UNIC__SHAPE_OF(d, d), uniform(d),
                                        "%s.attention.out.weight", prefix);
-    unic__node *bo = unic__param_node(g, UNIC__SHAPE(d), zeros, "%s.attention.out.bias",
+    unic__node *bo = unic__param_node(g, UNIC__SHAPE_OF(d), zeros, "%s.attention.out.bias",
                                       prefix);
 
     unic__node *qkv = unic__linear(g, x, w, b);                              /* [B,T,3D] */
@@ -108,14 +109,14 @@ static unic__node *lstm(unic__graph *g, unic__node *x, unic__node *lengths, size
     size_t in = unic__shape_last(&x->t.shape);
     unic__init init = uniform(hidden);
     const char *end = reverse ? "_reverse" : "";
-    unic__node *w_ih = unic__weight_node(g, UNIC__SHAPE(4 * hidden, in), init,
+    unic__node *w_ih = unic__weight_node(g, UNIC__SHAPE_OF(4 * hidden, in), init,
                                          "%s.weight_ih_l%zu%s", prefix, layer, end);
-    unic__node *w_hh = unic__weight_node(g, UNIC__SHAPE(4 * hidden, hidden), init,
+    unic__node *w_hh = unic__weight_node(g, UNIC__SHAPE_OF(4 * hidden, hidden), init,
                                          "%s.weight_hh_l%zu%s", prefix, layer, end);
-    unic__node *b_ih = unic__param_node(g, UNIC__SHAPE(4 * hidden), init, "%s.bias_ih_l%zu%s",
-                                        prefix, layer, end);
-    unic__node *b_hh = unic__param_node(g, UNIC__SHAPE(4 * hidden), init, "%s.bias_hh_l%zu%s",
-                                        prefix, layer, end);
+    unic__node *b_ih = unic__param_node(g, UNIC__SHAPE_OF(4 * hidden), init,
+                                        "%s.bias_ih_l%zu%s", prefix, layer, end);
+    unic__node *b_hh = unic__param_node(g, UNIC__SHAPE_OF(4 * hidden), init,
+                                        "%s.bias_hh_l%zu%s", prefix, layer, end);
     return unic__lstm(g, x, w_ih, w_hh, b_ih, b_hh, lengths, reverse);
 }
 
@@ -143,8 +144,9 @@ unic__node *unic__conv3x3(unic__graph *g, unic__node *x, size_t out, size_t pad,
 {
     size_t in = unic__shape_last(&x->t.shape);
     unic__init init = uniform(9 * in);
-    unic__node *w = unic__param_node(g, UNIC__SHAPE(3, 3, in, out), init, "%s.weight", prefix);
-    unic__node *b = bias ? unic__param_node(g, UNIC__SHAPE(out), init, "%s.bias", prefix)
+    unic__node *w = unic__param_node(g, UNIC__SHAPE_OF(3, 3, in, out), init, "%s.weight",
+                                     prefix);
+    unic__node *b = bias ? unic__param_node(g, UNIC__SHAPE_OF(out), init, "%s.bias", prefix)
                          : NULL;
     return unic__conv2d(g, x, w, b, 1, pad);
 }
@@ -153,8 +155,9 @@ unic__node *unic__deconv3x3(unic__graph *g, unic__node *x, size_t out, const cha
 {
     size_t in = unic__shape_last(&x->t.shape);
     unic__init init = uniform(9 * out); /* PyTorch's fan-in of a transposed convolution */
-    unic__node *w = unic__param_node(g, UNIC__SHAPE(3, 3, out, in), init, "%s.weight", prefix);
-    unic__node *b = unic__param_node(g, UNIC__SHAPE(out), init, "%s.bias", prefix);
+    unic__node *w = unic__param_node(g, UNIC__SHAPE_OF(3, 3, out, in), init, "%s.weight",
+                                     prefix);
+    unic__node *b = unic__param_node(g, UNIC__SHAPE_OF(out), init, "%s.bias", prefix);
     return unic__conv_transpose2d(g, x, w, b, 1, 0);
 }
 
@@ -162,7 +165,7 @@ unic__node *unic__strided3x3(unic__graph *g, unic__node *x, size_t out, size_t s
                              const char *prefix)
 {
     size_t in = unic__shape_last(&x->t.shape);
-    unic__node *w = unic__param_node(g, UNIC__SHAPE(3, 3, in, out), uniform(9 * in),
+    unic__node *w = unic__param_node(g, UNIC__SHAPE_OF(3, 3, in, out), uniform(9 * in),
                                      "%s.weight", prefix);
     return unic__conv2d(g, x, w, NULL, stride, 1);
 }
@@ -172,8 +175,10 @@ unic__node *unic__dilated3x3(unic__graph *g, unic__node *x, size_t out, size_t d
 {
     size_t in = unic__shape_last(&x->t.shape);
     unic__init init = {UNIC__INIT_UNIFORM, 0.01 * sqrt(3.0)};
-    unic__node *w = unic__param_node(g, UNIC__SHAPE(3, 3, in, out), init, "%s.weight", prefix);
-    unic__node *b = unic__param_node(g, UNIC__SHAPE(out), uniform(9 * in), "%s.bias", prefix);
+    unic__node *w = unic__param_node(g, UNIC__SHAPE_OF(3, 3, in, out), init, "%s.weight",
+                                     prefix);
+    unic__node *b = unic__param_node(g, UNIC__SHAPE_OF(out), uniform(9 * in), "%s.bias",
+                                     prefix);
     return unic__dilated_conv2d(g, x, w, b, dilation, dilation);
 }
 

@@ -36,7 +36,7 @@ unic__node *unic__specific_encoder(unic__graph *g, const unic__modality *m, unic
 unic__node *unic__specific_vector(unic__graph *g, const unic__modality *m, unic__node *zbar);
 
 /* x' = D(zhat; zbar) (P3): back to the shape of the target. `quantised` [B,T,D]. */
-unic__node *unic__decoder(unic__graph *g, const unic__modality *m, unic__node *quantised,
+unic__node *unic__decoder(unic__graph *g, const unic__modality *m, unic__node *quantized,
                           unic__node *zbar, size_t channels);
 
 #endif

@@ -27,7 +27,7 @@ unic_status unic__model_create(unic_model **out, unic_config *config, unic_codeb
     model->source = source;
     pthread_mutex_init(&model->lock, NULL);
     unic__config_resolve(config); /* first, so that files hold the sizes themselves */
-    unic_status status = unic__config_text(config, &model->text);
+    unic_status status = unic__config_text(&model->text, config);
     if (status != UNIC_OK) {
         unic__model_free(model);
         return status;
@@ -40,8 +40,8 @@ void unic__model_free(unic_model *model)
 {
     if (!model || __atomic_sub_fetch(&model->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    for (size_t m = 0; m < UNIC__MAX_MODALITIES; m++) {
-        unic__params_free(&model->weights[m]);
+    for (size_t m = 0; m < UNIC_MAX_MODALITIES; m++) {
+        unic__param_table_free(&model->weights[m]);
         unic__free(model->plain[m]);
     }
     pthread_mutex_destroy(&model->lock);
@@ -52,7 +52,7 @@ void unic__model_free(unic_model *model)
 }
 
 /* The model code itself says which parameters there are: the encoder is built for one step. */
-unic_status unic__model_declare(const unic_config *config, size_t m, unic__params *params)
+unic_status unic__model_declare(const unic_config *config, size_t m, unic__param_table *params)
 {
     const unic__modality *modality = &config->modality[m];
     unic__graph g;
@@ -66,21 +66,23 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
 }
 
 /* Other backends' products take weights as they are. */
-static unic_status seal(const unic_model *model, unic__params *params)
+static unic_status seal(const unic_model *model, unic__param_table *params)
 {
-    return model->config->kernel == UNIC__KERNEL_AUTO ? unic__params_seal_for_packing(params)
-                                                      : unic__params_seal(params, false);
+    return model->config->kernel == UNIC__KERNEL_AUTO
+               ? unic__param_table_seal_for_packing(params)
+               : unic__param_table_seal(params, false);
 }
 
 /* Once their values are there. */
-static unic_status pack(const unic_model *model, unic__params *params)
+static unic_status pack(const unic_model *model, unic__param_table *params)
 {
-    return model->config->kernel == UNIC__KERNEL_AUTO ? unic__params_pack(params) : UNIC_OK;
+    return model->config->kernel == UNIC__KERNEL_AUTO ? unic__param_table_pack(params)
+                                                      : UNIC_OK;
 }
 
 static unic_status load_weights(unic_model *model, size_t m)
 {
-    unic__params *params = &model->weights[m];
+    unic__param_table *params = &model->weights[m];
     const unic__weight_source *source = &model->source;
     unic_status status = unic__model_declare(model->config, m, params);
     if (status == UNIC_OK)
@@ -92,19 +94,19 @@ static unic_status load_weights(unic_model *model, size_t m)
     if (status == UNIC_OK)
         status = pack(model, params);
     if (status != UNIC_OK)
-        unic__params_free(params);
+        unic__param_table_free(params);
     return status;
 }
 
 static void close_when_loaded(unic_model *model)
 {
-    for (size_t m = 0; m < model->config->n_modalities; m++)
+    for (size_t m = 0; m < model->config->modality_count; m++)
         if (!model->loaded[m])
             return;
     close_source(&model->source);
 }
 
-unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights)
+unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table **weights)
 {
     unic_status status = UNIC_OK;
     pthread_mutex_lock(&model->lock);
@@ -124,7 +126,7 @@ static unic_status plain_values(unic_model *model, size_t m, const float **value
     unic_status status = UNIC_OK;
     pthread_mutex_lock(&model->lock);
     if (!model->plain[m])
-        status = unic__params_unpacked(&model->weights[m], &model->plain[m]);
+        status = unic__param_table_unpacked(&model->weights[m], &model->plain[m]);
     pthread_mutex_unlock(&model->lock);
     *values = model->plain[m];
     return status;
@@ -134,8 +136,8 @@ unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param
                                   const float **values)
 {
     size_t first = 0;
-    for (size_t m = 0; m < model->config->n_modalities; m++) {
-        unic__params *weights;
+    for (size_t m = 0; m < model->config->modality_count; m++) {
+        unic__param_table *weights;
         UNIC__TRY(unic__model_weights(model, m, &weights));
         if (i - first < weights->n) {
             *param = weights->at[i - first];
@@ -151,13 +153,13 @@ unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param
     return unic__fail(UNIC_E_NOTFOUND, "parameter %zu of %zu", i, first);
 }
 
-unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__params *from)
+unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__param_table *from)
 {
-    unic__params *to = &model->weights[m];
+    unic__param_table *to = &model->weights[m];
     UNIC__TRY(unic__model_declare(model->config, m, to));
     UNIC__TRY(seal(model, to));
     for (size_t i = 0; i < to->n; i++) {
-        const unic__param *p = to->at[i], *source = unic__params_find(from, p->name);
+        const unic__param *p = to->at[i], *source = unic__param_table_find(from, p->name);
         memcpy(to->values + p->offset, from->values + source->offset, p->count * sizeof(float));
     }
     UNIC__TRY(pack(model, to));
@@ -169,7 +171,7 @@ unic_status unic__model_find(const unic_model *model, const char *name, size_t *
 {
     char names[256];
     *m = unic__config_modality(model->config, name);
-    if (*m == model->config->n_modalities)
+    if (*m == model->config->modality_count)
         return unic__fail(UNIC_E_NOTFOUND, "the model has no modality \"%s\", it has %s", name,
                           unic__config_names(model->config, names, sizeof names));
     return UNIC_OK;

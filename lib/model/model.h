@@ -8,7 +8,7 @@
 #include <pthread.h>
 
 #include "array/bundle.h"
-#include "graph/params.h"
+#include "graph/param_table.h"
 #include "model/codebook.h"
 #include "model/weight_source.h"
 #include "unicode/unic_model.h"
@@ -22,10 +22,10 @@ struct unic_model {
     /* Closed once all weights are read. Until then it stays open, so that all weights come from
      * the same file, even if another one is moved to its path. */
     unic__weight_source source;
-    unic__params weights[UNIC__MAX_MODALITIES];
-    bool loaded[UNIC__MAX_MODALITIES];
+    unic__param_table weights[UNIC_MAX_MODALITIES];
+    bool loaded[UNIC_MAX_MODALITIES];
     /* Their values one after the other, not packed; NULL until somebody asks for them. */
-    float *plain[UNIC__MAX_MODALITIES];
+    float *plain[UNIC_MAX_MODALITIES];
 };
 
 /* A model without weights yet: it reads them from `source` when they are needed, or is given them
@@ -36,10 +36,10 @@ unic_status unic__model_create(unic_model **out, unic_config *config, unic_codeb
 void unic__model_free(unic_model *model);
 
 /* Declares the inference parameters of modality m; the table is the caller's to seal. */
-unic_status unic__model_declare(const unic_config *config, size_t m, unic__params *params);
+unic_status unic__model_declare(const unic_config *config, size_t m, unic__param_table *params);
 
 /* The weights of modality m, read now if they have not been. Thread-safe. */
-unic_status unic__model_weights(unic_model *model, size_t m, unic__params **weights);
+unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table **weights);
 
 /* The i-th parameter of all modalities together, and its plain values (`values` may be NULL); both
  * are the model's. Thread-safe. UNIC_E_NOTFOUND says how many there are. */
@@ -47,7 +47,7 @@ unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param
                                   const float **values);
 
 /* Gives a new model the weights of modality m, by name, of a table that holds them plain. */
-unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__params *from);
+unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__param_table *from);
 
 /* Index of a modality; UNIC_E_NOTFOUND names those there are. */
 unic_status unic__model_find(const unic_model *model, const char *name, size_t *m);

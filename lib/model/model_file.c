@@ -5,10 +5,11 @@
 
 void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb)
 {
-    unic__bundle_f32(b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
-    unic__bundle_f32(b, "codebook.ema_count", UNIC__SHAPE(cb->codes), cb->count);
-    unic__bundle_f32(b, "codebook.ema_sum", UNIC__SHAPE(cb->codes, cb->dim), cb->sum);
-    unic__bundle_i32(b, "codebook.idle", UNIC__SHAPE(cb->modalities, cb->codes), cb->idle);
+    unic__bundle_f32(b, "codebook.embedding", UNIC__SHAPE_OF(cb->codes, cb->dim),
+                     cb->embedding);
+    unic__bundle_f32(b, "codebook.ema_count", UNIC__SHAPE_OF(cb->codes), cb->count);
+    unic__bundle_f32(b, "codebook.ema_sum", UNIC__SHAPE_OF(cb->codes, cb->dim), cb->sum);
+    unic__bundle_i32(b, "codebook.idle", UNIC__SHAPE_OF(cb->modalities, cb->codes), cb->idle);
 }
 
 unic_status unic__read_config(unic__npz *z, unic_config **out)
@@ -35,21 +36,21 @@ unic_status unic__read_config(unic__npz *z, unic_config **out)
 
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out)
 {
-    size_t codes = config->code_count, dim = config->code_dim, n = config->n_modalities;
+    size_t codes = config->code_count, dim = config->code_dim, n = config->modality_count;
     unic_codebook *cb;
     unic_status status;
-    UNIC__TRY(unic__expect_array(z, "codebook.embedding", UNIC__SHAPE(codes, dim)));
+    UNIC__TRY(unic__expect_array(z, "codebook.embedding", UNIC__SHAPE_OF(codes, dim)));
     UNIC__TRY(unic__codebook_create(&cb, codes, dim, n));
     float *e = cb->embedding;
     UNIC__TRY_OR(status, fail,
-                 unic__read_f32(z, "codebook.embedding", UNIC__SHAPE(codes, dim), e));
+                 unic__read_f32(z, "codebook.embedding", UNIC__SHAPE_OF(codes, dim), e));
     unic__codebook_set(cb, e);
     UNIC__TRY_OR(status, fail,
-                 unic__read_f32(z, "codebook.ema_count", UNIC__SHAPE(codes), cb->count));
+                 unic__read_f32(z, "codebook.ema_count", UNIC__SHAPE_OF(codes), cb->count));
     UNIC__TRY_OR(status, fail,
-                 unic__read_f32(z, "codebook.ema_sum", UNIC__SHAPE(codes, dim), cb->sum));
+                 unic__read_f32(z, "codebook.ema_sum", UNIC__SHAPE_OF(codes, dim), cb->sum));
     UNIC__TRY_OR(status, fail,
-                 unic__read_i32(z, "codebook.idle", UNIC__SHAPE(n, codes), cb->idle));
+                 unic__read_i32(z, "codebook.idle", UNIC__SHAPE_OF(n, codes), cb->idle));
     *out = cb;
     return UNIC_OK;
 fail:
@@ -60,7 +61,7 @@ fail:
 /* ---- the file as a source of weights (model/weight_source.h) ---- */
 
 static unic_status check_weights(void *file, const unic_config *config,
-                                 const unic__params *params)
+                                 const unic__param_table *params)
 {
     (void)config;
     for (size_t i = 0; i < params->n; i++)
@@ -69,7 +70,7 @@ static unic_status check_weights(void *file, const unic_config *config,
 }
 
 static unic_status read_weights(void *file, const unic_config *config,
-                                const unic__params *params)
+                                const unic__param_table *params)
 {
     (void)config;
     for (size_t i = 0; i < params->n; i++) {
@@ -106,9 +107,9 @@ unic_status unic__model_open(unic_model **out, const char *path)
 /* Adds the weights of modality m; `plain`, the caller's to free, holds their values. */
 static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, float **plain)
 {
-    unic__params *weights;
+    unic__param_table *weights;
     UNIC__TRY(unic__model_weights(model, m, &weights));
-    UNIC__TRY(unic__params_unpacked(weights, plain));
+    UNIC__TRY(unic__param_table_unpacked(weights, plain));
     const float *next = *plain;
     for (size_t i = 0; i < weights->n; i++) {
         const unic__param *p = weights->at[i];
@@ -121,9 +122,9 @@ static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, 
 unic_status unic__model_save(unic_model *model, const char *path)
 {
     unic__bundle b = {0};
-    float *plain[UNIC__MAX_MODALITIES] = {NULL};
+    float *plain[UNIC_MAX_MODALITIES] = {NULL};
     unic_status status = UNIC_OK;
-    for (size_t m = 0; m < model->config->n_modalities && status == UNIC_OK; m++)
+    for (size_t m = 0; m < model->config->modality_count && status == UNIC_OK; m++)
         status = bundle_weights(&b, model, m, &plain[m]);
     if (status != UNIC_OK) {
         unic__free(b.at);
@@ -132,7 +133,7 @@ unic_status unic__model_save(unic_model *model, const char *path)
         unic__bundle_codebook(&b, model->codebook);
         status = unic__bundle_write(&b, path);
     }
-    for (size_t m = 0; m < model->config->n_modalities; m++)
+    for (size_t m = 0; m < model->config->modality_count; m++)
         unic__free(plain[m]);
     return status;
 }

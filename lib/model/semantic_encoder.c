@@ -36,7 +36,7 @@ static unic__node *spatial_pool(unic__graph *g, const unic__modality *m, unic__n
     size_t batch = h->t.shape.dim[0], length = h->t.shape.dim[1];
     size_t positions = m->dims.dim[0] * m->dims.dim[1], channels = m->dims.dim[2];
     size_t half = channels > 1 ? channels / 2 : 1;
-    h = unic__reshape(g, h, UNIC__SHAPE(batch * length, positions, channels));
+    h = unic__reshape(g, h, UNIC__SHAPE_OF(batch * length, positions, channels));
     unic__node *a = unic__mean(g, h, 1, true); /* [BT,1,C] */
     unic__node *s = unic__relu(
         g, unic__dense_no_bias(g, a, m->squeeze, "%s.semantic.squeeze", m->name));
@@ -44,7 +44,7 @@ static unic__node *spatial_pool(unic__graph *g, const unic__modality *m, unic__n
     unic__node *gain = unic__affine(g, s, 1.0, 1.0); /* [BT,1,C] */
     if (m->attention == UNIC__SPATIAL_SUM) {
         unic__node *sum = unic__affine(g, unic__mul(g, a, gain), (double)positions, 0.0);
-        return unic__reshape(g, sum, UNIC__SHAPE(batch, length, channels));
+        return unic__reshape(g, sum, UNIC__SHAPE_OF(batch, length, channels));
     }
     unic__node *u = unic__mul(g, h, gain); /* [BT,P,C] */
     unic__node *qs = unic__dense_relu(g, u, half, "%s.semantic.position",
@@ -52,9 +52,10 @@ static unic__node *spatial_pool(unic__graph *g, const unic__modality *m, unic__n
     unic__node *qa = unic__dense_relu(g, a, half, "%s.semantic.average",
                                       m->name); /* [BT,1,C/2] */
     unic__node *score = unic__dense(g, unic__mul(g, qs, qa), 1, "%s.semantic.score", m->name);
-    score = unic__reshape(g, unic__tanh(g, score), UNIC__SHAPE(batch * length, 1, positions));
+    score = unic__reshape(g, unic__tanh(g, score),
+                          UNIC__SHAPE_OF(batch * length, 1, positions));
     unic__node *out = unic__matmul(g, unic__softmax(g, score, NULL), u, false, false);
-    return unic__reshape(g, out, UNIC__SHAPE(batch, length, channels));
+    return unic__reshape(g, out, UNIC__SHAPE_OF(batch, length, channels));
 }
 
 unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,

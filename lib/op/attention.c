@@ -3,7 +3,7 @@
 
 #include "kernel/dnnl_glue.h"
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Multi-head scaled dot-product attention without projections; each head has d = D / heads
@@ -94,8 +94,8 @@ static unic_status check_inputs(const unic__call *c)
     if (!(attr->dropout >= 0.0F && attr->dropout < 1.0F))
         return unic__fail(UNIC_E_ARG, "attention: dropout is %g, expected 0 <= dropout < 1",
                           (double)attr->dropout);
-    UNIC__TRY(check_mask(c, 3, "key", UNIC__SHAPE(k->dim[0], k->dim[1])));
-    return check_mask(c, 4, "query", UNIC__SHAPE(q->dim[0], q->dim[1]));
+    UNIC__TRY(check_mask(c, 3, "key", UNIC__SHAPE_OF(k->dim[0], k->dim[1])));
+    return check_mask(c, 4, "query", UNIC__SHAPE_OF(q->dim[0], q->dim[1]));
 }
 
 /* What the shapes and settings say; parts() adds the memory. */
@@ -154,12 +154,13 @@ static unic_status infer(unic__call *c)
     char qs[UNIC__SHAPE_TEXT], ks[UNIC__SHAPE_TEXT];
     if (a.keys > SIZE_MAX - LANES ||
         !unic__shape_count_checked(
-            &UNIC__SHAPE(6, a.batch * a.heads, a.queries + 1, padded(a.keys), a.width), &most))
+            &UNIC__SHAPE_OF(6, a.batch * a.heads, a.queries + 1, padded(a.keys), a.width),
+            &most))
         return unic__shape_fail(c, "q %s and k %s are too large",
                                 unic__shape_print(&c->in[0]->shape, qs),
                                 unic__shape_print(&c->in[1]->shape, ks));
     c->out->dtype = UNIC__F32;
-    c->out->shape = UNIC__SHAPE(a.batch, a.queries, a.y_stride);
+    c->out->shape = UNIC__SHAPE_OF(a.batch, a.queries, a.y_stride);
     c->saved_size = a.batch * a.heads * a.queries * a.p_stride;
     c->scratch_size = scratch_size(c, &a);
     return UNIC_OK;

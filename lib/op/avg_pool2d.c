@@ -1,4 +1,4 @@
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Mean over k x k windows of channels-last images: x [..,H,W,C] -> y [..,Ho,Wo,C],

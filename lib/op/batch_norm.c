@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Batch normalisation, in two operators: what the moments of the rows are, and what is done
@@ -26,7 +26,7 @@ static unic_status moments_infer(unic__call *c)
         return unic__shape_fail(c, "x %s is not [..,C] without empty dims",
                                 unic__shape_print(x, text));
     c->out->dtype = UNIC__F32;
-    c->out->shape = UNIC__SHAPE(2, unic__shape_last(x));
+    c->out->shape = UNIC__SHAPE_OF(2, unic__shape_last(x));
     return UNIC_OK;
 }
 

@@ -1,6 +1,6 @@
 #include "kernel/vecmath.h"
 #include "op/masked_mean.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Binary cross-entropy of logits x and targets t in [0,1], where the mask leaves them in.

@@ -1,5 +1,5 @@
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Functions of two elements with numpy's broadcasting: y = a + b, a - b, a b, a / b.

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * concat: inputs one after the other along `axis`; dx_k += that part of dy.
@@ -55,9 +55,9 @@ static unic_status infer_concat(unic__call *c)
     const size_t axis = attr->axis;
     char first[UNIC__SHAPE_TEXT], other[UNIC__SHAPE_TEXT];
     size_t total = 0;
-    if (!c->n_in)
+    if (!c->input_count)
         return unic__shape_fail(c, "no input");
-    for (size_t k = 0; k < c->n_in; k++) {
+    for (size_t k = 0; k < c->input_count; k++) {
         UNIC__TRY(unic__expect_f32(c, k));
         const unic__shape *x = &c->in[0]->shape;
         unic__shape alike = c->in[k]->shape;
@@ -84,7 +84,7 @@ static void forward_concat(unic__call *c)
     const unic__concat_attr *attr = c->attr;
     const dims d = dims_of(&c->out->shape, attr->axis);
     const size_t step = c->out->shape.dim[attr->axis] * d.inner;
-    for (size_t k = 0, at = 0; k < c->n_in; k++) {
+    for (size_t k = 0, at = 0; k < c->input_count; k++) {
         size_t size = c->in[k]->shape.dim[attr->axis] * d.inner;
         copy_blocks(c->out->x + at, step, c->in[k]->x, size, size, d.outer);
         at += size;
@@ -96,7 +96,7 @@ static void backward_concat(unic__call *c)
     const unic__concat_attr *attr = c->attr;
     const dims d = dims_of(&c->out->shape, attr->axis);
     const size_t step = c->out->shape.dim[attr->axis] * d.inner;
-    for (size_t k = 0, at = 0; k < c->n_in; k++) {
+    for (size_t k = 0, at = 0; k < c->input_count; k++) {
         size_t size = c->in[k]->shape.dim[attr->axis] * d.inner;
         if (c->in[k]->dx && unic__is_fresh(c, k))
             copy_blocks(c->in[k]->dx, size, c->out->dx + at, step, size, d.outer);

@@ -6,7 +6,7 @@
 #define UNIC_OP_CONV_H
 
 #include "kernel/conv_kernel.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * For infer: what both operators ask of x [..,H,W,C], of w [kh,kw,.,.] with C at its `channels`

@@ -1,5 +1,5 @@
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Cross-entropy of logits x [N,C] with target classes t [N], in which only the classes of the
@@ -31,9 +31,9 @@ static unic_status infer(unic__call *c)
     if (target->rank != 1 || target->dim[0] != x->dim[0])
         return unic__shape_fail(c, "logits are %s, targets %s", unic__shape_print(x, xs),
                                 unic__shape_print(target, ts));
-    if (c->n_in > 2 && c->in[2]) {
+    if (c->input_count > 2 && c->in[2]) {
         UNIC__TRY(unic__expect_f32(c, 2));
-        const unic__shape *mask = &c->in[2]->shape, one_row = UNIC__SHAPE(x->dim[1]);
+        const unic__shape *mask = &c->in[2]->shape, one_row = UNIC__SHAPE_OF(x->dim[1]);
         if (!unic__shape_equal(mask, x) && !unic__shape_equal(mask, &one_row))
             return unic__shape_fail(c, "logits are %s, the class mask is %s",
                                     unic__shape_print(x, xs), unic__shape_print(mask, ts));
@@ -48,7 +48,7 @@ static unic_status infer(unic__call *c)
 /* Row r of the class mask, which has one row for each of x or one for all; NULL without. */
 static const float *mask_row(const unic__call *c, size_t r)
 {
-    const unic__tensor *mask = c->n_in > 2 ? c->in[2] : NULL;
+    const unic__tensor *mask = c->input_count > 2 ? c->in[2] : NULL;
     if (!mask)
         return NULL;
     return mask->shape.rank == 2 ? mask->x + r * mask->shape.dim[1] : mask->x;

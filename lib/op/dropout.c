@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Dropout: y = x m / (1 - p) in training, y = x otherwise.

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * gather       y[i] = table[index_i]                    dtable[index_i] += dy[i]
@@ -101,7 +101,7 @@ static unic_status infer_scatter(unic__call *c)
     if (!attr->rows)
         return unic__shape_fail(c, "no rows to add to");
     c->out->dtype = UNIC__F32;
-    c->out->shape = UNIC__SHAPE(attr->rows, c->in[0]->shape.dim[lead.rank]);
+    c->out->shape = UNIC__SHAPE_OF(attr->rows, c->in[0]->shape.dim[lead.rank]);
     return UNIC_OK;
 }
 

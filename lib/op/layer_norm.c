@@ -1,5 +1,5 @@
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Layer normalisation over the last axis.

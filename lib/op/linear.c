@@ -1,7 +1,7 @@
 #include "kernel/dnnl_glue.h"
 #include "kernel/packed.h"
 #include "kernel/reduce_rows.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Linear layer over the last axis, with an optional relu behind it.

@@ -3,7 +3,7 @@
 #include "kernel/packed.h"
 #include "kernel/reduce_rows.h"
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * One LSTM layer, one direction. s is the step before t (after it, if reversed); h and c are 0
@@ -65,16 +65,16 @@ static unic_status infer(unic__call *c)
     }
     if (c->in[5]) {
         UNIC__TRY(unic__expect_i32(c, 5));
-        if (!unic__shape_equal(&c->in[5]->shape, &UNIC__SHAPE(batch)))
+        if (!unic__shape_equal(&c->in[5]->shape, &UNIC__SHAPE_OF(batch)))
             return unic__shape_fail(c, "lengths have shape %s, expected [%zu]",
                                     unic__shape_print(&c->in[5]->shape, ws), batch);
     }
     size_t most;
-    if (!unic__shape_count_checked(&UNIC__SHAPE(8, batch, steps + 1, hidden), &most))
+    if (!unic__shape_count_checked(&UNIC__SHAPE_OF(8, batch, steps + 1, hidden), &most))
         return unic__shape_fail(c, "x %s with H = %zu is too large", unic__shape_print(x, xs),
                                 hidden);
     c->out->dtype = UNIC__F32;
-    c->out->shape = UNIC__SHAPE(batch, steps, hidden);
+    c->out->shape = UNIC__SHAPE_OF(batch, steps, hidden);
     c->saved_size = 5 * batch * steps * hidden;
     const size_t packed = unic__packed_count(4 * hidden, x->dim[2]) +
                           unic__packed_count(4 * hidden, hidden);

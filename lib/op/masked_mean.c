@@ -16,7 +16,7 @@ typedef struct dims {
 
 static dims dims_of(const unic__call *c)
 {
-    const unic__tensor *mask = c->n_in > 2 ? c->in[2] : NULL;
+    const unic__tensor *mask = c->input_count > 2 ? c->in[2] : NULL;
     const size_t count = unic__shape_count(&c->in[0]->shape);
     dims d = {count, 1, PIECE, 0, NULL};
     if (mask) {
@@ -38,7 +38,7 @@ unic_status unic__masked_mean_infer(unic__call *c)
     if (!unic__shape_equal(a, &c->in[1]->shape))
         return unic__shape_fail(c, "input 0 is %s, input 1 is %s", unic__shape_print(a, as),
                                 unic__shape_print(&c->in[1]->shape, bs));
-    if (c->n_in > 2 && c->in[2]) {
+    if (c->input_count > 2 && c->in[2]) {
         UNIC__TRY(unic__expect_f32(c, 2));
         const unic__shape *mask = &c->in[2]->shape;
         unic__shape lead = *a;

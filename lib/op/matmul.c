@@ -1,5 +1,5 @@
 #include "kernel/dnnl_glue.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Batched products; A = a or a^T, B = b or b^T, as the settings say how they are stored.

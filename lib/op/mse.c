@@ -1,6 +1,6 @@
 #include "kernel/vecmath.h"
 #include "op/masked_mean.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Mean squared error over the elements that the mask leaves in.

@@ -14,7 +14,7 @@ unic_status unic__shape_fail(const unic__call *c, const char *format, ...)
 
 static unic_status expect_dtype(const unic__call *c, size_t k, unic__dtype dtype)
 {
-    if (k >= c->n_in || !c->in[k])
+    if (k >= c->input_count || !c->in[k])
         return unic__shape_fail(c, "input %zu is missing", k);
     if (c->in[k]->dtype != dtype)
         return unic__shape_fail(c, "input %zu must be %s", k,

@@ -70,7 +70,7 @@ struct unic__call {
     unic__tensor *out;
     unic__tensor
         *in[UNIC__MAX_INPUTS]; /* an optional input that is absent is NULL            */
-    size_t n_in;
+    size_t input_count;
     const void *attr;  /* the operator's own settings (struct unic__<op>_attr), not NULL      */
     size_t saved_size; /* floats that live from forward to backward; set by infer             */
     float *saved;      /*                                                                     */

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Reductions over one axis; x is [outer, n, inner] with n along the axis.

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Repetition along an axis of size 1 (a materialised broadcast).

@@ -1,5 +1,5 @@
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Over the last axis, with s the sum over the classes that take part (all, without a mask):
@@ -34,7 +34,7 @@ static unic_status infer_x(unic__call *c)
 static unic_status infer_softmax(unic__call *c)
 {
     UNIC__TRY(infer_x(c));
-    if (c->n_in < 2 || !c->in[1])
+    if (c->input_count < 2 || !c->in[1])
         return UNIC_OK;
     UNIC__TRY(unic__expect_f32(c, 1));
     const unic__shape *x = &c->in[0]->shape, *mask = &c->in[1]->shape;
@@ -96,7 +96,7 @@ UNIC__SIMD static void softmax_rows(float *y, const float *x, const float *mask,
 
 static void forward_softmax(unic__call *c)
 {
-    const unic__tensor *x = c->in[0], *mask = c->n_in > 1 ? c->in[1] : NULL;
+    const unic__tensor *x = c->in[0], *mask = c->input_count > 1 ? c->in[1] : NULL;
     const size_t rows = unic__shape_rows(&x->shape), d = unic__shape_last(&x->shape);
     const size_t mask_rows = mask ? unic__shape_rows(&mask->shape) : 1, each = rows_each(d);
     UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)

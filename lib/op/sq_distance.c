@@ -3,7 +3,7 @@
 #include "kernel/blas_glue.h"
 #include "kernel/reduce_rows.h"
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Squared Euclidean distances of rows z_i to codes e_l (P2).

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * The quantiser for its encoder (P2): y = z + sg[e - z], so

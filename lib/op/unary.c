@@ -1,5 +1,5 @@
 #include "kernel/vecmath.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Functions of one element: y = f(x). A NaN stays a NaN.

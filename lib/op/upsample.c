@@ -1,4 +1,4 @@
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * Bilinear enlargement of channels-last images by a whole factor.

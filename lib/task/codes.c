@@ -23,7 +23,8 @@ unic_status unic__check_codes(const unic_codebook *cb, const int32_t *codes, siz
 
 void unic__bundle_codes(unic__bundle *b, const unic_codebook *cb)
 {
-    unic__bundle_f32(b, "codebook.embedding", UNIC__SHAPE(cb->codes, cb->dim), cb->embedding);
+    unic__bundle_f32(b, "codebook.embedding", UNIC__SHAPE_OF(cb->codes, cb->dim),
+                     cb->embedding);
 }
 
 unic_status unic__read_codes(unic__npz *z, unic__shape shape, unic_codebook **out)
@@ -41,21 +42,21 @@ unic_status unic__read_codes(unic__npz *z, unic__shape shape, unic_codebook **ou
     return UNIC_OK;
 }
 
-void unic__bundle_table(unic__bundle *b, const unic__params *table)
+void unic__bundle_table(unic__bundle *b, const unic__param_table *table)
 {
     for (size_t i = 0; i < table->n; i++)
         unic__bundle_f32(b, table->at[i]->name, table->at[i]->shape,
                          table->values + table->at[i]->offset);
 }
 
-unic_status unic__expect_table(unic__npz *z, const unic__params *table)
+unic_status unic__expect_table(unic__npz *z, const unic__param_table *table)
 {
     for (size_t i = 0; i < table->n; i++)
         UNIC__TRY(unic__expect_array(z, table->at[i]->name, table->at[i]->shape));
     return UNIC_OK;
 }
 
-unic_status unic__read_table(unic__npz *z, unic__params *table)
+unic_status unic__read_table(unic__npz *z, unic__param_table *table)
 {
     for (size_t i = 0; i < table->n; i++) {
         const unic__param *p = table->at[i];

@@ -3,7 +3,7 @@
 #define UNIC_TASK_CODES_H
 
 #include "array/bundle.h"
-#include "graph/params.h"
+#include "graph/param_table.h"
 #include "model/codebook.h"
 
 /* codes [clips,length] are in -1..L-1, and, if `needed`, each clip has one that is not -1.
@@ -18,8 +18,8 @@ unic_status unic__read_codes(unic__npz *z, unic__shape shape, unic_codebook **ou
 
 /* Every parameter of a table under its own name: written; there and of its shape (a table that is
  * not sealed yet); read (sealed). */
-void unic__bundle_table(unic__bundle *b, const unic__params *table);
-unic_status unic__expect_table(unic__npz *z, const unic__params *table);
-unic_status unic__read_table(unic__npz *z, unic__params *table);
+void unic__bundle_table(unic__bundle *b, const unic__param_table *table);
+unic_status unic__expect_table(unic__npz *z, const unic__param_table *table);
+unic_status unic__read_table(unic__npz *z, unic__param_table *table);
 
 #endif

@@ -1,6 +1,7 @@
 #include "task/head.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "kernel/gemm.h"
 #include "model/layers.h"
@@ -28,35 +29,35 @@ static unic__node *weighted_term(head_graph *h, unic__node *x)
     unic__graph *g = &h->g;
     size_t batch = x->t.shape.dim[0], length = x->t.shape.dim[1], classes = x->t.shape.dim[2];
     unic__init zeros = {UNIC__INIT_ZEROS, 0.0};
-    unic__node *alpha = unic__param_node(g, UNIC__SHAPE(classes), zeros, "weighted.alpha");
+    unic__node *alpha = unic__param_node(g, UNIC__SHAPE_OF(classes), zeros, "weighted.alpha");
     unic__node *weight = unic__exp(g, unic__affine(g, alpha, -1.0, 0.0));
-    h->share = unic__input(g, UNIC__SHAPE(batch, length, 1), UNIC__F32);
+    h->share = unic__input(g, UNIC__SHAPE_OF(batch, length, 1), UNIC__F32);
     unic__node *y = unic__mul(g, unic__mul(g, h->hot, h->share), weight);
     unic__node *terms = unic__mul(g, y, unic__log_softmax(g, x)); /* [B,T,C] */
-    terms = unic__reshape(g, terms, UNIC__SHAPE(batch * length * classes));
+    terms = unic__reshape(g, terms, UNIC__SHAPE_OF(batch * length * classes));
     return unic__affine(g, unic__sum(g, terms, 0, false), -1.0, 0.0);
 }
 
-static void build(const unic_head *head, unic__params *params, head_graph *h, size_t batch,
+static void build(const unic_head *head, unic__param_table *params, head_graph *h, size_t batch,
                   size_t length)
 {
     const unic_head_options *o = &head->options;
     const unic_codebook *cb = head->codebook;
-    size_t classes = (size_t)o->classes, hidden = (size_t)o->hidden;
+    size_t classes = (size_t)o->class_count, hidden = (size_t)o->hidden;
     unic__graph *g = &h->g;
     unic__graph_init(g, params, false);
-    unic__node *e = unic__external(g, UNIC__SHAPE(cb->codes, cb->dim), cb->embedding, NULL);
-    h->codes = unic__input(g, UNIC__SHAPE(batch, length), UNIC__I32);
+    unic__node *e = unic__external(g, UNIC__SHAPE_OF(cb->codes, cb->dim), cb->embedding, NULL);
+    h->codes = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__I32);
     unic__node *x = unic__dense(g, unic__gather(g, e, h->codes), hidden,
                                 "linear1"); /* [B,T,H] */
     if (o->kind == UNIC_HEAD_CLIP) {
-        h->shut = unic__input(g, UNIC__SHAPE(batch, length, 1), UNIC__F32);
+        h->shut = unic__input(g, UNIC__SHAPE_OF(batch, length, 1), UNIC__F32);
         x = unic__max(g, unic__add(g, x, h->shut), 1, false); /* [B,H] */
     }
     x = unic__dense(g, x, classes, "linear2");
     if (o->kind == UNIC_HEAD_STEP_MULTI) {
-        h->hot = unic__input(g, UNIC__SHAPE(batch, length, classes), UNIC__F32);
-        h->mask = unic__input(g, UNIC__SHAPE(batch, length), UNIC__F32);
+        h->hot = unic__input(g, UNIC__SHAPE_OF(batch, length, classes), UNIC__F32);
+        h->mask = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__F32);
         unic__node *loss = unic__bce(g, x, h->hot, h->mask);
         if (o->loss == UNIC_HEAD_LOSS_CMG)
             loss = unic__add(g, loss, weighted_term(h, x));
@@ -64,8 +65,8 @@ static void build(const unic_head *head, unic__params *params, head_graph *h, si
         return;
     }
     size_t rows = o->kind == UNIC_HEAD_CLIP ? batch : batch * length;
-    h->target = unic__input(g, UNIC__SHAPE(rows), UNIC__I32);
-    x = unic__reshape(g, x, UNIC__SHAPE(rows, classes));
+    h->target = unic__input(g, UNIC__SHAPE_OF(rows), UNIC__I32);
+    x = unic__reshape(g, x, UNIC__SHAPE_OF(rows, classes));
     h->loss = unic__loss(unic__cross_entropy(g, x, h->target, NULL), 1.0);
 }
 
@@ -82,7 +83,7 @@ unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
     head->fingerprint = unic__codebook_fingerprint(codebook);
     head_graph h = {0};
     build(head, &head->params, &h, 1, 1); /* declares the parameters */
-    unic_status status = h.g.status == UNIC_OK ? unic__params_seal(&head->params, true)
+    unic_status status = h.g.status == UNIC_OK ? unic__param_table_seal(&head->params, true)
                                                : unic__graph_plan(&h.g);
     unic__graph_free(&h.g);
     if (status == UNIC_OK)
@@ -90,7 +91,7 @@ unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
     if (status == UNIC_OK) {
         head->hidden = unic__alloc_array(codebook->codes * (size_t)options->hidden,
                                          sizeof(float));
-        head->logits = unic__alloc_array(codebook->codes * (size_t)options->classes,
+        head->logits = unic__alloc_array(codebook->codes * (size_t)options->class_count,
                                          sizeof(float));
         if (!head->hidden || !head->logits)
             status = unic__no_memory(codebook->codes * sizeof(float), "a head");
@@ -99,8 +100,8 @@ unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
         unic__head_free(head);
         return status;
     }
-    unic__params_init(&head->params, options->seed);
-    const unic__param *alpha = unic__params_find(&head->params, "weighted.alpha");
+    unic__param_table_init(&head->params, options->seed);
+    const unic__param *alpha = unic__param_table_find(&head->params, "weighted.alpha");
     for (size_t c = 0; alpha && c < alpha->count; c++)
         head->params.values[alpha->offset + c] = first_alpha;
     unic__head_tabulate(head);
@@ -113,7 +114,7 @@ void unic__head_free(unic_head *head)
     if (!head)
         return;
     unic__codebook_free(head->codebook);
-    unic__params_free(&head->params);
+    unic__param_table_free(&head->params);
     unic__adam_free(&head->adam);
     unic__free(head->hidden);
     unic__free(head->logits);
@@ -135,7 +136,7 @@ static void fill_hot(head_graph *h, size_t i, const int32_t *labels, size_t clas
 static void fill_row(const unic_head *head, head_graph *h, size_t b, const int32_t *codes,
                      const int32_t *labels, size_t length)
 {
-    size_t classes = (size_t)head->options.classes;
+    size_t classes = (size_t)head->options.class_count;
     bool any = false;
     for (size_t t = 0; t < length; t++) {
         bool valid = codes && codes[t] >= 0;
@@ -166,7 +167,7 @@ static size_t labels_per_clip(const unic_head *head, size_t length)
 {
     return head->options.kind == UNIC_HEAD_CLIP   ? 1
            : head->options.kind == UNIC_HEAD_STEP ? length
-                                                  : length * (size_t)head->options.classes;
+                                                  : length * (size_t)head->options.class_count;
 }
 
 /* What a fit is given. */
@@ -192,8 +193,8 @@ static unic_status fill_batch(void *context, const int32_t *order, size_t rows)
     return UNIC_OK;
 }
 
-unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
-                           const int32_t *labels, double *loss)
+unic_status unic__head_fit(double *loss, unic_head *head, const int32_t *codes, size_t clips,
+                           size_t length, const int32_t *labels)
 {
     const unic_head_options *o = &head->options;
     head_graph h = {0};
@@ -224,8 +225,9 @@ unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, 
 static void layer(const unic_head *head, const char *weight, const char *bias, float *out,
                   const float *x, size_t rows, size_t k, size_t n)
 {
-    const float *w = head->params.values + unic__params_find(&head->params, weight)->offset;
-    const float *b = head->params.values + unic__params_find(&head->params, bias)->offset;
+    const float *w = head->params.values +
+                     unic__param_table_find(&head->params, weight)->offset;
+    const float *b = head->params.values + unic__param_table_find(&head->params, bias)->offset;
     for (size_t r = 0; r < rows; r++)
         memcpy(out + r * n, b, n * sizeof *out);
     unic__gemm_run(&(unic__gemm){false, true, true, rows, n, k, x, k, w, k, out, n});
@@ -234,7 +236,7 @@ static void layer(const unic_head *head, const char *weight, const char *bias, f
 void unic__head_tabulate(unic_head *head)
 {
     const unic_codebook *cb = head->codebook;
-    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.classes;
+    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.class_count;
     layer(head, "linear1.weight", "linear1.bias", head->hidden, cb->embedding, cb->codes,
           cb->dim, hidden);
     layer(head, "linear2.weight", "linear2.bias", head->logits, head->hidden, cb->codes, hidden,
@@ -245,9 +247,9 @@ void unic__head_tabulate(unic_head *head)
 static void predict_clip(const unic_head *head, const int32_t *codes, size_t length,
                          float *logits)
 {
-    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.classes;
-    const unic__param *w = unic__params_find(&head->params, "linear2.weight");
-    const unic__param *b = unic__params_find(&head->params, "linear2.bias");
+    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.class_count;
+    const unic__param *w = unic__param_table_find(&head->params, "linear2.weight");
+    const unic__param *b = unic__param_table_find(&head->params, "linear2.bias");
     bool any = false;
     for (size_t t = 0; t < length; t++)
         any = any || codes[t] >= 0;
@@ -266,7 +268,7 @@ static void predict_clip(const unic_head *head, const int32_t *codes, size_t len
 void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,
                         size_t length, float *logits)
 {
-    size_t classes = (size_t)head->options.classes;
+    size_t classes = (size_t)head->options.class_count;
     if (head->options.kind == UNIC_HEAD_CLIP) {
         for (size_t n = 0; n < clips; n++)
             predict_clip(head, codes + n * length, length, logits + n * classes);
@@ -282,8 +284,9 @@ void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clip
 void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,
                             size_t length, int32_t *labels)
 {
-    size_t classes = head->options.kind == UNIC_HEAD_STEP_MULTI ? (size_t)head->options.classes
-                                                                : 1;
+    size_t classes = head->options.kind == UNIC_HEAD_STEP_MULTI
+                         ? (size_t)head->options.class_count
+                         : 1;
     for (size_t n = 0; n < clips; n++) {
         bool any = false;
         for (size_t t = 0; t < length; t++) {

@@ -16,7 +16,7 @@ struct unic_head {
     unic_head_options options; /* with the defaults filled in */
     unic_codebook *codebook;   /* a copy */
     uint64_t fingerprint;
-    unic__params params;
+    unic__param_table params;
     unic__adam adam;
     float *hidden; /* [L,hidden] W1 e + b1 */
     float *logits; /* [L,classes] W2 hidden + b2, for step heads */
@@ -26,8 +26,8 @@ struct unic_head {
 unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
                               const unic_head_options *options);
 void unic__head_free(unic_head *head);
-unic_status unic__head_fit(unic_head *head, const int32_t *codes, size_t clips, size_t length,
-                           const int32_t *labels, double *loss);
+unic_status unic__head_fit(double *loss, unic_head *head, const int32_t *codes, size_t clips,
+                           size_t length, const int32_t *labels);
 void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,
                         size_t length, float *logits);
 void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,

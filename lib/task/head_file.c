@@ -15,7 +15,7 @@ unic_status unic__head_save(const unic_head *head, const char *path)
     unic__bundle b = {0};
     int64_t options[N_OPTIONS] = {
         [KIND] = o->kind,
-        [CLASSES] = o->classes,
+        [CLASSES] = o->class_count,
         [HIDDEN] = o->hidden,
         [EPOCHS] = o->epochs,
         [BATCH] = o->batch,
@@ -23,7 +23,7 @@ unic_status unic__head_save(const unic_head *head, const char *path)
         [CODES] = (int64_t)cb->codes,
         [DIM] = (int64_t)cb->dim,
     };
-    unic__bundle_i64(&b, "head.options", UNIC__SHAPE(N_OPTIONS), options);
+    unic__bundle_i64(&b, "head.options", UNIC__SHAPE_OF(N_OPTIONS), options);
     unic__bundle_f32(&b, "head.learning_rate", UNIC__SCALAR, &o->learning_rate);
     if (o->loss != UNIC_HEAD_LOSS_PLAIN)
         unic__bundle_i32(&b, "head.loss", UNIC__SCALAR, &o->loss);
@@ -72,14 +72,14 @@ static unic_status read_head(unic__npz *z, unic_head **out)
     int64_t v[N_OPTIONS];
     unic_codebook *cb;
     unic_head_options o = {.struct_size = sizeof o};
-    UNIC__TRY(unic__read_i64(z, "head.options", UNIC__SHAPE(N_OPTIONS), v));
+    UNIC__TRY(unic__read_i64(z, "head.options", UNIC__SHAPE_OF(N_OPTIONS), v));
     UNIC__TRY(check_options(unic__npz_path(z), v));
     UNIC__TRY(unic__read_f32(z, "head.learning_rate", UNIC__SCALAR, &o.learning_rate));
     if (!(o.learning_rate > 0.0F))
         return unic__fail(UNIC_E_FORMAT, "%s: head.learning_rate = %g must be positive",
                           unic__npz_path(z), (double)o.learning_rate);
     o.kind = (int32_t)v[KIND];
-    o.classes = (int32_t)v[CLASSES];
+    o.class_count = (int32_t)v[CLASSES];
     o.hidden = (int32_t)v[HIDDEN];
     o.epochs = (int32_t)v[EPOCHS];
     o.batch = (int32_t)v[BATCH];
@@ -87,9 +87,9 @@ static unic_status read_head(unic__npz *z, unic_head **out)
     UNIC__TRY(read_loss(z, &o));
     /* Before memory is asked for: the sizes are from outside. */
     size_t hidden = (size_t)v[HIDDEN], classes = (size_t)v[CLASSES];
-    unic__shape shape = UNIC__SHAPE((size_t)v[CODES], (size_t)v[DIM]);
-    UNIC__TRY(unic__expect_array(z, "linear1.weight", UNIC__SHAPE(hidden, shape.dim[1])));
-    UNIC__TRY(unic__expect_array(z, "linear2.weight", UNIC__SHAPE(classes, hidden)));
+    unic__shape shape = UNIC__SHAPE_OF((size_t)v[CODES], (size_t)v[DIM]);
+    UNIC__TRY(unic__expect_array(z, "linear1.weight", UNIC__SHAPE_OF(hidden, shape.dim[1])));
+    UNIC__TRY(unic__expect_array(z, "linear2.weight", UNIC__SHAPE_OF(classes, hidden)));
     UNIC__TRY(unic__read_codes(z, shape, &cb));
     UNIC__TRY(unic__head_create(out, cb, &o));
     unic_status status = unic__read_table(z, &(*out)->params);

@@ -17,9 +17,9 @@ unic_status unic__index_save(const unic_index *index, const char *path)
         [COUNT] = (int64_t)count,
         [FINGERPRINT] = (int64_t)index->options.fingerprint,
     };
-    unic__bundle_i64(&b, "index.options", UNIC__SHAPE(N_OPTIONS), options);
-    unic__bundle_i64(&b, "index.ids", UNIC__SHAPE(count), index->ids);
-    unic__bundle_f32(&b, "index.vectors", UNIC__SHAPE(count, dim), index->vectors);
+    unic__bundle_i64(&b, "index.options", UNIC__SHAPE_OF(N_OPTIONS), options);
+    unic__bundle_i64(&b, "index.ids", UNIC__SHAPE_OF(count), index->ids);
+    unic__bundle_f32(&b, "index.vectors", UNIC__SHAPE_OF(count, dim), index->vectors);
     return unic__bundle_write(&b, path);
 }
 
@@ -27,7 +27,7 @@ static unic_status read_options(unic__npz *z, unic_index_options *out, size_t *c
 {
     int64_t v[N_OPTIONS];
     const char *path = unic__npz_path(z);
-    UNIC__TRY(unic__read_i64(z, "index.options", UNIC__SHAPE(N_OPTIONS), v));
+    UNIC__TRY(unic__read_i64(z, "index.options", UNIC__SHAPE_OF(N_OPTIONS), v));
     if (v[METRIC] < UNIC_INDEX_INNER || v[METRIC] > UNIC_INDEX_INTERSECTION)
         return unic__fail(UNIC_E_FORMAT, "%s: index.options: metric = %lld is not in %d..%d",
                           path, (long long)v[METRIC], UNIC_INDEX_INNER,
@@ -57,7 +57,7 @@ static unic_status check_unit(const unic_index *x, const float *norms, size_t co
 
 static unic_status read_items(unic__npz *z, unic_index *x, size_t count)
 {
-    unic__shape vectors = UNIC__SHAPE(count, x->options.dim), ids = UNIC__SHAPE(count);
+    unic__shape vectors = UNIC__SHAPE_OF(count, x->options.dim), ids = UNIC__SHAPE_OF(count);
     /* Before memory is asked for: the sizes are from outside. */
     UNIC__TRY(unic__expect_array(z, "index.ids", ids));
     UNIC__TRY(unic__expect_array(z, "index.vectors", vectors));

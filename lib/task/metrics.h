@@ -15,27 +15,27 @@ static inline double unic__share(double some, double all)
 
 /* ---- metrics_class.c: each writes the whole report but its struct_size ---- */
 
-unic_status unic__metrics_classes(const float *scores, const int32_t *truth, size_t rows,
-                                  size_t classes, int64_t *confusion, double *per_class,
-                                  unic_class_report *report);
+unic_status unic__metrics_classes(unic_class_report *report, const float *scores,
+                                  const int32_t *truth, size_t rows, size_t classes,
+                                  int64_t *confusion, double *per_class);
 
 /* ---- metrics_match.c ---- */
 
 /* Scores and truth [rows,classes], and what of them counts. */
-typedef struct unic__steps {
+typedef struct unic__step_scores {
     const float *scores;
     const int32_t *truth;
     size_t rows, classes;
     float threshold;
     int32_t background; /* a class left out, or -1 */
-} unic__steps;
+} unic__step_scores;
 
-void unic__metrics_steps(const unic__steps *s, unic_match_report *report);
-void unic__metrics_steps_cmg(const unic__steps *s, size_t batch_rows,
-                             unic_match_report *report);
+void unic__metrics_steps(unic_match_report *report, const unic__step_scores *s);
+void unic__metrics_steps_cmg(unic_match_report *report, const unic__step_scores *s,
+                             size_t batch_rows);
 /* rows is a multiple of length */
-unic_status unic__metrics_events(const unic__steps *s, size_t length, double least_iou,
-                                 unic_match_report *report);
+unic_status unic__metrics_events(unic_match_report *report, const unic__step_scores *s,
+                                 size_t length, double least_iou);
 
 /* ---- metrics_mask.c ---- */
 
@@ -46,8 +46,8 @@ typedef struct unic__masks {
     size_t masks, pixels, batch;
 } unic__masks;
 
-void unic__metrics_masks(const unic__masks *m, double *curve, unic_mask_report *report);
-void unic__metrics_masks_cmg(const unic__masks *m, unic_mask_report *report);
+void unic__metrics_masks(unic_mask_report *report, const unic__masks *m, double *curve);
+void unic__metrics_masks_cmg(unic_mask_report *report, const unic__masks *m);
 
 /* ---- metrics_rank.c ---- */
 
@@ -57,7 +57,7 @@ typedef struct unic__rankings {
     size_t queries, gallery;
 } unic__rankings;
 
-unic_status unic__metrics_ranks(const unic__rankings *r, const size_t *k, size_t k_count,
-                                double *recall, unic_rank_report *report);
+unic_status unic__metrics_ranks(unic_rank_report *report, const unic__rankings *r,
+                                const size_t *k, size_t k_count, double *recall);
 
 #endif

@@ -9,7 +9,7 @@
  *   F_i = (1 + b) P_i R_i / (b P_i + R_i),   b = 0.3,   predicted: p >= t_i
  */
 
-enum { THRESHOLDS = UNIC_METRICS_THRESHOLDS };
+enum { THRESHOLDS = UNIC_METRICS_THRESHOLD_COUNT };
 static const double beta_square = 0.3;
 static const double highest = 1.0 - 1e-10; /* t of the last one */
 
@@ -73,7 +73,7 @@ static size_t first_largest(const double *f)
     return best;
 }
 
-void unic__metrics_masks(const unic__masks *m, double *curve, unic_mask_report *report)
+void unic__metrics_masks(unic_mask_report *report, const unic__masks *m, double *curve)
 {
     double f[THRESHOLDS] = {0.0}, iou = 0.0;
     counts n;
@@ -86,7 +86,7 @@ void unic__metrics_masks(const unic__masks *m, double *curve, unic_mask_report *
     for (size_t i = 0; i < THRESHOLDS; i++)
         f[i] /= (double)m->masks;
     size_t best = first_largest(f);
-    report->masks = m->masks;
+    report->mask_count = m->masks;
     report->miou = iou / (double)m->masks;
     report->f_beta = f[best];
     report->threshold = threshold(best);
@@ -94,7 +94,7 @@ void unic__metrics_masks(const unic__masks *m, double *curve, unic_mask_report *
         memcpy(curve, f, sizeof f);
 }
 
-void unic__metrics_masks_cmg(const unic__masks *m, unic_mask_report *report)
+void unic__metrics_masks_cmg(unic_mask_report *report, const unic__masks *m)
 {
     double iou_of_batches = 0.0, f_of_batches = 0.0, batches = 0.0, batches_with_f = 0.0;
     counts n;
@@ -115,7 +115,7 @@ void unic__metrics_masks_cmg(const unic__masks *m, unic_mask_report *report)
         batches_with_f += with_f > 0;
         from = to;
     }
-    report->masks = m->masks;
+    report->mask_count = m->masks;
     report->miou = iou_of_batches / batches;
     report->f_beta = unic__share(f_of_batches, batches_with_f);
     report->threshold = 0.0;

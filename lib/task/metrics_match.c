@@ -5,7 +5,7 @@
  *   P = matched / predicted,   R = matched / actual,   F1 = 2 P R / (P + R)
  */
 
-static bool row_counts(const unic__steps *s, size_t row)
+static bool row_counts(const unic__step_scores *s, size_t row)
 {
     for (size_t c = 0; c < s->classes; c++)
         if (s->truth[row * s->classes + c] < 0)
@@ -26,7 +26,7 @@ typedef struct counts {
     size_t rows, predicted, actual, matched;
 } counts;
 
-static counts count_steps(const unic__steps *s, size_t from, size_t to)
+static counts count_steps(const unic__step_scores *s, size_t from, size_t to)
 {
     counts n = {0};
     for (size_t row = from; row < to; row++) {
@@ -48,19 +48,20 @@ static counts count_steps(const unic__steps *s, size_t from, size_t to)
 
 static void take_counts(unic_match_report *report, counts n)
 {
-    report->predicted = n.predicted;
-    report->actual = n.actual;
-    report->matched = n.matched;
+    report->predicted_count = n.predicted;
+    report->actual_count = n.actual;
+    report->matched_count = n.matched;
     finish(report, unic__share((double)n.matched, (double)n.predicted),
            unic__share((double)n.matched, (double)n.actual));
 }
 
-void unic__metrics_steps(const unic__steps *s, unic_match_report *report)
+void unic__metrics_steps(unic_match_report *report, const unic__step_scores *s)
 {
     take_counts(report, count_steps(s, 0, s->rows));
 }
 
-void unic__metrics_steps_cmg(const unic__steps *s, size_t batch_rows, unic_match_report *report)
+void unic__metrics_steps_cmg(unic_match_report *report, const unic__step_scores *s,
+                             size_t batch_rows)
 {
     double precision = 0.0, recall = 0.0, rows = 0.0;
     for (size_t from = 0; from < s->rows;) {
@@ -83,7 +84,7 @@ typedef struct run {
 
 /* One class of one clip. */
 typedef struct track {
-    const unic__steps *s;
+    const unic__step_scores *s;
     const bool *counts; /* [length] */
     size_t first_row, length, class_index;
 } track;
@@ -136,8 +137,8 @@ static void count_events(const track *k, double least_iou, counts *n)
     }
 }
 
-unic_status unic__metrics_events(const unic__steps *s, size_t length, double least_iou,
-                                 unic_match_report *report)
+unic_status unic__metrics_events(unic_match_report *report, const unic__step_scores *s,
+                                 size_t length, double least_iou)
 {
     bool *row_is_counted = unic__alloc(length * sizeof *row_is_counted);
     counts n = {0};

@@ -96,8 +96,8 @@ static unic_status work_new(work *w, size_t queries, size_t gallery)
         gallery * (sizeof(float) + sizeof(size_t)) + queries * sizeof(size_t), "rankings");
 }
 
-unic_status unic__metrics_ranks(const unic__rankings *r, const size_t *k, size_t k_count,
-                                double *recall, unic_rank_report *report)
+unic_status unic__metrics_ranks(unic_rank_report *report, const unic__rankings *r,
+                                const size_t *k, size_t k_count, double *recall)
 {
     work w = {0};
     double precision, sum = 0.0;
@@ -115,7 +115,7 @@ unic_status unic__metrics_ranks(const unic__rankings *r, const size_t *k, size_t
         recall[i] = unic__share((double)found, (double)counted);
     }
     if (status == UNIC_OK) {
-        report->counted = counted;
+        report->query_count = counted;
         report->median_rank = median(w.ranks, counted);
         report->mean_average_precision = unic__share(sum, (double)counted);
     }

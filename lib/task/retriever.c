@@ -56,13 +56,14 @@ static unic__node *tower(unic__graph *g, const unic_retriever_options *o, unic__
 
 static unic__node *query_of(unic__retriever_graph *h, const unic_retriever *r)
 {
-    h->mean = unic__input(&h->g, UNIC__SHAPE(h->batch, r->codebook->dim), UNIC__F32);
+    h->mean = unic__input(&h->g, UNIC__SHAPE_OF(h->batch, r->codebook->dim), UNIC__F32);
     return unic__keep(tower(&h->g, &r->options, h->mean, "query"));
 }
 
 static unic__node *item_of(unic__retriever_graph *h, const unic_retriever *r)
 {
-    h->item = unic__input(&h->g, UNIC__SHAPE(h->batch, (size_t)r->options.item_dim), UNIC__F32);
+    h->item = unic__input(&h->g, UNIC__SHAPE_OF(h->batch, (size_t)r->options.item_dim),
+                          UNIC__F32);
     return unic__keep(tower(&h->g, &r->options, h->item, "item"));
 }
 
@@ -82,8 +83,8 @@ void unic__retriever_build(unic__retriever_graph *h, const unic_retriever *r, si
     unic__graph_init(g, r->params, false);
     h->q = query_of(h, r);
     h->v = item_of(h, r);
-    h->there = unic__input(g, UNIC__SHAPE(batch), UNIC__F32);
-    h->target = unic__input(g, UNIC__SHAPE(batch), UNIC__I32);
+    h->there = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__F32);
+    h->target = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__I32);
     unic__node *of_items = contrast(h, r, h->q, h->v), *of_queries = contrast(h, r, h->v, h->q);
     unic__node *both = unic__add(g, of_items, of_queries);
     h->loss = unic__loss(unic__affine(g, both, 0.5, 0.0), 1.0);
@@ -104,15 +105,15 @@ static unic_status declare(const unic_retriever *r)
 
 static unic_status fill(unic_retriever *r, unic__npz *z)
 {
-    unic__params *params = r->params;
+    unic__param_table *params = r->params;
     UNIC__TRY(declare(r));
     if (z)
         UNIC__TRY(unic__expect_table(z, params));
-    UNIC__TRY(unic__params_seal(params, true));
+    UNIC__TRY(unic__param_table_seal(params, true));
     UNIC__TRY(unic__adam_create(&r->adam, params));
     if (z)
         return unic__read_table(z, params);
-    unic__params_init(params, r->options.seed);
+    unic__param_table_init(params, r->options.seed);
     return UNIC_OK;
 }
 
@@ -120,7 +121,7 @@ unic_status unic__retriever_create(unic_retriever **out, unic_codebook *codebook
                                    const unic_retriever_options *options, unic__npz *z)
 {
     unic_retriever *r = unic__alloc_zero(sizeof *r);
-    unic__params *params = unic__alloc_zero(sizeof *params);
+    unic__param_table *params = unic__alloc_zero(sizeof *params);
     if (!r || !params) {
         unic__free(r);
         unic__free(params);
@@ -142,7 +143,7 @@ void unic__retriever_free(unic_retriever *r)
     if (!r)
         return;
     unic__adam_free(&r->adam);
-    unic__params_free(r->params);
+    unic__param_table_free(r->params);
     unic__free(r->params);
     unic__codebook_free(r->codebook);
     unic__free(r);
@@ -230,8 +231,8 @@ static unic_status check_vectors(void *context, size_t rows)
     return check_lengths(d->graph->v->t.x, rows, dim, 0, "a batch's item");
 }
 
-unic_status unic__retriever_fit(unic_retriever *r, const int32_t *codes, size_t clips,
-                                size_t length, const unic_array *items, double *loss)
+unic_status unic__retriever_fit(double *loss, unic_retriever *r, const int32_t *codes,
+                                size_t clips, size_t length, const unic_array *items)
 {
     const unic_retriever_options *o = &r->options;
     size_t most = (size_t)o->batch;

@@ -15,7 +15,7 @@ struct unic_retriever {
     unic_retriever_options options; /* complete */
     unic_codebook *codebook;        /* a copy */
     uint64_t fingerprint;
-    unic__params *params; /* a pointer: graphs of a const retriever read it */
+    unic__param_table *params; /* a pointer: graphs of a const retriever read it */
     unic__adam adam;
 };
 
@@ -47,8 +47,8 @@ void unic__retriever_mean(const unic_codebook *cb, const int32_t *codes, size_t 
                           float *mean);
 
 /* Codes are checked, arrays have the right dims. */
-unic_status unic__retriever_fit(unic_retriever *r, const int32_t *codes, size_t clips,
-                                size_t length, const unic_array *items, double *loss);
+unic_status unic__retriever_fit(double *loss, unic_retriever *r, const int32_t *codes,
+                                size_t clips, size_t length, const unic_array *items);
 unic_status unic__retriever_queries(const unic_retriever *r, const int32_t *codes, size_t clips,
                                     size_t length, float *out);
 unic_status unic__retriever_items(const unic_retriever *r, const unic_array *items, float *out);

@@ -20,7 +20,7 @@ unic_status unic__retriever_save(const unic_retriever *r, const char *path)
         [CODES] = (int64_t)cb->codes,
         [CODE_DIM] = (int64_t)cb->dim,
     };
-    unic__bundle_i64(&b, "retriever.options", UNIC__SHAPE(N_NUMBERS), numbers);
+    unic__bundle_i64(&b, "retriever.options", UNIC__SHAPE_OF(N_NUMBERS), numbers);
     unic__bundle_f32(&b, "retriever.learning_rate", UNIC__SCALAR, &o->learning_rate);
     unic__bundle_f32(&b, "retriever.temperature", UNIC__SCALAR, &o->temperature);
     unic__bundle_codes(&b, cb);
@@ -54,7 +54,7 @@ static unic_status read_options(unic__npz *z, unic_retriever_options *o, unic__s
     const char *path = unic__npz_path(z);
     int64_t v[N_NUMBERS];
     *o = (unic_retriever_options){.struct_size = sizeof *o};
-    UNIC__TRY(unic__read_i64(z, "retriever.options", UNIC__SHAPE(N_NUMBERS), v));
+    UNIC__TRY(unic__read_i64(z, "retriever.options", UNIC__SHAPE_OF(N_NUMBERS), v));
     UNIC__TRY(check_numbers(path, v));
     UNIC__TRY(unic__read_f32(z, "retriever.learning_rate", UNIC__SCALAR, &o->learning_rate));
     UNIC__TRY(unic__read_f32(z, "retriever.temperature", UNIC__SCALAR, &o->temperature));
@@ -67,7 +67,7 @@ static unic_status read_options(unic__npz *z, unic_retriever_options *o, unic__s
     o->epochs = (int32_t)v[EPOCHS];
     o->batch = (int32_t)v[BATCH];
     o->seed = (uint64_t)v[SEED];
-    *codes = UNIC__SHAPE((size_t)v[CODES], (size_t)v[CODE_DIM]);
+    *codes = UNIC__SHAPE_OF((size_t)v[CODES], (size_t)v[CODE_DIM]);
     unic_status status = unic__retriever_complete(o, UNIC_E_FORMAT);
     return status == UNIC_OK ? status : unic__fail_in(status, "%s: retriever", path);
 }

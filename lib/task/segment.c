@@ -21,7 +21,7 @@ static unic_status declare(unic__segment_net *net)
     return status;
 }
 
-static unic_status check_variances(const unic__params *state, unic__npz *z)
+static unic_status check_variances(const unic__param_table *state, unic__npz *z)
 {
     for (size_t i = 0; i < state->n; i++) {
         const unic__param *p = state->at[i];
@@ -42,15 +42,15 @@ static unic_status fill(unic_segmenter *s, unic__npz *z)
         UNIC__TRY(unic__expect_table(z, &net->params));
         UNIC__TRY(unic__expect_table(z, &net->state));
     }
-    UNIC__TRY(unic__params_seal(&net->params, true));
-    UNIC__TRY(unic__params_seal(&net->state, false));
+    UNIC__TRY(unic__param_table_seal(&net->params, true));
+    UNIC__TRY(unic__param_table_seal(&net->state, false));
     UNIC__TRY(unic__adam_create(&s->adam, &net->params));
     if (z) {
         UNIC__TRY(unic__read_table(z, &net->params));
         UNIC__TRY(unic__read_table(z, &net->state));
         return check_variances(&net->state, z);
     }
-    unic__params_init(&net->params, net->options.seed);
+    unic__param_table_init(&net->params, net->options.seed);
     unic__segment_start_state(net);
     return UNIC_OK;
 }
@@ -85,8 +85,8 @@ void unic__segmenter_free(unic_segmenter *s)
         return;
     unic__graph_free(&s->training.g);
     unic__adam_free(&s->adam);
-    unic__params_free(&s->net->params);
-    unic__params_free(&s->net->state);
+    unic__param_table_free(&s->net->params);
+    unic__param_table_free(&s->net->state);
     unic__free(s->net);
     unic__codebook_free(s->codebook);
     unic__free(s);
@@ -139,7 +139,7 @@ static unic_status fill_images(unic__segment_graph *h, const unic__segment_input
                                size_t from)
 {
     size_t rest = in->clips - from, count = rest < h->batch ? rest : h->batch;
-    for (size_t i = 0; i < h->n_images; i++) {
+    for (size_t i = 0; i < h->image_count; i++) {
         const unic_array part = part_of(in->images[i], from, count);
         UNIC__TRY(unic__array_to_f32(&part, h->image[i]->t.x));
         if (!unic__all_finite(h->image[i]->t.x, unic__array_count(&part)))
@@ -195,7 +195,7 @@ static unic_status plan_training(unic_segmenter *s, size_t batch, size_t frames)
 /* The moments of a batch, whose squares the running moments take up. */
 static unic_status check_moments(const unic__segment_graph *h)
 {
-    for (size_t i = 0; i < h->n_norms; i++)
+    for (size_t i = 0; i < h->norm_count; i++)
         for (size_t j = 0; j < h->norm[i].running->count; j++)
             if (!unic__adam_takes(fabs((double)h->norm[i].moments->t.x[j])))
                 return unic__fail(UNIC_E_NUMERIC, "a moment of %s is %g, too large",
@@ -212,7 +212,7 @@ static unic_status run_training(unic_segmenter *s)
     return unic__fit_check(h->loss, &s->net->params);
 }
 
-unic_status unic__segmenter_step(unic_segmenter *s, const unic__segment_input *in, double *loss)
+unic_status unic__segmenter_step(double *loss, unic_segmenter *s, const unic__segment_input *in)
 {
     unic__segment_graph *h = &s->training;
     UNIC__TRY(plan_training(s, in->clips, in->frames));

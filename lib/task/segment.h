@@ -30,17 +30,18 @@ unic_status unic__segment_from_numbers(unic_segmenter_options *options, const in
 typedef struct unic__segment_net {
     unic_segmenter_options options; /* complete */
     size_t dim;                     /* of a code */
-    unic__params params, state;
+    unic__param_table params, state;
 } unic__segment_net;
 
-enum { UNIC__SEGMENT_NORMS = 3 * UNIC_SEGMENTER_LEVELS };
+enum { UNIC__SEGMENT_NORMS = 3 * UNIC_SEGMENTER_MAX_LEVELS };
 
 /* The network for B clips of F frames. */
 typedef struct unic__segment_graph {
     unic__graph g;
-    size_t batch, frames;                     /* 0: not planned */
-    unic__node *image[UNIC_SEGMENTER_LEVELS]; /* frames, or the level's map; [B,F,h,w,c]      */
-    size_t n_images;
+    size_t batch, frames; /* 0: not planned */
+    unic__node
+        *image[UNIC_SEGMENTER_MAX_LEVELS]; /* frames, or the level's map; [B,F,h,w,c]      */
+    size_t image_count;
     unic__node *query;  /* [B,F,D]                                                            */
     unic__node *logits; /* [B F,H,W,1]                                                        */
     unic__node *target; /* the same; of a graph that trains, like the following               */
@@ -51,7 +52,7 @@ typedef struct unic__segment_graph {
         const unic__param *running; /* what they move                                        */
         size_t rows;                /* that they are of                                      */
     } norm[UNIC__SEGMENT_NORMS];
-    size_t n_norms;
+    size_t norm_count;
 } unic__segment_graph;
 
 /* Builds; the first time this declares parameters and state. Errors are kept in h->g. */
@@ -81,15 +82,15 @@ void unic__segmenter_free(unic_segmenter *s);
 /* What a step or a prediction is given; checked but for the numbers in the arrays. */
 typedef struct unic__segment_input {
     const unic_array *const *images;
-    size_t n_images;
+    size_t image_count;
     const int32_t *codes; /* [clips,length] */
     size_t length;
     const unic_array *masks; /* of a step; NULL for a prediction */
     size_t clips, frames;
 } unic__segment_input;
 
-unic_status unic__segmenter_step(unic_segmenter *s, const unic__segment_input *in,
-                                 double *loss);
+unic_status unic__segmenter_step(double *loss, unic_segmenter *s,
+                                 const unic__segment_input *in);
 unic_status unic__segmenter_predict(const unic_segmenter *s, const unic__segment_input *in,
                                     float *logits);
 

@@ -15,7 +15,7 @@ unic_status unic__segmenter_save(const unic_segmenter *s, const char *path)
     numbers[SEED] = (int64_t)o->seed;
     numbers[CODES] = (int64_t)cb->codes;
     numbers[DIM] = (int64_t)cb->dim;
-    unic__bundle_i64(&b, "segmenter.options", UNIC__SHAPE(N_NUMBERS), numbers);
+    unic__bundle_i64(&b, "segmenter.options", UNIC__SHAPE_OF(N_NUMBERS), numbers);
     unic__bundle_f32(&b, "segmenter.learning_rate", UNIC__SCALAR, &o->learning_rate);
     unic__bundle_codes(&b, cb);
     unic__bundle_table(&b, &s->net->params);
@@ -30,7 +30,7 @@ static unic_status read_options(unic__npz *z, unic_segmenter_options *o, unic__s
     const char *path = unic__npz_path(z);
     int64_t numbers[N_NUMBERS];
     *o = (unic_segmenter_options){.struct_size = sizeof *o};
-    UNIC__TRY(unic__read_i64(z, "segmenter.options", UNIC__SHAPE(N_NUMBERS), numbers));
+    UNIC__TRY(unic__read_i64(z, "segmenter.options", UNIC__SHAPE_OF(N_NUMBERS), numbers));
     UNIC__TRY(unic__read_f32(z, "segmenter.learning_rate", UNIC__SCALAR, &o->learning_rate));
     unic_status status = unic__segment_from_numbers(o, numbers);
     if (status == UNIC_OK && o->learning_rate == 0.0F)
@@ -47,7 +47,7 @@ static unic_status read_options(unic__npz *z, unic_segmenter_options *o, unic__s
                           "1..%d",
                           path, (long long)numbers[CODES], (long long)numbers[DIM], MOST_CODES,
                           MOST_DIM);
-    *codes = UNIC__SHAPE((size_t)numbers[CODES], (size_t)numbers[DIM]);
+    *codes = UNIC__SHAPE_OF((size_t)numbers[CODES], (size_t)numbers[DIM]);
     return UNIC_OK;
 }
 

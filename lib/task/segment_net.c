@@ -48,16 +48,17 @@ static unic__node *norm(const build *b, unic__node *x, unic__init gain, const ch
 {
     unic__graph *g = b->g;
     size_t c = unic__shape_last(&x->t.shape);
-    unic__node *gamma = unic__param_node(g, UNIC__SHAPE(c), gain, "%s.weight", prefix);
-    unic__node *beta = unic__param_node(g, UNIC__SHAPE(c), zeros, "%s.bias", prefix);
+    unic__node *gamma = unic__param_node(g, UNIC__SHAPE_OF(c), gain, "%s.weight", prefix);
+    unic__node *beta = unic__param_node(g, UNIC__SHAPE_OF(c), zeros, "%s.bias", prefix);
     g->params = &b->net->state;
     g->frozen = true;
-    unic__node *running = unic__param_node(g, UNIC__SHAPE(2, c), zeros, "%s.running", prefix);
+    unic__node *running = unic__param_node(g, UNIC__SHAPE_OF(2, c), zeros, "%s.running",
+                                           prefix);
     g->frozen = false;
     g->params = &b->net->params;
     unic__node *moments = running;
     if (b->training && g->status == UNIC_OK) {
-        size_t i = b->h->n_norms++;
+        size_t i = b->h->norm_count++;
         moments = unic__keep(unic__channel_moments(g, x));
         b->h->norm[i].moments = moments;
         b->h->norm[i].running = running->param;
@@ -77,7 +78,7 @@ void unic__segment_start_state(unic__segment_net *net)
 
 void unic__segment_move_state(const unic__segment_graph *h, unic__segment_net *net)
 {
-    for (size_t i = 0; i < h->n_norms; i++) {
+    for (size_t i = 0; i < h->norm_count; i++) {
         const unic__param *p = h->norm[i].running;
         const float *batch = h->norm[i].moments->t.x;
         float *running = net->state.values + p->offset;
@@ -102,7 +103,7 @@ static unic__node *conv_norm_relu(const build *b, unic__node *x, size_t out, siz
 /* Frames -> a map for each level; the first is a quarter of the frame, each next a half. */
 static void backbone(const build *b, unic__node *x, unic__node **map)
 {
-    for (size_t l = 0; l < (size_t)b->o->levels; l++) {
+    for (size_t l = 0; l < (size_t)b->o->level_count; l++) {
         size_t c = (size_t)b->o->level_channels[l];
         x = conv_norm_relu(b, x, c, 2, name(b, "backbone.%zu.1", l));
         x = conv_norm_relu(b, x, c, l ? 1 : 2, name(b, "backbone.%zu.2", l));
@@ -143,23 +144,23 @@ static unic__node *attend(const build *b, unic__node *x, size_t l)
     unic__node *phi = unic__dense(g, h->query, c, "level.%zu.query", l);
     phi = unic__dense(g, phi, inner, "level.%zu.phi", l);
     /* g of the frames' means [B,F,I] */
-    unic__node *v = unic__mean(g, unic__reshape(g, x, UNIC__SHAPE(n, area, c)), 1, false);
+    unic__node *v = unic__mean(g, unic__reshape(g, x, UNIC__SHAPE_OF(n, area, c)), 1, false);
     v = unic__dense(g, v, inner, "level.%zu.g", l);
-    v = unic__reshape(g, v, UNIC__SHAPE(h->batch, h->frames, inner));
+    v = unic__reshape(g, v, UNIC__SHAPE_OF(h->batch, h->frames, inner));
     /* K [B,I,I] */
     unic__node *k = unic__matmul(g, phi, v, true, false);
     k = unic__affine(g, k, 1.0 / (double)h->frames, 0.0);
     /* y [B,F h w,I], W_z y [B F,h w,C] */
     unic__node *theta = unic__dense(g, x, inner, "level.%zu.theta", l);
-    theta = unic__reshape(g, theta, UNIC__SHAPE(h->batch, h->frames * area, inner));
+    theta = unic__reshape(g, theta, UNIC__SHAPE_OF(h->batch, h->frames * area, inner));
     unic__node *y = unic__matmul(g, theta, k, false, false);
-    y = unic__reshape(g, y, UNIC__SHAPE(n, area, inner));
+    y = unic__reshape(g, y, UNIC__SHAPE_OF(n, area, inner));
     y = unic__dense_no_bias(g, y, c, "level.%zu.z", l);
     y = unic__reshape(g, norm(b, y, zeros, name(b, "level.%zu.norm", l)), full);
-    unic__node *gain = unic__param_node(g, UNIC__SHAPE(c), ones, "level.%zu.layer_norm.weight",
-                                        l);
-    unic__node *bias = unic__param_node(g, UNIC__SHAPE(c), zeros, "level.%zu.layer_norm.bias",
-                                        l);
+    unic__node *gain = unic__param_node(g, UNIC__SHAPE_OF(c), ones,
+                                        "level.%zu.layer_norm.weight", l);
+    unic__node *bias = unic__param_node(g, UNIC__SHAPE_OF(c), zeros,
+                                        "level.%zu.layer_norm.bias", l);
     return unic__layer_norm(g, unic__add(g, x, y), gain, bias);
 }
 
@@ -176,7 +177,7 @@ static unic__node *residual_unit(const build *b, unic__node *x, const char *pref
 /* From the coarsest: y <- double(unit2(y + unit1(z^l))); the coarsest itself has no unit1. */
 static unic__node *fuse(const build *b, unic__node *const *z)
 {
-    size_t top = (size_t)b->o->levels - 1;
+    size_t top = (size_t)b->o->level_count - 1;
     unic__node *y = z[top];
     for (size_t l = top + 1; l-- > 0;) {
         if (l < top)
@@ -205,18 +206,19 @@ static void inputs(const build *b, unic__node **map)
     const unic_segmenter_options *o = b->o;
     size_t n = h->batch * h->frames, height = (size_t)o->height, width = (size_t)o->width;
     if (o->input == UNIC_SEGMENTER_FRAMES) {
-        h->n_images = 1;
+        h->image_count = 1;
         h->image[0] = unic__input(
-            b->g, UNIC__SHAPE(n, height, width, (size_t)o->image_channels), UNIC__F32);
+            b->g, UNIC__SHAPE_OF(n, height, width, (size_t)o->image_channels), UNIC__F32);
         backbone(b, h->image[0], map);
         return;
     }
-    h->n_images = (size_t)o->levels;
-    for (size_t l = 0; l < h->n_images; l++)
-        map[l] = h->image[l] = unic__input(
-            b->g,
-            UNIC__SHAPE(n, height >> (l + 2), width >> (l + 2), (size_t)o->level_channels[l]),
-            UNIC__F32);
+    h->image_count = (size_t)o->level_count;
+    for (size_t l = 0; l < h->image_count; l++)
+        map[l] = h->image[l] = unic__input(b->g,
+                                           UNIC__SHAPE_OF(n, height >> (l + 2),
+                                                          width >> (l + 2),
+                                                          (size_t)o->level_channels[l]),
+                                           UNIC__F32);
 }
 
 void unic__segment_build(unic__segment_graph *h, unic__segment_net *net, size_t batch,
@@ -224,11 +226,11 @@ void unic__segment_build(unic__segment_graph *h, unic__segment_net *net, size_t 
 {
     *h = (unic__segment_graph){.batch = batch, .frames = frames};
     const build b = {h, &h->g, net, &net->options, training};
-    unic__node *map[UNIC_SEGMENTER_LEVELS], *z[UNIC_SEGMENTER_LEVELS];
+    unic__node *map[UNIC_SEGMENTER_MAX_LEVELS], *z[UNIC_SEGMENTER_MAX_LEVELS];
     unic__graph_init(&h->g, &net->params, !training);
-    h->query = unic__input(&h->g, UNIC__SHAPE(batch, frames, net->dim), UNIC__F32);
+    h->query = unic__input(&h->g, UNIC__SHAPE_OF(batch, frames, net->dim), UNIC__F32);
     inputs(&b, map);
-    for (size_t l = 0; l < (size_t)net->options.levels; l++)
+    for (size_t l = 0; l < (size_t)net->options.level_count; l++)
         z[l] = attend(&b, widen(&b, map[l], l), l);
     h->logits = unic__keep(output(&b, fuse(&b, z)));
     if (!training)

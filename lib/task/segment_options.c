@@ -21,7 +21,7 @@ static const struct option {
     {ONE(image_channels), {3, 3}, 1, 16},
     {ONE(height), {64, 224}, 4, MOST_PIXELS},
     {ONE(width), {64, 224}, 4, MOST_PIXELS},
-    {ONE(levels), {3, 4}, 1, UNIC_SEGMENTER_LEVELS},
+    {ONE(level_count), {3, 4}, 1, UNIC_SEGMENTER_MAX_LEVELS},
     {ITEM(level_channels, 0), {16, 64}, 1, MOST_CHANNELS},
     {ITEM(level_channels, 1), {32, 128}, 1, MOST_CHANNELS},
     {ITEM(level_channels, 2), {64, 320}, 1, MOST_CHANNELS},
@@ -65,8 +65,8 @@ unic_status unic__segment_complete(unic_segmenter_options *o, unic_status status
             return unic__fail(status, "%s%s = %d is not in %d..%d", options[i].name,
                               options[i].item, *value, options[i].low, options[i].high);
     }
-    UNIC__TRY(check_size("height", o->height, o->levels, status));
-    UNIC__TRY(check_size("width", o->width, o->levels, status));
+    UNIC__TRY(check_size("height", o->height, o->level_count, status));
+    UNIC__TRY(check_size("width", o->width, o->level_count, status));
     o->learning_rate = o->learning_rate != 0.0F ? o->learning_rate : learning_rates[o->preset];
     if (!(o->learning_rate > 0.0F) || !isfinite(o->learning_rate))
         return unic__fail(status, "learning_rate = %g must be positive and finite",

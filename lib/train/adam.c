@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-unic_status unic__adam_create(unic__adam *adam, unic__params *params)
+unic_status unic__adam_create(unic__adam *adam, unic__param_table *params)
 {
     size_t total = params->total ? params->total : 1;
     *adam = (unic__adam){.params = params};
@@ -48,15 +48,15 @@ UNIC__SIMD static double square_sum(const float *g, size_t n)
     return sum;
 }
 
-void unic__grad_norms(const unic__params *params, double *norms)
+void unic__grad_norms(const unic__param_table *params, double *norms)
 {
-    for (size_t k = 0; k < params->n_groups; k++)
+    for (size_t k = 0; k < params->group_count; k++)
         norms[k] = 0.0;
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
         norms[p->group] += square_sum(params->grads + p->offset, p->count);
     }
-    for (size_t k = 0; k < params->n_groups; k++)
+    for (size_t k = 0; k < params->group_count; k++)
         norms[k] = sqrt(norms[k]);
 }
 
@@ -84,7 +84,7 @@ void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
                      const double *norms)
 {
     enum { CHUNK = 1 << 15 };
-    unic__params *params = adam->params;
+    unic__param_table *params = adam->params;
     double t = (double)++adam->steps;
     float rate = (float)(lr / (1.0 - pow(0.9, t)));
     float correction = (float)(1.0 / sqrt(1.0 - pow(0.999, t)));

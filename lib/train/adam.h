@@ -3,15 +3,15 @@
 #ifndef UNIC_TRAIN_ADAM_H
 #define UNIC_TRAIN_ADAM_H
 
-#include "graph/params.h"
+#include "graph/param_table.h"
 
 typedef struct unic__adam {
-    unic__params *params;
+    unic__param_table *params;
     float *m, *v;   /* first and second moments, laid out as params->values */
     uint64_t steps; /* taken so far */
 } unic__adam;
 
-unic_status unic__adam_create(unic__adam *adam, unic__params *params);
+unic_status unic__adam_create(unic__adam *adam, unic__param_table *params);
 void unic__adam_free(unic__adam *adam);
 
 /* Values and moments into `copy` [3 x total], and back with the number of steps that went with
@@ -20,7 +20,7 @@ void unic__adam_backup(const unic__adam *adam, float *copy);
 void unic__adam_restore(unic__adam *adam, const float *copy, uint64_t steps);
 
 /* norms[group] = L2 norm of the group's gradient; summed in double, in index order. */
-void unic__grad_norms(const unic__params *params, double *norms);
+void unic__grad_norms(const unic__param_table *params, double *norms);
 
 /* Adam squares gradients. A gradient of a smaller norm has elements whose squares are floats; one
  * that is not would leave infinite moments, and parameters that never move again. */

@@ -17,10 +17,10 @@ static unic__node *partner(unic__graph *g, const unic_config *c, const unic__str
 {
     size_t batch = s->mask->t.shape.dim[0], length = s->mask->t.shape.dim[1];
     if (c->ema_partner == UNIC__PARTNER_SAME_STEP) {
-        *there = unic__reshape(g, other->mask, UNIC__SHAPE(batch, length, 1));
+        *there = unic__reshape(g, other->mask, UNIC__SHAPE_OF(batch, length, 1));
         return other->z;
     }
-    *there = unic__reshape(g, unic__max(g, other->mask, 1, true), UNIC__SHAPE(batch, 1, 1));
+    *there = unic__reshape(g, unic__max(g, other->mask, 1, true), UNIC__SHAPE_OF(batch, 1, 1));
     return unic__attention(g, s->z, other->z, other->z, other->mask, s->mask, 1);
 }
 

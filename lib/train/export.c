@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-unic_status unic__trainer_export(const unic_trainer *t, unic_model **out)
+unic_status unic__trainer_export(unic_model **out, const unic_trainer *t)
 {
     unic_config *config = NULL;
     unic_codebook *codebook = NULL;
@@ -16,7 +16,7 @@ unic_status unic__trainer_export(const unic_trainer *t, unic_model **out)
         return status;
     }
     UNIC__TRY(unic__model_create(&model, config, codebook, (unic__weight_source){0}));
-    for (size_t m = 0; m < t->config->n_modalities && status == UNIC_OK; m++)
+    for (size_t m = 0; m < t->config->modality_count && status == UNIC_OK; m++)
         status = unic__model_set_weights(model, m, &t->params);
     if (status != UNIC_OK)
         unic__model_free(model);
@@ -47,7 +47,7 @@ unic_status unic__trainer_save(unic_trainer *t, const char *path)
         return unic__no_memory(strlen(path), "a path");
     unic_status status = unic__run_save(t, run);
     if (status == UNIC_OK)
-        status = unic__trainer_export(t, &model);
+        status = unic__trainer_export(&model, t);
     if (status == UNIC_OK)
         status = unic__model_save(model, path);
     unic__model_free(model);

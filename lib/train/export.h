@@ -6,7 +6,7 @@
 #include "train/trainer.h"
 
 /* A copy of the inference weights and the codebook. */
-unic_status unic__trainer_export(const unic_trainer *t, unic_model **out);
+unic_status unic__trainer_export(unic_model **out, const unic_trainer *t);
 
 /* "OUT.npz" -> "OUT.run.npz"; NULL when out of memory. */
 char *unic__run_path(const char *path);

@@ -60,7 +60,7 @@ static unic_status fill_stream(unic_trainer *t, size_t m, const unic__batch_entr
 
 unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
 {
-    const unic__batch_entry *entries[UNIC__MAX_MODALITIES];
+    const unic__batch_entry *entries[UNIC_MAX_MODALITIES];
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__modality *modality = &t->config->modality[m];
         entries[m] = unic__batch_find(batch, modality->name);
@@ -93,7 +93,7 @@ static unic_status check_sources(const unic_trainer *t, const int32_t *from)
 unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
                              unic__key key)
 {
-    const unic__draw draw = {draws, unic__batch_clips(batch), key};
+    const unic__draw draw = {draws, unic__batch_clip_count(batch), key};
     UNIC__TRY(unic__objective_fill(&t->graph.objective, &draw));
     return draws && draws->revival_source ? check_sources(t, draws->revival_source) : UNIC_OK;
 }

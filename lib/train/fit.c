@@ -5,7 +5,7 @@
 
 #include "array/array.h"
 
-unic_status unic__fit_gradient(unic__graph *g, const unic__params *params)
+unic_status unic__fit_gradient(unic__graph *g, const unic__param_table *params)
 {
     unic__graph_forward(g, 0);
     memset(params->grads, 0, params->total * sizeof *params->grads);
@@ -15,11 +15,11 @@ unic_status unic__fit_gradient(unic__graph *g, const unic__params *params)
     return UNIC_OK;
 }
 
-unic_status unic__fit_check(const unic__node *loss, const unic__params *params)
+unic_status unic__fit_check(const unic__node *loss, const unic__param_table *params)
 {
     double value = (double)loss->t.x[0], norms[UNIC__MAX_GROUPS];
     unic__grad_norms(params, norms);
-    for (size_t k = 0; k < params->n_groups; k++)
+    for (size_t k = 0; k < params->group_count; k++)
         if (!isfinite(value) || !unic__adam_takes(norms[k]))
             return unic__fail(UNIC_E_NUMERIC,
                               "the loss is %g, its gradient's norm %g; expected a finite loss "
@@ -41,7 +41,7 @@ static unic_status take_step(const unic__fit *f, const int32_t *order, size_t ro
 
 static unic_status run_epochs(const unic__fit *f, int32_t *order, double *loss)
 {
-    const unic__params *params = f->adam->params;
+    const unic__param_table *params = f->adam->params;
     for (int32_t epoch = 0; epoch < f->epochs; epoch++) {
         unic__random_permutation(unic__random_key(f->seed, f->adam->steps, 0), order, f->clips);
         *loss = 0.0;

@@ -29,9 +29,9 @@ typedef struct unic__fit {
 unic_status unic__fit_run(const unic__fit *f, double *loss);
 
 /* One forward pass and the gradient of `params`, cleared before. UNIC_E_KERNEL. */
-unic_status unic__fit_gradient(unic__graph *g, const unic__params *params);
+unic_status unic__fit_gradient(unic__graph *g, const unic__param_table *params);
 
 /* Whether the loss is finite and Adam can take the gradient. UNIC_E_NUMERIC. */
-unic_status unic__fit_check(const unic__node *loss, const unic__params *params);
+unic_status unic__fit_check(const unic__node *loss, const unic__param_table *params);
 
 #endif

@@ -74,7 +74,7 @@ static double club_fit(const unic_trainer *t, size_t m)
 
 static size_t groups(const unic_trainer *t)
 {
-    return t->params.n_groups;
+    return t->params.group_count;
 }
 
 static const char *group(const unic_trainer *t, size_t k)
@@ -92,7 +92,7 @@ static double grad_norm(const unic_trainer *t, size_t k)
  */
 static size_t club_groups(const unic_trainer *t)
 {
-    return t->config->behaviour == UNIC__COMPAT ? t->club.n_groups : 0;
+    return t->config->behaviour == UNIC__COMPAT ? t->club.group_count : 0;
 }
 
 static const char *club_group(const unic_trainer *t, size_t k)
@@ -176,7 +176,7 @@ unic_status unic__report_create(unic_trainer *t)
         return unic__no_memory(n * sizeof *t->report, "a step's report");
     for (size_t k = 0; k < KINDS; k++)
         for (size_t i = 0; i < kinds[k].count(t); i++) {
-            unic__figure *f = &t->report[t->n_report++];
+            unic__figure *f = &t->report[t->figure_count++];
             *f = (unic__figure){.value = 0.0};
             name_figure(f, kinds[k].name, kinds[k].label(t, i));
             if (kinds[k].value == revived)

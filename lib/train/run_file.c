@@ -12,7 +12,7 @@
 
 /* "<prefix>/<parameter>": values, or a moment laid out as the values are. */
 static void bundle_table(unic__bundle *b, unic__arena *names, const char *prefix,
-                         const unic__params *params, const float *values)
+                         const unic__param_table *params, const float *values)
 {
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
@@ -24,7 +24,7 @@ static void bundle_table(unic__bundle *b, unic__arena *names, const char *prefix
 }
 
 static unic_status read_table(unic__npz *z, unic__arena *names, const char *prefix,
-                              const unic__params *params, float *values)
+                              const unic__param_table *params, float *values)
 {
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
@@ -50,7 +50,7 @@ unic_status unic__run_save(unic_trainer *t, const char *path)
         [CLUB_STEPS] = (int64_t)t->club_adam.steps,
     };
     unic__bundle_text(&b, UNIC__CONFIG_MEMBER, t->text);
-    unic__bundle_i64(&b, "counters", UNIC__SHAPE(N_COUNTERS), counters);
+    unic__bundle_i64(&b, "counters", UNIC__SHAPE_OF(N_COUNTERS), counters);
     unic__bundle_codebook(&b, t->codebook);
     bundle_table(&b, &names, "value", &t->params, t->params.values);
     bundle_table(&b, &names, "adam_m", &t->params, t->adam.m);
@@ -66,7 +66,7 @@ unic_status unic__run_save(unic_trainer *t, const char *path)
 static unic_status read_counters(unic_trainer *t, unic__npz *z)
 {
     int64_t counters[N_COUNTERS];
-    UNIC__TRY(unic__read_i64(z, "counters", UNIC__SHAPE(N_COUNTERS), counters));
+    UNIC__TRY(unic__read_i64(z, "counters", UNIC__SHAPE_OF(N_COUNTERS), counters));
     for (size_t i = 0; i < N_COUNTERS; i++)
         if (counters[i] < 0)
             return unic__fail(UNIC_E_FORMAT, "%s: counters[%zu] is negative", unic__npz_path(z),

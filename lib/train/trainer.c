@@ -46,11 +46,12 @@ static unic_status build(unic_trainer *t, const unic_config *config)
     UNIC__TRY(unic__config_check(config));
     UNIC__TRY(unic__config_copy(&t->config, config));
     unic__config_resolve(t->config); /* first, so that files hold the sizes themselves */
-    UNIC__TRY(unic__config_text(t->config, &t->text));
+    UNIC__TRY(unic__config_text(&t->text, t->config));
     unic_config *c = t->config;
-    UNIC__TRY(unic__codebook_create(&t->codebook, c->code_count, c->code_dim, c->n_modalities));
     UNIC__TRY(
-        unic__codebook_create(&t->cb_backup, c->code_count, c->code_dim, c->n_modalities));
+        unic__codebook_create(&t->codebook, c->code_count, c->code_dim, c->modality_count));
+    UNIC__TRY(
+        unic__codebook_create(&t->cb_backup, c->code_count, c->code_dim, c->modality_count));
     scatter_codes(t);
     UNIC__TRY(unic__training_graph_create(&t->graph, c, t->codebook, &t->params, &t->club));
     UNIC__TRY(unic__adam_create(&t->adam, &t->params));
@@ -77,8 +78,8 @@ void unic__trainer_free(unic_trainer *t)
     if (!t)
         return;
     unic__training_graph_free(&t->graph);
-    unic__params_free(&t->params);
-    unic__params_free(&t->club);
+    unic__param_table_free(&t->params);
+    unic__param_table_free(&t->club);
     unic__adam_free(&t->adam);
     unic__adam_free(&t->club_adam);
     unic__codebook_free(t->codebook);
@@ -164,7 +165,7 @@ static unic_status check_kernels(const unic_trainer *t)
 static unic_status check_finite(const unic_trainer *t)
 {
     UNIC__TRY(check_kernels(t));
-    for (size_t i = 1; i < t->n_report; i++) /* not the total: a term names the cause */
+    for (size_t i = 1; i < t->figure_count; i++) /* not the total: a term names the cause */
         if (!isfinite(t->report[i].value))
             return unic__fail(UNIC_E_NUMERIC, "step %llu refused: %s is %g",
                               (unsigned long long)t->steps, t->report[i].name,
@@ -176,7 +177,7 @@ static unic_status check_finite(const unic_trainer *t)
  * CLUB's fits, which are behind us. */
 static unic_status check_moments(const unic_trainer *t)
 {
-    for (size_t k = 0; k < t->params.n_groups && t->config->clip == 0.0; k++)
+    for (size_t k = 0; k < t->params.group_count && t->config->clip == 0.0; k++)
         if (!unic__adam_takes(t->grad_norm[k]))
             return unic__fail(UNIC_E_NUMERIC,
                               "step %llu refused: grad_norm.%s is %g, too large without "
@@ -257,16 +258,16 @@ static void backward(unic_trainer *t)
     unic__graph_backward(&t->graph.main, UNIC__ENCODE);
 }
 
-static void report(const unic_trainer *t, double *terms)
+static void report(const unic_trainer *t, double *figures)
 {
-    for (size_t i = 0; terms && i < t->n_report; i++)
-        terms[i] = t->report[i].value;
+    for (size_t i = 0; figures && i < t->figure_count; i++)
+        figures[i] = t->report[i].value;
 }
 
 unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
-                               const unic_draws *draws, double *terms)
+                               const unic_draws *draws, double *figures)
 {
-    unic__ema_part parts[UNIC__MAX_MODALITIES];
+    unic__ema_part parts[UNIC_MAX_MODALITIES];
     bool start = !t->started, club = t->config->club_weight > 0.0;
     UNIC__TRY(unic__fill_batch(t, batch));
     UNIC__TRY(unic__fill_draws(t, batch, draws,
@@ -294,13 +295,13 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     }
     t->started = true;
     commit(t, parts, draws);
-    report(t, terms);
+    report(t, figures);
     return UNIC_OK;
 }
 
-unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *terms)
+unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures)
 {
-    unic__ema_part parts[UNIC__MAX_MODALITIES];
+    unic__ema_part parts[UNIC_MAX_MODALITIES];
     UNIC__TRY(unic__fill_batch(t, batch));
     UNIC__TRY(
         unic__fill_draws(t, batch, NULL, unic__random_key(t->config->seed, 0, DRAW_EVALUATE)));
@@ -315,6 +316,6 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     UNIC__TRY(check_finite(t));
     if (t->config->evaluate_counts)
         *t->revived = (double)renew_codes(t, parts, NULL);
-    report(t, terms);
+    report(t, figures);
     return UNIC_OK;
 }

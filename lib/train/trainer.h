@@ -19,7 +19,7 @@ typedef struct unic__figure {
 struct unic_trainer {
     unic_config *config; /* resolved */
     const char *text;    /* of the config */
-    unic__params params, club;
+    unic__param_table params, club;
     unic__adam adam, club_adam;
     unic_codebook *codebook;
     unic__training_graph graph;
@@ -27,7 +27,7 @@ struct unic_trainer {
     bool started;                /* the codebook has its starting codes */
 
     unic__figure *report; /* of the last step */
-    size_t n_report;
+    size_t figure_count;
     double *revived; /* the value of "revived" in it */
 
     /* scratch of a step */
@@ -44,8 +44,8 @@ struct unic_trainer {
 unic_status unic__trainer_create(unic_trainer **out, const unic_config *config);
 void unic__trainer_free(unic_trainer *t);
 unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
-                               const unic_draws *draws, double *terms);
-unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *terms);
+                               const unic_draws *draws, double *figures);
+unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures);
 
 /* Fills the graph's inputs from a batch and this step's draws (fill.c). */
 unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch);

@@ -7,8 +7,8 @@ static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
     unic__stream *s = &tg->stream[m];
     s->m = &c->modality[m];
     s->x = unic__input(g, unic__feature_shape(s->m, tg->batch, tg->length), UNIC__F32);
-    s->mask = unic__input(g, UNIC__SHAPE(tg->batch, tg->length), UNIC__F32);
-    s->lengths = unic__input(g, UNIC__SHAPE(tg->batch), UNIC__I32);
+    s->mask = unic__input(g, UNIC__SHAPE_OF(tg->batch, tg->length), UNIC__F32);
+    s->lengths = unic__input(g, UNIC__SHAPE_OF(tg->batch), UNIC__I32);
     g->group = "front";
     s->front = unic__front(g, s->m, s->x, s->lengths);
     g->group = "encoder";
@@ -26,15 +26,15 @@ static void build_assignment(unic__training_graph *tg, unic__graph *g, unic__nod
     s->distance = unic__sq_distance(g, s->z, embedding);
     s->codes = unic__keep(unic__argmin(g, s->distance, 2));
     s->e = unic__gather(g, embedding, s->codes);
-    s->quantised = unic__straight_through(g, s->z, s->e);
-    if (tg->config->club_input == UNIC__CLUB_QUANTISED && tg->config->club_weight > 0.0)
-        unic__keep(s->quantised);
+    s->quantized = unic__straight_through(g, s->z, s->e);
+    if (tg->config->club_input == UNIC__CLUB_QUANTIZED && tg->config->club_weight > 0.0)
+        unic__keep(s->quantized);
 }
 
-static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__params *club)
+static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__param_table *club)
 {
     unic__graph *g = &tg->main;
-    unic__node *embedding = unic__external(g, UNIC__SHAPE(cb->codes, cb->dim), cb->embedding,
+    unic__node *embedding = unic__external(g, UNIC__SHAPE_OF(cb->codes, cb->dim), cb->embedding,
                                            NULL);
     g->phase = UNIC__ENCODE;
     for (size_t m = 0; m < tg->n; m++)
@@ -56,7 +56,7 @@ static void build_club(unic__training_graph *tg)
     const unic_config *c = tg->config;
     for (size_t m = 0; m < tg->n; m++) {
         const unic__stream *s = &tg->stream[m];
-        const unic__node *from = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantised;
+        const unic__node *from = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantized;
         unic__node *x = unic__external(&tg->club, from->t.shape, from->t.x, NULL);
         unic__node *y = unic__external(&tg->club, s->y->t.shape, s->y->t.x, NULL);
         unic__node *mask = unic__external(&tg->club, s->mask->t.shape, s->mask->t.x, NULL);
@@ -66,10 +66,10 @@ static void build_club(unic__training_graph *tg)
 }
 
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
-                                        unic_codebook *codebook, unic__params *params,
-                                        unic__params *club)
+                                        unic_codebook *codebook, unic__param_table *params,
+                                        unic__param_table *club)
 {
-    *tg = (unic__training_graph){.config = config, .n = config->n_modalities};
+    *tg = (unic__training_graph){.config = config, .n = config->modality_count};
     tg->batch = config->batch;
     tg->length = config->length;
     tg->objective = (unic__objective){.config = config,
@@ -83,10 +83,10 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
     build_main(tg, codebook, club);
     if (tg->main.status != UNIC_OK)
         return unic__graph_plan(&tg->main); /* reports it */
-    UNIC__TRY(unic__params_seal(params, true));
-    UNIC__TRY(unic__params_seal(club, true));
-    unic__params_init(params, config->seed);
-    unic__params_init(club, config->seed);
+    UNIC__TRY(unic__param_table_seal(params, true));
+    UNIC__TRY(unic__param_table_seal(club, true));
+    unic__param_table_init(params, config->seed);
+    unic__param_table_init(club, config->seed);
     UNIC__TRY(unic__graph_plan(&tg->main));
     if (config->club_weight == 0.0)
         return UNIC_OK;

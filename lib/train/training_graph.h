@@ -20,8 +20,8 @@ typedef struct unic__training_graph {
     size_t n; /* modalities */
     size_t batch, length;
     unic__graph main, club;
-    unic__stream stream[UNIC__MAX_MODALITIES];
-    const unic__node *club_fit[UNIC__MAX_MODALITIES];
+    unic__stream stream[UNIC_MAX_MODALITIES];
+    const unic__node *club_fit[UNIC_MAX_MODALITIES];
     unic__objective objective;
 } unic__training_graph;
 
@@ -29,8 +29,8 @@ typedef struct unic__training_graph {
  * gets the parameters of CLUB's nets, which have an optimiser of their own. On failure the
  * graph is to be freed all the same. */
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
-                                        unic_codebook *codebook, unic__params *params,
-                                        unic__params *club);
+                                        unic_codebook *codebook, unic__param_table *params,
+                                        unic__param_table *club);
 void unic__training_graph_free(unic__training_graph *tg);
 
 /* P6: the vector that each step adds to its code; no gradient (ema_target.c). */

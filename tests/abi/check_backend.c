@@ -39,11 +39,11 @@ static double total_of_a_step(const char *backend)
     ck_assert_int_eq(unic_batch_set(batch, "image", &x, NULL), UNIC_OK);
     unic_array_init(&x, sound, UNIC_F32, 3, (const int64_t[]){4, 3, 6});
     ck_assert_int_eq(unic_batch_set(batch, "sound", &x, NULL), UNIC_OK);
-    double *terms = calloc(unic_trainer_term_count(trainer), sizeof *terms);
+    double *terms = calloc(unic_trainer_figure_count(trainer), sizeof *terms);
     ck_assert_msg(unic_trainer_step(trainer, batch, NULL, terms) == UNIC_OK, "%s: %s", backend,
                   unic_last_error());
     double total = terms[0];
-    ck_assert_str_eq(unic_trainer_term_name(trainer, 0), "total");
+    ck_assert_str_eq(unic_trainer_figure_name(trainer, 0), "total");
     free(terms);
     unic_batch_free(batch);
     unic_trainer_free(trainer);

@@ -39,14 +39,14 @@ static unic_status take_array(void *at)
     unic_array_init(&a, steps, UNIC_F32, 3, (const int64_t[]){1, 2, 2});
     ck_assert_int_eq(unic_batch_create(&batch), UNIC_OK);
     ck_assert_int_eq(unic_batch_set(batch, "a", &a, NULL), UNIC_OK);
-    unic_status status = unic_batch_get(batch, "a", at, &lengths);
+    unic_status status = unic_batch_get(at, &lengths, batch, "a");
     unic_batch_free(batch);
     return status;
 }
 
 static unic_status take_key(void *at)
 {
-    return unic_config_key_at(0, at);
+    return unic_config_key_at(at, 0);
 }
 
 /* There is no such file: what is refused before that is the struct. */
@@ -63,7 +63,7 @@ static unic_status with_head(void *at, unic_status (*call)(unic_head *head, void
 {
     unic_codebook *codebook;
     unic_head *head = NULL;
-    unic_head_options o = {.struct_size = sizeof o, .kind = UNIC_HEAD_CLIP, .classes = 2};
+    unic_head_options o = {.struct_size = sizeof o, .kind = UNIC_HEAD_CLIP, .class_count = 2};
     ck_assert_int_eq(unic_codebook_create(&codebook, 4, 2, 2), UNIC_OK);
     if (!call)
         memcpy((char *)at + sizeof(size_t), (char *)&o + sizeof(size_t),
@@ -83,7 +83,7 @@ static unic_status give_head_options(void *at)
 
 static unic_status settings(unic_head *head, void *at)
 {
-    return unic_head_settings(head, at);
+    return unic_head_settings(at, head);
 }
 
 static unic_status take_head_options(void *at)
@@ -164,7 +164,7 @@ static unic_status with_retriever(void *given, void *taken)
     ck_assert_int_eq(unic_codebook_create(&codebook, 4, 2, 2), UNIC_OK);
     unic_status status = unic_retriever_create(&retriever, codebook, given ? given : &o);
     if (taken && status == UNIC_OK)
-        status = unic_retriever_settings(retriever, taken);
+        status = unic_retriever_settings(taken, retriever);
     unic_retriever_free(retriever);
     unic_codebook_free(codebook);
     return status;
@@ -189,7 +189,7 @@ static unic_status with_segmenter(void *given, void *taken)
     ck_assert_int_eq(unic_codebook_create(&codebook, 4, 2, 2), UNIC_OK);
     unic_status status = unic_segmenter_create(&segmenter, codebook, given ? given : &o);
     if (taken && status == UNIC_OK)
-        status = unic_segmenter_settings(segmenter, taken);
+        status = unic_segmenter_settings(taken, segmenter);
     unic_segmenter_free(segmenter);
     unic_codebook_free(codebook);
     return status;
@@ -211,22 +211,22 @@ static const int32_t truth[4] = {0, 1, 0, 1};
 
 static unic_status take_class_report(void *at)
 {
-    return unic_metrics_classes(scores, truth, 2, 2, NULL, NULL, at);
+    return unic_metrics_classes(at, scores, truth, 2, 2, NULL, NULL);
 }
 
 static unic_status take_match_report(void *at)
 {
-    return unic_metrics_steps(scores, truth, 2, 2, 0.5F, -1, at);
+    return unic_metrics_steps(at, scores, truth, 2, 2, 0.5F, -1);
 }
 
 static unic_status take_mask_report(void *at)
 {
-    return unic_metrics_masks(scores, (const uint8_t[]){1, 0, 0, 1}, 2, 2, NULL, at);
+    return unic_metrics_masks(at, scores, (const uint8_t[]){1, 0, 0, 1}, 2, 2, NULL);
 }
 
 static unic_status take_rank_report(void *at)
 {
-    return unic_metrics_ranks(scores, 2, 2, truth, truth, NULL, 0, NULL, at);
+    return unic_metrics_ranks(at, scores, 2, 2, truth, truth, NULL, 0, NULL);
 }
 
 /* ---- every size, at the edge of what may be read or written ---- */

@@ -55,7 +55,7 @@ SIZE(unic_dataset_options, 120);
 
 AT(unic_head_options, struct_size, 0);
 AT(unic_head_options, kind, 8);
-AT(unic_head_options, classes, 12);
+AT(unic_head_options, class_count, 12);
 AT(unic_head_options, hidden, 16);
 AT(unic_head_options, epochs, 20);
 AT(unic_head_options, batch, 24);
@@ -73,30 +73,30 @@ AT(unic_index_options, reserved, 32);
 SIZE(unic_index_options, 64);
 
 AT(unic_class_report, struct_size, 0);
-AT(unic_class_report, counted, 8);
-AT(unic_class_report, right, 16);
+AT(unic_class_report, row_count, 8);
+AT(unic_class_report, right_count, 16);
 AT(unic_class_report, accuracy, 24);
 AT(unic_class_report, mean_accuracy, 32);
 SIZE(unic_class_report, 40);
 
 AT(unic_match_report, struct_size, 0);
-AT(unic_match_report, predicted, 8);
-AT(unic_match_report, actual, 16);
-AT(unic_match_report, matched, 24);
+AT(unic_match_report, predicted_count, 8);
+AT(unic_match_report, actual_count, 16);
+AT(unic_match_report, matched_count, 24);
 AT(unic_match_report, precision, 32);
 AT(unic_match_report, recall, 40);
 AT(unic_match_report, f1, 48);
 SIZE(unic_match_report, 56);
 
 AT(unic_mask_report, struct_size, 0);
-AT(unic_mask_report, masks, 8);
+AT(unic_mask_report, mask_count, 8);
 AT(unic_mask_report, miou, 16);
 AT(unic_mask_report, f_beta, 24);
 AT(unic_mask_report, threshold, 32);
 SIZE(unic_mask_report, 40);
 
 AT(unic_rank_report, struct_size, 0);
-AT(unic_rank_report, counted, 8);
+AT(unic_rank_report, query_count, 8);
 AT(unic_rank_report, median_rank, 16);
 AT(unic_rank_report, mean_average_precision, 24);
 SIZE(unic_rank_report, 32);
@@ -119,7 +119,7 @@ AT(unic_segmenter_options, input, 12);
 AT(unic_segmenter_options, image_channels, 16);
 AT(unic_segmenter_options, height, 20);
 AT(unic_segmenter_options, width, 24);
-AT(unic_segmenter_options, levels, 28);
+AT(unic_segmenter_options, level_count, 28);
 AT(unic_segmenter_options, level_channels, 32);
 AT(unic_segmenter_options, channels, 48);
 AT(unic_segmenter_options, inner, 52);

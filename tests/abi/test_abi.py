@@ -120,10 +120,10 @@ class Patched(unittest.TestCase):
         self.assertIn("unic_novelty", said)
 
     def test_a_symbol_gone(self):
-        symbols = MAP.read_text().replace("    unic_batch_size;\n", "")
+        symbols = MAP.read_text().replace("    unic_batch_clip_count;\n", "")
         said = self.abi("check", self.relink(self.compile(SOURCE, INCLUDE), symbols=symbols), status=1)
         self.assertIn("1 Removed function", said)
-        self.assertIn("unic_batch_size", said)
+        self.assertIn("unic_batch_clip_count", said)
 
     def test_another_value_of_an_enumerator(self):
         said = self.change("unic_array.h", r"UNIC_I64 = 4", "UNIC_I64 = 5")
@@ -151,10 +151,10 @@ class Patched(unittest.TestCase):
         self.assertIn("type size changed from 832 to 896", said)
 
     def test_another_signature(self):
-        include = self.headers("unic_array.h", r"(unic_batch_size\(const unic_batch \*batch)\)", r"\1, int how)")
+        include = self.headers("unic_array.h", r"(unic_batch_clip_count\(const unic_batch \*batch)\)", r"\1, int how)")
         source = self.dir / "array.c"
         text = (ROOT / SOURCE).read_text()
-        source.write_text(re.sub(r"(unic_batch_size\(const unic_batch \*batch)\)", r"\1, int how)", text))
+        source.write_text(re.sub(r"(unic_batch_clip_count\(const unic_batch \*batch)\)", r"\1, int how)", text))
         said = self.abi("check", self.relink(self.compile(source, include)), include, status=1)
         self.assertIn("parameter 2 of type 'int' was added", said)
 

@@ -15,7 +15,7 @@ import headers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = ["lib/libunicode.map", "bindings/python/libunicode/_declarations.py", "tests/abi/layouts.h", "docs/api.md"]
-SIZE = r"(UNIC_API size_t unic_batch_size\(const unic_batch \*batch\);)"
+SIZE = r"(UNIC_API size_t unic_batch_clip_count\(const unic_batch \*batch\);)"
 
 
 class Copy(unittest.TestCase):
@@ -109,7 +109,7 @@ class Strict(Copy):
                 (NEW + r"unic_x(unic_batch b);", r"unic_x: b has a .*: unic_batch"),
                 (NEW + r"unic_x(unic_index *i);", r"unic_x: i has a .*: unic_index"),
                 (NEW + r"other(int n);", r"other does not begin with unic_"),
-                (r"\1\n/** X. Since 0.1. */\n\1", r"unic_batch_size is declared in unic_array\.h too"),
+                (r"\1\n/** X. Since 0.1. */\n\1", r"unic_batch_clip_count is declared in unic_array\.h too"),
                 (r"\1\n/** X. */\nUNIC_API int unic_x(int n);", r"the comment of unic_x does not say \"Since"),
                 (r"\1\nUNIC_API int unic_x(int n);", r"the comment of unic_x does not say \"Since"),
                 (r"\1\ntypedef struct unic_x unic_x;", r"unic_x has no comment"),

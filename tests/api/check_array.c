@@ -147,23 +147,23 @@ START_TEST(a_batch_refers_to_the_callers_arrays)
 {
     const int32_t lengths[] = {3, 0}, *given = lengths;
     unic_batch *b = new_batch();
-    ck_assert_uint_eq(unic_batch_size(b), 0);
+    ck_assert_uint_eq(unic_batch_clip_count(b), 0);
     char name[] = "audio";
     unic_array a = f32(3, DIMS(2, 3, 4)), got;
     a.struct_size += 8;
     io_assert_ok(unic_batch_set(b, name, &a, lengths));
     name[0] = 'x'; /* the name was copied, and so was the array's description */
     a.rank = 0;
-    ck_assert_uint_eq(unic_batch_size(b), 2);
+    ck_assert_uint_eq(unic_batch_clip_count(b), 2);
     unic_array_init(&a, doubles, UNIC_F64, 5, DIMS(2, 3, 1, 2, 2));
     io_assert_ok(unic_batch_set(b, "video", &a, NULL));
-    io_assert_ok(unic_batch_get(b, "audio", &got, &given));
+    io_assert_ok(unic_batch_get(&got, &given, b, "audio"));
     ck_assert(got.data == floats && got.rank == 3 && got.dims[2] == 4 && given == lengths);
     ck_assert_uint_eq(got.struct_size, sizeof got);
-    io_assert_ok(unic_batch_get(b, "video", &got, &given));
+    io_assert_ok(unic_batch_get(&got, &given, b, "video"));
     ck_assert(got.data == doubles && got.dtype == UNIC_F64 && got.rank == 5 && given == NULL);
-    io_assert_ok(unic_batch_get(b, "video", NULL, NULL));
-    io_assert_fails(unic_batch_get(b, "xudio", &got, NULL), UNIC_E_NOTFOUND,
+    io_assert_ok(unic_batch_get(NULL, NULL, b, "video"));
+    io_assert_fails(unic_batch_get(&got, NULL, b, "xudio"), UNIC_E_NOTFOUND,
                     "no modality \"xudio\" in the batch");
     unic_batch_free(b);
 }
@@ -176,13 +176,13 @@ START_TEST(modalities_of_a_batch_agree)
     io_assert_ok(unic_batch_set(b, "audio", &a, NULL));
     a = f32(3, DIMS(1, 4, 4)); /* the only one is replaced: B and T may change */
     io_assert_ok(unic_batch_set(b, "audio", &a, NULL));
-    ck_assert_uint_eq(unic_batch_size(b), 1);
+    ck_assert_uint_eq(unic_batch_clip_count(b), 1);
     a = f32(3, DIMS(2, 4, 2));
     io_assert_fails(unic_batch_set(b, "video", &a, NULL), UNIC_E_SHAPE,
                     "\"video\" is [2,4,2], but \"audio\" in the same batch is [1,4,4]");
     a = f32(3, DIMS(1, 5, 2));
     io_assert_fails(unic_batch_set(b, "video", &a, NULL), UNIC_E_SHAPE, "is [1,5,2]");
-    io_assert_fails(unic_batch_get(b, "video", NULL, NULL), UNIC_E_NOTFOUND, "video");
+    io_assert_fails(unic_batch_get(NULL, NULL, b, "video"), UNIC_E_NOTFOUND, "video");
     a = f32(2, DIMS(1, 4));
     io_assert_ok(unic_batch_set(b, "video", &a, NULL));
     a = f32(3, DIMS(2, 4, 4)); /* there is another one now, whichever is replaced */
@@ -190,7 +190,7 @@ START_TEST(modalities_of_a_batch_agree)
                     "\"video\" in the same");
     io_assert_fails(unic_batch_set(b, "video", &a, NULL), UNIC_E_SHAPE,
                     "\"audio\" in the same");
-    io_assert_ok(unic_batch_get(b, "audio", &got, NULL));
+    io_assert_ok(unic_batch_get(&got, NULL, b, "audio"));
     ck_assert_int_eq(got.dims[0], 1);
     unic_batch_free(b);
 }
@@ -213,10 +213,10 @@ START_TEST(batches_refuse_wrong_arguments)
     io_assert_fails(unic_batch_set(b, "a", &a, NULL), UNIC_E_SHAPE, "\"a\" is [2], [B,T,...]");
     a = f32(3, DIMS(0, 3, 4));
     io_assert_fails(unic_batch_set(b, "a", &a, NULL), UNIC_E_SHAPE, "without a dim of 0");
-    io_assert_fails(unic_batch_get(NULL, "a", &a, NULL), UNIC_E_ARG, "batch is NULL");
-    io_assert_fails(unic_batch_get(b, NULL, &a, NULL), UNIC_E_ARG, "name is NULL");
-    ck_assert_uint_eq(unic_batch_size(b), 0);
-    ck_assert_uint_eq(unic_batch_size(NULL), 0);
+    io_assert_fails(unic_batch_get(&a, NULL, NULL, "a"), UNIC_E_ARG, "batch is NULL");
+    io_assert_fails(unic_batch_get(&a, NULL, b, NULL), UNIC_E_ARG, "name is NULL");
+    ck_assert_uint_eq(unic_batch_clip_count(b), 0);
+    ck_assert_uint_eq(unic_batch_clip_count(NULL), 0);
     unic_batch_free(b);
     unic_batch_free(NULL);
 }
@@ -234,7 +234,7 @@ static unic_status fill_a_batch(const char *path)
         unic_status status = unic_batch_set(b, names[i], &a, NULL);
         if (status != UNIC_OK) { /* what was set stays */
             for (size_t k = 0; k < 6; k++)
-                ck_assert((unic_batch_get(b, names[k], &got, NULL) == UNIC_OK) == (k < i));
+                ck_assert((unic_batch_get(&got, NULL, b, names[k]) == UNIC_OK) == (k < i));
             unic_batch_free(b);
             return status;
         }

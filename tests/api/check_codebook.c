@@ -38,13 +38,13 @@ START_TEST(creates_and_tells_its_sizes)
 {
     unic_codebook *cb;
     io_assert_ok(unic_codebook_create(&cb, L, D, 8));
-    ck_assert(unic_codebook_codes(cb) == L && unic_codebook_dim(cb) == D);
-    ck_assert(unic_codebook_modalities(cb) == 8 && unic_codebook_modalities(NULL) == 0);
+    ck_assert(unic_codebook_code_count(cb) == L && unic_codebook_dim(cb) == D);
+    ck_assert(unic_codebook_modality_count(cb) == 8 && unic_codebook_modality_count(NULL) == 0);
     for (size_t i = 0; i < L * D; i++)
         ck_assert(unic_codebook_embedding(cb)[i] == 0.0F);
     unic_codebook_free(cb);
     unic_codebook_free(NULL);
-    ck_assert(unic_codebook_codes(NULL) == 0 && unic_codebook_dim(NULL) == 0);
+    ck_assert(unic_codebook_code_count(NULL) == 0 && unic_codebook_dim(NULL) == 0);
     ck_assert(unic_codebook_embedding(NULL) == NULL && unic_codebook_fingerprint(NULL) == 0);
     io_assert_fails(unic_codebook_create(NULL, L, D, 1), UNIC_E_ARG, "out is NULL");
     const size_t wrong[][3] = {{0, 1, 1},
@@ -210,7 +210,7 @@ START_TEST(updating_refuses_and_changes_nothing)
     io_assert_fails(unic_codebook_update(NULL, 0.5F, rows, targets, codes), UNIC_E_ARG,
                     "codebook is NULL");
     io_assert_fails(unic_codebook_update(cb, 0.5F, NULL, targets, codes), UNIC_E_ARG,
-                    "rows is NULL");
+                    "row_counts is NULL");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, NULL, codes), UNIC_E_ARG,
                     "targets is NULL");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, targets, NULL), UNIC_E_ARG,
@@ -251,26 +251,26 @@ START_TEST(revives_idle_codes)
     size_t revived = 99;
     unic_codebook *cb = new_codebook(2);
     use_codes(cb, 3);
-    io_assert_ok(unic_codebook_revive(cb, UNIC_RESET_TWO, 3, 0, &rows, 1, &revived));
+    io_assert_ok(unic_codebook_revive(&revived, cb, UNIC_RESET_TWO, 3, 0, &rows, 1));
     ck_assert_uint_eq(revived, 0);
-    io_assert_ok(unic_codebook_revive(cb, UNIC_RESET_OFF, 1, 0, &rows, 1, &revived));
+    io_assert_ok(unic_codebook_revive(&revived, cb, UNIC_RESET_OFF, 1, 0, &rows, 1));
     ck_assert_uint_eq(revived, 0);
-    io_assert_ok(unic_codebook_revive(cb, UNIC_RESET_ANY, 2, 1, &rows, 1, &revived));
+    io_assert_ok(unic_codebook_revive(&revived, cb, UNIC_RESET_ANY, 2, 1, &rows, 1));
     ck_assert_uint_eq(revived, 1);
-    io_assert_ok(unic_codebook_revive(cb, UNIC_RESET_ANY, 2, 0, &rows, 2, NULL));
+    io_assert_ok(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 2, 0, &rows, 2));
     const float *e = unic_codebook_embedding(cb);
     for (size_t l = 0; l < L; l++) {
         bool fresh = e[l * D] >= 50.0F;
         ck_assert(fresh == (l >= 4));
         ck_assert(!fresh || e[l * D] == 50.0F || e[l * D] == 60.0F);
     }
-    io_assert_ok(unic_codebook_revive(cb, UNIC_RESET_TWO, 2, 0, &rows, 3, &revived));
+    io_assert_ok(unic_codebook_revive(&revived, cb, UNIC_RESET_TWO, 2, 0, &rows, 3));
     ck_assert_uint_eq(revived, 1); /* code 3, of one modality */
-    io_assert_ok(unic_codebook_revive(cb, UNIC_RESET_TWO, 2, 0, &rows, 3, &revived));
+    io_assert_ok(unic_codebook_revive(&revived, cb, UNIC_RESET_TWO, 2, 0, &rows, 3));
     ck_assert_uint_eq(revived, 0); /* their counters were cleared */
     use_codes(cb, 3);
     rows = rows_of(NULL, UNIC_F32, 0, D);
-    io_assert_ok(unic_codebook_revive(cb, UNIC_RESET_TWO, 2, 0, &rows, 3, &revived));
+    io_assert_ok(unic_codebook_revive(&revived, cb, UNIC_RESET_TWO, 2, 0, &rows, 3));
     ck_assert_uint_eq(revived, 0); /* nothing to revive from */
     unic_codebook_free(cb);
 }
@@ -301,15 +301,15 @@ START_TEST(reviving_and_starting_refuse)
     const float z[] = {1, 2, NAN};
     unic_array rows = rows_of(z, UNIC_F32, 1, D), narrow = rows_of(z, UNIC_F32, 1, 2);
     unic_array none = rows_of(NULL, UNIC_F32, 0, D);
-    io_assert_fails(unic_codebook_revive(NULL, UNIC_RESET_ANY, 1, 0, &rows, 0, NULL),
+    io_assert_fails(unic_codebook_revive(NULL, NULL, UNIC_RESET_ANY, 1, 0, &rows, 0),
                     UNIC_E_ARG, "codebook is NULL");
-    io_assert_fails(unic_codebook_revive(cb, UNIC_RESET_ANY, 1, 0, NULL, 0, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, NULL, 0), UNIC_E_ARG,
                     "z is NULL");
-    io_assert_fails(unic_codebook_revive(cb, (unic_reset_rule)3, 1, 0, &rows, 0, NULL),
+    io_assert_fails(unic_codebook_revive(NULL, cb, (unic_reset_rule)3, 1, 0, &rows, 0),
                     UNIC_E_ARG, "rule 3 is none of unic_reset_rule");
-    io_assert_fails(unic_codebook_revive(cb, UNIC_RESET_ANY, 1, 0, &rows, 0, NULL),
+    io_assert_fails(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, &rows, 0),
                     UNIC_E_VALUE, "z holds NaN or Inf");
-    io_assert_fails(unic_codebook_revive(cb, UNIC_RESET_ANY, 1, 0, &narrow, 0, NULL),
+    io_assert_fails(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, &narrow, 0),
                     UNIC_E_SHAPE, "[1,2], expected [rows,3]");
     io_assert_fails(unic_codebook_init(NULL, &rows, 0, 0), UNIC_E_ARG, "codebook is NULL");
     io_assert_fails(unic_codebook_init(cb, NULL, 0, 0), UNIC_E_ARG, "z is NULL");
@@ -346,19 +346,19 @@ START_TEST(counts_usage)
     const int32_t codes[] = {0, 5, -1, 5, 0}, bad[] = {6};
     int64_t counts[L];
     double perplexity = -1.0;
-    io_assert_ok(unic_codebook_usage(cb, codes, 5, counts, &perplexity));
+    io_assert_ok(unic_codebook_usage(&perplexity, cb, codes, 5, counts));
     const int64_t expected[L] = {2, 0, 0, 0, 0, 2};
     ck_assert_mem_eq(counts, expected, sizeof counts);
     ck_assert_double_eq_tol(perplexity, 2.0, 1e-12);
-    io_assert_fails(unic_codebook_usage(cb, bad, 1, counts, NULL), UNIC_E_VALUE, "code 6");
+    io_assert_fails(unic_codebook_usage(NULL, cb, bad, 1, counts), UNIC_E_VALUE, "code 6");
     ck_assert_mem_eq(counts, expected, sizeof counts);
-    io_assert_ok(unic_codebook_usage(cb, NULL, 0, counts, &perplexity));
+    io_assert_ok(unic_codebook_usage(&perplexity, cb, NULL, 0, counts));
     ck_assert(counts[0] == 0 && counts[5] == 0 && perplexity == 0.0);
-    io_assert_ok(unic_codebook_usage(cb, codes, 5, counts, NULL));
-    io_assert_fails(unic_codebook_usage(NULL, codes, 5, counts, NULL), UNIC_E_ARG, "codebook");
-    io_assert_fails(unic_codebook_usage(cb, NULL, 5, counts, NULL), UNIC_E_ARG,
+    io_assert_ok(unic_codebook_usage(NULL, cb, codes, 5, counts));
+    io_assert_fails(unic_codebook_usage(NULL, NULL, codes, 5, counts), UNIC_E_ARG, "codebook");
+    io_assert_fails(unic_codebook_usage(NULL, cb, NULL, 5, counts), UNIC_E_ARG,
                     "codes is NULL");
-    io_assert_fails(unic_codebook_usage(cb, codes, 5, NULL, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_codebook_usage(NULL, cb, codes, 5, NULL), UNIC_E_ARG,
                     "counts is NULL");
     unic_codebook_free(cb);
 }
@@ -440,7 +440,7 @@ static unic_status use_everything(const char *path)
     if (status == UNIC_OK)
         status = unic_codebook_update(cb, 0.5F, rows, targets, codes);
     if (status == UNIC_OK)
-        status = unic_codebook_revive(cb, UNIC_RESET_ANY, 1, 0, &wide, 1, NULL);
+        status = unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, &wide, 1);
     if (status == UNIC_OK)
         status = unic_codebook_init(cb, &wide, 3, 1);
     unic_codebook_free(cb);

@@ -27,7 +27,7 @@ static unic_codebook *new_codebook(float shift)
 static unic_head_options options_of(int32_t kind)
 {
     return (unic_head_options){
-        .struct_size = sizeof(unic_head_options), .kind = kind, .classes = CLASSES};
+        .struct_size = sizeof(unic_head_options), .kind = kind, .class_count = CLASSES};
 }
 
 static unic_head *new_head(int32_t kind)
@@ -52,11 +52,11 @@ START_TEST(wrong_options_are_named)
     } cases[] = {{0, 3, 0, 0, 0, 0, "options->kind = 0 is none of unic_head_kind"},
                  {4, 3, 0, 0, 0, 0, "options->kind = 4"},
                  {-1, 3, 0, 0, 0, 0, "options->kind = -1"},
-                 {1, 0, 0, 0, 0, 0, "options->classes = 0 is not in 2..1048576"},
-                 {1, 1, 0, 0, 0, 0, "options->classes = 1 is not in 2.."},
-                 {2, -5, 0, 0, 0, 0, "options->classes = -5"},
-                 {3, 0, 0, 0, 0, 0, "options->classes = 0 is not in 1..1048576"},
-                 {3, 2000000, 0, 0, 0, 0, "options->classes = 2000000"},
+                 {1, 0, 0, 0, 0, 0, "options->class_count = 0 is not in 2..1048576"},
+                 {1, 1, 0, 0, 0, 0, "options->class_count = 1 is not in 2.."},
+                 {2, -5, 0, 0, 0, 0, "options->class_count = -5"},
+                 {3, 0, 0, 0, 0, 0, "options->class_count = 0 is not in 1..1048576"},
+                 {3, 2000000, 0, 0, 0, 0, "options->class_count = 2000000"},
                  {1, 3, -1, 0, 0, 0, "hidden = -1"},
                  {1, 3, 65537, 0, 0, 0, "hidden = 65537"},
                  {1, 3, 0, -1, 0, 0, "epochs = -1"},
@@ -110,11 +110,11 @@ START_TEST(one_class_is_enough_for_many_labels)
     unic_head_options options = options_of(UNIC_HEAD_STEP_MULTI);
     const int32_t codes[] = {0, 1, 2, -1}, labels[] = {1, 0, 1, 0};
     float logits[4];
-    options.classes = 1;
+    options.class_count = 1;
     options.epochs = 200;
     options.learning_rate = 0.1F;
     io_assert_ok(unic_head_create(&head, cb, &options));
-    io_assert_ok(unic_head_fit(head, codes, 2, 2, labels, NULL));
+    io_assert_ok(unic_head_fit(NULL, head, codes, 2, 2, labels));
     io_assert_ok(unic_head_predict(head, codes, 1, 4, logits));
     ck_assert(logits[0] > 0 && logits[1] < 0 && logits[2] > 0 && logits[3] == 0.0F);
     unic_head_free(head);
@@ -133,21 +133,21 @@ START_TEST(wrong_codes_and_labels_are_named)
         const int32_t bad_codes[] = {-2, L, INT32_MIN, INT32_MAX};
         for (size_t i = 0; i < 4; i++) {
             codes[6] = bad_codes[i];
-            io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
+            io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, labels), UNIC_E_VALUE,
                             "of clip 1, step 2 is not in -1..4");
             io_assert_fails(unic_head_predict(head, codes, 2, LENGTH, logits), UNIC_E_VALUE,
                             "of clip 1, step 2 is not in -1..4");
         }
         codes[6] = 0;
         labels[1] = kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES;
-        io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
+        io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, labels), UNIC_E_VALUE,
                         kind == UNIC_HEAD_STEP_MULTI ? "label 2 at 1 is not in -1..1"
                                                      : "label 3 at 1 is not in -1..2");
         labels[1] = -2;
-        io_assert_fails(unic_head_fit(head, codes, 2, LENGTH, labels, NULL), UNIC_E_VALUE,
+        io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, labels), UNIC_E_VALUE,
                         "label -2 at 1");
         labels[1] = 0;
-        io_assert_ok(unic_head_fit(head, codes, 2, LENGTH, labels, NULL));
+        io_assert_ok(unic_head_fit(NULL, head, codes, 2, LENGTH, labels));
         unic_head_free(head);
     }
     ck_assert_mem_eq(logits, untouched, sizeof logits);
@@ -160,14 +160,14 @@ START_TEST(wrong_arguments_are_named)
     const int32_t codes[] = {0}, labels[] = {0};
     float logits[CLASSES];
     const size_t half = SIZE_MAX / 2;
-    io_assert_fails(unic_head_fit(NULL, codes, 1, 1, labels, NULL), UNIC_E_ARG, "head is NULL");
-    io_assert_fails(unic_head_fit(head, NULL, 1, 1, labels, NULL), UNIC_E_ARG, "codes is NULL");
-    io_assert_fails(unic_head_fit(head, codes, 1, 1, NULL, NULL), UNIC_E_ARG, "labels is NULL");
-    io_assert_fails(unic_head_fit(head, codes, 0, 1, labels, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_head_fit(NULL, NULL, codes, 1, 1, labels), UNIC_E_ARG, "head is NULL");
+    io_assert_fails(unic_head_fit(NULL, head, NULL, 1, 1, labels), UNIC_E_ARG, "codes is NULL");
+    io_assert_fails(unic_head_fit(NULL, head, codes, 1, 1, NULL), UNIC_E_ARG, "labels is NULL");
+    io_assert_fails(unic_head_fit(NULL, head, codes, 0, 1, labels), UNIC_E_ARG,
                     "0 clips of 1 steps");
-    io_assert_fails(unic_head_fit(head, codes, 1, 0, labels, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_head_fit(NULL, head, codes, 1, 0, labels), UNIC_E_ARG,
                     "1 clips of 0 steps");
-    io_assert_fails(unic_head_fit(head, codes, half, 4, labels, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_head_fit(NULL, head, codes, half, 4, labels), UNIC_E_ARG,
                     "larger than any memory");
     io_assert_fails(unic_head_predict(NULL, codes, 1, 1, logits), UNIC_E_ARG, "head is NULL");
     io_assert_fails(unic_head_predict(head, NULL, 1, 1, logits), UNIC_E_ARG, "codes is NULL");
@@ -191,9 +191,9 @@ START_TEST(wrong_arguments_are_named)
                     "larger than any memory");
     io_assert_ok(unic_head_mask_labels(head, NULL, 0, 1, NULL));
     unic_head_options settings = {.struct_size = sizeof settings - 1};
-    io_assert_fails(unic_head_settings(head, &settings), UNIC_E_ARG, "struct_size is");
-    io_assert_fails(unic_head_settings(head, NULL), UNIC_E_ARG, "options is NULL");
-    io_assert_fails(unic_head_settings(NULL, &settings), UNIC_E_ARG, "head is NULL");
+    io_assert_fails(unic_head_settings(&settings, head), UNIC_E_ARG, "struct_size is");
+    io_assert_fails(unic_head_settings(NULL, head), UNIC_E_ARG, "options is NULL");
+    io_assert_fails(unic_head_settings(&settings, NULL), UNIC_E_ARG, "head is NULL");
     unic_head *none = (void *)&none;
     io_assert_fails(unic_head_load(NULL, "x"), UNIC_E_ARG, "out is NULL");
     io_assert_fails(unic_head_load(&none, NULL), UNIC_E_ARG, "path is NULL");
@@ -209,8 +209,8 @@ START_TEST(tells_its_settings)
         uint64_t behind;
     } later = {.options = {.struct_size = sizeof later}, .behind = 77};
     unic_head *head = new_head(UNIC_HEAD_STEP);
-    io_assert_ok(unic_head_settings(head, &later.options));
-    ck_assert(later.options.kind == UNIC_HEAD_STEP && later.options.classes == CLASSES);
+    io_assert_ok(unic_head_settings(&later.options, head));
+    ck_assert(later.options.kind == UNIC_HEAD_STEP && later.options.class_count == CLASSES);
     ck_assert(later.options.hidden == D && later.options.epochs == 30);
     ck_assert(later.options.struct_size == sizeof later && later.behind == 77);
     unic_head_free(head);
@@ -229,7 +229,7 @@ START_TEST(masks_labels)
         unic_head_options options = options_of(kind);
         size_t count = kind == UNIC_HEAD_CLIP ? 3 : kind == UNIC_HEAD_STEP ? 6 : 12;
         int32_t labels[13], bad[] = {0, L};
-        options.classes = kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES;
+        options.class_count = kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES;
         for (size_t i = 0; i < 13; i++)
             labels[i] = kind == UNIC_HEAD_STEP_MULTI ? 1 : 2;
         io_assert_ok(unic_head_create(&head, cb, &options));
@@ -288,7 +288,7 @@ START_TEST(predicts_in_several_threads)
         codes[i] = i * 7 % (L + 1) - 1;
         labels[i / LENGTH] = i % CLASSES;
     }
-    io_assert_ok(unic_head_fit(head, codes, CLIPS, LENGTH, labels, NULL));
+    io_assert_ok(unic_head_fit(NULL, head, codes, CLIPS, LENGTH, labels));
     io_assert_ok(unic_head_predict(head, codes, CLIPS, LENGTH, expected));
     for (size_t i = 0; i < READERS; i++) {
         readers[i] = (reader){.head = head, .codes = codes};

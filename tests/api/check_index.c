@@ -64,7 +64,7 @@ START_TEST(wrong_options_are_named)
     io_assert_fails(unic_index_create(&x, &o), UNIC_E_ARG, "options->metric = 5");
     ck_assert(x == NULL);
     unic_index_free(NULL);
-    ck_assert_uint_eq(unic_index_size(NULL) + unic_index_dim(NULL), 0);
+    ck_assert_uint_eq(unic_index_item_count(NULL) + unic_index_dim(NULL), 0);
     ck_assert(!unic_index_vectors(NULL) && !unic_index_ids(NULL));
     ck_assert_int_eq(unic_index_metric_of(NULL), 0);
 }
@@ -79,7 +79,7 @@ static void assert_array_refused(unic_index *x, const unic_array *a, unic_status
     io_assert_fails(unic_index_add(x, a, NULL), status, says);
     io_assert_fails(unic_index_search(x, a, 1, ids, NULL), status, says);
     io_assert_fails(unic_index_rank(x, a, first, ids), status, says);
-    ck_assert_uint_eq(unic_index_size(x), N);
+    ck_assert_uint_eq(unic_index_item_count(x), N);
 }
 
 START_TEST(wrong_arrays_are_named)
@@ -280,10 +280,10 @@ START_TEST(an_index_that_could_not_grow_is_usable)
         io_assert_ok(unic_index_search(x, &a, 1, after, NULL));
         ck_assert_mem_eq(before, after, sizeof before);
         if (status != UNIC_OK) {
-            ck_assert_uint_eq(unic_index_size(x), N);
+            ck_assert_uint_eq(unic_index_item_count(x), N);
             io_assert_ok(unic_index_add(x, &a, NULL));
         }
-        ck_assert_uint_eq(unic_index_size(x), 2 * N);
+        ck_assert_uint_eq(unic_index_item_count(x), 2 * N);
         unic_index_free(x);
     }
     ck_assert_uint_eq(failures, 5); /* vectors, norms, ids, slots; and none */
@@ -310,7 +310,7 @@ START_TEST(a_loaded_index_finds_the_same)
         io_assert_ok(unic_index_load(&back, small_path("saved.index.npz")));
         ck_assert_int_eq(unic_index_metric_of(back), metric);
         ck_assert_uint_eq(unic_index_dim(back), D);
-        ck_assert_uint_eq(unic_index_size(back), N);
+        ck_assert_uint_eq(unic_index_item_count(back), N);
         ck_assert_mem_eq(unic_index_ids(back), ids, sizeof ids);
         ck_assert_mem_eq(unic_index_vectors(back), unic_index_vectors(x), sizeof rows);
         io_assert_ok(unic_index_search(x, &q, N, found[0], scores[0]));
@@ -332,7 +332,7 @@ START_TEST(an_empty_index_can_be_saved)
     unic_index *x = new_index(UNIC_INDEX_L2, NULL, NULL), *back;
     io_assert_ok(unic_index_save(x, small_path("empty.index.npz")));
     io_assert_ok(unic_index_load(&back, small_path("empty.index.npz")));
-    ck_assert_uint_eq(unic_index_size(back), 0);
+    ck_assert_uint_eq(unic_index_item_count(back), 0);
     ck_assert_uint_eq(unic_index_dim(back), D);
     unic_index_free(x);
     unic_index_free(back);
@@ -367,9 +367,9 @@ static const char *write_file(const int64_t *options, const int64_t *ids, const 
 {
     unic__bundle b = {0};
     const char *path = small_path("hostile.index.npz");
-    unic__bundle_i64(&b, "index.options", UNIC__SHAPE(4), options);
-    unic__bundle_i64(&b, "index.ids", UNIC__SHAPE(2), ids);
-    unic__bundle_f32(&b, "index.vectors", UNIC__SHAPE(2, 3), vectors);
+    unic__bundle_i64(&b, "index.options", UNIC__SHAPE_OF(4), options);
+    unic__bundle_i64(&b, "index.ids", UNIC__SHAPE_OF(2), ids);
+    unic__bundle_f32(&b, "index.vectors", UNIC__SHAPE_OF(2, 3), vectors);
     io_assert_ok(unic__bundle_write(&b, path));
     return path;
 }

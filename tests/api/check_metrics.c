@@ -35,7 +35,7 @@ START_TEST(classes)
     const float nan[] = {1, 2, 3, 4, NAN, 6};
     UNTOUCHED(r);
 #define FAILS(says, s, t, n, c, r)                                                             \
-    io_assert_fails(unic_metrics_classes(s, t, n, c, confusion, per_class, r), UNIC_E_ARG, says)
+    io_assert_fails(unic_metrics_classes(r, s, t, n, c, confusion, per_class), UNIC_E_ARG, says)
     FAILS("unic_metrics_classes: scores is NULL", NULL, truth, 2, 3, &r);
     FAILS("truth is NULL", scores, NULL, 2, 3, &r);
     FAILS("report is NULL", scores, truth, 2, 3, NULL);
@@ -44,16 +44,16 @@ START_TEST(classes)
     FAILS("larger than any memory", scores, truth, half, 3, &r);
     FAILS("larger than any memory", scores, truth, 1, half / 4, &r);
 #undef FAILS
-    io_assert_fails(unic_metrics_classes(scores, high, 2, 3, confusion, per_class, &r),
+    io_assert_fails(unic_metrics_classes(&r, scores, high, 2, 3, confusion, per_class),
                     UNIC_E_VALUE, "label 3 of row 1, column 0 is not in -1..2");
-    io_assert_fails(unic_metrics_classes(scores, low, 2, 3, confusion, per_class, &r),
+    io_assert_fails(unic_metrics_classes(&r, scores, low, 2, 3, confusion, per_class),
                     UNIC_E_VALUE, "label -2 of row 1");
-    io_assert_fails(unic_metrics_classes(nan, truth, 2, 3, confusion, per_class, &r),
+    io_assert_fails(unic_metrics_classes(&r, nan, truth, 2, 3, confusion, per_class),
                     UNIC_E_VALUE, "the score of row 1, column 1 is NaN");
     ck_assert(per_class[0] == 77.0);
     ASSERT_UNTOUCHED(r);
     r.struct_size = sizeof r - 1;
-    io_assert_fails(unic_metrics_classes(scores, truth, 2, 3, NULL, NULL, &r), UNIC_E_ARG,
+    io_assert_fails(unic_metrics_classes(&r, scores, truth, 2, 3, NULL, NULL), UNIC_E_ARG,
                     "report->struct_size is");
 }
 END_TEST
@@ -64,9 +64,9 @@ START_TEST(reports_of_a_later_version_are_left_alone)
         unic_class_report report;
         uint64_t behind;
     } later = {.report = {.struct_size = sizeof later}, .behind = 77};
-    io_assert_ok(unic_metrics_classes(scores, truth, 2, 3, NULL, NULL, &later.report));
+    io_assert_ok(unic_metrics_classes(&later.report, scores, truth, 2, 3, NULL, NULL));
     ck_assert(later.report.struct_size == sizeof later && later.behind == 77);
-    ck_assert_uint_eq(later.report.counted, 2);
+    ck_assert_uint_eq(later.report.row_count, 2);
 }
 END_TEST
 
@@ -78,11 +78,11 @@ START_TEST(steps_and_events)
     UNTOUCHED(r);
 #define FAILS(status, says, s, t, n, c, limit, background)                                     \
     do {                                                                                       \
-        io_assert_fails(unic_metrics_steps(s, t, n, c, limit, background, &r), status, says);  \
-        io_assert_fails(unic_metrics_events(s, t, 1, n, c, limit, 0.5, background, &r),        \
+        io_assert_fails(unic_metrics_steps(&r, s, t, n, c, limit, background), status, says);  \
+        io_assert_fails(unic_metrics_events(&r, s, t, 1, n, c, limit, 0.5, background),        \
                         status, says);                                                         \
         if ((background) == -1)                                                                \
-            io_assert_fails(unic_metrics_steps_cmg(s, t, n, c, limit, 2, &r), status, says);   \
+            io_assert_fails(unic_metrics_steps_cmg(&r, s, t, n, c, limit, 2), status, says);   \
     } while (0)
     FAILS(UNIC_E_ARG, "scores is NULL", NULL, truth, 2, 2, 0.0F, -1);
     FAILS(UNIC_E_ARG, "truth is NULL", scores, NULL, 2, 2, 0.0F, -1);
@@ -97,18 +97,18 @@ START_TEST(steps_and_events)
     FAILS(UNIC_E_VALUE, "label -2 of row 1, column 1", scores, low, 2, 2, 0.0F, -1);
     FAILS(UNIC_E_VALUE, "the score of row 0, column 1 is NaN", nan, truth, 2, 2, 0.0F, -1);
 #undef FAILS
-    io_assert_fails(unic_metrics_steps_cmg(scores, truth, 2, 2, 0.0F, 0, &r), UNIC_E_ARG,
+    io_assert_fails(unic_metrics_steps_cmg(&r, scores, truth, 2, 2, 0.0F, 0), UNIC_E_ARG,
                     "batch_rows is 0");
-    io_assert_fails(unic_metrics_events(scores, truth, half, 4, 1, 0.0F, 0.5, -1, &r),
+    io_assert_fails(unic_metrics_events(&r, scores, truth, half, 4, 1, 0.0F, 0.5, -1),
                     UNIC_E_ARG, "larger than any memory");
     const double shares[] = {0.0, -0.5, 1.5, NAN};
     for (size_t i = 0; i < 4; i++)
-        io_assert_fails(unic_metrics_events(scores, truth, 1, 2, 2, 0.0F, shares[i], -1, &r),
+        io_assert_fails(unic_metrics_events(&r, scores, truth, 1, 2, 2, 0.0F, shares[i], -1),
                         UNIC_E_ARG, "is not in (0,1]");
     ASSERT_UNTOUCHED(r);
-    io_assert_fails(unic_metrics_steps(scores, truth, 2, 2, 0.0F, -1, &r), UNIC_E_ARG,
+    io_assert_fails(unic_metrics_steps(&r, scores, truth, 2, 2, 0.0F, -1), UNIC_E_ARG,
                     "report->struct_size is 0");
-    io_assert_fails(unic_metrics_steps(scores, truth, 2, 2, 0.0F, -1, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_metrics_steps(NULL, scores, truth, 2, 2, 0.0F, -1), UNIC_E_ARG,
                     "report is NULL");
 }
 END_TEST
@@ -121,8 +121,8 @@ START_TEST(masks)
     UNTOUCHED(r);
 #define FAILS(status, says, s, t, n, p)                                                        \
     do {                                                                                       \
-        io_assert_fails(unic_metrics_masks(s, t, n, p, NULL, &r), status, says);               \
-        io_assert_fails(unic_metrics_masks_cmg(s, t, n, p, 4, &r), status, says);              \
+        io_assert_fails(unic_metrics_masks(&r, s, t, n, p, NULL), status, says);               \
+        io_assert_fails(unic_metrics_masks_cmg(&r, s, t, n, p, 4), status, says);              \
     } while (0)
     FAILS(UNIC_E_ARG, "logits is NULL", NULL, good, 2, 2);
     FAILS(UNIC_E_ARG, "truth is NULL", scores, NULL, 2, 2);
@@ -132,10 +132,10 @@ START_TEST(masks)
     FAILS(UNIC_E_VALUE, "truth 255 of mask 1, pixel 0 is not 0 or 1", scores, bad, 2, 2);
     FAILS(UNIC_E_VALUE, "the score of row 1, column 1 is NaN", nan, good, 2, 2);
 #undef FAILS
-    io_assert_fails(unic_metrics_masks_cmg(scores, good, 2, 2, 0, &r), UNIC_E_ARG,
+    io_assert_fails(unic_metrics_masks_cmg(&r, scores, good, 2, 2, 0), UNIC_E_ARG,
                     "batch is 0");
     ASSERT_UNTOUCHED(r);
-    io_assert_fails(unic_metrics_masks(scores, good, 2, 2, NULL, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_metrics_masks(NULL, scores, good, 2, 2, NULL), UNIC_E_ARG,
                     "report is NULL");
 }
 END_TEST
@@ -149,7 +149,7 @@ START_TEST(rankings)
     const float nan[] = {1, 2, 3, 4, 5, NAN};
     UNTOUCHED(r);
 #define FAILS(status, says, s, n, g, queries, gallery, at, n_at, out)                          \
-    io_assert_fails(unic_metrics_ranks(s, n, g, queries, gallery, at, n_at, out, &r), status,  \
+    io_assert_fails(unic_metrics_ranks(&r, s, n, g, queries, gallery, at, n_at, out), status,  \
                     says)
     FAILS(UNIC_E_ARG, "scores is NULL", NULL, 2, 3, ids, ids, k, 2, recall);
     FAILS(UNIC_E_ARG, "query_ids is NULL", scores, 2, 3, NULL, ids, k, 2, recall);
@@ -168,7 +168,7 @@ START_TEST(rankings)
 #undef FAILS
     ck_assert(recall[0] == 77.0 && recall[1] == 77.0);
     ASSERT_UNTOUCHED(r);
-    io_assert_fails(unic_metrics_ranks(scores, 2, 3, ids, ids, k, 2, recall, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_metrics_ranks(NULL, scores, 2, 3, ids, ids, k, 2, recall), UNIC_E_ARG,
                     "report is NULL");
 }
 END_TEST

@@ -29,16 +29,16 @@ START_TEST(a_model_tells_what_it_is)
         ck_assert_str_eq(unic_model_modality_name(model, m), names[m]);
     ck_assert(unic_model_modality_name(model, 3) == NULL);
     ck_assert(unic_model_modality_name(model, SIZE_MAX) == NULL);
-    io_assert_ok(unic_model_feature_dims(model, "image", dims, &rank));
+    io_assert_ok(unic_model_feature_dims(&rank, model, "image", dims));
     ck_assert(rank == 3 && dims[0] == 5 && dims[1] == 5 && dims[2] == 4);
-    io_assert_ok(unic_model_feature_dims(model, "text", dims, &rank));
+    io_assert_ok(unic_model_feature_dims(&rank, model, "text", dims));
     ck_assert(rank == 1 && dims[0] == 5);
     ck_assert_uint_eq(unic_model_code_count(model), SMALL_CODES);
     ck_assert_uint_eq(unic_model_code_dim(model), SMALL_DIM);
     ck_assert_ptr_nonnull(strstr(unic_model_config(model), "code.count = 12\n"));
-    io_assert_ok(unic_model_codebook(model, &codebook));
-    ck_assert(unic_codebook_codes(codebook) == SMALL_CODES);
-    ck_assert(unic_codebook_modalities(codebook) == 3);
+    io_assert_ok(unic_model_codebook(&codebook, model));
+    ck_assert(unic_codebook_code_count(codebook) == SMALL_CODES);
+    ck_assert(unic_codebook_modality_count(codebook) == 3);
     unic_codebook_free(codebook);
     unic_model_free(model);
 }
@@ -53,7 +53,7 @@ START_TEST(the_config_is_a_config)
     io_assert_ok(unic_config_create(&config));
     io_assert_ok(unic_config_parse(config, unic_model_config(model), NULL));
     io_assert_ok(unic_config_check(config));
-    io_assert_ok(unic_config_text(config, &text));
+    io_assert_ok(unic_config_text(&text, config));
     ck_assert_str_eq(text, unic_model_config(model));
     unic_config_free(config);
     unic_model_free(model);
@@ -72,12 +72,12 @@ START_TEST(parameters_are_listed)
     unic__npz *file;
     io_assert_ok(unic__npz_open(&file, path));
     bool seen = false;
-    while (unic_model_parameter_at(model, n, &name, dims, &rank, &data) == UNIC_OK) {
+    while (unic_model_parameter_at(&name, &data, &rank, model, n, dims) == UNIC_OK) {
         const char *other;
         size_t count = 1;
         for (size_t k = 0; k < rank; k++)
             count *= (size_t)dims[k];
-        io_assert_ok(unic_model_parameter_at(copy, n, &other, dims, &rank, &again));
+        io_assert_ok(unic_model_parameter_at(&other, &again, &rank, copy, n, dims));
         ck_assert_str_eq(name, other);
         ck_assert_mem_eq(data, again, count * sizeof *data);
         float *saved = malloc(count * sizeof *saved); /* rows as they are in the file */
@@ -93,18 +93,18 @@ START_TEST(parameters_are_listed)
     ck_assert(seen);
     char says[64];
     snprintf(says, sizeof says, "unic_model_parameter_at: parameter %zu of %zu", n, n);
-    io_assert_fails(unic_model_parameter_at(copy, n, &name, dims, &rank, &data),
+    io_assert_fails(unic_model_parameter_at(&name, &data, &rank, copy, n, dims),
                     UNIC_E_NOTFOUND, says);
-    io_assert_fails(unic_model_parameter_at(copy, SIZE_MAX, &name, dims, &rank, NULL),
+    io_assert_fails(unic_model_parameter_at(&name, NULL, &rank, copy, SIZE_MAX, dims),
                     UNIC_E_NOTFOUND, "parameter");
-    io_assert_ok(unic_model_parameter_at(copy, 0, &name, dims, &rank, NULL));
-    io_assert_fails(unic_model_parameter_at(NULL, 0, &name, dims, &rank, NULL), UNIC_E_ARG,
+    io_assert_ok(unic_model_parameter_at(&name, NULL, &rank, copy, 0, dims));
+    io_assert_fails(unic_model_parameter_at(&name, NULL, &rank, NULL, 0, dims), UNIC_E_ARG,
                     "model is NULL");
-    io_assert_fails(unic_model_parameter_at(copy, 0, NULL, dims, &rank, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_model_parameter_at(NULL, NULL, &rank, copy, 0, dims), UNIC_E_ARG,
                     "name is NULL");
-    io_assert_fails(unic_model_parameter_at(copy, 0, &name, NULL, &rank, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_model_parameter_at(&name, NULL, &rank, copy, 0, NULL), UNIC_E_ARG,
                     "dims is NULL");
-    io_assert_fails(unic_model_parameter_at(copy, 0, &name, dims, NULL, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_model_parameter_at(&name, NULL, NULL, copy, 0, dims), UNIC_E_ARG,
                     "rank is NULL");
     unic__npz_close(file);
     unic_model_free(model);
@@ -122,14 +122,14 @@ START_TEST(wrong_arguments_are_named)
     io_assert_fails(unic_model_open(NULL, "x"), UNIC_E_ARG, "unic_model_open: out is NULL");
     io_assert_fails(unic_model_open(&none, NULL), UNIC_E_ARG, "unic_model_open: path is NULL");
     ck_assert(none == NULL);
-    io_assert_fails(unic_model_feature_dims(NULL, "audio", dims, &rank), UNIC_E_ARG, "model");
-    io_assert_fails(unic_model_feature_dims(model, NULL, dims, &rank), UNIC_E_ARG, "modality");
-    io_assert_fails(unic_model_feature_dims(model, "audio", NULL, &rank), UNIC_E_ARG, "dims");
-    io_assert_fails(unic_model_feature_dims(model, "audio", dims, NULL), UNIC_E_ARG, "rank");
-    io_assert_fails(unic_model_feature_dims(model, "", dims, &rank), UNIC_E_NOTFOUND,
+    io_assert_fails(unic_model_feature_dims(&rank, NULL, "audio", dims), UNIC_E_ARG, "model");
+    io_assert_fails(unic_model_feature_dims(&rank, model, NULL, dims), UNIC_E_ARG, "modality");
+    io_assert_fails(unic_model_feature_dims(&rank, model, "audio", NULL), UNIC_E_ARG, "dims");
+    io_assert_fails(unic_model_feature_dims(NULL, model, "audio", dims), UNIC_E_ARG, "rank");
+    io_assert_fails(unic_model_feature_dims(&rank, model, "", dims), UNIC_E_NOTFOUND,
                     "the model has no modality \"\", it has audio, touch");
-    io_assert_fails(unic_model_codebook(model, NULL), UNIC_E_ARG, "out is NULL");
-    io_assert_fails(unic_model_codebook(NULL, &codebook), UNIC_E_ARG, "model is NULL");
+    io_assert_fails(unic_model_codebook(NULL, model), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_model_codebook(&codebook, NULL), UNIC_E_ARG, "model is NULL");
     io_assert_fails(unic_model_save(NULL, "x"), UNIC_E_ARG, "model is NULL");
     io_assert_fails(unic_model_save(model, NULL), UNIC_E_ARG, "path is NULL");
     ck_assert_uint_eq(unic_model_modality_count(NULL), 0);

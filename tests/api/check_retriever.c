@@ -95,14 +95,14 @@ START_TEST(tells_its_settings)
     unic_retriever *r;
     unic_retriever_options o = {.struct_size = sizeof o, .item_dim = 7, .seed = 3};
     io_assert_ok(unic_retriever_create(&r, cb, &o));
-    io_assert_ok(unic_retriever_settings(r, &o));
+    io_assert_ok(unic_retriever_settings(&o, r));
     ck_assert(o.item_dim == 7 && o.hidden == 256 && o.dim == 128 && o.epochs == 50);
     ck_assert(o.batch == 64 && o.learning_rate == 0.001F && o.temperature == 0.07F);
     ck_assert(o.seed == 3 && o.struct_size == sizeof o);
     o.struct_size--;
-    io_assert_fails(unic_retriever_settings(r, &o), UNIC_E_ARG, "struct_size is");
-    io_assert_fails(unic_retriever_settings(r, NULL), UNIC_E_ARG, "options is NULL");
-    io_assert_fails(unic_retriever_settings(NULL, &o), UNIC_E_ARG, "retriever is NULL");
+    io_assert_fails(unic_retriever_settings(&o, r), UNIC_E_ARG, "struct_size is");
+    io_assert_fails(unic_retriever_settings(NULL, r), UNIC_E_ARG, "options is NULL");
+    io_assert_fails(unic_retriever_settings(&o, NULL), UNIC_E_ARG, "retriever is NULL");
     unic_retriever_free(r);
     unic_codebook_free(cb);
 }
@@ -126,14 +126,14 @@ START_TEST(wrong_codes_and_items_are_named)
     memcpy(before, out, sizeof out);
     for (size_t i = 0; i < 4; i++) {
         codes[6] = wrong[i];
-        io_assert_fails(unic_retriever_fit(r, codes, 3, LENGTH, &items, NULL), UNIC_E_VALUE,
+        io_assert_fails(unic_retriever_fit(NULL, r, codes, 3, LENGTH, &items), UNIC_E_VALUE,
                         "of clip 1, step 2 is not in -1..4");
         io_assert_fails(unic_retriever_queries(r, codes, 3, LENGTH, out), UNIC_E_VALUE,
                         "of clip 1, step 2 is not in -1..4");
     }
     codes[6] = 0;
     codes[10] = -1;
-    io_assert_fails(unic_retriever_fit(r, codes, 3, LENGTH, &items, NULL), UNIC_E_VALUE,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, 3, LENGTH, &items), UNIC_E_VALUE,
                     "unic_retriever_fit: clip 2 has no code among its 4 steps");
     io_assert_fails(unic_retriever_queries(r, codes, 3, LENGTH, out), UNIC_E_VALUE,
                     "unic_retriever_queries: clip 2 has no code among its 4 steps");
@@ -141,18 +141,18 @@ START_TEST(wrong_codes_and_items_are_named)
                     "clip 0 has no code among its 0 steps");
     codes[10] = 2;
     x[2 * ITEM + 1] = INFINITY;
-    io_assert_fails(unic_retriever_fit(r, codes, 3, LENGTH, &items, NULL), UNIC_E_VALUE,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, 3, LENGTH, &items), UNIC_E_VALUE,
                     "item 2 holds NaN or Inf");
     io_assert_fails(unic_retriever_items(r, &items, out), UNIC_E_VALUE,
                     "item 2 holds NaN or Inf");
     x[2 * ITEM + 1] = 1.0F;
     other = items_of(x, 2);
-    io_assert_fails(unic_retriever_fit(r, codes, 3, LENGTH, &other, NULL), UNIC_E_SHAPE,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, 3, LENGTH, &other), UNIC_E_SHAPE,
                     "2 items for 3 clips");
     unic_array_init(&other, x, UNIC_F32, 2, (const int64_t[]){3, ITEM - 1});
     io_assert_fails(unic_retriever_items(r, &other, out), UNIC_E_SHAPE,
                     "items have shape [3,3], expected [N,4]");
-    io_assert_fails(unic_retriever_fit(r, codes, 3, LENGTH, &other, NULL), UNIC_E_SHAPE,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, 3, LENGTH, &other), UNIC_E_SHAPE,
                     "items have shape [3,3], expected [N,4]");
     unic_array_init(&other, x, UNIC_F32, 3, (const int64_t[]){1, 3, ITEM});
     io_assert_fails(unic_retriever_items(r, &other, out), UNIC_E_SHAPE, "expected [N,4]");
@@ -160,7 +160,7 @@ START_TEST(wrong_codes_and_items_are_named)
     io_assert_fails(unic_retriever_items(r, &other, out), UNIC_E_ARG,
                     "expected float32 or float64");
     ck_assert_mem_eq(out, before, sizeof out);
-    io_assert_ok(unic_retriever_fit(r, codes, 3, LENGTH, &items, NULL));
+    io_assert_ok(unic_retriever_fit(NULL, r, codes, 3, LENGTH, &items));
     io_assert_ok(unic_retriever_queries(r, codes, 3, LENGTH, out));
     unic_retriever_free(r);
 }
@@ -174,17 +174,17 @@ START_TEST(wrong_arguments_are_named)
     float out[2 * DIM];
     unic_array items = items_of(x, 2), none = items_of(x, 0);
     unic_retriever *r = new_retriever(), *empty = (void *)&empty;
-    io_assert_fails(unic_retriever_fit(NULL, codes, 2, 1, &items, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_retriever_fit(NULL, NULL, codes, 2, 1, &items), UNIC_E_ARG,
                     "retriever is NULL");
-    io_assert_fails(unic_retriever_fit(r, NULL, 2, 1, &items, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_retriever_fit(NULL, r, NULL, 2, 1, &items), UNIC_E_ARG,
                     "codes is NULL");
-    io_assert_fails(unic_retriever_fit(r, codes, 2, 1, NULL, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, 2, 1, NULL), UNIC_E_ARG,
                     "items is NULL");
-    io_assert_fails(unic_retriever_fit(r, codes, 1, 1, &items, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, 1, 1, &items), UNIC_E_ARG,
                     "1 clips, 2..2147483647 expected");
-    io_assert_fails(unic_retriever_fit(r, codes, half, 1, &items, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, half, 1, &items), UNIC_E_ARG,
                     "2..2147483647 expected");
-    io_assert_fails(unic_retriever_fit(r, codes, 2, half, &items, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_retriever_fit(NULL, r, codes, 2, half, &items), UNIC_E_ARG,
                     "larger than any memory");
     io_assert_fails(unic_retriever_queries(NULL, codes, 2, 1, out), UNIC_E_ARG,
                     "retriever is NULL");
@@ -257,7 +257,7 @@ START_TEST(answers_in_several_threads)
     for (size_t i = 0; i < CLIPS * ITEM; i++)
         x[i] = (float)(i * i % 13) - 6.0F;
     unic_array items = items_of(x, CLIPS);
-    io_assert_ok(unic_retriever_fit(r, codes, CLIPS, LENGTH, &items, NULL));
+    io_assert_ok(unic_retriever_fit(NULL, r, codes, CLIPS, LENGTH, &items));
     io_assert_ok(unic_retriever_queries(r, codes, CLIPS, LENGTH, q));
     io_assert_ok(unic_retriever_items(r, &items, v));
     for (size_t i = 0; i < READERS; i++) {

@@ -29,8 +29,8 @@ START_TEST(wrong_options_are_named)
         {AT(height), 4104, "height = 4104 is not in 4..4096"},
         {AT(height), 20, "height = 20 is not a multiple of 8, the coarsest of 2 levels"},
         {AT(width), 12, "width = 12 is not a multiple of 8"},
-        {AT(levels), 5, "levels = 5 is not in 1..4"},
-        {AT(levels), 4, "height = 16 is not a multiple of 32, the coarsest of 4 levels"},
+        {AT(level_count), 5, "level_count = 5 is not in 1..4"},
+        {AT(level_count), 4, "height = 16 is not a multiple of 32, the coarsest of 4 levels"},
         {AT(level_channels[1]), -1, "level_channels[1] = -1 is not in 1..4096"},
         {AT(level_channels[3]), 5000, "level_channels[3] = 5000"},
         {AT(channels), 4097, "channels = 4097 is not in 1..4096"},
@@ -70,24 +70,25 @@ START_TEST(zero_members_take_the_presets_values)
 {
     unic_segmenter_options o = {.struct_size = sizeof o}, got = {.struct_size = sizeof got};
     unic_segmenter *s = segment_new(&o);
-    io_assert_ok(unic_segmenter_settings(s, &got));
+    io_assert_ok(unic_segmenter_settings(&got, s));
     ck_assert(got.struct_size == sizeof got && got.input == UNIC_SEGMENTER_FRAMES);
-    ck_assert(got.height == 64 && got.width == 64 && got.levels == 3 && got.channels == 32);
+    ck_assert(got.height == 64 && got.width == 64 && got.level_count == 3 &&
+              got.channels == 32);
     ck_assert(got.dilations[3] == 4 && got.batch == 8 && got.learning_rate == 0.002F);
     unic_segmenter_free(s);
     o.preset = UNIC_SEGMENTER_PAPER;
     o.channels = 8; /* one's own among the preset's */
     o.level_channels[3] = 6;
     s = segment_new(&o);
-    io_assert_ok(unic_segmenter_settings(s, &got));
-    ck_assert(got.input == UNIC_SEGMENTER_MAPS && got.height == 224 && got.levels == 4);
+    io_assert_ok(unic_segmenter_settings(&got, s));
+    ck_assert(got.input == UNIC_SEGMENTER_MAPS && got.height == 224 && got.level_count == 4);
     ck_assert(got.level_channels[2] == 320 && got.level_channels[3] == 6);
     ck_assert(got.channels == 8 && got.inner == 128 && got.output_channels[1] == 32);
     ck_assert(got.dilations[0] == 3 && got.dilations[3] == 18 && got.learning_rate == 1e-4F);
-    io_assert_fails(unic_segmenter_settings(NULL, &got), UNIC_E_ARG, "segmenter is NULL");
-    io_assert_fails(unic_segmenter_settings(s, NULL), UNIC_E_ARG, "options is NULL");
+    io_assert_fails(unic_segmenter_settings(&got, NULL), UNIC_E_ARG, "segmenter is NULL");
+    io_assert_fails(unic_segmenter_settings(NULL, s), UNIC_E_ARG, "options is NULL");
     got.struct_size = 8;
-    io_assert_fails(unic_segmenter_settings(s, &got), UNIC_E_ARG, "struct_size is 8");
+    io_assert_fails(unic_segmenter_settings(&got, s), UNIC_E_ARG, "struct_size is 8");
     unic_segmenter_free(s);
 }
 END_TEST
@@ -95,17 +96,17 @@ END_TEST
 /* ---- images, codes, masks ---- */
 
 /* Both calls refuse the images or codes of `d` and say so. */
-static void assert_refused(unic_segmenter *s, const segment_data *d, size_t n_images,
+static void assert_refused(unic_segmenter *s, const segment_data *d, size_t image_count,
                            size_t length, unic_status status, const char *says)
 {
     static float logits[CLIPS * PIXELS], untouched[CLIPS * PIXELS];
     memset(logits, 0x55, sizeof logits);
     memset(untouched, 0x55, sizeof untouched);
-    io_assert_fails(unic_segmenter_predict(s, d->images, n_images, d->codes, length, logits),
+    io_assert_fails(unic_segmenter_predict(s, d->images, image_count, d->codes, length, logits),
                     status, says);
     ck_assert_mem_eq(logits, untouched, sizeof logits);
     io_assert_fails(
-        unic_segmenter_step(s, d->images, n_images, d->codes, length, &d->masks_array, NULL),
+        unic_segmenter_step(NULL, s, d->images, image_count, d->codes, length, &d->masks_array),
         status, says);
     ck_assert(strstr(unic_last_error(), "unic_segmenter_step: ") == unic_last_error());
 }
@@ -115,8 +116,8 @@ START_TEST(wrong_images_are_named)
     unic_segmenter *s = segment_new(&segment_small);
     segment_data *d = segment_data_new(1, -1);
     const unic_array good = d->frames_array;
-    assert_refused(s, d, 0, 2, UNIC_E_ARG, "n_images is 0, 1 expected (the frames)");
-    assert_refused(s, d, 2, 2, UNIC_E_ARG, "n_images is 2, 1 expected");
+    assert_refused(s, d, 0, 2, UNIC_E_ARG, "image_count is 0, 1 expected (the frames)");
+    assert_refused(s, d, 2, 2, UNIC_E_ARG, "image_count is 2, 1 expected");
     d->frames_array.rank = 4;
     assert_refused(s, d, 1, 2, UNIC_E_SHAPE,
                    "images[0] has rank 4, 5 expected: [clips,frames,16,16,1]");
@@ -160,7 +161,7 @@ START_TEST(wrong_maps_are_named)
     unic_array_init(&coarse, x, UNIC_F32, 5, (const int64_t[]){2, 1, 2, 2, 8});
     io_assert_ok(unic_segmenter_predict(s, maps, 2, codes, 1, logits));
     io_assert_fails(unic_segmenter_predict(s, maps, 1, codes, 1, logits), UNIC_E_ARG,
-                    "n_images is 1, 2 expected (a map a level)");
+                    "image_count is 1, 2 expected (a map a level)");
     coarse.dims[0] = 1;
     io_assert_fails(unic_segmenter_predict(s, maps, 2, codes, 1, logits), UNIC_E_SHAPE,
                     "images[1] is [1,1,2,2,8], [2,1,2,2,8] expected");
@@ -229,13 +230,13 @@ START_TEST(missing_arguments_are_named)
     unic_segmenter *s = segment_new(&segment_small), *none = (void *)&none;
     segment_data *d = segment_data_new(1, -1);
     float logits[1];
-    io_assert_fails(unic_segmenter_step(NULL, d->images, 1, d->codes, 2, &d->masks_array, NULL),
+    io_assert_fails(unic_segmenter_step(NULL, NULL, d->images, 1, d->codes, 2, &d->masks_array),
                     UNIC_E_ARG, "segmenter is NULL");
-    io_assert_fails(unic_segmenter_step(s, NULL, 1, d->codes, 2, &d->masks_array, NULL),
+    io_assert_fails(unic_segmenter_step(NULL, s, NULL, 1, d->codes, 2, &d->masks_array),
                     UNIC_E_ARG, "images is NULL");
-    io_assert_fails(unic_segmenter_step(s, d->images, 1, NULL, 2, &d->masks_array, NULL),
+    io_assert_fails(unic_segmenter_step(NULL, s, d->images, 1, NULL, 2, &d->masks_array),
                     UNIC_E_ARG, "codes is NULL");
-    io_assert_fails(unic_segmenter_step(s, d->images, 1, d->codes, 2, NULL, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_segmenter_step(NULL, s, d->images, 1, d->codes, 2, NULL), UNIC_E_ARG,
                     "masks is NULL");
     io_assert_fails(unic_segmenter_predict(NULL, d->images, 1, d->codes, 2, logits), UNIC_E_ARG,
                     "segmenter is NULL");

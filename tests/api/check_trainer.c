@@ -23,13 +23,13 @@ START_TEST(a_run_from_config_to_codes)
     io_assert_ok(unic_trainer_create(&trainer, config));
     unic_config_free(config); /* it was copied */
     small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
-    ck_assert_uint_eq(unic_trainer_steps(trainer), 0);
+    ck_assert_uint_eq(unic_trainer_step_count(trainer), 0);
     for (uint64_t step = 1; step <= 5; step++) {
         io_assert_ok(unic_trainer_step(trainer, b->batch, NULL, step % 2 ? terms : NULL));
-        ck_assert_uint_eq(unic_trainer_steps(trainer), step);
+        ck_assert_uint_eq(unic_trainer_step_count(trainer), step);
         ck_assert(isfinite(terms[0]));
     }
-    io_assert_ok(unic_trainer_model(trainer, &model));
+    io_assert_ok(unic_trainer_model(&model, trainer));
     io_assert_ok(unic_encoder_create(&encoder, model, "touch", SMALL_BATCH, SMALL_LENGTH));
     unic_trainer_free(trainer);
     unic_model_free(model);
@@ -45,12 +45,12 @@ START_TEST(total_steps_are_kept)
 {
     const char *path = small_path("total.npz"), *run = small_path("total.run.npz");
     unic_trainer *t = small_trainer(SMALL_TWO, "train.schedule = linear\n"), *again;
-    ck_assert_uint_eq(unic_trainer_total_steps(t), 0);
-    io_assert_ok(unic_trainer_set_total_steps(t, 1000));
-    ck_assert_uint_eq(unic_trainer_total_steps(t), 1000);
+    ck_assert_uint_eq(unic_trainer_total_step_count(t), 0);
+    io_assert_ok(unic_trainer_set_total_step_count(t, 1000));
+    ck_assert_uint_eq(unic_trainer_total_step_count(t), 1000);
     io_assert_ok(unic_trainer_save(t, path));
     io_assert_ok(unic_trainer_resume(&again, path));
-    ck_assert_uint_eq(unic_trainer_total_steps(again), 1000);
+    ck_assert_uint_eq(unic_trainer_total_step_count(again), 1000);
     unic_trainer_free(t);
     unic_trainer_free(again);
     remove(path);
@@ -110,17 +110,17 @@ START_TEST(wrong_arguments_are_named)
     io_assert_fails(unic_trainer_step(t, NULL, NULL, NULL), UNIC_E_ARG, "batch is NULL");
     io_assert_fails(unic_trainer_evaluate(NULL, b->batch, NULL), UNIC_E_ARG, "trainer is NULL");
     io_assert_fails(unic_trainer_evaluate(t, NULL, NULL), UNIC_E_ARG, "batch is NULL");
-    io_assert_fails(unic_trainer_set_total_steps(NULL, 1), UNIC_E_ARG, "trainer is NULL");
+    io_assert_fails(unic_trainer_set_total_step_count(NULL, 1), UNIC_E_ARG, "trainer is NULL");
     io_assert_fails(unic_trainer_save(NULL, "x"), UNIC_E_ARG, "trainer is NULL");
     io_assert_fails(unic_trainer_save(t, NULL), UNIC_E_ARG, "path is NULL");
     io_assert_fails(unic_trainer_resume(NULL, "x"), UNIC_E_ARG, "out is NULL");
     none = (void *)&none;
     io_assert_fails(unic_trainer_resume(&none, NULL), UNIC_E_ARG, "path is NULL");
     ck_assert(none == NULL);
-    io_assert_fails(unic_trainer_model(NULL, &model), UNIC_E_ARG, "trainer is NULL");
-    io_assert_fails(unic_trainer_model(t, NULL), UNIC_E_ARG, "out is NULL");
-    ck_assert(unic_trainer_steps(NULL) == 0 && unic_trainer_total_steps(NULL) == 0);
-    ck_assert(unic_trainer_term_count(NULL) == 0 && !unic_trainer_term_name(NULL, 0));
+    io_assert_fails(unic_trainer_model(&model, NULL), UNIC_E_ARG, "trainer is NULL");
+    io_assert_fails(unic_trainer_model(NULL, t), UNIC_E_ARG, "out is NULL");
+    ck_assert(unic_trainer_step_count(NULL) == 0 && unic_trainer_total_step_count(NULL) == 0);
+    ck_assert(unic_trainer_figure_count(NULL) == 0 && !unic_trainer_figure_name(NULL, 0));
     ck_assert_str_eq(unic_trainer_config(NULL), "");
     unic_trainer_free(NULL);
     unic_trainer_free(t);

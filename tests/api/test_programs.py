@@ -213,13 +213,13 @@ class Programs(unittest.TestCase):
 
     def test_log_has_each_step_once(self):
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
-        steps = [line for line in lines if "terms" in line]
+        steps = [line for line in lines if "figures" in line]
         valid = [line for line in lines if "valid" in line]
         self.assertEqual([line["step"] for line in steps], list(range(1, 19)))
         self.assertEqual([line["epoch"] for line in steps], [1] * 6 + [2] * 6 + [3] * 6)
         self.assertEqual([(line["step"], line["epoch"]) for line in valid], [(6, 1), (12, 2), (18, 3)])
         for line in lines:
-            terms = line.get("terms") or line["valid"]
+            terms = line.get("figures") or line["valid"]
             self.assertTrue(all(isinstance(value, (int, float)) for value in terms.values()))
             self.assertIn("total", terms)
 
@@ -227,9 +227,9 @@ class Programs(unittest.TestCase):
         lines = [json.loads(line) for line in self.log.read_text().splitlines()]
         table = dict(re.findall(r"(?m)^(\S+) +(\S+) +\S+$", self.trained.stdout))
         for term in ("total", "reconstruction.light", "cpc"):
-            mean = np.mean([line["terms"][term] for line in lines if "terms" in line and line["epoch"] == 1])
+            mean = np.mean([line["figures"][term] for line in lines if "figures" in line and line["epoch"] == 1])
             self.assertAlmostEqual(float(table[term]) / mean, 1, 4)
-            last = np.mean([line["terms"][term] for line in lines if "terms" in line and line["epoch"] == 3])
+            last = np.mean([line["figures"][term] for line in lines if "figures" in line and line["epoch"] == 3])
             self.assertRegex(self.trained.stdout, rf"(?m)^{re.escape(term)} +\S+ +{re.escape(format(last, '.5g'))}$")
 
     def test_validation_weighs_clips_not_batches(self):
@@ -286,7 +286,7 @@ class Programs(unittest.TestCase):
                 step = int(match[1])
                 self.assertEqual(json.loads(part.read_text().splitlines()[-1])["step"], step)
                 with open(part, "a") as lost:  # as a crash leaves it: steps after the save, a torn line
-                    lost.write(f'{{"step":{step + 1},"epoch":1,"terms":{{"total":0}}}}\n{{"step":{step},"ep')
+                    lost.write(f'{{"step":{step + 1},"epoch":1,"figures":{{"total":0}}}}\n{{"step":{step},"ep')
                 self.train(f"part-{number}.npz", "--log", part, "--resume", *more)
                 self.assertEqual(part.read_text(), log.read_text())
                 self.assertEqual((self.dir / f"part-{number}.npz").read_bytes(), straight.read_bytes())

@@ -90,7 +90,7 @@ int main(int argc, char **argv)
     unic_batch_free(batch);
     unic_trainer_free(trainer);
     OK(unic_model_open(&model, argv[1]));
-    OK(unic_model_codebook(model, &codebook));
+    OK(unic_model_codebook(&codebook, model));
     OK(unic_encoder_create(&encoder, model, "a", CLIPS, LENGTH));
     unic_model_free(model);
     OK(unic_encoder_encode(encoder, &array, NULL, codes, NULL, NULL));
@@ -98,12 +98,12 @@ int main(int argc, char **argv)
     memset(&options, 0, sizeof options);
     options.struct_size = sizeof options;
     options.kind = UNIC_HEAD_CLIP;
-    options.classes = CLASSES;
+    options.class_count = CLASSES;
     OK(unic_head_create(&head, codebook, &options));
     unic_codebook_free(codebook);
     for (i = 0; i < CLIPS; i++)
         labels[i] = i % CLASSES;
-    OK(unic_head_fit(head, codes, CLIPS, LENGTH, labels, NULL));
+    OK(unic_head_fit(NULL, head, codes, CLIPS, LENGTH, labels));
     OK(unic_head_predict(head, codes, CLIPS, LENGTH, logits));
     unic_head_free(head);
     if (unic_model_open(&model, "/nowhere.npz") != UNIC_E_NOTFOUND || model != NULL)

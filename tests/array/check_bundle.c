@@ -21,13 +21,13 @@ static void add(unic__bundle *b, size_t i, char name[16])
 {
     switch (i) {
     case 0:
-        unic__bundle_f32(b, "b.floats", UNIC__SHAPE(2, 3), floats);
+        unic__bundle_f32(b, "b.floats", UNIC__SHAPE_OF(2, 3), floats);
         break;
     case 1:
-        unic__bundle_i32(b, "a.ints", UNIC__SHAPE(3), ints);
+        unic__bundle_i32(b, "a.ints", UNIC__SHAPE_OF(3), ints);
         break;
     case 2:
-        unic__bundle_i64(b, "c/longs", UNIC__SHAPE(1, 2), longs);
+        unic__bundle_i64(b, "c/longs", UNIC__SHAPE_OF(1, 2), longs);
         break;
     case 3:
         unic__bundle_text(b, "config.txt", "text = yes\n");
@@ -89,9 +89,9 @@ START_TEST(reads_what_it_wrote)
     char *text;
     io_assert_ok(write_from(path, MANY, 0));
     unic__npz *z = opened(path);
-    io_assert_ok(unic__read_f32(z, "b.floats", UNIC__SHAPE(2, 3), f));
-    io_assert_ok(unic__read_i32(z, "a.ints", UNIC__SHAPE(3), i));
-    io_assert_ok(unic__read_i64(z, "c/longs", UNIC__SHAPE(1, 2), l));
+    io_assert_ok(unic__read_f32(z, "b.floats", UNIC__SHAPE_OF(2, 3), f));
+    io_assert_ok(unic__read_i32(z, "a.ints", UNIC__SHAPE_OF(3), i));
+    io_assert_ok(unic__read_i64(z, "c/longs", UNIC__SHAPE_OF(1, 2), l));
     io_assert_ok(unic__npz_read_text(z, "config.txt", &text));
     ck_assert_mem_eq(f, floats, sizeof f);
     ck_assert_mem_eq(i, ints, sizeof i);
@@ -116,16 +116,16 @@ START_TEST(refuses_what_is_not_as_expected)
     int32_t i[3] = {77};
     int64_t l[2] = {77};
     unic__bundle b = {0};
-    unic__bundle_f32(&b, "floats", UNIC__SHAPE(2, 3), floats);
-    unic__bundle_f32(&b, "nan", UNIC__SHAPE(2), bad);
-    unic__bundle_f32(&b, "inf", UNIC__SHAPE(2), bad + 2);
-    unic__bundle_i64(&b, "longs", UNIC__SHAPE(2), longs);
+    unic__bundle_f32(&b, "floats", UNIC__SHAPE_OF(2, 3), floats);
+    unic__bundle_f32(&b, "nan", UNIC__SHAPE_OF(2), bad);
+    unic__bundle_f32(&b, "inf", UNIC__SHAPE_OF(2), bad + 2);
+    unic__bundle_i64(&b, "longs", UNIC__SHAPE_OF(2), longs);
     io_assert_ok(unic__bundle_write(&b, path));
     unic__npz *z = opened(path);
-    io_assert_fails(unic__read_f32(z, "float", UNIC__SHAPE(2, 3), f), UNIC_E_FORMAT,
+    io_assert_fails(unic__read_f32(z, "float", UNIC__SHAPE_OF(2, 3), f), UNIC_E_FORMAT,
                     "bundle.npz: no array \"float\"; did you mean \"floats\"?");
-    const unic__shape wrong[] = {UNIC__SHAPE(3, 2), UNIC__SHAPE(6), UNIC__SHAPE(2, 3, 1),
-                                 UNIC__SHAPE(2, 2), UNIC__SCALAR};
+    const unic__shape wrong[] = {UNIC__SHAPE_OF(3, 2), UNIC__SHAPE_OF(6),
+                                 UNIC__SHAPE_OF(2, 3, 1), UNIC__SHAPE_OF(2, 2), UNIC__SCALAR};
     for (size_t k = 0; k < sizeof wrong / sizeof wrong[0]; k++) {
         char says[200], text[UNIC__SHAPE_TEXT];
         snprintf(says, sizeof says, "bundle.npz: floats has shape [2,3], expected %s",
@@ -136,11 +136,11 @@ START_TEST(refuses_what_is_not_as_expected)
         io_assert_fails(unic__read_i64(z, "floats", wrong[k], l), UNIC_E_FORMAT, says);
     }
     ck_assert(f[0] == 77 && i[0] == 77 && l[0] == 77);
-    io_assert_fails(unic__read_f32(z, "nan", UNIC__SHAPE(2), f), UNIC_E_FORMAT,
+    io_assert_fails(unic__read_f32(z, "nan", UNIC__SHAPE_OF(2), f), UNIC_E_FORMAT,
                     "bundle.npz: nan holds NaN or Inf");
-    io_assert_fails(unic__read_f32(z, "inf", UNIC__SHAPE(2), f), UNIC_E_FORMAT,
+    io_assert_fails(unic__read_f32(z, "inf", UNIC__SHAPE_OF(2), f), UNIC_E_FORMAT,
                     "inf holds NaN or Inf");
-    io_assert_fails(unic__read_i32(z, "longs", UNIC__SHAPE(2), i), UNIC_E_VALUE, "longs");
+    io_assert_fails(unic__read_i32(z, "longs", UNIC__SHAPE_OF(2), i), UNIC_E_VALUE, "longs");
     unic__npz_close(z);
 }
 END_TEST
@@ -180,9 +180,9 @@ static unic_status read_some(const char *path)
     unic_status status = unic__npz_open(&z, path);
     if (status != UNIC_OK)
         return status;
-    status = unic__read_f32(z, "b.floats", UNIC__SHAPE(2, 3), f);
+    status = unic__read_f32(z, "b.floats", UNIC__SHAPE_OF(2, 3), f);
     if (status == UNIC_OK)
-        status = unic__read_i32(z, "a.ints", UNIC__SHAPE(3), i);
+        status = unic__read_i32(z, "a.ints", UNIC__SHAPE_OF(3), i);
     unic__npz_close(z);
     return status;
 }

@@ -168,10 +168,14 @@ END_TEST
 START_TEST(reads_the_headers_it_writes)
 {
     const size_t large = SIZE_MAX / 16;
-    const unic__shape shapes[] = {UNIC__SCALAR,           UNIC__SHAPE(0),
-                                  UNIC__SHAPE(7),         UNIC__SHAPE(3, 4),
-                                  UNIC__SHAPE(large, 1),  UNIC__SHAPE(1, 2, 3, 4, 5, 6),
-                                  UNIC__SHAPE(10, 0, 12), UNIC__SHAPE(large, 1, 1, 1, 1, 1)};
+    const unic__shape shapes[] = {UNIC__SCALAR,
+                                  UNIC__SHAPE_OF(0),
+                                  UNIC__SHAPE_OF(7),
+                                  UNIC__SHAPE_OF(3, 4),
+                                  UNIC__SHAPE_OF(large, 1),
+                                  UNIC__SHAPE_OF(1, 2, 3, 4, 5, 6),
+                                  UNIC__SHAPE_OF(10, 0, 12),
+                                  UNIC__SHAPE_OF(large, 1, 1, 1, 1, 1)};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
         for (int type = UNIC__NPY_F16; type <= UNIC__NPY_BOOL; type++) {
             unsigned char header[UNIC__NPY_HEADER_WRITTEN];
@@ -269,7 +273,7 @@ END_TEST
 
 START_TEST(transposes)
 {
-    const unic__shape shape = UNIC__SHAPE(2, 3, 4);
+    const unic__shape shape = UNIC__SHAPE_OF(2, 3, 4);
     float fortran[24], out[24];
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 3; j++)
@@ -278,7 +282,7 @@ START_TEST(transposes)
     unic__npy_transpose(out, fortran, &shape, sizeof *out);
     for (int i = 0; i < 24; i++)
         ck_assert(out[i] == 100 * (i / 12) + 10 * (i / 4 % 3) + i % 4);
-    const unic__shape empty = UNIC__SHAPE(2, 0, 4);
+    const unic__shape empty = UNIC__SHAPE_OF(2, 0, 4);
     unic__npy_transpose(out, fortran, &empty, sizeof *out);
     ck_assert(out[23] == 123);
 }

@@ -262,7 +262,7 @@ static unic__npz *open_made(const void *header, size_t header_size, size_t bytes
 START_TEST(the_data_must_fill_the_member)
 {
     unsigned char header[UNIC__NPY_HEADER_WRITTEN];
-    const unic__shape shape = UNIC__SHAPE(3, 4);
+    const unic__shape shape = UNIC__SHAPE_OF(3, 4);
     size_t size = unic__npy_write_header(header, UNIC__NPY_F32, &shape);
     const size_t wrong[] = {0, 47, 49, 96};
     unic__npy_info info;
@@ -296,7 +296,8 @@ START_TEST(rows_are_not_held_without_bound)
 {
     unsigned char header[UNIC__NPY_HEADER_WRITTEN];
     const size_t dim = ((size_t)1 << 29) + 1;
-    size_t header_size = unic__npy_write_header(header, UNIC__NPY_BOOL, &UNIC__SHAPE(2, dim));
+    size_t header_size = unic__npy_write_header(header, UNIC__NPY_BOOL,
+                                                &UNIC__SHAPE_OF(2, dim));
     char *order = strstr((char *)header + 10, "False");
     memcpy(order, "True ", 5);
     unic__npz_close(open_made(header, header_size, 0));
@@ -363,11 +364,11 @@ static unic_status write_some(const char *path)
     unic_status status;
     UNIC__TRY(unic__npz_create(&w, path));
     UNIC__TRY_OR(status, out, unic__npz_add_text(w, "config", "text \xC3\xA9\n"));
-    UNIC__TRY_OR(status, out, unic__npz_add_f32(w, "deep/f32", &UNIC__SHAPE(2, 3), f32));
-    UNIC__TRY_OR(status, out, unic__npz_add_f64(w, "f64", &UNIC__SHAPE(2), f64));
-    UNIC__TRY_OR(status, out, unic__npz_add_i32(w, "i32", &UNIC__SHAPE(1, 3, 1), i32));
+    UNIC__TRY_OR(status, out, unic__npz_add_f32(w, "deep/f32", &UNIC__SHAPE_OF(2, 3), f32));
+    UNIC__TRY_OR(status, out, unic__npz_add_f64(w, "f64", &UNIC__SHAPE_OF(2), f64));
+    UNIC__TRY_OR(status, out, unic__npz_add_i32(w, "i32", &UNIC__SHAPE_OF(1, 3, 1), i32));
     UNIC__TRY_OR(status, out, unic__npz_add_i64(w, "i64", &UNIC__SCALAR, i64));
-    UNIC__TRY_OR(status, out, unic__npz_add_f32(w, "none", &UNIC__SHAPE(0, 4), f32));
+    UNIC__TRY_OR(status, out, unic__npz_add_f32(w, "none", &UNIC__SHAPE_OF(0, 4), f32));
     return unic__npz_finish(w);
 out:
     unic__npz_abandon(w);
@@ -397,7 +398,7 @@ START_TEST(reads_what_it_writes)
     ck_assert(i64[0] == INT64_MIN);
     io_assert_ok(unic__npz_read_f32(z, "none", f32, 0));
     io_assert_ok(unic__npz_info(z, "i32", &info));
-    ck_assert(unic__shape_equal(&info.shape, &UNIC__SHAPE(1, 3, 1)));
+    ck_assert(unic__shape_equal(&info.shape, &UNIC__SHAPE_OF(1, 3, 1)));
     ck_assert_uint_eq(info.header_size % 64, 0);
     io_assert_ok(unic__npz_read_text(z, "config", &text));
     ck_assert_str_eq(text, "text \xC3\xA9\n");

@@ -28,21 +28,22 @@ END_TEST
 START_TEST(counts_that_overflow)
 {
     size_t count;
-    ck_assert(unic__shape_count_checked(&UNIC__SHAPE(SIZE_MAX, 1), &count));
+    ck_assert(unic__shape_count_checked(&UNIC__SHAPE_OF(SIZE_MAX, 1), &count));
     ck_assert_uint_eq(count, SIZE_MAX);
-    ck_assert(!unic__shape_count_checked(&UNIC__SHAPE(SIZE_MAX, 2), &count));
-    ck_assert(!unic__shape_count_checked(&UNIC__SHAPE(65536, 65536, 65536, 65536), &count));
-    ck_assert(unic__shape_count_checked(&UNIC__SHAPE(65536, 65536, 65536, 65535), &count));
+    ck_assert(!unic__shape_count_checked(&UNIC__SHAPE_OF(SIZE_MAX, 2), &count));
+    ck_assert(!unic__shape_count_checked(&UNIC__SHAPE_OF(65536, 65536, 65536, 65536), &count));
+    ck_assert(unic__shape_count_checked(&UNIC__SHAPE_OF(65536, 65536, 65536, 65535), &count));
 }
 END_TEST
 
 START_TEST(equality)
 {
-    const unic__shape a = UNIC__SHAPE(2, 3), b = {2, {2, 3, 9}}; /* what is beyond the rank */
+    const unic__shape a = UNIC__SHAPE_OF(2, 3),
+                      b = {2, {2, 3, 9}}; /* what is beyond the rank */
     ck_assert(unic__shape_equal(&a, &a) && unic__shape_equal(&a, &b));
-    ck_assert(!unic__shape_equal(&a, &UNIC__SHAPE(3, 2)));
-    ck_assert(!unic__shape_equal(&a, &UNIC__SHAPE(2, 3, 1)));
-    ck_assert(!unic__shape_equal(&UNIC__SCALAR, &UNIC__SHAPE(1)));
+    ck_assert(!unic__shape_equal(&a, &UNIC__SHAPE_OF(3, 2)));
+    ck_assert(!unic__shape_equal(&a, &UNIC__SHAPE_OF(2, 3, 1)));
+    ck_assert(!unic__shape_equal(&UNIC__SCALAR, &UNIC__SHAPE_OF(1)));
     ck_assert(unic__shape_equal(&UNIC__SCALAR, &UNIC__SCALAR));
 }
 END_TEST
@@ -51,11 +52,11 @@ START_TEST(texts)
 {
     char text[UNIC__SHAPE_TEXT];
     ck_assert_str_eq(unic__shape_print(&UNIC__SCALAR, text), "[]");
-    ck_assert_str_eq(unic__shape_print(&UNIC__SHAPE(12), text), "[12]");
-    ck_assert_str_eq(unic__shape_print(&UNIC__SHAPE(32, 10, 64), text), "[32,10,64]");
-    ck_assert_ptr_eq(unic__shape_print(&UNIC__SHAPE(1), text), text);
+    ck_assert_str_eq(unic__shape_print(&UNIC__SHAPE_OF(12), text), "[12]");
+    ck_assert_str_eq(unic__shape_print(&UNIC__SHAPE_OF(32, 10, 64), text), "[32,10,64]");
+    ck_assert_ptr_eq(unic__shape_print(&UNIC__SHAPE_OF(1), text), text);
     const size_t most = SIZE_MAX; /* six of them are longer than the text may be */
-    unic__shape_print(&UNIC__SHAPE(most, most, most, most, most, most), text);
+    unic__shape_print(&UNIC__SHAPE_OF(most, most, most, most, most, most), text);
     ck_assert_uint_eq(strlen(text), UNIC__SHAPE_TEXT - 1);
     ck_assert_int_eq(strncmp(text, "[18446744073709551615,18446744073709551615,", 43), 0);
 }

@@ -83,8 +83,8 @@ class Modality(nn.Module):
         zbar = self.psi(h.flatten(0, 1).permute(0, 3, 1, 2))        # channels last, no copy
         return zbar, self.view(zbar.mean((2, 3))).unflatten(0, h.shape[:2])
 
-    def decode(self, quantised: torch.Tensor, zbar: torch.Tensor) -> torch.Tensor:
-        code = self.code(quantised)
+    def decode(self, quantized: torch.Tensor, zbar: torch.Tensor) -> torch.Tensor:
+        code = self.code(quantized)
         if self.kind != "grid":
             return self.out(torch.cat([code, zbar], -1))
         flat = code.flatten(0, 1)[:, :, None, None].expand(-1, -1, *zbar.shape[2:])
@@ -171,7 +171,7 @@ class Trainer:
         code = distance.argmin(-1)
         e = self.codes[code]
         return {"h": h, "z": z, "zbar": zbar, "y": y, "distance": distance, "code": code, "e": e,
-                "quantised": z + (e - z).detach()}
+                "quantized": z + (e - z).detach()}
 
     @torch.no_grad()
     def targets(self, s: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
@@ -203,7 +203,7 @@ class Trainer:
     def objective(self, s: dict[str, dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
         terms: dict[str, torch.Tensor] = {}
         for m in self.names:
-            x = self.mods[m].decode(s[m]["quantised"], s[m]["zbar"])
+            x = self.mods[m].decode(s[m]["quantized"], s[m]["zbar"])
             terms[f"reconstruction.{m}"] = (self.weight("recon.weight")
                                             * F.mse_loss(x, s[m]["h"].detach()))
         for m in self.names:

@@ -62,8 +62,8 @@ START_TEST(a_model_file_keeps_it_all)
         if (c->has[m])
             cmg_assert_as_expected(copy, c, m);
     ck_assert_str_eq(unic_model_config(copy), unic_model_config(model));
-    io_assert_ok(unic_model_codebook(model, &books[0]));
-    io_assert_ok(unic_model_codebook(copy, &books[1]));
+    io_assert_ok(unic_model_codebook(&books[0], model));
+    io_assert_ok(unic_model_codebook(&books[1], copy));
     size_t codes = books[0]->codes;
     ck_assert_mem_eq(books[0]->count, books[1]->count, codes * sizeof(float));
     ck_assert_mem_eq(books[0]->sum, books[1]->sum, codes * CMG_D * sizeof(float));
@@ -95,11 +95,11 @@ START_TEST(kernels_are_laid_out_as_here)
                 for (size_t t = 0; t < h * w; t++)
                     theirs[theirs_at++] = (float)(1000 * (t / w) + 100 * (t % w) +
                                                   10 * (deconv ? a : b) + (deconv ? b : a));
-        unic__shape shape = point    ? UNIC__SHAPE(O, I)
-                            : deconv ? UNIC__SHAPE(H, W, O, I)
-                                     : UNIC__SHAPE(H, W, I, O);
+        unic__shape shape = point    ? UNIC__SHAPE_OF(O, I)
+                            : deconv ? UNIC__SHAPE_OF(H, W, O, I)
+                                     : UNIC__SHAPE_OF(H, W, I, O);
         unic__shape its = unic__cmg_shape(&place, &shape);
-        ck_assert(unic__shape_equal(&its, &UNIC__SHAPE(first, second, h, w)));
+        ck_assert(unic__shape_equal(&its, &UNIC__SHAPE_OF(first, second, h, w)));
         unic__cmg_convert(&place, &shape, theirs, ours);
         for (size_t t = 0; t < h * w; t++)
             for (size_t a = 0; a < (deconv || point ? O : I); a++)
@@ -145,7 +145,7 @@ START_TEST(what_tensors_do_not_tell_is_logged_or_set)
     ck_assert_msg(!cmg_logged("video.dims"), "%s", cmg_log());
     int64_t dims[UNIC_MAX_RANK];
     size_t rank;
-    io_assert_ok(unic_model_feature_dims(model, "video", dims, &rank));
+    io_assert_ok(unic_model_feature_dims(&rank, model, "video", dims));
     ck_assert(rank == 3 && dims[0] == 5 && dims[1] == 6 && dims[2] == 6);
     unic_model_free(model);
 }

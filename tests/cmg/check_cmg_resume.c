@@ -77,7 +77,7 @@ static size_t compare_moments(unic__torch_file *f, const unic_trainer *t, const 
         char name[256], key[64], path[384];
         unsigned index;
         bool known = false;
-        for (size_t m = 0; m < t->config->n_modalities && !known; m++)
+        for (size_t m = 0; m < t->config->modality_count && !known; m++)
             known = unic__cmg_find(&t->config->modality[m], p->name, &place);
         ck_assert_msg(known, "%s", p->name);
         snprintf(name, sizeof name, "%s/%s", place.part, place.name);
@@ -99,7 +99,7 @@ START_TEST(moments_are_with_their_parameters)
     char *text = adam_text();
     io_assert_ok(import_trainer(&t, c, c->path));
     io_assert_ok(unic__torch_open(&f, c->path));
-    ck_assert_uint_eq(unic_trainer_steps(t), 2);
+    ck_assert_uint_eq(unic_trainer_step_count(t), 2);
     ck_assert_uint_eq(t->adam.steps, 2);
     ck_assert_uint_eq(t->club_adam.steps, 2);
     ck_assert_uint_eq(compare_moments(f, t, &t->adam, text), t->params.n);
@@ -115,17 +115,17 @@ static void take_a_step(unic_trainer *t, const cmg_checkpoint *c)
     cmg_features f[CMG_MODALITIES];
     unic_batch *batch;
     double terms[64];
-    uint64_t steps = unic_trainer_steps(t);
+    uint64_t steps = unic_trainer_step_count(t);
     io_assert_ok(unic_batch_create(&batch));
     for (size_t m = 0; m < CMG_MODALITIES; m++)
         if (c->has[m]) {
             f[m] = cmg_features_of(c, m);
             io_assert_ok(unic_batch_set(batch, cmg_names[m], &f[m].array, NULL));
         }
-    ck_assert_uint_le(unic_trainer_term_count(t), 64);
+    ck_assert_uint_le(unic_trainer_figure_count(t), 64);
     io_assert_ok(unic_trainer_step(t, batch, NULL, terms));
     ck_assert(isfinite(terms[0]));
-    ck_assert_uint_eq(unic_trainer_steps(t), steps + 1);
+    ck_assert_uint_eq(unic_trainer_step_count(t), steps + 1);
     unic_batch_free(batch);
     for (size_t m = 0; m < CMG_MODALITIES; m++)
         if (c->has[m])
@@ -138,7 +138,7 @@ START_TEST(a_trainer_goes_on_and_is_the_same_model)
     unic_trainer *t;
     unic_model *model;
     io_assert_ok(import_trainer(&t, c, c->path));
-    io_assert_ok(unic_trainer_model(t, &model));
+    io_assert_ok(unic_trainer_model(&model, t));
     for (size_t m = 0; m < CMG_MODALITIES; m++)
         if (c->has[m])
             cmg_assert_as_expected(model, c, m);

@@ -92,7 +92,7 @@ START_TEST(inference_gives_their_vectors_and_codes)
         char name[64];
         unic_array a;
         unic_encoder *encoder;
-        ck_assert(unic_batch_get(batch, modality[m], &a, NULL) == UNIC_OK);
+        ck_assert(unic_batch_get(&a, NULL, batch, modality[m]) == UNIC_OK);
         ck_assert(unic_encoder_create(&encoder, model, modality[m], B, T) == UNIC_OK);
         ck_assert(unic_encoder_encode(encoder, &a, NULL, codes, e, z) == UNIC_OK);
         snprintf(name, sizeof name, "encode/%s/semantic", modality[m]);
@@ -127,8 +127,8 @@ static const struct {
 
 static double term_of(const unic_trainer *t, const double *terms, const char *name)
 {
-    for (size_t i = 0; i < unic_trainer_term_count(t); i++)
-        if (strcmp(unic_trainer_term_name(t, i), name) == 0)
+    for (size_t i = 0; i < unic_trainer_figure_count(t); i++)
+        if (strcmp(unic_trainer_figure_name(t, i), name) == 0)
             return terms[i];
     ck_abort_msg("no term %s", name);
     return NAN;
@@ -250,7 +250,7 @@ START_TEST(five_steps_follow_theirs)
     unic_set_threads(1 + _i);
     ck_assert_msg(unic_trainer_import(&t, SAMPLE "DCID-model-0.pt", SETTINGS) == UNIC_OK, "%s",
                   unic_last_error());
-    ck_assert_uint_le(unic_trainer_term_count(t), 64);
+    ck_assert_uint_le(unic_trainer_figure_count(t), 64);
     for (int step = 0; step < 5; step++) {
         int32_t at, perm[MODALITIES][B];
         const int32_t *perms[MODALITIES] = {perm[0], perm[1]};
@@ -286,12 +286,12 @@ START_TEST(the_checkpoint_behind_them_goes_on)
     unic_trainer *t;
     ck_assert_msg(unic_trainer_import(&t, SAMPLE "DCID-model-after5.pt", SETTINGS) == UNIC_OK,
                   "%s", unic_last_error());
-    ck_assert_uint_eq(unic_trainer_steps(t), 5);
+    ck_assert_uint_eq(unic_trainer_step_count(t), 5);
     ck_assert_uint_eq(t->adam.steps, 5);
     ck_assert_uint_eq(t->club_adam.steps, 25);
     compare_codebook(t, 4);
     ck_assert_msg(unic_trainer_step(t, batch, NULL, terms) == UNIC_OK, "%s", unic_last_error());
-    ck_assert_uint_eq(unic_trainer_steps(t), 6);
+    ck_assert_uint_eq(unic_trainer_step_count(t), 6);
     ck_assert(isfinite(terms[0]) && terms[0] < read_scalar("train/0/loss/total"));
     for (size_t m = 0; m < MODALITIES; m++)
         free(features[m]);

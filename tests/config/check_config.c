@@ -4,9 +4,9 @@
 START_TEST(every_key_has_good_defaults_and_text)
 {
     size_t of_modality = 0;
-    ck_assert_uint_eq(unic_config_key_count(), unic__config_n_keys);
-    for (size_t i = 0; i < unic__config_n_keys; i++) {
-        const unic__config_key *key = &unic__config_keys[i];
+    ck_assert_uint_eq(unic_config_key_count(), unic__config_key_count);
+    for (size_t i = 0; i < unic__config_key_count; i++) {
+        const unic__config_key *key = &unic__config_key_table[i];
         union {
             double number;
             size_t size;
@@ -22,7 +22,7 @@ START_TEST(every_key_has_good_defaults_and_text)
         ck_assert_uint_lt(strlen(key->name), UNIC__KEY_BYTES);
         ck_assert_msg(key->help[strlen(key->help) - 1] == '.', "%s", key->name);
         for (size_t j = 0; j < i; j++)
-            ck_assert_str_ne(key->name, unic__config_keys[j].name);
+            ck_assert_str_ne(key->name, unic__config_key_table[j].name);
         const char *defaults[] = {key->paper, key->compat};
         for (size_t d = 0; d < 2; d++) {
             if (key->type == UNIC__KEY_NAMES || !defaults[d] || !defaults[d][0])
@@ -35,9 +35,9 @@ START_TEST(every_key_has_good_defaults_and_text)
             ck_assert_str_ne(key->paper, key->compat);
     }
     ck_assert_uint_eq(of_modality, UNIC__MODALITY_KEYS);
-    ck_assert_str_eq(unic__config_keys[UNIC__KEY_BEHAVIOUR].name, "behaviour");
-    ck_assert_str_eq(unic__config_keys[UNIC__KEY_PRESET].name, "preset");
-    ck_assert_str_eq(unic__config_keys[UNIC__KEY_MODALITIES].name, "modalities");
+    ck_assert_str_eq(unic__config_key_table[UNIC__KEY_BEHAVIOUR].name, "behaviour");
+    ck_assert_str_eq(unic__config_key_table[UNIC__KEY_PRESET].name, "preset");
+    ck_assert_str_eq(unic__config_key_table[UNIC__KEY_MODALITIES].name, "modalities");
 }
 END_TEST
 
@@ -53,7 +53,7 @@ START_TEST(words_stand_in_the_order_of_their_enums)
         {"<modality>.attention", "softmax | sum", UNIC__SPATIAL_SUM},
         {"padding", "masked | real", UNIC__PAD_REAL},
         {"recon.target", "detached | attached", UNIC__TARGET_ATTACHED},
-        {"club.input", "semantic | quantised", UNIC__CLUB_QUANTISED},
+        {"club.input", "semantic | quantized", UNIC__CLUB_QUANTIZED},
         {"club.form", "all_pairs | permutation", UNIC__CLUB_PERMUTATION},
         {"cpc.contrast", "futures | predictions", UNIC__OVER_PREDICTIONS},
         {"code_match.form", "symmetric | asymmetric", UNIC__MATCH_ASYMMETRIC},
@@ -66,13 +66,13 @@ START_TEST(words_stand_in_the_order_of_their_enums)
         {"train.schedule", "constant | cosine | linear", UNIC__LINEAR_DECAY},
         {"kernel.backend", "auto | onednn | blas", UNIC__KERNEL_BLAS},
     };
-    size_t n_choices = 0;
-    for (size_t i = 0; i < unic__config_n_keys; i++)
-        n_choices += unic__config_keys[i].type == UNIC__KEY_CHOICE;
-    ck_assert_uint_eq(n_choices, sizeof choices / sizeof choices[0] + 1); /* and preset */
+    size_t choice_count = 0;
+    for (size_t i = 0; i < unic__config_key_count; i++)
+        choice_count += unic__config_key_table[i].type == UNIC__KEY_CHOICE;
+    ck_assert_uint_eq(choice_count, sizeof choices / sizeof choices[0] + 1); /* and preset */
     for (size_t c = 0; c < sizeof choices / sizeof choices[0]; c++)
-        for (size_t i = 0; i < unic__config_n_keys; i++) {
-            const unic__config_key *key = &unic__config_keys[i];
+        for (size_t i = 0; i < unic__config_key_count; i++) {
+            const unic__config_key *key = &unic__config_key_table[i];
             if (strcmp(key->name, choices[c].key) != 0)
                 continue;
             ck_assert_str_eq(key->allowed, choices[c].allowed);
@@ -82,10 +82,10 @@ START_TEST(words_stand_in_the_order_of_their_enums)
             ck_assert_int_eq((int)word, choices[c].last);
         }
     char words[128] = "";
-    for (size_t i = 0; i < unic__config_n_presets; i++)
+    for (size_t i = 0; i < unic__config_preset_count; i++)
         snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? " | " : "",
                  unic__config_presets[i].word);
-    ck_assert_str_eq(unic__config_keys[UNIC__KEY_PRESET].allowed, words);
+    ck_assert_str_eq(unic__config_key_table[UNIC__KEY_PRESET].allowed, words);
 }
 END_TEST
 
@@ -94,7 +94,7 @@ START_TEST(the_key_table_is_public)
     unic_config_key key = {.struct_size = sizeof key};
     bool found = false;
     for (size_t i = 0; i < unic_config_key_count(); i++) {
-        ok(unic_config_key_at(i, &key));
+        ok(unic_config_key_at(&key, i));
         if (strcmp(key.name, "commit.own") != 0)
             continue;
         found = true;
@@ -104,10 +104,10 @@ START_TEST(the_key_table_is_public)
         ck_assert_str_eq(key.allowed, "[0, 1e6]");
     }
     ck_assert(found);
-    ck_assert_int_eq(unic_config_key_at(unic_config_key_count(), &key), UNIC_E_ARG);
-    ck_assert_int_eq(unic_config_key_at(0, NULL), UNIC_E_ARG);
+    ck_assert_int_eq(unic_config_key_at(&key, unic_config_key_count()), UNIC_E_ARG);
+    ck_assert_int_eq(unic_config_key_at(NULL, 0), UNIC_E_ARG);
     key.struct_size = 8;
-    ck_assert_int_eq(unic_config_key_at(0, &key), UNIC_E_ARG);
+    ck_assert_int_eq(unic_config_key_at(&key, 0), UNIC_E_ARG);
 }
 END_TEST
 
@@ -126,9 +126,9 @@ START_TEST(null_arguments_are_refused)
     ck_assert_int_eq(unic_config_parse(config, NULL, NULL), UNIC_E_ARG);
     ck_assert_int_eq(unic_config_parse(NULL, "", NULL), UNIC_E_ARG);
     ck_assert_int_eq(unic_config_load(config, NULL), UNIC_E_ARG);
-    ck_assert_int_eq(unic_config_get(config, "padding", NULL), UNIC_E_ARG);
-    ck_assert_int_eq(unic_config_get(config, NULL, &text), UNIC_E_ARG);
-    ck_assert_int_eq(unic_config_text(config, NULL), UNIC_E_ARG);
+    ck_assert_int_eq(unic_config_get(NULL, config, "padding"), UNIC_E_ARG);
+    ck_assert_int_eq(unic_config_get(&text, config, NULL), UNIC_E_ARG);
+    ck_assert_int_eq(unic_config_text(NULL, config), UNIC_E_ARG);
     ck_assert_int_eq(unic_config_check(NULL), UNIC_E_ARG);
     unic_config_free(config);
     unic_config_free(NULL);
@@ -139,7 +139,7 @@ END_TEST
 START_TEST(paper_defaults)
 {
     unic_config *c = new_config();
-    ck_assert(c->behaviour == UNIC__PAPER && c->preset == 0 && c->n_modalities == 0);
+    ck_assert(c->behaviour == UNIC__PAPER && c->preset == 0 && c->modality_count == 0);
     ck_assert(c->code_dim == 256 && c->code_count == 400 && c->encoder_layers == 2);
     ck_assert(c->encoder_heads == 4 && c->encoder_ff == 1024 && c->encoder_dropout == 0.1);
     ck_assert(c->commit_own == 0.25 && c->commit_cross == 0.125 && c->commit_weight == 1);
@@ -165,7 +165,7 @@ START_TEST(compat_defaults)
     unic_config *c = parsed("preset = paper-avt\nbehaviour = compat\n");
     ck_assert(c->behaviour == UNIC__COMPAT);
     ck_assert(c->commit_own == 0.5 && c->commit_cross == 0.25 && c->commit_weight == 1);
-    ck_assert(c->club_input == UNIC__CLUB_QUANTISED && c->club_form == UNIC__CLUB_PERMUTATION);
+    ck_assert(c->club_input == UNIC__CLUB_QUANTIZED && c->club_form == UNIC__CLUB_PERMUTATION);
     ck_assert(c->cpc_layers == 2 && c->cpc_start == 1 && c->cpc_self == 0.1);
     ck_assert(c->cpc_contrast == UNIC__OVER_PREDICTIONS && c->match_weight == 0.5);
     ck_assert(c->match_form == UNIC__MATCH_ASYMMETRIC && c->ema_order == UNIC__EMA_SEQUENTIAL);
@@ -187,19 +187,20 @@ START_TEST(presets_give_sizes)
     unic_config *c = parsed("preset = small");
     ck_assert(c->code_dim == 64 && c->code_count == 200 && c->encoder_ff == 128);
     ck_assert(c->club_width == 64 && c->batch == 32 && c->epochs == 12 && c->lr == 1e-3);
-    ck_assert(c->n_modalities == 0 && c->reset_steps == 100);
+    ck_assert(c->modality_count == 0 && c->reset_steps == 100);
     ok(unic_config_set(c, "preset", "paper-avt"));
     ck_assert(c->code_dim == 256 && c->code_count == 400 && c->batch == 80);
-    ck_assert_uint_eq(c->n_modalities, 3);
+    ck_assert_uint_eq(c->modality_count, 3);
     ok(unic_config_check(c));
     const unic__modality *audio = &c->modality[0], *video = &c->modality[1];
     const unic__modality *text = &c->modality[2];
     ck_assert_str_eq(video->name, "video");
-    ck_assert(unic__shape_equal(&video->dims, &UNIC__SHAPE(7, 7, 512)));
+    ck_assert(unic__shape_equal(&video->dims, &UNIC__SHAPE_OF(7, 7, 512)));
     ck_assert(video->specific == 2048 && video->inner == 1024 && video->squeeze == 64);
     ck_assert(video->pooled == 1024 && audio->kind == UNIC__VECTOR && audio->specific == 256);
-    ck_assert(unic__shape_equal(&audio->dims, &UNIC__SHAPE(128)));
-    ck_assert(unic__shape_equal(&text->dims, &UNIC__SHAPE(768)) && text->kind == UNIC__TOKEN);
+    ck_assert(unic__shape_equal(&audio->dims, &UNIC__SHAPE_OF(128)));
+    ck_assert(unic__shape_equal(&text->dims, &UNIC__SHAPE_OF(768)) &&
+              text->kind == UNIC__TOKEN);
     ck_assert(text->recurrent == 128 && text->recurrent_layers == 2 && c->cpc_hidden == 256);
     static const char *const others[][2] = {
         {"paper-av", "audio video"}, {"paper-at", "audio text"}, {"paper-vt", "video text"}};
@@ -260,7 +261,7 @@ START_TEST(modalities_keep_what_stays)
     has(c, "speech.specific", "77");
     has(c, "speech.kind", "vector");
     const char *value;
-    refused(unic_config_get(c, "touch.kind", &value), "touch.kind is not set");
+    refused(unic_config_get(&value, c, "touch.kind"), "touch.kind is not set");
     ok(unic_config_set(c, "behaviour", "compat")); /* worked out anew, and kept */
     has(c, "speech.specific", "77");
     has(c, "modalities", "speech touch");
@@ -273,7 +274,7 @@ START_TEST(modalities_keep_what_stays)
     ok(unic_config_set(c, "video.dims", "9 9 64"));
     ok(unic_config_set(c, "preset", "small"));
     has(c, "video.dims", "9 9 64");
-    refused(unic_config_get(c, "video.kind", &value), "video.kind is not set");
+    refused(unic_config_get(&value, c, "video.kind"), "video.kind is not set");
     unic_config_free(c);
 }
 END_TEST
@@ -367,7 +368,7 @@ START_TEST(names_of_modalities_are_checked)
         strcat(names, one); /* eight of 31 characters */
     }
     ok(unic_config_set(config, "modalities", names));
-    ck_assert_uint_eq(config->n_modalities, 8);
+    ck_assert_uint_eq(config->modality_count, 8);
     unic_config *again = parsed(text_of(config));
     ck_assert_str_eq(text_of(again), text_of(config));
     snprintf(one, sizeof one, "%032d", 0);

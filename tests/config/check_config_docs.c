@@ -56,7 +56,7 @@ static void put_keys(FILE *out)
     char group[32] = "";
     for (size_t i = 0; i < unic_config_key_count(); i++) {
         unic_config_key key = {.struct_size = sizeof key};
-        ok(unic_config_key_at(i, &key));
+        ok(unic_config_key_at(&key, i));
         bool dotted = strchr(key.name, '.') != NULL;
         char name[32];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(key.name, "."), key.name);
@@ -84,7 +84,7 @@ static void put_keys(FILE *out)
 static void put_presets(FILE *out)
 {
     fputs("\n## Presets\n\nA preset stands for these lines:\n", out);
-    for (size_t i = 0; i < unic__config_n_presets; i++) {
+    for (size_t i = 0; i < unic__config_preset_count; i++) {
         const unic__preset *preset = &unic__config_presets[i];
         if (!preset->parts[0])
             continue;

@@ -141,13 +141,13 @@ START_TEST(text_gives_an_equal_config)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         unic_config *a = parsed(texts[i]), *b = parsed(text_of(a));
         unic__key_ref refs[UNIC__MAX_REFS];
-        size_t n = unic__key_refs(a, refs);
+        size_t n = unic__key_ref_list(a, refs);
         ck_assert_str_eq(text_of(a), text_of(b));
-        ck_assert_uint_eq(a->n_modalities, b->n_modalities);
+        ck_assert_uint_eq(a->modality_count, b->modality_count);
         ck_assert(a->behaviour == b->behaviour && a->preset == b->preset);
         for (size_t r = UNIC__KEY_FIRST_SINGLE; r < n; r++)
             ck_assert_mem_eq(unic__key_field(a, refs[r]), unic__key_field(b, refs[r]),
-                             unic__key_bytes(&unic__config_keys[refs[r].index]));
+                             unic__key_bytes(&unic__config_key_table[refs[r].index]));
         unic_config_free(a);
         unic_config_free(b);
     }
@@ -158,8 +158,8 @@ START_TEST(lent_strings_live_until_the_config_changes)
 {
     unic_config *config = parsed(GOOD);
     const char *text = text_of(config), *kind, *dims;
-    ok(unic_config_get(config, "image.kind", &kind));
-    ok(unic_config_get(config, "image.dims", &dims));
+    ok(unic_config_get(&kind, config, "image.kind"));
+    ok(unic_config_get(&dims, config, "image.dims"));
     ck_assert_str_eq(kind, "grid");
     ck_assert_str_eq(dims, "7 7 64");
     ck_assert_ptr_eq(text, text_of(config));
@@ -168,10 +168,10 @@ START_TEST(lent_strings_live_until_the_config_changes)
     ok(unic_config_set(config, "code.dim", "12"));
     has(config, "code.dim", "12");
     const char *value;
-    refused(unic_config_get(config, "speech.inner", &value),
+    refused(unic_config_get(&value, config, "speech.inner"),
             "speech.inner has no value: it is a key of another kind of modality");
     ck_assert_ptr_null(value);
-    refused(unic_config_get(config, "speach.dims", &value),
+    refused(unic_config_get(&value, config, "speach.dims"),
             "unknown key speach.dims; did you mean speech.dims?");
     unic_config *copy;
     ok(unic_config_copy(&copy, config));
@@ -210,7 +210,7 @@ START_TEST(numbers_print_exactly)
             value /= 2;
         config->commit_own = value; /* by hand: the text must give these bits back */
         char text[UNIC__VALUE_BYTES];
-        const unic__config_key *entry = unic__config_keys;
+        const unic__config_key *entry = unic__config_key_table;
         while (strcmp(entry->name, "commit.own") != 0)
             entry++;
         double back = -1;
@@ -315,11 +315,11 @@ static unic_status everything(const char *path)
     if (status == UNIC_OK)
         status = unic_config_set(config, "behaviour", "compat");
     if (status == UNIC_OK)
-        status = unic_config_get(config, "image.dims", &value);
+        status = unic_config_get(&value, config, "image.dims");
     if (status == UNIC_OK)
         status = unic_config_copy(&copy, config);
     if (status == UNIC_OK)
-        status = unic_config_text(copy, &text);
+        status = unic_config_text(&text, copy);
     if (status == UNIC_OK)
         status = unic_config_check(copy);
     if (config) /* a handle stays usable */

@@ -35,14 +35,14 @@ static inline unic_config *parsed(const char *text)
 static inline const char *text_of(unic_config *config)
 {
     const char *text;
-    ok(unic_config_text(config, &text));
+    ok(unic_config_text(&text, config));
     return text;
 }
 
 #define has(config, key, expected)                                                             \
     do {                                                                                       \
         const char *has_value;                                                                 \
-        ok(unic_config_get(config, key, &has_value));                                          \
+        ok(unic_config_get(&has_value, config, key));                                          \
         ck_assert_msg(strcmp(has_value, expected) == 0, "%s = %s, expected %s", key,           \
                       has_value, expected);                                                    \
     } while (0)

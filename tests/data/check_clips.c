@@ -11,7 +11,7 @@
 #include "file/io_help.h"
 
 #define SAMPLE  "../shared/cmg-sample/features"
-#define OF(...) (&UNIC__SHAPE(__VA_ARGS__))
+#define OF(...) (&UNIC__SHAPE_OF(__VA_ARGS__))
 
 static unic_dataset_options first_of(const char *const *name, size_t batch)
 {
@@ -27,7 +27,7 @@ static void check_row(const unic_batch *b, const char *name, size_t row, int32_t
 {
     unic_array x;
     const int32_t *lengths;
-    io_assert_ok(unic_batch_get(b, name, &x, &lengths));
+    io_assert_ok(unic_batch_get(&x, &lengths, b, name));
     ck_assert_msg(lengths[row] == steps, "%s of row %zu has %d steps, not %d", name, row,
                   lengths[row], steps);
     size_t T = (size_t)x.dims[1], each = 1;
@@ -73,20 +73,20 @@ START_TEST(a_directory_of_clips)
     const unic_batch *b;
     unic_dataset_options o = data_options(4, 0, _i);
     unic_dataset *d = data_open(write_clips(path), &o);
-    ck_assert_uint_eq(unic_dataset_clips(d), 4);
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 4);
     ck_assert_uint_eq(unic_dataset_length(d), 6);
     ck_assert_uint_eq(unic_dataset_modality_count(d), 2);
     ck_assert_str_eq(unic_dataset_modality_name(d, 0), "audio");
     ck_assert_str_eq(unic_dataset_modality_name(d, 1), "video");
     for (int epoch = 0; epoch < 2; epoch++) {
-        io_assert_ok(unic_dataset_next(d, &b));
+        io_assert_ok(unic_dataset_next(&b, d));
         const float audio[] = {100, 200, 0, 0}, video[] = {0, 0, 300, 400};
         const int32_t of_audio[] = {3, 5, 0, 0}, of_video[] = {0, 0, 4, 6};
         for (size_t i = 0; i < 4; i++) {
             check_row(b, "audio", i, of_audio[i], audio[i]);
             check_row(b, "video", i, of_video[i], video[i]);
         }
-        io_assert_ok(unic_dataset_next(d, &b));
+        io_assert_ok(unic_dataset_next(&b, d));
         ck_assert_ptr_null(b);
     }
     unic_dataset_free(d);
@@ -103,13 +103,13 @@ START_TEST(one_modality_has_the_same_clips)
     o.length = 5;
     unic_dataset *d = data_open(write_clips(path), &o);
     io_log_begin();
-    ck_assert_uint_eq(unic_dataset_clips(d), 4);
-    io_assert_ok(unic_dataset_next(d, &b));
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 4);
+    io_assert_ok(unic_dataset_next(&b, d));
     check_row(b, "video", 0, 0, 0);
     check_row(b, "video", 2, 4, 300);
     check_row(b, "video", 3, 5, 400);
-    io_assert_fails(unic_batch_get(b, "audio", NULL, NULL), UNIC_E_NOTFOUND, "audio");
-    io_assert_ok(unic_dataset_next(d, &b));
+    io_assert_fails(unic_batch_get(NULL, NULL, b, "audio"), UNIC_E_NOTFOUND, "audio");
+    io_assert_ok(unic_dataset_next(&b, d));
     ck_assert_str_eq(io_log_end(),
                      "modality \"video\": 1 clips of more than 5 steps were cut\n");
     unic_dataset_free(d);
@@ -125,18 +125,18 @@ START_TEST(labels_stand_beside_the_clips)
     unic_dataset_options o = data_options(4, 0, _i);
     write_clips(path);
     unic_dataset *d = data_open(path, &o);
-    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, NULL), UNIC_E_NOTFOUND,
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, NULL), UNIC_E_NOTFOUND,
                     "clips: no file \"label.npy\"");
     unic_dataset_free(d);
     clips_write(path, "label.npy", OF(4), 7);
     clips_write(path, "audio.step_labels.npy", OF(4, 5), 0);
     clips_write(path, "video.step_labels.npy", OF(3, 6), 0);
     d = data_open(path, &o);
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, out));
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, out));
     ck_assert(rank == 1 && dims[0] == 4 && out[0] == 7 && out[3] == 10);
-    io_assert_ok(unic_dataset_labels(d, "audio.step_labels", dims, &rank, out));
+    io_assert_ok(unic_dataset_labels(&rank, d, "audio.step_labels", dims, out));
     ck_assert(rank == 2 && dims[1] == 6 && out[4] == 4 && out[5] == -1 && out[6] == 5);
-    io_assert_fails(unic_dataset_labels(d, "video.step_labels", dims, &rank, out), UNIC_E_SHAPE,
+    io_assert_fails(unic_dataset_labels(&rank, d, "video.step_labels", dims, out), UNIC_E_SHAPE,
                     "clips: \"video.step_labels\" is [3,6], [4,1] expected, or one dim more");
     unic_dataset_free(d);
 }
@@ -184,10 +184,10 @@ START_TEST(a_directory_of_arrays_is_an_npz)
     unic_dataset *d = data_open(path, &o);
     ck_assert_uint_eq(unic_dataset_modality_count(d), 1);
     for (int i = 0; i < 2; i++) {
-        io_assert_ok(unic_dataset_next(d, &b));
+        io_assert_ok(unic_dataset_next(&b, d));
         check_row(b, "audio", 0, 2 + i, (float)(6 * i));
     }
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, label));
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, label));
     ck_assert(rank == 1 && label[0] == 4 && label[1] == 5);
     unic_dataset_free(d);
     clips_write(path, "video.npy", OF(2, 4, 2), 0);
@@ -212,8 +212,8 @@ START_TEST(fortran_order_is_turned)
             clips_write_fortran(path, "a.npy", OF(1, 3, 2), 0);
         for (o.length = 0; o.length < 3; o.length++) {
             unic_dataset *d = data_open(path, &o);
-            io_assert_ok(unic_dataset_next(d, &b));
-            io_assert_ok(unic_batch_get(b, "a", &x, NULL));
+            io_assert_ok(unic_dataset_next(&b, d));
+            io_assert_ok(unic_batch_get(&x, NULL, b, "a"));
             for (size_t i = 0; i < unic_dataset_length(d) * 2; i++)
                 ck_assert(((const float *)x.data)[i] == (float)(i / 2 + 3 * (i % 2)));
             unic_dataset_free(d);
@@ -246,9 +246,9 @@ START_TEST(files_of_clips_are_stacked)
     }
     paths[3] = data_write(&more, files[3]);
     io_assert_ok(unic_dataset_open(&d, paths, 4, &o));
-    ck_assert_uint_eq(unic_dataset_clips(d), 5);
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 5);
     ck_assert_uint_eq(unic_dataset_length(d), 5);
-    io_assert_ok(unic_dataset_next(d, &b));
+    io_assert_ok(unic_dataset_next(&b, d));
     check_row(b, "audio", 0, 1, 200);
     check_row(b, "audio", 1, 3, 100);
     check_row(b, "audio", 2, 1, 200);
@@ -310,13 +310,13 @@ START_TEST(a_damaged_clip_fails_or_is_skipped)
         io_assert_fails(status, status, damaged[i].words);
         o.length = 4;
         d = data_open(path, &o);
-        io_assert_fails(unic_dataset_next(d, &b), status, damaged[i].words);
+        io_assert_fails(unic_dataset_next(&b, d), status, damaged[i].words);
         unic_dataset_free(d);
         o.on_damage = UNIC_DAMAGE_SKIPS;
         for (o.length = 0; o.length <= 4; o.length += 4) {
             io_log_begin();
             d = data_open(path, &o);
-            io_assert_ok(unic_dataset_next(d, &b));
+            io_assert_ok(unic_dataset_next(&b, d));
             check_row(b, "a", 0, 4, 100);
             check_row(b, "a", 1, 0, 0);
             check_row(b, "a", 2, 4, 300);
@@ -346,15 +346,15 @@ START_TEST(a_clip_that_went_away)
         ck_assert_int_eq(unlink(file), 0);
         if (skips) {
             io_log_begin();
-            io_assert_ok(unic_dataset_next(d, &b));
+            io_assert_ok(unic_dataset_next(&b, d));
             check_row(b, "a", 1, 0, 0);
             ck_assert(strstr(io_log_end(), "skipped: ") != NULL);
         } else {
-            io_assert_fails(unic_dataset_next(d, &b), UNIC_E_NOTFOUND, "clips/a/2.npy");
+            io_assert_fails(unic_dataset_next(&b, d), UNIC_E_NOTFOUND, "clips/a/2.npy");
         }
         clips_write(path, "a/2.npy", OF(3, 2), 200); /* and is back */
         io_assert_ok(unic_dataset_seek(d, 0, 0));
-        io_assert_ok(unic_dataset_next(d, &b));
+        io_assert_ok(unic_dataset_next(&b, d));
         check_row(b, "a", 1, 3, 200);
         unic_dataset_free(d);
     }
@@ -395,20 +395,20 @@ START_TEST(a_table_names_the_clips)
     unic_dataset_options o = data_options(3, 0, _i);
     write_clips(path);
     unic_dataset *d = open_table(path, rows, &o);
-    ck_assert_uint_eq(unic_dataset_clips(d), 3);
-    io_assert_ok(unic_dataset_next(d, &b));
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 3);
+    io_assert_ok(unic_dataset_next(&b, d));
     check_row(b, "video", 0, 6, 400);
     check_row(b, "video", 1, 4, 300);
     check_row(b, "audio", 2, 3, 100);
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, label));
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, label));
     ck_assert(rank == 1 && dims[0] == 3 && label[0] == 1 && label[1] == 0 && label[2] == 2);
-    io_assert_fails(unic_dataset_labels(d, "audio.step_labels", dims, &rank, NULL),
+    io_assert_fails(unic_dataset_labels(&rank, d, "audio.step_labels", dims, NULL),
                     UNIC_E_NOTFOUND, "list.csv: no labels \"audio.step_labels\"");
     unic_dataset_free(d);
     o.split = "test";
     d = open_table(path, rows, &o);
-    ck_assert_uint_eq(unic_dataset_clips(d), 2);
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, label));
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 2);
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, label));
     ck_assert(label[0] == 1 && label[1] == 2); /* as in the whole */
     unic_dataset_free(d);
 }
@@ -428,8 +428,8 @@ START_TEST(clips_of_a_table_without_files)
     unic_dataset *d = open_table(path, rows, &o);
     const char *log = io_log_end();
     ck_assert(strstr(log, "clip \"none\" has no") && strstr(log, "clip \"../video/b\" has no"));
-    ck_assert_uint_eq(unic_dataset_clips(d), 1);
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, label));
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 1);
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, label));
     ck_assert_int_eq(label[0], 2);
     unic_dataset_free(d);
     o.on_damage = UNIC_DAMAGE_FAILS;
@@ -452,7 +452,7 @@ START_TEST(events_are_step_labels)
                      "a\t0,2\t3,4\tSpeech,Dog\nb\t\t\t\n");
     snprintf(table, sizeof table, "%s/events.tsv", path);
     d = data_open(table, &o);
-    io_assert_ok(unic_dataset_labels(d, "audio.step_labels", dims, &rank, y));
+    io_assert_ok(unic_dataset_labels(&rank, d, "audio.step_labels", dims, y));
     ck_assert(rank == 3 && dims[0] == 2 && dims[1] == 4 && dims[2] == 3);
     const int32_t expected[2 * 4 * 3] = {0, 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0,
                                          0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0, 1};
@@ -481,12 +481,12 @@ static unic_status read_table(const char *path)
     UNIC__TRY(unic_dataset_open(&d, paths, 3, &o));
     unic_status status = UNIC_OK;
     for (int i = 0; status == UNIC_OK && i < 3; i++)
-        status = unic_dataset_next(d, &b);
+        status = unic_dataset_next(&b, d);
     unic_dataset_free(d);
     if (status == UNIC_OK)
         status = unic_dataset_open(&d, paths, 1, &o);
     if (status == UNIC_OK) {
-        status = unic_dataset_labels(d, "label", dims, &rank, label);
+        status = unic_dataset_labels(&rank, d, "label", dims, label);
         unic_dataset_free(d);
     }
     return status;
@@ -501,7 +501,7 @@ static unic_status read_skipping(const char *path)
     o.on_damage = UNIC_DAMAGE_SKIPS;
     o.length = 4;
     UNIC__TRY(unic_dataset_open(&d, &path, 1, &o));
-    unic_status status = unic_dataset_next(d, &b);
+    unic_status status = unic_dataset_next(&b, d);
     unic_dataset_free(d);
     return status;
 }
@@ -533,11 +533,11 @@ START_TEST(the_sample_of_the_cmg_code)
     }
     unic_dataset_options o = data_options(3, 0, _i);
     d = data_open(SAMPLE, &o);
-    ck_assert(unic_dataset_clips(d) == 3 && unic_dataset_length(d) == 10);
-    io_assert_ok(unic_dataset_next(d, &b));
-    io_assert_ok(unic_batch_get(b, "video", &x, NULL));
+    ck_assert(unic_dataset_clip_count(d) == 3 && unic_dataset_length(d) == 10);
+    io_assert_ok(unic_dataset_next(&b, d));
+    io_assert_ok(unic_batch_get(&x, NULL, b, "video"));
     ck_assert(x.rank == 5 && x.dims[2] == 7 && x.dims[4] == 64);
-    io_assert_ok(unic_batch_get(b, "audio", &x, &lengths));
+    io_assert_ok(unic_batch_get(&x, &lengths, b, "audio"));
     ck_assert(x.dims[2] == 24 && lengths[0] == 10 && lengths[1] == 10 && lengths[2] == 7);
     unic_dataset_free(d);
 
@@ -547,8 +547,8 @@ START_TEST(the_sample_of_the_cmg_code)
     o.repeat_last = audio;
     o.repeat_last_count = 1;
     io_assert_ok(unic_dataset_open(&d, paths, 2, &o));
-    io_assert_ok(unic_dataset_next(d, &b));
-    io_assert_ok(unic_batch_get(b, "audio", &x, &lengths));
+    io_assert_ok(unic_dataset_next(&b, d));
+    io_assert_ok(unic_batch_get(&x, &lengths, b, "audio"));
     ck_assert(lengths[0] == 10 && lengths[1] == 10);
     for (size_t step = 7; step < 10; step++)
         ck_assert_mem_eq((const float *)x.data + step * 24, (const float *)x.data + 6 * 24,

@@ -16,8 +16,8 @@ START_TEST(reads_in_the_files_order)
     const int32_t epoch[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, END};
     int32_t got[MOST];
     unic_dataset *d = data_open_ten(4, 0, _i);
-    ck_assert_uint_eq(unic_dataset_clips(d), 10);
-    ck_assert_uint_eq(unic_dataset_batches(d), 3);
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 10);
+    ck_assert_uint_eq(unic_dataset_batch_count(d), 3);
     ck_assert_uint_eq(unic_dataset_length(d), 5);
     for (int i = 0; i < 3; i++)
         data_assert_sequence(got, data_read(d, 4, NULL, got), epoch, 11);
@@ -121,13 +121,13 @@ START_TEST(drop_last_leaves_out_what_is_not_full)
     unic_dataset_options o = data_options(4, 0, _i);
     o.drop_last = 1;
     unic_dataset *d = data_open(data_write(&data_ten, path), &o);
-    ck_assert_uint_eq(unic_dataset_batches(d), 2);
+    ck_assert_uint_eq(unic_dataset_batch_count(d), 2);
     data_assert_sequence(got, data_read(d, 4, NULL, got), epochs, 13);
     io_assert_fails(unic_dataset_seek(d, 0, 3), UNIC_E_ARG, "0..2 expected");
     unic_dataset_free(d);
     o.batch = 10;
     d = data_open(path, &o);
-    ck_assert_uint_eq(unic_dataset_batches(d), 1);
+    ck_assert_uint_eq(unic_dataset_batch_count(d), 1);
     unic_dataset_free(d);
     o.batch = 11;
     const char *paths[] = {path};
@@ -142,7 +142,7 @@ START_TEST(a_batch_may_be_larger_than_the_data)
     const int32_t epoch[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, END};
     int32_t got[MOST];
     unic_dataset *d = data_open_ten(SIZE_MAX, 0, _i);
-    ck_assert_uint_eq(unic_dataset_batches(d), 1);
+    ck_assert_uint_eq(unic_dataset_batch_count(d), 1);
     data_assert_sequence(got, data_read(d, 2, NULL, got), epoch, 11);
     unic_dataset_free(d);
 }
@@ -169,9 +169,9 @@ START_TEST(shards_are_one_sequence)
         unic_dataset_options o = data_options(2, shuffle, _i);
         unic_dataset *d;
         io_assert_ok(unic_dataset_open(&d, paths, 3, &o));
-        ck_assert_uint_eq(unic_dataset_clips(d), 9);
+        ck_assert_uint_eq(unic_dataset_clip_count(d), 9);
         ck_assert_uint_eq(unic_dataset_length(d), 7);
-        ck_assert_uint_eq(unic_dataset_batches(d), 5);
+        ck_assert_uint_eq(unic_dataset_batch_count(d), 5);
         size_t n = data_read(d, 6, &l, got);
         if (!shuffle)
             data_assert_sequence(got, n, epoch, 10);
@@ -195,11 +195,11 @@ START_TEST(modalities_are_the_arrays_without_a_dot)
     ck_assert_str_eq(unic_dataset_modality_name(d, 0), "audio");
     ck_assert_str_eq(unic_dataset_modality_name(d, 1), "video");
     ck_assert_ptr_null(unic_dataset_modality_name(d, 2));
-    io_assert_ok(unic_dataset_feature_dims(d, "video", dims, &rank));
+    io_assert_ok(unic_dataset_feature_dims(&rank, d, "video", dims));
     ck_assert(rank == 2 && dims[0] == VIDEO_H && dims[1] == VIDEO_W);
-    io_assert_ok(unic_dataset_feature_dims(d, "audio", dims, &rank));
+    io_assert_ok(unic_dataset_feature_dims(&rank, d, "audio", dims));
     ck_assert(rank == 1 && dims[0] == AUDIO);
-    io_assert_fails(unic_dataset_feature_dims(d, "text", dims, &rank), UNIC_E_NOTFOUND,
+    io_assert_fails(unic_dataset_feature_dims(&rank, d, "text", dims), UNIC_E_NOTFOUND,
                     "no modality \"text\"");
     unic_dataset_free(d);
 
@@ -209,9 +209,9 @@ START_TEST(modalities_are_the_arrays_without_a_dot)
     o.modality_count = 1;
     d = data_open(path, &o);
     ck_assert_uint_eq(unic_dataset_modality_count(d), 1);
-    io_assert_ok(unic_dataset_next(d, &b));
-    io_assert_ok(unic_batch_get(b, "video", NULL, NULL));
-    io_assert_fails(unic_batch_get(b, "audio", NULL, NULL), UNIC_E_NOTFOUND, "audio");
+    io_assert_ok(unic_dataset_next(&b, d));
+    io_assert_ok(unic_batch_get(NULL, NULL, b, "video"));
+    io_assert_fails(unic_batch_get(NULL, NULL, b, "audio"), UNIC_E_NOTFOUND, "audio");
     unic_dataset_free(d);
 }
 END_TEST
@@ -256,7 +256,7 @@ static void assert_refused(const array *one, const array *two, unic_status statu
 }
 
 #define ARRAYS(...) ((const array[]){__VA_ARGS__, {NULL, {0, {0}}, 0}})
-#define OF(...)     UNIC__SHAPE(__VA_ARGS__)
+#define OF(...)     UNIC__SHAPE_OF(__VA_ARGS__)
 
 START_TEST(refuses_arrays_that_disagree)
 {
@@ -314,9 +314,9 @@ START_TEST(files_may_lack_modalities)
     io_assert_ok(unic_dataset_open(&d, paths, 2, &o));
     ck_assert_uint_eq(unic_dataset_modality_count(d), 2);
     ck_assert_str_eq(unic_dataset_modality_name(d, 1), "b");
-    io_assert_ok(unic_dataset_next(d, &batch));
-    io_assert_ok(unic_batch_get(batch, "a", NULL, &a));
-    io_assert_ok(unic_batch_get(batch, "b", &x, &b));
+    io_assert_ok(unic_dataset_next(&batch, d));
+    io_assert_ok(unic_batch_get(NULL, &a, batch, "a"));
+    io_assert_ok(unic_batch_get(&x, &b, batch, "b"));
     ck_assert(a[0] == 3 && a[1] == 3 && a[2] == 3 && b[0] == 0 && b[1] == 0 && b[2] == 3);
     for (int i = 0; i < 9; i++)
         ck_assert(((const float *)x.data)[i] == (i < 6 ? 0.0F : 2.0F));
@@ -361,9 +361,9 @@ START_TEST(batches_have_the_length_asked_for)
             unic_array x;
             io_log_begin();
             ck_assert_uint_eq(unic_dataset_length(d), length);
-            io_assert_ok(unic_dataset_next(d, &batch));
-            io_assert_ok(unic_batch_get(batch, "video", NULL, &video));
-            io_assert_ok(unic_batch_get(batch, "audio", &x, &audio));
+            io_assert_ok(unic_dataset_next(&batch, d));
+            io_assert_ok(unic_batch_get(NULL, &video, batch, "video"));
+            io_assert_ok(unic_batch_get(&x, &audio, batch, "audio"));
             size_t cut = 0;
             for (size_t i = 0; i < 10; i++) {
                 size_t have = (size_t)lengths[i], used = have < length ? have : length;
@@ -378,12 +378,12 @@ START_TEST(batches_have_the_length_asked_for)
                     ck_assert(((const float *)x.data)[i * length * AUDIO + k] == expected);
                 }
             }
-            io_assert_ok(unic_dataset_labels(d, "video.step_labels", dims, &rank, labels));
+            io_assert_ok(unic_dataset_labels(&rank, d, "video.step_labels", dims, labels));
             ck_assert(rank == 2 && dims[1] == (int64_t)length);
             for (size_t i = 0; i < 10 * length; i++)
                 ck_assert_int_eq(labels[i],
                                  i % length < 5 ? (int)(i / length * 10 + i % length) : -1);
-            io_assert_ok(unic_dataset_next(d, &batch));
+            io_assert_ok(unic_dataset_next(&batch, d));
             ck_assert_ptr_null(batch);
             char line[128];
             snprintf(line, sizeof line,
@@ -460,25 +460,25 @@ START_TEST(refuses_arguments_that_are_missing)
     io_assert_fails(unic_dataset_open(&d, absent, 1, NULL), UNIC_E_ARG, "options is NULL");
     io_assert_fails(unic_dataset_open(&d, absent, 1, &o), UNIC_E_NOTFOUND, "/nowhere/data.npz");
     ck_assert_ptr_null(d);
-    io_assert_fails(unic_dataset_next(NULL, &b), UNIC_E_ARG, "dataset is NULL");
+    io_assert_fails(unic_dataset_next(&b, NULL), UNIC_E_ARG, "dataset is NULL");
     io_assert_fails(unic_dataset_seek(NULL, 0, 0), UNIC_E_ARG, "dataset is NULL");
-    io_assert_fails(unic_dataset_labels(NULL, "label", dims, &rank, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_dataset_labels(&rank, NULL, "label", dims, NULL), UNIC_E_ARG,
                     "dataset is NULL");
-    io_assert_fails(unic_dataset_feature_dims(NULL, "a", dims, &rank), UNIC_E_ARG,
+    io_assert_fails(unic_dataset_feature_dims(&rank, NULL, "a", dims), UNIC_E_ARG,
                     "dataset is NULL");
-    ck_assert(unic_dataset_clips(NULL) == 0 && unic_dataset_batches(NULL) == 0 &&
+    ck_assert(unic_dataset_clip_count(NULL) == 0 && unic_dataset_batch_count(NULL) == 0 &&
               unic_dataset_length(NULL) == 0 && unic_dataset_modality_count(NULL) == 0);
     ck_assert_ptr_null(unic_dataset_modality_name(NULL, 0));
     unic_dataset_free(NULL);
     d = data_open_ten(4, 0, 0);
-    io_assert_fails(unic_dataset_next(d, NULL), UNIC_E_ARG, "batch is NULL");
-    io_assert_fails(unic_dataset_labels(d, NULL, dims, &rank, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_dataset_next(NULL, d), UNIC_E_ARG, "batch is NULL");
+    io_assert_fails(unic_dataset_labels(&rank, d, NULL, dims, NULL), UNIC_E_ARG,
                     "name is NULL");
-    io_assert_fails(unic_dataset_labels(d, "label", NULL, &rank, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", NULL, NULL), UNIC_E_ARG,
                     "dims is NULL");
-    io_assert_fails(unic_dataset_labels(d, "label", dims, NULL, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_dataset_labels(NULL, d, "label", dims, NULL), UNIC_E_ARG,
                     "rank is NULL");
-    io_assert_fails(unic_dataset_feature_dims(d, "audio", dims, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_dataset_feature_dims(NULL, d, "audio", dims), UNIC_E_ARG,
                     "rank is NULL");
     unic_dataset_free(d);
 }

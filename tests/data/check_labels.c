@@ -22,20 +22,20 @@ START_TEST(labels_come_in_the_files_order)
     io_assert_ok(unic_dataset_open(&e, paths, 2, &o));
     size_t n = data_read(e, 2, &l, before);
     ck_assert_uint_eq(data_read(d, 2, &l, after), n);
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, NULL));
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, NULL));
     ck_assert(rank == 1 && dims[0] == 5);
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, label));
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, label));
     for (int i = 0; i < 5; i++)
         ck_assert_int_eq(label[i], i % 7);
-    io_assert_ok(unic_dataset_labels(d, "video.step_labels", dims, &rank, step));
+    io_assert_ok(unic_dataset_labels(&rank, d, "video.step_labels", dims, step));
     ck_assert(rank == 2 && dims[0] == 5 && dims[1] == 6);
     for (int i = 0; i < 5 * 6; i++)
         ck_assert_int_eq(step[i], i / 6 < 3 && i % 6 >= 4 ? -1 : i / 6 * 10 + i % 6);
     n = data_read(e, 6, &l, before); /* labels in between do not disturb the order */
     data_assert_sequence(after, data_read(d, 6, &l, after), before, n);
-    io_assert_fails(unic_dataset_labels(d, "audio.step_labels", dims, &rank, NULL),
+    io_assert_fails(unic_dataset_labels(&rank, d, "audio.step_labels", dims, NULL),
                     UNIC_E_NOTFOUND, "dataset-a.npz: no array \"audio.step_labels\"");
-    io_assert_fails(unic_dataset_labels(d, "video", dims, &rank, NULL), UNIC_E_NOTFOUND,
+    io_assert_fails(unic_dataset_labels(&rank, d, "video", dims, NULL), UNIC_E_NOTFOUND,
                     "no labels \"video\"; \"label\" or \"<modality>.step_labels\" expected");
     unic_dataset_free(d);
     unic_dataset_free(e);
@@ -49,7 +49,7 @@ static unic_dataset *open_labelled(const unic__shape *shape, const double *label
     const float x[2] = {0};
     unic__npz_writer *w;
     io_assert_ok(unic__npz_create(&w, path));
-    io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE(2, 1, 1), x));
+    io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE_OF(2, 1, 1), x));
     io_assert_ok(unic__npz_add_f64(w, "audio.step_labels", shape, labels));
     io_assert_ok(unic__npz_add_f64(w, "label", shape, labels));
     io_assert_ok(unic__npz_finish(w));
@@ -62,28 +62,28 @@ START_TEST(labels_are_whole_numbers_of_any_type)
     int64_t dims[UNIC_MAX_RANK];
     size_t rank;
     int32_t out[6];
-    unic_dataset *d = open_labelled(&UNIC__SHAPE(2, 3), (const double[]){0, 1, 0, 1, 1, -3});
-    io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, out));
+    unic_dataset *d = open_labelled(&UNIC__SHAPE_OF(2, 3), (const double[]){0, 1, 0, 1, 1, -3});
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, out));
     ck_assert(rank == 2 && dims[0] == 2 && dims[1] == 3 && out[4] == 1 && out[5] == -3);
-    io_assert_fails(unic_dataset_labels(d, "audio.step_labels", dims, &rank, out), UNIC_E_SHAPE,
+    io_assert_fails(unic_dataset_labels(&rank, d, "audio.step_labels", dims, out), UNIC_E_SHAPE,
                     "\"audio.step_labels\" is [2,3], [2,1] expected, or one dim more");
     unic_dataset_free(d);
-    d = open_labelled(&UNIC__SHAPE(2, 1, 2), (const double[]){0, 1, 1, 0});
-    io_assert_ok(unic_dataset_labels(d, "audio.step_labels", dims, &rank, out));
+    d = open_labelled(&UNIC__SHAPE_OF(2, 1, 2), (const double[]){0, 1, 1, 0});
+    io_assert_ok(unic_dataset_labels(&rank, d, "audio.step_labels", dims, out));
     ck_assert(rank == 3 && dims[0] == 2 && dims[1] == 1 && dims[2] == 2 && out[2] == 1);
-    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, out), UNIC_E_SHAPE,
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, out), UNIC_E_SHAPE,
                     "\"label\" is [2,1,2], [2] expected");
     unic_dataset_free(d);
-    d = open_labelled(&UNIC__SHAPE(2), (const double[]){0, 0.5});
-    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, out), UNIC_E_VALUE,
+    d = open_labelled(&UNIC__SHAPE_OF(2), (const double[]){0, 0.5});
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, out), UNIC_E_VALUE,
                     "dataset-label.npz");
     unic_dataset_free(d);
-    d = open_labelled(&UNIC__SHAPE(2), (const double[]){0, 3e9});
-    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, out), UNIC_E_VALUE,
+    d = open_labelled(&UNIC__SHAPE_OF(2), (const double[]){0, 3e9});
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, out), UNIC_E_VALUE,
                     "beyond int32");
     unic_dataset_free(d);
-    d = open_labelled(&UNIC__SHAPE(3), (const double[]){0, 0, 0});
-    io_assert_fails(unic_dataset_labels(d, "label", dims, &rank, NULL), UNIC_E_SHAPE,
+    d = open_labelled(&UNIC__SHAPE_OF(3), (const double[]){0, 0, 0});
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, NULL), UNIC_E_SHAPE,
                     "\"label\" is [3], [2] expected");
     unic_dataset_free(d);
 }

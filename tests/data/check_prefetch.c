@@ -38,13 +38,13 @@ START_TEST(a_failed_batch_is_tried_again)
     size_t calls = 1;
     const unic_batch *b;
     unic_status status;
-    while ((status = unic_dataset_next(d, &b)) == UNIC_OK) {
+    while ((status = unic_dataset_next(&b, d)) == UNIC_OK) {
         m += data_check_batch(d, b, NULL, got + m);
         ck_assert_uint_lt(++calls, 16);
     }
     io_assert_fails(status, UNIC_E_IO, "dataset-many.npz: member \"");
     ck_assert_ptr_null(b);
-    io_assert_fails(unic_dataset_next(d, &b), UNIC_E_IO, "dataset-many.npz"); /* still */
+    io_assert_fails(unic_dataset_next(&b, d), UNIC_E_IO, "dataset-many.npz"); /* still */
     restore(path, bytes, size);
     m += data_read(d, 20 - calls, NULL, got + m);
     data_assert_sequence(got, m, expected, n);
@@ -68,7 +68,7 @@ START_TEST(damage_is_found_and_named)
     io_write(path, bytes, size);
     unic_dataset *d = data_open(path, &o);
     for (int i = 0; i < 2; i++) {
-        io_assert_fails(unic_dataset_next(d, &b), UNIC_E_FORMAT,
+        io_assert_fails(unic_dataset_next(&b, d), UNIC_E_FORMAT,
                         "dataset-ten.npz: member \"vid");
         ck_assert_ptr_null(b);
         io_assert_ok(unic_dataset_seek(d, 2, 1));
@@ -93,13 +93,13 @@ START_TEST(the_borrowed_batch_stays_as_it_is)
     unic_dataset *d = data_open_ten(4, 1, 2);
     for (int i = 0; i < 12; i++) {
         const unic_batch *b;
-        io_assert_ok(unic_dataset_next(d, &b));
+        io_assert_ok(unic_dataset_next(&b, d));
         if (!b)
             continue;
         size_t n = data_check_batch(d, b, NULL, clips);
         pause_ms(1); /* the thread fills the other slots */
         if (i % 3 == 1)
-            io_assert_ok(unic_dataset_labels(d, "label", dims, &rank, NULL));
+            io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, NULL));
         if (i % 3 == 2)
             io_assert_ok(unic_dataset_seek(d, 0, 1));
         data_assert_sequence(later, data_check_batch(d, b, NULL, later), clips, n);
@@ -143,9 +143,9 @@ static void *read_alone(void *user)
     unic_array x;
     if (unic_dataset_open(&d, &r->path, 1, &o) != UNIC_OK)
         return NULL;
-    for (int i = 0; i < 15 && unic_dataset_next(d, &b) == UNIC_OK; i++)
-        for (size_t row = 0; b && row < unic_batch_size(b); row++) {
-            unic_batch_get(b, "audio", &x, NULL);
+    for (int i = 0; i < 15 && unic_dataset_next(&b, d) == UNIC_OK; i++)
+        for (size_t row = 0; b && row < unic_batch_clip_count(b); row++) {
+            unic_batch_get(&x, NULL, b, "audio");
             r->sequence[r->n++] = (int32_t)((const float *)x.data)[row * 5 * AUDIO];
         }
     unic_dataset_free(d);
@@ -180,9 +180,9 @@ static unic_status read_all(const char *path)
     UNIC__TRY(unic_dataset_open(&d, paths, 2, &o));
     unic_status status = UNIC_OK;
     for (int i = 0; status == UNIC_OK && i < 9; i++)
-        status = unic_dataset_next(d, &b);
+        status = unic_dataset_next(&b, d);
     if (status == UNIC_OK)
-        status = unic_dataset_labels(d, "video.step_labels", dims, &rank, out);
+        status = unic_dataset_labels(&rank, d, "video.step_labels", dims, out);
     unic_dataset_free(d);
     return status;
 }
@@ -224,10 +224,10 @@ START_TEST(out_of_memory_on_the_thread_is_a_status)
     atomic_store(&left, 10000);
     unic_dataset *d = data_open(path, &o);
     atomic_store(&left, 0);
-    io_assert_fails(unic_dataset_next(d, &b), UNIC_E_NOMEM, "dataset-ten.npz");
+    io_assert_fails(unic_dataset_next(&b, d), UNIC_E_NOMEM, "dataset-ten.npz");
     ck_assert_ptr_null(b);
     atomic_store(&left, 10000);
-    io_assert_ok(unic_dataset_next(d, &b));
+    io_assert_ok(unic_dataset_next(&b, d));
     ck_assert_uint_eq(data_check_batch(d, b, NULL, clips), 4);
     unic_dataset_free(d);
     unic_set_allocator(NULL);

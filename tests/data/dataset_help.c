@@ -33,9 +33,9 @@ static void add_labels(unic__npz_writer *w, const data_file *f)
         label[i] = (int64_t)(f->first + i) % 7;
     for (size_t i = 0; i < f->clips * f->length; i++)
         step[i] = (int32_t)((f->first + i / f->length) * 10 + i % f->length);
-    io_assert_ok(unic__npz_add_i64(w, "label", &UNIC__SHAPE(f->clips), label));
+    io_assert_ok(unic__npz_add_i64(w, "label", &UNIC__SHAPE_OF(f->clips), label));
     io_assert_ok(
-        unic__npz_add_i32(w, "video.step_labels", &UNIC__SHAPE(f->clips, f->length), step));
+        unic__npz_add_i32(w, "video.step_labels", &UNIC__SHAPE_OF(f->clips, f->length), step));
 }
 
 const char *data_write(const data_file *f, char path[512])
@@ -43,13 +43,13 @@ const char *data_write(const data_file *f, char path[512])
     unic__npz_writer *w;
     snprintf(path, 512, "%s", io_path(f->name));
     io_assert_ok(unic__npz_create(&w, path));
-    add_features(w, "audio", f, 0, &UNIC__SHAPE(f->clips, f->length, AUDIO));
+    add_features(w, "audio", f, 0, &UNIC__SHAPE_OF(f->clips, f->length, AUDIO));
     if (f->audio_lengths)
         io_assert_ok(
-            unic__npz_add_i32(w, "audio.lengths", &UNIC__SHAPE(f->clips), f->audio_lengths));
+            unic__npz_add_i32(w, "audio.lengths", &UNIC__SHAPE_OF(f->clips), f->audio_lengths));
     if (f->labels)
         add_labels(w, f);
-    add_features(w, "video", f, 1, &UNIC__SHAPE(f->clips, f->length, VIDEO_H, VIDEO_W));
+    add_features(w, "video", f, 1, &UNIC__SHAPE_OF(f->clips, f->length, VIDEO_H, VIDEO_W));
     io_assert_ok(unic__npz_finish(w));
     return path;
 }
@@ -84,13 +84,13 @@ static void check_modality(const unic_batch *b, const char *name, size_t modalit
 {
     unic_array x;
     const int32_t *given;
-    io_assert_ok(unic_batch_get(b, name, &x, &given));
+    io_assert_ok(unic_batch_get(&x, &given, b, name));
     ck_assert_int_eq(x.dtype, UNIC_F32);
     ck_assert_int_eq(x.rank, modality ? 4 : 3);
-    ck_assert_int_eq(x.dims[0], (int64_t)unic_batch_size(b));
+    ck_assert_int_eq(x.dims[0], (int64_t)unic_batch_clip_count(b));
     ck_assert_int_eq(x.dims[1], (int64_t)T);
     ck_assert_int_eq(x.dims[2], modality ? VIDEO_H : AUDIO);
-    size_t each = modality ? VIDEO : AUDIO, n = unic_batch_size(b) * T * each;
+    size_t each = modality ? VIDEO : AUDIO, n = unic_batch_clip_count(b) * T * each;
     for (size_t i = 0; i < n; i++) {
         size_t row = i / each / T, step = i / each % T, clip = (size_t)clips[row];
         int32_t length = valid ? valid[clip] : (int32_t)T;
@@ -107,8 +107,8 @@ size_t data_check_batch(const unic_dataset *d, const unic_batch *b, const data_l
                         int32_t *clips)
 {
     unic_array x;
-    size_t rows = unic_batch_size(b), T = unic_dataset_length(d);
-    io_assert_ok(unic_batch_get(b, "video", &x, NULL));
+    size_t rows = unic_batch_clip_count(b), T = unic_dataset_length(d);
+    io_assert_ok(unic_batch_get(&x, NULL, b, "video"));
     for (size_t i = 0; i < rows; i++)
         clips[i] = (int32_t)(((const float *)x.data)[i * T * VIDEO] / 1000);
     check_modality(b, "audio", 0, T, l ? l->audio : NULL, clips);
@@ -121,7 +121,7 @@ size_t data_read(unic_dataset *d, size_t calls, const data_lengths *l, int32_t *
     size_t n = 0;
     for (size_t i = 0; i < calls; i++) {
         const unic_batch *b;
-        io_assert_ok(unic_dataset_next(d, &b));
+        io_assert_ok(unic_dataset_next(&b, d));
         if (b)
             n += data_check_batch(d, b, l, sequence + n);
         else

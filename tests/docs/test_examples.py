@@ -69,7 +69,7 @@ class Examples(unittest.TestCase):
             return z["codes"]
 
     def test_every_example_is_tested_and_short(self):
-        tested = {"consumer.cc", "encode.c", "quantiser.c", "stream.c", "train.c", "train_and_plot.py", "transfer.c"}
+        tested = {"consumer.cc", "encode.c", "quantizer.c", "stream.c", "train.c", "train_and_plot.py", "transfer.c"}
         self.assertEqual({path.name for path in API.iterdir() if path.is_file()}, tested)
         for name in tested:
             self.assertLessEqual(len((API / name).read_text().splitlines()), 85, name)
@@ -112,8 +112,8 @@ class Examples(unittest.TestCase):
         self.assertRegex(line, r"^speech > image: [01]\.\d{3}$")
         self.assertGreater(float(line.split()[-1]), 0.6)
 
-    def test_the_quantiser_follows_and_revives(self):
-        out = run([BUILD / "examples/quantiser"], self.dir)
+    def test_the_quantizer_follows_and_revives(self):
+        out = run([BUILD / "examples/quantizer"], self.dir)
         distortion = [float(x) for x in re.findall(r"distortion (\S+),", out)]
         self.assertEqual(len(distortion), 4)
         start, moved, followed, revived = distortion

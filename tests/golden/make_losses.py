@@ -142,8 +142,8 @@ class Stream:
     def __init__(self, case, name):
         self.case, self.name, self.lengths = case, name, case.lengths[name]
 
-    def quantise(self, embedding):  # P2
-        self.embedding, self.e, self.quantised, self.codes = embedding, [], [], []
+    def quantize(self, embedding):  # P2
+        self.embedding, self.e, self.quantized, self.codes = embedding, [], [], []
         for z in self.z:
             distance = ((z[:, None] - embedding) ** 2).sum(-1)
             if len(z):
@@ -152,7 +152,7 @@ class Stream:
             code = distance.argmin(-1)
             self.codes.append(code)
             self.e.append(embedding[code])
-            self.quantised.append(z + (self.e[-1] - z).detach())
+            self.quantized.append(z + (self.e[-1] - z).detach())
 
 
 # ---- layers: a step or a clip at a time, [.., C] ----
@@ -278,8 +278,8 @@ def club_view(c, m, zbar):
     return dense(c, y, int(c[f"{m}.dims"].split()[2]), f"{m}.specific.pooled2")
 
 
-def decode(c, m, quantised, zbar, channels):
-    code = dense(c, quantised, quantised.shape[-1], f"{m}.decoder.code")
+def decode(c, m, quantized, zbar, channels):
+    code = dense(c, quantized, quantized.shape[-1], f"{m}.decoder.code")
     if not has_map(c, m):
         return dense(c, torch.cat([code, zbar], -1), channels, f"{m}.decoder.out")
     code = code[:, None, None].expand(-1, zbar.shape[1], zbar.shape[2], -1)
@@ -305,10 +305,10 @@ def mean_square(pairs):
 
 def reconstruction(c, s):  # P3
     pairs = []
-    for quantised, zbar, h in zip(s.quantised, s.zbar, s.front):
+    for quantized, zbar, h in zip(s.quantized, s.zbar, s.front):
         if len(h):
             target = reconstructed(c, s.name, h)
-            decoded = decode(c, s.name, quantised, zbar, target.shape[-1])
+            decoded = decode(c, s.name, quantized, zbar, target.shape[-1])
             pairs.append((decoded, target if c["recon.target"] == "attached" else target.detach()))
     return mean_square(pairs)
 
@@ -352,7 +352,7 @@ def log_q(y, mu, logvar):
 
 
 def club_outputs(c, s):
-    inputs = s.z if c["club.input"] == "semantic" else s.quantised
+    inputs = s.z if c["club.input"] == "semantic" else s.quantized
     return [club_nets(c, s, x, s.y[0].shape[-1]) for x in inputs]
 
 
@@ -457,7 +457,7 @@ def term_case(name, settings, lengths, outs, leaves="z", t=None):
             channels = 2 * c.size(f"{m}.recurrent") if kind == "token" else c.size(f"{m}.dims") if not grid else 0
             s.front = c.clips("front", m, *(grid or (channels,)))
             s.zbar = c.clips("zbar", m, *((grid[0] - 4, grid[1] - 4, width) if has_map(c, m) else (width,)))
-        s.quantise(embedding)
+        s.quantize(embedding)
         streams.append(s)
     c.finish(outs(c, streams))
     return c
@@ -483,10 +483,10 @@ def loss_cases():
     yield term_case("commit_3", config(AVT), RAGGED, each_of(commitment))
     yield term_case("commit_own", config(AV, commit_cross="0"), RAGGED, each_of(commitment))
     yield term_case("club_2", config(AV), RAGGED, each(club), "z y")
-    yield term_case("club_3", config(AVT, club_input="quantised"), RAGGED, each(club), "z y")
+    yield term_case("club_3", config(AVT, club_input="quantized"), RAGGED, each(club), "z y")
     yield term_case("club_full", config(AV), FULL, each(club), "z y")
     yield term_case("club_permutation", config(AVT, club_form="permutation"), RAGGED, each(club), "z y")
-    yield term_case("club_compat", config(AV, club_form="permutation", club_input="quantised"), FULL, each(club), "z y")
+    yield term_case("club_compat", config(AV, club_form="permutation", club_input="quantized"), FULL, each(club), "z y")
     yield term_case("club_fit", config(AVT, club_layers="2"), RAGGED, each(club_fit), "z y")
     cpc = lambda t: lambda c, streams: {"cpc": cross_cpc(c, streams, t)}
     yield term_case("cpc_2", config(AV), RAGGED, cpc(1), t=1)
@@ -558,7 +558,7 @@ def model_case(name, settings, lengths, t, permutations=None):
         streams.append(s)
     embedding = codes_among(c, streams)
     for s in streams:
-        s.quantise(embedding)
+        s.quantize(embedding)
         c.arrays[f"codes/{s.name}"] = np.array([[*v.tolist(), *[-1] * (c.length - len(v))] for v in s.codes])
     add = lambda term, weight, value: outs.update({term: (c.number(weight), value)})
     for m, s in enumerate(streams):
@@ -591,7 +591,7 @@ def model_cases():
         train_length="1"), [[1, 1, 0, 1], [1, 1, 1, 1]], 0)
     yield model_case("model_compat", model_settings(
         behaviour="compat", image_attention="sum", recon_target="attached", commit_own="0.5", commit_cross="0.25",
-        club_input="quantised", club_form="permutation", cpc_layers="2", cpc_self="0.1", cpc_start="1",
+        club_input="quantized", club_form="permutation", cpc_layers="2", cpc_self="0.1", cpc_start="1",
         cpc_contrast="predictions", code__match_form="asymmetric", ema_partner="same_step", padding="real"),
         [[4, 4, 4], [4, 4, 4], [4, 4, 0]], 2, [[1, 2, 0], [2, 1, 0], [1, 0, 2]])
 

@@ -22,16 +22,16 @@ START_TEST(the_first_error_is_reported)
 {
     unic__graph g;
     unic__graph_init(&g, NULL, false);
-    unic__node *x = leaf(&g, UNIC__SHAPE(2, 3)), *y = leaf(&g, UNIC__SHAPE(4, 5));
+    unic__node *x = leaf(&g, UNIC__SHAPE_OF(2, 3)), *y = leaf(&g, UNIC__SHAPE_OF(4, 5));
     unic__node *bad = unic__concat(&g, 2, (unic__node *[]){x, y}, 1);
     ck_assert_ptr_eq(bad, &g.poison);
-    size_t nodes = g.n_nodes, steps = g.n_steps;
+    size_t nodes = g.node_count, steps = g.step_count;
     unic__fail(UNIC_E_IO, "somebody else's error");
     ck_assert_ptr_eq(unic__matmul(&g, x, y, false, false), &g.poison); /* wrong as well */
     ck_assert_ptr_eq(unic__tanh(&g, x), &g.poison);                    /* right, but too late */
     ck_assert_ptr_eq(unic__graph_fail(&g, UNIC_E_ARG, "a later error"), &g.poison);
-    ck_assert_uint_eq(g.n_nodes, nodes);
-    ck_assert_uint_eq(g.n_steps, steps);
+    ck_assert_uint_eq(g.node_count, nodes);
+    ck_assert_uint_eq(g.step_count, steps);
     base_assert_fails(unic__graph_plan(&g), UNIC_E_SHAPE, "concat: input 1 is [4,5]");
     base_assert_fails(unic__graph_plan(&g), UNIC_E_SHAPE, "concat: input 1 is [4,5]");
     unic__graph_free(&g);
@@ -41,14 +41,14 @@ END_TEST
 START_TEST(everything_takes_the_poison)
 {
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__graph_init(&g, &params, false);
     unic__node *x = unic__graph_fail(&g, UNIC_E_CONFIG, "%s = %d", "layers", 0);
     unic__node *all[] = {
-        unic__input(&g, UNIC__SHAPE(2), UNIC__F32),
-        leaf(&g, UNIC__SHAPE(2)),
-        unic__param_node(&g, UNIC__SHAPE(2), GRAPH_UNIFORM, "w"),
-        unic__reshape(&g, x, UNIC__SHAPE(7)),
+        unic__input(&g, UNIC__SHAPE_OF(2), UNIC__F32),
+        leaf(&g, UNIC__SHAPE_OF(2)),
+        unic__param_node(&g, UNIC__SHAPE_OF(2), GRAPH_UNIFORM, "w"),
+        unic__reshape(&g, x, UNIC__SHAPE_OF(7)),
         unic__keep(x),
         unic__loss(x, 1.0),
         unic__linear(&g, x, x, NULL),
@@ -65,53 +65,54 @@ START_TEST(everything_takes_the_poison)
     ck_assert_uint_eq(params.n, 0);
     base_assert_fails(unic__graph_plan(&g), UNIC_E_CONFIG, "layers = 0");
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 static unic__node *too_large(unic__graph *g)
 {
-    return unic__input(g, UNIC__SHAPE(1 << 16, 1 << 16), UNIC__F32);
+    return unic__input(g, UNIC__SHAPE_OF(1 << 16, 1 << 16), UNIC__F32);
 }
 
 static unic__node *overflowing(unic__graph *g)
 {
-    return unic__input(g, UNIC__SHAPE(SIZE_MAX, SIZE_MAX), UNIC__I32);
+    return unic__input(g, UNIC__SHAPE_OF(SIZE_MAX, SIZE_MAX), UNIC__I32);
 }
 
 static unic__node *large_result(unic__graph *g)
 {
-    unic__node *x = leaf(g, UNIC__SHAPE(1, 1 << 20)), *y = leaf(g, UNIC__SHAPE(1 << 20, 1));
+    unic__node *x = leaf(g, UNIC__SHAPE_OF(1, 1 << 20)),
+               *y = leaf(g, UNIC__SHAPE_OF(1 << 20, 1));
     return unic__add(g, x, y);
 }
 
 static unic__node *large_parameter(unic__graph *g)
 {
-    return unic__param_node(g, UNIC__SHAPE(1 << 20, 1 << 20), GRAPH_UNIFORM, "w");
+    return unic__param_node(g, UNIC__SHAPE_OF(1 << 20, 1 << 20), GRAPH_UNIFORM, "w");
 }
 
 static unic__node *other_shape(unic__graph *g)
 {
-    unic__param_node(g, UNIC__SHAPE(2, 3), GRAPH_UNIFORM, "%s.weight", "a");
-    return unic__param_node(g, UNIC__SHAPE(3, 2), GRAPH_UNIFORM, "%s.weight", "a");
+    unic__param_node(g, UNIC__SHAPE_OF(2, 3), GRAPH_UNIFORM, "%s.weight", "a");
+    return unic__param_node(g, UNIC__SHAPE_OF(3, 2), GRAPH_UNIFORM, "%s.weight", "a");
 }
 
 static unic__node *wrong_reshape(unic__graph *g)
 {
-    return unic__reshape(g, leaf(g, UNIC__SHAPE(2, 3)), UNIC__SHAPE(5));
+    return unic__reshape(g, leaf(g, UNIC__SHAPE_OF(2, 3)), UNIC__SHAPE_OF(5));
 }
 
 static unic__node *many_inputs(unic__graph *g)
 {
     unic__node *in[UNIC__MAX_INPUTS + 1];
     for (size_t i = 0; i <= UNIC__MAX_INPUTS; i++)
-        in[i] = leaf(g, UNIC__SHAPE(1));
+        in[i] = leaf(g, UNIC__SHAPE_OF(1));
     return unic__concat(g, UNIC__MAX_INPUTS + 1, in, 0);
 }
 
 static unic__node *wrong_dtype(unic__graph *g)
 {
-    return unic__tanh(g, unic__input(g, UNIC__SHAPE(3), UNIC__I32));
+    return unic__tanh(g, unic__input(g, UNIC__SHAPE_OF(3), UNIC__I32));
 }
 
 static const struct {
@@ -132,13 +133,13 @@ static const struct {
 START_TEST(wrong_calls_are_refused)
 {
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__graph_init(&g, &params, false);
     ck_assert_ptr_eq(refusals[_i].build(&g), &g.poison);
     unic__fail(UNIC_E_IO, "somebody else's error");
     base_assert_fails(unic__graph_plan(&g), refusals[_i].status, refusals[_i].words);
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
@@ -174,17 +175,17 @@ START_TEST(leaves_and_views_share_memory)
 {
     float x[6] = {1, 2, 3, 4, 5, 6}, dx[6] = {0};
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__graph_init(&g, &params, false);
-    unic__node *outer = unic__external(&g, UNIC__SHAPE(2, 3), x, dx);
-    unic__node *view = unic__reshape(&g, unic__reshape(&g, outer, UNIC__SHAPE(6)),
-                                     UNIC__SHAPE(3, 2));
-    unic__node *w = unic__param_node(&g, UNIC__SHAPE(4, 2), GRAPH_UNIFORM, "w");
-    unic__node *v = unic__param_node(&g, UNIC__SHAPE(4, 2), GRAPH_UNIFORM, "w");
-    unic__node *index = unic__input(&g, UNIC__SHAPE(2), UNIC__I32);
+    unic__node *outer = unic__external(&g, UNIC__SHAPE_OF(2, 3), x, dx);
+    unic__node *view = unic__reshape(&g, unic__reshape(&g, outer, UNIC__SHAPE_OF(6)),
+                                     UNIC__SHAPE_OF(3, 2));
+    unic__node *w = unic__param_node(&g, UNIC__SHAPE_OF(4, 2), GRAPH_UNIFORM, "w");
+    unic__node *v = unic__param_node(&g, UNIC__SHAPE_OF(4, 2), GRAPH_UNIFORM, "w");
+    unic__node *index = unic__input(&g, UNIC__SHAPE_OF(2), UNIC__I32);
     unic__node *y = unic__add(&g, unic__linear(&g, view, w, NULL),
                               unic__linear(&g, view, v, NULL));
-    unic__loss(unic__sum(&g, unic__reshape(&g, y, UNIC__SHAPE(12)), 0, false), 1.0);
+    unic__loss(unic__sum(&g, unic__reshape(&g, y, UNIC__SHAPE_OF(12)), 0, false), 1.0);
     graph_ready(&g, 1);
     ck_assert(view->t.x == x && view->t.dx == dx && view->root == outer);
     ck_assert(w != v && w->t.x == params.values && v->t.x == params.values);
@@ -202,7 +203,7 @@ START_TEST(leaves_and_views_share_memory)
         ck_assert_double_eq_tol((double)dx[i], sum, 1e-6);
     }
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
@@ -211,12 +212,12 @@ START_TEST(phases_run_apart)
     float x[2] = {0.25F, -0.5F}, dx[2] = {0};
     unic__graph g;
     unic__graph_init(&g, NULL, false);
-    unic__node *leaf_x = unic__external(&g, UNIC__SHAPE(2), x, dx);
+    unic__node *leaf_x = unic__external(&g, UNIC__SHAPE_OF(2), x, dx);
     g.phase = 2; /* not made in the order of phases */
     unic__node *late = unic__keep(unic__affine(&g, leaf_x, 10.0, 0.0));
     g.phase = 0;
     unic__node *a = unic__keep(unic__affine(&g, leaf_x, 2.0, 0.0));
-    unic__node *given = unic__input(&g, UNIC__SHAPE(2), UNIC__F32);
+    unic__node *given = unic__input(&g, UNIC__SHAPE_OF(2), UNIC__F32);
     g.phase = 1;
     unic__node *b = unic__keep(unic__mul(&g, a, given));
     g.phase = 2;
@@ -247,14 +248,14 @@ static const unic_config *config;
 static unic_status training_scenario(void)
 {
     unic__training_graph tg;
-    unic__params params = {0}, club = {0};
+    unic__param_table params = {0}, club = {0};
     unic_codebook *cb;
-    UNIC__TRY(
-        unic__codebook_create(&cb, config->code_count, config->code_dim, config->n_modalities));
+    UNIC__TRY(unic__codebook_create(&cb, config->code_count, config->code_dim,
+                                    config->modality_count));
     unic_status status = unic__training_graph_create(&tg, config, cb, &params, &club);
     unic__training_graph_free(&tg);
-    unic__params_free(&params);
-    unic__params_free(&club);
+    unic__param_table_free(&params);
+    unic__param_table_free(&club);
     unic__codebook_free(cb);
     return status;
 }

@@ -20,7 +20,7 @@ static unic__node *draw(unic__graph *g, unic__shape shape)
 {
     size_t count = unic__shape_count(&shape);
     float *x = unic__arena_alloc(&g->arena, count * sizeof *x);
-    graph_draw(x, count, g->n_nodes);
+    graph_draw(x, count, g->node_count);
     return unic__external(g, shape, x, NULL);
 }
 
@@ -38,36 +38,36 @@ static unic__node *constant(unic__graph *g, unic__shape shape, const float *valu
 
 static unic__node *mask(unic__graph *g)
 {
-    return constant(g, UNIC__SHAPE(BATCH, STEPS),
+    return constant(g, UNIC__SHAPE_OF(BATCH, STEPS),
                     (const float[]){1, 1, 1, 1, 1, 1, 0, 0, 1, 0, 0, 0});
 }
 
 /* One node used twice by a call, by several calls, through views, in two phases, by losses. */
 static void build_shared(unic__graph *g)
 {
-    unic__node *w = unic__param_node(g, UNIC__SHAPE(6, 5), GRAPH_UNIFORM, "w");
-    unic__node *b = unic__param_node(g, UNIC__SHAPE(6), GRAPH_UNIFORM, "b");
-    unic__node *v = unic__param_node(g, UNIC__SHAPE(6, 6), GRAPH_UNIFORM, "v");
-    unic__node *h = unic__tanh(g, unic__linear(g, draw(g, UNIC__SHAPE(4, 5)), w, b));
+    unic__node *w = unic__param_node(g, UNIC__SHAPE_OF(6, 5), GRAPH_UNIFORM, "w");
+    unic__node *b = unic__param_node(g, UNIC__SHAPE_OF(6), GRAPH_UNIFORM, "b");
+    unic__node *v = unic__param_node(g, UNIC__SHAPE_OF(6, 6), GRAPH_UNIFORM, "v");
+    unic__node *h = unic__tanh(g, unic__linear(g, draw(g, UNIC__SHAPE_OF(4, 5)), w, b));
     unic__node *hh = unic__add(g, unic__mul(g, h, h), unic__add(g, h, h)); /* [4,6] */
-    unic__node *view = unic__reshape(g, unic__reshape(g, hh, UNIC__SHAPE(24)),
-                                     UNIC__SHAPE(6, 4));
+    unic__node *view = unic__reshape(g, unic__reshape(g, hh, UNIC__SHAPE_OF(24)),
+                                     UNIC__SHAPE_OF(6, 4));
     add_loss(g, unic__matmul(g, hh, view, false, false), 0.5); /* [4,4] */
     g->phase = 1;
     unic__node *again = unic__linear(g, unic__linear(g, h, v, b), v, NULL); /* v twice */
     unic__node *both[] = {again, hh, again};
     unic__node *all = unic__concat(g, 3, both, 0); /* [12,6] */
-    unic__node *term = unic__mean(g, unic__reshape(g, unic__square(g, all), UNIC__SHAPE(72)), 0,
-                                  false);
+    unic__node *term = unic__mean(g, unic__reshape(g, unic__square(g, all), UNIC__SHAPE_OF(72)),
+                                  0, false);
     unic__loss(term, -0.7); /* a loss that goes on being used */
     g->phase = 2;
     add_loss(g, unic__mul(g, unic__softmax(g, view, NULL), term), 2.0);
-    unic__loss(unic__sum(g, unic__reshape(g, h, UNIC__SHAPE(24)), 0, false), 0.3);
+    unic__loss(unic__sum(g, unic__reshape(g, h, UNIC__SHAPE_OF(24)), 0, false), 0.3);
 }
 
 static void build_encoder(unic__graph *g)
 {
-    unic__node *x = draw(g, UNIC__SHAPE(BATCH, STEPS, 8));
+    unic__node *x = draw(g, UNIC__SHAPE_OF(BATCH, STEPS, 8));
     for (int i = 0; i < 2; i++)
         x = unic__encoder_layer(g, config, x, mask(g), i ? "layer1" : "layer0");
     add_loss(g, x, 1.0);
@@ -75,8 +75,8 @@ static void build_encoder(unic__graph *g)
 
 static void build_recurrent(unic__graph *g)
 {
-    unic__node *lengths = unic__input(g, UNIC__SHAPE(BATCH), UNIC__I32);
-    unic__node *x = draw(g, UNIC__SHAPE(BATCH, STEPS, 5));
+    unic__node *lengths = unic__input(g, UNIC__SHAPE_OF(BATCH), UNIC__I32);
+    unic__node *x = draw(g, UNIC__SHAPE_OF(BATCH, STEPS, 5));
     x = unic__bilstm_stack(g, x, lengths, 3, 2, "front"); /* [B,T,6] */
     add_loss(g, x, 1.0);
     g->phase = 1;
@@ -91,7 +91,7 @@ static void build_grid(unic__graph *g)
     unic__node *x = draw(g, unic__feature_shape(m, BATCH, STEPS));
     add_loss(g, unic__semantic_encoder(g, config, m, x, mask(g)), 1.0);
     g->phase = 1;
-    x = unic__reshape(g, x, UNIC__SHAPE(BATCH * STEPS, 5, 5, 4));
+    x = unic__reshape(g, x, UNIC__SHAPE_OF(BATCH * STEPS, 5, 5, 4));
     x = unic__tanh(g, unic__conv3x3(g, x, 3, 0, true, "conv"));
     x = unic__add(g, x, unic__tanh(g, unic__conv3x3(g, x, 3, 1, false, "padded")));
     add_loss(g, unic__avg_pool2d(g, x, 2, 1), 1.0);
@@ -105,7 +105,7 @@ static void build_vector(unic__graph *g)
     unic__node *x = draw(g, unic__feature_shape(m, BATCH, STEPS));
     unic__node *z = unic__semantic_encoder(g, config, m, x, mask(g));
     add_loss(g, unic__decoder(g, m, z, unic__specific_encoder(g, m, x), 6), 1.0);
-    unic__node *codes = unic__param_node(g, UNIC__SHAPE(5, 8), GRAPH_UNIFORM, "codes");
+    unic__node *codes = unic__param_node(g, UNIC__SHAPE_OF(5, 8), GRAPH_UNIFORM, "codes");
     add_loss(g, unic__softmax(g, unic__sqrt(g, unic__sq_distance(g, z, codes)), NULL), 5.0);
     add_loss(g, unic__mlp(g, z, 7, 3, 2, "mlp"), 1.0);
 }
@@ -122,7 +122,7 @@ static void fill_lengths(unic__graph *g)
 }
 
 /* Far from relu's kink, so that few elements have to be left out. */
-static void move_biases(unic__params *params)
+static void move_biases(unic__param_table *params)
 {
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
@@ -139,7 +139,7 @@ START_TEST(composites_follow_differences)
     unic_config *c = small_config(SMALL_THREE, "encoder.dropout = 0.2\n");
     config = c;
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__graph_init(&g, &params, false);
     composites[_i](&g);
     graph_ready(&g, 7);
@@ -150,7 +150,7 @@ START_TEST(composites_follow_differences)
     ck_assert_uint_gt(params.n, 2);
     graph_check_differences(&g);
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
     unic__config_free(c);
 }
 END_TEST
@@ -170,7 +170,7 @@ END_TEST
 
 /* ---- what gets none ---- */
 
-static void run(unic__graph *g, unic__params *params)
+static void run(unic__graph *g, unic__param_table *params)
 {
     if (!params->values)
         graph_ready(g, 5);
@@ -178,9 +178,9 @@ static void run(unic__graph *g, unic__params *params)
     graph_backward(g);
 }
 
-static const float *gradient(const unic__params *params, const char *name)
+static const float *gradient(const unic__param_table *params, const char *name)
 {
-    return params->grads + unic__params_find(params, name)->offset;
+    return params->grads + unic__param_table_find(params, name)->offset;
 }
 
 static bool all_zero(const float *x, size_t count)
@@ -195,10 +195,10 @@ static bool all_zero(const float *x, size_t count)
 static void build_two(unic__graph *g, bool freeze_w, bool freeze_v, double first, double second)
 {
     g->frozen = freeze_w;
-    unic__node *w = unic__param_node(g, UNIC__SHAPE(4, 3), GRAPH_UNIFORM, "w");
+    unic__node *w = unic__param_node(g, UNIC__SHAPE_OF(4, 3), GRAPH_UNIFORM, "w");
     g->frozen = freeze_v;
-    unic__node *v = unic__param_node(g, UNIC__SHAPE(2, 4), GRAPH_UNIFORM, "v");
-    unic__node *h = unic__tanh(g, unic__linear(g, draw(g, UNIC__SHAPE(5, 3)), w, NULL));
+    unic__node *v = unic__param_node(g, UNIC__SHAPE_OF(2, 4), GRAPH_UNIFORM, "v");
+    unic__node *h = unic__tanh(g, unic__linear(g, draw(g, UNIC__SHAPE_OF(5, 3)), w, NULL));
     add_loss(g, h, first);
     add_loss(g, unic__linear(g, h, v, NULL), second);
 }
@@ -212,7 +212,7 @@ typedef struct two_grads {
 static two_grads run_two(bool freeze_w, bool freeze_v, double first, double second)
 {
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     two_grads out;
     size_t n = 0;
     unic__graph_init(&g, &params, false);
@@ -226,7 +226,7 @@ static two_grads run_two(bool freeze_w, bool freeze_v, double first, double seco
     ck_assert_uint_eq(n, 2);
     out.memory = g.memory_floats;
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
     return out;
 }
 
@@ -269,16 +269,16 @@ END_TEST
 START_TEST(inference_has_no_gradients)
 {
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     float x[5] = {1, 2, 3, 4, 5}, dx[5] = {0};
     unic__graph_init(&g, &params, true);
     build_two(&g, false, false, 1.0, 1.0);
-    add_loss(&g, unic__square(&g, unic__external(&g, UNIC__SHAPE(5), x, dx)), 1.0);
+    add_loss(&g, unic__square(&g, unic__external(&g, UNIC__SHAPE_OF(5), x, dx)), 1.0);
     g.run.training = true;
     run(&g, &params);
     ck_assert(all_zero(params.grads, params.total) && all_zero(dx, 5));
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
@@ -288,12 +288,12 @@ START_TEST(straight_through_and_stopped)
     float z[4] = {1, 2, 3, 4}, dz[4] = {0}, e[4] = {5, 6, 7, 8}, de[4] = {0};
     unic__graph g;
     unic__graph_init(&g, NULL, false);
-    unic__node *nz = unic__external(&g, UNIC__SHAPE(2, 2), z, dz);
-    unic__node *ne = unic__external(&g, UNIC__SHAPE(2, 2), e, de);
+    unic__node *nz = unic__external(&g, UNIC__SHAPE_OF(2, 2), z, dz);
+    unic__node *ne = unic__external(&g, UNIC__SHAPE_OF(2, 2), e, de);
     unic__node *q = unic__keep(unic__straight_through(&g, nz, ne));
     unic__node *stopped = unic__stop_gradient(&g, nz);
     unic__node *sum = unic__add(&g, unic__square(&g, q), unic__mul(&g, stopped, stopped));
-    unic__loss(unic__sum(&g, unic__reshape(&g, sum, UNIC__SHAPE(4)), 0, false), 1.0);
+    unic__loss(unic__sum(&g, unic__reshape(&g, sum, UNIC__SHAPE_OF(4)), 0, false), 1.0);
     graph_ready(&g, 0);
     graph_forward(&g);
     graph_backward(&g);
@@ -308,10 +308,10 @@ START_TEST(gradients_add_up)
 {
     float x[3] = {1, 2, 3}, dx[3] = {10, 10, 10};
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__graph_init(&g, &params, false);
-    unic__node *w = unic__param_node(&g, UNIC__SHAPE(3), GRAPH_UNIFORM, "w");
-    unic__node *product = unic__mul(&g, unic__external(&g, UNIC__SHAPE(3), x, dx), w);
+    unic__node *w = unic__param_node(&g, UNIC__SHAPE_OF(3), GRAPH_UNIFORM, "w");
+    unic__node *product = unic__mul(&g, unic__external(&g, UNIC__SHAPE_OF(3), x, dx), w);
     unic__loss(unic__sum(&g, product, 0, false), 2.0);
     graph_ready(&g, 1);
     for (int i = 1; i < 4; i++) { /* only the graph's own gradients are cleared by it */
@@ -324,7 +324,7 @@ START_TEST(gradients_add_up)
         }
     }
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 

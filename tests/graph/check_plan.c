@@ -49,7 +49,7 @@ static void give_own_memory(unic__graph *g, own_memory *own)
         node->t.ix = root->t.ix;
         node->t.dx = node->t.dx ? root->t.dx : NULL; /* some stop it */
     }
-    for (size_t i = 0; i < g->n_steps; i++) {
+    for (size_t i = 0; i < g->step_count; i++) {
         unic__call *call = g->steps[i].call;
         call->saved = own_block(own, call->saved_size);
         call->scratch = own_block(own, call->scratch_size);
@@ -156,7 +156,7 @@ START_TEST(random_graphs_hold_what_they_should)
             leaves += x->param != NULL;
             reached += x->gets_grad;
         }
-        for (size_t i = 0; i < planned.g.n_steps; i++) {
+        for (size_t i = 0; i < planned.g.step_count; i++) {
             const unic__step *s = &planned.g.steps[i];
             saved += s->call->saved_size > 0 && s->backward;
             late += i > 0 && s->out->index < planned.g.steps[i - 1].out->index;
@@ -190,13 +190,13 @@ START_TEST(a_chain_without_gradients_takes_two_blocks)
     static float x[WIDE];
     unic__graph g;
     unic__graph_init(&g, NULL, true);
-    unic__keep(chain(&g, unic__external(&g, UNIC__SHAPE(WIDE), x, NULL), 50));
+    unic__keep(chain(&g, unic__external(&g, UNIC__SHAPE_OF(WIDE), x, NULL), 50));
     graph_ready(&g, 0);
     ck_assert_uint_eq(g.memory_floats, 2 * WIDE);
     unic__graph_free(&g);
     unic__graph_init(&g, NULL,
                      false); /* nothing is trained: nothing waits for a backward pass */
-    unic__keep(chain(&g, unic__external(&g, UNIC__SHAPE(WIDE), x, NULL), 50));
+    unic__keep(chain(&g, unic__external(&g, UNIC__SHAPE_OF(WIDE), x, NULL), 50));
     graph_ready(&g, 0);
     ck_assert_uint_eq(g.memory_floats, 2 * WIDE);
     unic__graph_free(&g);
@@ -208,7 +208,7 @@ START_TEST(a_trained_chain_keeps_its_values)
     static float x[WIDE], dx[WIDE];
     unic__graph g;
     unic__graph_init(&g, NULL, false);
-    unic__node *y = chain(&g, unic__external(&g, UNIC__SHAPE(WIDE), x, dx), 50);
+    unic__node *y = chain(&g, unic__external(&g, UNIC__SHAPE_OF(WIDE), x, dx), 50);
     unic__loss(unic__mean(&g, y, 0, false), 1.0);
     graph_ready(&g, 0);
     /* 50 values (tanh reads its output backward), two gradients in turn, and the scalar's */
@@ -225,8 +225,8 @@ START_TEST(a_gradient_is_stored_by_the_call_that_begins_it)
     float x[5] = {-1, -0.5F, 0.1F, 0.7F, 2}, dx[5] = {0};
     unic__graph g;
     unic__graph_init(&g, NULL, false);
-    unic__node *a = unic__tanh(&g, unic__external(&g, UNIC__SHAPE(5), x, dx));
-    unic__node *y = unic__add(&g, a, a), *same = unic__reshape(&g, y, UNIC__SHAPE(5));
+    unic__node *a = unic__tanh(&g, unic__external(&g, UNIC__SHAPE_OF(5), x, dx));
+    unic__node *y = unic__add(&g, a, a), *same = unic__reshape(&g, y, UNIC__SHAPE_OF(5));
     unic__loss(unic__sum(&g, unic__mul(&g, same, unic__stop_gradient(&g, y)), 0, false), 1.0);
     graph_ready(&g, 0);
     fill_with_nan(&g);
@@ -240,11 +240,11 @@ START_TEST(a_gradient_is_stored_by_the_call_that_begins_it)
     const unic__step *s = g.steps;
     ck_assert_uint_eq(s[TANH].call->fresh, 0); /* the caller's gradient is added to      */
     ck_assert_uint_eq(s[ADD].call->fresh, 0);  /* one tensor twice: cleared and added to */
-    ck_assert_uint_eq(s[ADD].n_clear, 1);
+    ck_assert_uint_eq(s[ADD].clear_count, 1);
     ck_assert_uint_eq(s[MUL].call->fresh, UNIC__STORES_IN(0)); /* through a view         */
-    ck_assert_uint_eq(s[MUL].n_clear, 0);
+    ck_assert_uint_eq(s[MUL].clear_count, 0);
     ck_assert_uint_eq(s[SUM].call->fresh, UNIC__STORES_IN(0));
-    ck_assert_uint_eq(s[SUM].n_clear, 1); /* its own gradient, for the seed              */
+    ck_assert_uint_eq(s[SUM].clear_count, 1); /* its own gradient, for the seed              */
     unic__graph_free(&g);
 }
 END_TEST
@@ -253,7 +253,7 @@ END_TEST
 static size_t encoder_floats(const unic_config *c, bool inference, bool trained)
 {
     unic__graph g;
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__graph_init(&g, &params, inference);
     const unic__modality *m = &c->modality[0];
     unic__node *x = unic__input(&g, unic__feature_shape(m, c->batch, c->length), UNIC__F32);
@@ -262,10 +262,10 @@ static size_t encoder_floats(const unic_config *c, bool inference, bool trained)
         unic__loss(unic__mse(&g, z, unic__stop_gradient(&g, z), NULL), 1.0);
     graph_ready(&g, 0);
     size_t floats = g.memory_floats;
-    for (size_t i = 0; i < g.n_steps; i++)
+    for (size_t i = 0; i < g.step_count; i++)
         ck_assert(!inference || !g.steps[i].backward);
     unic__graph_free(&g);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
     return floats;
 }
 
@@ -288,10 +288,10 @@ START_TEST(running_allocates_nothing)
     base_heap heap = {0};
     unic_config *c = small_config(SMALL_THREE, "");
     unic__training_graph tg;
-    unic__params params = {0}, club = {0};
+    unic__param_table params = {0}, club = {0};
     unic_codebook *cb;
     base_heap_watch(&heap);
-    base_assert_ok(unic__codebook_create(&cb, c->code_count, c->code_dim, c->n_modalities));
+    base_assert_ok(unic__codebook_create(&cb, c->code_count, c->code_dim, c->modality_count));
     base_assert_ok(unic__training_graph_create(&tg, c, cb, &params, &club));
     tg.main.run.training = true;
     size_t calls = heap.calls;
@@ -304,8 +304,8 @@ START_TEST(running_allocates_nothing)
     }
     ck_assert_uint_eq(heap.calls, calls);
     unic__training_graph_free(&tg);
-    unic__params_free(&params);
-    unic__params_free(&club);
+    unic__param_table_free(&params);
+    unic__param_table_free(&club);
     unic__codebook_free(cb);
     ck_assert_uint_eq(heap.live, 0);
     base_heap_leave();

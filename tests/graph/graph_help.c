@@ -17,8 +17,8 @@ void graph_ready(unic__graph *g, uint64_t seed)
 {
     ck_assert_msg(g->status == UNIC_OK, "building: %s", g->message);
     if (g->params && !g->params->values) {
-        base_assert_ok(unic__params_seal(g->params, true));
-        unic__params_init(g->params, seed);
+        base_assert_ok(unic__param_table_seal(g->params, true));
+        unic__param_table_init(g->params, seed);
     }
     base_assert_ok(unic__graph_plan(g));
 }

@@ -35,13 +35,13 @@ static void add_node(random_graph *r, unic__node *node, unsigned phase)
 static void build_leaves(random_graph *r)
 {
     unic__graph *g = &r->g;
-    const unic__shape shapes[] = {UNIC__SHAPE(4, 6), UNIC__SHAPE(BATCH, STEPS, 4),
-                                  UNIC__SHAPE(6)};
+    const unic__shape shapes[] = {UNIC__SHAPE_OF(4, 6), UNIC__SHAPE_OF(BATCH, STEPS, 4),
+                                  UNIC__SHAPE_OF(6)};
     for (size_t i = 0; i < 2; i++)
         add_node(r, r->input[i] = unic__input(g, shapes[i], UNIC__F32), 0);
-    r->index = unic__input(g, UNIC__SHAPE(5), UNIC__I32);
-    r->lengths = unic__input(g, UNIC__SHAPE(BATCH), UNIC__I32);
-    r->targets = unic__input(g, UNIC__SHAPE(4), UNIC__I32);
+    r->index = unic__input(g, UNIC__SHAPE_OF(5), UNIC__I32);
+    r->lengths = unic__input(g, UNIC__SHAPE_OF(BATCH), UNIC__I32);
+    r->targets = unic__input(g, UNIC__SHAPE_OF(4), UNIC__I32);
     for (size_t i = 0; i < RANDOM_EXTERNALS; i++) {
         graph_draw(r->x[i], 64, r->seed + i);
         bool trained = i + 1 < RANDOM_EXTERNALS;
@@ -57,9 +57,9 @@ static void build_leaves(random_graph *r)
 static unic__node *weight(random_graph *r, size_t rows, size_t columns)
 {
     if (rows == 0)
-        return unic__param_node(&r->g, UNIC__SHAPE(columns), GRAPH_UNIFORM, "b%zu", columns);
-    return unic__param_node(&r->g, UNIC__SHAPE(rows, columns), GRAPH_UNIFORM, "w%zu_%zu", rows,
-                            columns);
+        return unic__param_node(&r->g, UNIC__SHAPE_OF(columns), GRAPH_UNIFORM, "b%zu", columns);
+    return unic__param_node(&r->g, UNIC__SHAPE_OF(rows, columns), GRAPH_UNIFORM, "w%zu_%zu",
+                            rows, columns);
 }
 
 static unic__node *partner_of(random_graph *r, size_t i)
@@ -121,10 +121,10 @@ static unic__node *reshape(random_graph *r, unic__node *x)
             divisors[n++] = d;
     size_t a = divisors[below(r, n)];
     if (chance(r, 20))
-        return unic__reshape(&r->g, x, UNIC__SHAPE(count));
+        return unic__reshape(&r->g, x, UNIC__SHAPE_OF(count));
     if (chance(r, 30))
-        return unic__reshape(&r->g, x, UNIC__SHAPE(1, a, count / a));
-    return unic__reshape(&r->g, x, UNIC__SHAPE(a, count / a));
+        return unic__reshape(&r->g, x, UNIC__SHAPE_OF(1, a, count / a));
+    return unic__reshape(&r->g, x, UNIC__SHAPE_OF(a, count / a));
 }
 
 static unic__node *moved(random_graph *r, size_t i)
@@ -216,8 +216,8 @@ static void add_loss(random_graph *r, size_t i)
     if (x->t.shape.rank == 2 && x->t.shape.dim[0] == 4 && x->t.shape.dim[1] == CLASSES)
         loss = unic__cross_entropy(g, x, r->targets, NULL);
     else
-        loss = unic__mean(g, unic__reshape(g, x, UNIC__SHAPE(count_of(x))), 0, false);
-    unic__loss(chance(r, 30) ? unic__reshape(g, loss, UNIC__SHAPE(1)) : loss,
+        loss = unic__mean(g, unic__reshape(g, x, UNIC__SHAPE_OF(count_of(x))), 0, false);
+    unic__loss(chance(r, 30) ? unic__reshape(g, loss, UNIC__SHAPE_OF(1)) : loss,
                weights[below(r, 4)]);
     add_node(r, loss, g->phase);
 }
@@ -244,7 +244,7 @@ static void build(random_graph *r, size_t calls)
     for (size_t i = r->n - 3; i < r->n; i++)
         unic__loss(unic__mean(g,
                               unic__reshape(g, unic__tanh(g, r->at[i]),
-                                            UNIC__SHAPE(count_of(r->at[i]))),
+                                            UNIC__SHAPE_OF(count_of(r->at[i]))),
                               0, false),
                    1.0);
 }
@@ -262,7 +262,7 @@ void random_graph_open(random_graph *r, uint64_t seed, size_t calls, random_kind
 void random_graph_close(random_graph *r)
 {
     unic__graph_free(&r->g);
-    unic__params_free(&r->params);
+    unic__param_table_free(&r->params);
 }
 
 void random_graph_fill(random_graph *r)

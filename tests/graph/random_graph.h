@@ -14,7 +14,7 @@ typedef struct random_graph {
     uint64_t seed, draws;
     bool exact; /* nothing is stopped, straight through or frozen */
     unic__graph g;
-    unic__params params;
+    unic__param_table params;
     unic__node *at[RANDOM_NODES]; /* f32 nodes, in the order of making */
     unsigned phase[RANDOM_NODES]; /* the first that may use it         */
     size_t n;

@@ -79,7 +79,7 @@ static void compare(const operands *o, const char *kernel)
 static void for_each_kernel(void (*f)(const char *kernel))
 {
     const unic__tile_kernel *kernels;
-    size_t n = unic__tile_kernels(&kernels);
+    size_t n = unic__tile_kernel_list(&kernels);
     for (size_t i = 0; i < n; i++) {
         ck_assert(unic__tile_cap(kernels[i].name));
         f(kernels[i].name);
@@ -249,7 +249,7 @@ END_TEST
 START_TEST(kernels_are_capped_by_name)
 {
     const unic__tile_kernel *kernels, *best = unic__tile_kernel_best();
-    size_t n = unic__tile_kernels(&kernels);
+    size_t n = unic__tile_kernel_list(&kernels);
     ck_assert_ptr_eq(best, &kernels[n - 1]);
     ck_assert(unic__tile_cap("portable"));
     ck_assert_str_eq(unic__tile_kernel_best()->name, "portable");

@@ -101,7 +101,7 @@ START_TEST(every_kernel_follows_the_loop)
 {
     enum { K = 37 };
     const unic__tile_kernel *kernels;
-    size_t n = unic__tile_kernels(&kernels);
+    size_t n = unic__tile_kernel_list(&kernels);
     float *w = drawn((size_t)UNIC__PANEL * K, 2), *x = drawn(UNIC__TILE_ROWS * (K + GAP), 1);
     float *panel = unic__alloc(unic__packed_count(UNIC__PANEL, K) * sizeof *panel);
     unic__pack(panel, w, UNIC__PANEL, K);
@@ -182,7 +182,7 @@ END_TEST
 START_TEST(relu_keeps_a_nan)
 {
     const unic__tile_kernel *kernels;
-    size_t n = unic__tile_kernels(&kernels);
+    size_t n = unic__tile_kernel_list(&kernels);
     _Alignas(64) float panel[UNIC__PANEL] = {1, -1, NAN, 0}, y[UNIC__PANEL];
     const float x = 2.0F;
     for (size_t i = 0; i < n; i++) {

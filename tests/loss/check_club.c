@@ -21,7 +21,7 @@ static const float *parameter(const loss_case *k, size_t m, const char *net, siz
 {
     char name[64];
     snprintf(name, sizeof name, "%s.club.%s.%zu.%s", k->c->modality[m].name, net, layer, end);
-    const unic__param *p = unic__params_find(&k->params, name);
+    const unic__param *p = unic__param_table_find(&k->params, name);
     base_require(p, "there is no %s", name);
     return k->params.values + p->offset;
 }
@@ -66,7 +66,7 @@ static double log_q(const loss_case *k, size_t m, const float *y, const float *x
 
 static const loss_leaf *leaf_of(const loss_case *k, size_t m, size_t which)
 {
-    for (size_t i = 0; i < k->n_leaves; i++)
+    for (size_t i = 0; i < k->leaf_count; i++)
         if (k->leaf[i].m == m && which-- == 0)
             return &k->leaf[i];
     return NULL;
@@ -119,7 +119,7 @@ START_TEST(it_is_equation_5)
     require_equation_5("the case's numbers");
     for (uint64_t seed = 1; seed <= 20; seed++) {
         loss_lengths lengths = {{0}};
-        for (size_t i = 0; i < k.n_leaves; i++)
+        for (size_t i = 0; i < k.leaf_count; i++)
             graph_draw(k.leaf[i].x, k.leaf[i].count, seed + 100 * i);
         for (size_t i = 0; i < k.n * k.batch; i++)
             lengths[i / k.batch][i % k.batch] = (int32_t)unic__random_below((unic__key){seed},
@@ -135,7 +135,7 @@ END_TEST
 START_TEST(clips_alike_share_nothing)
 {
     loss_open(&k, "club_full", club);
-    for (size_t i = 0; i < k.n_leaves; i++) {
+    for (size_t i = 0; i < k.leaf_count; i++) {
         const loss_leaf *leaf = &k.leaf[i];
         size_t clip = leaf->count / k.batch;
         for (size_t b = 1; b < k.batch; b++)

@@ -15,7 +15,7 @@ typedef struct whole {
     golden golden;
     unic_config *c;
     unic_codebook *codebook;
-    unic__params params, club;
+    unic__param_table params, club;
     unic__training_graph tg;
     loss_lengths lengths;
 } whole;
@@ -55,9 +55,9 @@ static void open_whole(whole *w, const char *name, const char *more)
     golden_open(&w->golden, name);
     w->c = golden_config(&w->golden);
     base_assert_ok(unic__config_parse(w->c, more, strlen(more), NULL));
-    const unic__shape codes = UNIC__SHAPE(w->c->code_count, w->c->code_dim);
+    const unic__shape codes = UNIC__SHAPE_OF(w->c->code_count, w->c->code_dim);
     base_assert_ok(unic__codebook_create(&w->codebook, w->c->code_count, w->c->code_dim,
-                                         w->c->n_modalities));
+                                         w->c->modality_count));
     unic__codebook_set(w->codebook, golden_get(&w->golden, &codes, "embedding")->x);
     base_assert_ok(
         unic__training_graph_create(&w->tg, w->c, w->codebook, &w->params, &w->club));
@@ -69,8 +69,8 @@ static void open_whole(whole *w, const char *name, const char *more)
 static void close_whole(whole *w)
 {
     unic__training_graph_free(&w->tg);
-    unic__params_free(&w->params);
-    unic__params_free(&w->club);
+    unic__param_table_free(&w->params);
+    unic__param_table_free(&w->club);
     unic__codebook_free(w->codebook);
     unic__config_free(w->c);
     golden_close(&w->golden);
@@ -142,7 +142,7 @@ static void compare_terms(const whole *w)
     }
 }
 
-static void compare_gradients(const whole *w, const unic__params *params)
+static void compare_gradients(const whole *w, const unic__param_table *params)
 {
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];

@@ -114,8 +114,8 @@ static void clear_padding(const loss_case *k, size_t m, float *rows, size_t dim)
 
 static void compare_outputs(const loss_case *k)
 {
-    ck_assert(expected(k, k->n_out) == NULL);
-    for (size_t i = 0; i < k->n_out; i++) {
+    ck_assert(expected(k, k->output_count) == NULL);
+    for (size_t i = 0; i < k->output_count; i++) {
         const golden_array *want = expected(k, i);
         ck_assert(want && unic__shape_equal(&want->shape, &k->out[i]->t.shape));
         if (want->shape.rank > 0)
@@ -128,7 +128,7 @@ static void compare_outputs(const loss_case *k)
 static size_t compare_gradients(const loss_case *k)
 {
     size_t n = k->params.n;
-    for (size_t i = 0; i < k->n_leaves; i++) {
+    for (size_t i = 0; i < k->leaf_count; i++) {
         const loss_leaf *leaf = &k->leaf[i];
         if (leaf->dx)
             golden_compare_gradient(&k->golden, &leaf->golden->shape, leaf->golden->name,
@@ -182,12 +182,12 @@ static results run_all(loss_case *k)
 {
     results r = {NULL, 0};
     loss_run(k);
-    for (size_t i = 0; i < k->n_out; i++) {
+    for (size_t i = 0; i < k->output_count; i++) {
         if (k->out[i]->t.shape.rank > 0)
             clear_padding(k, i, k->out[i]->t.x, k->c->code_dim);
         append(&r, k->out[i]->t.x, unic__shape_count(&k->out[i]->t.shape));
     }
-    for (size_t i = 0; i < k->n_leaves; i++)
+    for (size_t i = 0; i < k->leaf_count; i++)
         if (k->leaf[i].dx)
             append(&r, k->leaf[i].dx, k->leaf[i].count);
     append(&r, k->params.grads, k->params.total);
@@ -210,7 +210,7 @@ START_TEST(padding_changes_nothing)
                          k.golden.name, j, (double)clean.x[j], (double)spoilt.x[j]);
         free(spoilt.x);
     }
-    for (size_t i = 0; i < k.n_leaves; i++) {
+    for (size_t i = 0; i < k.leaf_count; i++) {
         const loss_leaf *leaf = &k.leaf[i];
         for (size_t j = 0; leaf->dx && j < leaf->count; j++) {
             size_t row = j / leaf->step;
@@ -279,7 +279,7 @@ static void ema_as_a_loss(loss_case *k)
     for (size_t m = 0; m < k->n; m++) {
         unic__node *target = unic__ema_target(&k->g, k->c, k->n, k->stream, m);
         size_t count = unic__shape_count(&target->t.shape);
-        unic__node *flat = unic__reshape(&k->g, target, UNIC__SHAPE(count));
+        unic__node *flat = unic__reshape(&k->g, target, UNIC__SHAPE_OF(count));
         loss_out(k, unic__sum(&k->g, flat, 0, false));
     }
 }
@@ -291,7 +291,7 @@ START_TEST(ema_targets_pass_no_gradient)
     loss_run(&k);
     for (size_t m = 0; m < k.n; m++)
         ck_assert(k.stream[m].z->wants_grad && !k.out[m]->wants_grad);
-    for (size_t i = 0; i < k.n_leaves; i++)
+    for (size_t i = 0; i < k.leaf_count; i++)
         for (size_t j = 0; j < k.leaf[i].count; j++)
             ck_assert(k.leaf[i].dx[j] == 0.0F);
     loss_close(&k);
@@ -305,8 +305,9 @@ START_TEST(masked_means)
     const float means[] = {3.5F, 4.0F, 4.0F, 0.0F}, counts[] = {6, 1, 3, 1};
     unic__graph g;
     unic__graph_init(&g, NULL, false);
-    unic__node *mask = unic__input(&g, UNIC__SHAPE(2, 3), UNIC__F32);
-    unic__node *mean = unic__valid_mean(&g, unic__external(&g, UNIC__SHAPE(2, 3), v, dv), mask);
+    unic__node *mask = unic__input(&g, UNIC__SHAPE_OF(2, 3), UNIC__F32);
+    unic__node *mean = unic__valid_mean(&g, unic__external(&g, UNIC__SHAPE_OF(2, 3), v, dv),
+                                        mask);
     unic__loss(mean, 1.0);
     graph_ready(&g, 0);
     for (size_t i = 0; i < 4; i++) {

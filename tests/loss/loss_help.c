@@ -162,7 +162,7 @@ unic_config *golden_config(const golden *k)
     return c;
 }
 
-size_t golden_load(const golden *k, unic__params *params)
+size_t golden_load(const golden *k, unic__param_table *params)
 {
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
@@ -250,7 +250,7 @@ static unic__node *add_leaf(loss_case *k, size_t m, const char *name)
     const golden_array *a = golden_find(&k->golden, "%s.%s", k->c->modality[m].name, name);
     if (!a)
         return NULL;
-    loss_leaf *leaf = &k->leaf[k->n_leaves++];
+    loss_leaf *leaf = &k->leaf[k->leaf_count++];
     bool trained = golden_find(&k->golden, "grad/%s", a->name) != NULL;
     *leaf = (loss_leaf){m, a->count / (k->batch * k->length), a->count, a, NULL, NULL};
     leaf->x = must(malloc(a->count * sizeof(float)));
@@ -264,13 +264,13 @@ static void add_stream(loss_case *k, size_t m)
     unic__graph *g = &k->g;
     unic__stream *s = &k->stream[m];
     s->m = &k->c->modality[m];
-    s->mask = unic__input(g, UNIC__SHAPE(k->batch, k->length), UNIC__F32);
-    s->lengths = unic__input(g, UNIC__SHAPE(k->batch), UNIC__I32);
+    s->mask = unic__input(g, UNIC__SHAPE_OF(k->batch, k->length), UNIC__F32);
+    s->lengths = unic__input(g, UNIC__SHAPE_OF(k->batch), UNIC__I32);
     s->z = add_leaf(k, m, "z");
     s->y = add_leaf(k, m, "y");
     s->front = add_leaf(k, m, "front");
     s->zbar = add_leaf(k, m, "zbar");
-    const unic__shape codes = UNIC__SHAPE(k->c->code_count, k->c->code_dim);
+    const unic__shape codes = UNIC__SHAPE_OF(k->c->code_count, k->c->code_dim);
     const golden_array *embedding = golden_get(&k->golden, &codes, "embedding");
     float *values = unic__arena_alloc(&g->arena, embedding->count * sizeof *values);
     memcpy(must(values), embedding->x, embedding->count * sizeof *values);
@@ -278,37 +278,38 @@ static void add_stream(loss_case *k, size_t m)
     s->distance = unic__sq_distance(g, s->z, e);
     s->codes = unic__argmin(g, s->distance, 2);
     s->e = unic__gather(g, e, s->codes);
-    s->quantised = unic__straight_through(g, s->z, s->e);
+    s->quantized = unic__straight_through(g, s->z, s->e);
 }
 
-static void add_pairs(loss_case *k, unic__node *target[][UNIC__MAX_MODALITIES],
-                      unic__node *valid[][UNIC__MAX_MODALITIES])
+static void add_pairs(loss_case *k, unic__node *target[][UNIC_MAX_MODALITIES],
+                      unic__node *valid[][UNIC_MAX_MODALITIES])
 {
     for (size_t i = 0; i < k->n; i++)
         for (size_t j = i; j < k->n; j++) {
-            target[i][j] = target[j][i] = unic__input(&k->g, UNIC__SHAPE(k->batch), UNIC__I32);
-            valid[i][j] = valid[j][i] = unic__input(&k->g, UNIC__SHAPE(k->batch), UNIC__F32);
+            target[i][j] = target[j][i] = unic__input(&k->g, UNIC__SHAPE_OF(k->batch),
+                                                      UNIC__I32);
+            valid[i][j] = valid[j][i] = unic__input(&k->g, UNIC__SHAPE_OF(k->batch), UNIC__F32);
         }
 }
 
 static void add_inputs(loss_case *k)
 {
     size_t shift, horizon = unic__cpc_horizon(k->c, k->length, &shift);
-    k->cpc.context = unic__input(&k->g, UNIC__SHAPE(k->batch), UNIC__I32);
+    k->cpc.context = unic__input(&k->g, UNIC__SHAPE_OF(k->batch), UNIC__I32);
     for (size_t i = 0; i < horizon; i++)
-        k->cpc.future[i] = unic__input(&k->g, UNIC__SHAPE(k->batch), UNIC__I32);
+        k->cpc.future[i] = unic__input(&k->g, UNIC__SHAPE_OF(k->batch), UNIC__I32);
     add_pairs(k, k->cpc.target, k->cpc.valid);
     add_pairs(k, k->match.target, k->match.valid);
-    k->match.identity = unic__input(&k->g, UNIC__SHAPE(k->batch, k->batch), UNIC__F32);
+    k->match.identity = unic__input(&k->g, UNIC__SHAPE_OF(k->batch, k->batch), UNIC__F32);
     for (size_t m = 0; golden_find(&k->golden, "permutation") && m < k->n; m++)
-        k->permutation[m] = unic__input(&k->g, UNIC__SHAPE(k->batch), UNIC__I32);
+        k->permutation[m] = unic__input(&k->g, UNIC__SHAPE_OF(k->batch), UNIC__I32);
 }
 
 void loss_out(loss_case *k, unic__node *node)
 {
-    k->out[k->n_out++] = node;
+    k->out[k->output_count++] = node;
     if (node->t.shape.rank == 0)
-        unic__loss(node, (double)k->n_out);
+        unic__loss(node, (double)k->output_count);
     else
         unic__keep(node);
 }
@@ -324,10 +325,10 @@ void loss_set_lengths(loss_case *k, loss_lengths lengths)
 void loss_open(loss_case *k, const char *name, loss_term term)
 {
     loss_lengths lengths = {{0}};
-    *k = (loss_case){.n_out = 0};
+    *k = (loss_case){.output_count = 0};
     golden_open(&k->golden, name);
     k->c = golden_config(&k->golden);
-    k->n = k->c->n_modalities;
+    k->n = k->c->modality_count;
     k->batch = k->c->batch;
     k->length = k->c->length;
     unic__graph_init(&k->g, &k->params, false);
@@ -343,19 +344,19 @@ void loss_open(loss_case *k, const char *name, loss_term term)
 
 void loss_close(loss_case *k)
 {
-    for (size_t i = 0; i < k->n_leaves; i++) {
+    for (size_t i = 0; i < k->leaf_count; i++) {
         free(k->leaf[i].x);
         free(k->leaf[i].dx);
     }
     unic__graph_free(&k->g);
-    unic__params_free(&k->params);
+    unic__param_table_free(&k->params);
     unic__config_free(k->c);
     golden_close(&k->golden);
 }
 
 void loss_spoil(loss_case *k, float scale)
 {
-    for (size_t i = 0; i < k->n_leaves; i++) {
+    for (size_t i = 0; i < k->leaf_count; i++) {
         const loss_leaf *leaf = &k->leaf[i];
         const unic__key key = unic__random_key(1, i, leaf->count);
         for (size_t j = 0; j < leaf->count; j++) {
@@ -368,7 +369,7 @@ void loss_spoil(loss_case *k, float scale)
 
 void loss_run(loss_case *k)
 {
-    for (size_t i = 0; i < k->n_leaves; i++)
+    for (size_t i = 0; i < k->leaf_count; i++)
         if (k->leaf[i].dx)
             memset(k->leaf[i].dx, 0, k->leaf[i].count * sizeof(float));
     graph_forward(&k->g);

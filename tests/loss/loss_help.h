@@ -52,10 +52,10 @@ void golden_compare_gradient(const golden *k, const unic__shape *shape, const ch
 /* The case's config, checked and resolved. */
 unic_config *golden_config(const golden *k);
 /* Every parameter of the table from the file; returns how many there were. */
-size_t golden_load(const golden *k, unic__params *params);
+size_t golden_load(const golden *k, unic__param_table *params);
 
 /* lengths[m][b] of the file. */
-typedef int32_t loss_lengths[UNIC__MAX_MODALITIES][CLIPS];
+typedef int32_t loss_lengths[UNIC_MAX_MODALITIES][CLIPS];
 void golden_lengths(const golden *k, loss_lengths lengths);
 
 /* ---- what the trainer fills in (the terms have their own) ---- */
@@ -88,21 +88,21 @@ struct loss_case {
     size_t n, batch, length;
     loss_lengths lengths;
     unic__graph g;
-    unic__params params;
-    unic__stream stream[UNIC__MAX_MODALITIES];
+    unic__param_table params;
+    unic__stream stream[UNIC_MAX_MODALITIES];
     unic__cpc_inputs cpc;
     unic__match_inputs match;
-    unic__node *permutation[UNIC__MAX_MODALITIES];
-    loss_leaf leaf[4 * UNIC__MAX_MODALITIES];
-    size_t n_leaves;
-    unic__node *out[UNIC__MAX_MODALITIES];
-    size_t n_out;
+    unic__node *permutation[UNIC_MAX_MODALITIES];
+    loss_leaf leaf[4 * UNIC_MAX_MODALITIES];
+    size_t leaf_count;
+    unic__node *out[UNIC_MAX_MODALITIES];
+    size_t output_count;
 };
 
 /* Builds, plans and fills; steps beyond a clip's length are 0. */
 void loss_open(loss_case *k, const char *name, loss_term term);
 void loss_close(loss_case *k);
-/* The next output: out/<its name> of the file; its gradient counts n_out times. */
+/* The next output: out/<its name> of the file; its gradient counts output_count times. */
 void loss_out(loss_case *k, unic__node *node);
 /* Other lengths than the file's. */
 void loss_set_lengths(loss_case *k, loss_lengths lengths);

@@ -17,7 +17,7 @@ enum { STEPS = SMALL_BATCH * SMALL_LENGTH, CELLS = STEPS * SMALL_DIM };
 /* All that an encoder gives out. */
 typedef struct result {
     int32_t codes[STEPS];
-    float quantised[CELLS], z[CELLS];
+    float quantized[CELLS], z[CELLS];
 } result;
 
 static unic_encoder *encoder_of(unic_model *model, const char *modality)
@@ -31,13 +31,13 @@ static void encode(unic_encoder *encoder, const unic_array *features, const int3
                    result *r)
 {
     memset(r, 0x55, sizeof *r);
-    io_assert_ok(unic_encoder_encode(encoder, features, lengths, r->codes, r->quantised, r->z));
+    io_assert_ok(unic_encoder_encode(encoder, features, lengths, r->codes, r->quantized, r->z));
 }
 
 static void assert_same(const result *a, const result *b, size_t steps)
 {
     ck_assert_mem_eq(a->codes, b->codes, steps * sizeof(int32_t));
-    ck_assert_mem_eq(a->quantised, b->quantised, steps * SMALL_DIM * sizeof(float));
+    ck_assert_mem_eq(a->quantized, b->quantized, steps * SMALL_DIM * sizeof(float));
     ck_assert_mem_eq(a->z, b->z, steps * SMALL_DIM * sizeof(float));
 }
 
@@ -87,7 +87,7 @@ START_TEST(is_the_training_graphs_z)
     for (int i = 0; i < 3; i++)
         io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
     io_assert_ok(unic_trainer_evaluate(t, b->batch, NULL));
-    io_assert_ok(unic_trainer_model(t, &model));
+    io_assert_ok(unic_trainer_model(&model, t));
     for (size_t m = 0; m < b->n; m++) {
         unic_encoder *encoder = encoder_of(model, b->name[m]);
         encode(encoder, &b->array[m], b->lengths[m], &r);
@@ -102,7 +102,7 @@ START_TEST(is_the_training_graphs_z)
                           !valid || strstr(more[_i], "kernel"));
             for (size_t j = 0; j < SMALL_DIM; j++) {
                 float e = valid ? t->codebook->embedding[codes[i] * SMALL_DIM + (int)j] : 0.0F;
-                ck_assert(r.quantised[i * SMALL_DIM + j] == e);
+                ck_assert(r.quantized[i * SMALL_DIM + j] == e);
             }
         }
         unic_encoder_free(encoder);
@@ -120,7 +120,7 @@ START_TEST(codes_are_the_nearest_to_z)
     unic_codebook *codebook;
     unic_model *model = small_model(SMALL_THREE, "", 2);
     small_batch *b = small_batch_new(SMALL_THREE, SMALL_BATCH, SMALL_LENGTH, 4);
-    io_assert_ok(unic_model_codebook(model, &codebook));
+    io_assert_ok(unic_model_codebook(&codebook, model));
     for (size_t m = 0; m < b->n; m++) {
         unic_encoder *encoder = encoder_of(model, b->name[m]);
         encode(encoder, &b->array[m], NULL, &r);
@@ -146,7 +146,7 @@ START_TEST(each_output_is_optional)
     memset(&one, 0, sizeof one);
     io_assert_ok(
         unic_encoder_encode(encoder, x, ragged, NULL, NULL, one.z)); /* z alone first */
-    io_assert_ok(unic_encoder_encode(encoder, x, ragged, NULL, one.quantised, NULL));
+    io_assert_ok(unic_encoder_encode(encoder, x, ragged, NULL, one.quantized, NULL));
     io_assert_ok(unic_encoder_encode(encoder, x, ragged, one.codes, NULL, NULL));
     io_assert_ok(unic_encoder_encode(encoder, x, ragged, NULL, NULL, NULL));
     encode(encoder, x, ragged, &all);
@@ -328,7 +328,7 @@ static void assert_refused(unic_encoder *encoder, const unic_array *x, const int
     result r;
     const unsigned char *bytes = (const unsigned char *)&r;
     memset(&r, 0x55, sizeof r);
-    io_assert_fails(unic_encoder_encode(encoder, x, lengths, r.codes, r.quantised, r.z), status,
+    io_assert_fails(unic_encoder_encode(encoder, x, lengths, r.codes, r.quantized, r.z), status,
                     says);
     for (size_t i = 0; i < sizeof r; i++)
         ck_assert_msg(bytes[i] == 0x55, "something was written");

@@ -75,8 +75,8 @@ START_TEST(a_model_survives_its_file)
     ck_assert_uint_eq(unic_model_modality_count(copy), 3);
     ck_assert_str_eq(unic_model_modality_name(copy, 2), "text");
     ck_assert_str_eq(unic_model_config(copy), unic_model_config(model));
-    io_assert_ok(unic_model_codebook(model, &codes[0]));
-    io_assert_ok(unic_model_codebook(copy, &codes[1]));
+    io_assert_ok(unic_model_codebook(&codes[0], model));
+    io_assert_ok(unic_model_codebook(&codes[1], copy));
     ck_assert(unic_codebook_fingerprint(codes[0]) == unic_codebook_fingerprint(codes[1]));
     ck_assert_mem_eq(codes[0]->count, codes[1]->count, SMALL_CODES * sizeof(float));
     ck_assert_mem_eq(codes[0]->norm, codes[1]->norm, SMALL_CODES * sizeof(float));
@@ -378,7 +378,7 @@ static small_batch *oom_batch; /* made before: what fails is the library's */
 
 static unic_status use_once(const char *path, size_t m)
 {
-    static float quantised[SMALL_BATCH * SMALL_LENGTH * SMALL_DIM];
+    static float quantized[SMALL_BATCH * SMALL_LENGTH * SMALL_DIM];
     unic_model *model = NULL;
     unic_encoder *encoder = NULL;
     unic_status status = unic_model_open(&model, path);
@@ -387,11 +387,11 @@ static unic_status use_once(const char *path, size_t m)
                                      SMALL_LENGTH);
     unic_model_free(model);
     if (status == UNIC_OK)
-        status = unic_encoder_encode(encoder, &oom_batch->array[m], NULL, NULL, quantised,
+        status = unic_encoder_encode(encoder, &oom_batch->array[m], NULL, NULL, quantized,
                                      NULL);
     if (status == UNIC_E_NOMEM && encoder) /* it stays usable: the next allocation succeeds */
         ck_assert_int_eq(
-            unic_encoder_encode(encoder, &oom_batch->array[m], NULL, NULL, quantised, NULL),
+            unic_encoder_encode(encoder, &oom_batch->array[m], NULL, NULL, quantized, NULL),
             UNIC_OK);
     unic_encoder_free(encoder);
     return status;
@@ -413,7 +413,7 @@ static unic_status open_and_save(const char *path)
     unic_codebook *codebook = NULL;
     unic_status status = unic_model_open(&model, path);
     if (status == UNIC_OK)
-        status = unic_model_codebook(model, &codebook);
+        status = unic_model_codebook(&codebook, model);
     if (status == UNIC_OK)
         status = unic_model_save(model, path);
     unic_codebook_free(codebook);

@@ -40,7 +40,7 @@ unic_model *small_model(const char *text, const char *more, size_t steps)
         io_assert_ok(unic_trainer_step(trainer, b->batch, NULL, NULL));
         small_batch_free(b);
     }
-    io_assert_ok(unic_trainer_model(trainer, &model));
+    io_assert_ok(unic_trainer_model(&model, trainer));
     unic_trainer_free(trainer);
     return model;
 }
@@ -73,7 +73,7 @@ small_batch *small_batch_new(const char *text, size_t clips, size_t length, uint
     io_assert_ok(unic_batch_create(&b->batch));
     b->clips = clips;
     b->length = length;
-    for (size_t m = 0; m < config->n_modalities; m++)
+    for (size_t m = 0; m < config->modality_count; m++)
         add_modality(b, &config->modality[m], unic__random_key(seed, m, 77));
     unic_config_free(config);
     return b;
@@ -264,8 +264,8 @@ bool small_states_equal(small_state *a, small_state *b)
 
 double small_term(const unic_trainer *trainer, const double *terms, const char *name)
 {
-    for (size_t i = 0; i < unic_trainer_term_count(trainer); i++)
-        if (strcmp(unic_trainer_term_name(trainer, i), name) == 0)
+    for (size_t i = 0; i < unic_trainer_figure_count(trainer); i++)
+        if (strcmp(unic_trainer_figure_name(trainer, i), name) == 0)
             return terms[i];
     ck_abort_msg("the trainer reports no %s", name);
     return 0.0;

@@ -37,11 +37,11 @@ unic_model *small_model(const char *text, const char *more, size_t steps);
 typedef struct small_batch {
     unic_batch *batch;
     size_t n, clips, length;
-    char name[UNIC__MAX_MODALITIES][UNIC__NAME_SIZE];
-    unic_array array[UNIC__MAX_MODALITIES];
-    float *x[UNIC__MAX_MODALITIES];
-    size_t step[UNIC__MAX_MODALITIES]; /* numbers in one step                    */
-    int32_t *lengths[UNIC__MAX_MODALITIES];
+    char name[UNIC_MAX_MODALITIES][UNIC__NAME_SIZE];
+    unic_array array[UNIC_MAX_MODALITIES];
+    float *x[UNIC_MAX_MODALITIES];
+    size_t step[UNIC_MAX_MODALITIES]; /* numbers in one step                    */
+    int32_t *lengths[UNIC_MAX_MODALITIES];
 } small_batch;
 
 /* Standard normal features, whole lengths. `config` is text as of small_config. */

@@ -81,21 +81,21 @@ enum { KEYS = 1, QUERIES = 2 }; /* which masks there are */
 static op_case attention_case(const unic__attention_attr *attr, size_t batch, size_t queries,
                               size_t keys, size_t width, int masks)
 {
-    op_case k = {.op = &unic__op_attention, .attr = attr, .n_in = 5};
+    op_case k = {.op = &unic__op_attention, .attr = attr, .input_count = 5};
     k.naive = attention_naive;
     size_t parts = attr->packed ? 3 : 1;
     k.packed = attr->packed ? 3 : 0;
-    k.in[0] = (op_input){.shape = UNIC__SHAPE(batch, queries, parts * width)};
-    k.in[1] = k.in[2] = (op_input){.shape = UNIC__SHAPE(batch, keys, parts * width)};
+    k.in[0] = (op_input){.shape = UNIC__SHAPE_OF(batch, queries, parts * width)};
+    k.in[1] = k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(batch, keys, parts * width)};
     for (size_t i = 0; i < 3; i++) {
         k.in[i].low = -2.0;
         k.in[i].high = 2.0;
     }
-    k.in[3] = (op_input){.shape = UNIC__SHAPE(batch, keys), .no_gradient = true};
-    k.in[4] = (op_input){.shape = UNIC__SHAPE(batch, queries), .no_gradient = true};
+    k.in[3] = (op_input){.shape = UNIC__SHAPE_OF(batch, keys), .no_gradient = true};
+    k.in[4] = (op_input){.shape = UNIC__SHAPE_OF(batch, queries), .no_gradient = true};
     k.in[3].absent = !(masks & KEYS);
     k.in[4].absent = !(masks & QUERIES);
-    k.expect = UNIC__SHAPE(batch, queries, width);
+    k.expect = UNIC__SHAPE_OF(batch, queries, width);
     return k;
 }
 
@@ -252,8 +252,8 @@ END_TEST
 START_TEST(attention_refuses_a_dropout_of_1)
 {
     unic__attention_attr attr = {.heads = 1, .dropout = 1.0F};
-    unic__tensor x = {.shape = UNIC__SHAPE(1, 2, 3)}, out = {0};
-    unic__call c = {.op = &unic__op_attention, .out = &out, .n_in = 3, .attr = &attr};
+    unic__tensor x = {.shape = UNIC__SHAPE_OF(1, 2, 3)}, out = {0};
+    unic__call c = {.op = &unic__op_attention, .out = &out, .input_count = 3, .attr = &attr};
     c.in[0] = c.in[1] = c.in[2] = &x;
     ck_assert_int_eq(c.op->infer(&c), UNIC_E_ARG);
     ck_assert_str_eq(unic_last_error(), "attention: dropout is 1, expected 0 <= dropout < 1");

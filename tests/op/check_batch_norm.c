@@ -4,7 +4,7 @@
 
 #include "op_harness.h"
 
-#define S UNIC__SHAPE
+#define S UNIC__SHAPE_OF
 
 static void moments_naive(const op_case *k, const double *const in[], double *out)
 {
@@ -38,7 +38,7 @@ START_TEST(moments_values_and_gradients)
     const struct moments_case *s = &moments_cases[_i];
     op_case k = {.golden = s->golden,
                  .op = &unic__op_channel_moments,
-                 .n_in = 1,
+                 .input_count = 1,
                  .naive = moments_naive,
                  .expect = S(2, unic__shape_last(&s->x))};
     k.in[0] = (op_input){.shape = s->x, .low = s->low, .high = s->high};
@@ -65,7 +65,7 @@ static op_case norm_case(const char *golden, unic__shape x)
     op_case k = {.golden = golden,
                  .op = &unic__op_batch_norm,
                  .attr = &eps,
-                 .n_in = 4,
+                 .input_count = 4,
                  .naive = norm_naive,
                  .expect = x};
     k.in[0].shape = x;
@@ -103,7 +103,7 @@ START_TEST(refuses)
     k = norm_case(NULL, S(4, 3));
     k.in[3].shape = S(2, 2);
     check_op_refused(&k, "moments is [2,2], x is [4,3]");
-    k = (op_case){.op = &unic__op_channel_moments, .n_in = 1};
+    k = (op_case){.op = &unic__op_channel_moments, .input_count = 1};
     check_op_refused(&k, "is not [..,C] without empty dims");
     k.in[0].shape = S(0, 3);
     check_op_refused(&k, "x [0,3] is not [..,C] without empty dims");

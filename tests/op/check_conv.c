@@ -14,7 +14,7 @@ typedef struct conv_case {
     unic__shape out;
 } conv_case;
 
-#define S UNIC__SHAPE
+#define S UNIC__SHAPE_OF
 
 static const conv_case forward_cases[] = {
     {"conv2d_3x3", S(2, 2, 5, 5, 4), S(3, 3, 4, 5), true, {1, 0, 1}, S(2, 2, 3, 3, 5)},
@@ -123,14 +123,14 @@ static void start_from_bias(const op_case *k, const double *b, double *out)
 static void conv_naive(const op_case *k, const double *const in[], double *out)
 {
     dims d = dims_of(k);
-    start_from_bias(k, k->n_in > 2 ? in[2] : NULL, out);
+    start_from_bias(k, k->input_count > 2 ? in[2] : NULL, out);
     FOR_EACH_TAP(d, x, w, y, out[y + o] += in[0][x + i] * in[1][w + i * d.co + o])
 }
 
 static void transposed_naive(const op_case *k, const double *const in[], double *out)
 {
     dims d = dims_of(k);
-    start_from_bias(k, k->n_in > 2 ? in[2] : NULL, out);
+    start_from_bias(k, k->input_count > 2 ? in[2] : NULL, out);
     FOR_EACH_TAP(d, x, w, y, out[x + i] += in[0][y + o] * in[1][w + i * d.co + o])
 }
 
@@ -139,10 +139,10 @@ static op_case case_of(const conv_case *s, bool transposed)
     op_case k = {.golden = s->golden, .attr = &s->attr, .expect = s->out};
     k.op = transposed ? &unic__op_conv_transpose2d : &unic__op_conv2d;
     k.naive = transposed ? transposed_naive : conv_naive;
-    k.n_in = s->bias ? 3 : 2;
+    k.input_count = s->bias ? 3 : 2;
     k.in[0].shape = s->x;
     k.in[1].shape = s->w;
-    k.in[2].shape = UNIC__SHAPE(s->w.dim[transposed ? 2 : 3]);
+    k.in[2].shape = UNIC__SHAPE_OF(s->w.dim[transposed ? 2 : 3]);
     return k;
 }
 
@@ -187,7 +187,7 @@ static void hand_open(hand *h, unic__backend backend, bool gradients)
     h->call = (unic__call){.op = &unic__op_conv2d,
                            .out = &h->out,
                            .in = {&h->x, &h->w},
-                           .n_in = 2,
+                           .input_count = 2,
                            .attr = &attr,
                            .backend = backend,
                            .run = &h->run};
@@ -278,7 +278,8 @@ START_TEST(auto_takes_onednn_for_few_weights)
         const unic__conv_attr attr = {1, 0, 1};
         unic__run run = {0};
         unic__tensor x = {.shape = S(2, 7, 7, ci)}, w = {.shape = S(3, 3, ci, 64)}, out = {0};
-        unic__call call = {.op = &unic__op_conv2d, .out = &out, .in = {&x, &w}, .n_in = 2};
+        unic__call call = {
+            .op = &unic__op_conv2d, .out = &out, .in = {&x, &w}, .input_count = 2};
         call.attr = &attr;
         call.run = &run;
         ck_assert_int_eq(call.op->infer(&call), UNIC_OK);
@@ -353,7 +354,7 @@ static const refusal refusals[] = {
 START_TEST(refuses)
 {
     const refusal *r = &refusals[_i];
-    op_case k = {.attr = &r->attr, .n_in = 3};
+    op_case k = {.attr = &r->attr, .input_count = 3};
     k.op = r->transposed ? &unic__op_conv_transpose2d : &unic__op_conv2d;
     k.in[0].shape = r->x;
     k.in[1].shape = r->w;

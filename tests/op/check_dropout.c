@@ -22,7 +22,7 @@ static void dropout_naive(const op_case *k, const double *const in[], double *ou
 
 static op_case dropout_case(const unic__dropout_attr *attr, unic__shape x)
 {
-    op_case k = {.op = &unic__op_dropout, .attr = attr, .n_in = 1, .expect = x};
+    op_case k = {.op = &unic__op_dropout, .attr = attr, .input_count = 1, .expect = x};
     k.in[0].shape = x;
     k.training = true;
     k.naive = dropout_naive;
@@ -64,9 +64,9 @@ static void run(float p, uint64_t seed, uint64_t step, uint64_t id)
 {
     unic__dropout_attr attr = {p};
     unic__run settings = {.training = true, .seed = seed, .step = step};
-    unic__tensor in = {.shape = UNIC__SHAPE(N), .x = ones, .dx = dx},
+    unic__tensor in = {.shape = UNIC__SHAPE_OF(N), .x = ones, .dx = dx},
                  out = {.x = y, .dx = ones};
-    unic__call call = {.op = &unic__op_dropout, .out = &out, .in = {&in}, .n_in = 1};
+    unic__call call = {.op = &unic__op_dropout, .out = &out, .in = {&in}, .input_count = 1};
     call.attr = &attr;
     call.run = &settings;
     call.id = id;
@@ -130,8 +130,8 @@ START_TEST(refuses_p)
     const float p[] = {1.0F, -0.1F, NAN};
     for (size_t i = 0; i < 3; i++) {
         unic__dropout_attr attr = {p[i]};
-        unic__tensor in = {.shape = UNIC__SHAPE(3)}, out = {0};
-        unic__call call = {.op = &unic__op_dropout, .out = &out, .in = {&in}, .n_in = 1};
+        unic__tensor in = {.shape = UNIC__SHAPE_OF(3)}, out = {0};
+        unic__call call = {.op = &unic__op_dropout, .out = &out, .in = {&in}, .input_count = 1};
         call.attr = &attr;
         ck_assert_int_eq(unic__op_dropout.infer(&call), UNIC_E_ARG);
         ck_assert_ptr_nonnull(strstr(unic_last_error(), "expected 0 <= p < 1"));

@@ -59,12 +59,12 @@ START_TEST(unary_values_and_gradients)
 {
     const struct unary_range *r = &unary_ranges[_i];
     const unic__shape shapes[] = {
-        UNIC__SCALAR,        UNIC__SHAPE(1),          UNIC__SHAPE(7),
-        UNIC__SHAPE(3, 257), UNIC__SHAPE(2, 3, 4, 5), UNIC__SHAPE(33, 1024)};
+        UNIC__SCALAR,           UNIC__SHAPE_OF(1),          UNIC__SHAPE_OF(7),
+        UNIC__SHAPE_OF(3, 257), UNIC__SHAPE_OF(2, 3, 4, 5), UNIC__SHAPE_OF(33, 1024)};
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++)
         check_op(&(op_case){.op = &unic__op_unary,
                             .attr = &r->attr,
-                            .n_in = 1,
+                            .input_count = 1,
                             .in = {{.shape = shapes[s], .low = r->low, .high = r->high}},
                             .naive = unary_naive,
                             .kinks = r->attr.kind == UNIC__RELU,
@@ -72,8 +72,8 @@ START_TEST(unary_values_and_gradients)
     check_op(&(op_case){.golden = r->golden,
                         .op = &unic__op_unary,
                         .attr = &r->attr,
-                        .n_in = 1,
-                        .in = {{.shape = UNIC__SHAPE(3, 17)}}});
+                        .input_count = 1,
+                        .in = {{.shape = UNIC__SHAPE_OF(3, 17)}}});
 }
 END_TEST
 
@@ -95,7 +95,7 @@ START_TEST(unary_special_values)
         float x = (float)cases[i].x, y = 0.0F;
         unic__tensor in = {.x = &x}, out = {.x = &y};
         unic__unary_attr attr = {cases[i].kind, -1.0F, 1.0F};
-        unic__call call = {.op = &unic__op_unary, .out = &out, .in = {&in}, .n_in = 1};
+        unic__call call = {.op = &unic__op_unary, .out = &out, .in = {&in}, .input_count = 1};
         call.attr = &attr;
         ck_assert_int_eq(unic__op_unary.infer(&call), UNIC_OK);
         unic__op_unary.forward(&call);
@@ -170,7 +170,7 @@ START_TEST(binary_values_and_gradients)
     for (int kind = UNIC__ADD; kind <= UNIC__DIV; kind++) {
         unic__binary_attr attr = {(unic__binary_kind)kind};
         char golden[64];
-        op_case k = {.op = &unic__op_binary, .attr = &attr, .n_in = 2, .expect = s->y};
+        op_case k = {.op = &unic__op_binary, .attr = &attr, .input_count = 2, .expect = s->y};
         k.naive = binary_naive;
         k.in[0] = (op_input){.shape = s->a};
         k.in[1] = (op_input){.shape = s->b, .low = 0.5, .high = 2.0};
@@ -186,9 +186,9 @@ END_TEST
 START_TEST(binary_refuses)
 {
     unic__binary_attr attr = {UNIC__ADD};
-    op_case k = {.op = &unic__op_binary, .attr = &attr, .n_in = 2};
-    k.in[0] = (op_input){.shape = UNIC__SHAPE(2, 3)};
-    k.in[1] = (op_input){.shape = UNIC__SHAPE(4, 3)};
+    op_case k = {.op = &unic__op_binary, .attr = &attr, .input_count = 2};
+    k.in[0] = (op_input){.shape = UNIC__SHAPE_OF(2, 3)};
+    k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(4, 3)};
     check_op_refused(&k, "[2,3] and [4,3] do not broadcast: 2 against 4");
     k.in[1].absent = true;
     check_op_refused(&k, "input 1 is missing");
@@ -210,17 +210,18 @@ START_TEST(straight_through_value_of_e_gradient_to_z)
     static double z[ROWS * D];
     for (size_t i = 0; i < ROWS * D; i++)
         z[i] = (double)(i % 13) - 6.0;
-    const unic__shape shapes[] = {UNIC__SHAPE(1), UNIC__SHAPE(3, 7), UNIC__SHAPE(ROWS, D)};
+    const unic__shape shapes[] = {UNIC__SHAPE_OF(1), UNIC__SHAPE_OF(3, 7),
+                                  UNIC__SHAPE_OF(ROWS, D)};
     for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
-        op_case k = {.op = &unic__op_straight_through, .attr = "", .n_in = 2};
+        op_case k = {.op = &unic__op_straight_through, .attr = "", .input_count = 2};
         k.in[0] = (op_input){.shape = shapes[i], .values = z};
         k.in[1] = (op_input){.shape = shapes[i], .no_gradient = true};
         k.naive = straight_through_naive;
         check_op(&k);
     }
-    op_case k = {.op = &unic__op_straight_through, .attr = "", .n_in = 2};
-    k.in[0].shape = UNIC__SHAPE(2, 3);
-    k.in[1].shape = UNIC__SHAPE(3, 2);
+    op_case k = {.op = &unic__op_straight_through, .attr = "", .input_count = 2};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 3);
+    k.in[1].shape = UNIC__SHAPE_OF(3, 2);
     check_op_refused(&k, "z is [2,3], e is [3,2]");
 }
 END_TEST

@@ -44,7 +44,7 @@ static void bce_naive(const op_case *k, const double *const in[], double *out)
 
 static op_case mse_case(unic__shape x)
 {
-    op_case k = {.op = &unic__op_mse, .attr = "", .n_in = 3, .naive = mse_naive};
+    op_case k = {.op = &unic__op_mse, .attr = "", .input_count = 3, .naive = mse_naive};
     k.in[0] = (op_input){.shape = x};
     k.in[1] = (op_input){.shape = x, .low = -2, .high = 2};
     k.in[2] = (op_input){.absent = true, .no_gradient = true};
@@ -53,7 +53,7 @@ static op_case mse_case(unic__shape x)
 
 static op_case bce_case(unic__shape x)
 {
-    op_case k = {.op = &unic__op_bce, .attr = "", .n_in = 3, .naive = bce_naive};
+    op_case k = {.op = &unic__op_bce, .attr = "", .input_count = 3, .naive = bce_naive};
     k.in[0] = (op_input){.shape = x, .low = -8, .high = 8};
     k.in[1] = (op_input){.shape = x, .low = 0, .high = 1, .no_gradient = true};
     k.in[2] = (op_input){.absent = true, .no_gradient = true};
@@ -105,16 +105,16 @@ END_TEST
 
 START_TEST(mean_loss_goldens)
 {
-    op_case k = mse_case(UNIC__SHAPE(3, 4, 5));
+    op_case k = mse_case(UNIC__SHAPE_OF(3, 4, 5));
     k.golden = "mse";
     check_op(&k);
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(3, 4), .values = some(), .no_gradient = true};
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(3, 4), .values = some(), .no_gradient = true};
     k.golden = "mse_masked";
     check_op(&k);
-    k = bce_case(UNIC__SHAPE(3, 4, 5));
+    k = bce_case(UNIC__SHAPE_OF(3, 4, 5));
     k.golden = "bce";
     check_op(&k);
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(3), .values = some(), .no_gradient = true};
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(3), .values = some(), .no_gradient = true};
     k.golden = "bce_masked";
     check_op(&k);
 }
@@ -127,10 +127,10 @@ START_TEST(masked_values_do_not_matter)
     float y, dy = 1, da[4] = {0}, db[4] = {0}, saved[1], scratch[1];
     const unic__op *ops[] = {&unic__op_mse, &unic__op_bce};
     for (size_t i = 0; i < 2; i++) {
-        unic__tensor out = {.x = &y, .dx = &dy}, m = {.shape = UNIC__SHAPE(2), .x = mask};
-        unic__tensor in0 = {.shape = UNIC__SHAPE(2, 2), .x = a, .dx = da};
-        unic__tensor in1 = {.shape = UNIC__SHAPE(2, 2), .x = b, .dx = db};
-        unic__call call = {.op = ops[i], .out = &out, .in = {&in0, &in1, &m}, .n_in = 3};
+        unic__tensor out = {.x = &y, .dx = &dy}, m = {.shape = UNIC__SHAPE_OF(2), .x = mask};
+        unic__tensor in0 = {.shape = UNIC__SHAPE_OF(2, 2), .x = a, .dx = da};
+        unic__tensor in1 = {.shape = UNIC__SHAPE_OF(2, 2), .x = b, .dx = db};
+        unic__call call = {.op = ops[i], .out = &out, .in = {&in0, &in1, &m}, .input_count = 3};
         ck_assert_int_eq(ops[i]->infer(&call), UNIC_OK);
         ck_assert_uint_eq(call.scratch_size, 1);
         call.saved = saved;
@@ -147,7 +147,7 @@ END_TEST
 START_TEST(bce_far_logits)
 {
     const double x[] = {1000, -1000, 1000, -1000}, t[] = {1, 0, 0, 1};
-    op_case k = bce_case(UNIC__SHAPE(4));
+    op_case k = bce_case(UNIC__SHAPE_OF(4));
     k.in[0].values = x;
     k.in[1].values = t;
     check_op(&k);
@@ -156,13 +156,13 @@ END_TEST
 
 START_TEST(mean_losses_refuse)
 {
-    op_case k = mse_case(UNIC__SHAPE(2, 3));
-    k.in[1].shape = UNIC__SHAPE(3, 2);
+    op_case k = mse_case(UNIC__SHAPE_OF(2, 3));
+    k.in[1].shape = UNIC__SHAPE_OF(3, 2);
     check_op_refused(&k, "input 0 is [2,3], input 1 is [3,2]");
-    k = bce_case(UNIC__SHAPE(2, 3));
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(3)};
+    k = bce_case(UNIC__SHAPE_OF(2, 3));
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(3)};
     check_op_refused(&k, "mask [3] is not the leading dims of [2,3]");
-    k.in[2].shape = UNIC__SHAPE(2, 3, 1);
+    k.in[2].shape = UNIC__SHAPE_OF(2, 3, 1);
     check_op_refused(&k, "mask [2,3,1]");
 }
 END_TEST
@@ -196,10 +196,10 @@ static op_case cross_entropy_case(size_t rows, size_t classes)
     static int32_t target[ROWS];
     for (size_t i = 0; i < ROWS; i++)
         target[i] = i % 5 == 1 ? -1 : (int32_t)(i * 7 % classes);
-    op_case k = {.op = &unic__op_cross_entropy, .attr = "", .n_in = 3};
+    op_case k = {.op = &unic__op_cross_entropy, .attr = "", .input_count = 3};
     k.naive = cross_entropy_naive;
-    k.in[0] = (op_input){.shape = UNIC__SHAPE(rows, classes), .low = -5, .high = 5};
-    k.in[1] = (op_input){.shape = UNIC__SHAPE(rows), .index = target};
+    k.in[0] = (op_input){.shape = UNIC__SHAPE_OF(rows, classes), .low = -5, .high = 5};
+    k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(rows), .index = target};
     k.in[2] = (op_input){.absent = true, .no_gradient = true};
     return k;
 }
@@ -216,9 +216,9 @@ START_TEST(cross_entropy_values_and_gradients)
     for (size_t i = 0; i < rows * classes; i++)
         mask[i] = (double)(i * i % 5 != 1);
     k.in[2] = (op_input){.values = mask, .no_gradient = true};
-    k.in[2].shape = UNIC__SHAPE(rows, classes);
+    k.in[2].shape = UNIC__SHAPE_OF(rows, classes);
     check_op(&k);
-    k.in[2].shape = UNIC__SHAPE(classes);
+    k.in[2].shape = UNIC__SHAPE_OF(classes);
     check_op(&k);
 }
 END_TEST
@@ -231,7 +231,7 @@ START_TEST(cross_entropy_without_a_row)
     k.in[1].index = out;
     check_op(&k);
     k = cross_entropy_case(3, 3);
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(3), .values = nothing, .no_gradient = true};
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(3), .values = nothing, .no_gradient = true};
     check_op(&k);
 }
 END_TEST
@@ -239,13 +239,13 @@ END_TEST
 START_TEST(cross_entropy_goldens)
 {
     op_case k = {.golden = "cross_entropy", .op = &unic__op_cross_entropy, .attr = ""};
-    k.n_in = 3;
-    k.in[0].shape = UNIC__SHAPE(6, 7);
-    k.in[1].shape = UNIC__SHAPE(6);
+    k.input_count = 3;
+    k.in[0].shape = UNIC__SHAPE_OF(6, 7);
+    k.in[1].shape = UNIC__SHAPE_OF(6);
     k.in[2] = (op_input){.absent = true};
     check_op(&k);
     k.golden = "cross_entropy_masked";
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(6, 7), .no_gradient = true};
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(6, 7), .no_gradient = true};
     check_op(&k);
 }
 END_TEST
@@ -254,14 +254,14 @@ START_TEST(cross_entropy_far_logits)
 {
     const double x[] = {1000, -1000, 0, 0, 1000, 999};
     static const int32_t target[] = {0, 1};
-    op_case k = {.op = &unic__op_cross_entropy, .attr = "", .n_in = 2};
+    op_case k = {.op = &unic__op_cross_entropy, .attr = "", .input_count = 2};
     float logit[6], y, saved[5], scratch[2];
     for (size_t i = 0; i < 6; i++)
         logit[i] = (float)x[i];
     int32_t index[2] = {target[0], target[1]};
-    unic__tensor in0 = {.shape = UNIC__SHAPE(2, 3), .x = logit}, out = {.x = &y};
-    unic__tensor in1 = {.shape = UNIC__SHAPE(2), .dtype = UNIC__I32, .ix = index};
-    unic__call call = {.op = k.op, .out = &out, .in = {&in0, &in1}, .n_in = 2};
+    unic__tensor in0 = {.shape = UNIC__SHAPE_OF(2, 3), .x = logit}, out = {.x = &y};
+    unic__tensor in1 = {.shape = UNIC__SHAPE_OF(2), .dtype = UNIC__I32, .ix = index};
+    unic__call call = {.op = k.op, .out = &out, .in = {&in0, &in1}, .input_count = 2};
     ck_assert_int_eq(k.op->infer(&call), UNIC_OK);
     ck_assert_uint_le(call.saved_size, 5);
     call.saved = saved;
@@ -277,16 +277,16 @@ END_TEST
 START_TEST(cross_entropy_refuses)
 {
     op_case k = cross_entropy_case(3, 4);
-    k.in[1].shape = UNIC__SHAPE(4);
+    k.in[1].shape = UNIC__SHAPE_OF(4);
     check_op_refused(&k, "logits are [3,4], targets [4]");
     k = cross_entropy_case(3, 4);
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(3)};
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(3)};
     check_op_refused(&k, "logits are [3,4], the class mask is [3]");
     k = cross_entropy_case(3, 4);
     k.in[1].index = NULL;
     check_op_refused(&k, "input 1 must be int32");
     k = cross_entropy_case(3, 4);
-    k.in[0].shape = UNIC__SHAPE(3, 0);
+    k.in[0].shape = UNIC__SHAPE_OF(3, 0);
     check_op_refused(&k, "logits [3,0] have no class");
 }
 END_TEST

@@ -56,14 +56,14 @@ static void lstm_naive(const op_case *k, const double *const in[], double *out)
 static op_case lstm_case(const unic__lstm_attr *attr, size_t batch, size_t steps, size_t inputs,
                          size_t hidden, const int32_t *lengths)
 {
-    op_case k = {.op = &unic__op_lstm, .attr = attr, .n_in = 6, .naive = lstm_naive};
-    k.in[0] = (op_input){.shape = UNIC__SHAPE(batch, steps, inputs), .low = -2, .high = 2};
-    k.in[1].shape = UNIC__SHAPE(4 * hidden, inputs);
-    k.in[2].shape = UNIC__SHAPE(4 * hidden, hidden);
-    k.in[3].shape = k.in[4].shape = UNIC__SHAPE(4 * hidden);
-    k.in[5] = (op_input){.shape = UNIC__SHAPE(batch), .index = lengths, .no_gradient = true};
+    op_case k = {.op = &unic__op_lstm, .attr = attr, .input_count = 6, .naive = lstm_naive};
+    k.in[0] = (op_input){.shape = UNIC__SHAPE_OF(batch, steps, inputs), .low = -2, .high = 2};
+    k.in[1].shape = UNIC__SHAPE_OF(4 * hidden, inputs);
+    k.in[2].shape = UNIC__SHAPE_OF(4 * hidden, hidden);
+    k.in[3].shape = k.in[4].shape = UNIC__SHAPE_OF(4 * hidden);
+    k.in[5] = (op_input){.shape = UNIC__SHAPE_OF(batch), .index = lengths, .no_gradient = true};
     k.in[5].absent = lengths == NULL;
-    k.expect = UNIC__SHAPE(batch, steps, hidden);
+    k.expect = UNIC__SHAPE_OF(batch, steps, hidden);
     return k;
 }
 

@@ -21,7 +21,7 @@ static void concat_naive(const op_case *k, const double *const in[], double *out
     size_t outer, inner, at = 0;
     around(&k->in[0].shape, attr->axis, &outer, &inner);
     for (size_t o = 0; o < outer; o++)
-        for (size_t i = 0; i < k->n_in; i++) {
+        for (size_t i = 0; i < k->input_count; i++) {
             size_t block = k->in[i].shape.dim[attr->axis] * inner;
             for (size_t j = 0; j < block; j++)
                 out[at++] = in[i][o * block + j];
@@ -30,7 +30,7 @@ static void concat_naive(const op_case *k, const double *const in[], double *out
 
 static op_case concat_case(const unic__concat_attr *attr, unic__shape a, unic__shape b)
 {
-    op_case k = {.op = &unic__op_concat, .attr = attr, .n_in = 2, .naive = concat_naive};
+    op_case k = {.op = &unic__op_concat, .attr = attr, .input_count = 2, .naive = concat_naive};
     k.in[0].shape = a;
     k.in[1].shape = b;
     return k;
@@ -55,15 +55,15 @@ START_TEST(concat_values_and_gradients)
         check_op(&k);
     }
     unic__concat_attr attr = {1};
-    op_case k = concat_case(&attr, UNIC__SHAPE(2, 3), UNIC__SHAPE(2, 1));
-    k.in[2].shape = UNIC__SHAPE(2, 5);
-    k.n_in = 3;
+    op_case k = concat_case(&attr, UNIC__SHAPE_OF(2, 3), UNIC__SHAPE_OF(2, 1));
+    k.in[2].shape = UNIC__SHAPE_OF(2, 5);
+    k.input_count = 3;
     k.golden = "concat_3";
-    k.expect = UNIC__SHAPE(2, 9);
+    k.expect = UNIC__SHAPE_OF(2, 9);
     check_op(&k);
-    k.n_in = 1;
+    k.input_count = 1;
     k.golden = NULL;
-    k.expect = UNIC__SHAPE(2, 3);
+    k.expect = UNIC__SHAPE_OF(2, 3);
     check_op(&k);
 }
 END_TEST
@@ -71,9 +71,9 @@ END_TEST
 START_TEST(concat_refuses)
 {
     unic__concat_attr attr = {1};
-    op_case k = concat_case(&attr, UNIC__SHAPE(2, 3), UNIC__SHAPE(4, 3));
+    op_case k = concat_case(&attr, UNIC__SHAPE_OF(2, 3), UNIC__SHAPE_OF(4, 3));
     check_op_refused(&k, "input 1 is [4,3], input 0 is [2,3]");
-    k = concat_case(&attr, UNIC__SHAPE(2, 3), UNIC__SHAPE(2, 3, 1));
+    k = concat_case(&attr, UNIC__SHAPE_OF(2, 3), UNIC__SHAPE_OF(2, 3, 1));
     check_op_refused(&k, "input 1 is [2,3,1]");
     attr.axis = 2;
     check_op_refused(&k, "[2,3] has no axis 2");
@@ -105,7 +105,7 @@ START_TEST(slice_values_and_gradients)
                  {{3, {2, 5, 3}}, {2, 0, 3}, NULL},   {{4, {2, 3, 4, 5}}, {2, 3, 1}, NULL},
                  {{2, {300, 257}}, {1, 1, 240}, NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        op_case k = {.op = &unic__op_slice, .attr = &cases[i].attr, .n_in = 1};
+        op_case k = {.op = &unic__op_slice, .attr = &cases[i].attr, .input_count = 1};
         k.in[0].shape = cases[i].x;
         k.naive = slice_naive;
         k.golden = cases[i].golden;
@@ -117,8 +117,8 @@ END_TEST
 START_TEST(slice_refuses)
 {
     unic__slice_attr attr = {1, 2, 3};
-    op_case k = {.op = &unic__op_slice, .attr = &attr, .n_in = 1};
-    k.in[0].shape = UNIC__SHAPE(2, 4);
+    op_case k = {.op = &unic__op_slice, .attr = &attr, .input_count = 1};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 4);
     check_op_refused(&k, "3 entries from 2 on do not lie in axis 1 of [2,4]");
     attr = (unic__slice_attr){1, SIZE_MAX, 2};
     check_op_refused(&k, "do not lie in axis 1");
@@ -179,8 +179,8 @@ enum { MOVES = sizeof moves / sizeof moves[0] };
 START_TEST(gather_values_and_gradients)
 {
     const struct move *m = &moves[_i];
-    op_case k = {.op = &unic__op_gather, .attr = "", .n_in = 2, .naive = gather_naive};
-    k.in[0].shape = UNIC__SHAPE(m->rows, m->d);
+    op_case k = {.op = &unic__op_gather, .attr = "", .input_count = 2, .naive = gather_naive};
+    k.in[0].shape = UNIC__SHAPE_OF(m->rows, m->d);
     k.in[1] = (op_input){.shape = m->index, .index = indices(m->rows)};
     k.expect = m->index;
     k.expect.dim[k.expect.rank++] = m->d;
@@ -192,11 +192,12 @@ START_TEST(scatter_add_values_and_gradients)
 {
     const struct move *m = &moves[_i];
     unic__scatter_attr attr = {m->rows};
-    op_case k = {.op = &unic__op_scatter_add, .attr = &attr, .n_in = 2, .naive = scatter_naive};
+    op_case k = {
+        .op = &unic__op_scatter_add, .attr = &attr, .input_count = 2, .naive = scatter_naive};
     k.in[0].shape = m->index;
     k.in[0].shape.dim[k.in[0].shape.rank++] = m->d;
     k.in[1] = (op_input){.shape = m->index, .index = indices(m->rows)};
-    k.expect = UNIC__SHAPE(m->rows, m->d);
+    k.expect = UNIC__SHAPE_OF(m->rows, m->d);
     check_op(&k);
 }
 END_TEST
@@ -204,14 +205,14 @@ END_TEST
 START_TEST(gather_and_scatter_goldens)
 {
     unic__scatter_attr attr = {6};
-    op_case k = {.golden = "gather", .op = &unic__op_gather, .attr = "", .n_in = 2};
-    k.in[0].shape = UNIC__SHAPE(6, 5);
-    k.in[1].shape = UNIC__SHAPE(3, 4);
+    op_case k = {.golden = "gather", .op = &unic__op_gather, .attr = "", .input_count = 2};
+    k.in[0].shape = UNIC__SHAPE_OF(6, 5);
+    k.in[1].shape = UNIC__SHAPE_OF(3, 4);
     check_op(&k);
     k.golden = "scatter_add";
     k.op = &unic__op_scatter_add;
     k.attr = &attr;
-    k.in[0].shape = UNIC__SHAPE(3, 4, 5);
+    k.in[0].shape = UNIC__SHAPE_OF(3, 4, 5);
     check_op(&k);
 }
 END_TEST
@@ -221,12 +222,12 @@ START_TEST(index_past_the_end)
 {
     int32_t index[2] = {2, INT32_MAX};
     float table[4] = {1, 2, 3, 4}, y[4] = {9, 9, 9, 9}, dy[4] = {1, 1, 1, 1}, dx[4] = {0};
-    unic__tensor in0 = {.shape = UNIC__SHAPE(2, 2)}, out = {.x = y, .dx = dy};
-    unic__tensor in1 = {.shape = UNIC__SHAPE(2), .dtype = UNIC__I32, .ix = index};
+    unic__tensor in0 = {.shape = UNIC__SHAPE_OF(2, 2)}, out = {.x = y, .dx = dy};
+    unic__tensor in1 = {.shape = UNIC__SHAPE_OF(2), .dtype = UNIC__I32, .ix = index};
     unic__scatter_attr attr = {2};
     in0.x = table;
     in0.dx = dx;
-    unic__call call = {.out = &out, .in = {&in0, &in1}, .n_in = 2, .attr = &attr};
+    unic__call call = {.out = &out, .in = {&in0, &in1}, .input_count = 2, .attr = &attr};
     const unic__op *ops[] = {&unic__op_gather, &unic__op_scatter_add};
     for (size_t i = 0; i < 2; i++) {
         call.op = ops[i];
@@ -243,19 +244,19 @@ START_TEST(gather_and_scatter_refuse)
 {
     static const int32_t index[12];
     unic__scatter_attr attr = {3};
-    op_case k = {.op = &unic__op_gather, .attr = &attr, .n_in = 2};
-    k.in[0].shape = UNIC__SHAPE(2, 3, 4);
-    k.in[1] = (op_input){.shape = UNIC__SHAPE(2), .index = index};
+    op_case k = {.op = &unic__op_gather, .attr = &attr, .input_count = 2};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 3, 4);
+    k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(2), .index = index};
     check_op_refused(&k, "input 0 has shape [2,3,4], expected rank 2");
-    k.in[0].shape = UNIC__SHAPE(2, 3);
+    k.in[0].shape = UNIC__SHAPE_OF(2, 3);
     k.in[1].index = NULL;
     check_op_refused(&k, "input 1 must be int32");
-    k.in[1] = (op_input){.shape = UNIC__SHAPE(1, 1, 1, 1, 1, 1), .index = index};
+    k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(1, 1, 1, 1, 1, 1), .index = index};
     check_op_refused(&k, "leaves no rank");
     k.op = &unic__op_scatter_add;
-    k.in[1].shape = UNIC__SHAPE(3);
+    k.in[1].shape = UNIC__SHAPE_OF(3);
     check_op_refused(&k, "index [3] is not the leading dims of x [2,3]");
-    k.in[1].shape = UNIC__SHAPE(2);
+    k.in[1].shape = UNIC__SHAPE_OF(2);
     attr.rows = 0;
     check_op_refused(&k, "no rows");
 }

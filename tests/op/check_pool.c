@@ -3,7 +3,7 @@
 
 #include "op_harness.h"
 
-#define S UNIC__SHAPE
+#define S UNIC__SHAPE_OF
 
 static void pool_naive(const op_case *k, const double *const in[], double *out)
 {
@@ -44,7 +44,7 @@ START_TEST(values_and_gradients)
     op_case k = {.golden = s->golden,
                  .op = &unic__op_avg_pool2d,
                  .attr = &s->attr,
-                 .n_in = 1,
+                 .input_count = 1,
                  .naive = pool_naive,
                  .expect = s->out};
     k.in[0].shape = s->x;
@@ -68,7 +68,7 @@ static const struct refusal {
 START_TEST(refuses)
 {
     const struct refusal *r = &refusals[_i];
-    op_case k = {.op = &unic__op_avg_pool2d, .attr = &r->attr, .n_in = 1};
+    op_case k = {.op = &unic__op_avg_pool2d, .attr = &r->attr, .input_count = 1};
     k.in[0].shape = r->x;
     check_op_refused(&k, r->words);
 }

@@ -24,10 +24,10 @@ static void linear_naive(const op_case *k, const double *const in[], double *out
 static op_case linear_case(const unic__linear_attr *attr, unic__shape x, size_t n)
 {
     const size_t d = unic__shape_last(&x);
-    op_case k = {.op = &unic__op_linear, .attr = attr, .n_in = 3, .naive = linear_naive};
+    op_case k = {.op = &unic__op_linear, .attr = attr, .input_count = 3, .naive = linear_naive};
     k.in[0].shape = x;
-    k.in[1].shape = UNIC__SHAPE(n, d);
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(n)};
+    k.in[1].shape = UNIC__SHAPE_OF(n, d);
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(n)};
     k.expect = x;
     k.expect.dim[x.rank - 1] = n;
     return k;
@@ -58,7 +58,7 @@ END_TEST
 START_TEST(linear_goldens)
 {
     unic__linear_attr attr = {false};
-    op_case k = linear_case(&attr, UNIC__SHAPE(2, 3, 7), 5);
+    op_case k = linear_case(&attr, UNIC__SHAPE_OF(2, 3, 7), 5);
     k.golden = "linear";
     check_op(&k);
     attr.relu = true;
@@ -74,17 +74,17 @@ END_TEST
 START_TEST(linear_refuses)
 {
     unic__linear_attr attr = {false};
-    op_case k = linear_case(&attr, UNIC__SHAPE(2, 3), 5);
-    k.in[0].shape = UNIC__SHAPE(2, 4);
+    op_case k = linear_case(&attr, UNIC__SHAPE_OF(2, 3), 5);
+    k.in[0].shape = UNIC__SHAPE_OF(2, 4);
     check_op_refused(&k, "x [2,4] does not end in the weight's [5,3] second dim");
-    k = linear_case(&attr, UNIC__SHAPE(2, 3), 5);
-    k.in[2].shape = UNIC__SHAPE(3);
+    k = linear_case(&attr, UNIC__SHAPE_OF(2, 3), 5);
+    k.in[2].shape = UNIC__SHAPE_OF(3);
     check_op_refused(&k, "bias has 3 entries, the weight [5,3]");
-    k = linear_case(&attr, UNIC__SHAPE(2, 0), 5);
+    k = linear_case(&attr, UNIC__SHAPE_OF(2, 0), 5);
     check_op_refused(&k, "is empty");
-    k = linear_case(&attr, UNIC__SHAPE(1UL << 31, 1), 1);
+    k = linear_case(&attr, UNIC__SHAPE_OF(1UL << 31, 1), 1);
     check_op_refused(&k, "too large");
-    k = linear_case(&attr, UNIC__SHAPE(2, 3), 5);
+    k = linear_case(&attr, UNIC__SHAPE_OF(2, 3), 5);
     k.in[1].absent = true;
     check_op_refused(&k, "input 1 is missing");
 }
@@ -118,7 +118,7 @@ static void matmul_naive(const op_case *k, const double *const in[], double *out
 static op_case matmul_case(const unic__matmul_attr *attr, unic__shape lead, size_t m, size_t n,
                            size_t d, bool shared)
 {
-    op_case k = {.op = &unic__op_matmul, .attr = attr, .n_in = 2, .naive = matmul_naive};
+    op_case k = {.op = &unic__op_matmul, .attr = attr, .input_count = 2, .naive = matmul_naive};
     unic__shape a = lead, b = shared ? UNIC__SCALAR : lead, y = lead;
     a.dim[a.rank++] = attr->transpose_a ? d : m;
     a.dim[a.rank++] = attr->transpose_a ? m : d;
@@ -162,12 +162,12 @@ START_TEST(matmul_goldens)
     static const char *const names[] = {"matmul", "matmul_ta", "matmul_tb", "matmul_ta_tb"};
     for (int flags = 0; flags < 4; flags++) {
         unic__matmul_attr attr = {flags & 1, flags & 2};
-        op_case k = matmul_case(&attr, UNIC__SHAPE(2), 3, 4, 5, false);
+        op_case k = matmul_case(&attr, UNIC__SHAPE_OF(2), 3, 4, 5, false);
         k.golden = names[flags];
         check_op(&k);
     }
     unic__matmul_attr attr = {false, true};
-    op_case k = matmul_case(&attr, UNIC__SHAPE(2), 3, 4, 5, true);
+    op_case k = matmul_case(&attr, UNIC__SHAPE_OF(2), 3, 4, 5, true);
     k.golden = "matmul_shared";
     check_op(&k);
 }
@@ -176,17 +176,17 @@ END_TEST
 START_TEST(matmul_refuses)
 {
     unic__matmul_attr attr = {false, false};
-    op_case k = {.op = &unic__op_matmul, .attr = &attr, .n_in = 2};
-    k.in[0].shape = UNIC__SHAPE(2, 3, 4);
-    k.in[1].shape = UNIC__SHAPE(3, 4, 5);
+    op_case k = {.op = &unic__op_matmul, .attr = &attr, .input_count = 2};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 3, 4);
+    k.in[1].shape = UNIC__SHAPE_OF(3, 4, 5);
     check_op_refused(&k, "a [2,3,4] and b [3,4,5] have not the same leading dims");
-    k.in[1].shape = UNIC__SHAPE(4);
+    k.in[1].shape = UNIC__SHAPE_OF(4);
     check_op_refused(&k, "have not the same leading dims");
-    k.in[1].shape = UNIC__SHAPE(2, 3, 5);
+    k.in[1].shape = UNIC__SHAPE_OF(2, 3, 5);
     check_op_refused(&k, "the inner sizes are 4 and 3");
     attr.transpose_b = true;
     check_op_refused(&k, "b [2,3,5] (transposed): the inner sizes are 4 and 5");
-    k.in[0].shape = UNIC__SHAPE(2, 0, 5);
+    k.in[0].shape = UNIC__SHAPE_OF(2, 0, 5);
     check_op_refused(&k, "empty");
 }
 END_TEST
@@ -218,10 +218,10 @@ enum { DISTANCES = sizeof distance_shapes / sizeof distance_shapes[0] };
 
 static op_case distance_case(unic__shape z, size_t codes)
 {
-    op_case k = {.op = &unic__op_sq_distance, .attr = "", .n_in = 2};
+    op_case k = {.op = &unic__op_sq_distance, .attr = "", .input_count = 2};
     k.naive = sq_distance_naive;
     k.in[0].shape = z;
-    k.in[1].shape = UNIC__SHAPE(codes, unic__shape_last(&z));
+    k.in[1].shape = UNIC__SHAPE_OF(codes, unic__shape_last(&z));
     k.expect = z;
     k.expect.dim[z.rank - 1] = codes;
     return k;
@@ -236,7 +236,7 @@ END_TEST
 
 START_TEST(sq_distance_golden)
 {
-    op_case k = distance_case(UNIC__SHAPE(2, 3, 7), 5);
+    op_case k = distance_case(UNIC__SHAPE_OF(2, 3, 7), 5);
     k.golden = "sq_distance";
     check_op(&k);
 }
@@ -249,8 +249,9 @@ START_TEST(sq_distance_is_not_negative)
     static float z[ROWS * D], y[ROWS * ROWS], scratch[ROWS];
     for (size_t i = 0; i < ROWS * D; i++)
         z[i] = 3.0F * sinf((float)i);
-    unic__tensor in = {.shape = UNIC__SHAPE(ROWS, D), .x = z}, out = {.x = y};
-    unic__call call = {.op = &unic__op_sq_distance, .out = &out, .in = {&in, &in}, .n_in = 2};
+    unic__tensor in = {.shape = UNIC__SHAPE_OF(ROWS, D), .x = z}, out = {.x = y};
+    unic__call call = {
+        .op = &unic__op_sq_distance, .out = &out, .in = {&in, &in}, .input_count = 2};
     ck_assert_int_eq(unic__op_sq_distance.infer(&call), UNIC_OK);
     ck_assert_uint_eq(call.scratch_size, ROWS);
     call.scratch = scratch;
@@ -263,10 +264,10 @@ END_TEST
 
 START_TEST(sq_distance_refuses)
 {
-    op_case k = distance_case(UNIC__SHAPE(2, 3), 4);
-    k.in[1].shape = UNIC__SHAPE(4, 5);
+    op_case k = distance_case(UNIC__SHAPE_OF(2, 3), 4);
+    k.in[1].shape = UNIC__SHAPE_OF(4, 5);
     check_op_refused(&k, "z [2,3] does not end in the dimension of e [4,5]");
-    k.in[1].shape = UNIC__SHAPE(3);
+    k.in[1].shape = UNIC__SHAPE_OF(3);
     check_op_refused(&k, "input 1 has shape [3], expected rank 2");
 }
 END_TEST

@@ -71,7 +71,7 @@ START_TEST(reduce_values_and_gradients)
     for (size_t axis = 0; axis < shape->rank; axis++)
         for (int kind = UNIC__SUM; kind <= UNIC__MAX; kind++) {
             unic__reduce_attr attr = {(unic__reduce_kind)kind, axis, (axis + (size_t)kind) % 2};
-            op_case k = {.op = &unic__op_reduce, .attr = &attr, .n_in = 1};
+            op_case k = {.op = &unic__op_reduce, .attr = &attr, .input_count = 1};
             k.in[0].shape = *shape;
             k.naive = reduce_naive;
             k.expect = reduced(shape, axis, attr.keep);
@@ -91,8 +91,8 @@ START_TEST(reduce_goldens)
             check_op(&(op_case){.golden = name,
                                 .op = &unic__op_reduce,
                                 .attr = &attr,
-                                .n_in = 1,
-                                .in = {{.shape = UNIC__SHAPE(3, 4, 5)}}});
+                                .input_count = 1,
+                                .in = {{.shape = UNIC__SHAPE_OF(3, 4, 5)}}});
         }
 }
 END_TEST
@@ -103,12 +103,13 @@ START_TEST(max_tie_goes_to_the_first)
     for (size_t axis = 0; axis < 2; axis++) {
         unic__reduce_attr attr = {UNIC__MAX, axis, false};
         float x[4] = {1, 5, 5, 2}, y = 0, dy = 3, dx[4] = {0};
-        unic__tensor in = {.shape = axis ? UNIC__SHAPE(1, 4) : UNIC__SHAPE(4, 1)}, out = {0};
+        unic__tensor in = {.shape = axis ? UNIC__SHAPE_OF(1, 4) : UNIC__SHAPE_OF(4, 1)},
+                     out = {0};
         in.x = x;
         in.dx = dx;
         out.x = &y;
         out.dx = &dy;
-        unic__call call = {.op = &unic__op_reduce, .out = &out, .in = {&in}, .n_in = 1};
+        unic__call call = {.op = &unic__op_reduce, .out = &out, .in = {&in}, .input_count = 1};
         call.attr = &attr;
         ck_assert_int_eq(unic__op_reduce.infer(&call), UNIC_OK);
         unic__op_reduce.forward(&call);
@@ -127,7 +128,8 @@ START_TEST(argmin_values)
     const unic__shape *shape = &shapes[_i];
     for (size_t axis = 0; axis < shape->rank; axis++) {
         unic__argmin_attr attr = {axis};
-        op_case k = {.op = &unic__op_argmin, .attr = &attr, .n_in = 1, .integer_output = true};
+        op_case k = {
+            .op = &unic__op_argmin, .attr = &attr, .input_count = 1, .integer_output = true};
         k.in[0].shape = *shape;
         k.naive = argmin_naive;
         k.expect = reduced(shape, axis, false);
@@ -140,13 +142,14 @@ START_TEST(argmin_lowest_on_a_tie)
 {
     const double rows[] = {3, 1, 1, 2, 1, 7, 7, 7, 7, 7, 0, 0, -1, -1, 5};
     unic__argmin_attr last = {1}, first = {0};
-    op_case k = {.op = &unic__op_argmin, .attr = &last, .n_in = 1, .integer_output = true};
-    k.in[0] = (op_input){.shape = UNIC__SHAPE(3, 5), .values = rows};
+    op_case k = {
+        .op = &unic__op_argmin, .attr = &last, .input_count = 1, .integer_output = true};
+    k.in[0] = (op_input){.shape = UNIC__SHAPE_OF(3, 5), .values = rows};
     k.naive = argmin_naive;
     check_op(&k);
     k.attr = &first;
     check_op(&k);
-    k.in[0].shape = UNIC__SHAPE(5, 3);
+    k.in[0].shape = UNIC__SHAPE_OF(5, 3);
     check_op(&k);
 }
 END_TEST
@@ -158,10 +161,11 @@ START_TEST(argmin_of_nans)
         float x[] = {NAN, 2, NAN, 1};
         int32_t y = -1;
         unic__argmin_attr attr = {axis};
-        unic__tensor in = {.shape = axis ? UNIC__SHAPE(1, 4) : UNIC__SHAPE(4, 1)}, out = {0};
+        unic__tensor in = {.shape = axis ? UNIC__SHAPE_OF(1, 4) : UNIC__SHAPE_OF(4, 1)},
+                     out = {0};
         in.x = x;
         out.ix = &y;
-        unic__call call = {.op = &unic__op_argmin, .out = &out, .in = {&in}, .n_in = 1};
+        unic__call call = {.op = &unic__op_argmin, .out = &out, .in = {&in}, .input_count = 1};
         call.attr = &attr;
         ck_assert_int_eq(unic__op_argmin.infer(&call), UNIC_OK);
         unic__op_argmin.forward(&call);
@@ -176,11 +180,11 @@ END_TEST
 START_TEST(reduce_refuses)
 {
     unic__reduce_attr attr = {UNIC__SUM, 2, false};
-    op_case k = {.op = &unic__op_reduce, .attr = &attr, .n_in = 1};
-    k.in[0].shape = UNIC__SHAPE(2, 3);
+    op_case k = {.op = &unic__op_reduce, .attr = &attr, .input_count = 1};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 3);
     check_op_refused(&k, "[2,3] has no axis 2");
     attr.axis = 1;
-    k.in[0].shape = UNIC__SHAPE(2, 0);
+    k.in[0].shape = UNIC__SHAPE_OF(2, 0);
     check_op_refused(&k, "axis 1 of [2,0] is empty");
 }
 END_TEST

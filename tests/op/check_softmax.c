@@ -11,7 +11,7 @@ static void softmax_naive(const op_case *k, const double *const in[], double *ou
 {
     const unic__shape *x = &k->in[0].shape;
     const size_t rows = unic__shape_rows(x), d = unic__shape_last(x);
-    const double *mask = k->n_in > 1 && !k->in[1].absent ? in[1] : NULL;
+    const double *mask = k->input_count > 1 && !k->in[1].absent ? in[1] : NULL;
     const size_t mask_rows = mask ? unic__shape_rows(&k->in[1].shape) : 1;
     for (size_t r = 0; r < rows; r++) {
         const double *row = in[0] + r * d, *m = mask ? mask + r % mask_rows * d : NULL;
@@ -48,11 +48,11 @@ enum { SHAPES = sizeof shapes / sizeof shapes[0] };
 
 START_TEST(softmax_values_and_gradients)
 {
-    op_case k = {.op = &unic__op_softmax, .attr = "", .n_in = 2, .naive = softmax_naive};
+    op_case k = {.op = &unic__op_softmax, .attr = "", .input_count = 2, .naive = softmax_naive};
     k.in[0] = (op_input){.shape = shapes[_i], .low = -6, .high = 6};
     k.in[1] = (op_input){.absent = true};
     check_op(&k);
-    k.n_in = 1;
+    k.input_count = 1;
     k.op = &unic__op_log_softmax;
     k.naive = log_softmax_naive;
     check_op(&k);
@@ -65,34 +65,34 @@ START_TEST(softmax_masked)
     const unic__shape *x = &shapes[_i];
     const size_t d = unic__shape_last(x);
     const double *values = mask_values(d);
-    op_case k = {.op = &unic__op_softmax, .attr = "", .n_in = 2, .naive = softmax_naive};
+    op_case k = {.op = &unic__op_softmax, .attr = "", .input_count = 2, .naive = softmax_naive};
     k.in[0] = (op_input){.shape = *x, .low = -6, .high = 6};
     k.in[1] = (op_input){.shape = *x, .values = values, .no_gradient = true};
     check_op(&k);
-    k.in[1].shape = UNIC__SHAPE(d);
+    k.in[1].shape = UNIC__SHAPE_OF(d);
     k.in[1].values = values + 2 * d;
     check_op(&k);
     k.in[1].values = values; /* nothing takes part */
     check_op(&k);
     if (x->rank < 3)
         return;
-    k.in[1].shape = UNIC__SHAPE(x->dim[x->rank - 2], d);
+    k.in[1].shape = UNIC__SHAPE_OF(x->dim[x->rank - 2], d);
     check_op(&k);
 }
 END_TEST
 
 START_TEST(softmax_goldens)
 {
-    op_case k = {.golden = "softmax", .op = &unic__op_softmax, .attr = "", .n_in = 1};
-    k.in[0].shape = UNIC__SHAPE(3, 17);
+    op_case k = {.golden = "softmax", .op = &unic__op_softmax, .attr = "", .input_count = 1};
+    k.in[0].shape = UNIC__SHAPE_OF(3, 17);
     check_op(&k);
     k.golden = "softmax_masked";
-    k.n_in = 2;
-    k.in[1] = (op_input){.shape = UNIC__SHAPE(3, 17), .no_gradient = true};
+    k.input_count = 2;
+    k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(3, 17), .no_gradient = true};
     check_op(&k);
     k.golden = "log_softmax";
     k.op = &unic__op_log_softmax;
-    k.n_in = 1;
+    k.input_count = 1;
     check_op(&k);
 }
 END_TEST
@@ -101,17 +101,17 @@ END_TEST
 START_TEST(softmax_far_logits)
 {
     float x[4] = {1000, 999, -1000, NAN}, mask[4] = {1, 1, 1, 0}, y[4];
-    unic__tensor in = {.shape = UNIC__SHAPE(4)}, m = {.shape = UNIC__SHAPE(4)}, out = {0};
+    unic__tensor in = {.shape = UNIC__SHAPE_OF(4)}, m = {.shape = UNIC__SHAPE_OF(4)}, out = {0};
     in.x = x;
     m.x = mask;
     out.x = y;
-    unic__call call = {.op = &unic__op_softmax, .out = &out, .in = {&in, &m}, .n_in = 2};
+    unic__call call = {.op = &unic__op_softmax, .out = &out, .in = {&in, &m}, .input_count = 2};
     ck_assert_int_eq(unic__op_softmax.infer(&call), UNIC_OK);
     unic__op_softmax.forward(&call);
     ck_assert(fabs((double)y[0] - 1.0 / (1.0 + exp(-1.0))) < 1e-6);
     ck_assert(fabs((double)y[0] + (double)y[1] - 1.0) < 1e-6);
     ck_assert(y[2] == 0.0F && y[3] == 0.0F);
-    call.n_in = 1;
+    call.input_count = 1;
     unic__op_softmax.forward(&call);
     ck_assert_msg(isnan(y[0]) && isnan(y[2]), "a NaN in the row does not show");
     x[3] = -1000;
@@ -122,13 +122,13 @@ END_TEST
 
 START_TEST(softmax_refuses)
 {
-    op_case k = {.op = &unic__op_softmax, .attr = "", .n_in = 2};
-    k.in[0].shape = UNIC__SHAPE(2, 3);
-    k.in[1].shape = UNIC__SHAPE(2);
+    op_case k = {.op = &unic__op_softmax, .attr = "", .input_count = 2};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 3);
+    k.in[1].shape = UNIC__SHAPE_OF(2);
     check_op_refused(&k, "mask [2] is not the last dims of x [2,3]");
-    k.in[1].shape = UNIC__SHAPE(1, 2, 3);
+    k.in[1].shape = UNIC__SHAPE_OF(1, 2, 3);
     check_op_refused(&k, "mask [1,2,3]");
-    k.in[0].shape = UNIC__SHAPE(2, 0);
+    k.in[0].shape = UNIC__SHAPE_OF(2, 0);
     check_op_refused(&k, "x [2,0] has no last axis");
     k.op = &unic__op_log_softmax;
     check_op_refused(&k, "x [2,0] has no last axis");
@@ -160,11 +160,11 @@ static const unic__layer_norm_attr norm = {1e-5F};
 static op_case layer_norm_case(unic__shape x)
 {
     const size_t d = unic__shape_last(&x);
-    op_case k = {.op = &unic__op_layer_norm, .attr = &norm, .n_in = 3};
+    op_case k = {.op = &unic__op_layer_norm, .attr = &norm, .input_count = 3};
     k.naive = layer_norm_naive;
     k.in[0] = (op_input){.shape = x, .low = -1, .high = 3};
-    k.in[1] = (op_input){.shape = UNIC__SHAPE(d), .low = 0.5, .high = 1.5};
-    k.in[2] = (op_input){.shape = UNIC__SHAPE(d)};
+    k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(d), .low = 0.5, .high = 1.5};
+    k.in[2] = (op_input){.shape = UNIC__SHAPE_OF(d)};
     return k;
 }
 
@@ -180,11 +180,12 @@ END_TEST
 START_TEST(layer_norm_of_one_column)
 {
     float x = 2, g = 1.7F, b = 0.3F, y, dy = 0.9F, dx = 0, saved[2];
-    unic__tensor in[3] = {{.shape = UNIC__SHAPE(1), .x = &x, .dx = &dx},
-                          {.shape = UNIC__SHAPE(1), .x = &g},
-                          {.shape = UNIC__SHAPE(1), .x = &b}};
+    unic__tensor in[3] = {{.shape = UNIC__SHAPE_OF(1), .x = &x, .dx = &dx},
+                          {.shape = UNIC__SHAPE_OF(1), .x = &g},
+                          {.shape = UNIC__SHAPE_OF(1), .x = &b}};
     unic__tensor out = {.x = &y, .dx = &dy};
-    unic__call call = {.op = &unic__op_layer_norm, .out = &out, .n_in = 3, .attr = &norm};
+    unic__call call = {
+        .op = &unic__op_layer_norm, .out = &out, .input_count = 3, .attr = &norm};
     for (size_t i = 0; i < 3; i++)
         call.in[i] = &in[i];
     ck_assert_int_eq(unic__op_layer_norm.infer(&call), UNIC_OK);
@@ -200,7 +201,7 @@ END_TEST
 
 START_TEST(layer_norm_golden)
 {
-    op_case k = layer_norm_case(UNIC__SHAPE(5, 17));
+    op_case k = layer_norm_case(UNIC__SHAPE_OF(5, 17));
     k.golden = "layer_norm";
     check_op(&k);
 }
@@ -208,11 +209,11 @@ END_TEST
 
 START_TEST(layer_norm_refuses)
 {
-    op_case k = layer_norm_case(UNIC__SHAPE(2, 3));
-    k.in[1].shape = UNIC__SHAPE(4);
+    op_case k = layer_norm_case(UNIC__SHAPE_OF(2, 3));
+    k.in[1].shape = UNIC__SHAPE_OF(4);
     check_op_refused(&k, "gamma is [4], x is [2,3]");
-    k.in[1].shape = UNIC__SHAPE(3);
-    k.in[2].shape = UNIC__SHAPE(1);
+    k.in[1].shape = UNIC__SHAPE_OF(3);
+    k.in[2].shape = UNIC__SHAPE_OF(1);
     check_op_refused(&k, "beta is [1], x is [2,3]");
     k.in[0].shape = UNIC__SCALAR;
     check_op_refused(&k, "has no last axis");

@@ -4,7 +4,7 @@
 
 #include "op_harness.h"
 
-#define S UNIC__SHAPE
+#define S UNIC__SHAPE_OF
 
 /* Weight of pixel i of n in pixel o of the enlarged axis: a triangle around o's place. */
 static double weight_of(const unic__upsample_attr *attr, size_t o, size_t i, size_t n)
@@ -54,7 +54,7 @@ START_TEST(values_and_gradients)
     op_case k = {.golden = s->golden,
                  .op = &unic__op_upsample,
                  .attr = &s->attr,
-                 .n_in = 1,
+                 .input_count = 1,
                  .naive = upsample_naive,
                  .expect = s->out};
     k.in[0].shape = s->x;
@@ -78,7 +78,7 @@ START_TEST(refuses)
 {
     const struct refusal *r = &refusals[_i];
     const unic__upsample_attr attr = {r->factor, true};
-    op_case k = {.op = &unic__op_upsample, .attr = &attr, .n_in = 1};
+    op_case k = {.op = &unic__op_upsample, .attr = &attr, .input_count = 1};
     k.in[0].shape = r->x;
     check_op_refused(&k, r->words);
 }

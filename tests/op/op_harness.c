@@ -101,7 +101,7 @@ static void fixture_label(fixture *f, const char *source)
     char text[UNIC__SHAPE_TEXT];
     static const char *const backends[] = {"auto", "oneDNN", "BLAS"};
     size_t n = (size_t)snprintf(f->label, sizeof f->label, "%s", k->op->name);
-    for (size_t i = 0; i < k->n_in && n < sizeof f->label; i++)
+    for (size_t i = 0; i < k->input_count && n < sizeof f->label; i++)
         n += (size_t)snprintf(f->label + n, sizeof f->label - n, " %s",
                               k->in[i].absent ? "-" : unic__shape_print(&k->in[i].shape, text));
     if (n < sizeof f->label)
@@ -113,7 +113,7 @@ static void fixture_label(fixture *f, const char *source)
 static unsigned storable(const op_case *k, const values *v)
 {
     unsigned inputs = 0;
-    for (size_t i = k->packed; i < k->n_in; i++)
+    for (size_t i = k->packed; i < k->input_count; i++)
         if (wants_gradient(k, v, i))
             inputs |= UNIC__STORES_IN(i);
     return inputs & k->op->stores;
@@ -124,13 +124,14 @@ static void fixture_open(fixture *f, const op_case *k, const values *v, unic__ba
 {
     *f = (fixture){.k = k, .v = v};
     f->run = (unic__run){.training = k->training, .seed = OP_SEED, .step = OP_STEP};
-    f->call = (unic__call){.op = k->op, .out = &f->out, .n_in = k->n_in, .attr = k->attr};
+    f->call = (unic__call){
+        .op = k->op, .out = &f->out, .input_count = k->input_count, .attr = k->attr};
     f->call.backend = backend;
     f->call.fresh = fresh;
     f->call.id = OP_ID;
     f->call.run = &f->run;
     fixture_label(f, source);
-    for (size_t i = 0; i < k->n_in; i++) {
+    for (size_t i = 0; i < k->input_count; i++) {
         if (k->in[i].absent)
             continue;
         f->call.in[i] = i < k->packed ? &f->in[0] : &f->in[i];
@@ -166,7 +167,7 @@ static void fixture_close(fixture *f)
 {
     if (f->k->op->unplan)
         f->k->op->unplan(&f->call);
-    for (size_t i = 0; i < f->k->n_in; i++) {
+    for (size_t i = 0; i < f->k->input_count; i++) {
         unic__free(f->in[i].x);
         unic__free(f->in[i].ix);
         unic__free(f->in[i].dx);
@@ -180,7 +181,7 @@ static void fixture_close(fixture *f)
 
 static void set_inputs(fixture *f)
 {
-    for (size_t i = 0; i < f->k->n_in; i++)
+    for (size_t i = 0; i < f->k->input_count; i++)
         if (f->in[i].x)
             memcpy(f->in[i].x, f->v->x[i], f->v->count[i] * sizeof(float));
         else if (f->in[i].ix)
@@ -195,7 +196,7 @@ static void check_buffers(const fixture *f, const char *pass)
     check_guard(f, "the gradient of out", f->out.dx, f->out_count);
     check_guard(f, "saved", f->call.saved, f->call.saved_size);
     check_guard(f, "scratch", f->call.scratch, f->call.scratch_size);
-    for (size_t i = 0; i < f->k->n_in; i++) {
+    for (size_t i = 0; i < f->k->input_count; i++) {
         check_guard(f, "an input", f->in[i].x, f->v->count[i]);
         check_guard(f, "an input's gradient", f->in[i].dx, f->v->count[i]);
     }
@@ -208,7 +209,7 @@ static void run_forward(fixture *f)
     fill(f->call.saved, f->call.saved_size, NAN);
     fill(f->call.scratch, f->call.scratch_size, NAN);
     f->k->op->forward(&f->call);
-    for (size_t i = 0; i < f->k->n_in; i++)
+    for (size_t i = 0; i < f->k->input_count; i++)
         if (f->in[i].x)
             REQUIRE(!memcmp(f->in[i].x, f->v->x[i], f->v->count[i] * sizeof(float)),
                     "%s: forward writes to input %zu", f->label, i);
@@ -220,7 +221,7 @@ static void run_backward(fixture *f)
 {
     unsigned keeps = f->k->op->keeps;
     unsigned packed = (1U << f->k->packed) - 1;
-    for (size_t i = 0; i < f->k->n_in; i++) {
+    for (size_t i = 0; i < f->k->input_count; i++) {
         bool kept = keeps & (i < f->k->packed ? packed : UNIC__KEEP_IN(i));
         if (f->in[i].x && !kept)
             fill(f->in[i].x, f->v->count[i], NAN);
@@ -240,7 +241,7 @@ static void run_backward(fixture *f)
 /* Those that are stored hold anything before. */
 static void clear_gradients(fixture *f)
 {
-    for (size_t i = 0; i < f->k->n_in; i++)
+    for (size_t i = 0; i < f->k->input_count; i++)
         if (f->in[i].dx)
             fill(f->in[i].dx, f->v->count[i], unic__is_fresh(&f->call, i) ? NAN : 0.0F);
 }
@@ -279,7 +280,7 @@ static void compare_out(const fixture *f, const expected *e)
 static void compare_gradients(const fixture *f, const expected *e, double times)
 {
     char what[64];
-    for (size_t i = 0; i < f->k->n_in; i++) {
+    for (size_t i = 0; i < f->k->input_count; i++) {
         if (!f->in[i].dx)
             continue;
         bool twice = times > 1.0 && !unic__is_fresh(&f->call, i);
@@ -295,19 +296,19 @@ static void compare_gradients(const fixture *f, const expected *e, double times)
 /* Each input's gradient alone, the others NULL. */
 static void check_single_gradients(fixture *f, const expected *e)
 {
-    for (size_t only = 0; only < f->k->n_in; only++) {
+    for (size_t only = 0; only < f->k->input_count; only++) {
         if (!f->in[only].dx)
             continue;
         float *dx[UNIC__MAX_INPUTS];
         clear_gradients(f);
-        for (size_t i = 0; i < f->k->n_in; i++) {
+        for (size_t i = 0; i < f->k->input_count; i++) {
             dx[i] = f->in[i].dx;
             f->in[i].dx = i == only ? dx[i] : NULL;
         }
         run_forward(f);
         run_backward(f);
         compare_gradients(f, e, 1.0);
-        for (size_t i = 0; i < f->k->n_in; i++)
+        for (size_t i = 0; i < f->k->input_count; i++)
             f->in[i].dx = dx[i];
     }
 }
@@ -316,7 +317,7 @@ static void check_single_gradients(fixture *f, const expected *e)
 static void check_repeat(fixture *f)
 {
     size_t total = f->out_count, at = 0;
-    for (size_t i = 0; i < f->k->n_in; i++)
+    for (size_t i = 0; i < f->k->input_count; i++)
         total += f->in[i].dx ? f->v->count[i] : 0;
     float *first = must(malloc((total + 1) * sizeof *first));
     for (int pass = 0; pass < 2; pass++) {
@@ -332,7 +333,7 @@ static void check_repeat(fixture *f)
         at += f->out_count;
         if (f->k->op->backward && !f->k->integer_output)
             run_backward(f);
-        for (size_t i = 0; i < f->k->n_in; i++) {
+        for (size_t i = 0; i < f->k->input_count; i++) {
             size_t count = f->in[i].dx ? f->v->count[i] : 0;
             if (pass == 0 && count)
                 memcpy(first + at, f->in[i].dx, count * sizeof *first);
@@ -413,7 +414,7 @@ static void values_alloc(const op_case *k, values *v, size_t i, bool integer)
 
 static void values_draw(const op_case *k, values *v)
 {
-    for (size_t i = 0; i < k->n_in; i++) {
+    for (size_t i = 0; i < k->input_count; i++) {
         const op_input *in = &k->in[i];
         if (in->absent)
             continue;
@@ -449,7 +450,7 @@ static void values_finish(const op_case *k, values *v)
 
 static void values_free(const op_case *k, values *v)
 {
-    for (size_t i = 0; i < k->n_in; i++) {
+    for (size_t i = 0; i < k->input_count; i++) {
         free(v->x[i]);
         free(v->ix[i]);
         if (i == 0 || i >= k->packed)
@@ -488,7 +489,7 @@ static void expect_naive(const op_case *k, const values *v, expected *e)
     k->naive(k, (const double *const *)v->exact, e->out);
     double *plus = must(calloc(v->out_count + 1, sizeof *plus));
     double *minus = must(calloc(v->out_count + 1, sizeof *minus));
-    for (size_t i = 0; i < k->n_in; i++) {
+    for (size_t i = 0; i < k->input_count; i++) {
         if (!wants_gradient(k, v, i))
             continue;
         size_t count = v->count[i], affordable = FD_WORK / (count + v->out_count);
@@ -525,7 +526,7 @@ static void golden_values(unic__npz *z, const op_case *k, values *v)
 {
     char name[128];
     unic__npy_info info;
-    for (size_t i = 0; i < k->n_in; i++) {
+    for (size_t i = 0; i < k->input_count; i++) {
         snprintf(name, sizeof name, "%s/in%zu", k->golden, i < k->packed ? 0 : i);
         if (k->in[i].absent) {
             REQUIRE(!unic__npz_has(z, name), "%s: %s: the case has no such input", GOLDENS,
@@ -570,7 +571,7 @@ static void check_golden(const op_case *k)
             v.dy[j] = (float)dy[j];
         free(dy);
     }
-    for (size_t i = 0; i < k->n_in; i++) {
+    for (size_t i = 0; i < k->input_count; i++) {
         char what[32];
         snprintf(what, sizeof what, "grad%zu", i);
         if (wants_gradient(k, &v, i))
@@ -603,9 +604,10 @@ void check_op_refused(const op_case *k, const char *words)
 {
     unic__tensor out = {0}, in[UNIC__MAX_INPUTS] = {0};
     unic__run run = {0};
-    unic__call call = {.op = k->op, .out = &out, .n_in = k->n_in, .attr = k->attr};
+    unic__call call = {
+        .op = k->op, .out = &out, .input_count = k->input_count, .attr = k->attr};
     call.run = &run;
-    for (size_t i = 0; i < k->n_in; i++) {
+    for (size_t i = 0; i < k->input_count; i++) {
         in[i].shape = k->in[i].shape;
         in[i].dtype = k->in[i].index ? UNIC__I32 : UNIC__F32;
         call.in[i] = k->in[i].absent ? NULL : &in[i < k->packed ? 0 : i];

@@ -17,7 +17,7 @@
 #ifndef TESTS_OP_HARNESS_H
 #define TESTS_OP_HARNESS_H
 
-#include "op/ops.h"
+#include "op/operators.h"
 
 typedef struct op_input {
     unic__shape shape;
@@ -37,7 +37,7 @@ struct op_case {
     const char *golden; /* name in tests/golden/ops.npz ("linear_relu_3x5"), or NULL        */
     const unic__op *op;
     const void *attr;
-    size_t n_in;
+    size_t input_count;
     op_input in[UNIC__MAX_INPUTS];
     op_naive naive;      /* NULL: only golden                                               */
     double tolerance;    /* 0: 1e-5; anything else needs its reason beside it               */

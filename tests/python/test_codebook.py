@@ -1,4 +1,4 @@
-"""The codebook alone as a vector quantiser, against numpy."""
+"""The codebook alone as a vector quantizer, against numpy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def codebook(modalities: int = 1) -> lu.Codebook:
     return made
 
 
-def test_quantiser() -> None:
+def test_quantizer() -> None:
     book = codebook()
     squares = ((Z[..., None, :] - E) ** 2).sum(-1)
     codes = book.assign(Z)
@@ -28,7 +28,7 @@ def test_quantiser() -> None:
     assert np.array_equal(book.assign(Z.astype(np.float64)), codes) and book.assign(Z[0, 0]) == codes[0, 0]
     assert np.array_equal(book.lookup(codes), E[codes]) and not book.lookup([-1, -1]).any()
     assert book.assign(Z[:0]).shape == (0, 7) and book.lookup(codes[:0]).shape == (0, 7, 4)
-    assert (book.codes, book.dim, book.modalities) == (9, 4, 1)
+    assert (book.code_count, book.dim, book.modality_count) == (9, 4, 1)
     wanted = ((E[:, None] - E) ** 2).sum(-1)
     assert np.abs(book.distances() - wanted).max() < 1e-5
     usage = book.usage([0, 0, 3, -1])
@@ -71,7 +71,7 @@ def test_training() -> None:
     assert np.allclose(book.state().ema_counts, n) and np.allclose(book.embedding, sums / n[:, None], rtol=1e-5)
     assert book.state().idle.tolist() == [[0, 1, 1], [1, 0, 1]]
     assert book.revive("any", 0, [[7.0, 7.0]]) == 1 and book.embedding[2].tolist() == [7, 7]
-    assert book.revive("two", 0, [[8.0, 8.0]], max=1) == 1
+    assert book.revive("two", 0, [[8.0, 8.0]], max_count=1) == 1
     assert book.revive("off", 0, [[8.0, 8.0]]) == 0
 
 
@@ -134,5 +134,5 @@ def test_threads(f: Fixture) -> None:
     in_threads(work)
     model = f.model()
     first = model.codebook()
-    first.set(np.zeros((first.codes, first.dim)))
+    first.set(np.zeros((first.code_count, first.dim)))
     assert model.codebook().embedding.any()         # a copy: the model keeps its own

@@ -31,7 +31,7 @@ def test_epochs(f: Fixture) -> None:
         assert order(make(batch=8)) == list(range(N)) and len(make(batch=8)) == 3
         assert len(order(make(batch=8, drop_last=True))) == 16
         data = make(batch=8, seed=5)
-        assert data.clips == N and data.modalities == ("image", "speech")
+        assert data.clip_count == N and data.modalities == ("image", "speech")
         assert data.feature_dims("image") == DIMS["image"]
         first, second = order(data), order(data)
         assert sorted(first) == sorted(second) == list(range(N)) and first != second and first != list(range(N))
@@ -46,14 +46,14 @@ def test_epochs(f: Fixture) -> None:
         raises(lu.ArgumentError, "4", lambda: data.seek(0, 4))
         raises(lu.NotFoundError, "smell", lambda: data.feature_dims("smell"))
     same_order = lu.Dataset([path, path], batch=N, prefetch=0, modalities=["speech"])
-    assert same_order.clips == 2 * N and same_order.modalities == ("speech",)
+    assert same_order.clip_count == 2 * N and same_order.modalities == ("speech",)
 
 
 def test_dataset(f: Fixture) -> None:
     data = lu.Dataset(f.data, batch=8, length=4)
     assert data.length == 4 and np.array_equal(data.labels(), f.label) and data.labels().dtype == np.int32
     batch = data.next()
-    assert batch["speech"].shape == (8, 4, 12) and (batch.lengths("speech") <= 4).all() and batch.clips == 8
+    assert batch["speech"].shape == (8, 4, 12) and (batch.lengths("speech") <= 4).all() and batch.clip_count == 8
     assert repr(data) == "<libunicode.Dataset: 20 clips of image, speech in 3 batches>"
     u = lu
     for error, text, call in (
@@ -99,7 +99,7 @@ def test_damage(f: Fixture) -> None:
 def test_batches(f: Fixture) -> None:
     """A batch refers to what is as C takes it, and copies the rest."""
     batch = lu.Batch({**f.arrays, "label": f.label, "image.step_labels": np.zeros((N, T))})
-    assert batch.modalities == ("image", "speech") and batch.clips == N
+    assert batch.modalities == ("image", "speech") and batch.clip_count == N
     assert np.shares_memory(batch["image"], f.x["image"]) and batch["image"].dtype == np.float32
     assert np.shares_memory(batch.lengths("image"), f.lengths["image"])
     assert lu.Batch({"speech": f.x["speech"]}).lengths("speech").tolist() == [T] * N

@@ -24,7 +24,7 @@ def test_kinds(f: Fixture) -> None:
     clips = (codes == 0).any(1).astype(int)
 
     step = lu.Head(book, 3, "step", epochs=60, learning_rate=0.02, seed=1)
-    assert step.fit(codes, steps) < 0.1 and (step.per, step.multi, step.classes) == ("step", False, 3)
+    assert step.fit(codes, steps) < 0.1 and (step.per, step.multi, step.class_count) == ("step", False, 3)
     logits = step.predict(codes)
     assert logits.shape == (60, 5, 3) and logits.dtype == np.float32 and not logits[codes < 0].any()
     assert np.array_equal(logits.argmax(-1)[codes >= 0], steps[codes >= 0])
@@ -53,7 +53,7 @@ def test_files(f: Fixture) -> None:
     head.fit(codes, RNG.integers(0, 2, (N, T, 3)))
     head.save(f.folder / "head.npz")
     loaded = lu.Head.load(f.folder / "head.npz")
-    assert (loaded.per, loaded.multi, loaded.classes) == ("step", True, 3)
+    assert (loaded.per, loaded.multi, loaded.class_count) == ("step", True, 3)
     assert np.array_equal(loaded.predict(codes), head.predict(codes))
     assert loaded.accepts(model) and loaded.accepts(model.codebook()) and not loaded.accepts(codebook())
     assert loaded.fingerprint == model.codebook().fingerprint
@@ -66,8 +66,8 @@ def test_refused() -> None:
     head = lu.Head(book, 3)
     untrained = head.predict(codes)
     for error, text, call in (
-            (lu.ArgumentError, "classes = 1", lambda: lu.Head(book, 1)),
-            (lu.ArgumentError, "classes is", lambda: lu.Head(book, 2**31)),
+            (lu.ArgumentError, "class_count = 1", lambda: lu.Head(book, 1)),
+            (lu.ArgumentError, "class_count is", lambda: lu.Head(book, 2**31)),
             (lu.ArgumentError, "'frame'", lambda: lu.Head(book, 3, "frame")),
             (lu.ArgumentError, "with multi", lambda: lu.Head(book, 3, "clip", multi=True)),
             (lu.ArgumentError, "'huber'", lambda: lu.Head(book, 3, loss="huber")),

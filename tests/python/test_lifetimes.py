@@ -64,7 +64,7 @@ def test_closed(f: Fixture) -> None:
         raises(u.StateError, "the model is closed", use)
     with f.model() as model, model.codebook() as codebook, libunicode.Head(codebook, 3) as head:
         pass
-    raises(u.StateError, "the codebook is closed", lambda: codebook.codes)
+    raises(u.StateError, "the codebook is closed", lambda: codebook.code_count)
     raises(u.StateError, "the codebook is closed", lambda: u.Head(codebook, 3))
     raises(u.StateError, "the head is closed", lambda: head.predict(np.zeros((1, 1), int)))
     with libunicode.Config() as settings:
@@ -91,7 +91,7 @@ def test_lent_batches(f: Fixture) -> None:
     assert np.array_equal(first.lengths("image"), f.lengths["image"][:8])
     raises(libunicode.NotFoundError, "smell", lambda: first["smell"])
     second = data.next()
-    for use in (lambda: first["speech"], lambda: first.lengths("image"), first.copy, lambda: first.clips,
+    for use in (lambda: first["speech"], lambda: first.lengths("image"), first.copy, lambda: first.clip_count,
                 lambda: libunicode.Trainer(config()).step(first)):
         raises(libunicode.StateError, "no longer there", use)
     assert "no longer there" in repr(first) and "8 clips of image, speech" in repr(second)
@@ -196,7 +196,7 @@ def test_memory(f: Fixture) -> None:
             libunicode.Index(20, codes_of=model).add(np.ones((500, 20)))
             libunicode.ClassMap("0 = 0", 5000, 5000)
             libunicode.Retriever(model, 20)
-            libunicode.Segmenter(model, height=16, width=16, levels=1)
+            libunicode.Segmenter(model, height=16, width=16, level_count=1)
 
     many(50)
     before = resident()

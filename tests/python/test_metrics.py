@@ -26,16 +26,16 @@ def test_classes() -> None:
     confusion = np.zeros((4, 4), int)
     np.add.at(confusion, (CLASS[counted], predicted[counted]), 1)
     assert np.array_equal(report.confusion, confusion) and report.confusion.dtype == np.int64
-    assert (report.counted, report.right) == (counted.sum(), np.trace(confusion))
+    assert (report.row_count, report.right_count) == (counted.sum(), np.trace(confusion))
     assert report.accuracy == np.trace(confusion) / counted.sum()
     wanted = np.diag(confusion)[:3] / confusion.sum(1)[:3]
     assert np.array_equal(report.per_class[:3], wanted) and np.isnan(report.per_class[3])
     assert abs(report.mean_accuracy - wanted.mean()) < 1e-15
     assert metrics.classes([[1, 1, 0]], [1]).confusion.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 0]]    # a tie
-    assert metrics.classes([1.0, 2.0], 1).right == 1
+    assert metrics.classes([1.0, 2.0], 1).right_count == 1
     assert np.array_equal(metrics.classes(X.astype(np.float64)[::-1], CLASS[::-1]).confusion, confusion)
     nothing = metrics.classes([[1.0, 2.0]], [-1])
-    assert (nothing.counted, nothing.accuracy, nothing.mean_accuracy) == (0, 0, 0)
+    assert (nothing.row_count, nothing.accuracy, nothing.mean_accuracy) == (0, 0, 0)
 
 
 def pairs(x: np.ndarray, truth: np.ndarray, threshold: float) -> Any:
@@ -71,8 +71,8 @@ def test_events() -> None:
     truth = np.array([[[1, 1, 1, 1, 0, 0, 0, 0], [0, 0, 0, 0, 1, 1, 0, 0]]]).swapaxes(1, 2)
     found = np.array([[[0, 1, 1, 1, 0, 0, 1, 0], [0, 0, 0, 0, 0, 0, 0, 0]]]).swapaxes(1, 2)
     assert metrics.events(found - 0.5, truth) == metrics.MatchReport(2, 2, 1, 0.5, 0.5, 0.5)
-    assert metrics.events(found - 0.5, truth, least_iou=0.75).matched == 1
-    assert metrics.events(found - 0.5, truth, least_iou=0.76).matched == 0
+    assert metrics.events(found - 0.5, truth, least_iou=0.75).matched_count == 1
+    assert metrics.events(found - 0.5, truth, least_iou=0.76).matched_count == 0
     assert metrics.events(found - 0.5, truth, background=1) == metrics.MatchReport(2, 1, 1, 0.5, 1, 2 / 3)
     assert metrics.events(found, truth, threshold=1.0) == metrics.MatchReport(0, 2, 0, 0, 0, 0)
 
@@ -95,7 +95,7 @@ def test_masks() -> None:
     iou = (wanted & (p > 0.5)).sum(-1) / (wanted | (p > 0.5)).sum(-1)
     report = metrics.masks(logits, truth)
     curve = (scores[:, :5].sum(1) + empty) / 6
-    assert report.masks == 6 and np.allclose(report.curve, curve, rtol=1e-12, atol=0)
+    assert report.mask_count == 6 and np.allclose(report.curve, curve, rtol=1e-12, atol=0)
     assert report.f_beta == report.curve.max() and report.threshold == thresholds[report.curve.argmax()]
     assert abs(report.miou - iou.mean()) < 1e-15                                # something is predicted in mask 5
 
@@ -103,7 +103,7 @@ def test_masks() -> None:
     report = metrics.masks_cmg(logits, truth, batch=3)
     assert abs(report.miou - np.mean([iou[:3].mean(), iou[3:].mean()])) < 1e-6
     best = [scores[:, :3].mean(1).max(), scores[:, 3:5].mean(1).max()]
-    assert report.masks == 6 and abs(report.f_beta - np.mean(best)) < 1e-6, (report, best)
+    assert report.mask_count == 6 and abs(report.f_beta - np.mean(best)) < 1e-6, (report, best)
 
 
 def test_ranks() -> None:
@@ -117,7 +117,7 @@ def test_ranks() -> None:
         first.append(1 + (row[~relevant] >= row[relevant].max()).sum())
         average.append(np.mean([(row[relevant] >= s).sum() / (row >= s).sum() for s in row[relevant]]))
     report = metrics.ranks(scores, asked, items, k=(1, 3, 9))
-    assert report.counted == len(first) == 5 and report.median_rank == np.median(first)
+    assert report.query_count == len(first) == 5 and report.median_rank == np.median(first)
     assert report.recall == {k: np.mean([rank <= k for rank in first]) for k in (1, 3, 9)}
     assert abs(report.mean_average_precision - np.mean(average)) < 1e-14
     assert metrics.ranks(scores, asked, items, k=()).recall == {}

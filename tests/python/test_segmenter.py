@@ -13,7 +13,7 @@ from helpers import Fixture, in_threads, raises
 from libunicode import metrics
 
 SIZE = 16
-TINY = {"height": SIZE, "width": SIZE, "levels": 1, "level_channels": (8,), "channels": 8, "inner": 4,
+TINY = {"height": SIZE, "width": SIZE, "level_count": 1, "level_channels": (8,), "channels": 8, "inner": 4,
         "output_channels": (8, 4), "learning_rate": 0.01}
 
 
@@ -88,7 +88,7 @@ def test_settings() -> None:
 
 def test_maps() -> None:
     """Feature maps in the place of frames, two levels; pixels of -1 do not count."""
-    made = segmenter(input="maps", levels=2, level_channels=(3, 5))
+    made = segmenter(input="maps", level_count=2, level_channels=(3, 5))
     rng = np.random.default_rng(5)
     maps = [rng.standard_normal((2, 2, SIZE >> level, SIZE >> level, channels))
             for level, channels in ((2, 3), (3, 5))]
@@ -128,7 +128,7 @@ def test_refused() -> None:
     for error, text, call in (
             (lu.ArgumentError, "'large'", lambda: lu.Segmenter(codebook(), "large")),
             (lu.ArgumentError, "'video'", lambda: segmenter(input="video")),
-            (lu.ArgumentError, "levels", lambda: segmenter(levels=5)),
+            (lu.ArgumentError, "level_count", lambda: segmenter(level_count=5)),
             (lu.ArgumentError, "height is -16", lambda: segmenter(height=-16)),
             (lu.ArgumentError, "height", lambda: segmenter(height=17)),
             (lu.ArgumentError, "at most 4", lambda: segmenter(dilations=range(1, 6))),

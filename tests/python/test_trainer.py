@@ -26,17 +26,17 @@ def test_numpy_loop() -> None:
     """A loop of one's own over arrays: the objective falls, and both modalities meet in the codes."""
     data = paired(64)
     trainer = lu.Trainer(config(**{"train.batch": 16, "train.lr": 0.003}))
-    assert trainer.terms[0] == "total" and {"cpc", "perplexity.image"} <= set(trainer.terms)
+    assert trainer.figures[0] == "total" and {"cpc", "perplexity.image"} <= set(trainer.figures)
     totals, rng = [], np.random.default_rng(0)
     for _ in range(40):
         order = rng.permutation(64)
         for i in range(0, 64, 16):
             report = trainer.step({name: x[order[i:i + 16]] for name, x in data.items()})    # "label" is passed over
-            assert list(report) == list(trainer.terms) and np.isfinite(list(report.values())).all()
+            assert list(report) == list(trainer.figures) and np.isfinite(list(report.values())).all()
             totals.append(report["total"])
-    assert trainer.steps == len(totals) == 160 and np.mean(totals[-10:]) < 0.7 * np.mean(totals[:10]), totals
+    assert trainer.step_count == len(totals) == 160 and np.mean(totals[-10:]) < 0.7 * np.mean(totals[:10]), totals
     model, held_out = trainer.model(), paired(40, seed=1)
-    head = lu.Head(model, classes=5)
+    head = lu.Head(model, class_count=5)
     head.fit(model.encode("speech", data["speech"]), data["label"])
     for name in DIMS:                                   # trained on speech, chance is 0.2
         right = head.predict(model.encode(name, held_out[name])).argmax(-1) == held_out["label"]
@@ -58,13 +58,13 @@ def test_demo_data() -> None:
 def test_fit_is_a_loop_of_steps(f: Fixture) -> None:
     """fit() on a file, on arrays, and a loop over the file: the same batches give the same numbers."""
     by_hand = lu.Trainer(config())
-    by_hand.total_steps = 4
+    by_hand.total_step_count = 4
     data = lu.Dataset(f.data, batch=10, seed=0)
     wanted = [by_hand.step(batch) for _ in range(2) for batch in data]
     fitted = lu.Trainer(config())
     history = fitted.fit(lu.Dataset(f.data, batch=10, seed=0))                  # train.epochs = 2
-    assert fitted.steps == fitted.total_steps == 4 and history["step"].tolist() == [1, 2, 3, 4]
-    for name in fitted.terms:
+    assert fitted.step_count == fitted.total_step_count == 4 and history["step"].tolist() == [1, 2, 3, 4]
+    for name in fitted.figures:
         assert history[name].tolist() == [report[name] for report in wanted], name
     assert np.array_equal(fitted.model().embedding(), by_hand.model().embedding())
 
@@ -85,11 +85,12 @@ def test_resume(f: Fixture) -> None:
     history = whole.fit(lu.Arrays(f.arrays, batch=4, seed=1), steps=9)
     part = lu.Trainer(config())
     first = part.fit(lu.Arrays(f.arrays, batch=4, seed=1), steps=9, progress=lambda step, steps, report: step < 3)
-    assert part.steps == 3 == len(first["step"])
+    assert part.step_count == 3 == len(first["step"])
     part.save(path)
     part.close()
     resumed = lu.Trainer.resume(path)
-    assert resumed.steps == 3 and resumed.total_steps == 9 and resumed.config == lu.Trainer.resume(path).config
+    assert resumed.step_count == 3 and resumed.total_step_count == 9
+    assert resumed.config == lu.Trainer.resume(path).config
     rest = resumed.fit(lu.Arrays(f.arrays, batch=4, seed=1))
     assert rest["step"].tolist() == [4, 5, 6, 7, 8, 9]
     assert np.concatenate([first["total"], rest["total"]]).tolist() == history["total"].tolist()
@@ -109,13 +110,13 @@ def test_progress(f: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, trainer = [], lu.Trainer(config())
 
     def watch(step: int, steps: int, report: dict) -> None:
-        seen.append((step, steps, report["total"], trainer.steps, trainer.evaluate(f.arrays)["total"]))
+        seen.append((step, steps, report["total"], trainer.step_count, trainer.evaluate(f.arrays)["total"]))
         trainer.save(f.folder / "watched.npz")
 
     history = trainer.fit(f.arrays, steps=3, progress=watch)
     assert [line[:4] for line in seen] == [(i, 3, history["total"][i - 1], i) for i in (1, 2, 3)]
     raises(ZeroDivisionError, "", lambda: trainer.fit(f.arrays, steps=9, progress=lambda *_: 1 / 0))
-    assert trainer.steps == 4                                   # the step was taken; the trainer goes on
+    assert trainer.step_count == 4                                   # the step was taken; the trainer goes on
     assert len(trainer.fit(f.arrays, steps=5)["step"]) == 1
 
     bars = []
@@ -142,7 +143,7 @@ def test_progress(f: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bars[0].done == 2 and bars[0].text.startswith("total ")
     monkeypatch.setitem(sys.modules, "tqdm", None)              # not installed
     trainer.fit(f.arrays, steps=8, progress=True)
-    assert trainer.steps == 8 and len(bars) == 1
+    assert trainer.step_count == 8 and len(bars) == 1
 
 
 def test_evaluate(f: Fixture) -> None:
@@ -154,7 +155,7 @@ def test_evaluate(f: Fixture) -> None:
     wanted = np.average([report["total"] for report in single], weights=[8, 8, 4])
     for data in (lu.Dataset(f.data, batch=8), lu.Arrays(f.arrays, batch=8), map(lu.Batch, batches)):
         assert abs(trainer.evaluate(data)["total"] - wanted) < 1e-9 * abs(wanted)
-    assert trainer.steps == 2 and trainer.evaluate(lu.Batch(batches[0])) == single[0]
+    assert trainer.step_count == 2 and trainer.evaluate(lu.Batch(batches[0])) == single[0]
     raises(lu.ArgumentError, "no batches", lambda: trainer.evaluate([]))
 
 
@@ -175,7 +176,7 @@ def test_refused(f: Fixture) -> None:
     huge = {**good, "speech": np.full((10, T, 12), 1e30), "speech.lengths": np.full(10, T)}
     with pytest.raises(lu.NumericError):
         trainer.step(huge)
-    assert trainer.steps == 0 and trainer.step(good) == twin.step(good)
+    assert trainer.step_count == 0 and trainer.step(good) == twin.step(good)
     raises(lu.ConfigError, "modalities", lambda: lu.Trainer(lu.Config()))
     raises(AttributeError, "str", lambda: lu.Trainer("preset = small"))
     raises(lu.ArgumentError, "steps is not given", lambda: trainer.fit(itertools.repeat(lu.Batch(good))))
@@ -231,7 +232,7 @@ def test_threads(f: Fixture) -> None:
 
     shared, losses = lu.Trainer(config()), []
     in_threads(lambda i: losses.extend(shared.step(data)["total"] for _ in range(5)))
-    assert shared.steps == 20 and sorted(losses)[-1] == max(alone) and set(alone) <= set(losses)
+    assert shared.step_count == 20 and sorted(losses)[-1] == max(alone) and set(alone) <= set(losses)
 
     ticks, done = [0], threading.Event()
     larger = lu.Trainer(config(**{"encoder.ff": 16384, "train.batch": N}))

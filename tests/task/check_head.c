@@ -25,7 +25,7 @@ static void naive_linear(const float *w, const float *b, const double *x, size_t
 /* Logits of one clip: of the clip, or of each of its steps. */
 static void naive_predict(const unic_head *head, const int32_t *codes, double *logits)
 {
-    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.classes;
+    size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.class_count;
     double top[64], h[64], e[D];
     bool any = false, clip = head->options.kind == UNIC_HEAD_CLIP;
     for (size_t i = 0; i < (clip ? 1 : LENGTH) * classes; i++)
@@ -70,7 +70,7 @@ START_TEST(predictions_are_the_equations)
                                   expected[k]);
             }
             io_assert_ok(
-                unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+                unic_head_fit(NULL, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
         }
         free(d);
         unic_head_free(head);
@@ -103,7 +103,7 @@ START_TEST(the_loss_is_that_of_the_predictions)
     size_t count = 0;
     d->clip[3] = d->step[8] = -1; /* not counted */
     head_predict_all(head, d->codes, logits);
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), &loss));
+    io_assert_ok(unic_head_fit(&loss, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     for (size_t i = 0; i < (_i == UNIC_HEAD_CLIP ? CLIPS : STEPS); i++) {
         const int32_t *label = _i == UNIC_HEAD_CLIP   ? &d->clip[i]
                                : _i == UNIC_HEAD_STEP ? &d->step[i]
@@ -156,7 +156,7 @@ START_TEST(the_weighted_loss_is_the_equation)
     unic_head *head = weighted_head(1e-20F, 1);
     head_data *d = head_data_new(2);
     double loss;
-    unic__param *alpha = unic__params_find(&head->params, "weighted.alpha");
+    unic__param *alpha = unic__param_table_find(&head->params, "weighted.alpha");
     ck_assert(alpha && alpha->count == CLASSES);
     ck_assert(head->params.values[alpha->offset + CLASSES - 1] == 0.1F);
     for (size_t c = 0; c < CLASSES; c++) /* each class its own */
@@ -164,7 +164,7 @@ START_TEST(the_weighted_loss_is_the_equation)
     for (size_t i = 0; i < 7; i++) /* not counted, each for another class's sake */
         d->multi[i * 4 * CLASSES + i % CLASSES] = -1;
     head_predict_all(head, d->codes, logits);
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, d->multi, &loss));
+    io_assert_ok(unic_head_fit(&loss, head, d->codes, CLIPS, LENGTH, d->multi));
     ck_assert_double_eq_tol(
         loss, naive_weighted_loss(logits, d, head_param(head, "weighted.alpha")), 1e-5);
     free(d);
@@ -180,8 +180,8 @@ START_TEST(the_weighted_loss_learns_and_grows_alpha)
     double first, loss;
     for (size_t i = 0; i < STEPS; i++)
         d->multi[i * CLASSES + 3] = 0;
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, d->multi, &first));
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, d->multi, &loss));
+    io_assert_ok(unic_head_fit(&first, head, d->codes, CLIPS, LENGTH, d->multi));
+    io_assert_ok(unic_head_fit(&loss, head, d->codes, CLIPS, LENGTH, d->multi));
     ck_assert_msg(loss < first, "%g after %g", loss, first);
     for (size_t c = 0; c < 3; c++)
         ck_assert(head_param(head, "weighted.alpha")[c] > 0.11F);
@@ -203,14 +203,14 @@ START_TEST(labels_of_minus_one_do_not_count)
             for (size_t c = 0; c < CLASSES; c++)
                 b->multi[i * CLASSES + c] = -1;
         }
-        io_assert_ok(unic_head_fit(one, a->codes, CLIPS, LENGTH, a->multi, NULL));
-        io_assert_ok(unic_head_fit(two, b->codes, CLIPS, LENGTH, b->multi, NULL));
+        io_assert_ok(unic_head_fit(NULL, one, a->codes, CLIPS, LENGTH, a->multi));
+        io_assert_ok(unic_head_fit(NULL, two, b->codes, CLIPS, LENGTH, b->multi));
         ck_assert(head_same(one, two));
         for (size_t i = 0; i < STEPS * CLASSES; i++)
             b->multi[i] = -1;
         double last = 77.0;
         unic_head *fresh = head_new(&options), *same = head_new(&options);
-        io_assert_ok(unic_head_fit(fresh, b->codes, CLIPS, LENGTH, b->multi, &last));
+        io_assert_ok(unic_head_fit(&last, fresh, b->codes, CLIPS, LENGTH, b->multi));
         ck_assert(last == 0.0 && head_same(fresh, same));
         unic_head_free(one);
         unic_head_free(two);
@@ -229,7 +229,7 @@ START_TEST(predicts_clips_of_any_length)
     unic_head *head = head_of_kind(_i);
     head_data *d = head_data_new(15);
     size_t each = head_logits(_i) / CLIPS;
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     head_predict_all(head, d->codes, all);
     for (size_t n = 0; n < CLIPS; n++) {
         int32_t longer[9];
@@ -281,8 +281,8 @@ START_TEST(learns_what_codes_tell)
     unic_head *head = head_new(&options);
     head_data *d = head_data_new(3), *unseen = head_data_new(4);
     double first, loss;
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), &first));
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), &loss));
+    io_assert_ok(unic_head_fit(&first, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
+    io_assert_ok(unic_head_fit(&loss, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     ck_assert_msg(loss < first, "%g after %g", loss, first);
     ck_assert_double_eq(accuracy(head, d), 1.0);
     if (_i != UNIC_HEAD_CLIP) /* a step's labels are its code's, wherever it stands */
@@ -299,10 +299,10 @@ START_TEST(one_clip_is_enough)
     unic_head *head = head_new(&options);
     head_data *d = head_data_new(5);
     double loss;
-    io_assert_ok(unic_head_fit(head, d->codes, 1, LENGTH, head_labels(d, _i), &loss));
+    io_assert_ok(unic_head_fit(&loss, head, d->codes, 1, LENGTH, head_labels(d, _i)));
     ck_assert_msg(loss < 0.05, "%g", loss);
     io_assert_ok(
-        unic_head_fit(head, d->codes, 1, 1, head_labels(d, _i), &loss)); /* of one step */
+        unic_head_fit(&loss, head, d->codes, 1, 1, head_labels(d, _i))); /* of one step */
     free(d);
     unic_head_free(head);
 }
@@ -312,7 +312,7 @@ START_TEST(padding_has_no_label)
 {
     unic_head *one = head_of_kind(_i), *two = head_of_kind(_i);
     head_data *d = head_data_new(6);
-    io_assert_ok(unic_head_fit(one, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, one, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     for (size_t i = 0; i < STEPS; i++)
         if (d->codes[i] < 0) {
             d->step[i] = (d->step[i] + 1) % CLASSES;
@@ -320,14 +320,14 @@ START_TEST(padding_has_no_label)
                 d->multi[i * CLASSES + c] ^= 1;
         }
     d->clip[7] = (d->clip[7] + 1) % CLASSES;
-    io_assert_ok(unic_head_fit(two, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, two, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     ck_assert(head_same(one, two));
     if (_i != UNIC_HEAD_STEP_MULTI) { /* nothing to learn: nothing moves */
         unic_head *fresh = head_of_kind(_i), *same = head_of_kind(_i);
         double loss = 77.0;
         for (size_t i = 0; i < STEPS; i++)
             d->step[i] = d->clip[i % CLIPS] = -1;
-        io_assert_ok(unic_head_fit(fresh, d->codes, CLIPS, LENGTH, head_labels(d, _i), &loss));
+        io_assert_ok(unic_head_fit(&loss, fresh, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
         ck_assert(loss == 0.0 && head_same(fresh, same));
         unic_head_free(fresh);
         unic_head_free(same);
@@ -346,7 +346,7 @@ START_TEST(equal_seeds_give_equal_heads)
         const unic_head_options options = {.kind = _i, .seed = i / 2, .batch = 7};
         heads[i] = head_new(&options);
         io_assert_ok(
-            unic_head_fit(heads[i], d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+            unic_head_fit(NULL, heads[i], d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     }
     ck_assert(head_same(heads[0], heads[1]));
     ck_assert(!head_same(heads[0], heads[2]));
@@ -368,7 +368,7 @@ START_TEST(a_gradient_that_cannot_be_squared_changes_nothing)
     memcpy(before, head->params.values, bytes);
     for (size_t i = 0; i < L * D; i++)
         head->codebook->embedding[i] *= 1e25F;
-    io_assert_fails(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), &loss),
+    io_assert_fails(unic_head_fit(&loss, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)),
                     UNIC_E_NUMERIC, "unic_head_fit: epoch 0: the loss is ");
     ck_assert(strstr(unic_last_error(), "its gradient's norm ") != NULL);
     ck_assert(strstr(unic_last_error(), "inf") == NULL);
@@ -388,20 +388,20 @@ START_TEST(a_failed_fit_changes_nothing)
     const char *paths[] = {small_path("before.npz"), small_path("after.npz")};
     head_data *d = head_data_new(8);
     unic_head *head = head_of_kind(_i), *same = head_of_kind(_i);
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
-    io_assert_ok(unic_head_fit(same, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
+    io_assert_ok(unic_head_fit(NULL, same, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     io_assert_ok(unic_head_save(head, paths[0]));
     double loss = 77.0;
     head->options.learning_rate = 1e30F;
-    io_assert_fails(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), &loss),
+    io_assert_fails(unic_head_fit(&loss, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)),
                     UNIC_E_NUMERIC, "the loss is");
     ck_assert(loss == 77.0);
     head->options.learning_rate = same->options.learning_rate;
     io_assert_ok(unic_head_save(head, paths[1]));
     ck_assert(small_same_files(paths[0], paths[1]));
     ck_assert(head_same(head, same));
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
-    io_assert_ok(unic_head_fit(same, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
+    io_assert_ok(unic_head_fit(NULL, same, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     ck_assert(head_same(head, same));
     unic_head_free(head);
     unic_head_free(same);

@@ -27,7 +27,7 @@ START_TEST(a_head_survives_its_file)
                                        .seed = UINT64_MAX};
     head_data *d = head_data_new(9);
     unic_head *head = head_new(&options);
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, head, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     io_assert_ok(unic_head_save(head, path));
     unic_head *again = loaded(path);
     ck_assert(head_same(head, again));
@@ -37,7 +37,7 @@ START_TEST(a_head_survives_its_file)
     io_assert_ok(unic_head_accepts(again, head->fingerprint));
     io_assert_ok(unic_head_save(again, copy));
     ck_assert(small_same_files(path, copy));
-    io_assert_ok(unic_head_fit(again, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, again, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     unic_head_free(head);
     unic_head_free(again);
     free(d);
@@ -54,13 +54,13 @@ START_TEST(the_weighted_loss_survives_its_file)
                                        .loss = UNIC_HEAD_LOSS_CMG};
     unic_head *head = head_new(&options), *plain = head_of_kind(UNIC_HEAD_STEP_MULTI);
     head_data *d = head_data_new(16);
-    io_assert_ok(unic_head_fit(head, d->codes, CLIPS, LENGTH, d->multi, NULL));
+    io_assert_ok(unic_head_fit(NULL, head, d->codes, CLIPS, LENGTH, d->multi));
     io_assert_ok(unic_head_save(head, path));
     unic_head *again = loaded(path);
     ck_assert(again->options.loss == UNIC_HEAD_LOSS_CMG && head_same(head, again));
     ck_assert_mem_eq(head_param(head, "weighted.alpha"), head_param(again, "weighted.alpha"),
                      CLASSES * sizeof(float));
-    io_assert_ok(unic_head_fit(again, d->codes, CLIPS, LENGTH, d->multi, NULL));
+    io_assert_ok(unic_head_fit(NULL, again, d->codes, CLIPS, LENGTH, d->multi));
     unic_head_free(again);
     small_edit(path, bad, "head.loss", SMALL_SPOIL);
     io_assert_fails(unic_head_load(&again, bad), UNIC_E_FORMAT, "head.loss = -7 is no loss");
@@ -154,7 +154,7 @@ START_TEST(files_do_not_choose_how_much_memory)
     const char *path = small_path("sizes.npz");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unic_head *head = head_of_kind(UNIC_HEAD_STEP);
-        head->options.classes = cases[i].classes;
+        head->options.class_count = cases[i].classes;
         head->options.hidden = cases[i].hidden;
         head->options.epochs = cases[i].epochs;
         head->options.batch = cases[i].batch;
@@ -178,14 +178,14 @@ static unic_status use_everything(const char *path)
     unic_head_options options = {.struct_size = sizeof options,
                                  .kind = oom_kind,
                                  .loss = oom_kind == UNIC_HEAD_STEP_MULTI,
-                                 .classes = CLASSES,
+                                 .class_count = CLASSES,
                                  .epochs = 1,
                                  .batch = 4};
     unic_status status = unic_head_create(&head, oom_codebook, &options);
     ck_assert((status == UNIC_OK) == (head != NULL));
     if (status == UNIC_OK)
-        status = unic_head_fit(head, oom_data->codes, CLIPS, LENGTH,
-                               head_labels(oom_data, oom_kind), NULL);
+        status = unic_head_fit(NULL, head, oom_data->codes, CLIPS, LENGTH,
+                               head_labels(oom_data, oom_kind));
     if (status == UNIC_OK)
         status = unic_head_save(head, path);
     if (status == UNIC_OK) {
@@ -219,12 +219,12 @@ START_TEST(a_fit_without_memory_changes_nothing)
     for (size_t n = 0; status == UNIC_E_NOMEM; n++) {
         ck_assert_uint_le(n, 99);
         small_fail_allocations_after(n);
-        status = unic_head_fit(head, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL);
+        status = unic_head_fit(NULL, head, d->codes, CLIPS, LENGTH, head_labels(d, _i));
         unic_set_allocator(NULL);
         ck_assert(head_same(head, same) == (status == UNIC_E_NOMEM));
     }
     io_assert_ok(status);
-    io_assert_ok(unic_head_fit(same, d->codes, CLIPS, LENGTH, head_labels(d, _i), NULL));
+    io_assert_ok(unic_head_fit(NULL, same, d->codes, CLIPS, LENGTH, head_labels(d, _i)));
     ck_assert(head_same(head, same));
     unic_head_free(head);
     unic_head_free(same);

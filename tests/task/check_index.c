@@ -353,7 +353,7 @@ START_TEST(refused_ids_leave_no_trace)
             ids[i] = 100 + (int64_t)i;
         ids[bad] = 3;
         io_assert_fails(unic_index_add(x, &a, ids), UNIC_E_VALUE, "is that of item 3 already");
-        ck_assert_uint_eq(unic_index_size(x), OLD);
+        ck_assert_uint_eq(unic_index_item_count(x), OLD);
         for (size_t i = 0; i < NEW; i++)
             ck_assert(!unic__index_find(x, 100 + (int64_t)i, &row));
         for (int64_t i = 0; i < OLD; i++)

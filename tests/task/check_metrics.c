@@ -17,9 +17,9 @@ static unic_match_report match_report(void)
 static void assert_match(const unic_match_report *r, size_t predicted, size_t actual,
                          size_t matched)
 {
-    ck_assert_uint_eq(r->predicted, predicted);
-    ck_assert_uint_eq(r->actual, actual);
-    ck_assert_uint_eq(r->matched, matched);
+    ck_assert_uint_eq(r->predicted_count, predicted);
+    ck_assert_uint_eq(r->actual_count, actual);
+    ck_assert_uint_eq(r->matched_count, matched);
     double p = predicted ? (double)matched / (double)predicted : 0.0;
     double q = actual ? (double)matched / (double)actual : 0.0;
     ck_assert_double_eq_tol(r->precision, p, 1e-15);
@@ -43,9 +43,9 @@ START_TEST(classes_by_hand)
     double per_class[3];
     unic_class_report r = {.struct_size = sizeof r};
     memset(confusion, 0x55, sizeof confusion);
-    io_assert_ok(unic_metrics_classes(scores, truth, 5, 3, confusion, per_class, &r));
-    ck_assert_uint_eq(r.counted, 4);
-    ck_assert_uint_eq(r.right, 3);
+    io_assert_ok(unic_metrics_classes(&r, scores, truth, 5, 3, confusion, per_class));
+    ck_assert_uint_eq(r.row_count, 4);
+    ck_assert_uint_eq(r.right_count, 3);
     ck_assert_double_eq(r.accuracy, 0.75);
     ck_assert_double_eq_tol(r.mean_accuracy, (2.0 / 3.0 + 1.0) / 2.0, 1e-15);
     ck_assert_double_eq_tol(per_class[0], 2.0 / 3.0, 1e-15);
@@ -54,10 +54,10 @@ START_TEST(classes_by_hand)
     const int64_t expected[9] = {2, 1, 0, 0, 1, 0, 0, 0, 0};
     ck_assert_mem_eq(confusion, expected, sizeof expected);
     unic_class_report alone = {.struct_size = sizeof alone};
-    io_assert_ok(unic_metrics_classes(scores, truth, 5, 3, NULL, NULL, &alone));
+    io_assert_ok(unic_metrics_classes(&alone, scores, truth, 5, 3, NULL, NULL));
     ck_assert_mem_eq(&alone, &r, sizeof r);
-    io_assert_ok(unic_metrics_classes(scores, truth + 3, 1, 3, NULL, NULL, &r));
-    ck_assert(r.counted == 0 && r.accuracy == 0.0 && r.mean_accuracy == 0.0);
+    io_assert_ok(unic_metrics_classes(&r, scores, truth + 3, 1, 3, NULL, NULL));
+    ck_assert(r.row_count == 0 && r.accuracy == 0.0 && r.mean_accuracy == 0.0);
 }
 END_TEST
 
@@ -76,15 +76,15 @@ static const int32_t step_truth[] = {1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 1, 1, -1, 
 START_TEST(steps_by_hand)
 {
     unic_match_report r = match_report();
-    io_assert_ok(unic_metrics_steps(step_scores, step_truth, 5, 3, 0.0F, NONE, &r));
+    io_assert_ok(unic_metrics_steps(&r, step_scores, step_truth, 5, 3, 0.0F, NONE));
     assert_match(&r, 5, 4, 3);
-    io_assert_ok(unic_metrics_steps(step_scores, step_truth, 5, 3, 0.0F, 2, &r));
+    io_assert_ok(unic_metrics_steps(&r, step_scores, step_truth, 5, 3, 0.0F, 2));
     assert_match(&r, 3, 3, 2);
-    io_assert_ok(unic_metrics_steps(step_scores, step_truth, 5, 3, -0.5F, NONE, &r));
+    io_assert_ok(unic_metrics_steps(&r, step_scores, step_truth, 5, 3, -0.5F, NONE));
     assert_match(&r, 6, 4, 3);
-    io_assert_ok(unic_metrics_steps(step_scores, step_truth, 5, 3, 1.0F, NONE, &r));
+    io_assert_ok(unic_metrics_steps(&r, step_scores, step_truth, 5, 3, 1.0F, NONE));
     assert_match(&r, 0, 4, 0);
-    io_assert_ok(unic_metrics_steps(step_scores, step_truth + 12, 1, 3, 0.0F, NONE, &r));
+    io_assert_ok(unic_metrics_steps(&r, step_scores, step_truth + 12, 1, 3, 0.0F, NONE));
     assert_match(&r, 0, 0, 0);
 }
 END_TEST
@@ -93,19 +93,19 @@ END_TEST
 START_TEST(steps_as_cmg_by_hand)
 {
     unic_match_report r = match_report(), all = match_report();
-    io_assert_ok(unic_metrics_steps_cmg(step_scores, step_truth, 5, 3, 0.0F, 2, &r));
+    io_assert_ok(unic_metrics_steps_cmg(&r, step_scores, step_truth, 5, 3, 0.0F, 2));
     double p = (2.0 * 2.0 / 3.0 + 2.0 * 0.5) / 4.0, q = (2.0 * 1.0 + 2.0 * 0.5) / 4.0;
     ck_assert_double_eq_tol(r.precision, p, 1e-15);
     ck_assert_double_eq_tol(r.recall, q, 1e-15);
     ck_assert_double_eq_tol(r.f1, 2.0 * p * q / (p + q), 1e-15);
-    ck_assert(r.predicted == 5 && r.actual == 4 && r.matched == 3);
+    ck_assert(r.predicted_count == 5 && r.actual_count == 4 && r.matched_count == 3);
     /* the rows weigh, not the batches: 3 and 1 */
-    io_assert_ok(unic_metrics_steps_cmg(step_scores, step_truth, 4, 3, 0.0F, 3, &r));
+    io_assert_ok(unic_metrics_steps_cmg(&r, step_scores, step_truth, 4, 3, 0.0F, 3));
     ck_assert_double_eq_tol(r.precision, (3.0 * 2.0 / 4.0 + 1.0 * 1.0) / 4.0, 1e-15);
     ck_assert_double_eq_tol(r.recall, (3.0 * 2.0 / 3.0 + 1.0 * 1.0) / 4.0, 1e-15);
     /* one batch is the global count */
-    io_assert_ok(unic_metrics_steps_cmg(step_scores, step_truth, 5, 3, 0.0F, SIZE_MAX, &r));
-    io_assert_ok(unic_metrics_steps(step_scores, step_truth, 5, 3, 0.0F, NONE, &all));
+    io_assert_ok(unic_metrics_steps_cmg(&r, step_scores, step_truth, 5, 3, 0.0F, SIZE_MAX));
+    io_assert_ok(unic_metrics_steps(&all, step_scores, step_truth, 5, 3, 0.0F, NONE));
     ck_assert_mem_eq(&r, &all, sizeof r);
 }
 END_TEST
@@ -123,7 +123,7 @@ static unic_match_report events_of(const char *said, const char *is, double leas
         scores[t] = said[t] == '1' ? 0.5F : -0.5F;
         truth[t] = is[t] == '-' ? -1 : is[t] == '1';
     }
-    io_assert_ok(unic_metrics_events(scores, truth, 1, length, 1, 0.0F, least_iou, NONE, &r));
+    io_assert_ok(unic_metrics_events(&r, scores, truth, 1, length, 1, 0.0F, least_iou, NONE));
     return r;
 }
 
@@ -150,9 +150,10 @@ START_TEST(events_by_hand)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unic_match_report r = events_of(cases[i].said, cases[i].is, cases[i].iou);
-        ck_assert_msg(r.predicted == cases[i].predicted && r.actual == cases[i].actual &&
-                          r.matched == cases[i].matched,
-                      "case %zu: %zu, %zu, %zu", i, r.predicted, r.actual, r.matched);
+        ck_assert_msg(
+            r.predicted_count == cases[i].predicted && r.actual_count == cases[i].actual &&
+                r.matched_count == cases[i].matched,
+            "case %zu: %zu, %zu, %zu", i, r.predicted_count, r.actual_count, r.matched_count);
         assert_match(&r, cases[i].predicted, cases[i].actual, cases[i].matched);
     }
 }
@@ -164,11 +165,11 @@ START_TEST(events_stay_in_their_clip_and_class)
     const float scores[] = {-1, 1, 1, 1, 1, 1, 1, -1}; /* [2 clips, 2 steps, 2 classes] */
     const int32_t truth[] = {0, 1, 1, 1, 1, 1, 1, 0};
     unic_match_report r = match_report();
-    io_assert_ok(unic_metrics_events(scores, truth, 2, 2, 2, 0.0F, 1.0, NONE, &r));
+    io_assert_ok(unic_metrics_events(&r, scores, truth, 2, 2, 2, 0.0F, 1.0, NONE));
     assert_match(&r, 4, 4, 4);
-    io_assert_ok(unic_metrics_events(scores, truth, 1, 4, 2, 0.0F, 1.0, NONE, &r));
+    io_assert_ok(unic_metrics_events(&r, scores, truth, 1, 4, 2, 0.0F, 1.0, NONE));
     assert_match(&r, 2, 2, 2);
-    io_assert_ok(unic_metrics_events(scores, truth, 2, 2, 2, 0.0F, 1.0, 0, &r));
+    io_assert_ok(unic_metrics_events(&r, scores, truth, 2, 2, 2, 0.0F, 1.0, 0));
     assert_match(&r, 2, 2, 2);
 }
 END_TEST
@@ -237,10 +238,10 @@ START_TEST(masks_by_hand)
     const float x[] = {logit(0.9), logit(0.3), logit(0.6), logit(0.8),
                        logit(0.1), logit(0.2), logit(0.1), logit(0.4)};
     const uint8_t truth[] = {1, 0, 0, 1, 0, 0, 0, 0}, poor[] = {0, 1, 0, 1, 0, 0, 0, 0};
-    double curve[UNIC_METRICS_THRESHOLDS];
+    double curve[UNIC_METRICS_THRESHOLD_COUNT];
     unic_mask_report r = {.struct_size = sizeof r};
-    io_assert_ok(unic_metrics_masks(x, truth, 2, 4, curve, &r));
-    ck_assert_uint_eq(r.masks, 2);
+    io_assert_ok(unic_metrics_masks(&r, x, truth, 2, 4, curve));
+    ck_assert_uint_eq(r.mask_count, 2);
     ck_assert_double_eq_tol(r.miou, (2.0 / 3.0 + 1.0) / 2.0, 1e-12);
     ck_assert_double_eq_tol(r.f_beta, 1.0, 1e-12);
     ck_assert_msg(r.threshold > 0.6 && r.threshold < 0.6 + 1.0 / 254.0, "%g", r.threshold);
@@ -251,7 +252,7 @@ START_TEST(masks_by_hand)
                             1e-12);
     /* over 0.9 nothing is */
     ck_assert_double_eq_tol(curve[250], (0.0 + 1.0) / 2.0, 1e-12);
-    io_assert_ok(unic_metrics_masks(x, poor, 1, 4, NULL, &r));
+    io_assert_ok(unic_metrics_masks(&r, x, poor, 1, 4, NULL));
     ck_assert_double_eq_tol(r.miou, 1.0 / 4.0,
                             1e-12); /* 0.8 of {0.9, 0.6, 0.8} or {0.3, 0.8} */
 }
@@ -261,9 +262,9 @@ START_TEST(masks_at_the_ends_of_the_thresholds)
 {
     const float x[] = {-INFINITY, INFINITY, 0.0F};
     const uint8_t truth[] = {0, 1, 1};
-    double curve[UNIC_METRICS_THRESHOLDS];
+    double curve[UNIC_METRICS_THRESHOLD_COUNT];
     unic_mask_report r = {.struct_size = sizeof r};
-    io_assert_ok(unic_metrics_masks(x, truth, 1, 3, curve, &r));
+    io_assert_ok(unic_metrics_masks(&r, x, truth, 1, 3, curve));
     ck_assert_double_eq_tol(r.miou, 0.5, 1e-12); /* 0 is not over 1/2 */
     ck_assert_double_eq_tol(curve[0], 1.3 * (2.0 / 3.0) / (0.3 * 2.0 / 3.0 + 1.0), 1e-12);
     ck_assert_double_eq_tol(curve[1], 1.0, 1e-12);
@@ -282,16 +283,16 @@ START_TEST(masks_as_cmg_by_hand)
                        logit(0.1), logit(0.1)};
     const uint8_t truth[] = {1, 0, 1, 0, 0, 0, 0, 0, 0, 0};
     unic_mask_report r = {.struct_size = sizeof r};
-    io_assert_ok(unic_metrics_masks_cmg(x, truth, 5, 2, 3, &r));
+    io_assert_ok(unic_metrics_masks_cmg(&r, x, truth, 5, 2, 3));
     ck_assert_double_eq_tol(r.miou, ((1.0 + 0.0 + 0.5) / 3.0 + 1.0) / 2.0, 1e-6);
     /* t <= 0.1: the second's P = 1/2, R = 1, and so is the first's; t in (0.2, 0.9]: 1 and 0 */
     double low = 1.3 * 0.5 / (0.3 * 0.5 + 1.0);
     ck_assert_double_eq_tol(r.f_beta, fmax((low + low) / 2.0, 0.5), 1e-12);
-    io_assert_ok(unic_metrics_masks_cmg(x, truth, 2, 2, 1, &r)); /* each its own threshold */
+    io_assert_ok(unic_metrics_masks_cmg(&r, x, truth, 2, 2, 1)); /* each its own threshold */
     ck_assert_double_eq_tol(r.f_beta, (1.0 + low) / 2.0, 1e-12);
     ck_assert_double_eq_tol(r.miou, 0.5, 1e-6);
     ck_assert_double_eq(r.threshold, 0.0);
-    io_assert_ok(unic_metrics_masks_cmg(x + 6, truth + 6, 2, 2, 1, &r));
+    io_assert_ok(unic_metrics_masks_cmg(&r, x + 6, truth + 6, 2, 2, 1));
     ck_assert_double_eq(r.f_beta, 0.0);
 }
 END_TEST
@@ -313,8 +314,8 @@ START_TEST(ranks_by_hand)
     const size_t k[] = {1, 2, 5};
     double recall[3];
     unic_rank_report r = {.struct_size = sizeof r};
-    io_assert_ok(unic_metrics_ranks(x, 6, 5, queries, gallery, k, 3, recall, &r));
-    ck_assert_uint_eq(r.counted, 4);
+    io_assert_ok(unic_metrics_ranks(&r, x, 6, 5, queries, gallery, k, 3, recall));
+    ck_assert_uint_eq(r.query_count, 4);
     ck_assert_double_eq_tol(recall[0], 2.0 / 4.0, 1e-15); /* ranks 1, 2, 4, 1 */
     ck_assert_double_eq_tol(recall[1], 3.0 / 4.0, 1e-15);
     ck_assert_double_eq_tol(recall[2], 1.0, 1e-15);
@@ -322,10 +323,10 @@ START_TEST(ranks_by_hand)
     double ap[] = {(1.0 + 2.0 / 4.0) / 2.0, (1.0 / 2.0 + 2.0 / 3.0) / 2.0, 2.0 / 5.0, 1.0};
     ck_assert_double_eq_tol(r.mean_average_precision, (ap[0] + ap[1] + ap[2] + ap[3]) / 4.0,
                             1e-15);
-    io_assert_ok(unic_metrics_ranks(x, 3, 5, queries, gallery, NULL, 0, NULL, &r));
+    io_assert_ok(unic_metrics_ranks(&r, x, 3, 5, queries, gallery, NULL, 0, NULL));
     ck_assert_double_eq(r.median_rank, 2.0);
-    io_assert_ok(unic_metrics_ranks(x, 1, 5, queries + 3, gallery, k, 1, recall, &r));
-    ck_assert(r.counted == 0 && r.median_rank == 0.0 && r.mean_average_precision == 0.0 &&
+    io_assert_ok(unic_metrics_ranks(&r, x, 1, 5, queries + 3, gallery, k, 1, recall));
+    ck_assert(r.query_count == 0 && r.median_rank == 0.0 && r.mean_average_precision == 0.0 &&
               recall[0] == 0.0);
 }
 END_TEST
@@ -366,7 +367,7 @@ START_TEST(ranks_by_counting)
     }
     unic_rank_report r = {.struct_size = sizeof r};
     io_assert_ok(
-        unic_metrics_ranks(scores, QUERIES, GALLERY, queries, gallery, &k, 1, &recall, &r));
+        unic_metrics_ranks(&r, scores, QUERIES, GALLERY, queries, gallery, &k, 1, &recall));
     ck_assert_double_eq_tol(r.mean_average_precision, sum / QUERIES, 1e-12);
     ck_assert_double_eq_tol(recall, (double)within / QUERIES, 1e-15);
 }
@@ -384,12 +385,12 @@ static unic_status score_everything(const char *path)
     unic_match_report m = match_report();
     unic_rank_report r = {.struct_size = sizeof r};
     (void)path;
-    unic_status status = unic_metrics_classes(scores, truth, 2, 2, NULL, NULL, &c);
-    ck_assert(status == UNIC_OK || c.counted == 0);
+    unic_status status = unic_metrics_classes(&c, scores, truth, 2, 2, NULL, NULL);
+    ck_assert(status == UNIC_OK || c.row_count == 0);
     if (status == UNIC_OK)
-        status = unic_metrics_events(scores, truth, 1, 2, 2, 0.0F, 0.5, NONE, &m);
+        status = unic_metrics_events(&m, scores, truth, 1, 2, 2, 0.0F, 0.5, NONE);
     if (status == UNIC_OK)
-        status = unic_metrics_ranks(scores, 2, 2, truth, truth, &k, 1, &recall, &r);
+        status = unic_metrics_ranks(&r, scores, 2, 2, truth, truth, &k, 1, &recall);
     ck_assert((status == UNIC_OK) == (recall != 77.0));
     return status;
 }

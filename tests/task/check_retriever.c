@@ -72,7 +72,7 @@ static data *new_data(uint64_t seed)
 
 static unic_status fit(unic_retriever *r, const data *d, double *loss)
 {
-    return unic_retriever_fit(r, d->x, CLIPS, LENGTH, &d->array, loss);
+    return unic_retriever_fit(loss, r, d->x, CLIPS, LENGTH, &d->array);
 }
 
 static bool same(const unic_retriever *a, const unic_retriever *b)
@@ -87,7 +87,7 @@ static bool same(const unic_retriever *a, const unic_retriever *b)
 
 static const float *param(const unic_retriever *r, const char *name)
 {
-    const unic__param *p = unic__params_find(r->params, name);
+    const unic__param *p = unic__param_table_find(r->params, name);
     ck_assert_msg(p != NULL, "no %s", name);
     return r->params->values + p->offset;
 }
@@ -344,7 +344,7 @@ START_TEST(the_same_clips_in_another_dress)
         items[i] = (double)d->items[i];
     unic_array_init(&array, items, UNIC_F64, 2, (const int64_t[]){CLIPS, ITEM});
     io_assert_ok(fit(one, d, NULL));
-    io_assert_ok(unic_retriever_fit(two, codes, CLIPS, LENGTH + 2, &array, NULL));
+    io_assert_ok(unic_retriever_fit(NULL, two, codes, CLIPS, LENGTH + 2, &array));
     ck_assert(same(one, two));
     free(d);
     unic_retriever_free(one);
@@ -410,7 +410,7 @@ START_TEST(a_retriever_survives_its_file)
     io_assert_ok(unic_retriever_save(r, path));
     io_assert_ok(unic_retriever_load(&again, path));
     o = (unic_retriever_options){.struct_size = sizeof o};
-    io_assert_ok(unic_retriever_settings(again, &o));
+    io_assert_ok(unic_retriever_settings(&o, again));
     ck_assert_mem_eq(&o, &r->options, sizeof o);
     io_assert_ok(unic_retriever_accepts(again, r->fingerprint));
     io_assert_ok(unic_retriever_queries(r, d->y, CLIPS, LENGTH, a));

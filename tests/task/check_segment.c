@@ -23,10 +23,10 @@ typedef struct golden {
     const char *name;
     unic_segmenter *s;
     unic__segment_input in;
-    unic_array image[UNIC_SEGMENTER_LEVELS], masks;
-    const unic_array *images[UNIC_SEGMENTER_LEVELS];
+    unic_array image[UNIC_SEGMENTER_MAX_LEVELS], masks;
+    const unic_array *images[UNIC_SEGMENTER_MAX_LEVELS];
     void *memory[16];
-    size_t n_memory;
+    size_t memory_count;
 } golden;
 
 static const char *member(const golden *k, const char *name)
@@ -43,8 +43,8 @@ static float *read_all(golden *k, const char *name, unic__npy_info *info)
     io_assert_ok(unic__npz_info(k->z, member(k, name), info));
     size_t count = unic__shape_count(&info->shape);
     float *x = malloc((count + 1) * sizeof *x);
-    ck_assert(x != NULL && k->n_memory < 16);
-    k->memory[k->n_memory++] = x;
+    ck_assert(x != NULL && k->memory_count < 16);
+    k->memory[k->memory_count++] = x;
     io_assert_ok(unic__npz_read_f32(k->z, member(k, name), x, count));
     return x;
 }
@@ -60,7 +60,7 @@ static void read_array(golden *k, const char *name, unic_array *a)
 }
 
 /* Every member of the table from "<kind>/<name>"; returns how many there are in the file. */
-static size_t load_table(golden *k, unic__params *table, const char *kind)
+static size_t load_table(golden *k, unic__param_table *table, const char *kind)
 {
     size_t n = 0;
     char prefix[64];
@@ -83,9 +83,9 @@ static void golden_open(golden *k, const char *name)
     unic__npy_info info;
     *k = (golden){.name = name};
     io_assert_ok(unic__npz_open(&k->z, GOLDENS));
-    io_assert_ok(unic__read_i64(k->z, member(k, "numbers"), UNIC__SHAPE(UNIC__SEGMENT_NUMBERS),
-                                numbers));
-    io_assert_ok(unic__read_i64(k->z, member(k, "sizes"), UNIC__SHAPE(5), sizes));
+    io_assert_ok(unic__read_i64(k->z, member(k, "numbers"),
+                                UNIC__SHAPE_OF(UNIC__SEGMENT_NUMBERS), numbers));
+    io_assert_ok(unic__read_i64(k->z, member(k, "sizes"), UNIC__SHAPE_OF(5), sizes));
     unic_segmenter_options o = {.struct_size = sizeof o};
     io_assert_ok(unic__segment_from_numbers(&o, numbers));
     io_assert_ok(unic__codebook_create(&cb, (size_t)sizes[3], (size_t)sizes[4], 1));
@@ -98,9 +98,9 @@ static void golden_open(golden *k, const char *name)
 
     size_t n = (size_t)(sizes[0] * sizes[2]);
     int32_t *codes = malloc(n * sizeof *codes);
-    k->memory[k->n_memory++] = codes;
+    k->memory[k->memory_count++] = codes;
     io_assert_ok(unic__npz_read_i32(k->z, member(k, "codes"), codes, n));
-    size_t images = o.input == UNIC_SEGMENTER_FRAMES ? 1 : (size_t)o.levels;
+    size_t images = o.input == UNIC_SEGMENTER_FRAMES ? 1 : (size_t)o.level_count;
     for (size_t i = 0; i < images; i++) {
         static const char *const names[] = {"image0", "image1", "image2", "image3"};
         read_array(k, names[i], &k->image[i]);
@@ -116,7 +116,7 @@ static void golden_close(golden *k)
 {
     unic_segmenter_free(k->s);
     unic__npz_close(k->z);
-    for (size_t i = 0; i < k->n_memory; i++)
+    for (size_t i = 0; i < k->memory_count; i++)
         free(k->memory[i]);
 }
 
@@ -134,10 +134,10 @@ static void assert_near(golden *k, const char *what, const float *got, size_t co
         base_require(fabs((double)got[i] - (double)want[i]) <= allowed,
                      "%s/%s: element %zu is %.9g, expected %.9g (within %.3g)", k->name, what,
                      i, (double)got[i], (double)want[i], allowed);
-    free(k->memory[--k->n_memory]);
+    free(k->memory[--k->memory_count]);
 }
 
-static void assert_table_near(golden *k, const char *kind, const unic__params *table,
+static void assert_table_near(golden *k, const char *kind, const unic__param_table *table,
                               const float *values, double floor)
 {
     for (size_t i = 0; i < table->n; i++) {
@@ -149,7 +149,7 @@ static void assert_table_near(golden *k, const char *kind, const unic__params *t
 
 /* Gradients that are small differences of large ones are as good as those: 1e-6 of the case's
  * largest. */
-static double gradient_floor(const unic__params *params)
+static double gradient_floor(const unic__param_table *params)
 {
     double largest = 0.0;
     for (size_t i = 0; i < params->total; i++)
@@ -169,17 +169,17 @@ START_TEST(values_and_gradients_are_pytorchs)
     float *logits = malloc(count * sizeof *logits);
     for (int threads = 1; threads <= 2; threads++) {
         unic_set_threads(threads);
-        io_assert_ok(unic_segmenter_predict(k.s, k.images, k.in.n_images, k.in.codes,
+        io_assert_ok(unic_segmenter_predict(k.s, k.images, k.in.image_count, k.in.codes,
                                             k.in.length, logits));
         assert_near(&k, "evaluated", logits, count, 0.0);
     }
     unic_set_threads(1);
-    io_assert_ok(unic_segmenter_step(k.s, k.images, k.in.n_images, k.in.codes, k.in.length,
-                                     &k.masks, &loss));
+    io_assert_ok(unic_segmenter_step(&loss, k.s, k.images, k.in.image_count, k.in.codes,
+                                     k.in.length, &k.masks));
     const float as_float = (float)loss;
     assert_near(&k, "loss", &as_float, 1, 0.0);
     assert_near(&k, "logits", k.s->training.logits->t.x, count, 0.0);
-    const unic__params *params = &k.s->net->params, *state = &k.s->net->state;
+    const unic__param_table *params = &k.s->net->params, *state = &k.s->net->state;
     assert_table_near(&k, "grad", params, params->grads, gradient_floor(params));
     assert_table_near(&k, "moved", state, state->values, 0.0);
     free(logits);
@@ -194,7 +194,7 @@ START_TEST(gradients_are_differences)
 {
     unic_segmenter_options o = segment_small;
     o.input = UNIC_SEGMENTER_MAPS;
-    o.levels = 1;
+    o.level_count = 1;
     unic_segmenter *s = segment_new(&o);
     unic__segment_net *net = s->net;
     unic__segment_graph h;
@@ -205,7 +205,7 @@ START_TEST(gradients_are_differences)
     }
     unic__segment_build(&h, net, 2, 2, true);
     io_assert_ok(unic__graph_plan(&h.g));
-    for (size_t i = 0; i < h.n_images; i++)
+    for (size_t i = 0; i < h.image_count; i++)
         graph_draw(h.image[i]->t.x, unic__shape_count(&h.image[i]->t.shape), i);
     graph_draw(h.query->t.x, unic__shape_count(&h.query->t.shape), 7);
     graph_draw(h.target->t.x, 4 * PIXELS, 8);
@@ -421,7 +421,7 @@ START_TEST(a_refused_step_changes_nothing)
     io_assert_fails(segment_step(s, d, &loss), UNIC_E_VALUE,
                     "masks: value 1.5 at 5 is neither in 0..1 nor -1");
     float *weight = s->net->params.values +
-                    unic__params_find(&s->net->params, "output.3.bias")->offset;
+                    unic__param_table_find(&s->net->params, "output.3.bias")->offset;
     const float was = *weight;
     *weight = INFINITY;
     d->masks[5] = 1.0F;

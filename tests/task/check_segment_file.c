@@ -95,7 +95,7 @@ START_TEST(a_negative_variance_is_refused)
 {
     const char *path = small_path("variance.npz");
     unic_segmenter *s = segment_new(&segment_small);
-    const unic__param *p = unic__params_find(&s->net->state, "level.0.norm.running");
+    const unic__param *p = unic__param_table_find(&s->net->state, "level.0.norm.running");
     s->net->state.values[p->offset + p->count - 1] = -0.5F;
     io_assert_ok(unic_segmenter_save(s, path));
     assert_not_loaded(path, UNIC_E_FORMAT,
@@ -114,7 +114,7 @@ START_TEST(files_do_not_choose_how_much_memory)
     } cases[] = {{4096, SIZE, 2, 3, "has shape [3,3,6,8], expected [3,3,6,4096]"},
                  {4097, SIZE, 2, 3, "channels = 4097 is not in 1..4096"},
                  {8, SIZE + 4, 2, 3, "height = 20 is not a multiple of 8"},
-                 {8, SIZE, 5, 3, "levels = 5 is not in 1..4"},
+                 {8, SIZE, 5, 3, "level_count = 5 is not in 1..4"},
                  {8, SIZE, 3, 3, "width = 8 is not a multiple of 16"},
                  {8, SIZE, 2, 0, "batch = 0 is not in 1..65536"}};
     const char *path = small_path("sizes.npz");
@@ -124,12 +124,12 @@ START_TEST(files_do_not_choose_how_much_memory)
         o->channels = cases[i].channels;
         o->height = cases[i].height;
         o->width = cases[i].levels == 3 ? 8 : SIZE;
-        o->levels = cases[i].levels;
+        o->level_count = cases[i].levels;
         o->batch = cases[i].batch;
         io_assert_ok(unic_segmenter_save(s, path)); /* it writes what it is told */
         assert_not_loaded(path, UNIC_E_FORMAT, cases[i].says);
         o->height = o->width = o->channels = 4096; /* each in range, and too much together */
-        o->levels = 2;
+        o->level_count = 2;
         o->batch = 1;
         io_assert_ok(unic_segmenter_save(s, path));
         assert_not_loaded(path, UNIC_E_FORMAT, "too large");
@@ -148,7 +148,7 @@ static const unic_segmenter_options tiny = {.struct_size = sizeof tiny,
                                             .image_channels = 1,
                                             .height = SIZE,
                                             .width = SIZE,
-                                            .levels = 1,
+                                            .level_count = 1,
                                             .level_channels = {2},
                                             .channels = 2,
                                             .inner = 2,

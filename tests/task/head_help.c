@@ -23,7 +23,7 @@ unic_head *head_new(const unic_head_options *more)
     unic_head_options options = *more;
     unic_codebook *cb = head_codebook(1);
     options.struct_size = sizeof options;
-    options.classes = options.classes ? options.classes : CLASSES;
+    options.class_count = options.class_count ? options.class_count : CLASSES;
     io_assert_ok(unic_head_create(&head, cb, &options));
     unic_codebook_free(cb); /* the head has a copy */
     return head;
@@ -86,7 +86,7 @@ bool head_same(const unic_head *a, const unic_head *b)
 
 const float *head_param(const unic_head *head, const char *name)
 {
-    const unic__param *p = unic__params_find(&head->params, name);
+    const unic__param *p = unic__param_table_find(&head->params, name);
     ck_assert_msg(p != NULL, "no %s", name);
     return head->params.values + p->offset;
 }

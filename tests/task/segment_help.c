@@ -25,7 +25,7 @@ const unic_segmenter_options segment_small = {.struct_size = sizeof segment_smal
                                               .image_channels = 1,
                                               .height = SEGMENT_SIZE,
                                               .width = SEGMENT_SIZE,
-                                              .levels = 2,
+                                              .level_count = 2,
                                               .level_channels = {6, 8},
                                               .channels = 8,
                                               .inner = 4,
@@ -82,7 +82,7 @@ segment_data *segment_data_new(uint64_t seed, int32_t asks)
 
 unic_status segment_step(unic_segmenter *s, const segment_data *d, double *loss)
 {
-    return unic_segmenter_step(s, d->images, 1, d->codes, 2, &d->masks_array, loss);
+    return unic_segmenter_step(loss, s, d->images, 1, d->codes, 2, &d->masks_array);
 }
 
 void segment_steps(unic_segmenter *s, size_t n, uint64_t seed)

@@ -232,7 +232,7 @@ END_TEST
 
 START_TEST(walks_in_strides)
 {
-    const unic__shape shape = UNIC__SHAPE(2, 3, 2);
+    const unic__shape shape = UNIC__SHAPE_OF(2, 3, 2);
     unic__strided walk = {.shape = shape, .stride = {1, 4, 2}};
     short from[12], out[12];
     for (short i = 0; i < 12; i++)
@@ -249,9 +249,9 @@ START_TEST(walks_in_strides)
     unic__strided_row_major(stride, &shape);
     ck_assert(stride[0] == 6 && stride[1] == 2 && stride[2] == 1);
     ck_assert(unic__strided_is_row_major(stride, &shape));
-    ck_assert(
-        unic__strided_is_row_major((size_t[UNIC__MAX_RANK]){1, 99, 1}, &UNIC__SHAPE(3, 1, 1)));
-    ck_assert(!unic__strided_is_row_major((size_t[UNIC__MAX_RANK]){2}, &UNIC__SHAPE(3)));
+    ck_assert(unic__strided_is_row_major((size_t[UNIC__MAX_RANK]){1, 99, 1},
+                                         &UNIC__SHAPE_OF(3, 1, 1)));
+    ck_assert(!unic__strided_is_row_major((size_t[UNIC__MAX_RANK]){2}, &UNIC__SHAPE_OF(3)));
 }
 END_TEST
 

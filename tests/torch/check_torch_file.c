@@ -335,7 +335,8 @@ START_TEST(reads_the_sample)
     double sum = 0, lr;
     ck_assert_uint_eq(unic__torch_count(f), files[_i].tensors);
     const unic__torch_tensor *t = find(f, "Encoder_parameters/Cross_quantizer.embedding");
-    ck_assert(unic__shape_equal(&t->shape, &UNIC__SHAPE(50, 32)) && t->type == UNIC__TORCH_F64);
+    ck_assert(unic__shape_equal(&t->shape, &UNIC__SHAPE_OF(50, 32)) &&
+              t->type == UNIC__TORCH_F64);
     ck_assert_double_eq_tol(weighted_sum(f, t), files[_i].embedding, 1e-9);
     for (size_t i = 0; i < unic__torch_count(f); i++)
         sum += weighted_sum(f, unic__torch_tensor_at(f, i));
@@ -470,7 +471,7 @@ START_TEST(a_small_tensor_of_a_large_file_costs_little)
     unic__torch_file *f = open_good(path);
     double x[W];
     const unic__torch_tensor *large = find(f, "large");
-    ck_assert(unic__shape_equal(&large->shape, &UNIC__SHAPE(8000, 10000)));
+    ck_assert(unic__shape_equal(&large->shape, &UNIC__SHAPE_OF(8000, 10000)));
     io_assert_ok(unic__torch_read_f64(f, find(f, "w"), x, W));
     ck_assert(x[0] == 0 && x[W - 1] == W - 1);
     unic__torch_close(f);

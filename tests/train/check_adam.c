@@ -21,19 +21,19 @@ static const struct {
     {"small.bias", "cpc", {1, {3}}, 1e-4F},
 };
 
-static void open_table(unic__params *params)
+static void open_table(unic__param_table *params)
 {
     unic__param *p;
-    *params = (unic__params){.n = 0};
+    *params = (unic__param_table){.n = 0};
     for (size_t i = 0; i < PARAMS; i++)
-        base_assert_ok(unic__params_declare(params, shapes[i].name, &shapes[i].shape,
-                                            GRAPH_UNIFORM, shapes[i].group, &p));
-    base_assert_ok(unic__params_seal(params, true));
-    unic__params_init(params, 5);
+        base_assert_ok(unic__param_table_declare(params, shapes[i].name, &shapes[i].shape,
+                                                 GRAPH_UNIFORM, shapes[i].group, &p));
+    base_assert_ok(unic__param_table_seal(params, true));
+    unic__param_table_init(params, 5);
 }
 
 /* The gradients of step t; some elements have none, as an unused code's row would. */
-static void draw_gradients(unic__params *params, uint64_t t)
+static void draw_gradients(unic__param_table *params, uint64_t t)
 {
     for (size_t i = 0; i < PARAMS; i++) {
         const unic__param *p = params->at[i];
@@ -49,7 +49,7 @@ typedef struct reference {
     double norm[GROUPS];
 } reference;
 
-static void reference_open(reference *r, const unic__params *params)
+static void reference_open(reference *r, const unic__param_table *params)
 {
     r->p = calloc(3 * params->total, sizeof *r->p);
     ck_assert_ptr_nonnull(r->p);
@@ -59,7 +59,7 @@ static void reference_open(reference *r, const unic__params *params)
         r->p[i] = (double)params->values[i];
 }
 
-static void reference_norms(reference *r, const unic__params *params)
+static void reference_norms(reference *r, const unic__param_table *params)
 {
     double sum[GROUPS] = {0};
     for (size_t i = 0; i < PARAMS; i++) {
@@ -71,7 +71,7 @@ static void reference_norms(reference *r, const unic__params *params)
         r->norm[g] = sqrt(sum[g]);
 }
 
-static void reference_step(reference *r, const unic__params *params, int t, double lr,
+static void reference_step(reference *r, const unic__param_table *params, int t, double lr,
                            double decay, double clip)
 {
     for (size_t i = 0; i < PARAMS; i++) {
@@ -128,7 +128,7 @@ enum { SETTINGS = 4, STEPS = 12 };
 
 START_TEST(steps_follow_the_equations)
 {
-    unic__params params;
+    unic__param_table params;
     unic__adam adam;
     reference r;
     double norms[GROUPS];
@@ -149,14 +149,14 @@ START_TEST(steps_follow_the_equations)
     }
     free(r.p);
     unic__adam_free(&adam);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 /* The first step moves every element that has a gradient by lr, whatever its size. */
 START_TEST(the_first_step_is_lr)
 {
-    unic__params params;
+    unic__param_table params;
     unic__adam adam;
     open_table(&params);
     base_assert_ok(unic__adam_create(&adam, &params));
@@ -173,14 +173,14 @@ START_TEST(the_first_step_is_lr)
     }
     free(before);
     unic__adam_free(&adam);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 /* Groups' gradients are clipped by their own norms alone, and matrices alone decay. */
 START_TEST(groups_and_decay_are_apart)
 {
-    unic__params params;
+    unic__param_table params;
     unic__adam adam;
     const double norms[GROUPS] = {1e6, 1e-9};
     open_table(&params);
@@ -197,7 +197,7 @@ START_TEST(groups_and_decay_are_apart)
     unic__adam_free(&adam);
     base_assert_ok(unic__adam_create(&adam, &params));
     memset(params.grads, 0, params.total * sizeof(float));
-    unic__params_init(&params, 5);
+    unic__param_table_init(&params, 5);
     float *before = malloc(params.total * sizeof *before);
     memcpy(before, params.values, params.total * sizeof *before);
     unic__adam_step(&adam, 0.1, 0.5, 0.0, NULL);
@@ -209,13 +209,13 @@ START_TEST(groups_and_decay_are_apart)
     }
     free(before);
     unic__adam_free(&adam);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 START_TEST(threads_and_padding)
 {
-    unic__params params[2];
+    unic__param_table params[2];
     for (int i = 0; i < 2; i++) {
         unic__adam adam;
         double norms[GROUPS];
@@ -237,12 +237,12 @@ START_TEST(threads_and_padding)
         for (size_t k = params[0].at[i]->offset + params[0].at[i]->count; k < end; k++)
             ck_assert(params[0].values[k] == 0.0F);
     }
-    unic__params_free(&params[0]);
-    unic__params_free(&params[1]);
+    unic__param_table_free(&params[0]);
+    unic__param_table_free(&params[1]);
 }
 END_TEST
 
-static unic__params table;
+static unic__param_table table;
 
 static unic_status create_scenario(void)
 {
@@ -258,10 +258,10 @@ START_TEST(without_memory)
 {
     open_table(&table);
     ck_assert_uint_eq(base_fail_each_allocation(create_scenario), 2);
-    unic__params_free(&table);
-    base_assert_ok(unic__params_seal(&table, true)); /* of no parameter */
+    unic__param_table_free(&table);
+    base_assert_ok(unic__param_table_seal(&table, true)); /* of no parameter */
     ck_assert_uint_eq(base_fail_each_allocation(create_scenario), 2);
-    unic__params_free(&table);
+    unic__param_table_free(&table);
 }
 END_TEST
 

@@ -60,7 +60,7 @@ static unic_model *train(const char *more, double *last_total)
         io_assert_ok(unic_trainer_step(t, b->batch, NULL, terms));
     }
     *last_total = terms[0];
-    io_assert_ok(unic_trainer_model(t, &model));
+    io_assert_ok(unic_trainer_model(&model, t));
     unic_trainer_free(t);
     small_batch_free(b);
     return model;
@@ -124,15 +124,15 @@ static outcome measure(const char *name, const char *more)
     unic_model *model = train(more, &total);
     ck_assert(isfinite(total));
     unseen *fit = encode(model, 10000), *test = encode(model, 20000);
-    io_assert_ok(unic_model_codebook(model, &codebook));
+    io_assert_ok(unic_model_codebook(&codebook, model));
     o.agreement = agreement(test);
     for (size_t m = 0; m < 2; m++) {
         unic_head *head;
         unic_head_options options = {
-            .struct_size = sizeof options, .kind = UNIC_HEAD_CLIP, .classes = CLASSES};
+            .struct_size = sizeof options, .kind = UNIC_HEAD_CLIP, .class_count = CLASSES};
         io_assert_ok(unic_head_create(&head, codebook, &options));
         io_assert_ok(
-            unic_head_fit(head, fit->codes[m], TESTS * CLIPS, LENGTH, fit->labels, NULL));
+            unic_head_fit(NULL, head, fit->codes[m], TESTS * CLIPS, LENGTH, fit->labels));
         o.own[m] = accuracy(head, test, m);
         o.transfer[m] = accuracy(head, test, 1 - m);
         unic_head_free(head);

@@ -15,7 +15,7 @@ enum { MOST_TERMS = 64 };
 static const char *const variants[] = {"", "behaviour = compat\n", "ema.partner = same_step\n",
                                        "club.form = permutation\ncode_match.form = asymmetric\n"
                                        "cpc.contrast = predictions\ncpc.self = 0.5\n"
-                                       "club.input = quantised\n"};
+                                       "club.input = quantized\n"};
 enum { VARIANTS = sizeof variants / sizeof variants[0] };
 
 /* Ragged lengths; clip 1 has no image, clip 2 no text. */
@@ -105,13 +105,13 @@ static void assert_same_run(unic_trainer *t, const small_batch *of_t, unic_train
                             const small_batch *of_u)
 {
     double one[MOST_TERMS], two[MOST_TERMS];
-    ck_assert_uint_eq(unic_trainer_term_count(t), unic_trainer_term_count(u));
+    ck_assert_uint_eq(unic_trainer_figure_count(t), unic_trainer_figure_count(u));
     for (int step = 0; step < 2; step++) {
         io_assert_ok(unic_trainer_step(t, of_t->batch, NULL, one));
         io_assert_ok(unic_trainer_step(u, of_u->batch, NULL, two));
-        for (size_t i = 0; i < unic_trainer_term_count(t); i++)
+        for (size_t i = 0; i < unic_trainer_figure_count(t); i++)
             ck_assert_msg(fabs(one[i] - two[i]) <= 1e-5 * fmax(1.0, fabs(one[i])),
-                          "step %d: %s is %.9g, not %.9g", step, unic_trainer_term_name(t, i),
+                          "step %d: %s is %.9g, not %.9g", step, unic_trainer_figure_name(t, i),
                           two[i], one[i]);
     }
 }
@@ -181,8 +181,8 @@ END_TEST
 
 static void assert_all_finite(const unic_trainer *t, const double *terms)
 {
-    for (size_t i = 0; i < unic_trainer_term_count(t); i++)
-        ck_assert_msg(isfinite(terms[i]), "%s is %g", unic_trainer_term_name(t, i), terms[i]);
+    for (size_t i = 0; i < unic_trainer_figure_count(t); i++)
+        ck_assert_msg(isfinite(terms[i]), "%s is %g", unic_trainer_figure_name(t, i), terms[i]);
 }
 
 START_TEST(one_clip_has_nothing_to_be_contrasted_with)

@@ -26,20 +26,20 @@ static void assert_refused(unic_trainer *t, const small_batch *b, unic_status st
                            const char *says)
 {
     double terms[MOST_TERMS] = {77.0};
-    uint64_t steps = unic_trainer_steps(t);
+    uint64_t steps = unic_trainer_step_count(t);
     small_state before = small_state_of(t);
     io_assert_fails(unic_trainer_step(t, b->batch, NULL, terms), status, says);
     io_assert_fails(unic_trainer_evaluate(t, b->batch, terms), status, says);
     small_state after = small_state_of(t);
     ck_assert_msg(small_states_equal(&before, &after), "\"%s\" changed the state", says);
-    ck_assert_uint_eq(unic_trainer_steps(t), steps);
+    ck_assert_uint_eq(unic_trainer_step_count(t), steps);
     ck_assert(terms[0] == 77.0);
 }
 
 /* Two more steps end where a run that was never disturbed does. */
 static void assert_undisturbed(unic_trainer *t, const char *config, const char *more)
 {
-    uint64_t steps = unic_trainer_steps(t);
+    uint64_t steps = unic_trainer_step_count(t);
     unic_trainer *u = small_trainer(config, more);
     good_steps(t, config, steps, steps + 2);
     good_steps(u, config, 0, steps + 2);
@@ -248,11 +248,11 @@ START_TEST(parameters_that_are_no_numbers)
     unic_trainer *t = small_trainer(SMALL_TWO, more);
     small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
     for (uint64_t steps = 0; steps < sizeof cases / sizeof cases[0]; steps++) {
-        unic__params *table = &t->params;
-        const unic__param *p = unic__params_find(table, cases[steps].param);
+        unic__param_table *table = &t->params;
+        const unic__param *p = unic__param_table_find(table, cases[steps].param);
         if (!p) {
             table = &t->club;
-            p = unic__params_find(table, cases[steps].param);
+            p = unic__param_table_find(table, cases[steps].param);
         }
         ck_assert_msg(p != NULL, "no %s", cases[steps].param);
         float kept = table->values[p->offset];

@@ -12,7 +12,7 @@
 
 typedef struct objective {
     unic__training_graph graph;
-    unic__params params;
+    unic__param_table params;
     unic__node *node;
 } objective;
 
@@ -20,14 +20,14 @@ static objective *objective_new(void)
 {
     objective *o = calloc(1, sizeof *o);
     unic__graph_init(&o->graph.main, &o->params, false);
-    o->node = unic__input(&o->graph.main, UNIC__SHAPE(1), UNIC__F32);
+    o->node = unic__input(&o->graph.main, UNIC__SHAPE_OF(1), UNIC__F32);
     return o;
 }
 
 static void objective_free(objective *o)
 {
     unic__graph_free(&o->graph.main);
-    unic__params_free(&o->params);
+    unic__param_table_free(&o->params);
     free(o);
 }
 
@@ -69,7 +69,7 @@ END_TEST
 
 static double figure(const unic_trainer *t, const double *values, const char *name)
 {
-    for (size_t i = 0; i < t->n_report; i++)
+    for (size_t i = 0; i < t->figure_count; i++)
         if (strcmp(t->report[i].name, name) == 0)
             return values[i];
     ck_abort_msg("%s is not reported", name);
@@ -86,7 +86,7 @@ static void assert_total_of_terms(const unic_trainer *t, const double *values)
 
 static void assert_norms(const unic_trainer *t, const double *values)
 {
-    for (size_t k = 0; k < t->params.n_groups; k++) {
+    for (size_t k = 0; k < t->params.group_count; k++) {
         char name[UNIC__TERM_SIZE];
         snprintf(name, sizeof name, "grad_norm.%s", t->params.group[k]);
         ck_assert(figure(t, values, name) == t->grad_norm[k]);
@@ -99,16 +99,16 @@ START_TEST(every_value_stands_under_its_name)
     unic_trainer *t = small_trainer(SMALL_THREE, more[_i]);
     small_batch *b = small_batch_new(SMALL_THREE, SMALL_BATCH, SMALL_LENGTH, 1);
     double values[64] = {0.0};
-    ck_assert_uint_le(t->n_report, 64);
+    ck_assert_uint_le(t->figure_count, 64);
     io_assert_ok(unic_trainer_step(t, b->batch, NULL, values));
     assert_total_of_terms(t, values);
     assert_norms(t, values);
     ck_assert(figure(t, values, "grad_norm.encoder") > 0.0);
-    for (size_t k = 0; k < t->club.n_groups; k++)
+    for (size_t k = 0; k < t->club.group_count; k++)
         ck_assert((t->club_norm[k] > 0.0) == (_i == 1));
     ck_assert(figure(t, values, "revived") == *t->revived);
     ck_assert(figure(t, values, "learning_rate") > 0.0);
-    for (size_t i = 0; i < t->n_report; i++)
+    for (size_t i = 0; i < t->figure_count; i++)
         for (size_t k = 0; k < i; k++)
             ck_assert_str_ne(t->report[i].name, t->report[k].name);
 

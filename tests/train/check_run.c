@@ -64,19 +64,19 @@ enum { RUNS = sizeof runs / sizeof runs[0], STEPS = 10 };
 START_TEST(resumed_runs_end_in_the_same_bytes)
 {
     unic_trainer *t = small_trainer(SMALL_THREE, runs[_i]);
-    io_assert_ok(unic_trainer_set_total_steps(t, STEPS));
+    io_assert_ok(unic_trainer_set_total_step_count(t, STEPS));
     train(t, SMALL_THREE, 0, STEPS);
     small_state whole = small_state_of(t);
     unic_trainer_free(t);
     for (uint64_t stop = 0; stop < STEPS; stop += 3) { /* at 0: before the codebook's start */
         files f = named("resumed");
         t = small_trainer(SMALL_THREE, runs[_i]);
-        io_assert_ok(unic_trainer_set_total_steps(t, STEPS));
+        io_assert_ok(unic_trainer_set_total_step_count(t, STEPS));
         train(t, SMALL_THREE, 0, stop);
         io_assert_ok(unic_trainer_save(t, f.model));
         unic_trainer_free(t);
         t = resumed(f.model);
-        ck_assert_uint_eq(unic_trainer_steps(t), stop);
+        ck_assert_uint_eq(unic_trainer_step_count(t), stop);
         train(t, SMALL_THREE, stop, stop + 1);
         io_assert_ok(unic_trainer_save(t, f.model)); /* over the old one, and once more */
         unic_trainer_free(t);
@@ -103,11 +103,11 @@ START_TEST(a_resumed_trainer_is_the_same)
     small_state a = small_state_of(t), b = small_state_of(u);
     ck_assert(small_states_equal(&a, &b));
     ck_assert_str_eq(unic_trainer_config(t), unic_trainer_config(u));
-    ck_assert_uint_eq(unic_trainer_term_count(t), unic_trainer_term_count(u));
+    ck_assert_uint_eq(unic_trainer_figure_count(t), unic_trainer_figure_count(u));
     small_batch *batch = small_batch_new(SMALL_THREE, SMALL_BATCH, SMALL_LENGTH, 9);
     io_assert_ok(unic_trainer_evaluate(t, batch->batch, one));
     io_assert_ok(unic_trainer_evaluate(u, batch->batch, two));
-    ck_assert_mem_eq(one, two, unic_trainer_term_count(t) * sizeof *one);
+    ck_assert_mem_eq(one, two, unic_trainer_figure_count(t) * sizeof *one);
     small_batch_free(batch);
     unic_trainer_free(t);
     unic_trainer_free(u);
@@ -124,7 +124,7 @@ START_TEST(saving_does_not_disturb)
         train(t, SMALL_TWO, step, step + 1);
         train(u, SMALL_TWO, step, step + 1);
         io_assert_ok(unic_trainer_save(u, f.model));
-        io_assert_ok(unic_trainer_model(u, &model));
+        io_assert_ok(unic_trainer_model(&model, u));
         unic_model_free(model);
     }
     small_state a = small_state_of(t), b = small_state_of(u);
@@ -142,7 +142,7 @@ START_TEST(the_model_is_a_copy)
     unic_model *model;
     unic_trainer *t = small_trainer(SMALL_THREE, "");
     train(t, SMALL_THREE, 0, 2);
-    io_assert_ok(unic_trainer_model(t, &model));
+    io_assert_ok(unic_trainer_model(&model, t));
     io_assert_ok(unic_trainer_save(t, f.model));
     ck_assert_str_eq(unic_model_config(model), unic_trainer_config(t));
     train(t, SMALL_THREE, 2, 4);
@@ -254,7 +254,7 @@ START_TEST(a_failed_save_leaves_run_and_files)
     small_state after = small_state_of(t);
     ck_assert(small_states_equal(&before, &after));
     unic_trainer *u = resumed(f.model);
-    ck_assert_uint_eq(unic_trainer_steps(u), 1);
+    ck_assert_uint_eq(unic_trainer_step_count(u), 1);
     unic_trainer_free(t);
     unic_trainer_free(u);
     remove_files(&f);
@@ -283,7 +283,7 @@ static unic_status take_model(const char *path)
 {
     (void)path;
     unic_model *model = (void *)&model;
-    unic_status status = unic_trainer_model(oom_trainer, &model);
+    unic_status status = unic_trainer_model(&model, oom_trainer);
     ck_assert((status == UNIC_OK) == (model != NULL));
     unic_model_free(model);
     return status;

@@ -36,7 +36,7 @@ static small_state state_after(const char *config, const char *more, uint64_t st
 {
     unic_trainer *t = small_trainer(config, more);
     train(t, config, 0, steps);
-    ck_assert_uint_eq(unic_trainer_steps(t), steps);
+    ck_assert_uint_eq(unic_trainer_step_count(t), steps);
     small_state state = small_state_of(t);
     unic_trainer_free(t);
     return state;
@@ -75,11 +75,11 @@ START_TEST(reports_its_terms_in_order)
     double terms[N + 1];
     unic_trainer *t = small_trainer(SMALL_THREE, "");
     small_batch *b = whole_batch(SMALL_THREE, 1);
-    ck_assert_uint_eq(unic_trainer_term_count(t), N);
+    ck_assert_uint_eq(unic_trainer_figure_count(t), N);
     for (size_t i = 0; i < N; i++)
-        ck_assert_str_eq(unic_trainer_term_name(t, i), expected[i]);
-    ck_assert(unic_trainer_term_name(t, N) == NULL);
-    ck_assert(unic_trainer_term_name(t, SIZE_MAX) == NULL);
+        ck_assert_str_eq(unic_trainer_figure_name(t, i), expected[i]);
+    ck_assert(unic_trainer_figure_name(t, N) == NULL);
+    ck_assert(unic_trainer_figure_name(t, SIZE_MAX) == NULL);
     terms[N] = 77.0;
     io_assert_ok(unic_trainer_step(t, b->batch, NULL, terms));
     ck_assert(terms[N] == 77.0);
@@ -100,8 +100,8 @@ END_TEST
 
 static bool reports(const unic_trainer *t, const char *part)
 {
-    for (size_t i = 0; i < unic_trainer_term_count(t); i++)
-        if (strstr(unic_trainer_term_name(t, i), part))
+    for (size_t i = 0; i < unic_trainer_figure_count(t); i++)
+        if (strstr(unic_trainer_figure_name(t, i), part))
             return true;
     return false;
 }
@@ -177,7 +177,7 @@ START_TEST(the_learning_rate_is_the_schedules)
     small_batch *b = whole_batch(SMALL_TWO, 3);
     unic_trainer *t = small_trainer(SMALL_TWO, "train.schedule = linear\ntrain.warmup = 2\n"
                                                "train.lr_floor = 0.5\ntrain.lr = 0.1\n");
-    io_assert_ok(unic_trainer_set_total_steps(t, 6));
+    io_assert_ok(unic_trainer_set_total_step_count(t, 6));
     const double expected[] = {0.05, 0.1, 0.1, 0.0875, 0.075, 0.0625, 0.05, 0.05};
     for (size_t i = 0; i < 8; i++) {
         io_assert_ok(unic_trainer_step(t, b->batch, NULL, terms));
@@ -225,7 +225,7 @@ START_TEST(another_seed_or_key_gives_other_weights)
             unic_model *model = NULL;
             unic_trainer *t = small_trainer(SMALL_TWO, k ? others[i] : "");
             train(t, SMALL_TWO, 0, 4);
-            io_assert_ok(unic_trainer_model(t, &model));
+            io_assert_ok(unic_trainer_model(&model, t));
             io_assert_ok(unic_model_save(model, path[k]));
             unic_model_free(model);
             unic_trainer_free(t);
@@ -254,8 +254,8 @@ START_TEST(evaluating_changes_nothing)
         io_assert_ok(unic_trainer_evaluate(t, b->batch, again));
         small_state after = small_state_of(t);
         ck_assert(small_states_equal(&before, &after));
-        ck_assert_mem_eq(first, again, unic_trainer_term_count(t) * sizeof *first);
-        ck_assert_uint_eq(unic_trainer_steps(t), steps);
+        ck_assert_mem_eq(first, again, unic_trainer_figure_count(t) * sizeof *first);
+        ck_assert_uint_eq(unic_trainer_step_count(t), steps);
         train(t, SMALL_THREE, steps, steps + 2); /* and the run goes on as if it had not been */
         after = small_state_of(t);
         before = state_after(SMALL_THREE, "encoder.dropout = 0.5\n", steps + 2);
@@ -274,7 +274,7 @@ START_TEST(evaluating_has_no_dropout)
     unic_trainer *u = small_trainer(SMALL_TWO, "encoder.dropout = 0\n");
     io_assert_ok(unic_trainer_evaluate(t, b->batch, with));
     io_assert_ok(unic_trainer_evaluate(u, b->batch, without));
-    ck_assert_mem_eq(with, without, unic_trainer_term_count(t) * sizeof *with);
+    ck_assert_mem_eq(with, without, unic_trainer_figure_count(t) * sizeof *with);
     io_assert_ok(unic_trainer_step(t, b->batch, NULL, with));
     io_assert_ok(unic_trainer_step(u, b->batch, NULL, without));
     ck_assert(with[0] != without[0]);
@@ -304,7 +304,7 @@ START_TEST(compat_evaluation_counts)
         io_assert_ok(unic_trainer_evaluate(t, b->batch, terms));
     ck_assert(small_term(t, terms, "revived") > 0.0);
     ck_assert_mem_eq(values, t->params.values, t->params.total * sizeof *values);
-    ck_assert_uint_eq(unic_trainer_steps(t), 1);
+    ck_assert_uint_eq(unic_trainer_step_count(t), 1);
     free(values);
     small_batch_free(b);
     unic_trainer_free(t);
@@ -381,7 +381,7 @@ START_TEST(draws_of_the_callers_are_used)
     unic_trainer *t = small_trainer(SMALL_TWO, "");
     unic_draws none = own_draws(); /* all of it drawn: as without */
     io_assert_ok(unic_trainer_step(t, b->batch, &none, own));
-    count = unic_trainer_term_count(t);
+    count = unic_trainer_figure_count(t);
     for (size_t at = 0; at < SMALL_LENGTH; at++)
         same += memcmp(own, terms[at], count * sizeof *own) == 0;
     ck_assert_uint_eq(same, 1); /* the step it drew itself */

@@ -123,7 +123,7 @@ def addresses(arrays: Iterable[Optional[npt.NDArray[Any]]]) -> Any:
 
 
 def dims_of(call: Any, *arguments: Any) -> Tuple[int, ...]:
-    """The dims that a C call gives through its last two arguments, dims and rank."""
+    """The dims that a C call gives: their number through its first argument, they themselves through the last."""
     dims, rank = (ctypes.c_int64 * _lib.MAX_RANK)(), ctypes.c_size_t()
-    call(*arguments, dims, ctypes.byref(rank))
+    call(ctypes.byref(rank), *arguments, dims)
     return tuple(dims[:rank.value])

@@ -57,10 +57,10 @@ class Batch:
         return tuple(self._arrays)
 
     @property
-    def clips(self) -> int:
+    def clip_count(self) -> int:
         """B, the number of clips."""
         with self._use() as pointer:
-            return lib.unic_batch_size(pointer)
+            return lib.unic_batch_clip_count(pointer)
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         """A modality's features [B,T,...], without a copy."""
@@ -79,7 +79,7 @@ class Batch:
         return Batch(arrays)
 
     def __repr__(self) -> str:
-        return f"<libunicode.Batch: {self.clips} clips of {', '.join(self.modalities) or 'nothing'}>"
+        return f"<libunicode.Batch: {self.clip_count} clips of {', '.join(self.modalities) or 'nothing'}>"
 
 
 class LentBatch(Batch):
@@ -102,7 +102,7 @@ class LentBatch(Batch):
     def _get(self, name: str) -> Tuple[npt.NDArray[Any], Optional[Codes]]:
         features, valid = _lib.sized(_lib.Array), ctypes.c_void_p()
         with self._use() as pointer:
-            lib.unic_batch_get(pointer, arguments.text("name", name), ctypes.byref(features), ctypes.byref(valid))
+            lib.unic_batch_get(ctypes.byref(features), ctypes.byref(valid), pointer, arguments.text("name", name))
             owner, shape = self._dataset._owned(), tuple(features.dims[:features.rank])
             return (view(owner, features.data, shape),
                     view(owner, valid.value, shape[:1], np.int32) if valid.value else None)

@@ -37,7 +37,7 @@ class State(NamedTuple):
 class Codebook(SharedHandle):
     """L codes of D dims.
 
-        codebook = libunicode.Codebook(codes=200, dim=64)
+        codebook = libunicode.Codebook(code_count=200, dim=64)
         codebook.init(z)                                # k-means over z [rows,64]
         codes = codebook.assign(z)                      # [rows] int32
         near = codebook.lookup(codes)                   # [rows,64]
@@ -47,12 +47,12 @@ class Codebook(SharedHandle):
 
     _kind = "codebook"
 
-    def __init__(self, codes: int, dim: int, modalities: int = 1) -> None:
-        """`codes` x `dim` zeros, until set() or init(), for `modalities` whose use is counted apart."""
+    def __init__(self, code_count: int, dim: int, modality_count: int = 1) -> None:
+        """`code_count` x `dim` zeros, until set() or init(); the use of codes is counted for each modality."""
         pointer = _lib.CODEBOOK()
         lib.unic_codebook_create(ctypes.byref(pointer), *(
             arguments.integer(name, value, 0) for name, value in
-            (("codes", codes), ("dim", dim), ("modalities", modalities))))
+            (("code_count", code_count), ("dim", dim), ("modality_count", modality_count))))
         super().__init__(pointer, lib.unic_codebook_free)
 
     @classmethod
@@ -63,10 +63,10 @@ class Codebook(SharedHandle):
         return self
 
     @property
-    def codes(self) -> int:
+    def code_count(self) -> int:
         """L, the number of codes."""
         with self._read() as codebook:
-            return lib.unic_codebook_codes(codebook)
+            return lib.unic_codebook_code_count(codebook)
 
     @property
     def dim(self) -> int:
@@ -75,15 +75,15 @@ class Codebook(SharedHandle):
             return lib.unic_codebook_dim(codebook)
 
     @property
-    def modalities(self) -> int:
+    def modality_count(self) -> int:
         """The number of modalities."""
         with self._read() as codebook:
-            return lib.unic_codebook_modalities(codebook)
+            return lib.unic_codebook_modality_count(codebook)
 
     @property
     def embedding(self) -> Vectors:
         """The codes [L,D], read-only and without a copy: it shows later changes, and outlives the codebook."""
-        shape = self.codes, self.dim
+        shape = self.code_count, self.dim
         with self._read() as codebook:
             return view(self._owned(), lib.unic_codebook_embedding(codebook), shape)
 
@@ -135,18 +135,18 @@ class Codebook(SharedHandle):
         """
         z = [arguments.single("targets", x) for x in targets]
         chosen = [arguments.whole("codes", x) for x in codes]
-        modalities, dim = self.modalities, self.dim
-        if not len(z) == len(chosen) == modalities:
-            raise ArgumentError(f"{len(z)} targets and {len(chosen)} codes, but the codebook is for {modalities} "
+        modality_count, dim = self.modality_count, self.dim
+        if not len(z) == len(chosen) == modality_count:
+            raise ArgumentError(f"{len(z)} targets and {len(chosen)} codes, but the codebook is for {modality_count} "
                                 "modalities")
         for x, c in zip(z, chosen):
             if x.shape != (*c.shape, dim) or c.ndim != 1:
                 raise ShapeError(f"targets {x.shape} for codes {c.shape}; (rows, {dim}) and (rows,) expected")
-        rows = (ctypes.c_size_t * modalities)(*map(len, chosen))
+        rows = (ctypes.c_size_t * modality_count)(*map(len, chosen))
         with self._use() as codebook:
             lib.unic_codebook_update(codebook, decay, rows, arguments.addresses(z), arguments.addresses(chosen))
 
-    def revive(self, rule: str, steps: int, z: npt.ArrayLike, max: int = 0, seed: int = 0) -> int:
+    def revive(self, rule: str, steps: int, z: npt.ArrayLike, max_count: int = 0, seed: int = 0) -> int:
         """Give codes that are not in use a row of `z` [rows,D], the longest idle first; returns how many.
 
         rule   "any": kept if any modality selected it within `steps` updates; "two": if two did; "off".
@@ -156,34 +156,35 @@ class Codebook(SharedHandle):
             raise ArgumentError(f"rule is {rule!r}, 'off', 'any' or 'two' expected")
         x, revived = arguments.real("z", z), ctypes.c_size_t()
         with self._use() as codebook:
-            lib.unic_codebook_revive(codebook, _RULES[rule], arguments.integer("steps", steps, 0, 2**32 - 1),
-                                     arguments.integer("max", max, 0), arguments.array(x),
-                                     arguments.integer("seed", seed, 0, 2**64 - 1), ctypes.byref(revived))
+            lib.unic_codebook_revive(ctypes.byref(revived), codebook, _RULES[rule],
+                                     arguments.integer("steps", steps, 0, 2**32 - 1),
+                                     arguments.integer("max_count", max_count, 0), arguments.array(x),
+                                     arguments.integer("seed", seed, 0, 2**64 - 1))
         return revived.value
 
     def usage(self, codes: npt.ArrayLike) -> Usage:
         """How often each code occurs in `codes` (-1 is left out), and their perplexity."""
         given = arguments.whole("codes", codes)
-        counts, perplexity = np.empty(self.codes, np.int64), ctypes.c_double()
+        counts, perplexity = np.empty(self.code_count, np.int64), ctypes.c_double()
         with self._read() as codebook:
-            lib.unic_codebook_usage(codebook, given.ctypes.data, given.size, counts.ctypes.data,
-                                    ctypes.byref(perplexity))
+            lib.unic_codebook_usage(ctypes.byref(perplexity), codebook, given.ctypes.data, given.size,
+                                    counts.ctypes.data)
         return Usage(counts, perplexity.value)
 
     def state(self) -> State:
         """What training left behind; copies."""
-        counts, idle = np.empty(self.codes, np.float32), np.empty((self.modalities, self.codes), np.int32)
+        counts, idle = np.empty(self.code_count, np.float32), np.empty((self.modality_count, self.code_count), np.int32)
         with self._read() as codebook:
             lib.unic_codebook_state(codebook, counts.ctypes.data, idle.ctypes.data)
         return State(counts, idle)
 
     def distances(self, out: Optional[Vectors] = None) -> Vectors:
         """Squared distances between codes, [L,L]."""
-        squares = arguments.output("out", out, (self.codes, self.codes), np.float32)
+        squares = arguments.output("out", out, (self.code_count, self.code_count), np.float32)
         with self._read() as codebook:
             lib.unic_codebook_distances(codebook, squares.ctypes.data)
         return squares
 
     def __repr__(self) -> str:
         return ("<libunicode.Codebook, closed>" if self.closed
-                else f"<libunicode.Codebook: {self.codes} codes of {self.dim} dims>")
+                else f"<libunicode.Codebook: {self.code_count} codes of {self.dim} dims>")

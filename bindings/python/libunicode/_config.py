@@ -117,7 +117,7 @@ class Config(Handle):
         """A key's value: int, float, bool (a switch), a tuple of int (dims), or str."""
         value = ctypes.c_char_p()
         with self._use() as pointer:
-            lib.unic_config_get(pointer, arguments.text("key", key), ctypes.byref(value))
+            lib.unic_config_get(ctypes.byref(value), pointer, arguments.text("key", key))
             text = (value.value or b"").decode()
         return _from_text(_type_of(key), text)
 
@@ -141,7 +141,7 @@ class Config(Handle):
         """Every key with its value, one `key = value` a line; Config.parse() reads it."""
         value = ctypes.c_char_p()
         with self._use() as pointer:
-            lib.unic_config_text(pointer, ctypes.byref(value))
+            lib.unic_config_text(ctypes.byref(value), pointer)
             return (value.value or b"").decode()
 
     def __repr__(self) -> str:
@@ -174,7 +174,7 @@ def _keys() -> Tuple[Key, ...]:
     keys = []
     for i in range(lib.unic_config_key_count()):
         key = _lib.sized(_lib.ConfigKey)
-        lib.unic_config_key_at(i, ctypes.byref(key))
+        lib.unic_config_key_at(ctypes.byref(key), i)
         name, kind, value, allowed, meaning = (
             field.decode() for field in (key.name, key.type, key.value or b"", key.allowed, key.help))
         keys.append(Key(name, kind, value, key.compat and key.compat.decode(), allowed, meaning))

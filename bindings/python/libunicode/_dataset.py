@@ -92,10 +92,10 @@ class Dataset(Handle):
             return arguments.dims_of(lib.unic_dataset_feature_dims, dataset, arguments.text("modality", modality))
 
     @property
-    def clips(self) -> int:
+    def clip_count(self) -> int:
         """N, the clips of all paths."""
         with self._use() as dataset:
-            return lib.unic_dataset_clips(dataset)
+            return lib.unic_dataset_clip_count(dataset)
 
     @property
     def length(self) -> int:
@@ -106,7 +106,7 @@ class Dataset(Handle):
     def __len__(self) -> int:
         """Batches in an epoch."""
         with self._use() as dataset:
-            return lib.unic_dataset_batches(dataset)
+            return lib.unic_dataset_batch_count(dataset)
 
     def next(self) -> Optional[Batch]:
         """The next batch of the epoch; None at its end: the call after that begins the next one."""
@@ -114,7 +114,7 @@ class Dataset(Handle):
         pointer = _lib.BATCH()
         with self._use() as dataset:
             self._turn += 1
-            lib.unic_dataset_next(dataset, ctypes.byref(pointer))
+            lib.unic_dataset_next(ctypes.byref(pointer), dataset)
             self._begun = bool(pointer)
             self._epoch += not self._begun
             return LentBatch(self, pointer, self._turn, names) if self._begun else None
@@ -143,15 +143,16 @@ class Dataset(Handle):
         """
         with self._use() as dataset:
             shape = arguments.dims_of(
-                lambda *dims: lib.unic_dataset_labels(dataset, arguments.text("name", name), *dims, None))
+                lambda rank, dims: lib.unic_dataset_labels(rank, dataset, arguments.text("name", name), dims, None))
             labels = np.empty(shape, np.int32)
-            arguments.dims_of(lambda *dims: lib.unic_dataset_labels(dataset, name.encode(), *dims, labels.ctypes.data))
+            arguments.dims_of(
+                lambda rank, dims: lib.unic_dataset_labels(rank, dataset, name.encode(), dims, labels.ctypes.data))
             return labels
 
     def __repr__(self) -> str:
         if self.closed:
             return "<libunicode.Dataset, closed>"
-        return f"<libunicode.Dataset: {self.clips} clips of {', '.join(self.modalities)} in {len(self)} batches>"
+        return f"<libunicode.Dataset: {self.clip_count} clips of {', '.join(self.modalities)} in {len(self)} batches>"
 
 
 def _free_in(process: int) -> Callable[[Any], None]:
@@ -182,11 +183,11 @@ class Arrays:
         if not self._modalities or len(set(sizes.values())) > 1:
             raise ShapeError(f"the arrays have clips {sizes}, but must be of the same clips" if sizes
                              else "there are no arrays")
-        self.clips: int = sizes[self._modalities[0]]
+        self.clip_count: int = sizes[self._modalities[0]]
         self._batch = arguments.integer("batch", batch, 1)
-        self._batches = self.clips // self._batch if drop_last else -(-self.clips // self._batch)
+        self._batches = self.clip_count // self._batch if drop_last else -(-self.clip_count // self._batch)
         if not self._batches:
-            raise ArgumentError(f"{self.clips} clips are less than one batch of {batch}")
+            raise ArgumentError(f"{self.clip_count} clips are less than one batch of {batch}")
         self._seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
         self.seek(0)
 
@@ -220,7 +221,7 @@ class Arrays:
         self._epoch = arguments.integer("epoch", epoch, 0)
         self._at = arguments.integer("batch", batch, 0, self._batches)
         self._order = (None if self._seed is None
-                       else np.random.default_rng([self._seed, self._epoch]).permutation(self.clips))
+                       else np.random.default_rng([self._seed, self._epoch]).permutation(self.clip_count))
 
     def __iter__(self) -> Iterator[Batch]:
         """One epoch's batches from its beginning; an epoch that is under way is left."""
@@ -233,4 +234,4 @@ class Arrays:
             yield batch
 
     def __repr__(self) -> str:
-        return f"<libunicode.Arrays: {self.clips} clips of {', '.join(self._modalities)} in {len(self)} batches>"
+        return f"<libunicode.Arrays: {self.clip_count} clips of {', '.join(self._modalities)} in {len(self)} batches>"

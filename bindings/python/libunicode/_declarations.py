@@ -33,6 +33,7 @@ I64 = 4
 RESET_OFF = 0
 RESET_ANY = 1
 RESET_TWO = 2
+MAX_MODALITIES = 8
 DAMAGE_FAILS = 0
 DAMAGE_SKIPS = 1
 HEAD_CLIP = 1
@@ -44,8 +45,8 @@ INDEX_INNER = 1
 INDEX_COSINE = 2
 INDEX_L2 = 3
 INDEX_INTERSECTION = 4
-METRICS_THRESHOLDS = 255
-SEGMENTER_LEVELS = 4
+METRICS_THRESHOLD_COUNT = 255
+SEGMENTER_MAX_LEVELS = 4
 SEGMENTER_SMALL = 0
 SEGMENTER_PAPER = 1
 SEGMENTER_FRAMES = 1
@@ -118,7 +119,7 @@ class DatasetOptions(Structure):
 class HeadOptions(Structure):
     """unic_head_options"""
 
-    _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("classes", c_int32), ("hidden", c_int32),
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("class_count", c_int32), ("hidden", c_int32),
                 ("epochs", c_int32), ("batch", c_int32), ("learning_rate", c_float), ("seed", c_uint64),
                 ("loss", c_int32), ("reserved", c_void_p * 3)]
 
@@ -133,28 +134,28 @@ class IndexOptions(Structure):
 class ClassReport(Structure):
     """unic_class_report"""
 
-    _fields_ = [("struct_size", c_size_t), ("counted", c_size_t), ("right", c_size_t), ("accuracy", c_double),
+    _fields_ = [("struct_size", c_size_t), ("row_count", c_size_t), ("right_count", c_size_t), ("accuracy", c_double),
                 ("mean_accuracy", c_double)]
 
 
 class MatchReport(Structure):
     """unic_match_report"""
 
-    _fields_ = [("struct_size", c_size_t), ("predicted", c_size_t), ("actual", c_size_t), ("matched", c_size_t),
-                ("precision", c_double), ("recall", c_double), ("f1", c_double)]
+    _fields_ = [("struct_size", c_size_t), ("predicted_count", c_size_t), ("actual_count", c_size_t),
+                ("matched_count", c_size_t), ("precision", c_double), ("recall", c_double), ("f1", c_double)]
 
 
 class MaskReport(Structure):
     """unic_mask_report"""
 
-    _fields_ = [("struct_size", c_size_t), ("masks", c_size_t), ("miou", c_double), ("f_beta", c_double),
+    _fields_ = [("struct_size", c_size_t), ("mask_count", c_size_t), ("miou", c_double), ("f_beta", c_double),
                 ("threshold", c_double)]
 
 
 class RankReport(Structure):
     """unic_rank_report"""
 
-    _fields_ = [("struct_size", c_size_t), ("counted", c_size_t), ("median_rank", c_double),
+    _fields_ = [("struct_size", c_size_t), ("query_count", c_size_t), ("median_rank", c_double),
                 ("mean_average_precision", c_double)]
 
 
@@ -170,8 +171,8 @@ class SegmenterOptions(Structure):
     """unic_segmenter_options"""
 
     _fields_ = [("struct_size", c_size_t), ("preset", c_int32), ("input", c_int32), ("image_channels", c_int32),
-                ("height", c_int32), ("width", c_int32), ("levels", c_int32),
-                ("level_channels", c_int32 * SEGMENTER_LEVELS), ("channels", c_int32), ("inner", c_int32),
+                ("height", c_int32), ("width", c_int32), ("level_count", c_int32),
+                ("level_channels", c_int32 * SEGMENTER_MAX_LEVELS), ("channels", c_int32), ("inner", c_int32),
                 ("dilations", c_int32 * 4), ("output_channels", c_int32 * 2), ("batch", c_int32),
                 ("learning_rate", c_float), ("seed", c_uint64), ("reserved", c_void_p * 4)]
 
@@ -196,8 +197,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_batch_create": (Status, [POINTER(BATCH)]),
     "unic_batch_free": (None, [BATCH]),
     "unic_batch_set": (Status, [BATCH, c_char_p, POINTER(Array), c_void_p]),
-    "unic_batch_size": (c_size_t, [BATCH]),
-    "unic_batch_get": (Status, [BATCH, c_char_p, POINTER(Array), POINTER(c_void_p)]),
+    "unic_batch_clip_count": (c_size_t, [BATCH]),
+    "unic_batch_get": (Status, [POINTER(Array), POINTER(c_void_p), BATCH, c_char_p]),
     "unic_class_map_parse": (Status, [POINTER(CLASS_MAP), c_char_p, c_size_t, c_char_p, POINTER(ClassNames)]),
     "unic_class_map_load": (Status, [POINTER(CLASS_MAP), c_char_p, POINTER(ClassNames)]),
     "unic_class_map_free": (None, [CLASS_MAP]),
@@ -206,17 +207,17 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_class_map_steps": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
     "unic_codebook_create": (Status, [POINTER(CODEBOOK), c_size_t, c_size_t, c_size_t]),
     "unic_codebook_free": (None, [CODEBOOK]),
-    "unic_codebook_codes": (c_size_t, [CODEBOOK]),
+    "unic_codebook_code_count": (c_size_t, [CODEBOOK]),
     "unic_codebook_dim": (c_size_t, [CODEBOOK]),
-    "unic_codebook_modalities": (c_size_t, [CODEBOOK]),
+    "unic_codebook_modality_count": (c_size_t, [CODEBOOK]),
     "unic_codebook_set": (Status, [CODEBOOK, POINTER(Array)]),
     "unic_codebook_embedding": (c_void_p, [CODEBOOK]),
     "unic_codebook_init": (Status, [CODEBOOK, POINTER(Array), c_size_t, c_uint64]),
     "unic_codebook_assign": (Status, [CODEBOOK, POINTER(Array), c_void_p]),
     "unic_codebook_lookup": (Status, [CODEBOOK, c_void_p, c_size_t, c_void_p]),
     "unic_codebook_update": (Status, [CODEBOOK, c_float, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
-    "unic_codebook_revive": (Status, [CODEBOOK, c_int, c_uint32, c_size_t, POINTER(Array), c_uint64, c_void_p]),
-    "unic_codebook_usage": (Status, [CODEBOOK, c_void_p, c_size_t, c_void_p, c_void_p]),
+    "unic_codebook_revive": (Status, [c_void_p, CODEBOOK, c_int, c_uint32, c_size_t, POINTER(Array), c_uint64]),
+    "unic_codebook_usage": (Status, [c_void_p, CODEBOOK, c_void_p, c_size_t, c_void_p]),
     "unic_codebook_state": (Status, [CODEBOOK, c_void_p, c_void_p]),
     "unic_codebook_distances": (Status, [CODEBOOK, c_void_p]),
     "unic_codebook_fingerprint": (c_uint64, [CODEBOOK]),
@@ -226,42 +227,42 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_config_set": (Status, [CONFIG, c_char_p, c_char_p]),
     "unic_config_parse": (Status, [CONFIG, c_char_p, c_char_p]),
     "unic_config_load": (Status, [CONFIG, c_char_p]),
-    "unic_config_get": (Status, [CONFIG, c_char_p, POINTER(c_char_p)]),
-    "unic_config_text": (Status, [CONFIG, POINTER(c_char_p)]),
+    "unic_config_get": (Status, [POINTER(c_char_p), CONFIG, c_char_p]),
+    "unic_config_text": (Status, [POINTER(c_char_p), CONFIG]),
     "unic_config_check": (Status, [CONFIG]),
     "unic_config_key_count": (c_size_t, []),
-    "unic_config_key_at": (Status, [c_size_t, POINTER(ConfigKey)]),
+    "unic_config_key_at": (Status, [POINTER(ConfigKey), c_size_t]),
     "unic_dataset_open": (Status, [POINTER(DATASET), POINTER(c_char_p), c_size_t, POINTER(DatasetOptions)]),
     "unic_dataset_free": (None, [DATASET]),
-    "unic_dataset_clips": (c_size_t, [DATASET]),
-    "unic_dataset_batches": (c_size_t, [DATASET]),
+    "unic_dataset_clip_count": (c_size_t, [DATASET]),
+    "unic_dataset_batch_count": (c_size_t, [DATASET]),
     "unic_dataset_length": (c_size_t, [DATASET]),
     "unic_dataset_modality_count": (c_size_t, [DATASET]),
     "unic_dataset_modality_name": (c_char_p, [DATASET, c_size_t]),
-    "unic_dataset_feature_dims": (Status, [DATASET, c_char_p, c_void_p, c_void_p]),
-    "unic_dataset_next": (Status, [DATASET, POINTER(BATCH)]),
+    "unic_dataset_feature_dims": (Status, [c_void_p, DATASET, c_char_p, c_void_p]),
+    "unic_dataset_next": (Status, [POINTER(BATCH), DATASET]),
     "unic_dataset_seek": (Status, [DATASET, c_uint64, c_uint64]),
-    "unic_dataset_labels": (Status, [DATASET, c_char_p, c_void_p, c_void_p, c_void_p]),
+    "unic_dataset_labels": (Status, [c_void_p, DATASET, c_char_p, c_void_p, c_void_p]),
     "unic_model_open": (Status, [POINTER(MODEL), c_char_p]),
     "unic_model_import": (Status, [POINTER(MODEL), c_char_p, c_char_p]),
     "unic_model_retain": (MODEL, [MODEL]),
     "unic_model_free": (None, [MODEL]),
     "unic_model_modality_count": (c_size_t, [MODEL]),
     "unic_model_modality_name": (c_char_p, [MODEL, c_size_t]),
-    "unic_model_feature_dims": (Status, [MODEL, c_char_p, c_void_p, c_void_p]),
-    "unic_model_parameter_at": (Status, [MODEL, c_size_t, POINTER(c_char_p), c_void_p, c_void_p, POINTER(c_void_p)]),
+    "unic_model_feature_dims": (Status, [c_void_p, MODEL, c_char_p, c_void_p]),
+    "unic_model_parameter_at": (Status, [POINTER(c_char_p), POINTER(c_void_p), c_void_p, MODEL, c_size_t, c_void_p]),
     "unic_model_code_count": (c_size_t, [MODEL]),
     "unic_model_code_dim": (c_size_t, [MODEL]),
     "unic_model_config": (c_char_p, [MODEL]),
-    "unic_model_codebook": (Status, [MODEL, POINTER(CODEBOOK)]),
+    "unic_model_codebook": (Status, [POINTER(CODEBOOK), MODEL]),
     "unic_model_save": (Status, [MODEL, c_char_p]),
     "unic_encoder_create": (Status, [POINTER(ENCODER), MODEL, c_char_p, c_size_t, c_size_t]),
     "unic_encoder_free": (None, [ENCODER]),
     "unic_encoder_encode": (Status, [ENCODER, POINTER(Array), c_void_p, c_void_p, c_void_p, c_void_p]),
     "unic_head_create": (Status, [POINTER(HEAD), CODEBOOK, POINTER(HeadOptions)]),
     "unic_head_free": (None, [HEAD]),
-    "unic_head_settings": (Status, [HEAD, POINTER(HeadOptions)]),
-    "unic_head_fit": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p, c_void_p]),
+    "unic_head_settings": (Status, [POINTER(HeadOptions), HEAD]),
+    "unic_head_fit": (Status, [c_void_p, HEAD, c_void_p, c_size_t, c_size_t, c_void_p]),
     "unic_head_predict": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p]),
     "unic_head_mask_labels": (Status, [HEAD, c_void_p, c_size_t, c_size_t, c_void_p]),
     "unic_head_fingerprint": (c_uint64, [HEAD]),
@@ -272,7 +273,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_pool_mean": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
     "unic_index_create": (Status, [POINTER(INDEX), POINTER(IndexOptions)]),
     "unic_index_free": (None, [INDEX]),
-    "unic_index_size": (c_size_t, [INDEX]),
+    "unic_index_item_count": (c_size_t, [INDEX]),
     "unic_index_dim": (c_size_t, [INDEX]),
     "unic_index_metric_of": (c_int32, [INDEX]),
     "unic_index_vectors": (c_void_p, [INDEX]),
@@ -283,21 +284,21 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_index_accepts": (Status, [INDEX, c_uint64]),
     "unic_index_save": (Status, [INDEX, c_char_p]),
     "unic_index_load": (Status, [POINTER(INDEX), c_char_p]),
-    "unic_metrics_classes": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, c_void_p,
-                                      POINTER(ClassReport)]),
-    "unic_metrics_steps": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_float, c_int32, POINTER(MatchReport)]),
-    "unic_metrics_steps_cmg": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_float, c_size_t,
-                                        POINTER(MatchReport)]),
-    "unic_metrics_events": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_float, c_double, c_int32,
-                                     POINTER(MatchReport)]),
-    "unic_metrics_masks": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_void_p, POINTER(MaskReport)]),
-    "unic_metrics_masks_cmg": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, POINTER(MaskReport)]),
-    "unic_metrics_ranks": (Status, [c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p, c_size_t, c_void_p,
-                                    POINTER(RankReport)]),
+    "unic_metrics_classes": (Status, [POINTER(ClassReport), c_void_p, c_void_p, c_size_t, c_size_t, c_void_p,
+                                      c_void_p]),
+    "unic_metrics_steps": (Status, [POINTER(MatchReport), c_void_p, c_void_p, c_size_t, c_size_t, c_float, c_int32]),
+    "unic_metrics_steps_cmg": (Status, [POINTER(MatchReport), c_void_p, c_void_p, c_size_t, c_size_t, c_float,
+                                        c_size_t]),
+    "unic_metrics_events": (Status, [POINTER(MatchReport), c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_float,
+                                     c_double, c_int32]),
+    "unic_metrics_masks": (Status, [POINTER(MaskReport), c_void_p, c_void_p, c_size_t, c_size_t, c_void_p]),
+    "unic_metrics_masks_cmg": (Status, [POINTER(MaskReport), c_void_p, c_void_p, c_size_t, c_size_t, c_size_t]),
+    "unic_metrics_ranks": (Status, [POINTER(RankReport), c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p,
+                                    c_size_t, c_void_p]),
     "unic_retriever_create": (Status, [POINTER(RETRIEVER), CODEBOOK, POINTER(RetrieverOptions)]),
     "unic_retriever_free": (None, [RETRIEVER]),
-    "unic_retriever_settings": (Status, [RETRIEVER, POINTER(RetrieverOptions)]),
-    "unic_retriever_fit": (Status, [RETRIEVER, c_void_p, c_size_t, c_size_t, POINTER(Array), c_void_p]),
+    "unic_retriever_settings": (Status, [POINTER(RetrieverOptions), RETRIEVER]),
+    "unic_retriever_fit": (Status, [c_void_p, RETRIEVER, c_void_p, c_size_t, c_size_t, POINTER(Array)]),
     "unic_retriever_queries": (Status, [RETRIEVER, c_void_p, c_size_t, c_size_t, c_void_p]),
     "unic_retriever_items": (Status, [RETRIEVER, POINTER(Array), c_void_p]),
     "unic_retriever_fingerprint": (c_uint64, [RETRIEVER]),
@@ -306,9 +307,9 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_retriever_load": (Status, [POINTER(RETRIEVER), c_char_p]),
     "unic_segmenter_create": (Status, [POINTER(SEGMENTER), CODEBOOK, POINTER(SegmenterOptions)]),
     "unic_segmenter_free": (None, [SEGMENTER]),
-    "unic_segmenter_settings": (Status, [SEGMENTER, POINTER(SegmenterOptions)]),
-    "unic_segmenter_step": (Status, [SEGMENTER, POINTER(POINTER(Array)), c_size_t, c_void_p, c_size_t, POINTER(Array),
-                                     c_void_p]),
+    "unic_segmenter_settings": (Status, [POINTER(SegmenterOptions), SEGMENTER]),
+    "unic_segmenter_step": (Status, [c_void_p, SEGMENTER, POINTER(POINTER(Array)), c_size_t, c_void_p, c_size_t,
+                                     POINTER(Array)]),
     "unic_segmenter_predict": (Status, [SEGMENTER, POINTER(POINTER(Array)), c_size_t, c_void_p, c_size_t, c_void_p]),
     "unic_segmenter_fingerprint": (c_uint64, [SEGMENTER]),
     "unic_segmenter_accepts": (Status, [SEGMENTER, c_uint64]),
@@ -316,16 +317,16 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p]),
     "unic_trainer_create": (Status, [POINTER(TRAINER), CONFIG]),
     "unic_trainer_free": (None, [TRAINER]),
-    "unic_trainer_term_count": (c_size_t, [TRAINER]),
-    "unic_trainer_term_name": (c_char_p, [TRAINER, c_size_t]),
+    "unic_trainer_figure_count": (c_size_t, [TRAINER]),
+    "unic_trainer_figure_name": (c_char_p, [TRAINER, c_size_t]),
     "unic_trainer_step": (Status, [TRAINER, BATCH, POINTER(Draws), c_void_p]),
     "unic_trainer_evaluate": (Status, [TRAINER, BATCH, c_void_p]),
-    "unic_trainer_set_total_steps": (Status, [TRAINER, c_uint64]),
-    "unic_trainer_total_steps": (c_uint64, [TRAINER]),
-    "unic_trainer_steps": (c_uint64, [TRAINER]),
+    "unic_trainer_set_total_step_count": (Status, [TRAINER, c_uint64]),
+    "unic_trainer_total_step_count": (c_uint64, [TRAINER]),
+    "unic_trainer_step_count": (c_uint64, [TRAINER]),
     "unic_trainer_save": (Status, [TRAINER, c_char_p]),
     "unic_trainer_resume": (Status, [POINTER(TRAINER), c_char_p]),
     "unic_trainer_import": (Status, [POINTER(TRAINER), c_char_p, c_char_p]),
-    "unic_trainer_model": (Status, [TRAINER, POINTER(MODEL)]),
+    "unic_trainer_model": (Status, [POINTER(MODEL), TRAINER]),
     "unic_trainer_config": (c_char_p, [TRAINER]),
 }

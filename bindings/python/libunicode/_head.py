@@ -31,12 +31,12 @@ class Head(SharedHandle):
 
     _kind = "head"
 
-    def __init__(self, codes_of: CodesOf, classes: int, per: str = "clip", multi: bool = False, *,
+    def __init__(self, codes_of: CodesOf, class_count: int, per: str = "clip", multi: bool = False, *,
                  hidden: int = 0, epochs: int = 0, batch: int = 0, learning_rate: float = 0.0, seed: int = 0,
                  loss: str = "plain") -> None:
         """An untrained head for codes of this model or codebook.
 
-        classes        number of outputs.
+        class_count    number of outputs.
         per            "clip": one class for each clip; "step": one for each step.
         multi          any number of classes for each step; with per="step".
         hidden         width between its two linear layers; 0: the code's dim.
@@ -53,7 +53,8 @@ class Head(SharedHandle):
         most = 2**31 - 1
         options = _lib.sized(
             _lib.HeadOptions, kind=kind,
-            classes=arguments.integer("classes", classes, 0, most), hidden=arguments.integer("hidden", hidden, 0, most),
+            class_count=arguments.integer("class_count", class_count, 0, most),
+            hidden=arguments.integer("hidden", hidden, 0, most),
             epochs=arguments.integer("epochs", epochs, 0, most), batch=arguments.integer("batch", batch, 0, most),
             learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss])
         pointer = _lib.HEAD()
@@ -64,9 +65,9 @@ class Head(SharedHandle):
     def _set_up(self, pointer: Any) -> None:
         super().__init__(pointer, lib.unic_head_free)
         options = _lib.sized(_lib.HeadOptions)
-        lib.unic_head_settings(pointer, ctypes.byref(options))
+        lib.unic_head_settings(ctypes.byref(options), pointer)
         self._head_kind: int = options.kind
-        self.classes: int = options.classes
+        self.class_count: int = options.class_count
 
     @classmethod
     def load(cls, path: StrPath) -> "Head":
@@ -91,7 +92,9 @@ class Head(SharedHandle):
         """The shape of labels for these codes."""
         if codes.ndim != 2:
             raise ShapeError(f"codes have the shape {codes.shape}, (clips, steps) expected")
-        return codes.shape[:1] if self.per == "clip" else (*codes.shape, self.classes) if self.multi else codes.shape
+        if self.per == "clip":
+            return codes.shape[:1]
+        return (*codes.shape, self.class_count) if self.multi else codes.shape
 
     def _check_labels(self, codes: Codes, labels: Codes) -> None:
         if labels.shape != self._shape(codes):
@@ -110,14 +113,14 @@ class Head(SharedHandle):
         self._check_labels(given, wanted)
         loss = ctypes.c_double()
         with self._use() as head:
-            lib.unic_head_fit(head, given.ctypes.data, *given.shape, wanted.ctypes.data, ctypes.byref(loss))
+            lib.unic_head_fit(ctypes.byref(loss), head, given.ctypes.data, *given.shape, wanted.ctypes.data)
         return loss.value
 
     def predict(self, codes: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:
         """Logits [N,classes] for clips, [N,T,classes] for steps (0 on padding); argmax(-1) are the classes."""
         given = arguments.whole("codes", codes)
         shape = self._shape(given)
-        logits = arguments.output("out", out, shape if self.multi else (*shape, self.classes), np.float32)
+        logits = arguments.output("out", out, shape if self.multi else (*shape, self.class_count), np.float32)
         with self._read() as head:
             lib.unic_head_predict(head, given.ctypes.data, *given.shape, logits.ctypes.data)
         return logits
@@ -148,5 +151,5 @@ class Head(SharedHandle):
             lib.unic_head_save(head, arguments.path(path))
 
     def __repr__(self) -> str:
-        return (f"<libunicode.Head: {self.classes} classes per {self.per}{', multi' if self.multi else ''}"
+        return (f"<libunicode.Head: {self.class_count} classes per {self.per}{', multi' if self.multi else ''}"
                 f"{', closed' if self.closed else ''}>")

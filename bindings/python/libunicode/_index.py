@@ -97,7 +97,7 @@ class Index(SharedHandle):
     def __len__(self) -> int:
         """The number of items."""
         with self._read() as index:
-            return lib.unic_index_size(index)
+            return lib.unic_index_item_count(index)
 
     @property
     def dim(self) -> int:
@@ -116,13 +116,13 @@ class Index(SharedHandle):
         """The items [size,dim] in the order they were added, of length 1 with the cosine; a copy."""
         with self._read() as index:
             return self._copy(lib.unic_index_vectors(index),
-                              (lib.unic_index_size(index), lib.unic_index_dim(index)), np.float32)
+                              (lib.unic_index_item_count(index), lib.unic_index_dim(index)), np.float32)
 
     @property
     def ids(self) -> Ids:
         """Their ids [size]; a copy."""
         with self._read() as index:
-            return self._copy(lib.unic_index_ids(index), (lib.unic_index_size(index),), np.int64)
+            return self._copy(lib.unic_index_ids(index), (lib.unic_index_item_count(index),), np.int64)
 
     def _copy(self, address: Optional[int], shape: Any, dtype: Any) -> npt.NDArray[Any]:
         """What add() moves elsewhere, so that a view would not do; nowhere while the index is empty."""
@@ -144,7 +144,7 @@ class Index(SharedHandle):
         """
         x, wanted = arguments.real("queries", queries), arguments.integer("k", k, 0)
         with self._read() as index:
-            shape = (*x.shape[:1], min(wanted, lib.unic_index_size(index)))     # a larger k is refused below
+            shape = (*x.shape[:1], min(wanted, lib.unic_index_item_count(index)))     # a larger k is refused below
             found = Found(np.empty(shape, np.int64), np.empty(shape, np.float32))
             lib.unic_index_search(index, arguments.array(x), wanted, found.ids.ctypes.data,
                                   found.scores.ctypes.data)

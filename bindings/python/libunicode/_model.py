@@ -96,7 +96,7 @@ class Model(Handle):
         """A copy of the model's codebook, with its EMA state."""
         pointer = _lib.CODEBOOK()
         with self._use() as model:
-            lib.unic_model_codebook(model, ctypes.byref(pointer))
+            lib.unic_model_codebook(ctypes.byref(pointer), model)
         return Codebook._of(pointer)
 
     def embedding(self) -> Vectors:
@@ -110,8 +110,8 @@ class Model(Handle):
         with self._use() as model:
             try:
                 while True:
-                    shape = arguments.dims_of(lambda dims, rank: lib.unic_model_parameter_at(
-                        model, len(found), ctypes.byref(name), dims, rank, ctypes.byref(data)))
+                    shape = arguments.dims_of(lambda rank, dims: lib.unic_model_parameter_at(
+                        ctypes.byref(name), ctypes.byref(data), rank, model, len(found), dims))
                     found[(name.value or b"").decode()] = view(self._owned(), data.value or 0, shape)
             except NotFoundError:       # behind the last one
                 return found

@@ -67,7 +67,7 @@ class Retriever(SharedHandle):
     def _set_up(self, pointer: Any) -> None:
         super().__init__(pointer, lib.unic_retriever_free)
         options = _lib.sized(_lib.RetrieverOptions)
-        lib.unic_retriever_settings(pointer, ctypes.byref(options))
+        lib.unic_retriever_settings(ctypes.byref(options), pointer)
         self.settings = RetrieverSettings(*(getattr(options, name) for name in RetrieverSettings._fields))
 
     @classmethod
@@ -91,8 +91,8 @@ class Retriever(SharedHandle):
         given, wanted = _clips(codes), arguments.real("items", items)
         loss = ctypes.c_double()
         with self._use() as retriever:
-            lib.unic_retriever_fit(retriever, given.ctypes.data, *given.shape, arguments.array(wanted),
-                                   ctypes.byref(loss))
+            lib.unic_retriever_fit(ctypes.byref(loss), retriever, given.ctypes.data, *given.shape,
+                                   arguments.array(wanted))
         return loss.value
 
     def queries(self, codes: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:

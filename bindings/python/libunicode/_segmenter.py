@@ -30,7 +30,7 @@ class SegmenterSettings(NamedTuple):
     image_channels: int
     height: int
     width: int
-    levels: int
+    level_count: int
     level_channels: Tuple[int, ...]
     channels: int
     inner: int
@@ -55,7 +55,7 @@ class Segmenter(SharedHandle):
     _kind = "segmenter"
 
     def __init__(self, codes_of: CodesOf, preset: str = "small", *, input: Optional[str] = None,
-                 image_channels: int = 0, height: int = 0, width: int = 0, levels: int = 0,
+                 image_channels: int = 0, height: int = 0, width: int = 0, level_count: int = 0,
                  level_channels: Sequence[int] = (), channels: int = 0, inner: int = 0, dilations: Sequence[int] = (),
                  output_channels: Sequence[int] = (), batch: int = 0, learning_rate: float = 0.0,
                  seed: int = 0) -> None:
@@ -64,8 +64,8 @@ class Segmenter(SharedHandle):
         preset           "small": frames of 64 x 64; "paper": the paper's network, on maps of a backbone at 224 x 224.
         input            "frames", through a small backbone of its own; "maps", the caller's, one for each level.
         image_channels   of frames: 1 grey, 3 RGB.
-        height, width    of frames and masks: multiples of 2^(levels+1).
-        levels           1..4; level l is a map of height / 2^(l+2) by width / 2^(l+2).
+        height, width    of frames and masks: multiples of 2^(level_count+1).
+        level_count      1..4; level l is a map of height / 2^(l+2) by width / 2^(l+2).
         level_channels   of each level's map, finest first.
         channels, inner  of the maps that are joined, and of the attention within.
         dilations        of each level's four convolutions.
@@ -78,11 +78,11 @@ class Segmenter(SharedHandle):
             raise ArgumentError(f"preset is {preset!r}, 'small' or 'paper' expected")
         if input is not None and input not in _INPUTS:
             raise ArgumentError(f"input is {input!r}, 'frames' or 'maps' expected")
-        numbers = {"image_channels": image_channels, "height": height, "width": width, "levels": levels,
+        numbers = {"image_channels": image_channels, "height": height, "width": width, "level_count": level_count,
                    "channels": channels, "inner": inner, "batch": batch}
         options = _lib.sized(
             _lib.SegmenterOptions, preset=_PRESETS[preset], input=0 if input is None else _INPUTS[input],
-            level_channels=_several("level_channels", level_channels, _lib.SEGMENTER_LEVELS),
+            level_channels=_several("level_channels", level_channels, _lib.SEGMENTER_MAX_LEVELS),
             dilations=_several("dilations", dilations, 4),
             output_channels=_several("output_channels", output_channels, 2),
             learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1),
@@ -95,9 +95,9 @@ class Segmenter(SharedHandle):
     def _set_up(self, pointer: Any) -> None:
         super().__init__(pointer, lib.unic_segmenter_free)
         options = _lib.sized(_lib.SegmenterOptions)
-        lib.unic_segmenter_settings(pointer, ctypes.byref(options))
+        lib.unic_segmenter_settings(ctypes.byref(options), pointer)
         values: Dict[str, Any] = {name: getattr(options, name) for name in SegmenterSettings._fields}
-        values.update(input=_NAMES[options.input], level_channels=tuple(options.level_channels[:options.levels]),
+        values.update(input=_NAMES[options.input], level_channels=tuple(options.level_channels[:options.level_count]),
                       dilations=tuple(options.dilations), output_channels=tuple(options.output_channels))
         self.settings = SegmenterSettings(**values)
 
@@ -135,8 +135,8 @@ class Segmenter(SharedHandle):
         (arrays, given), wanted = self._read_in(images, codes), arguments.real("masks", masks)
         loss = ctypes.c_double()
         with self._use() as segmenter:
-            lib.unic_segmenter_step(segmenter, _pointers(arrays), len(arrays), given.ctypes.data, given.shape[1],
-                                    arguments.array(wanted), ctypes.byref(loss))
+            lib.unic_segmenter_step(ctypes.byref(loss), segmenter, _pointers(arrays), len(arrays),
+                                    given.ctypes.data, given.shape[1], arguments.array(wanted))
         return loss.value
 
     def predict(self, images: Images, codes: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:
@@ -168,7 +168,7 @@ class Segmenter(SharedHandle):
 
     def __repr__(self) -> str:
         s = self.settings
-        return (f"<libunicode.Segmenter of {s.input}: {s.levels} levels, masks of {s.height} x {s.width}"
+        return (f"<libunicode.Segmenter of {s.input}: {s.level_count} levels, masks of {s.height} x {s.width}"
                 f"{', closed' if self.closed else ''}>")
 
 

@@ -74,13 +74,13 @@ class Trainer(Handle):
 
     def _set_up(self, pointer: Any) -> None:
         super().__init__(pointer, lib.unic_trainer_free)
-        self._terms = tuple(lib.unic_trainer_term_name(pointer, i).decode()
-                            for i in range(lib.unic_trainer_term_count(pointer)))
+        self._figures = tuple(lib.unic_trainer_figure_name(pointer, i).decode()
+                            for i in range(lib.unic_trainer_figure_count(pointer)))
 
     @property
-    def terms(self) -> Tuple[str, ...]:
-        """What a step reports: "total", the terms of the objective, and figures ("perplexity.image", ...)."""
-        return self._terms
+    def figures(self) -> Tuple[str, ...]:
+        """What a step reports: "total", the figures of the objective, and figures ("perplexity.image", ...)."""
+        return self._figures
 
     @property
     def config(self) -> Config:
@@ -89,30 +89,31 @@ class Trainer(Handle):
             return Config.parse(lib.unic_trainer_config(trainer).decode())
 
     @property
-    def steps(self) -> int:
+    def step_count(self) -> int:
         """Steps taken so far."""
         with self._use() as trainer:
-            return lib.unic_trainer_steps(trainer)
+            return lib.unic_trainer_step_count(trainer)
 
     @property
-    def total_steps(self) -> int:
+    def total_step_count(self) -> int:
         """The steps of the whole run, for the learning rate's schedule; 0: not declared. fit() sets them."""
         with self._use() as trainer:
-            return lib.unic_trainer_total_steps(trainer)
+            return lib.unic_trainer_total_step_count(trainer)
 
-    @total_steps.setter
-    def total_steps(self, steps: int) -> None:
+    @total_step_count.setter
+    def total_step_count(self, step_count: int) -> None:
         with self._use() as trainer:
-            lib.unic_trainer_set_total_steps(trainer, arguments.integer("total_steps", steps, 0, 2**64 - 1))
+            lib.unic_trainer_set_total_step_count(
+                trainer, arguments.integer("total_step_count", step_count, 0, 2**64 - 1))
 
     def step(self, batch: Union[Batch, Mapping[str, npt.ArrayLike]], draws: Optional[Draws] = None) -> Report:
         """One training step; returns every term. With NumericError the trainer is as it was before."""
         paired = batch if isinstance(batch, Batch) else Batch(batch)
-        own, _kept = (None, None) if draws is None else self._draws(draws, paired.clips)
-        terms = np.empty(len(self._terms))
+        own, _kept = (None, None) if draws is None else self._draws(draws, paired.clip_count)
+        figures = np.empty(len(self._figures))
         with paired._use() as pointer, self._use() as trainer:
-            lib.unic_trainer_step(trainer, pointer, own, terms.ctypes.data)
-        return dict(zip(self._terms, terms.tolist()))
+            lib.unic_trainer_step(trainer, pointer, own, figures.ctypes.data)
+        return dict(zip(self._figures, figures.tolist()))
 
     def _draws(self, draws: Draws, clips: int) -> Tuple[Any, List[Any]]:
         """A unic_draws and what it points to; C reads [B] and [L] numbers."""
@@ -135,16 +136,16 @@ class Trainer(Handle):
         data      a Dataset, Arrays, arrays by name (cut into batches as the config says), or batches to go
                   through again and again.
         steps     of the whole run; None: `epochs` times the data's batches.
-        epochs    passes over the data; None: as many as were declared (total_steps), or `train.epochs`.
+        epochs    passes over the data; None: as many as were declared (total_step_count), or `train.epochs`.
         progress  True: a bar, where tqdm is installed. A function: called after each step with (step, steps,
                   report); it may validate and save, and ends the training by returning False.
 
-        Returns every term's values, one for each step that was taken, and "step", from 1.
+        Returns every figure's values, one for each step that was taken, and "step", from 1.
         """
         source = self._arrays(data) if isinstance(data, Mapping) else data
-        first, total = self.steps, self._total(source, steps, epochs)
-        self.total_steps = total
-        values = np.empty((len(self._terms), max(total - first, 0)))
+        first, total = self.step_count, self._total(source, steps, epochs)
+        self.total_step_count = total
+        values = np.empty((len(self._figures), max(total - first, 0)))
         taken = 0
         show = meter(progress, first, total)
         try:
@@ -156,7 +157,7 @@ class Trainer(Handle):
                     break
         finally:
             show.close()
-        return {"step": np.arange(first + 1, first + taken + 1), **dict(zip(self._terms, values[:, :taken]))}
+        return {"step": np.arange(first + 1, first + taken + 1), **dict(zip(self._figures, values[:, :taken]))}
 
     def _arrays(self, data: Mapping[str, npt.ArrayLike], shuffle: bool = True) -> Arrays:
         config = self.config
@@ -167,8 +168,8 @@ class Trainer(Handle):
     def _total(self, data: Any, steps: Optional[int], epochs: Optional[int]) -> int:
         if steps is not None:
             return arguments.integer("steps", steps, 0)
-        if epochs is None and self.total_steps:
-            return self.total_steps
+        if epochs is None and self.total_step_count:
+            return self.total_step_count
         if not hasattr(data, "__len__"):
             raise ArgumentError("steps is not given, and how many batches an epoch of the data has is not known")
         passes = self.config["train.epochs"] if epochs is None else epochs
@@ -196,22 +197,22 @@ class Trainer(Handle):
                 raise ArgumentError(f"the data has no more batches, but {left} of {count} steps are left")
 
     def evaluate(self, data: Union[Batch, Data]) -> Report:
-        """The terms without dropout and without a change of state: of a batch, or their means over the clips of
+        """The figures without dropout and without a change of state: of a batch, or their means over the clips of
         an epoch of data.
         """
         if isinstance(data, Batch):
             batches: Iterable[Batch] = [data]
         else:
             batches = self._arrays(data, shuffle=False) if isinstance(data, Mapping) else data
-        sums, terms, clips = np.zeros(len(self._terms)), np.empty(len(self._terms)), 0
+        sums, figures, clips = np.zeros(len(self._figures)), np.empty(len(self._figures)), 0
         for batch in batches:
             with batch._use() as pointer, self._use() as trainer:
-                lib.unic_trainer_evaluate(trainer, pointer, terms.ctypes.data)
-            sums += terms * batch.clips
-            clips += batch.clips
+                lib.unic_trainer_evaluate(trainer, pointer, figures.ctypes.data)
+            sums += figures * batch.clip_count
+            clips += batch.clip_count
         if not clips:
             raise ArgumentError("the data has no batches")
-        return dict(zip(self._terms, (sums / clips).tolist()))
+        return dict(zip(self._figures, (sums / clips).tolist()))
 
     def save(self, path: StrPath) -> None:
         """Write the run: the model to `path`, and beside it what resume(path) needs (OUT.npz, OUT.run.npz)."""
@@ -222,13 +223,13 @@ class Trainer(Handle):
         """The model as it is now: a copy, independent of further training."""
         pointer = _lib.MODEL()
         with self._use() as trainer:
-            lib.unic_trainer_model(trainer, ctypes.byref(pointer))
+            lib.unic_trainer_model(ctypes.byref(pointer), trainer)
         return Model._of(pointer, "of a trainer")
 
     def __repr__(self) -> str:
         if self.closed:
             return "<libunicode.Trainer, closed>"
-        return f"<libunicode.Trainer: {', '.join(self.config.modalities)}; {self.steps} steps taken>"
+        return f"<libunicode.Trainer: {', '.join(self.config.modalities)}; {self.step_count} steps taken>"
 
 
 def _exactly(name: str, given: npt.ArrayLike, count: int) -> npt.NDArray[np.int32]:

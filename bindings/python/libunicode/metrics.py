@@ -29,11 +29,11 @@ Numbers = npt.NDArray[np.float64]
 
 
 class ClassReport(NamedTuple):
-    """Of classes(): `counted` rows with a truth, of which `right` have their largest score there."""
+    """Of classes(): `row_count` rows with a truth, of which `right_count` have their largest score there."""
 
-    counted: int
-    right: int
-    accuracy: float                         # right / counted
+    row_count: int
+    right_count: int
+    accuracy: float                         # right_count / row_count
     mean_accuracy: float                    # the mean of per_class over the classes that occur
     per_class: Numbers                      # [classes], NaN for one that does not occur
     confusion: npt.NDArray[np.int64]        # [classes,classes], rows: truth, columns: prediction
@@ -42,9 +42,9 @@ class ClassReport(NamedTuple):
 class MatchReport(NamedTuple):
     """Of steps() and events(): what was predicted, what is there, and what of both matched."""
 
-    predicted: int
-    actual: int
-    matched: int
+    predicted_count: int
+    actual_count: int
+    matched_count: int
     precision: float
     recall: float
     f1: float
@@ -53,7 +53,7 @@ class MatchReport(NamedTuple):
 class MaskReport(NamedTuple):
     """Of masks(): mIoU at probability 1/2, the largest of the curve [255], and the lowest probability it is at."""
 
-    masks: int
+    mask_count: int
     miou: float
     f_beta: float
     threshold: float
@@ -63,17 +63,17 @@ class MaskReport(NamedTuple):
 class MaskReportCmg(NamedTuple):
     """Of masks_cmg(), which has a threshold for each batch."""
 
-    masks: int
+    mask_count: int
     miou: float
     f_beta: float
 
 
 class RankReport(NamedTuple):
-    """Of ranks(): of `counted` queries the share with a relevant item among the first k, {k: share}, the median of
+    """Of ranks(): of `query_count` queries the share with a relevant item among the first k, {k: share}, the median of
     the first relevant item's rank, and mAP.
     """
 
-    counted: int
+    query_count: int
     recall: Dict[int, float]
     median_rank: float
     mean_average_precision: float
@@ -90,9 +90,10 @@ def classes(scores: npt.ArrayLike, truth: npt.ArrayLike) -> ClassReport:
     count = x.shape[-1]
     per_class, confusion = np.empty(count), np.empty((count, count), np.int64)
     report = _lib.sized(_lib.ClassReport)
-    lib.unic_metrics_classes(x.ctypes.data, wanted.ctypes.data, wanted.size, count, confusion.ctypes.data,
-                             per_class.ctypes.data, ctypes.byref(report))
-    return ClassReport(report.counted, report.right, report.accuracy, report.mean_accuracy, per_class, confusion)
+    lib.unic_metrics_classes(ctypes.byref(report), x.ctypes.data, wanted.ctypes.data, wanted.size, count,
+                             confusion.ctypes.data, per_class.ctypes.data)
+    return ClassReport(report.row_count, report.right_count, report.accuracy, report.mean_accuracy, per_class,
+                       confusion)
 
 
 def steps(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.0,
@@ -105,7 +106,7 @@ def steps(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.0,
     """
     x, wanted = _pair(scores, truth, 1)
     report = _lib.sized(_lib.MatchReport)
-    lib.unic_metrics_steps(*_rows(x, wanted), threshold, _background(background), ctypes.byref(report))
+    lib.unic_metrics_steps(ctypes.byref(report), *_rows(x, wanted), threshold, _background(background))
     return _match(report)
 
 
@@ -116,8 +117,8 @@ def steps_cmg(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.
     """
     x, wanted = _pair(scores, truth, 1)
     report = _lib.sized(_lib.MatchReport)
-    lib.unic_metrics_steps_cmg(*_rows(x, wanted), threshold, arguments.integer("batch_rows", batch_rows, 0),
-                               ctypes.byref(report))
+    lib.unic_metrics_steps_cmg(ctypes.byref(report), *_rows(x, wanted), threshold,
+                               arguments.integer("batch_rows", batch_rows, 0))
     return _match(report)
 
 
@@ -132,8 +133,8 @@ def events(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.0, 
     if x.ndim != 3:
         raise ShapeError(f"scores have the shape {x.shape}, (clips, length, classes) expected")
     report = _lib.sized(_lib.MatchReport)
-    lib.unic_metrics_events(x.ctypes.data, wanted.ctypes.data, *x.shape, threshold, least_iou,
-                            _background(background), ctypes.byref(report))
+    lib.unic_metrics_events(ctypes.byref(report), x.ctypes.data, wanted.ctypes.data, *x.shape, threshold, least_iou,
+                            _background(background))
     return _match(report)
 
 
@@ -144,9 +145,9 @@ def masks(logits: npt.ArrayLike, truth: npt.ArrayLike) -> MaskReport:
     truth   the same shape, of 0 and 1. An empty one has IoU and F of 1 where nothing is predicted, else 0.
     """
     x, wanted = _pair(logits, truth, 2, np.uint8)
-    curve, report = np.empty(_lib.METRICS_THRESHOLDS), _lib.sized(_lib.MaskReport)
-    lib.unic_metrics_masks(*_pixels(x, wanted), curve.ctypes.data, ctypes.byref(report))
-    return MaskReport(report.masks, report.miou, report.f_beta, report.threshold, curve)
+    curve, report = np.empty(_lib.METRICS_THRESHOLD_COUNT), _lib.sized(_lib.MaskReport)
+    lib.unic_metrics_masks(ctypes.byref(report), *_pixels(x, wanted), curve.ctypes.data)
+    return MaskReport(report.mask_count, report.miou, report.f_beta, report.threshold, curve)
 
 
 def masks_cmg(logits: npt.ArrayLike, truth: npt.ArrayLike, batch: int) -> MaskReportCmg:
@@ -156,8 +157,8 @@ def masks_cmg(logits: npt.ArrayLike, truth: npt.ArrayLike, batch: int) -> MaskRe
     """
     x, wanted = _pair(logits, truth, 2, np.uint8)
     report = _lib.sized(_lib.MaskReport)
-    lib.unic_metrics_masks_cmg(*_pixels(x, wanted), arguments.integer("batch", batch, 0), ctypes.byref(report))
-    return MaskReportCmg(report.masks, report.miou, report.f_beta)
+    lib.unic_metrics_masks_cmg(ctypes.byref(report), *_pixels(x, wanted), arguments.integer("batch", batch, 0))
+    return MaskReportCmg(report.mask_count, report.miou, report.f_beta)
 
 
 def ranks(scores: npt.ArrayLike, query_ids: npt.ArrayLike, gallery_ids: npt.ArrayLike,
@@ -177,9 +178,9 @@ def ranks(scores: npt.ArrayLike, query_ids: npt.ArrayLike, gallery_ids: npt.Arra
     _shaped("gallery_ids", items, x.shape[1:])
     places = (ctypes.c_size_t * len(k))(*(arguments.integer("k", place, 0) for place in k))
     recall, report = np.empty(len(k)), _lib.sized(_lib.RankReport)
-    lib.unic_metrics_ranks(x.ctypes.data, *x.shape, asked.ctypes.data, items.ctypes.data, places, len(k),
-                           recall.ctypes.data, ctypes.byref(report))
-    return RankReport(report.counted, dict(zip(k, recall.tolist())), report.median_rank,
+    lib.unic_metrics_ranks(ctypes.byref(report), x.ctypes.data, *x.shape, asked.ctypes.data, items.ctypes.data,
+                           places, len(k), recall.ctypes.data)
+    return RankReport(report.query_count, dict(zip(k, recall.tolist())), report.median_rank,
                       report.mean_average_precision)
 
 
@@ -219,4 +220,5 @@ def _background(given: Optional[int]) -> int:
 
 
 def _match(report: _lib.MatchReport) -> MatchReport:
-    return MatchReport(report.predicted, report.actual, report.matched, report.precision, report.recall, report.f1)
+    return MatchReport(report.predicted_count, report.actual_count, report.matched_count, report.precision,
+                       report.recall, report.f1)

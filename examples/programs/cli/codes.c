@@ -36,7 +36,7 @@ static bool find_common(cli_codes *c, const unic_model *model, const cli_data *h
                         const char *path, const cli_list *only)
 {
     size_t n = unic_model_modality_count(model);
-    for (size_t i = 0; i < n && c->count < CLI_CODES_MODALITIES; i++) {
+    for (size_t i = 0; i < n && c->count < UNIC_MAX_MODALITIES; i++) {
         const char *name = unic_model_modality_name(model, i);
         unic_dataset *data = NULL;
         if (!is_wanted(only, name))
@@ -67,7 +67,7 @@ static bool encode_batch(cli_codes *c, unic_encoder **encoders, const unic_batch
         unic_array features = {.struct_size = sizeof features};
         const int32_t *lengths;
         int32_t *out = c->codes[i] + done * c->length;
-        if (!cli_ok(unic_batch_get(batch, c->names[i], &features, &lengths)) ||
+        if (!cli_ok(unic_batch_get(&features, &lengths, batch, c->names[i])) ||
             !cli_ok(unic_encoder_encode(encoders[i], &features, lengths, out, NULL, NULL)))
             return false;
     }
@@ -80,13 +80,13 @@ static bool encode_all(cli_codes *c, unic_encoder **encoders)
     size_t done = 0;
     cli_progress_begin(c->clips, 0, "clips");
     for (;;) {
-        if (!cli_ok(unic_dataset_next(c->data, &batch)))
+        if (!cli_ok(unic_dataset_next(&batch, c->data)))
             return false;
         if (!batch)
             break;
         if (!encode_batch(c, encoders, batch, done))
             return false;
-        done += unic_batch_size(batch);
+        done += unic_batch_clip_count(batch);
         cli_progress_at(done, "");
     }
     cli_progress_clear();
@@ -96,7 +96,7 @@ static bool encode_all(cli_codes *c, unic_encoder **encoders)
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
                     const cli_list *only)
 {
-    unic_encoder *encoders[CLI_CODES_MODALITIES] = {NULL};
+    unic_encoder *encoders[UNIC_MAX_MODALITIES] = {NULL};
     memset(out, 0, sizeof *out);
     if (!find_common(out, model, how, path, only))
         return false;
@@ -107,7 +107,7 @@ bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, cons
                                     .prefetch = READ_AHEAD};
     bool ok = cli_data_open_for(&out->data, how, model, &path, 1, options);
     if (ok) {
-        out->clips = unic_dataset_clips(out->data);
+        out->clips = unic_dataset_clip_count(out->data);
         out->length = unic_dataset_length(out->data);
     }
     for (size_t i = 0; ok && i < out->count; i++)
@@ -167,12 +167,12 @@ static void look_at_all(cli_usage *u, size_t modalities)
 bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook *codebook)
 {
     memset(out, 0, sizeof *out);
-    out->codes = unic_codebook_codes(codebook);
+    out->codes = unic_codebook_code_count(codebook);
     for (size_t i = 0; i < codes->count; i++) {
         out->counts[i] = cli_alloc(out->codes, sizeof *out->counts[i]);
         if (!out->counts[i] ||
-            !cli_ok(unic_codebook_usage(codebook, codes->codes[i], codes->clips * codes->length,
-                                        out->counts[i], &out->perplexity[i])))
+            !cli_ok(unic_codebook_usage(&out->perplexity[i], codebook, codes->codes[i],
+                                        codes->clips * codes->length, out->counts[i])))
             return false;
         for (size_t l = 0; l < out->codes; l++)
             out->used[i] += out->counts[i][l] > 0;
@@ -183,7 +183,7 @@ bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook
 
 void cli_usage_free(cli_usage *usage)
 {
-    for (size_t i = 0; i < CLI_CODES_MODALITIES; i++)
+    for (size_t i = 0; i < UNIC_MAX_MODALITIES; i++)
         free(usage->counts[i]);
     memset(usage, 0, sizeof *usage);
 }

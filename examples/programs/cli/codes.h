@@ -12,14 +12,12 @@
 #include "cli/data.h"
 #include "cli/options.h"
 
-enum { CLI_CODES_MODALITIES = 16 };
-
 typedef struct cli_codes {
     unic_dataset *data; /* open, for its labels */
     size_t clips, length;
     size_t count; /* modalities, in the model's order */
-    const char *names[CLI_CODES_MODALITIES];
-    int32_t *codes[CLI_CODES_MODALITIES]; /* [clips,length], -1 on padding */
+    const char *names[UNIC_MAX_MODALITIES];
+    int32_t *codes[UNIC_MAX_MODALITIES]; /* [clips,length], -1 on padding */
 } cli_codes;
 
 /* Encodes a file or directory (cli_data.h): the modalities of `only`, or all if that is NULL or
@@ -30,11 +28,11 @@ void cli_codes_free(cli_codes *codes);
 
 /* How often each code is used, and what that says. */
 typedef struct cli_usage {
-    size_t codes;                            /* L */
-    int64_t *counts[CLI_CODES_MODALITIES];   /* [L] each */
-    double perplexity[CLI_CODES_MODALITIES]; /* exp(-sum p log p) */
-    size_t used[CLI_CODES_MODALITIES];       /* codes used at all */
-    double perplexity_of_all;                /* of the modalities' counts together */
+    size_t codes;                           /* L */
+    int64_t *counts[UNIC_MAX_MODALITIES];   /* [L] each */
+    double perplexity[UNIC_MAX_MODALITIES]; /* exp(-sum p log p) */
+    size_t used[UNIC_MAX_MODALITIES];       /* codes used at all */
+    double perplexity_of_all;               /* of the modalities' counts together */
     size_t often;  /* codes used at least CLI_OFTEN times, by all modalities together */
     size_t shared; /* of those, codes that every modality has 20 to 80 % of the uses of */
 } cli_usage;

@@ -71,7 +71,7 @@ char *cli_config_lines(const char *path, const cli_list *settings)
 bool cli_config_number(unic_config *config, const char *key, uint64_t *value)
 {
     const char *text;
-    if (!cli_ok(unic_config_get(config, key, &text)))
+    if (!cli_ok(unic_config_get(&text, config, key)))
         return false;
     *value = strtoull(text, NULL, 10);
     return true;
@@ -80,7 +80,7 @@ bool cli_config_number(unic_config *config, const char *key, uint64_t *value)
 bool cli_config_switch(unic_config *config, const char *key, bool *value)
 {
     const char *text;
-    if (!cli_ok(unic_config_get(config, key, &text)))
+    if (!cli_ok(unic_config_get(&text, config, key)))
         return false;
     *value = !strcmp(text, "on");
     return true;
@@ -89,7 +89,7 @@ bool cli_config_switch(unic_config *config, const char *key, bool *value)
 /* The value of a key that need not be set; *text is "" if it is not. */
 static bool get_optional(unic_config *config, const char *key, const char **text)
 {
-    unic_status status = unic_config_get(config, key, text);
+    unic_status status = unic_config_get(text, config, key);
     if (status == UNIC_E_CONFIG)
         *text = "";
     return status == UNIC_E_CONFIG || cli_ok(status);
@@ -106,8 +106,8 @@ bool cli_config_modalities(unic_config *config, cli_modalities *modalities)
     strcpy(modalities->text, text);
     char *rest = modalities->text;
     for (char *name; (name = strtok_r(rest, " ", &rest));) {
-        if (modalities->count == CLI_MODALITIES)
-            return cli_fail("modalities: more than %d", CLI_MODALITIES);
+        if (modalities->count == UNIC_MAX_MODALITIES)
+            return cli_fail("modalities: more than %d", UNIC_MAX_MODALITIES);
         modalities->names[modalities->count++] = name;
     }
     return true;
@@ -130,7 +130,7 @@ static bool complete_modality(unic_config *config, const unic_dataset *data, con
     int64_t dims[UNIC_MAX_RANK];
     size_t rank, used = 0;
     char text[VALUE] = "";
-    if (!cli_ok(unic_dataset_feature_dims(data, name, dims, &rank)))
+    if (!cli_ok(unic_dataset_feature_dims(&rank, data, name, dims)))
         return false;
     for (size_t i = 0; i < rank; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%lld", i ? " " : "",
@@ -161,7 +161,7 @@ bool cli_config_same_run(unic_config *config, const char *run)
 {
     static const char free_key[] = "train.epochs ";
     const char *now;
-    if (!cli_ok(unic_config_text(config, &now)))
+    if (!cli_ok(unic_config_text(&now, config)))
         return false;
     while (*now || *run) {
         size_t a = strcspn(run, "\n"), b = strcspn(now, "\n");

@@ -24,12 +24,12 @@ char *cli_config_lines(const char *path, const cli_list *settings);
 bool cli_config_number(unic_config *config, const char *key, uint64_t *value);
 bool cli_config_switch(unic_config *config, const char *key, bool *value);
 
-enum { CLI_MODALITIES = 16, CLI_NAMES = 512 };
+enum { CLI_NAMES = 512 };
 
 /* A list of modalities: what the dataset is asked for. */
 typedef struct cli_modalities {
     size_t count; /* 0: the config names none yet */
-    const char *names[CLI_MODALITIES];
+    const char *names[UNIC_MAX_MODALITIES];
     char text[CLI_NAMES];
 } cli_modalities;
 

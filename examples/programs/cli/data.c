@@ -63,7 +63,7 @@ unic_status cli_data_try(unic_dataset **out, const cli_data *how, const char *co
 
 typedef struct repeated {
     unic_dataset *names_of; /* open for its modalities' names */
-    const char *names[CLI_MODALITIES];
+    const char *names[UNIC_MAX_MODALITIES];
     size_t count;
 } repeated;
 
@@ -72,8 +72,8 @@ static void add_unless_token(repeated *r, unic_config *config, const char *name)
     char key[CLI_NAMES];
     const char *kind;
     snprintf(key, sizeof key, "%s.kind", name);
-    bool token = unic_config_get(config, key, &kind) == UNIC_OK && !strcmp(kind, "token");
-    if (!token && r->count < CLI_MODALITIES)
+    bool token = unic_config_get(&kind, config, key) == UNIC_OK && !strcmp(kind, "token");
+    if (!token && r->count < UNIC_MAX_MODALITIES)
         r->names[r->count++] = name;
 }
 
@@ -104,7 +104,7 @@ bool cli_data_open(unic_dataset **out, const cli_data *how, unic_config *config,
     bool ok = true;
     *out = NULL;
     if (config)
-        ok = cli_ok(unic_config_get(config, "padding", &padding));
+        ok = cli_ok(unic_config_get(&padding, config, "padding"));
     bool real = ok && !strcmp(padding, "real");
     if (real || (ok && config && how->cut))
         ok = cli_config_number(config, "train.length", &length);

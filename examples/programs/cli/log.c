@@ -52,19 +52,19 @@ bool cli_log_open(cli_log *log, const char *path, uint64_t step)
 }
 
 bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind,
-                   const unic_trainer *trainer, const double *terms)
+                   const unic_trainer *trainer, const double *figures)
 {
     FILE *out = log->stream;
     if (!out)
         return true;
     fprintf(out, "{\"step\":%llu,\"epoch\":%llu,\"%s\":{", (unsigned long long)step,
             (unsigned long long)epoch, kind);
-    for (size_t i = 0; i < unic_trainer_term_count(trainer); i++) {
+    for (size_t i = 0; i < unic_trainer_figure_count(trainer); i++) {
         if (i)
             fputc(',', out);
-        cli_json_text(out, unic_trainer_term_name(trainer, i));
+        cli_json_text(out, unic_trainer_figure_name(trainer, i));
         fputc(':', out);
-        cli_json_number(out, terms[i]);
+        cli_json_number(out, figures[i]);
     }
     fputs("}}\n", out);
     if (fflush(out) || ferror(out))

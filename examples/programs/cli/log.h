@@ -1,7 +1,7 @@
 /*
  * A training log: one JSON object a line, each step once however often the run was interrupted.
  *
- *     {"step":62,"epoch":1,"terms":{"total":5.1,"cpc":1.7}}
+ *     {"step":62,"epoch":1,"figures":{"total":5.1,"cpc":1.7}}
  *     {"step":62,"epoch":1,"valid":{"total":5.4,"cpc":1.8}}      after an epoch, with --valid
  */
 #ifndef UNIC_CLI_LOG_H
@@ -22,9 +22,9 @@ typedef struct cli_log {
  * lines up to `step`, the last one saved, and goes on behind them. */
 bool cli_log_open(cli_log *log, const char *path, uint64_t step);
 
-/* One line, flushed; `kind` is "terms" or "valid". */
+/* One line, flushed; `kind` is "figures" or "valid". */
 bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind,
-                   const unic_trainer *trainer, const double *terms);
+                   const unic_trainer *trainer, const double *figures);
 
 void cli_log_close(cli_log *log);
 

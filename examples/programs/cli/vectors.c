@@ -25,7 +25,8 @@ bool cli_vectors_begin(cli_vectors *out, const unic_codebook *codebook, int32_t 
 {
     size_t code_dim = unic_codebook_dim(codebook);
     *out = (cli_vectors){.codebook = codebook, .metric = metric, .length = length};
-    out->dim = metric == UNIC_INDEX_INTERSECTION ? unic_codebook_codes(codebook) : code_dim;
+    out->dim = metric == UNIC_INDEX_INTERSECTION ? unic_codebook_code_count(codebook)
+                                                 : code_dim;
     return (out->vectors = cli_alloc(clips, out->dim * sizeof *out->vectors)) &&
            (out->ids = cli_alloc(clips, sizeof *out->ids)) &&
            (out->steps = cli_alloc(length, code_dim * sizeof *out->steps));

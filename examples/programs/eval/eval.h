@@ -14,7 +14,7 @@
 #include "cli/npz.h"
 #include "cli/vectors.h"
 
-enum { M = CLI_CODES_MODALITIES, EVAL_CMG_CLIPS = 80, EVAL_CMG_MASK_CLIPS = 4 };
+enum { M = UNIC_MAX_MODALITIES, EVAL_CMG_CLIPS = 80, EVAL_CMG_MASK_CLIPS = 4 };
 
 typedef enum eval_task { CLASSIFY, LOCALISE, SEGMENT, RETRIEVE } eval_task;
 

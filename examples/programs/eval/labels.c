@@ -42,7 +42,7 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, size_t i, ev
     size_t rank, count = 1, wanted = steps ? 2 : 1;
     if (steps)
         snprintf(name, sizeof name, "%s.step_labels", c->names[i]);
-    if (!cli_ok(unic_dataset_labels(c->data, name, dims, &rank, NULL)))
+    if (!cli_ok(unic_dataset_labels(&rank, c->data, name, dims, NULL)))
         return false;
     bool multi = steps && rank == 3;
     if (rank != wanted + multi)
@@ -53,7 +53,7 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, size_t i, ev
     for (size_t d = 0; d < rank; d++)
         count *= (size_t)dims[d];
     if (!(out->of[i] = cli_alloc(count, sizeof(int32_t))) ||
-        !cli_ok(unic_dataset_labels(c->data, name, dims, &rank, out->of[i])))
+        !cli_ok(unic_dataset_labels(&rank, c->data, name, dims, out->of[i])))
         return false;
     out->multi = multi;
     for (size_t n = 0; !multi && n < count; n++)

@@ -5,8 +5,8 @@
 
 #include "cli/report.h"
 
-static const char *const map_names[UNIC_SEGMENTER_LEVELS] = {"maps0", "maps1", "maps2",
-                                                             "maps3"};
+static const char *const map_names[UNIC_SEGMENTER_MAX_LEVELS] = {"maps0", "maps1", "maps2",
+                                                                 "maps3"};
 
 static unic_status open_arrays(pictures *p, const cli_data *how)
 {
@@ -33,7 +33,7 @@ static bool has_array(const pictures *p, const cli_data *how, const char *name)
 
 static void find_images(pictures *p, const cli_data *how)
 {
-    while (p->images < UNIC_SEGMENTER_LEVELS && has_array(p, how, map_names[p->images])) {
+    while (p->images < UNIC_SEGMENTER_MAX_LEVELS && has_array(p, how, map_names[p->images])) {
         p->names[p->images] = map_names[p->images];
         p->images++;
     }
@@ -64,7 +64,7 @@ static bool find_dims(pictures *p)
 {
     for (size_t i = 0; i <= p->images; i++) {
         size_t rank, wanted = i < p->images ? 3 : 2;
-        if (!cli_ok(unic_dataset_feature_dims(p->data, p->names[i], p->dims[i] + 1, &rank)))
+        if (!cli_ok(unic_dataset_feature_dims(&rank, p->data, p->names[i], p->dims[i] + 1)))
             return false;
         if (rank != wanted)
             return cli_fail("%s: %s has %zu dims behind [N,F], expected %s", p->path,
@@ -84,12 +84,12 @@ bool pictures_read(pictures *p, size_t clip, size_t at)
     const unic_batch *batch;
     size_t frames = p->frames;
     if (!cli_ok(unic_dataset_seek(p->data, 0, clip)) ||
-        !cli_ok(unic_dataset_next(p->data, &batch)))
+        !cli_ok(unic_dataset_next(&batch, p->data)))
         return false;
     for (size_t i = 0; i <= p->images; i++) {
         unic_array a = {.struct_size = sizeof a};
         const int32_t *lengths;
-        if (!cli_ok(unic_batch_get(batch, p->names[i], &a, &lengths)))
+        if (!cli_ok(unic_batch_get(&a, &lengths, batch, p->names[i])))
             return false;
         memcpy(p->batch[i] + at * p->size[i], a.data, p->size[i] * sizeof *p->batch[i]);
         if (lengths && (size_t)lengths[0] < frames)
@@ -144,7 +144,7 @@ bool pictures_open(pictures *p, const cli_data *how, const char *path, size_t cl
     find_images(p, how);
     if (!cli_ok(open_arrays(p, how)))
         return false;
-    p->clips = unic_dataset_clips(p->data);
+    p->clips = unic_dataset_clip_count(p->data);
     p->frames = unic_dataset_length(p->data);
     if (p->clips != clips)
         return cli_fail("%s: %zu clips have masks, but %zu have codes", path, p->clips, clips);

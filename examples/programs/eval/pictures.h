@@ -11,7 +11,7 @@
 
 #include "cli/data.h"
 
-enum { PICTURES_ARRAYS = UNIC_SEGMENTER_LEVELS + 1 };
+enum { PICTURES_ARRAYS = UNIC_SEGMENTER_MAX_LEVELS + 1 };
 
 /* Of the arrays, what is looked at comes first, the finest maps before others; then the masks. */
 typedef struct pictures {

@@ -106,14 +106,14 @@ static columns columns_of(const evaluation *e, const eval_score *s)
         add_share(&c, "F", s->masks.f_beta);
         add_share(&c, "CMG mIoU", s->masks_cmg.miou);
         add_share(&c, "CMG F", s->masks_cmg.f_beta);
-        add(&c, "masks", (double)s->masks.masks, 0);
+        add(&c, "masks", (double)s->masks.mask_count, 0);
     } else if (e->task == RETRIEVE) {
         add_share(&c, "R@1", s->recall[0]);
         add_share(&c, "R@5", s->recall[1]);
         add_share(&c, "R@10", s->recall[2]);
         add(&c, "median rank", s->ranks.median_rank, 1);
         add_share(&c, "mAP", s->ranks.mean_average_precision);
-        add(&c, "queries", (double)s->ranks.counted, 0);
+        add(&c, "queries", (double)s->ranks.query_count, 0);
         add(&c, "items", (double)s->gallery, 0);
     } else {
         if (has_classes(e)) {
@@ -196,7 +196,8 @@ static void write_confusion(const evaluation *e, FILE *out, const eval_score *s)
 
 static void write_classes(const evaluation *e, FILE *out, const eval_score *s)
 {
-    fprintf(out, "\"counted\": %zu, \"right\": %zu", s->classes.counted, s->classes.right);
+    fprintf(out, "\"counted\": %zu, \"right\": %zu", s->classes.row_count,
+            s->classes.right_count);
     write_number(out, "accuracy", s->classes.accuracy);
     write_number(out, "mean_accuracy", s->classes.mean_accuracy);
     fputs(",\n      \"per_class\": ", out);
@@ -210,7 +211,7 @@ static void write_classes(const evaluation *e, FILE *out, const eval_score *s)
 static void write_match(FILE *out, const char *name, const unic_match_report *r)
 {
     fprintf(out, "\"%s\": {\"predicted\": %zu, \"actual\": %zu, \"matched\": %zu", name,
-            r->predicted, r->actual, r->matched);
+            r->predicted_count, r->actual_count, r->matched_count);
     write_number(out, "precision", r->precision);
     write_number(out, "recall", r->recall);
     write_number(out, "f1", r->f1);
@@ -230,7 +231,7 @@ static void write_steps(const evaluation *e, FILE *out, const eval_score *s)
 
 static void write_masks(FILE *out, const eval_score *s)
 {
-    fprintf(out, "\"masks\": %zu", s->masks.masks);
+    fprintf(out, "\"masks\": %zu", s->masks.mask_count);
     write_number(out, "miou", s->masks.miou);
     write_number(out, "f_beta", s->masks.f_beta);
     write_number(out, "threshold", s->masks.threshold);
@@ -240,7 +241,7 @@ static void write_masks(FILE *out, const eval_score *s)
 
 static void write_ranks(FILE *out, const eval_score *s)
 {
-    fprintf(out, "\"queries\": %zu, \"items\": %zu, \"recall\": {", s->ranks.counted,
+    fprintf(out, "\"queries\": %zu, \"items\": %zu, \"recall\": {", s->ranks.query_count,
             s->gallery);
     for (size_t i = 0; i < CLI_RECALLS; i++) {
         fprintf(out, "%s\"%zu\": ", i ? ", " : "", cli_recall_at[i]);

@@ -59,9 +59,9 @@ static bool score(const evaluation *e, const ranking *r, eval_score *out)
     name_relevant(e, r->gallery, r->gallery_ids);
     out->gallery = gallery;
     out->ranks.struct_size = sizeof out->ranks;
-    out->there = cli_ok(unic_metrics_ranks(r->scores, r->queries->count, gallery, r->query_ids,
-                                           r->gallery_ids, k, CLI_RECALLS, out->recall,
-                                           &out->ranks));
+    out->there = cli_ok(unic_metrics_ranks(&out->ranks, r->scores, r->queries->count, gallery,
+                                           r->query_ids, r->gallery_ids, k, CLI_RECALLS,
+                                           out->recall));
     return out->there;
 }
 

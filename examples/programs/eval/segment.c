@@ -103,7 +103,7 @@ static bool create(const evaluation *e, const pictures *p, unic_segmenter **out)
         .seed = e->seed,
     };
     if (p->maps)
-        options.levels = (int32_t)p->images;
+        options.level_count = (int32_t)p->images;
     else
         options.image_channels = (int32_t)p->dims[0][3];
     for (size_t i = 0; p->maps && i < p->images; i++)
@@ -131,8 +131,8 @@ static bool train(const evaluation *e, unic_segmenter *segmenter, pictures *p, s
             if (cli_signal() || !read_batch(p, s, from, n))
                 return false;
             pictures_describe(p, n, arrays);
-            if (!cli_ok(unic_segmenter_step(segmenter, images, p->images, s->batch, s->length,
-                                            &arrays[p->images], &loss)))
+            if (!cli_ok(unic_segmenter_step(&loss, segmenter, images, p->images, s->batch,
+                                            s->length, &arrays[p->images])))
                 return false;
             snprintf(tail, sizeof tail, "loss %.3f", loss);
             cli_progress_at(++done, tail);
@@ -196,10 +196,9 @@ static bool score(const pictures *p, const selection *s, float *logits, eval_sco
     out->masks_cmg.struct_size = sizeof out->masks_cmg;
     out->there = truth && (masks || cli_fail("%s: no clip with codes has a mask", p->path)) &&
                  cli_ok(
-                     unic_metrics_masks(logits, truth, masks, p->pixels, NULL, &out->masks)) &&
-                 cli_ok(unic_metrics_masks_cmg(logits, truth, masks, p->pixels,
-                                               EVAL_CMG_MASK_CLIPS * p->frames,
-                                               &out->masks_cmg));
+                     unic_metrics_masks(&out->masks, logits, truth, masks, p->pixels, NULL)) &&
+                 cli_ok(unic_metrics_masks_cmg(&out->masks_cmg, logits, truth, masks, p->pixels,
+                                               EVAL_CMG_MASK_CLIPS * p->frames));
     free(truth);
     return out->there;
 }

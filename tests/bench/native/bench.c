@@ -14,12 +14,12 @@
 #include <time.h>
 
 static char **options;
-static int n_options;
+static int option_count;
 
 const char *bench_text(const char *key, const char *otherwise)
 {
     size_t n = strlen(key);
-    for (int i = 0; i < n_options; i++)
+    for (int i = 0; i < option_count; i++)
         if (strncmp(options[i], key, n) == 0 && options[i][n] == '=')
             return options[i] + n + 1;
     return otherwise;
@@ -150,7 +150,7 @@ int main(int argc, char **argv)
         return 2;
     }
     options = argv + 2;
-    n_options = argc - 2;
+    option_count = argc - 2;
     unic_allocator counting = {sizeof counting, count_alloc, count_release, NULL};
     if (unic_set_allocator(&counting) != UNIC_OK ||
         unic_set_threads((int)bench_size("threads", 1)) != UNIC_OK)

@@ -47,7 +47,7 @@ static void encode_setup(void)
     enc.steps = count;
     enc.calls = bench_size("calls", 1);
     if (unic_model_open(&model, bench_text("model", "model.npz")) != UNIC_OK ||
-        unic_model_feature_dims(model, modality, dims + 2, &rank) != UNIC_OK ||
+        unic_model_feature_dims(&rank, model, modality, dims + 2) != UNIC_OK ||
         unic_encoder_create(&enc.encoder, model, modality, (size_t)dims[0], (size_t)dims[1]) !=
             UNIC_OK)
         bench_die("encoder");

@@ -33,7 +33,7 @@ void bench_config_setup(void)
     const char *text, *path = bench_text("out", NULL);
     unic_config *config = read_config();
     FILE *f = path ? fopen(path, "w") : NULL;
-    if (unic_config_text(config, &text) != UNIC_OK || !f || fputs(text, f) < 0 ||
+    if (unic_config_text(&text, config) != UNIC_OK || !f || fputs(text, f) < 0 ||
         fclose(f) != 0)
         bench_die("config's text");
     unic_config_free(config);
@@ -46,7 +46,7 @@ void bench_model_setup(void)
     unic_model *model;
     unic_config *config = read_config();
     if (unic_trainer_create(&trainer, config) != UNIC_OK ||
-        unic_trainer_model(trainer, &model) != UNIC_OK ||
+        unic_trainer_model(&model, trainer) != UNIC_OK ||
         unic_model_save(model, bench_text("out", "model.npz")) != UNIC_OK)
         bench_die("model");
     unic_model_free(model);
@@ -68,7 +68,7 @@ static void fill_batch(const unic_config *config)
     size_t clips = bench_size("clips", config->batch);
     if (unic_batch_create(&st.batch) != UNIC_OK)
         bench_die("batch");
-    for (size_t m = 0; m < config->n_modalities; m++) {
+    for (size_t m = 0; m < config->modality_count; m++) {
         const unic__modality *mod = &config->modality[m];
         int64_t dims[UNIC_MAX_RANK] = {(int64_t)clips, (int64_t)config->length};
         size_t count = clips * config->length;
@@ -84,7 +84,7 @@ static void fill_batch(const unic_config *config)
     }
 }
 
-static size_t count(const unic__params *params)
+static size_t count(const unic__param_table *params)
 {
     size_t sum = 0;
     for (size_t i = 0; i < params->n; i++)
@@ -99,7 +99,7 @@ void bench_step_setup(void)
     if (unic_trainer_create(&st.trainer, config) != UNIC_OK)
         bench_die("trainer");
     fill_batch(config);
-    size_t n = unic_trainer_term_count(st.trainer);
+    size_t n = unic_trainer_figure_count(st.trainer);
     st.terms = bench_alloc(n, sizeof *st.terms);
     if (unic_trainer_step(st.trainer, st.batch, NULL, st.terms) != UNIC_OK)
         bench_die("step");
@@ -109,7 +109,7 @@ void bench_step_setup(void)
     printf(", \"parameters\": %zu, \"planned_mb\": %.2f", parameters,
            (16.0 * (double)parameters + (double)activations) / 1048576.0);
     for (size_t i = 0; i < n; i++)
-        printf(", \"%s\": %.6g", unic_trainer_term_name(st.trainer, i), st.terms[i]);
+        printf(", \"%s\": %.6g", unic_trainer_figure_name(st.trainer, i), st.terms[i]);
     unic_config_free(config);
 }
 
@@ -164,7 +164,7 @@ void bench_head_setup(void)
 double bench_head_run(void)
 {
     double start = bench_now(), loss;
-    if (unic_head_fit(hd.head, hd.codes, hd.clips, hd.length, hd.labels, &loss) != UNIC_OK)
+    if (unic_head_fit(&loss, hd.head, hd.codes, hd.clips, hd.length, hd.labels) != UNIC_OK)
         bench_die("head");
     return bench_now() - start;
 }
@@ -182,7 +182,7 @@ void bench_dataset_setup(void)
                                     .prefetch = (int32_t)bench_size("prefetch", 2)};
     if (unic_dataset_open(&dataset, &path, 1, &options) != UNIC_OK)
         bench_die("dataset");
-    printf(", \"clips\": %zu", unic_dataset_clips(dataset));
+    printf(", \"clips\": %zu", unic_dataset_clip_count(dataset));
     bench_dataset_run();
 }
 
@@ -191,7 +191,7 @@ double bench_dataset_run(void)
     const unic_batch *batch;
     double start = bench_now();
     do {
-        if (unic_dataset_next(dataset, &batch) != UNIC_OK)
+        if (unic_dataset_next(&batch, dataset) != UNIC_OK)
             bench_die("dataset");
     } while (batch);
     return bench_now() - start;

@@ -36,15 +36,17 @@ int main()
 try {
     constexpr std::int64_t clips = 4, length = 3, side = 5, channels = 5;
     auto config = make<Config>(unic_config_create);
-    check(unic_config_parse(config.get(),
-                            "modalities = image sound\nimage.kind = grid\nimage.dims = 5 5 5\n"
-                            "sound.kind = vector\nsound.dims = 6\ncode.dim = 8\ncode.count = 8\n"
-                            "encoder.heads = 2\nencoder.ff = 8\nclub.width = 8\n"
-                            "train.batch = 4\ntrain.length = 3\n",
-                            "consumer"));
+    check(
+        unic_config_parse(config.get(),
+                          "modalities = image sound\nimage.kind = grid\nimage.dims = 5 5 5\n"
+                          "sound.kind = vector\nsound.dims = 6\ncode.dim = 8\ncode.count = 8\n"
+                          "encoder.heads = 2\nencoder.ff = 8\nclub.width = 8\n"
+                          "train.batch = 4\ntrain.length = 3\n",
+                          "consumer"));
     auto trainer = make<Trainer>(unic_trainer_create, config.get());
     auto batch = make<Batch>(unic_batch_create);
-    std::vector<float> image(clips * length * side * side * channels), sound(clips * length * 6);
+    std::vector<float> image(clips * length * side * side * channels),
+        sound(clips * length * 6);
     for (std::size_t i = 0; i < image.size(); i++)
         image[i] = static_cast<float>(i * 37 % 11) - 5.0F;
     for (std::size_t i = 0; i < sound.size(); i++)
@@ -63,7 +65,8 @@ try {
     } catch (const Error &error) {
         if (error.status != UNIC_E_CONFIG)
             throw;
-        std::cout << unic_trainer_steps(trainer.get()) << " step; " << error.what() << "\n";
+        std::cout << unic_trainer_step_count(trainer.get()) << " step; " << error.what()
+                  << "\n";
     }
 } catch (const std::exception &error) {
     std::cerr << error.what() << "\n";

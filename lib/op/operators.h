@@ -3,8 +3,8 @@
  * forward and backward stand there. Inputs are listed as (0) x, (1) w ...; [..] is any number
  * of leading dims; "?" may be absent (NULL).
  */
-#ifndef UNIC_OP_OPS_H
-#define UNIC_OP_OPS_H
+#ifndef UNIC_OP_OPERATORS_H
+#define UNIC_OP_OPERATORS_H
 
 #include "op/op.h"
 

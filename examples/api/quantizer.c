@@ -17,7 +17,7 @@ static int32_t codes[POINTS];
 static void check(unic_status status)
 {
     if (status != UNIC_OK) {
-        fprintf(stderr, "quantiser: %s\n", unic_last_error());
+        fprintf(stderr, "quantizer: %s\n", unic_last_error());
         exit(1);
     }
 }
@@ -43,7 +43,7 @@ static void assign(const unic_codebook *codebook, const unic_array *z, const cha
     for (int i = 0; i < POINTS; i++)
         for (int d = 0; d < 2; d++)
             distortion += pow(points[i][d] - looked_up[i][d], 2) / POINTS;
-    check(unic_codebook_usage(codebook, codes, POINTS, counts, &perplexity));
+    check(unic_codebook_usage(&perplexity, codebook, codes, POINTS, counts));
     printf("%-14s distortion %.3f, perplexity %.1f of %d\n", when, distortion, perplexity,
            CODES);
 }
@@ -70,7 +70,7 @@ int main(void)
     }
     assign(codebook, &z, "100 updates");
 
-    check(unic_codebook_revive(codebook, UNIC_RESET_ANY, 50, CODES, &z, 2, &revived));
+    check(unic_codebook_revive(&revived, codebook, UNIC_RESET_ANY, 50, CODES, &z, 2));
     printf("%zu codes restarted\n", revived);
     assign(codebook, &z, "revival");
     unic_codebook_free(codebook);

@@ -1,97 +1,99 @@
-/* lib/graph/params.c: the table of parameters. */
+/* lib/graph/param_table.c: the table of parameters. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/base_help.h"
-#include "graph/params.h"
+#include "graph/param_table.h"
 
 static const unic__init zeros = {UNIC__INIT_ZEROS, 0.0}, ones = {UNIC__INIT_ONES, 0.0},
                         half = {UNIC__INIT_UNIFORM, 0.5};
 
-static unic__param *declare(unic__params *params, const char *name, unic__shape shape,
+static unic__param *declare(unic__param_table *params, const char *name, unic__shape shape,
                             unic__init init, const char *group)
 {
     unic__param *p;
-    base_assert_ok(unic__params_declare(params, name, &shape, init, group, &p));
+    base_assert_ok(unic__param_table_declare(params, name, &shape, init, group, &p));
     return p;
 }
 
 START_TEST(declared_twice_is_one)
 {
-    unic__params params = {0};
+    unic__param_table params = {0};
     char name[] = "audio.weight", group[] = "encoder"; /* both are copied */
-    unic__param *p = declare(&params, name, UNIC__SHAPE(3, 4), half, group), *again;
+    unic__param *p = declare(&params, name, UNIC__SHAPE_OF(3, 4), half, group), *again;
     name[0] = group[0] = 'X';
     ck_assert_str_eq(p->name, "audio.weight");
     ck_assert_str_eq(params.group[p->group], "encoder");
-    ck_assert_ptr_eq(declare(&params, "audio.weight", UNIC__SHAPE(3, 4), half, "cpc"), p);
-    ck_assert_ptr_eq(unic__params_find(&params, "audio.weight"), p);
-    ck_assert_ptr_null(unic__params_find(&params, "audio.bias"));
+    ck_assert_ptr_eq(declare(&params, "audio.weight", UNIC__SHAPE_OF(3, 4), half, "cpc"), p);
+    ck_assert_ptr_eq(unic__param_table_find(&params, "audio.weight"), p);
+    ck_assert_ptr_null(unic__param_table_find(&params, "audio.bias"));
     ck_assert_uint_eq(params.n, 1);
-    ck_assert_uint_eq(params.n_groups, 1);
-    base_assert_fails(unic__params_declare(&params, "audio.weight", &UNIC__SHAPE(4, 3), half,
-                                           "encoder", &again),
+    ck_assert_uint_eq(params.group_count, 1);
+    base_assert_fails(unic__param_table_declare(&params, "audio.weight", &UNIC__SHAPE_OF(4, 3),
+                                                half, "encoder", &again),
                       UNIC_E_SHAPE, "parameter audio.weight is [4,3] here, [3,4] elsewhere");
     ck_assert_uint_eq(params.n, 1);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
     ck_assert_uint_eq(params.n, 0);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 START_TEST(a_sealed_table_takes_no_names)
 {
-    unic__params params = {0};
-    unic__param *p = declare(&params, "w", UNIC__SHAPE(2), half, "a"), *q;
-    base_assert_ok(unic__params_seal(&params, false));
+    unic__param_table params = {0};
+    unic__param *p = declare(&params, "w", UNIC__SHAPE_OF(2), half, "a"), *q;
+    base_assert_ok(unic__param_table_seal(&params, false));
     ck_assert_ptr_nonnull(params.values);
     ck_assert_ptr_null(params.grads);
-    ck_assert_ptr_eq(declare(&params, "w", UNIC__SHAPE(2), half, "a"), p);
-    base_assert_fails(unic__params_declare(&params, "v", &UNIC__SHAPE(2), half, "a", &q),
-                      UNIC_E_STATE, "parameter v is not in the model's table");
-    unic__params_free(&params);
-    base_assert_ok(unic__params_seal(&params, true)); /* an empty one has memory too */
+    ck_assert_ptr_eq(declare(&params, "w", UNIC__SHAPE_OF(2), half, "a"), p);
+    base_assert_fails(
+        unic__param_table_declare(&params, "v", &UNIC__SHAPE_OF(2), half, "a", &q),
+        UNIC_E_STATE, "parameter v is not in the model's table");
+    unic__param_table_free(&params);
+    base_assert_ok(unic__param_table_seal(&params, true)); /* an empty one has memory too */
     ck_assert(params.values && params.grads && params.total == 0);
-    unic__params_init(&params, 1);
-    unic__params_free(&params);
+    unic__param_table_init(&params, 1);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 START_TEST(groups_are_few)
 {
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__param *p;
     char name[32];
     for (int i = 0; i < UNIC__MAX_GROUPS; i++) {
         snprintf(name, sizeof name, "group%d", i);
-        ck_assert_uint_eq(declare(&params, name, UNIC__SHAPE(1), half, name)->group, i);
+        ck_assert_uint_eq(declare(&params, name, UNIC__SHAPE_OF(1), half, name)->group, i);
     }
-    base_assert_fails(unic__params_declare(&params, "w", &UNIC__SHAPE(1), half, "more", &p),
-                      UNIC_E_STATE, "more than 16 groups");
-    ck_assert_ptr_null(unic__params_find(&params, "w"));
-    ck_assert_uint_eq(declare(&params, "w", UNIC__SHAPE(1), half, "group3")->group, 3);
-    unic__params_free(&params);
+    base_assert_fails(
+        unic__param_table_declare(&params, "w", &UNIC__SHAPE_OF(1), half, "more", &p),
+        UNIC_E_STATE, "more than 16 groups");
+    ck_assert_ptr_null(unic__param_table_find(&params, "w"));
+    ck_assert_uint_eq(declare(&params, "w", UNIC__SHAPE_OF(1), half, "group3")->group, 3);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 START_TEST(places_are_lines_of_their_own)
 {
     enum { N = 200, LINE = UNIC__ALIGN / sizeof(float) }; /* more than the table's first room */
-    unic__params params = {0};
+    unic__param_table params = {0};
     char name[32];
     size_t end = 0;
     for (size_t i = 0; i < N; i++) {
         snprintf(name, sizeof name, "p%zu", i);
-        unic__shape shape = i % 3 ? UNIC__SHAPE(i % 40 + 1) : UNIC__SHAPE(i % 7 + 1, 3);
+        unic__shape shape = i % 3 ? UNIC__SHAPE_OF(i % 40 + 1) : UNIC__SHAPE_OF(i % 7 + 1, 3);
         unic__param *p = declare(&params, name, shape, ones, i % 2 ? "a" : "b");
         ck_assert(p->decay == (i % 3 == 0)); /* matrices alone */
         ck_assert_uint_eq(p->count, unic__shape_count(&shape));
     }
-    base_assert_ok(unic__params_seal(&params, true));
+    base_assert_ok(unic__param_table_seal(&params, true));
     for (size_t i = 0; i < params.total; i++)
         base_require(params.values[i] == 0.0F && params.grads[i] == 0.0F, "not cleared");
-    unic__params_init(&params, 3);
+    unic__param_table_init(&params, 3);
     for (size_t i = 0; i < N; i++) {
         const unic__param *p = params.at[i];
         snprintf(name, sizeof name, "p%zu", i);
@@ -106,31 +108,31 @@ START_TEST(places_are_lines_of_their_own)
     }
     ck_assert_uint_ge(params.total, end);
     ck_assert_uint_lt(params.total, end + LINE);
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 
 /* A table of "w" and others, in one order or the other. */
-static void fill_table(unic__params *params, bool turned, uint64_t seed)
+static void fill_table(unic__param_table *params, bool turned, uint64_t seed)
 {
     if (turned)
-        declare(params, "other", UNIC__SHAPE(7), half, "b");
-    declare(params, "w", UNIC__SHAPE(50, 100), half, "a");
-    declare(params, "v", UNIC__SHAPE(50, 100), half, "a");
-    declare(params, "zero", UNIC__SHAPE(9), zeros, "a");
-    base_assert_ok(unic__params_seal(params, false));
-    unic__params_init(params, seed);
+        declare(params, "other", UNIC__SHAPE_OF(7), half, "b");
+    declare(params, "w", UNIC__SHAPE_OF(50, 100), half, "a");
+    declare(params, "v", UNIC__SHAPE_OF(50, 100), half, "a");
+    declare(params, "zero", UNIC__SHAPE_OF(9), zeros, "a");
+    base_assert_ok(unic__param_table_seal(params, false));
+    unic__param_table_init(params, seed);
 }
 
-static const float *values_of(const unic__params *params, const char *name)
+static const float *values_of(const unic__param_table *params, const char *name)
 {
-    return params->values + unic__params_find(params, name)->offset;
+    return params->values + unic__param_table_find(params, name)->offset;
 }
 
 START_TEST(starts_are_functions_of_seed_and_name)
 {
     enum { N = 5000 };
-    unic__params a = {0}, b = {0}, c = {0};
+    unic__param_table a = {0}, b = {0}, c = {0};
     fill_table(&a, false, 11);
     fill_table(&b, true, 11);
     fill_table(&c, false, 12);
@@ -151,17 +153,17 @@ START_TEST(starts_are_functions_of_seed_and_name)
     ck_assert_double_lt(fabs(squares / N - 1.0 / 12.0), 5.0 * sqrt(1.0 / 180.0 / N));
     for (size_t i = 0; i < 9; i++)
         ck_assert(values_of(&a, "zero")[i] == 0.0F);
-    unic__params_init(&a, 12); /* again, over what is there */
+    unic__param_table_init(&a, 12); /* again, over what is there */
     ck_assert_int_eq(memcmp(w, values_of(&c, "w"), N * sizeof *w), 0);
-    unic__params_free(&a);
-    unic__params_free(&b);
-    unic__params_free(&c);
+    unic__param_table_free(&a);
+    unic__param_table_free(&b);
+    unic__param_table_free(&c);
 }
 END_TEST
 
 static unic_status table_scenario(void)
 {
-    unic__params params = {0};
+    unic__param_table params = {0};
     unic__param *p;
     char name[300], group[] = "group0";
     unic_status status = UNIC_OK;
@@ -171,14 +173,14 @@ static unic_status table_scenario(void)
         name[0] = (char)('a' + i / 10);
         name[1] = (char)('0' + i % 10);
         group[5] = (char)('0' + i % 10);
-        status = unic__params_declare(&params, name, &UNIC__SHAPE(3), half, group, &p);
+        status = unic__param_table_declare(&params, name, &UNIC__SHAPE_OF(3), half, group, &p);
         if (status != UNIC_OK) /* what is there stays as it was */
             for (size_t k = 0; k < params.n; k++)
                 ck_assert_uint_eq(params.at[k]->count, 3);
     }
     if (status == UNIC_OK)
-        status = unic__params_seal(&params, true);
-    unic__params_free(&params);
+        status = unic__param_table_seal(&params, true);
+    unic__param_table_free(&params);
     return status;
 }
 
@@ -193,13 +195,14 @@ START_TEST(sealing_can_be_tried_again)
     base_heap heap = {0};
     base_heap_watch(&heap);
     for (size_t k = 1; k < 3; k++) {
-        unic__params params = {0};
-        declare(&params, "w", UNIC__SHAPE(5), ones, "a");
+        unic__param_table params = {0};
+        declare(&params, "w", UNIC__SHAPE_OF(5), ones, "a");
         heap.fail_at = heap.calls + k; /* the values, or the gradients */
-        base_assert_fails(unic__params_seal(&params, true), UNIC_E_NOMEM, "for parameters");
+        base_assert_fails(unic__param_table_seal(&params, true), UNIC_E_NOMEM,
+                          "for parameters");
         ck_assert(!params.values && !params.grads);
-        base_assert_ok(unic__params_seal(&params, true));
-        unic__params_free(&params);
+        base_assert_ok(unic__param_table_seal(&params, true));
+        unic__param_table_free(&params);
         ck_assert_uint_eq(heap.live, 0);
     }
     base_heap_leave();
@@ -210,23 +213,23 @@ END_TEST
  * stays as it is. */
 START_TEST(packing_keeps_the_values)
 {
-    unic__params params = {0};
-    unic__param *w = declare(&params, "w", UNIC__SHAPE(33, 3), half, "a");
-    unic__param *b = declare(&params, "b", UNIC__SHAPE(33), half, "a");
+    unic__param_table params = {0};
+    unic__param *w = declare(&params, "w", UNIC__SHAPE_OF(33, 3), half, "a");
+    unic__param *b = declare(&params, "b", UNIC__SHAPE_OF(33), half, "a");
     float before[99], after[99];
     w->product = true;
-    base_assert_ok(unic__params_seal_for_packing(&params));
+    base_assert_ok(unic__param_table_seal_for_packing(&params));
     ck_assert_uint_eq(b->offset, 2 * 32 * 3);
-    unic__params_init(&params, 1);
-    unic__params_read(&params, w, before);
-    base_assert_ok(unic__params_pack(&params));
+    unic__param_table_init(&params, 1);
+    unic__param_table_read(&params, w, before);
+    base_assert_ok(unic__param_table_pack(&params));
     ck_assert(params.packed);
     ck_assert_mem_ne(params.values + w->offset, before, sizeof before);
-    unic__params_read(&params, w, after);
+    unic__param_table_read(&params, w, after);
     ck_assert_mem_eq(before, after, sizeof before);
-    unic__params_read(&params, b, after);
+    unic__param_table_read(&params, b, after);
     ck_assert_mem_eq(params.values + b->offset, after, b->count * sizeof(float));
-    unic__params_free(&params);
+    unic__param_table_free(&params);
 }
 END_TEST
 

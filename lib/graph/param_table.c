@@ -1,10 +1,10 @@
-#include "graph/params.h"
+#include "graph/param_table.h"
 
 #include <string.h>
 
 #include "kernel/packed.h"
 
-unic__param *unic__params_find(const unic__params *params, const char *name)
+unic__param *unic__param_table_find(const unic__param_table *params, const char *name)
 {
     for (size_t i = 0; i < params->n; i++)
         if (strcmp(params->at[i]->name, name) == 0)
@@ -12,24 +12,24 @@ unic__param *unic__params_find(const unic__params *params, const char *name)
     return NULL;
 }
 
-static unic_status find_group(unic__params *params, const char *name, size_t *group)
+static unic_status find_group(unic__param_table *params, const char *name, size_t *group)
 {
-    for (size_t i = 0; i < params->n_groups; i++)
+    for (size_t i = 0; i < params->group_count; i++)
         if (strcmp(params->group[i], name) == 0) {
             *group = i;
             return UNIC_OK;
         }
-    if (params->n_groups == UNIC__MAX_GROUPS)
+    if (params->group_count == UNIC__MAX_GROUPS)
         return unic__fail(UNIC_E_STATE, "parameters: more than %d groups", UNIC__MAX_GROUPS);
     const char *copy = unic__arena_printf(&params->arena, "%s", name);
     if (!copy)
         return unic__no_memory(strlen(name), "a parameter group");
-    *group = params->n_groups++;
+    *group = params->group_count++;
     params->group[*group] = copy;
     return UNIC_OK;
 }
 
-static unic_status grow(unic__params *params)
+static unic_status grow(unic__param_table *params)
 {
     size_t capacity = params->capacity ? 2 * params->capacity : 64;
     void *at = unic__realloc(params->at, params->n * sizeof *params->at,
@@ -41,11 +41,11 @@ static unic_status grow(unic__params *params)
     return UNIC_OK;
 }
 
-unic_status unic__params_declare(unic__params *params, const char *name,
-                                 const unic__shape *shape, unic__init init, const char *group,
-                                 unic__param **out)
+unic_status unic__param_table_declare(unic__param_table *params, const char *name,
+                                      const unic__shape *shape, unic__init init,
+                                      const char *group, unic__param **out)
 {
-    unic__param *p = unic__params_find(params, name);
+    unic__param *p = unic__param_table_find(params, name);
     if (p) {
         char old[UNIC__SHAPE_TEXT], now[UNIC__SHAPE_TEXT];
         if (!unic__shape_equal(&p->shape, shape))
@@ -77,7 +77,7 @@ static size_t packed_count(const unic__param *p)
 }
 
 /* Where each parameter lies. */
-static unic_status lay_out(unic__params *params, bool for_packing)
+static unic_status lay_out(unic__param_table *params, bool for_packing)
 {
     enum { LINE = UNIC__ALIGN / sizeof(float) };
     params->total = 0;
@@ -91,7 +91,7 @@ static unic_status lay_out(unic__params *params, bool for_packing)
     return UNIC_OK;
 }
 
-static unic_status seal(unic__params *params, bool with_grads, bool for_packing)
+static unic_status seal(unic__param_table *params, bool with_grads, bool for_packing)
 {
     UNIC__TRY(lay_out(params, for_packing));
     size_t total = params->total;
@@ -106,17 +106,17 @@ static unic_status seal(unic__params *params, bool with_grads, bool for_packing)
     return UNIC_OK;
 }
 
-unic_status unic__params_seal(unic__params *params, bool with_grads)
+unic_status unic__param_table_seal(unic__param_table *params, bool with_grads)
 {
     return seal(params, with_grads, false);
 }
 
-unic_status unic__params_seal_for_packing(unic__params *params)
+unic_status unic__param_table_seal_for_packing(unic__param_table *params)
 {
     return seal(params, false, true);
 }
 
-unic_status unic__params_pack(unic__params *params)
+unic_status unic__param_table_pack(unic__param_table *params)
 {
     size_t most = 0;
     for (size_t i = 0; i < params->n; i++)
@@ -137,7 +137,8 @@ unic_status unic__params_pack(unic__params *params)
     return UNIC_OK;
 }
 
-void unic__params_read(const unic__params *params, const unic__param *p, float *values)
+void unic__param_table_read(const unic__param_table *params, const unic__param *p,
+                            float *values)
 {
     if (params->packed && p->product)
         unic__unpack(values, params->values + p->offset, p->shape.dim[0], p->shape.dim[1]);
@@ -145,7 +146,7 @@ void unic__params_read(const unic__params *params, const unic__param *p, float *
         memcpy(values, params->values + p->offset, p->count * sizeof *values);
 }
 
-unic_status unic__params_unpacked(const unic__params *params, float **out)
+unic_status unic__param_table_unpacked(const unic__param_table *params, float **out)
 {
     size_t count = 0;
     for (size_t i = 0; i < params->n; i++)
@@ -154,13 +155,13 @@ unic_status unic__params_unpacked(const unic__params *params, float **out)
     if (!next)
         return unic__no_memory(count * sizeof *next, "unpacked weights");
     for (size_t i = 0; i < params->n; i++) {
-        unic__params_read(params, params->at[i], next);
+        unic__param_table_read(params, params->at[i], next);
         next += params->at[i]->count;
     }
     return UNIC_OK;
 }
 
-void unic__params_init(unic__params *params, uint64_t seed)
+void unic__param_table_init(unic__param_table *params, uint64_t seed)
 {
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
@@ -175,11 +176,11 @@ void unic__params_init(unic__params *params, uint64_t seed)
     }
 }
 
-void unic__params_free(unic__params *params)
+void unic__param_table_free(unic__param_table *params)
 {
     unic__free(params->at);
     unic__free(params->values);
     unic__free(params->grads);
     unic__arena_free(&params->arena);
-    *params = (unic__params){0};
+    *params = (unic__param_table){0};
 }

@@ -31,12 +31,12 @@ static bool score_steps(const evaluation *e, const float *logits, const int32_t 
     out->steps.struct_size = sizeof out->steps;
     out->steps_cmg.struct_size = sizeof out->steps_cmg;
     out->events.struct_size = sizeof out->events;
-    return cli_ok(unic_metrics_steps(logits, truth, clips * length, classes, threshold,
-                                     e->background, &out->steps)) &&
-           cli_ok(unic_metrics_steps_cmg(logits, truth, clips * length, classes, threshold,
-                                         EVAL_CMG_CLIPS * length, &out->steps_cmg)) &&
-           cli_ok(unic_metrics_events(logits, truth, clips, length, classes, threshold,
-                                      least_iou, e->background, &out->events));
+    return cli_ok(unic_metrics_steps(&out->steps, logits, truth, clips * length, classes,
+                                     threshold, e->background)) &&
+           cli_ok(unic_metrics_steps_cmg(&out->steps_cmg, logits, truth, clips * length,
+                                         classes, threshold, EVAL_CMG_CLIPS * length)) &&
+           cli_ok(unic_metrics_events(&out->events, logits, truth, clips, length, classes,
+                                      threshold, least_iou, e->background));
 }
 
 /* [N,T] as rows of 0 and 1: the class that is predicted, the one that is true. */
@@ -68,8 +68,8 @@ static bool score_classes(const evaluation *e, const float *logits, const int32_
     out->classes.struct_size = sizeof out->classes;
     return (out->confusion = cli_alloc(e->classes, e->classes * sizeof *out->confusion)) &&
            (out->per_class = cli_alloc(e->classes, sizeof *out->per_class)) &&
-           cli_ok(unic_metrics_classes(logits, truth, rows, e->classes, out->confusion,
-                                       out->per_class, &out->classes)) &&
+           cli_ok(unic_metrics_classes(&out->classes, logits, truth, rows, e->classes,
+                                       out->confusion, out->per_class)) &&
            (e->task == CLASSIFY || score_single_steps(e, logits, truth, out));
 }
 
@@ -101,13 +101,13 @@ static bool evaluate(evaluation *e, size_t a)
         .kind = e->task == CLASSIFY     ? UNIC_HEAD_CLIP
                 : e->train_labels.multi ? UNIC_HEAD_STEP_MULTI
                                         : UNIC_HEAD_STEP,
-        .classes = (int32_t)e->classes,
+        .class_count = (int32_t)e->classes,
         .epochs = (int32_t)e->epochs,
         .seed = e->seed,
     };
     bool ok = cli_ok(unic_head_create(&head, e->codebook, &options)) &&
-              cli_ok(unic_head_fit(head, train->codes[a], train->clips, train->length,
-                                   e->train_labels.of[a], NULL));
+              cli_ok(unic_head_fit(NULL, head, train->codes[a], train->clips, train->length,
+                                   e->train_labels.of[a]));
     for (size_t b = 0; ok && b < e->test.count; b++)
         ok = test_head(e, head, a, b);
     unic_head_free(head);

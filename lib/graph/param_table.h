@@ -31,43 +31,44 @@ typedef struct unic__param {
 
 enum { UNIC__MAX_GROUPS = 16 };
 
-typedef struct unic__params {
+typedef struct unic__param_table {
     unic__arena arena;
     unic__param **at; /* in the order of declaration */
     size_t n, capacity;
     const char *group[UNIC__MAX_GROUPS];
-    size_t n_groups;
+    size_t group_count;
     size_t total;  /* floats, each parameter padded to a cache line; the padding stays 0 */
     float *values; /* NULL until sealed */
     float *grads;  /* NULL if not asked for */
     bool packed;   /* its products' weights lie packed: for inference alone */
-} unic__params;
+} unic__param_table;
 
 /* The parameter of this name, or NULL. */
-unic__param *unic__params_find(const unic__params *params, const char *name);
+unic__param *unic__param_table_find(const unic__param_table *params, const char *name);
 
 /* Adds it, or finds it again; UNIC_E_SHAPE if it was declared with another shape. `name` and
  * `group` are copied. A sealed table takes no new names (UNIC_E_STATE). */
-unic_status unic__params_declare(unic__params *params, const char *name,
-                                 const unic__shape *shape, unic__init init, const char *group,
-                                 unic__param **out);
+unic_status unic__param_table_declare(unic__param_table *params, const char *name,
+                                      const unic__shape *shape, unic__init init,
+                                      const char *group, unic__param **out);
 
 /* Allocates values (zero) and, if asked, gradients; no more declarations after it. */
-unic_status unic__params_seal(unic__params *params, bool with_grads);
+unic_status unic__param_table_seal(unic__param_table *params, bool with_grads);
 
 /* The same without gradients, and with room for packing in place: the values are filled in plain,
  * then packed all at once. */
-unic_status unic__params_seal_for_packing(unic__params *params);
-unic_status unic__params_pack(unic__params *params);
+unic_status unic__param_table_seal_for_packing(unic__param_table *params);
+unic_status unic__param_table_pack(unic__param_table *params);
 
 /* The plain values of a parameter of a table that may be packed. */
-void unic__params_read(const unic__params *params, const unic__param *p, float *values);
+void unic__param_table_read(const unic__param_table *params, const unic__param *p,
+                            float *values);
 /* The same of all parameters, one after the other; the caller frees it. */
-unic_status unic__params_unpacked(const unic__params *params, float **out);
+unic_status unic__param_table_unpacked(const unic__param_table *params, float **out);
 
 /* Draws every value from its initialiser: a function of (seed, name, element). */
-void unic__params_init(unic__params *params, uint64_t seed);
+void unic__param_table_init(unic__param_table *params, uint64_t seed);
 
-void unic__params_free(unic__params *params);
+void unic__param_table_free(unic__param_table *params);
 
 #endif
