@@ -46,8 +46,8 @@ UNIC_API const float *unic_codebook_embedding(const unic_codebook *codebook);
 /**
  * Start from data: k-means++ seeding over `z` [rows,D] and `iterations` of Lloyd's algorithm
  * (0: the codes are rows drawn at random). EMA: N = 1, o = e. Deterministic for a seed.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE, also without rows; UNIC_E_VALUE; UNIC_E_NOMEM.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE, also without rows; UNIC_E_VALUE; UNIC_E_NUMERIC if
+ * a centre is too large for a float; UNIC_E_NOMEM: nothing is changed. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                         size_t iterations, uint64_t seed);
@@ -85,7 +85,8 @@ UNIC_API unic_status unic_codebook_lookup(const unic_codebook *codebook, const i
  * @param row_counts  [modalities] number of rows of each.
  * @param targets     [modalities] pointers to [rows,D] float32.
  * @param codes       [modalities] pointers to [rows].
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE; UNIC_E_NOMEM: nothing is changed. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE; UNIC_E_NUMERIC if a code would become NaN or Inf
+ * (the sum of its targets is too large); UNIC_E_NOMEM: nothing is changed. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_update(unic_codebook *codebook, float decay,
                                           const size_t *row_counts, const float *const *targets,

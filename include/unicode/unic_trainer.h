@@ -81,7 +81,9 @@ UNIC_API uint64_t unic_trainer_step_count(const unic_trainer *trainer);
 
 /**
  * Write the run: the model to `path`, and what resuming needs beside it ("OUT.npz" and
- * "OUT.run.npz"), each atomically, the run's state first. Since 0.1.
+ * "OUT.run.npz"), each atomically, the run's state first.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOTFOUND; UNIC_E_NUMERIC if the state holds NaN or
+ *         Inf, which resuming would refuse: nothing is written then; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 

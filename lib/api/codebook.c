@@ -106,7 +106,7 @@ unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z, siz
     unic_status status = unic__codebook_init(codebook, rows, n, iterations,
                                              unic__random_key(seed, 0, 0));
     unic__free(rows);
-    return status;
+    return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", __func__);
 }
 
 unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array *z,

@@ -62,10 +62,23 @@ static unic_status write_member(unic__npz_writer *w, const unic__member *m)
     return unic__fail(UNIC_E_ARG, "%s: a member of unknown type", m->name);
 }
 
+/* Reading refuses what is no number, so writing does too: else a file would be lost unseen. */
+static unic_status check_finite(const unic__bundle *b, const char *path)
+{
+    for (size_t i = 0; i < b->n; i++)
+        if (b->at[i].type == UNIC__MEMBER_F32 &&
+            !unic__all_finite(b->at[i].data, unic__shape_count(&b->at[i].shape)))
+            return unic__fail(UNIC_E_NUMERIC, "%s: not written: %s holds NaN or Inf", path,
+                              b->at[i].name);
+    return UNIC_OK;
+}
+
 unic_status unic__bundle_write(unic__bundle *b, const char *path)
 {
     unic__npz_writer *w = NULL;
     unic_status status = b->status;
+    if (status == UNIC_OK)
+        status = check_finite(b, path);
     if (status == UNIC_OK) {
         qsort(b->at, b->n, sizeof *b->at, by_name);
         status = unic__npz_create(&w, path);

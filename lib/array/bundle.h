@@ -36,7 +36,8 @@ void unic__bundle_i32(unic__bundle *b, const char *name, unic__shape shape,
 void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
                       const int64_t *data);
 
-/* Writes (atomically) and frees the bundle, whatever comes of it. */
+/* Writes (atomically) and frees the bundle, whatever comes of it. UNIC_E_NUMERIC names a member
+ * that is not finite: nothing is written that unic__read_f32() would refuse. */
 unic_status unic__bundle_write(unic__bundle *b, const char *path);
 
 /* Whether the array is there and has this shape: to be asked before memory for it is.

@@ -145,6 +145,8 @@ static unic_status read_training(unic__torch_file *f, unic_trainer *t)
     t->started = true;
     UNIC__TRY(read_main(f, t));
     UNIC__TRY(read_club(f, t));
+    UNIC__TRY(unic__adam_check(&t->adam, unic__torch_path(f)));
+    UNIC__TRY(unic__adam_check(&t->club_adam, unic__torch_path(f)));
     if (unic__torch_kind_of(f, "total_step", NULL) == UNIC__TORCH_NUMBER)
         UNIC__TRY(unic__torch_get_i64(f, "total_step", &steps));
     t->steps = steps > 0 ? (uint64_t)steps : 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array/array.h"
 #include "kernel/assign.h"
 #include "kernel/packed.h"
 
@@ -94,18 +95,51 @@ void unic__codebook_set(unic_codebook *cb, const float *rows)
 
 /* ---- P6: the EMA update ---- */
 
-/* hits[l] and sums[l] of one part, rows in index order. */
-static void collect(const unic_codebook *cb, const unic__ema_part *part, float *hits,
-                    float *sums)
+/* One part's rows by their codes, and what the update makes of N, o and e: beside the codebook,
+ * which takes it over once all of it is known to be finite. */
+typedef struct update {
+    float *hits, *sums;        /* n [L]; sum of the targets [L,D], in the end e */
+    float *count, *sum;        /* N, o */
+    const unic_codebook *from; /* as it was */
+} update;
+
+size_t unic__codebook_update_scratch(size_t codes, size_t dim)
 {
+    return 2 * codes * (dim + 1);
+}
+
+static update begin_update(const unic_codebook *cb, float *scratch)
+{
+    size_t codes = cb->codes, cells = codes * cb->dim;
+    update u = {.hits = scratch,
+                .sums = scratch + codes,
+                .count = scratch + codes + cells,
+                .sum = scratch + 2 * codes + cells,
+                .from = cb};
+    memcpy(u.count, cb->count, codes * sizeof(float));
+    memcpy(u.sum, cb->sum, cells * sizeof(float));
+    return u;
+}
+
+static void clear(const update *u)
+{
+    size_t codes = u->from->codes;
+    memset(u->hits, 0, codes * sizeof(float));
+    memset(u->sums, 0, codes * u->from->dim * sizeof(float));
+}
+
+/* hits[l] and sums[l] of one part, rows in index order. */
+static void collect(const update *u, const unic__ema_part *part)
+{
+    size_t dim = u->from->dim;
     for (size_t r = 0; r < part->rows; r++) {
         if (part->codes[r] < 0)
             continue;
         size_t l = (size_t)part->codes[r];
-        const float *row = part->target + r * cb->dim;
-        hits[l] += 1.0F;
-        for (size_t j = 0; j < cb->dim; j++)
-            sums[l * cb->dim + j] += row[j];
+        const float *row = part->target + r * dim;
+        u->hits[l] += 1.0F;
+        for (size_t j = 0; j < dim; j++)
+            u->sums[l * dim + j] += row[j];
     }
 }
 
@@ -113,58 +147,85 @@ static void collect(const unic_codebook *cb, const unic__ema_part *part, float *
  * N <- gamma N + (1-gamma) n,  o <- gamma o + (1-gamma) sum,  e = o / N. A code without hits
  * keeps its e exactly (both shrink alike); N stops shrinking before it could vanish.
  */
-static void joint_update(unic_codebook *cb, float decay, const float *hits, const float *sums)
+static void joint_update(const update *u, float decay)
 {
     const float floor = 1e-6F;
-    for (size_t l = 0; l < cb->codes; l++) {
-        float *o = cb->sum + l * cb->dim, *e = cb->embedding + l * cb->dim;
-        if (hits[l] == 0.0F && cb->count[l] * decay < floor)
-            continue;
-        cb->count[l] = decay * cb->count[l] + (1.0F - decay) * hits[l];
-        for (size_t j = 0; j < cb->dim; j++)
-            o[j] = decay * o[j] + (1.0F - decay) * sums[l * cb->dim + j];
-        if (hits[l] > 0.0F)
-            for (size_t j = 0; j < cb->dim; j++)
-                e[j] = o[j] / cb->count[l];
+    size_t dim = u->from->dim;
+    for (size_t l = 0; l < u->from->codes; l++) {
+        float *o = u->sum + l * dim, *sums = u->sums + l * dim, hits = u->hits[l];
+        if (hits > 0.0F || u->count[l] * decay >= floor) {
+            u->count[l] = decay * u->count[l] + (1.0F - decay) * hits;
+            for (size_t j = 0; j < dim; j++)
+                o[j] = decay * o[j] + (1.0F - decay) * sums[j];
+        }
+        for (size_t j = 0; j < dim; j++)
+            sums[j] = hits > 0.0F ? o[j] / u->count[l] : u->from->embedding[l * dim + j];
     }
 }
 
-/* A.3, for one modality: the smoothed count is stored back, and every e is recomputed. */
-static void smoothed_update(unic_codebook *cb, float decay, double epsilon, const float *hits,
-                            const float *sums)
+/* A.3, for one modality: the smoothed count is stored back. As long as no code has had a hit,
+ * n = 0, there is nothing to average: N and o wait for data. */
+static void smoothed_update(const update *u, float decay, double epsilon)
 {
     double n = 0.0;
-    for (size_t l = 0; l < cb->codes; l++) {
-        cb->count[l] = decay * cb->count[l] + (1.0F - decay) * hits[l];
-        n += (double)cb->count[l];
-    }
-    double scale = n / (n + (double)cb->codes * epsilon);
-    for (size_t l = 0; l < cb->codes; l++) {
-        float *o = cb->sum + l * cb->dim, *e = cb->embedding + l * cb->dim;
-        cb->count[l] = (float)(((double)cb->count[l] + epsilon) * scale);
-        for (size_t j = 0; j < cb->dim; j++) {
-            o[j] = decay * o[j] + (1.0F - decay) * sums[l * cb->dim + j];
-            e[j] = o[j] / cb->count[l];
-        }
+    size_t codes = u->from->codes, dim = u->from->dim;
+    for (size_t l = 0; l < codes; l++)
+        n += (double)(decay * u->count[l] + (1.0F - decay) * u->hits[l]);
+    if (n == 0.0)
+        return;
+    double scale = n / (n + (double)codes * epsilon);
+    for (size_t l = 0; l < codes; l++) {
+        float *o = u->sum + l * dim, *sums = u->sums + l * dim;
+        float count = decay * u->count[l] + (1.0F - decay) * u->hits[l];
+        u->count[l] = (float)(((double)count + epsilon) * scale);
+        for (size_t j = 0; j < dim; j++)
+            o[j] = decay * o[j] + (1.0F - decay) * sums[j];
     }
 }
 
-void unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
-                           double epsilon, const unic__ema_part *parts, float *scratch)
+static void sequential_update(const update *u, float decay, double epsilon,
+                              const unic__ema_part *parts)
 {
-    float *hits = scratch, *sums = scratch + cb->codes;
-    size_t bytes = cb->codes * (cb->dim + 1) * sizeof(float);
-    memset(scratch, 0, bytes);
-    for (size_t m = 0; m < cb->modalities; m++) {
-        collect(cb, &parts[m], hits, sums);
-        if (order == UNIC__EMA_SEQUENTIAL) {
-            smoothed_update(cb, (float)decay, epsilon, hits, sums);
-            memset(scratch, 0, bytes);
-        }
+    size_t dim = u->from->dim;
+    for (size_t m = 0; m < u->from->modalities; m++) {
+        clear(u);
+        collect(u, &parts[m]);
+        smoothed_update(u, decay, epsilon);
     }
-    if (order == UNIC__EMA_JOINT)
-        joint_update(cb, (float)decay, hits, sums);
+    for (size_t l = 0; l < u->from->codes; l++)
+        for (size_t j = l * dim; j < (l + 1) * dim; j++)
+            u->sums[j] = u->count[l] > 0.0F ? u->sum[j] / u->count[l] : u->from->embedding[j];
+}
+
+/* Takes over N, o and e, all or none of them. */
+static unic_status end_update(unic_codebook *cb, const update *u)
+{
+    size_t cells = cb->codes * cb->dim;
+    for (size_t l = 0; l < cb->codes; l++)
+        if (!isfinite(u->count[l]) || !unic__all_finite(u->sum + l * cb->dim, cb->dim) ||
+            !unic__all_finite(u->sums + l * cb->dim, cb->dim))
+            return unic__fail(UNIC_E_NUMERIC,
+                              "code %zu would become NaN or Inf: the targets are too large", l);
+    memcpy(cb->count, u->count, cb->codes * sizeof(float));
+    memcpy(cb->sum, u->sum, cells * sizeof(float));
+    memcpy(cb->embedding, u->sums, cells * sizeof(float));
     unic__codebook_refresh(cb);
+    return UNIC_OK;
+}
+
+unic_status unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
+                                  double epsilon, const unic__ema_part *parts, float *scratch)
+{
+    update u = begin_update(cb, scratch);
+    if (order == UNIC__EMA_SEQUENTIAL) {
+        sequential_update(&u, (float)decay, epsilon, parts);
+        return end_update(cb, &u);
+    }
+    clear(&u);
+    for (size_t m = 0; m < cb->modalities; m++)
+        collect(&u, &parts[m]);
+    joint_update(&u, (float)decay);
+    return end_update(cb, &u);
 }
 
 /* ---- P8: idle codes and their revival ---- */

@@ -38,7 +38,8 @@ void unic__codebook_refresh(unic_codebook *cb);
 void unic__codebook_set(unic_codebook *cb, const float *rows);
 
 /* Random rows of z [rows,D], or k-means from k-means++ seeds (iterations > 0). Where there are
- * fewer rows than codes, rows repeat with a little noise. */
+ * fewer rows than codes, rows repeat with a little noise. UNIC_E_NUMERIC where a centre is too
+ * large for a float. A failure changes nothing. */
 unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
                                 size_t iterations, unic__key key);
 
@@ -49,9 +50,13 @@ typedef struct unic__ema_part {
     const int32_t *codes; /* [rows]   */
 } unic__ema_part;
 
-/* P6 (joint) or A.3 (sequential, with smoothing). `scratch` has L (D + 1) floats. */
-void unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
-                           double epsilon, const unic__ema_part *parts, float *scratch);
+/* The floats of `scratch` in an update. */
+size_t unic__codebook_update_scratch(size_t codes, size_t dim);
+
+/* P6 (joint) or A.3 (sequential, with smoothing). UNIC_E_NUMERIC names a code that would become
+ * NaN or Inf; nothing is changed then. */
+unic_status unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
+                                  double epsilon, const unic__ema_part *parts, float *scratch);
 
 /* Advances the idle counters of the modalities that have rows. */
 void unic__codebook_count_idle(unic_codebook *cb, const unic__ema_part *parts);

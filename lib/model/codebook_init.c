@@ -1,6 +1,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "array/array.h"
 #include "model/codebook.h"
 
 /* Starting codes from data: rows at random, or k-means++ seeds and Lloyd's algorithm. */
@@ -89,8 +90,8 @@ static void lloyd(unic_codebook *cb, const float *z, size_t rows, int32_t *codes
             cb->embedding[l * cb->dim + j] = cb->sum[l * cb->dim + j] / cb->count[l];
 }
 
-unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
-                                size_t iterations, unic__key key)
+static unic_status start_codes(unic_codebook *cb, const float *z, size_t rows,
+                               size_t iterations, unic__key key)
 {
     int32_t *codes = unic__alloc_array(rows, sizeof *codes);
     float *nearest = unic__alloc_array(rows, sizeof *nearest);
@@ -105,8 +106,22 @@ unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
         seed_codes(cb, z, rows, nearest, key);
     for (size_t i = 0; i < iterations; i++)
         lloyd(cb, z, rows, codes);
-    unic__codebook_set(cb, cb->embedding);
     unic__free(codes);
     unic__free(nearest);
+    if (!unic__all_finite(cb->embedding, cb->codes * cb->dim)) /* the sum of a centre's rows */
+        return unic__fail(UNIC_E_NUMERIC,
+                          "a starting code would be NaN or Inf: the rows are too large");
     return UNIC_OK;
+}
+
+unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
+                                size_t iterations, unic__key key)
+{
+    unic_codebook *next; /* so that a failure changes nothing */
+    UNIC__TRY(unic__codebook_create(&next, cb->codes, cb->dim, cb->modalities));
+    unic_status status = start_codes(next, z, rows, iterations, key);
+    if (status == UNIC_OK)
+        unic__codebook_set(cb, next->embedding);
+    unic__codebook_free(next);
+    return status;
 }

@@ -19,14 +19,15 @@ void unic__codebook_lookup(const unic_codebook *cb, const int32_t *codes, size_t
 
 unic_status unic__codebook_learn(unic_codebook *cb, double decay, const unic__ema_part *parts)
 {
-    size_t cells = cb->codes * (cb->dim + 1);
+    size_t cells = unic__codebook_update_scratch(cb->codes, cb->dim);
     float *scratch = unic__alloc_array(cells, sizeof *scratch);
     if (!scratch)
         return unic__no_memory(cells * sizeof *scratch, "an update");
-    unic__codebook_update(cb, UNIC__EMA_JOINT, decay, 0.0, parts, scratch);
-    unic__codebook_count_idle(cb, parts);
+    unic_status status = unic__codebook_update(cb, UNIC__EMA_JOINT, decay, 0.0, parts, scratch);
+    if (status == UNIC_OK)
+        unic__codebook_count_idle(cb, parts);
     unic__free(scratch);
-    return UNIC_OK;
+    return status;
 }
 
 unic_status unic__codebook_restart(unic_codebook *cb, const unic__revival *r, size_t *restarted)

@@ -34,6 +34,16 @@ unic_status unic__read_config(unic__npz *z, unic_config **out)
     return status;
 }
 
+/* Averages of counts. */
+static unic_status check_counts(unic__npz *z, const unic_codebook *cb)
+{
+    for (size_t l = 0; l < cb->codes; l++)
+        if (cb->count[l] < 0.0F)
+            return unic__fail(UNIC_E_FORMAT, "%s: codebook.ema_count[%zu] is %g",
+                              unic__npz_path(z), l, (double)cb->count[l]);
+    return UNIC_OK;
+}
+
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out)
 {
     size_t codes = config->code_count, dim = config->code_dim, n = config->modality_count;
@@ -47,6 +57,7 @@ unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_co
     unic__codebook_set(cb, e);
     UNIC__TRY_OR(status, fail,
                  unic__read_f32(z, "codebook.ema_count", UNIC__SHAPE_OF(codes), cb->count));
+    UNIC__TRY_OR(status, fail, check_counts(z, cb));
     UNIC__TRY_OR(status, fail,
                  unic__read_f32(z, "codebook.ema_sum", UNIC__SHAPE_OF(codes, dim), cb->sum));
     UNIC__TRY_OR(status, fail,

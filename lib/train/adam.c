@@ -39,6 +39,20 @@ void unic__adam_restore(unic__adam *adam, const float *copy, uint64_t steps)
     adam->steps = steps;
 }
 
+unic_status unic__adam_check(const unic__adam *adam, const char *path)
+{
+    for (size_t i = 0; i < adam->params->n; i++) {
+        const unic__param *p = adam->params->at[i];
+        for (size_t j = p->offset; j < p->offset + p->count; j++)
+            if (!(fabs((double)adam->m[j]) <= unic__adam_largest) || !(adam->v[j] >= 0.0F))
+                return unic__fail(UNIC_E_FORMAT,
+                                  "%s: Adam's moments of %s are %g and %g, which no gradient "
+                                  "can have left",
+                                  path, p->name, (double)adam->m[j], (double)adam->v[j]);
+    }
+    return UNIC_OK;
+}
+
 UNIC__SIMD static double square_sum(const float *g, size_t n)
 {
     double sum = 0.0;

@@ -19,6 +19,10 @@ void unic__adam_free(unic__adam *adam);
 void unic__adam_backup(const unic__adam *adam, float *copy);
 void unic__adam_restore(unic__adam *adam, const float *copy, uint64_t steps);
 
+/* Whether moments that were read can have come from gradients, and so a step can follow them:
+ * UNIC_E_FORMAT names `path` and the parameter. */
+unic_status unic__adam_check(const unic__adam *adam, const char *path);
+
 /* norms[group] = L2 norm of the group's gradient; summed in double, in index order. */
 void unic__grad_norms(const unic__param_table *params, double *norms);
 

@@ -10,6 +10,8 @@
  * half of another. (The model file beside it is what inference needs, and nothing here.)
  */
 
+enum { STEPS, TOTAL_STEPS, STARTED, ADAM_STEPS, CLUB_STEPS, N_COUNTERS };
+
 /* "<prefix>/<parameter>": values, or a moment laid out as the values are. */
 static void bundle_table(unic__bundle *b, unic__arena *names, const char *prefix,
                          const unic__param_table *params, const float *values)
@@ -21,6 +23,42 @@ static void bundle_table(unic__bundle *b, unic__arena *names, const char *prefix
             b->status = unic__no_memory(64, "a name");
         unic__bundle_f32(b, name, p->shape, values + p->offset);
     }
+}
+
+static unic_status expect_table(unic__npz *z, const char *prefix,
+                                const unic__param_table *params)
+{
+    unic__arena names = {0};
+    unic_status status = UNIC_OK;
+    for (size_t i = 0; i < params->n && status == UNIC_OK; i++) {
+        const unic__param *p = params->at[i];
+        const char *name = unic__arena_printf(&names, "%s/%s", prefix, p->name);
+        status = name ? unic__expect_array(z, name, p->shape) : unic__no_memory(64, "a name");
+    }
+    unic__arena_free(&names);
+    return status;
+}
+
+/* Whether the file holds what its config asks for. A trainer takes several times the file's size,
+ * so this is asked first: a config alone could ask for any amount. */
+static unic_status check_members(unic__npz *z, const unic_config *config)
+{
+    static const char *const prefixes[] = {"value", "adam_m", "adam_v"};
+    unic__param_table params = {0}, club = {0};
+    UNIC__TRY(unic__expect_array(z, "counters", UNIC__SHAPE_OF(N_COUNTERS)));
+    UNIC__TRY(unic__expect_array(z, "codebook.embedding",
+                                 UNIC__SHAPE_OF(config->code_count, config->code_dim)));
+    unic_status status = unic__training_graph_declare(config, &params, &club);
+    if (status == UNIC_E_SHAPE) /* of a size that no tensor has */
+        status = unic__fail_in(UNIC_E_FORMAT, "%s", unic__npz_path(z));
+    for (size_t i = 0; i < 3 && status == UNIC_OK; i++) {
+        status = expect_table(z, prefixes[i], &params);
+        if (status == UNIC_OK)
+            status = expect_table(z, prefixes[i], &club);
+    }
+    unic__param_table_free(&params);
+    unic__param_table_free(&club);
+    return status;
 }
 
 static unic_status read_table(unic__npz *z, unic__arena *names, const char *prefix,
@@ -35,8 +73,6 @@ static unic_status read_table(unic__npz *z, unic__arena *names, const char *pref
     }
     return UNIC_OK;
 }
-
-enum { STEPS, TOTAL_STEPS, STARTED, ADAM_STEPS, CLUB_STEPS, N_COUNTERS };
 
 unic_status unic__run_save(unic_trainer *t, const char *path)
 {
@@ -91,7 +127,9 @@ static unic_status read_state(unic_trainer *t, unic__npz *z, unic__arena *names)
     UNIC__TRY(read_table(z, names, "adam_v", &t->params, t->adam.v));
     UNIC__TRY(read_table(z, names, "value", &t->club, t->club.values));
     UNIC__TRY(read_table(z, names, "adam_m", &t->club, t->club_adam.m));
-    return read_table(z, names, "adam_v", &t->club, t->club_adam.v);
+    UNIC__TRY(read_table(z, names, "adam_v", &t->club, t->club_adam.v));
+    UNIC__TRY(unic__adam_check(&t->adam, unic__npz_path(z)));
+    return unic__adam_check(&t->club_adam, unic__npz_path(z));
 }
 
 unic_status unic__run_load(unic_trainer **out, const char *path)
@@ -102,6 +140,10 @@ unic_status unic__run_load(unic_trainer **out, const char *path)
     unic__arena names = {0};
     UNIC__TRY(unic__npz_open(&z, path));
     unic_status status = unic__read_config(z, &config);
+    if (status == UNIC_OK) {
+        unic__config_resolve(config);
+        status = check_members(z, config);
+    }
     if (status == UNIC_OK)
         status = unic__trainer_create(&t, config);
     if (status == UNIC_OK)

@@ -15,7 +15,8 @@ static unic_status allocate_scratch(unic_trainer *t)
     size_t codes = t->codebook->codes, dim = t->codebook->dim;
     t->rows = unic__alloc_array(steps * dim, sizeof(float));
     t->codes = unic__alloc_array(steps, sizeof(int32_t));
-    t->ema_scratch = unic__alloc_array(codes * (dim + 1), sizeof(float));
+    t->ema_scratch = unic__alloc_array(unic__codebook_update_scratch(codes, dim),
+                                       sizeof(float));
     t->order = unic__alloc_array(codes, sizeof(int32_t));
     t->usage = unic__alloc_array(codes, sizeof(int64_t));
     t->club_backup = unic__alloc_array(3 * t->club.total + 1, sizeof(float));
@@ -109,12 +110,14 @@ static size_t gather_rows(unic_trainer *t)
     return n;
 }
 
-/* The codebook starts from the first batch's z: N = 1, o = e. */
-static unic_status start_codebook(unic_trainer *t)
+/* The codebook starts from the first z there are: N = 1, o = e. A batch of padding alone has
+ * none, and the codebook waits for the next one. */
+static unic_status start_codebook(unic_trainer *t, bool *started)
 {
     size_t rows = gather_rows(t);
+    *started = rows > 0;
     if (rows == 0)
-        return unic__fail(UNIC_E_VALUE, "the first batch holds no valid step");
+        return UNIC_OK;
     unic__codebook_assign_state(t->cb_backup, t->codebook);
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
     return unic__codebook_init(t->codebook, t->rows, rows, iterations,
@@ -194,6 +197,17 @@ static unic_status check_moments(const unic_trainer *t)
     return UNIC_OK;
 }
 
+/* Takes over N, o and e: the last thing that can refuse a step. */
+static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
+{
+    const unic_config *c = t->config;
+    unic_status status = unic__codebook_update(t->codebook, c->ema_order, c->ema_decay,
+                                               c->ema_epsilon, parts, t->ema_scratch);
+    return status == UNIC_OK
+               ? UNIC_OK
+               : unic__fail_in(status, "step %llu refused", (unsigned long long)t->steps);
+}
+
 /* ---- the step ---- */
 
 /* P8: counts who was selected, and restarts the codes that were not. Returns how many. */
@@ -222,8 +236,6 @@ static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draw
     double lr = unic__learning_rate(c, t->steps, t->total_steps);
     unic__adam_step(&t->adam, lr, c->optimizer == UNIC__ADAMW ? c->weight_decay : 0.0, c->clip,
                     t->grad_norm);
-    unic__codebook_update(t->codebook, c->ema_order, c->ema_decay, c->ema_epsilon, parts,
-                          t->ema_scratch);
     *t->revived = (double)renew_codes(t, parts, draws);
     t->steps++;
 }
@@ -268,14 +280,14 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
                                const unic_draws *draws, double *figures)
 {
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    bool start = !t->started, club = t->config->club_weight > 0.0;
+    bool start = false, club = t->config->club_weight > 0.0;
     UNIC__TRY(unic__fill_batch(t, batch));
     UNIC__TRY(unic__fill_draws(t, batch, draws,
                                unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
     begin(t, true);
     UNIC__TRY(encode(t));
-    if (start)
-        UNIC__TRY(start_codebook(t));
+    if (!t->started)
+        UNIC__TRY(start_codebook(t, &start));
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
     collect_codes(t, parts);
     if (club)
@@ -286,6 +298,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     unic_status status = check_finite(t);
     if (status == UNIC_OK)
         status = check_moments(t);
+    if (status == UNIC_OK)
+        status = update_codebook(t, parts);
     if (status != UNIC_OK) {
         if (club)
             unfit_club(t);
@@ -293,7 +307,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
             unic__codebook_assign_state(t->codebook, t->cb_backup);
         return status;
     }
-    t->started = true;
+    t->started = t->started || start;
     commit(t, parts, draws);
     report(t, figures);
     return UNIC_OK;

@@ -34,7 +34,7 @@ struct unic_trainer {
     double grad_norm[UNIC__MAX_GROUPS], club_norm[UNIC__MAX_GROUPS]; /* 0 if not taken */
     float *rows;        /* [M B T, D] valid encoder outputs, for starting and reviving codes */
     int32_t *codes;     /* [M, B T] of the batch, -1 on padding */
-    float *ema_scratch; /* [L (D+1)] */
+    float *ema_scratch; /* of the codebook's update */
     int32_t *order;     /* [L] */
     int64_t *usage;     /* [L] */
     float *club_backup; /* values and both moments, for a refused step */

@@ -65,9 +65,8 @@ static void build_club(unic__training_graph *tg)
     }
 }
 
-unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
-                                        unic_codebook *codebook, unic__param_table *params,
-                                        unic__param_table *club)
+static void start(unic__training_graph *tg, const unic_config *config,
+                  unic__param_table *params, unic__param_table *club)
 {
     *tg = (unic__training_graph){.config = config, .n = config->modality_count};
     tg->batch = config->batch;
@@ -80,6 +79,27 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
     unic__graph_init(&tg->main, params, false);
     unic__graph_init(&tg->club, club, false);
     tg->main.backend = tg->club.backend = unic__backend_of(config);
+}
+
+unic_status unic__training_graph_declare(const unic_config *config, unic__param_table *params,
+                                         unic__param_table *club)
+{
+    unic__training_graph tg;
+    unic_codebook sizes = {.codes = config->code_count, .dim = config->code_dim};
+    start(&tg, config, params, club);
+    build_main(&tg, &sizes, club);
+    unic_status status = UNIC_OK;
+    if (tg.main.status != UNIC_OK)
+        status = unic__graph_plan(&tg.main); /* reports it */
+    unic__training_graph_free(&tg);
+    return status;
+}
+
+unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
+                                        unic_codebook *codebook, unic__param_table *params,
+                                        unic__param_table *club)
+{
+    start(tg, config, params, club);
     build_main(tg, codebook, club);
     if (tg->main.status != UNIC_OK)
         return unic__graph_plan(&tg->main); /* reports it */

@@ -229,7 +229,16 @@ START_TEST(updating_refuses_and_changes_nothing)
                     "code -2 of row 0");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, spoilt, codes), UNIC_E_VALUE,
                     "targets of modality 1 hold NaN or Inf");
+    const float huge[] = {3e38F, 3e38F, 3e38F, 3e38F, 3e38F, 3e38F}, *large[] = {huge, good};
+    const int32_t both[] = {0, 0}, *same[] = {both, zero};
+    const size_t two[] = {2, 1};
+    io_assert_fails(unic_codebook_update(cb, 0.5F, two, large, same), UNIC_E_NUMERIC,
+                    "unic_codebook_update: code 0 would become NaN or Inf");
+    unic_array z = rows_of(huge, UNIC_F32, 2, D);
+    io_assert_fails(unic_codebook_init(cb, &z, 3, 1), UNIC_E_NUMERIC,
+                    "unic_codebook_init: a starting code would be NaN or Inf");
     ck_assert(unic_codebook_fingerprint(cb) == before);
+    io_assert_ok(unic_codebook_init(cb, &z, 0, 1)); /* as single rows they are codes */
     unic_codebook_free(cb);
 }
 END_TEST

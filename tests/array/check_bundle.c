@@ -115,12 +115,14 @@ START_TEST(refuses_what_is_not_as_expected)
     float f[6] = {77};
     int32_t i[3] = {77};
     int64_t l[2] = {77};
-    unic__bundle b = {0};
-    unic__bundle_f32(&b, "floats", UNIC__SHAPE_OF(2, 3), floats);
-    unic__bundle_f32(&b, "nan", UNIC__SHAPE_OF(2), bad);
-    unic__bundle_f32(&b, "inf", UNIC__SHAPE_OF(2), bad + 2);
-    unic__bundle_i64(&b, "longs", UNIC__SHAPE_OF(2), longs);
-    io_assert_ok(unic__bundle_write(&b, path));
+    const unic__shape two = UNIC__SHAPE_OF(2), six = UNIC__SHAPE_OF(2, 3);
+    unic__npz_writer *w;
+    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_add_f32(w, "floats", &six, floats));
+    io_assert_ok(unic__npz_add_f32(w, "nan", &two, bad));
+    io_assert_ok(unic__npz_add_f32(w, "inf", &two, bad + 2));
+    io_assert_ok(unic__npz_add_i64(w, "longs", &two, longs));
+    io_assert_ok(unic__npz_finish(w));
     unic__npz *z = opened(path);
     io_assert_fails(unic__read_f32(z, "float", UNIC__SHAPE_OF(2, 3), f), UNIC_E_FORMAT,
                     "bundle.npz: no array \"float\"; did you mean \"floats\"?");
@@ -157,6 +159,12 @@ START_TEST(a_failure_leaves_the_old_file)
     unic__bundle_f32(&b, "twice", UNIC__SCALAR, floats);
     unic__bundle_i32(&b, "twice", UNIC__SCALAR, ints);
     ck_assert(unic__bundle_write(&b, path) != UNIC_OK);
+    const float bad[] = {1, NAN, -INFINITY}; /* reading would refuse it */
+    unic__bundle_f32(&b, "a", UNIC__SHAPE_OF(2), floats);
+    unic__bundle_f32(&b, "b", UNIC__SHAPE_OF(2), bad);
+    io_assert_fails(unic__bundle_write(&b, path), UNIC_E_NUMERIC, "b holds NaN or Inf");
+    unic__bundle_f32(&b, "c", UNIC__SHAPE_OF(1), bad + 2);
+    io_assert_fails(unic__bundle_write(&b, path), UNIC_E_NUMERIC, "c holds NaN or Inf");
     unic__bundle_f32(&b, "a", UNIC__SCALAR, floats);
     io_assert_fails(unic__bundle_write(&b, nowhere), UNIC_E_NOTFOUND, "folder.npz");
     unsigned char *after = io_read(path, &sizes[1]);

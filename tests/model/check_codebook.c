@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codebook_tools.h"
+#include "kernel/packed.h"
 
 #include "small_model.h"
 
@@ -200,20 +201,20 @@ static void compare_both(const unic_codebook *cb, const naive *c)
 START_TEST(joint_update_is_equation_7)
 {
     const double decays[] = {0.0, 0.5, 0.99};
-    float scratch[L * (D + 1)];
+    float scratch[2 * L * (D + 1)];
     naive c;
     unic_codebook *cb = new_codebook(L, D, M);
     start_both(cb, &c, 1.0);
     for (uint64_t step = 0; step < 12; step++) {
         part_data *p = new_parts(step);
         double gamma = decays[1 + step % 2];
-        unic__codebook_update(cb, UNIC__EMA_JOINT, gamma, 0.0, p->parts, scratch);
+        io_assert_ok(unic__codebook_update(cb, UNIC__EMA_JOINT, gamma, 0.0, p->parts, scratch));
         naive_joint(&c, gamma, p->parts);
         compare_both(cb, &c);
         free(p);
     }
     part_data *p = new_parts(99); /* gamma 0: a code is the mean of what it was given */
-    unic__codebook_update(cb, UNIC__EMA_JOINT, decays[0], 0.0, p->parts, scratch);
+    io_assert_ok(unic__codebook_update(cb, UNIC__EMA_JOINT, decays[0], 0.0, p->parts, scratch));
     for (size_t l = 0; l < L; l++) {
         double n[L] = {0}, sums[L * D] = {0};
         for (size_t m = 0; m < M; m++)
@@ -228,14 +229,14 @@ END_TEST
 
 START_TEST(joint_update_leaves_a_code_without_hits_alone)
 {
-    float scratch[L * (D + 1)], before[D];
+    float scratch[2 * L * (D + 1)], before[D];
     unic_codebook *cb = new_codebook(L, D, M);
     naive c;
     start_both(cb, &c, 1.0);
     memcpy(before, cb->embedding + 6 * D, sizeof before);
     for (uint64_t step = 0; step < 4000; step++) { /* 0.99^4000 would be 3e-18 */
         part_data *p = new_parts(step % 8);
-        unic__codebook_update(cb, UNIC__EMA_JOINT, 0.99, 0.0, p->parts, scratch);
+        io_assert_ok(unic__codebook_update(cb, UNIC__EMA_JOINT, 0.99, 0.0, p->parts, scratch));
         free(p);
     }
     ck_assert_mem_eq(cb->embedding + 6 * D, before, sizeof before);
@@ -243,7 +244,7 @@ START_TEST(joint_update_leaves_a_code_without_hits_alone)
     const int32_t six = 6; /* and when it is hit at last, it goes where the hit was */
     const float hit[D] = {1, -2, 3, -4, 5};
     const unic__ema_part parts[M] = {{1, hit, &six}, {0, NULL, NULL}, {0, NULL, NULL}};
-    unic__codebook_update(cb, UNIC__EMA_JOINT, 0.99, 0.0, parts, scratch);
+    io_assert_ok(unic__codebook_update(cb, UNIC__EMA_JOINT, 0.99, 0.0, parts, scratch));
     for (size_t j = 0; j < D; j++)
         ck_assert(fabsf(cb->embedding[6 * D + j] - hit[j]) < 2e-3F);
     unic__codebook_free(cb);
@@ -252,17 +253,77 @@ END_TEST
 
 START_TEST(sequential_update_is_the_cmg_codes)
 {
-    float scratch[L * (D + 1)];
+    float scratch[2 * L * (D + 1)];
     naive c;
     unic_codebook *cb = new_codebook(L, D, M);
     start_both(cb, &c, _i ? 1.0 : 0.0); /* 0: the first step throws unused codes away (A.3) */
     for (uint64_t step = 0; step < 12; step++) {
         part_data *p = new_parts(20 + step);
-        unic__codebook_update(cb, UNIC__EMA_SEQUENTIAL, 0.99, 1e-5, p->parts, scratch);
+        io_assert_ok(
+            unic__codebook_update(cb, UNIC__EMA_SEQUENTIAL, 0.99, 1e-5, p->parts, scratch));
         naive_sequential(&c, 0.99, 1e-5, p->parts);
         compare_both(cb, &c);
         free(p);
     }
+    unic__codebook_free(cb);
+}
+END_TEST
+
+/* Finite targets whose sum, or whose mean, is no float: nothing of the codebook changes. */
+START_TEST(updates_that_would_leave_no_numbers_are_refused)
+{
+    static const struct {
+        unic__ema_order order;
+        float target, count;
+    } cases[] = {
+        {UNIC__EMA_JOINT, 3e38F, 1.0F},       /* the sum of two rows */
+        {UNIC__EMA_SEQUENTIAL, 3e38F, 1.0F},  /* the same */
+        {UNIC__EMA_SEQUENTIAL, 1e38F, 1e-7F}, /* o is finite, but o / N of code 1 is not */
+    };
+    float scratch[2 * L * (D + 1)], target[2 * D];
+    const int32_t codes[2] = {3, 3};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unic_codebook *cb = new_codebook(L, D, M), *before;
+        naive c;
+        start_both(cb, &c, cases[i].count);
+        if (cases[i].count < 1.0F)
+            cb->sum[D] = 3e38F;
+        for (size_t j = 0; j < 2 * D; j++)
+            target[j] = cases[i].target;
+        io_assert_ok(unic__codebook_copy(&before, cb));
+        const unic__ema_part parts[M] = {{2, target, codes}, {0, NULL, NULL}, {0, NULL, NULL}};
+        io_assert_fails(unic__codebook_update(cb, cases[i].order, 0.9, 1e-5, parts, scratch),
+                        UNIC_E_NUMERIC, "would become NaN or Inf");
+        ck_assert_mem_eq(cb->embedding, before->embedding, L * D * sizeof(float));
+        ck_assert_mem_eq(cb->packed, before->packed, unic__packed_count(L, D) * sizeof(float));
+        ck_assert_mem_eq(cb->count, before->count, L * sizeof(float));
+        ck_assert_mem_eq(cb->sum, before->sum, L * D * sizeof(float));
+        unic__codebook_free(before);
+        unic__codebook_free(cb);
+    }
+}
+END_TEST
+
+/* A.3 begins with N = 0: without a single hit it would divide 0 by 0. */
+START_TEST(sequential_update_waits_for_data)
+{
+    float scratch[2 * L * (D + 1)];
+    naive c;
+    unic_codebook *cb = new_codebook(L, D, M), *before;
+    start_both(cb, &c, 0.0);
+    io_assert_ok(unic__codebook_copy(&before, cb));
+    const unic__ema_part none[M] = {{0, NULL, NULL}, {0, NULL, NULL}, {0, NULL, NULL}};
+    io_assert_ok(unic__codebook_update(cb, UNIC__EMA_SEQUENTIAL, 0.99, 1e-5, none, scratch));
+    ck_assert_mem_eq(cb->embedding, before->embedding, L * D * sizeof(float));
+    ck_assert_mem_eq(cb->count, before->count, L * sizeof(float));
+    ck_assert_mem_eq(cb->sum, before->sum, L * D * sizeof(float));
+    part_data *p = new_parts(20);
+    io_assert_ok(
+        unic__codebook_update(cb, UNIC__EMA_SEQUENTIAL, 0.99, 1e-5, p->parts, scratch));
+    naive_sequential(&c, 0.99, 1e-5, p->parts);
+    compare_both(cb, &c);
+    free(p);
+    unic__codebook_free(before);
     unic__codebook_free(cb);
 }
 END_TEST
@@ -272,11 +333,11 @@ END_TEST
 START_TEST(copies_are_whole_and_their_own)
 {
     part_data *p = new_parts(1);
-    float scratch[L * (D + 1)];
+    float scratch[2 * L * (D + 1)];
     unic_codebook *cb = new_codebook(L, D, M), *copy;
     naive c;
     start_both(cb, &c, 1.0);
-    unic__codebook_update(cb, UNIC__EMA_JOINT, 0.9, 0.0, p->parts, scratch);
+    io_assert_ok(unic__codebook_update(cb, UNIC__EMA_JOINT, 0.9, 0.0, p->parts, scratch));
     unic__codebook_count_idle(cb, p->parts);
     io_assert_ok(unic__codebook_copy(&copy, cb));
     ck_assert(copy->codes == L && copy->dim == D && copy->modalities == M);
@@ -321,6 +382,8 @@ int main(void)
     tcase_add_test(t, joint_update_is_equation_7);
     tcase_add_test(t, joint_update_leaves_a_code_without_hits_alone);
     tcase_add_loop_test(t, sequential_update_is_the_cmg_codes, 0, 2);
+    tcase_add_test(t, updates_that_would_leave_no_numbers_are_refused);
+    tcase_add_test(t, sequential_update_waits_for_data);
     tcase_add_test(t, copies_are_whole_and_their_own);
     tcase_add_test(t, perplexity_is_the_number_of_codes_in_use);
     return small_run("model/codebook", t);

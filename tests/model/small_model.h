@@ -84,6 +84,8 @@ void small_count_allocations(void);
 size_t small_counted_allocations(void);
 /* After n more, allocations fail until unic_set_allocator(NULL). */
 void small_fail_allocations_after(size_t n);
+/* Allocations of more than that many bytes fail until unic_set_allocator(NULL). */
+void small_fail_allocations_over(size_t bytes);
 
 /* Runs all cases of a program and returns what main returns. */
 struct TCase;

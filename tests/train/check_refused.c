@@ -21,19 +21,26 @@ static void good_steps(unic_trainer *t, const char *config, uint64_t from, uint6
     }
 }
 
-/* Steps and evaluations are refused with this status and words, and change nothing. */
-static void assert_refused(unic_trainer *t, const small_batch *b, unic_status status,
-                           const char *says)
+/* Steps and evaluations are refused with this status and words, and report nothing. */
+static void assert_fail(unic_trainer *t, const small_batch *b, unic_status status,
+                        const char *says)
 {
     double terms[MOST_TERMS] = {77.0};
     uint64_t steps = unic_trainer_step_count(t);
-    small_state before = small_state_of(t);
     io_assert_fails(unic_trainer_step(t, b->batch, NULL, terms), status, says);
     io_assert_fails(unic_trainer_evaluate(t, b->batch, terms), status, says);
-    small_state after = small_state_of(t);
-    ck_assert_msg(small_states_equal(&before, &after), "\"%s\" changed the state", says);
     ck_assert_uint_eq(unic_trainer_step_count(t), steps);
     ck_assert(terms[0] == 77.0);
+}
+
+/* And they change nothing. */
+static void assert_refused(unic_trainer *t, const small_batch *b, unic_status status,
+                           const char *says)
+{
+    small_state before = small_state_of(t);
+    assert_fail(t, b, status, says);
+    small_state after = small_state_of(t);
+    ck_assert_msg(small_states_equal(&before, &after), "\"%s\" changed the state", says);
 }
 
 /* Two more steps end where a run that was never disturbed does. */
@@ -141,30 +148,43 @@ START_TEST(batches_that_do_not_fit)
 }
 END_TEST
 
+static const char *const variants[] = {"", "behaviour = compat\n", "ema.start = kmeans\n",
+                                       "train.clip = 0\n"};
+
+static void assert_state_finite(const unic_trainer *t);
+
+/* Codes cannot start without a vector: they wait, the run goes on, and can be resumed. */
 START_TEST(a_first_batch_without_a_step)
 {
-    unic_trainer *t = small_trainer(SMALL_TWO, "");
+    unic_trainer *t = small_trainer(SMALL_TWO, variants[_i]), *u;
     small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
     for (size_t i = 0; i < SMALL_BATCH; i++)
         b->lengths[0][i] = b->lengths[1][i] = 0;
-    small_state before = small_state_of(t);
-    io_assert_fails(unic_trainer_step(t, b->batch, NULL, NULL), UNIC_E_VALUE,
-                    "the first batch holds no valid step");
-    small_state after = small_state_of(t);
-    ck_assert(small_states_equal(&before, &after));
-    assert_undisturbed(t, SMALL_TWO, "");
     double terms[MOST_TERMS];
-    io_assert_ok(unic_trainer_step(t, b->batch, NULL, terms)); /* later it is merely empty */
+    for (uint64_t steps = 0; steps < 3; steps++) {
+        io_assert_ok(unic_trainer_step(t, b->batch, NULL, terms));
+        ck_assert(terms[0] == 0.0);
+        ck_assert(t->started == (t->config->ema_start == UNIC__START_UNIFORM));
+        assert_state_finite(t);
+    }
+    io_assert_ok(unic_trainer_save(t, small_path("padding.npz")));
+    io_assert_ok(unic_trainer_resume(&u, small_path("padding.npz")));
+    good_steps(t, SMALL_TWO, 3, 5);
+    good_steps(u, SMALL_TWO, 3, 5);
+    ck_assert(t->started && u->started);
+    assert_state_finite(t);
+    io_assert_ok(unic_trainer_step(t, b->batch, NULL, terms));
     ck_assert(terms[0] == 0.0);
+    io_assert_ok(unic_trainer_step(u, b->batch, NULL, NULL));
+    small_state one = small_state_of(t), two = small_state_of(u);
+    ck_assert(small_states_equal(&one, &two));
     small_batch_free(b);
     unic_trainer_free(t);
+    unic_trainer_free(u);
 }
 END_TEST
 
 /* ---- numbers that grow out of hand ---- */
-
-static const char *const variants[] = {"", "behaviour = compat\n", "ema.start = kmeans\n",
-                                       "train.clip = 0\n"};
 
 START_TEST(features_that_are_too_large)
 {
@@ -200,6 +220,19 @@ static bool all_finite(const float *x, size_t n)
     return true;
 }
 
+static void assert_state_finite(const unic_trainer *t)
+{
+    ck_assert(all_finite(t->params.values, t->params.total));
+    ck_assert(all_finite(t->adam.m, t->params.total));
+    ck_assert(all_finite(t->adam.v, t->params.total));
+    ck_assert(all_finite(t->club.values, t->club.total));
+    ck_assert(all_finite(t->club_adam.m, t->club.total));
+    ck_assert(all_finite(t->club_adam.v, t->club.total));
+    ck_assert(all_finite(t->codebook->embedding, SMALL_CODES * SMALL_DIM));
+    ck_assert(all_finite(t->codebook->sum, SMALL_CODES * SMALL_DIM));
+    ck_assert(all_finite(t->codebook->count, SMALL_CODES));
+}
+
 /* Whatever the size, a step is taken and leaves numbers, or is refused and leaves nothing. */
 START_TEST(features_of_every_size)
 {
@@ -214,15 +247,7 @@ START_TEST(features_of_every_size)
         ck_assert_msg(status == UNIC_OK || status == UNIC_E_NUMERIC, "%s", unic_last_error());
         small_state after = small_state_of(t);
         ck_assert(small_states_equal(&before, &after) == (status != UNIC_OK));
-        ck_assert(all_finite(t->params.values, t->params.total));
-        ck_assert(all_finite(t->adam.m, t->params.total));
-        ck_assert(all_finite(t->adam.v, t->params.total));
-        ck_assert(all_finite(t->club.values, t->club.total));
-        ck_assert(all_finite(t->club_adam.m, t->club.total));
-        ck_assert(all_finite(t->club_adam.v, t->club.total));
-        ck_assert(all_finite(t->codebook->embedding, SMALL_CODES * SMALL_DIM));
-        ck_assert(all_finite(t->codebook->sum, SMALL_CODES * SMALL_DIM));
-        ck_assert(all_finite(t->codebook->count, SMALL_CODES));
+        assert_state_finite(t);
         refused += status != UNIC_OK;
         taken += status == UNIC_OK;
         small_batch_free(b);
@@ -256,9 +281,15 @@ START_TEST(parameters_that_are_no_numbers)
         }
         ck_assert_msg(p != NULL, "no %s", cases[steps].param);
         float kept = table->values[p->offset];
+        char says[100];
+        small_state before = small_state_of(t);
         table->values[p->offset] = NAN;
-        assert_refused(t, b, UNIC_E_NUMERIC, cases[steps].term);
+        assert_fail(t, b, UNIC_E_NUMERIC, cases[steps].term);
+        snprintf(says, sizeof says, "not written: value/%s holds NaN or Inf", p->name);
+        io_assert_fails(unic_trainer_save(t, small_path("nan.npz")), UNIC_E_NUMERIC, says);
         table->values[p->offset] = kept;
+        small_state after = small_state_of(t);
+        ck_assert(small_states_equal(&before, &after));
         good_steps(t, SMALL_TWO, steps, steps + 1);
     }
     assert_undisturbed(t, SMALL_TWO, more);
@@ -273,7 +304,7 @@ int main(void)
     tcase_add_test(t, features_that_are_no_numbers);
     tcase_add_test(t, float64_beyond_float32);
     tcase_add_test(t, batches_that_do_not_fit);
-    tcase_add_test(t, a_first_batch_without_a_step);
+    tcase_add_loop_test(t, a_first_batch_without_a_step, 0, 4);
     tcase_add_loop_test(t, features_that_are_too_large, 0, 4);
     tcase_add_loop_test(t, features_of_every_size, 0, 4);
     tcase_add_loop_test(t, parameters_that_are_no_numbers, 0, 2);

@@ -241,6 +241,57 @@ START_TEST(damaged_runs_are_named)
 }
 END_TEST
 
+/* Numbers that no training leaves, from which the next step would make NaN or Inf. */
+START_TEST(state_that_no_training_leaves_is_refused)
+{
+    files f = named("state");
+    unic_trainer *t = small_trainer(SMALL_TWO, "");
+    train(t, SMALL_TWO, 0, 1);
+    const struct {
+        float *at, value;
+        const char *says;
+    } cases[] = {{&t->adam.v[3], -1.0F, "Adam's moments of"},
+                 {&t->adam.m[3], 1e30F, "Adam's moments of"},
+                 {&t->club_adam.m[1], -1e30F, "Adam's moments of"},
+                 {&t->club_adam.v[1], -1e-30F, "Adam's moments of"},
+                 {&t->codebook->count[2], -0.5F, "codebook.ema_count[2] is -0.5"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        float kept = *cases[i].at;
+        *cases[i].at = cases[i].value;
+        io_assert_ok(unic_trainer_save(t, f.model));
+        *cases[i].at = kept;
+        assert_not_resumed(&f, UNIC_E_FORMAT, cases[i].says);
+    }
+    unic_trainer_free(t);
+    remove_files(&f);
+}
+END_TEST
+
+/* The config asks for gigabytes that are not in the file: refused before they are taken. */
+START_TEST(a_config_alone_takes_no_memory)
+{
+    static const char *const edits[][2] = {{"encoder.ff = 16", "encoder.ff = 65536"},
+                                           {"club.width = 8", "club.width = 65536"},
+                                           {"code.dim = 8", "code.dim = 65536"},
+                                           {"code.count = 12", "code.count = 65536"},
+                                           {"cpc.hidden = 8", "cpc.hidden = 8192"},
+                                           {"audio.specific = 8", "audio.specific = 65536"}};
+    files good = named("modest"), bad = named("greedy");
+    unic_trainer *t = small_trainer(SMALL_TWO, "");
+    train(t, SMALL_TWO, 0, 1);
+    io_assert_ok(unic_trainer_save(t, good.model));
+    unic_trainer_free(t);
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        small_edit_text(good.run, bad.run, "config.txt", edits[i][0], edits[i][1]);
+        small_fail_allocations_over(1 << 20);
+        assert_not_resumed(&bad, UNIC_E_FORMAT, "expected [");
+        unic_set_allocator(NULL);
+    }
+    remove_files(&good);
+    remove_files(&bad);
+}
+END_TEST
+
 START_TEST(a_failed_save_leaves_run_and_files)
 {
     files f = named("kept");
@@ -319,6 +370,8 @@ int main(void)
     tcase_add_test(t, the_model_is_a_copy);
     tcase_add_test(t, the_run_lies_beside_the_model);
     tcase_add_test(t, damaged_runs_are_named);
+    tcase_add_test(t, state_that_no_training_leaves_is_refused);
+    tcase_add_test(t, a_config_alone_takes_no_memory);
     tcase_add_test(t, a_failed_save_leaves_run_and_files);
     tcase_add_test(t, survives_every_failing_allocation);
     return small_run("train/run", t);
