@@ -1,57 +1,20 @@
 #include "task/head.h"
-#include "task/codes.h"
-
-#include <math.h>
 
 #include "api/api.h"
-
-/* Zero members take their defaults; what is left must make sense. */
-static unic_status complete(const unic_codebook *cb, const unic_head_options *given,
-                            unic_head_options *o)
-{
-    if (given->struct_size < sizeof *given)
-        return unic__fail(UNIC_E_ARG, "options->struct_size is %zu, expected %zu",
-                          given->struct_size, sizeof *given);
-    *o = *given;
-    o->hidden = o->hidden ? o->hidden : (int32_t)cb->dim;
-    o->epochs = o->epochs ? o->epochs : 30;
-    o->batch = o->batch ? o->batch : 64;
-    o->learning_rate = o->learning_rate != 0.0F ? o->learning_rate : 0.002F;
-    int32_t fewest = o->kind == UNIC_HEAD_STEP_MULTI ? 1 : 2;
-    if (o->kind < UNIC_HEAD_CLIP || o->kind > UNIC_HEAD_STEP_MULTI)
-        return unic__fail(UNIC_E_ARG, "options->kind = %d is none of unic_head_kind", o->kind);
-    if (o->loss != UNIC_HEAD_LOSS_PLAIN && o->loss != UNIC_HEAD_LOSS_CMG)
-        return unic__fail(UNIC_E_ARG, "options->loss = %d is none of unic_head_loss", o->loss);
-    if (o->loss == UNIC_HEAD_LOSS_CMG && o->kind != UNIC_HEAD_STEP_MULTI)
-        return unic__fail(UNIC_E_ARG,
-                          "options->loss = UNIC_HEAD_LOSS_CMG is for heads of kind "
-                          "UNIC_HEAD_STEP_MULTI, not %d",
-                          o->kind);
-    if (o->class_count < fewest || o->class_count > 1 << 20)
-        return unic__fail(UNIC_E_ARG, "options->class_count = %d is not in %d..%d",
-                          o->class_count, fewest, 1 << 20);
-    if (o->hidden < 1 || o->hidden > 1 << 16 || o->epochs < 1 || o->batch < 1 ||
-        o->batch > 1 << 16)
-        return unic__fail(UNIC_E_ARG,
-                          "options: hidden = %d, epochs = %d, batch = %d; expected "
-                          "1..65536, 1 or more, 1..65536",
-                          o->hidden, o->epochs, o->batch);
-    if (!(o->learning_rate > 0.0F) || !isfinite(o->learning_rate))
-        return unic__fail(UNIC_E_ARG, "options->learning_rate = %g must be positive",
-                          (double)o->learning_rate);
-    return UNIC_OK;
-}
+#include "task/codes.h"
 
 unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
                              const unic_head_options *options)
 {
     unic_codebook *copy;
-    unic_head_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(options);
-    UNIC__TRY_NAMED(complete(codebook, options, &o));
+    UNIC__REQUIRE_SIZE(options);
+    unic_head_options o = *options;
+    o.struct_size = sizeof o;
+    UNIC__TRY_NAMED(unic__head_complete(&o, codebook->dim, "options->", UNIC_E_ARG));
     UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
     UNIC__TRY_NAMED(unic__head_create(out, copy, &o));
     return UNIC_OK;

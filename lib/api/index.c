@@ -59,13 +59,11 @@ unic_status unic_index_create(unic_index **out, const unic_index_options *option
     *out = NULL;
     UNIC__REQUIRE(options);
     UNIC__REQUIRE_SIZE(options);
-    if (options->dim < 1 || options->dim > UNIC__INDEX_MAX_DIM)
-        return unic__fail(UNIC_E_ARG, "%s: options->dim = %zu is not in 1..%d", __func__,
-                          options->dim, UNIC__INDEX_MAX_DIM);
-    if (options->metric < UNIC_INDEX_INNER || options->metric > UNIC_INDEX_INTERSECTION)
-        return unic__fail(UNIC_E_ARG, "%s: options->metric = %d is none of unic_index_metric",
-                          __func__, options->metric);
-    UNIC__TRY_NAMED(unic__index_create(out, options));
+    unic_index_options o = *options;
+    o.struct_size = sizeof o;
+    UNIC__TRY_NAMED(
+        unic__options_complete(&o, &unic__index_options, 0, "options->", UNIC_E_ARG));
+    UNIC__TRY_NAMED(unic__index_create(out, &o));
     return UNIC_OK;
 }
 

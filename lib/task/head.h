@@ -9,6 +9,7 @@
 #define UNIC_TASK_HEAD_H
 
 #include "model/codebook.h"
+#include "task/options.h"
 #include "train/adam.h"
 #include "unicode/unic_head.h"
 
@@ -21,6 +22,12 @@ struct unic_head {
     float *hidden; /* [L,hidden] W1 e + b1 */
     float *logits; /* [L,classes] W2 hidden + b2, for step heads */
 };
+
+/* head_options.c. Zero members take their defaults (`dim` is of the codes); the others must be in
+ * range and go together. A failure is of `status`; its message begins with `prefix`. */
+extern const unic__options_table unic__head_options;
+unic_status unic__head_complete(unic_head_options *options, size_t dim, const char *prefix,
+                                unic_status status);
 
 /* Takes over `codebook`, also on failure; the options are checked. */
 unic_status unic__head_create(unic_head **out, unic_codebook *codebook,

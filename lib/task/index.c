@@ -5,6 +5,18 @@
 
 #include "array/array.h"
 
+static const unic__option numbers[] = {
+    {UNIC__OPTION(unic_index_options, metric), .low = UNIC_INDEX_INNER,
+     .high = UNIC_INDEX_INTERSECTION, .values = "unic_index_metric"},
+    {UNIC__OPTION(unic_index_options, dim), .low = 1, .high = 1 << 20},
+};
+
+const unic__options_table unic__index_options = {
+    .member = "index.options",
+    .number = numbers,
+    .number_count = sizeof numbers / sizeof numbers[0],
+};
+
 unic_status unic__index_create(unic_index **out, const unic_index_options *options)
 {
     unic_index *x = unic__alloc_zero(sizeof *x);

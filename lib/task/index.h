@@ -6,10 +6,11 @@
 #ifndef UNIC_TASK_INDEX_H
 #define UNIC_TASK_INDEX_H
 
-#include "base/base.h"
+#include "task/options.h"
 #include "unicode/unic_index.h"
 
-enum { UNIC__INDEX_MAX_DIM = 1 << 20 };
+/* Its metric, its dim. */
+extern const unic__options_table unic__index_options;
 
 struct unic_index {
     unic_index_options options;

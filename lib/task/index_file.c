@@ -26,21 +26,17 @@ unic_status unic__index_save(const unic_index *index, const char *path)
 static unic_status read_options(unic__npz *z, unic_index_options *out, size_t *count)
 {
     int64_t v[N_OPTIONS];
+    const unic__option *dim = &unic__index_options.number[DIM];
     const char *path = unic__npz_path(z);
+    *out = (unic_index_options){.struct_size = sizeof *out};
     UNIC__TRY(unic__read_i64(z, "index.options", UNIC__SHAPE_OF(N_OPTIONS), v));
-    if (v[METRIC] < UNIC_INDEX_INNER || v[METRIC] > UNIC_INDEX_INTERSECTION)
-        return unic__fail(UNIC_E_FORMAT, "%s: index.options: metric = %lld is not in %d..%d",
-                          path, (long long)v[METRIC], UNIC_INDEX_INNER,
-                          UNIC_INDEX_INTERSECTION);
-    if (v[DIM] < 1 || v[DIM] > UNIC__INDEX_MAX_DIM || v[COUNT] < 0)
+    if (!unic__option_accepts(dim, v[DIM]) || v[COUNT] < 0)
         return unic__fail(UNIC_E_FORMAT,
                           "%s: index.options: %lld items of dim %lld, expected 0 or more of "
-                          "1..%d",
-                          path, (long long)v[COUNT], (long long)v[DIM], UNIC__INDEX_MAX_DIM);
-    *out = (unic_index_options){.struct_size = sizeof *out,
-                                .dim = (size_t)v[DIM],
-                                .metric = (int32_t)v[METRIC],
-                                .fingerprint = (uint64_t)v[FINGERPRINT]};
+                          "1..%lld",
+                          path, (long long)v[COUNT], (long long)v[DIM], (long long)dim->high);
+    UNIC__TRY(unic__options_from_numbers(out, &unic__index_options, v, path));
+    out->fingerprint = (uint64_t)v[FINGERPRINT];
     *count = (size_t)v[COUNT];
     return UNIC_OK;
 }

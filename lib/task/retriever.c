@@ -10,38 +10,6 @@
 
 static const double normalise_epsilon = 1e-12; /* added to ||y||^2 */
 
-/* ---- settings ---- */
-
-unic_status unic__retriever_complete(unic_retriever_options *o, unic_status status)
-{
-    enum { MOST = 1 << 16 };
-    o->hidden = o->hidden ? o->hidden : 256;
-    o->dim = o->dim ? o->dim : 128;
-    o->epochs = o->epochs ? o->epochs : 50;
-    o->batch = o->batch ? o->batch : 64;
-    o->learning_rate = o->learning_rate != 0.0F ? o->learning_rate : 0.001F;
-    o->temperature = o->temperature != 0.0F ? o->temperature : 0.07F;
-    const struct {
-        const char *name;
-        int32_t value, low, high;
-    } bound[] = {{"item_dim", o->item_dim, 1, MOST},
-                 {"hidden", o->hidden, 1, MOST},
-                 {"dim", o->dim, 1, MOST},
-                 {"epochs", o->epochs, 1, INT32_MAX},
-                 {"batch", o->batch, 2, MOST}};
-    for (size_t i = 0; i < sizeof bound / sizeof bound[0]; i++)
-        if (bound[i].value < bound[i].low || bound[i].value > bound[i].high)
-            return unic__fail(status, "%s = %d is not in %d..%d", bound[i].name, bound[i].value,
-                              bound[i].low, bound[i].high);
-    if (!(o->learning_rate > 0.0F) || !isfinite(o->learning_rate))
-        return unic__fail(status, "learning_rate = %g must be positive and finite",
-                          (double)o->learning_rate);
-    if (!(o->temperature >= 0.001F && o->temperature <= 1000.0F))
-        return unic__fail(status, "temperature = %g is not in 0.001..1000",
-                          (double)o->temperature);
-    return UNIC_OK;
-}
-
 /* ---- the networks ---- */
 
 /* normalise(W2 relu(W1 x + b1) + b2) */

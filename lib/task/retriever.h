@@ -1,6 +1,7 @@
 /*
- * A retriever: codes of a clip and vectors of a gallery mapped to where a clip is near its own
- * item. The networks and their training stand in retriever.c, the file in retriever_file.c.
+ * A retriever: codes of a clip and vectors of a gallery, mapped into one space in which a clip is
+ * near its own item. The options stand in retriever_options.c, the networks and their training in
+ * retriever.c, the file in retriever_file.c.
  */
 #ifndef UNIC_TASK_RETRIEVER_H
 #define UNIC_TASK_RETRIEVER_H
@@ -8,6 +9,7 @@
 #include "array/npz.h"
 #include "graph/nodes.h"
 #include "model/codebook.h"
+#include "task/options.h"
 #include "train/adam.h"
 #include "unicode/unic_retriever.h"
 
@@ -19,7 +21,10 @@ struct unic_retriever {
     unic__adam adam;
 };
 
-/* Fills in what is zero, and checks. Failures are of `status` and name the option. */
+extern const unic__options_table unic__retriever_options;
+
+/* retriever_options.c. Fills in what is zero, and checks. Failures are of `status` and name the
+ * option. */
 unic_status unic__retriever_complete(unic_retriever_options *options, unic_status status);
 
 /* Takes over `codebook`, also on failure; the options are complete. From a file (`z`) if it is

@@ -9,6 +9,7 @@
 #include "array/npz.h"
 #include "graph/nodes.h"
 #include "model/codebook.h"
+#include "task/options.h"
 #include "train/adam.h"
 #include "unicode/unic_segmenter.h"
 
@@ -18,11 +19,7 @@
  * option. */
 unic_status unic__segment_complete(unic_segmenter_options *options, unic_status status);
 
-/* The whole numbers of the options in a fixed order, to and from a file. */
-enum { UNIC__SEGMENT_NUMBERS = 19 };
-void unic__segment_to_numbers(const unic_segmenter_options *options, int64_t *numbers);
-/* UNIC_E_FORMAT where a number does not fit its member; says nothing about its range. */
-unic_status unic__segment_from_numbers(unic_segmenter_options *options, const int64_t *numbers);
+extern const unic__options_table unic__segmenter_options;
 
 /* ---- the network ---- */
 

@@ -147,7 +147,8 @@ START_TEST(files_do_not_choose_how_much_memory)
         const char *says;
     } cases[] = {{1 << 20, 6, 30, 64, "linear2.weight has shape [4,6], expected [1048576,6]"},
                  {4, 1 << 16, 30, 64, "linear1.weight has shape [6,6], expected [65536,6]"},
-                 {(1 << 20) + 1, 6, 30, 64, "classes = 1048577 is not in 1..1048576"},
+                 {(1 << 20) + 1, 6, 30, 64, "class_count = 1048577 is not in 1..1048576"},
+                 {1, 6, 30, 64, "head: class_count = 1 is not in 2..1048576"},
                  {4, 0, 30, 64, "hidden = 0 is not in 1..65536"},
                  {4, 6, 0, 64, "epochs = 0 is not in"},
                  {4, 6, 30, -1, "batch = -1 is not in 1..65536"}};

@@ -78,16 +78,18 @@ static size_t load_table(golden *k, unic__param_table *table, const char *kind)
 
 static void golden_open(golden *k, const char *name)
 {
-    int64_t numbers[UNIC__SEGMENT_NUMBERS], sizes[5];
+    int64_t numbers[UNIC__OPTIONS_MOST], sizes[5];
+    unic__options_table table = unic__segmenter_options;
+    table.number_count--; /* the seed */
     unic_codebook *cb;
     unic__npy_info info;
     *k = (golden){.name = name};
     io_assert_ok(unic__npz_open(&k->z, GOLDENS));
-    io_assert_ok(unic__read_i64(k->z, member(k, "numbers"),
-                                UNIC__SHAPE_OF(UNIC__SEGMENT_NUMBERS), numbers));
+    io_assert_ok(unic__read_i64(k->z, member(k, "numbers"), UNIC__SHAPE_OF(table.number_count),
+                                numbers));
     io_assert_ok(unic__read_i64(k->z, member(k, "sizes"), UNIC__SHAPE_OF(5), sizes));
     unic_segmenter_options o = {.struct_size = sizeof o};
-    io_assert_ok(unic__segment_from_numbers(&o, numbers));
+    io_assert_ok(unic__options_from_numbers(&o, &table, numbers, "numbers"));
     io_assert_ok(unic__codebook_create(&cb, (size_t)sizes[3], (size_t)sizes[4], 1));
     unic__codebook_set(cb, read_all(k, "embedding", &info));
     io_assert_ok(unic_segmenter_create(&k->s, cb, &o));
