@@ -22,9 +22,13 @@ typedef enum unic__npy_type {
     UNIC__NPY_BOOL
 } unic__npy_type;
 
+enum { UNIC__NPY_DESCR = 40 }; /* a type's name in a header and its NUL */
+
 /* What an array's header says. */
 typedef struct unic__npy_info {
     unic__npy_type type;
+    bool foreign; /* a type of numpy that is no number here; type and size mean nothing */
+    char descr[UNIC__NPY_DESCR]; /* as the header has it; "" if it is a structure */
     bool big_endian, fortran;
     unic__shape shape; /* rank 0..UNIC__MAX_RANK; the count is checked not to overflow */
     size_t item_size;
@@ -40,7 +44,8 @@ enum {
 const char *unic__npy_type_name(unic__npy_type type); /* "float32" */
 size_t unic__npy_type_size(unic__npy_type type);
 
-/* Messages of these name neither file nor member: the caller puts them in front. */
+/* Messages of these name neither file nor member: the caller puts them in front. A header that
+ * is right but for its type, which is foreign, fails too, and *info is filled in. */
 unic_status unic__npy_header_size(const unsigned char prefix[UNIC__NPY_PREFIX], size_t *size);
 unic_status unic__npy_parse(unic__npy_info *info, const unsigned char *header, size_t size);
 

@@ -126,10 +126,12 @@ static unic_status open_member(unic__npy_folder *f, const char *name, member **o
 
 unic_status unic__npy_folder_info(unic__npy_folder *f, const char *name, unic__npy_info *info)
 {
-    member *m;
-    UNIC__TRY(open_member(f, name, &m));
-    *info = m->file.info;
-    return UNIC_OK;
+    member *m = NULL;
+    *info = (unic__npy_info){.foreign = false};
+    unic_status status = open_member(f, name, &m);
+    if (m)
+        *info = m->file.info;
+    return status;
 }
 
 unic_status unic__npy_folder_read_i32(unic__npy_folder *f, const char *name, int32_t *out,

@@ -183,9 +183,11 @@ static unic_status find_array(unic__npz *z, const char *name, size_t *i)
 unic_status unic__npz_info(unic__npz *z, const char *name, unic__npy_info *info)
 {
     size_t i;
-    UNIC__TRY(find_array(z, name, &i));
-    *info = z->members[i].info;
-    return UNIC_OK;
+    *info = (unic__npy_info){.foreign = false};
+    unic_status status = find_array(z, name, &i);
+    if (status != UNIC_E_NOTFOUND)
+        *info = z->members[i].info;
+    return status;
 }
 
 /* ---- whole arrays ------------------------------------------------------------------------ */

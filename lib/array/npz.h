@@ -22,7 +22,8 @@ const char *unic__npz_name(const unic__npz *z, size_t i);
 bool unic__npz_has(const unic__npz *z, const char *name);
 
 /* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. The CRC is of the
- * whole member: only reading the array checks it. */
+ * whole member: only reading the array checks it. After a failure info->foreign tells an array
+ * of text, objects or the like from a damaged one. */
 unic_status unic__npz_info(unic__npz *z, const char *name, unic__npy_info *info);
 
 /* Reads all of one array, CRC-checked, converted from any real type; `count` must be its number

@@ -17,19 +17,24 @@ typedef struct shard {
 
 /* ---- which modalities -------------------------------------------------------------------- */
 
-/* An array beside the modalities that cannot be one, such as `speaker` [N], is none of our
- * business; the rank is 0 for what is no array at all. Texts keep their file's name and so
- * mostly have a '.', but not always: "README". */
-static unic_status look_at(const shard *s, const char *name, unic__shape *shape)
+/* An array beside the modalities that cannot be one, such as `speaker` [N] or the names of
+ * classes, is none of our business; the rank is 0 for what is no array of numbers at all. Texts
+ * keep their file's name and so mostly have a '.', but not always: "README". */
+static unic_status look_at(const shard *s, const char *name, unic__shape *shape,
+                           const char **foreign)
 {
-    unic__npy_info info;
+    unic__npy_info info = {.foreign = false};
     *shape = UNIC__SCALAR;
     if (!unic__is_modality_name(name))
         return UNIC_OK;
     unic_status status = unic__named_arrays_info(&s->arrays, name, &info);
     if (status == UNIC_OK)
         *shape = info.shape;
-    return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
+    if (info.foreign) {
+        unic__log_line(UNIC_LOG_INFO, "not read: %s", unic_last_error());
+        *foreign = name;
+    }
+    return status == UNIC_E_NOTFOUND || info.foreign ? UNIC_OK : status;
 }
 
 static unic_status list(unic__clip_source *source, unic__track_table *tracks)
@@ -37,10 +42,11 @@ static unic_status list(unic__clip_source *source, unic__track_table *tracks)
     shard *s = (shard *)source;
     size_t found = 0;
     unic__shape shape, other = UNIC__SCALAR; /* of what could have been meant */
-    const char *other_name = NULL;
+    const char *other_name = NULL, *foreign = NULL;
+    unic__npy_info info;
     for (size_t i = 0; i < unic__named_arrays_count(&s->arrays); i++) {
         const char *name = unic__named_arrays_name(&s->arrays, i);
-        UNIC__TRY(look_at(s, name, &shape));
+        UNIC__TRY(look_at(s, name, &shape, &foreign));
         if (shape.rank >= 3) {
             found++;
             if (unic__tracks_find(tracks, name) == tracks->n)
@@ -51,6 +57,8 @@ static unic_status list(unic__clip_source *source, unic__track_table *tracks)
         }
     }
     char text[UNIC__SHAPE_TEXT];
+    if (!found && foreign && other.rank < 2) /* which is why there is none */
+        return unic__named_arrays_info(&s->arrays, foreign, &info);
     if (!found && other_name)
         return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, [N,T,...] expected",
                           source->path, other_name, unic__shape_print(&other, text));

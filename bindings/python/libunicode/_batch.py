@@ -118,12 +118,25 @@ class LentBatch(Batch):
             return "<libunicode.Batch, no longer there>"
 
 
+def _is_modality(x: npt.NDArray[Any], least: int) -> bool:
+    """Whether an array can be features: real numbers of at least `least` dims."""
+    return x.dtype.kind in "fiub" and x.ndim >= least
+
+
 def modalities_of(arrays: Mapping[str, Any]) -> Tuple[str, ...]:
-    """The names in `arrays` that are modalities; what else is there must belong to one of them."""
+    """The names in `arrays` that are modalities; what has a dot in its name must belong to one of them.
+
+    As in a file, what cannot be features is passed over: texts, objects, dates, and arrays of fewer than three
+    dims. [B,T] are features of steps without dims where nothing has more, or where the array's lengths are given.
+    """
     names = tuple(name for name in arrays if "." not in name and name != "label")
     allowed = {f"{name}.{what}" for name in names for what in ("lengths", "step_labels")}
     for name in arrays:
         if "." in name and name not in allowed:
             raise ArgumentError(f"{name!r} is neither <modality>.lengths nor <modality>.step_labels of "
                                 f"{', '.join(names) or 'a modality'}")
-    return names
+    found = {name: np.asarray(arrays[name]) for name in names}
+    least = 3 if any(_is_modality(x, 3) for x in found.values()) else 2
+    chosen = tuple(name for name, x in found.items()
+                   if _is_modality(x, 2 if f"{name}.lengths" in arrays else least))
+    return chosen or names          # of none it is said what it is
