@@ -73,6 +73,13 @@ char *unic__strdup(const char *text);
 bool unic__mul_size(size_t a, size_t b, size_t *product);
 bool unic__add_size(size_t a, size_t b, size_t *sum);
 
+/* ---- numbers in texts (base/number.c) ---------------------------------------------------- */
+
+enum { UNIC__NUMBER_BYTES = 64 }; /* the longest, and its NUL */
+
+/* "-1.25e-3" and nothing more, whatever the locale; false if it is no number. */
+bool unic__parse_number(const char *text, double *value);
+
 /* ---- arenas (base/arena.c): many small objects that live and die together --------------- */
 
 typedef struct unic__arena {

@@ -8,7 +8,7 @@
 
 #include "config/config_keys.h"
 
-enum { MAX_WORDS = 8, ALLOWED_BYTES = 96, NUMBER_BYTES = 64 };
+enum { MAX_WORDS = 8, ALLOWED_BYTES = 96 };
 
 bool unic__key_applies(const unic__config_key *key, unic__kind kind)
 {
@@ -59,47 +59,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/*
- * [+-] digits [. digits] [e [+-] digits], and nothing more. strtod gets the digits without
- * their point, "1.25e-3" as "125e-5", since the locale decides which point it knows. What is
- * too large becomes infinite, which no key allows.
- */
-static bool read_number(const char *text, double *value)
-{
-    char plain[NUMBER_BYTES + 16];
-    size_t n = 0, digits = 0;
-    int after_point = 0;
-    if (strlen(text) >= NUMBER_BYTES)
-        return false;
-    if (*text == '+' || *text == '-')
-        plain[n++] = *text++;
-    for (; is_digit(*text); digits++)
-        plain[n++] = *text++;
-    if (*text == '.')
-        for (text++; is_digit(*text); digits++, after_point++)
-            plain[n++] = *text++;
-    if (digits == 0)
-        return false;
-    int exponent = 0;
-    if (*text == 'e' || *text == 'E') {
-        bool negative = *++text == '-';
-        text += *text == '+' || *text == '-';
-        if (!is_digit(*text))
-            return false;
-        for (; is_digit(*text); text++)
-            exponent = exponent < 10000 ? 10 * exponent + (*text - '0') : exponent;
-        exponent = negative ? -exponent : exponent;
-    }
-    snprintf(plain + n, sizeof plain - n, "e%d", exponent - after_point);
-    *value = strtod(plain, NULL);
-    return *text == '\0';
-}
-
 /* The fewest digits that read back as the same value. */
 static void print_number(double value, char *text)
 {
     for (int precision = 1; precision <= 17; precision++) {
-        char raw[NUMBER_BYTES];
+        char raw[UNIC__NUMBER_BYTES];
         double back;
         size_t n = 0;
         snprintf(raw, sizeof raw, "%.*g", precision, value);
@@ -109,7 +73,7 @@ static void print_number(double value, char *text)
                 text[n++] = kept ? *c : '.';
         }
         text[n] = '\0';
-        if (read_number(text, &back) && memcmp(&back, &value, sizeof value) == 0)
+        if (unic__parse_number(text, &back) && memcmp(&back, &value, sizeof value) == 0)
             return;
     }
 }
@@ -127,7 +91,7 @@ static unic_status parse_number(const unic__config_key *key, const char *name,
 {
     char shown[UNIC__SHOWN_BYTES], *end;
     double x, low = strtod(key->allowed + 1, &end), high = strtod(end + 1, &end);
-    if (!read_number(value, &x))
+    if (!unic__parse_number(value, &x))
         return unic__fail(UNIC_E_CONFIG, "%s = %s is not a number; expected one in %s", name,
                           unic__shown(value, shown), key->allowed);
     bool above = key->allowed[0] == '(' ? x > low : x >= low;

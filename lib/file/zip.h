@@ -27,6 +27,11 @@ bool unic__zip_is_stored(const unic__zip *z, size_t i); /* not deflated */
 /* The member called `name` with `suffix` behind it. */
 bool unic__zip_find(const unic__zip *z, const char *name, const char *suffix, size_t *i);
 
+/* True if no member has a CRC, which no writer leaves out by chance: from then on members are
+ * read without a check of it. Only for files that torch may have written so. Not while other
+ * threads read. */
+bool unic__zip_take_unchecked(unic__zip *z);
+
 /* A whole member, checked, with a NUL behind it; at most `cap` bytes. Free with unic__free. */
 unic_status unic__zip_read(const unic__zip *z, size_t i, size_t cap, void **out, size_t *size);
 

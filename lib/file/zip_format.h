@@ -38,6 +38,7 @@ typedef struct unic__zip_member {
 struct unic__zip {
     char *path;
     unic__file file;
+    bool unchecked; /* no member has a CRC */
     size_t count;
     unic__zip_member *members;        /* in directory order */
     const unic__zip_member **by_name; /* sorted */

@@ -1,12 +1,14 @@
 /*
  * Pickles, read as data. A pickle is a program for a machine with a stack and a memo; here it
- * can build plain values and nothing else. The names it may mention stand in a fixed table, and
- * what a function of that table is asked to make is kept as the request (UNIC__PICKLE_CALL):
- * nothing is ever called. Protocols 0 to 5; whatever else Python would do (objects, sets,
- * extensions, persistent ids in text) is refused with the opcode's name and place.
+ * can build plain values and nothing else. What a function or a class is asked to make is kept
+ * as the request (UNIC__PICKLE_CALL) under the function's name: nothing is ever called, looked
+ * up or imported, and a name that is not known here is as good as one that is. Protocols 0 to
+ * 5, Python 2's too. Refused are extensions (EXT1 to EXT4: numbers for names that only Python's
+ * own registry knows) and buffers that stand outside of the pickle.
  *
  * A value may stand in several others, as Python's memo allows, but it cannot change once it
- * stands in one. So there are no cycles, and the caps below hold for the whole.
+ * stands in one. So there are no cycles, and the caps below hold for the whole. An object that
+ * refers to itself keeps nothing of what was to be put into it afterwards.
  */
 #ifndef UNIC_TORCH_PICKLE_H
 #define UNIC_TORCH_PICKLE_H
@@ -18,49 +20,52 @@ enum {
     UNIC__PICKLE_STACK = 1 << 20,   /* values waiting at one time */
     UNIC__PICKLE_VALUES = 1 << 22,  /* in the tree, a value counted wherever it stands */
     UNIC__PICKLE_DEPTH = 256,       /* of the tree */
-    UNIC__PICKLE_MEMORY = 1 << 26   /* for values, beside 4 bytes for each of the pickle's */
+    UNIC__PICKLE_MEMORY = 1 << 28   /* for values, beside 4 bytes for each of the pickle's; of a
+                                     * small pickle 64 bytes for each, and 2^20 */
 };
 
-/* The names that are known. Both of Python 2's and 3's, of numpy 1's and 2's spelling. */
+/* The names that mean something here. Both of Python 2's and 3's, of numpy 1's and 2's
+ * spelling. */
 typedef enum unic__pickle_name {
-    UNIC__NAME_ORDERED_DICT,      /* collections.OrderedDict: () makes a dict */
+    UNIC__NAME_OTHER,             /* any other */
+    UNIC__NAME_ORDERED_DICT,      /* collections.OrderedDict: () or (pairs,) makes a dict */
     UNIC__NAME_BYTES,             /* builtins.bytes: () makes empty bytes */
     UNIC__NAME_ENCODE,            /* _codecs.encode: (text, "latin1") makes bytes */
-    UNIC__NAME_TENSOR,            /* torch._utils._rebuild_tensor_v2 */
-    UNIC__NAME_PARAMETER,         /* torch._utils._rebuild_parameter */
+    UNIC__NAME_TENSOR,            /* torch._utils._rebuild_tensor, _rebuild_tensor_v2 */
+    UNIC__NAME_PARAMETER,         /* torch._utils._rebuild_parameter: (tensor, ...) */
+    UNIC__NAME_SUBCLASS,          /* torch._tensor._rebuild_from_type_v2: (function, type, its
+                                   * arguments, state) */
     UNIC__NAME_ARRAY,             /* numpy.core.multiarray._reconstruct */
     UNIC__NAME_ARRAY_FROM_BUFFER, /* numpy.core.numeric._frombuffer */
     UNIC__NAME_SCALAR,            /* numpy.core.multiarray.scalar */
-    UNIC__NAME_DTYPE,             /* numpy.dtype */
-    UNIC__NAME_NDARRAY,           /* numpy.ndarray; from here on, names that nothing calls */
-    UNIC__NAME_DOUBLE_STORAGE,    /* torch.DoubleStorage */
-    UNIC__NAME_FLOAT_STORAGE,
-    UNIC__NAME_HALF_STORAGE,
-    UNIC__NAME_BFLOAT16_STORAGE,
-    UNIC__NAME_LONG_STORAGE,
-    UNIC__NAME_INT_STORAGE,
-    UNIC__NAME_SHORT_STORAGE,
-    UNIC__NAME_CHAR_STORAGE,
-    UNIC__NAME_BYTE_STORAGE,
-    UNIC__NAME_BOOL_STORAGE
+    UNIC__NAME_DTYPE              /* numpy.dtype */
 } unic__pickle_name;
 
 typedef enum unic__pickle_kind {
     UNIC__PICKLE_NONE,
     UNIC__PICKLE_BOOL,
     UNIC__PICKLE_INT,
+    UNIC__PICKLE_LONG, /* an int beyond 64 bits: its bytes, the lowest first, or its digits */
     UNIC__PICKLE_FLOAT,
-    UNIC__PICKLE_TEXT, /* UTF-8, as the pickle has it: not checked */
-    UNIC__PICKLE_BYTES,
+    UNIC__PICKLE_TEXT,  /* UTF-8, as the pickle has it: not checked */
+    UNIC__PICKLE_BYTES, /* a str of Python 2 too, which may be meant as a text */
     UNIC__PICKLE_TUPLE,
     UNIC__PICKLE_LIST,
     UNIC__PICKLE_DICT, /* an OrderedDict too, without its attributes */
+    UNIC__PICKLE_SET,  /* a frozenset too */
     UNIC__PICKLE_NAME,
-    UNIC__PICKLE_CALL,
+    UNIC__PICKLE_CALL,      /* what a function or class is asked to make: an object */
     UNIC__PICKLE_PERSISTENT /* what stands outside of the pickle */
 } unic__pickle_kind;
 
 typedef struct unic__value unic__value;
+
+/* What was put into an object after it was made. */
+typedef struct unic__value_more {
+    const unic__value *state; /* by BUILD; NULL */
+    unic__value *items;       /* by APPEND or SETITEM, a list or a dict; NULL */
+} unic__value_more;
+
 struct unic__value {
     unic__pickle_kind kind;
     uint32_t nodes; /* values in the tree from here on */
@@ -79,19 +84,27 @@ struct unic__value {
             unic__value **items; /* of a dict: key, value, key, value, ... as they came */
             size_t count;        /* of items; of a dict, twice its keys */
         } many;
-        unic__pickle_name name;
         struct {
-            unic__pickle_name function;
-            const unic__value *args;  /* a tuple */
-            const unic__value *state; /* what BUILD gave; NULL */
+            unic__pickle_name is;
+            uint16_t module_size, name_size;
+            const char *module, *name; /* no NUL behind either */
+        } name;
+        struct {
+            const unic__value *function; /* a name, or what another call would give */
+            const unic__value *args;     /* a tuple */
+            unic__value_more *more;      /* NULL */
         } call;
-        const unic__value *id;
+        struct {
+            const unic__value *id;
+            const unic__value *next; /* the persistent object after it in the pickle; NULL */
+        } persistent;
     } as;
 };
 
 typedef struct unic__pickle {
     unic__arena arena;
     const unic__value *root;
+    const unic__value *persistent; /* the first of them; NULL */
 } unic__pickle;
 
 /*
@@ -104,16 +117,28 @@ typedef struct unic__pickle {
 unic_status unic__pickle_read(unic__pickle *out, const void *data, size_t size, size_t *used);
 void unic__pickle_free(unic__pickle *pickle);
 
-/* For messages: "a tuple"; "DoubleStorage". */
-const char *unic__pickle_kind_name(unic__pickle_kind kind);
-const char *unic__pickle_name_text(unic__pickle_name name);
-
 /* ---- of values ---- */
 
+/* For messages: "a tuple". */
+const char *unic__pickle_kind_name(unic__pickle_kind kind);
+
+/* For messages: "a tuple", "an object of collections.Counter"; returns `out`. */
+enum { UNIC__VALUE_DESCRIPTION = 192 };
+const char *unic__value_describe(const unic__value *v, char out[UNIC__VALUE_DESCRIPTION]);
+
+/* Whether it is a text, or bytes: Python 2 does not tell them apart. */
+bool unic__value_is_string(const unic__value *v);
+/* Whether it is this text, or bytes that spell it. */
 bool unic__value_is_text(const unic__value *v, const char *text);
+bool unic__value_is_name(const unic__value *v, const char *module, const char *name);
 bool unic__value_is_call(const unic__value *v, unic__pickle_name function);
 /* The last value under a text key of a dict, NULL without one. */
 const unic__value *unic__value_get(const unic__value *dict, const char *key);
+
+/* Of an object: what BUILD gave it, or NULL. */
+const unic__value *unic__value_state(const unic__value *call);
+/* The value itself, or of an object what it holds: its entries, else its attributes. */
+const unic__value *unic__value_contents(const unic__value *v);
 
 /* Text for a message: at most 60 bytes of it, unprintable ones as "?"; returns `out`. */
 enum { UNIC__VALUE_TEXT = 64 };

@@ -62,23 +62,29 @@ unic_status unic__pickle_take_line(unic__pickle_machine *m, const char **line, s
     return UNIC_OK;
 }
 
-unic_status unic__pickle_take_decimal(unic__pickle_machine *m, char suffix, int64_t *x)
+unic_status unic__pickle_take_decimal(unic__pickle_machine *m, char suffix, int64_t *x,
+                                      const char **beyond, size_t *digits)
 {
     const char *line = NULL;
     size_t size = 0;
     UNIC__TRY(unic__pickle_take_line(m, &line, &size));
-    if (size && suffix && line[size - 1] == suffix)
+    if (size && line[size - 1] == '\r') /* of a pickle that was stored as a text */
         size--;
-    bool minus = size && line[0] == '-', valid = size > minus;
+    if (size && line[size - 1] == suffix)
+        size--;
+    bool minus = size && line[0] == '-', fits = true, valid = size > minus;
     *x = 0;
     for (size_t i = minus; i < size && valid; i++) {
         int digit = line[i] - '0';
-        valid = digit >= 0 && digit <= 9 && !__builtin_mul_overflow(*x, 10, x) &&
-                !__builtin_sub_overflow(*x, digit, x); /* negative: all of int64 fits */
+        valid = digit >= 0 && digit <= 9;
+        fits = fits && !__builtin_mul_overflow(*x, 10, x) &&
+               !__builtin_sub_overflow(*x, digit, x); /* negative: all of int64 fits */
     }
-    if (!valid || (!minus && *x == INT64_MIN))
-        return unic__fail(UNIC_E_FORMAT, "its line is no integer of 64 bits");
-    *x = minus ? *x : -*x;
+    if (!valid)
+        return unic__fail(UNIC_E_FORMAT, "its line is no integer");
+    *beyond = !fits || (!minus && *x == INT64_MIN) ? line : NULL;
+    *digits = size;
+    *x = *beyond ? 0 : minus ? *x : -*x;
     return UNIC_OK;
 }
 
@@ -218,4 +224,54 @@ unic_status unic__pickle_append(unic__pickle_machine *m, value *many, value *con
         many->as.many.items[many->as.many.count++] = items[i];
     }
     return UNIC_OK;
+}
+
+unic_status unic__pickle_more(unic__pickle_machine *m, value *call, unic__value_more **out)
+{
+    if (!call->as.call.more) {
+        void *memory = NULL;
+        UNIC__TRY(unic__pickle_grab(m, sizeof **out, &memory));
+        call->as.call.more = memory;
+    }
+    *out = call->as.call.more;
+    return UNIC_OK;
+}
+
+/* The object's entries are its own, no value of the stack: what they grow by, it grows by. One
+ * that stands in itself takes no more. */
+static unic_status put_into_object(unic__pickle_machine *m, value *call, unic__pickle_kind kind,
+                                   value *const *items, size_t count)
+{
+    unic__value_more *more = NULL;
+    bool itself = call->frozen;
+    for (size_t i = 0; i < count; i++)
+        itself |= items[i] == call;
+    if (itself)
+        return UNIC_OK;
+    UNIC__TRY(unic__pickle_more(m, call, &more));
+    uint32_t before = more->items ? more->items->nodes : 0;
+    if (!more->items)
+        UNIC__TRY(unic__pickle_new(m, kind, &more->items));
+    UNIC__TRY(unic__pickle_want(more->items, kind));
+    UNIC__TRY(unic__pickle_append(m, more->items, items, count));
+    uint32_t grown = more->items->nodes - before;
+    if (grown > UNIC__PICKLE_VALUES - call->nodes)
+        return unic__fail(UNIC_E_FORMAT, "makes a tree of more than %d values",
+                          UNIC__PICKLE_VALUES);
+    if (more->items->depth >= UNIC__PICKLE_DEPTH)
+        return unic__fail(UNIC_E_FORMAT, "values are nested more than %d deep",
+                          UNIC__PICKLE_DEPTH);
+    call->nodes += grown;
+    if (call->depth <= more->items->depth)
+        call->depth = (uint16_t)(more->items->depth + 1);
+    return UNIC_OK;
+}
+
+unic_status unic__pickle_put_into(unic__pickle_machine *m, value *v, unic__pickle_kind kind,
+                                  value *const *items, size_t count)
+{
+    if (v->kind == UNIC__PICKLE_CALL)
+        return put_into_object(m, v, kind, items, count);
+    UNIC__TRY(unic__pickle_want(v, kind));
+    return unic__pickle_append(m, v, items, count);
 }

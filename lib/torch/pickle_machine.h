@@ -1,5 +1,5 @@
 /* The machine that a pickle is a program for: its bytes, its stack, and the values it makes.
- * The opcodes are in pickle.c. */
+ * The opcodes are in pickle_plain.c, pickle_many.c and pickle_object.c, listed in pickle.c. */
 #ifndef UNIC_TORCH_PICKLE_MACHINE_H
 #define UNIC_TORCH_PICKLE_MACHINE_H
 
@@ -16,7 +16,8 @@ typedef struct unic__pickle_machine {
     size_t depth, stack_room;
     unic__value **memo; /* NULL where nothing was put */
     size_t memo_room, memo_count;
-    unic__value *root; /* set by STOP */
+    unic__value *root;              /* set by STOP */
+    unic__value *persistent, *last; /* the first and last of these objects; NULL */
 } unic__pickle_machine;
 
 extern unic__value unic__pickle_mark; /* its address is a MARK on the stack */
@@ -29,8 +30,10 @@ unic_status unic__pickle_take_number(unic__pickle_machine *m, size_t width, uint
 unic_status unic__pickle_take_signed(unic__pickle_machine *m, size_t width, int64_t *x);
 /* Up to a newline, without it. */
 unic_status unic__pickle_take_line(unic__pickle_machine *m, const char **line, size_t *size);
-/* "-12": a whole line, or one with `suffix` (if not NUL) at its end. */
-unic_status unic__pickle_take_decimal(unic__pickle_machine *m, char suffix, int64_t *x);
+/* "-12": a line of digits, with or without `suffix` behind them. *beyond are the digits of a
+ * number beyond 64 bits, else NULL; `size` theirs. */
+unic_status unic__pickle_take_decimal(unic__pickle_machine *m, char suffix, int64_t *x,
+                                      const char **beyond, size_t *size);
 
 /* ---- the stack ---- */
 
@@ -62,5 +65,13 @@ unic_status unic__pickle_adopt(unic__value *parent, unic__value *child);
 /* To a tuple, list or dict: of a dict, keys and values by turns. */
 unic_status unic__pickle_append(unic__pickle_machine *m, unic__value *many,
                                 unic__value *const *items, size_t count);
+/* The same for any value on the stack: into a tuple, list, dict or set of that `kind`, or, of a
+ * list or dict, into the object that behaves like one. */
+unic_status unic__pickle_put_into(unic__pickle_machine *m, unic__value *v,
+                                  unic__pickle_kind kind, unic__value *const *items,
+                                  size_t count);
+/* What was put into an object; NULL when out of memory. */
+unic_status unic__pickle_more(unic__pickle_machine *m, unic__value *call,
+                              unic__value_more **out);
 
 #endif

@@ -2,7 +2,10 @@
 
 #include <string.h>
 
+#include "array/npy_dtype.h"
 #include "array/strided.h"
+#include "file/folder.h"
+#include "file/litter.h"
 #include "file/zip.h"
 
 enum { BLOCK_SIZE = 1 << 16, LARGEST_FILE = 1 << 30 };
@@ -24,34 +27,15 @@ struct unic__pickled_array {
 
 /* ---- dtype("f8", False, True) with the state (3, "<", None, None, None, -1, -1, 0) ------- */
 
-static const char *const codes[] = {
-    [UNIC__NPY_F16] = "f2", [UNIC__NPY_F32] = "f4", [UNIC__NPY_F64] = "f8",
-    [UNIC__NPY_I8] = "i1",  [UNIC__NPY_I16] = "i2", [UNIC__NPY_I32] = "i4",
-    [UNIC__NPY_I64] = "i8", [UNIC__NPY_U8] = "u1",  [UNIC__NPY_U16] = "u2",
-    [UNIC__NPY_U32] = "u4", [UNIC__NPY_U64] = "u8", [UNIC__NPY_BOOL] = "b1",
-};
-
 static unic_status read_code(unic__npy_info *info, const unic__value *code)
 {
-    char text[UNIC__VALUE_TEXT], kind = code->as.text.size ? code->as.text.at[0] : '\0';
-    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
-        if (unic__value_is_text(code, codes[i])) {
-            info->type = (unic__npy_type)i;
-            info->item_size = unic__npy_type_size(info->type);
-            return UNIC_OK;
-        }
+    char text[UNIC__VALUE_TEXT];
     unic__value_print(code, text);
-    if (kind == 'O')
-        return unic__fail(UNIC_E_FORMAT, "holds Python objects (%s), which are never loaded",
-                          text);
-    if (kind == 'M' || kind == 'm')
-        return unic__fail(UNIC_E_FORMAT, "holds dates or times (%s), plain numbers expected",
-                          text);
-    if (kind == 'V')
+    UNIC__TRY(unic__npy_read_descr(info, text));
+    if (info->foreign && text[0] == 'V')
         return unic__fail(UNIC_E_FORMAT, "has a structured type (%s), plain numbers expected",
                           text);
-    return unic__fail(UNIC_E_FORMAT,
-                      "has the type %s; float 2, 4, 8, integers and bool are known", text);
+    return info->foreign ? unic__npy_refuse(info) : UNIC_OK;
 }
 
 static unic_status read_dtype(unic__npy_info *info, const unic__value *dtype)
@@ -59,9 +43,9 @@ static unic_status read_dtype(unic__npy_info *info, const unic__value *dtype)
     const unic__value *args = NULL, *state = NULL;
     if (unic__value_is_call(dtype, UNIC__NAME_DTYPE)) {
         args = dtype->as.call.args;
-        state = dtype->as.call.state;
+        state = unic__value_state(dtype);
     }
-    if (!args || !args->as.many.count || args->as.many.items[0]->kind != UNIC__PICKLE_TEXT)
+    if (!args || !args->as.many.count || !unic__value_is_string(args->as.many.items[0]))
         return unic__fail(UNIC_E_FORMAT, "has no readable dtype");
     UNIC__TRY(read_code(info, args->as.many.items[0]));
     if (!state || state->kind != UNIC__PICKLE_TUPLE || state->as.many.count < 5)
@@ -179,10 +163,11 @@ static unic_status read_state(description *d, const unic__value *state)
         return unic__fail(UNIC_E_FORMAT, "has no readable state");
     unic__value *const *field = state->as.many.items;
     if (field[0]->kind != UNIC__PICKLE_INT || field[0]->as.integer != 1 ||
-        field[3]->kind != UNIC__PICKLE_BOOL)
+        (field[3]->kind != UNIC__PICKLE_BOOL && field[3]->kind != UNIC__PICKLE_INT))
         return unic__fail(UNIC_E_FORMAT, "has a state of another version than 1");
     UNIC__TRY(read_elements(d, field[2], field[1], field[4]));
-    order_as(d, field[3]->as.truth);
+    order_as(d, field[3]->kind == UNIC__PICKLE_BOOL ? field[3]->as.truth
+                                                    : field[3]->as.integer != 0);
     return UNIC_OK;
 }
 
@@ -205,31 +190,90 @@ static unic_status read_buffer(description *d, const unic__value *args)
 static unic_status describe(description *d, const unic__value *v)
 {
     if (unic__value_is_call(v, UNIC__NAME_ARRAY))
-        return read_state(d, v->as.call.state);
+        return read_state(d, unic__value_state(v));
     if (unic__value_is_call(v, UNIC__NAME_ARRAY_FROM_BUFFER))
         return read_buffer(d, v->as.call.args);
+    char text[UNIC__VALUE_DESCRIPTION];
     return unic__fail(UNIC_E_FORMAT, "is %s, a numpy array expected",
-                      v->kind == UNIC__PICKLE_CALL ? unic__pickle_name_text(v->as.call.function)
-                                                   : unic__pickle_kind_name(v->kind));
+                      unic__value_describe(v, text));
 }
 
 /* ---- the file ---------------------------------------------------------------------------- */
 
+static bool is_array_name(const char *name)
+{
+    return unic__stem_size(name, ".pkl") || unic__stem_size(name, ".pickle") ||
+           unic__stem_size(name, ".npy");
+}
+
+/* How many members there are, or of them how many are called as arrays are; *first of them. */
+static size_t count_members(const unic__zip *z, bool arrays, size_t *first)
+{
+    size_t n = 0;
+    for (size_t i = unic__zip_count(z); i-- > 0;)
+        if (!unic__is_litter(unic__zip_name(z, i)) &&
+            (!arrays || is_array_name(unic__zip_name(z, i)))) {
+            *first = i;
+            n++;
+        }
+    return n;
+}
+
+/* The one member that holds the clip. */
+static unic_status choose_member(const unic__pickled_array *a, const unic__zip *z,
+                                 size_t *member)
+{
+    size_t n = count_members(z, true, member);
+    if (!n)
+        n = count_members(z, false, member);
+    if (n == 1)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_FORMAT, "%s: has %zu members%s%s%s, one pickled array expected",
+                      a->path, n, n ? ", \"" : "", n ? unic__zip_name(z, *member) : "",
+                      n ? "\" the first of them" : "");
+}
+
+/* A member that numpy.save() wrote. */
+static unic_status describe_npy(description *d, const unsigned char *data, size_t size)
+{
+    size_t header = 0;
+    if (size < UNIC__NPY_PREFIX)
+        return unic__fail(UNIC_E_FORMAT, "is no npy array: it has %zu bytes", size);
+    UNIC__TRY(unic__npy_header_size(data, &header));
+    if (header > size)
+        return unic__fail(UNIC_E_FORMAT, "has an npy header of %zu bytes, but ends after %zu",
+                          header, size);
+    UNIC__TRY(unic__npy_parse(&d->info, data, header));
+    d->bytes = (const char *)data + header;
+    d->size = size - header;
+    order_as(d, d->info.fortran);
+    return check_fill(d);
+}
+
+/* What stands behind the pickle is not read, as Python does not read it; yet more than the end
+ * of a line is no pickle of ours. */
+static unic_status describe_pickle(unic__pickled_array *a, size_t size)
+{
+    size_t used = 0;
+    UNIC__TRY(unic__pickle_read(&a->pickle, a->data, size, &used));
+    const char *rest = (const char *)a->data + used;
+    for (size_t i = 0; i < size - used; i++)
+        if (rest[i] != '\n' && rest[i] != '\r')
+            return unic__fail(UNIC_E_FORMAT, "has %zu bytes behind its pickle", size - used);
+    return describe(&a->array, a->pickle.root);
+}
+
 static unic_status read_member(unic__pickled_array *a, const unic__zip *z)
 {
-    size_t size = 0, used = 0;
-    if (unic__zip_count(z) != 1)
-        return unic__fail(UNIC_E_FORMAT, "%s: has %zu members, one pickled array expected",
-                          a->path, unic__zip_count(z));
-    UNIC__TRY(unic__zip_read(z, 0, LARGEST_FILE, &a->data, &size));
-    unic_status status = unic__pickle_read(&a->pickle, a->data, size, &used);
-    if (status == UNIC_OK && used < size)
-        status = unic__fail(UNIC_E_FORMAT, "has %zu bytes behind its pickle", size - used);
-    if (status == UNIC_OK)
-        status = describe(&a->array, a->pickle.root);
+    size_t size = 0, member = 0;
+    UNIC__TRY(choose_member(a, z, &member));
+    UNIC__TRY(unic__zip_read(z, member, LARGEST_FILE, &a->data, &size));
+    bool npy = size >= 6 && memcmp(a->data, "\x93NUMPY", 6) == 0;
+    unic_status status = npy ? describe_npy(&a->array, a->data, size)
+                             : describe_pickle(a, size);
     return status == UNIC_OK
                ? UNIC_OK
-               : unic__fail_in(status, "%s: member \"%s\"", a->path, unic__zip_name(z, 0));
+               : unic__fail_in(status, "%s: member \"%s\"", a->path, unic__zip_name(z, member));
 }
 
 unic_status unic__pickled_array_open(unic__pickled_array **out, const char *path)

@@ -1,7 +1,8 @@
 /*
  * A numpy array in a pickle, and a feature file of the CMG code: a zip file with one such
- * pickle in it. Any pickle protocol, numpy 1's and 2's names, row-major, Fortran or permuted
- * order, either byte order; floats, integers and bool. Objects, structures, dates are refused.
+ * pickle in it, or one .npy file. Any pickle protocol, Python 2's too, numpy 1's and 2's names,
+ * row-major, Fortran or permuted order, either byte order; floats, integers and bool. Objects,
+ * structures, dates are refused.
  */
 #ifndef UNIC_TORCH_PICKLED_ARRAY_H
 #define UNIC_TORCH_PICKLED_ARRAY_H

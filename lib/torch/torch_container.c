@@ -20,18 +20,24 @@ static unsigned long long ull(uint64_t n)
 static const struct {
     const char *name;
     size_t size;
-    unic__pickle_name storage;
+    const char *module, *storage;
 } types[] = {
-    [UNIC__TORCH_F64] = {"float64", 8, UNIC__NAME_DOUBLE_STORAGE},
-    [UNIC__TORCH_F32] = {"float32", 4, UNIC__NAME_FLOAT_STORAGE},
-    [UNIC__TORCH_F16] = {"float16", 2, UNIC__NAME_HALF_STORAGE},
-    [UNIC__TORCH_BF16] = {"bfloat16", 2, UNIC__NAME_BFLOAT16_STORAGE},
-    [UNIC__TORCH_I64] = {"int64", 8, UNIC__NAME_LONG_STORAGE},
-    [UNIC__TORCH_I32] = {"int32", 4, UNIC__NAME_INT_STORAGE},
-    [UNIC__TORCH_I16] = {"int16", 2, UNIC__NAME_SHORT_STORAGE},
-    [UNIC__TORCH_I8] = {"int8", 1, UNIC__NAME_CHAR_STORAGE},
-    [UNIC__TORCH_U8] = {"uint8", 1, UNIC__NAME_BYTE_STORAGE},
-    [UNIC__TORCH_BOOL] = {"bool", 1, UNIC__NAME_BOOL_STORAGE},
+    [UNIC__TORCH_F64] = {"float64", 8, "torch", "DoubleStorage"},
+    [UNIC__TORCH_F32] = {"float32", 4, "torch", "FloatStorage"},
+    [UNIC__TORCH_F16] = {"float16", 2, "torch", "HalfStorage"},
+    [UNIC__TORCH_BF16] = {"bfloat16", 2, "torch", "BFloat16Storage"},
+    [UNIC__TORCH_I64] = {"int64", 8, "torch", "LongStorage"},
+    [UNIC__TORCH_I32] = {"int32", 4, "torch", "IntStorage"},
+    [UNIC__TORCH_I16] = {"int16", 2, "torch", "ShortStorage"},
+    [UNIC__TORCH_I8] = {"int8", 1, "torch", "CharStorage"},
+    [UNIC__TORCH_U8] = {"uint8", 1, "torch", "ByteStorage"},
+    [UNIC__TORCH_BOOL] = {"bool", 1, "torch", "BoolStorage"},
+    [UNIC__TORCH_COMPLEX64] = {"complex64", 8, "torch", "ComplexFloatStorage"},
+    [UNIC__TORCH_COMPLEX128] = {"complex128", 16, "torch", "ComplexDoubleStorage"},
+    [UNIC__TORCH_QINT8] = {"quantised int8", 1, "torch", "QInt8Storage"},
+    [UNIC__TORCH_QUINT8] = {"quantised uint8", 1, "torch", "QUInt8Storage"},
+    [UNIC__TORCH_QINT32] = {"quantised int32", 4, "torch", "QInt32Storage"},
+    [UNIC__TORCH_UNTYPED] = {"untyped bytes", 1, "torch.storage", "UntypedStorage"},
 };
 
 const char *unic__torch_type_name(unic__torch_type type)
@@ -42,6 +48,107 @@ const char *unic__torch_type_name(unic__torch_type type)
 size_t unic__torch_type_size(unic__torch_type type)
 {
     return types[type].size;
+}
+
+bool unic__torch_type_is_read(unic__torch_type type)
+{
+    return type < UNIC__TORCH_COMPLEX64;
+}
+
+/* "torch.FloatStorage", and "torch.cuda.FloatStorage" of a writer that did not normalise it. */
+static bool find_type(const unic__value *name, unic__torch_type *type)
+{
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (unic__value_is_name(name, types[i].module, types[i].storage) ||
+            unic__value_is_name(name, "torch.cuda", types[i].storage)) {
+            *type = (unic__torch_type)i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- which storage an id means ---------------------------------------------------------- */
+
+static int compare_keys(const void *a, const void *b)
+{
+    const unic__torch_key *x = a, *y = b;
+    size_t n = x->key->as.text.size, other = y->key->as.text.size;
+    int order = memcmp(x->key->as.text.at, y->key->as.text.at, n < other ? n : other);
+    return order ? order : (n > other) - (n < other);
+}
+
+static bool find_key(const unic__torch_container *c, const unic__value *key, size_t *storage)
+{
+    if (!c->zip) {
+        unic__torch_key wanted = {key, 0}, *found = NULL;
+        if (c->storages)
+            found = bsearch(&wanted, c->by_key, c->storages, sizeof wanted, compare_keys);
+        if (found)
+            *storage = found->storage;
+        return found != NULL;
+    }
+    char text[LARGEST_KEY + 1];
+    size_t size = key->as.text.size;
+    if (!size || size > LARGEST_KEY || memchr(key->as.text.at, '\0', size))
+        return false;
+    memcpy(text, key->as.text.at, size);
+    text[size] = '\0';
+    return unic__zip_find(c->zip, c->prefix, text, storage);
+}
+
+/* The type of ("storage", type, key, device, count), in old files with a None behind it. */
+static unic_status read_id(const unic__torch_container *c, const unic__value *id,
+                           unic__torch_type *type, uint64_t *count)
+{
+    size_t fields = c->zip ? 5 : 6;
+    char text[UNIC__VALUE_DESCRIPTION];
+    unic__value *const *field = id->kind == UNIC__PICKLE_TUPLE ? id->as.many.items : NULL;
+    if (!field || id->as.many.count != fields || !unic__value_is_text(field[0], "storage") ||
+        field[1]->kind != UNIC__PICKLE_NAME || !unic__value_is_string(field[2]) ||
+        field[4]->kind != UNIC__PICKLE_INT)
+        return unic__fail(UNIC_E_FORMAT,
+                          "a persistent id is no (\"storage\", type, key, device, count)");
+    if (fields == 6 && field[5]->kind != UNIC__PICKLE_NONE)
+        return unic__fail(UNIC_E_FORMAT,
+                          "has a storage that is a view of another, as torch 0.3 wrote them");
+    if (!find_type(field[1], type))
+        return unic__fail(UNIC_E_FORMAT, "has a storage of a type that is not read, %s",
+                          unic__value_describe(field[1], text));
+    if (field[4]->as.integer < 0)
+        return unic__fail(UNIC_E_FORMAT, "has a storage of %lld elements",
+                          (long long)field[4]->as.integer);
+    *count = (uint64_t)field[4]->as.integer;
+    return UNIC_OK;
+}
+
+unic_status unic__torch_container_find(unic__torch_container *c, const unic__value *id,
+                                       size_t *storage)
+{
+    unic__torch_type type = UNIC__TORCH_F64;
+    uint64_t count = 0;
+    UNIC__TRY(read_id(c, id, &type, &count));
+    const unic__value *key = id->as.many.items[2];
+    char text[UNIC__VALUE_TEXT];
+    if (!find_key(c, key, storage))
+        return unic__fail(UNIC_E_FORMAT, "has no storage %s%s", c->zip ? "data/" : "",
+                          unic__value_print(key, text));
+    unic__torch_storage *s = &c->storage[*storage];
+    if (s->used && (s->type != type || s->count != count))
+        return unic__fail(UNIC_E_FORMAT, "%s is said to hold %llu %s and %llu %s", s->name,
+                          ull(s->count), types[s->type].name, ull(count), types[type].name);
+    s->used = true;
+    s->type = type;
+    s->count = count;
+    return UNIC_OK;
+}
+
+/* Notes the type and size of every storage that the pickle mentions, in use or not; one whose id
+ * is not understood fails when a tensor in it is needed. */
+static void use_storages(unic__torch_container *c)
+{
+    size_t storage;
+    for (const unic__value *v = c->object.persistent; v; v = v->as.persistent.next)
+        (void)unic__torch_container_find(c, v->as.persistent.id, &storage);
 }
 
 /* ---- zip files --------------------------------------------------------------------------- */
@@ -91,6 +198,7 @@ static unic_status find_members(unic__torch_container *c, size_t *pickle, const 
         if (strncmp(name, c->prefix, length + 5) == 0)
             c->storage[i].name = name + length;
         c->storage[i].bytes = unic__zip_size(c->zip, i);
+        c->storage[i].located = true;
     }
     return UNIC_OK;
 }
@@ -106,6 +214,10 @@ static unic_status read_zip(unic__torch_container *c)
     const char *root = NULL;
     void *data = NULL;
     UNIC__TRY(unic__zip_open(&c->zip, c->path));
+    if (unic__zip_take_unchecked(c->zip))
+        unic__log_line(UNIC_LOG_INFO,
+                       "%s: was written without CRCs: damage to its elements is not seen",
+                       c->path);
     UNIC__TRY(in_file(find_members(c, &member, &root), c));
     UNIC__TRY(read_order(c, root));
     UNIC__TRY(unic__zip_read(c->zip, member, LARGEST_PICKLE, &data, &size));
@@ -113,14 +225,16 @@ static unic_status read_zip(unic__torch_container *c)
     unic_status status = unic__pickle_read(&c->object, c->head, size, &used);
     if (status == UNIC_OK && used < size)
         status = unic__fail(UNIC_E_FORMAT, "has %zu bytes behind its pickle", size - used);
+    if (status == UNIC_OK)
+        use_storages(c);
     return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s: data.pkl", c->path);
 }
 
 /* ---- old files --------------------------------------------------------------------------- */
 
-/* The first pickle: the integer 0x1950a86a20f9469cfc6c, of 10 bytes. */
-static const unsigned char magic[] = {0x80, 0x02, 0x8A, 0x0A, 0x6C, 0xFC, 0x9C, 0x46,
-                                      0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, '.'};
+/* The first pickle: the integer 0x1950a86a20f9469cfc6c, in bytes, or in protocol 0 in digits. */
+static const char magic[] = "\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19";
+static const char magic_digits[] = "119547037146038801333356";
 
 typedef struct head {
     const unsigned char *data;
@@ -139,6 +253,25 @@ static unic_status next_pickle(head *h, unic__pickle *out, const char *what)
     if (used && !unic__add_size(used, h->at, &h->needed))
         h->needed = SIZE_MAX;
     return unic__fail_in(status, "its pickle of %s", what);
+}
+
+static unic_status check_magic(head *h)
+{
+    unic__pickle p;
+    unic_status status = next_pickle(h, &p, "torch's magic number");
+    bool found = status == UNIC_OK && p.root->kind == UNIC__PICKLE_LONG;
+    if (found) {
+        size_t size = p.root->as.bytes.size;
+        found = (size == sizeof magic - 1 && memcmp(p.root->as.bytes.at, magic, size) == 0) ||
+                (size == sizeof magic_digits - 1 &&
+                 memcmp(p.root->as.bytes.at, magic_digits, size) == 0);
+    }
+    unic__pickle_free(&p);
+    if (status != UNIC_OK && status != UNIC_E_FORMAT)
+        return status;
+    return found ? UNIC_OK
+                 : unic__fail(UNIC_E_FORMAT, "is no torch checkpoint: neither a zip file nor a "
+                                             "pickle of torch's magic number");
 }
 
 static unic_status check_version(head *h)
@@ -168,10 +301,7 @@ static unic_status check_system(head *h)
 
 static unic_status parse_head(unic__torch_container *c, head *h)
 {
-    if (h->size < sizeof magic || memcmp(h->data, magic, sizeof magic) != 0)
-        return unic__fail(UNIC_E_FORMAT, "is no torch checkpoint: neither a zip file nor a "
-                                         "pickle of torch's magic number");
-    h->at = sizeof magic;
+    UNIC__TRY(check_magic(h));
     UNIC__TRY(check_version(h));
     UNIC__TRY(check_system(h));
     UNIC__TRY(next_pickle(h, &c->object, "the object"));
@@ -203,12 +333,34 @@ static unic_status read_head(unic__torch_container *c)
     }
 }
 
-static int compare_keys(const void *a, const void *b)
+/* Where each storage is: known up to the first whose type is not, since its size is not. */
+static unic_status locate(unic__torch_container *c)
 {
-    const unic__torch_key *x = a, *y = b;
-    size_t n = x->key->as.text.size, other = y->key->as.text.size;
-    int order = memcmp(x->key->as.text.at, y->key->as.text.at, n < other ? n : other);
-    return order ? order : (n > other) - (n < other);
+    uint64_t at = c->data_start, end = c->file.size, count;
+    for (size_t i = 0; i < c->storages; i++) {
+        unic__torch_storage *s = &c->storage[i];
+        unsigned char raw[8];
+        if (!s->used)
+            return UNIC_OK;
+        unic_status status = unic__file_read_at(&c->file, at, raw, sizeof raw);
+        if (status != UNIC_OK)
+            return unic__fail_in(status, "%s", s->name);
+        at += sizeof raw;
+        count = 0;
+        for (size_t k = sizeof raw; k-- > 0;)
+            count = count << 8 | raw[k];
+        if (count > (end - at) / types[s->type].size)
+            return unic__fail(UNIC_E_FORMAT,
+                              "%s is said to hold %llu %s, the file has %llu bytes more",
+                              s->name, ull(count), types[s->type].name, ull(end - at));
+        s->position = at;
+        s->bytes = count * types[s->type].size;
+        s->located = true;
+        at += s->bytes;
+    }
+    return at == end ? UNIC_OK
+                     : unic__fail(UNIC_E_FORMAT, "has %llu bytes behind its last storage",
+                                  ull(end - at));
 }
 
 static unic_status read_old(unic__torch_container *c)
@@ -226,7 +378,7 @@ static unic_status read_old(unic__torch_container *c)
         return unic__no_memory(c->storages * sizeof *c->storage, "a checkpoint's storages");
     for (size_t i = 0; i < c->storages; i++) {
         const unic__value *key = keys->as.many.items[i];
-        if (key->kind != UNIC__PICKLE_TEXT)
+        if (!unic__value_is_string(key))
             return unic__fail(UNIC_E_FORMAT, "has %s for a storage's key, a text expected",
                               unic__pickle_kind_name(key->kind));
         c->by_key[i] = (unic__torch_key){key, i};
@@ -241,7 +393,8 @@ static unic_status read_old(unic__torch_container *c)
         if (compare_keys(&c->by_key[i - 1], &c->by_key[i]) == 0)
             return unic__fail(UNIC_E_FORMAT, "has the storage %s twice",
                               unic__value_print(c->by_key[i].key, text));
-    return UNIC_OK;
+    use_storages(c);
+    return locate(c);
 }
 
 /* ---- either ------------------------------------------------------------------------------ */
@@ -274,104 +427,6 @@ void unic__torch_container_close(unic__torch_container *c)
     if (c->file_open)
         unic__file_close(&c->file);
     memset(c, 0, sizeof *c);
-}
-
-static bool find_key(const unic__torch_container *c, const unic__value *key, size_t *storage)
-{
-    if (!c->zip) {
-        unic__torch_key wanted = {key, 0}, *found = NULL;
-        if (c->storages)
-            found = bsearch(&wanted, c->by_key, c->storages, sizeof wanted, compare_keys);
-        if (found)
-            *storage = found->storage;
-        return found != NULL;
-    }
-    char text[LARGEST_KEY + 1];
-    size_t size = key->as.text.size;
-    if (!size || size > LARGEST_KEY || memchr(key->as.text.at, '\0', size))
-        return false;
-    memcpy(text, key->as.text.at, size);
-    text[size] = '\0';
-    return unic__zip_find(c->zip, c->prefix, text, storage);
-}
-
-/* The type of ("storage", type, key, device, count), in old files with a None behind it. */
-static unic_status read_id(const unic__torch_container *c, const unic__value *id,
-                           unic__torch_type *type, uint64_t *count)
-{
-    size_t fields = c->zip ? 5 : 6, known = sizeof types / sizeof types[0], i = 0;
-    unic__value *const *field = id->kind == UNIC__PICKLE_TUPLE ? id->as.many.items : NULL;
-    if (!field || id->as.many.count != fields || !unic__value_is_text(field[0], "storage") ||
-        field[1]->kind != UNIC__PICKLE_NAME || field[2]->kind != UNIC__PICKLE_TEXT ||
-        field[4]->kind != UNIC__PICKLE_INT)
-        return unic__fail(UNIC_E_FORMAT,
-                          "a persistent id is no (\"storage\", type, key, device, count)");
-    if (fields == 6 && field[5]->kind != UNIC__PICKLE_NONE)
-        return unic__fail(UNIC_E_FORMAT,
-                          "has a storage that is a view of another, as torch 0.3 wrote them");
-    while (i < known && types[i].storage != field[1]->as.name)
-        i++;
-    if (i == known)
-        return unic__fail(UNIC_E_FORMAT, "has a storage of the type %s",
-                          unic__pickle_name_text(field[1]->as.name));
-    if (field[4]->as.integer < 0)
-        return unic__fail(UNIC_E_FORMAT, "has a storage of %lld elements",
-                          (long long)field[4]->as.integer);
-    *type = (unic__torch_type)i;
-    *count = (uint64_t)field[4]->as.integer;
-    return UNIC_OK;
-}
-
-unic_status unic__torch_container_find(unic__torch_container *c, const unic__value *id,
-                                       size_t *storage)
-{
-    unic__torch_type type = UNIC__TORCH_F64;
-    uint64_t count = 0;
-    UNIC__TRY(read_id(c, id, &type, &count));
-    const unic__value *key = id->as.many.items[2];
-    char text[UNIC__VALUE_TEXT];
-    if (!find_key(c, key, storage))
-        return unic__fail(UNIC_E_FORMAT, "has no storage %s%s", c->zip ? "data/" : "",
-                          unic__value_print(key, text));
-    unic__torch_storage *s = &c->storage[*storage];
-    if (s->used && (s->type != type || s->count != count))
-        return unic__fail(UNIC_E_FORMAT, "%s is said to hold %llu %s and %llu %s", s->name,
-                          ull(s->count), types[s->type].name, ull(count), types[type].name);
-    s->used = true;
-    s->type = type;
-    s->count = count;
-    return UNIC_OK;
-}
-
-unic_status unic__torch_container_locate(unic__torch_container *c)
-{
-    if (c->zip)
-        return UNIC_OK;
-    uint64_t at = c->data_start, end = c->file.size, count;
-    for (size_t i = 0; i < c->storages; i++) {
-        unic__torch_storage *s = &c->storage[i];
-        unsigned char raw[8];
-        if (!s->used)
-            return unic__fail(UNIC_E_FORMAT, "%s is of no tensor, so its type is unknown",
-                              s->name);
-        unic_status status = unic__file_read_at(&c->file, at, raw, sizeof raw);
-        if (status != UNIC_OK)
-            return unic__fail_in(status, "%s", s->name);
-        at += sizeof raw;
-        count = 0;
-        for (size_t k = sizeof raw; k-- > 0;)
-            count = count << 8 | raw[k];
-        if (count > (end - at) / types[s->type].size)
-            return unic__fail(UNIC_E_FORMAT,
-                              "%s is said to hold %llu %s, the file has %llu bytes more",
-                              s->name, ull(count), types[s->type].name, ull(end - at));
-        s->position = at;
-        s->bytes = count * types[s->type].size;
-        at += s->bytes;
-    }
-    return at == end ? UNIC_OK
-                     : unic__fail(UNIC_E_FORMAT, "has %llu bytes behind its last storage",
-                                  ull(end - at));
 }
 
 /* ---- the bytes of a storage -------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  *   zip (since 1.6):  <root>/data.pkl, <root>/data/<key> for each storage, <root>/byteorder
  *   before:           five pickles (a magic number, 1001, the writer's system, the object, the
  *                     storages' keys), then of each storage an int64 count and its elements
- * The pickles are read and held; the storages stay in the file.
+ * The pickles are read and held; the storages stay in the file. Zip files that torch wrote
+ * without CRCs (compute_crc32 = False: every member's is 0) are read unchecked.
  */
 #ifndef UNIC_TORCH_TORCH_CONTAINER_H
 #define UNIC_TORCH_TORCH_CONTAINER_H
@@ -24,16 +25,24 @@ typedef enum unic__torch_type {
     UNIC__TORCH_I16,
     UNIC__TORCH_I8,
     UNIC__TORCH_U8,
-    UNIC__TORCH_BOOL
+    UNIC__TORCH_BOOL,
+    UNIC__TORCH_COMPLEX64, /* from here on: types whose elements are not read */
+    UNIC__TORCH_COMPLEX128,
+    UNIC__TORCH_QINT8,
+    UNIC__TORCH_QUINT8,
+    UNIC__TORCH_QINT32,
+    UNIC__TORCH_UNTYPED /* bytes, whose type the tensor says */
 } unic__torch_type;
 
 const char *unic__torch_type_name(unic__torch_type type); /* "float64" */
+bool unic__torch_type_is_read(unic__torch_type type);
 size_t unic__torch_type_size(unic__torch_type type);
 
 typedef struct unic__torch_storage {
     const char *name; /* "data/37", "storage 94372"; NULL: a zip member that is none */
-    bool used;        /* some tensor lies in it; else type and count are not known */
-    bool checked;     /* its CRC was found right */
+    bool used;        /* the pickle mentions it; else type and count are not known */
+    bool located;     /* it is known where it stands in the file */
+    bool checked;     /* its CRC was found right, or it has none */
     unic__torch_type type;
     uint64_t count;    /* of elements, as the object's pickle says */
     uint64_t bytes;    /* that stand in the file */
@@ -65,14 +74,11 @@ typedef struct unic__torch_container {
 unic_status unic__torch_container_open(unic__torch_container *c, const char *path);
 void unic__torch_container_close(unic__torch_container *c);
 
-/* Messages of these two do not name the file: the caller puts it in front. */
-
-/* Finds the storage of a persistent id, ("storage", type, key, device, count), and keeps type
- * and count, on which all ids of a storage must agree. */
+/* Finds the storage of a persistent id, ("storage", type, key, device, count), on whose type
+ * and count all ids of a storage must agree. The message does not name the file: the caller
+ * puts it in front. */
 unic_status unic__torch_container_find(unic__torch_container *c, const unic__value *id,
                                        size_t *storage);
-/* After the last find, for an old file: where each storage is. */
-unic_status unic__torch_container_locate(unic__torch_container *c);
 
 /* ---- the bytes of one storage, from front to back ---- */
 

@@ -3,8 +3,9 @@
  * Values are reached by path, the keys of dicts and the numbers of list entries with slashes
  * between: "Encoder_parameters/Text_encoder.text_linear.bias", "optimizer/param_groups/0/lr".
  *
- * Opening reads and checks the pickles and every tensor's description; the elements are read
- * tensor by tensor, and nothing of the others is held. A file is used from one thread.
+ * Opening reads the pickles and every tensor's description; the elements are read tensor by
+ * tensor, and nothing of the others is held. What is wrong with a tensor, or of a kind that is
+ * not read, matters when it is needed and not before. A file is used from one thread.
  */
 #ifndef UNIC_TORCH_TORCH_FILE_H
 #define UNIC_TORCH_TORCH_FILE_H
@@ -20,6 +21,7 @@ typedef struct unic__torch_file unic__torch_file;
 
 typedef struct unic__torch_tensor {
     const char *path;
+    const char *wrong; /* why it cannot be read; then nothing below means anything. NULL */
     unic__torch_type type;
     unic__shape shape;
     size_t stride[UNIC__MAX_RANK], offset; /* in elements of the storage */
@@ -32,7 +34,8 @@ const char *unic__torch_path(const unic__torch_file *f);
 
 /* ---- tensors ---- */
 
-/* In the file's order, which for a module is the order of its registration. */
+/* In the file's order, which for a module is the order of its registration. A module that was
+ * saved whole has the paths of its state dict. */
 size_t unic__torch_count(const unic__torch_file *f);
 const unic__torch_tensor *unic__torch_tensor_at(const unic__torch_file *f, size_t i);
 const unic__torch_tensor *unic__torch_find(const unic__torch_file *f, const char *path);
@@ -57,7 +60,7 @@ typedef enum unic__torch_kind {
     UNIC__TORCH_TENSOR,
     UNIC__TORCH_LIST, /* or tuple */
     UNIC__TORCH_DICT,
-    UNIC__TORCH_OTHER /* None, text, bytes, a numpy array */
+    UNIC__TORCH_OTHER /* None, text, bytes, a numpy array, an object */
 } unic__torch_kind;
 
 /* `length`, unless NULL: a list's entries, a dict's keys, else 0. "" is the whole. */
@@ -68,5 +71,9 @@ unic__torch_kind unic__torch_kind_of(const unic__torch_file *f, const char *path
  * something else is; as int64, UNIC_E_VALUE if it is not whole. */
 unic_status unic__torch_get_f64(unic__torch_file *f, const char *path, double *out);
 unic_status unic__torch_get_i64(unic__torch_file *f, const char *path, int64_t *out);
+
+/* For messages: "a numpy array", "an object of collections.Counter"; NULL if nothing is there. */
+const char *unic__torch_describe(const unic__torch_file *f, const char *path,
+                                 char out[UNIC__VALUE_DESCRIPTION]);
 
 #endif

@@ -4,16 +4,13 @@
 
 #include "torch/pickle.h"
 
-/* A key as a part of a path: a text, or an int written into `number`; NULL for other kinds. */
+/* A key as a part of a path: a text, or an int written into `number`; NULL for other kinds, and
+ * for texts with a slash. */
 enum { UNIC__KEY_NUMBER = 24 };
 const char *unic__value_key(const unic__value *key, char number[UNIC__KEY_NUMBER],
                             size_t *size);
 
-/* Refuses a dict in which some value would have no path of its own: keys of other kinds, with
- * slashes or control characters, or twice the same. */
-unic_status unic__value_check_keys(const unic__value *dict);
-
-/* NULL if there is nothing; "" is `root` itself. */
+/* NULL if there is nothing; "" is `root` itself. Of a key that is there twice the last counts. */
 const unic__value *unic__value_find(const unic__value *root, const char *path);
 
 #endif

@@ -1,112 +1,13 @@
-/* lib/torch/pickle: what it reads, printed as Python would; what it refuses; its caps. */
+/* lib/torch/pickle: what it reads, printed as Python would, and finds by path. */
 #include <check.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "file/io_help.h"
 #include "file/zip.h"
-#include "torch/pickle.h"
+#include "torch/pickle_text.h"
 #include "torch/torch_help.h"
 #include "torch/value_path.h"
-
-/* A pickle with its size, NULs inside; a digit behind \x escapes would belong to them. */
-#define P(text) (text), sizeof(text) - 1
-
-/* ---- values as texts ---- */
-
-typedef struct text {
-    char at[2000];
-    size_t size;
-} text;
-
-static void put(text *t, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(t->at + t->size, sizeof t->at - t->size, format, args);
-    va_end(args);
-    t->size += (size_t)n;
-    if (t->size >= sizeof t->at)
-        t->size = sizeof t->at - 1; /* a mutated pickle may be long */
-}
-
-static void put_bytes(text *t, const char *bytes, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        put(t, bytes[i] >= 0x20 && bytes[i] < 0x7F ? "%c" : "\\x%02x", (unsigned char)bytes[i]);
-}
-
-static void print(text *t, const unic__value *v)
-{
-    static const char *const brackets[] = {
-        [UNIC__PICKLE_TUPLE] = "()", [UNIC__PICKLE_LIST] = "[]", [UNIC__PICKLE_DICT] = "{}"};
-    ck_assert(v->depth >= 1 && v->depth <= UNIC__PICKLE_DEPTH && v->nodes >= 1);
-    switch (v->kind) {
-    case UNIC__PICKLE_NONE:
-        put(t, "None");
-        break;
-    case UNIC__PICKLE_BOOL:
-        put(t, v->as.truth ? "True" : "False");
-        break;
-    case UNIC__PICKLE_INT:
-        put(t, "%lld", (long long)v->as.integer);
-        break;
-    case UNIC__PICKLE_FLOAT:
-        put(t, "%.17g", v->as.real);
-        break;
-    case UNIC__PICKLE_BYTES:
-        put(t, "b");
-        /* fall through */
-    case UNIC__PICKLE_TEXT:
-        put(t, "'");
-        put_bytes(t, v->as.text.at, v->as.text.size);
-        put(t, "'");
-        break;
-    case UNIC__PICKLE_TUPLE:
-    case UNIC__PICKLE_LIST:
-    case UNIC__PICKLE_DICT:
-        put(t, "%c", brackets[v->kind][0]);
-        for (size_t i = 0; i < v->as.many.count; i++) {
-            bool is_value = v->kind == UNIC__PICKLE_DICT && i % 2;
-            put(t, "%s", is_value ? ": " : i ? ", " : "");
-            print(t, v->as.many.items[i]);
-        }
-        put(t, "%c", brackets[v->kind][1]);
-        break;
-    case UNIC__PICKLE_NAME:
-        put(t, "%s", unic__pickle_name_text(v->as.name));
-        break;
-    case UNIC__PICKLE_CALL:
-        put(t, "%s", unic__pickle_name_text(v->as.call.function));
-        print(t, v->as.call.args);
-        if (v->as.call.state) {
-            put(t, "+");
-            print(t, v->as.call.state);
-        }
-        break;
-    case UNIC__PICKLE_PERSISTENT:
-        put(t, "@");
-        print(t, v->as.id);
-        break;
-    }
-}
-
-/* Reads a copy of exactly these bytes, so that the sanitizers see every step beyond them. */
-static unic_status read_copy(const void *data, size_t size, text *t, size_t *used)
-{
-    unsigned char *copy = malloc(size ? size : 1);
-    memcpy(copy, data, size);
-    unic__pickle p;
-    unic_status status = unic__pickle_read(&p, copy, size, used);
-    memset(t, 0, sizeof *t);
-    ck_assert((status == UNIC_OK) == (p.root != NULL));
-    if (status == UNIC_OK)
-        print(t, p.root);
-    unic__pickle_free(&p);
-    free(copy);
-    return status;
-}
 
 /* ---- what is read ---- */
 
@@ -134,6 +35,72 @@ static const struct {
     {P("(I1\n(I2\nI3\ntp0\ng0\nt."), "(1, (2, 3), (2, 3))"},
     {P("c_codecs\nencode\np0\n(V\xFF\x01z\np1\nVlatin1\np2\ntp3\nRp4\n."), "b'\\xff\\x01z'"},
     {P("c__builtin__\nbytes\n(tR."), "b''"},
+    {P("L9223372036854775808L\n."), "long 9223372036854775808"},
+    {P("L-9223372036854775809L\n."), "long -9223372036854775809"},
+    {P("I18446744073709551615\n."), "long 18446744073709551615"},
+    {P("L12L\r\n."), "12"},
+    {P("(F1.5\nF-2e-05\nFinf\nF-inf\nt."), "(1.5, -2.0000000000000002e-05, inf, -inf)"},
+    {P("Pan id\n."), "@'an id'"},
+    /* as Python 2 writes it: a str is bytes */
+    {P("S'x'\np0\n."), "b'x'"},
+    {P("S\"it's\"\n."), "b'it's'"},
+    {P("S'\\x00\\xff\\n\\t\\\\\\'\\7\\101'\n."), "b'\\x00\\xff\\x0a\\x09\\'\\x07A'"},
+    {P("S'' \r\n."), "b''"},
+    {P("(U\1xT\2\0\0\0\xE9yt."), "(b'x', b'\\xe9y')"},
+    {P("(dp1\nS'k'\np2\nI7\ns."), "{b'k': 7}"},
+    {P("ccollections\nOrderedDict\n((lp1\n(lp2\nS'k'\naI7\naatR."), "{b'k': 7}"},
+    {P("ccollections\nOrderedDict\n(((Vk\nI7\ntltR."), "{'k': 7}"},
+    {P("ccollections\nOrderedDict\n((Vk\nI7\ndtR."), "{'k': 7}"},
+    {P("ccopy_reg\n_reconstructor\n(cmy\nThing\nc__builtin__\nobject\nNtR(dVa\nI1\nsb."),
+     "copy_reg._reconstructor(my.Thing, __builtin__.object, None)+{'a': 1}"},
+    {P("(imy\nOld\n(dVa\nI1\nsb."), "my.Old()+{'a': 1}"},
+    {P("(I5\nimy\nOld\n."), "my.Old(5)"},
+    {P("(cmy\nOld\nI5\no."), "my.Old(5)"},
+    /* names that nothing is known of: recorded, never looked up */
+    {P("cos\nsystem\n(S'echo'\ntR."), "os.system(b'echo')"},
+    {P("cposix\nsystem\n."), "posix.system"},
+    {P("c__builtin__\neval\n(Vexit()\ntR."), "__builtin__.eval('exit()')"},
+    {P("cbuiltins\ngetattr\n(cmy\nColour\nVRED\ntR."), "builtins.getattr(my.Colour, 'RED')"},
+    {P("cbuiltins\ngetattr\n(cmy\nA\nVmake\ntR)R."), "builtins.getattr(my.A, 'make')()"},
+    {P("cnumpy\n\n."), "numpy."},
+    {P("\x80\4\x8C\2os\x8C\6system\x93."), "os.system"},
+    {P("\x80\4\x8C\6o\0s\x1B[1\x8C\2\xE9\n\x93."), "o\\x00s\\x1b[1.\\xe9\\x0a"},
+    {P("ctorch\nFloatStorage\n)R."), "torch.FloatStorage()"},
+    {P("ctorch\nSize\n((I2\nI3\nttR."), "torch.Size((2, 3))"},
+    {P("cbuiltins\nbytes\n(I9\ntR."), "bytes(9)"},
+    {P("c_codecs\nencode\n(Vx\nVrot13\ntR."), "encode('x', 'rot13')"},
+    {P("\x80\2ccollections\nCounter\n}K\1K\2s\x85R."), "collections.Counter({1: 2})"},
+    {P("\x80\2ccollections\ndefaultdict\nc__builtin__\nint\n\x85RK\1K\2s(K\3K\4u."),
+     "collections.defaultdict(__builtin__.int)*{1: 2, 3: 4}"},
+    {P("\x80\2cmy\nList\n)\x81K\1a(K\2K\3e}X\1\0\0\0aNsb."), "my.List()*[1, 2, 3]+{'a': None}"},
+    {P("\x80\2cargparse\nNamespace\n)\x81}X\2\0\0\0lrK\1sb."),
+     "argparse.Namespace()+{'lr': 1}"},
+    {P("\x80\4cmy\nPoint\nK\1K\2\x86}\x8C\1zK\3s\x92."), "my.Point(1, 2, {'z': 3})"},
+    {P("\x80\2ccollections\nOrderedDict\n)\x81K\1K\2s."), "{1: 2}"},
+    {P("\x80\2ctorch._utils\n_rebuild_tensor_v2\n)R}b."), "_rebuild_tensor_v2()+{}"},
+    {P("\x80\2X\6\0\0\0modulecmy\nNet\n\x86Q)\x81}b."), "@('module', my.Net)()+{}"},
+    /* an object in its own state, or among its own entries, keeps neither */
+    {P("\x80\2cmy\nNode\n)\x81q\0}X\4\0\0\0selfh\0sb."), "my.Node()"},
+    {P("\x80\2cmy\nNode\n)\x81q\0}X\1\0\0\0c]cmy\nNode\n)\x81}X\1\0\0\0ph\0sbasb."),
+     "my.Node()"},
+    {P("\x80\2cmy\nNode\n)\x81q\0h\0b."), "my.Node()"},
+    {P("\x80\2cmy\nList\n)\x81q\0h\0a."), "my.List()"},
+    {P("\x80\2cmy\nList\n)\x81q\0h\0\x85"
+       "a."),
+     "my.List()"},
+    /* sets, and the stack */
+    {P("\x80\4\x8F\x94(K\1K\2\x90."), "<1, 2>"},
+    {P("\x80\4(K\1\x91."), "<1>"},
+    {P("\x80\2K\1K\2"
+       "0."),
+     "1"},
+    {P("\x80\2K\1(0."), "1"},
+    {P("\x80\2K\1(K\2K\3"
+       "1."),
+     "1"},
+    {P("\x80\2K\1"
+       "2\x86."),
+     "(1, 1)"},
     /* 1 and 2 */
     {P("\x80\2]("
        "K\1M\2\1J\xFE\xFF\xFF\xFFJ\0\0\0\x80\x8A\0\x8A\1\x80\x8A\x08\xFF\xFF\xFF\xFF\xFF\xFF"
@@ -150,7 +117,7 @@ static const struct {
     {P("\x80\2]]a]K\1aa."), "[[], [1]]"},
     {P("\x80\2cnumpy\ndtype\nX\2\0\0\0f8\x85R(K\3X\1\0\0\0<Ntb."),
      "dtype('f8')+(3, '<', None)"},
-    {P("\x80\2X\7\0\0\0storagectorch\nBoolStorage\n\x86Q."), "@('storage', BoolStorage)"},
+    {P("\x80\2X\7\0\0\0storagectorch\nBoolStorage\n\x86Q."), "@('storage', torch.BoolStorage)"},
     {P("\x80\2ctorch._utils\n_rebuild_parameter\nN\x85R."), "_rebuild_parameter(None)"},
     /* 3, 4 and 5 */
     {P("\x80\3C\2\0\xFF"
@@ -161,15 +128,15 @@ static const struct {
      "['hi', 'hi']"},
     {P("\x80\4\x8D\2\0\0\0\0\0\0\0hi\x8E\1\0\0\0\0\0\0\0!\x86."), "('hi', b'!')"},
     {P("\x80\5\x96\3\0\0\0\0\0\0\0abc\x94."), "b'abc'"},
-    {P("\x80\4\x8C\5numpy\x8C\7ndarray\x93."), "ndarray"},
+    {P("\x80\4\x8C\5numpy\x8C\7ndarray\x93."), "numpy.ndarray"},
     {P("\x80\4\x8C\x16numpy._core.multiarray\x8C\6scalar\x93)R."), "scalar()"},
 };
 
 START_TEST(reads)
 {
-    text t;
+    pickle_text t;
     size_t used = 0;
-    io_assert_ok(read_copy(good[_i].pickle, good[_i].size, &t, &used));
+    io_assert_ok(pickle_text_read(good[_i].pickle, good[_i].size, &t, &used));
     ck_assert_str_eq(t.at, good[_i].printed);
     ck_assert_uint_eq(used, good[_i].size);
 }
@@ -180,9 +147,9 @@ START_TEST(a_cut_pickle_says_what_it_needs)
 {
     const size_t whole = good[_i].size;
     for (size_t size = 0; size < whole; size++) {
-        text t;
+        pickle_text t;
         size_t used = 0;
-        unic_status status = read_copy(good[_i].pickle, size, &t, &used);
+        unic_status status = pickle_text_read(good[_i].pickle, size, &t, &used);
         ck_assert_msg(status == UNIC_E_FORMAT && used > size && used <= whole,
                       "%zu of %zu bytes: %s, %zu needed", size, whole, unic_last_error(), used);
         ck_assert(strstr(unic_last_error(), "expected, the pickle") != NULL);
@@ -193,269 +160,13 @@ END_TEST
 START_TEST(stops_at_stop)
 {
     static const char two[] = "I5\n.N.";
-    text t;
+    pickle_text t;
     size_t used = 0;
-    io_assert_ok(read_copy(two, sizeof two - 1, &t, &used));
+    io_assert_ok(pickle_text_read(two, sizeof two - 1, &t, &used));
     ck_assert_str_eq(t.at, "5");
     ck_assert_uint_eq(used, 4);
-    io_assert_ok(read_copy(two + used, sizeof two - 1 - used, &t, &used));
+    io_assert_ok(pickle_text_read(two + used, sizeof two - 1 - used, &t, &used));
     ck_assert_str_eq(t.at, "None");
-}
-END_TEST
-
-/* ---- what is refused ---- */
-
-static const struct {
-    const char *pickle;
-    size_t size;
-    const char *message;
-} bad[] = {
-    /* names and calls */
-    {P("cos\nsystem\n(S'echo'\ntR."), "byte 0, GLOBAL: os.system is not among the names"},
-    {P("cposix\nsystem\n."), "posix.system is not among"},
-    {P("c__builtin__\neval\n."), "__builtin__.eval is not among"},
-    {P("cbuiltins\ngetattr\n."), "builtins.getattr is not among"},
-    {P("ctorch\nload\n."), "torch.load is not among"},
-    {P("cnumpy\n\n."), "numpy. is not among"},
-    {P("cnumpy.dtype\n\n."), "numpy.dtype. is not among"},
-    {P("\x80\4\x8C\2os\x8C\6system\x93."), "byte 14, STACK_GLOBAL: os.system is not among"},
-    {P("\x80\4\x8C\6o\0s\x1B[1\x8C\2\xE9\n\x93."), "o?s?[1.?? is not among"},
-    {P("\x80\4K\1\x8C\1x\x93."), "STACK_GLOBAL: finds an int on the stack, a text expected"},
-    {P("\x80\4\x8C\1xN\x93."), "finds None on the stack, a text expected"},
-    {P("ctorch\nFloatStorage\n)R."), "REDUCE: FloatStorage is a name that may be mentioned"},
-    {P("cnumpy\nndarray\n)R."), "REDUCE: ndarray is a name that may be mentioned, not called"},
-    {P("N)R."), "REDUCE: finds None on the stack, a name expected"},
-    {P("cnumpy\ndtype\n)R)R."), "REDUCE: finds an object on the stack, a name expected"},
-    {P("cnumpy\ndtype\n]R."), "REDUCE: finds a list on the stack, a tuple expected"},
-    {P("ccollections\nOrderedDict\n(]tR."), "OrderedDict is given 1 arguments, none expected"},
-    {P("cbuiltins\nbytes\n(I9\ntR."), "bytes is given 1 arguments, none expected"},
-    {P("c_codecs\nencode\n(Vx\nVrot13\ntR."), "encode makes bytes of (text, 'latin1') only"},
-    {P("c_codecs\nencode\n(Vx\ntR."), "encode makes bytes of (text, 'latin1') only"},
-    {P("c_codecs\nencode\n(V\\u0100\nVlatin1\ntR."), "its text is not of latin-1 at byte 0"},
-    {P("c_codecs\nencode\n(X\2\0\0\0a\xC3Vlatin1\ntR."), "not of latin-1 at byte 1"},
-    {P("NNb."), "BUILD: gives a state to None, which takes none"},
-    {P("ctorch._utils\n_rebuild_tensor_v2\n)R}b."),
-     "BUILD: gives a state to _rebuild_tensor_v2, which takes none"},
-    {P("cnumpy\ndtype\n)R)b)b."), "gives a state to dtype, which takes none beside its first"},
-    /* opcodes */
-    {P("\x80\2cnumpy\ndtype\n)\x81."), "byte 16, NEWOBJ: an opcode that is not read"},
-    {P("(inumpy\ndtype\n."), "byte 1, INST: an opcode that is not read"},
-    {P("(cnumpy\ndtype\no."), "OBJ: an opcode that is not read"},
-    {P(")}\x92."), "NEWOBJ_EX: an opcode that is not read"},
-    {P("\x82\1."), "EXT1"},
-    {P("\x83\1\0."), "EXT2"},
-    {P("\x84\1\0\0\0."), "EXT4"},
-    {P("Pid\n."), "PERSID"},
-    {P("\x8F."), "EMPTY_SET"},
-    {P("(\x91."), "FROZENSET"},
-    {P("(\x90."), "ADDITEMS"},
-    {P("\x97."), "NEXT_BUFFER"},
-    {P("\x98."), "READONLY_BUFFER"},
-    {P("N0."), "POP:"},
-    {P("(1."), "POP_MARK"},
-    {P("N2."), "DUP"},
-    {P("S'x'\n."), "byte 0, STRING: an opcode that is not read"},
-    {P("T\1\0\0\0x."), "BINSTRING"},
-    {P("U\1x."), "SHORT_BINSTRING"},
-    {P("F1.5\n."), "FLOAT"},
-    {P("\xFF."), "byte 0: 0xFF is no opcode"},
-    {P("N\0."), "byte 1: 0x00 is no opcode"},
-    {P("\x80\6N."), "byte 0, PROTO: is protocol 6, 0 to 5 expected"},
-    {P("NN."), "STOP: 1 values are left on the stack"},
-    {P("(N."), "STOP: 1 values are left on the stack"},
-    {P("."), "STOP: there is no value on the stack"},
-    {P("(."), "STOP: there is no value on the stack"},
-    {P("t."), "TUPLE: there is no MARK on the stack"},
-    {P("NNt."), "TUPLE: there is no MARK on the stack"},
-    {P("N\x86."), "TUPLE2: there is no value on the stack"},
-    {P("N(\x85."), "TUPLE1: there is no value on the stack"},
-    {P("a."), "APPEND: there is no value"},
-    {P("NNa."), "APPEND: finds None on the stack, a list expected"},
-    {P("(NNe."), "APPENDS: there is no value on the stack"},
-    {P(")(Ne."), "APPENDS: finds a tuple on the stack, a list expected"},
-    {P("]NNe."), "APPENDS: there is no MARK on the stack"},
-    {P("](NNu."), "SETITEMS: finds a list on the stack, a dict expected"},
-    {P("}(Nu."), "SETITEMS: 1 keys and values are no pairs"},
-    {P("(I1\nI2\nI3\nd."), "DICT: 3 keys and values are no pairs"},
-    {P("}]Ns."), "SETITEM: a list cannot be a key"},
-    {P("}}Ns."), "SETITEM: a dict cannot be a key"},
-    /* numbers and strings */
-    {P("I\n."), "INT: its line is no integer of 64 bits"},
-    {P("I-\n."), "no integer"},
-    {P("I1x\n."), "no integer"},
-    {P("I5L\n."), "no integer"},
-    {P("L9223372036854775808L\n."), "LONG: its line is no integer of 64 bits"},
-    {P("L-9223372036854775809L\n."), "no integer"},
-    {P("\x8A\x09\1\1\1\1\1\1\1\1\1."), "LONG1: is an integer of 9 bytes, at most 8 expected"},
-    {P("\x8B\xFF\xFF\xFF\xFF."), "LONG4: is an integer of 4294967295 bytes"},
-    {P("X\xFF\xFF\xFF\xFFx."), "BINUNICODE: 4294967295 more bytes expected, the pickle has 2"},
-    {P("\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFx."), "18446744073709551615 more bytes expected"},
-    {P("\x8E\0\0\0\0\0\0\0\x80."), "BINBYTES8: 9223372036854775808 more bytes expected"},
-    {P("\x96\0\0\0\0\1\0\0\0."), "BYTEARRAY8: 4294967296 more bytes"},
-    {P("B\xFF\xFF\xFF\x7F."), "BINBYTES: 2147483647 more bytes"},
-    {P("\x80\4\x95\x09\0\0\0\0\0\0\0N."), "FRAME: 9 more bytes expected, the pickle has 2"},
-    {P("V\\u12\n."), "UNICODE: its text has a broken \\u escape"},
-    {P("V\\u12g4\n."), "a broken \\u escape"},
-    {P("V\\U00110000\n."), "a broken \\U escape"},
-    /* the memo */
-    {P("h\0."), "BINGET: the memo has no number 0"},
-    {P("Nq\0h\1."), "the memo has no number 1"},
-    {P("j\xFF\xFF\xFF\xFF."), "LONG_BINGET: the memo has no number 4294967295"},
-    {P("g-1\n."), "GET: the memo has no number 18446744073709551615"},
-    {P("q\0."), "BINPUT: there is no value on the stack"},
-    {P("(q\0."), "BINPUT: there is no value on the stack"},
-    {P("\x94."), "MEMOIZE: there is no value on the stack"},
-    {P("Nq\0q\0."), "BINPUT: the memo's number 0 is set twice"},
-    {P("Nq\1\x94."), "MEMOIZE: the memo's number 1 is set twice"},
-    {P("Nr\xFF\xFF\xFF\xFF."),
-     "LONG_BINPUT: the memo's number 4294967295 comes after 2 opcodes"},
-    {P("Nq\3."), "the memo's number 3 comes after 2 opcodes"},
-    {P("Np9223372036854775807\n."), "PUT: the memo's number 9223372036854775807 comes after"},
-    /* cycles */
-    {P("]q\0h\0a."), "APPEND: puts a list into itself"},
-    {P("}q\0Nh\0s."), "SETITEM: puts a dict into itself"},
-    {P("]q\0(h\0)e."), "puts a list into itself"},
-    {P("]q\0]q\1h\0ah\0h\1a."), "APPEND: changes a list that already stands in another value"},
-    {P("]q\0\x85q\1h\0h\1a."), "changes a list that already stands in another value"},
-    {P("ccollections\nOrderedDict\n)Rq\0\x85q\1h\0Nh\1s."),
-     "changes a dict that already stands"},
-    {P("cnumpy\ndtype\n)Rq\0\x85q\1h\0h\1b."), "BUILD: changes an object that already stands"},
-    {P("cnumpy\ndtype\n)Rq\0h\0b."), "BUILD: puts an object into itself"},
-};
-
-START_TEST(refuses)
-{
-    text t;
-    size_t used = 0;
-    io_assert_fails(read_copy(bad[_i].pickle, bad[_i].size, &t, &used), UNIC_E_FORMAT,
-                    bad[_i].message);
-    ck_assert(used == 0 || used > bad[_i].size);
-}
-END_TEST
-
-/* ---- caps ---- */
-
-typedef struct builder {
-    char *at;
-    size_t size, room;
-} builder;
-
-static void add(builder *b, const char *part, size_t size, size_t times)
-{
-    while (b->size + size * times > b->room) {
-        b->room = b->room ? 2 * b->room : 256;
-        b->at = realloc(b->at, b->room);
-    }
-    for (; times > 0; times--, b->size += size)
-        memcpy(b->at + b->size, part, size);
-}
-
-/* Reads what was built, and starts anew. */
-static unic_status finish(builder *b)
-{
-    unic__pickle p;
-    size_t used;
-    unic_status status = unic__pickle_read(&p, b->at, b->size, &used);
-    unic__pickle_free(&p);
-    free(b->at);
-    *b = (builder){NULL, 0, 0};
-    return status;
-}
-
-START_TEST(depth_is_bounded)
-{
-    const size_t most = UNIC__PICKLE_DEPTH;
-    builder b = {NULL, 0, 0};
-    for (size_t depth = most; depth <= most + 1; depth++) {
-        add(&b, P("]"), 1);
-        add(&b, P("\x85"), depth - 1); /* a tuple of what was there */
-        add(&b, P("."), 1);
-        unic_status status = finish(&b);
-        if (depth == most)
-            io_assert_ok(status);
-        else
-            io_assert_fails(status, UNIC_E_FORMAT,
-                            "byte 256, TUPLE1: values are nested more than 256 deep");
-    }
-    add(&b, P("N"), 1); /* by persistent ids */
-    add(&b, P("Q"), most);
-    add(&b, P("."), 1);
-    io_assert_fails(finish(&b), UNIC_E_FORMAT, "BINPERSID: values are nested more than 256");
-    add(&b, P("cnumpy\ndtype\n)R)"), 1); /* by an object's state */
-    add(&b, P("\x85"), most - 1);
-    add(&b, P("b."), 1);
-    io_assert_fails(finish(&b), UNIC_E_FORMAT, "BUILD: values are nested more than 256 deep");
-    add(&b, P("(lp0\n"), 1); /* wide is not deep */
-    add(&b, P("(la"), 1000);
-    add(&b, P("."), 1);
-    io_assert_ok(finish(&b));
-}
-END_TEST
-
-START_TEST(opcodes_are_bounded)
-{
-    builder b = {NULL, 0, 0};
-    add(&b, P("\x80\2"), UNIC__PICKLE_OPCODES - 2);
-    add(&b, P("N."), 1);
-    io_assert_ok(finish(&b));
-    add(&b, P("\x80\2"), UNIC__PICKLE_OPCODES - 1);
-    add(&b, P("N."), 1);
-    io_assert_fails(finish(&b), UNIC_E_FORMAT, "byte 8388607, STOP: more than 4194304 opcodes");
-}
-END_TEST
-
-START_TEST(the_stack_is_bounded)
-{
-    builder b = {NULL, 0, 0};
-    add(&b, P("("), UNIC__PICKLE_STACK);
-    io_assert_fails(finish(&b), UNIC_E_FORMAT, "more bytes expected"); /* it ends there */
-    add(&b, P("("), UNIC__PICKLE_STACK + 1);
-    io_assert_fails(finish(&b), UNIC_E_FORMAT,
-                    "byte 1048576, MARK: more than 1048576 values wait on the stack");
-}
-END_TEST
-
-START_TEST(memory_is_bounded)
-{
-    builder b = {NULL, 0, 0};
-    add(&b, P("]"), 1);
-    add(&b, P("]a"), 1700000);
-    add(&b, P("."), 1);
-    io_assert_fails(finish(&b), UNIC_E_FORMAT, "its values take more than 807");
-    /* A text of 1 MiB, made bytes again and again. */
-    for (size_t times = 1; times <= 100; times += 99) {
-        add(&b, P("](c_codecs\nencode\nq\1(X\0\0\x10\0"), 1);
-        add(&b, P("x"), 1 << 20);
-        add(&b, P("X\6\0\0\0latin1tq\3e"), 1);
-        add(&b, P("h\1h\3Ra"), times);
-        add(&b, P("."), 1);
-        unic_status status = finish(&b);
-        if (times == 1)
-            io_assert_ok(status);
-        else
-            io_assert_fails(status, UNIC_E_FORMAT, "REDUCE: its values take more than 713");
-    }
-}
-END_TEST
-
-/* Every step doubles the tree, by one new value: a list of None, (None, None), ... */
-START_TEST(shared_values_count_each_time)
-{
-    for (int doublings = 20; doublings <= 21; doublings++) {
-        builder b = {NULL, 0, 0};
-        add(&b, P("]Nq\0a"), 1);
-        for (int i = 0; i < doublings; i++) {
-            const char step[] = {'h', (char)i, 'h', (char)i, '\x86', 'q', (char)(i + 1), 'a'};
-            add(&b, step, sizeof step, 1);
-        }
-        add(&b, P("."), 1);
-        unic_status status = finish(&b);
-        if (doublings == 20) /* 2^22 - 22 values */
-            io_assert_ok(status);
-        else
-            io_assert_fails(status, UNIC_E_FORMAT,
-                            "APPEND: makes a tree of more than 4194304 values");
-    }
 }
 END_TEST
 
@@ -493,13 +204,12 @@ START_TEST(finds_by_path)
     unic__pickle p;
     size_t used;
     io_assert_ok(unic__pickle_read(&p, pickle, sizeof pickle - 1, &used));
-    io_assert_ok(unic__value_check_keys(p.root));
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
         const unic__value *v = unic__value_find(p.root, paths[i].path);
-        text t = {.size = 0};
+        pickle_text t = {.size = 0};
         ck_assert_msg((v != NULL) == (paths[i].printed != NULL), "\"%s\"", paths[i].path);
         if (v) {
-            print(&t, v);
+            pickle_text_print(&t, v);
             ck_assert_str_eq(t.at, paths[i].printed);
         }
     }
@@ -509,28 +219,76 @@ START_TEST(finds_by_path)
 }
 END_TEST
 
-START_TEST(refuses_keys_without_a_path)
+/* Keys of any kind may be there. Text and int keys lead to their values, the last of the same
+ * one, as in Python; of others there is no path. */
+START_TEST(passes_over_keys_without_a_path)
+{
+    static const char pickle[] = "(NI1\nI01\nI2\nVa/b\nI3\nVa\nI4\nVc\nI5\n(I1\ntI6\nF1.5\nI7\n"
+                                 "cmy\nA\nI8\nVa\nI9\nS'py2'\nI10\nI3\nI11\nV3\nI12\n"
+                                 "V\nI13\nL99999999999999999999\nI14\nd.";
+    static const struct {
+        const char *path;
+        int64_t value;
+    } found[] = {{"a", 9}, {"c", 5}, {"py2", 10}, {"3", 12}};
+    static const char *const absent[] = {
+        "a/b", "None", "True", "1.5", "1", "my.A", "99999999999999999999"};
+    unic__pickle p;
+    size_t used;
+    io_assert_ok(unic__pickle_read(&p, pickle, sizeof pickle - 1, &used));
+    for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) {
+        const unic__value *v = unic__value_find(p.root, found[i].path);
+        ck_assert_msg(v != NULL, "%s", found[i].path);
+        ck_assert_int_eq(v->as.integer, found[i].value);
+    }
+    for (size_t i = 0; i < sizeof absent / sizeof absent[0]; i++)
+        ck_assert(unic__value_find(p.root, absent[i]) == NULL);
+    unic__pickle_free(&p);
+}
+END_TEST
+
+/* An object is a dict or list where it has entries, else what its attributes are. */
+START_TEST(finds_in_objects)
+{
+    static const char pickle[] =
+        "\x80\2}(X\1\0\0\0ncargparse\nNamespace\n)\x81}X\2\0\0\0lrK\1sb"
+        "X\1\0\0\0dcmy\nDict\n)\x81X\1\0\0\0kK\2s}X\1\0\0\0kK\3sb"
+        "X\1\0\0\0lcmy\nList\n)\x81K\4a"
+        "X\1\0\0\0scmy\nSlots\n)\x81N}X\1\0\0\0kK\5s\x86"
+        "bu.";
+    unic__pickle p;
+    size_t used;
+    io_assert_ok(unic__pickle_read(&p, pickle, sizeof pickle - 1, &used));
+    ck_assert_int_eq(unic__value_find(p.root, "n/lr")->as.integer, 1);
+    ck_assert_int_eq(unic__value_find(p.root, "d/k")->as.integer, 2);
+    ck_assert_int_eq(unic__value_find(p.root, "l/0")->as.integer, 4);
+    ck_assert(unic__value_find(p.root, "s/k") == NULL);
+    unic__pickle_free(&p);
+}
+END_TEST
+
+START_TEST(describes_values)
 {
     static const struct {
         const char *pickle;
         size_t size;
-        const char *message;
-    } dicts[] = {
-        {P("(NI1\nd."), "has None for a key, text or int expected"},
-        {P("(I01\nI1\nd."), "has a bool for a key"},
-        {P("(Va/b\nI1\nd."), "has the key \"a/b\" with the byte 0x2F"},
-        {P("(X\2\0\0\0a\0I1\nd."), "has the key \"a?\" with the byte 0x00"},
-        {P("(X\2\0\0\0a\nI1\nd."), "with the byte 0x0A"},
-        {P("(X\1\0\0\0\x7FI1\nd."), "with the byte 0x7F"},
-        {P("(Va\nI1\nVb\nI2\nVa\nI3\nd."), "has the key \"a\" twice"},
-        {P("(I3\nI1\nV3\nI2\nd."), "has the key \"3\" twice"},
-        {P("(V\nI1\nV\nI2\nd."), "has the key \"\" twice"},
+        const char *text;
+    } values[] = {
+        {P("N."), "None"},
+        {P("\x80\4\x8F."), "a set"},
+        {P("L99999999999999999999\n."), "an int beyond 64 bits"},
+        {P("cmy\nA\n."), "the name my.A"},
+        {P("cmy\x1B[1m\nA\x07\n."), "the name my?[1m.A?"},
+        {P("cmy\nA\n)R)R)R."), "an object of my.A"},
+        {P("Pid\n)R."), "an object"},
+        {P("cnumpy.core.multiarray\n_reconstruct\n)R."), "a numpy array"},
+        {P("cnumpy._core.multiarray\nscalar\n)R."), "a numpy scalar"},
     };
-    for (size_t i = 0; i < sizeof dicts / sizeof dicts[0]; i++) {
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        char text[UNIC__VALUE_DESCRIPTION];
         unic__pickle p;
         size_t used;
-        io_assert_ok(unic__pickle_read(&p, dicts[i].pickle, dicts[i].size, &used));
-        io_assert_fails(unic__value_check_keys(p.root), UNIC_E_FORMAT, dicts[i].message);
+        io_assert_ok(unic__pickle_read(&p, values[i].pickle, values[i].size, &used));
+        ck_assert_str_eq(unic__value_describe(p.root, text), values[i].text);
         unic__pickle_free(&p);
     }
 }
@@ -554,8 +312,6 @@ static unic_status read_checkpoint(const char *path)
     unic__pickle p;
     UNIC__TRY(read_member(path, 0, &data, &size));
     unic_status status = unic__pickle_read(&p, data, size, &used);
-    if (status == UNIC_OK)
-        status = unic__value_check_keys(p.root);
     unic__pickle_free(&p);
     unic__free(data);
     return status;
@@ -575,7 +331,7 @@ static void read_damaged(const unsigned char *good_bytes, size_t size, unic__key
     unsigned char *bytes = malloc(2 * size);
     for (uint64_t round = 0; round < rounds; round++) {
         size_t now = size, used;
-        text t;
+        pickle_text t;
         memcpy(bytes, good_bytes, size);
         size_t changes = 1 + unic__random_below(key, round * 16, 4);
         for (size_t i = 0; i < changes; i++) {
@@ -594,7 +350,7 @@ static void read_damaged(const unsigned char *good_bytes, size_t size, unic__key
                 bytes[at] = kind < 16 ? codes[kind] : bytes[at] ^ 1U << bit;
             }
         }
-        unic_status status = read_copy(bytes, now, &t, &used);
+        unic_status status = pickle_text_read(bytes, now, &t, &used);
         ck_assert(status == UNIC_OK ? used > 0 && used <= now
                                     : status == UNIC_E_FORMAT && (used == 0 || used > now));
     }
@@ -629,14 +385,10 @@ int main(void)
     tcase_add_loop_test(tests, a_cut_pickle_says_what_it_needs, 0,
                         sizeof good / sizeof good[0]);
     tcase_add_test(tests, stops_at_stop);
-    tcase_add_loop_test(tests, refuses, 0, sizeof bad / sizeof bad[0]);
-    tcase_add_test(tests, depth_is_bounded);
-    tcase_add_test(tests, opcodes_are_bounded);
-    tcase_add_test(tests, the_stack_is_bounded);
-    tcase_add_test(tests, memory_is_bounded);
-    tcase_add_test(tests, shared_values_count_each_time);
     tcase_add_test(tests, finds_by_path);
-    tcase_add_test(tests, refuses_keys_without_a_path);
+    tcase_add_test(tests, passes_over_keys_without_a_path);
+    tcase_add_test(tests, finds_in_objects);
+    tcase_add_test(tests, describes_values);
     tcase_add_test(tests, out_of_memory);
     tcase_add_loop_test(tests, survives_damage, 0, 6);
     suite_add_tcase(suite, tests);

@@ -88,18 +88,19 @@ START_TEST(refuses_what_is_no_array_of_numbers)
 {
     static const struct {
         const char *name, *message;
-    } refused[] = {{"object", "holds Python objects (O8), which are never loaded"},
-                   {"structured", "has a structured type (V8), plain numbers expected"},
-                   {"date", "holds dates or times (M8), plain numbers expected"},
-                   {"span", "holds dates or times (m8), plain numbers expected"},
-                   {"complex", "has the type c8; float 2, 4, 8, integers and bool are known"},
-                   {"text", "has the type U2; float"},
-                   {"bytes", "has the type S1; float"},
-                   {"rank7", "has 7 dims, at most 6 expected"},
-                   {"long", "has the type f16; float"},
-                   {"list", "is a list, a numpy array expected"},
-                   {"scalar", "is scalar, a numpy array expected"},
-                   {"masked", "numpy.ma.core._mareconstruct is not among the names"}};
+    } refused[] = {
+        {"object", "holds Python objects (O8), which are never loaded"},
+        {"structured", "has a structured type (V8), plain numbers expected"},
+        {"date", "holds dates or times (M8), plain numbers expected"},
+        {"span", "holds dates or times (m8), plain numbers expected"},
+        {"complex", "has the type c8; float 2, 4, 8, integers and bool are known"},
+        {"text", "has the type U2; float"},
+        {"bytes", "has the type S1; float"},
+        {"rank7", "has 7 dims, at most 6 expected"},
+        {"long", "has the type f16; float"},
+        {"list", "is a list, a numpy array expected"},
+        {"scalar", "is a numpy scalar, a numpy array expected"},
+        {"masked", "is an object of numpy.ma.core._mareconstruct, a numpy array expected"}};
     unic__zip *z;
     io_assert_ok(unic__zip_open(&z, REFUSED));
     ck_assert_uint_eq(unic__zip_count(z), sizeof refused / sizeof refused[0]);
@@ -156,7 +157,7 @@ static const struct {
      "has 7 dims, at most 6 expected"},
     {P(ARRAY("1", "(I1\nt", F8, "I00\n", "V12345678\n")),
      "has a text for its data, bytes expected"},
-    {P(ARRAY("1", "(I1\nt", F8, "I0\n", DATA("12345678"))), "has a state of another version"},
+    {P(ARRAY("1", "(I1\nt", F8, "N", DATA("12345678"))), "has a state of another version"},
     {P(ARRAY("2", "(I1\nt", F8, "I00\n", DATA("12345678"))), "has a state of another version"},
     {P(ARRAY("1", "(I1\nt", F8, "", DATA("12345678"))), "has no readable state"},
     {P("cnumpy.core.multiarray\n_reconstruct\n)R."), "has no readable state"},
@@ -183,9 +184,10 @@ static const struct {
     {P(BUFFER(DATA("12345678"), F8, "(I1\nI1\nt", "VK\n(I0\nI0\nt")), "no permutation of 2"},
     {P(BUFFER(DATA("12345678"), F8, "(I1\nI1\nt", "VK\n(I0\nt")), "no permutation of 2"},
     {P(BUFFER(DATA("1234567"), F8, "(I1\nt", "VC\n")), "has 7 bytes of data"},
-    {P("cnumpy\nndarray\n."), "is a name, a numpy array expected"},
+    {P("cnumpy\nndarray\n."), "is the name numpy.ndarray, a numpy array expected"},
     {P("N.N."), "has 2 bytes behind its pickle"},
-    {P("cos\nsystem\n(Vx\ntR."), "byte 0, GLOBAL: os.system is not among the names"},
+    {P("N.\n\r\n"), "is None, a numpy array expected"},
+    {P("cos\nsystem\n(Vx\ntR."), "is an object of os.system, a numpy array expected"},
     {P(""), "byte 0: 1 more bytes expected"},
 };
 
@@ -222,7 +224,7 @@ START_TEST(needs_a_zip_file_of_one_member)
 {
     unic__pickled_array *a;
     io_assert_fails(unic__pickled_array_open(&a, ARRAYS), UNIC_E_FORMAT,
-                    "arrays.zip: has 59 members, one pickled array expected");
+                    "arrays.zip: has 59 members, \"");
     io_assert_fails(unic__pickled_array_open(&a, FIXTURES "absent.zip"), UNIC_E_NOTFOUND,
                     "absent.zip: cannot open");
     io_assert_fails(unic__pickled_array_open(&a, __FILE__), UNIC_E_FORMAT, "is no zip file");

@@ -270,7 +270,8 @@ START_TEST(refuses_wrong_requests)
     io_assert_fails(unic__torch_get_i64(f, "nothing", &whole), UNIC_E_FORMAT,
                     "is None, a number expected");
     io_assert_fails(unic__torch_get_i64(f, "optimizer", &whole), UNIC_E_FORMAT, "is a dict");
-    io_assert_fails(unic__torch_get_i64(f, "array", &whole), UNIC_E_FORMAT, "is an object");
+    io_assert_fails(unic__torch_get_i64(f, "array", &whole), UNIC_E_FORMAT,
+                    "array: is a numpy array, a number expected");
     io_assert_fails(unic__torch_get_f64(f, "parameter", &real), UNIC_E_SHAPE,
                     "parameter is 2 x 3 float32, 1 elements expected");
     unic__torch_close(f);

@@ -1,0 +1,37 @@
+/* A torch file's insides, for the files that make up torch_file.h. */
+#ifndef UNIC_TORCH_TORCH_PARTS_H
+#define UNIC_TORCH_TORCH_PARTS_H
+
+#include "torch/torch_file.h"
+
+struct unic__torch_file {
+    char *path;
+    unic__torch_container container;
+    const unic__value *root; /* where paths begin */
+    unic__torch_tensor *tensor;
+    const unic__torch_tensor **by_path; /* sorted */
+    size_t tensors, room;
+    unic__arena paths;
+};
+
+enum { UNIC__TORCH_DIMS_TEXT = 160 };
+
+/* For messages: its path; "256 x 128 float64", which returns `text`. */
+const char *unic__torch_tensor_name(const unic__torch_tensor *t);
+const char *unic__torch_tensor_text(const unic__torch_tensor *t,
+                                    char text[UNIC__TORCH_DIMS_TEXT]);
+
+/* The number of elements of its storage up to the last that the tensor has; false if that is
+ * beyond the address space. */
+bool unic__torch_tensor_end(const unic__torch_tensor *t, size_t *end);
+
+/* The arguments of _rebuild_tensor; NULL if `v` is no tensor. */
+const unic__value *unic__torch_tensor_args(const unic__value *v);
+
+/* Lists every tensor of the file's value (torch_walk.c). */
+unic_status unic__torch_list_tensors(unic__torch_file *f);
+/* Sorts by path anew; the comparison is of pointers to tensors. */
+void unic__torch_sort(unic__torch_file *f);
+int unic__torch_compare(const void *a, const void *b);
+
+#endif

@@ -1,0 +1,351 @@
+/* Every tensor of a torch file, with its path and whatever is wrong with it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array/strided.h"
+#include "torch/torch_parts.h"
+#include "torch/value_path.h"
+
+static unsigned long long ull(uint64_t n)
+{
+    return n;
+}
+
+/* ---- messages ---------------------------------------------------------------------------- */
+
+const char *unic__torch_tensor_name(const unic__torch_tensor *t)
+{
+    return t->path[0] ? t->path : "its tensor";
+}
+
+/* "256 x 128 float64". */
+const char *unic__torch_tensor_text(const unic__torch_tensor *t,
+                                    char text[UNIC__TORCH_DIMS_TEXT])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < t->shape.rank; i++)
+        at += (size_t)snprintf(text + at, UNIC__TORCH_DIMS_TEXT - at, i ? " x %zu" : "%zu",
+                               t->shape.dim[i]);
+    snprintf(text + at, UNIC__TORCH_DIMS_TEXT - at, "%s%s", t->shape.rank ? " " : "a single ",
+             unic__torch_type_name(t->type));
+    return text;
+}
+
+/* ---- one tensor's description ------------------------------------------------------------ */
+
+/* A size that a pickle gives: an int, not negative. */
+static unic_status read_size(size_t *out, const unic__value *v, const char *what)
+{
+    if (v->kind != UNIC__PICKLE_INT)
+        return unic__fail(UNIC_E_FORMAT, "has %s for its %s, an int expected",
+                          unic__pickle_kind_name(v->kind), what);
+    if (v->as.integer < 0 || (uint64_t)v->as.integer > PTRDIFF_MAX)
+        return unic__fail(UNIC_E_FORMAT, "has the %s %lld", what, (long long)v->as.integer);
+    *out = (size_t)v->as.integer;
+    return UNIC_OK;
+}
+
+static unic_status read_sizes(size_t out[UNIC__MAX_RANK], size_t *rank, const unic__value *v,
+                              const char *what)
+{
+    if (v->kind != UNIC__PICKLE_TUPLE)
+        return unic__fail(UNIC_E_FORMAT, "has %s for its %ss, a tuple expected",
+                          unic__pickle_kind_name(v->kind), what);
+    if (v->as.many.count > UNIC__MAX_RANK)
+        return unic__fail(UNIC_E_FORMAT, "has %zu %ss, at most %d expected", v->as.many.count,
+                          what, UNIC__MAX_RANK);
+    *rank = v->as.many.count;
+    for (size_t i = 0; i < *rank; i++)
+        UNIC__TRY(read_size(&out[i], v->as.many.items[i], what));
+    return UNIC_OK;
+}
+
+/* _rebuild_tensor(storage, offset, dims, strides), in newer files with more behind. */
+static unic_status read_tensor(unic__torch_container *c, unic__torch_tensor *t,
+                               const unic__value *args)
+{
+    unic__value *const *arg = args->as.many.items;
+    size_t strides = 0, bytes = 0;
+    if (args->as.many.count < 4 || arg[0]->kind != UNIC__PICKLE_PERSISTENT)
+        return unic__fail(UNIC_E_FORMAT, "is no readable tensor");
+    UNIC__TRY(unic__torch_container_find(c, arg[0]->as.persistent.id, &t->storage));
+    t->type = c->storage[t->storage].type;
+    UNIC__TRY(read_size(&t->offset, arg[1], "offset"));
+    UNIC__TRY(read_sizes(t->shape.dim, &t->shape.rank, arg[2], "dim"));
+    UNIC__TRY(read_sizes(t->stride, &strides, arg[3], "stride"));
+    if (strides != t->shape.rank)
+        return unic__fail(UNIC_E_FORMAT, "has %zu dims and %zu strides", t->shape.rank,
+                          strides);
+    /* 8 bytes: the largest type that it may be read as. */
+    if (!unic__shape_count_checked(&t->shape, &bytes) || !unic__mul_size(bytes, 8, &bytes) ||
+        bytes > PTRDIFF_MAX) {
+        char text[UNIC__TORCH_DIMS_TEXT];
+        return unic__fail(UNIC_E_FORMAT, "is %s, beyond the address space",
+                          unic__torch_tensor_text(t, text));
+    }
+    return UNIC_OK;
+}
+
+/* The number of elements of its storage up to the last that the tensor has. */
+bool unic__torch_tensor_end(const unic__torch_tensor *t, size_t *end)
+{
+    *end = t->offset;
+    for (size_t i = 0; i < t->shape.rank; i++) {
+        size_t reach;
+        if (t->shape.dim[i] == 0) {
+            *end = 0;
+            return true;
+        }
+        if (!unic__mul_size(t->shape.dim[i] - 1, t->stride[i], &reach) ||
+            !unic__add_size(*end, reach, end))
+            return false;
+    }
+    return unic__add_size(*end, 1, end);
+}
+
+/* The tensor must lie in what the file holds of its storage, which must be what it says. */
+static unic_status check_place(const unic__torch_file *f, const unic__torch_tensor *t)
+{
+    const unic__torch_storage *s = &f->container.storage[t->storage];
+    if (!s->located)
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s stands behind a storage of a type that is not read", s->name);
+    if (!unic__torch_type_is_read(t->type))
+        return unic__fail(UNIC_E_FORMAT, "%s is of %s, which is not read",
+                          unic__torch_tensor_name(t), unic__torch_type_name(t->type));
+    size_t size = unic__torch_type_size(t->type), end = 0, count = unic__shape_count(&t->shape);
+    uint64_t held = s->bytes / size;
+    char text[UNIC__TORCH_DIMS_TEXT];
+    bool fits = unic__torch_tensor_end(t, &end) && end <= held;
+    if (!fits && t->offset == 0 && unic__strided_is_row_major(t->stride, &t->shape))
+        return unic__fail(UNIC_E_FORMAT, "%s holds %llu bytes, but %s is %s (%llu bytes)",
+                          s->name, ull(s->bytes), unic__torch_tensor_name(t),
+                          unic__torch_tensor_text(t, text), ull((uint64_t)count * size));
+    if (!fits)
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s holds %llu %s, but %s, %s with the offset %zu and its strides, "
+                          "ends beyond them",
+                          s->name, ull(held), unic__torch_type_name(t->type),
+                          unic__torch_tensor_name(t), unic__torch_tensor_text(t, text),
+                          t->offset);
+    if (s->bytes % size || held != s->count)
+        return unic__fail(UNIC_E_FORMAT, "%s holds %llu bytes, but is said to hold %llu %s",
+                          s->name, ull(s->bytes), ull(s->count),
+                          unic__torch_type_name(t->type));
+    if (count > held) /* by strides of 0: a small file must not ask for much memory */
+        return unic__fail(UNIC_E_FORMAT, "%s holds %llu %s, but %s is %s: it repeats elements",
+                          s->name, ull(held), unic__torch_type_name(t->type),
+                          unic__torch_tensor_name(t), unic__torch_tensor_text(t, text));
+    return UNIC_OK;
+}
+
+/* ---- opening ----------------------------------------------------------------------------- */
+
+/* The walk through all values, and the path to where it is. */
+typedef struct walk {
+    unic__torch_file *file;
+    char path[UNIC__TORCH_PATH]; /* no NUL behind it */
+    size_t length, depth;
+    char joint; /* between two parts: '/', inside of a module '.' */
+} walk;
+
+/* Goes down to `part`; false if there is no path to it. */
+static bool enter(walk *w, const char *part, size_t size)
+{
+    size_t joint = w->depth > 0;
+    if (!part || size >= sizeof w->path - w->length - joint)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)part[i] < 0x20 || part[i] == 0x7F)
+            return false;
+    if (joint)
+        w->path[w->length++] = w->joint;
+    memcpy(w->path + w->length, part, size);
+    w->length += size;
+    w->depth++;
+    return true;
+}
+
+static void leave(walk *w, size_t length)
+{
+    w->length = length;
+    w->depth--;
+}
+
+/* What is wrong with a tensor is said when it is needed. */
+static unic_status note(unic__torch_file *f, unic__torch_tensor *t, unic_status status)
+{
+    if (status != UNIC_E_FORMAT)
+        return status;
+    t->shape = UNIC__SCALAR;
+    t->wrong = unic__arena_printf(&f->paths, "%s", unic_last_error());
+    return t->wrong ? UNIC_OK : unic__no_memory(strlen(unic_last_error()), "a message");
+}
+
+static unic_status add_tensor(walk *w, const unic__value *args)
+{
+    unic__torch_file *f = w->file;
+    if (f->tensors == UNIC__TORCH_TENSORS)
+        return unic__fail(UNIC_E_FORMAT, "has more than %d tensors", UNIC__TORCH_TENSORS);
+    if (f->tensors == f->room) {
+        size_t room = f->room ? 2 * f->room : 64;
+        unic__torch_tensor *grown = unic__realloc(f->tensor, f->room * sizeof *grown,
+                                                  room * sizeof *grown);
+        if (!grown)
+            return unic__no_memory(room * sizeof *grown, "a checkpoint's tensors");
+        f->tensor = grown;
+        f->room = room;
+    }
+    unic__torch_tensor *t = &f->tensor[f->tensors];
+    memset(t, 0, sizeof *t);
+    t->path = unic__arena_printf(&f->paths, "%.*s", (int)w->length, w->path);
+    if (!t->path)
+        return unic__no_memory(w->length + 1, "a tensor's path");
+    f->tensors++;
+    unic_status status = read_tensor(&f->container, t, args);
+    return note(f, t,
+                status == UNIC_OK ? UNIC_OK
+                                  : unic__fail_in(status, "%s", unic__torch_tensor_name(t)));
+}
+
+static unic_status visit(walk *w, const unic__value *v);
+
+/* What stands under a key without a path is not listed: it is no state dict's. */
+static unic_status visit_dict(walk *w, const unic__value *dict)
+{
+    size_t length = w->length, size = 0;
+    char number[UNIC__KEY_NUMBER];
+    for (size_t i = 0; i < dict->as.many.count; i += 2) {
+        const char *key = unic__value_key(dict->as.many.items[i], number, &size);
+        if (!enter(w, key, size))
+            continue;
+        UNIC__TRY(visit(w, dict->as.many.items[i + 1]));
+        leave(w, length);
+    }
+    return UNIC_OK;
+}
+
+static unic_status visit_list(walk *w, const unic__value *list)
+{
+    size_t length = w->length;
+    char number[UNIC__KEY_NUMBER];
+    for (size_t i = 0; i < list->as.many.count; i++) {
+        if (!enter(w, number, (size_t)snprintf(number, sizeof number, "%zu", i)))
+            return UNIC_OK;
+        UNIC__TRY(visit(w, list->as.many.items[i]));
+        leave(w, length);
+    }
+    return UNIC_OK;
+}
+
+static const unic__value *part_of(const unic__value *module, const char *key)
+{
+    const unic__value *state = unic__value_state(module);
+    const unic__value *part = state && state->kind == UNIC__PICKLE_DICT
+                                  ? unic__value_get(state, key)
+                                  : NULL;
+    return part && part->kind == UNIC__PICKLE_DICT ? part : NULL;
+}
+
+static bool is_module(const unic__value *v)
+{
+    return v->kind == UNIC__PICKLE_CALL && part_of(v, "_parameters") && part_of(v, "_modules");
+}
+
+/* A torch.nn.Module that was saved whole: its tensors under the names of its state dict. */
+static unic_status visit_module(walk *w, const unic__value *module)
+{
+    static const char *const parts[] = {"_parameters", "_buffers", "_modules"};
+    char outer = w->joint;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const unic__value *part = part_of(module, parts[i]);
+        const size_t length = w->length;
+        size_t size = 0;
+        char number[UNIC__KEY_NUMBER];
+        for (size_t k = 0; part && k < part->as.many.count; k += 2) {
+            const char *key = unic__value_key(part->as.many.items[k], number, &size);
+            if (!enter(w, key, size))
+                continue;
+            w->joint = '.';
+            UNIC__TRY(visit(w, part->as.many.items[k + 1]));
+            leave(w, length);
+            w->joint = outer;
+        }
+    }
+    return UNIC_OK;
+}
+
+const unic__value *unic__torch_tensor_args(const unic__value *v)
+{
+    if (unic__value_is_call(v, UNIC__NAME_PARAMETER) && v->as.call.args->as.many.count)
+        v = v->as.call.args->as.many.items[0];
+    if (unic__value_is_call(v, UNIC__NAME_TENSOR))
+        return v->as.call.args;
+    if (!unic__value_is_call(v, UNIC__NAME_SUBCLASS) || v->as.call.args->as.many.count < 3)
+        return NULL;
+    unic__value *const *arg = v->as.call.args->as.many.items;
+    bool plain = arg[0]->kind == UNIC__PICKLE_NAME && arg[0]->as.name.is == UNIC__NAME_TENSOR &&
+                 arg[2]->kind == UNIC__PICKLE_TUPLE;
+    return plain ? arg[2] : NULL;
+}
+
+/* As deep as the pickle at most: UNIC__PICKLE_DEPTH. */
+static unic_status visit(walk *w, const unic__value *v)
+{
+    const unic__value *args = unic__torch_tensor_args(v);
+    if (args)
+        return add_tensor(w, args);
+    if (is_module(v))
+        return visit_module(w, v);
+    v = unic__value_contents(v);
+    if (v->kind == UNIC__PICKLE_DICT)
+        return visit_dict(w, v);
+    if (v->kind == UNIC__PICKLE_LIST || v->kind == UNIC__PICKLE_TUPLE)
+        return visit_list(w, v);
+    return UNIC_OK;
+}
+
+int unic__torch_compare(const void *a, const void *b)
+{
+    const unic__torch_tensor *const *x = a, *const *y = b;
+    return strcmp((*x)->path, (*y)->path);
+}
+
+void unic__torch_sort(unic__torch_file *f)
+{
+    for (size_t i = 0; i < f->tensors; i++)
+        f->by_path[i] = &f->tensor[i];
+    if (f->tensors)
+        qsort(f->by_path, f->tensors, sizeof(const unic__torch_tensor *), unic__torch_compare);
+}
+
+/* Two tensors of one path: a key that is there twice, or 3 beside "3". */
+static unic_status note_twins(unic__torch_file *f)
+{
+    for (size_t i = 1; i < f->tensors; i++) {
+        if (unic__torch_compare(&f->by_path[i - 1], &f->by_path[i]) != 0)
+            continue;
+        for (size_t k = i - 1; k <= i; k++) {
+            unic__torch_tensor *t = &f->tensor[f->by_path[k] - f->tensor];
+            UNIC__TRY(note(
+                f, t,
+                unic__fail(UNIC_E_FORMAT, "%s is there twice", unic__torch_tensor_name(t))));
+        }
+    }
+    return UNIC_OK;
+}
+
+unic_status unic__torch_list_tensors(unic__torch_file *f)
+{
+    walk w = {.file = f, .joint = '/'};
+    UNIC__TRY(visit(&w, f->root));
+    for (size_t i = 0; i < f->tensors; i++)
+        if (!f->tensor[i].wrong)
+            UNIC__TRY(note(f, &f->tensor[i], check_place(f, &f->tensor[i])));
+    f->by_path = unic__alloc_array(f->tensors, sizeof(const unic__torch_tensor *));
+    if (!f->by_path)
+        return unic__no_memory(f->tensors * sizeof(const unic__torch_tensor *), "paths");
+    unic__torch_sort(f);
+    return note_twins(f);
+}

@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Feature files as other people's programs leave them: what numpy reads is read, and nothing in silence else."""
+import io
+import os
+import pathlib
+import pickle
+import struct
+import sys
+import tempfile
+import unittest
+import warnings
+import zipfile
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ["LIBUNICODE"] = str((ROOT / os.environ.get("BUILD", "build")).resolve() / "libunicode.so")
+sys.path.insert(0, str(ROOT / "bindings/python"))
+import libunicode as lu  # noqa: E402 (the lines above say which)
+
+AUDIO, VIDEO = np.ones((8, 10, 6), "f4"), np.ones((8, 10, 7), "f4")
+X = np.arange(12, dtype="<f4").reshape(3, 4)
+FOREIGN = {
+    "strings": np.array(["dog"] * 8), "bytes": np.array([b"dog"] * 8), "objects": np.array([{"a": 1}, None], object),
+    "ragged": np.array([np.ones(2), np.ones(3)], object), "dates": np.array(["2024-01-01"] * 8, "M8[D]"),
+    "spans": np.zeros(8, "m8[25us]"), "record": np.zeros(8, [("a", "f4"), ("b]", "i4", (2, 3))]),
+    "complex": np.ones((8, 10, 3), "c8"), "long double": np.ones((8, 10, 3), "g"), "void": np.zeros(3, "V5"),
+}
+
+
+class Strangers(unittest.TestCase):
+    def setUp(self):
+        self.held = tempfile.TemporaryDirectory()
+        self.dir = pathlib.Path(self.held.name)
+
+    def tearDown(self):
+        self.held.cleanup()
+
+    # ---- members beside the features ----
+
+    def save(self, name, **arrays):
+        """As an npz file, and as a folder of arrays."""
+        np.savez(self.dir / f"{name}.npz", **arrays)
+        folder = self.dir / name
+        folder.mkdir()
+        for key, x in arrays.items():
+            np.save(folder / f"{key}.npy", x)
+        return self.dir / f"{name}.npz", folder
+
+    def test_members_that_are_no_numbers(self):
+        for name, x in FOREIGN.items():
+            lines = []
+            lu.set_log(lambda warning, line: lines.append((warning, line)))
+            for path in self.save(name, audio=AUDIO, video=VIDEO, extra=x):
+                self.assertEqual(lu.Dataset(path, batch=2).modalities, ("audio", "video"), (name, path))
+                self.assertTrue(any("extra" in line and not warning for warning, line in lines), lines)
+                with self.assertRaisesRegex(lu.FormatError, "extra.*(has the type|holds|has a structured type)"):
+                    lu.Dataset(path, batch=2, modalities=["audio", "extra"])
+            lu.set_log(None)
+        for path in self.save("alone", audio=FOREIGN["ragged"]):
+            with self.assertRaisesRegex(lu.FormatError, "holds Python objects"):
+                lu.Dataset(path)
+
+    def test_a_damaged_member_is_not_passed_over(self):
+        """Only an array that is what it says may be left out."""
+        for cut, damage in ((9, b""), (0, b"\x93NUMPY\x09"), (40, b"{'descr': '<f9'")):
+            file = io.BytesIO()
+            np.save(file, AUDIO)
+            data = file.getvalue()
+            with zipfile.ZipFile(self.dir / "d.npz", "w") as z:
+                z.writestr("audio.npy", data[:cut] + damage if cut else damage + data[len(damage):])
+                file = io.BytesIO()
+                np.save(file, VIDEO)
+                z.writestr("video.npy", file.getvalue())
+            with self.assertRaisesRegex(lu.FormatError, "d.npz: member \"audio.npy\""):
+                lu.Dataset(self.dir / "d.npz")
+
+    def test_arrays_in_memory(self):
+        config = lu.Config(preset="small", modalities={"audio": ("vector", 6), "video": ("vector", 7)},
+                           **{"train.batch": 4, "train.length": 10})
+        trainer = lu.Trainer(config)
+        extras = {"speaker": np.arange(8), "names": np.array(["a"] * 8), "objects": FOREIGN["objects"],
+                  "mask": np.ones((8, 10), bool), "complex": np.ones((8, 10, 2), complex)}
+        for name, x in extras.items():
+            data = {name: x, "audio": AUDIO, "video": VIDEO}
+            self.assertEqual(lu.Arrays(data, batch=2).modalities, ("audio", "video"), name)
+            self.assertEqual(lu.Batch(data).modalities, ("audio", "video"), name)
+        trainer.fit({"audio": AUDIO, "video": VIDEO, **extras}, steps=1)
+        self.assertEqual(lu.Batch({"a": AUDIO[..., 0], "b": VIDEO[..., 0]}).modalities, ("a", "b"))
+        self.assertEqual(lu.Batch({"a": AUDIO[..., 0], "a.lengths": [1] * 8, "b": VIDEO}).modalities, ("a", "b"))
+        with self.assertRaisesRegex(lu.DataError, "names are <U1, but must be real numbers"):
+            lu.Batch({"names": extras["names"]})
+
+    # ---- headers ----
+
+    def clip(self, name, data, suffix=".npy"):
+        """One clip [T,D] in a folder of a modality; what the library reads, or why it does not."""
+        folder = self.dir / name
+        (folder / "m").mkdir(parents=True)
+        (folder / "m" / f"a{suffix}").write_bytes(data)
+        try:
+            with lu.Dataset(folder, batch=1) as dataset:
+                return dataset.next()["m"][0]
+        except lu.Error as error:
+            return str(error)
+
+    def npy(self, header, version=1, x=X):
+        prefix = struct.pack("<H" if version == 1 else "<I", len(header))
+        return b"\x93NUMPY" + bytes([version, 0]) + prefix + header + x.tobytes()
+
+    def test_headers(self):
+        """numpy is the judge: what it reads is read as it does, and what it does not is refused."""
+        order = [b"'descr': %s", b"'fortran_order': False", b"'shape': (3, 4)"]
+        descrs = ["<f4", "=f4", "f4", "|f4", "<f", "=f", "|f", "f", "float32", "single", "f04", "Float32", "<float32",
+                  "f3", "f4 "]
+        headers = {d: b"{" + b", ".join(order) % repr(d).encode() + b", }" for d in descrs}
+        plain = headers["<f4"]
+        headers |= {
+            "json": plain.replace(b"'", b'"'), "no blanks": plain.replace(b" ", b""),
+            "tabs": plain.replace(b" ", b"\t"), "crlf": plain + b"  \r\n", "no end of line": plain,
+            "lines": plain.replace(b", ", b",\r\n ", 2), "form feed": plain + b"\f\n",
+            "no trailing comma": plain.replace(b", }", b"}"), "blanks": plain.replace(b"(3, 4)", b" ( 3 ,4 , ) "),
+            "last first": b"{" + b", ".join(order[::-1]) % b"'<f4'" + b"}",
+            "python 2": plain.replace(b"(3, 4)", b"(3L, 4L)"),
+            "unicode": plain.replace(b"{'", b"{u'").replace(b", '", b", u'").replace(b": '", b": u'"),
+            "capital u": plain.replace(b"{'", b"{U'"), "hex": plain.replace(b"(3, 4)", b"(0x3, 0X4)"),
+            "list": plain.replace(b"(3, 4)", b"[3, 4]"), "number": plain.replace(b"False", b"0"),
+            "json false": plain.replace(b"False", b"false"), "bytes": plain.replace(b": '", b": b'"),
+            "rest": plain + b" {}", "one more": plain.replace(b", }", b", 'more': 1}"),
+            "one less": plain.replace(b"'fortran_order': False, ", b""),
+            "NUL": plain + b"\0\n", "structured": plain.replace(b"'<f4'", b"[('a', '<f4')]"),
+        }
+        for i, (name, header) in enumerate(headers.items()):
+            for version in (1, 2) if name == "python 2" else (1, 2, 3):     # 3 came after Python 2
+                data = self.npy(header, version)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    try:
+                        want = np.load(io.BytesIO(data))
+                    except Exception:
+                        want = None
+                if want is not None and want.dtype.kind != "f":
+                    want = None
+                got = self.clip(f"{version}-{i}", data)
+                if want is None:
+                    self.assertIsInstance(got, str, name)
+                    self.assertIn("m/a.npy: ", got)
+                else:
+                    self.assertIsInstance(got, np.ndarray, (name, got))
+                    self.assertEqual(got.tolist(), want.tolist(), name)
+
+    def test_every_name_of_a_type(self):
+        names = ("e f d b h i l q p B H I L Q ? half single double float byte short int long intc intp longlong "
+                 "ubyte ushort uintc uint ulonglong bool b1 i1 u1 i2 u2 i4 u4 i8 u8 f2 f4 f8 int8 uint8 int16 uint16 "
+                 "int32 uint32 int64 uint64").split()
+        for i, name in enumerate(names):
+            for order in ("", "<", ">", "=", "|"):
+                try:
+                    dtype = np.dtype(order + name)
+                except TypeError:
+                    continue
+                x = (np.arange(12) % 2).reshape(3, 4).astype(dtype)
+                header = b"{'descr': '%s', 'fortran_order': False, 'shape': (3, 4)}\n" % (order + name).encode()
+                got = self.clip(f"{i}{order}", self.npy(header, x=x))
+                self.assertIsInstance(got, np.ndarray, (order + name, got))
+                self.assertEqual(got.tolist(), x.tolist(), order + name)
+
+    # ---- zip files of clips ----
+
+    def zip(self, members):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as z:
+            for name, data in members.items():
+                z.writestr(name, data)
+        return file.getvalue()
+
+    def assertReads(self, name, members, x=X):
+        got = self.clip(name, self.zip(members), ".zip")
+        self.assertIsInstance(got, np.ndarray, (name, got))
+        self.assertEqual(got.tolist(), x.tolist(), name)
+
+    def assertRefused(self, name, members, text):
+        got = self.clip(name, self.zip(members), ".zip")
+        self.assertIsInstance(got, str, name)
+        self.assertIn(text, got)
+
+    def test_litter_in_zips(self):
+        clip = {"a.pkl": pickle.dumps(X)}
+        litter = {".DS_Store": b"x", "__MACOSX/._a.pkl": b"\0\5\x16\7", "__MACOSX/feat/._a.pkl": b"x", "feat/": b"",
+                  "Thumbs.db": b"x", "desktop.ini": b"x", "feat/.DS_Store": b"x", "._a.pkl": b"x", "readme.txt": b"x",
+                  "__MACOSX/": b""}
+        header = b"{'descr': 'f4', 'fortran_order': False, 'shape': (3, 4)}\n"
+        for i, (name, data) in enumerate(litter.items()):
+            self.assertReads(f"before{i}", {name: data, **clip})
+            self.assertReads(f"behind{i}", {**clip, name: data})
+        self.assertReads("all", {**litter, "feat/a.pkl": clip["a.pkl"]})
+        self.assertReads("unnamed", {".DS_Store": b"x", "a": clip["a.pkl"]})
+        self.assertReads("npy", {"readme.txt": b"x", "a.npy": self.npy(header)})
+        self.assertRefused("two", {"a.pkl": clip["a.pkl"], "b.pkl": clip["a.pkl"]}, "has 2 members, \"a.pkl\" the first")
+        self.assertRefused("none", {".DS_Store": b"x"}, "has 0 members")
+        self.assertRefused("texts", {"a": b"x", "b": b"x"}, "has 2 members")
+
+    def test_litter_in_folders(self):
+        folder = self.dir / "f"
+        for modality in ("audio", "__MACOSX", "video"):
+            (folder / modality).mkdir(parents=True)
+        for modality, x in (("audio", AUDIO[0]), ("video", VIDEO[0])):
+            np.save(folder / modality / "a.npy", x)
+            (folder / modality / "._a.npy").write_bytes(b"\0\5\x16\7")
+            (folder / modality / ".DS_Store").write_bytes(b"x")
+            (folder / modality / "Thumbs.db").write_bytes(b"x")
+        (folder / "__MACOSX" / "._audio.npy").write_bytes(b"\0\5\x16\7")
+        with lu.Dataset(folder, batch=1) as dataset:
+            self.assertEqual((dataset.modalities, dataset.clip_count), (("audio", "video"), 1))
+
+    def test_python_2(self):
+        """cPickle's opcodes, in its own protocols."""
+        def two(x):
+            raw, code = x.tobytes(), x.dtype.str[1:].encode()
+            shape = b"".join(b"K" + bytes([s]) for s in x.shape)
+            return (b"\x80\x02cnumpy.core.multiarray\n_reconstruct\nq\x01cnumpy\nndarray\nq\x02K\x00\x85U\x01b\x87Rq\x03(K\x01"
+                    + shape + b"\x86cnumpy\ndtype\nq\x04U\x02" + code + b"K\x00K\x01\x87Rq\x05(K\x03U\x01"
+                    + x.dtype.str[:1].encode() + b"NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T"
+                    + struct.pack("<I", len(raw)) + raw + b"tb.")
+
+        def zero(x):
+            raw = repr(x.tobytes())[1:]
+            text = ("cnumpy.core.multiarray\n_reconstruct\np1\n(cnumpy\nndarray\np2\n(I0\ntS'b'\ntRp3\n(I1\n(L%dL\nI%d\nt"
+                    "cnumpy\ndtype\np4\n(S'%s'\nI0\nI1\ntRp5\n(I3\nS'%s'\nNNNI-1\nI-1\nI0\ntbI00\nS%s\ntb.")
+            return (text % (*x.shape, x.dtype.str[1:], x.dtype.str[0], raw)).encode("latin1")
+
+        every_byte, quotes = np.arange(256, dtype="u1").reshape(64, 4), np.array([[34, 39, 92, 10]], "u1")
+        for i, x in enumerate((X, X.astype(">f8"), X.astype("<i2"), every_byte, quotes)):
+            for name, data in (("two", two(x)), ("zero", zero(x))):
+                self.assertEqual(pickle.loads(data, encoding="latin1").tolist(), x.tolist())
+                self.assertReads(f"{name}{i}", {"a.pkl": data}, x)
+
+    def test_pickles_of_other_things(self):
+        mapped = np.memmap(self.dir / "mapped", "f4", "w+", shape=(3, 4))
+        mapped[:] = X
+        others = {"numpy.ma.core._mareconstruct": np.ma.array(X), "pathlib.PurePosixPath": pathlib.PurePosixPath("x")}
+        others = {f"an object of {name}": value for name, value in others.items()}
+        others |= {"a dict": {"x": X}, "a list": X.tolist()}
+        for protocol in range(6):
+            self.assertReads(f"mapped{protocol}", {"a.pkl": pickle.dumps(mapped, protocol)})
+            self.assertReads(f"line{protocol}", {"a.pkl": pickle.dumps(X, protocol) + b"\n"})
+            for i, (name, value) in enumerate(others.items()):
+                self.assertRefused(f"{i}of{protocol}", {"a.pkl": pickle.dumps(value, protocol)}, f"is {name}")
+
+
+if __name__ == "__main__":
+    unittest.main()
