@@ -1,10 +1,10 @@
 /*
  * The table of parameters: name, shape, initialiser, group. Model code declares a parameter
- * where it uses it (unic__param), so the table cannot disagree with the model; sizing,
+ * where it uses it (unic__param_node), so the table cannot disagree with the model; sizing,
  * initialising, saving, the optimiser and the gradient tests all walk over the table.
  */
-#ifndef UNIC_GRAPH_PARAMS_H
-#define UNIC_GRAPH_PARAMS_H
+#ifndef UNIC_GRAPH_PARAM_TABLE_H
+#define UNIC_GRAPH_PARAM_TABLE_H
 
 #include "base/base.h"
 
@@ -25,8 +25,8 @@ typedef struct unic__param {
     unic__init init;
     size_t group; /* index into groups: the module it is clipped and reported with     */
     bool decay;   /* weight decay applies (matrices; not biases, not layer norms)      */
-    bool product; /* [n,k], used by operators that also take it packed (op/packed.h)   */
-    size_t offset, count; /* place in values and grads, in floats                       */
+    bool product; /* [n,k], used by operators that also take it packed (kernel/packed.h) */
+    size_t offset, count; /* place in values and grads, in floats                        */
 } unic__param;
 
 enum { UNIC__MAX_GROUPS = 16 };

@@ -4,9 +4,9 @@
 
 #include "base/base.h"
 
-/* codes[r] = argmin_l ||z_r - e_l||, the lowest l on a tie. z [rows,dim]; e [count,dim] as
- * unic__pack (op/packed.h) lays it out; norm [count] = ||e_l||^2. Scratch is a fixed block on each
- * thread's stack. */
+/* codes[r] = argmin_l ||z_r - e_l||, the lowest l on a tie. z [rows,dim]; packed is e [count,dim]
+ * laid out by unic__pack (kernel/packed.h); norm [count] = ||e_l||^2. Scratch is a fixed block on
+ * each thread's stack. */
 void unic__assign(int32_t *codes, const float *z, size_t rows, const float *packed,
                   const float *norm, size_t count, size_t dim);
 

@@ -2,9 +2,9 @@
  * What is built for each modality (P1, A.2): front, semantic encoder, specific encoder,
  * decoder. Loops over modalities call these; a modality differs only by its descriptor.
  *
- *     x --front--> h --semantic encoder--> z [B,T,D]  ... codebook ... quantised --+
- *                  h --specific encoder--> zbar ----------------------------------+-- decoder
- * --> x'
+ *     x --front--> h --semantic encoder--> z [B,T,D] --codebook--> quantized --+
+ *                  |                                                           +--decoder--> x'
+ *                  +--specific encoder--> zbar --------------------------------+
  */
 #ifndef UNIC_MODEL_MODALITY_H
 #define UNIC_MODEL_MODALITY_H
@@ -14,8 +14,8 @@
 /* The shape of a batch of this modality's features: [B,T,dims..]. */
 unic__shape unic__feature_shape(const unic__modality *m, size_t batch, size_t length);
 
-/* Front: a token modality's bidirectional LSTM, [B,T,C] -> [B,T,2H]; others pass
- * as they are. */
+/* h = Front(x): a bidirectional LSTM for a token modality, [B,T,C] -> [B,T,2H]; x itself for the
+ * other kinds. */
 unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
                         unic__node *lengths);
 

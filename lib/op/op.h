@@ -4,14 +4,14 @@
  * the memory needed, `plan` once, then run `forward` and `backward` any number of times.
  *
  *   infer     checks the inputs' shapes (UNIC_E_SHAPE with a sentence), sets out->shape,
- *             out->dtype, saved_size and scratch_size. The only place that may say no.
+ *             out->dtype, saved_size and scratch_size. Only infer() may reject inputs.
  *   plan      optional: creates vendor primitives. May fail.
  *   forward   out->x = f(in...); allocates nothing, cannot fail (a vendor call that fails all
  *             the same is noted in run->status).
  *   backward  for every input whose dx is not NULL: in->dx += d out / d in * out->dx.
  *             It may read the values it names in `keeps`, and what forward left in `saved`.
- *             Where it says so in `stores`, the caller may set the input's bit in `fresh`: then
- *             dx holds anything, and every element of it is stored instead of added to.
+ *             For an input named in `stores`, the caller may set its bit in `fresh`: dx is then
+ *             undefined before the call, and backward stores every element instead of adding.
  *   unplan    optional: releases what plan made.
  *
  * Tensors are dense, row-major float32 (or int32, for indices), 64-byte aligned.
@@ -32,7 +32,7 @@ typedef struct unic__tensor {
     float *x;    /* values, f32                                                      */
     int32_t *ix; /* values, i32 (then x is NULL)                                     */
     float *dx;   /* gradient of the loss; NULL: not wanted                           */
-    bool packed; /* a weight whose values lie as op/packed.h says; inference only    */
+    bool packed; /* a weight laid out as kernel/packed.h says; for inference only    */
 } unic__tensor;
 
 /* What is the same for all calls of one run of a graph. */
@@ -68,20 +68,20 @@ typedef struct unic__op {
 struct unic__call {
     const unic__op *op;
     unic__tensor *out;
-    unic__tensor
-        *in[UNIC__MAX_INPUTS]; /* an optional input that is absent is NULL            */
+    unic__tensor *in[UNIC__MAX_INPUTS]; /* an optional input that is absent is NULL */
     size_t input_count;
-    const void *attr;  /* the operator's own settings (struct unic__<op>_attr), not NULL      */
-    size_t saved_size; /* floats that live from forward to backward; set by infer             */
-    float *saved;      /*                                                                     */
-    size_t
-        scratch_size; /* floats used within one forward or backward, then free for others    */
-    float *scratch;   /*                                                                     */
-    void *prim;       /* vendor primitives, plan's own                                       */
-    unsigned fresh;   /* of `stores`: inputs, each a tensor of its own, whose dx holds nothing
-                         yet when backward runs. Set before plan, then always the same       */
+    const void *attr;  /* the operator's own settings (struct unic__<op>_attr), not NULL */
+    size_t saved_size; /* floats that live from forward to backward; set by infer */
+    float *saved;
+    size_t scratch_size; /* floats used within one forward or backward; set by infer */
+    float *scratch;
+    void *prim; /* what plan made, for example vendor primitives; unplan releases it */
+    /* The bits of `stores` whose input is a tensor of its own with an undefined dx when backward
+     * runs. Set before plan, then constant. */
+    unsigned fresh;
     unic__backend backend;
-    uint64_t id; /* tells calls of one graph apart: dropout's stream                    */
+    uint64_t
+        id; /* differs between the calls of one graph: dropout's stream of random numbers */
     unic__run *run;
 };
 

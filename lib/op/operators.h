@@ -170,8 +170,7 @@ extern const unic__op unic__op_repeat;
 
 /* gather.c: (0) table [L,D], (1) index i32 [..] -> [..,D]; a negative index gives a zero row.
  * scatter_add: (0) x [..,D], (1) index i32 [..] -> [rows,D], out[index] += x; a negative index
- * is left out. D = last dim; for x [..] with index [..] of the same shape see count in model/.
- */
+ * is left out. D = last dim. */
 extern const unic__op unic__op_gather;
 typedef struct unic__scatter_attr {
     size_t rows;

@@ -1,4 +1,4 @@
-/* op/tile and op/packed: every instruction set's kernel against loops in double, at every number of
+/* kernel/tile and kernel/packed: every instruction set's kernel against loops in double, at every number of
  * rows and with odd numbers of columns; packing and back; products of packed weights. */
 #include <check.h>
 #include <math.h>
