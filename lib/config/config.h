@@ -139,6 +139,7 @@ struct unic_config {
     bool drop_last;            /* train.drop_last                                      */
     uint64_t seed;             /* train.seed                                           */
     unic__kernel kernel;       /* kernel.backend                                       */
+    bool winograd;             /* kernel.winograd: by transforms where it pays (auto)  */
 
     /* Keys set one by one, which behaviour and preset leave alone; and what unic_config_text
      * and unic_config_get lend: the whole text, and the same with its lines ended by NUL. Both

@@ -199,7 +199,15 @@ const unic__config_key unic__config_key_table[] = {
      "Seed of every random draw; equal seeds and threads give bit-identical runs."},
 
     {"kernel.backend", CHOICE(kernel), "auto | onednn | blas", "auto", NULL,
-     "What computes convolutions and matrix products; auto takes the faster for each size."},
+     "What computes convolutions and matrix products: auto takes the library's own kernels or "
+     "oneDNN's, whichever is faster for the size, and never cblas, whose results depend on "
+     "what "
+     "is installed; onednn and blas take that library's wherever it has one."},
+    {"kernel.winograd", SWITCH(winograd), ON_OFF, "on", NULL,
+     "auto may compute 3x3 convolutions of stride 1 by Winograd's transforms, with half to a "
+     "third "
+     "of the multiplications and rounding errors up to 1e-5 of the largest value; off: by sums "
+     "over the window alone."},
 };
 
 const size_t unic__config_key_count = sizeof unic__config_key_table /

@@ -165,6 +165,7 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
     *call = (unic__call){
         .op = op, .out = &out->t, .input_count = n, .attr = settings, .run = &g->run};
     call->backend = g->backend;
+    call->direct = g->direct;
     call->id = g->step_count;
     for (size_t i = 0; i < n; i++) {
         inputs[i] = in[i];

@@ -49,6 +49,7 @@ typedef struct unic__graph {
     bool inference;            /* never runs backward: memory is planned for forward alone */
     unsigned phase;            /* of calls made from now on                               */
     unic__backend backend;     /* of calls made from now on                               */
+    bool direct;               /* of calls made from now on                               */
     unic__run run;
     unic__node *first, *last;
     size_t node_count;

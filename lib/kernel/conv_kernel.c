@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "kernel/blas_glue.h"
-
 /*
  * A line is one row of pixels of one image of y. Lines are laid out as rows of a matrix
  * (im2col), a block of them at a time:
@@ -11,7 +9,7 @@
  * A window is read in runs of taps that are contiguous, with their channels, in x as in cols:
  * the kx of one ky, or, where the window is dilated, one tap.
  * A block is small enough to stay in a core's cache between its making and its use, and tall
- * enough for sgemm's packing of w to be little beside the product.
+ * enough for the packing of w to be little beside the product.
  */
 enum { BLOCK_PIXELS = 256 };
 
@@ -119,8 +117,16 @@ static void forward(const unic__conv_job *p, span images, float *cols)
         span block = {i, min_size(i + lines, images.to * d->oh)};
         size_t rows = (block.to - block.from) * d->ow;
         gather(cols, p->a, d, block, (span){0, depth});
-        unic__sgemm(false, false, rows, d->co, depth, 1.0F, cols, depth, p->b, d->co,
-                    p->accumulate ? 1.0F : 0.0F, p->c + i * d->ow * d->co, d->co);
+        unic__product(p->backend, &(unic__gemm){.add = p->accumulate,
+                                                .m = rows,
+                                                .n = d->co,
+                                                .k = depth,
+                                                .a = cols,
+                                                .lda = depth,
+                                                .b = p->b,
+                                                .ldb = d->co,
+                                                .c = p->c + i * d->ow * d->co,
+                                                .ldc = d->co});
     }
 }
 
@@ -131,8 +137,16 @@ static void data(const unic__conv_job *p, span images, float *cols)
     for (size_t i = images.from * d->oh; i < images.to * d->oh; i += lines) {
         span block = {i, min_size(i + lines, images.to * d->oh)};
         size_t rows = (block.to - block.from) * d->ow;
-        unic__sgemm(false, true, rows, depth, d->co, 1.0F, p->a + i * d->ow * d->co, d->co,
-                    p->b, d->co, 0.0F, cols, depth);
+        unic__product(p->backend, &(unic__gemm){.tb = true,
+                                                .m = rows,
+                                                .n = depth,
+                                                .k = d->co,
+                                                .a = p->a + i * d->ow * d->co,
+                                                .lda = d->co,
+                                                .b = p->b,
+                                                .ldb = d->co,
+                                                .c = cols,
+                                                .ldc = depth});
         size_t first = (block.from + d->oh - 1) / d->oh, end = (block.to + d->oh - 1) / d->oh;
         if (!p->accumulate) /* the images that begin in this block */
             memset(p->c + first * image, 0, (end - first) * image * sizeof *p->c);
@@ -149,8 +163,17 @@ static void weights(const unic__conv_job *p, span k, float *cols)
         span block = {i, min_size(i + lines, all)};
         size_t rows = (block.to - block.from) * d->ow;
         gather(cols, p->a, d, block, k);
-        unic__sgemm(true, false, depth, d->co, rows, 1.0F, cols, depth,
-                    p->b + i * d->ow * d->co, d->co, 1.0F, p->c + k.from * d->co, d->co);
+        unic__product(p->backend, &(unic__gemm){.ta = true,
+                                                .add = true,
+                                                .m = depth,
+                                                .n = d->co,
+                                                .k = rows,
+                                                .a = cols,
+                                                .lda = depth,
+                                                .b = p->b + i * d->ow * d->co,
+                                                .ldb = d->co,
+                                                .c = p->c + k.from * d->co,
+                                                .ldc = d->co});
     }
 }
 
@@ -158,13 +181,17 @@ static void plain(const unic__conv_job *p)
 {
     const unic__conv_dims *d = p->dims;
     size_t rows = d->n * d->h * d->w, ci = d->ci, co = d->co;
-    float beta = p->accumulate ? 1.0F : 0.0F;
-    if (p->product == UNIC__CONV_FORWARD)
-        unic__sgemm(false, false, rows, co, ci, 1.0F, p->a, ci, p->b, co, beta, p->c, co);
-    else if (p->product == UNIC__CONV_DATA)
-        unic__sgemm(false, true, rows, ci, co, 1.0F, p->a, co, p->b, co, beta, p->c, ci);
-    else
-        unic__sgemm(true, false, ci, co, rows, 1.0F, p->a, ci, p->b, co, 1.0F, p->c, co);
+    unic__gemm g = {.add = p->accumulate, .a = p->a, .b = p->b, .ldb = co, .c = p->c};
+    if (p->product == UNIC__CONV_FORWARD) { /* [rows,ci] [ci,co] */
+        g.m = rows, g.n = g.ldc = co, g.k = g.lda = ci;
+    } else if (p->product == UNIC__CONV_DATA) { /* [rows,co] [ci,co]^T */
+        g.tb = true;
+        g.m = rows, g.n = g.ldc = ci, g.k = g.lda = co;
+    } else { /* [rows,ci]^T [rows,co] */
+        g.ta = g.add = true;
+        g.m = g.lda = ci, g.n = g.ldc = co, g.k = rows;
+    }
+    unic__product(p->backend, &g);
 }
 
 bool unic__conv_scratch(const unic__conv_dims *d, size_t *floats)
@@ -176,14 +203,28 @@ bool unic__conv_scratch(const unic__conv_dims *d, size_t *floats)
                            unic__mul_size(block, (size_t)unic__threads(), floats));
 }
 
-/* Images are split over the threads that the scratch was measured for; for dw, its rows. */
-void unic__conv_own(const unic__conv_job *p)
+typedef struct share {
+    const unic__conv_job *job;
+    size_t whole, parts, block;
+} share;
+
+static void run_parts(const void *context, size_t from, size_t to)
 {
     static void (*const kernel[])(const unic__conv_job *, span, float *) = {
         [UNIC__CONV_FORWARD] = forward,
         [UNIC__CONV_DATA] = data,
         [UNIC__CONV_WEIGHTS] = weights,
     };
+    const share *s = context;
+    for (size_t i = from; i < to; i++)
+        kernel[s->job->product](s->job,
+                                (span){s->whole * i / s->parts, s->whole * (i + 1) / s->parts},
+                                s->job->scratch + i * s->block);
+}
+
+/* Images are split over the threads that the scratch was measured for; for dw, its rows. */
+void unic__conv_own(const unic__conv_job *p)
+{
     const unic__conv_dims *d = p->dims;
     if (is_plain(d)) {
         plain(p);
@@ -192,8 +233,5 @@ void unic__conv_own(const unic__conv_job *p)
     size_t whole = p->product == UNIC__CONV_WEIGHTS ? unic__conv_depth(d) : d->n;
     size_t block = block_of(d);
     size_t parts = min_size(min_size(p->scratch_size / block, (size_t)unic__threads()), whole);
-    UNIC__PARALLEL_FOR(parts > 1)
-    for (size_t i = 0; i < parts; i++)
-        kernel[p->product](p, (span){whole * i / parts, whole * (i + 1) / parts},
-                           p->scratch + i * block);
+    unic__parallel(parts, 1, parts > 1, run_parts, &(share){p, whole, parts, block});
 }

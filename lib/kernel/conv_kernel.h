@@ -6,12 +6,13 @@
  *   forward   y[oy,ox] = sum_{ky,kx} x[iy,ix] w[ky,kx],   iy = oy stride + ky dilation - pad
  *   data      dx = the adjoint of forward in x, of dy
  *   weights   dw = the adjoint of forward in w, of x and dy
- * Here are their dims and our own kernels (im2col and sgemm); oneDNN's stand in dnnl_glue.h.
+ * Here are their dims and kernels by im2col, whose products are our
+ * own or cblas; oneDNN's stand in dnnl_glue.h.
  */
 #ifndef UNIC_KERNEL_CONV_KERNEL_H
 #define UNIC_KERNEL_CONV_KERNEL_H
 
-#include "base/base.h"
+#include "kernel/product.h"
 
 typedef struct unic__conv_dims {
     size_t n, h, w, ci; /* x */
@@ -53,6 +54,7 @@ typedef struct unic__conv_job {
     const float *a, *b;
     float *c;
     bool accumulate;
+    unic__backend backend; /* of the products: cblas where it is `blas` */
     float *scratch;
     size_t scratch_size;
 } unic__conv_job;

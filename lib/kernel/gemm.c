@@ -15,7 +15,7 @@
 enum {
     PANELS = 4,
     NC = PANELS * UNIC__PANEL,
-    KC = UNIC__SUM, /* where sums are cut, too */
+    KC = UNIC__SUM_PART, /* where sums are cut, too */
     GROUP =
         UNIC__TILE_ROWS, /* rows of a group: one tile, or two of a smaller kernel          */
     MC = 4 * GROUP,

@@ -104,14 +104,14 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
     const size_t tiles = unic__tile_count(kernel, to - from), rest = p->k - k;
     for (size_t panel = first; panel < last; panel++) {
         const size_t j = panel * UNIC__PANEL;
-        unic__tile tile = {.k = rest < UNIC__SUM ? rest : UNIC__SUM,
+        unic__tile tile = {.k = rest < UNIC__SUM_PART ? rest : UNIC__SUM_PART,
                            .a_row = p->x_row,
                            .a_k = 1,
                            .b = p->packed + j * p->k + k * UNIC__PANEL,
                            .b_k = UNIC__PANEL,
                            .init_row = k ? p->y_row : p->init_row,
                            .c_row = p->y_row,
-                           .relu = p->relu && rest <= UNIC__SUM};
+                           .relu = p->relu && rest <= UNIC__SUM_PART};
         for (size_t i = 0; i < tiles; i++) {
             const size_t r = from + (to - from) * i / tiles;
             tile.rows = from + (to - from) * (i + 1) / tiles - r;
@@ -129,7 +129,7 @@ static void run_part(const unic__packed_product *p, size_t from, size_t to, size
     for (size_t block = from; block < to; block += ROWS_BLOCK) {
         const size_t end = to - block < ROWS_BLOCK ? to : block + ROWS_BLOCK;
         run_block(p, block, end, first, last, 0);
-        for (size_t k = UNIC__SUM; k < p->k; k += UNIC__SUM)
+        for (size_t k = UNIC__SUM_PART; k < p->k; k += UNIC__SUM_PART)
             run_block(p, block, end, first, last, k);
     }
 }

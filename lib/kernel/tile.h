@@ -11,7 +11,7 @@
 enum {
     UNIC__PANEL = 32,     /* columns of a packed panel; a multiple of every kernel's columns */
     UNIC__TILE_ROWS = 12, /* the most rows that a kernel takes                                */
-    UNIC__SUM = 256       /* products that are added up before they are added to C            */
+    UNIC__SUM_PART = 256  /* products that are added up before they are added to C            */
 };
 
 /*
@@ -20,7 +20,7 @@ enum {
  * be read (b_k is UNIC__PANEL in a packed panel). C's and init's rows are strided (init_row 0: one
  * row for all).
  * Every element is init, or 0, plus a sum of its own, a chain of one fused multiply-add for each k
- * in rising order. Callers cut sums longer than UNIC__SUM into such parts, which are added in rising
+ * in rising order. Callers cut sums longer than UNIC__SUM_PART into such parts, which are added in rising
  * order. So an element's bits depend on nothing but its own row of A and column of B: not on the
  * tile's size, the blocks its callers cut, or the instruction set (portable machines without a
  * fused multiply-add round twice).

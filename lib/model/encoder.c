@@ -47,7 +47,7 @@ static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_
     unic__graph *g = &p->graph;
     unic__graph_free(g);
     unic__graph_init(g, e->weights, true);
-    g->backend = unic__backend_of(c);
+    unic__use_kernels(g, c);
     p->used = 0; /* until it is ready */
     p->batch = batch;
     p->length = length;

@@ -2,11 +2,12 @@
 
 #include <math.h>
 
-unic__backend unic__backend_of(const unic_config *c)
+void unic__use_kernels(unic__graph *g, const unic_config *c)
 {
-    return c->kernel == UNIC__KERNEL_ONEDNN ? UNIC__ONEDNN
-           : c->kernel == UNIC__KERNEL_BLAS ? UNIC__BLAS
-                                            : UNIC__AUTO;
+    g->backend = c->kernel == UNIC__KERNEL_ONEDNN ? UNIC__ONEDNN
+                 : c->kernel == UNIC__KERNEL_BLAS ? UNIC__BLAS
+                                                  : UNIC__AUTO;
+    g->direct = !c->winograd;
 }
 
 static unic__init uniform(size_t fan_in)

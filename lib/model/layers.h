@@ -8,8 +8,8 @@
 #include "config/config.h"
 #include "graph/nodes.h"
 
-/* kernel.backend, as operators know it. */
-unic__backend unic__backend_of(const unic_config *c);
+/* Calls made in g from now on use the kernels that kernel.backend and kernel.winograd name. */
+void unic__use_kernels(unic__graph *g, const unic_config *c);
 
 /* y = x w^T + b over the last axis, then relu or without b where the name says so. Weights start
  * from U(-1/sqrt(in), 1/sqrt(in)). */

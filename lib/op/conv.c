@@ -1,36 +1,70 @@
 #include "op/conv.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include "kernel/dnnl_glue.h"
+#include "kernel/tile.h"
+#include "kernel/winograd.h"
 
 typedef struct conv_plan {
     unic__dnnl_conv *dnnl[UNIC__CONV_PRODUCTS]; /* NULL: our kernel */
 } conv_plan;
 
 /*
- * What `auto` takes: oneDNN where the weights are few, ours where they are many. oneDNN reads
- * the images where they lie, without a cols; with many weights its reorder of them, and loops
- * that block less for the cache than sgemm's, cost more. Milliseconds for forward, data and
- * weights with one thread, 3x3 kernels without padding (Zen 4, oneDNN 2.6, OpenBLAS 0.3.21,
- * best of many; two threads take about half):
+ * What `auto` takes, by shape and instruction set alone: Winograd's tiles where winograd.c says that
+ * they pay; else oneDNN where the weights are few, as it reads the images where they lie (with many,
+ * its reorder of them costs more than our columns do); else our direct kernels. cblas is never
+ * taken: its results depend on what is installed.
  *
- *                         weights   oneDNN        ours          oneDNN, AVX2  ours, AVX2
- *   320 x 7x7x64 -> 16       9216   1.4 1.4 1.5   2.5 2.4 2.8   2.3 1.9 2.1   2.8 2.4 2.8
- *   320 x 5x5x16 -> 32       4608   .30 .33 .32   .35 .34 .36   .29 .36 .44   .35 .33 .36
- *   320 x 5x5x16 -> 96      13824   .91 .98 .95   .85 .84 .87   .90 1.1 1.3   .84 .91 .83
- *   320 x 7x7x64, 1x1        4096   1.2 1.2 1.3   1.3 1.3 1.5   1.2 1.2 1.3   2.0 1.7 2.1
- *   80 x 7x7x128 -> 128    147456   5.6 5.5  10   6.5 6.9 6.5   7.3 7.5 8.1   6.1 6.1 6.2
- *   40 x 7x7x128 -> 256    294912   5.8 5.6 6.7   5.9 5.9 5.9   7.5 7.2 8.2   6.0 5.7 5.7
- *   80 x 7x7x512 -> 1024  4718592   440 270 610   200 300 270   240 460 760   180 280 440
+ * GF/s, counted as direct sums, for forward, data and weights with one thread; the column that is
+ * taken has a star (Zen 4, whose peak is about 115; oneDNN 2.6; best of many, on a busy machine):
+ *
+ *   3x3 if not said otherwise            Winograd       direct         oneDNN
+ *   AVX-512
+ *     320 x 7x7x64 -> 16                 87  90  87     66  74  60     92 100  78 *
+ *     320 x 5x5x16 -> 32                 87 114 158 *   82  82  80     51  77  76
+ *     320 x 3x3x32 -> 32, pad 1         200 146 206 *   94  91  94    143 172 118
+ *     320 x 5x5x16 -> 96                127 118 171 *  100 100  98     79  79  82
+ *     320 x 5x5x16 -> 16, pad 1          71  58  75     64  69  62    101 106 130 *
+ *     320 x 7x7x64 -> 64, 1x1                           88  84  71     77  89  85 *
+ *     320 x 7x7x64 -> 64, stride 2                      85  90  77    128 130  62 *
+ *     80 x 7x7x128 -> 128               141 133 135 *   96  96  92    106 107  91
+ *     40 x 7x7x128 -> 256, stride 2                     95 100  97    136 132  86 *
+ *     80 x 7x7x512 -> 512, 1x1                          87  84  85    103 103  98 *
+ *     80 x 7x7x512 -> 1024              170 158 179 *                  80  97  54
+ *   AVX2
+ *     320 x 7x7x64 -> 16                 76  68  72     62  66  59     52  71  54 *
+ *     320 x 5x5x16 -> 32                123 106 143 *   82  79  78     91  76  61
+ *     320 x 3x3x32 -> 32, pad 1         163 137 168 *   92  86  85    127 162  83
+ *     320 x 5x5x16 -> 96                 99 132 112 *   97  98  92     90  77  58
+ *     320 x 5x5x16 -> 16, pad 1          66  53  74     65  62  63     76 122  94 *
+ *     320 x 7x7x64 -> 64, 1x1                           87  94  70     85  79  82 *
+ *     320 x 7x7x64 -> 64, stride 2                      65  87  76     60  95  71 *
+ *     80 x 7x7x128 -> 128               110 104 106 *   92  89  87     82  80  70
+ *     40 x 7x7x128 -> 256, stride 2                     91  96  92 *   89  90  71
+ *     80 x 7x7x512 -> 512, 1x1                          77  78  85 *   94  91  81
  */
-enum { FEW_WEIGHTS = 1 << 17 };
+enum { FEW_WEIGHTS = 1 << 17, FEW_WEIGHTS_AVX512 = 1 << 19 };
+
+static size_t few_weights(void)
+{
+    return strcmp(unic__tile_kernel_best()->name, "avx512") == 0 ? FEW_WEIGHTS_AVX512
+                                                                 : FEW_WEIGHTS;
+}
+
+/* The side of Winograd's tiles; 0: not by Winograd. */
+static size_t winograd_tile(const unic__call *c, const unic__conv_dims *d)
+{
+    return c->backend == UNIC__AUTO && !c->direct ? unic__winograd_tile(d) : 0;
+}
 
 static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)
 {
     if (c->backend != UNIC__AUTO)
         return c->backend == UNIC__ONEDNN;
-    return unic__dnnl_available() && unic__conv_depth(d) * d->co <= FEW_WEIGHTS;
+    return unic__dnnl_available() && !winograd_tile(c, d) &&
+           unic__conv_depth(d) * d->co <= few_weights();
 }
 
 unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value)
@@ -69,17 +103,24 @@ void unic__conv_run(unic__call *c, const unic__conv_dims *d, unic__conv_product 
                     const float *a, const float *b, float *result, bool accumulate)
 {
     conv_plan *plan = c->prim;
-    if (plan && plan->dnnl[product])
+    if (plan && plan->dnnl[product]) {
         unic__dnnl_conv_run(plan->dnnl[product], a, b, result, &c->run->status);
+        return;
+    }
+    const unic__conv_job job = {.dims = d,
+                                .product = product,
+                                .a = a,
+                                .b = b,
+                                .c = result,
+                                .accumulate = accumulate,
+                                .backend = c->backend,
+                                .scratch = c->scratch,
+                                .scratch_size = c->scratch_size};
+    const size_t tile = winograd_tile(c, d);
+    if (tile)
+        unic__winograd_run(&job, tile);
     else
-        unic__conv_own(&(unic__conv_job){.dims = d,
-                                         .product = product,
-                                         .a = a,
-                                         .b = b,
-                                         .c = result,
-                                         .accumulate = accumulate,
-                                         .scratch = c->scratch,
-                                         .scratch_size = c->scratch_size});
+        unic__conv_own(&job);
 }
 
 unic_status unic__conv_check(const unic__call *c, size_t channels)
@@ -125,7 +166,9 @@ unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d)
     if (unic__conv_depth(d) > INT_MAX || d->co > INT_MAX || d->n * d->h * d->w > INT_MAX ||
         d->n * d->oh * d->ow > INT_MAX)
         return unic__shape_fail(c, "more than %d pixels or weights of a channel", INT_MAX);
-    if (!unic__conv_scratch(d, &c->scratch_size))
+    const size_t tile = winograd_tile(c, d);
+    if (!(tile ? unic__winograd_scratch(d, tile, &c->scratch_size)
+               : unic__conv_scratch(d, &c->scratch_size)))
         return unic__shape_fail(c,
                                 "%zu pixels times %zu taps and channels do not fit in memory",
                                 d->ow, unic__conv_depth(d));
@@ -140,12 +183,19 @@ UNIC__SIMD static void add_bias(float *restrict y, const float *restrict b, size
             y[r * n + j] += b[j];
 }
 
+typedef struct bias_sum {
+    float *y;
+    const float *b;
+    size_t n;
+} bias_sum;
+
+static void add_rows(const void *context, size_t from, size_t to)
+{
+    const bias_sum *s = context;
+    add_bias(s->y + from * s->n, s->b, to - from, s->n);
+}
+
 void unic__conv_add_bias(float *y, const float *b, size_t rows, size_t n)
 {
-    size_t parts = (size_t)unic__threads();
-    UNIC__PARALLEL_FOR(rows * n > (1U << 16))
-    for (size_t i = 0; i < parts; i++) {
-        size_t from = rows * i / parts, to = rows * (i + 1) / parts;
-        add_bias(y + from * n, b, to - from, n);
-    }
+    unic__parallel(rows, 1, rows * n > 1U << 16, add_rows, &(bias_sum){y, b, n});
 }

@@ -80,6 +80,7 @@ struct unic__call {
      * runs. Set before plan, then constant. */
     unsigned fresh;
     unic__backend backend;
+    bool direct; /* no convolution by transforms (kernel.winograd = off) */
     uint64_t
         id; /* differs between the calls of one graph: dropout's stream of random numbers */
     unic__run *run;

@@ -78,7 +78,8 @@ static void start(unic__training_graph *tg, const unic_config *config,
                                       .stream = tg->stream};
     unic__graph_init(&tg->main, params, false);
     unic__graph_init(&tg->club, club, false);
-    tg->main.backend = tg->club.backend = unic__backend_of(config);
+    unic__use_kernels(&tg->main, config);
+    unic__use_kernels(&tg->club, config);
 }
 
 unic_status unic__training_graph_declare(const unic_config *config, unic__param_table *params,

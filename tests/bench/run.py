@@ -260,6 +260,27 @@ def retrieval() -> Iterator[Row]:
                            flops=2.0 * 100 * items * 256)
 
 
+# images, side, channels in and out, padding: the paper's video branch, then the demo's
+CONVOLUTIONS = [(80, 7, 512, 1024, 0), (80, 5, 1024, 2048, 0), (80, 3, 2048, 2048, 1),
+                (80, 5, 1024, 2304, 0), (80, 5, 1024, 1024, 1),
+                (320, 7, 64, 16, 0), (320, 5, 16, 32, 0), (320, 3, 32, 32, 1),
+                (320, 5, 16, 96, 0), (320, 5, 16, 16, 1)]
+
+
+def convolutions() -> Iterator[Row]:
+    """Each product of each shape by what auto takes, and by the others; GF/s as a direct sum."""
+    for n, h, ci, co, pad in CONVOLUTIONS[5:] if QUICK else CONVOLUTIONS:
+        for product in ("forward", "data", "weights"):
+            flops = 18.0 * n * (h + 2 * pad - 2)**2 * ci * co
+            o = {"n": n, "h": h, "ci": ci, "co": co, "pad": pad, "product": product,
+                 "calls": max(1, int(2e9 / flops))}
+            sides = [Contestant(word, ours("conv", 1, kernels=word, **o).command, {})
+                     for word in ("direct", "onednn", "blas")]
+            yield from against(f"conv 3x3, {n} images {h}x{h}x{ci} to {co}, pad {pad}, {product}",
+                               1, [("", rate(flops / 1e9, "GF/s"))], [ours("conv", 1, **o), *sides],
+                               runs=min(RUNS, 5))
+
+
 def demo_step() -> Iterator[Row]:
     o = {"config": OUT / "demo.ini", "calls": 1}
     for threads in THREADS:
@@ -337,7 +358,7 @@ def scaling() -> Iterator[Row]:
 
 
 CASES = {"limits": limits, "encode": encoding, "latency": latency, "assign": assignment,
-         "retrieval": retrieval,
+         "retrieval": retrieval, "conv": convolutions,
          "demo-step": demo_step, "head": head, "start": start, "reader": reader,
          "scaling": scaling, "paper-step": paper_step}
 

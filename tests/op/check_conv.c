@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernel/tile.h"
 #include "op_harness.h"
 
 /* w [kh,kw,ci,co] is the weight of the convolution that is done or undone. */
@@ -43,6 +44,12 @@ static const conv_case forward_cases[] = {
     /* only the middle taps lie in the image, as at the coarsest level of a segmenter */
     {NULL, S(2, 7, 7, 5), S(3, 3, 5, 6), true, {1, 18, 18}, S(2, 7, 7, 6)},
     {NULL, S(3, 4, 4, 5), S(1, 1, 5, 6), true, {1, 0, 4}, S(3, 4, 4, 6)},
+    /* by Winograd's tiles of 2, 3 and 4, with windows half outside and tiles cut short */
+    {NULL, S(16, 4, 4, 32), S(3, 3, 32, 32), true, {1, 0, 1}, S(16, 2, 2, 32)},
+    {NULL, S(16, 3, 3, 24), S(3, 3, 24, 40), true, {1, 1, 1}, S(16, 3, 3, 40)},
+    {NULL, S(4, 7, 7, 17), S(3, 3, 17, 35), true, {1, 0, 1}, S(4, 5, 5, 35)},
+    {NULL, S(4, 7, 8, 24), S(3, 3, 24, 16), false, {1, 1, 1}, S(4, 7, 8, 16)},
+    {NULL, S(16, 2, 2, 24), S(3, 3, 24, 40), true, {1, 2, 1}, S(16, 4, 4, 40)},
 };
 
 static const conv_case transposed_cases[] = {
@@ -60,6 +67,10 @@ static const conv_case transposed_cases[] = {
     /* pixels that are bias alone */
     {NULL, S(2, 2, 3, 4), S(2, 2, 3, 4), true, {3, 0, 1}, S(2, 5, 8, 3)},
     {NULL, S(3, 4, 4, 2), S(1, 1, 3, 2), false, {2, 0, 1}, S(3, 7, 7, 3)},
+    /* by the adjoint of Winograd's tiles */
+    {NULL, S(16, 3, 3, 40), S(3, 3, 24, 40), true, {1, 0, 1}, S(16, 5, 5, 24)},
+    {NULL, S(4, 5, 5, 35), S(3, 3, 17, 35), false, {1, 0, 1}, S(4, 7, 7, 17)},
+    {NULL, S(4, 7, 8, 16), S(3, 3, 24, 16), true, {1, 1, 1}, S(4, 7, 8, 24)},
     {"conv_transpose2d_dilated", S(2, 4, 3, 3), S(3, 2, 4, 3), true, {2, 1, 3}, S(2, 11, 6, 4)},
 };
 
@@ -274,7 +285,7 @@ END_TEST
 
 START_TEST(auto_takes_onednn_for_few_weights)
 {
-    for (size_t ci = 16; ci <= 256; ci += 240) {
+    for (size_t ci = 16; ci <= 1040; ci += 1024) {
         const unic__conv_attr attr = {1, 0, 1};
         unic__run run = {0};
         unic__tensor x = {.shape = S(2, 7, 7, ci)}, w = {.shape = S(3, 3, ci, 64)}, out = {0};
@@ -287,6 +298,93 @@ START_TEST(auto_takes_onednn_for_few_weights)
         ck_assert_int_eq(call.prim != NULL, ci == 16);
         call.op->unplan(&call);
     }
+}
+END_TEST
+
+/* ---- what `auto` takes ---- */
+
+/* One output [n,h,w,co] of a 3x3 convolution of x [n,h,w,ci] with padding 1. */
+typedef struct pick {
+    unic__tensor x, w, out;
+    unic__run run;
+    unic__call call;
+} pick;
+
+static void pick_run(pick *p, size_t ci, size_t co, size_t stride, unic__backend backend,
+                     bool direct)
+{
+    const unic__conv_attr attr = {stride, 1, 1};
+    *p = (pick){.x = {.shape = S(8, 7, 7, ci), .x = drawn(8 * 7 * 7 * ci, 1)},
+                .w = {.shape = S(3, 3, ci, co), .x = drawn(9 * ci * co, 2)}};
+    p->call = (unic__call){.op = &unic__op_conv2d, .out = &p->out, .in = {&p->x, &p->w}};
+    p->call.input_count = 2;
+    p->call.attr = &attr;
+    p->call.run = &p->run;
+    p->call.backend = backend;
+    p->call.direct = direct;
+    ck_assert_int_eq(p->call.op->infer(&p->call), UNIC_OK);
+    p->call.scratch = unic__alloc(p->call.scratch_size * sizeof(float));
+    p->out.x = unic__alloc(unic__shape_count(&p->out.shape) * sizeof(float));
+    ck_assert_int_eq(p->call.op->plan(&p->call), UNIC_OK);
+    p->call.op->forward(&p->call);
+    p->call.op->unplan(&p->call);
+    p->call.attr = NULL;
+}
+
+static void pick_close(pick *p)
+{
+    unic__free(p->x.x);
+    unic__free(p->w.x);
+    unic__free(p->out.x);
+    unic__free(p->call.scratch);
+}
+
+static bool same_bits(size_t ci, size_t co, unic__backend backend)
+{
+    pick with, without;
+    pick_run(&with, ci, co, 1, backend, false);
+    pick_run(&without, ci, co, 1, backend, true);
+    size_t count = unic__shape_count(&with.out.shape);
+    assert_near(with.out.x, without.out.x, count, "y");
+    bool same = memcmp(with.out.x, without.out.x, count * sizeof(float)) == 0;
+    pick_close(&with);
+    pick_close(&without);
+    return same;
+}
+
+START_TEST(winograd_is_autos_alone_and_can_be_switched_off)
+{
+    ck_assert(!same_bits(32, 48, UNIC__AUTO));
+    ck_assert(same_bits(4, 48, UNIC__AUTO)); /* too few channels to pay */
+    ck_assert(same_bits(32, 48, UNIC__BLAS));
+    ck_assert(same_bits(32, 48, UNIC__ONEDNN));
+}
+END_TEST
+
+/* Nothing that is installed has a say in it: every sum has the order of kernel/tile.h. */
+START_TEST(auto_sums_in_one_order)
+{
+    enum { CI = 480, CO = 130 };
+    pick p;
+    pick_run(&p, CI, CO, 2, UNIC__AUTO, false);
+    ck_assert_uint_eq(p.out.shape.dim[1], 4);
+    bool fused = strcmp(unic__tile_kernel_best()->name, "portable") != 0;
+    for (size_t o = 0; o < CO; o++) { /* the third pixel of the second row of image 0 */
+        float sum = 0.0F, part = 0.0F;
+        for (size_t k = 0; k < 9 * CI; k++) {
+            size_t ky = k / (3 * CI), kx = k / CI % 3, i = k % CI;
+            float x = p.x.x[((1 + ky) * 7 + 3 + kx) * CI + i], w = p.w.x[k * CO + o];
+            part = fmaf(x, w, part);
+            if ((k + 1) % UNIC__SUM_PART == 0 || k + 1 == 9 * CI) {
+                sum += part;
+                part = 0.0F;
+            }
+        }
+        float y = p.out.x[(1 * 4 + 2) * CO + o];
+        ck_assert_msg(fused ? y == sum : fabsf(y - sum) < 1e-4F, "%zu: %a, not %a", o,
+                      (double)y, (double)sum);
+    }
+    pick_close(&p);
 }
 END_TEST
 
@@ -375,6 +473,8 @@ int main(void)
     tcase_add_test(t, threads_change_after_the_plan);
     tcase_add_test(t, gradients_asked_for_after_the_plan);
     tcase_add_test(t, auto_takes_onednn_for_few_weights);
+    tcase_add_test(t, winograd_is_autos_alone_and_can_be_switched_off);
+    tcase_add_test(t, auto_sums_in_one_order);
     tcase_add_loop_test(t, refuses, 0, COUNT(refusals));
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

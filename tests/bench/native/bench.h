@@ -29,6 +29,10 @@ float *bench_floats(size_t count, float low, uint64_t seed);
 void bench_search_setup(void);
 double bench_search_run(void);
 
+/* conv_cases.c */
+void bench_conv_setup(void);
+double bench_conv_run(void);
+
 /* train_cases.c */
 void bench_step_setup(void);
 double bench_step_run(void);

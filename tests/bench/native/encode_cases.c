@@ -214,6 +214,7 @@ const bench_case bench_cases[] = {
     {"sgemm", sgemm_setup, sgemm_run},
     {"work", work_setup, work_run},
     {"copy", copy_setup, copy_run},
+    {"conv", bench_conv_setup, bench_conv_run},
     {"step", bench_step_setup, bench_step_run},
     {"head", bench_head_setup, bench_head_run},
     {"dataset", bench_dataset_setup, bench_dataset_run},

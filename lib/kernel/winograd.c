@@ -1,0 +1,514 @@
+#include "kernel/winograd.h"
+
+#include <string.h>
+
+#include "kernel/packed.h"
+#include "kernel/tile.h"
+#include "kernel/winograd_transform.h"
+
+/*
+ * With a^2 = (m + 2)^2 places of a tile and t tiles, the transformed arrays are
+ *   V [a^2,t,ci] of x,   U [a^2,ci,co] of w,   M [a^2,t,co] of y
+ * and each place has a product of its own:
+ *   forward   M = V U,   data   V = M U^T,   weights   U = V^T M
+ * What is read by every group of channels of the result, V or M or both, is transformed as a whole
+ * for a block of images; the result and the part of U that it takes are made a group
+ * of channels at a time and stay in the cache from their making to their use.
+ */
+enum {
+    SHARED_LEAST = 1 << 19, /* floats of V and M for a block of images: from here.. */
+    SHARED_MOST = 1 << 24,  /* ..to here, REUSE for each of U                       */
+    REUSE = 8,
+    GROUP = 128, /* channels of the result in a group                               */
+    DEPTH =
+        UNIC__SUM_PART, /* channels that are summed over at a time, and of x in a group of U */
+    SLAB = 64,          /* channels of U that are transposed at a time                     */
+    ROWS = 384,         /* tiles whose channels stay in the second cache                   */
+    LEAST_TILES = 16,
+    LEAST_GAIN = 18,
+    PAD = 16 /* floats between rows: rows a power of two apart share cache sets */
+};
+
+typedef struct plan {
+    const unic__conv_job *job;
+    const unic__conv_dims *d;
+    size_t m, side, places;   /* m, a, a^2 */
+    size_t across, per_image; /* tiles */
+    size_t images;            /* of a block */
+    size_t depth, group;      /* channels: DEPTH and GROUP, or all where there are fewer */
+    size_t u_place;           /* floats of U's part from place to place */
+    size_t parts;             /* threads */
+} plan;
+
+/* A block: its images, and V and M as far as they are shared. */
+typedef struct block {
+    const plan *p;
+    size_t image, tiles;
+    float *v, *m;
+    size_t v_place, m_place; /* floats from place to place */
+    float *own;              /* own_size floats for each thread */
+    size_t own_size;
+} block;
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t max_size(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t whole_panels(size_t n)
+{
+    return (n + UNIC__PANEL - 1) / UNIC__PANEL * UNIC__PANEL;
+}
+
+static size_t count_of(size_t n, size_t each)
+{
+    return (n + each - 1) / each;
+}
+
+/* ---- where the arrays lie ---- */
+
+/* Floats of a tile's channels in V or M as rows; panels take no more. */
+static size_t row_of(size_t channels)
+{
+    return whole_panels(channels) + PAD;
+}
+
+static size_t shared_size(const plan *p, size_t tiles)
+{
+    return p->places * (tiles * (row_of(p->d->ci) + row_of(p->d->co)) + 2 * PAD);
+}
+
+/* The result's group, a part of U, and what transposes it. */
+static size_t own_size(const plan *p, size_t tiles)
+{
+    return p->places * (tiles * row_of(p->group) + PAD + p->u_place + UNIC__PANEL * SLAB + PAD);
+}
+
+static plan plan_of(const unic__conv_dims *d, size_t m)
+{
+    plan p = {.d = d, .m = m, .side = m + 2, .places = (m + 2) * (m + 2)};
+    size_t wider = whole_panels(max_size(d->ci, d->co));
+    p.across = count_of(d->ow, m);
+    p.per_image = count_of(d->oh, m) * p.across;
+    p.depth = min_size(DEPTH, wider);
+    p.group = min_size(GROUP, wider);
+    p.u_place = p.depth * p.group + PAD;
+    size_t shared = p.places * d->ci * d->co > SHARED_MOST / REUSE
+                        ? SHARED_MOST
+                        : max_size(SHARED_LEAST, REUSE * p.places * d->ci * d->co);
+    p.images = max_size(1, min_size(shared / shared_size(&p, p.per_image), d->n));
+    return p;
+}
+
+/* The part of x that a tile reads, and that of y that it writes. */
+static unic__grid x_grid(const block *b, size_t tile)
+{
+    const plan *p = b->p;
+    const unic__conv_dims *d = p->d;
+    const size_t n = b->image + tile / p->per_image, t = tile % p->per_image;
+    const size_t y = t / p->across * p->m, x = t % p->across * p->m; /* with the padding */
+    const ptrdiff_t row = (ptrdiff_t)(n * d->h + y) - (ptrdiff_t)d->pad;
+    const ptrdiff_t col = (ptrdiff_t)x - (ptrdiff_t)d->pad;
+    return (unic__grid){.at = (row * (ptrdiff_t)d->w + col) * (ptrdiff_t)d->ci,
+                        .row = d->w * d->ci,
+                        .col = d->ci,
+                        .block = UNIC__PANEL,
+                        .top = d->pad > y ? d->pad - y : 0,
+                        .bottom = d->h + d->pad > y ? d->h + d->pad - y : 0,
+                        .left = d->pad > x ? d->pad - x : 0,
+                        .right = d->w + d->pad > x ? d->w + d->pad - x : 0};
+}
+
+static unic__grid y_grid(const block *b, size_t tile)
+{
+    const plan *p = b->p;
+    const unic__conv_dims *d = p->d;
+    const size_t n = b->image + tile / p->per_image, t = tile % p->per_image;
+    const size_t y = t / p->across * p->m, x = t % p->across * p->m;
+    return (unic__grid){.at = (ptrdiff_t)(((n * d->oh + y) * d->ow + x) * d->co),
+                        .row = d->ow * d->co,
+                        .col = d->co,
+                        .block = UNIC__PANEL,
+                        .bottom = d->oh - y,
+                        .right = d->ow - x};
+}
+
+/* Channels from `first` on. */
+static unic__grid from_channel(unic__grid g, size_t first)
+{
+    g.at += (ptrdiff_t)first;
+    return g;
+}
+
+/* ---- V of x, and M of dy, whole ---- */
+
+/* As rows [places,tiles,row], or as panels [places,channels/32,tiles,32]. */
+static unic__grid shared_grid(const block *b, size_t tile, size_t channels, size_t place,
+                              bool panels)
+{
+    const size_t at = panels ? tile * UNIC__PANEL : tile * row_of(channels);
+    return unic__whole_grid((ptrdiff_t)at, b->p->side, place,
+                            panels ? b->tiles * UNIC__PANEL : UNIC__PANEL);
+}
+
+static void transform_x(const block *b, size_t from, size_t to, float *own)
+{
+    (void)own;
+    const plan *p = b->p;
+    unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_INPUT, p->m);
+    for (size_t t = from; t < to; t++)
+        f(&(unic__winograd_step){.channels = p->d->ci,
+                                 .x = p->job->a,
+                                 .from = x_grid(b, t),
+                                 .y = b->v,
+                                 .to = shared_grid(b, t, p->d->ci, b->v_place,
+                                                   p->job->product == UNIC__CONV_WEIGHTS)});
+}
+
+static void transform_dy(const block *b, size_t from, size_t to, float *own)
+{
+    (void)own;
+    const plan *p = b->p;
+    const bool weights = p->job->product == UNIC__CONV_WEIGHTS;
+    unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_OUTPUT_ADJOINT,
+                                                              p->m);
+    for (size_t t = from; t < to; t++)
+        f(&(unic__winograd_step){.channels = p->d->co,
+                                 .x = weights ? p->job->b : p->job->a,
+                                 .from = y_grid(b, t),
+                                 .y = b->m,
+                                 .to = shared_grid(b, t, p->d->co, b->m_place, weights)});
+}
+
+/* ---- parts of U ---- */
+
+/* Rows [k,n] of the channels ci k0.. and co n0.., packed for a product by U. */
+static void transform_w(const plan *p, float *u, size_t k0, size_t k, size_t n0, size_t n)
+{
+    const size_t ci = p->d->ci, co = p->d->co;
+    unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT, p->m);
+    for (size_t i = 0; i < k; i++)
+        f(&(unic__winograd_step){
+            .channels = n,
+            .x = p->job->b + (k0 + i) * co + n0,
+            .from = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
+            .y = u + i * UNIC__PANEL,
+            .to = unic__whole_grid(0, p->side, p->u_place, k * UNIC__PANEL)});
+}
+
+/* The same of U^T: k0.. of co and n0.. of ci. */
+static void transform_w_transposed(const plan *p, float *u, float *slab, size_t k0, size_t k,
+                                   size_t n0, size_t n)
+{
+    const size_t ci = p->d->ci, co = p->d->co, slab_place = UNIC__PANEL * SLAB + PAD;
+    unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT, p->m);
+    for (size_t j = 0; j < n; j += UNIC__PANEL)
+        for (size_t from = 0; from < k; from += SLAB) {
+            const size_t cols = min_size(n - j, UNIC__PANEL), part = min_size(k - from, SLAB);
+            for (size_t i = 0; i < cols; i++)
+                f(&(unic__winograd_step){
+                    .channels = part,
+                    .x = p->job->b + (n0 + j + i) * co + k0 + from,
+                    .from = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
+                    .y = slab + i * SLAB,
+                    .to = unic__whole_grid(0, p->side, slab_place, UNIC__PANEL)});
+            for (size_t place = 0; place < p->places; place++)
+                unic__pack_panel(u + place * p->u_place + j * k + from * UNIC__PANEL,
+                                 slab + place * slab_place, SLAB, cols, part);
+        }
+}
+
+/* ---- a product for every place ---- */
+
+/* c [tiles,n] = or += a [tiles,k] times a part of U, packed. */
+typedef struct rows_product {
+    size_t tiles, k, n;
+    const float *a, *u;
+    size_t a_row, a_place;
+    float *c;
+    size_t c_row, c_place;
+    bool add;
+} rows_product;
+
+static void multiply_rows(const plan *p, const rows_product *q, size_t place, size_t from,
+                          size_t rows)
+{
+    const unic__tile_kernel *kernel = unic__tile_kernel_best();
+    const size_t tiles = unic__tile_count(kernel, rows);
+    unic__tile tile = {.k = q->k,
+                       .a_row = q->a_row,
+                       .a_k = 1,
+                       .b_k = UNIC__PANEL,
+                       .init_row = q->c_row,
+                       .c_row = q->c_row};
+    for (size_t j = 0; j < q->n; j += UNIC__PANEL)
+        for (size_t i = 0; i < tiles; i++) {
+            const size_t r = from + rows * i / tiles;
+            tile.rows = from + rows * (i + 1) / tiles - r;
+            tile.a = q->a + place * q->a_place + r * q->a_row;
+            tile.b = q->u + place * p->u_place + j * q->k;
+            tile.c = q->c + place * q->c_place + r * q->c_row + j;
+            tile.init = q->add ? tile.c : NULL;
+            unic__tile_run(kernel, &tile, min_size(q->n - j, UNIC__PANEL));
+        }
+}
+
+static void multiply(const plan *p, const rows_product *q)
+{
+    for (size_t place = 0; place < p->places; place++)
+        for (size_t from = 0; from < q->tiles; from += ROWS)
+            multiply_rows(p, q, place, from, min_size(q->tiles - from, ROWS));
+}
+
+/* u [rows,cols] = V^T M for the channels i0.. of x and j0.. of y, which are panels: part k.. of
+ * the sums over tiles. */
+static void multiply_panels(const block *b, float *u, size_t place, size_t k, size_t i0,
+                            size_t rows, size_t j0, size_t cols)
+{
+    const plan *p = b->p;
+    const unic__tile_kernel *kernel = unic__tile_kernel_best();
+    unic__tile tile = {.k = min_size(b->tiles - k, UNIC__SUM_PART),
+                       .a_row = 1,
+                       .a_k = UNIC__PANEL,
+                       .b_k = UNIC__PANEL,
+                       .init_row = p->group,
+                       .c_row = p->group};
+    for (size_t i = 0; i < rows; i += UNIC__PANEL)
+        for (size_t j = 0; j < cols; j += UNIC__PANEL) {
+            const size_t panel = min_size(rows - i, UNIC__PANEL);
+            const size_t tiles = unic__tile_count(kernel, panel);
+            tile.b = b->m + place * b->m_place + (j0 + j) * b->tiles + k * UNIC__PANEL;
+            for (size_t t = 0; t < tiles; t++) {
+                const size_t r = panel * t / tiles;
+                tile.rows = panel * (t + 1) / tiles - r;
+                tile.a = b->v + place * b->v_place + (i0 + i) * b->tiles + k * UNIC__PANEL + r;
+                tile.c = u + place * p->u_place + (i + r) * p->group + j;
+                tile.init = k ? tile.c : NULL;
+                unic__tile_run(kernel, &tile, min_size(cols - j, UNIC__PANEL));
+            }
+        }
+}
+
+/* ---- groups of channels of the three results ---- */
+
+static void forward(const block *b, size_t from, size_t to, float *own)
+{
+    const plan *p = b->p;
+    const size_t ci = p->d->ci, c_place = b->tiles * row_of(p->group) + PAD;
+    float *u = own + p->places * c_place;
+    unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_OUTPUT, p->m);
+    for (size_t n0 = from * p->group; n0 < min_size(to * p->group, p->d->co); n0 += p->group) {
+        const size_t n = min_size(p->d->co - n0, p->group);
+        for (size_t k0 = 0; k0 < ci; k0 += p->depth) {
+            const size_t k = min_size(ci - k0, p->depth);
+            transform_w(p, u, k0, k, n0, n);
+            multiply(p, &(rows_product){b->tiles, k, n, b->v + k0, u, row_of(ci), b->v_place,
+                                        own, row_of(p->group), c_place, k0 > 0});
+        }
+        for (size_t t = 0; t < b->tiles; t++)
+            f(&(unic__winograd_step){.channels = n,
+                                     .x = own + t * row_of(p->group),
+                                     .from = unic__whole_grid(0, p->side, c_place, UNIC__PANEL),
+                                     .y = p->job->c,
+                                     .to = from_channel(y_grid(b, t), n0),
+                                     .add = p->job->accumulate});
+    }
+}
+
+static void clear_channels(const block *b, size_t first, size_t n)
+{
+    const unic__conv_dims *d = b->p->d;
+    const size_t pixels = d->h * d->w, end = b->image + b->tiles / b->p->per_image;
+    for (size_t i = b->image * pixels; i < end * pixels; i++)
+        memset(b->p->job->c + i * d->ci + first, 0, n * sizeof(float));
+}
+
+static void data(const block *b, size_t from, size_t to, float *own)
+{
+    const plan *p = b->p;
+    const size_t co = p->d->co, c_place = b->tiles * row_of(p->group) + PAD;
+    float *u = own + p->places * c_place, *slab = u + p->places * p->u_place;
+    unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_INPUT_ADJOINT,
+                                                              p->m);
+    for (size_t n0 = from * p->group; n0 < min_size(to * p->group, p->d->ci); n0 += p->group) {
+        const size_t n = min_size(p->d->ci - n0, p->group);
+        for (size_t k0 = 0; k0 < co; k0 += p->depth) {
+            const size_t k = min_size(co - k0, p->depth);
+            transform_w_transposed(p, u, slab, k0, k, n0, n);
+            multiply(p, &(rows_product){b->tiles, k, n, b->m + k0, u, row_of(co), b->m_place,
+                                        own, row_of(p->group), c_place, k0 > 0});
+        }
+        if (!p->job->accumulate)
+            clear_channels(b, n0, n);
+        for (size_t t = 0; t < b->tiles; t++)
+            f(&(unic__winograd_step){.channels = n,
+                                     .x = own + t * row_of(p->group),
+                                     .from = unic__whole_grid(0, p->side, c_place, UNIC__PANEL),
+                                     .y = p->job->c,
+                                     .to = from_channel(x_grid(b, t), n0),
+                                     .add = true});
+    }
+}
+
+/* Groups of U are numbered along co first. */
+static void weights(const block *b, size_t from, size_t to, float *own)
+{
+    const plan *p = b->p;
+    const size_t ci = p->d->ci, co = p->d->co, across = count_of(co, p->group);
+    unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT_ADJOINT,
+                                                              p->m);
+    for (size_t g = from; g < to; g++) {
+        const size_t i0 = g / across * p->depth, rows = min_size(ci - i0, p->depth);
+        const size_t j0 = g % across * p->group, cols = min_size(co - j0, p->group);
+        for (size_t place = 0; place < p->places; place++)
+            for (size_t k = 0; k < b->tiles; k += UNIC__SUM_PART)
+                multiply_panels(b, own, place, k, i0, rows, j0, cols);
+        for (size_t i = 0; i < rows; i++)
+            f(&(unic__winograd_step){
+                .channels = cols,
+                .x = own + i * p->group,
+                .from = unic__whole_grid(0, p->side, p->u_place, UNIC__PANEL),
+                .y = p->job->c + (i0 + i) * co + j0,
+                .to = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
+                .add = true});
+    }
+}
+
+/* ---- blocks and threads ---- */
+
+typedef void stage_part(const block *b, size_t from, size_t to, float *own);
+
+typedef struct stage {
+    const block *b;
+    stage_part *run;
+    size_t n;
+} stage;
+
+static void run_parts(const void *context, size_t from, size_t to)
+{
+    const stage *s = context;
+    for (size_t i = from; i < to; i++)
+        s->run(s->b, s->n * i / s->b->p->parts, s->n * (i + 1) / s->b->p->parts,
+               s->b->own + i * s->b->own_size);
+}
+
+/* `run` over [0,n), a part of it for each thread. */
+static void run_stage(const block *b, stage_part *run, size_t n)
+{
+    unic__parallel(b->p->parts, 1, true, run_parts, &(stage){b, run, n});
+}
+
+static size_t groups_of(const plan *p)
+{
+    const unic__conv_dims *d = p->d;
+    switch (p->job->product) {
+    case UNIC__CONV_FORWARD:
+        return count_of(d->co, p->group);
+    case UNIC__CONV_DATA:
+        return count_of(d->ci, p->group);
+    default:
+        return count_of(d->ci, p->depth) * count_of(d->co, p->group);
+    }
+}
+
+/* Images from..to, a block at a time. */
+static void run_images(const plan *p, size_t from, size_t to, float *scratch)
+{
+    static stage_part *const products[] = {
+        [UNIC__CONV_FORWARD] = forward,
+        [UNIC__CONV_DATA] = data,
+        [UNIC__CONV_WEIGHTS] = weights,
+    };
+    const unic__conv_product product = p->job->product;
+    for (size_t i = from; i < to; i += p->images) {
+        block b = {.p = p, .image = i};
+        b.tiles = min_size(p->images, to - i) * p->per_image;
+        b.v_place = b.tiles * row_of(p->d->ci) + PAD;
+        b.m_place = b.tiles * row_of(p->d->co) + PAD;
+        b.v = scratch;
+        b.m = b.v + p->places * b.v_place;
+        b.own = scratch + shared_size(p, p->images * p->per_image);
+        b.own_size = own_size(p, p->images * p->per_image);
+        if (product != UNIC__CONV_DATA)
+            run_stage(&b, transform_x, b.tiles);
+        if (product != UNIC__CONV_FORWARD)
+            run_stage(&b, transform_dy, b.tiles);
+        run_stage(&b, products[product], groups_of(p));
+    }
+}
+
+typedef struct split {
+    const plan *p;
+    size_t parts, each; /* floats of scratch */
+} split;
+
+static void run_split(const void *context, size_t from, size_t to)
+{
+    const split *s = context;
+    for (size_t i = from; i < to; i++)
+        run_images(s->p, s->p->d->n * i / s->parts, s->p->d->n * (i + 1) / s->parts,
+                   s->p->job->scratch + i * s->each);
+}
+
+bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, size_t *floats)
+{
+    const double a2 = (double)((m + 2) * (m + 2));
+    const double image = (double)(count_of(d->oh, m) * count_of(d->ow, m));
+    const double channels = (double)d->ci + (double)d->co + 2 * GROUP;
+    if (a2 * (image + GROUP) * channels + a2 * (double)d->ci * (double)d->co > 0x1p60)
+        return false;
+    const plan p = plan_of(d, m);
+    const size_t tiles = p.images * p.per_image, threads = (size_t)unic__threads();
+    *floats = shared_size(&p, tiles) + threads * own_size(&p, tiles);
+    return true;
+}
+
+/* A product of few groups is split by images, where there are as many: the groups' part of U is
+ * then made by each thread. */
+void unic__winograd_run(const unic__conv_job *job, size_t m)
+{
+    plan p = plan_of(job->dims, m);
+    const size_t tiles = p.images * p.per_image, shared = shared_size(&p, tiles);
+    const size_t threads = min_size((size_t)unic__threads(),
+                                    (job->scratch_size - shared) / own_size(&p, tiles));
+    p.job = job;
+    const bool worth = (double)p.places * (double)(p.per_image * p.d->n) *
+                           (double)(p.d->ci * p.d->co) >=
+                       1 << 21;
+    p.parts = worth ? threads : 1;
+    if (p.parts == 1 || job->product == UNIC__CONV_WEIGHTS || groups_of(&p) >= 2 * p.parts ||
+        p.images < p.parts) {
+        run_images(&p, 0, p.d->n, job->scratch);
+        return;
+    }
+    split s = {&p, p.parts, 0};
+    p.images /= p.parts;
+    p.parts = 1;
+    s.each = shared_size(&p, p.images * p.per_image) + own_size(&p, p.images * p.per_image);
+    unic__parallel(s.parts, 1, true, run_split, &s);
+}
+
+/* Products of two numbers for each pair of channels of an image. */
+static double products_of(const unic__conv_dims *d, size_t m)
+{
+    return (double)(count_of(d->oh, m) * count_of(d->ow, m) * (m + 2) * (m + 2));
+}
+
+size_t unic__winograd_tile(const unic__conv_dims *d)
+{
+    size_t best = UNIC__WINOGRAD_MIN;
+    if (d->kh != 3 || d->kw != 3 || d->stride != 1 || d->dilation != 1)
+        return 0;
+    for (size_t m = best + 1; m <= UNIC__WINOGRAD_MAX; m++)
+        if (products_of(d, m) < products_of(d, best))
+            best = m;
+    const double tiles = (double)d->n * (double)(count_of(d->oh, best) * count_of(d->ow, best));
+    const double less = 9.0 * (double)(d->oh * d->ow) / products_of(d, best) - 1.0;
+    const double channels = (double)d->ci * (double)d->co / (double)(d->ci + d->co);
+    return tiles >= LEAST_TILES && less * channels >= LEAST_GAIN ? best : 0;
+}

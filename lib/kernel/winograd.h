@@ -1,0 +1,22 @@
+/*
+ * The three products of conv_kernel.h for 3x3 windows of stride 1, by Winograd's transforms
+ * (winograd_transform.h): y is cut into tiles of m x m, and each takes (m + 2)^2 products of two
+ * numbers for each pair of channels instead of 9 m^2. The gradients are the exact adjoints, by
+ * the same tiles, and so is a transposed convolution.
+ */
+#ifndef UNIC_KERNEL_WINOGRAD_H
+#define UNIC_KERNEL_WINOGRAD_H
+
+#include "kernel/conv_kernel.h"
+
+/* The side m of the tiles that these dims are best cut into; 0: they do not suit. */
+size_t unic__winograd_tile(const unic__conv_dims *d);
+
+/* Floats of scratch that the three products use, with up to unic__threads() threads; false: no
+ * size_t has them. */
+bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, size_t *floats);
+
+/* The job by tiles of side m. Its bits do not depend on the number of threads. */
+void unic__winograd_run(const unic__conv_job *job, size_t m);
+
+#endif
