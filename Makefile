@@ -24,7 +24,7 @@ BLAS_CFLAGS ?=
 # What `make setup` installs. Build and run: the first line; tests and demo: the second.
 PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
               check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
-              python3-pytest python3-setuptools python3-wheel python3-pip \
+              python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
               dataset-fashion-mnist espeak-ng flite
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion \

@@ -1,7 +1,7 @@
 /*
  * unic-encode: the codes of a modality's features.
  *
- * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode() -> output file.
+ * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode_batch() -> output file.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -72,10 +72,10 @@ static bool read_labels(job *j)
         return true;
     if (!cli_ok(status))
         return false;
-    j->label_count = 1;
     for (size_t i = 0; i < j->label_rank; i++)
-        j->label_count *= j->label_dims[i] = (size_t)dims[i];
-    return (j->labels = cli_alloc(j->label_count, sizeof *j->labels)) &&
+        j->label_dims[i] = (size_t)dims[i];
+    return cli_data_label_count("label", dims, j->label_rank, &j->label_count) &&
+           (j->labels = cli_alloc(j->label_count, sizeof *j->labels)) &&
            cli_ok(unic_dataset_labels(&j->label_rank, j->data, "label", dims, j->labels));
 }
 
@@ -95,12 +95,11 @@ static bool open_output(job *j)
 /* Features in, codes and vectors out; `done` clips are behind us. */
 static bool encode_batch(job *j, const unic_batch *batch, size_t done)
 {
-    unic_array features = {.struct_size = sizeof features};
     const int32_t *lengths;
     size_t clips = unic_batch_clip_count(batch), steps = clips * j->length;
-    if (!cli_ok(unic_batch_get(&features, &lengths, batch, j->modality)) ||
-        !cli_ok(unic_encoder_encode(j->encoder, &features, lengths, j->codes, j->quantized,
-                                    j->semantic)))
+    if (!cli_ok(unic_batch_get(NULL, &lengths, batch, j->modality)) ||
+        !cli_ok(
+            unic_encoder_encode_batch(j->encoder, batch, j->codes, j->quantized, j->semantic)))
         return false;
     for (size_t i = 0; i < clips; i++)
         j->lengths[done + i] = lengths ? lengths[i] : (int32_t)j->length;

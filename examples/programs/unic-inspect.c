@@ -9,22 +9,16 @@
 
 #include "cli/codes.h"
 #include "cli/data.h"
+#include "cli/labels.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/report.h"
+#include "cli/summary.h"
 #include "cli/table.h"
 #include "cli/threads.h"
 
-enum {
-    TEXT = 160,
-    BATCH = 64,
-    BAR = 50,
-    STRIP = 64,
-    MOST_CLASSES = 50,
-    MOST_CODES = 4096,
-    MOST_COUNTED = 1 << 20
-};
+enum { TEXT = 160, BATCH = 64, STRIP = 64, MOST_CODES = 4096 };
 
 typedef struct request {
     const char *path, *data_path;
@@ -350,10 +344,11 @@ typedef struct summary {
     int64_t steps, least, most; /* of a clip that has the modality */
     int64_t absent;             /* clips without it */
     int64_t not_finite;
+    int64_t first_bad;          /* the first clip with such a value */
     double count, sum, squares; /* of the finite values */
 } summary;
 
-static void look_at_clip(summary *s, const float *x, int64_t steps, size_t width)
+static void look_at_clip(summary *s, int64_t clip, const float *x, int64_t steps, size_t width)
 {
     if (steps == 0) {
         s->absent++;
@@ -364,6 +359,7 @@ static void look_at_clip(summary *s, const float *x, int64_t steps, size_t width
     s->steps += steps;
     for (size_t i = 0; i < (size_t)steps * width; i++) {
         if (!isfinite(x[i])) {
+            s->first_bad = s->not_finite ? s->first_bad : clip;
             s->not_finite++;
             continue;
         }
@@ -373,7 +369,9 @@ static void look_at_clip(summary *s, const float *x, int64_t steps, size_t width
     }
 }
 
-static bool look_at_batch(const unic_dataset *data, const unic_batch *batch, summary *all)
+/* The batch's first clip is number `done`. */
+static bool look_at_batch(const unic_dataset *data, const unic_batch *batch, size_t done,
+                          summary *all)
 {
     for (size_t i = 0; i < unic_dataset_modality_count(data); i++) {
         unic_array a = {.struct_size = sizeof a};
@@ -385,7 +383,8 @@ static bool look_at_batch(const unic_dataset *data, const unic_batch *batch, sum
             width *= (size_t)a.dims[d];
         const float *x = a.data;
         for (int64_t n = 0; n < a.dims[0]; n++, x += (size_t)a.dims[1] * width)
-            look_at_clip(&all[i], x, lengths ? lengths[n] : a.dims[1], width);
+            look_at_clip(&all[i], (int64_t)done + n, x, lengths ? lengths[n] : a.dims[1],
+                         width);
     }
     return true;
 }
@@ -400,7 +399,7 @@ static bool look_at_all(unic_dataset *data, summary *all)
             return false;
         if (!batch)
             break;
-        if (!look_at_batch(data, batch, all))
+        if (!look_at_batch(data, batch, done, all))
             return false;
         done += unic_batch_clip_count(batch);
         cli_progress_at(done, "");
@@ -440,61 +439,25 @@ static bool print_features(unic_dataset *data, const summary *all)
     return cli_table_end(&table, stdout);
 }
 
-/* How many labels there are of each class; of [..,C] labels, how many are not 0. */
-static bool print_histogram(const char *name, const int32_t *labels, size_t n, size_t columns)
+/* Which clips hold what is no number. */
+static bool print_bad(unic_dataset *data, const summary *all)
 {
-    int32_t most = 0;
-    int64_t highest = 1, without = 0;
-    for (size_t i = 0; i < n; i++)
-        most = labels[i] > most ? labels[i] : most;
-    size_t classes = columns ? columns : (size_t)most + 1;
-    if (classes > MOST_COUNTED) {
-        printf("%s: labels up to %zu\n\n", name, classes - 1);
-        return true;
+    bool any = false;
+    for (size_t i = 0; i < unic_dataset_modality_count(data); i++) {
+        char clip[TEXT * 2];
+        const char *name = unic_dataset_modality_name(data, i);
+        if (!all[i].not_finite)
+            continue;
+        if (!cli_ok(unic_dataset_clip_name(clip, sizeof clip, data, name,
+                                           (size_t)all[i].first_bad)))
+            return false;
+        printf("%s: NaN or Inf first in clip %lld (%s)\n", name, (long long)all[i].first_bad,
+               clip);
+        any = true;
     }
-    int64_t *counts = cli_alloc(classes, sizeof *counts);
-    if (!counts)
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        if (columns)
-            counts[i % columns] += labels[i] != 0;
-        else if (labels[i] < 0)
-            without++;
-        else
-            counts[labels[i]]++;
-    }
-    for (size_t c = 0; c < classes; c++)
-        highest = counts[c] > highest ? counts[c] : highest;
-    printf("%s: %zu classes\n", name, classes);
-    for (size_t c = 0; c < classes && c < MOST_CLASSES; c++)
-        printf("  %5zu %8lld %.*s\n", c, (long long)counts[c], (int)(counts[c] * BAR / highest),
-               "##################################################");
-    if (classes > MOST_CLASSES)
-        printf("  ... and %zu classes more\n", classes - MOST_CLASSES);
-    if (without)
-        printf("  %5s %8lld\n", "none", (long long)without);
-    putchar('\n');
-    free(counts);
+    if (any)
+        putchar('\n');
     return true;
-}
-
-static bool print_labels(unic_dataset *data, const char *name, size_t rank_of_classes)
-{
-    int64_t dims[UNIC_MAX_RANK];
-    size_t rank, n = 1;
-    unic_status status = unic_dataset_labels(&rank, data, name, dims, NULL);
-    if (status == UNIC_E_NOTFOUND)
-        return true;
-    if (!cli_ok(status))
-        return false;
-    for (size_t i = 0; i < rank; i++)
-        n *= (size_t)dims[i];
-    int32_t *labels = cli_alloc(n, sizeof *labels);
-    bool ok = labels && cli_ok(unic_dataset_labels(&rank, data, name, dims, labels)) &&
-              print_histogram(name, labels, n,
-                              rank > rank_of_classes ? (size_t)dims[rank - 1] : 0);
-    free(labels);
-    return ok;
 }
 
 static bool inspect_data(const request *r, unic_dataset *data)
@@ -504,17 +467,25 @@ static bool inspect_data(const request *r, unic_dataset *data)
     bool ok = all && look_at_all(data, all) &&
               printf("%s: a data file, %zu clips of up to %zu steps\n\n", r->path,
                      unic_dataset_clip_count(data), unic_dataset_length(data)) > 0 &&
-              print_features(data, all) && print_labels(data, "label", 1);
+              print_features(data, all) && print_bad(data, all) &&
+              (n < 2 || cli_summary_pairs(stdout, data)) && cli_labels_print(data, "label", 1);
     for (size_t i = 0; ok && i < n; i++) {
         char name[TEXT];
         snprintf(name, sizeof name, "%s.step_labels", unic_dataset_modality_name(data, i));
-        ok = print_labels(data, name, 2);
+        ok = cli_labels_print(data, name, 2);
     }
     free(all);
     return ok;
 }
 
 /* ---- which of the two it is ---- */
+
+/* A table, TABLE.csv:SPLIT too: nothing else has such a name. */
+static bool is_table(const char *path)
+{
+    const char *end = path + strcspn(path, ":");
+    return end - path > 4 && (!strncmp(end - 4, ".csv", 4) || !strncmp(end - 4, ".tsv", 4));
+}
 
 static bool inspect(const request *r)
 {
@@ -531,20 +502,23 @@ static bool inspect(const request *r)
         unic_model_free(model);
         return ok;
     }
-    if (unic_model_open(&model, r->path) == UNIC_OK) {
+    if (!is_table(r->path) && unic_model_open(&model, r->path) == UNIC_OK) {
         ok = inspect_model(r, model);
         unic_model_free(model);
         return ok;
     }
-    snprintf(why_no_model, sizeof why_no_model, "%s", unic_last_error());
+    snprintf(why_no_model, sizeof why_no_model, "%s",
+             is_table(r->path) ? "" : unic_last_error());
     if (r->config || r->data_path)
-        return cli_fail("%s", why_no_model);
+        return *why_no_model ? cli_fail("%s", why_no_model)
+                             : cli_fail("%s is a table of clips, a model expected", r->path);
     if (cli_data_try(&data, &r->how, &r->path, 1, options) == UNIC_OK) {
         ok = inspect_data(r, data);
         unic_dataset_free(data);
         return ok;
     }
-    if (strstr(why_no_model, unic_last_error())) /* no npz, or no file at all */
+    if (!*why_no_model ||
+        strstr(why_no_model, unic_last_error())) /* no npz, or no file at all */
         return cli_fail("%s", unic_last_error());
     return cli_fail("%s is no model (%s) and no data file (%s)", r->path, why_no_model,
                     unic_last_error());

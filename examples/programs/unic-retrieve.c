@@ -1,7 +1,7 @@
 /*
  * unic-retrieve: clips of one modality found by clips of another.
  *
- * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode() -> cli_vectors_add()
+ * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode_batch() -> cli_vectors_add()
  * -> unic_index_add(), or unic_index_search() and unic_index_rank().
  */
 #include <stdlib.h>
@@ -52,17 +52,13 @@ typedef struct reader {
 } reader;
 
 /* Clips number `done` and on; those that lack the modality are left out. */
-static bool pool_batch(const char *modality, reader *r, const unic_batch *batch, size_t done,
-                       cli_vectors *out)
+static bool pool_batch(reader *r, const unic_batch *batch, size_t done, cli_vectors *out)
 {
-    unic_array features = {.struct_size = sizeof features};
-    const int32_t *lengths;
-    return cli_ok(unic_batch_get(&features, &lengths, batch, modality)) &&
-           cli_ok(unic_encoder_encode(r->encoder, &features, lengths, r->codes, NULL, NULL)) &&
+    return cli_ok(unic_encoder_encode_batch(r->encoder, batch, r->codes, NULL, NULL)) &&
            cli_vectors_add(out, r->codes, unic_batch_clip_count(batch), done);
 }
 
-static bool pool_all(const char *modality, reader *r, cli_vectors *out)
+static bool pool_all(reader *r, cli_vectors *out)
 {
     const unic_batch *batch;
     size_t done = 0;
@@ -72,7 +68,7 @@ static bool pool_all(const char *modality, reader *r, cli_vectors *out)
             return false;
         if (!batch)
             break;
-        if (!pool_batch(modality, r, batch, done, out))
+        if (!pool_batch(r, batch, done, out))
             return false;
         done += unic_batch_clip_count(batch);
         cli_progress_at(done, "");
@@ -101,7 +97,7 @@ static bool read_clips(const job *j, const char *path, const char *modality, cli
     bool ok = open_reader(j, path, modality, &r);
     size_t all = ok ? unic_dataset_clip_count(r.data) : 0;
     ok = ok && cli_vectors_begin(out, j->codebook, j->metric->metric, all, r.length) &&
-         pool_all(modality, &r, out);
+         pool_all(&r, out);
     if (ok && out->count == 0)
         ok = cli_fail("%s: none of its %zu clips has a step of %s", path, all, modality);
     unic_encoder_free(r.encoder);

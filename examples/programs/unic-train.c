@@ -17,6 +17,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signal.h"
+#include "cli/summary.h"
 #include "cli/table.h"
 #include "cli/threads.h"
 
@@ -120,7 +121,7 @@ static bool open_data(run *r, unic_dataset **out, const char *path, bool train)
                         "train.length=%zu, or --cut",
                         path, unic_dataset_length(*out), (unsigned long long)length,
                         unic_dataset_length(*out));
-    return true;
+    return (!train || cli_summary_print(stderr, *out, path)) && cli_summary_check(*out, path);
 }
 
 /* A run from its beginning: what the config leaves out comes from the data. */

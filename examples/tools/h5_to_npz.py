@@ -7,7 +7,8 @@
 Each MODALITY=FILE.h5 has one dataset [N,T,...] (or name it: FILE.h5:NAME). --order picks and orders
 its clips by their numbers. --labels has [N,T,C] of 0 and 1, the last class being the background, and
 becomes "label" [N], the class with the most steps (-1: background alone), and for each modality
-"<modality>.step_labels" [N,T]. Clips are copied one at a time: features need no memory.
+"<modality>.step_labels" [N,T]. Or it has [N,C], as mil_labels.h5, of whole clips: "label" alone, the
+class with the largest number, the last one again being the background. Clips are copied one at a time: features need no memory.
 """
 import argparse
 import sys
@@ -54,17 +55,26 @@ def write_array(archive, name, array):
         np.lib.format.write_array(member, array)
 
 
+def class_of(events):
+    """[N,C-1] without the background -> the class with the most, -1: none."""
+    return np.where((events > 0).any(1), events.argmax(1), -1).astype(np.int32)
+
+
 def labels_of(events):
-    """[N,T,C] of 0 and 1 -> the class of each clip and of each step."""
-    count = (events[..., :-1] > 0).sum(1)
-    label = np.where(count.any(1), count.argmax(1), -1)
-    return label.astype(np.int32), events.argmax(-1).astype(np.int32)
+    """[N,T,C] of 0 and 1, or [N,C] of clips -> the class of each clip, and of each step or None."""
+    if events.ndim == 2:
+        several = int(((events[:, :-1] > 0).sum(1) > 1).sum())
+        if several:
+            print(f"h5_to_npz.py: {several} of {len(events)} clips have several classes: the largest is taken",
+                  file=sys.stderr)
+        return class_of(events[:, :-1]), None
+    return class_of((events[..., :-1] > 0).sum(1)), events.argmax(-1).astype(np.int32)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("modality", nargs="+", metavar="MODALITY=FILE.h5[:DATASET]")
-    parser.add_argument("--labels", metavar="FILE.h5[:DATASET]", help="[N,T,C] of 0 and 1, the last is background")
+    parser.add_argument("--labels", metavar="FILE.h5[:DATASET]", help="[N,T,C] of 0 and 1, or [N,C]; the last is background")
     parser.add_argument("--order", metavar="FILE.h5[:DATASET]", help="[n] numbers of the clips to take")
     parser.add_argument("--out", required=True, metavar="FILE.npz")
     given = parser.parse_args()
@@ -87,8 +97,9 @@ def main():
     events = None
     if given.labels:
         dataset = open_dataset(given.labels)
-        if dataset.ndim != 3 or dataset.shape[:2] != (clips, steps):
-            sys.exit(f"h5_to_npz.py: {given.labels}: is {list(dataset.shape)}, [{clips},{steps},C] expected")
+        if dataset.shape[:-1] not in ((clips, steps), (clips,)) or dataset.shape[-1] < 2:
+            sys.exit(f"h5_to_npz.py: {given.labels}: is {list(dataset.shape)}, [{clips},{steps},C] or [{clips},C] "
+                     "expected, at least one class and the background")
         events = dataset[...][order]
 
     with zipfile.ZipFile(given.out, "w") as archive:
@@ -97,7 +108,7 @@ def main():
         if events is not None:
             label, of_steps = labels_of(events)
             write_array(archive, "label", label)
-            for name in features:
+            for name in features if of_steps is not None else ():
                 write_array(archive, f"{name}.step_labels", of_steps)
     print(f"{given.out}: {len(order)} clips of {steps} steps, {', '.join(features)}")
 

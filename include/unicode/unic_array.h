@@ -62,6 +62,15 @@ UNIC_API void unic_batch_free(unic_batch *batch);
 UNIC_API unic_status unic_batch_set(unic_batch *batch, const char *name,
                                     const unic_array *features, const int32_t *lengths);
 
+/**
+ * Say which clips these are, where a batch is a part of more: messages about clip `i` say
+ * `clips[i]`, not its place in the batch. A batch of a dataset knows its clips.
+ * @param batch  with a modality in it at least: that says what B is.
+ * @param clips  [B], referred to; NULL: their places.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE if the batch is empty. Since 0.1.
+ */
+UNIC_API unic_status unic_batch_number_clips(unic_batch *batch, const int64_t *clips);
+
 /** The number of clips B, 0 while empty. Since 0.1. */
 UNIC_API size_t unic_batch_clip_count(const unic_batch *batch);
 

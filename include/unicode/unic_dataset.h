@@ -103,6 +103,42 @@ UNIC_API unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset 
                                                const char *modality, int64_t *dims);
 
 /**
+ * How many clips have both modalities; of one and the same, how many have it. A file of a clip
+ * counts without being read, unless it was to find the longest one: options.length is 0.
+ * Training ties modalities together by the clips that have both.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND. Since 0.1.
+ */
+UNIC_API unic_status unic_dataset_paired(size_t *clips, const unic_dataset *dataset,
+                                         const char *modality, const char *other);
+
+/**
+ * Whether clip 0..N-1, in the files' order, has the modality: 1 or 0; also 0 if there is no such
+ * clip or modality. As unic_dataset_paired() counts them. Since 0.1.
+ */
+UNIC_API int unic_dataset_has(const unic_dataset *dataset, const char *modality, size_t clip);
+
+/**
+ * What messages call a clip: its file, or its number in the file it is in.
+ * @param text  `size` bytes out, in which the name is cut short if it is longer.
+ * @param clip  0..N-1, in the files' order.
+ * @return UNIC_OK; UNIC_E_ARG. Since 0.1.
+ */
+UNIC_API unic_status unic_dataset_clip_name(char *text, size_t size,
+                                            const unic_dataset *dataset, const char *modality,
+                                            size_t clip);
+
+/**
+ * The classes of labels that have names, since they come from tables (docs/data.md); 0 if they
+ * have numbers alone. Those of step labels are one less than their channels, whose last one is
+ * "no event". Class numbers of two datasets mean the same only if their names do.
+ * @param name  "label" or "<modality>.step_labels". Since 0.1.
+ */
+UNIC_API size_t unic_dataset_class_count(const unic_dataset *dataset, const char *name);
+/** The name of class `i`, while the dataset lives; NULL if there is none. Since 0.1. */
+UNIC_API const char *unic_dataset_class_name(const unic_dataset *dataset, const char *name,
+                                             size_t i);
+
+/**
  * The next batch of the epoch: every modality's features as float32 [B,T,...], zero from a
  * clip's length on, and its lengths. `*batch` is borrowed until the next call of this function;
  * NULL at the end of the epoch: the call after that begins the next one, shuffled anew. Whether
@@ -125,17 +161,19 @@ UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, ui
  * Labels in the files' order, whatever the shuffle: "label" [N] or [N,C], and
  * "<modality>.step_labels" [N,T] or [N,T,C], from any type as long as the values are whole.
  * T is unic_dataset_length(): steps that only another, longer file has are -1, those behind T
- * are left out. From a table's `category` comes "label": classes are numbered in the order of
- * their names' bytes, over all lines whatever their split. From its events come the step labels
- * of every modality, [N,T,C]: its classes in that order and, last, "no event". Call with `out`
- * NULL to learn the dims.
+ * are left out. From a table's `category` comes "label", -1 where it is empty: classes are
+ * numbered in the order of their names' bytes, over all lines of all tables whatever their
+ * split. From its events come the step labels of every modality, [N,T,C]: their classes in that
+ * order and, last, "no event"; and, without `category`, "label" [N,C-1]. Labels are made by this
+ * call. Call with `out` NULL to learn the dims.
  * @param rank     out.
  * @param dataset  one thread at a time.
  * @param name     "label" or "<modality>.step_labels".
  * @param dims     [UNIC_MAX_RANK] out.
  * @param out      int32, all elements; without meaning after a failure.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_VALUE if a label is not
- *         whole or beyond int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_MISMATCH if tables name
+ *         classes and other files number them; UNIC_E_VALUE if a label is not whole or beyond
+ *         int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char *name,
                                          int64_t *dims, int32_t *out);

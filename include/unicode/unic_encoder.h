@@ -47,6 +47,17 @@ UNIC_API unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array
                                          const int32_t *lengths, int32_t *codes,
                                          float *quantized, float *semantic);
 
+/**
+ * The same of a batch's clips, of the encoder's modality. Messages name a clip as the batch
+ * does: of a dataset's batch by its file, of one that unic_batch_number_clips() numbered by that
+ * number.
+ * @return as unic_encoder_encode(); UNIC_E_NOTFOUND if the batch holds no such modality. Since
+ *         0.1.
+ */
+UNIC_API unic_status unic_encoder_encode_batch(unic_encoder *encoder, const unic_batch *batch,
+                                               int32_t *codes, float *quantized,
+                                               float *semantic);
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,6 +40,18 @@ unic_status unic_batch_set(unic_batch *batch, const char *name, const unic_array
     return unic__batch_set(batch, name, features, lengths);
 }
 
+unic_status unic_batch_number_clips(unic_batch *batch, const int64_t *clips)
+{
+    if (!batch)
+        return unic__fail(UNIC_E_ARG, "unic_batch_number_clips: batch is NULL");
+    if (clips && !unic__batch_clip_count(batch))
+        return unic__fail(UNIC_E_STATE,
+                          "unic_batch_number_clips: the batch is empty, a modality with its "
+                          "clips expected");
+    batch->clips = clips;
+    return UNIC_OK;
+}
+
 size_t unic_batch_clip_count(const unic_batch *batch)
 {
     return batch ? unic__batch_clip_count(batch) : 0;

@@ -103,6 +103,17 @@ const char *unic_dataset_modality_name(const unic_dataset *dataset, size_t i)
     return dataset && i < dataset->tracks.n ? dataset->tracks.at[i].name : NULL;
 }
 
+/* The track of that name, whose number is `*track`. */
+static unic_status find_track(const unic_dataset *d, const char *call, const char *name,
+                              size_t *track)
+{
+    *track = unic__tracks_find(&d->tracks, name);
+    return *track < d->tracks.n
+               ? UNIC_OK
+               : unic__fail(UNIC_E_NOTFOUND, "%s: no modality \"%s\" in the dataset", call,
+                            name);
+}
+
 unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset *dataset,
                                       const char *modality, int64_t *dims)
 {
@@ -110,17 +121,63 @@ unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset *dataset,
     UNIC__REQUIRE(modality);
     UNIC__REQUIRE(dims);
     UNIC__REQUIRE(rank);
-    for (size_t i = 0; i < dataset->tracks.n; i++) {
-        const unic__track *track = &dataset->tracks.at[i];
-        if (strcmp(track->name, modality) != 0)
-            continue;
-        *rank = track->step.rank;
-        for (size_t k = 0; k < track->step.rank; k++)
-            dims[k] = (int64_t)track->step.dim[k];
-        return UNIC_OK;
-    }
-    return unic__fail(UNIC_E_NOTFOUND,
-                      "unic_dataset_feature_dims: no modality \"%s\" in the dataset", modality);
+    size_t i;
+    UNIC__TRY(find_track(dataset, __func__, modality, &i));
+    const unic__track *track = &dataset->tracks.at[i];
+    *rank = track->step.rank;
+    for (size_t k = 0; k < track->step.rank; k++)
+        dims[k] = (int64_t)track->step.dim[k];
+    return UNIC_OK;
+}
+
+unic_status unic_dataset_paired(size_t *clips, const unic_dataset *dataset,
+                                const char *modality, const char *other)
+{
+    size_t a, b;
+    UNIC__REQUIRE(dataset);
+    UNIC__REQUIRE(modality);
+    UNIC__REQUIRE(other);
+    UNIC__REQUIRE(clips);
+    UNIC__TRY(find_track(dataset, __func__, modality, &a));
+    UNIC__TRY(find_track(dataset, __func__, other, &b));
+    *clips = unic__dataset_paired(dataset, a, b);
+    return UNIC_OK;
+}
+
+int unic_dataset_has(const unic_dataset *dataset, const char *modality, size_t clip)
+{
+    if (!dataset || !modality || clip >= dataset->clips)
+        return 0;
+    size_t i = unic__tracks_find(&dataset->tracks, modality);
+    return i < dataset->tracks.n && unic__dataset_has(dataset, i, clip);
+}
+
+unic_status unic_dataset_clip_name(char *text, size_t size, const unic_dataset *dataset,
+                                   const char *modality, size_t clip)
+{
+    UNIC__REQUIRE(dataset);
+    UNIC__REQUIRE(modality);
+    UNIC__REQUIRE(text);
+    if (clip >= dataset->clips || !size)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: clip is %zu and size %zu, 0..%zu and a size expected", __func__,
+                          clip, size, dataset->clips - 1);
+    unic__dataset_name_clip(dataset, modality, (int64_t)clip, text, size);
+    return UNIC_OK;
+}
+
+size_t unic_dataset_class_count(const unic_dataset *dataset, const char *name)
+{
+    const unic__class_names *names = dataset && name ? unic__dataset_class_names(dataset, name)
+                                                     : NULL;
+    return names ? names->n : 0;
+}
+
+const char *unic_dataset_class_name(const unic_dataset *dataset, const char *name, size_t i)
+{
+    return i < unic_dataset_class_count(dataset, name)
+               ? unic__dataset_class_names(dataset, name)->at[i]
+               : NULL;
 }
 
 unic_status unic_dataset_next(const unic_batch **batch, unic_dataset *dataset)

@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "array/array.h"
+#include "array/batch.h"
 
 unic_status unic_encoder_create(unic_encoder **out, unic_model *model, const char *modality,
                                 size_t max_batch, size_t max_length)
@@ -35,6 +36,21 @@ unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *feature
     UNIC__REQUIRE(features);
     UNIC__TRY(unic__array_check(features, __func__, "features"));
     UNIC__TRY_NAMED(
-        unic__encoder_encode(encoder, features, lengths, codes, quantized, semantic));
+        unic__encoder_encode(encoder, features, lengths, NULL, codes, quantized, semantic));
+    return UNIC_OK;
+}
+
+unic_status unic_encoder_encode_batch(unic_encoder *encoder, const unic_batch *batch,
+                                      int32_t *codes, float *quantized, float *semantic)
+{
+    UNIC__REQUIRE(encoder);
+    UNIC__REQUIRE(batch);
+    const char *name = encoder->modality->name;
+    const unic__batch_entry *e = unic__batch_find(batch, name);
+    if (!e)
+        return unic__fail(UNIC_E_NOTFOUND, "%s: the batch holds no modality \"%s\"", __func__,
+                          name);
+    UNIC__TRY_NAMED(unic__encoder_encode(encoder, &e->features, e->lengths, batch, codes,
+                                         quantized, semantic));
     return UNIC_OK;
 }

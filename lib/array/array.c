@@ -135,14 +135,3 @@ bool unic__all_finite(const float *x, size_t n)
 {
     return largest_magnitude(x, n) < 0x7F800000U;
 }
-
-unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
-                                const char *modality)
-{
-    for (size_t b = 0; lengths && b < clips; b++)
-        if (lengths[b] < 0 || (size_t)lengths[b] > longest)
-            return unic__fail(UNIC_E_VALUE,
-                              "modality \"%s\": length %d of clip %zu is not in 0..%zu",
-                              modality, lengths[b], b, longest);
-    return UNIC_OK;
-}

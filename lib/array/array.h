@@ -31,10 +31,6 @@ const char *unic__dtype_print(int32_t dtype, char *text);
 
 /* ---- values ---- */
 
-/* Every one of `clips` lengths is in 0..longest; NULL is fine. UNIC_E_VALUE names the clip. */
-unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
-                                const char *modality);
-
 bool unic__all_finite(const float *x, size_t n); /* no NaN, no Inf */
 
 #endif

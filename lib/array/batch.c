@@ -109,11 +109,25 @@ unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *f
 const char *unic__batch_clip(const unic_batch *b, const char *modality, size_t row,
                              char text[UNIC__CLIP_TEXT])
 {
-    if (!b->clips)
+    if (!b)
+        snprintf(text, UNIC__CLIP_TEXT, "clip %zu", row);
+    else if (!b->clips)
         snprintf(text, UNIC__CLIP_TEXT, "clip %zu of the batch", row);
     else if (!b->name_clip)
         snprintf(text, UNIC__CLIP_TEXT, "clip %lld", (long long)b->clips[row]);
     else
         b->name_clip(b->name_user, modality, b->clips[row], text, UNIC__CLIP_TEXT);
     return text;
+}
+
+unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
+                                const char *modality, const unic_batch *b)
+{
+    char clip[UNIC__CLIP_TEXT];
+    for (size_t i = 0; lengths && i < clips; i++)
+        if (lengths[i] < 0 || (size_t)lengths[i] > longest)
+            return unic__fail(UNIC_E_VALUE, "modality \"%s\": length %d of %s is not in 0..%zu",
+                              modality, lengths[i], unic__batch_clip(b, modality, i, clip),
+                              longest);
+    return UNIC_OK;
 }

@@ -34,9 +34,14 @@ size_t unic__batch_clip_count(const unic_batch *b); /* B; 0 while empty */
 
 enum { UNIC__CLIP_TEXT = 512 };
 /* What messages call clip `row` of a modality, into `text`, which is returned: "clip 3 of the
- * batch", "clip 137" if the batch says which, or its file. */
+ * batch", "clip 137" if the batch says which, or its file; "clip 3" without a batch. */
 const char *unic__batch_clip(const unic_batch *b, const char *modality, size_t row,
                              char text[UNIC__CLIP_TEXT]);
+
+/* Every one of `clips` lengths is in 0..longest; NULL is fine. UNIC_E_VALUE names the clip, as
+ * the batch does. */
+unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
+                                const char *modality, const unic_batch *b);
 
 /* The entry of that name, or NULL. */
 const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name);

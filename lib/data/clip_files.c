@@ -51,12 +51,16 @@ static unic_status list_folder(clip_files *s, const char *folder)
     for (size_t i = 0; i < list.n && status == UNIC_OK; i++)
         if (unic__is_modality_name(list.names[i]))
             status = add_group(s, folder, list.names[i]);
-    unic__folder_free(&list);
+    const char *hdf5 = NULL;
+    for (size_t i = 0; i < list.n && !hdf5; i++)
+        hdf5 = unic__stem_size(list.names[i], ".h5") ? list.names[i] : NULL;
     if (status == UNIC_OK && !s->group_count)
         status = unic__fail(UNIC_E_NOTFOUND,
                             "%s: no modality; directories <modality>/ of .npy or .zip files, "
-                            "or files <modality>.npy, expected",
-                            folder);
+                            "or files <modality>.npy, expected%s%s%s",
+                            folder, hdf5 ? "; " : "", hdf5 ? hdf5 : "",
+                            hdf5 ? " is an HDF5 file; " UNIC__HDF5_HINT : "");
+    unic__folder_free(&list);
     return status;
 }
 
@@ -89,9 +93,11 @@ static unic_status unite_groups(clip_files *s)
 
 /* How a table's names were matched with files. */
 typedef struct matching {
-    size_t n[UNIC__NAMINGS];
-    const char *example[UNIC__NAMINGS]; /* a clip of each kind */
-    size_t missing;
+    bool *keep;         /* [table's n], whether the clip has a file */
+    const char **start; /* the clips whose files are named by the start of their names */
+    size_t start_count;
+    const char *medium; /* a clip whose files lack the suffix of its name */
+    size_t medium_count;
 } matching;
 
 /* Whether any modality has a file of the clip. */
@@ -104,52 +110,51 @@ static bool find_files(const clip_files *s, const char *id, matching *m)
             found = true;
             used = naming > used ? naming : used;
         }
-    m->n[used] += found;
-    if (found && !m->example[used])
-        m->example[used] = id;
-    m->missing += !found;
+    if (used == UNIC__NAMED_START)
+        m->start[m->start_count++] = id;
+    else if (used == UNIC__NAMED_MEDIUM && !m->medium_count++)
+        m->medium = id;
     return found;
 }
 
 static int compare_starts(const void *a, const void *b)
 {
-    return strncmp(*(const char *const *)a, *(const char *const *)b, 11);
+    return strncmp(*(const char *const *)a, *(const char *const *)b, UNIC__CLIP_START);
 }
 
-/* How many of the clips whose files are named by the start of their names share them. */
-static unic_status count_shared(const clip_files *s, size_t *shared)
-{
-    size_t n = s->source.clips;
-    const char **ids = unic__alloc(n * sizeof *ids);
-    if (!ids)
-        return unic__no_memory(n * sizeof *ids, "the clips' names");
-    memcpy(ids, s->stems, n * sizeof *ids);
-    qsort(ids, n, sizeof *ids, compare_starts);
-    *shared = 0;
-    for (size_t i = 1; i < n; i++)
-        *shared += compare_starts(&ids[i - 1], &ids[i]) == 0;
-    unic__free(ids);
-    return UNIC_OK;
-}
-
-static unic_status report_matching(const clip_files *s, const matching *m)
+static void report_matching(const clip_files *s, const matching *m)
 {
     size_t shared = 0;
-    const char *example = m->example[UNIC__NAMED_START];
-    if (m->n[UNIC__NAMED_MEDIUM])
+    if (m->medium_count)
         unic__log_line(UNIC_LOG_INFO,
                        "%s: %zu of %zu clips have files without the suffix in their names "
                        "(\"%s\")",
-                       s->source.path, m->n[UNIC__NAMED_MEDIUM], s->source.clips,
-                       m->example[UNIC__NAMED_MEDIUM]);
-    if (!m->n[UNIC__NAMED_START])
-        return UNIC_OK;
-    UNIC__TRY(count_shared(s, &shared));
+                       s->source.path, m->medium_count, s->source.clips, m->medium);
+    if (!m->start_count)
+        return;
+    const char *example = m->start[0];
+    qsort(m->start, m->start_count, sizeof *m->start, compare_starts);
+    for (size_t i = 1; i < m->start_count; i++)
+        shared += compare_starts(&m->start[i - 1], &m->start[i]) == 0;
     unic__log_line(shared ? UNIC_LOG_WARNING : UNIC_LOG_INFO,
                    "%s: %zu of %zu clips have files named by the first 11 characters "
-                   "(\"%.11s\" for \"%s\"); %zu clips share one with another",
-                   s->source.path, m->n[UNIC__NAMED_START], s->source.clips, example, example,
-                   shared);
+                   "(\"%.11s\" for \"%s\"); %zu of them share the file of another",
+                   s->source.path, m->start_count, s->source.clips, example, example, shared);
+}
+
+static unic_status find_all_files(const clip_files *s, matching *m, bool skips_damage)
+{
+    static const char format[] = "%s: clip \"%s\" has no .npy or .zip file in any "
+                                 "directory beside the table";
+    const unic__clip_table *x = &s->table;
+    for (size_t i = 0; i < x->n; i++) {
+        m->keep[i] = find_files(s, x->ids[i], m);
+        if (m->keep[i])
+            continue;
+        if (!skips_damage)
+            return unic__fail(UNIC_E_NOTFOUND, format, s->source.path, x->ids[i]);
+        unic__log_line(UNIC_LOG_WARNING, format, s->source.path, x->ids[i]);
+    }
     return UNIC_OK;
 }
 
@@ -157,29 +162,23 @@ static unic_status report_matching(const clip_files *s, const matching *m)
 static unic_status match_table(clip_files *s, bool skips_damage)
 {
     unic__clip_table *x = &s->table;
-    matching m = {.missing = 0};
-    bool *keep = unic__alloc(x->n * sizeof *keep);
-    if (!keep)
-        return unic__no_memory(x->n * sizeof *keep, "a table of clips");
-    for (size_t i = 0; i < x->n; i++) {
-        static const char format[] = "%s: clip \"%s\" has no .npy or .zip file in any "
-                                     "directory beside the table";
-        keep[i] = find_files(s, x->ids[i], &m);
-        if (keep[i])
-            continue;
-        if (!skips_damage) {
-            unic__free(keep);
-            return unic__fail(UNIC_E_NOTFOUND, format, s->source.path, x->ids[i]);
-        }
-        unic__log_line(UNIC_LOG_WARNING, format, s->source.path, x->ids[i]);
+    matching m = {.keep = unic__alloc_array(x->n, sizeof *m.keep),
+                  .start = unic__alloc_array(x->n, sizeof *m.start)};
+    unic_status status = m.keep && m.start
+                             ? find_all_files(s, &m, skips_damage)
+                             : unic__no_memory(x->n * sizeof *m.start, "a table of clips");
+    if (status == UNIC_OK) {
+        unic__clip_table_keep(x, m.keep);
+        s->stems = x->ids;
+        s->source.clips = x->n;
+        report_matching(s, &m);
     }
-    unic__clip_table_keep(x, keep);
-    unic__free(keep);
-    s->stems = x->ids;
-    s->source.clips = x->n;
-    return x->n ? report_matching(s, &m)
-                : unic__fail(UNIC_E_NOTFOUND, "%s: no clip has a file beside the table",
-                             s->source.path);
+    unic__free(m.keep);
+    unic__free(m.start);
+    if (status == UNIC_OK && !x->n)
+        return unic__fail(UNIC_E_NOTFOUND, "%s: no clip has a file beside the table",
+                          s->source.path);
+    return status;
 }
 
 /* ---- modalities -------------------------------------------------------------------------- */
@@ -269,10 +268,9 @@ static bool has(const unic__clip_source *source, size_t i, size_t clip)
     return s->entries[i] && s->entries[i][clip];
 }
 
-static void name_clip(const unic__clip_source *source, const unic__track_table *tracks,
-                      size_t i, size_t clip, char *text, size_t size)
+static void name_clip(const unic__clip_source *source, size_t i, size_t clip, char *text,
+                      size_t size)
 {
-    (void)tracks;
     print_path((const clip_files *)source, i, clip, text, size);
 }
 

@@ -111,8 +111,7 @@ static size_t size_without_medium(const char *name)
 /* 11, if behind that many characters only numbers follow: AAAAAAAAAAA_23_33. */
 static size_t size_of_start(const char *name)
 {
-    enum { START = 11 };
-    size_t size = size_without_medium(name), at = START;
+    size_t size = size_without_medium(name), at = UNIC__CLIP_START;
     if (!size)
         size = strlen(name);
     while (at < size && name[at] == '_') {
@@ -121,7 +120,7 @@ static size_t size_of_start(const char *name)
             return 0;
         at += 1 + digits;
     }
-    return at > START && at >= size ? START : 0;
+    return at > UNIC__CLIP_START && at >= size ? UNIC__CLIP_START : 0;
 }
 
 const unic__clip_entry *unic__clip_group_find(const unic__clip_group *g, const char *name,

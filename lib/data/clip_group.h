@@ -25,6 +25,8 @@ unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const
 unic_status unic__clip_group_list(unic__clip_group *g, unic__arena *arena,
                                   const char *const *paths, size_t n, const char *name);
 
+enum { UNIC__CLIP_START = 11 }; /* characters of a video's name at YouTube */
+
 /* How a table writes the name of a clip; the ways are tried in this order. */
 typedef enum unic__clip_naming {
     UNIC__NAMED_WHOLE,  /* as the file: x.npy for x */

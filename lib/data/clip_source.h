@@ -8,6 +8,9 @@
 
 #include "data/class_names.h"
 
+/* What to do with HDF5 files, which are not read. */
+#define UNIC__HDF5_HINT "h5_to_npz.py of the examples/tools makes an npz of it"
+
 /* A modality as all sources of a dataset have it. */
 typedef struct unic__track {
     const char *name;
@@ -69,8 +72,8 @@ typedef struct unic__clip_source_class {
     /* Whether the clip has track `i`, as far as is known without reading it. */
     bool (*has)(const unic__clip_source *s, size_t i, size_t clip);
     /* What messages call a clip that has track `i`: its file, or its number in one. */
-    void (*name_clip)(const unic__clip_source *s, const unic__track_table *tracks, size_t i,
-                      size_t clip, char *text, size_t size);
+    void (*name_clip)(const unic__clip_source *s, size_t i, size_t clip, char *text,
+                      size_t size);
 
     /* The names of the classes of "label", or of events; at NULL: they have numbers alone. Both
      * functions may be NULL. */

@@ -74,6 +74,9 @@ unic_status unic__dataset_number_classes(unic_dataset *d);
  * "no event" is not among them. */
 const unic__class_names *unic__dataset_class_names(const unic_dataset *d, const char *name);
 
+/* Whether a clip has track `i`, as far as is known without reading it. */
+bool unic__dataset_has(const unic_dataset *d, size_t i, size_t clip);
+
 /* Clips that have both tracks. */
 size_t unic__dataset_paired(const unic_dataset *d, size_t a, size_t b);
 

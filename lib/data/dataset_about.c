@@ -59,6 +59,12 @@ unic__clip_source *unic__dataset_source_of(const unic_dataset *d, size_t clip)
     return d->sources[low];
 }
 
+bool unic__dataset_has(const unic_dataset *d, size_t i, size_t clip)
+{
+    const unic__clip_source *s = unic__dataset_source_of(d, clip);
+    return s->is->has(s, i, clip - s->first);
+}
+
 size_t unic__dataset_paired(const unic_dataset *d, size_t a, size_t b)
 {
     size_t n = 0;
@@ -77,7 +83,7 @@ void unic__dataset_name_clip(const void *user, const char *modality, int64_t cli
     const unic__clip_source *s = unic__dataset_source_of(d, (size_t)clip);
     size_t track = unic__tracks_find(&d->tracks, modality), i = (size_t)clip - s->first;
     if (track < d->tracks.n && s->is->has(s, track, i))
-        s->is->name_clip(s, &d->tracks, track, i, text, size);
+        s->is->name_clip(s, track, i, text, size);
     else
         snprintf(text, size, "clip %lld", (long long)clip);
 }

@@ -4,6 +4,7 @@
 #include "data/clip_files.h"
 #include "data/dataset.h"
 #include "data/shard.h"
+#include "file/file.h"
 #include "file/folder.h"
 
 /* ---- sources ----------------------------------------------------------------------------- */
@@ -21,6 +22,19 @@ static unic_status holds_arrays(const char *path, bool *yes)
     }
     unic__folder_free(&list);
     return status;
+}
+
+/* Whether a file is HDF5, by its first bytes. */
+static bool is_hdf5(const char *path)
+{
+    unic__file file;
+    char start[8];
+    if (unic__file_open(&file, path) != UNIC_OK)
+        return false; /* who opens it next says why */
+    bool yes = unic__file_read_at(&file, 0, start, sizeof start) == UNIC_OK &&
+               memcmp(start, "\x89HDF\r\n\x1a\n", sizeof start) == 0;
+    unic__file_close(&file);
+    return yes;
 }
 
 static bool is_table(const char *path)
@@ -60,6 +74,8 @@ static unic_status open_source(unic__clip_source **out, const char *const *paths
                           "unic_dataset_open: split \"%s\" is asked for, but %s is no table "
                           "(.csv, .tsv)",
                           options->split, paths[0]);
+    if (!folder && is_hdf5(paths[0]))
+        return unic__fail(UNIC_E_FORMAT, "%s: is an HDF5 file; " UNIC__HDF5_HINT, paths[0]);
     if (!folder)
         return unic__shard_open(out, paths[0]);
     UNIC__TRY(holds_arrays(paths[0], &arrays));

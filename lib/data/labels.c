@@ -80,6 +80,26 @@ static unic_status read_rows(unic__clip_source *s, const char *name, size_t have
     return status;
 }
 
+/* Numbers that a table gives its names are not those of a file without names. */
+static unic_status check_names(const unic_dataset *d, const char *name)
+{
+    const unic__clip_source *named = NULL, *other = NULL;
+    bool steps = unic__is_of_steps(name);
+    for (size_t i = 0; i < d->source_count; i++) {
+        const unic__clip_source *s = d->sources[i];
+        bool has = s->is->class_names && (s->is->class_names(s, true)->at ||
+                                          (!steps && s->is->class_names(s, false)->at));
+        *(has ? &named : &other) = s;
+    }
+    return !named || !other
+               ? UNIC_OK
+               : unic__fail(UNIC_E_MISMATCH,
+                            "unic_dataset_labels: \"%s\" has names of classes in "
+                            "%s, but numbers alone in %s: they cannot be told to be "
+                            "the same",
+                            name, named->path, other->path);
+}
+
 unic_status unic__dataset_labels(size_t *rank, unic_dataset *d, const char *name, int64_t *dims,
                                  int32_t *out)
 {
@@ -94,12 +114,19 @@ unic_status unic__dataset_labels(size_t *rank, unic_dataset *d, const char *name
     unic__shape rest;
     size_t lead = steps ? 2 : 1, T;
     UNIC__TRY(common_shape(d, name, lead, &rest));
+    UNIC__TRY(check_names(d, name));
     dims[0] = (int64_t)d->clips;
     dims[lead - 1] = steps ? (int64_t)d->length : dims[0];
     for (size_t i = 0; i < rest.rank; i++)
         dims[lead + i] = (int64_t)rest.dim[i];
     *rank = lead + rest.rank;
-    size_t each = unic__shape_count(&rest), want = steps ? d->length * each : each;
+    size_t each = unic__shape_count(&rest), want = each, count;
+    if ((steps && !unic__mul_size(d->length, each, &want)) ||
+        !unic__mul_size(d->clips, want, &count) || !unic__mul_size(count, sizeof *out, &count))
+        return unic__fail(UNIC_E_SHAPE,
+                          "unic_dataset_labels: \"%s\" of %zu clips, %zu steps and %zu classes "
+                          "is more than memory can be",
+                          name, d->clips, d->length, each);
     for (size_t i = 0; out && i < d->source_count; i++) {
         unic__clip_source *s = d->sources[i];
         UNIC__TRY(source_shape(s, name, lead, &rest, &T));

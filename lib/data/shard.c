@@ -189,10 +189,11 @@ static bool has(const unic__clip_source *source, size_t i, size_t clip)
     return s->present[i] && (!s->lengths[i] || s->lengths[i][clip] > 0);
 }
 
-static void name_clip(const unic__clip_source *source, const unic__track_table *tracks,
-                      size_t i, size_t clip, char *text, size_t size)
+static void name_clip(const unic__clip_source *source, size_t i, size_t clip, char *text,
+                      size_t size)
 {
-    snprintf(text, size, "clip %zu of \"%s\" in %s", clip, tracks->at[i].name, source->path);
+    (void)i;
+    snprintf(text, size, "clip %zu of %s", clip, source->path);
 }
 
 static unic_status read_clip(unic__clip_source *source, const unic__track_table *tracks,

@@ -96,7 +96,7 @@ static unic_status check_features(const unic_encoder *e, const unic_array *featu
                           "as in %s",
                           e->modality->name, unic__shape_print(&got, gs), want.dim[0],
                           want.dim[1], unic__shape_print(&want, ws));
-    return unic__lengths_check(lengths, got.dim[0], got.dim[1], e->modality->name);
+    return unic__lengths_check(lengths, got.dim[0], got.dim[1], e->modality->name, e->called);
 }
 
 /* How many clips go through a plan at a time. Their features and widest activations share the
@@ -124,10 +124,12 @@ static const float *readable_in_place(const unic__encoder_plan *p, const unic_ar
 
 /* The clips from `first` on: valid steps in, padding and what is beyond the last clip cleared, masks
  * set. */
-static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
+static unic_status fill(const unic_encoder *e, unic__encoder_plan *p,
                         const unic_array *features, const int32_t *lengths, size_t first,
                         bool real_padding)
 {
+    const unic__modality *m = e->modality;
+    char clip[UNIC__CLIP_TEXT];
     size_t step = unic__shape_count(&m->dims), clips = (size_t)features->dims[0] - first;
     clips = clips < p->batch ? clips : p->batch;
     const float *in_place = readable_in_place(p, features, lengths, first, clips);
@@ -140,8 +142,8 @@ static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
         if (valid < p->length)
             memset(x + valid * step, 0, (p->length - valid) * step * sizeof(float));
         if (!unic__all_finite(x, valid * step))
-            return unic__fail(UNIC_E_VALUE, "modality \"%s\": clip %zu holds NaN or Inf",
-                              m->name, first + b);
+            return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s holds NaN or Inf", m->name,
+                              unic__batch_clip(e->called, m->name, first + b, clip));
         size_t seen = real_padding ? p->length : valid;
         p->lengths->t.ix[b] = (int32_t)seen;
         for (size_t t = 0; t < p->length; t++)
@@ -154,13 +156,13 @@ static unic_status fill(unic__encoder_plan *p, const unic__modality *m,
 static unic_status check_z(const unic_encoder *e, size_t batch, size_t length)
 {
     size_t count = length * e->model->codebook->dim;
+    char clip[UNIC__CLIP_TEXT];
     for (size_t b = 0; b < batch; b++)
         if (!unic__all_finite(e->z + b * count, count))
             return unic__fail(
                 UNIC_E_NUMERIC,
-                "modality \"%s\": clip %zu gives NaN or Inf; its features are too "
-                "large",
-                e->modality->name, b);
+                "modality \"%s\": %s gives NaN or Inf; its features are too large",
+                e->modality->name, unic__batch_clip(e->called, e->modality->name, b, clip));
     return UNIC_OK;
 }
 
@@ -209,7 +211,7 @@ static unic_status run(unic_encoder *e, const unic_array *features, const int32_
     UNIC__TRY(find_plan(e, clips_at_a_time(e, batch, length), length, &p));
     for (size_t first = 0; first < batch; first += p->batch) {
         size_t clips = batch - first < p->batch ? batch - first : p->batch;
-        UNIC__TRY(fill(p, e->modality, features, lengths, first, real));
+        UNIC__TRY(fill(e, p, features, lengths, first, real));
         p->graph.run = (unic__run){.training = false};
         unic__graph_forward(&p->graph, 0);
         if (p->graph.run.status != UNIC_OK)
@@ -221,10 +223,11 @@ static unic_status run(unic_encoder *e, const unic_array *features, const int32_
 }
 
 unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
-                                 const int32_t *lengths, int32_t *codes, float *quantized,
-                                 float *semantic)
+                                 const int32_t *lengths, const unic_batch *called,
+                                 int32_t *codes, float *quantized, float *semantic)
 {
     const unic_codebook *cb = e->model->codebook;
+    e->called = called;
     UNIC__TRY(check_features(e, features, lengths));
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
     UNIC__TRY(make_room(e, batch, length));

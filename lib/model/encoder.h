@@ -7,6 +7,7 @@
 #ifndef UNIC_MODEL_ENCODER_H
 #define UNIC_MODEL_ENCODER_H
 
+#include "array/batch.h"
 #include "graph/graph.h"
 #include "model/model.h"
 #include "unicode/unic_encoder.h"
@@ -27,7 +28,8 @@ struct unic_encoder {
     size_t max_batch, max_length;
     uint64_t calls;
     unic__encoder_plan plan[UNIC__ENCODER_PLANS];
-    size_t room;    /* steps that codes and z have room for */
+    const unic_batch *called; /* of the call under way: what messages call its clips, or NULL */
+    size_t room;              /* steps that codes and z have room for */
     int32_t *codes; /* [B,T]   of a whole call, kept back until all of it is known to be good */
     float *z;       /* [B,T,D] */
 };
@@ -36,9 +38,10 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
                                  size_t max_batch, size_t max_length);
 void unic__encoder_free(unic_encoder *encoder);
 
-/* Features -> codes, quantised and semantic vectors: the whole way of one batch of clips. */
+/* Features -> codes, quantized and semantic vectors: the whole way of one batch of clips.
+ * `called` says what messages call them, NULL: by their places. */
 unic_status unic__encoder_encode(unic_encoder *encoder, const unic_array *features,
-                                 const int32_t *lengths, int32_t *codes, float *quantized,
-                                 float *semantic);
+                                 const int32_t *lengths, const unic_batch *called,
+                                 int32_t *codes, float *quantized, float *semantic);
 
 #endif

@@ -5,7 +5,7 @@
 /* A batch and a step's draws, written into the inputs of the training graph. */
 
 static unic_status check_entry(const unic_trainer *t, const unic__modality *m,
-                               const unic__batch_entry *entry)
+                               const unic_batch *batch, const unic__batch_entry *entry)
 {
     unic__shape got = unic__array_shape(&entry->features);
     unic__shape want = unic__feature_shape(m, t->graph.batch, t->graph.length);
@@ -16,13 +16,14 @@ static unic_status check_entry(const unic_trainer *t, const unic__modality *m,
     if (!fits)
         return unic__fail(UNIC_E_SHAPE, "modality \"%s\": features are %s, expected at most %s",
                           m->name, unic__shape_print(&got, gs), unic__shape_print(&want, ws));
-    return unic__lengths_check(entry->lengths, got.dim[0], got.dim[1], m->name);
+    return unic__lengths_check(entry->lengths, got.dim[0], got.dim[1], m->name, batch);
 }
 
 /* One clip's valid steps, converted; the rest of its row stays zero. */
-static unic_status fill_clip(const unic__stream *s, const unic__batch_entry *entry, size_t b,
-                             size_t length)
+static unic_status fill_clip(const unic__stream *s, const unic_batch *batch,
+                             const unic__batch_entry *entry, size_t b, size_t length)
 {
+    char text[UNIC__CLIP_TEXT];
     unic__shape shape = unic__array_shape(&entry->features);
     size_t step = unic__shape_count(&s->m->dims);
     size_t from = b * shape.dim[1] * step, to = b * s->x->t.shape.dim[1] * step;
@@ -33,13 +34,13 @@ static unic_status fill_clip(const unic__stream *s, const unic__batch_entry *ent
     clip.dims[0] = (int64_t)(length * step);
     UNIC__TRY(unic__array_to_f32(&clip, s->x->t.x + to));
     if (!unic__all_finite(s->x->t.x + to, length * step))
-        return unic__fail(UNIC_E_VALUE,
-                          "modality \"%s\": clip %zu of the batch holds NaN or Inf", s->m->name,
-                          b);
+        return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s holds NaN or Inf", s->m->name,
+                          unic__batch_clip(batch, s->m->name, b, text));
     return UNIC_OK;
 }
 
-static unic_status fill_stream(unic_trainer *t, size_t m, const unic__batch_entry *entry)
+static unic_status fill_stream(unic_trainer *t, size_t m, const unic_batch *given,
+                               const unic__batch_entry *entry)
 {
     const unic__stream *s = &t->graph.stream[m];
     size_t batch = t->graph.batch, length = t->graph.length;
@@ -48,7 +49,7 @@ static unic_status fill_stream(unic_trainer *t, size_t m, const unic__batch_entr
     for (size_t b = 0; b < batch; b++) {
         size_t valid = b >= clips ? 0 : entry->lengths ? (size_t)entry->lengths[b] : steps;
         if (valid > 0 && steps > 0)
-            UNIC__TRY(fill_clip(s, entry, b, valid));
+            UNIC__TRY(fill_clip(s, given, entry, b, valid));
         if (t->config->padding == UNIC__PAD_REAL && valid > 0)
             valid = steps; /* zeros are real steps */
         s->lengths->t.ix[b] = (int32_t)valid;
@@ -66,10 +67,10 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
         entries[m] = unic__batch_find(batch, modality->name);
         if (!entries[m])
             return unic__fail(UNIC_E_ARG, "the batch holds no modality \"%s\"", modality->name);
-        UNIC__TRY(check_entry(t, modality, entries[m]));
+        UNIC__TRY(check_entry(t, modality, batch, entries[m]));
     }
     for (size_t m = 0; m < t->graph.n; m++)
-        UNIC__TRY(fill_stream(t, m, entries[m]));
+        UNIC__TRY(fill_stream(t, m, batch, entries[m]));
     return UNIC_OK;
 }
 

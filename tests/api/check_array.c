@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "array/array.h"
+#include "array/batch.h"
 #include "file/io_help.h"
 
 #define DIMS(...) ((const int64_t[]){__VA_ARGS__})
@@ -249,6 +249,32 @@ START_TEST(out_of_memory_leaves_a_batch_as_it_was)
 }
 END_TEST
 
+START_TEST(a_batch_says_which_clips_it_has)
+{
+    static const int64_t clips[] = {137, 4};
+    static const int32_t lengths[] = {2, 9};
+    char text[UNIC__CLIP_TEXT];
+    unic_batch *b;
+    unic_array a = f32(3, DIMS(2, 3, 4));
+    io_assert_ok(unic_batch_create(&b));
+    io_assert_fails(unic_batch_number_clips(NULL, clips), UNIC_E_ARG, "batch is NULL");
+    io_assert_fails(unic_batch_number_clips(b, clips), UNIC_E_STATE, "the batch is empty");
+    io_assert_ok(unic_batch_number_clips(b, NULL));
+    io_assert_ok(unic_batch_set(b, "x", &a, lengths));
+    ck_assert_str_eq(unic__batch_clip(b, "x", 1, text), "clip 1 of the batch");
+    io_assert_ok(unic_batch_number_clips(b, clips));
+    ck_assert_str_eq(unic__batch_clip(b, "x", 0, text), "clip 137");
+    io_assert_fails(unic__lengths_check(lengths, 2, 3, "x", b), UNIC_E_VALUE,
+                    "modality \"x\": length 9 of clip 4 is not in 0..3");
+    io_assert_ok(unic_batch_number_clips(b, NULL));
+    io_assert_fails(unic__lengths_check(lengths, 2, 3, "x", b), UNIC_E_VALUE,
+                    "of clip 1 of the batch");
+    io_assert_fails(unic__lengths_check(lengths, 2, 3, "x", NULL), UNIC_E_VALUE,
+                    "length 9 of clip 1 is not");
+    unic_batch_free(b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("api/array");
@@ -262,6 +288,7 @@ int main(void)
     tcase_add_test(t, modalities_of_a_batch_agree);
     tcase_add_test(t, batches_refuse_wrong_arguments);
     tcase_add_test(t, out_of_memory_leaves_a_batch_as_it_was);
+    tcase_add_test(t, a_batch_says_which_clips_it_has);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -158,6 +158,30 @@ class Folders(unittest.TestCase):
         np.testing.assert_array_equal(got["video.step_labels"][:, 1], self.label[order])
         np.testing.assert_array_equal(self.encode(out)["codes"], self.encode(self.dir / "all.npz")["codes"][order])
 
+        # whole clips' labels, mil_labels.h5: [N,C], the background last; a clip of background alone has none
+        whole = np.eye(CLASSES + 1)[self.label]
+        whole[1] = np.eye(CLASSES + 1)[CLASSES]
+        with h5py.File(self.dir / "mil_labels.h5", "w") as file:
+            file["avadataset"] = whole
+        command[command.index("--labels") + 1] = self.dir / "mil_labels.h5"
+        subprocess.run(command, check=True, capture_output=True)
+        got = np.load(out)
+        np.testing.assert_array_equal(got["label"], np.where(np.arange(CLIPS) == 1, -1, self.label)[order])
+        self.assertFalse([name for name in got if name.endswith("step_labels")])
+        with h5py.File(self.dir / "mil_labels.h5", "w") as file:
+            file["avadataset"] = whole[:, :1]
+        done = subprocess.run(command, text=True, capture_output=True)
+        self.assertIn(f"is [{CLIPS}, 1], [{CLIPS},{T},C] or [{CLIPS},C] expected", done.stderr)
+
+        # and what is said where one is given to a program
+        message = run("unic-inspect", self.dir / "mil_labels.h5", status=1).stderr
+        self.assertIn("mil_labels.h5: is an HDF5 file; h5_to_npz.py", message)
+        (self.dir / "only").mkdir()
+        (self.dir / "mil_labels.h5").rename(self.dir / "only/audio.h5")
+        message = run("unic-train", "--config", self.dir / "config.ini", "--data", self.dir / "only", "--out",
+                      self.dir / "n.npz", status=1).stderr
+        self.assertIn("audio.h5 is an HDF5 file; h5_to_npz.py", message)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _lib
 from ._arguments import Codes
-from ._errors import ArgumentError, NotFoundError, StateError
+from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
 from ._handle import Handle, Owner, view
 from ._lib import lib
 
@@ -29,7 +29,8 @@ class Batch:
     "label" and "<modality>.step_labels" may be there too, as in a file, and are passed over.
     """
 
-    def __init__(self, arrays: Mapping[str, npt.ArrayLike]) -> None:
+    def __init__(self, arrays: Mapping[str, npt.ArrayLike], clips: Optional[npt.ArrayLike] = None) -> None:
+        """Of `arrays`; clips [B] says which these are where they are a part of more: messages call them so."""
         pointer = _lib.BATCH()
         lib.unic_batch_create(ctypes.byref(pointer))
         self._owner = Owner(pointer, lib.unic_batch_free)
@@ -40,6 +41,12 @@ class Batch:
                 valid = arguments.lengths(name + ".lengths", arrays[name + ".lengths"], len(x) if x.ndim else 0)
             lib.unic_batch_set(pointer, arguments.text("name", name), arguments.array(x), arguments.address(valid))
             self._arrays[name] = x, valid
+        self._numbers = None if clips is None else arguments.whole("clips", clips, np.int64)
+        if self._numbers is not None:
+            if self._numbers.shape != (lib.unic_batch_clip_count(pointer),):
+                raise ShapeError(f"clips have the shape {self._numbers.shape}, but the batch has "
+                                 f"{lib.unic_batch_clip_count(pointer)} clips")
+            lib.unic_batch_number_clips(pointer, arguments.address(self._numbers))
 
     @contextlib.contextmanager
     def _use(self) -> Iterator[Any]:

@@ -149,6 +149,38 @@ class Dataset(Handle):
                 lambda rank, dims: lib.unic_dataset_labels(rank, dataset, name.encode(), dims, labels.ctypes.data))
             return labels
 
+    def classes(self, name: str = "label") -> Tuple[str, ...]:
+        """The names of the labels' classes in their order, where a table gives names; else none.
+
+        Those of step labels are one less than their channels, whose last one is "no event".
+        """
+        with self._use() as dataset:
+            labels = arguments.text("name", name)
+            return tuple(lib.unic_dataset_class_name(dataset, labels, i).decode()
+                         for i in range(lib.unic_dataset_class_count(dataset, labels)))
+
+    def paired(self, modality: str, other: str) -> int:
+        """How many clips have both modalities; of one and the same, how many have it."""
+        clips = ctypes.c_size_t()
+        with self._use() as dataset:
+            lib.unic_dataset_paired(ctypes.byref(clips), dataset, arguments.text("modality", modality),
+                                    arguments.text("other", other))
+        return clips.value
+
+    def has(self, modality: str, clip: int) -> bool:
+        """Whether a clip, counted in the files' order, has the modality."""
+        with self._use() as dataset:
+            return bool(lib.unic_dataset_has(dataset, arguments.text("modality", modality),
+                                             arguments.integer("clip", clip, 0)))
+
+    def clip_name(self, modality: str, clip: int) -> str:
+        """What messages call a clip: its file, or its number in the file it is in."""
+        text = ctypes.create_string_buffer(1024)
+        with self._use() as dataset:
+            lib.unic_dataset_clip_name(text, len(text), dataset, arguments.text("modality", modality),
+                                       arguments.integer("clip", clip, 0))
+        return os.fsdecode(text.value)
+
     def __repr__(self) -> str:
         if self.closed:
             return "<libunicode.Dataset, closed>"
@@ -196,6 +228,16 @@ class Arrays:
         """The modalities' names."""
         return self._modalities
 
+    def paired(self, modality: str, other: str) -> int:
+        """How many clips have both modalities; of one and the same, how many have it."""
+        def there(name: str) -> npt.NDArray[Any]:
+            if name not in self._modalities:
+                raise NotFoundError(f"no modality {name!r}, there are {', '.join(self._modalities)}")
+            valid = self._arrays.get(name + ".lengths")
+            return np.ones(self.clip_count, bool) if valid is None else valid > 0
+
+        return int((there(modality) & there(other)).sum())
+
     def feature_dims(self, modality: str) -> Tuple[int, ...]:
         """The dims of one step of a modality's features."""
         if modality not in self._modalities:
@@ -214,7 +256,7 @@ class Arrays:
         part = slice(self._at * self._batch, (self._at + 1) * self._batch)
         chosen: Any = part if self._order is None else self._order[part]
         self._at += 1
-        return Batch({name: x[chosen] for name, x in self._arrays.items()})
+        return Batch({name: x[chosen] for name, x in self._arrays.items()}, np.arange(self.clip_count)[chosen])
 
     def seek(self, epoch: int, batch: int = 0) -> None:
         """Go to a batch of an epoch, both counted from 0; the order is that of an uninterrupted run."""

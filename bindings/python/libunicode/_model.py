@@ -13,6 +13,7 @@ from . import _arguments as arguments
 from . import _config
 from . import _lib
 from ._arguments import Codes, StrPath, Vectors
+from ._batch import Batch
 from ._codebook import Codebook
 from ._config import Config
 from ._errors import ArgumentError, MismatchError, NotFoundError
@@ -146,7 +147,7 @@ class Model(Handle):
                 part = slice(first, first + encoder.max_batch)
                 parts = tuple(array[part] for array in results)
                 encoder._encode(x[part], None if valid is None else valid[part], vectors,
-                                parts if vectors else parts[0])
+                                parts if vectors else parts[0], first)
             return results if vectors else results[0]
         finally:
             self._encoders.setdefault(modality, []).append(encoder)
@@ -241,14 +242,23 @@ class Encoder(Handle):
         """
         return self._encode(features, lengths, vectors, out)
 
-    def _encode(self, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike], vectors: bool, out: Any) -> Any:
+    def _encode(self, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike], vectors: bool, out: Any,
+                first: int = 0) -> Any:
+        """encode() of clips that messages number from `first` on."""
         x = arguments.real("features", features)
         clips, steps = x.shape[:2] if x.ndim >= 2 else (0, 0)     # else the library refuses it
         valid = None if lengths is None else arguments.lengths("lengths", lengths, clips)
         results = self._results(clips, steps, vectors, out)
+        outputs = (*map(arguments.address, results), *(() if vectors else (None, None)))
         with self._use() as encoder:
-            lib.unic_encoder_encode(encoder, arguments.array(x), arguments.address(valid),
-                                    *map(arguments.address, results), *(() if vectors else (None, None)))
+            if not first:
+                lib.unic_encoder_encode(encoder, arguments.array(x), arguments.address(valid), *outputs)
+            else:
+                arrays: Dict[str, Any] = {self.modality: x}
+                if valid is not None:
+                    arrays[self.modality + ".lengths"] = valid
+                with Batch(arrays, np.arange(first, first + clips))._use() as batch:
+                    lib.unic_encoder_encode_batch(encoder, batch, *outputs)
         return results if vectors else results[0]
 
     def _results(self, clips: int, steps: int, vectors: bool, out: Any) -> Tuple[npt.NDArray[Any], ...]:

@@ -15,7 +15,7 @@ from ._arguments import StrPath
 from ._batch import Batch
 from ._config import Config
 from ._dataset import Arrays, Dataset
-from ._errors import ArgumentError, ShapeError
+from ._errors import ArgumentError, DataError, ShapeError
 from ._handle import Handle
 from ._lib import lib
 from ._model import Model
@@ -140,9 +140,12 @@ class Trainer(Handle):
         progress  True: a bar, where tqdm is installed. A function: called after each step with (step, steps,
                   report); it may validate and save, and ends the training by returning False.
 
-        Returns every figure's values, one for each step that was taken, and "step", from 1.
+        Returns every figure's values, one for each step that was taken, and "step", from 1. Raises DataError for
+        data that cannot tie modalities together: one that no clip has, or no clip with two of them.
         """
         source = self._arrays(data) if isinstance(data, Mapping) else data
+        if isinstance(source, (Dataset, Arrays)):
+            _check_pairs(source)
         first, total = self.step_count, self._total(source, steps, epochs)
         self.total_step_count = total
         values = np.empty((len(self._figures), max(total - first, 0)))
@@ -237,3 +240,16 @@ def _exactly(name: str, given: npt.ArrayLike, count: int) -> npt.NDArray[np.int3
     if numbers.shape != (count,):
         raise ShapeError(f"{name} has the shape {numbers.shape}, ({count},) expected")
     return numbers
+
+
+def _check_pairs(data: Union[Dataset, Arrays]) -> None:
+    """Refuse data of which training would learn nothing, with what there is."""
+    names = data.modalities
+    counts = {name: data.paired(name, name) for name in names}
+    there = ", ".join(f"{name} {count}" for name, count in counts.items())
+    for name, count in counts.items():
+        if not count:
+            raise DataError(f"none of {data.clip_count} clips has a step of {name!r} ({there})")
+    if len(names) > 1 and not any(data.paired(a, b) for i, a in enumerate(names) for b in names[:i]):
+        raise DataError(f"none of {data.clip_count} clips has two modalities ({there}): nothing ties them together; the "
+                        "files of one clip must have one name in every directory")

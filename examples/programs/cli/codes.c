@@ -46,7 +46,9 @@ static bool find_common(cli_codes *c, const unic_model *model, const cli_data *h
                                         .modality_count = 1,
                                         .batch = 1,
                                         .length = 1}; /* no need to look for the longest */
+        cli_report_log(false);
         unic_status status = cli_data_try(&data, how, &path, 1, options);
+        cli_report_log(true);
         unic_dataset_free(data);
         if (status == UNIC_OK)
             c->names[c->count++] = name;
@@ -64,11 +66,8 @@ static bool encode_batch(cli_codes *c, unic_encoder **encoders, const unic_batch
                          size_t done)
 {
     for (size_t i = 0; i < c->count; i++) {
-        unic_array features = {.struct_size = sizeof features};
-        const int32_t *lengths;
         int32_t *out = c->codes[i] + done * c->length;
-        if (!cli_ok(unic_batch_get(&features, &lengths, batch, c->names[i])) ||
-            !cli_ok(unic_encoder_encode(encoders[i], &features, lengths, out, NULL, NULL)))
+        if (!cli_ok(unic_encoder_encode_batch(encoders[i], batch, out, NULL, NULL)))
             return false;
     }
     return true;

@@ -88,7 +88,10 @@ static bool find_repeated(repeated *r, const cli_data *how, unic_config *config,
         add_unless_token(r, config, options->modalities[i]);
     if (options->modalities)
         return true;
-    if (!cli_ok(cli_data_try(&r->names_of, how, paths, n, look)))
+    cli_report_log(false);
+    unic_status status = cli_data_try(&r->names_of, how, paths, n, look);
+    cli_report_log(true);
+    if (!cli_ok(status))
         return false;
     for (size_t i = 0; i < unic_dataset_modality_count(r->names_of); i++)
         add_unless_token(r, config, unic_dataset_modality_name(r->names_of, i));
@@ -128,4 +131,21 @@ bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model
               cli_data_open(out, how, config, paths, path_count, options);
     unic_config_free(config);
     return ok;
+}
+
+bool cli_data_label_count(const char *name, const int64_t *dims, size_t rank, size_t *count)
+{
+    enum { MOST = 1 << 28 }; /* 1 GiB of them */
+    char text[128] = "";
+    bool fits = true;
+    *count = 1;
+    for (size_t i = 0; i < rank; i++) {
+        size_t used = strlen(text), n = (size_t)dims[i];
+        snprintf(text + used, sizeof text - used, "%s%zu", i ? "," : "", n);
+        fits = fits && (n == 0 || *count <= MOST / n);
+        *count *= fits ? n : 1;
+    }
+    return fits ||
+           cli_fail("%s: [%s] are more labels than are read at once, %d expected at most", name,
+                    text, MOST);
 }

@@ -39,4 +39,8 @@ bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model
 unic_status cli_data_try(unic_dataset **out, const cli_data *how, const char *const *paths,
                          size_t path_count, unic_dataset_options options);
 
+/* How many numbers labels of these dims are; false, after a message, if there are too many to
+ * hold them all at once. */
+bool cli_data_label_count(const char *name, const int64_t *dims, size_t rank, size_t *count);
+
 #endif

@@ -42,6 +42,11 @@ static void log_line(unic_log_level level, const char *line, void *user)
     cli_note("%s%s", level == UNIC_LOG_WARNING ? "warning: " : "", line);
 }
 
+void cli_report_log(bool on)
+{
+    unic_set_log(on ? log_line : NULL, NULL);
+}
+
 void cli_report_begin(const char *program)
 {
     program_name = program;

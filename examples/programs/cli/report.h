@@ -12,6 +12,8 @@
 
 /* The name in front of every message; the library's warnings are sent the same way. */
 void cli_report_begin(const char *program);
+/* Whether the library's log is printed: not while a file is tried that is opened again. */
+void cli_report_log(bool on);
 
 /* "unic-train: <message>" on stderr. Returns false: `return cli_fail(...)` reads well. */
 __attribute__((format(printf, 1, 2))) bool cli_fail(const char *format, ...);

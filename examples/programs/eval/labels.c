@@ -8,7 +8,7 @@
 
 /* ---- names ---- */
 
-enum { MOST_TEXT = 1 << 20 };
+enum { MOST_TEXT = 1 << 20, LABEL = 128, OTHERS = 240 };
 
 /* A name a line, numbered from 0. */
 static bool read_names(eval_names *names, const char *path)
@@ -32,14 +32,72 @@ static bool read_names(eval_names *names, const char *path)
     return names->count ? true : cli_fail("%s names no class", path);
 }
 
+static const char no_event[] = "no event"; /* the last channel of a table's step labels */
+
+/* The names that a table has for the classes of the labels called `label`. */
+static bool names_of_data(eval_names *names, const cli_codes *c, const char *label, bool steps)
+{
+    size_t n = unic_dataset_class_count(c->data, label);
+    if (n == 0)
+        return true;
+    if (!(names->items = cli_alloc(n + 1, sizeof *names->items)))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        names->items[i] = unic_dataset_class_name(c->data, label, i);
+    names->items[n] = no_event;
+    names->count = n + steps;
+    return true;
+}
+
+/* What a file calls the classes must be what a table calls them. */
+static bool check_same(const eval_names *given, const char *names_path, const eval_names *table,
+                       const char *path)
+{
+    size_t n = table->count - (table->count && table->items[table->count - 1] == no_event);
+    for (size_t i = 0; i < n; i++)
+        if (i >= given->count || strcmp(given->items[i], table->items[i]))
+            return cli_fail("%s calls class %zu \"%s\", but in %s it is \"%s\": leave the list "
+                            "out, the table has the names",
+                            names_path, i, i < given->count ? given->items[i] : "nothing", path,
+                            table->items[i]);
+    return true;
+}
+
+static void free_names(eval_names *names)
+{
+    free(names->text);
+    free(names->items);
+    *names = (eval_names){0};
+}
+
+/* The names of a file's classes: of a list, of the table itself, or none. */
+static bool find_names(const evaluation *e, eval_names *names, const char *names_path,
+                       const cli_codes *c, const char *path)
+{
+    char label[LABEL] = "label";
+    bool steps = e->task == LOCALISE;
+    eval_names table = {0};
+    if (steps)
+        snprintf(label, sizeof label, "%s.step_labels", c->names[0]);
+    if (!read_names(names, names_path) || !names_of_data(&table, c, label, steps))
+        return false;
+    if (!names->items) {
+        *names = table;
+        return true;
+    }
+    bool ok = check_same(names, names_path, &table, path);
+    free_names(&table);
+    return ok;
+}
+
 /* ---- labels ---- */
 
 static bool read_labels_of(const evaluation *e, const cli_codes *c, size_t i, eval_labels *out)
 {
-    char name[128] = "label";
+    char name[LABEL] = "label";
     int64_t dims[UNIC_MAX_RANK];
     bool steps = e->task == LOCALISE;
-    size_t rank, count = 1, wanted = steps ? 2 : 1;
+    size_t rank, count, wanted = steps ? 2 : 1;
     if (steps)
         snprintf(name, sizeof name, "%s.step_labels", c->names[i]);
     if (!cli_ok(unic_dataset_labels(&rank, c->data, name, dims, NULL)))
@@ -50,9 +108,8 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, size_t i, ev
                         steps ? "[N,T], or [N,T,classes] of 0 and 1" : "[N]");
     if (i > 0 && multi != out->multi)
         return cli_fail("%s and %s.step_labels are not of the same rank", name, c->names[0]);
-    for (size_t d = 0; d < rank; d++)
-        count *= (size_t)dims[d];
-    if (!(out->of[i] = cli_alloc(count, sizeof(int32_t))) ||
+    if (!cli_data_label_count(name, dims, rank, &count) ||
+        !(out->of[i] = cli_alloc(count, sizeof(int32_t))) ||
         !cli_ok(unic_dataset_labels(&rank, c->data, name, dims, out->of[i])))
         return false;
     out->multi = multi;
@@ -80,31 +137,52 @@ static bool apply_names(const eval_names *names, const char *names_path, const c
         return true;
     if (labels->classes > names->count || (labels->multi && labels->classes != names->count))
         return cli_fail("the labels of %s are of %zu classes, but %s names %zu", path,
-                        labels->classes, names_path, names->count);
+                        labels->classes, names_path ? names_path : path, names->count);
     labels->classes = names->count;
     return true;
 }
 
 /* ---- from their classes to ours ---- */
 
-static bool translate(evaluation *e, const unic_class_map *map)
+/* A row of [N,T,C] labels: not counted, if it has a -1, or classes but none of ours. */
+static void translate_row(const int32_t *theirs, size_t n, const int32_t *to, int32_t *ours,
+                          size_t m)
+{
+    bool counted = true, any = false, mapped = false;
+    memset(ours, 0, m * sizeof *ours);
+    for (size_t d = 0; d < n; d++) {
+        counted = counted && theirs[d] >= 0;
+        any = any || theirs[d] > 0;
+        if (theirs[d] > 0 && to[d] >= 0) {
+            ours[to[d]] = 1;
+            mapped = true;
+        }
+    }
+    for (size_t c = 0; (!counted || (any && !mapped)) && c < m; c++)
+        ours[c] = -1;
+}
+
+/* The test's labels as classes of the train's: `to` says which, -1 none. */
+static bool translate(evaluation *e, const int32_t *to)
 {
     eval_labels *theirs = &e->test_labels;
-    size_t steps = e->task == LOCALISE ? e->test.length : 1, rows = e->test.clips * steps;
+    size_t n = theirs->classes, m = e->train_labels.classes;
+    size_t rows = e->test.clips * (e->task == LOCALISE ? e->test.length : 1);
     for (size_t i = 0; i < e->test.count; i++) {
         int32_t *old = theirs->of[i];
-        if (!theirs->multi) {
-            if (!cli_ok(unic_class_map_classes(map, old, rows, old)))
-                return false;
+        for (size_t r = 0; !theirs->multi && r < rows; r++)
+            old[r] = old[r] < 0 ? -1 : to[old[r]];
+        if (!theirs->multi)
             continue;
-        }
-        theirs->of[i] = cli_alloc(rows, e->train_labels.classes * sizeof *old);
-        bool ok = theirs->of[i] && cli_ok(unic_class_map_steps(map, old, rows, theirs->of[i]));
-        free(old);
-        if (!ok)
+        if (!(theirs->of[i] = cli_alloc(rows, m * sizeof *old))) {
+            theirs->of[i] = old;
             return false;
+        }
+        for (size_t r = 0; r < rows; r++)
+            translate_row(old + r * n, n, to, theirs->of[i] + r * m, m);
+        free(old);
     }
-    theirs->classes = e->train_labels.classes;
+    theirs->classes = m;
     return true;
 }
 
@@ -116,9 +194,88 @@ static bool map_labels(evaluation *e)
                                     .their_count = e->test_labels.classes,
                                     .ours = e->names.items,
                                     .our_count = e->train_labels.classes};
-    bool ok = cli_ok(unic_class_map_load(&map, e->class_map_path, &names)) && translate(e, map);
+    int32_t *to = cli_alloc(names.their_count, sizeof *to);
+    bool ok = to && cli_ok(unic_class_map_load(&map, e->class_map_path, &names));
+    for (size_t i = 0; ok && i < names.their_count; i++)
+        to[i] = unic_class_map_get(map, (int32_t)i);
+    ok = ok && translate(e, to);
     unic_class_map_free(map);
+    free(to);
     return ok;
+}
+
+/* The place of a name in a list, -1 if it is not there. */
+static int32_t find_name(const eval_names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (!strcmp(names->items[i], name))
+            return (int32_t)i;
+    return -1;
+}
+
+/* "a", "b" and 7 more: the names of `a` that are not in `b`; returns how many. */
+static size_t list_others(const eval_names *a, const eval_names *b, char text[OTHERS])
+{
+    size_t n = 0, used = 0, left = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < a->count; i++) {
+        if (find_name(b, a->items[i]) >= 0)
+            continue;
+        n++;
+        if (left || used + strlen(a->items[i]) + 40 >= OTHERS)
+            left++;
+        else
+            used += (size_t)snprintf(text + used, OTHERS - used, "%s\"%s\"", used ? ", " : "",
+                                     a->items[i]);
+    }
+    if (left)
+        snprintf(text + used, OTHERS - used, "%s%zu more", used ? " and " : "", left);
+    return n;
+}
+
+/* Says which classes only one of the files has. Both must have one, "no event" apart. */
+static bool compare_names(const evaluation *e)
+{
+    const eval_names *ours = &e->names, *theirs = &e->test_names;
+    char only_ours[OTHERS], only_theirs[OTHERS];
+    size_t n = list_others(ours, theirs, only_ours);
+    size_t m = list_others(theirs, ours, only_theirs), events = 0;
+    if (n == 0 && m == 0)
+        return true;
+    events = theirs->count && theirs->items[theirs->count - 1] == no_event;
+    if (m + events >= theirs->count)
+        return cli_fail("no class of %s has its name among those of %s: %s; and there: %s. "
+                        "--class-map says which are the same",
+                        e->test_path, e->train_path, only_theirs, only_ours);
+    cli_note("classes are matched by their names: %s and %s have %zu in common%s%s%s%s",
+             e->train_path, e->test_path, theirs->count - m,
+             m ? "; only --test has, and so not counted: " : "", m ? only_theirs : "",
+             n ? "; only --train has: " : "", n ? only_ours : "");
+    return true;
+}
+
+/* Numbers mean nothing where there are names. */
+static bool match_labels(evaluation *e)
+{
+    const eval_names *ours = &e->names, *theirs = &e->test_names;
+    bool named = ours->items || theirs->items;
+    if (ours->items && theirs->items) {
+        int32_t *to = cli_alloc(theirs->count, sizeof *to);
+        for (size_t i = 0; to && i < theirs->count; i++)
+            to[i] = find_name(ours, theirs->items[i]);
+        bool ok = to && compare_names(e) && translate(e, to);
+        free(to);
+        return ok;
+    }
+    bool table = unic_dataset_class_count((ours->items ? &e->train : &e->test)->data, "label");
+    if (named && table)
+        cli_note("warning: the %zu classes of %s have names, those of %s numbers alone: they "
+                 "are taken to be numbered alike, 0 is \"%s\"; --class-map says otherwise",
+                 (ours->items ? ours : theirs)->count,
+                 ours->items ? e->train_path : e->test_path,
+                 ours->items ? e->test_path : e->train_path,
+                 (ours->items ? ours : theirs)->items[0]);
+    return apply_names(ours, e->classes_path, e->test_path, &e->test_labels);
 }
 
 /* A class by its name, or else by its number. */
@@ -146,21 +303,19 @@ static bool find_background(evaluation *e)
 bool eval_read_labels(evaluation *e)
 {
     eval_labels *a = &e->train_labels, *b = &e->test_labels;
-    const char *test_names = e->test_classes_path ? e->test_classes_path : e->classes_path;
-    bool across = e->class_map_path;
-    if (!read_names(&e->names, e->classes_path) ||
-        !read_names(&e->test_names, e->test_classes_path) || !read_labels(e, &e->train, a) ||
-        !read_labels(e, &e->test, b) ||
+    if (!find_names(e, &e->names, e->classes_path, &e->train, e->train_path) ||
+        !find_names(e, &e->test_names, e->test_classes_path, &e->test, e->test_path) ||
+        !read_labels(e, &e->train, a) || !read_labels(e, &e->test, b) ||
         !apply_names(&e->names, e->classes_path, e->train_path, a) ||
-        !apply_names(across ? &e->test_names : &e->names, test_names, e->test_path, b))
+        !apply_names(&e->test_names, e->test_classes_path, e->test_path, b))
         return false;
     if (a->classes == 0)
         return cli_fail("%s has no label that is not -1", e->train_path);
-    if (a->multi != b->multi || (a->multi && !across && a->classes != b->classes))
+    if (a->multi == b->multi && !(e->class_map_path ? map_labels(e) : match_labels(e)))
+        return false;
+    if (a->multi != b->multi || (a->multi && a->classes != b->classes))
         return cli_fail("the step labels of %s and %s do not have the same classes",
                         e->train_path, e->test_path);
-    if (across && !map_labels(e))
-        return false;
     e->classes = a->classes > b->classes ? a->classes : b->classes;
     return find_background(e);
 }
@@ -168,12 +323,6 @@ bool eval_read_labels(evaluation *e)
 bool eval_read_clip_labels(evaluation *e)
 {
     return read_labels_of(e, &e->test, 0, &e->test_labels);
-}
-
-static void free_names(eval_names *names)
-{
-    free(names->text);
-    free(names->items);
 }
 
 void eval_labels_free(evaluation *e)

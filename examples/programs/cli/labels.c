@@ -1,0 +1,84 @@
+#include "cli/labels.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/data.h"
+#include "cli/report.h"
+
+enum { BAR = 50, MOST_CLASSES = 50, MOST_COUNTED = 1 << 20 };
+
+/* The name of a class that a table gives, "" without one. */
+static const char *class_name(const unic_dataset *data, const char *labels, size_t c)
+{
+    size_t n = unic_dataset_class_count(data, labels);
+    return n && c == n ? "no event" : c < n ? unic_dataset_class_name(data, labels, c) : "";
+}
+
+static void print_bar(size_t c, int64_t n, int64_t highest, const char *name)
+{
+    static const char bar[] = "##################################################";
+    int size = (int)(n * BAR / highest);
+    if (name)
+        printf("  %5zu %8lld %-*.*s %s\n", c, (long long)n, BAR, size, bar, name);
+    else
+        printf("  %5zu %8lld %.*s\n", c, (long long)n, size, bar);
+}
+
+/* How many labels there are of each class; of [..,C] labels, how many are not 0. */
+static bool print_histogram(const unic_dataset *data, const char *name, const int32_t *labels,
+                            size_t n, size_t columns)
+{
+    int32_t most = -1;
+    int64_t highest = 1, without = 0;
+    for (size_t i = 0; i < n; i++)
+        most = labels[i] > most ? labels[i] : most;
+    size_t classes = columns ? columns : (size_t)(most + 1);
+    if (classes > MOST_COUNTED) {
+        printf("%s: labels up to %zu\n\n", name, classes - 1);
+        return true;
+    }
+    int64_t *counts = cli_alloc(classes + 1, sizeof *counts);
+    if (!counts)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (columns)
+            counts[i % columns] += labels[i] != 0;
+        else if (labels[i] < 0)
+            without++;
+        else
+            counts[labels[i]]++;
+    }
+    for (size_t c = 0; c < classes; c++)
+        highest = counts[c] > highest ? counts[c] : highest;
+    bool named = unic_dataset_class_count(data, name) > 0;
+    printf("%s: %zu classes\n", name, classes);
+    for (size_t c = 0; c < classes && c < MOST_CLASSES; c++)
+        print_bar(c, counts[c], highest, named ? class_name(data, name, c) : NULL);
+    if (classes > MOST_CLASSES)
+        printf("  ... and %zu classes more\n", classes - MOST_CLASSES);
+    if (without)
+        printf("  %5s %8lld\n", "none", (long long)without);
+    putchar('\n');
+    free(counts);
+    return true;
+}
+
+bool cli_labels_print(unic_dataset *data, const char *name, size_t rank_of_classes)
+{
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank, n;
+    unic_status status = unic_dataset_labels(&rank, data, name, dims, NULL);
+    if (status == UNIC_E_NOTFOUND)
+        return true;
+    if (!cli_ok(status))
+        return false;
+    if (!cli_data_label_count(name, dims, rank, &n))
+        return true; /* said, and the rest of the file is worth a look */
+    int32_t *labels = cli_alloc(n, sizeof *labels);
+    bool ok = labels && cli_ok(unic_dataset_labels(&rank, data, name, dims, labels)) &&
+              print_histogram(data, name, labels, n,
+                              rank > rank_of_classes ? (size_t)dims[rank - 1] : 0);
+    free(labels);
+    return ok;
+}

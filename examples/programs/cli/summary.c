@@ -1,0 +1,148 @@
+#include "cli/summary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/data.h"
+#include "cli/report.h"
+#include "cli/table.h"
+
+enum { NAMES = 400, NAME = 256 };
+
+/* Clips that have both modalities, or the one if it is the same. */
+static size_t count(const unic_dataset *data, size_t a, size_t b)
+{
+    size_t n = 0;
+    const char *one = unic_dataset_modality_name(data, a);
+    cli_ok(unic_dataset_paired(&n, data, one, unic_dataset_modality_name(data, b)));
+    return n;
+}
+
+static size_t count_empty(const unic_dataset *data)
+{
+    size_t empty = 0, n = unic_dataset_modality_count(data);
+    for (size_t clip = 0; clip < unic_dataset_clip_count(data); clip++) {
+        bool any = false;
+        for (size_t i = 0; !any && i < n; i++)
+            any = unic_dataset_has(data, unic_dataset_modality_name(data, i), clip);
+        empty += !any;
+    }
+    return empty;
+}
+
+static void print_count(cli_table *table, const char *a, const char *b, size_t n, size_t all)
+{
+    cli_table_cell(table, "%s%s%s", a, *b ? " + " : "", b);
+    cli_table_cell(table, "%zu", n);
+    cli_table_cell(table, "%.1f %%", 100.0 * (double)n / (double)all);
+}
+
+/* "label" [N]: how many classes, and how many clips have none. */
+static bool print_classes(FILE *out, unic_dataset *data)
+{
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank, n, without = 0;
+    int32_t most = -1;
+    if (unic_dataset_labels(&rank, data, "label", dims, NULL) != UNIC_OK || rank != 1)
+        return true; /* labels are of no use in pre-training */
+    if (!cli_data_label_count("label", dims, rank, &n))
+        return false;
+    int32_t *labels = cli_alloc(n, sizeof *labels);
+    bool ok = labels != NULL;
+    if (ok && unic_dataset_labels(&rank, data, "label", dims, labels) == UNIC_OK) {
+        for (size_t i = 0; i < n; i++) {
+            most = labels[i] > most ? labels[i] : most;
+            without += labels[i] < 0;
+        }
+        size_t named = unic_dataset_class_count(data, "label");
+        fprintf(out, "%zu classes, %zu clips without one\n", named ? named : (size_t)(most + 1),
+                without);
+    }
+    free(labels);
+    return ok;
+}
+
+bool cli_summary_pairs(FILE *out, const unic_dataset *data)
+{
+    size_t n = unic_dataset_modality_count(data), all = unic_dataset_clip_count(data);
+    size_t empty = count_empty(data);
+    cli_table table;
+    cli_table_begin(&table, 3);
+    cli_table_cell(&table, "in a clip");
+    cli_table_cell(&table, "clips");
+    cli_table_cell(&table, "share");
+    for (size_t i = 0; i < n; i++)
+        print_count(&table, unic_dataset_modality_name(data, i), "", count(data, i, i), all);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = i + 1; k < n; k++)
+            print_count(&table, unic_dataset_modality_name(data, i),
+                        unic_dataset_modality_name(data, k), count(data, i, k), all);
+    if (empty)
+        print_count(&table, "no modality", "", empty, all);
+    return cli_table_end(&table, out);
+}
+
+bool cli_summary_print(FILE *out, unic_dataset *data, const char *path)
+{
+    fprintf(out, "%s: %zu clips of up to %zu steps\n", path, unic_dataset_clip_count(data),
+            unic_dataset_length(data));
+    return cli_summary_pairs(out, data) && print_classes(out, data);
+}
+
+/* "audio 16, video 16" */
+static void list_counts(const unic_dataset *data, char text[NAMES])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < unic_dataset_modality_count(data) && used < NAMES; i++)
+        used += (size_t)snprintf(text + used, NAMES - used, "%s%s %zu", used ? ", " : "",
+                                 unic_dataset_modality_name(data, i), count(data, i, i));
+}
+
+/* The first clip that has the modality. */
+static void name_first(const unic_dataset *data, size_t i, char text[NAME])
+{
+    const char *name = unic_dataset_modality_name(data, i);
+    size_t clip = 0;
+    while (clip + 1 < unic_dataset_clip_count(data) && !unic_dataset_has(data, name, clip))
+        clip++;
+    cli_ok(unic_dataset_clip_name(text, NAME, data, name, clip));
+}
+
+/* Clips that have the modality and another one. */
+static size_t count_paired(const unic_dataset *data, size_t i)
+{
+    size_t paired = 0;
+    for (size_t k = 0; k < unic_dataset_modality_count(data); k++)
+        paired += k == i ? 0 : count(data, i, k);
+    return paired;
+}
+
+bool cli_summary_check(const unic_dataset *data, const char *path)
+{
+    size_t n = unic_dataset_modality_count(data), all = unic_dataset_clip_count(data),
+           pairs = 0;
+    char counts[NAMES], one[NAME], other[NAME];
+    list_counts(data, counts);
+    for (size_t i = 0; i < n; i++) {
+        if (!count(data, i, i))
+            return cli_fail(
+                "%s: none of its %zu clips has a step of \"%s\" (%s): nothing could "
+                "be learnt of it",
+                path, all, unic_dataset_modality_name(data, i), counts);
+        pairs += count_paired(data, i);
+    }
+    if (n > 1 && !pairs) {
+        name_first(data, 0, one);
+        name_first(data, 1, other);
+        return cli_fail("%s: none of its %zu clips has two modalities (%s): there is nothing "
+                        "that ties them together. The files of one clip have one name in every "
+                        "directory; here are %s and %s",
+                        path, all, counts, one, other);
+    }
+    for (size_t i = 0; n > 1 && i < n; i++)
+        if (!count_paired(data, i))
+            cli_note("warning: %s: no clip has \"%s\" and another modality (%s)", path,
+                     unic_dataset_modality_name(data, i), counts);
+    return true;
+}

@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Files as people have them, given to the programs: classes by their names, texts, pairs, and whose clip it is."""
+import os
+import pathlib
+import resource
+import subprocess
+import tempfile
+import unittest
+
+import numpy as np
+
+BIN = pathlib.Path(os.environ.get("BUILD", "build")).resolve() / "bin"
+NAMES = ["Ankle boot", "Bag", "Coat", "Dress"]
+T, CLIPS = 4, 120
+DIMS = {"image": (5, 5, 4), "speech": (6,)}
+CONFIG = "preset = small\ncode.dim = 16\ncode.count = 16\nencoder.layers = 1\nencoder.heads = 2\nencoder.ff = 16\n" \
+         f"club.width = 8\ntrain.batch = 20\ntrain.length = {T}\ntrain.epochs = 20\n"
+
+
+def run(program, *args, status=0, limit=None):
+    """`limit`: the most memory of the process, in bytes."""
+    cap = (lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))) if limit else None
+    done = subprocess.run([BIN / program, *map(str, args)], text=True, capture_output=True, timeout=120,
+                          preexec_fn=cap)
+    assert done.returncode == status, (program, args, done.returncode, done.stdout, done.stderr)
+    return done
+
+
+class Tables(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.dir = pathlib.Path(cls.folder.name)
+        rng = np.random.default_rng(0)
+        cls.label = np.arange(CLIPS) % len(NAMES)
+        cls.data = {}
+        for name, dims in DIMS.items():
+            means = rng.normal(size=(len(NAMES), *dims))
+            cls.data[name] = (means[cls.label][:, None] + 0.1 * rng.normal(size=(CLIPS, T, *dims))).astype("f4")
+            (cls.dir / name).mkdir()
+            for i, clip in enumerate(cls.data[name]):
+                np.save(cls.dir / name / f"c{i}.npy", clip)
+        (cls.dir / "c.ini").write_text(CONFIG)
+        np.savez(cls.dir / "all.npz", label=cls.label, **cls.data)
+        cls.trained = run("unic-train", "--config", cls.dir / "c.ini", "--data", cls.dir / "all.npz", "--out",
+                          cls.dir / "m.npz", "--threads", 1)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    def table(self, name, clips, names=NAMES, end="\n"):
+        """A table of those clips whose class is not None."""
+        rows = [f"c{i}, {names[self.label[i]]}" for i in clips if names[self.label[i]] is not None]
+        (self.dir / name).write_text(end.join(["video_id, category", *rows, ""]), newline="")
+        return self.dir / name
+
+    def evaluate(self, train, test, *more, status=0):
+        done = run("unic-eval", "--model", self.dir / "m.npz", "--epochs", 60, "--threads", 1, "--train", train,
+                   "--test", test, "--seed", 1, *more, status=status)
+        return dict(line.split("\t") for line in done.stdout.splitlines()), done.stderr
+
+    # ---- classes by their names ----
+
+    def test_classes_are_matched_by_name(self):
+        train, test = range(0, 80), range(80, CLIPS)
+        same, said = self.evaluate(self.table("a.csv", train), self.table("b.csv", test))
+        self.assertGreater(float(same["image>image"]), 0.9)
+        self.assertEqual(said, "")
+        # the first class is not there, so that every number is another class's
+        less, said = self.evaluate(self.dir / "a.csv", self.table("b.csv", test, [None, *NAMES[1:]]))
+        self.assertGreater(float(less["image>image"]), 0.9)
+        self.assertIn('in common; only --train has: "Ankle boot"', said)
+        # and the other way round: what no head has learnt is not counted
+        more, said = self.evaluate(self.table("b.csv", train, [None, *NAMES[1:]]), self.table("a.csv", test))
+        self.assertGreater(float(more["image>image"]), 0.9)
+        self.assertIn('only --test has, and so not counted: "Ankle boot"', said)
+        # both have classes of their own
+        other, said = self.evaluate(self.table("a.csv", train, [None, *NAMES[1:]]),
+                                    self.table("b.csv", test, [*NAMES[:3], None], end="\r"))
+        self.assertGreater(float(other["image>image"]), 0.9)
+        self.assertIn("2 in common", said)
+        self.assertIn('not counted: "Ankle boot"; only --train has: "Dress"', said)
+
+    def test_no_class_in_common(self):
+        a, b = self.table("a.csv", range(80)), self.table("b.csv", range(80, CLIPS), ["w", "x", "y", "z"])
+        _, said = self.evaluate(a, b, status=1)
+        self.assertIn("no class of", said)
+        self.assertIn('"w", "x", "y", "z"; and there: "Ankle boot", "Bag", "Coat", "Dress". --class-map', said)
+        (self.dir / "map.txt").write_bytes(b"\xef\xbb\xbfw = Ankle boot\rx = Bag\r\ny = Coat\rz = Dress")
+        mapped, said = self.evaluate(a, b, "--class-map", self.dir / "map.txt")
+        self.assertGreater(float(mapped["image>image"]), 0.9)
+
+    def test_names_and_numbers(self):
+        a = self.table("a.csv", range(80))
+        scores, said = self.evaluate(a, self.dir / "all.npz")
+        self.assertIn('warning: the 4 classes of', said)
+        self.assertIn('numbered alike, 0 is "Ankle boot"', said)
+        self.assertGreater(float(scores["image>image"]), 0.9)
+        (self.dir / "names.txt").write_text("\n".join(reversed(NAMES)))
+        _, said = self.evaluate(a, a, "--classes", self.dir / "names.txt", status=1)
+        self.assertIn('names.txt calls class 0 "Dress", but in', said)
+        # a list for the file that has none: by name again
+        scores, said = self.evaluate(self.dir / "all.npz", self.table("b.csv", range(80, CLIPS), [None, *NAMES[1:]]),
+                                     "--classes", self.write("names.txt", b"\xef\xbb\xbf" + "\r".join(NAMES).encode()))
+        self.assertGreater(float(scores["image>image"]), 0.9)
+
+    def test_events_are_matched_by_name(self):
+        def table(name, clips, names):
+            rows = [f"c{i}\t0\t2\t{names[self.label[i]]}" for i in clips if names[self.label[i]]]
+            (self.dir / name).write_text("\n".join(["filename\tonset\toffset\tevent_labels", *rows]))
+            return self.dir / name
+        a, b = table("a.tsv", range(80), NAMES), table("b.tsv", range(80, CLIPS), [None, *NAMES[1:]])
+        done = run("unic-eval", "--task", "localise", "--model", self.dir / "m.npz", "--epochs", 60, "--train", a,
+                   "--test", b, "--background", "no event")
+        self.assertIn('only --train has: "Ankle boot"', done.stderr)
+
+    # ---- texts ----
+
+    def write(self, name, data):
+        (self.dir / name).write_bytes(data)
+        return self.dir / name
+
+    def test_texts_of_every_kind(self):
+        text = (CONFIG + "train.epochs = 1\n").replace("train.epochs = 20\n", "").encode()
+        for i, config in enumerate((b"\xef\xbb\xbf" + text, text.replace(b"\n", b"\r"), text.replace(b"\n", b"\r\n"),
+                                    text[:-1])):
+            run("unic-train", "--config", self.write("t.ini", config), "--data", self.dir / "all.npz", "--out",
+                self.dir / "t.npz")
+        for config, says in ((text.decode().encode("utf-16"), "UTF-16"), (b"x\0", "byte 0x00")):
+            done = run("unic-train", "--config", self.write("t.ini", config), "--data", self.dir / "all.npz", "--out",
+                       self.dir / "t.npz", status=1)
+            self.assertIn("t.ini", done.stderr)
+            self.assertIn(says, done.stderr)
+
+    def test_pipes_are_not_waited_for(self):
+        pipe = self.dir / "pipe"
+        os.mkfifo(pipe)
+        data, model, here = self.dir / "all.npz", self.dir / "m.npz", self.dir / "t.npz"
+        labels = ("unic-eval", "--model", model, "--train", data, "--test", data)
+        for command in (("unic-train", "--config", pipe, "--data", data, "--out", here),
+                        ("unic-train", "--config", self.dir / "c.ini", "--data", pipe, "--out", here),
+                        ("unic-train", "--config", pipe, "--from", "x.pt", "--data", data, "--out", here),
+                        (*labels, "--classes", pipe), (*labels, "--class-map", pipe), ("unic-inspect", pipe)):
+            self.assertIn("a regular file was expected", run(*command, status=1).stderr)
+
+    def test_a_table_is_no_bomb(self):
+        for lines in (100, 3000):
+            rows = [f"c0,0,65536,e{i}" for i in range(lines)]
+            (self.dir / "bomb.csv").write_text("\n".join(["video_id,onset,offset,event_labels", *rows]))
+            done = run("unic-inspect", self.dir / "bomb.csv", "--threads", 1, limit=1 << 30)
+            self.assertIn(f"{lines + 1} classes", done.stdout)
+        rows = [f"c{i},e{i * 5000 + k}" for i in range(CLIPS) for k in range(5000)]
+        (self.dir / "bomb.csv").write_text("\n".join(["video_id,event_labels", *rows]))
+        done = run("unic-inspect", self.dir / "bomb.csv", "--threads", 1, limit=1 << 30)
+        self.assertIn("image.step_labels: [120,4,600001] are more labels than are read at once", done.stderr)
+
+    # ---- what there is ----
+
+    def test_training_says_what_it_trains_on(self):
+        said = self.trained.stderr
+        self.assertIn(f"all.npz: {CLIPS} clips of up to {T} steps\n", said)
+        self.assertRegex(said, rf"(?m)^image \+ speech +{CLIPS} +100\.0 %$")
+        self.assertIn("4 classes, 0 clips without one\n", said)
+
+    def test_unpaired_clips_are_refused(self):
+        for name, suffix in (("image", "rgb"), ("speech", "vggish")):
+            (self.dir / "apart" / name).mkdir(parents=True)
+            for i in range(20):
+                np.save(self.dir / f"apart/{name}/c{i}_{suffix}.npy", self.data[name][i])
+        arguments = ("--config", self.dir / "c.ini", "--out", self.dir / "u.npz", "--set", "train.epochs=1", "--data")
+        said = run("unic-train", *arguments, self.dir / "apart", status=1).stderr
+        self.assertIn("none of its 40 clips has two modalities (image 20, speech 20)", said)
+        self.assertIn("image/c0_rgb.npy and", said)
+        self.assertIn("speech/c0_vggish.npy", said)
+        self.assertFalse((self.dir / "u.npz").exists())
+        np.savez(self.dir / "empty.npz", **self.data, **{"speech.lengths": np.zeros(CLIPS, int)})
+        said = run("unic-train", *arguments, self.dir / "empty.npz", status=1).stderr
+        self.assertIn(f'none of its {CLIPS} clips has a step of "speech" (image {CLIPS}, speech 0)', said)
+        said = run("unic-train", *arguments, self.dir / "all.npz", "--valid", self.dir / "apart", status=1).stderr
+        self.assertIn("apart: none of its 40 clips has two modalities", said)
+        half = np.where(np.arange(CLIPS) % 2, T, 0)
+        np.savez(self.dir / "half.npz", **self.data, **{"speech.lengths": half})
+        said = run("unic-train", *arguments, self.dir / "half.npz").stderr
+        self.assertRegex(said, rf"(?m)^image \+ speech +{CLIPS // 2} +50\.0 %$")
+
+    # ---- whose clip it is ----
+
+    def test_the_clip_is_named(self):
+        bad = self.data["speech"].copy()
+        bad[97, 2, 1] = np.inf
+        path, clip = self.dir / "bad.npz", self.dir / "speech/c97.npy"
+        np.savez(path, **{**self.data, "speech": bad})
+        whole = clip.read_bytes()
+        np.save(clip, bad[97])
+        table = self.table("named.csv", range(CLIPS))
+        model = ("--model", self.dir / "m.npz")
+        try:
+            for data, name in ((path, f"clip 97 of {path}"), (table, "speech/c97.npy")):
+                said = f'modality "speech": {name} holds NaN or Inf'
+                for command in (
+                        ("unic-train", "--config", self.dir / "c.ini", "--data", data, "--out", self.dir / "t.npz"),
+                        ("unic-encode", *model, "--modality", "speech", "--out", self.dir / "e.npz", data),
+                        ("unic-eval", *model, "--train", data, "--test", data),
+                        ("unic-retrieve", *model, "--gallery", data, "--gallery-modality", "speech", "--query", data,
+                         "--query-modality", "image"),
+                        ("unic-inspect", self.dir / "m.npz", "--data", data)):
+                    self.assertIn(name + " holds NaN or Inf", run(*command, status=1).stderr, said)
+                self.assertIn("speech: NaN or Inf first in clip 97 (", run("unic-inspect", data).stdout)
+        finally:
+            clip.write_bytes(whole)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,259 @@
+/* Datasets of tables: classes by their names, files however the table writes their names, and
+ * what is known of a dataset without reading it. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "clips_help.h"
+#include "dataset_help.h"
+#include "file/io_help.h"
+#include "unicode/unic_array.h"
+
+#define OF(...) (&UNIC__SHAPE_OF(__VA_ARGS__))
+
+static unic_dataset *open_all(const char *const *paths, size_t n)
+{
+    unic_dataset *d;
+    unic_dataset_options o = data_options(4, 0, 0);
+    io_assert_ok(unic_dataset_open(&d, paths, n, &o));
+    return d;
+}
+
+/* A folder with a table; its path into `table`. */
+static void write_table(const char *folder, const char *text, char table[600])
+{
+    clips_write_text(folder, "t.csv", text);
+    snprintf(table, 600, "%s/t.csv", folder);
+}
+
+START_TEST(tables_opened_together_share_classes)
+{
+    char one[512], two[512], tables[2][600];
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    int32_t labels[4];
+    clips_folder("tables/one", one);
+    clips_folder("tables/two", two);
+    clips_write(one, "a/x.npy", OF(3, 2), 0);
+    clips_write(one, "a/y.npy", OF(3, 2), 0);
+    clips_write(two, "a/x.npy", OF(3, 2), 0);
+    clips_write(two, "a/z.npy", OF(3, 2), 0);
+    write_table(one, "video_id,category\nx,Dog\ny,Zebra\n", tables[0]);
+    write_table(two, "video_id,category\nx,Cat\nz,Dog\n", tables[1]);
+    unic_dataset *d = open_all((const char *[]){tables[0], tables[1]}, 2);
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, labels));
+    ck_assert(rank == 1 && dims[0] == 4);
+    ck_assert_mem_eq(labels, ((int32_t[]){1, 2, 0, 1}), sizeof labels);
+    ck_assert_uint_eq(unic_dataset_class_count(d, "label"), 3);
+    ck_assert_str_eq(unic_dataset_class_name(d, "label", 0), "Cat");
+    ck_assert_str_eq(unic_dataset_class_name(d, "label", 2), "Zebra");
+    ck_assert_ptr_null(unic_dataset_class_name(d, "label", 3));
+    ck_assert_uint_eq(unic_dataset_class_count(d, "a.step_labels"), 0);
+    ck_assert_uint_eq(unic_dataset_class_count(d, "b"), 0);
+    ck_assert_uint_eq(unic_dataset_class_count(NULL, "label"), 0);
+    unic_dataset_free(d);
+}
+END_TEST
+
+START_TEST(names_and_numbers_do_not_mix)
+{
+    char one[512], two[512], table[600];
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    int32_t labels[4];
+    clips_folder("tables/one", one);
+    clips_folder("tables/two", two);
+    clips_write(one, "a/x.npy", OF(3, 2), 0);
+    clips_write(two, "a/x.npy", OF(3, 2), 0);
+    clips_write(two, "label.npy", OF(1), 0);
+    write_table(one, "video_id,category\nx,Dog\n", table);
+    unic_dataset *d = open_all((const char *[]){table, two}, 2);
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, labels), UNIC_E_MISMATCH,
+                    "\"label\" has names of classes in ");
+    unic_dataset_free(d);
+}
+END_TEST
+
+/* Of events too, whose classes are not those of the other table; and with steps to spare. */
+START_TEST(events_of_two_tables)
+{
+    char one[512], two[512], tables[2][600];
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    static const int32_t expected[2][4][3] = {{{0, 1, 0}, {0, 1, 0}, {0, 0, 1}, {-1, -1, -1}},
+                                              {{0, 0, 1}, {1, 0, 0}, {1, 0, 0}, {1, 0, 0}}};
+    int32_t steps[2][4][3], label[2][2];
+    clips_folder("tables/one", one);
+    clips_folder("tables/two", two);
+    clips_write(one, "a/x.npy", OF(3, 2), 0);
+    clips_write(two, "a/x.npy", OF(4, 2), 0);
+    write_table(one, "video_id,onset,offset,event_labels\nx,0,2,Dog\n", tables[0]);
+    write_table(two, "video_id,onset,offset,event_labels\nx,1,9,Cat\n", tables[1]);
+    unic_dataset *d = open_all((const char *[]){tables[0], tables[1]}, 2);
+    io_assert_ok(unic_dataset_labels(&rank, d, "a.step_labels", dims, steps[0][0]));
+    ck_assert(rank == 3 && dims[0] == 2 && dims[1] == 4 && dims[2] == 3);
+    ck_assert_mem_eq(steps, expected, sizeof steps);
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, label[0]));
+    ck_assert(rank == 2 && dims[0] == 2 && dims[1] == 2);
+    ck_assert_mem_eq(label, ((int32_t[]){0, 1, 1, 0}), sizeof label);
+    ck_assert_uint_eq(unic_dataset_class_count(d, "a.step_labels"), 2);
+    ck_assert_str_eq(unic_dataset_class_name(d, "a.step_labels", 1), "Dog");
+    unic_dataset_free(d);
+}
+END_TEST
+
+/* The table's names of clips, and the names of their files. */
+START_TEST(names_are_found)
+{
+    static const struct {
+        const char *id, *file, *says; /* says NULL: refused */
+    } cases[] = {
+        {"x", "x", ""},
+        {"x.mp4", "x", "1 of 1 clips have files without the suffix"},
+        {"x.WAV", "x", "without the suffix"},
+        {"x.npy", "x", "without the suffix"},
+        {"x.mp4", "x.mp4", ""},
+        {"x.v2", "x", NULL},
+        {"AAAAAAAAAAA_23_33", "AAAAAAAAAAA", "first 11 characters (\"AAAAAAAAAAA\" for"},
+        {"AAAAAAAAAAA_23_33", "AAAAAAAAAAA_23_33", ""},
+        {"AAAAAAAAAAA_000030.mp4", "AAAAAAAAAAA", "first 11 characters"},
+        {"-_AAAAAA_A__0_10", "-_AAAAAA_A_", "first 11 characters"},
+        {"AAAAAAAAAAA_x", "AAAAAAAAAAA", NULL},
+        {"AAAAAAAAAAAB_1_2", "AAAAAAAAAAA", NULL},
+        {"AAAAAAAAAA_1_2", "AAAAAAAAAA", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char folder[512], table[600], text[128], name[128];
+        unic_dataset *d;
+        unic_dataset_options o = data_options(1, 0, 0);
+        clips_folder("tables/names", folder);
+        snprintf(name, sizeof name, "a/%s.npy", cases[i].file);
+        snprintf(text, sizeof text, "video_id\n%s\n", cases[i].id);
+        clips_write(folder, name, OF(3, 2), 7);
+        write_table(folder, text, table);
+        io_log_begin();
+        unic_status status = unic_dataset_open(&d, (const char *[]){table}, 1, &o);
+        const char *log = io_log_end();
+        if (!cases[i].says) {
+            io_assert_fails(status, UNIC_E_NOTFOUND, "has no .npy or .zip file");
+            continue;
+        }
+        io_assert_ok(status);
+        ck_assert_msg(*cases[i].says ? strstr(log, cases[i].says) != NULL : !*log,
+                      "%s: the log says \"%s\"", cases[i].id, log);
+        unic_dataset_clip_name(text, sizeof text, d, "a", 0);
+        snprintf(name, sizeof name, "/a/%s.npy", cases[i].file);
+        ck_assert_ptr_nonnull(strstr(text, name));
+        unic_dataset_free(d);
+    }
+}
+END_TEST
+
+/* Whole names come before cut ones, and clips that share a file are counted. */
+START_TEST(names_that_are_ambiguous)
+{
+    char folder[512], table[600];
+    clips_folder("tables/names", folder);
+    clips_write(folder, "a/AAAAAAAAAAA.npy", OF(3, 2), 7);
+    clips_write(folder, "a/AAAAAAAAAAA_1_2.npy", OF(3, 2), 9);
+    write_table(folder, "video_id\nAAAAAAAAAAA_1_2\nAAAAAAAAAAA_3_4\nAAAAAAAAAAA_5_6\n", table);
+    io_log_begin();
+    unic_dataset *d = open_all((const char *[]){table}, 1);
+    ck_assert_ptr_nonnull(
+        strstr(io_log_end(), "2 of 3 clips have files named by the first 11"));
+    ck_assert_ptr_nonnull(strstr(io_log_end(), "1 of them share the file of another"));
+    const unic_batch *b;
+    unic_array x;
+    io_assert_ok(unic_dataset_next(&b, d));
+    io_assert_ok(unic_batch_get(&x, NULL, b, "a"));
+    ck_assert(((const float *)x.data)[0] == 9 && ((const float *)x.data)[6] == 7);
+    unic_dataset_free(d);
+}
+END_TEST
+
+START_TEST(pairs_are_counted)
+{
+    char folder[512], text[600];
+    size_t n;
+    clips_folder("tables/pairs", folder);
+    clips_write(folder, "a/1.npy", OF(3, 2), 0);
+    clips_write(folder, "a/2.npy", OF(3, 2), 0);
+    clips_write(folder, "b/2.npy", OF(3, 2), 0);
+    clips_write(folder, "b/3.npy", OF(3, 2), 0);
+    clips_write(folder, "b/4.npy", OF(0, 2), 0); /* a clip without a step has no modality */
+    unic_dataset *d = open_all((const char *[]){folder}, 1);
+    ck_assert_uint_eq(unic_dataset_clip_count(d), 4);
+    io_assert_ok(unic_dataset_paired(&n, d, "a", "a"));
+    ck_assert_uint_eq(n, 2);
+    io_assert_ok(unic_dataset_paired(&n, d, "b", "b"));
+    ck_assert_uint_eq(n, 2);
+    io_assert_ok(unic_dataset_paired(&n, d, "b", "a"));
+    ck_assert_uint_eq(n, 1);
+    ck_assert(unic_dataset_has(d, "a", 0) && !unic_dataset_has(d, "b", 0));
+    ck_assert(!unic_dataset_has(d, "b", 3) && !unic_dataset_has(d, "a", 4));
+    ck_assert(!unic_dataset_has(d, "c", 0) && !unic_dataset_has(NULL, "a", 0));
+    io_assert_fails(unic_dataset_paired(&n, d, "a", "c"), UNIC_E_NOTFOUND,
+                    "unic_dataset_paired: no modality \"c\"");
+    io_assert_ok(unic_dataset_clip_name(text, sizeof text, d, "b", 2));
+    ck_assert_ptr_nonnull(strstr(text, "tables/pairs/b/3.npy"));
+    io_assert_ok(unic_dataset_clip_name(text, sizeof text, d, "b", 0));
+    ck_assert_str_eq(text, "clip 0"); /* it has none */
+    io_assert_ok(unic_dataset_clip_name(text, 4, d, "b", 2));
+    ck_assert_uint_eq(strlen(text), 3);
+    io_assert_fails(unic_dataset_clip_name(text, sizeof text, d, "b", 4), UNIC_E_ARG,
+                    "clip is 4");
+    unic_dataset_free(d);
+}
+END_TEST
+
+/* A process without a file to open left is not a damaged clip. */
+START_TEST(no_file_left_to_open_is_no_damage)
+{
+    char folder[512];
+    unic_dataset *d;
+    const unic_batch *b;
+    unic_dataset_options o = data_options(2, 0, _i);
+    struct rlimit old, none;
+    clips_folder("tables/limit", folder);
+    clips_write(folder, "a/1.npy", OF(3, 2), 5);
+    clips_write(folder, "a/2.npy", OF(3, 2), 5);
+    o.on_damage = UNIC_DAMAGE_SKIPS;
+    d = data_open(folder, &o);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+    none = (struct rlimit){3, old.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    unic_status status = unic_dataset_next(&b, d);
+    unic_dataset *other;
+    unic_status opened = unic_dataset_open(&other, (const char *[]){folder}, 1, &o);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+    ck_assert_int_eq(status, UNIC_E_IO);
+    ck_assert_int_eq(opened, UNIC_E_IO);
+    io_assert_ok(unic_dataset_next(&b, d)); /* the same batch */
+    unic_array x;
+    const int32_t *lengths;
+    io_assert_ok(unic_batch_get(&x, &lengths, b, "a"));
+    ck_assert(lengths[0] == 3 && lengths[1] == 3);
+    unic_dataset_free(d);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("data/tables");
+    TCase *t = tcase_create("tables");
+    tcase_add_test(t, tables_opened_together_share_classes);
+    tcase_add_test(t, names_and_numbers_do_not_mix);
+    tcase_add_test(t, events_of_two_tables);
+    tcase_add_test(t, names_are_found);
+    tcase_add_test(t, names_that_are_ambiguous);
+    tcase_add_test(t, pairs_are_counted);
+    tcase_add_loop_test(t, no_file_left_to_open_is_no_damage, 0, 2);
+    suite_add_tcase(suite, t);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
