@@ -44,16 +44,18 @@ UNIC_API unic_status unic_codebook_set(unic_codebook *codebook, const unic_array
 UNIC_API const float *unic_codebook_embedding(const unic_codebook *codebook);
 
 /**
- * Start from data: k-means++ seeding over `z` [rows,D] and `iterations` of Lloyd's algorithm
- * (0: the codes are rows drawn at random). EMA: N = 1, o = e. Deterministic for a seed.
+ * Start from data: k-means++ seeding over `z` [rows,D] and up to `iterations` of Lloyd's algorithm,
+ * fewer if no row changes its code any more (0: the codes are rows drawn at random). EMA: N = 1,
+ * o = e. Deterministic for a seed, whatever the number of threads.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE, also without rows; UNIC_E_VALUE; UNIC_E_NUMERIC if
- * a centre is too large for a float; UNIC_E_NOMEM: nothing is changed. Since 0.1.
+ * a code is too large for a float; UNIC_E_NOMEM: nothing is changed. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                         size_t iterations, uint64_t seed);
 
 /**
- * Assign each row of `z` to its nearest code: codes[n] = argmin_k ||z_n - e_k||_2 (method P2).
+ * Assign each row of `z` to its nearest code: codes[n] = argmin_k ||z_n - e_k||_2 (method P2), as
+ * double precision gives it, wherever rows and codes lie and however large or small they are.
  *
  * @param codebook  concurrent reads are safe.
  * @param z         [rows,D] float32 or float64; 0 rows do nothing.
@@ -135,7 +137,11 @@ UNIC_API unic_status unic_codebook_usage(double *perplexity, const unic_codebook
 UNIC_API unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts,
                                          int32_t *idle);
 
-/** Squared distances between codes: out [L,L]. @return UNIC_OK; UNIC_E_ARG. Since 0.1. */
+/**
+ * Squared distances between codes: out [L,L].
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NUMERIC if one is more than a float holds (`out` is then
+ * written in part). Since 0.1.
+ */
 UNIC_API unic_status unic_codebook_distances(const unic_codebook *codebook, float *out);
 
 /**

@@ -241,7 +241,7 @@ unic_status unic_codebook_distances(const unic_codebook *codebook, float *out)
 {
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(out);
-    unic__codebook_distances(codebook, out);
+    UNIC__TRY_NAMED(unic__codebook_distances(codebook, out));
     return UNIC_OK;
 }
 

@@ -150,6 +150,10 @@ void unic__threads_set(int n);
 typedef void unic__part(const void *context, size_t from, size_t to);
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);
 
+/* Whether a product is worth waking another thread, which takes tens of microseconds where
+ * threads sleep between products. */
+bool unic__worth_splitting(size_t m, size_t n, size_t k);
+
 /* Compiles a hot loop for several instruction sets, chosen when the library is loaded. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                         \
     !defined(UNIC_NO_DISPATCH)

@@ -12,6 +12,11 @@ void unic__threads_set(int n)
     threads = n;
 }
 
+bool unic__worth_splitting(size_t m, size_t n, size_t k)
+{
+    return (double)m * (double)n * (double)k >= 1 << 21;
+}
+
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context)
 {
     const size_t parts = (size_t)threads, pieces = n / each + (n % each != 0);

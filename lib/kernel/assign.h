@@ -4,13 +4,29 @@
 
 #include "base/base.h"
 
-/* codes[r] = argmin_l ||z_r - e_l||, the lowest l on a tie. z [rows,dim]; packed is e [count,dim]
- * laid out by unic__pack (kernel/packed.h); norm [count] = ||e_l||^2. Scratch is a fixed block on
- * each thread's stack. */
-void unic__assign(int32_t *codes, const float *z, size_t rows, const float *packed,
-                  const float *norm, size_t count, size_t dim);
+/* Codes e [count,dim], and what assignment derives from them. */
+typedef struct unic__code_table {
+    size_t count, dim;
+    const float *e;
+    float *centre; /* [dim] the mean of e                            */
+    float *packed; /* e - centre as unic__pack (kernel/packed.h) lays it out */
+    float *norm;   /* [count] ||e_l - centre||^2                      */
+    double radius; /* the largest ||e_l - centre||                    */
+} unic__code_table;
 
-/* norm[l] = ||e_l||^2 */
-void unic__square_norms(float *norm, const float *e, size_t count, size_t dim);
+/* Memory for count and dim; the codes themselves are the caller's. UNIC_E_NOMEM: nothing is held. */
+unic_status unic__code_table_create(unic__code_table *t, const float *e, size_t count,
+                                    size_t dim);
+void unic__code_table_free(unic__code_table *t);
+
+/* After every change of e. */
+void unic__code_table_refresh(unic__code_table *t);
+
+/*
+ * codes[r] = argmin_l ||z_r - e_l|| of z [rows,dim], as double precision gives it; the lowest l on
+ * a tie. Values may be as large or small as a float can be. Split over unic__threads(); scratch
+ * is a fixed block on each thread's stack.
+ */
+void unic__assign(int32_t *codes, const float *z, size_t rows, const unic__code_table *t);
 
 #endif

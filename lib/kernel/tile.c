@@ -119,8 +119,3 @@ void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, siz
         t.c += kernel->cols;
     }
 }
-
-bool unic__worth_splitting(size_t m, size_t n, size_t k)
-{
-    return (double)m * (double)n * (double)k >= 1 << 21;
-}

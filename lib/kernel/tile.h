@@ -69,8 +69,4 @@ static inline size_t unic__tile_count(const unic__tile_kernel *kernel, size_t ro
     return (rows + kernel->rows - 1) / kernel->rows;
 }
 
-/* Whether a product is worth waking another thread, which takes tens of microseconds where
- * threads sleep between products. */
-bool unic__worth_splitting(size_t m, size_t n, size_t k);
-
 #endif

@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "array/array.h"
-#include "kernel/assign.h"
-#include "kernel/packed.h"
 
 unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
                                   size_t modalities)
@@ -21,16 +19,17 @@ unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
     cb->dim = dim;
     cb->modalities = modalities;
     cb->embedding = unic__alloc_array(cells, sizeof(float));
-    cb->norm = unic__alloc_array(codes, sizeof(float));
-    cb->packed = unic__alloc_array(unic__packed_count(codes, dim), sizeof(float));
     cb->count = unic__alloc_array(codes, sizeof(float));
     cb->sum = unic__alloc_array(cells, sizeof(float));
     size_t counters;
     if (unic__mul_size(codes, modalities, &counters))
         cb->idle = unic__alloc_array(counters, sizeof(int32_t));
-    if (!cb->embedding || !cb->norm || !cb->packed || !cb->count || !cb->sum || !cb->idle) {
+    unic_status status = unic__code_table_create(&cb->table, cb->embedding, codes, dim);
+    if (!cb->embedding || !cb->count || !cb->sum || !cb->idle)
+        status = unic__no_memory(cells * sizeof(float), "a codebook");
+    if (status != UNIC_OK) {
         unic__codebook_free(cb);
-        return unic__no_memory(cells * sizeof(float), "a codebook");
+        return status;
     }
     for (size_t l = 0; l < codes; l++)
         cb->count[l] = 1.0F;
@@ -43,8 +42,7 @@ void unic__codebook_free(unic_codebook *codebook)
     if (!codebook)
         return;
     unic__free(codebook->embedding);
-    unic__free(codebook->norm);
-    unic__free(codebook->packed);
+    unic__code_table_free(&codebook->table);
     unic__free(codebook->count);
     unic__free(codebook->sum);
     unic__free(codebook->idle);
@@ -55,12 +53,10 @@ void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from)
 {
     size_t cells = from->codes * from->dim;
     memcpy(to->embedding, from->embedding, cells * sizeof(float));
-    memcpy(to->norm, from->norm, from->codes * sizeof(float));
-    memcpy(to->packed, from->packed,
-           unic__packed_count(from->codes, from->dim) * sizeof(float));
     memcpy(to->count, from->count, from->codes * sizeof(float));
     memcpy(to->sum, from->sum, cells * sizeof(float));
     memcpy(to->idle, from->idle, from->codes * from->modalities * sizeof(int32_t));
+    unic__codebook_refresh(to);
 }
 
 unic_status unic__codebook_copy(unic_codebook **out, const unic_codebook *from)
@@ -72,14 +68,13 @@ unic_status unic__codebook_copy(unic_codebook **out, const unic_codebook *from)
 
 void unic__codebook_refresh(unic_codebook *cb)
 {
-    unic__square_norms(cb->norm, cb->embedding, cb->codes, cb->dim);
-    unic__pack(cb->packed, cb->embedding, cb->codes, cb->dim);
+    unic__code_table_refresh(&cb->table);
 }
 
 void unic__codebook_nearest(const unic_codebook *cb, const float *z, size_t rows,
                             int32_t *codes)
 {
-    unic__assign(codes, z, rows, cb->packed, cb->norm, cb->codes, cb->dim);
+    unic__assign(codes, z, rows, &cb->table);
 }
 
 void unic__codebook_set(unic_codebook *cb, const float *rows)

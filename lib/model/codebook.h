@@ -6,6 +6,7 @@
 #define UNIC_MODEL_CODEBOOK_H
 
 #include "config/config.h"
+#include "kernel/assign.h"
 #include "unicode/unic_codebook.h"
 
 enum { UNIC__CODEBOOK_MAX_CODES = 1 << 24, UNIC__CODEBOOK_MAX_DIM = 1 << 16 };
@@ -13,8 +14,7 @@ enum { UNIC__CODEBOOK_MAX_CODES = 1 << 24, UNIC__CODEBOOK_MAX_DIM = 1 << 16 };
 struct unic_codebook {
     size_t codes, dim, modalities; /* L, D, M */
     float *embedding;              /* e [L,D] */
-    float *norm;                   /* ||e||^2 [L] */
-    float *packed;                 /* e as assignment reads it (kernel/packed.h) */
+    unic__code_table table;        /* e as assignment reads it: in step with e */
     float *count;                  /* N [L]   */
     float *sum;                    /* o [L,D] */
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
@@ -85,7 +85,8 @@ uint64_t unic__codebook_fingerprint(const unic_codebook *cb);
 void unic__codebook_lookup(const unic_codebook *cb, const int32_t *codes, size_t rows,
                            float *out);
 
-/* A joint update (P6), and the idle counters after it. */
+/* A joint update (P6), and the idle counters after it. UNIC_E_NUMERIC if targets are so large that
+ * their sums may overflow. */
 unic_status unic__codebook_learn(unic_codebook *cb, double decay, const unic__ema_part *parts);
 
 /* unic__codebook_revive() with memory of its own. */
@@ -96,8 +97,8 @@ unic_status unic__codebook_restart(unic_codebook *cb, const unic__revival *r,
 void unic__codebook_count(const unic_codebook *cb, const int32_t *codes, size_t rows,
                           int64_t *counts);
 
-/* out [L,L] = ||e_a - e_b||^2 */
-void unic__codebook_distances(const unic_codebook *cb, float *out);
+/* out [L,L] = ||e_a - e_b||^2; UNIC_E_NUMERIC if one is more than a float holds. */
+unic_status unic__codebook_distances(const unic_codebook *cb, float *out);
 
 /* exp(-sum p log p) of counts [L]; 0 if nothing was counted. */
 double unic__perplexity(const int64_t *counts, size_t n);

@@ -1,27 +1,20 @@
-#include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "array/array.h"
+#include "kernel/distance.h"
+#include "kernel/packed.h"
 #include "model/codebook.h"
 
 /* Starting codes from data: rows at random, or k-means++ seeds and Lloyd's algorithm. */
 
-static float square_distance(const float *a, const float *b, size_t n)
-{
-    float sum = 0.0F;
-    for (size_t j = 0; j < n; j++)
-        sum += (a[j] - b[j]) * (a[j] - b[j]);
-    return sum;
-}
-
 /* Code l becomes `row` moved a little: of two equal codes the second would never be
  * selected. */
-static void repeat_row(unic_codebook *cb, size_t l, const float *row, unic__key key,
-                       uint64_t first)
+static void repeat_row(unic_codebook *cb, size_t l, const float *row, unic__key key)
 {
     float *e = cb->embedding + l * cb->dim;
     for (size_t j = 0; j < cb->dim; j++)
-        e[j] = row[j] + 0.01F * unic__random_normal(key, first + l * cb->dim + j);
+        e[j] = row[j] + 0.01F * unic__random_normal(key, l * cb->dim + j);
 }
 
 /* Distinct rows while there are any; then rows again. */
@@ -34,81 +27,312 @@ static void random_rows(unic_codebook *cb, const float *z, size_t rows, int32_t 
         if (l < rows)
             memcpy(cb->embedding + l * cb->dim, row, cb->dim * sizeof(float));
         else
-            repeat_row(cb, l, row, key, rows);
+            repeat_row(cb, l, row, unic__random_key(key.bits, 0, 1));
     }
 }
 
-/* k-means++: each next seed is a row drawn with probability ~ its squared distance to the
- * seeds. */
-static void seed_codes(unic_codebook *cb, const float *z, size_t rows, float *nearest,
-                       unic__key key)
+/* ---- k-means++ ---- */
+
+/*
+ * Each next seed is a row drawn with probability ~ its squared distance to the nearest seed so
+ * far. To measure all rows after each seed would read them once for each code. They are measured
+ * only after a few seeds, all of those at once; until then a row is drawn by what was last
+ * measured, which is no less than what is true, and taken with the probability true / measured:
+ * the same distribution.
+ */
+enum {
+    BLOCK = 512,  /* rows whose distances are summed up                   */
+    PENDING = 64, /* the most seeds that are not measured yet             */
+    TILE = 16     /* rows of a call of unic__distances()                  */
+};
+
+typedef struct seeding {
+    unic_codebook *cb;
+    const float *z;
+    size_t rows, blocks;
+    float *nearest;     /* [rows] squared distance to the nearest of the measured seeds */
+    double *sum;        /* [blocks] of nearest                                          */
+    double total;       /* of sum                                                       */
+    float *packed;      /* [PENDING,D]                                                  */
+    size_t measured, n; /* seeds that were measured; seeds there are                    */
+    unic__key key;
+    uint64_t drawn; /* numbers of the key's stream */
+} seeding;
+
+static double draw(seeding *s)
 {
-    size_t row = unic__random_below(key, 0, rows);
-    bool seen = false; /* every row is a seed already */
-    for (size_t r = 0; r < rows; r++)
-        nearest[r] = FLT_MAX;
-    for (size_t l = 0; l < cb->codes; l++) {
-        float *e = cb->embedding + l * cb->dim;
-        if (seen)
-            repeat_row(cb, l, z + row * cb->dim, key, 2 * cb->codes);
+    return (double)(unic__random_bits(s->key, s->drawn++) >> 11) * 0x1p-53;
+}
+
+/* nearest = min(nearest, distance [rows,pending]) */
+UNIC__SIMD static void take_nearer(float *nearest, const float *distance, size_t rows,
+                                   size_t pending)
+{
+    for (size_t r = 0; r < rows; r++, distance += pending) {
+        float lowest = nearest[r];
+#pragma omp simd reduction(min : lowest)
+        for (size_t l = 0; l < pending; l++)
+            lowest = distance[l] < lowest ? distance[l] : lowest;
+        nearest[r] = lowest;
+    }
+}
+
+static void measure_rows(seeding *s, size_t from, size_t to)
+{
+    const size_t dim = s->cb->dim, pending = s->n - s->measured;
+    float distance[TILE * PENDING];
+    for (size_t r = from; r < to; r += TILE) {
+        const size_t n = to - r < TILE ? to - r : TILE;
+        unic__distances(distance, pending, s->z + r * dim, n, s->packed, pending, dim);
+        take_nearer(s->nearest + r, distance, n, pending);
+    }
+}
+
+static void measure_blocks(const void *context, size_t from, size_t to)
+{
+    seeding *s = *(seeding *const *)context;
+    for (size_t b = from; b < to; b++) {
+        const size_t first = b * BLOCK, left = s->rows - first;
+        const size_t last = first + (left < BLOCK ? left : BLOCK);
+        measure_rows(s, first, last);
+        s->sum[b] = 0.0;
+        for (size_t r = first; r < last; r++)
+            s->sum[b] += (double)s->nearest[r];
+    }
+}
+
+static void measure_seeds(seeding *s)
+{
+    const unic_codebook *cb = s->cb;
+    const size_t pending = s->n - s->measured;
+    unic__pack(s->packed, cb->embedding + s->measured * cb->dim, pending, cb->dim);
+    unic__parallel(s->blocks, 1, unic__worth_splitting(s->rows, pending, cb->dim),
+                   measure_blocks, &s);
+    s->measured = s->n;
+    s->total = 0.0;
+    for (size_t b = 0; b < s->blocks; b++)
+        s->total += s->sum[b];
+}
+
+/* The row at `target` of the running sum of nearest; one with a distance. */
+static size_t row_at(const seeding *s, double target)
+{
+    size_t b = 0, row = s->rows;
+    while (b + 1 < s->blocks && target >= s->sum[b])
+        target -= s->sum[b++];
+    while (s->sum[b] == 0.0) /* behind the last that has any: rounding */
+        b--;
+    const size_t first = b * BLOCK, last = first + BLOCK < s->rows ? first + BLOCK : s->rows;
+    for (size_t r = first; r < last; r++) {
+        if (s->nearest[r] == 0.0F)
+            continue;
+        row = r;
+        target -= (double)s->nearest[r];
+        if (target < 0.0)
+            break;
+    }
+    return row;
+}
+
+/* Whether the row stays in spite of the pending seeds. */
+static bool is_taken(seeding *s, size_t row)
+{
+    const size_t dim = s->cb->dim;
+    double measured = (double)s->nearest[row], now = measured;
+    for (size_t l = s->measured; l < s->n; l++) {
+        double d = unic__distance2(s->z + row * dim, s->cb->embedding + l * dim, dim);
+        now = d < now ? d : now;
+    }
+    return now == measured || draw(s) * measured < now;
+}
+
+/* The next seed's row; false if every row is a seed already. */
+static bool draw_row(seeding *s, size_t *row)
+{
+    enum { TRIES = 8 };
+    for (;;) {
+        for (int i = 0; i < TRIES && s->total > 0.0; i++) {
+            *row = row_at(s, draw(s) * s->total);
+            if (is_taken(s, *row))
+                return true;
+        }
+        if (s->measured == s->n)
+            return false;
+        measure_seeds(s);
+    }
+}
+
+static void seed_codes(seeding *s)
+{
+    unic_codebook *cb = s->cb;
+    const size_t dim = cb->dim;
+    const unic__key noise = unic__random_key(s->key.bits, 0, 1);
+    size_t row = (size_t)(draw(s) * (double)s->rows);
+    bool distinct = true;
+    for (size_t r = 0; r < s->rows; r++)
+        s->nearest[r] = INFINITY;
+    for (;;) {
+        if (distinct)
+            memcpy(cb->embedding + s->n * dim, s->z + row * dim, dim * sizeof(float));
         else
-            memcpy(e, z + row * cb->dim, cb->dim * sizeof(float));
-        double total = 0.0;
-        for (size_t r = 0; r < rows; r++) {
-            float d = square_distance(z + r * cb->dim, e, cb->dim);
-            nearest[r] = d < nearest[r] ? d : nearest[r];
-            total += (double)nearest[r];
-        }
-        double target = (double)unic__random_uniform(key, l + 1) * total;
-        seen = total == 0.0;
-        row = unic__random_below(key, cb->codes + l + 1, rows);
-        for (size_t r = 0; r < rows && !seen; r++) {
-            target -= (double)nearest[r];
-            if (target <= 0.0 && nearest[r] > 0.0F) {
-                row = r;
-                break;
-            }
-        }
+            repeat_row(cb, s->n, s->z + row * dim, noise);
+        s->n++;
+        if (s->n == cb->codes)
+            break;
+        const size_t pending = s->n - s->measured;
+        if (distinct && (pending == PENDING || 8 * pending >= s->n))
+            measure_seeds(s);
+        distinct = distinct && draw_row(s, &row);
+        if (!distinct)
+            row = (size_t)(draw(s) * (double)s->rows);
     }
 }
 
-/* One round of Lloyd's algorithm; a code without rows stays where it is. */
-static void lloyd(unic_codebook *cb, const float *z, size_t rows, int32_t *codes)
+/* ---- Lloyd's algorithm ---- */
+
+typedef struct means {
+    const unic_codebook *cb;
+    const float *z;
+    size_t rows;
+    const int32_t *codes;
+    double *sum; /* [L,D] */
+} means;
+
+/* Columns from..to of every code's sum: rows in index order, whatever the threads. */
+static void add_columns(const void *context, size_t from, size_t to)
 {
-    unic__codebook_refresh(cb);
-    unic__codebook_nearest(cb, z, rows, codes);
-    memset(cb->sum, 0, cb->codes * cb->dim * sizeof(float));
-    memset(cb->count, 0, cb->codes * sizeof(float));
-    for (size_t r = 0; r < rows; r++) {
-        size_t l = (size_t)codes[r];
-        cb->count[l] += 1.0F;
-        for (size_t j = 0; j < cb->dim; j++)
-            cb->sum[l * cb->dim + j] += z[r * cb->dim + j];
+    const means *m = context;
+    const size_t dim = m->cb->dim;
+    for (size_t l = 0; l < m->cb->codes; l++)
+        for (size_t j = from; j < to; j++)
+            m->sum[l * dim + j] = 0.0;
+    for (size_t r = 0; r < m->rows; r++) {
+        double *restrict sum = m->sum + (size_t)m->codes[r] * dim;
+        const float *restrict row = m->z + r * dim;
+        for (size_t j = from; j < to; j++)
+            sum[j] += (double)row[j];
     }
+}
+
+/* e_l = the mean of its rows; a code without rows stays where it is. */
+static void move_codes(unic_codebook *cb, const means *m)
+{
+    enum { LINE = UNIC__ALIGN / sizeof(double) };
+    unic__parallel(cb->dim, LINE, unic__worth_splitting(m->rows, cb->dim, 1), add_columns, m);
+    memset(cb->count, 0, cb->codes * sizeof(float));
+    for (size_t r = 0; r < m->rows; r++)
+        cb->count[m->codes[r]] += 1.0F;
     for (size_t l = 0; l < cb->codes; l++)
         for (size_t j = 0; cb->count[l] > 0.0F && j < cb->dim; j++)
-            cb->embedding[l * cb->dim + j] = cb->sum[l * cb->dim + j] / cb->count[l];
+            cb->embedding[l * cb->dim + j] = (float)(m->sum[l * cb->dim + j] /
+                                                     (double)cb->count[l]);
+}
+
+/* Until the iterations are over or no row changes its code. */
+static void lloyd(unic_codebook *cb, size_t iterations, const means *m, int32_t *codes,
+                  int32_t *before)
+{
+    for (size_t i = 0; i < iterations; i++) {
+        unic__codebook_refresh(cb);
+        unic__codebook_nearest(cb, m->z, m->rows, codes);
+        if (i > 0 && memcmp(before, codes, m->rows * sizeof *codes) == 0)
+            break;
+        memcpy(before, codes, m->rows * sizeof *codes);
+        move_codes(cb, m);
+    }
+}
+
+/* ---- the whole ---- */
+
+/* The power of two that brings z to order 1, where squares of it would overflow or vanish; else 1. */
+static float scale_of(const float *z, size_t n)
+{
+    const float large = 0x1p50F;
+    float most = 0.0F;
+    int exponent;
+    for (size_t i = 0; i < n; i++)
+        most = fabsf(z[i]) > most ? fabsf(z[i]) : most;
+    if (most == 0.0F || (most < large && most > 1.0F / large))
+        return 1.0F;
+    frexpf(most, &exponent);
+    return ldexpf(1.0F, exponent > 126 ? -126 : exponent < -126 ? 126 : -exponent);
+}
+
+/* All memory, of which none is asked for later. */
+typedef struct workspace {
+    int32_t *codes, *before; /* [rows]        */
+    float *scaled;           /* [rows,D]      */
+    float *nearest;          /* [rows]        */
+    double *block_sum;       /* [blocks]      */
+    float *packed;           /* [PENDING,D]   */
+    double *sum;             /* [L,D]         */
+} workspace;
+
+static void workspace_free(workspace *w)
+{
+    unic__free(w->codes);
+    unic__free(w->before);
+    unic__free(w->scaled);
+    unic__free(w->nearest);
+    unic__free(w->block_sum);
+    unic__free(w->packed);
+    unic__free(w->sum);
+}
+
+static unic_status workspace_create(workspace *w, const unic_codebook *cb, size_t rows,
+                                    bool k_means, bool scaled)
+{
+    const size_t dim = cb->dim;
+    *w = (workspace){.codes = unic__alloc_array(rows, sizeof *w->codes)};
+    if (scaled)
+        w->scaled = unic__alloc_array(rows * dim, sizeof *w->scaled);
+    if (k_means) {
+        w->before = unic__alloc_array(rows, sizeof *w->before);
+        w->nearest = unic__alloc_array(rows, sizeof *w->nearest);
+        w->block_sum = unic__alloc_array(rows / BLOCK + 1, sizeof *w->block_sum);
+        w->packed = unic__alloc_array(unic__packed_count(PENDING, dim), sizeof *w->packed);
+        w->sum = unic__alloc_array(cb->codes * dim, sizeof *w->sum);
+    }
+    if (w->codes && (w->scaled || !scaled) &&
+        (!k_means || (w->before && w->nearest && w->block_sum && w->packed && w->sum)))
+        return UNIC_OK;
+    workspace_free(w);
+    return unic__no_memory((cb->codes + rows) * dim * sizeof(float), "starting codes");
+}
+
+static void k_means(unic_codebook *cb, const float *z, size_t rows, size_t iterations,
+                    unic__key key, const workspace *w)
+{
+    seeding s = {.cb = cb,
+                 .z = z,
+                 .rows = rows,
+                 .blocks = (rows + BLOCK - 1) / BLOCK,
+                 .nearest = w->nearest,
+                 .sum = w->block_sum,
+                 .packed = w->packed,
+                 .key = key};
+    const means m = {cb, z, rows, w->codes, w->sum};
+    seed_codes(&s);
+    lloyd(cb, iterations, &m, w->codes, w->before);
 }
 
 static unic_status start_codes(unic_codebook *cb, const float *z, size_t rows,
                                size_t iterations, unic__key key)
 {
-    int32_t *codes = unic__alloc_array(rows, sizeof *codes);
-    float *nearest = unic__alloc_array(rows, sizeof *nearest);
-    if (!codes || !nearest) {
-        unic__free(codes);
-        unic__free(nearest);
-        return unic__no_memory(rows * sizeof *nearest, "starting codes");
-    }
+    workspace w;
+    const float scale = scale_of(z, rows * cb->dim);
+    UNIC__TRY(workspace_create(&w, cb, rows, iterations > 0, scale != 1.0F));
+    for (size_t i = 0; w.scaled && i < rows * cb->dim; i++)
+        w.scaled[i] = z[i] * scale;
+    const float *x = w.scaled ? w.scaled : z;
     if (iterations == 0)
-        random_rows(cb, z, rows, codes, key);
+        random_rows(cb, x, rows, w.codes, key);
     else
-        seed_codes(cb, z, rows, nearest, key);
-    for (size_t i = 0; i < iterations; i++)
-        lloyd(cb, z, rows, codes);
-    unic__free(codes);
-    unic__free(nearest);
-    if (!unic__all_finite(cb->embedding, cb->codes * cb->dim)) /* the sum of a centre's rows */
+        k_means(cb, x, rows, iterations, key, &w);
+    for (size_t i = 0; w.scaled && i < cb->codes * cb->dim; i++)
+        cb->embedding[i] /= scale;
+    workspace_free(&w);
+    if (!unic__all_finite(cb->embedding, cb->codes * cb->dim)) /* a row and its noise */
         return unic__fail(UNIC_E_NUMERIC,
                           "a starting code would be NaN or Inf: the rows are too large");
     return UNIC_OK;

@@ -2,8 +2,10 @@
  * A codebook used without a trainer, as a vector quantizer of its own. These calls take the memory
  * that a training step has planned beforehand.
  */
+#include <float.h>
 #include <string.h>
 
+#include "kernel/distance.h"
 #include "model/codebook.h"
 
 void unic__codebook_lookup(const unic_codebook *cb, const int32_t *codes, size_t rows,
@@ -49,17 +51,19 @@ void unic__codebook_count(const unic_codebook *cb, const int32_t *codes, size_t 
             counts[codes[r]]++;
 }
 
-void unic__codebook_distances(const unic_codebook *cb, float *out)
+unic_status unic__codebook_distances(const unic_codebook *cb, float *out)
 {
     const float *e = cb->embedding;
-    size_t n = cb->codes, dim = cb->dim;
+    const size_t n = cb->codes, dim = cb->dim;
     for (size_t a = 0; a < n; a++)
         for (size_t b = 0; b < n; b++) {
-            double sum = 0.0;
-            for (size_t j = 0; j < dim; j++) {
-                double gap = (double)e[a * dim + j] - (double)e[b * dim + j];
-                sum += gap * gap;
-            }
-            out[a * n + b] = (float)sum;
+            double d = unic__distance2(e + a * dim, e + b * dim, dim);
+            if (d > (double)FLT_MAX)
+                return unic__fail(UNIC_E_NUMERIC,
+                                  "the squared distance of codes %zu and %zu is %g, more than a "
+                                  "float holds",
+                                  a, b, d);
+            out[a * n + b] = (float)d;
         }
+    return UNIC_OK;
 }

@@ -179,8 +179,8 @@ extern const unic__op unic__op_scatter_add;
 
 /* ---- distances and losses ---- */
 
-/* sq_distance.c: (0) z [..,D], (1) e [L,D] -> [..,L]; ||z - e||^2 = ||e||^2 + ||z||^2 - 2 z.e
- * (P2), not below 0. Gradient to both. */
+/* sq_distance.c: (0) z [..,D], (1) e [L,D] -> [..,L]; ||z - e||^2 (P2), exact to float32
+ * wherever z and e lie. Gradient to both. */
 extern const unic__op unic__op_sq_distance;
 
 /* mse.c: (0) a [N..,D..], (1) b same shape, (2) mask? of a's leading dims (mask.rank <= a.rank)

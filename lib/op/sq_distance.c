@@ -1,20 +1,18 @@
-#include <string.h>
-
-#include "kernel/blas_glue.h"
-#include "kernel/reduce_rows.h"
-#include "kernel/vecmath.h"
+#include "kernel/distance.h"
+#include "kernel/packed.h"
 #include "op/operators.h"
 
 /*
  * Squared Euclidean distances of rows z_i to codes e_l (P2).
- *   y_il = ||z_i||^2 + ||e_l||^2 - 2 z_i.e_l,  not below 0 (rounding can take it there)
- * backward, with g = dy (the bound is ignored):
- *   dz_i += 2 (sum_l g_il) z_i - 2 sum_l g_il e_l
- *   de_l += 2 (sum_i g_il) e_l - 2 sum_i g_il z_i
- * A block of rows is multiplied and finished while it is in the cache.
+ *   y_il = ||z_i - e_l||^2
+ * backward, with g = dy:
+ *   dz_i += 2 sum_l g_il (z_i - e_l),   de_l += 2 sum_i g_il (e_l - z_i)
+ * Both sums are over differences: ||z||^2 + ||e||^2 - 2 z.e and (sum g) z - sum g e cancel where
+ * rows lie far out, or near to each other as codes do that begin as rows. It takes an operation
+ * more for each product, a small part of a training step.
  */
 
-enum { ROWS = 128 }; /* of z in a block */
+enum { ROWS = 16 /* of z, that share each panel of codes while it is in the first cache */ };
 
 static unic_status infer(unic__call *c)
 {
@@ -32,80 +30,61 @@ static unic_status infer(unic__call *c)
     c->out->dtype = UNIC__F32;
     c->out->shape = *z;
     c->out->shape.dim[z->rank - 1] = codes;
-    c->scratch_size = rows > codes ? rows : codes; /* forward: ||e||^2; backward: sums of dy */
+    c->scratch_size = unic__packed_count(codes, e->dim[1]); /* forward: e, packed */
     return UNIC_OK;
 }
 
-UNIC__SIMD static void square_norms(float *norm, const float *x, size_t rows, size_t d)
+static void forward_rows(const void *call, size_t from, size_t to)
 {
-    for (size_t r = 0; r < rows; r++)
-        norm[r] = unic__dotf(x + r * d, x + r * d, d);
-}
-
-/* y holds -2 z.e. */
-UNIC__SIMD static void finish_rows(float *restrict y, const float *restrict z,
-                                   const float *restrict e_norm, size_t rows, size_t codes,
-                                   size_t d)
-{
-    for (size_t r = 0; r < rows; r++, y += codes, z += d) {
-        const float z_norm = unic__dotf(z, z, d);
-        for (size_t l = 0; l < codes; l++) {
-            float distance = z_norm + e_norm[l] + y[l];
-            y[l] = distance < 0.0F ? 0.0F : distance;
-        }
-    }
+    const unic__call *c = call;
+    const size_t d = c->in[1]->shape.dim[1], codes = c->in[1]->shape.dim[0];
+    for (size_t r = from; r < to; r += ROWS)
+        unic__distances(c->out->x + r * codes, codes, c->in[0]->x + r * d,
+                        to - r < ROWS ? to - r : ROWS, c->scratch, codes, d);
 }
 
 static void forward(unic__call *c)
 {
-    const float *z = c->in[0]->x, *e = c->in[1]->x;
-    const size_t rows = unic__shape_rows(&c->in[0]->shape), d = c->in[1]->shape.dim[1];
-    const size_t codes = c->in[1]->shape.dim[0];
-    float *y = c->out->x, *e_norm = c->scratch;
-    square_norms(e_norm, e, codes, d);
-    UNIC__PARALLEL_FOR(rows > ROWS)
-    for (size_t r = 0; r < rows; r += ROWS) {
-        size_t n = rows - r < ROWS ? rows - r : ROWS;
-        unic__sgemm(false, true, n, codes, d, -2.0F, z + r * d, d, e, d, 0.0F, y + r * codes,
-                    codes);
-        finish_rows(y + r * codes, z + r * d, e_norm, n, codes, d);
-    }
+    const unic__tensor *z = c->in[0], *e = c->in[1];
+    const size_t rows = unic__shape_rows(&z->shape), d = e->shape.dim[1];
+    const size_t codes = e->shape.dim[0];
+    unic__pack(c->scratch, e->x, codes, d);
+    unic__parallel(rows, ROWS, unic__worth_splitting(rows, codes, d), forward_rows, c);
 }
 
-/* to_r += 2 sum_r x_r */
-UNIC__SIMD static void add_scaled_rows(float *restrict to, const float *restrict sum,
-                                       const float *restrict x, size_t rows, size_t d)
+static void pull(const void *context, size_t from, size_t to)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < d; j++)
-            to[r * d + j] += 2.0F * sum[r] * x[r * d + j];
-}
-
-UNIC__SIMD static void row_sums(float *sum, const float *x, size_t rows, size_t n)
-{
-    for (size_t r = 0; r < rows; r++)
-        sum[r] = unic__sumf(x + r * n, n);
+    unic__pull_rows(context, from, to);
 }
 
 static void backward(unic__call *c)
 {
+    enum { EACH = 4 }; /* rows of a tile */
     const unic__tensor *z = c->in[0], *e = c->in[1];
     const size_t rows = unic__shape_rows(&z->shape), d = e->shape.dim[1];
     const size_t codes = e->shape.dim[0];
-    const float *g = c->out->dx;
-    float *sum = c->scratch;
-    if (z->dx) {
-        row_sums(sum, g, rows, codes);
-        unic__sgemm(false, false, rows, d, codes, -2.0F, g, codes, e->x, d,
-                    unic__is_fresh(c, 0) ? 0.0F : 1.0F, z->dx, d);
-        add_scaled_rows(z->dx, sum, z->x, rows, d);
-    }
-    if (e->dx) {
-        memset(sum, 0, codes * sizeof *sum);
-        unic__add_column_sums(sum, g, rows, codes);
-        unic__sgemm(true, false, codes, d, rows, -2.0F, g, codes, z->x, d, 1.0F, e->dx, d);
-        add_scaled_rows(e->dx, sum, e->x, codes, d);
-    }
+    const bool worth = unic__worth_splitting(rows, codes, d);
+    if (z->dx)
+        unic__parallel(rows, EACH, worth, pull,
+                       &(unic__pull){.to = z->dx,
+                                     .fresh = unic__is_fresh(c, 0),
+                                     .w = c->out->dx,
+                                     .w_row = codes,
+                                     .w_column = 1,
+                                     .x = z->x,
+                                     .e = e->x,
+                                     .count = codes,
+                                     .n = d});
+    if (e->dx)
+        unic__parallel(codes, EACH, worth, pull,
+                       &(unic__pull){.to = e->dx,
+                                     .w = c->out->dx,
+                                     .w_row = 1,
+                                     .w_column = codes,
+                                     .x = e->x,
+                                     .e = z->x,
+                                     .count = rows,
+                                     .n = d});
 }
 
 const unic__op unic__op_sq_distance = {

@@ -16,8 +16,13 @@ struct unic_index {
     unic_index_options options;
     size_t count, capacity;
     float *vectors; /* [capacity,dim]; of length 1 for the cosine */
-    float *norms;   /* [capacity] ||x||^2 */
-    int64_t *ids;   /* [capacity] */
+    /* L2 (task/index_score.h): the items' mean c if they lie far from the origin for their spread,
+     * or zeros; chosen anew when there are twice as many items. */
+    float *centre; /* [dim] */
+    bool centred;
+    size_t centred_at; /* items then */
+    float *norms;      /* [capacity] ||x - c||^2 */
+    int64_t *ids;      /* [capacity] */
     /* Where an id is: row + 1, or 0 for a free slot; a power of two of them, at most half in
      * use, searched from the id's hash on. */
     size_t *slots, slot_count;
@@ -31,12 +36,12 @@ void unic__index_free(unic_index *index);
 unic_status unic__index_reserve(unic_index *index, size_t n);
 
 /* Whether rows [n,dim] may be items or queries: finite, not so large that a product overflows,
- * not negative in a histogram. UNIC_E_VALUE: "<what> row 3 ...". Squared norms to norms [n]. */
+ * not negative in a histogram. UNIC_E_VALUE: "<what> row 3 ...". */
 unic_status unic__index_check_rows(const unic_index *index, const char *what, const float *rows,
-                                   size_t n, float *norms);
+                                   size_t n);
 
-/* Brings checked rows to length 1 if the metric is the cosine, and their norms. */
-void unic__index_normalise(const unic_index *index, float *rows, size_t n, float *norms);
+/* Brings checked rows to length 1 if the metric is the cosine. */
+void unic__index_normalise(const unic_index *index, float *rows, size_t n);
 
 /* Takes the `n` rows behind the last as items; ids [n], or NULL for their places. UNIC_E_VALUE
  * names an id that is taken; nothing is added then. */

@@ -42,12 +42,17 @@ static unic_status read_options(unic__npz *z, unic_index_options *out, size_t *c
 }
 
 /* A cosine's vectors are of length 1, or zero. */
-static unic_status check_unit(const unic_index *x, const float *norms, size_t count)
+static unic_status check_unit(const unic_index *x, size_t count)
 {
-    for (size_t r = 0; x->options.metric == UNIC_INDEX_COSINE && r < count; r++)
-        if (norms[r] != 0.0F && !(fabsf(norms[r] - 1.0F) < 1e-3F))
+    const float *row = x->vectors;
+    for (size_t r = 0; x->options.metric == UNIC_INDEX_COSINE && r < count; r++) {
+        double norm = 0.0;
+        for (size_t j = 0; j < x->options.dim; j++, row++)
+            norm += (double)*row * (double)*row;
+        if (norm != 0.0 && !(fabs(norm - 1.0) < 1e-3))
             return unic__fail(UNIC_E_FORMAT, "index.vectors row %zu has norm %g, expected 1", r,
-                              sqrt((double)norms[r]));
+                              sqrt(norm));
+    }
     return UNIC_OK;
 }
 
@@ -67,9 +72,9 @@ static unic_status read_items(unic__npz *z, unic_index *x, size_t count)
     if (status == UNIC_OK)
         status = unic__read_f32(z, "index.vectors", vectors, x->vectors);
     if (status == UNIC_OK) {
-        status = unic__index_check_rows(x, "index.vectors", x->vectors, count, x->norms);
+        status = unic__index_check_rows(x, "index.vectors", x->vectors, count);
         if (status == UNIC_OK)
-            status = check_unit(x, x->norms, count);
+            status = check_unit(x, count);
         if (status == UNIC_OK)
             status = unic__index_commit(x, count, read);
         if (status != UNIC_OK)

@@ -1,104 +1,13 @@
-#include <math.h>
+#include "task/index_score.h"
 
-#include "array/array.h"
-#include "kernel/packed.h"
-#include "kernel/tile.h"
-#include "task/index.h"
+/* The k nearest items of each query: a heap of hits a lane, merged in the end. */
 
-/*
- * Items are looked at in tiles of TILE rows for a block of up to BLOCK queries, which are packed
- * once like a layer's weight: one product gives a tile of scores [TILE,queries] that stays in the
- * cache, and is gone through at once. Threads (lanes) have contiguous runs of tiles, and split no
- * product; a score does not depend on the tile that it is computed in.
- */
-enum { TILE = 192, BLOCK = 128 };
-
-typedef struct lane {
-    size_t from, to; /* its items */
-} lane;
-
-static size_t tiles_of(const unic_index *x)
-{
-    return (x->count + TILE - 1) / TILE;
-}
-
-static size_t lanes_for(const unic_index *x)
-{
-    size_t threads = (size_t)unic__threads(), tiles = tiles_of(x);
-    return threads < tiles ? threads : tiles;
-}
-
-static lane lane_of(const unic_index *x, size_t i, size_t lanes)
-{
-    size_t tiles = tiles_of(x), to = tiles * (i + 1) / lanes * TILE;
-    return (lane){tiles * i / lanes * TILE, to < x->count ? to : x->count};
-}
-
-/* ---- scores of a tile ---- */
-
-/* A block of queries, shared by the lanes. */
-typedef struct block {
-    const float *q; /* [n,dim] */
-    size_t n;
-    float *packed; /* the same, as kernel/packed.h wants it */
-} block;
-
-static void pack_block(const unic_index *x, block *b, const float *q, size_t n)
-{
-    b->q = q;
-    b->n = n;
-    if (x->options.metric != UNIC_INDEX_INTERSECTION)
-        unic__pack(b->packed, q, n, x->options.dim);
-}
-
-/* score = 2 q.x - ||x||^2 = ||q||^2 - ||q - x||^2 */
-UNIC__SIMD static void to_l2(float *score, const float *norms, size_t queries, size_t n)
-{
-    for (size_t r = 0; r < n; r++, score += queries)
-        for (size_t i = 0; i < queries; i++)
-            score[i] = 2.0F * score[i] - norms[r];
-}
-
-UNIC__SIMD static void intersect(float *score, const float *q, const float *rows,
-                                 size_t queries, size_t n, size_t dim)
-{
-    for (size_t r = 0; r < n; r++, rows += dim)
-        for (size_t i = 0; i < queries; i++) {
-            const float *histogram = q + i * dim;
-            float sum = 0.0F;
-#pragma omp simd reduction(+ : sum)
-            for (size_t j = 0; j < dim; j++)
-                sum += histogram[j] < rows[j] ? histogram[j] : rows[j];
-            *score++ = sum;
-        }
-}
-
-/* score [n,queries] of the items from row `first` on. */
-static void score_tile(const unic_index *x, float *score, const block *b, size_t first,
-                       size_t n)
-{
-    size_t dim = x->options.dim;
-    const float *rows = x->vectors + first * dim;
-    if (x->options.metric == UNIC_INDEX_INTERSECTION) {
-        intersect(score, b->q, rows, b->n, n, dim);
-        return;
-    }
-    unic__packed_run(&(unic__packed_product){.rows = n,
-                                             .n = b->n,
-                                             .k = dim,
-                                             .x = rows,
-                                             .x_row = dim,
-                                             .packed = b->packed,
-                                             .y = score,
-                                             .y_row = b->n});
-    if (x->options.metric == UNIC_INDEX_L2)
-        to_l2(score, x->norms + first, b->n, n);
-}
+enum { TILE = UNIC__INDEX_TILE, BLOCK = UNIC__INDEX_BLOCK };
 
 /* ---- the k best: a heap whose root is the one that leaves next ---- */
 
 typedef struct hit {
-    float score;
+    double score; /* L2: the squared distance, negative */
     int64_t id;
 } hit;
 
@@ -156,270 +65,150 @@ UNIC__SIMD static size_t next_row(const float *score, size_t from, size_t n, con
     return from;
 }
 
-/* The hits of one lane's queries; least[i] is what the next hit of query i has to reach. */
+/* The hits of one lane's queries; least[i] is what a tile's score has to reach. */
 typedef struct hits {
+    const unic__index_block *block;
     hit *heap;    /* [queries,k] */
     size_t *held; /* [queries] */
     float *least; /* [queries] */
-    size_t k, queries;
+    size_t k;
 } hits;
 
-static void offer_tile(const hits *h, const float *score, const int64_t *ids, size_t n)
+static bool is_l2(const unic__index_block *b)
 {
-    for (size_t r = 0; (r = next_row(score, r, n, h->least, h->queries)) < n; r++)
-        for (size_t i = 0; i < h->queries; i++) {
-            float s = score[r * h->queries + i];
-            if (!(s >= h->least[i]))
-                continue;
-            offer(h->heap + i * h->k, &h->held[i], h->k, (hit){s, ids[r]});
-            if (h->held[i] == h->k)
-                h->least[i] = h->heap[i * h->k].score;
-        }
+    return b->x->options.metric == UNIC_INDEX_L2;
+}
+
+/* L2: of the tiles' scores, rounded down. */
+static float least_score(const unic__index_block *b, size_t i, double score)
+{
+    if (!is_l2(b))
+        return (float)score;
+    double reach = b->norm[i] + score;
+    return (float)(reach - 2e-7 * fabs(reach) - 1e-12 * b->norm[i]);
+}
+
+static void offer_item(const hits *h, size_t i, float score, size_t row)
+{
+    const unic__index_block *b = h->block;
+    double exact = is_l2(b) ? -unic__index_distance2(b, row, i) : (double)score;
+    offer(h->heap + i * h->k, &h->held[i], h->k, (hit){exact, b->x->ids[row]});
+    if (h->held[i] == h->k)
+        h->least[i] = least_score(b, i, h->heap[i * h->k].score);
+}
+
+static void offer_tile(const hits *h, const float *score, size_t first, size_t n)
+{
+    const size_t queries = h->block->n;
+    for (size_t r = 0; (r = next_row(score, r, n, h->least, queries)) < n; r++)
+        for (size_t i = 0; i < queries; i++)
+            if (score[r * queries + i] >= h->least[i])
+                offer_item(h, i, score[r * queries + i], first + r);
 }
 
 /* ---- search ---- */
 
 typedef struct search {
-    const unic_index *x;
-    size_t k, most, lanes; /* queries of a block */
-    block block;
-    float *tile;  /* [lanes][TILE,most] */
+    unic__index_block block;
+    size_t k, lanes;
     hit *heaps;   /* [lanes][most,k] */
     size_t *held; /* [lanes][most] hits in a heap */
     float *least; /* [lanes][most] */
+    int64_t *ids; /* [n,k] out, of the block */
+    float *scores;
 } search;
 
-static void search_lane(const search *s, size_t i)
+static void search_lane(const search *s, size_t lane)
 {
-    const unic_index *x = s->x;
-    lane l = lane_of(x, i, s->lanes);
-    float *score = s->tile + i * s->most * TILE;
-    hits h = {s->heaps + i * s->most * s->k, s->held + i * s->most, s->least + i * s->most,
-              s->k, s->block.n};
-    for (size_t j = 0; j < h.queries; j++) {
+    const unic__index_block *b = &s->block;
+    const unic__index_lane l = unic__index_lane_of(b->x, lane, s->lanes);
+    const size_t place = lane * b->most;
+    const hits h = {b, s->heaps + place * s->k, s->held + place, s->least + place, s->k};
+    for (size_t j = 0; j < b->n; j++) {
         h.held[j] = 0;
         h.least[j] = -INFINITY;
     }
     for (size_t first = l.from; first < l.to; first += TILE) {
         size_t n = l.to - first < TILE ? l.to - first : TILE;
-        score_tile(x, score, &s->block, first, n);
-        offer_tile(&h, score, x->ids + first, n);
+        offer_tile(&h, unic__index_score_tile(b, lane, first, n), first, n);
     }
 }
 
-static float value_of(const unic_index *x, float score, float norm)
+static void search_lanes(const void *context, size_t from, size_t to)
 {
-    if (x->options.metric != UNIC_INDEX_L2)
-        return score;
-    return norm > score ? norm - score : 0.0F;
+    for (; from < to; from++)
+        search_lane(context, from);
 }
 
 /* All lanes' hits of query j into the first lane's heap, and from there in order. */
-static void finish_query(const search *s, size_t j, float norm, int64_t *ids, float *scores)
+static void finish_query(const search *s, size_t j)
 {
-    hit *heap = s->heaps + j * s->k;
+    const size_t k = s->k, most = s->block.most;
+    hit *heap = s->heaps + j * k;
     size_t *held = &s->held[j];
     for (size_t i = 1; i < s->lanes; i++) {
-        const hit *other = s->heaps + (i * s->most + j) * s->k;
-        for (size_t h = 0; h < s->held[i * s->most + j]; h++)
-            offer(heap, held, s->k, other[h]);
+        const hit *other = s->heaps + (i * most + j) * k;
+        for (size_t h = 0; h < s->held[i * most + j]; h++)
+            offer(heap, held, k, other[h]);
     }
-    for (size_t place = s->k; place-- > 0;) {
+    for (size_t place = k; place-- > 0;) {
         hit last = heap[0];
-        ids[place] = last.id;
-        if (scores)
-            scores[place] = value_of(s->x, last.score, norm);
+        s->ids[j * k + place] = last.id;
+        if (s->scores)
+            s->scores[j * k + place] = (float)(is_l2(&s->block) ? -last.score : last.score);
         sift_down(heap, place, heap[place]);
     }
 }
 
-/* Floats of a packed block. */
-static size_t packed_count(const unic_index *x, size_t queries)
+static void finish_queries(const void *context, size_t from, size_t to)
 {
-    return unic__packed_count(queries, x->options.dim);
+    for (; from < to; from++)
+        finish_query(context, from);
 }
 
 /* As many queries at once as fit BLOCK, and with their heaps 64 MiB. */
-static unic_status search_plan(search *s, size_t queries)
+static unic_status search_create(search *s, const unic_index *x, size_t queries, size_t k)
 {
-    size_t fit = ((size_t)64 << 20) / sizeof(hit) / s->lanes / s->k, heaps, bytes;
-    s->most = fit < 1 ? 1 : fit < BLOCK ? fit : BLOCK;
-    if (s->most > queries)
-        s->most = queries;
-    heaps = s->lanes * s->most;
-    s->block.packed = unic__alloc_array(packed_count(s->x, s->most), sizeof(float));
-    s->tile = unic__alloc_array(heaps * TILE, sizeof *s->tile);
+    *s = (search){.k = k, .lanes = unic__index_lanes(x)};
+    size_t fit = ((size_t)64 << 20) / sizeof(hit) / s->lanes / k, heaps, bytes;
+    size_t most = fit < 1 ? 1 : fit < BLOCK ? fit : BLOCK;
+    most = most < queries ? most : queries;
+    heaps = s->lanes * most;
+    UNIC__TRY(unic__index_block_create(&s->block, x, s->lanes, most));
     s->held = unic__alloc_array(heaps, sizeof *s->held);
     s->least = unic__alloc_array(heaps, sizeof *s->least);
-    s->heaps = unic__mul_size(heaps, s->k * sizeof(hit), &bytes) ? unic__alloc(bytes) : NULL;
-    return s->block.packed && s->tile && s->held && s->least && s->heaps
+    s->heaps = unic__mul_size(heaps, k * sizeof(hit), &bytes) ? unic__alloc(bytes) : NULL;
+    return s->held && s->least && s->heaps
                ? UNIC_OK
-               : unic__no_memory(heaps * s->k * sizeof(hit), "the hits of a search");
+               : unic__no_memory(heaps * k * sizeof(hit), "the hits of a search");
 }
 
-static unic_status search_rows(const unic_index *index, const float *q, const float *norms,
-                               size_t queries, size_t k, int64_t *ids, float *scores)
+static unic_status search_rows(const unic_index *index, const float *q, size_t queries,
+                               size_t k, int64_t *ids, float *scores)
 {
-    search s = {.x = index, .k = k, .lanes = lanes_for(index)};
-    unic_status status = search_plan(&s, queries);
-    for (size_t from = 0; status == UNIC_OK && from < queries; from += s.most) {
-        size_t n = queries - from < s.most ? queries - from : s.most;
-        pack_block(index, &s.block, q + from * index->options.dim, n);
-        UNIC__PARALLEL_FOR(unic__threads() > 1)
-        for (size_t i = 0; i < s.lanes; i++)
-            search_lane(&s, i);
-        UNIC__PARALLEL_FOR(s.lanes > 1 && n * k > TILE)
-        for (size_t j = 0; j < n; j++)
-            finish_query(&s, j, norms[from + j], ids + (from + j) * k,
-                         scores ? scores + (from + j) * k : NULL);
+    search s;
+    unic_status status = search_create(&s, index, queries, k);
+    for (size_t from = 0; status == UNIC_OK && from < queries; from += s.block.most) {
+        size_t n = queries - from < s.block.most ? queries - from : s.block.most;
+        unic__index_block_set(&s.block, q + from * index->options.dim, n);
+        s.ids = ids + from * k;
+        s.scores = scores ? scores + from * k : NULL;
+        unic__parallel(s.lanes, 1, true, search_lanes, &s);
+        unic__parallel(n, 1, s.lanes > 1 && n * k > TILE, finish_queries, &s);
     }
-    unic__free(s.block.packed);
-    unic__free(s.tile);
+    unic__index_block_free(&s.block);
     unic__free(s.heaps);
     unic__free(s.held);
     unic__free(s.least);
     return status;
 }
 
-/* ---- ranks ---- */
-
-typedef struct ranking {
-    const unic_index *x;
-    size_t most, lanes;
-    block block;
-    float *tile;       /* [lanes][TILE,most] */
-    float *own;        /* [most] the score of each query's item */
-    int64_t *near;     /* [lanes][most] items at least as near, itself among them */
-    const size_t *row; /* [queries] its row, of the block */
-} ranking;
-
-/* own[j], the score of query j's item: computed like any other, so it is equal to itself. */
-static void own_score(const ranking *g, size_t j, float *one)
-{
-    score_tile(g->x, one, &g->block, g->row[j], 1);
-    g->own[j] = one[j];
-}
-
-UNIC__SIMD static void count_from(int64_t *near, const float *score, const float *own, size_t n,
-                                  size_t queries)
-{
-    for (size_t r = 0; r < n; r++, score += queries)
-        for (size_t i = 0; i < queries; i++)
-            near[i] += score[i] >= own[i];
-}
-
-static void count_lane(const ranking *g, size_t i)
-{
-    const unic_index *x = g->x;
-    lane l = lane_of(x, i, g->lanes);
-    float *score = g->tile + i * g->most * TILE;
-    int64_t *near = g->near + i * g->most;
-    for (size_t j = 0; j < g->block.n; j++)
-        near[j] = 0;
-    for (size_t first = l.from; first < l.to; first += TILE) {
-        size_t n = l.to - first < TILE ? l.to - first : TILE;
-        score_tile(x, score, &g->block, first, n);
-        count_from(near, score, g->own, n, g->block.n);
-    }
-}
-
-static unic_status rank_rows(const unic_index *index, const float *q, const size_t *rows,
-                             size_t queries, int64_t *ranks)
-{
-    ranking g = {.x = index, .most = queries < BLOCK ? queries : BLOCK};
-    g.lanes = lanes_for(index);
-    g.block.packed = unic__alloc_array(packed_count(index, g.most), sizeof(float));
-    g.tile = unic__alloc_array(g.lanes * g.most * TILE, sizeof *g.tile);
-    g.own = unic__alloc_array(g.most, sizeof *g.own);
-    g.near = unic__alloc_array(g.lanes * g.most, sizeof *g.near);
-    unic_status status = UNIC_OK;
-    if (!g.block.packed || !g.tile || !g.own || !g.near)
-        status = unic__no_memory(g.lanes * g.most * TILE * sizeof(float), "a ranking");
-    for (size_t from = 0; status == UNIC_OK && from < queries; from += g.most) {
-        size_t n = queries - from < g.most ? queries - from : g.most;
-        pack_block(index, &g.block, q + from * index->options.dim, n);
-        g.row = rows + from;
-        for (size_t j = 0; j < n; j++)
-            own_score(&g, j, g.tile);
-        UNIC__PARALLEL_FOR(unic__threads() > 1)
-        for (size_t i = 0; i < g.lanes; i++)
-            count_lane(&g, i);
-        for (size_t j = 0; j < n; j++) {
-            ranks[from + j] = 0;
-            for (size_t i = 0; i < g.lanes; i++)
-                ranks[from + j] += g.near[i * g.most + j];
-        }
-    }
-    unic__free(g.block.packed);
-    unic__free(g.tile);
-    unic__free(g.own);
-    unic__free(g.near);
-    return status;
-}
-
-/* ---- from arrays ---- */
-
-/* Queries as they are compared, [n,dim], and their squared norms [n] behind them; free `*q`. */
-static unic_status read_queries(const unic_index *x, const unic_array *a, size_t n, float **q,
-                                float **norms)
-{
-    size_t count;
-    float *rows = NULL;
-    if (unic__mul_size(n, x->options.dim + 1, &count))
-        rows = unic__alloc_array(count, sizeof *rows);
-    if (!rows)
-        return unic__no_memory(n * x->options.dim * sizeof *rows, "queries");
-    *norms = rows + n * x->options.dim;
-    unic_status status = unic__array_to_f32(a, rows);
-    if (status == UNIC_OK)
-        status = unic__index_check_rows(x, "queries", rows, n, *norms);
-    if (status != UNIC_OK) {
-        unic__free(rows);
-        return status;
-    }
-    unic__index_normalise(x, rows, n, *norms);
-    *q = rows;
-    return UNIC_OK;
-}
-
 unic_status unic__index_search(const unic_index *index, const unic_array *queries, size_t k,
                                int64_t *ids, float *scores)
 {
-    size_t n = (size_t)queries->dims[0];
-    float *q, *norms;
-    UNIC__TRY(read_queries(index, queries, n, &q, &norms));
-    unic_status status = search_rows(index, q, norms, n, k, ids, scores);
+    float *q;
+    UNIC__TRY(unic__index_read_queries(index, queries, &q));
+    unic_status status = search_rows(index, q, (size_t)queries->dims[0], k, ids, scores);
     unic__free(q);
-    return status;
-}
-
-/* The rows of items by their ids; free `*rows`. */
-static unic_status find_rows(const unic_index *x, const int64_t *ids, size_t n, size_t **rows)
-{
-    size_t *found = unic__alloc_array(n, sizeof *found);
-    if (!found)
-        return unic__no_memory(n * sizeof *found, "a ranking's items");
-    for (size_t i = 0; i < n; i++)
-        if (!unic__index_find(x, ids[i], &found[i])) {
-            unic__free(found);
-            return unic__fail(UNIC_E_NOTFOUND, "id %lld of query %zu is not in the index",
-                              (long long)ids[i], i);
-        }
-    *rows = found;
-    return UNIC_OK;
-}
-
-unic_status unic__index_rank(const unic_index *index, const unic_array *queries,
-                             const int64_t *ids, int64_t *ranks)
-{
-    size_t n = (size_t)queries->dims[0], *rows = NULL;
-    float *q, *norms;
-    UNIC__TRY(find_rows(index, ids, n, &rows));
-    unic_status status = read_queries(index, queries, n, &q, &norms);
-    if (status == UNIC_OK) {
-        status = rank_rows(index, q, rows, n, ranks);
-        unic__free(q);
-    }
-    unic__free(rows);
     return status;
 }

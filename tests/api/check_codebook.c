@@ -235,10 +235,11 @@ START_TEST(updating_refuses_and_changes_nothing)
     io_assert_fails(unic_codebook_update(cb, 0.5F, two, large, same), UNIC_E_NUMERIC,
                     "unic_codebook_update: code 0 would become NaN or Inf");
     unic_array z = rows_of(huge, UNIC_F32, 2, D);
-    io_assert_fails(unic_codebook_init(cb, &z, 3, 1), UNIC_E_NUMERIC,
-                    "unic_codebook_init: a starting code would be NaN or Inf");
     ck_assert(unic_codebook_fingerprint(cb) == before);
-    io_assert_ok(unic_codebook_init(cb, &z, 0, 1)); /* as single rows they are codes */
+    io_assert_ok(unic_codebook_init(cb, &z, 0, 1)); /* as single rows they are codes, */
+    io_assert_ok(unic_codebook_init(cb, &z, 3, 1)); /* and so are their means */
+    for (size_t i = 0; i < L * D; i++)
+        ck_assert(unic_codebook_embedding(cb)[i] > 2.5e38F);
     unic_codebook_free(cb);
 }
 END_TEST
@@ -299,6 +300,46 @@ START_TEST(tells_its_state)
     io_assert_ok(unic_codebook_state(cb, NULL, idle));
     io_assert_ok(unic_codebook_state(cb, counts, NULL));
     io_assert_fails(unic_codebook_state(NULL, counts, idle), UNIC_E_ARG, "codebook is NULL");
+    unic_codebook_free(cb);
+}
+END_TEST
+
+/* Squares of these overflow in float32: what is returned is right, or refused. */
+START_TEST(large_values_are_right_or_refused)
+{
+    const float scales[] = {1e18F, 1e20F, 1e30F, 1e37F};
+    const float scale = scales[_i];
+    float e[L * D], z[L * D], out[L * L];
+    int32_t got[L];
+    for (size_t i = 0; i < L * D; i++) {
+        e[i] = scale * (float)(i / D + 1);
+        z[i] = scale * ((float)(i / D + 1) + 0.25F);
+    }
+    unic_codebook *cb = new_codebook(1);
+    unic_array codes = rows_of(e, UNIC_F32, L, D), rows = rows_of(z, UNIC_F32, L, D);
+    io_assert_ok(unic_codebook_set(cb, &codes));
+    io_assert_ok(unic_codebook_assign(cb, &rows, got));
+    for (int32_t l = 0; l < L; l++)
+        ck_assert_int_eq(got[l], l);
+    if (scale < 1e19F)
+        io_assert_ok(unic_codebook_distances(cb, out));
+    else
+        io_assert_fails(unic_codebook_distances(cb, out), UNIC_E_NUMERIC,
+                        "more than a float holds");
+    uint64_t before = unic_codebook_fingerprint(cb);
+    const float *targets[] = {z};
+    const int32_t *const chosen[] = {got};
+    const size_t six[] = {L}, largest[] = {1};
+    io_assert_ok(unic_codebook_update(cb, 0.5F, largest, targets, chosen));
+    ck_assert(unic_codebook_fingerprint(cb) != before);
+    for (size_t i = 0; i < L * D; i++) {
+        z[i] = 3e38F; /* all of one code */
+        got[i / D] = 0;
+    }
+    before = unic_codebook_fingerprint(cb);
+    io_assert_fails(unic_codebook_update(cb, 0.5F, six, targets, chosen), UNIC_E_NUMERIC,
+                    "would become NaN or Inf");
+    ck_assert(unic_codebook_fingerprint(cb) == before);
     unic_codebook_free(cb);
 }
 END_TEST
@@ -491,6 +532,7 @@ int main(void)
     tcase_add_test(t, updating_refuses_and_changes_nothing);
     tcase_add_test(t, revives_idle_codes);
     tcase_add_test(t, tells_its_state);
+    tcase_add_loop_test(t, large_values_are_right_or_refused, 0, 4);
     tcase_add_test(t, reviving_and_starting_refuse);
     tcase_add_test(t, starting_is_a_function_of_the_seed);
     tcase_add_test(t, counts_usage);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "file/io_help.h"
+#include "kernel/packed.h"
 #include "model/codebook.h"
 
 static inline unic_codebook *new_codebook(size_t codes, size_t dim, size_t modalities)
@@ -45,6 +46,20 @@ static inline size_t nearest(const float *z, const float *e, size_t codes, size_
         if (square_distance(z, e + l * dim, dim) < square_distance(z, e + best * dim, dim))
             best = l;
     return best;
+}
+
+/* What assignment reads is what the codes give now. */
+static inline void assert_in_step(const unic_codebook *cb)
+{
+    unic__code_table fresh;
+    io_assert_ok(unic__code_table_create(&fresh, cb->embedding, cb->codes, cb->dim));
+    unic__code_table_refresh(&fresh);
+    ck_assert_mem_eq(cb->table.centre, fresh.centre, cb->dim * sizeof(float));
+    ck_assert_mem_eq(cb->table.norm, fresh.norm, cb->codes * sizeof(float));
+    ck_assert_mem_eq(cb->table.packed, fresh.packed,
+                     unic__packed_count(cb->codes, cb->dim) * sizeof(float));
+    ck_assert(cb->table.radius == fresh.radius);
+    unic__code_table_free(&fresh);
 }
 
 #endif

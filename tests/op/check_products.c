@@ -2,6 +2,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "op_harness.h"
 
@@ -242,23 +243,87 @@ START_TEST(sq_distance_golden)
 }
 END_TEST
 
-/* A row that is a code: the distance is rounding alone, and not negative. */
-START_TEST(sq_distance_is_not_negative)
+enum { FAR_ROWS = 37, FAR_CODES = 21, FAR_D = 131 };
+
+/* z and e around `offset`; some codes are rows, others lie next to one. */
+static void far_rows(float *z, float *e, float offset)
 {
-    enum { ROWS = 50, D = 33 };
-    static float z[ROWS * D], y[ROWS * ROWS], scratch[ROWS];
-    for (size_t i = 0; i < ROWS * D; i++)
-        z[i] = 3.0F * sinf((float)i);
-    unic__tensor in = {.shape = UNIC__SHAPE_OF(ROWS, D), .x = z}, out = {.x = y};
-    unic__call call = {
-        .op = &unic__op_sq_distance, .out = &out, .in = {&in, &in}, .input_count = 2};
+    unic__key key = unic__random_key(7, 0, 0);
+    for (size_t i = 0; i < FAR_ROWS * FAR_D; i++)
+        z[i] = offset + unic__random_normal(key, i);
+    for (size_t l = 0; l < FAR_CODES; l++)
+        for (size_t j = 0; j < FAR_D; j++)
+            e[l * FAR_D + j] = l < 5 ? z[l * FAR_D + j]
+                               : l < 10
+                                   ? nextafterf(z[l * FAR_D + j], 0.0F)
+                                   : offset + unic__random_normal(key, 99999 + l * 997 + j);
+}
+
+/* What the sum would be in double, of differences of the given floats. */
+static void check_far_distances(const float *z, const float *e, const float *y)
+{
+    for (size_t i = 0; i < FAR_ROWS; i++)
+        for (size_t l = 0; l < FAR_CODES; l++) {
+            double want = 0.0;
+            for (size_t j = 0; j < FAR_D; j++) {
+                double gap = (double)z[i * FAR_D + j] - (double)e[l * FAR_D + j];
+                want += gap * gap;
+            }
+            ck_assert_msg(fabs((double)y[i * FAR_CODES + l] - want) <= 1e-6 * want,
+                          "row %zu, code %zu: %.9g, expected %.9g", i, l,
+                          (double)y[i * FAR_CODES + l], want);
+        }
+}
+
+/* Each element against its sum in double; 1e-6 of the sum of what is summed. */
+static void check_far_gradient(const float *got, const float *x, const float *other,
+                               const float *g, size_t rows, size_t count, size_t g_row,
+                               size_t g_column)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < FAR_D; j++) {
+            double want = 0.0, size = 0.0;
+            for (size_t l = 0; l < count; l++) {
+                double w = (double)g[r * g_row + l * g_column];
+                double gap = (double)x[r * FAR_D + j] - (double)other[l * FAR_D + j];
+                want += 2.0 * w * gap;
+                size += fabs(2.0 * w * gap);
+            }
+            ck_assert_msg(fabs((double)got[r * FAR_D + j] - want) <= 1e-6 * size,
+                          "row %zu, %zu: %.9g, expected %.9g", r, j, (double)got[r * FAR_D + j],
+                          want);
+        }
+}
+
+/* Far from the origin, and where codes lie on rows, ||z||^2 + ||e||^2 - 2 z.e would be noise. */
+START_TEST(sq_distance_does_not_cancel)
+{
+    static const float offsets[] = {0.0F, 1e2F, 1e4F, 1e6F};
+    static float z[FAR_ROWS * FAR_D], e[FAR_CODES * FAR_D], y[FAR_ROWS * FAR_CODES];
+    static float dz[FAR_ROWS * FAR_D], de[FAR_CODES * FAR_D], g[FAR_ROWS * FAR_CODES];
+    far_rows(z, e, offsets[_i]);
+    for (size_t i = 0; i < FAR_ROWS * FAR_CODES; i++)
+        g[i] = sinf((float)i);
+    unic__tensor in[] = {{.shape = UNIC__SHAPE_OF(FAR_ROWS, FAR_D), .x = z, .dx = dz},
+                         {.shape = UNIC__SHAPE_OF(FAR_CODES, FAR_D), .x = e, .dx = de}};
+    unic__tensor out = {.x = y, .dx = g};
+    unic__call call = {.op = &unic__op_sq_distance,
+                       .out = &out,
+                       .in = {&in[0], &in[1]},
+                       .input_count = 2,
+                       .fresh = UNIC__STORES_IN(0)};
     ck_assert_int_eq(unic__op_sq_distance.infer(&call), UNIC_OK);
-    ck_assert_uint_eq(call.scratch_size, ROWS);
-    call.scratch = scratch;
+    call.scratch = unic__alloc_array(call.scratch_size, sizeof(float));
     unic__op_sq_distance.forward(&call);
-    for (size_t i = 0; i < ROWS * ROWS; i++)
-        if (!(y[i] >= 0.0F) || (i % (ROWS + 1) == 0 && y[i] > 1e-3F))
-            ck_abort_msg("the distance of %zu and %zu is %g", i / ROWS, i % ROWS, (double)y[i]);
+    check_far_distances(z, e, y);
+    for (size_t l = 0; l < 5; l++)
+        ck_assert(y[l * FAR_CODES + l] == 0.0F);
+    memset(de, 0, sizeof de);
+    memset(dz, 0x55, sizeof dz);
+    unic__op_sq_distance.backward(&call);
+    check_far_gradient(dz, z, e, g, FAR_ROWS, FAR_CODES, FAR_CODES, 1);
+    check_far_gradient(de, e, z, g, FAR_CODES, FAR_ROWS, 1, FAR_CODES);
+    unic__free(call.scratch);
 }
 END_TEST
 
@@ -285,7 +350,7 @@ int main(void)
     tcase_add_test(t, matmul_refuses);
     tcase_add_loop_test(t, sq_distance_values_and_gradients, 0, DISTANCES);
     tcase_add_test(t, sq_distance_golden);
-    tcase_add_test(t, sq_distance_is_not_negative);
+    tcase_add_loop_test(t, sq_distance_does_not_cancel, 0, 4);
     tcase_add_test(t, sq_distance_refuses);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -133,6 +133,109 @@ START_TEST(finds_the_nearest)
 }
 END_TEST
 
+/* ---- L2 far from the origin ---- */
+
+enum { FAR_N = 700, FAR_D = 19, FAR_Q = 140, FAR_K = 12 };
+
+/* By distance in double, then by id, which is the row. */
+typedef struct measured {
+    double distance2;
+    int64_t id;
+} measured;
+
+static int by_distance(const void *pa, const void *pb)
+{
+    const measured *a = pa, *b = pb;
+    if (a->distance2 != b->distance2)
+        return a->distance2 < b->distance2 ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static void check_far_query(const float *items, const float *q, const int64_t *ids,
+                            const float *scores, int64_t rank, size_t own)
+{
+    measured all[FAR_N];
+    double own2 = naive(UNIC_INDEX_L2, q, items + own * FAR_D, FAR_D);
+    int64_t near = 0;
+    for (size_t r = 0; r < FAR_N; r++) {
+        all[r] = (measured){naive(UNIC_INDEX_L2, q, items + r * FAR_D, FAR_D), (int64_t)r};
+        near += all[r].distance2 <= own2;
+    }
+    qsort(all, FAR_N, sizeof all[0], by_distance);
+    for (size_t i = 0; i < FAR_K; i++) {
+        ck_assert_msg(ids[i] == all[i].id, "place %zu: %lld at %.9g, expected %lld at %.17g", i,
+                      (long long)ids[i], (double)scores[i], (long long)all[i].id,
+                      all[i].distance2);
+        ck_assert(fabs(scores[i] - all[i].distance2) <= 1e-6 * all[i].distance2 + 1e-45);
+    }
+    ck_assert_int_eq(rank, near);
+}
+
+/* Some items twice, some queries items. */
+static void check_far(float offset, float scale, int threads)
+{
+    unic_index *x = new_index(UNIC_INDEX_L2, FAR_D);
+    float *items = new_rows(UNIC_INDEX_L2, FAR_N, FAR_D, 3);
+    float *q = new_rows(UNIC_INDEX_L2, FAR_Q, FAR_D, 4), scores[FAR_Q * FAR_K];
+    int64_t ids[FAR_Q * FAR_K], own[FAR_Q], ranks[FAR_Q];
+    for (size_t i = 0; i < FAR_N * FAR_D; i++)
+        items[i] = i / FAR_D % 9 == 8 ? items[i - FAR_D] : offset + scale * items[i];
+    for (size_t i = 0; i < FAR_Q * FAR_D; i++)
+        q[i] = i / FAR_D % 3 == 0 ? items[i] : offset + scale * q[i];
+    for (size_t i = 0; i < FAR_Q; i++)
+        own[i] = (int64_t)(i * 5 % FAR_N);
+    add(x, items, 3, NULL);
+    add(x, items + 3 * FAR_D, FAR_N - 3, NULL);
+    const unic_array a = rows_of(q, FAR_Q, FAR_D);
+    unic__threads_set(threads);
+    io_assert_ok(unic_index_search(x, &a, FAR_K, ids, scores));
+    io_assert_ok(unic_index_rank(x, &a, own, ranks));
+    unic__threads_set(1);
+    for (size_t i = 0; i < FAR_Q; i++)
+        check_far_query(items, q + i * FAR_D, ids + i * FAR_K, scores + i * FAR_K, ranks[i],
+                        (size_t)own[i]);
+    unic_index_free(x);
+    free(items);
+    free(q);
+}
+
+START_TEST(l2_is_exact_at_any_offset)
+{
+    static const float offsets[] = {0.0F, 1e2F, 1e4F, 1e6F, -1e4F};
+    check_far(offsets[_i], 1.0F, 1);
+    check_far(offsets[_i], 1.0F, 2);
+}
+END_TEST
+
+/* Squares that vanish in float32, and squares that come near its end (rows of norm 2^62). */
+START_TEST(l2_is_exact_at_any_scale)
+{
+    static const float scales[] = {1e-42F, 1e-25F, 1e-10F, 1e10F, 1e17F};
+    check_far(0.0F, scales[_i], 1);
+}
+END_TEST
+
+/* Two clusters on opposite sides: a centre helps neither. */
+START_TEST(l2_is_exact_between_far_clusters)
+{
+    const float q[3] = {4208848.0F, 2334863.5F, 4171170.25F};
+    const float items[6] = {4208292.0F, 2335623.5F, 4171305.0F,
+                            4208843.5F, 2334869.5F, 4171171.5F};
+    unic_index *x = new_index(UNIC_INDEX_L2, 3);
+    const unic_array a = rows_of(q, 1, 3);
+    int64_t ids[2];
+    float scores[2];
+    add(x, items, 2, NULL);
+    io_assert_ok(unic_index_search(x, &a, 2, ids, scores));
+    ck_assert(ids[0] == 1 && ids[1] == 0);
+    for (size_t i = 0; i < 2; i++) {
+        double want = naive(UNIC_INDEX_L2, q, items + 3 * ids[i], 3);
+        ck_assert(fabs(scores[i] - want) <= 1e-6 * want);
+    }
+    unic_index_free(x);
+}
+END_TEST
+
 /* ---- the order ---- */
 
 enum { N = 1300, D = 4, Q = 150 };
@@ -410,6 +513,9 @@ int main(void)
 {
     TCase *t = tcase_create("index");
     tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, l2_is_exact_at_any_offset, 0, 5);
+    tcase_add_loop_test(t, l2_is_exact_at_any_scale, 0, 5);
+    tcase_add_test(t, l2_is_exact_between_far_clusters);
     tcase_add_test(t, finds_the_nearest);
     tcase_add_test(t, equal_ones_are_in_the_order_of_their_ids);
     tcase_add_test(t, fewer_hits_are_the_first_of_more);

@@ -143,6 +143,24 @@ static double assign_run(void)
     return bench_now() - start;
 }
 
+/* ---- init: k-means of rows= rows to codes= codes in iterations= rounds ---- */
+
+static void init_setup(void)
+{
+    assign_setup();
+}
+
+static double init_run(void)
+{
+    const int64_t dims[] = {(int64_t)as.rows, (int64_t)as.dim};
+    unic_array z;
+    unic_array_init(&z, as.z, UNIC_F32, 2, dims);
+    double start = bench_now();
+    if (unic_codebook_init(as.codebook, &z, bench_size("iterations", 10), 1) != UNIC_OK)
+        bench_die("init");
+    return bench_now() - start;
+}
+
 /* ---- the machine's limits: one product of n x n matrices; a copy of mb megabytes ---- */
 
 static struct {
@@ -210,6 +228,7 @@ const bench_case bench_cases[] = {
     {"encode", encode_setup, encode_run},
     {"first", first_setup, NULL},
     {"assign", assign_setup, assign_run},
+    {"init", init_setup, init_run},
     {"search", bench_search_setup, bench_search_run},
     {"sgemm", sgemm_setup, sgemm_run},
     {"work", work_setup, work_run},

@@ -1,0 +1,59 @@
+/*
+ * Scores of many items for many queries at once. Items are looked at in tiles of TILE rows for a
+ * block of up to BLOCK queries, which are packed once like a layer's weight: one product gives a
+ * tile of scores [TILE,queries] that stays in the cache, and is gone through at once. Threads
+ * (lanes) have contiguous runs of tiles, and split no product; a score does not depend on the tile
+ * that it is computed in.
+ *
+ * A score of L2 is ||q - c||^2 - ||q - x||^2 = 2 (q - c).(x - c) - ||x - c||^2, where c is the
+ * index's centre. As a float32 product it only screens: the tile has an upper bound of it, and
+ * what may matter is measured again by unic__index_distance2().
+ */
+#ifndef UNIC_TASK_INDEX_SCORE_H
+#define UNIC_TASK_INDEX_SCORE_H
+
+#include "kernel/distance.h"
+#include "task/index.h"
+
+enum { UNIC__INDEX_TILE = 192, UNIC__INDEX_BLOCK = 128 };
+
+/* A lane's items. */
+typedef struct unic__index_lane {
+    size_t from, to;
+} unic__index_lane;
+
+size_t unic__index_lanes(const unic_index *x);
+unic__index_lane unic__index_lane_of(const unic_index *x, size_t i, size_t lanes);
+
+/* A block of queries, shared by the lanes, and the lanes' tiles. */
+typedef struct unic__index_block {
+    const unic_index *x;
+    size_t most, n; /* queries that there is room for, and that there are    */
+    const float *q; /* [n,dim]                                               */
+    float *packed;  /* the same as kernel/packed.h wants it; L2: centred     */
+    float *tiles;   /* [lanes][TILE,most]                                    */
+    float *centred; /* [lanes][centred_rows,dim], where the index has a centre */
+    double *norm;   /* [most] L2: ||q - c||^2 and                            */
+    float *length;  /* [most] its root, rounded up                           */
+    size_t centred_rows;
+    unic__screen screen;
+} unic__index_block;
+
+/* Queries [N,dim] checked, and as they are compared; free `*q`. */
+unic_status unic__index_read_queries(const unic_index *x, const unic_array *queries, float **q);
+
+unic_status unic__index_block_create(unic__index_block *b, const unic_index *x, size_t lanes,
+                                     size_t most);
+void unic__index_block_free(unic__index_block *b);
+
+/* Takes queries q [n,dim], n <= most. */
+void unic__index_block_set(unic__index_block *b, const float *q, size_t n);
+
+/* Scores [n,queries] of the items from row `first` on, n <= TILE, to the lane's tile. */
+const float *unic__index_score_tile(const unic__index_block *b, size_t lane, size_t first,
+                                    size_t n);
+
+/* The squared distance of item `row` and query `i`, in double precision. */
+double unic__index_distance2(const unic__index_block *b, size_t row, size_t i);
+
+#endif
