@@ -104,6 +104,12 @@ unic_status unic__graph_plan(unic__graph *g);
  * written to: operators do not write to their inputs. */
 void unic__graph_lend(unic__graph *g, unic__node *input, const float *x);
 
+/* Whether the input reads lent memory now. */
+static inline bool unic__graph_lends(const unic__node *input)
+{
+    return input->lent_over && input->t.x != input->lent_over;
+}
+
 void unic__graph_forward(unic__graph *g, unsigned phase);
 /* Adds to the gradients of parameters and external leaves; the caller clears those. */
 void unic__graph_backward(unic__graph *g, unsigned phase);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "array/array.h"
-#include "model/modality.h"
+#include "model/feature_input.h"
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
                                  size_t max_batch, size_t max_length)
@@ -122,34 +122,15 @@ static const float *readable_in_place(const unic__encoder_plan *p, const unic_ar
     return whole ? x + first * unic__shape_count(&p->x->t.shape) / p->batch : NULL;
 }
 
-/* The clips from `first` on: valid steps in, padding and what is beyond the last clip cleared, masks
- * set. */
 static unic_status fill(const unic_encoder *e, unic__encoder_plan *p,
                         const unic_array *features, const int32_t *lengths, size_t first,
                         bool real_padding)
 {
-    const unic__modality *m = e->modality;
-    char clip[UNIC__CLIP_TEXT];
-    size_t step = unic__shape_count(&m->dims), clips = (size_t)features->dims[0] - first;
+    const unic__feature_input to = {e->modality, p->x, p->mask, p->lengths};
+    size_t clips = (size_t)features->dims[0] - first;
     clips = clips < p->batch ? clips : p->batch;
-    const float *in_place = readable_in_place(p, features, lengths, first, clips);
-    unic__graph_lend(&p->graph, p->x, in_place);
-    if (!in_place)
-        UNIC__TRY(unic__array_rows_to_f32(features, first, clips, p->x->t.x));
-    for (size_t b = 0; b < p->batch; b++) {
-        size_t valid = b >= clips ? 0 : lengths ? (size_t)lengths[first + b] : p->length;
-        float *x = p->x->t.x + b * p->length * step;
-        if (valid < p->length)
-            memset(x + valid * step, 0, (p->length - valid) * step * sizeof(float));
-        if (!unic__all_finite(x, valid * step))
-            return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s holds NaN or Inf", m->name,
-                              unic__batch_clip(e->called, m->name, first + b, clip));
-        size_t seen = real_padding ? p->length : valid;
-        p->lengths->t.ix[b] = (int32_t)seen;
-        for (size_t t = 0; t < p->length; t++)
-            p->mask->t.x[b * p->length + t] = t < seen ? 1.0F : 0.0F;
-    }
-    return UNIC_OK;
+    unic__graph_lend(&p->graph, p->x, readable_in_place(p, features, lengths, first, clips));
+    return unic__feature_input_fill(&to, features, lengths, first, real_padding, e->called);
 }
 
 /* Features can be finite and yet so large that products of them are not. */

@@ -1,0 +1,44 @@
+#include "model/feature_input.h"
+
+#include <string.h>
+
+#include "array/array.h"
+
+/* The clip into row b; its first `valid` steps count. */
+static unic_status fill_row(const unic__feature_input *to, size_t b, const unic_array *features,
+                            size_t clip, size_t valid, const unic_batch *called)
+{
+    char text[UNIC__CLIP_TEXT];
+    size_t step = unic__shape_count(&to->m->dims), length = to->mask->t.shape.dim[1];
+    float *x = to->x->t.x + b * length * step;
+    if (!unic__graph_lends(to->x)) {
+        if (valid > 0)
+            UNIC__TRY(unic__array_rows_to_f32(features, clip, 1, x));
+        memset(x + valid * step, 0, (length - valid) * step * sizeof *x);
+    }
+    if (!unic__all_finite(x, valid * step))
+        return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s holds NaN or Inf", to->m->name,
+                          unic__batch_clip(called, to->m->name, clip, text));
+    return UNIC_OK;
+}
+
+unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_array *features,
+                                     const int32_t *lengths, size_t first, bool real_padding,
+                                     const unic_batch *called)
+{
+    size_t batch = to->mask->t.shape.dim[0], length = to->mask->t.shape.dim[1];
+    size_t clips = (size_t)features->dims[0], steps = (size_t)features->dims[1];
+    UNIC__TRY(
+        unic__array_rows_to_f32(features, 0, 0, NULL)); /* its dtype, if no step is valid */
+    for (size_t b = 0; b < batch; b++) {
+        size_t clip = first + b, valid = 0;
+        if (clip < clips)
+            valid = lengths ? (size_t)lengths[clip] : steps;
+        UNIC__TRY(fill_row(to, b, features, clip, valid, called));
+        size_t seen = real_padding && valid > 0 ? steps : valid;
+        to->lengths->t.ix[b] = (int32_t)seen;
+        for (size_t t = 0; t < length; t++)
+            to->mask->t.x[b * length + t] = t < seen ? 1.0F : 0.0F;
+    }
+    return UNIC_OK;
+}

@@ -1,0 +1,30 @@
+/*
+ * Features of clips, as callers give them, in the input nodes of a graph: what an encoder and a
+ * training step fill alike.
+ */
+#ifndef UNIC_MODEL_FEATURE_INPUT_H
+#define UNIC_MODEL_FEATURE_INPUT_H
+
+#include "array/batch.h"
+#include "graph/graph.h"
+#include "model/modality.h"
+
+typedef struct unic__feature_input {
+    const unic__modality *m;
+    unic__node *x;       /* [B,T,dims..] */
+    unic__node *mask;    /* [B,T]        */
+    unic__node *lengths; /* i32 [B]      */
+} unic__feature_input;
+
+/*
+ * The clips of `features` [N,t,dims..] from `first` on, as many as fit, with t <= T and lengths [N]
+ * in 0..t (NULL: all t): valid steps are converted, all others are zero, and so are rows behind the
+ * last clip. The mask is 1 on valid steps; with `real_padding`, on all t steps of a clip that has
+ * any. UNIC_E_VALUE names a clip with NaN or Inf in a valid step, as `called` does (NULL: no batch).
+ * Where x reads lent memory (unic__graph_lend), that is checked and not written.
+ */
+unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_array *features,
+                                     const int32_t *lengths, size_t first, bool real_padding,
+                                     const unic_batch *called);
+
+#endif
