@@ -3,6 +3,8 @@
  * that it reads, and tells its peak memory at the end. tests/bench/run.py has it and a peer with the
  * same protocol measure in turn, so that both see the same state of the machine.
  *
+ * isa=portable|avx2|avx512 caps the library's own products at an instruction set.
+ *
  *   bench CASE key=value ...        stdout:  {"ready": 1, ..}  then per line  {"seconds": s, ..}
  *                                            and behind the last one  {"peak_mb": m, ..}
  */
@@ -12,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#include "kernel/tile.h"
 
 static char **options;
 static int option_count;
@@ -151,6 +155,11 @@ int main(int argc, char **argv)
     }
     options = argv + 2;
     option_count = argc - 2;
+    const char *isa = bench_text("isa", NULL);
+    if (isa && !unic__tile_cap(isa)) {
+        fprintf(stderr, "bench: isa=%s: this processor does not have it\n", isa);
+        return 1;
+    }
     unic_allocator counting = {sizeof counting, count_alloc, count_release, NULL};
     if (unic_set_allocator(&counting) != UNIC_OK ||
         unic_set_threads((int)bench_size("threads", 1)) != UNIC_OK)

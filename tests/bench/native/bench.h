@@ -25,6 +25,12 @@ void bench_die(const char *what);
 void *bench_alloc(size_t count, size_t size);
 float *bench_floats(size_t count, float low, uint64_t seed);
 
+/* fma_peak.c: does a fixed number of independent multiply-adds with an instruction set ("avx512",
+ * "avx2", "portable") and returns how many operations these are; 0: this processor has not got it. */
+double bench_fma(const char *isa);
+void bench_fma_setup(void);
+double bench_fma_run(void);
+
 /* index_cases.c */
 void bench_search_setup(void);
 double bench_search_run(void);

@@ -230,6 +230,7 @@ const bench_case bench_cases[] = {
     {"assign", assign_setup, assign_run},
     {"init", init_setup, init_run},
     {"search", bench_search_setup, bench_search_run},
+    {"fma", bench_fma_setup, bench_fma_run},
     {"sgemm", sgemm_setup, sgemm_run},
     {"work", work_setup, work_run},
     {"copy", copy_setup, copy_run},

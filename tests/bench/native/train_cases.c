@@ -140,7 +140,7 @@ void bench_head_setup(void)
                     (int64_t[]){(int64_t)count, (int64_t)dim});
     unic_head_options options = {.struct_size = sizeof options,
                                  .kind = UNIC_HEAD_CLIP,
-                                 .classes = (int32_t)classes,
+                                 .class_count = (int32_t)classes,
                                  .epochs = 1,
                                  .batch = (int32_t)bench_size("batch", 64)};
     if (unic_codebook_create(&codebook, count, dim, 2) != UNIC_OK ||
