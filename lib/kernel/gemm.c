@@ -21,7 +21,7 @@ enum {
     MC = 4 * GROUP,
     GROUP_SIZE = GROUP * KC +
                  16,  /* no multiple of the page size: all groups are written at once */
-    FEW_ROWS = 48,    /* so few do not repay the packing of B                    */
+    FEW_ROWS = 96,    /* so few do not repay the packing of B                    */
     FEW_COLUMNS = 64, /* so few do not repay the packing of A                    */
     NEAR = 256        /* nor do rows of A that are so near                       */
 };
@@ -47,11 +47,11 @@ static panels panels_of(const unic__gemm *p, size_t j, size_t n, size_t k, size_
 {
     panels s = {.count = 0};
     for (; s.count < PANELS && j < n; s.count++, j += UNIC__PANEL) {
-        const size_t i = s.count, width = min_size(n - j, UNIC__PANEL);
+        const size_t i = s.count, width = min_size(n - j, UNIC__PANEL), half = UNIC__PANEL / 2;
         const float *b = p->tb ? p->b + j * p->ldb + k : p->b + k * p->ldb + j;
         float *panel = buffer + i * UNIC__PANEL * KC;
-        s.width[i] = width;
-        if (!p->tb && p->m <= FEW_ROWS && width == UNIC__PANEL) {
+        s.width[i] = p->room ? (width + half - 1) / half * half : width;
+        if (!p->tb && p->m <= FEW_ROWS && (width == UNIC__PANEL || width == half)) {
             s.at[i] = b;
             s.step[i] = p->ldb;
             continue;
@@ -94,10 +94,10 @@ static void prefetch(const float *c, size_t ldc, size_t rows)
 
 /* The part of A and of the sums in `group`, its first row r of C, against a block of B whose first
  * column is j of C; `goes_on` where C holds sums already. */
-static void run_group(const unic__gemm *p, const unic__tile *group, size_t r, size_t j,
-                      bool goes_on, const panels *block)
+static void run_group(const unic__gemm *p, const unic__tile_kernel *kernel,
+                      const unic__tile *group, size_t r, size_t j, bool goes_on,
+                      const panels *block)
 {
-    const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const size_t tiles = unic__tile_count(kernel, group->rows);
     unic__tile tile = *group;
     for (size_t panel = 0; panel < block->count; panel++) {
@@ -122,6 +122,7 @@ static void run_block(const unic__gemm *p, size_t from, size_t to, size_t j, siz
                       size_t depth, const panels *block)
 {
     _Alignas(UNIC__ALIGN) float packed[MC / GROUP * GROUP_SIZE];
+    const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const bool packs = p->ta && p->lda > NEAR && p->n > FEW_COLUMNS;
     unic__tile group = {
         .k = depth, .a_row = p->lda, .a_k = 1, .init_row = p->ldc, .c_row = p->ldc};
@@ -137,7 +138,7 @@ static void run_block(const unic__gemm *p, size_t from, size_t to, size_t j, siz
         for (size_t r = 0; r < rows; r += GROUP) {
             group.rows = min_size(rows - r, GROUP);
             group.a = packs ? packed + r / GROUP * GROUP_SIZE : a + r * group.a_row;
-            run_group(p, &group, m + r, j, k || p->add, block);
+            run_group(p, kernel, &group, m + r, j, k || p->add, block);
         }
     }
 }
@@ -170,12 +171,14 @@ static void run_columns(const void *product, size_t from, size_t to)
 
 void unic__gemm_run(const unic__gemm *p)
 {
-    const bool worth = unic__worth_splitting(p->m, p->n, p->k) && !omp_in_parallel();
     if (!p->k && !p->add) /* an empty sum */
         for (size_t r = 0; r < p->m; r++)
             memset(p->c + r * p->ldc, 0, p->n * sizeof(float));
+    else if (unic__threads() == 1 || !unic__worth_splitting(p->m, p->n, p->k) ||
+             omp_in_parallel())
+        run_part(p, 0, p->m, 0, p->n);
     else if (p->m >= p->n)
-        unic__parallel(p->m, UNIC__TILE_ROWS, worth, run_rows, p);
+        unic__parallel(p->m, UNIC__TILE_ROWS, true, run_rows, p);
     else
-        unic__parallel(p->n, UNIC__PANEL, worth, run_columns, p);
+        unic__parallel(p->n, UNIC__PANEL, true, run_columns, p);
 }

@@ -23,6 +23,7 @@ typedef struct unic__gemm {
     size_t ldb;
     float *c;
     size_t ldc;
+    bool room; /* C's rows may be overwritten behind n, up to the next multiple of 16 columns */
 } unic__gemm;
 
 /* Split over unic__threads(); inside a parallel loop it runs on the calling thread alone. */

@@ -31,11 +31,15 @@ static size_t place_of(size_t j, size_t i, size_t k)
 
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
-/* Four columns of four rows of W, which are w_row floats apart, as four rows of a panel. */
-static inline void turn_four(float *panel, const float *w, size_t w_row)
+/* Four columns of `rows` of four rows of W, which are w_row floats apart, as four rows of a panel;
+ * 0 where there is no row. */
+static inline __attribute__((always_inline)) void turn_four(float *panel, const float *w,
+                                                            size_t w_row, size_t rows)
 {
-    four a = *(const four *)w, b = *(const four *)(w + w_row);
-    four c = *(const four *)(w + 2 * w_row), d = *(const four *)(w + 3 * w_row);
+    const four none = {0};
+    four a = *(const four *)w, b = rows > 1 ? *(const four *)(w + w_row) : none;
+    four c = rows > 2 ? *(const four *)(w + 2 * w_row) : none;
+    four d = rows > 3 ? *(const four *)(w + 3 * w_row) : none;
     four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5);
     four ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
     four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5);
@@ -46,15 +50,32 @@ static inline void turn_four(float *panel, const float *w, size_t w_row)
     *(four *)(panel + 3 * UNIC__PANEL) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
 }
 
-/* Whole squares of four first; what is left of rows and columns one by one. */
+/* Columns of a panel that are filled: those that a kernel reads for `cols` of them. */
+static size_t filled(size_t cols)
+{
+    return cols <= UNIC__PANEL / 2 ? UNIC__PANEL / 2 : UNIC__PANEL;
+}
+
+static void clear_columns(float *panel, size_t from, size_t to, size_t k)
+{
+    for (size_t i = 0; i < k; i++, panel += UNIC__PANEL)
+        for (size_t j = from; j < to; j += 4)
+            *(four *)(panel + j) = (four){0};
+}
+
 void unic__pack_panel(float *panel, const float *w, size_t w_row, size_t cols, size_t k)
 {
-    size_t whole = cols / 4 * 4, whole_k = k / 4 * 4;
-    for (size_t i = 0; i < whole_k; i += 4)
+    const size_t whole = cols / 4 * 4, whole_k = k / 4 * 4, end = filled(cols);
+    for (size_t i = 0; i < whole_k; i += 4) {
+        float *to = panel + i * UNIC__PANEL;
         for (size_t j = 0; j < whole; j += 4)
-            turn_four(panel + i * UNIC__PANEL + j, w + j * w_row + i, w_row);
-    for (size_t j = 0; j < UNIC__PANEL; j++)
-        for (size_t i = j < whole ? whole_k : 0; i < k; i++)
+            turn_four(to + j, w + j * w_row + i, w_row, 4);
+        if (whole < cols)
+            turn_four(to + whole, w + whole * w_row + i, w_row, cols - whole);
+    }
+    clear_columns(panel, (cols + 3) / 4 * 4, end, whole_k);
+    for (size_t i = whole_k; i < k; i++)
+        for (size_t j = 0; j < end; j++)
             panel[i * UNIC__PANEL + j] = j < cols ? w[j * w_row + i] : 0.0F;
 }
 
@@ -67,9 +88,13 @@ UNIC__SIMD void unic__pack_panel_transposed(float *restrict panel, const float *
                 panel[i * UNIC__PANEL + j] = w[i * w_row + j];
         return;
     }
-    for (size_t i = 0; i < k; i++)
-        for (size_t j = 0; j < UNIC__PANEL; j++)
-            panel[i * UNIC__PANEL + j] = j < cols ? w[i * w_row + j] : 0.0F;
+    const size_t end = filled(cols);
+    for (size_t i = 0; i < k; i++) {
+        for (size_t j = 0; j < cols; j++)
+            panel[i * UNIC__PANEL + j] = w[i * w_row + j];
+        for (size_t j = cols; j < end; j++)
+            panel[i * UNIC__PANEL + j] = 0.0F;
+    }
 }
 
 static size_t panel_width(size_t n, size_t j)

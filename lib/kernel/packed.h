@@ -1,7 +1,7 @@
 /*
  * Weights laid out for products with few rows: BLAS packs a matrix in every call, which for the
  * ten steps of one clip costs more than the product itself. A weight W [n,k] becomes panels of
- * 32 of its rows, each [k,32], the last one filled up with zeros.
+ * 32 of its rows, each [k,32], the last one filled up with zeros (to 16 if it has no more).
  */
 #ifndef UNIC_KERNEL_PACKED_H
 #define UNIC_KERNEL_PACKED_H
@@ -22,7 +22,8 @@ void unic__unpack(float *w, const float *packed, size_t n, size_t k);
 void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k);
 
 /* One panel [k,32] of a part of a matrix whose rows are w_row floats apart, W [cols,k], or
- * [k,cols] for the transposed; with fewer than 32 columns filled up with zeros. */
+ * [k,cols] for the transposed; with fewer than 16 or 32 columns filled up to these with zeros,
+ * which is as far as unic__tile_run reads. */
 void unic__pack_panel(float *panel, const float *w, size_t w_row, size_t cols, size_t k);
 void unic__pack_panel_transposed(float *panel, const float *w, size_t w_row, size_t cols,
                                  size_t k);

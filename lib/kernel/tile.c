@@ -74,17 +74,21 @@ bool unic__tile_cap(const char *name)
 /* The last columns of C, where a kernel's width would write beyond: by way of a buffer. */
 static void run_edge(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
 {
-    float init[UNIC__TILE_ROWS * UNIC__PANEL] = {0}, c[UNIC__TILE_ROWS * UNIC__PANEL];
+    enum { MOST = UNIC__TILE_ROWS * UNIC__PANEL };
+    const size_t width = kernel->cols;
+    float init[MOST], c[MOST];
     unic__tile t = *tile;
     for (size_t r = 0; tile->init && r < t.rows; r++)
-        memcpy(init + r * UNIC__PANEL, tile->init + r * t.init_row, cols * sizeof(float));
+        for (size_t j = 0; j < width; j++)
+            init[r * width + j] = j < cols ? tile->init[r * tile->init_row + j] : 0.0F;
     t.init = tile->init ? init : NULL;
-    t.init_row = UNIC__PANEL;
+    t.init_row = width;
     t.c = c;
-    t.c_row = UNIC__PANEL;
+    t.c_row = width;
     kernel->run(&t);
     for (size_t r = 0; r < t.rows; r++)
-        memcpy(tile->c + r * tile->c_row, c + r * UNIC__PANEL, cols * sizeof(float));
+        for (size_t j = 0; j < cols; j++)
+            tile->c[r * tile->c_row + j] = c[r * width + j];
 }
 
 /* `cols` columns, at most the kernel's. */

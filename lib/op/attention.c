@@ -250,17 +250,32 @@ static void forward_head(const attention *a, size_t head, float *scratch)
     const float *valid = valid_keys(a, clip, scratch + t * n);
     size_t kv = head_at(a, head, s, a->k_stride);
     float *p = a->p + head * t * n;
-    product(a,
-            (unic__gemm){false, true, false, t, s, d, a->q + head_at(a, head, t, a->q_stride),
-                         a->q_stride, a->k + kv, a->k_stride, p, n});
+    product(a, (unic__gemm){.tb = true,
+                            .m = t,
+                            .n = s,
+                            .k = d,
+                            .a = a->q + head_at(a, head, t, a->q_stride),
+                            .lda = a->q_stride,
+                            .b = a->k + kv,
+                            .ldb = a->k_stride,
+                            .c = p,
+                            .ldc = n,
+                            .room = true});
     softmax_rows(p, valid, a->query_mask ? a->query_mask + clip * t : NULL, t, n, a->scale);
     const float *weights = p;
     if (a->dropout > 0.0F) {
         drop(scratch, p, a, head);
         weights = scratch;
     }
-    product(a, (unic__gemm){false, false, false, t, d, s, weights, n, a->v + kv, a->k_stride,
-                            a->y + head_at(a, head, t, a->y_stride), a->y_stride});
+    product(a, (unic__gemm){.m = t,
+                            .n = d,
+                            .k = s,
+                            .a = weights,
+                            .lda = n,
+                            .b = a->v + kv,
+                            .ldb = a->k_stride,
+                            .c = a->y + head_at(a, head, t, a->y_stride),
+                            .ldc = a->y_stride});
 }
 
 /* dP -> scale dS; where P is 0 (padding above all) dP may hold anything. */
@@ -290,22 +305,57 @@ static void backward_head(const attention *a, size_t head, float *scratch)
             drop(scratch, p, a, head);
             weights = scratch;
         }
-        product(a, (unic__gemm){true, false, true, s, d, t, weights, n, dy, a->y_stride,
-                                a->dv + k, a->k_stride});
+        product(a, (unic__gemm){.ta = true,
+                                .add = true,
+                                .m = s,
+                                .n = d,
+                                .k = t,
+                                .a = weights,
+                                .lda = n,
+                                .b = dy,
+                                .ldb = a->y_stride,
+                                .c = a->dv + k,
+                                .ldc = a->k_stride});
     }
     if (!a->dq && !a->dk)
         return;
-    product(a, (unic__gemm){false, true, false, t, s, d, dy, a->y_stride, a->v + k, a->k_stride,
-                            scratch, n});
+    product(a, (unic__gemm){.tb = true,
+                            .m = t,
+                            .n = s,
+                            .k = d,
+                            .a = dy,
+                            .lda = a->y_stride,
+                            .b = a->v + k,
+                            .ldb = a->k_stride,
+                            .c = scratch,
+                            .ldc = n,
+                            .room = true});
     if (a->dropout > 0.0F)
         drop(scratch, scratch, a, head);
     softmax_backward_rows(scratch, p, t, n, a->scale);
     if (a->dq)
-        product(a, (unic__gemm){false, false, true, t, d, s, scratch, n, a->k + k, a->k_stride,
-                                a->dq + q, a->q_stride});
+        product(a, (unic__gemm){.add = true,
+                                .m = t,
+                                .n = d,
+                                .k = s,
+                                .a = scratch,
+                                .lda = n,
+                                .b = a->k + k,
+                                .ldb = a->k_stride,
+                                .c = a->dq + q,
+                                .ldc = a->q_stride});
     if (a->dk)
-        product(a, (unic__gemm){true, false, true, s, d, t, scratch, n, a->q + q, a->q_stride,
-                                a->dk + k, a->k_stride});
+        product(a, (unic__gemm){.ta = true,
+                                .add = true,
+                                .m = s,
+                                .n = d,
+                                .k = t,
+                                .a = scratch,
+                                .lda = n,
+                                .b = a->q + q,
+                                .ldb = a->q_stride,
+                                .c = a->dk + k,
+                                .ldc = a->k_stride});
 }
 
 /* ---- oneDNN: all heads at once, in dense copies [B x heads, steps, d] ---- */

@@ -125,8 +125,16 @@ static void forward(unic__call *c)
     if (p)
         unic__dnnl_matmul_run(p->forward, x->x, w->x, y, &c->run->status);
     else
-        unic__product(c->backend,
-                      &(unic__gemm){false, true, false, rows, n, k, x->x, k, w->x, k, y, n});
+        unic__product(c->backend, &(unic__gemm){.tb = true,
+                                                .m = rows,
+                                                .n = n,
+                                                .k = k,
+                                                .a = x->x,
+                                                .lda = k,
+                                                .b = w->x,
+                                                .ldb = k,
+                                                .c = y,
+                                                .ldc = n});
     if (b || attr->relu)
         unic__parallel(rows, 1, rows * n >= PARALLEL_COUNT, add_bias, c);
 }
@@ -156,13 +164,30 @@ static void backward(unic__call *c)
     if (x->dx && p && p->dx)
         unic__dnnl_matmul_run(p->dx, dy, w->x, x->dx, &c->run->status);
     else if (x->dx)
-        unic__product(c->backend, &(unic__gemm){false, false, !unic__is_fresh(c, 0), rows, k, n,
-                                                dy, n, w->x, k, x->dx, k});
+        unic__product(c->backend, &(unic__gemm){.add = !unic__is_fresh(c, 0),
+                                                .m = rows,
+                                                .n = k,
+                                                .k = n,
+                                                .a = dy,
+                                                .lda = n,
+                                                .b = w->x,
+                                                .ldb = k,
+                                                .c = x->dx,
+                                                .ldc = k});
     if (w->dx && p && p->dw)
         unic__dnnl_matmul_run(p->dw, dy, x->x, w->dx, &c->run->status);
     else if (w->dx)
-        unic__product(c->backend,
-                      &(unic__gemm){true, false, true, n, k, rows, dy, n, x->x, k, w->dx, k});
+        unic__product(c->backend, &(unic__gemm){.ta = true,
+                                                .add = true,
+                                                .m = n,
+                                                .n = k,
+                                                .k = rows,
+                                                .a = dy,
+                                                .lda = n,
+                                                .b = x->x,
+                                                .ldb = k,
+                                                .c = w->dx,
+                                                .ldc = k});
     if (b && b->dx)
         unic__add_column_sums(b->dx, dy, rows, n);
 }

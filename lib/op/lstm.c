@@ -173,8 +173,17 @@ static void product(const lstm *l, const unic__tensor *w, const float *packed, c
                                                  .y = y,
                                                  .y_row = y_row});
     else
-        unic__product(l->backend,
-                      &(unic__gemm){false, true, add, rows, n, k, x, x_row, w->x, k, y, y_row});
+        unic__product(l->backend, &(unic__gemm){.tb = true,
+                                                .add = add,
+                                                .m = rows,
+                                                .n = n,
+                                                .k = k,
+                                                .a = x,
+                                                .lda = x_row,
+                                                .b = w->x,
+                                                .ldb = k,
+                                                .c = y,
+                                                .ldc = y_row});
 }
 
 static void forward_clips(const lstm *l, size_t from, size_t to)
@@ -255,10 +264,15 @@ static void backward_clips(const lstm *l, const float *dy, size_t from, size_t t
                               row_before(l, l->cells, b, k), n);
         }
         if (k)
-            unic__product(l->backend,
-                          &(unic__gemm){false, false, false, m, n, 4 * n,
-                                        l->da + (from * steps + t) * 4 * n, steps * 4 * n,
-                                        l->w_hh->x, n, l->dh + from * n, n});
+            unic__product(l->backend, &(unic__gemm){.m = m,
+                                                    .n = n,
+                                                    .k = 4 * n,
+                                                    .a = l->da + (from * steps + t) * 4 * n,
+                                                    .lda = steps * 4 * n,
+                                                    .b = l->w_hh->x,
+                                                    .ldb = n,
+                                                    .c = l->dh + from * n,
+                                                    .ldc = n});
     }
 }
 
@@ -273,16 +287,40 @@ static void backward(unic__call *c)
 
     size_t rows = l.batch * l.steps, gates = 4 * l.hidden;
     if (c->in[0]->dx)
-        unic__product(l.backend,
-                      &(unic__gemm){false, false, !unic__is_fresh(c, 0), rows, l.inputs, gates,
-                                    l.da, gates, l.w_ih->x, l.inputs, c->in[0]->dx, l.inputs});
+        unic__product(l.backend, &(unic__gemm){.add = !unic__is_fresh(c, 0),
+                                               .m = rows,
+                                               .n = l.inputs,
+                                               .k = gates,
+                                               .a = l.da,
+                                               .lda = gates,
+                                               .b = l.w_ih->x,
+                                               .ldb = l.inputs,
+                                               .c = c->in[0]->dx,
+                                               .ldc = l.inputs});
     if (c->in[1]->dx)
-        unic__product(l.backend, &(unic__gemm){true, false, true, gates, l.inputs, rows, l.da,
-                                               gates, l.x, l.inputs, c->in[1]->dx, l.inputs});
+        unic__product(l.backend, &(unic__gemm){.ta = true,
+                                               .add = true,
+                                               .m = gates,
+                                               .n = l.inputs,
+                                               .k = rows,
+                                               .a = l.da,
+                                               .lda = gates,
+                                               .b = l.x,
+                                               .ldb = l.inputs,
+                                               .c = c->in[1]->dx,
+                                               .ldc = l.inputs});
     if (c->in[2]->dx)
-        unic__product(l.backend,
-                      &(unic__gemm){true, false, true, gates, l.hidden, rows, l.da, gates,
-                                    l.before, l.hidden, c->in[2]->dx, l.hidden});
+        unic__product(l.backend, &(unic__gemm){.ta = true,
+                                               .add = true,
+                                               .m = gates,
+                                               .n = l.hidden,
+                                               .k = rows,
+                                               .a = l.da,
+                                               .lda = gates,
+                                               .b = l.before,
+                                               .ldb = l.hidden,
+                                               .c = c->in[2]->dx,
+                                               .ldc = l.hidden});
     for (size_t k = 3; k < 5; k++)
         if (c->in[k]->dx)
             unic__add_column_sums(c->in[k]->dx, l.da, rows, gates);

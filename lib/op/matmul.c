@@ -105,9 +105,18 @@ static void run_each(unic__backend backend, const product *p, size_t batch, cons
                         (batch >= 2 * (size_t)unic__threads() || work < 1 << 18);
     UNIC__PARALLEL_FOR(spread)
     for (size_t g = 0; g < batch; g++)
-        unic__product(backend, &(unic__gemm){p->tx, p->ty, add || (g && !out_step), p->m, p->n,
-                                             p->k, x + g * x_step, ldx, y + g * y_step, ldy,
-                                             out + g * out_step, p->n});
+        unic__product(backend, &(unic__gemm){.ta = p->tx,
+                                             .tb = p->ty,
+                                             .add = add || (g && !out_step),
+                                             .m = p->m,
+                                             .n = p->n,
+                                             .k = p->k,
+                                             .a = x + g * x_step,
+                                             .lda = ldx,
+                                             .b = y + g * y_step,
+                                             .ldb = ldy,
+                                             .c = out + g * out_step,
+                                             .ldc = p->n});
 }
 
 /* ---- oneDNN ---- */

@@ -230,7 +230,17 @@ static void layer(const unic_head *head, const char *weight, const char *bias, f
     const float *b = head->params.values + unic__param_table_find(&head->params, bias)->offset;
     for (size_t r = 0; r < rows; r++)
         memcpy(out + r * n, b, n * sizeof *out);
-    unic__gemm_run(&(unic__gemm){false, true, true, rows, n, k, x, k, w, k, out, n});
+    unic__gemm_run(&(unic__gemm){.tb = true,
+                                 .add = true,
+                                 .m = rows,
+                                 .n = n,
+                                 .k = k,
+                                 .a = x,
+                                 .lda = k,
+                                 .b = w,
+                                 .ldb = k,
+                                 .c = out,
+                                 .ldc = n});
 }
 
 void unic__head_tabulate(unic_head *head)

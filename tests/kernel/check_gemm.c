@@ -246,6 +246,30 @@ START_TEST(vectors_of_any_width_give_the_same_bits)
 }
 END_TEST
 
+/* What is behind n is anybody's, and what is behind the next 16 is not. */
+START_TEST(room_behind_the_columns_is_all_that_is_touched)
+{
+    for (size_t n = 1; n < 100; n += 3) {
+        operands o = operands_of(false, true, false, 13, n, 20);
+        const size_t end = (n + 15) / 16 * 16, ldc = end + GAP;
+        float *c = drawn(13 * ldc, 3), *old = drawn(13 * ldc, 3);
+        unic__gemm_run(&o.p);
+        unic__gemm p = o.p;
+        p.c = c;
+        p.ldc = ldc;
+        p.room = true;
+        unic__gemm_run(&p);
+        for (size_t r = 0; r < 13; r++) {
+            ck_assert_mem_eq(c + r * ldc, o.c + r * o.p.ldc, n * sizeof *c);
+            ck_assert_mem_eq(c + r * ldc + end, old + r * ldc + end, GAP * sizeof *c);
+        }
+        free(c);
+        free(old);
+        release(&o);
+    }
+}
+END_TEST
+
 START_TEST(kernels_are_capped_by_name)
 {
     const unic__tile_kernel *kernels, *best = unic__tile_kernel_best();
@@ -270,6 +294,7 @@ int main(void)
     tcase_add_test(tc, an_element_is_the_same_among_any_others);
     tcase_add_test(tc, packed_products_have_the_same_bits);
     tcase_add_test(tc, vectors_of_any_width_give_the_same_bits);
+    tcase_add_test(tc, room_behind_the_columns_is_all_that_is_touched);
     tcase_add_test(tc, kernels_are_capped_by_name);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
