@@ -43,20 +43,33 @@ unic_status unic__clip_table_number_events(unic__clip_table *x, const unic__clas
     return UNIC_OK;
 }
 
+/* Rows `from`..`to` - 1 of a clip's steps, which are cleared. */
+static void mark_steps(const unic__clip_events *events, size_t from, size_t to, size_t none,
+                       int32_t *out)
+{
+    size_t width = none + 1;
+    for (size_t t = from; t < to; t++)
+        out[t * width + none] = 1;
+    for (size_t k = 0; k < events->n; k++) {
+        const unic__clip_event *e = &events->at[k];
+        size_t begin = e->onset > from ? e->onset : from;
+        for (size_t t = begin; t < to && t < e->offset; t++) {
+            out[t * width + (size_t)e->class] = 1;
+            out[t * width + none] = 0;
+        }
+    }
+}
+
 void unic__clip_table_steps(const unic__clip_table *x, size_t steps, int32_t *out)
 {
+    enum { CACHE = 1 << 15 }; /* numbers: events of many classes write all over a clip */
     size_t none = x->event_names.n, width = none + 1;
+    size_t part = width < CACHE ? CACHE / width : 1;
     memset(out, 0, x->n * steps * width * sizeof *out);
-    for (size_t i = 0; i < x->n; i++, out += steps * width) {
-        const unic__clip_events *events = &x->events[i];
-        for (size_t t = 0; t < steps; t++)
-            out[t * width + none] = 1;
-        for (size_t k = 0; k < events->n; k++)
-            for (size_t t = events->at[k].onset; t < steps && t < events->at[k].offset; t++) {
-                out[t * width + (size_t)events->at[k].class] = 1;
-                out[t * width + none] = 0;
-            }
-    }
+    for (size_t i = 0; i < x->n; i++, out += steps * width)
+        for (size_t from = 0; from < steps; from += part)
+            mark_steps(&x->events[i], from, steps - from < part ? steps : from + part, none,
+                       out);
 }
 
 void unic__clip_table_presence(const unic__clip_table *x, int32_t *out)

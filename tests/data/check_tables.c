@@ -218,7 +218,7 @@ START_TEST(no_file_left_to_open_is_no_damage)
     struct rlimit old, none;
     clips_folder("tables/limit", folder);
     clips_write(folder, "a/1.npy", OF(3, 2), 5);
-    clips_write(folder, "a/2.npy", OF(3, 2), 5);
+    clips_write(folder, "a/2.zip", OF(3, 2), 5);
     o.on_damage = UNIC_DAMAGE_SKIPS;
     d = data_open(folder, &o);
     ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
@@ -239,6 +239,46 @@ START_TEST(no_file_left_to_open_is_no_damage)
 }
 END_TEST
 
+/* Two tables with all that they can have. */
+static unic_status read_two(const char *path)
+{
+    char one[600], two[600];
+    unic_dataset *d;
+    unic_dataset_options o = data_options(4, 0, 0);
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    int32_t label[4], steps[4 * 3 * 4];
+    const unic_batch *b;
+    o.split = "train";
+    o.on_damage = UNIC_DAMAGE_SKIPS;
+    snprintf(one, sizeof one, "%s/t.csv", path);
+    snprintf(two, sizeof two, "%s/u.csv", path);
+    UNIC__TRY(unic_dataset_open(&d, (const char *[]){one, two}, 2, &o));
+    unic_status status = unic_dataset_next(&b, d);
+    if (status == UNIC_OK)
+        status = unic_dataset_labels(&rank, d, "label", dims, label);
+    if (status == UNIC_OK)
+        status = unic_dataset_labels(&rank, d, "a.step_labels", dims, steps);
+    unic_dataset_free(d);
+    return status;
+}
+
+START_TEST(out_of_memory_is_a_status)
+{
+    char folder[512];
+    clips_folder("tables/memory", folder);
+    clips_write(folder, "a/x.npy", OF(3, 2), 5);
+    clips_write(folder, "a/AAAAAAAAAAA.npy", OF(3, 2), 5);
+    clips_write_text(folder, "t.csv",
+                     "video_id,category,split,onset,offset,event_labels\n"
+                     "x.mp4,p,train,0,1,e\nx.mp4,,train,1,2,f\nAAAAAAAAAAA_1_2,,train,,,\n"
+                     "y,q,test,0,0,g\n");
+    clips_write_text(folder, "u.csv",
+                     "video_id,category,split,onset,offset,event_labels\nx,o,train,0,3,a\n");
+    io_fail_each_allocation(read_two, folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("data/tables");
@@ -249,6 +289,7 @@ int main(void)
     tcase_add_test(t, names_are_found);
     tcase_add_test(t, names_that_are_ambiguous);
     tcase_add_test(t, pairs_are_counted);
+    tcase_add_test(t, out_of_memory_is_a_status);
     tcase_add_loop_test(t, no_file_left_to_open_is_no_damage, 0, 2);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);

@@ -25,7 +25,7 @@ static void print_bar(size_t c, int64_t n, int64_t highest, const char *name)
         printf("  %5zu %8lld %.*s\n", c, (long long)n, size, bar);
 }
 
-/* How many labels there are of each class; of [..,C] labels, how many are not 0. */
+/* How many labels there are of each class; of [..,C] labels, how many are 1. */
 static bool print_histogram(const unic_dataset *data, const char *name, const int32_t *labels,
                             size_t n, size_t columns)
 {
@@ -41,10 +41,11 @@ static bool print_histogram(const unic_dataset *data, const char *name, const in
     int64_t *counts = cli_alloc(classes + 1, sizeof *counts);
     if (!counts)
         return false;
-    for (size_t i = 0; i < n; i++) {
-        if (columns)
-            counts[i % columns] += labels[i] != 0;
-        else if (labels[i] < 0)
+    for (size_t i = 0; columns && i + columns <= n; i += columns)
+        for (size_t c = 0; c < columns; c++)
+            counts[c] += labels[i + c] > 0;
+    for (size_t i = 0; !columns && i < n; i++) {
+        if (labels[i] < 0)
             without++;
         else
             counts[labels[i]]++;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/json.h"
 #include "cli/output.h"
@@ -23,6 +24,9 @@ static bool trim(const char *path, uint64_t step)
     cli_output kept;
     char *line = NULL;
     size_t capacity = 0;
+    struct stat about;
+    if (!stat(path, &about) && !S_ISREG(about.st_mode))
+        return true; /* what a pipe has taken is gone */
     FILE *old = fopen(path, "r");
     if (!old)
         return errno == ENOENT || cli_fail("cannot read %s: %s", path, strerror(errno));
