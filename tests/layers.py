@@ -28,7 +28,7 @@ MAY_INCLUDE = {
     "task": COMPUTE | {"model", "loss", "train", "file", "array"},
 }
 MAY_INCLUDE["api"] = set(MAY_INCLUDE)
-VENDOR = {"cblas.h": "lib/kernel/blas_glue.c", "dnnl": "lib/kernel/dnnl_glue.c", "zlib.h": "lib/file/zip.c"}
+VENDOR = {"cblas.h": "lib/kernel/blas_glue.c", "dnnl": "lib/kernel/dnnl_versions.h", "zlib.h": "lib/file/zip.c"}
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 
