@@ -497,11 +497,6 @@ static bool inspect(const request *r)
     bool ok;
     if (!cli_ok(unic_set_threads((int)r->threads)))
         return false;
-    if (cli_is_checkpoint(r->path)) {
-        ok = cli_model_open(&model, r->path, NULL) && inspect_model(r, model);
-        unic_model_free(model);
-        return ok;
-    }
     if (!is_table(r->path) && unic_model_open(&model, r->path) == UNIC_OK) {
         ok = inspect_model(r, model);
         unic_model_free(model);

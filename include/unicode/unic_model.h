@@ -18,7 +18,8 @@ typedef struct unic_model unic_model;
 
 /**
  * Open a model file (npz): reads the config and the codebook; a modality's weights are read and
- * CRC-checked when its first encoder is created.
+ * CRC-checked when its first encoder is created. A checkpoint of the CMG code, whatever its
+ * file is called, is opened as unic_model_import() does without settings.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
  *         UNIC_E_NOMEM. Since 0.1.
  */
@@ -28,7 +29,9 @@ UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
  * Open a checkpoint of the CMG code (`DCID-model-N.pt`; audio, video and text in any pair or
  * all three) as it is: dims come from its tensors, `behaviour` is compat, and a modality's
  * tensors are read when its first encoder is created. What a checkpoint does not tell
- * (attention heads, dropout) keeps its default, which is logged (unic_set_log).
+ * (attention heads, dropout) keeps its default, which is logged (unic_set_log). Its parts may
+ * stand in other dicts or lists, under wrappers' names ("module.", "_orig_mod."), or be the
+ * encoder's alone; several encoders are refused with their places.
  *
  * @param out       the model.
  * @param path      of the checkpoint; the file stays open until all weights are read.

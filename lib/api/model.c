@@ -2,13 +2,24 @@
 
 #include "api/api.h"
 #include "cmg/cmg_import.h"
+#include "file/sniff.h"
 
 unic_status unic_model_open(unic_model **out, const char *path)
 {
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__model_open(out, path));
+    unic__file_kind kind = unic__file_sniff(path);
+    if (kind == UNIC__FILE_TORCH)
+        UNIC__TRY_NAMED(unic__model_import(out, path, NULL));
+    else if (kind != UNIC__FILE_UNKNOWN && kind != UNIC__FILE_ZIP)
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s: %s: is %s, a model (.npz) or a checkpoint of the "
+                          "CMG code (.pt, .pth, .ckpt, .bin) expected%s",
+                          __func__, path, unic__file_kind_name(kind),
+                          unic__file_kind_advice(kind));
+    else
+        UNIC__TRY_NAMED(unic__model_open(out, path));
     return UNIC_OK;
 }
 
@@ -17,6 +28,11 @@ unic_status unic_model_import(unic_model **out, const char *path, const char *se
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
+    if (settings && *settings && unic__file_sniff(path) == UNIC__FILE_ZIP)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: settings are for a checkpoint of the CMG code; %s has "
+                          "its own",
+                          __func__, path);
     UNIC__TRY_NAMED(unic__model_import(out, path, settings));
     return UNIC_OK;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cmg/cmg_import.h"
+#include "cmg/cmg_layout.h"
 
 /* A config written down while looking at the tensors; read by the config's own parser. */
 typedef struct draft {
@@ -43,15 +44,27 @@ static void put_size(draft *d, const char *modality, const char *key, size_t val
 static const char *const names[] = {"audio", "video",
                                     "text"}; /* the order of their EMA (A.3) */
 
+static bool has_start(const draft *d, const char *start)
+{
+    for (size_t i = 0; i < unic__torch_count(d->file); i++)
+        if (strncmp(unic__torch_tensor_at(d->file, i)->path, start, strlen(start)) == 0)
+            return true;
+    return false;
+}
+
+/* The text's LSTM is no part of the encoder, so that a file of this alone has no whole text. */
+static bool lacks_front(const draft *d, const char *name)
+{
+    return strcmp(name, "text") == 0 && unic__cmg_is_bare(d->file) &&
+           !has_start(d, "Text_ar_lstm_parameters/");
+}
+
 /* A modality is there if anything of its encoder is: what it lacks is named later. */
 static bool has_modality(const draft *d, const char *name)
 {
     char start[64];
-    size_t n = (size_t)snprintf(start, sizeof start, "Encoder_parameters/%s_self_att.", name);
-    for (size_t i = 0; i < unic__torch_count(d->file); i++)
-        if (strncmp(unic__torch_tensor_at(d->file, i)->path, start, n) == 0)
-            return true;
-    return false;
+    snprintf(start, sizeof start, "Encoder_parameters/%s_self_att.", name);
+    return has_start(d, start) && !lacks_front(d, name);
 }
 
 /* Matrices whose sizes are the config's: without one, the sizes of all others
@@ -72,13 +85,13 @@ static unic_status check_matrices(const draft *d)
         char got[UNIC__SHAPE_TEXT];
         if (matrices[i].modality && !has_modality(d, matrices[i].modality))
             continue;
-        const unic__torch_tensor *t = unic__torch_find(d->file, path);
-        if (!t)
-            return unic__fail(UNIC_E_FORMAT, "%s: %s is missing", unic__torch_path(d->file),
-                              path);
+        const unic__torch_tensor *t = NULL;
+        unic_status status = unic__cmg_tensor(d->file, path, &t);
+        if (status != UNIC_OK)
+            return unic__fail_in(status, "%s", unic__torch_path(d->file));
         if (t->shape.rank != 2)
             return unic__fail(UNIC_E_FORMAT, "%s: %s is %s, expected a matrix",
-                              unic__torch_path(d->file), path,
+                              unic__torch_path(d->file), t->given,
                               unic__shape_print(&t->shape, got));
     }
     return UNIC_OK;
@@ -185,12 +198,20 @@ static unic_status write_draft(draft *d)
             n++;
         }
     put(d, "\n");
+    const char *text = has_start(d, "Encoder_parameters/text_self_att.") &&
+                               lacks_front(d, "text")
+                           ? "; the text's LSTM (Text_ar_lstm_parameters), which is no part of "
+                             "the encoder, is not in the file"
+                           : "";
     if (n < 2)
         return unic__fail(
             UNIC_E_FORMAT,
-            "%s: not a CMG checkpoint: it has tensors Encoder_parameters/"
-            "<modality>_self_att.* of %zu of audio, video and text, expected two or three",
-            unic__torch_path(d->file), n);
+            "%s: not a CMG checkpoint: it has tensors <modality>_self_att.* of %zu of audio, "
+            "video and text, expected two or three%s",
+            unic__torch_path(d->file), n, text);
+    if (*text)
+        unic__log_line(UNIC_LOG_WARNING, "%s: text is left out%s", unic__torch_path(d->file),
+                       text);
     UNIC__TRY(check_matrices(d));
     if (has_modality(d, "audio"))
         put_audio(d);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "array/array.h"
+#include "cmg/cmg_layout.h"
 #include "model/model.h"
 
 /* Tensors of a checkpoint that a message names, as far as it holds them. */
@@ -52,14 +53,17 @@ static const unic__torch_tensor *find(const unic__torch_file *f, const unic_conf
         return NULL;
     }
     snprintf(path, sizeof path, "%s/%s", place->part, place->name);
-    const unic__torch_tensor *t = unic__torch_find(f, path);
+    const unic__torch_tensor *t = NULL;
     unic__shape shape = unic__cmg_shape(place, &p->shape);
-    if (!t)
-        complain(wrong, "%s is missing", path);
-    else if (!unic__shape_equal(&t->shape, &shape))
-        complain(wrong, "%s is %s, expected %s", path, unic__shape_print(&t->shape, got),
-                 unic__shape_print(&shape, want));
-    return t && unic__shape_equal(&t->shape, &shape) ? t : NULL;
+    if (unic__cmg_tensor(f, path, &t) != UNIC_OK) {
+        complain(wrong, "%s", unic_last_error());
+        return NULL;
+    }
+    if (unic__shape_equal(&t->shape, &shape))
+        return t;
+    complain(wrong, "%s is %s, expected %s", t->given, unic__shape_print(&t->shape, got),
+             unic__shape_print(&shape, want));
+    return NULL;
 }
 
 static unic_status verdict(const unic__torch_file *f, const complaint *wrong)
@@ -134,12 +138,14 @@ static unic_status read_state(unic__torch_file *f, const char *name, unic__shape
 {
     char path[UNIC__TORCH_PATH], got[UNIC__SHAPE_TEXT], want[UNIC__SHAPE_TEXT];
     snprintf(path, sizeof path, "Encoder_parameters/Cross_quantizer.%s", name);
-    const unic__torch_tensor *t = unic__torch_find(f, path);
-    if (!t)
-        return unic__fail(UNIC_E_FORMAT, "%s: %s is missing", unic__torch_path(f), path);
+    const unic__torch_tensor *t = NULL;
+    unic_status status = unic__cmg_tensor(f, path, &t);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", unic__torch_path(f));
     if (!unic__shape_equal(&t->shape, &shape))
-        return unic__fail(UNIC_E_FORMAT, "%s: %s is %s, expected %s", unic__torch_path(f), path,
-                          unic__shape_print(&t->shape, got), unic__shape_print(&shape, want));
+        return unic__fail(UNIC_E_FORMAT, "%s: %s is %s, expected %s", unic__torch_path(f),
+                          t->given, unic__shape_print(&t->shape, got),
+                          unic__shape_print(&shape, want));
     return read_finite(f, t, out, unic__shape_count(&shape));
 }
 
@@ -241,7 +247,7 @@ unic_status unic__model_import(unic_model **out, const char *path, const char *s
     unic__torch_file *f;
     unic_config *config = NULL;
     unic_codebook *codebook = NULL;
-    UNIC__TRY(unic__torch_open(&f, path));
+    UNIC__TRY(unic__cmg_open(&f, path));
     unic_status status = unic__cmg_config(f, settings, &config);
     if (status == UNIC_OK)
         status = check_model(f, config);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmg/cmg_import.h"
+#include "cmg/cmg_layout.h"
 
 /*
  * Adam's states stand under integers: the parameters of the modules in the order in which they
@@ -159,7 +160,7 @@ unic_status unic__trainer_import(unic_trainer **out, const char *path, const cha
     unic__torch_file *f;
     unic_config *config = NULL;
     unic_trainer *t = NULL;
-    UNIC__TRY(unic__torch_open(&f, path));
+    UNIC__TRY(unic__cmg_open(&f, path));
     unic_status status = unic__cmg_config(f, settings, &config);
     if (status == UNIC_OK)
         status = unic__trainer_create(&t, config);

@@ -8,6 +8,7 @@
 #include "data/clip_group.h"
 #include "data/clip_table.h"
 #include "file/folder.h"
+#include "file/sniff.h"
 
 typedef struct clip_files {
     unic__clip_source source;
@@ -57,9 +58,10 @@ static unic_status list_folder(clip_files *s, const char *folder)
     if (status == UNIC_OK && !s->group_count)
         status = unic__fail(UNIC_E_NOTFOUND,
                             "%s: no modality; directories <modality>/ of .npy or .zip files, "
-                            "or files <modality>.npy, expected%s%s%s",
+                            "or files <modality>.npy, expected%s%s%s%s",
                             folder, hdf5 ? "; " : "", hdf5 ? hdf5 : "",
-                            hdf5 ? " is an HDF5 file; " UNIC__HDF5_HINT : "");
+                            hdf5 ? " is an HDF5 file" : "",
+                            hdf5 ? unic__file_kind_advice(UNIC__FILE_HDF5) : "");
     unic__folder_free(&list);
     return status;
 }

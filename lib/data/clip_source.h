@@ -8,9 +8,6 @@
 
 #include "data/class_names.h"
 
-/* What to do with HDF5 files, which are not read. */
-#define UNIC__HDF5_HINT "h5_to_npz.py of the examples/tools makes an npz of it"
-
 /* A modality as all sources of a dataset have it. */
 typedef struct unic__track {
     const char *name;

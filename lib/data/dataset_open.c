@@ -6,6 +6,7 @@
 #include "data/shard.h"
 #include "file/file.h"
 #include "file/folder.h"
+#include "file/sniff.h"
 
 /* ---- sources ----------------------------------------------------------------------------- */
 
@@ -22,19 +23,6 @@ static unic_status holds_arrays(const char *path, bool *yes)
     }
     unic__folder_free(&list);
     return status;
-}
-
-/* Whether a file is HDF5, by its first bytes. */
-static bool is_hdf5(const char *path)
-{
-    unic__file file;
-    char start[8];
-    if (unic__file_open(&file, path) != UNIC_OK)
-        return false; /* who opens it next says why */
-    bool yes = unic__file_read_at(&file, 0, start, sizeof start) == UNIC_OK &&
-               memcmp(start, "\x89HDF\r\n\x1a\n", sizeof start) == 0;
-    unic__file_close(&file);
-    return yes;
 }
 
 static bool is_table(const char *path)
@@ -57,6 +45,17 @@ static unic_status open_list(unic__clip_source **out, const char *const *paths, 
     return unic__clip_files_open_list(out, paths, *used, options->modalities[0]);
 }
 
+static unic_status open_file(unic__clip_source **out, const char *path)
+{
+    unic__file_kind kind = unic__file_sniff(path);
+    if (kind == UNIC__FILE_UNKNOWN || kind == UNIC__FILE_ZIP)
+        return unic__shard_open(out, path);
+    const char *advice = unic__file_kind_advice(kind);
+    return unic__fail(UNIC_E_FORMAT, "%s: is %s%s", path, unic__file_kind_name(kind),
+                      *advice ? advice
+                              : ", data in an npz, a table (.csv, .tsv) or a folder expected");
+}
+
 /* What begins at paths[0]; *used is how many paths it takes. */
 static unic_status open_source(unic__clip_source **out, const char *const *paths, size_t n,
                                const unic_dataset_options *options, size_t *used)
@@ -74,10 +73,8 @@ static unic_status open_source(unic__clip_source **out, const char *const *paths
                           "unic_dataset_open: split \"%s\" is asked for, but %s is no table "
                           "(.csv, .tsv)",
                           options->split, paths[0]);
-    if (!folder && is_hdf5(paths[0]))
-        return unic__fail(UNIC_E_FORMAT, "%s: is an HDF5 file; " UNIC__HDF5_HINT, paths[0]);
     if (!folder)
-        return unic__shard_open(out, paths[0]);
+        return open_file(out, paths[0]);
     UNIC__TRY(holds_arrays(paths[0], &arrays));
     return arrays ? unic__shard_open(out, paths[0]) : unic__clip_files_open(out, paths[0]);
 }

@@ -18,6 +18,7 @@ unic_status unic__torch_open(unic__torch_file **out, const char *path)
                                  : unic__no_memory(strlen(path), "a path");
     if (status == UNIC_OK) {
         f->root = f->container.object.root;
+        f->entered = "";
         status = unic__torch_list_tensors(f);
         if (status != UNIC_OK)
             unic__fail_in(status, "%s", path);
@@ -152,11 +153,4 @@ unic_status unic__torch_get_f64(unic__torch_file *f, const char *path, double *o
 unic_status unic__torch_get_i64(unic__torch_file *f, const char *path, int64_t *out)
 {
     return get_number(f, path, UNIC__NPY_I64, out);
-}
-
-const char *unic__torch_describe(const unic__torch_file *f, const char *path,
-                                 char out[UNIC__VALUE_DESCRIPTION])
-{
-    const unic__value *v = unic__value_find(f->root, path);
-    return v ? unic__value_describe(v, out) : NULL;
 }

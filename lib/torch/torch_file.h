@@ -21,6 +21,7 @@ typedef struct unic__torch_file unic__torch_file;
 
 typedef struct unic__torch_tensor {
     const char *path;
+    const char *given; /* the same as the file has it: see "other names" */
     const char *wrong; /* why it cannot be read; then nothing below means anything. NULL */
     unic__torch_type type;
     unic__shape shape;
@@ -52,6 +53,23 @@ unic_status unic__torch_read_f64(unic__torch_file *f, const unic__torch_tensor *
 unic_status unic__torch_read_i64(unic__torch_file *f, const unic__torch_tensor *t, int64_t *out,
                                  size_t count);
 
+/* ---- other names: of a file whose values stand elsewhere than where they are looked for ---- */
+
+/* Paths begin in the dict or list at `root`, which ends with a slash, from now on ("" is the
+ * whole); what is outside of it keeps its path. */
+unic_status unic__torch_enter(unic__torch_file *f, const char *root);
+/* Every path that begins with `from` begins with `to` instead. Of tensors only. */
+unic_status unic__torch_rename(unic__torch_file *f, const char *from, const char *to);
+/* One tensor's path; unic__torch_sort() after the last. */
+unic_status unic__torch_set_path(unic__torch_file *f, const unic__torch_tensor *t,
+                                 const char *path);
+void unic__torch_sort(unic__torch_file *f);
+/* In the order of the paths. */
+const unic__torch_tensor *unic__torch_sorted_at(const unic__torch_file *f, size_t i);
+/* For messages: where in the file a path would be; returns `out`. */
+const char *unic__torch_spelled(const unic__torch_file *f, const char *path,
+                                char out[UNIC__TORCH_PATH]);
+
 /* ---- other values ---- */
 
 typedef enum unic__torch_kind {
@@ -71,6 +89,9 @@ unic__torch_kind unic__torch_kind_of(const unic__torch_file *f, const char *path
  * something else is; as int64, UNIC_E_VALUE if it is not whole. */
 unic_status unic__torch_get_f64(unic__torch_file *f, const char *path, double *out);
 unic_status unic__torch_get_i64(unic__torch_file *f, const char *path, int64_t *out);
+
+/* For messages: "a dict of epoch, model and 3 more keys"; returns `out`. */
+const char *unic__torch_summary(const unic__torch_file *f, char *out, size_t size);
 
 /* For messages: "a numpy array", "an object of collections.Counter"; NULL if nothing is there. */
 const char *unic__torch_describe(const unic__torch_file *f, const char *path,

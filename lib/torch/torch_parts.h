@@ -4,6 +4,8 @@
 
 #include "torch/torch_file.h"
 
+enum { UNIC__TORCH_RENAMED = 16 };
+
 struct unic__torch_file {
     char *path;
     unic__torch_container container;
@@ -11,6 +13,11 @@ struct unic__torch_file {
     unic__torch_tensor *tensor;
     const unic__torch_tensor **by_path; /* sorted */
     size_t tensors, room;
+    const char *entered; /* where `root` is in the file: "" or "model/" */
+    struct {
+        const char *to, *from;
+    } renamed[UNIC__TORCH_RENAMED];
+    size_t renames;
     unic__arena paths;
 };
 
@@ -30,8 +37,7 @@ const unic__value *unic__torch_tensor_args(const unic__value *v);
 
 /* Lists every tensor of the file's value (torch_walk.c). */
 unic_status unic__torch_list_tensors(unic__torch_file *f);
-/* Sorts by path anew; the comparison is of pointers to tensors. */
-void unic__torch_sort(unic__torch_file *f);
+/* Of pointers to tensors, by path. */
 int unic__torch_compare(const void *a, const void *b);
 
 #endif

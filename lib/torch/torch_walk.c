@@ -16,7 +16,7 @@ static unsigned long long ull(uint64_t n)
 
 const char *unic__torch_tensor_name(const unic__torch_tensor *t)
 {
-    return t->path[0] ? t->path : "its tensor";
+    return t->given[0] ? t->given : "its tensor";
 }
 
 /* "256 x 128 float64". */
@@ -199,7 +199,7 @@ static unic_status add_tensor(walk *w, const unic__value *args)
     }
     unic__torch_tensor *t = &f->tensor[f->tensors];
     memset(t, 0, sizeof *t);
-    t->path = unic__arena_printf(&f->paths, "%.*s", (int)w->length, w->path);
+    t->path = t->given = unic__arena_printf(&f->paths, "%.*s", (int)w->length, w->path);
     if (!t->path)
         return unic__no_memory(w->length + 1, "a tensor's path");
     f->tensors++;

@@ -181,10 +181,11 @@ START_TEST(training_needs_every_parameter)
                     "Decoder_parameters/Audio_decoder.audio_linear.weight is missing; ");
     ck_assert(t == NULL);
     ck_assert_msg(strstr(unic_last_error(), "; ..."), "%s", unic_last_error());
-    const char *path = cmg_patched(CMG "at.pt", "Decoder_parameters", "Decoder_parametres",
-                                   strlen("Decoder_parameters"));
+    const char *path = cmg_patched(CMG "at.pt", "Audio_decoder.audio_rec.weight",
+                                   "Audio_decoder.audio_rec.Weight",
+                                   strlen("Audio_decoder.audio_rec.weight"));
     io_assert_fails(import_trainer(&t, &cmg_checkpoints[CMG_AT], path), UNIC_E_FORMAT,
-                    "Decoder_parameters/Audio_decoder.audio_linear.weight is missing");
+                    "Decoder_parameters/Audio_decoder.audio_rec.weight is missing");
     remove(path);
 }
 END_TEST

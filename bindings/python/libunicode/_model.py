@@ -36,17 +36,15 @@ class Model(Handle):
     _kind = "model"
 
     def __init__(self, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None) -> None:
-        """Open a model file, or a checkpoint of the CMG code (.pt, .pth).
+        """Open a model file, or a checkpoint of the CMG code, whatever its file is called.
 
         settings  what a checkpoint does not tell, {"encoder.heads": 8}; a model file has its own.
 
-        Raises FileError, FormatError, NotFoundError or ConfigError.
+        Raises FileError, FormatError, NotFoundError, ConfigError, or ArgumentError (settings for a model file).
         """
         pointer, name = _lib.MODEL(), arguments.path(path)
-        if name.endswith((b".pt", b".pth")):
+        if settings:
             lib.unic_model_import(ctypes.byref(pointer), name, _config.lines(settings))
-        elif settings:
-            raise ArgumentError(f"settings are for a CMG checkpoint (.pt); {os.fsdecode(path)} has its own")
         else:
             lib.unic_model_open(ctypes.byref(pointer), name)
         self._set_up(pointer, os.fsdecode(path))

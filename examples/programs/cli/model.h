@@ -13,9 +13,6 @@
 /* Whether a name has something before this ending. */
 bool cli_ends_with(const char *text, const char *end);
 
-/* Whether a file is a checkpoint of the CMG code, by its name's end: .pt or .pth. */
-bool cli_is_checkpoint(const char *path);
-
 /*
  * Opens a model's file; a checkpoint is imported in memory, with behaviour = compat. What it
  * does not tell is assumed, and said; `settings` ("key=value", may be NULL) override that. A

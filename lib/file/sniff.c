@@ -1,0 +1,146 @@
+#include "file/sniff.h"
+
+#include <string.h>
+
+#include "file/file.h"
+#include "file/zip.h"
+
+enum { HEAD = 1024 };
+
+static const struct {
+    const char *name, *advice;
+} kinds[] = {
+    [UNIC__FILE_UNKNOWN] = {"a file of an unknown kind", ""},
+    [UNIC__FILE_ZIP] = {"a zip file", ""},
+    [UNIC__FILE_TORCH] = {"a file of torch.save()", ""},
+    [UNIC__FILE_PICKLE] = {"a pickle",
+                           "; save what is in it with torch.save() or numpy.savez()"},
+    [UNIC__FILE_NPY] = {"one array (.npy)", ""},
+    [UNIC__FILE_SAFETENSORS] =
+        {"a safetensors file",
+         "; unic-convert writes these and does not read them: name the .pt "
+         "or .npz that it was made of"},
+    [UNIC__FILE_HDF5] = {"an HDF5 file",
+                         "; h5_to_npz.py of the examples/tools makes an npz of it"},
+    [UNIC__FILE_MAT] = {"a MATLAB file",
+                        "; scipy.io.loadmat() reads it, numpy.savez() writes the npz"},
+    [UNIC__FILE_TAR] = {"a tar archive", "; unpack it first"},
+    [UNIC__FILE_COMPRESSED] = {"a compressed file", "; unpack it first"},
+    [UNIC__FILE_GGUF] = {"a GGUF file", ""},
+};
+
+const char *unic__file_kind_name(unic__file_kind kind)
+{
+    return kinds[kind].name;
+}
+
+const char *unic__file_kind_advice(unic__file_kind kind)
+{
+    return kinds[kind].advice;
+}
+
+typedef struct head {
+    unsigned char bytes[HEAD];
+    size_t size;
+    uint64_t file_size;
+} head;
+
+static bool has(const head *h, size_t at, const char *bytes, size_t size)
+{
+    return h->size >= at + size && memcmp(h->bytes + at, bytes, size) == 0;
+}
+
+/* An 8-byte length of the header, and the header: JSON of an object. */
+static bool is_safetensors(const head *h)
+{
+    uint64_t size = 0;
+    for (size_t i = 8; i-- > 0 && h->size > 8;)
+        size = size << 8 | h->bytes[i];
+    return h->size > 8 && h->bytes[8] == '{' && size >= 2 && size <= h->file_size - 8;
+}
+
+/* torch's magic number is in the first pickle; a frame may stand before it. */
+static bool is_torch(const head *h)
+{
+    static const char magic[] = "\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19";
+    for (size_t at = 2; at <= 16; at++)
+        if (has(h, at, magic, sizeof magic - 1))
+            return true;
+    return has(h, 0, "L119547037146038801333356L", 26);
+}
+
+/* Protocols 2 to 5 say so; of 0 and 1 a few beginnings are told from texts. */
+static bool is_pickle(const head *h)
+{
+    static const char *const starts[] = {"(dp", "(lp", "ccollections\n", "cnumpy",
+                                         "ccopy_reg\n"};
+    if (h->size >= 2 && h->bytes[0] == 0x80 && h->bytes[1] >= 2 && h->bytes[1] <= 5)
+        return true;
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+        if (has(h, 0, starts[i], strlen(starts[i])))
+            return true;
+    return false;
+}
+
+static unic__file_kind kind_of_zip(const char *path)
+{
+    unic__zip *z = NULL;
+    bool torch = false;
+    if (unic__zip_open(&z, path) != UNIC_OK)
+        return UNIC__FILE_ZIP;
+    for (size_t i = 0; i < unic__zip_count(z) && !torch; i++) {
+        const char *slash = strchr(unic__zip_name(z, i), '/');
+        torch = slash && strcmp(slash, "/data.pkl") == 0;
+    }
+    unic__zip_close(z);
+    return torch ? UNIC__FILE_TORCH : UNIC__FILE_ZIP;
+}
+
+static unic__file_kind kind_of(const head *h, const char *path)
+{
+    static const struct {
+        size_t at;
+        const char *bytes;
+        size_t size;
+        unic__file_kind kind;
+    } starts[] = {
+        {0, "\x93NUMPY", 6, UNIC__FILE_NPY},
+        {0, "MATLAB ", 7, UNIC__FILE_MAT}, /* 7.3 is HDF5 behind this */
+        {0, "\x89HDF\r\n\x1A\n", 8, UNIC__FILE_HDF5},
+        {512, "\x89HDF\r\n\x1A\n", 8, UNIC__FILE_HDF5},
+        {257, "ustar", 5, UNIC__FILE_TAR},
+        {0, "\x1F\x8B", 2, UNIC__FILE_COMPRESSED},
+        {0, "BZh", 3, UNIC__FILE_COMPRESSED},
+        {0,
+         "\xFD"
+         "7zXZ",
+         5, UNIC__FILE_COMPRESSED},
+        {0, "7z\xBC\xAF", 4, UNIC__FILE_COMPRESSED},
+        {0, "Rar!", 4, UNIC__FILE_COMPRESSED},
+        {0, "\x28\xB5\x2F\xFD", 4, UNIC__FILE_COMPRESSED},
+        {0, "GGUF", 4, UNIC__FILE_GGUF},
+    };
+    if (has(h, 0, "PK\3\4", 4) || has(h, 0, "PK\5\6", 4))
+        return kind_of_zip(path);
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+        if (has(h, starts[i].at, starts[i].bytes, starts[i].size))
+            return starts[i].kind;
+    return is_torch(h)         ? UNIC__FILE_TORCH
+           : is_safetensors(h) ? UNIC__FILE_SAFETENSORS
+           : is_pickle(h)      ? UNIC__FILE_PICKLE
+                               : UNIC__FILE_UNKNOWN;
+}
+
+unic__file_kind unic__file_sniff(const char *path)
+{
+    head h = {.size = 0};
+    unic__file file;
+    if (unic__file_open(&file, path) != UNIC_OK)
+        return UNIC__FILE_UNKNOWN;
+    h.file_size = file.size;
+    h.size = file.size < HEAD ? (size_t)file.size : HEAD;
+    if (unic__file_read_at(&file, 0, h.bytes, h.size) != UNIC_OK)
+        h.size = 0;
+    unic__file_close(&file);
+    return kind_of(&h, path);
+}
