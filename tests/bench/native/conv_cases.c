@@ -3,7 +3,7 @@
 
 #include "bench.h"
 #include "kernel/tile.h"
-#include "op/ops.h"
+#include "op/operators.h"
 
 /*
  * conv: one of the three products of a convolution of images [n,h,h,ci] to co channels.
