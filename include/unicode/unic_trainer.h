@@ -81,7 +81,10 @@ UNIC_API uint64_t unic_trainer_step_count(const unic_trainer *trainer);
 
 /**
  * Write the run: the model to `path`, and what resuming needs beside it ("OUT.npz" and
- * "OUT.run.npz"), each atomically, the run's state first.
+ * "OUT.run.npz"). Both are written in full and synchronised under temporary names before either
+ * is renamed, the run first: a failure for want of room leaves both old files. A process that ends
+ * between the two renames leaves the new run beside the old model, or none:
+ * unic_trainer_resume() and this function, or unic_trainer_model(), make the model of that run.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOTFOUND; UNIC_E_NUMERIC if the state holds NaN or
  *         Inf, which resuming would refuse: nothing is written then; UNIC_E_NOMEM. Since 0.1.
  */
@@ -89,8 +92,9 @@ UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 
 /**
  * Continue a run from what unic_trainer_save(path) wrote: bit-identically, on the same machine
- * with the same number of threads. All of the run is in OUT.run.npz; the model beside it is not
- * read.
+ * with the same number of threads. All of the run is in OUT.run.npz; the model beside it is
+ * neither read nor written, and may be an older one (see unic_trainer_save()). What the file asks
+ * for is compared with what it holds before memory is taken for it.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
  *         UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */

@@ -73,8 +73,9 @@ static unic_status check_finite(const unic__bundle *b, const char *path)
     return UNIC_OK;
 }
 
-unic_status unic__bundle_write(unic__bundle *b, const char *path)
+unic_status unic__bundle_seal(unic__bundle *b, const char *path, unic__file_writer **file)
 {
+    *file = NULL;
     unic__npz_writer *w = NULL;
     unic_status status = b->status;
     if (status == UNIC_OK)
@@ -86,12 +87,19 @@ unic_status unic__bundle_write(unic__bundle *b, const char *path)
     for (size_t i = 0; i < b->n && status == UNIC_OK; i++)
         status = write_member(w, &b->at[i]);
     if (status == UNIC_OK)
-        status = unic__npz_finish(w);
+        status = unic__npz_seal(w, file);
     else
         unic__npz_abandon(w);
     unic__free(b->at);
     *b = (unic__bundle){0};
     return status;
+}
+
+unic_status unic__bundle_write(unic__bundle *b, const char *path)
+{
+    unic__file_writer *file;
+    UNIC__TRY(unic__bundle_seal(b, path, &file));
+    return unic__file_commit(file);
 }
 
 unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape)

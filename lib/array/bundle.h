@@ -39,6 +39,9 @@ void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
 /* Writes (atomically) and frees the bundle, whatever comes of it. UNIC_E_NUMERIC names a member
  * that is not finite: nothing is written that unic__read_f32() would refuse. */
 unic_status unic__bundle_write(unic__bundle *b, const char *path);
+/* The same up to the name: `*file` is the caller's to commit or abandon; NULL after a failure. So
+ * that of several files all are written before the first has its name. */
+unic_status unic__bundle_seal(unic__bundle *b, const char *path, unic__file_writer **file);
 
 /* Whether the array is there and has this shape: to be asked before memory for it is.
  * UNIC_E_FORMAT names file, member and both shapes. */

@@ -481,11 +481,18 @@ unic_status unic__npz_add_text(unic__npz_writer *w, const char *name, const char
     return unic__zip_add(w->zip, name, "", "", 0, text, strlen(text));
 }
 
-unic_status unic__npz_finish(unic__npz_writer *w)
+unic_status unic__npz_seal(unic__npz_writer *w, unic__file_writer **file)
 {
-    unic_status status = unic__zip_finish(w->zip);
+    unic_status status = unic__zip_seal(w->zip, file);
     unic__free(w);
     return status;
+}
+
+unic_status unic__npz_finish(unic__npz_writer *w)
+{
+    unic__file_writer *file;
+    UNIC__TRY(unic__npz_seal(w, &file));
+    return unic__file_commit(file);
 }
 
 void unic__npz_abandon(unic__npz_writer *w)

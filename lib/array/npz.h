@@ -8,6 +8,7 @@
 #define UNIC_ARRAY_NPZ_H
 
 #include "array/npy.h"
+#include "file/file.h"
 
 typedef struct unic__npz unic__npz;
 
@@ -65,6 +66,8 @@ unic_status unic__npz_add_text(unic__npz_writer *w, const char *name, const char
 /* Completes the file under its name and frees the writer, whatever comes of it. After a failure
  * the old file of that name, if any, is untouched and the temporary file is gone. */
 unic_status unic__npz_finish(unic__npz_writer *w);
+/* The same up to the name: `*file` is the caller's to commit or abandon; NULL after a failure. */
+unic_status unic__npz_seal(unic__npz_writer *w, unic__file_writer **file);
 /* Gives up: removes the temporary file and frees the writer. NULL is fine. */
 void unic__npz_abandon(unic__npz_writer *w);
 

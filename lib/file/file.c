@@ -198,17 +198,26 @@ static void synchronise_directory(const unic__file_writer *w)
         close(directory);
 }
 
+unic_status unic__file_seal(unic__file_writer *w)
+{
+    UNIC__TRY(unic__file_write(w, "", 0)); /* reports an earlier failure */
+    if (w->descriptor < 0)
+        return UNIC_OK; /* it has been sealed */
+    bool kept = fsync(w->descriptor) == 0;
+    int error = errno;
+    if (close(w->descriptor) != 0 && kept) {
+        error = errno;
+        kept = false;
+    }
+    w->descriptor = -1;
+    if (!kept)
+        w->failed = system_fail(w->path, "write", error);
+    return w->failed;
+}
+
 unic_status unic__file_commit(unic__file_writer *w)
 {
-    unic_status status = unic__file_write(w, "", 0); /* reports an earlier failure */
-    if (status == UNIC_OK && fsync(w->descriptor) != 0)
-        status = system_fail(w->path, "write", errno);
-    if (status == UNIC_OK) {
-        int closed = close(w->descriptor);
-        w->descriptor = -1;
-        if (closed != 0)
-            status = system_fail(w->path, "write", errno);
-    }
+    unic_status status = unic__file_seal(w);
     if (status == UNIC_OK && rename(w->temporary, w->path) != 0)
         status = system_fail(w->path, "replace", errno);
     if (status == UNIC_OK)

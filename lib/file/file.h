@@ -31,6 +31,9 @@ typedef struct unic__file_writer unic__file_writer;
 unic_status unic__file_create(unic__file_writer **out, const char *path);
 const char *unic__file_writer_path(const unic__file_writer *w);
 unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes);
+/* Makes the data durable under the temporary name: what can fail for want of room has been done
+ * then. Only commit or abandon may follow. */
+unic_status unic__file_seal(unic__file_writer *w);
 /* Makes the data durable, puts the file under its name and frees the writer. After a failure,
  * of this or an earlier call, what stood there is untouched and the temporary file is gone. */
 unic_status unic__file_commit(unic__file_writer *w);

@@ -8,7 +8,7 @@
 #ifndef UNIC_FILE_ZIP_H
 #define UNIC_FILE_ZIP_H
 
-#include "base/base.h"
+#include "file/file.h"
 
 /* ---- reading (zip_directory.c, zip.c): by any number of threads at once ---------------- */
 
@@ -63,6 +63,8 @@ unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suf
 /* Writes the directory, puts the file under its name, and frees the writer whatever comes of
  * it. Fails if any member could not be added. */
 unic_status unic__zip_finish(unic__zip_writer *w);
+/* The same up to the name: `*file` is the caller's to commit or abandon; NULL after a failure. */
+unic_status unic__zip_seal(unic__zip_writer *w, unic__file_writer **file);
 void unic__zip_abandon(unic__zip_writer *w); /* NULL is fine */
 
 #endif

@@ -274,20 +274,30 @@ static unic_status write_directory(unic__zip_writer *w)
     return status;
 }
 
-unic_status unic__zip_finish(unic__zip_writer *w)
+unic_status unic__zip_seal(unic__zip_writer *w, unic__file_writer **file)
 {
     unic_status status = w->failed;
+    *file = NULL;
     if (status == UNIC_OK)
         status = write_directory(w);
     else
         unic__fail(status, "%s: not written, since a member could not be added",
                    unic__file_writer_path(w->file));
     if (status == UNIC_OK)
-        status = unic__file_commit(w->file);
+        status = unic__file_seal(w->file);
+    if (status == UNIC_OK)
+        *file = w->file;
     else
         unic__file_abandon(w->file);
     writer_free(w);
     return status;
+}
+
+unic_status unic__zip_finish(unic__zip_writer *w)
+{
+    unic__file_writer *file;
+    UNIC__TRY(unic__zip_seal(w, &file));
+    return unic__file_commit(file);
 }
 
 void unic__zip_abandon(unic__zip_writer *w)

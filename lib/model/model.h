@@ -56,6 +56,8 @@ unic_status unic__model_find(const unic_model *model, const char *name, size_t *
 
 unic_status unic__model_open(unic_model **out, const char *path);
 unic_status unic__model_save(unic_model *model, const char *path);
+/* Up to the name, as unic__bundle_seal(). */
+unic_status unic__model_seal(unic_model *model, const char *path, unic__file_writer **file);
 
 /* Parts of a model's file that a run's file also has. */
 unic_status unic__read_config(unic__npz *z, unic_config **out);

@@ -130,8 +130,9 @@ static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, 
     return UNIC_OK;
 }
 
-unic_status unic__model_save(unic_model *model, const char *path)
+unic_status unic__model_seal(unic_model *model, const char *path, unic__file_writer **file)
 {
+    *file = NULL;
     unic__bundle b = {0};
     float *plain[UNIC_MAX_MODALITIES] = {NULL};
     unic_status status = UNIC_OK;
@@ -142,9 +143,16 @@ unic_status unic__model_save(unic_model *model, const char *path)
     } else {
         unic__bundle_text(&b, UNIC__CONFIG_MEMBER, model->text);
         unic__bundle_codebook(&b, model->codebook);
-        status = unic__bundle_write(&b, path);
+        status = unic__bundle_seal(&b, path, file);
     }
     for (size_t m = 0; m < model->config->modality_count; m++)
         unic__free(plain[m]);
     return status;
+}
+
+unic_status unic__model_save(unic_model *model, const char *path)
+{
+    unic__file_writer *file;
+    UNIC__TRY(unic__model_seal(model, path, &file));
+    return unic__file_commit(file);
 }

@@ -6,6 +6,7 @@
 #define UNIC_TRAIN_TRAINER_H
 
 #include "array/batch.h"
+#include "file/file.h"
 #include "train/adam.h"
 #include "train/training_graph.h"
 #include "unicode/unic_trainer.h"
@@ -58,7 +59,7 @@ unic_status unic__report_create(unic_trainer *t);
 void unic__report_measure(unic_trainer *t, bool training);
 
 /* The whole state, in one file (run_file.c). */
-unic_status unic__run_save(unic_trainer *t, const char *path);
+unic_status unic__run_seal(unic_trainer *t, const char *path, unic__file_writer **file);
 unic_status unic__run_load(unic_trainer **out, const char *path);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "file/io_help.h"
 #include "model/small_model.h"
@@ -304,6 +306,10 @@ START_TEST(a_failed_save_leaves_run_and_files)
                     "folder.run.npz");
     small_state after = small_state_of(t);
     ck_assert(small_states_equal(&before, &after));
+    remove(f.model); /* where the model cannot be written the run is not either */
+    ck_assert(mkdir(f.model, 0777) == 0);
+    io_assert_fails(unic_trainer_save(t, f.model), UNIC_E_IO, "is a directory");
+    ck_assert(rmdir(f.model) == 0 && !io_has_leftovers(f.run));
     unic_trainer *u = resumed(f.model);
     ck_assert_uint_eq(unic_trainer_step_count(u), 1);
     unic_trainer_free(t);
