@@ -59,6 +59,7 @@ MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
 CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/cli/*.c)))
 # What belongs to one program alone stands in a folder of its name.
 EVAL_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/eval/*.c)))
+TRAIN_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/train/*.c)))
 TEST_SRC := $(sort $(wildcard tests/*/check_*.c))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
@@ -90,7 +91,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt tasks check asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
+.PHONY: FORCE all demo demo-avt tasks check kills asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc ## build the library and the programs
 
@@ -124,6 +125,7 @@ $(SHARED): $(LIB_OBJ) lib/libunicode.map
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
 LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 $(BUILD)/bin/unic-eval: $(EVAL_OBJ)
+$(BUILD)/bin/unic-train: $(TRAIN_OBJ)
 $(BUILD)/bin/%: $(BUILD)/obj/examples/programs/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
@@ -158,7 +160,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
-check: all $(TESTS) layers format-check generate-check ## run every test
+check: all $(TESTS) $(BUILD)/tests/kill_at.so layers format-check generate-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
@@ -170,6 +172,15 @@ asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
 .PHONY: asan-check
 asan-check: $(TESTS)
 	@BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TESTS)
+
+# Preloaded: ends a program at a call of its that is to be tried.
+$(BUILD)/tests/kill_at.so: tests/kills/preload/kill_at.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O1 -Wall -Wextra -shared -fPIC -o $@ $< -ldl
+
+N ?= 100
+kills: all $(BUILD)/tests/kill_at.so ## end training N=100 times by SIGKILL, resume, compare every byte
+	BUILD=$(BUILD) N=$(N) $(PYTHON) tests/kills/test_kills.py
 
 goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py
@@ -316,7 +327,7 @@ clean: ## remove what was built (the demo's data too)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(EVAL_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(EVAL_OBJ:.o=.d) $(TRAIN_OBJ:.o=.d) $(TEST_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
 -include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/programs/%.d,$(PROGRAMS))
 .SECONDARY:
 

@@ -18,14 +18,17 @@
 #include "cli/report.h"
 #include "cli/signal.h"
 #include "cli/summary.h"
-#include "cli/table.h"
 #include "cli/threads.h"
+#include "train/checkpoint.h"
+#include "train/figures.h"
+#include "train/interval.h"
 
-enum { READ_AHEAD = 2, TAIL = 256 };
+enum { READ_AHEAD = 2 };
 
 typedef struct run {
     /* the command line */
     const char *config_path, *from_path, *data_path, *valid_path, *out_path, *log_path;
+    const char *save_every;
     bool resume;
     cli_data how;
     cli_list settings;
@@ -38,58 +41,11 @@ typedef struct run {
     uint64_t batches, epochs; /* of the whole run */
     uint64_t begun_at;        /* the step this process began at */
     double started;
-
-    /* [figure_count] each: of this step, summed over this epoch, the means of the first and the last
-     * epoch, and on the validation clips */
-    size_t figure_count;
-    double *now, *sum, *first, *last, *held_out;
-    uint64_t summed;            /* steps in `sum` */
-    uint64_t first_at, last_at; /* which epochs, from 1; 0: none yet */
+    train_figures figures;
+    train_checkpoint checkpoint;
+    train_interval interval; /* between two saves within an epoch */
+    bool save_failed;        /* there is no use in trying again */
 } run;
-
-/* ---- the figures in one line ---- */
-
-/* Figures of one name ("cpc", "club.image", "club.speech"): their sum, and how many there are. */
-static double sum_of(const run *r, const double *figures, const char *name, size_t *count)
-{
-    size_t length = strlen(name);
-    double sum = 0.0;
-    *count = 0;
-    for (size_t i = 0; i < r->figure_count; i++) {
-        const char *figure = unic_trainer_figure_name(r->trainer, i);
-        if (strncmp(figure, name, length) || (figure[length] && figure[length] != '.'))
-            continue;
-        sum += figures[i];
-        ++*count;
-    }
-    return sum;
-}
-
-/*
- * "total 3.21  reconstruction 1.2 ...": parts two blanks apart, the important ones first. In
- * short for the bar, which may have room for few.
- */
-static const char *describe(const run *r, const double *figures, double scale, bool in_short,
-                            char text[TAIL])
-{
-    static const char *const names[][2] = {
-        {"total", "total"}, {"reconstruction", "recon"},
-        {"cpc", "cpc"},     {"code_match", "match"},
-        {"club", "club"},   {"commitment", "commit"},
-    };
-    size_t used = 0, count;
-    text[0] = '\0';
-    for (size_t i = 0; i < sizeof names / sizeof *names && used < TAIL; i++) {
-        double value = scale * sum_of(r, figures, names[i][0], &count);
-        if (count > 0)
-            used += (size_t)snprintf(text + used, TAIL - used, "%s%s %.*g", used ? "  " : "",
-                                     names[i][in_short], in_short ? 3 : 4, value);
-    }
-    double perplexity = scale * sum_of(r, figures, "perplexity", &count);
-    if (count > 0 && used < TAIL)
-        snprintf(text + used, TAIL - used, "  perplexity %.0f", perplexity / (double)count);
-    return text;
-}
 
 /* ---- preparing ---- */
 
@@ -151,9 +107,8 @@ static bool begin_from(run *r)
 /* A run that was saved: what the command line says must be what it was. */
 static bool resume(run *r)
 {
-    if (unic_trainer_resume(&r->trainer, r->out_path) != UNIC_OK)
-        return cli_fail("cannot resume: %s (a run begins without --resume)", unic_last_error());
-    return cli_ok(unic_config_create(&r->config)) &&
+    return train_checkpoint_resume(&r->checkpoint, &r->trainer) &&
+           cli_ok(unic_config_create(&r->config)) &&
            cli_ok(unic_config_parse(r->config, unic_trainer_config(r->trainer), r->out_path)) &&
            (!r->config_path || cli_ok(unic_config_load(r->config, r->config_path))) &&
            cli_config_apply(r->config, &r->settings) &&
@@ -161,23 +116,22 @@ static bool resume(run *r)
            open_data(r, &r->data, r->data_path, true);
 }
 
-static bool allocate_figures(run *r)
+/* The place to write to: nobody else writes there, and it can be written to. */
+static bool take_place(run *r)
 {
-    r->figure_count = unic_trainer_figure_count(r->trainer);
-    double **all[] = {&r->now, &r->sum, &r->first, &r->last, &r->held_out};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (!(*all[i] = cli_alloc(r->figure_count, sizeof **all[i])))
-            return false;
-    return true;
+    return cli_output_possible(r->out_path) &&
+           train_checkpoint_open(&r->checkpoint, r->out_path, r->log_path) &&
+           cli_output_possible(r->checkpoint.run_path);
 }
 
 static bool prepare(run *r)
 {
-    if (!cli_ok(unic_set_threads((int)r->threads)) || !cli_output_possible(r->out_path) ||
+    r->checkpoint.is_new = !r->resume;
+    if (!cli_ok(unic_set_threads((int)r->threads)) || !take_place(r) ||
         !(r->resume      ? resume(r)
           : r->from_path ? begin_from(r)
                          : begin(r)) ||
-        !allocate_figures(r))
+        !train_figures_create(&r->figures, r->trainer))
         return false;
     if (r->valid_path && !open_data(r, &r->valid, r->valid_path, false))
         return false;
@@ -185,6 +139,7 @@ static bool prepare(run *r)
     r->begun_at = unic_trainer_step_count(r->trainer);
     return cli_config_number(r->config, "train.epochs", &r->epochs) &&
            cli_ok(unic_trainer_set_total_step_count(r->trainer, r->epochs * r->batches)) &&
+           (!r->resume || train_checkpoint_mend(&r->checkpoint, r->trainer)) &&
            cli_log_open(&r->log, r->log_path, r->resume ? r->begun_at : 0);
 }
 
@@ -193,122 +148,111 @@ static bool prepare(run *r)
 /* The figures' means over the validation clips. */
 static bool validate(run *r)
 {
+    train_figures *f = &r->figures;
     double clips = 0.0;
-    memset(r->held_out, 0, r->figure_count * sizeof *r->held_out);
+    memset(f->held_out, 0, f->count * sizeof *f->held_out);
     for (;;) {
         const unic_batch *batch;
         if (!cli_ok(unic_dataset_next(&batch, r->valid)))
             return false;
         if (!batch)
             break;
-        if (!cli_ok(unic_trainer_evaluate(r->trainer, batch, r->now)))
+        if (!cli_ok(unic_trainer_evaluate(r->trainer, batch, f->now)))
             return false;
         double size = (double)unic_batch_clip_count(batch);
-        for (size_t i = 0; i < r->figure_count; i++)
-            r->held_out[i] += size * r->now[i];
+        for (size_t i = 0; i < f->count; i++)
+            f->held_out[i] += size * f->now[i];
         clips += size;
     }
-    for (size_t i = 0; i < r->figure_count; i++)
-        r->held_out[i] /= clips;
+    for (size_t i = 0; i < f->count; i++)
+        f->held_out[i] /= clips;
     return true;
+}
+
+static bool save(run *r)
+{
+    r->save_failed = !train_checkpoint_save(&r->checkpoint, r->trainer);
+    train_interval_restart(&r->interval);
+    return !r->save_failed;
 }
 
 /* After the last batch of an epoch: validate, log, save, and say how it went. Saving comes
  * after logging: a run that is killed here has lines too many, and resuming drops them. */
 static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 {
-    char train[TAIL], valid[TAIL] = "";
-    describe(r, r->sum, 1.0 / (double)r->summed, false, train);
-    for (size_t i = 0; i < r->figure_count; i++)
-        r->last[i] = r->sum[i] / (double)r->summed;
-    if (!r->first_at)
-        memcpy(r->first, r->last, r->figure_count * sizeof *r->first);
-    r->first_at = r->first_at ? r->first_at : epoch;
-    r->last_at = epoch;
-    r->summed = 0;
-    memset(r->sum, 0, r->figure_count * sizeof *r->sum);
-
-    if (r->valid) {
-        if (!validate(r) ||
-            !cli_log_write(&r->log, step, epoch, "valid", r->trainer, r->held_out))
-            return false;
-        describe(r, r->held_out, 1.0, false, valid);
-    }
-    if (!cli_ok(unic_trainer_save(r->trainer, r->out_path)))
+    char train[TRAIN_LINE], valid[TRAIN_LINE];
+    train_figures_so_far(&r->figures, false, train);
+    train_figures_end_epoch(&r->figures, epoch);
+    if (r->valid && (!validate(r) || !cli_log_write(&r->log, step, epoch, "valid", r->trainer,
+                                                    r->figures.held_out)))
+        return false;
+    if (!save(r))
         return false;
     cli_progress_clear();
     fprintf(stderr, "epoch %llu/%llu  step %llu  %s  (%.1f steps/s)\n",
             (unsigned long long)epoch, (unsigned long long)r->epochs, (unsigned long long)step,
             train, cli_progress_rate());
     if (r->valid)
-        fprintf(stderr, "    on %s: %s\n", r->valid_path, valid);
+        fprintf(stderr, "    on %s: %s\n", r->valid_path,
+                train_figures_line(&r->figures, r->figures.held_out, 1.0, false, valid));
     return true;
 }
 
 static bool take_step(run *r, uint64_t *step)
 {
     const unic_batch *batch;
-    char tail[TAIL];
+    char tail[TRAIN_LINE];
     if (!cli_ok(unic_dataset_next(&batch, r->data)))
         return false;
     if (!batch) /* the epoch's end; the next call begins another */
         return true;
-    if (!cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->now)))
+    if (!cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->figures.now)))
         return false;
     uint64_t epoch = *step / r->batches + 1;
     ++*step;
-    for (size_t i = 0; i < r->figure_count; i++)
-        r->sum[i] += r->now[i];
-    r->summed++;
-    if (!cli_log_write(&r->log, *step, epoch, "figures", r->trainer, r->now))
+    train_figures_add(&r->figures);
+    if (!cli_log_write(&r->log, *step, epoch, "figures", r->trainer, r->figures.now))
         return false;
-    cli_progress_at(*step, describe(r, r->sum, 1.0 / (double)r->summed, true, tail));
-    return *step % r->batches ? true : end_epoch(r, *step, epoch);
+    cli_progress_at(*step, train_figures_so_far(&r->figures, true, tail));
+    if (*step % r->batches == 0)
+        return end_epoch(r, *step, epoch);
+    return !train_interval_is_over(&r->interval) || save(r);
+}
+
+/* A run that ends before its time, by a signal or an error that has been told: what it has learned
+ * so far is saved. */
+static bool stop(run *r, uint64_t step, uint64_t total)
+{
+    bool is_begun = step > r->begun_at || r->resume;
+    if (r->save_failed || (is_begun && !save(r)))
+        return false;
+    if (is_begun)
+        cli_note("stopped at step %llu of %llu, saved in %s; the same command with --resume "
+                 "continues",
+                 (unsigned long long)step, (unsigned long long)total, r->out_path);
+    return true;
 }
 
 /* Returns the exit status. */
 static int train(run *r)
 {
     uint64_t step = r->begun_at, total = r->epochs * r->batches;
-    if (!cli_ok(unic_dataset_seek(r->data, step / r->batches, step % r->batches)))
+    bool ok = cli_ok(unic_dataset_seek(r->data, step / r->batches, step % r->batches));
+    if (!ok)
         return EXIT_FAILURE;
     cli_signal_catch();
     cli_progress_begin(total, step, "steps");
     r->started = cli_now();
-    while (step < total && !cli_signal())
-        if (!take_step(r, &step))
-            return EXIT_FAILURE;
+    train_interval_restart(&r->interval);
+    while (ok && step < total && !cli_signal())
+        ok = take_step(r, &step);
     cli_progress_clear();
-    if (step >= total)
+    if (ok && step >= total)
         return EXIT_SUCCESS;
-    if (!cli_ok(unic_trainer_save(r->trainer, r->out_path)))
-        return EXIT_FAILURE;
-    cli_note(
-        "stopped at step %llu of %llu, saved in %s; the same command with --resume continues",
-        (unsigned long long)step, (unsigned long long)total, r->out_path);
-    return 128 + cli_signal();
+    return stop(r, step, total) && ok ? 128 + cli_signal() : EXIT_FAILURE;
 }
 
 /* ---- the end ---- */
-
-/* The figures at the beginning and at the end: means over the first and the last epoch. */
-static bool print_figures(const run *r)
-{
-    cli_table table;
-    bool both = r->first_at < r->last_at;
-    cli_table_begin(&table, both ? 3 : 2);
-    cli_table_cell(&table, "mean of epoch");
-    if (both)
-        cli_table_cell(&table, "%llu", (unsigned long long)r->first_at);
-    cli_table_cell(&table, "%llu", (unsigned long long)r->last_at);
-    for (size_t i = 0; i < r->figure_count; i++) {
-        cli_table_cell(&table, "%s", unic_trainer_figure_name(r->trainer, i));
-        if (both)
-            cli_table_cell(&table, "%.5g", r->first[i]);
-        cli_table_cell(&table, "%.5g", r->last[i]);
-    }
-    return cli_table_end(&table, stdout);
-}
 
 static bool summarise(const run *r)
 {
@@ -321,7 +265,7 @@ static bool summarise(const run *r)
                  (unsigned long long)r->epochs);
         return true;
     }
-    if (!print_figures(r))
+    if (!train_figures_print(&r->figures))
         return false;
     printf("%llu steps in %s (%.1f steps/s), at most %.0f MB of memory\nwritten: %s\n",
            (unsigned long long)steps, cli_duration(time, seconds), (double)steps / seconds,
@@ -337,11 +281,8 @@ static void release(run *r)
     unic_dataset_free(r->data);
     unic_config_free(r->config);
     cli_list_free(&r->settings);
-    free(r->now);
-    free(r->sum);
-    free(r->first);
-    free(r->last);
-    free(r->held_out);
+    train_figures_free(&r->figures);
+    train_checkpoint_close(&r->checkpoint);
 }
 
 static const char purpose[] =
@@ -361,9 +302,14 @@ static const char more[] =
     "a directory of such arrays or of clips, <modality>/<clip>.npy or .zip, or a table of\n"
     "such clips, TABLE.csv or TABLE.csv:SPLIT; docs/data.md has them all.\n"
     "\n"
-    "MODEL.npz and, for resuming, MODEL.run.npz are written after every epoch and on\n"
-    "Ctrl-C. With the same number of threads a resumed run takes the very steps that it\n"
-    "would have taken. The log has an object for each step, {\"step\":..,\"epoch\":..,\n"
+    "MODEL.npz and, for resuming, MODEL.run.npz are written after every epoch, every\n"
+    "--save-every, on Ctrl-C and before an error ends the run. With the same number of\n"
+    "threads a resumed run takes the very steps that it would have taken. With --keep the\n"
+    "checkpoints before are MODEL.step-N.npz and MODEL.step-N.run.npz; --resume goes on\n"
+    "from the newest that is whole. A new run replaces all of these. MODEL.npz.lock keeps\n"
+    "a second run from the same MODEL.npz; that of a killed run stops nobody.\n"
+    "\n"
+    "The log has an object for each step, {\"step\":..,\"epoch\":..,\n"
     "\"figures\":{..}}, and with --valid one for each epoch, with \"valid\" for \"figures\".\n"
     "\n"
     "Example:\n"
@@ -393,6 +339,12 @@ int main(int argc, char **argv)
          "step; --config may be left out",
          .text = &r.from_path},
         {"--resume", NULL, "continue the run that wrote --out", .flag = &r.resume},
+        {"--save-every", "N",
+         "save within an epoch too: after N steps, or N seconds, minutes or hours (500, 90s, "
+         "10m, 2h)",
+         .text = &r.save_every},
+        {"--keep", "K", "keep the last K checkpoints [1]", .number = &r.checkpoint.keep,
+         .least = 1, .most = 1000000},
         {"--cut", NULL, "cut clips that are longer than train.length", .flag = &r.how.cut},
         CLI_SKIP_DAMAGED_OPTION(&r.how.skip_damaged),
         CLI_THREADS_OPTION(&r.threads),
@@ -411,6 +363,11 @@ int main(int argc, char **argv)
         if (!strchr(r.settings.items[i], '='))
             cli_wrong_usage(&program, "\"%s\" is neither an option nor KEY=VALUE",
                             r.settings.items[i]);
+    if (r.save_every && !train_interval_parse(&r.interval, r.save_every))
+        cli_wrong_usage(&program,
+                        "--save-every is \"%s\", but must be a number of steps, or of "
+                        "time as 90s, 10m or 2h",
+                        r.save_every);
     if (!r.resume && !r.config_path && !r.from_path)
         cli_wrong_usage(&program, "--config FILE is missing");
 

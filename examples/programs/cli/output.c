@@ -1,8 +1,11 @@
 #include "cli/output.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,7 +13,7 @@
 
 #include "cli/report.h"
 
-static const char SUFFIX[] = ".XXXXXX";
+static const char TEMPORARY[] = ".tmp-";
 
 /* The directory `path` is in; to be freed. */
 static char *directory_of(const char *path)
@@ -62,36 +65,45 @@ static void close_output(cli_output *o)
     memset(o, 0, sizeof *o);
 }
 
+/* A new file "<path>.tmp-<process>-<number>", as the library calls its own. */
+static bool open_temporary(cli_output *o)
+{
+    enum { TRIES = 100, MORE = 64 };
+    static unsigned number;
+    size_t size = strlen(o->path) + MORE;
+    o->temporary = cli_alloc(size, 1);
+    o->file = -1;
+    for (int i = 0; o->temporary && o->file < 0 && i < TRIES; i++) {
+        snprintf(o->temporary, size, "%s%s%ld-%u", o->path, TEMPORARY, (long)getpid(),
+                 number++);
+        o->file = open(o->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (o->file < 0 && errno != EEXIST)
+            break;
+    }
+    if (!o->temporary)
+        return false;
+    o->stream = o->file < 0 ? NULL : fdopen(o->file, "w");
+    if (o->stream)
+        return true;
+    cli_fail("cannot write %s: %s", o->path, strerror(errno));
+    if (o->file >= 0) {
+        close(o->file);
+        unlink(o->temporary);
+    }
+    return false;
+}
+
 bool cli_output_open(cli_output *output, const char *path)
 {
     memset(output, 0, sizeof *output);
     if (!cli_output_possible(path))
         return false;
-    size_t length = strlen(path);
     output->path = strdup(path);
-    output->temporary = malloc(length + sizeof SUFFIX);
-    if (!output->path || !output->temporary) {
+    bool ok = output->path ? open_temporary(output)
+                           : cli_fail("out of memory for the path %s", path);
+    if (!ok)
         close_output(output);
-        return cli_fail("out of memory for the path %s", path);
-    }
-    memcpy(output->temporary, path, length);
-    memcpy(output->temporary + length, SUFFIX, sizeof SUFFIX);
-
-    output->file = mkstemp(output->temporary);
-    output->stream = output->file < 0 ? NULL : fdopen(output->file, "w");
-    if (!output->stream) {
-        cli_fail("cannot write %s: %s", path, strerror(errno));
-        if (output->file >= 0) {
-            close(output->file);
-            unlink(output->temporary);
-        }
-        close_output(output);
-        return false;
-    }
-    mode_t mask = umask(0); /* mkstemp makes the file private: give it a new file's mode */
-    umask(mask);
-    fchmod(output->file, 0666 & ~mask);
-    return true;
+    return ok;
 }
 
 bool cli_output_commit(cli_output *output)
@@ -111,4 +123,38 @@ void cli_output_discard(cli_output *output)
     if (output->stream)
         unlink(output->temporary);
     close_output(output);
+}
+
+/* ---- what processes left that were killed ---- */
+
+/* "<file>.tmp-<process>-<number>" of a process that is no more, or that had our number. */
+static bool is_left(const char *name, const char *file)
+{
+    size_t length = strlen(file), mark = strlen(TEMPORARY);
+    char *end;
+    if (strncmp(name, file, length) || strncmp(name + length, TEMPORARY, mark))
+        return false;
+    name += length + mark;
+    errno = 0;
+    long process = strtol(name, &end, 10);
+    if (!isdigit((unsigned char)*name) || errno || process <= 0 || *end != '-' || !end[1] ||
+        end[1 + strspn(end + 1, "0123456789")])
+        return false;
+    return process == (long)getpid() || (kill((pid_t)process, 0) && errno == ESRCH);
+}
+
+bool cli_output_clear(const char *path)
+{
+    char *directory = directory_of(path);
+    if (!directory)
+        return false;
+    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+    DIR *names = opendir(directory);
+    for (const struct dirent *entry; names && (entry = readdir(names));)
+        if (is_left(entry->d_name, file))
+            unlinkat(dirfd(names), entry->d_name, 0);
+    if (names)
+        closedir(names);
+    free(directory);
+    return true;
 }

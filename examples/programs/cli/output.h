@@ -32,4 +32,8 @@ bool cli_output_possible(const char *path);
 bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
                       size_t count);
 
+/* Removes what processes that are no more left half-written of this file, by the library or by
+ * cli_output_open(). For who is alone to write it: on another machine the process may live. */
+bool cli_output_clear(const char *path);
+
 #endif

@@ -1,0 +1,40 @@
+/*
+ * A run on disk: what --resume continues, and the older checkpoints that are kept.
+ *
+ *     OUT.npz, OUT.run.npz                     the newest: a model, and beside it the whole run
+ *     OUT.step-300.npz, OUT.step-300.run.npz   one before it, a pair of the same kind
+ */
+#ifndef UNIC_TRAIN_CHECKPOINT_H
+#define UNIC_TRAIN_CHECKPOINT_H
+
+#include <unicode/unic.h>
+
+#include "train/lock.h"
+
+typedef struct train_checkpoint {
+    const char *model_path; /* OUT.npz */
+    char *run_path;         /* OUT.run.npz */
+    char *folder, *stem;    /* where both are, and their names' beginning: "OUT" */
+    uint64_t keep; /* checkpoints on disk; 0: those that are there stay, none is added */
+    bool is_new;   /* a run from its beginning: what an earlier one kept goes */
+    bool is_saved; /* the newest is this run's, */
+    uint64_t step; /* of this step */
+    train_lock lock;
+} train_checkpoint;
+
+/* Locks the place and clears what dead processes left half-written there and of `log`, which may
+ * be NULL. */
+bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log);
+void train_checkpoint_close(train_checkpoint *c);
+
+/* The newest run that can be read: damaged ones are named and passed over. */
+bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer);
+
+/* Makes the newest pair whole again once the run is to go on: a process that ended between the
+ * two files left an older model or none, and damage may have left no run. */
+bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer);
+
+/* Makes the trainer's state the newest checkpoint; the one before it stays if it is to be kept. */
+bool train_checkpoint_save(train_checkpoint *c, unic_trainer *trainer);
+
+#endif
