@@ -31,10 +31,11 @@ extern "C" {
 /** Feature files opened for streaming. Opaque; one thread at a time. */
 typedef struct unic_dataset unic_dataset;
 
-/** What becomes of a clip whose file is damaged, of another shape, or gone. */
+/** What becomes of a clip whose file is damaged, of another shape, or gone, or that holds NaN or
+ * Inf. */
 typedef enum unic_on_damage {
-    UNIC_DAMAGE_FAILS = 0, /**< the call fails                                              */
-    UNIC_DAMAGE_SKIPS = 1  /**< the clip lacks the modality; a log line names the file      */
+    UNIC_DAMAGE_FAILS = 0, /**< the call fails; NaN and Inf are for who gets the batch      */
+    UNIC_DAMAGE_SKIPS = 1  /**< the clip lacks the modality; a log line names the clip      */
 } unic_on_damage;
 
 /** How a dataset is read. */
@@ -74,7 +75,7 @@ typedef struct unic_dataset_options {
  * read whole for that): give the length where there are many.
  *
  * What is damaged in an npz or a `DIR/<modality>.npy` is not one clip's: on_damage says nothing
- * about it, it always fails.
+ * about it, it always fails. NaN and Inf are a clip's own wherever it stands.
  * @return UNIC_OK; UNIC_E_ARG, also if drop_last would leave no batch; UNIC_E_IO;
  *         UNIC_E_FORMAT; UNIC_E_NOTFOUND names a file that is not there, a modality that is in
  * no file, a file without any of the modalities, a split without clips; UNIC_E_SHAPE if arrays

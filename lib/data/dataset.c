@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "array/array.h"
 #include "array/batch.h"
 
 /* ---- the reading side: on the prefetch thread, if there is one --------------------------- */
@@ -52,6 +53,20 @@ static void repeat_last(float *x, size_t used, size_t length, size_t step_count)
         memcpy(x + step * step_count, x + (used - 1) * step_count, step_count * sizeof *x);
 }
 
+/* Whether what was read may be trained on; only looked at where such a clip would be skipped: who
+ * gets the batch looks at it in any case. */
+static unic_status check_values(const unic_dataset *d, size_t i, size_t clip, const float *x,
+                                size_t steps)
+{
+    char name[UNIC__CLIP_TEXT];
+    const unic__track *track = &d->tracks.at[i];
+    size_t used = steps < d->length ? steps : d->length;
+    if (!d->how.skips_damage || unic__all_finite(x, used * track->step_count))
+        return UNIC_OK;
+    unic__dataset_name_clip(d, track->name, (int64_t)clip, name, sizeof name);
+    return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s holds NaN or Inf", track->name, name);
+}
+
 /* Track `i` of a clip into row `row`: its steps, then zeros or its last step again. */
 static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i, size_t clip)
 {
@@ -61,8 +76,13 @@ static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i
     size_t steps = 0;
     unic_status status = source->is->read(source, &d->tracks, i, clip - source->first,
                                           d->length, out, &steps);
+    bool skips = d->how.skips_damage && source->is->by_clip && unic__is_damage(status);
+    if (status == UNIC_OK) {
+        status = check_values(d, i, clip, out, steps);
+        skips = status != UNIC_OK;
+    }
     if (status != UNIC_OK) {
-        if (!d->how.skips_damage || !source->is->by_clip || !unic__is_damage(status))
+        if (!skips)
             return status;
         steps = 0;
         UNIC__TRY(skip_clip(s));

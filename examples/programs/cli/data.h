@@ -17,7 +17,8 @@ typedef struct cli_data {
 
 #define CLI_SKIP_DAMAGED_OPTION(target)                                                        \
     {                                                                                          \
-        "--skip-damaged", NULL, "go on without the clips that cannot be read, and name them",  \
+        "--skip-damaged", NULL,                                                                \
+            "go on without clips that cannot be read or hold NaN or Inf, and name them",       \
             .flag = (target)                                                                   \
     }
 

@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""unic-train when something goes wrong: what has been learned is on disk, the rest is said in a sentence."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import numpy as np
+
+BIN = pathlib.Path(os.environ.get("BUILD", "build")).resolve() / "bin"
+CONFIG = """
+code.dim = 16
+code.count = 12
+encoder.layers = 1
+encoder.heads = 2
+encoder.ff = 16
+club.width = 8
+club.layers = 2
+club.steps = 2
+train.batch = 8
+train.length = 4
+train.epochs = 3
+"""
+EPOCH, STEPS = 5, 15  # 40 clips
+
+
+def features(clips=40):
+    rng = np.random.default_rng(1)
+    return {name: rng.normal(size=(clips, 4, dim)).astype("f4") for name, dim in (("touch", 6), ("sound", 10))}
+
+
+class Train(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.dir = pathlib.Path(self.folder.name)
+        (self.dir / "c.ini").write_text(CONFIG)
+        np.savez(self.dir / "good.npz", **features())
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def train(self, *more, out="m.npz", data="good.npz", status=0, **keywords):
+        command = [BIN / "unic-train", "--config", self.dir / "c.ini", "--data", self.dir / data, "--out", self.dir / out,
+                   "--threads", "1", *more]
+        done = subprocess.run(list(map(str, command)), text=True, capture_output=True, timeout=300, **keywords)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done
+
+    def straight(self, *more, data="good.npz"):
+        """The model and the run of a training run without incident."""
+        self.train(*more, out="straight.npz", data=data)
+        return [(self.dir / f"straight{end}").read_bytes() for end in (".npz", ".run.npz")]
+
+    def files(self, out="m"):
+        return [(self.dir / f"{out}{end}").read_bytes() for end in (".npz", ".run.npz")]
+
+    def names(self):
+        return sorted(path.name for path in self.dir.iterdir())
+
+    # ---- between the run and the model ----
+
+    def test_resuming_makes_the_model_of_the_run(self):
+        want = self.straight()
+        self.train()
+        (self.dir / "m.npz").unlink()
+        done = self.train("--resume")
+        self.assertIn("m.npz was not there: made from", done.stderr)
+        self.assertIn(f"nothing to do: {self.dir}/m.npz has taken all {STEPS} steps", done.stderr)
+        self.assertEqual(self.files(), want)
+        self.train("--set", "train.epochs=1", out="old.npz")
+        (self.dir / "m.npz").write_bytes((self.dir / "old.npz").read_bytes())  # of an epoch before
+        self.train("--resume")
+        self.assertEqual(self.files(), want)
+
+    def test_the_model_is_made_though_training_goes_on(self):
+        self.stop_after_an_epoch("m.npz")
+        (self.dir / "m.npz").unlink()
+        self.assertIn("m.npz was not there: made from", self.train("--resume").stderr)
+        self.assertEqual(self.files(), self.straight())
+
+    # ---- errors in the midst of an epoch ----
+
+    def test_a_clip_that_is_no_number_stops_the_run_and_loses_nothing(self):
+        bad = features()
+        order = np.random.default_rng(0)
+        where = int(order.integers(40))
+        bad["sound"][where, 2, 3] = np.nan
+        np.savez(self.dir / "bad.npz", **bad)
+        done = self.train(data="bad.npz", status=1)
+        self.assertRegex(done.stderr, rf"clip {where}\b.* holds NaN or Inf\n")
+        stopped = re.search(rf"stopped at step (\d+) of {STEPS}, saved in \S+m.npz; .* --resume continues\n", done.stderr)
+        if stopped:  # not in the first batch
+            self.assertLess(int(stopped[1]), EPOCH)
+            again = self.train("--resume", data="bad.npz", status=1)  # the clip is still there
+            self.assertIn(f"stopped at step {stopped[1]} of {STEPS}", again.stderr)
+            (self.dir / "bad.npz").write_bytes((self.dir / "good.npz").read_bytes())
+            self.train("--resume", data="bad.npz")
+            self.assertEqual(self.files(), self.straight())
+        else:
+            self.assertNotIn("m.npz", self.names())
+
+    def test_a_bad_clip_late_in_the_run(self):
+        """Each place once: the last steps of the last epoch come to every clip."""
+        for where in range(0, 40, 13):
+            bad = features()
+            bad["touch"][where, 0, 0] = np.inf
+            np.savez(self.dir / "bad.npz", **bad)
+            self.stop_after_an_epoch(f"m{where}.npz")
+            done = self.train("--resume", out=f"m{where}.npz", data="bad.npz", status=1)
+            self.assertRegex(done.stderr, rf"clip {where}\b.* holds NaN or Inf\n")
+            self.assertRegex(done.stderr, r"stopped at step [5-9] of 15, saved in")
+            self.train("--resume", out=f"m{where}.npz")
+            self.assertEqual(self.files(f"m{where}"), self.straight())
+
+    def test_bad_clips_are_skipped_if_told(self):
+        bad, gone = features(), features()
+        for clip, modality, value in ((3, "sound", np.nan), (17, "touch", np.inf), (17, "sound", -np.inf)):
+            bad[modality][clip, 1, 1] = value
+            gone.setdefault(f"{modality}.lengths", np.full(40, 4, "i4"))[clip] = 0
+        np.savez(self.dir / "bad.npz", **bad)
+        np.savez(self.dir / "gone.npz", **gone)
+        done = self.train("--skip-damaged", data="bad.npz")
+        for clip, modality in ((3, "sound"), (17, "touch"), (17, "sound")):
+            self.assertRegex(done.stderr, rf'warning: skipped: modality "{modality}": .*clip {clip}\b.* holds NaN or Inf\n')
+        self.assertEqual(self.files(), self.straight(data="gone.npz"))
+
+    def test_a_full_disk_under_the_log_does_not_take_the_run(self):
+        done = self.train("--log", "/dev/full", status=1)
+        self.assertIn("cannot write /dev/full: No space left on device\n", done.stderr)
+        self.assertIn(f"stopped at step 1 of {STEPS}, saved in", done.stderr)
+        self.train("--resume")
+        self.assertEqual(self.files(), self.straight())
+
+    def stop_after_an_epoch(self, out):
+        """By clips to validate on that are none."""
+        bad = features(6)
+        bad["sound"][5] = np.nan
+        np.savez(self.dir / "valid.npz", **bad)
+        return self.train("--valid", self.dir / "valid.npz", out=out, status=1)
+
+    def test_validation_that_fails_does_not_take_the_epoch(self):
+        done = self.stop_after_an_epoch("m.npz")
+        self.assertIn("holds NaN or Inf", done.stderr)
+        self.assertIn(f"stopped at step {EPOCH} of {STEPS}, saved in", done.stderr)
+        self.train("--resume")
+        self.assertEqual(self.files(), self.straight())
+
+    def test_nothing_is_written_before_the_first_step(self):
+        bad = features()
+        bad["sound"][:] = np.nan
+        np.savez(self.dir / "bad.npz", **bad)
+        self.assertEqual(self.train(data="bad.npz", status=1).stderr.count("\n"), 1)
+        self.assertEqual(self.names(), ["bad.npz", "c.ini", "good.npz"])
+
+    # ---- checkpoints ----
+
+    def kept(self, out="m"):
+        return [name for name in self.names() if name.startswith(f"{out}.step-")]
+
+    def test_the_last_checkpoints_are_kept(self):
+        self.train("--keep", "3", "--save-every", "2")
+        self.assertEqual(self.kept(), [f"m.step-{step}{end}" for step in (12, 14) for end in (".npz", ".run.npz")])
+        self.assertEqual(self.files(), self.straight())
+        self.train("--set", "train.epochs=2", out="two.npz", data="good.npz")
+        inspected = subprocess.run([BIN / "unic-inspect", self.dir / "m.step-14.npz"], capture_output=True)
+        self.assertEqual(inspected.returncode, 0)
+        self.train("--resume", out="m.step-12.npz")  # a pair as any other
+        self.assertEqual(self.files("m.step-12"), self.files())
+
+    def test_keep_says_how_many_there_are(self):
+        self.train("--keep", "4", "--save-every", "1")
+        self.assertEqual(len(self.kept()), 6)
+        self.train("--resume")  # says nothing of it
+        self.assertEqual(len(self.kept()), 6)
+        self.train("--resume", "--keep", "2")
+        self.assertEqual(self.kept(), ["m.step-14.npz", "m.step-14.run.npz"])
+        self.train("--resume", "--keep", "1")
+        self.assertEqual(self.kept(), [])
+
+    def test_a_new_run_replaces_the_checkpoints_of_the_old_one(self):
+        self.train("--keep", "3")
+        (self.dir / "m.step-extra.npz").write_bytes(b"not a checkpoint's name")
+        self.train("--set", "train.seed=2")
+        self.assertEqual(self.kept(), ["m.step-extra.npz"])
+
+    def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(self):
+        for damaged in (["m.run.npz"], ["m.run.npz", "m.step-14.run.npz"], ["m.run.npz", "m.step-14.run.npz"]):
+            self.train("--keep", "3", "--save-every", "2")
+            want = self.files()
+            for name in damaged:
+                path = self.dir / name
+                content = bytearray(path.read_bytes())
+                content[len(content) // 2] ^= 0xFF
+                path.write_bytes(content if name != damaged[-1] else content[: len(content) // 3])
+            done = self.train("--resume", "--keep", "3", "--save-every", "2")
+            for name in damaged:
+                self.assertRegex(done.stderr, rf"warning: .*{re.escape(name)}")
+            step = 14 if len(damaged) == 1 else 12
+            self.assertIn(f"going on from {self.dir}/m.step-{step}.npz, step {step}\n", done.stderr)
+            self.assertEqual(self.files(), want)
+            self.assertEqual(self.kept(), [f"m.step-{s}{end}" for s in (12, 14) for end in (".npz", ".run.npz")])
+
+    def test_without_a_checkpoint_that_can_be_read_resuming_fails(self):
+        done = self.train("--resume", status=1)
+        self.assertIn("m.run.npz: cannot open: No such file", done.stderr)
+        self.train("--keep", "2", "--set", "train.epochs=2")
+        for name in ("m.run.npz", "m.step-5.run.npz"):
+            (self.dir / name).write_bytes(b"PK")
+        before = self.files()
+        done = self.train("--resume", status=1)
+        self.assertIn("cannot resume: none of the checkpoints of", done.stderr)
+        self.assertEqual(self.files(), before)
+
+    def test_a_damaged_run_of_other_settings_is_not_continued(self):
+        self.train("--keep", "2")
+        (self.dir / "m.run.npz").write_bytes(b"PK")
+        before = self.files()
+        done = self.train("--resume", "--set", "train.lr=0.5", status=1)
+        self.assertIn("a resumed run keeps its settings", done.stderr)
+        self.assertEqual(self.files(), before)
+
+    def test_saving_by_the_clock(self):
+        self.train("--save-every", "1h", "--keep", "9", "--set", "train.epochs=2")
+        self.assertEqual(self.kept(), ["m.step-5.npz", "m.step-5.run.npz"])
+        for text in ("0", "x", "10x", "-1", "1.5", "10mm", "99999999999999999999", "m"):
+            done = self.train("--save-every", text, status=2)
+            self.assertIn(f'--save-every is "{text}", but must be a number of steps', done.stderr)
+
+    # ---- what others leave and do ----
+
+    def test_what_dead_processes_left_is_cleared(self):
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        left = [f"m.npz.tmp-{dead.pid}-0", f"m.run.npz.tmp-{dead.pid}-12", f"log.jsonl.tmp-{dead.pid}-3"]
+        stay = [f"m.npz.tmp-{os.getpid()}-0", "m.npz.tmp-x-1", f"m.npz.tmp-{dead.pid}", f"m.npz.tmp-{dead.pid}-1x",
+                f"other.npz.tmp-{dead.pid}-0", f"m.npz.tmp-0-{dead.pid}"]
+        for name in left + stay:
+            (self.dir / name).touch()
+        self.train("--log", self.dir / "log.jsonl")
+        self.assertEqual([name for name in self.names() if ".tmp-" in name], sorted(stay))
+
+    def test_one_run_at_a_time(self):
+        first = subprocess.Popen([BIN / "unic-train", "--config", self.dir / "c.ini", "--data", self.dir / "good.npz", "--out",
+                                  self.dir / "m.npz", "--set", "train.epochs=100000", "--threads", "1"], stderr=subprocess.PIPE)
+        first.stderr.readline()  # an epoch is done
+        os.symlink(self.dir, self.dir / "again")
+        for out in ("m.npz", "again/m.npz"):
+            done = self.train(out=out, status=1)
+            self.assertEqual(done.stderr, f"unic-train: {self.dir / out} is being written by another run, process {first.pid}\n")
+        self.train(out="other.npz", status=0)
+        first.send_signal(signal.SIGKILL)
+        first.communicate()
+        self.assertIn("m.npz.lock", self.names())
+        self.train("--resume", "--set", "train.epochs=1")
+        self.assertNotIn("m.npz.lock", self.names())
+
+
+if __name__ == "__main__":
+    if not BIN.joinpath("unic-train").exists():
+        sys.exit(f"{BIN}: the programs are not built")
+    unittest.main()
