@@ -153,7 +153,7 @@ class Train(unittest.TestCase):
         bad = features()
         bad["sound"][:] = np.nan
         np.savez(self.dir / "bad.npz", **bad)
-        self.assertEqual(self.train(data="bad.npz", status=1).stderr.count("\n"), 1)
+        self.assertNotIn("stopped at", self.train(data="bad.npz", status=1).stderr)
         self.assertEqual(self.names(), ["bad.npz", "c.ini", "good.npz"])
 
     # ---- checkpoints ----
