@@ -122,7 +122,8 @@ START_TEST(batches_that_do_not_fit)
     }
     small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
     b->lengths[1][3] = 6;
-    assert_refused(t, b, UNIC_E_VALUE, "modality \"touch\": length 6 of clip 3 is not in 0..5");
+    assert_refused(t, b, UNIC_E_VALUE,
+                   "modality \"touch\": length 6 of clip 3 of the batch is not in 0..5");
     b->lengths[1][3] = -1;
     assert_refused(t, b, UNIC_E_VALUE, "length -1 of clip 3");
     b->lengths[1][3] = 5;
