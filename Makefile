@@ -107,11 +107,12 @@ $(INTERNAL): $(LIB_OBJ)
 	$(Q)ar rcs $@ $^
 
 # An archive has no hidden symbols: one object, in which what is hidden has become local, does.
+# (gcc forgets that a loop compiled for several instruction sets is hidden: those go by name.)
 $(STATIC): $(LIB_OBJ)
 	@rm -f $@
 	@echo "  AR    $@"
 	$(Q)ld -r -o $(BUILD)/obj/libunicode.o $^
-	$(Q)objcopy --localize-hidden $(BUILD)/obj/libunicode.o
+	$(Q)objcopy --localize-hidden --wildcard --localize-symbol='unic__*' $(BUILD)/obj/libunicode.o
 	$(Q)ar rcs $@ $(BUILD)/obj/libunicode.o
 
 $(SHARED): $(LIB_OBJ) lib/libunicode.map
