@@ -134,18 +134,11 @@ int unic__threads(void);
 void unic__threads_set(int n);
 
 /*
- * The loop that follows is split over unic__threads() threads in fixed, contiguous chunks when
- * `cond` holds. Nothing inside may fail, allocate or sum into a shared variable.
- */
-#define UNIC__PRAGMA(x) _Pragma(#x)
-#define UNIC__PARALLEL_FOR(cond)                                                               \
-    UNIC__PRAGMA(omp parallel for schedule(static) num_threads(unic__threads()) if (cond))
-
-/*
  * f(context, from, to) over [0, n): where it is `worth` waking the other threads, one contiguous
- * part for each of unic__threads(), cut at multiples of `each`; otherwise all of it by this
- * thread, without entering OpenMP, which takes as long as a thousand additions. Nothing inside f
- * may fail, allocate or sum into what another part sums into.
+ * part for each of unic__threads(), cut at multiples of `each`; otherwise, with one thread or inside
+ * a part, all of it by this thread, without entering OpenMP, which allocates in every region and
+ * takes as long as a thousand additions. The only place that enters it. Nothing inside f may fail,
+ * allocate or sum into what another part sums into.
  */
 typedef void unic__part(const void *context, size_t from, size_t to);
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);
@@ -153,6 +146,9 @@ void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void
 /* Whether a product is worth waking another thread, which takes tens of microseconds where
  * threads sleep between products. */
 bool unic__worth_splitting(size_t m, size_t n, size_t k);
+
+/* For OpenMP's simd loops in macros. */
+#define UNIC__PRAGMA(x) _Pragma(#x)
 
 /* Compiles a hot loop for several instruction sets, chosen when the library is loaded. */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&                         \

@@ -1,3 +1,5 @@
+#include <omp.h>
+
 #include "base/base.h"
 
 static int threads = 1;
@@ -20,7 +22,7 @@ bool unic__worth_splitting(size_t m, size_t n, size_t k)
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context)
 {
     const size_t parts = (size_t)threads, pieces = n / each + (n % each != 0);
-    if (!worth || parts == 1 || pieces < 2) {
+    if (!worth || parts == 1 || pieces < 2 || omp_in_parallel()) {
         f(context, 0, n);
         return;
     }

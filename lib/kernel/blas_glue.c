@@ -1,15 +1,43 @@
 #include "kernel/blas_glue.h"
 
 #include <cblas.h>
-#include <omp.h>
 
-#include "kernel/tile.h"
+typedef struct gemm {
+    bool ta, tb;
+    size_t m, n, k;
+    float alpha;
+    const float *a;
+    size_t lda;
+    const float *b;
+    size_t ldb;
+    float beta;
+    float *c;
+    size_t ldc;
+} gemm;
 
-static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
-                 size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
+static void run(const gemm *g)
 {
-    cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans,
-                (int)m, (int)n, (int)k, alpha, a, (int)lda, b, (int)ldb, beta, c, (int)ldc);
+    cblas_sgemm(CblasRowMajor, g->ta ? CblasTrans : CblasNoTrans,
+                g->tb ? CblasTrans : CblasNoTrans, (int)g->m, (int)g->n, (int)g->k, g->alpha,
+                g->a, (int)g->lda, g->b, (int)g->ldb, g->beta, g->c, (int)g->ldc);
+}
+
+static void run_rows(const void *context, size_t from, size_t to)
+{
+    gemm g = *(const gemm *)context;
+    g.m = to - from;
+    g.a += from * (g.ta ? 1 : g.lda);
+    g.c += from * g.ldc;
+    run(&g);
+}
+
+static void run_columns(const void *context, size_t from, size_t to)
+{
+    gemm g = *(const gemm *)context;
+    g.n = to - from;
+    g.b += from * (g.tb ? g.ldb : 1);
+    g.c += from;
+    run(&g);
 }
 
 /* Rows of C are split where there are enough of them, columns otherwise; never the
@@ -17,25 +45,13 @@ static void gemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, co
 void unic__sgemm(bool ta, bool tb, size_t m, size_t n, size_t k, float alpha, const float *a,
                  size_t lda, const float *b, size_t ldb, float beta, float *c, size_t ldc)
 {
-    int threads = unic__threads();
-    if (threads == 1 || omp_in_parallel() || !unic__worth_splitting(m, n, k)) {
-        gemm(ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-        return;
-    }
-    bool by_rows = m >= n;
-    size_t whole = by_rows ? m : n;
-    size_t chunk = (whole / (size_t)threads + 16) / 16 * 16; /* multiples of a kernel's tile */
-#pragma omp parallel for schedule(static) num_threads(threads)
-    for (int i = 0; i < threads; i++) {
-        size_t from = (size_t)i * chunk;
-        size_t size = from >= whole ? 0 : whole - from < chunk ? whole - from : chunk;
-        if (size && by_rows)
-            gemm(ta, tb, size, n, k, alpha, a + from * (ta ? 1 : lda), lda, b, ldb, beta,
-                 c + from * ldc, ldc);
-        else if (size)
-            gemm(ta, tb, m, size, k, alpha, a, lda, b + from * (tb ? ldb : 1), ldb, beta,
-                 c + from, ldc);
-    }
+    enum { TILE = 16 }; /* a multiple of what kernels take at a time */
+    const gemm g = {ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc};
+    const bool worth = unic__worth_splitting(m, n, k);
+    if (m >= n)
+        unic__parallel(m, TILE, worth, run_rows, &g);
+    else
+        unic__parallel(n, TILE, worth, run_columns, &g);
 }
 
 void unic__blas_single_thread(void)

@@ -159,6 +159,18 @@ static void run_part(const unic__packed_product *p, size_t from, size_t to, size
     }
 }
 
+static void run_rows(const void *product, size_t from, size_t to)
+{
+    const unic__packed_product *p = product;
+    run_part(p, from, to, 0, panels_of(p->n));
+}
+
+static void run_panels(const void *product, size_t from, size_t to)
+{
+    const unic__packed_product *p = product;
+    run_part(p, 0, p->rows, from, to);
+}
+
 void unic__packed_run(const unic__packed_product *p)
 {
     size_t threads = (size_t)unic__threads(), panels = panels_of(p->n), rows = p->rows;
@@ -166,12 +178,8 @@ void unic__packed_run(const unic__packed_product *p)
         run_part(p, 0, rows, 0, panels);
         return;
     }
-    bool by_rows = rows >= threads * UNIC__TILE_ROWS;
-    UNIC__PARALLEL_FOR(true)
-    for (size_t i = 0; i < threads; i++) {
-        if (by_rows)
-            run_part(p, rows * i / threads, rows * (i + 1) / threads, 0, panels);
-        else
-            run_part(p, 0, rows, panels * i / threads, panels * (i + 1) / threads);
-    }
+    if (rows >= threads * UNIC__TILE_ROWS)
+        unic__parallel(rows, 1, true, run_rows, p);
+    else
+        unic__parallel(panels, 1, true, run_panels, p);
 }

@@ -181,15 +181,30 @@ static void product(const attention *a, unic__gemm p)
 
 typedef void head_function(const attention *a, size_t head, float *scratch);
 
+/* Heads are cut into chunks, each with scratch of its own. */
+typedef struct head_work {
+    const attention *a;
+    head_function *f;
+    float *scratch;
+    size_t heads, chunks;
+} head_work;
+
+static void run_chunks(const void *context, size_t from, size_t to)
+{
+    const head_work *w = context;
+    const size_t size = (w->a->queries + 1) * w->a->p_stride;
+    for (size_t i = from; i < to; i++)
+        for (size_t head = w->heads * i / w->chunks; head < w->heads * (i + 1) / w->chunks;
+             head++)
+            w->f(w->a, head, w->scratch + i * size);
+}
+
 static void for_each_head(const unic__call *c, const attention *a, head_function *f)
 {
-    size_t heads = a->batch * a->heads, n = chunk_count(heads);
-    size_t size = (a->queries + 1) * a->p_stride;
+    const size_t heads = a->batch * a->heads;
+    const head_work w = {a, f, c->scratch, heads, chunk_count(heads)};
     double work = (double)heads * (double)(a->queries * a->keys) * (double)a->width;
-    UNIC__PARALLEL_FOR(n > 1 && work > 1 << 15)
-    for (size_t i = 0; i < n; i++)
-        for (size_t head = heads * i / n; head < heads * (i + 1) / n; head++)
-            f(a, head, c->scratch + i * size);
+    unic__parallel(w.chunks, 1, work > 1 << 15, run_chunks, &w);
 }
 
 /* One head's weights: y = x / (1 - dropout) where the draw keeps x, otherwise 0. y may be x. */
@@ -376,43 +391,76 @@ static dense dense_parts(const unic__call *c, const attention *a)
     return x;
 }
 
+/* A copy of all heads, times `scale`: between a tensor [B,steps,stride] and a dense one. */
+typedef struct head_copy {
+    const attention *a;
+    float *to;
+    const float *from;
+    size_t steps, stride;
+    float scale;
+    bool add;
+} head_copy;
+
+static void split_part(const void *context, size_t first, size_t end)
+{
+    const head_copy *h = context;
+    const size_t width = h->a->width;
+    for (size_t head = first; head < end; head++) {
+        const float *x = h->from + head_at(h->a, head, h->steps, h->stride);
+        float *y = h->to + head * h->steps * width;
+        for (size_t t = 0; t < h->steps; t++, x += h->stride, y += width)
+            for (size_t j = 0; j < width; j++)
+                y[j] = h->scale * x[j];
+    }
+}
+
+static void merge_part(const void *context, size_t first, size_t end)
+{
+    const head_copy *h = context;
+    const size_t width = h->a->width;
+    for (size_t head = first; head < end; head++) {
+        const float *x = h->from + head * h->steps * width;
+        float *y = h->to + head_at(h->a, head, h->steps, h->stride);
+        for (size_t t = 0; t < h->steps; t++, x += width, y += h->stride)
+            for (size_t j = 0; j < width; j++)
+                y[j] = (h->add ? y[j] : 0.0F) + h->scale * x[j];
+    }
+}
+
+static void copy_heads(const head_copy *h, unic__part *f)
+{
+    const size_t heads = h->a->batch * h->a->heads;
+    unic__parallel(heads, 1, heads * h->steps * h->a->width > 1U << 16, f, h);
+}
+
 static void split_heads(const attention *a, float *to, const float *from, size_t steps,
                         size_t stride, float scale)
 {
-    size_t heads = a->batch * a->heads;
-    UNIC__PARALLEL_FOR(heads * steps * a->width > 1U << 16)
-    for (size_t head = 0; head < heads; head++) {
-        const float *x = from + head_at(a, head, steps, stride);
-        float *y = to + head * steps * a->width;
-        for (size_t t = 0; t < steps; t++, x += stride, y += a->width)
-            for (size_t j = 0; j < a->width; j++)
-                y[j] = scale * x[j];
-    }
+    copy_heads(&(head_copy){a, to, from, steps, stride, scale, false}, split_part);
 }
 
 /* The way back: to = scale from, or += if `add`. */
 static void merge_heads(const attention *a, float *to, const float *from, size_t steps,
                         size_t stride, float scale, bool add)
 {
-    size_t heads = a->batch * a->heads;
-    UNIC__PARALLEL_FOR(heads * steps * a->width > 1U << 16)
-    for (size_t head = 0; head < heads; head++) {
-        const float *x = from + head * steps * a->width;
-        float *y = to + head_at(a, head, steps, stride);
-        for (size_t t = 0; t < steps; t++, x += a->width, y += stride)
-            for (size_t j = 0; j < a->width; j++)
-                y[j] = (add ? y[j] : 0.0F) + scale * x[j];
-    }
+    copy_heads(&(head_copy){a, to, from, steps, stride, scale, add}, merge_part);
+}
+
+static void drop_part(const void *context, size_t first, size_t end)
+{
+    const head_copy *h = context;
+    const size_t size = h->a->queries * h->a->keys;
+    for (size_t head = first; head < end; head++)
+        drop(h->to + head * size, h->from + head * size, h->a, head);
 }
 
 static const float *drop_heads(const attention *a, float *to, const float *from)
 {
-    size_t heads = a->batch * a->heads, size = a->queries * a->keys;
+    const size_t heads = a->batch * a->heads, size = a->queries * a->keys;
+    const head_copy h = {.a = a, .to = to, .from = from};
     if (!(a->dropout > 0.0F))
         return from;
-    UNIC__PARALLEL_FOR(heads * size > 1U << 14)
-    for (size_t head = 0; head < heads; head++)
-        drop(to + head * size, from + head * size, a, head);
+    unic__parallel(heads, 1, heads * size > 1U << 14, drop_part, &h);
     return to;
 }
 

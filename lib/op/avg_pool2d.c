@@ -68,14 +68,23 @@ UNIC__SIMD static void pool(float *restrict y, const float *restrict x, const di
         }
 }
 
+static bool worth_splitting(const dims *d)
+{
+    return d->n * d->h * d->w * d->c > 1U << 15;
+}
+
+static void forward_images(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const dims d = dims_of(c);
+    for (size_t i = from; i < to; i++)
+        pool(c->out->x + i * d.oh * d.ow * d.c, c->in[0]->x + i * d.h * d.w * d.c, &d);
+}
+
 static void forward(unic__call *c)
 {
     const dims d = dims_of(c);
-    const float *x = c->in[0]->x;
-    float *y = c->out->x;
-    UNIC__PARALLEL_FOR(d.n * d.h * d.w * d.c > (1U << 15))
-    for (size_t i = 0; i < d.n; i++)
-        pool(y + i * d.oh * d.ow * d.c, x + i * d.h * d.w * d.c, &d);
+    unic__parallel(d.n, 1, worth_splitting(&d), forward_images, c);
 }
 
 UNIC__SIMD static void unpool(float *restrict dx, const float *restrict dy, const dims *d)
@@ -92,16 +101,19 @@ UNIC__SIMD static void unpool(float *restrict dx, const float *restrict dy, cons
         }
 }
 
+static void backward_images(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const dims d = dims_of(c);
+    for (size_t i = from; i < to; i++)
+        unpool(c->in[0]->dx + i * d.h * d.w * d.c, c->out->dx + i * d.oh * d.ow * d.c, &d);
+}
+
 static void backward(unic__call *c)
 {
     const dims d = dims_of(c);
-    const float *dy = c->out->dx;
-    float *dx = c->in[0]->dx;
-    if (!dx)
-        return;
-    UNIC__PARALLEL_FOR(d.n * d.h * d.w * d.c > (1U << 15))
-    for (size_t i = 0; i < d.n; i++)
-        unpool(dx + i * d.h * d.w * d.c, dy + i * d.oh * d.ow * d.c, &d);
+    if (c->in[0]->dx)
+        unic__parallel(d.n, 1, worth_splitting(&d), backward_images, c);
 }
 
 const unic__op unic__op_avg_pool2d = {

@@ -30,6 +30,11 @@ static unic_status moments_infer(unic__call *c)
     return UNIC_OK;
 }
 
+static bool worth_splitting(const unic__call *c)
+{
+    return unic__shape_count(&c->in[0]->shape) >= PARALLEL_COUNT;
+}
+
 /* Two passes, in double and in index order: the mean of squares would cancel. */
 UNIC__SIMD static void moments_columns(float *mean, float *var, const float *x, size_t rows,
                                        size_t n, size_t width)
@@ -51,15 +56,21 @@ UNIC__SIMD static void moments_columns(float *mean, float *var, const float *x, 
     }
 }
 
-static void moments_forward(unic__call *c)
+static void moments_part(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const unic__tensor *x = c->in[0];
     const size_t rows = unic__shape_rows(&x->shape), n = unic__shape_last(&x->shape);
     float *mean = c->out->x, *var = mean + n;
-    UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
-    for (size_t j = 0; j < n; j += COLUMNS)
+    for (size_t j = from; j < to; j += COLUMNS)
         moments_columns(mean + j, var + j, x->x + j, rows, n,
-                        n - j < COLUMNS ? n - j : COLUMNS);
+                        to - j < COLUMNS ? to - j : COLUMNS);
+}
+
+static void moments_forward(unic__call *c)
+{
+    unic__parallel(unic__shape_last(&c->in[0]->shape), COLUMNS, worth_splitting(c),
+                   moments_part, c);
 }
 
 UNIC__SIMD static void moments_row(float *restrict dx, const float *restrict x,
@@ -70,16 +81,21 @@ UNIC__SIMD static void moments_row(float *restrict dx, const float *restrict x,
         dx[j] += scale * (dmean[j] + 2.0F * (x[j] - mean[j]) * dvar[j]);
 }
 
-static void moments_backward(unic__call *c)
+static void moments_rows(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const unic__tensor *x = c->in[0];
     const size_t rows = unic__shape_rows(&x->shape), n = unic__shape_last(&x->shape);
     const float *mean = c->out->x, *dy = c->out->dx;
-    if (!x->dx)
-        return;
-    UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r++)
+    for (size_t r = from; r < to; r++)
         moments_row(x->dx + r * n, x->x + r * n, mean, dy, dy + n, 1.0F / (float)rows, n);
+}
+
+static void moments_backward(unic__call *c)
+{
+    if (c->in[0]->dx)
+        unic__parallel(unic__shape_rows(&c->in[0]->shape), 1, worth_splitting(c), moments_rows,
+                       c);
 }
 
 const unic__op unic__op_channel_moments = {
@@ -131,18 +147,24 @@ UNIC__SIMD static void forward_row(float *restrict y, const float *restrict x,
         y[j] = (x[j] - mean[j]) * rstd[j] * g[j] + b[j];
 }
 
+static void forward_rows(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const size_t n = unic__shape_last(&c->out->shape);
+    for (size_t r = from; r < to; r++)
+        forward_row(c->out->x + r * n, c->in[0]->x + r * n, c->in[1]->x, c->in[2]->x,
+                    c->in[3]->x, c->saved, n);
+}
+
 static void forward(unic__call *c)
 {
     const unic__batch_norm_attr *attr = c->attr;
-    const unic__tensor *x = c->in[0];
-    const size_t rows = unic__shape_rows(&x->shape), n = unic__shape_last(&x->shape);
-    const float *mean = c->in[3]->x, *var = mean + n;
+    const size_t rows = unic__shape_rows(&c->out->shape), n = unic__shape_last(&c->out->shape);
+    const float *var = c->in[3]->x + n;
     float *rstd = c->saved;
     for (size_t j = 0; j < n; j++)
         rstd[j] = 1.0F / sqrtf(var[j] + attr->eps);
-    UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r++)
-        forward_row(c->out->x + r * n, x->x + r * n, c->in[1]->x, c->in[2]->x, mean, rstd, n);
+    unic__parallel(rows, 1, worth_splitting(c), forward_rows, c);
 }
 
 UNIC__SIMD static void backward_row(float *restrict dx, const float *restrict dy,
@@ -170,24 +192,36 @@ UNIC__SIMD static void sum_columns(float *s, float *t, const float *dy, const fl
     }
 }
 
-static void backward(unic__call *c)
+static void backward_rows(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
+    const size_t n = unic__shape_last(&c->out->shape);
+    for (size_t r = from; r < to; r++)
+        backward_row(c->in[0]->dx + r * n, c->out->dx + r * n, c->in[1]->x, c->saved, n);
+}
+
+static void sum_part(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
     const unic__tensor *x = c->in[0];
     const size_t rows = unic__shape_rows(&x->shape), n = unic__shape_last(&x->shape);
-    const float *g = c->in[1]->x, *mean = c->in[3]->x, *rstd = c->saved, *dy = c->out->dx;
-    float *dx = x->dx, *dg = c->in[1]->dx, *db = c->in[2]->dx, *dm = c->in[3]->dx;
+    const float *mean = c->in[3]->x, *rstd = c->saved, *dy = c->out->dx;
     float *s = c->scratch, *t = s + n;
-    if (dx) {
-        UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
-        for (size_t r = 0; r < rows; r++)
-            backward_row(dx + r * n, dy + r * n, g, rstd, n);
-    }
+    for (size_t j = from; j < to; j += COLUMNS)
+        sum_columns(s + j, t + j, dy + j, x->x + j, mean + j, rstd + j, rows, n,
+                    to - j < COLUMNS ? to - j : COLUMNS);
+}
+
+static void backward(unic__call *c)
+{
+    const size_t rows = unic__shape_rows(&c->out->shape), n = unic__shape_last(&c->out->shape);
+    const float *g = c->in[1]->x, *rstd = c->saved, *s = c->scratch, *t = s + n;
+    float *dg = c->in[1]->dx, *db = c->in[2]->dx, *dm = c->in[3]->dx;
+    if (c->in[0]->dx)
+        unic__parallel(rows, 1, worth_splitting(c), backward_rows, c);
     if (!dg && !db && !dm)
         return;
-    UNIC__PARALLEL_FOR(rows * n >= PARALLEL_COUNT)
-    for (size_t j = 0; j < n; j += COLUMNS)
-        sum_columns(s + j, t + j, dy + j, x->x + j, mean + j, rstd + j, rows, n,
-                    n - j < COLUMNS ? n - j : COLUMNS);
+    unic__parallel(n, COLUMNS, worth_splitting(c), sum_part, c);
     for (size_t j = 0; j < n; j++) {
         if (dg)
             dg[j] += t[j];

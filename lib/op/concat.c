@@ -24,13 +24,18 @@ static dims dims_of(const unic__shape *x, size_t axis)
     return d;
 }
 
-/* `blocks` blocks of `size` floats; consecutive ones are to_step and from_step apart. */
-static void copy_blocks(float *to, size_t to_step, const float *from, size_t from_step,
-                        size_t size, size_t blocks)
+/* Blocks of `size` floats; consecutive ones are to_step and from_step apart. */
+typedef struct blocks {
+    float *to;
+    const float *from;
+    size_t to_step, from_step, size;
+} blocks;
+
+static void copy_part(const void *context, size_t first, size_t end)
 {
-    UNIC__PARALLEL_FOR(size * blocks >= PARALLEL_COUNT)
-    for (size_t i = 0; i < blocks; i++)
-        memcpy(to + i * to_step, from + i * from_step, size * sizeof *to);
+    const blocks *b = context;
+    for (size_t i = first; i < end; i++)
+        memcpy(b->to + i * b->to_step, b->from + i * b->from_step, b->size * sizeof *b->to);
 }
 
 UNIC__SIMD static void add_block(float *restrict to, const float *restrict from, size_t size)
@@ -39,12 +44,18 @@ UNIC__SIMD static void add_block(float *restrict to, const float *restrict from,
         to[i] += from[i];
 }
 
-static void add_blocks(float *to, size_t to_step, const float *from, size_t from_step,
-                       size_t size, size_t blocks)
+static void add_part(const void *context, size_t first, size_t end)
 {
-    UNIC__PARALLEL_FOR(size * blocks >= PARALLEL_COUNT)
-    for (size_t i = 0; i < blocks; i++)
-        add_block(to + i * to_step, from + i * from_step, size);
+    const blocks *b = context;
+    for (size_t i = first; i < end; i++)
+        add_block(b->to + i * b->to_step, b->from + i * b->from_step, b->size);
+}
+
+static void for_blocks(unic__part *f, float *to, size_t to_step, const float *from,
+                       size_t from_step, size_t size, size_t count)
+{
+    const blocks b = {to, from, to_step, from_step, size};
+    unic__parallel(count, 1, size * count >= PARALLEL_COUNT, f, &b);
 }
 
 /* ---- concat ---- */
@@ -86,7 +97,7 @@ static void forward_concat(unic__call *c)
     const size_t step = c->out->shape.dim[attr->axis] * d.inner;
     for (size_t k = 0, at = 0; k < c->input_count; k++) {
         size_t size = c->in[k]->shape.dim[attr->axis] * d.inner;
-        copy_blocks(c->out->x + at, step, c->in[k]->x, size, size, d.outer);
+        for_blocks(copy_part, c->out->x + at, step, c->in[k]->x, size, size, d.outer);
         at += size;
     }
 }
@@ -99,9 +110,9 @@ static void backward_concat(unic__call *c)
     for (size_t k = 0, at = 0; k < c->input_count; k++) {
         size_t size = c->in[k]->shape.dim[attr->axis] * d.inner;
         if (c->in[k]->dx && unic__is_fresh(c, k))
-            copy_blocks(c->in[k]->dx, size, c->out->dx + at, step, size, d.outer);
+            for_blocks(copy_part, c->in[k]->dx, size, c->out->dx + at, step, size, d.outer);
         else if (c->in[k]->dx)
-            add_blocks(c->in[k]->dx, size, c->out->dx + at, step, size, d.outer);
+            for_blocks(add_part, c->in[k]->dx, size, c->out->dx + at, step, size, d.outer);
         at += size;
     }
 }
@@ -143,7 +154,8 @@ static void forward_slice(unic__call *c)
     const unic__shape *x = &c->in[0]->shape;
     const dims d = dims_of(x, attr->axis);
     const size_t step = x->dim[attr->axis] * d.inner, size = attr->size * d.inner;
-    copy_blocks(c->out->x, size, c->in[0]->x + attr->start * d.inner, step, size, d.outer);
+    for_blocks(copy_part, c->out->x, size, c->in[0]->x + attr->start * d.inner, step, size,
+               d.outer);
 }
 
 static void backward_slice(unic__call *c)
@@ -153,7 +165,8 @@ static void backward_slice(unic__call *c)
     const dims d = dims_of(x, attr->axis);
     const size_t step = x->dim[attr->axis] * d.inner, size = attr->size * d.inner;
     if (c->in[0]->dx)
-        add_blocks(c->in[0]->dx + attr->start * d.inner, step, c->out->dx, size, size, d.outer);
+        for_blocks(add_part, c->in[0]->dx + attr->start * d.inner, step, c->out->dx, size, size,
+                   d.outer);
 }
 
 const unic__op unic__op_slice = {

@@ -11,14 +11,8 @@
  */
 
 enum {
-    CHUNK = 4096,            /* elements of the rows that a thread takes at a time          */
     PARALLEL_COUNT = 1 << 13 /* elements from which on two threads are worth it             */
 };
-
-static size_t rows_each(size_t classes)
-{
-    return classes < CHUNK ? CHUNK / classes : 1;
-}
 
 static unic_status infer(unic__call *c)
 {
@@ -83,8 +77,10 @@ UNIC__INLINE void log_sum_exp(float *restrict saved, const float *restrict x,
     saved[1] = unic__logf(sum);
 }
 
-UNIC__SIMD static void forward_rows(const unic__call *c, float *loss, size_t from, size_t to)
+UNIC__SIMD static void forward_rows(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
+    float *loss = c->scratch;
     const size_t classes = c->in[0]->shape.dim[1];
     for (size_t r = from; r < to; r++) {
         const float *x = c->in[0]->x + r * classes, *mask = mask_row(c, r);
@@ -101,10 +97,7 @@ UNIC__SIMD static void forward_rows(const unic__call *c, float *loss, size_t fro
 static void forward(unic__call *c)
 {
     const size_t rows = c->in[0]->shape.dim[0], classes = c->in[0]->shape.dim[1];
-    const size_t each = rows_each(classes);
-    UNIC__PARALLEL_FOR(rows * classes >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += each)
-        forward_rows(c, c->scratch, r, r + each < rows ? r + each : rows);
+    unic__parallel(rows, 1, rows * classes >= PARALLEL_COUNT, forward_rows, c);
     double total = 0.0;
     size_t n = 0;
     for (size_t r = 0; r < rows; r++) {
@@ -115,8 +108,16 @@ static void forward(unic__call *c)
     c->out->x[0] = n ? (float)(total / (double)n) : 0.0F;
 }
 
-UNIC__SIMD static void backward_rows(const unic__call *c, float scale, size_t from, size_t to)
+/* dL / dlogits before the softmax: dy / number of rows that count */
+static float row_scale(const unic__call *c)
 {
+    return c->out->dx[0] * c->saved[2 * c->in[0]->shape.dim[0]];
+}
+
+UNIC__SIMD static void backward_rows(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const float scale = row_scale(c);
     const size_t classes = c->in[0]->shape.dim[1];
     for (size_t r = from; r < to; r++) {
         const float *restrict x = c->in[0]->x + r * classes;
@@ -141,13 +142,8 @@ UNIC__SIMD static void backward_rows(const unic__call *c, float scale, size_t fr
 static void backward(unic__call *c)
 {
     const size_t rows = c->in[0]->shape.dim[0], classes = c->in[0]->shape.dim[1];
-    const size_t each = rows_each(classes);
-    const float scale = c->out->dx[0] * c->saved[2 * rows];
-    if (!c->in[0]->dx || scale == 0.0F)
-        return;
-    UNIC__PARALLEL_FOR(rows * classes >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += each)
-        backward_rows(c, scale, r, r + each < rows ? r + each : rows);
+    if (c->in[0]->dx && row_scale(c) != 0.0F)
+        unic__parallel(rows, 1, rows * classes >= PARALLEL_COUNT, backward_rows, c);
 }
 
 const unic__op unic__op_cross_entropy = {

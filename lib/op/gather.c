@@ -21,18 +21,29 @@ UNIC__SIMD static void add_row(float *restrict to, const float *restrict from, s
         to[j] += from[j];
 }
 
-/* out[index_i] += x[i]. Each part owns a range of out's rows and passes over all of x, so every
- * row is summed in index order whatever the number of threads. */
+/* out[index_i] += x[i], n rows of d */
+typedef struct scattering {
+    float *out;
+    const float *x;
+    const int32_t *index;
+    size_t n, d;
+} scattering;
+
+/* A part owns out's rows from..to and passes over all of x, so every row is summed in index order
+ * whatever the number of threads. */
+static void scatter_part(const void *context, size_t from, size_t to)
+{
+    const scattering *s = context;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->index[i] >= 0 && (size_t)s->index[i] >= from && (size_t)s->index[i] < to)
+            add_row(s->out + (size_t)s->index[i] * s->d, s->x + i * s->d, s->d);
+}
+
 static void scatter(float *out, size_t rows, const float *x, const int32_t *index, size_t n,
                     size_t d)
 {
-    const size_t parts = n * d >= PARALLEL_COUNT ? (size_t)unic__threads() : 1;
-    const size_t each = (rows + parts - 1) / parts;
-    UNIC__PARALLEL_FOR(parts > 1)
-    for (size_t p = 0; p < parts; p++)
-        for (size_t i = 0; i < n; i++)
-            if (inside(index[i], rows) && (size_t)index[i] / each == p)
-                add_row(out + (size_t)index[i] * d, x + i * d, d);
+    const scattering s = {out, x, index, n, d};
+    unic__parallel(rows, 1, n * d >= PARALLEL_COUNT, scatter_part, &s);
 }
 
 /* ---- gather ---- */
@@ -52,20 +63,25 @@ static unic_status infer_gather(unic__call *c)
     return UNIC_OK;
 }
 
-static void forward_gather(unic__call *c)
+static void gather_part(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const size_t rows = c->in[0]->shape.dim[0], d = c->in[0]->shape.dim[1];
-    const size_t n = unic__shape_count(&c->in[1]->shape);
     const float *table = c->in[0]->x;
     const int32_t *index = c->in[1]->ix;
     float *y = c->out->x;
-    UNIC__PARALLEL_FOR(n * d >= PARALLEL_COUNT)
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = from; i < to; i++) {
         if (inside(index[i], rows))
             memcpy(y + i * d, table + (size_t)index[i] * d, d * sizeof *y);
         else
             memset(y + i * d, 0, d * sizeof *y);
     }
+}
+
+static void forward_gather(unic__call *c)
+{
+    const size_t n = unic__shape_count(&c->in[1]->shape), d = c->in[0]->shape.dim[1];
+    unic__parallel(n, 1, n * d >= PARALLEL_COUNT, gather_part, c);
 }
 
 static void backward_gather(unic__call *c)
@@ -113,19 +129,21 @@ static void forward_scatter(unic__call *c)
             unic__shape_count(&c->in[1]->shape), y->dim[1]);
 }
 
+static void backward_scatter_part(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const size_t rows = c->out->shape.dim[0], d = c->out->shape.dim[1];
+    const int32_t *index = c->in[1]->ix;
+    for (size_t i = from; i < to; i++)
+        if (inside(index[i], rows))
+            add_row(c->in[0]->dx + i * d, c->out->dx + (size_t)index[i] * d, d);
+}
+
 static void backward_scatter(unic__call *c)
 {
-    const size_t rows = c->out->shape.dim[0], d = c->out->shape.dim[1];
-    const size_t n = unic__shape_count(&c->in[1]->shape);
-    const int32_t *index = c->in[1]->ix;
-    float *dx = c->in[0]->dx;
-    const float *dy = c->out->dx;
-    if (!dx)
-        return;
-    UNIC__PARALLEL_FOR(n * d >= PARALLEL_COUNT)
-    for (size_t i = 0; i < n; i++)
-        if (inside(index[i], rows))
-            add_row(dx + i * d, dy + (size_t)index[i] * d, d);
+    const size_t n = unic__shape_count(&c->in[1]->shape), d = c->out->shape.dim[1];
+    if (c->in[0]->dx)
+        unic__parallel(n, 1, n * d >= PARALLEL_COUNT, backward_scatter_part, c);
 }
 
 const unic__op unic__op_scatter_add = {

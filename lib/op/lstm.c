@@ -25,12 +25,13 @@ typedef struct lstm {
     const float *x;
     const unic__tensor *w_ih, *w_hh;
     unic__backend backend;
-    float *gates; /* saved [B,T,4H]: i, f, g, o                                         */
-    float *cells; /* saved [B,T,H]: c                                                   */
-    float *h;     /* [B,T,H], the output                                                */
-    float *zeros; /* [H], scratch from here on                                          */
-    float *bias;  /* [4H]       forward                                                 */
-    float *p_ih;  /*            forward: w_ih and w_hh, packed, where they did not come so */
+    float *gates;    /* saved [B,T,4H]: i, f, g, o                                         */
+    float *cells;    /* saved [B,T,H]: c                                                   */
+    float *h;        /* [B,T,H], the output                                                */
+    const float *dy; /* backward: of the output */
+    float *zeros;    /* [H], scratch from here on                                          */
+    float *bias;     /* [4H]       forward                                                 */
+    float *p_ih;     /*            forward: w_ih and w_hh, packed, where they did not come so */
     float *p_hh;
     float *da;     /* [B,T,4H]   backward, in the same place                             */
     float *before; /* [B,T,H]    backward: h_s                                           */
@@ -98,6 +99,7 @@ static lstm parts(const unic__call *c)
     l.gates = c->saved;
     l.cells = l.gates + rows * 4 * n;
     l.h = c->out->x;
+    l.dy = c->out->dx;
     l.zeros = c->scratch;
     l.bias = l.zeros + n;
     l.backend = c->backend;
@@ -110,13 +112,10 @@ static lstm parts(const unic__call *c)
     return l;
 }
 
-/* How many parts the batch is cut into: one a thread, where the products are worth it. */
-static size_t parts_of_batch(const lstm *l)
+/* Whether the products are worth a thread for each part of the batch. */
+static bool worth_splitting(const lstm *l)
 {
-    size_t threads = (size_t)unic__threads();
-    if ((double)l->batch * (double)l->steps * (double)(l->hidden * l->hidden) < 1 << 15)
-        return 1;
-    return threads < l->batch ? threads : l->batch;
+    return (double)l->batch * (double)l->steps * (double)(l->hidden * l->hidden) >= 1 << 15;
 }
 
 /* The k-th step in the layer's direction, and the one before it (for k > 0). */
@@ -209,6 +208,11 @@ static void forward_clips(const lstm *l, size_t from, size_t to)
     }
 }
 
+static void forward_part(const void *context, size_t from, size_t to)
+{
+    forward_clips(context, from, to);
+}
+
 static void forward(unic__call *c)
 {
     lstm l = parts(c);
@@ -221,10 +225,7 @@ static void forward(unic__call *c)
         if (!l.w_hh->packed)
             unic__pack(l.p_hh, l.w_hh->x, 4 * l.hidden, l.hidden);
     }
-    size_t n = parts_of_batch(&l);
-    UNIC__PARALLEL_FOR(n > 1)
-    for (size_t i = 0; i < n; i++)
-        forward_clips(&l, l.batch * i / n, l.batch * (i + 1) / n);
+    unic__parallel(l.batch, 1, worth_splitting(&l), forward_part, &l);
 }
 
 /* In: dh without dy, dc from the step after. Out: da, and dc for the step before. */
@@ -245,7 +246,7 @@ UNIC__SIMD static void cell_backward(float *restrict da, float *restrict dc,
     }
 }
 
-static void backward_clips(const lstm *l, const float *dy, size_t from, size_t to)
+static void backward_clips(const lstm *l, size_t from, size_t to)
 {
     size_t n = l->hidden, steps = l->steps, m = to - from;
     memset(l->dh + from * n, 0, m * n * sizeof(float));
@@ -259,8 +260,8 @@ static void backward_clips(const lstm *l, const float *dy, size_t from, size_t t
             if (padded)
                 memset(l->da + row * 4 * n, 0, 4 * n * sizeof(float));
             else
-                cell_backward(l->da + row * 4 * n, l->dc + b * n, l->dh + b * n, dy + row * n,
-                              l->gates + row * 4 * n, l->cells + row * n,
+                cell_backward(l->da + row * 4 * n, l->dc + b * n, l->dh + b * n,
+                              l->dy + row * n, l->gates + row * 4 * n, l->cells + row * n,
                               row_before(l, l->cells, b, k), n);
         }
         if (k)
@@ -276,14 +277,16 @@ static void backward_clips(const lstm *l, const float *dy, size_t from, size_t t
     }
 }
 
+static void backward_part(const void *context, size_t from, size_t to)
+{
+    backward_clips(context, from, to);
+}
+
 static void backward(unic__call *c)
 {
     lstm l = parts(c);
     memset(l.zeros, 0, l.hidden * sizeof(float));
-    size_t n = parts_of_batch(&l);
-    UNIC__PARALLEL_FOR(n > 1)
-    for (size_t i = 0; i < n; i++)
-        backward_clips(&l, c->out->dx, l.batch * i / n, l.batch * (i + 1) / n);
+    unic__parallel(l.batch, 1, worth_splitting(&l), backward_part, &l);
 
     size_t rows = l.batch * l.steps, gates = 4 * l.hidden;
     if (c->in[0]->dx)

@@ -71,16 +71,29 @@ static float task_sum(const dims *d, const float *a, const float *b, size_t from
     return (float)total;
 }
 
+typedef struct forward_work {
+    const unic__call *c;
+    const dims *d;
+    unic__piece_sum sum;
+} forward_work;
+
+static void sum_tasks(const void *context, size_t first, size_t end)
+{
+    const forward_work *work = context;
+    const dims *d = work->d;
+    const float *a = work->c->in[0]->x, *b = work->c->in[1]->x;
+    for (size_t t = first; t < end; t++) {
+        size_t from = t * d->each, to = d->rows - from < d->each ? d->rows : from + d->each;
+        work->c->scratch[t] = task_sum(d, a, b, from, to, work->sum);
+    }
+}
+
 void unic__masked_mean_forward(unic__call *c, unic__piece_sum sum)
 {
     const dims d = dims_of(c);
-    const float *a = c->in[0]->x, *b = c->in[1]->x;
-    float *partial = c->scratch;
-    UNIC__PARALLEL_FOR(d.rows * d.inner >= PARALLEL_COUNT)
-    for (size_t t = 0; t < d.tasks; t++) {
-        size_t from = t * d.each, to = d.rows - from < d.each ? d.rows : from + d.each;
-        partial[t] = task_sum(&d, a, b, from, to, sum);
-    }
+    const forward_work work = {c, &d, sum};
+    const float *partial = c->scratch;
+    unic__parallel(d.tasks, 1, d.rows * d.inner >= PARALLEL_COUNT, sum_tasks, &work);
     double total = 0.0, weight = d.mask ? 0.0 : (double)d.rows;
     for (size_t t = 0; t < d.tasks; t++)
         total += (double)partial[t];
@@ -108,25 +121,38 @@ static piece piece_of(const unic__call *c, size_t at, size_t n)
     return p;
 }
 
-void unic__masked_mean_backward(unic__call *c, unic__piece_add add)
+typedef struct backward_work {
+    const unic__call *c;
+    const dims *d;
+    unic__piece_add add;
+} backward_work;
+
+static void add_tasks(const void *context, size_t first, size_t end)
 {
-    const dims d = dims_of(c);
+    const backward_work *work = context;
+    const unic__call *c = work->c;
+    const dims *d = work->d;
     const float *a = c->in[0]->x, *b = c->in[1]->x, scale = c->out->dx[0] * c->saved[0];
-    if (!c->in[0]->dx && !c->in[1]->dx)
-        return;
-    UNIC__PARALLEL_FOR(d.rows * d.inner >= PARALLEL_COUNT)
-    for (size_t t = 0; t < d.tasks; t++) {
-        size_t from = t * d.each, to = d.rows - from < d.each ? d.rows : from + d.each;
-        if (!d.mask) {
+    for (size_t t = first; t < end; t++) {
+        size_t from = t * d->each, to = d->rows - from < d->each ? d->rows : from + d->each;
+        if (!d->mask) {
             const piece p = piece_of(c, from, to - from);
             if (scale != 0.0F)
-                add(p.da, p.db, a + from, b + from, scale, p.n);
+                work->add(p.da, p.db, a + from, b + from, scale, p.n);
             continue;
         }
         for (size_t r = from; r < to; r++) {
-            const piece p = piece_of(c, r * d.inner, d.inner);
-            if (scale != 0.0F && d.mask[r] != 0.0F)
-                add(p.da, p.db, a + p.at, b + p.at, d.mask[r] * scale, p.n);
+            const piece p = piece_of(c, r * d->inner, d->inner);
+            if (scale != 0.0F && d->mask[r] != 0.0F)
+                work->add(p.da, p.db, a + p.at, b + p.at, d->mask[r] * scale, p.n);
         }
     }
+}
+
+void unic__masked_mean_backward(unic__call *c, unic__piece_add add)
+{
+    const dims d = dims_of(c);
+    const backward_work work = {c, &d, add};
+    if (c->in[0]->dx || c->in[1]->dx)
+        unic__parallel(d.tasks, 1, d.rows * d.inner >= PARALLEL_COUNT, add_tasks, &work);
 }

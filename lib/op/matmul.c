@@ -92,6 +92,36 @@ static product b_product(const dims *d)
 
 /* ---- our own, or cblas ---- */
 
+/* The products of a batch: the next operands are a step further; `add` is of the first only where
+ * all have one `out`. */
+typedef struct each {
+    unic__backend backend;
+    const product *p;
+    const float *x, *y;
+    float *out;
+    size_t x_step, y_step, out_step;
+    bool add;
+} each;
+
+static void run_part(const void *context, size_t from, size_t to)
+{
+    const each *e = context;
+    const product *p = e->p;
+    for (size_t g = from; g < to; g++)
+        unic__product(e->backend, &(unic__gemm){.ta = p->tx,
+                                                .tb = p->ty,
+                                                .add = e->add || (g && !e->out_step),
+                                                .m = p->m,
+                                                .n = p->n,
+                                                .k = p->k,
+                                                .a = e->x + g * e->x_step,
+                                                .lda = p->tx ? p->m : p->k,
+                                                .b = e->y + g * e->y_step,
+                                                .ldb = p->ty ? p->k : p->n,
+                                                .c = e->out + g * e->out_step,
+                                                .ldc = p->n});
+}
+
 /* A batch of small products is spread over the threads, a few large ones are each split; a step
  * of 0 says that this operand is one for all, and with it `out` is summed in index order: `add`
  * is then of the first of them. */
@@ -99,24 +129,11 @@ static void run_each(unic__backend backend, const product *p, size_t batch, cons
                      size_t x_step, const float *y, size_t y_step, bool add, float *out,
                      size_t out_step)
 {
-    const size_t ldx = p->tx ? p->m : p->k, ldy = p->ty ? p->k : p->n;
+    const each e = {backend, p, x, y, out, x_step, y_step, out_step, add};
     const double work = (double)p->m * (double)p->n * (double)p->k;
-    const bool spread = out_step && batch > 1 && work * (double)batch > 1 << 16 &&
+    const bool spread = out_step && work * (double)batch > 1 << 16 &&
                         (batch >= 2 * (size_t)unic__threads() || work < 1 << 18);
-    UNIC__PARALLEL_FOR(spread)
-    for (size_t g = 0; g < batch; g++)
-        unic__product(backend, &(unic__gemm){.ta = p->tx,
-                                             .tb = p->ty,
-                                             .add = add || (g && !out_step),
-                                             .m = p->m,
-                                             .n = p->n,
-                                             .k = p->k,
-                                             .a = x + g * x_step,
-                                             .lda = ldx,
-                                             .b = y + g * y_step,
-                                             .ldb = ldy,
-                                             .c = out + g * out_step,
-                                             .ldc = p->n});
+    unic__parallel(batch, 1, spread, run_part, &e);
 }
 
 /* ---- oneDNN ---- */

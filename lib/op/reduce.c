@@ -229,17 +229,24 @@ static int32_t argmin_column(const float *x, size_t n, size_t inner)
     return (int32_t)best;
 }
 
-static void forward_argmin(unic__call *c)
+static void argmin_part(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const unic__argmin_attr *attr = c->attr;
     const dims d = dims_of(&c->in[0]->shape, attr->axis);
     const float *x = c->in[0]->x;
-    UNIC__PARALLEL_FOR(elements(&d) >= PARALLEL_COUNT)
-    for (size_t t = 0; t < d.outer * d.inner; t++) {
+    for (size_t t = from; t < to; t++) {
         const float *first = x + t / d.inner * d.n * d.inner + t % d.inner;
         c->out->ix[t] = d.inner == 1 ? argmin_row(first, d.n)
                                      : argmin_column(first, d.n, d.inner);
     }
+}
+
+static void forward_argmin(unic__call *c)
+{
+    const unic__argmin_attr *attr = c->attr;
+    const dims d = dims_of(&c->in[0]->shape, attr->axis);
+    unic__parallel(d.outer * d.inner, 1, elements(&d) >= PARALLEL_COUNT, argmin_part, c);
 }
 
 const unic__op unic__op_argmin = {

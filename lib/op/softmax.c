@@ -8,15 +8,8 @@
  */
 
 enum {
-    CHUNK = 4096,            /* elements of the rows that a thread takes at a time          */
     PARALLEL_COUNT = 1 << 13 /* elements from which on two threads are worth it             */
 };
-
-/* Rows that a thread takes at a time. */
-static size_t rows_each(size_t d)
-{
-    return d < CHUNK ? CHUNK / d : 1;
-}
 
 static unic_status infer_x(unic__call *c)
 {
@@ -82,13 +75,25 @@ UNIC__INLINE void masked_row(float *restrict y, const float *restrict x,
         y[j] *= scale;
 }
 
-/* `mask` may be NULL, and has mask_rows rows that serve x's in turn. */
-UNIC__SIMD static void softmax_rows(float *y, const float *x, const float *mask,
-                                    size_t mask_rows, size_t d, size_t from, size_t to)
+/* Rows are shared out among the threads where there is enough to do. */
+static void for_rows(const unic__call *c, unic__part *f)
 {
+    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
+    unic__parallel(rows, 1, rows * d >= PARALLEL_COUNT, f, c);
+}
+
+/* The mask may be absent; its rows serve x's in turn. */
+UNIC__SIMD static void softmax_rows(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const unic__tensor *mask = c->input_count > 1 ? c->in[1] : NULL;
+    const size_t d = unic__shape_last(&c->out->shape);
+    const size_t mask_rows = mask ? unic__shape_rows(&mask->shape) : 1;
+    float *y = c->out->x;
+    const float *x = c->in[0]->x;
     for (size_t r = from; r < to; r++) {
         if (mask)
-            masked_row(y + r * d, x + r * d, mask + r % mask_rows * d, d);
+            masked_row(y + r * d, x + r * d, mask->x + r % mask_rows * d, d);
         else
             softmax_row(y + r * d, x + r * d, d);
     }
@@ -96,20 +101,17 @@ UNIC__SIMD static void softmax_rows(float *y, const float *x, const float *mask,
 
 static void forward_softmax(unic__call *c)
 {
-    const unic__tensor *x = c->in[0], *mask = c->input_count > 1 ? c->in[1] : NULL;
-    const size_t rows = unic__shape_rows(&x->shape), d = unic__shape_last(&x->shape);
-    const size_t mask_rows = mask ? unic__shape_rows(&mask->shape) : 1, each = rows_each(d);
-    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += each)
-        softmax_rows(c->out->x, x->x, mask ? mask->x : NULL, mask_rows, d, r,
-                     r + each < rows ? r + each : rows);
+    for_rows(c, softmax_rows);
 }
 
-UNIC__SIMD static void softmax_rows_backward(float *restrict dx, const float *restrict dy,
-                                             const float *restrict y, size_t rows, size_t d,
-                                             bool fresh)
+UNIC__SIMD static void softmax_rows_backward(const void *call, size_t from, size_t to)
 {
-    for (size_t r = 0; r < rows; r++, dx += d, dy += d, y += d) {
+    const unic__call *c = call;
+    const size_t d = unic__shape_last(&c->out->shape);
+    const bool fresh = unic__is_fresh(c, 0);
+    float *restrict dx = c->in[0]->dx + from * d;
+    const float *restrict dy = c->out->dx + from * d, *restrict y = c->out->x + from * d;
+    for (size_t r = from; r < to; r++, dx += d, dy += d, y += d) {
         const float dot = unic__dotf(dy, y, d);
         for (size_t j = 0; j < d; j++)
             dx[j] = unic__so_far(fresh, dx[j]) + y[j] * (dy[j] - dot);
@@ -118,14 +120,8 @@ UNIC__SIMD static void softmax_rows_backward(float *restrict dx, const float *re
 
 static void backward_softmax(unic__call *c)
 {
-    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
-    const size_t each = rows_each(d);
-    if (!c->in[0]->dx)
-        return;
-    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += each)
-        softmax_rows_backward(c->in[0]->dx + r * d, c->out->dx + r * d, c->out->x + r * d,
-                              rows - r < each ? rows - r : each, d, unic__is_fresh(c, 0));
+    if (c->in[0]->dx)
+        for_rows(c, softmax_rows_backward);
 }
 
 const unic__op unic__op_softmax = {
@@ -139,10 +135,13 @@ const unic__op unic__op_softmax = {
 
 /* ---- log_softmax ---- */
 
-UNIC__SIMD static void log_softmax_rows(float *restrict y, const float *restrict x, size_t rows,
-                                        size_t d)
+UNIC__SIMD static void log_softmax_rows(const void *call, size_t from, size_t to)
 {
-    for (size_t r = 0; r < rows; r++, y += d, x += d) {
+    const unic__call *c = call;
+    const size_t d = unic__shape_last(&c->out->shape);
+    float *restrict y = c->out->x + from * d;
+    const float *restrict x = c->in[0]->x + from * d;
+    for (size_t r = from; r < to; r++, y += d, x += d) {
         const float max = unic__maxf(x, d);
         float sum = 0.0F;
         UNIC__LANES_SUM(sum)
@@ -156,19 +155,17 @@ UNIC__SIMD static void log_softmax_rows(float *restrict y, const float *restrict
 
 static void forward_log_softmax(unic__call *c)
 {
-    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
-    const size_t each = rows_each(d);
-    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += each)
-        log_softmax_rows(c->out->x + r * d, c->in[0]->x + r * d,
-                         rows - r < each ? rows - r : each, d);
+    for_rows(c, log_softmax_rows);
 }
 
-UNIC__SIMD static void log_softmax_rows_backward(float *restrict dx, const float *restrict dy,
-                                                 const float *restrict y, size_t rows, size_t d,
-                                                 bool fresh)
+UNIC__SIMD static void log_softmax_rows_backward(const void *call, size_t from, size_t to)
 {
-    for (size_t r = 0; r < rows; r++, dx += d, dy += d, y += d) {
+    const unic__call *c = call;
+    const size_t d = unic__shape_last(&c->out->shape);
+    const bool fresh = unic__is_fresh(c, 0);
+    float *restrict dx = c->in[0]->dx + from * d;
+    const float *restrict dy = c->out->dx + from * d, *restrict y = c->out->x + from * d;
+    for (size_t r = from; r < to; r++, dx += d, dy += d, y += d) {
         const float sum = unic__sumf(dy, d);
         for (size_t j = 0; j < d; j++)
             dx[j] = unic__so_far(fresh, dx[j]) + dy[j] - unic__expf(y[j]) * sum;
@@ -177,14 +174,8 @@ UNIC__SIMD static void log_softmax_rows_backward(float *restrict dx, const float
 
 static void backward_log_softmax(unic__call *c)
 {
-    const size_t rows = unic__shape_rows(&c->out->shape), d = unic__shape_last(&c->out->shape);
-    const size_t each = rows_each(d);
-    if (!c->in[0]->dx)
-        return;
-    UNIC__PARALLEL_FOR(rows * d >= PARALLEL_COUNT)
-    for (size_t r = 0; r < rows; r += each)
-        log_softmax_rows_backward(c->in[0]->dx + r * d, c->out->dx + r * d, c->out->x + r * d,
-                                  rows - r < each ? rows - r : each, d, unic__is_fresh(c, 0));
+    if (c->in[0]->dx)
+        for_rows(c, log_softmax_rows_backward);
 }
 
 const unic__op unic__op_log_softmax = {

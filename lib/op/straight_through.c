@@ -23,32 +23,37 @@ static unic_status infer(unic__call *c)
     return UNIC_OK;
 }
 
-static void forward(unic__call *c)
+static void for_chunks(const unic__call *c, unic__part *f)
 {
     const size_t count = unic__shape_count(&c->out->shape);
-    UNIC__PARALLEL_FOR(count >= 4 * CHUNK)
-    for (size_t i = 0; i < count; i += CHUNK)
-        memcpy(c->out->x + i, c->in[1]->x + i,
-               (count - i < CHUNK ? count - i : CHUNK) * sizeof(float));
+    unic__parallel(count, CHUNK, count >= 4 * CHUNK, f, c);
 }
 
-UNIC__SIMD static void add_chunk(float *restrict dx, const float *restrict dy, size_t n,
-                                 bool fresh)
+static void copy_part(const void *call, size_t from, size_t to)
 {
-    for (size_t i = 0; i < n; i++)
-        dx[i] = unic__so_far(fresh, dx[i]) + dy[i];
+    const unic__call *c = call;
+    memcpy(c->out->x + from, c->in[1]->x + from, (to - from) * sizeof(float));
+}
+
+static void forward(unic__call *c)
+{
+    for_chunks(c, copy_part);
+}
+
+UNIC__SIMD static void add_part(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    const bool fresh = unic__is_fresh(c, 0);
+    float *restrict dz = c->in[0]->dx;
+    const float *restrict dy = c->out->dx;
+    for (size_t i = from; i < to; i++)
+        dz[i] = unic__so_far(fresh, dz[i]) + dy[i];
 }
 
 static void backward(unic__call *c)
 {
-    float *dz = c->in[0]->dx;
-    const size_t count = unic__shape_count(&c->out->shape);
-    if (!dz)
-        return;
-    UNIC__PARALLEL_FOR(count >= 4 * CHUNK)
-    for (size_t i = 0; i < count; i += CHUNK)
-        add_chunk(dz + i, c->out->dx + i, count - i < CHUNK ? count - i : CHUNK,
-                  unic__is_fresh(c, 0));
+    if (c->in[0]->dx)
+        for_chunks(c, add_part);
 }
 
 const unic__op unic__op_straight_through = {

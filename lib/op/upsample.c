@@ -85,13 +85,23 @@ UNIC__SIMD static void enlarge(float *restrict y, const float *restrict x, const
     }
 }
 
-static void forward(unic__call *c)
+static bool worth_splitting(const unic__call *c)
 {
+    return unic__shape_count(&c->out->shape) > 1U << 15;
+}
+
+static void forward_images(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
     const dims d = dims_of(c);
     const size_t image = d.h * d.w * d.c, large = d.factor * d.factor * image;
-    UNIC__PARALLEL_FOR(d.n * large > (1U << 15))
-    for (size_t i = 0; i < d.n; i++)
+    for (size_t i = from; i < to; i++)
         enlarge(c->out->x + i * large, c->in[0]->x + i * image, &d);
+}
+
+static void forward(unic__call *c)
+{
+    unic__parallel(dims_of(c).n, 1, worth_splitting(c), forward_images, c);
 }
 
 /* The four pixels may be one and the same (at an edge), so each is added to in turn. */
@@ -117,16 +127,19 @@ static void gather_back(float *dx, const float *dy, const dims *d)
     }
 }
 
-static void backward(unic__call *c)
+static void backward_images(const void *call, size_t from, size_t to)
 {
+    const unic__call *c = call;
     const dims d = dims_of(c);
     const size_t image = d.h * d.w * d.c, large = d.factor * d.factor * image;
-    float *dx = c->in[0]->dx;
-    if (!dx)
-        return;
-    UNIC__PARALLEL_FOR(d.n * large > (1U << 15))
-    for (size_t i = 0; i < d.n; i++)
-        gather_back(dx + i * image, c->out->dx + i * large, &d);
+    for (size_t i = from; i < to; i++)
+        gather_back(c->in[0]->dx + i * image, c->out->dx + i * large, &d);
+}
+
+static void backward(unic__call *c)
+{
+    if (c->in[0]->dx)
+        unic__parallel(dims_of(c).n, 1, worth_splitting(c), backward_images, c);
 }
 
 const unic__op unic__op_upsample = {

@@ -62,25 +62,6 @@ START_TEST(texts)
 }
 END_TEST
 
-START_TEST(chunks_of_a_parallel_loop_meet)
-{
-    enum { N = 1001 };
-    static int seen[N];
-    ck_assert_int_eq(unic__threads(), 1);
-    for (int threads = 1; threads <= 4; threads++) {
-        unic__threads_set(threads);
-        ck_assert_int_eq(unic__threads(), threads);
-        UNIC__PARALLEL_FOR(true)
-        for (size_t i = 0; i < N; i++)
-            seen[i]++;
-        for (size_t i = 0; i < N; i++)
-            base_require(seen[i] == threads, "element %zu was visited %d times, not %d", i,
-                         seen[i], threads);
-    }
-    unic__threads_set(1);
-}
-END_TEST
-
 int main(void)
 {
     TCase *t = tcase_create("shape");
@@ -88,6 +69,5 @@ int main(void)
     tcase_add_test(t, counts_that_overflow);
     tcase_add_test(t, equality);
     tcase_add_test(t, texts);
-    tcase_add_test(t, chunks_of_a_parallel_loop_meet);
     return base_run("base/shape", t);
 }

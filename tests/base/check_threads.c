@@ -52,9 +52,35 @@ START_TEST(parts_cover_all_once)
 }
 END_TEST
 
+/* A part that splits its own work does it alone. */
+static void split_again(const void *context, size_t from, size_t to)
+{
+    size_t *const inner = *(size_t *const *)context;
+    for (size_t i = from; i < to; i++) {
+        static _Thread_local record r;
+        record *own = &r;
+        memset(&r, 0, sizeof r);
+        unic__parallel(MOST, 1, true, note, &own);
+        for (size_t k = 0; k < MOST; k++)
+            inner[i] += r.begins[k];
+    }
+}
+
+START_TEST(parts_of_parts_stay_together)
+{
+    size_t inner[4] = {0}, *context = inner;
+    unic__threads_set(4);
+    unic__parallel(4, 1, true, split_again, &context);
+    unic__threads_set(1);
+    for (size_t i = 0; i < 4; i++)
+        ck_assert_uint_eq(inner[i], 1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("threads");
     tcase_add_test(t, parts_cover_all_once);
+    tcase_add_test(t, parts_of_parts_stay_together);
     return base_run("base/threads", t);
 }
