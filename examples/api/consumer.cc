@@ -29,7 +29,7 @@ void check(unic_status status)
 model open_model(const std::string &path)
 {
     unic_model *m = nullptr;
-    check(unic_model_open(&m, path.c_str()));
+    check(unic_model_open(&m, path.c_str(), nullptr));
     return model(m);
 }
 
@@ -46,8 +46,9 @@ std::vector<std::int32_t> encode(unic_model *m, const std::string &modality,
     dims[1] = static_cast<std::int64_t>(codes.size());
     unic_array features;
     unic_array_init(&features, clip.data(), UNIC_F32, static_cast<int>(rank) + 2, dims);
+    const unic_encoder_options sizes{sizeof sizes, 1, codes.size(), 0, {}};
     unic_encoder *e = nullptr;
-    check(unic_encoder_create(&e, m, modality.c_str(), 1, codes.size()));
+    check(unic_encoder_create(&e, m, modality.c_str(), &sizes));
     encoder owner(e);
     check(unic_encoder_encode(e, &features, nullptr, codes.data(), nullptr, nullptr));
     return codes;

@@ -41,10 +41,12 @@ int main(int argc, char **argv)
     unic_model *model;
     unic_dataset *dataset;
     unic_encoder *encoder;
-    check(unic_model_open(&model, argv[1]));
+    check(unic_model_open(&model, argv[1], NULL));
     check(unic_dataset_open(&dataset, &path, 1, &options));
     size_t length = unic_dataset_length(dataset);
-    check(unic_encoder_create(&encoder, model, modality, BATCH, length));
+    unic_encoder_options sizes = {
+        .struct_size = sizeof sizes, .max_batch = BATCH, .max_length = length};
+    check(unic_encoder_create(&encoder, model, modality, &sizes));
 
     int32_t *codes = malloc(BATCH * length * sizeof *codes);
     const unic_batch *batch = NULL;

@@ -52,6 +52,8 @@ int main(void)
 {
     unic_codebook *codebook;
     unic_array z;
+    unic_codebook_init_options start = {
+        .struct_size = sizeof start, .iterations = 10, .seed = 1};
     size_t revived, rows = POINTS;
     const float *targets = points[0];
     const int32_t *selected = codes;
@@ -59,7 +61,7 @@ int main(void)
     check(unic_codebook_create(&codebook, CODES, 2, 1));
 
     draw(0.0F);
-    check(unic_codebook_init(codebook, &z, 10, 1));
+    check(unic_codebook_init(codebook, &z, &start));
     assign(codebook, &z, "k-means");
 
     draw(3.0F);

@@ -48,8 +48,10 @@ int main(int argc, char **argv)
     unic_dataset *dataset;
     const unic_batch *clip;
     unic_array x;
-    check(unic_model_open(&model, argv[1]));
-    check(unic_encoder_create(&encoder, model, modality, 1, w.size));
+    check(unic_model_open(&model, argv[1], NULL));
+    unic_encoder_options sizes = {
+        .struct_size = sizeof sizes, .max_batch = 1, .max_length = w.size};
+    check(unic_encoder_create(&encoder, model, modality, &sizes));
     check(unic_dataset_open(&dataset, &path, 1, &options));
     check(unic_dataset_next(&clip, dataset));
     check(unic_batch_get(&x, NULL, clip, modality)); /* [1,T,...] float32 */

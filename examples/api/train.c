@@ -54,7 +54,7 @@ int main(int argc, char **argv)
                                     .drop_last = 1,
                                     .prefetch = 2};
     check(unic_dataset_open(&dataset, &path, 1, &options));
-    check(unic_trainer_create(&trainer, config));
+    check(unic_trainer_create(&trainer, config, NULL));
     size_t epochs = integer(config, "train.epochs");
     check(
         unic_trainer_set_total_step_count(trainer, epochs * unic_dataset_batch_count(dataset)));

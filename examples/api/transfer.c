@@ -27,7 +27,9 @@ static int32_t *encode(unic_model *model, const unic_batch *batch, const char *m
     size_t clips = unic_batch_clip_count(batch);
     int32_t *codes = calloc(clips * length, sizeof *codes);
     check(unic_batch_get(&features, &lengths, batch, modality));
-    check(unic_encoder_create(&encoder, model, modality, clips, length));
+    unic_encoder_options sizes = {
+        .struct_size = sizeof sizes, .max_batch = clips, .max_length = length};
+    check(unic_encoder_create(&encoder, model, modality, &sizes));
     check(unic_encoder_encode(encoder, &features, lengths, codes, NULL, NULL));
     unic_encoder_free(encoder);
     return codes;
@@ -51,7 +53,7 @@ int main(int argc, char **argv)
     unic_head *head;
     int64_t dims[UNIC_MAX_RANK];
     size_t rank;
-    check(unic_model_open(&model, argv[1]));
+    check(unic_model_open(&model, argv[1], NULL));
     check(unic_dataset_open(&dataset, (const char *const *)&argv[2], 1, &reading));
     check(unic_dataset_labels(&rank, dataset, "label", dims, NULL));
     if (rank != 1 || dims[0] > MOST)

@@ -112,7 +112,8 @@ static const char purpose[] =
     "library open; a checkpoint or a model's file becomes safetensors.";
 
 static const char more[] =
-    "IN is a checkpoint (.pt, .pth, .pth.tar, .ckpt, .bin, ...) or a model's file (.npz): it is\n"
+    "IN is a checkpoint (.pt, .pth, .pth.tar, .ckpt, .bin, ...) or a model's file (.npz): it "
+    "is\n"
     "known by its contents. What a checkpoint does not tell is assumed, and said.\n"
     "OUT is one of\n"
     "  .npz          a model's file: config, parameters of inference, codebook and its state\n"

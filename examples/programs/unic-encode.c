@@ -55,8 +55,11 @@ static bool open_all(job *j)
     j->length = unic_dataset_length(j->data);
     j->dim = unic_model_code_dim(j->model);
     size_t steps = (size_t)j->batch * j->length;
-    return cli_ok(unic_encoder_create(&j->encoder, j->model, j->modality, (size_t)j->batch,
-                                      j->length)) &&
+    return cli_ok(unic_encoder_create(
+               &j->encoder, j->model, j->modality,
+               &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                       .max_batch = (size_t)j->batch,
+                                       .max_length = j->length})) &&
            (j->codes = cli_alloc(steps, sizeof *j->codes)) &&
            (j->lengths = cli_alloc(j->clips, sizeof *j->lengths)) &&
            (!j->vectors || ((j->quantized = cli_alloc(steps, j->dim * sizeof(float))) &&

@@ -497,7 +497,7 @@ static bool inspect(const request *r)
     bool ok;
     if (!cli_ok(unic_set_threads((int)r->threads)))
         return false;
-    if (!is_table(r->path) && unic_model_open(&model, r->path) == UNIC_OK) {
+    if (!is_table(r->path) && unic_model_open(&model, r->path, NULL) == UNIC_OK) {
         ok = inspect_model(r, model);
         unic_model_free(model);
         return ok;

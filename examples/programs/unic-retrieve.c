@@ -87,7 +87,11 @@ static bool open_reader(const job *j, const char *path, const char *modality, re
     if (!cli_data_open_for(&r->data, &j->how, j->model, &path, 1, options))
         return false;
     r->length = unic_dataset_length(r->data);
-    return cli_ok(unic_encoder_create(&r->encoder, j->model, modality, BATCH, r->length)) &&
+    return cli_ok(unic_encoder_create(
+               &r->encoder, j->model, modality,
+               &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                       .max_batch = BATCH,
+                                       .max_length = r->length})) &&
            (r->codes = cli_alloc(BATCH * r->length, sizeof *r->codes));
 }
 
@@ -110,7 +114,7 @@ static bool read_clips(const job *j, const char *path, const char *modality, cli
 
 static bool load_index(job *j)
 {
-    if (!cli_ok(unic_index_load(&j->index, j->index_path)) ||
+    if (!cli_ok(unic_index_load(&j->index, j->index_path, NULL)) ||
         !cli_ok(unic_index_accepts(j->index, unic_codebook_fingerprint(j->codebook))))
         return false;
     while (j->metric->metric != unic_index_metric_of(j->index))

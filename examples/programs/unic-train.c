@@ -88,14 +88,15 @@ static bool begin(run *r)
            cli_config_apply(r->config, &r->settings) &&
            open_data(r, &r->data, r->data_path, true) &&
            cli_config_complete(r->config, r->data) &&
-           cli_ok(unic_trainer_create(&r->trainer, r->config));
+           cli_ok(unic_trainer_create(&r->trainer, r->config, NULL));
 }
 
 /* A run that goes on where a CMG checkpoint ends, at its step. */
 static bool begin_from(run *r)
 {
     char *settings = cli_config_lines(r->config_path, &r->settings);
-    bool ok = settings && cli_ok(unic_trainer_import(&r->trainer, r->from_path, settings)) &&
+    bool ok = settings &&
+              cli_ok(unic_trainer_import(&r->trainer, r->from_path, settings, NULL, NULL)) &&
               cli_ok(unic_config_create(&r->config)) &&
               cli_ok(unic_config_parse(r->config, unic_trainer_config(r->trainer),
                                        r->from_path)) &&

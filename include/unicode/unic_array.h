@@ -18,20 +18,26 @@ typedef enum unic_dtype { UNIC_F32 = 1, UNIC_F64 = 2, UNIC_I32 = 3, UNIC_I64 = 4
 #define UNIC_MAX_RANK 6
 
 /**
- * A dense row-major array of the caller's; the library reads it and keeps no pointer to it,
- * but in a unic_batch.
+ * An array of the caller's; the library reads it and keeps no pointer to it, but in a unic_batch.
+ *
+ * With all strides 0 its elements stand in row-major order without gaps, aligned for their type.
+ * Otherwise element [i,j,...] stands i x strides[0] + j x strides[1] + ... bytes behind `data`.
+ * Strides may be negative, and 0 beside others that are not (the dim's entries are one and the
+ * same); elements need not be aligned then. An array whose elements do not stand in row-major
+ * order is read as fast as they can be gathered.
  */
 typedef struct unic_array {
-    size_t struct_size;          /**< sizeof(unic_array)                                 */
-    const void *data;            /**< first element; may be NULL if a dim is 0           */
-    int32_t dtype;               /**< a unic_dtype                                       */
-    int32_t rank;                /**< 0..UNIC_MAX_RANK                                   */
-    int64_t dims[UNIC_MAX_RANK]; /**< the first `rank` count                             */
-    int64_t reserved[4];         /**< zero                                               */
+    size_t struct_size;             /**< sizeof(unic_array)                                 */
+    const void *data;               /**< first element; may be NULL if a dim is 0           */
+    int32_t dtype;                  /**< a unic_dtype                                       */
+    int32_t rank;                   /**< 0..UNIC_MAX_RANK                                   */
+    int64_t dims[UNIC_MAX_RANK];    /**< the first `rank` count                             */
+    int64_t strides[UNIC_MAX_RANK]; /**< bytes from entry to entry of each dim; all 0: dense */
+    int64_t reserved[4];            /**< zero                                               */
 } unic_array;
 
 /**
- * Fill in an array: `*array` describes `data`, of `rank` dims. Checks nothing: the call that
+ * Fill in an array: `*array` describes `data`, of `rank` dims, dense. Checks nothing: the call that
  * takes the array does, and names it. Since 0.1.
  */
 UNIC_API void unic_array_init(unic_array *array, const void *data, unic_dtype dtype, int rank,

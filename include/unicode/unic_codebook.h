@@ -43,15 +43,28 @@ UNIC_API unic_status unic_codebook_set(unic_codebook *codebook, const unic_array
 /** The codes [L,D], borrowed until the codebook changes or is freed. Since 0.1. */
 UNIC_API const float *unic_codebook_embedding(const unic_codebook *codebook);
 
+/** How a codebook starts from data. NULL in its place: all zero. */
+typedef struct unic_codebook_init_options {
+    size_t struct_size;        /**< sizeof(unic_codebook_init_options)                       */
+    size_t iterations;         /**< of Lloyd's algorithm, at most, after k-means++ seeding: it
+                                    ends when no row changes its code any more; 0: the codes
+                                    are rows drawn at random                                 */
+    uint64_t seed;             /**< of the draws                                             */
+    unic_progress_fn progress; /**< told of seeded codes, then of iterations; may be NULL    */
+    void *progress_user;       /**< what it is given                                         */
+    int32_t threads;           /**< 0: the process's number; 1..256                          */
+    void *reserved[4];         /**< NULL                                                     */
+} unic_codebook_init_options;
+
 /**
- * Start from data: k-means++ seeding over `z` [rows,D] and up to `iterations` of Lloyd's algorithm,
- * fewer if no row changes its code any more (0: the codes are rows drawn at random). EMA: N = 1,
- * o = e. Deterministic for a seed, whatever the number of threads.
+ * Start from data: the codes become means of rows of `z` [rows,D], or rows. EMA: N = 1, o = e.
+ * Deterministic for a seed, whatever the number of threads.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE, also without rows; UNIC_E_VALUE; UNIC_E_NUMERIC if
- * a code is too large for a float; UNIC_E_NOMEM: nothing is changed. Since 0.1.
+ * a code is too large for a float; UNIC_E_NOMEM; UNIC_E_CANCELLED: nothing is changed. Since
+ * 0.1.
  */
 UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
-                                        size_t iterations, uint64_t seed);
+                                        const unic_codebook_init_options *options);
 
 /**
  * Assign each row of `z` to its nearest code: codes[n] = argmin_k ||z_n - e_k||_2 (method P2), as

@@ -54,6 +54,11 @@ typedef struct unic_dataset_options {
     const char *const *repeat_last; /**< modalities whose clips that are too short repeat
                                          their last step up to T; NULL: none                */
     size_t repeat_last_count;       /**< 0 with NULL                                         */
+    size_t memory_limit;            /**< bytes that what is in the files may make the library
+                                         hold at a time; 0: no limit                         */
+    unic_progress_fn progress;      /**< told of the files, and of the clips where each is
+                                         opened, while the dataset is opened; may be NULL    */
+    void *progress_user;            /**< what it is given                                    */
     void *reserved[4];              /**< NULL                                                */
 } unic_dataset_options;
 
@@ -79,7 +84,8 @@ typedef struct unic_dataset_options {
  * @return UNIC_OK; UNIC_E_ARG, also if drop_last would leave no batch; UNIC_E_IO;
  *         UNIC_E_FORMAT; UNIC_E_NOTFOUND names a file that is not there, a modality that is in
  * no file, a file without any of the modalities, a split without clips; UNIC_E_SHAPE if arrays
- * disagree; UNIC_E_VALUE names a clip whose length is not in 0..T; UNIC_E_NOMEM. Since 0.1.
+ * disagree; UNIC_E_VALUE names a clip whose length is not in 0..T; UNIC_E_NOMEM;
+ * UNIC_E_CANCELLED. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_open(unic_dataset **out, const char *const *paths,
                                        size_t path_count, const unic_dataset_options *options);

@@ -15,15 +15,23 @@ extern "C" {
 /** A modality's encoder: its plan and workspace. Opaque; one thread at a time. */
 typedef struct unic_encoder unic_encoder;
 
+/** An encoder's settings. */
+typedef struct unic_encoder_options {
+    size_t struct_size; /**< sizeof(unic_encoder_options)                                    */
+    size_t max_batch;   /**< the most clips of a call, >= 1                                  */
+    size_t max_length;  /**< the most steps of a clip, >= 1                                  */
+    int32_t threads;    /**< it computes with; 0: the process's number; 1..256               */
+    void *reserved[4];  /**< NULL                                                            */
+} unic_encoder_options;
+
 /**
- * Make `modality` of `model` ready for up to `max_batch` clips of up to `max_length` steps.
- * Keeps a reference to the model.
+ * Make `modality` of `model` ready to encode. Keeps a reference to the model.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND names the modalities there are; UNIC_E_IO,
  *         UNIC_E_FORMAT if the weights cannot be read; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_encoder_create(unic_encoder **out, unic_model *model,
-                                         const char *modality, size_t max_batch,
-                                         size_t max_length);
+                                         const char *modality,
+                                         const unic_encoder_options *options);
 /** Frees the encoder and drops its reference to the model. NULL is fine. Since 0.1. */
 UNIC_API void unic_encoder_free(unic_encoder *encoder);
 

@@ -33,16 +33,19 @@ typedef enum unic_head_loss {
 
 /** A head's settings; zero members take the default in brackets. */
 typedef struct unic_head_options {
-    size_t struct_size;  /**< sizeof(unic_head_options)                                      */
-    int32_t kind;        /**< a unic_head_kind                                               */
-    int32_t class_count; /**< number of outputs, >= 2 (>= 1 for multi)                       */
-    int32_t hidden;      /**< width between the two linear layers [the code's dim]           */
-    int32_t epochs;      /**< [30]                                                           */
-    int32_t batch;       /**< clips [64]                                                     */
-    float learning_rate; /**< Adam's [0.002]                                                 */
-    uint64_t seed;       /**< of the weights and the shuffle                                 */
-    int32_t loss;        /**< a unic_head_loss [UNIC_HEAD_LOSS_PLAIN]                        */
-    void *reserved[3];   /**< NULL                                                           */
+    size_t struct_size;        /**< sizeof(unic_head_options)                                */
+    int32_t kind;              /**< a unic_head_kind                                         */
+    int32_t class_count;       /**< number of outputs, >= 2 (>= 1 for multi)                 */
+    int32_t hidden;            /**< width between the two linear layers [the code's dim]     */
+    int32_t epochs;            /**< [30]                                                     */
+    int32_t batch;             /**< clips [64]                                               */
+    float learning_rate;       /**< Adam's [0.002]                                           */
+    uint64_t seed;             /**< of the weights and the shuffle                           */
+    int32_t loss;              /**< a unic_head_loss [UNIC_HEAD_LOSS_PLAIN]                  */
+    int32_t threads;           /**< it computes with, 1..256 [the process's number]          */
+    unic_progress_fn progress; /**< told of a fit's batches; may be NULL                     */
+    void *progress_user;       /**< what it is given                                         */
+    void *reserved[4];         /**< NULL                                                     */
 } unic_head_options;
 
 /**
@@ -75,7 +78,7 @@ UNIC_API unic_status unic_head_settings(unic_head_options *options, const unic_h
  *                    [N,T,classes] of 0 and 1 for a multi-label head (a step with a -1 among
  *                    its labels is not counted).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code or label out of range; UNIC_E_NUMERIC
- * (the head is as before); UNIC_E_NOMEM. One thread at a time. Since 0.1.
+ * and UNIC_E_CANCELLED: the head is as before; UNIC_E_NOMEM. One thread at a time. Since 0.1.
  */
 UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
                                    size_t clip_count, size_t length, const int32_t *labels);
@@ -119,7 +122,8 @@ UNIC_API unic_status unic_head_save(const unic_head *head, const char *path);
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_NOMEM. Since
  * 0.1.
  */
-UNIC_API unic_status unic_head_load(unic_head **out, const char *path);
+UNIC_API unic_status unic_head_load(unic_head **out, const char *path,
+                                    const unic_open_options *options);
 
 #ifdef __cplusplus
 }

@@ -146,7 +146,8 @@ UNIC_API unic_status unic_index_save(const unic_index *index, const char *path);
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND of a path that is not there; UNIC_E_IO;
  * UNIC_E_FORMAT names what is wrong in a file (`*out` is NULL); UNIC_E_NOMEM. Since 0.1.
  */
-UNIC_API unic_status unic_index_load(unic_index **out, const char *path);
+UNIC_API unic_status unic_index_load(unic_index **out, const char *path,
+                                     const unic_open_options *options);
 
 #ifdef __cplusplus
 }

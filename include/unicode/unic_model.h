@@ -19,11 +19,13 @@ typedef struct unic_model unic_model;
 /**
  * Open a model file (npz): reads the config and the codebook; a modality's weights are read and
  * CRC-checked when its first encoder is created. A checkpoint of the CMG code, whatever its
- * file is called, is opened as unic_model_import() does without settings.
+ * file is called, is opened as unic_model_import() does without settings. `options` (NULL: no
+ * limit) hold for its weights, too.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
  *         UNIC_E_NOMEM. Since 0.1.
  */
-UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
+UNIC_API unic_status unic_model_open(unic_model **out, const char *path,
+                                     const unic_open_options *options);
 
 /**
  * Open a checkpoint of the CMG code (`DCID-model-N.pt`; audio, video and text in any pair or
@@ -36,11 +38,12 @@ UNIC_API unic_status unic_model_open(unic_model **out, const char *path);
  * @param out       the model.
  * @param path      of the checkpoint; the file stays open until all weights are read.
  * @param settings  "key = value" lines that come last ("encoder.heads = 8"); may be NULL.
+ * @param options   NULL: no limit.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT lists missing and mis-shaped tensors by
  * name; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
  */
-UNIC_API unic_status unic_model_import(unic_model **out, const char *path,
-                                       const char *settings);
+UNIC_API unic_status unic_model_import(unic_model **out, const char *path, const char *settings,
+                                       const unic_open_options *options);
 
 /** One more reference, to be freed as well; returns `model`. Thread-safe. Since 0.1. */
 UNIC_API unic_model *unic_model_retain(unic_model *model);

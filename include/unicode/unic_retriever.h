@@ -18,16 +18,19 @@ typedef struct unic_retriever unic_retriever;
 
 /** A retriever's settings; zero members take the default in brackets. */
 typedef struct unic_retriever_options {
-    size_t struct_size;  /**< sizeof(unic_retriever_options)                                 */
-    int32_t item_dim;    /**< of the gallery's vectors, 1..65536; has no default             */
-    int32_t hidden;      /**< width between the two linear layers of each network [256]      */
-    int32_t dim;         /**< of what both networks give [128]                               */
-    int32_t epochs;      /**< [50]                                                           */
-    int32_t batch;       /**< clips told apart from each other at a time, >= 2 [64]          */
-    float learning_rate; /**< Adam's [0.001]                                                 */
-    float temperature;   /**< tau, 0.001..1000 [0.07]                                        */
-    uint64_t seed;       /**< of the weights and the shuffle                                 */
-    void *reserved[4];   /**< NULL                                                           */
+    size_t struct_size;        /**< sizeof(unic_retriever_options)                           */
+    int32_t item_dim;          /**< of the gallery's vectors, 1..65536; has no default       */
+    int32_t hidden;            /**< width between the layers of each network [256]           */
+    int32_t dim;               /**< of what both networks give [128]                         */
+    int32_t epochs;            /**< [50]                                                     */
+    int32_t batch;             /**< clips told apart from each other at a time, >= 2 [64]    */
+    float learning_rate;       /**< Adam's [0.001]                                           */
+    float temperature;         /**< tau, 0.001..1000 [0.07]                                  */
+    int32_t threads;           /**< it computes with, 1..256 [the process's number]          */
+    uint64_t seed;             /**< of the weights and the shuffle                           */
+    unic_progress_fn progress; /**< told of a fit's batches; may be NULL                     */
+    void *progress_user;       /**< what it is given                                         */
+    void *reserved[4];         /**< NULL                                                     */
 } unic_retriever_options;
 
 /**
@@ -72,7 +75,8 @@ UNIC_API unic_status unic_retriever_settings(unic_retriever_options *options,
  *                    its features pooled over time, say; borrowed for the call.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if items are not [N,item_dim]; UNIC_E_VALUE names a
  * code out of range, a clip without codes, or an item that is not finite; UNIC_E_NUMERIC names
- * what grew beyond what can be computed with; UNIC_E_NOMEM. One thread at a time. Since 0.1.
+ * what grew beyond what can be computed with; UNIC_E_NOMEM; UNIC_E_CANCELLED. One thread at a
+ * time. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_fit(double *loss, unic_retriever *retriever,
                                         const int32_t *codes, size_t clip_count, size_t length,
@@ -127,7 +131,8 @@ UNIC_API unic_status unic_retriever_save(const unic_retriever *retriever, const 
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that
  * is not as expected (`*out` is NULL); UNIC_E_NOMEM. Thread-safe. Since 0.1.
  */
-UNIC_API unic_status unic_retriever_load(unic_retriever **out, const char *path);
+UNIC_API unic_status unic_retriever_load(unic_retriever **out, const char *path,
+                                         const unic_open_options *options);
 
 #ifdef __cplusplus
 }

@@ -65,6 +65,8 @@ typedef struct unic_segmenter_options {
     float learning_rate;
     /** Of the starting weights. */
     uint64_t seed;
+    /** It computes with, 1..256 [the process's number]. */
+    int32_t threads;
     /** NULL. */
     void *reserved[4];
 } unic_segmenter_options;
@@ -161,7 +163,8 @@ UNIC_API unic_status unic_segmenter_save(const unic_segmenter *segmenter, const 
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT names the member that is not as
  * expected; UNIC_E_NOMEM. Thread-safe. Since 0.1.
  */
-UNIC_API unic_status unic_segmenter_load(unic_segmenter **out, const char *path);
+UNIC_API unic_status unic_segmenter_load(unic_segmenter **out, const char *path,
+                                         const unic_open_options *options);
 
 #ifdef __cplusplus
 }

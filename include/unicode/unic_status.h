@@ -74,7 +74,22 @@ typedef struct unic_allocator {
  */
 UNIC_API unic_status unic_set_allocator(const unic_allocator *allocator);
 
-/** How grave a log line is. */
+/** What reading a file may take. NULL in its place: no limit. */
+typedef struct unic_open_options {
+    size_t struct_size;  /**< sizeof(unic_open_options)                                      */
+    size_t memory_limit; /**< bytes that the file's contents may make the library allocate:
+                              what is more fails with UNIC_E_NOMEM; 0: no limit              */
+    void *reserved[4];   /**< NULL                                                           */
+} unic_open_options;
+
+/**
+ * Told by a long call how far it is: `done` of `total` of `what` ("batches", "clips"; static). A
+ * result other than 0 stops the call, which returns UNIC_E_CANCELLED. Called on the thread that
+ * called the library; it may call the library, but must not use the handle of the call.
+ */
+typedef int (*unic_progress_fn)(const char *what, uint64_t done, uint64_t total, void *user);
+
+/** The importance of a log line. */
 typedef enum unic_log_level { UNIC_LOG_INFO = 0, UNIC_LOG_WARNING = 1 } unic_log_level;
 
 /** Receives one line, without a newline; called on the thread that called the library. */
@@ -85,14 +100,15 @@ typedef void (*unic_log_fn)(unic_log_level level, const char *line, void *user);
 UNIC_API void unic_set_log(unic_log_fn fn, void *user);
 
 /**
- * Compute with `n` threads (1..256), process-wide; the default is 1. Sets OpenBLAS to one
- * thread of its own, since libunicode splits its products itself: results depend on `n`, not on
- * timing. Fork before the first use: OpenMP's threads do not survive a fork.
+ * Compute with `n` threads (1..256), process-wide, where a handle has no number of its own; the
+ * default is 1. Sets OpenBLAS to one thread of its own, since libunicode splits its products
+ * itself: results depend on the number, not on timing. (So does making a handle with a number of
+ * its own.) Fork before the first use: OpenMP's threads do not survive a fork.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Not thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);
 
-/** The number of threads set by unic_set_threads(). Thread-safe. Since 0.1. */
+/** The number set by unic_set_threads(). Thread-safe. Since 0.1. */
 UNIC_API int unic_get_threads(void);
 
 #ifdef __cplusplus

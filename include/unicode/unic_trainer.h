@@ -14,12 +14,20 @@ extern "C" {
 /** A training run: parameters, optimiser, codebook, counters. Opaque; one thread at a time. */
 typedef struct unic_trainer unic_trainer;
 
+/** How a trainer computes. NULL in its place: all zero. */
+typedef struct unic_trainer_options {
+    size_t struct_size; /**< sizeof(unic_trainer_options)                                    */
+    int32_t threads;    /**< 0: the process's number; 1..256                                 */
+    void *reserved[6];  /**< NULL                                                            */
+} unic_trainer_options;
+
 /**
  * A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
  * The config is copied.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
-UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config);
+UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
+                                         const unic_trainer_options *options);
 /** Frees the trainer; what it saved stays. NULL is fine. Since 0.1. */
 UNIC_API void unic_trainer_free(unic_trainer *trainer);
 
@@ -98,7 +106,9 @@ UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
  *         UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
-UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path);
+UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path,
+                                         const unic_trainer_options *options,
+                                         const unic_open_options *open);
 
 /**
  * Continue the training of a CMG checkpoint: parameters, optimiser states, codebook and step
@@ -107,7 +117,9 @@ UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path);
  * 0.1.
  */
 UNIC_API unic_status unic_trainer_import(unic_trainer **out, const char *path,
-                                         const char *settings);
+                                         const char *settings,
+                                         const unic_trainer_options *options,
+                                         const unic_open_options *open);
 
 /** The model as it is now: a copy, independent of further training. Since 0.1. */
 UNIC_API unic_status unic_trainer_model(unic_model **out, unic_trainer *trainer);

@@ -2,7 +2,7 @@
 #ifndef UNIC_API_API_H
 #define UNIC_API_API_H
 
-#include "base/base.h"
+#include "base/structs.h"
 
 /* Returns UNIC_E_ARG from the calling function if `pointer` is NULL. */
 #define UNIC__REQUIRE(pointer)                                                                 \
@@ -11,13 +11,13 @@
             return unic__fail(UNIC_E_ARG, "%s: %s is NULL", __func__, #pointer);               \
     } while (0)
 
-/* The same if the caller's struct is smaller than its first release had it. */
-#define UNIC__REQUIRE_SIZE(pointer)                                                            \
-    do {                                                                                       \
-        if ((pointer)->struct_size < sizeof *(pointer))                                        \
-            return unic__fail(UNIC_E_ARG, "%s: %s->struct_size is %zu, expected %zu",          \
-                              __func__, #pointer, (pointer)->struct_size, sizeof *(pointer));  \
-    } while (0)
+/* Copies a struct of the caller's, of a kind of base/structs.h; or returns why it is not taken. */
+#define UNIC__TAKE(kind, copy, pointer)                                                        \
+    UNIC__TRY(unic__struct_take(&(kind), copy, pointer, __func__, #pointer))
+
+/* The same of a struct that the call fills: its size alone is looked at. */
+#define UNIC__REQUIRE_SIZE(kind, pointer)                                                      \
+    UNIC__TRY(unic__struct_check(&(kind), pointer, __func__, #pointer))
 
 /* Puts the call's name in front of the message of a failure from inside. */
 #define UNIC__TRY_NAMED(call)                                                                  \
@@ -26,5 +26,34 @@
         if (unic__inner_ != UNIC_OK)                                                           \
             return unic__fail_in(unic__inner_, "%s", __func__);                                \
     } while (0)
+
+/* The same with a handle's number of threads for the time of the call. */
+#define UNIC__TRY_WITH(threads, call)                                                          \
+    do {                                                                                       \
+        const int unic__before_ = unic__threads_enter(threads);                                \
+        unic_status unic__inner_ = (call);                                                     \
+        unic__threads_leave(unic__before_);                                                    \
+        if (unic__inner_ != UNIC_OK)                                                           \
+            return unic__fail_in(unic__inner_, "%s", __func__);                                \
+    } while (0)
+
+/* The same with a file's budget. */
+#define UNIC__TRY_WITHIN(budget, call)                                                         \
+    do {                                                                                       \
+        unic__budget *unic__before_ = unic__budget_enter(budget);                              \
+        unic_status unic__inner_ = unic__budget_leave(unic__before_, (call));                  \
+        if (unic__inner_ != UNIC_OK)                                                           \
+            return unic__fail_in(unic__inner_, "%s", __func__);                                \
+    } while (0)
+
+/* ---- options.c: what several kinds of options have ---- */
+
+/* `threads` of an options struct: 0 or 1..UNIC__MAX_THREADS. A number of its own makes OpenBLAS
+ * compute with one thread, as unic_set_threads() does. */
+unic_status unic__check_threads(int32_t threads, const char *call);
+
+/* The budget that a call's options (NULL: none) give the file at `path`. */
+unic_status unic__open_budget(unic__budget *budget, const unic_open_options *options,
+                              const char *path, const char *call);
 
 #endif

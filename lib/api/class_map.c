@@ -2,42 +2,44 @@
 
 #include "api/api.h"
 
-static unic_status check_names(const char *call, const unic_class_names *names)
+/* The lists of classes as they are, checked. */
+static unic_status take_names(unic_class_names *copy, const unic_class_names *names,
+                              const char *call)
 {
-    if (names->struct_size < sizeof *names)
-        return unic__fail(UNIC_E_ARG, "%s: names->struct_size is %zu, expected %zu", call,
-                          names->struct_size, sizeof *names);
-    if (names->their_count < 1 || names->their_count > UNIC__CLASS_MAP_CLASSES ||
-        names->our_count < 1 || names->our_count > UNIC__CLASS_MAP_CLASSES)
+    UNIC__TRY(unic__struct_take(&unic__class_names_kind, copy, names, call, "names"));
+    if (copy->their_count < 1 || copy->their_count > UNIC__CLASS_MAP_CLASSES ||
+        copy->our_count < 1 || copy->our_count > UNIC__CLASS_MAP_CLASSES)
         return unic__fail(UNIC_E_ARG, "%s: %zu classes of theirs, %zu of ours; 1..%d expected",
-                          call, names->their_count, names->our_count, UNIC__CLASS_MAP_CLASSES);
+                          call, copy->their_count, copy->our_count, UNIC__CLASS_MAP_CLASSES);
     return UNIC_OK;
 }
 
 unic_status unic_class_map_parse(unic_class_map **out, const char *text, size_t length,
                                  const char *source, const unic_class_names *names)
 {
+    unic_class_names n;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(text);
     UNIC__REQUIRE(names);
-    UNIC__TRY(check_names(__func__, names));
+    UNIC__TRY(take_names(&n, names, __func__));
     if (length > UNIC__CLASS_MAP_TEXT)
         return unic__fail(UNIC_E_ARG, "%s: the text has %zu bytes, at most %d expected",
                           __func__, length, UNIC__CLASS_MAP_TEXT);
-    UNIC__TRY_NAMED(unic__class_map_parse(out, text, length, source, names));
+    UNIC__TRY_NAMED(unic__class_map_parse(out, text, length, source, &n));
     return UNIC_OK;
 }
 
 unic_status unic_class_map_load(unic_class_map **out, const char *path,
                                 const unic_class_names *names)
 {
+    unic_class_names n;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
     UNIC__REQUIRE(names);
-    UNIC__TRY(check_names(__func__, names));
-    UNIC__TRY_NAMED(unic__class_map_load(out, path, names));
+    UNIC__TRY(take_names(&n, names, __func__));
+    UNIC__TRY_NAMED(unic__class_map_load(out, path, &n));
     return UNIC_OK;
 }
 

@@ -93,18 +93,25 @@ unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embeddi
     return UNIC_OK;
 }
 
-unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z, size_t iterations,
-                               uint64_t seed)
+unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
+                               const unic_codebook_init_options *options)
 {
     float *rows;
     size_t n;
+    unic_codebook_init_options o = {.struct_size = sizeof o};
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
+    if (options)
+        UNIC__TAKE(unic__codebook_init_options_kind, &o, options);
+    UNIC__TRY(unic__check_threads(o.threads, __func__));
     UNIC__TRY(read_rows(codebook, z, __func__, "z", &rows, &n));
     if (n == 0)
         return unic__fail(UNIC_E_SHAPE, "%s: z has no rows", __func__);
-    unic_status status = unic__codebook_init(codebook, rows, n, iterations,
-                                             unic__random_key(seed, 0, 0));
+    int before = unic__threads_enter(o.threads);
+    unic_status status = unic__codebook_init(codebook, rows, n, o.iterations,
+                                             unic__random_key(o.seed, 0, 0),
+                                             &(unic__progress){o.progress, o.progress_user});
+    unic__threads_leave(before);
     unic__free(rows);
     return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", __func__);
 }
@@ -120,8 +127,8 @@ unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array
     size_t rows = 0;
     UNIC__TRY(unic__array_check(z, __func__, "z"));
     unic__shape shape = unic__array_shape(z);
-    if (z->dtype == UNIC_F32 && shape.rank == 2 && shape.dim[1] == cb->dim) {
-        const float *x = z->data; /* the common case needs no copy */
+    const float *x = unic__array_in_place(z);
+    if (x && shape.rank == 2 && shape.dim[1] == cb->dim) { /* the common case needs no copy */
         rows = shape.dim[0];
         if (!unic__all_finite(x, rows * cb->dim))
             return unic__fail(UNIC_E_VALUE, "%s: z holds NaN or Inf", __func__);

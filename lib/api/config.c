@@ -96,16 +96,15 @@ unic_status unic_config_key_at(unic_config_key *key, size_t i)
     if (i >= unic__config_key_count)
         return unic__fail(UNIC_E_ARG, "unic_config_key_at: i = %zu, but there are %zu keys", i,
                           unic__config_key_count);
-    if (key->struct_size < offsetof(unic_config_key, reserved))
-        return unic__fail(UNIC_E_ARG,
-                          "unic_config_key_at: struct_size is %zu, expected at least %zu",
-                          key->struct_size, offsetof(unic_config_key, reserved));
+    UNIC__REQUIRE_SIZE(unic__config_key_kind, key);
     const unic__config_key *entry = &unic__config_key_table[i];
-    key->name = entry->name;
-    key->type = types[entry->type];
-    key->value = entry->paper;
-    key->compat = entry->compat;
-    key->allowed = entry->allowed;
-    key->help = entry->help;
+    const unic_config_key found = {.struct_size = sizeof found,
+                                   .name = entry->name,
+                                   .type = types[entry->type],
+                                   .value = entry->paper,
+                                   .compat = entry->compat,
+                                   .allowed = entry->allowed,
+                                   .help = entry->help};
+    unic__struct_give(&unic__config_key_kind, key, &found);
     return UNIC_OK;
 }

@@ -36,10 +36,6 @@ static unic_status check_names(const char *what, const char *const *names,
 
 static unic_status check_options(const unic_dataset_options *o)
 {
-    if (o->struct_size < sizeof *o)
-        return unic__fail(UNIC_E_ARG,
-                          "unic_dataset_open: options has struct_size %zu, %zu expected",
-                          o->struct_size, sizeof *o);
     if (!o->batch)
         return unic__fail(UNIC_E_ARG, "unic_dataset_open: batch is 0, at least 1 expected");
     if (o->prefetch < 0 || o->prefetch > LARGEST_PREFETCH)
@@ -52,11 +48,6 @@ static unic_status check_options(const unic_dataset_options *o)
     if (o->length > INT32_MAX)
         return unic__fail(UNIC_E_ARG, "unic_dataset_open: length is %zu, at most %ld expected",
                           o->length, (long)INT32_MAX);
-    bool reserved = false;
-    for (size_t i = 0; i < sizeof o->reserved / sizeof o->reserved[0]; i++)
-        reserved = reserved || o->reserved[i];
-    if (reserved) /* a later version's option, which this one would not honour */
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: a reserved option is not zero");
     UNIC__TRY(check_names("modalities", o->modalities, "modality_count", o->modality_count));
     return check_names("repeat_last", o->repeat_last, "repeat_last_count",
                        o->repeat_last_count);
@@ -65,12 +56,14 @@ static unic_status check_options(const unic_dataset_options *o)
 unic_status unic_dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
                               const unic_dataset_options *options)
 {
+    unic_dataset_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__TRY(check_paths(paths, path_count));
     UNIC__REQUIRE(options);
-    UNIC__TRY(check_options(options));
-    return unic__dataset_open(out, paths, path_count, options);
+    UNIC__TAKE(unic__dataset_options_kind, &o, options);
+    UNIC__TRY(check_options(&o));
+    return unic__dataset_open(out, paths, path_count, &o);
 }
 
 void unic_dataset_free(unic_dataset *dataset)
@@ -200,5 +193,6 @@ unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char 
     UNIC__REQUIRE(name);
     UNIC__REQUIRE(dims);
     UNIC__REQUIRE(rank);
-    return unic__dataset_labels(rank, dataset, name, dims, out);
+    unic__budget *before = unic__budget_enter(&dataset->budget);
+    return unic__budget_leave(before, unic__dataset_labels(rank, dataset, name, dims, out));
 }

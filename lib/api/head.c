@@ -7,16 +7,16 @@ unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
                              const unic_head_options *options)
 {
     unic_codebook *copy;
+    unic_head_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(options);
-    UNIC__REQUIRE_SIZE(options);
-    unic_head_options o = *options;
-    o.struct_size = sizeof o;
+    UNIC__TAKE(unic__head_options_kind, &o, options);
+    UNIC__TRY(unic__check_threads(o.threads, __func__));
     UNIC__TRY_NAMED(unic__head_complete(&o, codebook->dim, "options->", UNIC_E_ARG));
     UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
-    UNIC__TRY_NAMED(unic__head_create(out, copy, &o));
+    UNIC__TRY_WITH(o.threads, unic__head_create(out, copy, &o));
     return UNIC_OK;
 }
 
@@ -24,10 +24,8 @@ unic_status unic_head_settings(unic_head_options *options, const unic_head *head
 {
     UNIC__REQUIRE(head);
     UNIC__REQUIRE(options);
-    UNIC__REQUIRE_SIZE(options);
-    size_t given = options->struct_size;
-    *options = head->options;
-    options->struct_size = given;
+    UNIC__REQUIRE_SIZE(unic__head_options_kind, options);
+    unic__struct_give(&unic__head_options_kind, options, &head->options);
     return UNIC_OK;
 }
 
@@ -75,7 +73,8 @@ unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
     UNIC__TRY_NAMED(check_labels(head, labels, clip_count, length));
-    UNIC__TRY_NAMED(unic__head_fit(loss, head, codes, clip_count, length, labels));
+    UNIC__TRY_WITH(head->options.threads,
+                   unic__head_fit(loss, head, codes, clip_count, length, labels));
     return UNIC_OK;
 }
 
@@ -89,7 +88,9 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
     UNIC__REQUIRE(logits);
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
+    int before = unic__threads_enter(head->options.threads);
     unic__head_predict(head, codes, clip_count, length, logits);
+    unic__threads_leave(before);
     return UNIC_OK;
 }
 
@@ -130,11 +131,13 @@ unic_status unic_head_save(const unic_head *head, const char *path)
     return UNIC_OK;
 }
 
-unic_status unic_head_load(unic_head **out, const char *path)
+unic_status unic_head_load(unic_head **out, const char *path, const unic_open_options *options)
 {
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__head_load(out, path));
+    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
+    UNIC__TRY_WITHIN(&budget, unic__head_load(out, path));
     return UNIC_OK;
 }

@@ -55,12 +55,11 @@ unic_status unic_pool_mean(const float *vectors, const int32_t *codes, size_t cl
 
 unic_status unic_index_create(unic_index **out, const unic_index_options *options)
 {
+    unic_index_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(options);
-    UNIC__REQUIRE_SIZE(options);
-    unic_index_options o = *options;
-    o.struct_size = sizeof o;
+    UNIC__TAKE(unic__index_options_kind, &o, options);
     UNIC__TRY_NAMED(
         unic__options_complete(&o, &unic__index_options, 0, "options->", UNIC_E_ARG));
     UNIC__TRY_NAMED(unic__index_create(out, &o));
@@ -178,11 +177,14 @@ unic_status unic_index_save(const unic_index *index, const char *path)
     return UNIC_OK;
 }
 
-unic_status unic_index_load(unic_index **out, const char *path)
+unic_status unic_index_load(unic_index **out, const char *path,
+                            const unic_open_options *options)
 {
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__index_load(out, path));
+    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
+    UNIC__TRY_WITHIN(&budget, unic__index_load(out, path));
     return UNIC_OK;
 }

@@ -5,13 +5,12 @@
 
 /* ---- checks ---- */
 
-#define REQUIRE_REPORT(report)                                                                 \
-    do {                                                                                       \
-        UNIC__REQUIRE(report);                                                                 \
-        if ((report)->struct_size < sizeof *(report))                                          \
-            return unic__fail(UNIC_E_ARG, "%s: report->struct_size is %zu, expected %zu",      \
-                              __func__, (report)->struct_size, sizeof *(report));              \
-    } while (0)
+/* Declares `found`, which the call fills; GIVE_REPORT() passes it on. */
+#define REQUIRE_REPORT(kind, report)                                                           \
+    UNIC__REQUIRE(report);                                                                     \
+    UNIC__REQUIRE_SIZE(unic__##kind##_kind, report);                                           \
+    unic_##kind found = {.struct_size = sizeof found}
+#define GIVE_REPORT(kind, report) unic__struct_give(&unic__##kind##_kind, report, &found)
 
 /* rows x columns elements of `size` bytes, none of them 0. */
 static unic_status check_size(const char *call, size_t rows, size_t columns, size_t size)
@@ -79,14 +78,15 @@ unic_status unic_metrics_classes(unic_class_report *report, const float *scores,
 {
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
-    REQUIRE_REPORT(report);
+    REQUIRE_REPORT(class_report, report);
     UNIC__TRY(check_size(__func__, row_count, class_count, sizeof(float)));
     if (confusion)
         UNIC__TRY(check_size(__func__, class_count, class_count, sizeof(int64_t)));
     UNIC__TRY(check_scores(__func__, scores, row_count, class_count));
     UNIC__TRY(check_truth(__func__, truth, row_count, 1, class_count));
-    UNIC__TRY_NAMED(unic__metrics_classes(report, scores, truth, row_count, class_count,
+    UNIC__TRY_NAMED(unic__metrics_classes(&found, scores, truth, row_count, class_count,
                                           confusion, per_class));
+    GIVE_REPORT(class_report, report);
     return UNIC_OK;
 }
 
@@ -97,9 +97,10 @@ unic_status unic_metrics_steps(unic_match_report *report, const float *scores,
     const unic__step_scores s = {scores, truth, row_count, class_count, threshold, background};
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
-    REQUIRE_REPORT(report);
+    REQUIRE_REPORT(match_report, report);
     UNIC__TRY(check_steps(__func__, &s));
-    unic__metrics_steps(report, &s);
+    unic__metrics_steps(&found, &s);
+    GIVE_REPORT(match_report, report);
     return UNIC_OK;
 }
 
@@ -110,11 +111,12 @@ unic_status unic_metrics_steps_cmg(unic_match_report *report, const float *score
     const unic__step_scores s = {scores, truth, row_count, class_count, threshold, -1};
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
-    REQUIRE_REPORT(report);
+    REQUIRE_REPORT(match_report, report);
     UNIC__TRY(check_steps(__func__, &s));
     if (batch_rows == 0)
         return unic__fail(UNIC_E_ARG, "%s: batch_rows is 0; at least 1 expected", __func__);
-    unic__metrics_steps_cmg(report, &s, batch_rows);
+    unic__metrics_steps_cmg(&found, &s, batch_rows);
+    GIVE_REPORT(match_report, report);
     return UNIC_OK;
 }
 
@@ -126,14 +128,15 @@ unic_status unic_metrics_events(unic_match_report *report, const float *scores,
     unic__step_scores s = {scores, truth, 0, class_count, threshold, background};
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
-    REQUIRE_REPORT(report);
+    REQUIRE_REPORT(match_report, report);
     UNIC__TRY(check_size(__func__, clip_count, length, sizeof(float)));
     s.rows = clip_count * length;
     UNIC__TRY(check_steps(__func__, &s));
     if (!(least_iou > 0.0 && least_iou <= 1.0))
         return unic__fail(UNIC_E_ARG, "%s: least_iou = %g is not in (0,1]", __func__,
                           least_iou);
-    UNIC__TRY_NAMED(unic__metrics_events(report, &s, length, least_iou));
+    UNIC__TRY_NAMED(unic__metrics_events(&found, &s, length, least_iou));
+    GIVE_REPORT(match_report, report);
     return UNIC_OK;
 }
 
@@ -144,9 +147,10 @@ unic_status unic_metrics_masks(unic_mask_report *report, const float *logits,
     const unic__masks m = {logits, truth, mask_count, pixel_count, mask_count};
     UNIC__REQUIRE(logits);
     UNIC__REQUIRE(truth);
-    REQUIRE_REPORT(report);
+    REQUIRE_REPORT(mask_report, report);
     UNIC__TRY(check_masks(__func__, &m));
-    unic__metrics_masks(report, &m, curve);
+    unic__metrics_masks(&found, &m, curve);
+    GIVE_REPORT(mask_report, report);
     return UNIC_OK;
 }
 
@@ -157,9 +161,10 @@ unic_status unic_metrics_masks_cmg(unic_mask_report *report, const float *logits
     const unic__masks m = {logits, truth, mask_count, pixel_count, batch};
     UNIC__REQUIRE(logits);
     UNIC__REQUIRE(truth);
-    REQUIRE_REPORT(report);
+    REQUIRE_REPORT(mask_report, report);
     UNIC__TRY(check_masks(__func__, &m));
-    unic__metrics_masks_cmg(report, &m);
+    unic__metrics_masks_cmg(&found, &m);
+    GIVE_REPORT(mask_report, report);
     return UNIC_OK;
 }
 
@@ -172,7 +177,7 @@ unic_status unic_metrics_ranks(unic_rank_report *report, const float *scores,
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(query_ids);
     UNIC__REQUIRE(gallery_ids);
-    REQUIRE_REPORT(report);
+    REQUIRE_REPORT(rank_report, report);
     if (item_count == 0)
         return unic__fail(UNIC_E_ARG, "%s: the gallery is empty", __func__);
     UNIC__TRY(check_size(__func__, query_count, item_count, sizeof(float)));
@@ -190,6 +195,7 @@ unic_status unic_metrics_ranks(unic_rank_report *report, const float *scores,
             return unic__fail(UNIC_E_VALUE, "%s: id %d of query %zu is below -1", __func__,
                               query_ids[i], i);
     UNIC__TRY(check_scores(__func__, scores, query_count, item_count));
-    UNIC__TRY_NAMED(unic__metrics_ranks(report, &r, k, k_count, recall));
+    UNIC__TRY_NAMED(unic__metrics_ranks(&found, &r, k, k_count, recall));
+    GIVE_REPORT(rank_report, report);
     return UNIC_OK;
 }

@@ -4,14 +4,17 @@
 #include "cmg/cmg_import.h"
 #include "file/sniff.h"
 
-unic_status unic_model_open(unic_model **out, const char *path)
+unic_status unic_model_open(unic_model **out, const char *path,
+                            const unic_open_options *options)
 {
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
     unic__file_kind kind = unic__file_sniff(path);
+    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
     if (kind == UNIC__FILE_TORCH)
-        UNIC__TRY_NAMED(unic__model_import(out, path, NULL));
+        UNIC__TRY_WITHIN(&budget, unic__model_import(out, path, NULL));
     else if (kind != UNIC__FILE_UNKNOWN && kind != UNIC__FILE_ZIP)
         return unic__fail(UNIC_E_FORMAT,
                           "%s: %s: is %s, a model (.npz) or a checkpoint of the "
@@ -19,12 +22,15 @@ unic_status unic_model_open(unic_model **out, const char *path)
                           __func__, path, unic__file_kind_name(kind),
                           unic__file_kind_advice(kind));
     else
-        UNIC__TRY_NAMED(unic__model_open(out, path));
+        UNIC__TRY_WITHIN(&budget, unic__model_open(out, path));
+    (*out)->budget = budget; /* for its weights, which are read later */
     return UNIC_OK;
 }
 
-unic_status unic_model_import(unic_model **out, const char *path, const char *settings)
+unic_status unic_model_import(unic_model **out, const char *path, const char *settings,
+                              const unic_open_options *options)
 {
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
@@ -33,7 +39,9 @@ unic_status unic_model_import(unic_model **out, const char *path, const char *se
                           "%s: settings are for a checkpoint of the CMG code; %s has "
                           "its own",
                           __func__, path);
-    UNIC__TRY_NAMED(unic__model_import(out, path, settings));
+    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
+    UNIC__TRY_WITHIN(&budget, unic__model_import(out, path, settings));
+    (*out)->budget = budget;
     return UNIC_OK;
 }
 

@@ -8,18 +8,18 @@ unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *cod
                                   const unic_retriever_options *options)
 {
     unic_codebook *copy;
+    unic_retriever_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(options);
-    UNIC__REQUIRE_SIZE(options);
-    unic_retriever_options o = *options;
-    o.struct_size = sizeof o;
+    UNIC__TAKE(unic__retriever_options_kind, &o, options);
+    UNIC__TRY(unic__check_threads(o.threads, __func__));
     unic_status status = unic__retriever_complete(&o, UNIC_E_ARG);
     if (status != UNIC_OK)
         return unic__fail_in(status, "%s: options", __func__);
     UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
-    UNIC__TRY_NAMED(unic__retriever_create(out, copy, &o, NULL));
+    UNIC__TRY_WITH(o.threads, unic__retriever_create(out, copy, &o, NULL));
     return UNIC_OK;
 }
 
@@ -33,10 +33,8 @@ unic_status unic_retriever_settings(unic_retriever_options *options,
 {
     UNIC__REQUIRE(retriever);
     UNIC__REQUIRE(options);
-    UNIC__REQUIRE_SIZE(options);
-    size_t size = options->struct_size;
-    *options = retriever->options;
-    options->struct_size = size;
+    UNIC__REQUIRE_SIZE(unic__retriever_options_kind, options);
+    unic__struct_give(&unic__retriever_options_kind, options, &retriever->options);
     return UNIC_OK;
 }
 
@@ -87,7 +85,8 @@ unic_status unic_retriever_fit(double *loss, unic_retriever *retriever, const in
         return unic__fail(UNIC_E_SHAPE, "%s: %zu items for %zu clips, one for each expected",
                           __func__, count, clip_count);
     UNIC__TRY_NAMED(unic__check_codes(retriever->codebook, codes, clip_count, length, true));
-    UNIC__TRY_NAMED(unic__retriever_fit(loss, retriever, codes, clip_count, length, items));
+    UNIC__TRY_WITH(retriever->options.threads,
+                   unic__retriever_fit(loss, retriever, codes, clip_count, length, items));
     return UNIC_OK;
 }
 
@@ -101,7 +100,8 @@ unic_status unic_retriever_queries(const unic_retriever *retriever, const int32_
     UNIC__REQUIRE(out);
     UNIC__TRY(check_sizes(retriever, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(retriever->codebook, codes, clip_count, length, true));
-    UNIC__TRY_NAMED(unic__retriever_queries(retriever, codes, clip_count, length, out));
+    UNIC__TRY_WITH(retriever->options.threads,
+                   unic__retriever_queries(retriever, codes, clip_count, length, out));
     return UNIC_OK;
 }
 
@@ -116,7 +116,7 @@ unic_status unic_retriever_items(const unic_retriever *retriever, const unic_arr
         return UNIC_OK;
     UNIC__REQUIRE(out);
     UNIC__TRY(check_sizes(retriever, __func__, count, 1));
-    UNIC__TRY_NAMED(unic__retriever_items(retriever, items, out));
+    UNIC__TRY_WITH(retriever->options.threads, unic__retriever_items(retriever, items, out));
     return UNIC_OK;
 }
 
@@ -144,11 +144,14 @@ unic_status unic_retriever_save(const unic_retriever *retriever, const char *pat
     return UNIC_OK;
 }
 
-unic_status unic_retriever_load(unic_retriever **out, const char *path)
+unic_status unic_retriever_load(unic_retriever **out, const char *path,
+                                const unic_open_options *options)
 {
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__retriever_load(out, path));
+    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
+    UNIC__TRY_WITHIN(&budget, unic__retriever_load(out, path));
     return UNIC_OK;
 }

@@ -10,18 +10,18 @@ unic_status unic_segmenter_create(unic_segmenter **out, const unic_codebook *cod
                                   const unic_segmenter_options *options)
 {
     unic_codebook *copy;
+    unic_segmenter_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(options);
-    UNIC__REQUIRE_SIZE(options);
-    unic_segmenter_options o = *options;
-    o.struct_size = sizeof o;
+    UNIC__TAKE(unic__segmenter_options_kind, &o, options);
+    UNIC__TRY(unic__check_threads(o.threads, __func__));
     unic_status status = unic__segment_complete(&o, UNIC_E_ARG);
     if (status != UNIC_OK)
         return unic__fail_in(status, "%s: options", __func__);
     UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
-    UNIC__TRY_NAMED(unic__segmenter_create(out, copy, &o, NULL));
+    UNIC__TRY_WITH(o.threads, unic__segmenter_create(out, copy, &o, NULL));
     return UNIC_OK;
 }
 
@@ -35,10 +35,8 @@ unic_status unic_segmenter_settings(unic_segmenter_options *options,
 {
     UNIC__REQUIRE(segmenter);
     UNIC__REQUIRE(options);
-    UNIC__REQUIRE_SIZE(options);
-    size_t size = options->struct_size;
-    *options = segmenter->net->options;
-    options->struct_size = size;
+    UNIC__REQUIRE_SIZE(unic__segmenter_options_kind, options);
+    unic__struct_give(&unic__segmenter_options_kind, options, &segmenter->net->options);
     return UNIC_OK;
 }
 
@@ -147,7 +145,7 @@ unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter,
     if (in.clips == 0)
         return unic__fail(UNIC_E_SHAPE, "%s: a batch of 0 clips, at least 1 expected",
                           __func__);
-    UNIC__TRY_NAMED(unic__segmenter_step(loss, segmenter, &in));
+    UNIC__TRY_WITH(segmenter->net->options.threads, unic__segmenter_step(loss, segmenter, &in));
     return UNIC_OK;
 }
 
@@ -163,7 +161,8 @@ unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
     UNIC__TRY(check_input(segmenter, &in, __func__));
     if (in.clips == 0)
         return UNIC_OK;
-    UNIC__TRY_NAMED(unic__segmenter_predict(segmenter, &in, logits));
+    UNIC__TRY_WITH(segmenter->net->options.threads,
+                   unic__segmenter_predict(segmenter, &in, logits));
     return UNIC_OK;
 }
 
@@ -191,11 +190,14 @@ unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *pat
     return UNIC_OK;
 }
 
-unic_status unic_segmenter_load(unic_segmenter **out, const char *path)
+unic_status unic_segmenter_load(unic_segmenter **out, const char *path,
+                                const unic_open_options *options)
 {
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__segmenter_load(out, path));
+    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
+    UNIC__TRY_WITHIN(&budget, unic__segmenter_load(out, path));
     return UNIC_OK;
 }

@@ -3,8 +3,9 @@
 
 unic_status unic_set_threads(int n)
 {
-    if (n < 1 || n > 256)
-        return unic__fail(UNIC_E_ARG, "unic_set_threads: n = %d is not in 1..256", n);
+    if (n < 1 || n > UNIC__MAX_THREADS)
+        return unic__fail(UNIC_E_ARG, "unic_set_threads: n = %d is not in 1..%d", n,
+                          UNIC__MAX_THREADS);
     unic__threads_set(n);
     unic__blas_single_thread();
     return UNIC_OK;

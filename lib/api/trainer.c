@@ -4,12 +4,27 @@
 #include "cmg/cmg_resume.h"
 #include "train/export.h"
 
-unic_status unic_trainer_create(unic_trainer **out, const unic_config *config)
+/* The options as they are; NULL: all zero. */
+static unic_status take_options(unic_trainer_options *o, const unic_trainer_options *options,
+                                const char *call)
 {
+    *o = (unic_trainer_options){.struct_size = sizeof *o};
+    if (options)
+        UNIC__TRY(unic__struct_take(&unic__trainer_options_kind, o, options, call, "options"));
+    return unic__check_threads(o->threads, call);
+}
+
+unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
+                                const unic_trainer_options *options)
+{
+    unic_trainer_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(config);
-    return unic__trainer_create(out, config);
+    UNIC__TRY(take_options(&o, options, __func__));
+    UNIC__TRY_WITH(o.threads, unic__trainer_create(out, config));
+    (*out)->threads = o.threads;
+    return UNIC_OK;
 }
 
 void unic_trainer_free(unic_trainer *trainer)
@@ -32,10 +47,11 @@ unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(batch);
-    if (draws && draws->struct_size < sizeof *draws)
-        return unic__fail(UNIC_E_ARG, "%s: draws->struct_size is %zu, expected %zu", __func__,
-                          draws->struct_size, sizeof *draws);
-    UNIC__TRY_NAMED(unic__trainer_step(trainer, batch, draws, figures));
+    unic_draws d;
+    if (draws)
+        UNIC__TAKE(unic__draws_kind, &d, draws);
+    UNIC__TRY_WITH(trainer->threads,
+                   unic__trainer_step(trainer, batch, draws ? &d : NULL, figures));
     return UNIC_OK;
 }
 
@@ -44,7 +60,7 @@ unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(batch);
-    UNIC__TRY_NAMED(unic__trainer_evaluate(trainer, batch, figures));
+    UNIC__TRY_WITH(trainer->threads, unic__trainer_evaluate(trainer, batch, figures));
     return UNIC_OK;
 }
 
@@ -73,21 +89,43 @@ unic_status unic_trainer_save(unic_trainer *trainer, const char *path)
     return UNIC_OK;
 }
 
-unic_status unic_trainer_resume(unic_trainer **out, const char *path)
+unic_status unic_trainer_resume(unic_trainer **out, const char *path,
+                                const unic_trainer_options *options,
+                                const unic_open_options *open)
 {
+    unic_trainer_options o;
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__trainer_resume(out, path));
+    UNIC__TRY(take_options(&o, options, __func__));
+    UNIC__TRY(unic__open_budget(&budget, open, path, __func__));
+    int before = unic__threads_enter(o.threads);
+    unic__budget *outside = unic__budget_enter(&budget);
+    unic_status status = unic__budget_leave(outside, unic__trainer_resume(out, path));
+    unic__threads_leave(before);
+    UNIC__TRY_NAMED(status);
+    (*out)->threads = o.threads;
     return UNIC_OK;
 }
 
-unic_status unic_trainer_import(unic_trainer **out, const char *path, const char *settings)
+unic_status unic_trainer_import(unic_trainer **out, const char *path, const char *settings,
+                                const unic_trainer_options *options,
+                                const unic_open_options *open)
 {
+    unic_trainer_options o;
+    unic__budget budget;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__trainer_import(out, path, settings));
+    UNIC__TRY(take_options(&o, options, __func__));
+    UNIC__TRY(unic__open_budget(&budget, open, path, __func__));
+    int before = unic__threads_enter(o.threads);
+    unic__budget *outside = unic__budget_enter(&budget);
+    unic_status status = unic__budget_leave(outside, unic__trainer_import(out, path, settings));
+    unic__threads_leave(before);
+    UNIC__TRY_NAMED(status);
+    (*out)->threads = o.threads;
     return UNIC_OK;
 }
 
@@ -96,7 +134,7 @@ unic_status unic_trainer_model(unic_model **out, unic_trainer *trainer)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(trainer);
-    UNIC__TRY_NAMED(unic__trainer_export(out, trainer));
+    UNIC__TRY_WITH(trainer->threads, unic__trainer_export(out, trainer));
     return UNIC_OK;
 }
 

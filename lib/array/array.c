@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/structs.h"
+
 _Static_assert((int)UNIC__MAX_RANK == UNIC_MAX_RANK, "every array from outside has a shape");
 
 static const struct {
@@ -46,27 +48,52 @@ static unic_status check_dims(const unic_array *a, const char *call, const char 
     return UNIC_OK;
 }
 
+static bool has_strides(const unic_array *a)
+{
+    for (int32_t i = 0; i < a->rank; i++)
+        if (a->strides[i])
+            return true;
+    return false;
+}
+
+/* The bytes between the first element and the one farthest from it, before it and behind it, must
+ * be numbers that pointers know. */
+static unic_status check_strides(const unic_array *a, const char *call, const char *what)
+{
+    size_t before = 0, behind = dtypes[a->dtype].size;
+    for (int32_t i = 0; i < a->rank; i++) {
+        size_t span, steps = a->dims[i] > 1 ? (size_t)a->dims[i] - 1 : 0;
+        bool back = a->strides[i] < 0;
+        uint64_t stride = back ? 0 - (uint64_t)a->strides[i] : (uint64_t)a->strides[i];
+        size_t *sum = back ? &before : &behind;
+        if ((steps && stride > SIZE_MAX) || !unic__mul_size(steps, (size_t)stride, &span) ||
+            !unic__add_size(*sum, span, sum) || *sum > PTRDIFF_MAX)
+            return unic__fail(UNIC_E_SHAPE,
+                              "%s: %s has strides[%d] = %lld of %lld entries, which is larger "
+                              "than any memory",
+                              call, what, (int)i, (long long)a->strides[i],
+                              (long long)a->dims[i]);
+    }
+    return UNIC_OK;
+}
+
 unic_status unic__array_check(const unic_array *a, const char *call, const char *what)
 {
     if (!a)
         return unic__fail(UNIC_E_ARG, "%s: %s is NULL", call, what);
-    if (a->struct_size < sizeof *a)
-        return unic__fail(UNIC_E_ARG, "%s: %s has struct_size %zu, %zu expected", call, what,
-                          a->struct_size, sizeof *a);
+    UNIC__TRY(unic__struct_check(&unic__array_kind, a, call, what));
     if (!is_dtype(a->dtype))
         return unic__fail(UNIC_E_ARG, "%s: %s has dtype %ld, a unic_dtype (%d..%d) expected",
                           call, what, (long)a->dtype, UNIC_F32, UNIC_I64);
     if (a->rank < 0 || a->rank > UNIC_MAX_RANK)
         return unic__fail(UNIC_E_SHAPE, "%s: %s has rank %ld, 0..%d expected", call, what,
                           (long)a->rank, UNIC_MAX_RANK);
-    for (size_t i = 0; i < sizeof a->reserved / sizeof a->reserved[0]; i++)
-        if (a->reserved[i]) /* a later version's field, which this one would not honour */
-            return unic__fail(UNIC_E_ARG, "%s: %s has reserved[%zu] = %lld, 0 expected", call,
-                              what, i, (long long)a->reserved[i]);
+    UNIC__TRY(unic__struct_check_reserved(&unic__array_kind, a, call, what));
     UNIC__TRY(check_dims(a, call, what));
+    UNIC__TRY(check_strides(a, call, what));
     if (!a->data && unic__array_count(a))
         return unic__fail(UNIC_E_ARG, "%s: %s has no data (data is NULL)", call, what);
-    if ((uintptr_t)a->data % dtypes[a->dtype].align)
+    if (!has_strides(a) && (uintptr_t)a->data % dtypes[a->dtype].align)
         return unic__fail(UNIC_E_ARG, "%s: %s has data that are not aligned for %s", call, what,
                           dtypes[a->dtype].name);
     return UNIC_OK;
@@ -80,41 +107,21 @@ unic__shape unic__array_shape(const unic_array *a)
     return shape;
 }
 
+void unic__array_set_strides(unic_array *a)
+{
+    int64_t step = (int64_t)dtypes[a->dtype].size;
+    if (has_strides(a))
+        return;
+    for (int32_t i = a->rank; i-- > 0;) {
+        a->strides[i] = step;
+        step *= a->dims[i] ? a->dims[i] : 1;
+    }
+}
+
 size_t unic__array_count(const unic_array *a)
 {
     unic__shape shape = unic__array_shape(a);
     return unic__shape_count(&shape);
-}
-
-UNIC__SIMD static void narrow(float *out, const double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = (float)x[i];
-}
-
-/* n elements from element `first` on. */
-static unic_status part_to_f32(const unic_array *a, size_t first, size_t n, float *out)
-{
-    char text[UNIC__DTYPE_TEXT];
-    if (a->dtype == UNIC_F64)
-        narrow(out, (const double *)a->data + first, n);
-    else if (a->dtype == UNIC_F32 && n)
-        memcpy(out, (const float *)a->data + first, n * sizeof *out);
-    else if (a->dtype != UNIC_F32)
-        return unic__fail(UNIC_E_ARG, "an array of %s where float32 or float64 was expected",
-                          unic__dtype_print(a->dtype, text));
-    return UNIC_OK;
-}
-
-unic_status unic__array_to_f32(const unic_array *a, float *out)
-{
-    return part_to_f32(a, 0, unic__array_count(a), out);
-}
-
-unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out)
-{
-    size_t row = a->dims[0] ? unic__array_count(a) / (size_t)a->dims[0] : 0;
-    return part_to_f32(a, first * row, rows * row, out);
 }
 
 /* A float is finite if its bits without the sign are below those of Inf: an integer maximum,

@@ -17,10 +17,21 @@ unic_status unic__array_check(const unic_array *a, const char *call, const char 
 /* ---- of a checked array ---- */
 
 unic__shape unic__array_shape(const unic_array *a);
+/* Writes the strides of row-major order where there are none. */
+void unic__array_set_strides(unic_array *a);
 size_t unic__array_count(const unic_array *a); /* of its elements; 1 for rank 0 */
 
-/* Copies all elements of a float32 or float64 array; UNIC_E_ARG of another dtype. Float64
- * beyond float32's range becomes Inf, which unic__all_finite() finds. */
+/* ---- reading a checked array (array/array_read.c) ---- */
+
+/* The `count` entries of a dim from `first` on, which exist. */
+unic_array unic__array_part(const unic_array *a, size_t dim, size_t first, size_t count);
+
+/* All elements, if they are float32 and stand in memory as they are read: row-major, without
+ * gaps, aligned. NULL if not. */
+const float *unic__array_in_place(const unic_array *a);
+
+/* Copies all elements of a float32 or float64 array in row-major order; UNIC_E_ARG of another
+ * dtype. Float64 beyond float32's range becomes Inf, which unic__all_finite() finds. */
 unic_status unic__array_to_f32(const unic_array *a, float *out);
 /* The same of `rows` entries of the first dim, from `first` on; they exist. */
 unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out);

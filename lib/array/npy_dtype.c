@@ -63,12 +63,11 @@ static const struct {
 
 /* Types of numpy that are no numbers here; others are a letter and a size. */
 static const char *const foreign_names[] = {
-    "O",          "U",       "S",        "a",          "V",           "M",
-    "m",          "c",       "g",        "F",          "D",           "G",
-    "object",     "str",     "bytes",    "void",       "str_",        "bytes_",
-         "object_", "complex",  "complex64",  "complex128",  "complex256",
-    "longdouble", "float96", "float128", "datetime64", "timedelta64", "csingle",
-    "cdouble",
+    "O",       "U",        "S",          "a",           "V",          "M",
+    "m",       "c",        "g",          "F",           "D",          "G",
+    "object",  "str",      "bytes",      "void",        "str_",       "bytes_",
+    "object_", "complex",  "complex64",  "complex128",  "complex256", "longdouble",
+    "float96", "float128", "datetime64", "timedelta64", "csingle",    "cdouble",
 };
 
 const char *unic__npy_type_name(unic__npy_type type)

@@ -73,6 +73,43 @@ char *unic__strdup(const char *text);
 bool unic__mul_size(size_t a, size_t b, size_t *product);
 bool unic__add_size(size_t a, size_t b, size_t *sum);
 
+/* "1.2 GB", "87 bytes" into `text`, which is returned. */
+enum { UNIC__BYTES_TEXT = 32 };
+const char *unic__bytes_print(size_t bytes, char text[UNIC__BYTES_TEXT]);
+
+/*
+ * How much memory what a file says may take. Every block that a thread allocates between enter
+ * and leave counts, until the thread frees it there; more than the limit is refused as if memory
+ * were short. A budget may be entered by several threads, and more than once.
+ */
+typedef struct unic__budget {
+    uint64_t id;
+    size_t limit; /* bytes; 0: none */
+    size_t used;  /* atomic; at most `limit` */
+    size_t asked; /* atomic; what there would have been with the block that was refused, or 0 */
+    char name[96];
+} unic__budget;
+
+/* `path` is what messages call the file: the last part of it. */
+void unic__budget_init(unic__budget *budget, size_t limit, const char *path);
+
+/* NULL: nothing counts. Returns what leave takes. */
+unic__budget *unic__budget_enter(unic__budget *budget);
+/* Returns `status`, or, if the limit is why the call failed, UNIC_E_NOMEM with a message that
+ * names it. */
+unic_status unic__budget_leave(unic__budget *before, unic_status status);
+
+/* ---- progress (base/progress.c) --------------------------------------------------------- */
+
+typedef struct unic__progress {
+    unic_progress_fn fn; /* NULL: nobody wants to know */
+    void *user;
+} unic__progress;
+
+/* UNIC_E_CANCELLED if the caller asks to stop. `what` are the things that are counted. */
+unic_status unic__progress_tell(const unic__progress *progress, const char *what, uint64_t done,
+                                uint64_t total);
+
 /* ---- numbers in texts (base/number.c) ---------------------------------------------------- */
 
 enum { UNIC__NUMBER_BYTES = 64 }; /* the longest, and its NUL */
@@ -130,8 +167,15 @@ void unic__random_permutation(unic__key key, int32_t *out, size_t n); /* of 0..n
 
 /* ---- threads (base/threads.c) ---------------------------------------------------------- */
 
+enum { UNIC__MAX_THREADS = 256 };
+
+/* How many threads this thread's work is split over: the process's number, which is 1 until it is
+ * set, or that of a handle between enter (0: the process's) and leave, which takes what enter
+ * returned. */
 int unic__threads(void);
 void unic__threads_set(int n);
+int unic__threads_enter(int n);
+void unic__threads_leave(int before);
 
 /*
  * f(context, from, to) over [0, n): where it is `worth` waking the other threads, one contiguous

@@ -1,7 +1,8 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/base.h"
+#include "base/structs.h"
 
 static void *default_alloc(size_t bytes, void *user)
 {
@@ -23,9 +24,7 @@ unic_status unic_set_allocator(const unic_allocator *allocator)
         current = (unic_allocator){sizeof current, default_alloc, default_release, NULL};
         return UNIC_OK;
     }
-    if (allocator->struct_size < sizeof *allocator)
-        return unic__fail(UNIC_E_ARG, "unic_set_allocator: struct_size is %zu, expected %zu",
-                          allocator->struct_size, sizeof *allocator);
+    UNIC__TRY(unic__struct_check(&unic__allocator_kind, allocator, __func__, "allocator"));
     if (!allocator->alloc || !allocator->release)
         return unic__fail(UNIC_E_ARG,
                           "unic_set_allocator: alloc and release must both be given");
@@ -43,22 +42,110 @@ bool unic__add_size(size_t a, size_t b, size_t *sum)
     return !__builtin_add_overflow(a, b, sum);
 }
 
+/* ---- budgets ---- */
+
+static uint64_t budgets; /* atomic; how many there were */
+static _Thread_local unic__budget *budget;
+
+void unic__budget_init(unic__budget *b, size_t limit, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    *b = (unic__budget){.limit = limit};
+    b->id = __atomic_add_fetch(&budgets, 1, __ATOMIC_RELAXED);
+    snprintf(b->name, sizeof b->name, "%s", slash && slash[1] ? slash + 1 : path);
+}
+
+unic__budget *unic__budget_enter(unic__budget *b)
+{
+    unic__budget *before = budget;
+    budget = b && b->limit ? b : NULL;
+    return before;
+}
+
+const char *unic__bytes_print(size_t bytes, char text[UNIC__BYTES_TEXT])
+{
+    static const char *const units[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+    double value = (double)bytes / 1e3;
+    size_t unit = 0;
+    if (bytes < 1000) {
+        snprintf(text, UNIC__BYTES_TEXT, bytes == 1 ? "%zu byte" : "%zu bytes", bytes);
+        return text;
+    }
+    for (; value >= 999.95 && unit < 5; unit++)
+        value /= 1e3;
+    bool whole = value - (double)(long)value < 0.05 || value - (double)(long)value >= 0.95;
+    snprintf(text, UNIC__BYTES_TEXT, whole ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    return text;
+}
+
+unic_status unic__budget_leave(unic__budget *before, unic_status status)
+{
+    char asks[UNIC__BYTES_TEXT], limit[UNIC__BYTES_TEXT];
+    unic__budget *b = budget;
+    budget = before;
+    size_t asked = b ? __atomic_exchange_n(&b->asked, 0, __ATOMIC_RELAXED) : 0;
+    if (status == UNIC_OK || !asked)
+        return status;
+    unic__bytes_print(asked, asks);
+    unic__bytes_print(b->limit, limit);
+    if (strcmp(asks, limit) == 0) {
+        snprintf(asks, sizeof asks, "%zu bytes", asked);
+        snprintf(limit, sizeof limit, "%zu", b->limit);
+    }
+    return unic__fail(UNIC_E_NOMEM, "%s asks for %s, the limit is %s", b->name, asks, limit);
+}
+
+/* Whether this thread's budget, if it has one, has room. */
+static bool charge(size_t bytes)
+{
+    if (!budget)
+        return true;
+    size_t used = __atomic_load_n(&budget->used, __ATOMIC_RELAXED), sum;
+    do {
+        if (!unic__add_size(used, bytes, &sum))
+            sum = SIZE_MAX;
+        if (sum > budget->limit) {
+            __atomic_store_n(&budget->asked, sum, __ATOMIC_RELAXED);
+            return false;
+        }
+    } while (!__atomic_compare_exchange_n(&budget->used, &used, sum, true, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+    return true;
+}
+
+static void refund(uint64_t id, size_t bytes)
+{
+    if (budget && budget->id == id)
+        __atomic_sub_fetch(&budget->used, bytes, __ATOMIC_RELAXED);
+}
+
+/* ---- blocks ---- */
+
+/* Stands before every block. */
+typedef struct block_header {
+    void *raw;    /* what the hook gave */
+    size_t bytes; /* that were charged */
+    uint64_t id;  /* of the budget; 0: to none */
+} block_header;
+
 /*
- * The hook gives malloc's alignment, kernels want a cache line's: a block is over-allocated,
- * and the pointer the hook gave stands in the word before the aligned address.
+ * The hook gives malloc's alignment, kernels want a cache line's: a block is over-allocated, and
+ * its header stands before the aligned address.
  */
 void *unic__alloc(size_t bytes)
 {
     size_t total;
-    if (!unic__add_size(bytes, UNIC__ALIGN + sizeof(void *), &total))
+    if (!unic__add_size(bytes, UNIC__ALIGN + sizeof(block_header), &total) || !charge(bytes))
         return NULL;
-    unsigned char *raw = current.alloc(total, current.user);
-    if (!raw)
+    block_header h = {current.alloc(total, current.user), bytes, budget ? budget->id : 0};
+    if (!h.raw) {
+        refund(h.id, bytes);
         return NULL;
-    uintptr_t start = (uintptr_t)raw + sizeof(void *);
+    }
+    uintptr_t start = (uintptr_t)h.raw + sizeof h;
     size_t shift = (UNIC__ALIGN - start % UNIC__ALIGN) % UNIC__ALIGN;
-    unsigned char *aligned = raw + sizeof(void *) + shift;
-    memcpy(aligned - sizeof(void *), &raw, sizeof raw);
+    unsigned char *aligned = (unsigned char *)h.raw + sizeof h + shift;
+    memcpy(aligned - sizeof h, &h, sizeof h);
     return aligned;
 }
 
@@ -91,9 +178,10 @@ void unic__free(void *memory)
 {
     if (!memory)
         return;
-    void *raw;
-    memcpy(&raw, (unsigned char *)memory - sizeof(void *), sizeof raw);
-    current.release(raw, current.user);
+    block_header h;
+    memcpy(&h, (unsigned char *)memory - sizeof h, sizeof h);
+    refund(h.id, h.bytes);
+    current.release(h.raw, current.user);
 }
 
 char *unic__strdup(const char *text)

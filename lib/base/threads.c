@@ -3,10 +3,23 @@
 #include "base/base.h"
 
 static int threads = 1;
+static _Thread_local int own; /* of the handle that this thread works for; 0: it has none */
 
 int unic__threads(void)
 {
-    return threads;
+    return own ? own : threads;
+}
+
+int unic__threads_enter(int n)
+{
+    int before = own;
+    own = n;
+    return before;
+}
+
+void unic__threads_leave(int before)
+{
+    own = before;
 }
 
 void unic__threads_set(int n)
@@ -21,12 +34,13 @@ bool unic__worth_splitting(size_t m, size_t n, size_t k)
 
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context)
 {
-    const size_t parts = (size_t)threads, pieces = n / each + (n % each != 0);
+    const int most = unic__threads();
+    const size_t parts = (size_t)most, pieces = n / each + (n % each != 0);
     if (!worth || parts == 1 || pieces < 2 || omp_in_parallel()) {
         f(context, 0, n);
         return;
     }
-#pragma omp parallel for schedule(static) num_threads(threads)
+#pragma omp parallel for schedule(static) num_threads(most)
     for (size_t i = 0; i < parts; i++) {
         size_t from = pieces * i / parts * each, to = pieces * (i + 1) / parts * each;
         f(context, from, to < n ? to : n);

@@ -337,6 +337,7 @@ static unic_status measure_track(clip_files *s, unic__track *track, size_t i,
         if (!steps) /* a clip without a step lacks the modality */
             s->entries[i][clip] = NULL;
         s->source.length = steps > s->source.length ? steps : s->source.length;
+        UNIC__TRY(unic__progress_tell(&reading->progress, "clips", clip + 1, s->source.clips));
     }
     return UNIC_OK;
 }

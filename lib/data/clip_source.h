@@ -40,8 +40,9 @@ bool unic__is_damage(unic_status status);
 
 /* How the clips are read. */
 typedef struct unic__reading {
-    size_t length;     /* of the batches, in steps; 0: of the longest clip */
-    bool skips_damage; /* a clip that cannot be read is one without the modality */
+    size_t length;           /* of the batches, in steps; 0: of the longest clip */
+    bool skips_damage;       /* a clip that cannot be read is one without the modality */
+    unic__progress progress; /* told of clips while they are opened one by one */
 } unic__reading;
 
 typedef struct unic__clip_source unic__clip_source;

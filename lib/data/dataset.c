@@ -100,10 +100,8 @@ static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i
 }
 
 /* Reads the batch at d->reading, and moves on if that went well. */
-static unic_status fill_slot(void *user, size_t slot)
+static unic_status fill_slot(unic_dataset *d, unic__slot *s)
 {
-    unic_dataset *d = user;
-    unic__slot *s = &d->slots[slot];
     size_t start = (size_t)d->reading.batch * d->batch;
     size_t rows = d->batch < d->clips - start ? d->batch : d->clips - start;
     clear_reports(d, s);
@@ -117,6 +115,14 @@ static unic_status fill_slot(void *user, size_t slot)
         s->batch->entries[i].features.dims[0] = (int64_t)rows;
     advance(d, &d->reading);
     return UNIC_OK;
+}
+
+/* The same within the dataset's budget, by whichever thread reads. */
+static unic_status fill(void *user, size_t slot)
+{
+    unic_dataset *d = user;
+    unic__budget *before = unic__budget_enter(&d->budget);
+    return unic__budget_leave(before, fill_slot(d, &d->slots[slot]));
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -195,7 +201,7 @@ static unic_status make_slots(unic_dataset *d, const unic_dataset_options *optio
         return unic__no_memory(d->slot_count * sizeof *d->slots, "the batches read ahead");
     for (size_t i = 0; i < d->slot_count; i++)
         UNIC__TRY(make_slot(d, &d->slots[i]));
-    return options->prefetch ? unic__prefetch_create(&d->prefetch, d->slot_count, fill_slot, d)
+    return options->prefetch ? unic__prefetch_create(&d->prefetch, d->slot_count, fill, d)
                              : UNIC_OK;
 }
 
@@ -206,15 +212,22 @@ unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, siz
     unic_dataset *d = unic__alloc_zero(sizeof *d);
     if (!d)
         return unic__no_memory(sizeof *d, "a dataset");
-    unic_status status;
-    d->how = (unic__reading){options->length, options->on_damage == UNIC_DAMAGE_SKIPS};
-    UNIC__TRY_OR(status, fail, unic__dataset_find_clips(d, paths, path_count, options));
-    UNIC__TRY_OR(status, fail, plan_epoch(d, options));
-    UNIC__TRY_OR(status, fail, make_slots(d, options));
-    *out = d;
-    return UNIC_OK;
-fail:
-    unic__dataset_free(d);
+    d->how = (unic__reading){options->length,
+                             options->on_damage == UNIC_DAMAGE_SKIPS,
+                             {options->progress, options->progress_user}};
+    unic__budget_init(&d->budget, options->memory_limit,
+                      path_count == 1 ? paths[0] : "the dataset");
+    unic__budget *before = unic__budget_enter(&d->budget);
+    unic_status status = unic__dataset_find_clips(d, paths, path_count, options);
+    if (status == UNIC_OK)
+        status = plan_epoch(d, options);
+    if (status == UNIC_OK)
+        status = make_slots(d, options);
+    status = unic__budget_leave(before, status);
+    if (status == UNIC_OK)
+        *out = d;
+    else
+        unic__dataset_free(d);
     return status;
 }
 
@@ -243,7 +256,7 @@ static unic_status read_next(unic_dataset *d, size_t *slot)
     if (!d->prefetch) {
         d->reading = d->at;
         *slot = 0;
-        return fill_slot(d, 0);
+        return fill(d, 0);
     }
     if (!unic__prefetch_running(d->prefetch)) {
         d->reading = d->at;

@@ -25,6 +25,7 @@ typedef struct unic__slot {
 } unic__slot;
 
 struct unic_dataset {
+    unic__budget budget; /* of all that is read and held for it, by both sides */
     unic__arena arena;
     unic__clip_source **sources;
     unic__track_table tracks;

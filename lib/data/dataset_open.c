@@ -160,8 +160,10 @@ unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths,
     UNIC__TRY(open_sources(d, paths, path_count, options));
     UNIC__TRY(unic__dataset_number_classes(d));
     UNIC__TRY(choose_tracks(d, options));
-    for (size_t i = 0; i < d->source_count; i++)
+    for (size_t i = 0; i < d->source_count; i++) {
         UNIC__TRY(load_source(d, d->sources[i]));
+        UNIC__TRY(unic__progress_tell(&d->how.progress, "files", i + 1, d->source_count));
+    }
     for (size_t i = 0; i < d->tracks.n; i++)
         if (!d->tracks.at[i].step_count)
             return unic__fail(UNIC_E_NOTFOUND, "%s: no clip of modality \"%s\" can be read",

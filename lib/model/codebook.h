@@ -41,7 +41,8 @@ void unic__codebook_set(unic_codebook *cb, const float *rows);
  * fewer rows than codes, rows repeat with a little noise. UNIC_E_NUMERIC where a centre is too
  * large for a float. A failure changes nothing. */
 unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
-                                size_t iterations, unic__key key);
+                                size_t iterations, unic__key key,
+                                const unic__progress *progress);
 
 /* One modality's part in an update; rows with code -1 are left out. */
 typedef struct unic__ema_part {

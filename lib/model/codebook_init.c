@@ -162,7 +162,7 @@ static bool draw_row(seeding *s, size_t *row)
     }
 }
 
-static void seed_codes(seeding *s)
+static unic_status seed_codes(seeding *s, const unic__progress *progress)
 {
     unic_codebook *cb = s->cb;
     const size_t dim = cb->dim;
@@ -177,8 +177,9 @@ static void seed_codes(seeding *s)
         else
             repeat_row(cb, s->n, s->z + row * dim, noise);
         s->n++;
+        UNIC__TRY(unic__progress_tell(progress, "codes", s->n, cb->codes));
         if (s->n == cb->codes)
-            break;
+            return UNIC_OK;
         const size_t pending = s->n - s->measured;
         if (distinct && (pending == PENDING || 8 * pending >= s->n))
             measure_seeds(s);
@@ -229,8 +230,8 @@ static void move_codes(unic_codebook *cb, const means *m)
 }
 
 /* Until the iterations are over or no row changes its code. */
-static void lloyd(unic_codebook *cb, size_t iterations, const means *m, int32_t *codes,
-                  int32_t *before)
+static unic_status lloyd(unic_codebook *cb, size_t iterations, const means *m, int32_t *codes,
+                         int32_t *before, const unic__progress *progress)
 {
     for (size_t i = 0; i < iterations; i++) {
         unic__codebook_refresh(cb);
@@ -239,7 +240,9 @@ static void lloyd(unic_codebook *cb, size_t iterations, const means *m, int32_t 
             break;
         memcpy(before, codes, m->rows * sizeof *codes);
         move_codes(cb, m);
+        UNIC__TRY(unic__progress_tell(progress, "iterations", i + 1, iterations));
     }
+    return UNIC_OK;
 }
 
 /* ---- the whole ---- */
@@ -300,8 +303,8 @@ static unic_status workspace_create(workspace *w, const unic_codebook *cb, size_
     return unic__no_memory((cb->codes + rows) * dim * sizeof(float), "starting codes");
 }
 
-static void k_means(unic_codebook *cb, const float *z, size_t rows, size_t iterations,
-                    unic__key key, const workspace *w)
+static unic_status k_means(unic_codebook *cb, const float *z, size_t rows, size_t iterations,
+                           unic__key key, const workspace *w, const unic__progress *progress)
 {
     seeding s = {.cb = cb,
                  .z = z,
@@ -312,14 +315,15 @@ static void k_means(unic_codebook *cb, const float *z, size_t rows, size_t itera
                  .packed = w->packed,
                  .key = key};
     const means m = {cb, z, rows, w->codes, w->sum};
-    seed_codes(&s);
-    lloyd(cb, iterations, &m, w->codes, w->before);
+    UNIC__TRY(seed_codes(&s, progress));
+    return lloyd(cb, iterations, &m, w->codes, w->before, progress);
 }
 
 static unic_status start_codes(unic_codebook *cb, const float *z, size_t rows,
-                               size_t iterations, unic__key key)
+                               size_t iterations, unic__key key, const unic__progress *progress)
 {
     workspace w;
+    unic_status status = UNIC_OK;
     const float scale = scale_of(z, rows * cb->dim);
     UNIC__TRY(workspace_create(&w, cb, rows, iterations > 0, scale != 1.0F));
     for (size_t i = 0; w.scaled && i < rows * cb->dim; i++)
@@ -328,22 +332,24 @@ static unic_status start_codes(unic_codebook *cb, const float *z, size_t rows,
     if (iterations == 0)
         random_rows(cb, x, rows, w.codes, key);
     else
-        k_means(cb, x, rows, iterations, key, &w);
+        status = k_means(cb, x, rows, iterations, key, &w, progress);
     for (size_t i = 0; w.scaled && i < cb->codes * cb->dim; i++)
         cb->embedding[i] /= scale;
     workspace_free(&w);
-    if (!unic__all_finite(cb->embedding, cb->codes * cb->dim)) /* a row and its noise */
+    if (status == UNIC_OK &&
+        !unic__all_finite(cb->embedding, cb->codes * cb->dim)) /* a row and its noise */
         return unic__fail(UNIC_E_NUMERIC,
                           "a starting code would be NaN or Inf: the rows are too large");
-    return UNIC_OK;
+    return status;
 }
 
 unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
-                                size_t iterations, unic__key key)
+                                size_t iterations, unic__key key,
+                                const unic__progress *progress)
 {
     unic_codebook *next; /* so that a failure changes nothing */
     UNIC__TRY(unic__codebook_create(&next, cb->codes, cb->dim, cb->modalities));
-    unic_status status = start_codes(next, z, rows, iterations, key);
+    unic_status status = start_codes(next, z, rows, iterations, key, progress);
     if (status == UNIC_OK)
         unic__codebook_set(cb, next->embedding);
     unic__codebook_free(next);

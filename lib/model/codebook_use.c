@@ -59,10 +59,11 @@ unic_status unic__codebook_distances(const unic_codebook *cb, float *out)
         for (size_t b = 0; b < n; b++) {
             double d = unic__distance2(e + a * dim, e + b * dim, dim);
             if (d > (double)FLT_MAX)
-                return unic__fail(UNIC_E_NUMERIC,
-                                  "the squared distance of codes %zu and %zu is %g, more than a "
-                                  "float holds",
-                                  a, b, d);
+                return unic__fail(
+                    UNIC_E_NUMERIC,
+                    "the squared distance of codes %zu and %zu is %g, more than a "
+                    "float holds",
+                    a, b, d);
             out[a * n + b] = (float)d;
         }
     return UNIC_OK;

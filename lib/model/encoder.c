@@ -115,10 +115,10 @@ static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length
 static const float *readable_in_place(const unic__encoder_plan *p, const unic_array *features,
                                       const int32_t *lengths, size_t first, size_t clips)
 {
-    bool whole = features->dtype == UNIC_F32 && clips == p->batch;
+    const float *x = unic__array_in_place(features);
+    bool whole = x && clips == p->batch;
     for (size_t b = first; whole && lengths && b < first + clips; b++)
         whole = (size_t)lengths[b] == p->length;
-    const float *x = features->data;
     return whole ? x + first * unic__shape_count(&p->x->t.shape) / p->batch : NULL;
 }
 

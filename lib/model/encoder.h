@@ -26,6 +26,7 @@ struct unic_encoder {
     unic__param_table *weights;
     const unic__modality *modality;
     size_t max_batch, max_length;
+    int threads; /* it computes with; 0: the process's number */
     uint64_t calls;
     unic__encoder_plan plan[UNIC__ENCODER_PLANS];
     const unic_batch *called; /* of the call under way: what messages call its clips, or NULL */

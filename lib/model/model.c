@@ -111,7 +111,8 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table *
     unic_status status = UNIC_OK;
     pthread_mutex_lock(&model->lock);
     if (!model->loaded[m]) {
-        status = load_weights(model, m);
+        unic__budget *before = unic__budget_enter(&model->budget);
+        status = unic__budget_leave(before, load_weights(model, m));
         model->loaded[m] = status == UNIC_OK;
         close_when_loaded(model);
     }

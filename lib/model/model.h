@@ -19,6 +19,7 @@ struct unic_model {
     const char *text; /* of the config */
     unic_codebook *codebook;
     pthread_mutex_t lock; /* guards what follows */
+    unic__budget budget;  /* of the file: what its weights may take */
     /* Closed once all weights are read. Until then it stays open, so that all weights come from
      * the same file, even if another one is moved to its path. */
     unic__weight_source source;

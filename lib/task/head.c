@@ -211,6 +211,7 @@ unic_status unic__head_fit(double *loss, unic_head *head, const int32_t *codes, 
                                .epochs = o->epochs,
                                .seed = o->seed,
                                .learning_rate = (double)o->learning_rate,
+                               .progress = {o->progress, o->progress_user},
                                .fill = fill_batch,
                                .context = &d};
         status = unic__fit_run(&fit, loss);

@@ -220,6 +220,7 @@ unic_status unic__retriever_fit(double *loss, unic_retriever *r, const int32_t *
                                .epochs = o->epochs,
                                .seed = o->seed,
                                .learning_rate = (double)o->learning_rate,
+                               .progress = {o->progress, o->progress_user},
                                .fill = fill_batch,
                                .check = check_vectors,
                                .context = &d};

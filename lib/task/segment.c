@@ -121,18 +121,6 @@ static void fill_query(const unic_codebook *cb, const int32_t *codes, size_t len
     }
 }
 
-/* Clips [from, from + count) of an array of clips. */
-static unic_array part_of(const unic_array *a, size_t from, size_t count)
-{
-    unic_array part = *a;
-    size_t clips = (size_t)a->dims[0];
-    size_t bytes = unic__array_count(a) / clips *
-                   (a->dtype == UNIC_F64 ? sizeof(double) : sizeof(float));
-    part.data = (const char *)a->data + from * bytes;
-    part.dims[0] = (int64_t)count;
-    return part;
-}
-
 /* Clips [from, ..) of the input into the graph's, as many as fit; what is left over keeps what
  * was there. UNIC_E_VALUE names the array that is not finite. */
 static unic_status fill_images(unic__segment_graph *h, const unic__segment_input *in,
@@ -140,7 +128,7 @@ static unic_status fill_images(unic__segment_graph *h, const unic__segment_input
 {
     size_t rest = in->clips - from, count = rest < h->batch ? rest : h->batch;
     for (size_t i = 0; i < h->image_count; i++) {
-        const unic_array part = part_of(in->images[i], from, count);
+        const unic_array part = unic__array_part(in->images[i], 0, from, count);
         UNIC__TRY(unic__array_to_f32(&part, h->image[i]->t.x));
         if (!unic__all_finite(h->image[i]->t.x, unic__array_count(&part)))
             return unic__fail(UNIC_E_VALUE, "images[%zu] holds NaN or Inf", i);

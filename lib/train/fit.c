@@ -42,6 +42,8 @@ static unic_status take_step(const unic__fit *f, const int32_t *order, size_t ro
 static unic_status run_epochs(const unic__fit *f, int32_t *order, double *loss)
 {
     const unic__param_table *params = f->adam->params;
+    uint64_t done = 0,
+             total = (uint64_t)f->epochs * (f->clips / f->batch + (f->clips % f->batch != 0));
     for (int32_t epoch = 0; epoch < f->epochs; epoch++) {
         unic__random_permutation(unic__random_key(f->seed, f->adam->steps, 0), order, f->clips);
         *loss = 0.0;
@@ -51,6 +53,7 @@ static unic_status run_epochs(const unic__fit *f, int32_t *order, double *loss)
             if (status != UNIC_OK)
                 return unic__fail_in(status, "epoch %d", epoch);
             *loss += (double)f->loss->t.x[0] * (double)rows / (double)f->clips;
+            UNIC__TRY(unic__progress_tell(&f->progress, "batches", ++done, total));
         }
     }
     if (!unic__all_finite(params->values, params->total))

@@ -17,6 +17,7 @@ typedef struct unic__fit {
     int32_t epochs;
     uint64_t seed; /* of the shuffles, together with Adam's step */
     double learning_rate;
+    unic__progress progress; /* told of batches */
     /* Clips order[0..rows) into the rows of the batch; rows behind them must not count. */
     unic_status (*fill)(void *context, const int32_t *order, size_t rows);
     /* What else has to hold after a step's passes, so that it is named; may be NULL. */
@@ -25,7 +26,7 @@ typedef struct unic__fit {
 } unic__fit;
 
 /* All epochs; after a failure parameters and moments are as they were before. *loss becomes the
- * mean of the last epoch. UNIC_E_NUMERIC and UNIC_E_KERNEL name the epoch. */
+ * mean of the last epoch. UNIC_E_NUMERIC and UNIC_E_KERNEL name the epoch; UNIC_E_CANCELLED. */
 unic_status unic__fit_run(const unic__fit *f, double *loss);
 
 /* One forward pass and the gradient of `params`, cleared before. UNIC_E_KERNEL. */

@@ -121,7 +121,8 @@ static unic_status start_codebook(unic_trainer *t, bool *started)
     unic__codebook_assign_state(t->cb_backup, t->codebook);
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
     return unic__codebook_init(t->codebook, t->rows, rows, iterations,
-                               unic__random_key(t->config->seed, 0, DRAW_START));
+                               unic__random_key(t->config->seed, 0, DRAW_START),
+                               &(unic__progress){NULL, NULL});
 }
 
 /* Codes with -1 on padding, and what the update will take from each modality. */

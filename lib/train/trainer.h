@@ -24,6 +24,7 @@ struct unic_trainer {
     unic__adam adam, club_adam;
     unic_codebook *codebook;
     unic__training_graph graph;
+    int threads;                 /* it computes with; 0: the process's number */
     uint64_t steps, total_steps; /* taken; declared for the schedule, or 0 */
     bool started;                /* the codebook has its starting codes */
 

@@ -17,7 +17,7 @@ static unic_status create(unic_trainer **trainer, const char *backend)
     ck_assert_int_eq(unic_config_create(&config), UNIC_OK);
     ck_assert_int_eq(unic_config_parse(config, text, NULL), UNIC_OK);
     ck_assert_int_eq(unic_config_set(config, "kernel.backend", backend), UNIC_OK);
-    unic_status status = unic_trainer_create(trainer, config);
+    unic_status status = unic_trainer_create(trainer, config, NULL);
     unic_config_free(config);
     return status;
 }

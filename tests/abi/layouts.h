@@ -11,13 +11,19 @@ AT(unic_allocator, release, 16);
 AT(unic_allocator, user, 24);
 SIZE(unic_allocator, 32);
 
+AT(unic_open_options, struct_size, 0);
+AT(unic_open_options, memory_limit, 8);
+AT(unic_open_options, reserved, 16);
+SIZE(unic_open_options, 48);
+
 AT(unic_array, struct_size, 0);
 AT(unic_array, data, 8);
 AT(unic_array, dtype, 16);
 AT(unic_array, rank, 20);
 AT(unic_array, dims, 24);
-AT(unic_array, reserved, 72);
-SIZE(unic_array, 104);
+AT(unic_array, strides, 72);
+AT(unic_array, reserved, 120);
+SIZE(unic_array, 152);
 
 AT(unic_class_names, struct_size, 0);
 AT(unic_class_names, theirs, 8);
@@ -26,6 +32,15 @@ AT(unic_class_names, ours, 24);
 AT(unic_class_names, our_count, 32);
 AT(unic_class_names, reserved, 40);
 SIZE(unic_class_names, 56);
+
+AT(unic_codebook_init_options, struct_size, 0);
+AT(unic_codebook_init_options, iterations, 8);
+AT(unic_codebook_init_options, seed, 16);
+AT(unic_codebook_init_options, progress, 24);
+AT(unic_codebook_init_options, progress_user, 32);
+AT(unic_codebook_init_options, threads, 40);
+AT(unic_codebook_init_options, reserved, 48);
+SIZE(unic_codebook_init_options, 80);
 
 AT(unic_config_key, struct_size, 0);
 AT(unic_config_key, name, 8);
@@ -50,8 +65,18 @@ AT(unic_dataset_options, length, 56);
 AT(unic_dataset_options, split, 64);
 AT(unic_dataset_options, repeat_last, 72);
 AT(unic_dataset_options, repeat_last_count, 80);
-AT(unic_dataset_options, reserved, 88);
-SIZE(unic_dataset_options, 120);
+AT(unic_dataset_options, memory_limit, 88);
+AT(unic_dataset_options, progress, 96);
+AT(unic_dataset_options, progress_user, 104);
+AT(unic_dataset_options, reserved, 112);
+SIZE(unic_dataset_options, 144);
+
+AT(unic_encoder_options, struct_size, 0);
+AT(unic_encoder_options, max_batch, 8);
+AT(unic_encoder_options, max_length, 16);
+AT(unic_encoder_options, threads, 24);
+AT(unic_encoder_options, reserved, 32);
+SIZE(unic_encoder_options, 64);
 
 AT(unic_head_options, struct_size, 0);
 AT(unic_head_options, kind, 8);
@@ -62,8 +87,11 @@ AT(unic_head_options, batch, 24);
 AT(unic_head_options, learning_rate, 28);
 AT(unic_head_options, seed, 32);
 AT(unic_head_options, loss, 40);
-AT(unic_head_options, reserved, 48);
-SIZE(unic_head_options, 72);
+AT(unic_head_options, threads, 44);
+AT(unic_head_options, progress, 48);
+AT(unic_head_options, progress_user, 56);
+AT(unic_head_options, reserved, 64);
+SIZE(unic_head_options, 96);
 
 AT(unic_index_options, struct_size, 0);
 AT(unic_index_options, dim, 8);
@@ -109,9 +137,12 @@ AT(unic_retriever_options, epochs, 20);
 AT(unic_retriever_options, batch, 24);
 AT(unic_retriever_options, learning_rate, 28);
 AT(unic_retriever_options, temperature, 32);
+AT(unic_retriever_options, threads, 36);
 AT(unic_retriever_options, seed, 40);
-AT(unic_retriever_options, reserved, 48);
-SIZE(unic_retriever_options, 80);
+AT(unic_retriever_options, progress, 48);
+AT(unic_retriever_options, progress_user, 56);
+AT(unic_retriever_options, reserved, 64);
+SIZE(unic_retriever_options, 96);
 
 AT(unic_segmenter_options, struct_size, 0);
 AT(unic_segmenter_options, preset, 8);
@@ -128,8 +159,14 @@ AT(unic_segmenter_options, output_channels, 72);
 AT(unic_segmenter_options, batch, 80);
 AT(unic_segmenter_options, learning_rate, 84);
 AT(unic_segmenter_options, seed, 88);
-AT(unic_segmenter_options, reserved, 96);
-SIZE(unic_segmenter_options, 128);
+AT(unic_segmenter_options, threads, 96);
+AT(unic_segmenter_options, reserved, 104);
+SIZE(unic_segmenter_options, 136);
+
+AT(unic_trainer_options, struct_size, 0);
+AT(unic_trainer_options, threads, 8);
+AT(unic_trainer_options, reserved, 16);
+SIZE(unic_trainer_options, 64);
 
 AT(unic_draws, struct_size, 0);
 AT(unic_draws, cpc_step, 8);

@@ -65,7 +65,8 @@ START_TEST(refuses_what_is_no_array)
                     "x has dims[1] = -3, 0 or more expected");
     a = f32(2, DIMS(2, 3));
     a.reserved[2] = 1;
-    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "x has reserved[2] = 1");
+    io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG,
+                    "x: reserved[2] of unic_array is not zero");
     a = f32(2, DIMS(2, 3));
     a.data = NULL;
     io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "x has no data");

@@ -236,8 +236,16 @@ START_TEST(updating_refuses_and_changes_nothing)
                     "unic_codebook_update: code 0 would become NaN or Inf");
     unic_array z = rows_of(huge, UNIC_F32, 2, D);
     ck_assert(unic_codebook_fingerprint(cb) == before);
-    io_assert_ok(unic_codebook_init(cb, &z, 0, 1)); /* as single rows they are codes, */
-    io_assert_ok(unic_codebook_init(cb, &z, 3, 1)); /* and so are their means */
+    io_assert_ok(unic_codebook_init(
+        cb, &z,
+        &(unic_codebook_init_options){.struct_size = sizeof(unic_codebook_init_options),
+                                      .iterations = 0,
+                                      .seed = 1})); /* as single rows they are codes, */
+    io_assert_ok(unic_codebook_init(
+        cb, &z,
+        &(unic_codebook_init_options){.struct_size = sizeof(unic_codebook_init_options),
+                                      .iterations = 3,
+                                      .seed = 1})); /* and so are their means */
     for (size_t i = 0; i < L * D; i++)
         ck_assert(unic_codebook_embedding(cb)[i] > 2.5e38F);
     unic_codebook_free(cb);
@@ -361,11 +369,36 @@ START_TEST(reviving_and_starting_refuse)
                     UNIC_E_VALUE, "z holds NaN or Inf");
     io_assert_fails(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, &narrow, 0),
                     UNIC_E_SHAPE, "[1,2], expected [rows,3]");
-    io_assert_fails(unic_codebook_init(NULL, &rows, 0, 0), UNIC_E_ARG, "codebook is NULL");
-    io_assert_fails(unic_codebook_init(cb, NULL, 0, 0), UNIC_E_ARG, "z is NULL");
-    io_assert_fails(unic_codebook_init(cb, &rows, 0, 0), UNIC_E_VALUE, "z holds NaN or Inf");
-    io_assert_fails(unic_codebook_init(cb, &narrow, 0, 0), UNIC_E_SHAPE, "[1,2]");
-    io_assert_fails(unic_codebook_init(cb, &none, 0, 0), UNIC_E_SHAPE, "z has no rows");
+    io_assert_fails(
+        unic_codebook_init(
+            NULL, &rows,
+            &(unic_codebook_init_options){
+                .struct_size = sizeof(unic_codebook_init_options), .iterations = 0, .seed = 0}),
+        UNIC_E_ARG, "codebook is NULL");
+    io_assert_fails(
+        unic_codebook_init(
+            cb, NULL,
+            &(unic_codebook_init_options){
+                .struct_size = sizeof(unic_codebook_init_options), .iterations = 0, .seed = 0}),
+        UNIC_E_ARG, "z is NULL");
+    io_assert_fails(
+        unic_codebook_init(
+            cb, &rows,
+            &(unic_codebook_init_options){
+                .struct_size = sizeof(unic_codebook_init_options), .iterations = 0, .seed = 0}),
+        UNIC_E_VALUE, "z holds NaN or Inf");
+    io_assert_fails(
+        unic_codebook_init(
+            cb, &narrow,
+            &(unic_codebook_init_options){
+                .struct_size = sizeof(unic_codebook_init_options), .iterations = 0, .seed = 0}),
+        UNIC_E_SHAPE, "[1,2]");
+    io_assert_fails(
+        unic_codebook_init(
+            cb, &none,
+            &(unic_codebook_init_options){
+                .struct_size = sizeof(unic_codebook_init_options), .iterations = 0, .seed = 0}),
+        UNIC_E_SHAPE, "z has no rows");
     ck_assert(unic_codebook_fingerprint(cb) == before);
     unic_codebook_free(cb);
 }
@@ -381,7 +414,11 @@ START_TEST(starting_is_a_function_of_the_seed)
         uint64_t print[3];
         for (size_t i = 0; i < 3; i++) {
             unic_codebook *cb = new_codebook(1);
-            io_assert_ok(unic_codebook_init(cb, &rows, iterations, i / 2));
+            io_assert_ok(unic_codebook_init(
+                cb, &rows,
+                &(unic_codebook_init_options){.struct_size = sizeof(unic_codebook_init_options),
+                                              .iterations = iterations,
+                                              .seed = i / 2}));
             print[i] = unic_codebook_fingerprint(cb);
             unic_codebook_free(cb);
         }
@@ -492,7 +529,10 @@ static unic_status use_everything(const char *path)
     if (status == UNIC_OK)
         status = unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, &wide, 1);
     if (status == UNIC_OK)
-        status = unic_codebook_init(cb, &wide, 3, 1);
+        status = unic_codebook_init(
+            cb, &wide,
+            &(unic_codebook_init_options){
+                .struct_size = sizeof(unic_codebook_init_options), .iterations = 3, .seed = 1});
     unic_codebook_free(cb);
     return status;
 }

@@ -75,6 +75,9 @@ START_TEST(wrong_options_are_named)
                                cases[i].rate,
                                0,
                                0,
+                               0,
+                               NULL,
+                               NULL,
                                {NULL}};
         io_assert_fails(unic_head_create(&head, cb, &o), UNIC_E_ARG, cases[i].says);
         ck_assert(head == NULL);
@@ -91,7 +94,7 @@ START_TEST(wrong_options_are_named)
     }
     unic_head_options old = good, later = good;
     old.struct_size--;
-    io_assert_fails(unic_head_create(&head, cb, &old), UNIC_E_ARG, "options->struct_size is");
+    io_assert_fails(unic_head_create(&head, cb, &old), UNIC_E_ARG, "options has struct_size");
     later.struct_size += 8;
     io_assert_ok(unic_head_create(&head, cb, &later));
     unic_head_free(head);
@@ -191,12 +194,12 @@ START_TEST(wrong_arguments_are_named)
                     "larger than any memory");
     io_assert_ok(unic_head_mask_labels(head, NULL, 0, 1, NULL));
     unic_head_options settings = {.struct_size = sizeof settings - 1};
-    io_assert_fails(unic_head_settings(&settings, head), UNIC_E_ARG, "struct_size is");
+    io_assert_fails(unic_head_settings(&settings, head), UNIC_E_ARG, "has struct_size");
     io_assert_fails(unic_head_settings(NULL, head), UNIC_E_ARG, "options is NULL");
     io_assert_fails(unic_head_settings(&settings, NULL), UNIC_E_ARG, "head is NULL");
     unic_head *none = (void *)&none;
-    io_assert_fails(unic_head_load(NULL, "x"), UNIC_E_ARG, "out is NULL");
-    io_assert_fails(unic_head_load(&none, NULL), UNIC_E_ARG, "path is NULL");
+    io_assert_fails(unic_head_load(NULL, "x", NULL), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_head_load(&none, NULL, NULL), UNIC_E_ARG, "path is NULL");
     ck_assert(none == NULL);
     unic_head_free(head);
 }

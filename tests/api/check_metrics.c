@@ -54,7 +54,7 @@ START_TEST(classes)
     ASSERT_UNTOUCHED(r);
     r.struct_size = sizeof r - 1;
     io_assert_fails(unic_metrics_classes(&r, scores, truth, 2, 3, NULL, NULL), UNIC_E_ARG,
-                    "report->struct_size is");
+                    "report has struct_size");
 }
 END_TEST
 
@@ -107,7 +107,7 @@ START_TEST(steps_and_events)
                         UNIC_E_ARG, "is not in (0,1]");
     ASSERT_UNTOUCHED(r);
     io_assert_fails(unic_metrics_steps(&r, scores, truth, 2, 2, 0.0F, -1), UNIC_E_ARG,
-                    "report->struct_size is 0");
+                    "report has struct_size 0");
     io_assert_fails(unic_metrics_steps(NULL, scores, truth, 2, 2, 0.0F, -1), UNIC_E_ARG,
                     "report is NULL");
 }

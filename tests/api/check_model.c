@@ -68,7 +68,7 @@ START_TEST(parameters_are_listed)
     const float *data, *again;
     unic_model *model = small_model(SMALL_THREE, "", 1), *copy;
     io_assert_ok(unic_model_save(model, path));
-    io_assert_ok(unic_model_open(&copy, path));
+    io_assert_ok(unic_model_open(&copy, path, NULL));
     unic__npz *file;
     io_assert_ok(unic__npz_open(&file, path));
     bool seen = false;
@@ -119,8 +119,10 @@ START_TEST(wrong_arguments_are_named)
     size_t rank;
     unic_model *model = small_model(SMALL_TWO, "", 0), *none = (void *)&none;
     unic_codebook *codebook;
-    io_assert_fails(unic_model_open(NULL, "x"), UNIC_E_ARG, "unic_model_open: out is NULL");
-    io_assert_fails(unic_model_open(&none, NULL), UNIC_E_ARG, "unic_model_open: path is NULL");
+    io_assert_fails(unic_model_open(NULL, "x", NULL), UNIC_E_ARG,
+                    "unic_model_open: out is NULL");
+    io_assert_fails(unic_model_open(&none, NULL, NULL), UNIC_E_ARG,
+                    "unic_model_open: path is NULL");
     ck_assert(none == NULL);
     io_assert_fails(unic_model_feature_dims(&rank, NULL, "audio", dims), UNIC_E_ARG, "model");
     io_assert_fails(unic_model_feature_dims(&rank, model, NULL, dims), UNIC_E_ARG, "modality");

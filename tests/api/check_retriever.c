@@ -78,7 +78,7 @@ START_TEST(wrong_options_are_named)
     unic_retriever_options old = good, later = good;
     old.struct_size--;
     later.struct_size += 8;
-    io_assert_fails(unic_retriever_create(&r, cb, &old), UNIC_E_ARG, "options->struct_size is");
+    io_assert_fails(unic_retriever_create(&r, cb, &old), UNIC_E_ARG, "options has struct_size");
     io_assert_ok(unic_retriever_create(&r, cb, &later));
     unic_retriever_free(r);
     io_assert_fails(unic_retriever_create(NULL, cb, &good), UNIC_E_ARG, "out is NULL");
@@ -100,7 +100,7 @@ START_TEST(tells_its_settings)
     ck_assert(o.batch == 64 && o.learning_rate == 0.001F && o.temperature == 0.07F);
     ck_assert(o.seed == 3 && o.struct_size == sizeof o);
     o.struct_size--;
-    io_assert_fails(unic_retriever_settings(&o, r), UNIC_E_ARG, "struct_size is");
+    io_assert_fails(unic_retriever_settings(&o, r), UNIC_E_ARG, "has struct_size");
     io_assert_fails(unic_retriever_settings(NULL, r), UNIC_E_ARG, "options is NULL");
     io_assert_fails(unic_retriever_settings(&o, NULL), UNIC_E_ARG, "retriever is NULL");
     unic_retriever_free(r);
@@ -199,8 +199,8 @@ START_TEST(wrong_arguments_are_named)
     io_assert_ok(unic_retriever_items(r, &none, NULL));
     io_assert_fails(unic_retriever_save(NULL, "x"), UNIC_E_ARG, "retriever is NULL");
     io_assert_fails(unic_retriever_save(r, NULL), UNIC_E_ARG, "path is NULL");
-    io_assert_fails(unic_retriever_load(NULL, "x"), UNIC_E_ARG, "out is NULL");
-    io_assert_fails(unic_retriever_load(&empty, NULL), UNIC_E_ARG, "path is NULL");
+    io_assert_fails(unic_retriever_load(NULL, "x", NULL), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_retriever_load(&empty, NULL, NULL), UNIC_E_ARG, "path is NULL");
     ck_assert(empty == NULL);
     unic_retriever_free(r);
 }

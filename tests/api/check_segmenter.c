@@ -55,7 +55,7 @@ START_TEST(wrong_options_are_named)
     }
     unic_segmenter_options old = segment_small, large = segment_small;
     old.struct_size--;
-    io_assert_fails(unic_segmenter_create(&s, cb, &old), UNIC_E_ARG, "options->struct_size is");
+    io_assert_fails(unic_segmenter_create(&s, cb, &old), UNIC_E_ARG, "options has struct_size");
     large.height = large.width = large.channels = 4096;
     io_assert_fails(unic_segmenter_create(&s, cb, &large), UNIC_E_SHAPE, "too large");
     io_assert_fails(unic_segmenter_create(NULL, cb, &old), UNIC_E_ARG, "out is NULL");
@@ -88,7 +88,7 @@ START_TEST(zero_members_take_the_presets_values)
     io_assert_fails(unic_segmenter_settings(&got, NULL), UNIC_E_ARG, "segmenter is NULL");
     io_assert_fails(unic_segmenter_settings(NULL, s), UNIC_E_ARG, "options is NULL");
     got.struct_size = 8;
-    io_assert_fails(unic_segmenter_settings(&got, s), UNIC_E_ARG, "struct_size is 8");
+    io_assert_fails(unic_segmenter_settings(&got, s), UNIC_E_ARG, "has struct_size 8");
     unic_segmenter_free(s);
 }
 END_TEST
@@ -251,8 +251,8 @@ START_TEST(missing_arguments_are_named)
     io_assert_fails(segment_step(s, d, NULL), UNIC_E_SHAPE, "a batch of 0 clips");
     io_assert_fails(unic_segmenter_save(NULL, "x"), UNIC_E_ARG, "segmenter is NULL");
     io_assert_fails(unic_segmenter_save(s, NULL), UNIC_E_ARG, "path is NULL");
-    io_assert_fails(unic_segmenter_load(NULL, "x"), UNIC_E_ARG, "out is NULL");
-    io_assert_fails(unic_segmenter_load(&none, NULL), UNIC_E_ARG, "path is NULL");
+    io_assert_fails(unic_segmenter_load(NULL, "x", NULL), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_segmenter_load(&none, NULL, NULL), UNIC_E_ARG, "path is NULL");
     ck_assert(none == NULL);
     io_assert_fails(unic_segmenter_accepts(NULL, 0), UNIC_E_ARG, "segmenter is NULL");
     free(d);

@@ -20,7 +20,7 @@ START_TEST(a_run_from_config_to_codes)
     unic_model *model;
     unic_encoder *encoder;
     unic_config *config = small_config(SMALL_TWO, "");
-    io_assert_ok(unic_trainer_create(&trainer, config));
+    io_assert_ok(unic_trainer_create(&trainer, config, NULL));
     unic_config_free(config); /* it was copied */
     small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
     ck_assert_uint_eq(unic_trainer_step_count(trainer), 0);
@@ -30,7 +30,11 @@ START_TEST(a_run_from_config_to_codes)
         ck_assert(isfinite(terms[0]));
     }
     io_assert_ok(unic_trainer_model(&model, trainer));
-    io_assert_ok(unic_encoder_create(&encoder, model, "touch", SMALL_BATCH, SMALL_LENGTH));
+    io_assert_ok(
+        unic_encoder_create(&encoder, model, "touch",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = SMALL_BATCH,
+                                                    .max_length = SMALL_LENGTH}));
     unic_trainer_free(trainer);
     unic_model_free(model);
     io_assert_ok(unic_encoder_encode(encoder, &b->array[1], NULL, codes, NULL, NULL));
@@ -49,7 +53,7 @@ START_TEST(total_steps_are_kept)
     io_assert_ok(unic_trainer_set_total_step_count(t, 1000));
     ck_assert_uint_eq(unic_trainer_total_step_count(t), 1000);
     io_assert_ok(unic_trainer_save(t, path));
-    io_assert_ok(unic_trainer_resume(&again, path));
+    io_assert_ok(unic_trainer_resume(&again, path, NULL, NULL));
     ck_assert_uint_eq(unic_trainer_total_step_count(again), 1000);
     unic_trainer_free(t);
     unic_trainer_free(again);
@@ -66,7 +70,7 @@ static void assert_no_trainer(const char *text, const char *more, const char *sa
     io_assert_ok(unic_config_create(&config));
     io_assert_ok(unic_config_parse(config, text, NULL));
     io_assert_ok(unic_config_parse(config, more, NULL));
-    io_assert_fails(unic_trainer_create(&t, config), UNIC_E_CONFIG, says);
+    io_assert_fails(unic_trainer_create(&t, config, NULL), UNIC_E_CONFIG, says);
     ck_assert(t == NULL);
     unic_config_free(config);
 }
@@ -89,7 +93,7 @@ START_TEST(what_is_too_large_is_refused)
 {
     unic_trainer *t = (void *)&t;
     unic_config *config = small_config(SMALL_TWO, "train.batch = 65536\ntrain.length = 8192\n");
-    io_assert_fails(unic_trainer_create(&t, config), UNIC_E_SHAPE, "is too large");
+    io_assert_fails(unic_trainer_create(&t, config, NULL), UNIC_E_SHAPE, "is too large");
     ck_assert(t == NULL);
     unic_config_free(config);
 }
@@ -101,9 +105,9 @@ START_TEST(wrong_arguments_are_named)
     unic_config *config = small_config(SMALL_TWO, "");
     unic_trainer *t = small_trainer(SMALL_TWO, ""), *none = (void *)&none;
     small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
-    io_assert_fails(unic_trainer_create(NULL, config), UNIC_E_ARG,
+    io_assert_fails(unic_trainer_create(NULL, config, NULL), UNIC_E_ARG,
                     "unic_trainer_create: out is NULL");
-    io_assert_fails(unic_trainer_create(&none, NULL), UNIC_E_ARG, "config is NULL");
+    io_assert_fails(unic_trainer_create(&none, NULL, NULL), UNIC_E_ARG, "config is NULL");
     ck_assert(none == NULL);
     io_assert_fails(unic_trainer_step(NULL, b->batch, NULL, NULL), UNIC_E_ARG,
                     "unic_trainer_step: trainer is NULL");
@@ -113,9 +117,9 @@ START_TEST(wrong_arguments_are_named)
     io_assert_fails(unic_trainer_set_total_step_count(NULL, 1), UNIC_E_ARG, "trainer is NULL");
     io_assert_fails(unic_trainer_save(NULL, "x"), UNIC_E_ARG, "trainer is NULL");
     io_assert_fails(unic_trainer_save(t, NULL), UNIC_E_ARG, "path is NULL");
-    io_assert_fails(unic_trainer_resume(NULL, "x"), UNIC_E_ARG, "out is NULL");
+    io_assert_fails(unic_trainer_resume(NULL, "x", NULL, NULL), UNIC_E_ARG, "out is NULL");
     none = (void *)&none;
-    io_assert_fails(unic_trainer_resume(&none, NULL), UNIC_E_ARG, "path is NULL");
+    io_assert_fails(unic_trainer_resume(&none, NULL, NULL, NULL), UNIC_E_ARG, "path is NULL");
     ck_assert(none == NULL);
     io_assert_fails(unic_trainer_model(&model, NULL), UNIC_E_ARG, "trainer is NULL");
     io_assert_fails(unic_trainer_model(NULL, t), UNIC_E_ARG, "out is NULL");

@@ -65,6 +65,7 @@ int main(int argc, char **argv)
     unic_array array;
     unic_model *model;
     unic_encoder *encoder;
+    unic_encoder_options sizes;
     unic_codebook *codebook;
     unic_head_options options;
     unic_head *head;
@@ -77,7 +78,7 @@ int main(int argc, char **argv)
         b[i] = (float)(i * 53 % 13) - 6.0F;
     OK(unic_config_create(&config));
     OK(unic_config_parse(config, text, "smoke"));
-    OK(unic_trainer_create(&trainer, config));
+    OK(unic_trainer_create(&trainer, config, NULL));
     unic_config_free(config);
     OK(unic_batch_create(&batch));
     unic_array_init(&array, b, UNIC_F32, 3, dims_b);
@@ -89,9 +90,13 @@ int main(int argc, char **argv)
     OK(unic_trainer_save(trainer, argv[1]));
     unic_batch_free(batch);
     unic_trainer_free(trainer);
-    OK(unic_model_open(&model, argv[1]));
+    OK(unic_model_open(&model, argv[1], NULL));
     OK(unic_model_codebook(&codebook, model));
-    OK(unic_encoder_create(&encoder, model, "a", CLIPS, LENGTH));
+    memset(&sizes, 0, sizeof sizes);
+    sizes.struct_size = sizeof sizes;
+    sizes.max_batch = CLIPS;
+    sizes.max_length = LENGTH;
+    OK(unic_encoder_create(&encoder, model, "a", &sizes));
     unic_model_free(model);
     OK(unic_encoder_encode(encoder, &array, NULL, codes, NULL, NULL));
     unic_encoder_free(encoder);
@@ -106,7 +111,7 @@ int main(int argc, char **argv)
     OK(unic_head_fit(NULL, head, codes, CLIPS, LENGTH, labels));
     OK(unic_head_predict(head, codes, CLIPS, LENGTH, logits));
     unic_head_free(head);
-    if (unic_model_open(&model, "/nowhere.npz") != UNIC_E_NOTFOUND || model != NULL)
+    if (unic_model_open(&model, "/nowhere.npz", NULL) != UNIC_E_NOTFOUND || model != NULL)
         return failed("a model that is not there");
     for (i = 0; i < CLIPS * LENGTH; i++)
         printf("%d ", codes[i]);

@@ -143,7 +143,8 @@ static void no_release(void *memory, void *user)
 START_TEST(wrong_allocators_are_refused)
 {
     unic_allocator hook = {sizeof hook - 1, no_alloc, no_release, NULL};
-    base_assert_fails(unic_set_allocator(&hook), UNIC_E_ARG, "struct_size is 31, expected 32");
+    base_assert_fails(unic_set_allocator(&hook), UNIC_E_ARG,
+                      "allocator has struct_size 31, sizeof(unic_allocator) = 32 expected");
     hook = (unic_allocator){sizeof hook, NULL, no_release, NULL};
     base_assert_fails(unic_set_allocator(&hook), UNIC_E_ARG, "must both be given");
     hook = (unic_allocator){sizeof hook, no_alloc, NULL, NULL};

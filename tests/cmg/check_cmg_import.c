@@ -15,7 +15,7 @@
 static unic_model *imported(const cmg_checkpoint *c)
 {
     unic_model *model;
-    io_assert_ok(unic_model_import(&model, c->path, c->settings));
+    io_assert_ok(unic_model_import(&model, c->path, c->settings, NULL));
     return model;
 }
 
@@ -57,7 +57,7 @@ START_TEST(a_model_file_keeps_it_all)
     unic_model *model = imported(c), *copy;
     unic_codebook *books[2];
     io_assert_ok(unic_model_save(model, path));
-    io_assert_ok(unic_model_open(&copy, path));
+    io_assert_ok(unic_model_open(&copy, path, NULL));
     for (size_t m = 0; m < CMG_MODALITIES; m++)
         if (c->has[m])
             cmg_assert_as_expected(copy, c, m);
@@ -121,7 +121,7 @@ START_TEST(what_tensors_do_not_tell_is_logged_or_set)
     unic_model *model;
     const cmg_checkpoint *c = &cmg_checkpoints[CMG_AT];
     cmg_log_begin();
-    io_assert_ok(unic_model_import(&model, c->path, NULL));
+    io_assert_ok(unic_model_import(&model, c->path, NULL, NULL));
     ck_assert_msg(cmg_logged("at.pt: assumed, since no tensor tells: encoder.heads = 4, "
                              "encoder.dropout = 0.1, ema.decay = 0.99, train.length = 10\n"),
                   "%s", cmg_log());
@@ -131,17 +131,18 @@ START_TEST(what_tensors_do_not_tell_is_logged_or_set)
     unic_model_free(model);
 
     cmg_log_begin();
-    io_assert_ok(unic_model_import(&model, c->path, "encoder.heads = 2\nema.decay = 0.9\n"));
+    io_assert_ok(
+        unic_model_import(&model, c->path, "encoder.heads = 2\nema.decay = 0.9\n", NULL));
     ck_assert_msg(!cmg_logged("encoder.heads") && !cmg_logged("ema.decay"), "%s", cmg_log());
     ck_assert(strstr(unic_model_config(model), "ema.decay = 0.9\n") != NULL);
     unic_model_free(model);
 
     cmg_log_begin();
-    io_assert_ok(unic_model_import(&model, CMG "av.pt", NULL));
+    io_assert_ok(unic_model_import(&model, CMG "av.pt", NULL, NULL));
     ck_assert_msg(cmg_logged("video.dims = 7 7 6\n"), "%s", cmg_log());
     unic_model_free(model);
     cmg_log_begin();
-    io_assert_ok(unic_model_import(&model, CMG "av.pt", "video.dims = 5 6 6\n"));
+    io_assert_ok(unic_model_import(&model, CMG "av.pt", "video.dims = 5 6 6\n", NULL));
     ck_assert_msg(!cmg_logged("video.dims"), "%s", cmg_log());
     int64_t dims[UNIC_MAX_RANK];
     size_t rank;
@@ -175,7 +176,7 @@ START_TEST(refuses_settings_that_do_not_fit)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unic_model *model = (void *)&model;
-        io_assert_fails(unic_model_import(&model, CMG "av.pt", cases[i].settings),
+        io_assert_fails(unic_model_import(&model, CMG "av.pt", cases[i].settings, NULL),
                         cases[i].status, cases[i].says);
         ck_assert(model == NULL);
     }
@@ -187,7 +188,7 @@ END_TEST
 START_TEST(names_missing_and_misshaped_tensors)
 {
     unic_model *model = (void *)&model;
-    io_assert_fails(unic_model_import(&model, CMG "at_wrong.pt", "encoder.heads = 2"),
+    io_assert_fails(unic_model_import(&model, CMG "at_wrong.pt", "encoder.heads = 2", NULL),
                     UNIC_E_FORMAT, "at_wrong.pt: 3 tensors are not as expected: ");
     ck_assert(model == NULL);
     static const char *const parts[] = {
@@ -210,7 +211,7 @@ START_TEST(finds_parts_under_other_keys)
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         unic_model *model = NULL;
         const char *path = cmg_patched(CMG "at.pt", keys[i][0], keys[i][1], strlen(keys[i][0]));
-        io_assert_ok(unic_model_import(&model, path, NULL));
+        io_assert_ok(unic_model_import(&model, path, NULL, NULL));
         ck_assert_uint_eq(unic_model_modality_count(model), 2);
         unic_model_free(model);
         remove(path);
@@ -240,14 +241,16 @@ START_TEST(names_the_tensor_that_a_config_needs)
         unic_model *model = (void *)&model;
         const char *path = cmg_patched(CMG "at.pt", cases[i].old, cases[i].fresh,
                                        strlen(cases[i].old));
-        io_assert_fails(unic_model_import(&model, path, NULL), UNIC_E_FORMAT, cases[i].says);
+        io_assert_fails(unic_model_import(&model, path, NULL, NULL), UNIC_E_FORMAT,
+                        cases[i].says);
         ck_assert_msg(strstr(unic_last_error(), path), "%s", unic_last_error());
         ck_assert(model == NULL);
         remove(path);
     }
     unic_model *model;
-    io_assert_fails(unic_model_import(&model, CMG "none.pt", NULL), UNIC_E_NOTFOUND, "none.pt");
-    io_assert_fails(unic_model_import(&model, CMG "expected.npz", NULL), UNIC_E_FORMAT,
+    io_assert_fails(unic_model_import(&model, CMG "none.pt", NULL, NULL), UNIC_E_NOTFOUND,
+                    "none.pt");
+    io_assert_fails(unic_model_import(&model, CMG "expected.npz", NULL, NULL), UNIC_E_FORMAT,
                     "expected.npz");
 }
 END_TEST
@@ -291,10 +294,14 @@ START_TEST(a_modality_needs_only_its_own_tensors)
     const char *path = cmg_patched(c->path, &good, &bad, sizeof good);
     unic_model *model;
     unic_encoder *encoder;
-    io_assert_ok(unic_model_import(&model, path, NULL));
+    io_assert_ok(unic_model_import(&model, path, NULL, NULL));
     for (int again = 0; again < 2; again++) { /* a failure leaves nothing half read */
         encoder = (void *)&encoder;
-        io_assert_fails(unic_encoder_create(&encoder, model, "video", CMG_B, CMG_T),
+        io_assert_fails(unic_encoder_create(
+                            &encoder, model, "video",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = CMG_B,
+                                                    .max_length = CMG_T}),
                         UNIC_E_FORMAT, "CRC");
         ck_assert_msg(strstr(unic_last_error(), path), "%s", unic_last_error());
         ck_assert(encoder == NULL);
@@ -316,15 +323,19 @@ START_TEST(refuses_numbers_that_are_not_finite)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         element_of(c->path, "Encoder_parameters/audio_self_att.affine_matrix.bias", &good, 8);
         const char *path = cmg_patched(c->path, &good, &bad[i], 8);
-        io_assert_ok(unic_model_import(&model, path, c->settings));
-        io_assert_fails(unic_encoder_create(&encoder, model, "audio", CMG_B, CMG_T),
+        io_assert_ok(unic_model_import(&model, path, c->settings, NULL));
+        io_assert_fails(unic_encoder_create(
+                            &encoder, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = CMG_B,
+                                                    .max_length = CMG_T}),
                         UNIC_E_FORMAT,
                         "Encoder_parameters/audio_self_att.affine_matrix.bias holds NaN, Inf");
         cmg_assert_as_expected(model, c, 2);
         unic_model_free(model);
         element_of(c->path, "Encoder_parameters/Cross_quantizer.embedding", &good, 8);
         path = cmg_patched(c->path, &good, &bad[i], 8);
-        io_assert_fails(unic_model_import(&model, path, c->settings), UNIC_E_FORMAT,
+        io_assert_fails(unic_model_import(&model, path, c->settings, NULL), UNIC_E_FORMAT,
                         "Encoder_parameters/Cross_quantizer.embedding holds NaN, Inf");
         remove(path);
     }
@@ -340,9 +351,13 @@ static unic_status use_once(const char *path, const cmg_checkpoint *c, size_t m)
     cmg_vectors v;
     unic_model *model = NULL;
     unic_encoder *encoder = NULL;
-    unic_status status = unic_model_import(&model, path, c->settings);
+    unic_status status = unic_model_import(&model, path, c->settings, NULL);
     if (status == UNIC_OK)
-        status = unic_encoder_create(&encoder, model, cmg_names[m], CMG_B, CMG_T);
+        status = unic_encoder_create(
+            &encoder, model, cmg_names[m],
+            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                    .max_batch = CMG_B,
+                                    .max_length = CMG_T});
     unic_model_free(model);
     if (status == UNIC_OK)
         status = unic_encoder_encode(encoder, &oom_features[m].array, NULL, v.codes, NULL, v.z);

@@ -18,7 +18,7 @@ static unic_status import_trainer(unic_trainer **t, const cmg_checkpoint *c, con
 {
     char settings[256];
     snprintf(settings, sizeof settings, "%s%s", TRAINING, c->settings ? c->settings : "");
-    return unic_trainer_import(t, path, settings);
+    return unic_trainer_import(t, path, settings, NULL, NULL);
 }
 
 /* What the script says of an optimiser's parameter: "at.pt optimizer 12 <part>/<name>". */

@@ -86,14 +86,18 @@ START_TEST(inference_gives_their_vectors_and_codes)
     int32_t codes[B * T], want[B * T];
     unic_batch *batch = the_batch(features);
     unic_model *model;
-    ck_assert_msg(unic_model_import(&model, SAMPLE "DCID-model-0.pt", NULL) == UNIC_OK, "%s",
-                  unic_last_error());
+    ck_assert_msg(unic_model_import(&model, SAMPLE "DCID-model-0.pt", NULL, NULL) == UNIC_OK,
+                  "%s", unic_last_error());
     for (size_t m = 0; m < MODALITIES; m++) {
         char name[64];
         unic_array a;
         unic_encoder *encoder;
         ck_assert(unic_batch_get(&a, NULL, batch, modality[m]) == UNIC_OK);
-        ck_assert(unic_encoder_create(&encoder, model, modality[m], B, T) == UNIC_OK);
+        ck_assert(unic_encoder_create(
+                      &encoder, model, modality[m],
+                      &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                              .max_batch = B,
+                                              .max_length = T}) == UNIC_OK);
         ck_assert(unic_encoder_encode(encoder, &a, NULL, codes, e, z) == UNIC_OK);
         snprintf(name, sizeof name, "encode/%s/semantic", modality[m]);
         compare(name, z, 0.0, 1e-4);
@@ -242,8 +246,9 @@ START_TEST(five_steps_follow_theirs)
     unic_batch *batch = the_batch(features);
     unic_trainer *t;
     unic_set_threads(1 + _i);
-    ck_assert_msg(unic_trainer_import(&t, SAMPLE "DCID-model-0.pt", SETTINGS) == UNIC_OK, "%s",
-                  unic_last_error());
+    ck_assert_msg(unic_trainer_import(&t, SAMPLE "DCID-model-0.pt", SETTINGS, NULL, NULL) ==
+                      UNIC_OK,
+                  "%s", unic_last_error());
     ck_assert_uint_le(unic_trainer_figure_count(t), 64);
     for (int step = 0; step < 5; step++) {
         int32_t at, perm[MODALITIES][B];
@@ -278,8 +283,9 @@ START_TEST(the_checkpoint_behind_them_goes_on)
     double terms[64];
     unic_batch *batch = the_batch(features);
     unic_trainer *t;
-    ck_assert_msg(unic_trainer_import(&t, SAMPLE "DCID-model-after5.pt", SETTINGS) == UNIC_OK,
-                  "%s", unic_last_error());
+    ck_assert_msg(
+        unic_trainer_import(&t, SAMPLE "DCID-model-after5.pt", SETTINGS, NULL, NULL) == UNIC_OK,
+        "%s", unic_last_error());
     ck_assert_uint_eq(unic_trainer_step_count(t), 5);
     ck_assert_uint_eq(t->adam.steps, 5);
     ck_assert_uint_eq(t->club_adam.steps, 25);

@@ -69,7 +69,11 @@ cmg_vectors cmg_encode(unic_model *model, const cmg_checkpoint *c, size_t m)
     cmg_vectors v;
     unic_encoder *encoder;
     cmg_features f = cmg_features_of(c, m);
-    io_assert_ok(unic_encoder_create(&encoder, model, cmg_names[m], CMG_B, CMG_T));
+    io_assert_ok(
+        unic_encoder_create(&encoder, model, cmg_names[m],
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = CMG_B,
+                                                    .max_length = CMG_T}));
     io_assert_ok(unic_encoder_encode(encoder, &f.array, NULL, v.codes, NULL, v.z));
     unic_encoder_free(encoder);
     free(f.x);

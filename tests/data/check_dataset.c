@@ -427,7 +427,7 @@ START_TEST(refuses_options_out_of_range)
     assert_option(o, UNIC_E_ARG, "split \"train\" is asked for, but ");
     o = data_options(1, 0, 0);
     o.reserved[3] = &o;
-    assert_option(o, UNIC_E_ARG, "a reserved option is not zero");
+    assert_option(o, UNIC_E_ARG, "options: reserved[3] of unic_dataset_options is not zero");
     o = data_options(1, 0, 0);
     o.modality_count = 2;
     assert_option(o, UNIC_E_ARG, "modalities is NULL, but modality_count is 2");

@@ -23,7 +23,11 @@ typedef struct result {
 static unic_encoder *encoder_of(unic_model *model, const char *modality)
 {
     unic_encoder *encoder;
-    io_assert_ok(unic_encoder_create(&encoder, model, modality, SMALL_BATCH, SMALL_LENGTH));
+    io_assert_ok(
+        unic_encoder_create(&encoder, model, modality,
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = SMALL_BATCH,
+                                                    .max_length = SMALL_LENGTH}));
     return encoder;
 }
 
@@ -404,8 +408,16 @@ START_TEST(many_clips_go_in_parts)
         x[i] = unic__random_normal(unic__random_key(1, 2, 3), i);
     for (size_t b = 0; b < CLIPS; b++)
         lengths[b] = b < CLIPS / 2 ? LENGTH : (int32_t)(b % (LENGTH + 1));
-    io_assert_ok(unic_encoder_create(&many, model, "audio", CLIPS, LENGTH));
-    io_assert_ok(unic_encoder_create(&one, model, "audio", 1, LENGTH));
+    io_assert_ok(
+        unic_encoder_create(&many, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = CLIPS,
+                                                    .max_length = LENGTH}));
+    io_assert_ok(
+        unic_encoder_create(&one, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = LENGTH}));
     unic_array all, clip;
     unic_array_init(&all, x, UNIC_F32, 3, (int64_t[]){CLIPS, LENGTH, STEP});
     for (int threads = 1; threads <= 2; threads++) {
@@ -439,18 +451,54 @@ START_TEST(refuses_wrong_sizes_and_names)
 {
     unic_model *model = small_model(SMALL_TWO, "", 0);
     unic_encoder *e = (void *)&model;
-    io_assert_fails(unic_encoder_create(NULL, model, "audio", 1, 1), UNIC_E_ARG, "out is NULL");
-    io_assert_fails(unic_encoder_create(&e, NULL, "audio", 1, 1), UNIC_E_ARG, "model is NULL");
-    io_assert_fails(unic_encoder_create(&e, model, NULL, 1, 1), UNIC_E_ARG, "modality is NULL");
-    io_assert_fails(unic_encoder_create(&e, model, "audio", 0, 1), UNIC_E_ARG, "max_batch = 0");
-    io_assert_fails(unic_encoder_create(&e, model, "audio", 1, 0), UNIC_E_ARG,
-                    "max_length = 0");
-    io_assert_fails(unic_encoder_create(&e, model, "video", 1, 1), UNIC_E_NOTFOUND,
-                    "the model has no modality \"video\", it has audio, touch");
-    io_assert_fails(unic_encoder_create(&e, model, "audio", SIZE_MAX, 2), UNIC_E_NOMEM,
-                    "out of memory");
-    io_assert_fails(unic_encoder_create(&e, model, "audio", SIZE_MAX / 2, 1), UNIC_E_NOMEM,
-                    "out of memory");
+    io_assert_fails(
+        unic_encoder_create(NULL, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 1}),
+        UNIC_E_ARG, "out is NULL");
+    io_assert_fails(
+        unic_encoder_create(&e, NULL, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 1}),
+        UNIC_E_ARG, "model is NULL");
+    io_assert_fails(
+        unic_encoder_create(&e, model, NULL,
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 1}),
+        UNIC_E_ARG, "modality is NULL");
+    io_assert_fails(
+        unic_encoder_create(&e, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 0,
+                                                    .max_length = 1}),
+        UNIC_E_ARG, "max_batch = 0");
+    io_assert_fails(
+        unic_encoder_create(&e, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 0}),
+        UNIC_E_ARG, "max_length = 0");
+    io_assert_fails(
+        unic_encoder_create(&e, model, "video",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 1}),
+        UNIC_E_NOTFOUND, "the model has no modality \"video\", it has audio, touch");
+    io_assert_fails(
+        unic_encoder_create(&e, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = SIZE_MAX,
+                                                    .max_length = 2}),
+        UNIC_E_NOMEM, "out of memory");
+    io_assert_fails(
+        unic_encoder_create(&e, model, "audio",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = SIZE_MAX / 2,
+                                                    .max_length = 1}),
+        UNIC_E_NOMEM, "out of memory");
     ck_assert(e == NULL);
     unic_model_free(model);
 }

@@ -25,14 +25,18 @@ static const char *saved(const char *config, const char *name, size_t steps)
 static unic_model *opened(const char *path)
 {
     unic_model *model;
-    io_assert_ok(unic_model_open(&model, path));
+    io_assert_ok(unic_model_open(&model, path, NULL));
     return model;
 }
 
 static unic_encoder *encoder_of(unic_model *model, const char *modality)
 {
     unic_encoder *encoder;
-    io_assert_ok(unic_encoder_create(&encoder, model, modality, SMALL_BATCH, SMALL_LENGTH));
+    io_assert_ok(
+        unic_encoder_create(&encoder, model, modality,
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = SMALL_BATCH,
+                                                    .max_length = SMALL_LENGTH}));
     return encoder;
 }
 
@@ -79,7 +83,6 @@ START_TEST(a_model_survives_its_file)
     io_assert_ok(unic_model_codebook(&codes[1], copy));
     ck_assert(unic_codebook_fingerprint(codes[0]) == unic_codebook_fingerprint(codes[1]));
     ck_assert_mem_eq(codes[0]->count, codes[1]->count, SMALL_CODES * sizeof(float));
-    ck_assert_mem_eq(codes[0]->norm, codes[1]->norm, SMALL_CODES * sizeof(float));
     ck_assert_mem_eq(codes[0]->sum, codes[1]->sum, SMALL_CODES * SMALL_DIM * sizeof(float));
     ck_assert_mem_eq(codes[0]->idle, codes[1]->idle, 3 * SMALL_CODES * sizeof(int32_t));
     for (size_t m = 0; m < 3; m++) {
@@ -163,8 +166,12 @@ START_TEST(a_modality_needs_only_its_own_members)
         model = opened(bad);
         for (int again = 0; again < 2; again++) { /* a failure leaves nothing half read */
             encoder = (void *)&got;
-            io_assert_fails(unic_encoder_create(&encoder, model, "image", 1, 1), UNIC_E_FORMAT,
-                            says[i]);
+            io_assert_fails(unic_encoder_create(&encoder, model, "image",
+                                                &(unic_encoder_options){
+                                                    .struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 1}),
+                            UNIC_E_FORMAT, says[i]);
             ck_assert_msg(strstr(unic_last_error(), bad), "%s", unic_last_error());
             ck_assert(encoder == NULL);
             encode(model, SMALL_THREE, 1, &got);
@@ -208,12 +215,12 @@ START_TEST(refuses_files_that_are_no_models)
 {
     unic_model *model = (void *)&model;
     const char *good = saved(SMALL_TWO, "good.npz", 1), *bad = small_path("bad.npz");
-    io_assert_fails(unic_model_open(&model, small_path("nowhere.npz")), UNIC_E_NOTFOUND,
+    io_assert_fails(unic_model_open(&model, small_path("nowhere.npz"), NULL), UNIC_E_NOTFOUND,
                     "nowhere.npz");
     ck_assert(model == NULL);
     io_write(bad, "no zip", 6);
-    io_assert_fails(unic_model_open(&model, bad), UNIC_E_FORMAT, bad);
-    io_assert_fails(unic_model_open(&model, FIXTURES "stored.npz"), UNIC_E_FORMAT,
+    io_assert_fails(unic_model_open(&model, bad, NULL), UNIC_E_FORMAT, bad);
+    io_assert_fails(unic_model_open(&model, FIXTURES "stored.npz", NULL), UNIC_E_FORMAT,
                     "stored.npz: no config.txt in it: not a libunicode model");
     static const struct {
         const char *member;
@@ -234,7 +241,7 @@ START_TEST(refuses_files_that_are_no_models)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         small_edit(good, bad, cases[i].member, cases[i].change);
         model = (void *)&model;
-        io_assert_fails(unic_model_open(&model, bad), UNIC_E_FORMAT, cases[i].says);
+        io_assert_fails(unic_model_open(&model, bad, NULL), UNIC_E_FORMAT, cases[i].says);
         ck_assert_msg(strstr(unic_last_error(), bad), "%s", unic_last_error());
         ck_assert(model == NULL);
     }
@@ -263,19 +270,27 @@ START_TEST(refuses_configs_that_do_not_fit)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         small_edit_text(good, bad, "config.txt", cases[i].old, cases[i].fresh);
-        io_assert_fails(unic_model_open(&model, bad), cases[i].status, cases[i].says);
+        io_assert_fails(unic_model_open(&model, bad, NULL), cases[i].status, cases[i].says);
     }
     /* What only the weights show is seen when they are read, before memory is taken for
      * them. */
     small_edit_text(good, bad, "config.txt", "encoder.ff = 16", "encoder.ff = 65536");
     model = opened(bad);
-    io_assert_fails(unic_encoder_create(&encoder, model, "touch", 1, 1), UNIC_E_FORMAT,
-                    "touch.semantic.layer0.ff1.weight has shape [16,8], expected [65536,8]");
+    io_assert_fails(
+        unic_encoder_create(&encoder, model, "touch",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 1}),
+        UNIC_E_FORMAT, "touch.semantic.layer0.ff1.weight has shape [16,8], expected [65536,8]");
     unic_model_free(model);
     small_edit_text(good, bad, "config.txt", "touch.dims = 5", "touch.dims = 50");
     model = opened(bad);
-    io_assert_fails(unic_encoder_create(&encoder, model, "touch", 1, 1), UNIC_E_FORMAT,
-                    "touch.semantic.affine.weight has shape [8,5], expected [8,50]");
+    io_assert_fails(
+        unic_encoder_create(&encoder, model, "touch",
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = 1,
+                                                    .max_length = 1}),
+        UNIC_E_FORMAT, "touch.semantic.affine.weight has shape [8,5], expected [8,50]");
     unic_model_free(model);
     remove(good);
     remove(bad);
@@ -329,9 +344,11 @@ static void *use_model(void *argument)
     unic_encoder *encoder[3] = {NULL};
     for (size_t i = 0; i < 3 && w->status == UNIC_OK; i++) {
         size_t m = (w->first + i) % 3;
-        w->status = unic_encoder_create(&encoder[m], w->model,
-                                        unic_model_modality_name(w->model, m), SMALL_BATCH,
-                                        SMALL_LENGTH);
+        w->status = unic_encoder_create(
+            &encoder[m], w->model, unic_model_modality_name(w->model, m),
+            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                    .max_batch = SMALL_BATCH,
+                                    .max_length = SMALL_LENGTH});
     }
     unic_model_free(w->model);
     for (size_t m = 0; m < 3 && w->status == UNIC_OK; m++)
@@ -381,10 +398,13 @@ static unic_status use_once(const char *path, size_t m)
     static float quantized[SMALL_BATCH * SMALL_LENGTH * SMALL_DIM];
     unic_model *model = NULL;
     unic_encoder *encoder = NULL;
-    unic_status status = unic_model_open(&model, path);
+    unic_status status = unic_model_open(&model, path, NULL);
     if (status == UNIC_OK)
-        status = unic_encoder_create(&encoder, model, oom_batch->name[m], SMALL_BATCH,
-                                     SMALL_LENGTH);
+        status = unic_encoder_create(
+            &encoder, model, oom_batch->name[m],
+            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                    .max_batch = SMALL_BATCH,
+                                    .max_length = SMALL_LENGTH});
     unic_model_free(model);
     if (status == UNIC_OK)
         status = unic_encoder_encode(encoder, &oom_batch->array[m], NULL, NULL, quantized,
@@ -411,7 +431,7 @@ static unic_status open_and_save(const char *path)
 {
     unic_model *model = NULL;
     unic_codebook *codebook = NULL;
-    unic_status status = unic_model_open(&model, path);
+    unic_status status = unic_model_open(&model, path, NULL);
     if (status == UNIC_OK)
         status = unic_model_codebook(&codebook, model);
     if (status == UNIC_OK)

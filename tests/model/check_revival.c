@@ -12,6 +12,8 @@ enum { D = 5 };
 
 /* ---- idle counters ---- */
 
+static const unic__progress quiet = {NULL, NULL};
+
 START_TEST(idle_counters_advance_with_their_modality)
 {
     unic_codebook *cb = new_codebook(4, 2, 3);
@@ -247,7 +249,7 @@ START_TEST(starts_from_distinct_rows)
     float *z = normal_numbers(N * D, 8);
     unic_codebook *cb = new_codebook(20, D, 2), *other = new_codebook(20, D, 2);
     cb->idle[3] = 9;
-    io_assert_ok(unic__codebook_init(cb, z, N, 0, unic__random_key(1, 2, 3)));
+    io_assert_ok(unic__codebook_init(cb, z, N, 0, unic__random_key(1, 2, 3), &quiet));
     assert_started(cb);
     bool seen[N + 1] = {false};
     for (size_t l = 0; l < 20; l++) {
@@ -255,9 +257,9 @@ START_TEST(starts_from_distinct_rows)
         ck_assert(r < N && !seen[r]);
         seen[r] = true;
     }
-    io_assert_ok(unic__codebook_init(other, z, N, 0, unic__random_key(1, 2, 3)));
+    io_assert_ok(unic__codebook_init(other, z, N, 0, unic__random_key(1, 2, 3), &quiet));
     ck_assert_mem_eq(cb->embedding, other->embedding, 20 * D * sizeof *z);
-    io_assert_ok(unic__codebook_init(other, z, N, 0, unic__random_key(1, 2, 4)));
+    io_assert_ok(unic__codebook_init(other, z, N, 0, unic__random_key(1, 2, 4), &quiet));
     ck_assert_mem_ne(cb->embedding, other->embedding, 20 * D * sizeof *z);
     unic__codebook_free(cb);
     unic__codebook_free(other);
@@ -272,18 +274,19 @@ START_TEST(k_means_lowers_the_distortion)
     for (size_t r = 0; r < N; r++) /* eight clusters, some of them small */
         z[r * D + r % 3] += (float)(r % 8 < 6 ? 8 : 30);
     unic_codebook *cb = new_codebook(K, D, 1), *same = new_codebook(K, D, 1);
-    io_assert_ok(unic__codebook_init(cb, z, N, 0, unic__random_key(1, 0, 0)));
+    io_assert_ok(unic__codebook_init(cb, z, N, 0, unic__random_key(1, 0, 0), &quiet));
     double rows = distortion(cb, z, N), last = INFINITY;
     const size_t iterations[] = {1, 2, 4, 16};
     for (size_t i = 0; i < 4; i++) {
-        io_assert_ok(unic__codebook_init(cb, z, N, iterations[i], unic__random_key(1, 0, 0)));
+        io_assert_ok(
+            unic__codebook_init(cb, z, N, iterations[i], unic__random_key(1, 0, 0), &quiet));
         assert_started(cb);
         double now = distortion(cb, z, N);
         ck_assert_msg(now <= last * (1.0 + 1e-6), "%g after %g", now, last);
         last = now;
     }
     ck_assert_msg(last < 0.8 * rows, "%g, from random rows %g", last, rows);
-    io_assert_ok(unic__codebook_init(same, z, N, 16, unic__random_key(1, 0, 0)));
+    io_assert_ok(unic__codebook_init(same, z, N, 16, unic__random_key(1, 0, 0), &quiet));
     ck_assert_mem_eq(cb->embedding, same->embedding, K * D * sizeof *z);
     unic__codebook_free(cb);
     unic__codebook_free(same);
@@ -297,7 +300,8 @@ START_TEST(starts_from_fewer_rows_than_codes)
     enum { N = 3, K = 11 };
     float *z = normal_numbers(N * D, 10);
     unic_codebook *cb = new_codebook(K, D, 1);
-    io_assert_ok(unic__codebook_init(cb, z, N, (size_t)_i * 5, unic__random_key(1, 0, 0)));
+    io_assert_ok(
+        unic__codebook_init(cb, z, N, (size_t)_i * 5, unic__random_key(1, 0, 0), &quiet));
     assert_started(cb);
     for (size_t r = 0; r < N; r++)
         ck_assert(find_row(z + r * D, cb->embedding, K, D) < K);
@@ -363,7 +367,7 @@ START_TEST(seeds_are_drawn_as_by_the_book)
         z[r * DIM] *= 20.0F;
     unic_codebook *cb = new_codebook(K, DIM, 1);
     for (uint64_t i = 0; i < RUNS; i++) {
-        io_assert_ok(unic__codebook_init(cb, z, N, 1, unic__random_key(i, 0, 0)));
+        io_assert_ok(unic__codebook_init(cb, z, N, 1, unic__random_key(i, 0, 0), &quiet));
         ours += distortion(cb, z, N) / RUNS;
         book += by_the_book(z, N, K, DIM, i) / RUNS;
     }
@@ -387,7 +391,7 @@ START_TEST(k_means_finds_clusters_anywhere)
     for (size_t i = 0; i < N * D; i++)
         z[i] = offset + scale * ((float)(i / D % K) + 0.01F * z[i]);
     unic_codebook *cb = new_codebook(K, D, 1), *two = new_codebook(K, D, 1);
-    io_assert_ok(unic__codebook_init(cb, z, N, 20, unic__random_key(3, 0, 0)));
+    io_assert_ok(unic__codebook_init(cb, z, N, 20, unic__random_key(3, 0, 0), &quiet));
     assert_started(cb);
     int32_t codes[N], seen[K] = {0};
     unic__codebook_nearest(cb, z, N, codes);
@@ -398,7 +402,7 @@ START_TEST(k_means_finds_clusters_anywhere)
     for (size_t l = 0; l < K; l++)
         ck_assert_int_eq(seen[l], N / K);
     unic__threads_set(2);
-    io_assert_ok(unic__codebook_init(two, z, N, 20, unic__random_key(3, 0, 0)));
+    io_assert_ok(unic__codebook_init(two, z, N, 20, unic__random_key(3, 0, 0), &quiet));
     unic__threads_set(1);
     ck_assert_mem_eq(cb->embedding, two->embedding, K * D * sizeof *z);
     unic__codebook_free(cb);

@@ -26,7 +26,7 @@ unic_trainer *small_trainer(const char *text, const char *more)
 {
     unic_trainer *trainer;
     unic_config *config = small_config(text, more);
-    io_assert_ok(unic_trainer_create(&trainer, config));
+    io_assert_ok(unic_trainer_create(&trainer, config, NULL));
     unic_config_free(config);
     return trainer;
 }

@@ -237,7 +237,7 @@ START_TEST(wrong_arguments_are_named)
     io_assert_fails(unic_class_map_load(&map, "x", NULL), UNIC_E_ARG, "names is NULL");
     names.struct_size--;
     io_assert_fails(unic_class_map_parse(&map, "", 0, NULL, &names), UNIC_E_ARG,
-                    "names->struct_size is");
+                    "names has struct_size");
     names = named;
     names.our_count = 0;
     io_assert_fails(unic_class_map_parse(&map, "", 0, NULL, &names), UNIC_E_ARG,

@@ -12,7 +12,7 @@
 static unic_head *loaded(const char *path)
 {
     unic_head *head;
-    io_assert_ok(unic_head_load(&head, path));
+    io_assert_ok(unic_head_load(&head, path, NULL));
     return head;
 }
 
@@ -63,12 +63,14 @@ START_TEST(the_weighted_loss_survives_its_file)
     io_assert_ok(unic_head_fit(NULL, again, d->codes, CLIPS, LENGTH, d->multi));
     unic_head_free(again);
     small_edit(path, bad, "head.loss", SMALL_SPOIL);
-    io_assert_fails(unic_head_load(&again, bad), UNIC_E_FORMAT, "head.loss = -7 is no loss");
+    io_assert_fails(unic_head_load(&again, bad, NULL), UNIC_E_FORMAT,
+                    "head.loss = -7 is no loss");
     small_edit(path, bad, "weighted.alpha", SMALL_RESHAPE);
-    io_assert_fails(unic_head_load(&again, bad), UNIC_E_FORMAT, "weighted.alpha has shape");
+    io_assert_fails(unic_head_load(&again, bad, NULL), UNIC_E_FORMAT,
+                    "weighted.alpha has shape");
     head->options.kind = UNIC_HEAD_STEP;
     io_assert_ok(unic_head_save(head, bad));
-    io_assert_fails(unic_head_load(&again, bad), UNIC_E_FORMAT,
+    io_assert_fails(unic_head_load(&again, bad, NULL), UNIC_E_FORMAT,
                     "head.loss = 1 is no loss of a head of kind 2");
     head->options.kind = UNIC_HEAD_STEP_MULTI;
     small_edit(path, bad, "head.loss", SMALL_DROP); /* as files without the member are */
@@ -91,7 +93,7 @@ END_TEST
 static void assert_not_loaded(const char *path, unic_status status, const char *says)
 {
     unic_head *head = (void *)&head;
-    io_assert_fails(unic_head_load(&head, path), status, says);
+    io_assert_fails(unic_head_load(&head, path, NULL), status, says);
     ck_assert_msg(strstr(unic_last_error(), path), "%s", unic_last_error());
     ck_assert(head == NULL);
 }
@@ -190,7 +192,7 @@ static unic_status use_everything(const char *path)
     if (status == UNIC_OK)
         status = unic_head_save(head, path);
     if (status == UNIC_OK) {
-        status = unic_head_load(&again, path);
+        status = unic_head_load(&again, path, NULL);
         ck_assert((status == UNIC_OK) == (again != NULL));
     }
     unic_head_free(head);

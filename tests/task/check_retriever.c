@@ -408,7 +408,7 @@ START_TEST(a_retriever_survives_its_file)
     data *d = new_data(10);
     io_assert_ok(fit(r, d, NULL));
     io_assert_ok(unic_retriever_save(r, path));
-    io_assert_ok(unic_retriever_load(&again, path));
+    io_assert_ok(unic_retriever_load(&again, path, NULL));
     o = (unic_retriever_options){.struct_size = sizeof o};
     io_assert_ok(unic_retriever_settings(&o, again));
     ck_assert_mem_eq(&o, &r->options, sizeof o);
@@ -430,7 +430,7 @@ END_TEST
 static void assert_not_loaded(const char *path, unic_status status, const char *says)
 {
     unic_retriever *r = (void *)&r;
-    io_assert_fails(unic_retriever_load(&r, path), status, says);
+    io_assert_fails(unic_retriever_load(&r, path, NULL), status, says);
     ck_assert_msg(strstr(unic_last_error(), path), "%s", unic_last_error());
     ck_assert(r == NULL);
 }
@@ -528,7 +528,7 @@ static unic_status use_everything(const char *path)
     if (status == UNIC_OK)
         status = unic_retriever_save(r, path);
     if (status == UNIC_OK) {
-        status = unic_retriever_load(&again, path);
+        status = unic_retriever_load(&again, path, NULL);
         ck_assert((status == UNIC_OK) == (again != NULL));
     }
     unic_retriever_free(r);

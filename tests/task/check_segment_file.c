@@ -23,7 +23,7 @@ START_TEST(a_segmenter_survives_its_file)
         if (input == UNIC_SEGMENTER_FRAMES)
             segment_steps(s, 3, 60); /* running moments are in it too */
         io_assert_ok(unic_segmenter_save(s, path));
-        io_assert_ok(unic_segmenter_load(&again, path));
+        io_assert_ok(unic_segmenter_load(&again, path, NULL));
         ck_assert(segment_same_files(s, again));
         ck_assert_uint_eq(again->net->options.seed, UINT64_MAX);
         ck_assert(again->net->options.learning_rate == 0.01F);
@@ -43,7 +43,7 @@ END_TEST
 static void assert_not_loaded(const char *path, unic_status status, const char *says)
 {
     unic_segmenter *s = (void *)&s;
-    io_assert_fails(unic_segmenter_load(&s, path), status, says);
+    io_assert_fails(unic_segmenter_load(&s, path, NULL), status, says);
     ck_assert_msg(strstr(unic_last_error(), path), "%s", unic_last_error());
     ck_assert(s == NULL);
 }
@@ -167,7 +167,7 @@ static unic_status use_everything(const char *path)
     if (status == UNIC_OK)
         status = unic_segmenter_save(s, path);
     if (status == UNIC_OK) {
-        status = unic_segmenter_load(&again, path);
+        status = unic_segmenter_load(&again, path, NULL);
         ck_assert((status == UNIC_OK) == (again != NULL));
     }
     unic_segmenter_free(s);

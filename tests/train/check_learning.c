@@ -77,7 +77,11 @@ static unseen *encode(unic_model *model, uint64_t seed)
     small_batch *b = small_batch_new(CONFIG, CLIPS, LENGTH, 0);
     for (size_t m = 0; m < 2; m++) {
         unic_encoder *encoder;
-        io_assert_ok(unic_encoder_create(&encoder, model, b->name[m], CLIPS, LENGTH));
+        io_assert_ok(unic_encoder_create(
+            &encoder, model, b->name[m],
+            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                    .max_batch = CLIPS,
+                                    .max_length = LENGTH}));
         for (size_t i = 0; i < TESTS; i++) {
             show(b, u->labels + i * CLIPS, seed + i);
             io_assert_ok(unic_encoder_encode(encoder, &b->array[m], NULL,

@@ -169,7 +169,7 @@ START_TEST(a_first_batch_without_a_step)
         assert_state_finite(t);
     }
     io_assert_ok(unic_trainer_save(t, small_path("padding.npz")));
-    io_assert_ok(unic_trainer_resume(&u, small_path("padding.npz")));
+    io_assert_ok(unic_trainer_resume(&u, small_path("padding.npz"), NULL, NULL));
     good_steps(t, SMALL_TWO, 3, 5);
     good_steps(u, SMALL_TWO, 3, 5);
     ck_assert(t->started && u->started);

@@ -28,7 +28,7 @@ static void train(unic_trainer *t, const char *config, uint64_t from, uint64_t t
 static unic_trainer *resumed(const char *path)
 {
     unic_trainer *t;
-    io_assert_ok(unic_trainer_resume(&t, path));
+    io_assert_ok(unic_trainer_resume(&t, path, NULL, NULL));
     return t;
 }
 
@@ -152,7 +152,7 @@ START_TEST(the_model_is_a_copy)
     io_assert_ok(unic_model_save(model, other));
     ck_assert(small_same_files(f.model, other));
     unic_model_free(model);
-    io_assert_ok(unic_model_open(&model, f.model));
+    io_assert_ok(unic_model_open(&model, f.model, NULL));
     io_assert_ok(unic_model_save(model, later));
     ck_assert(small_same_files(f.model, later));
     unic_model_free(model);
@@ -191,7 +191,7 @@ END_TEST
 static void assert_not_resumed(const files *f, unic_status status, const char *says)
 {
     unic_trainer *t = (void *)&t;
-    io_assert_fails(unic_trainer_resume(&t, f->model), status, says);
+    io_assert_fails(unic_trainer_resume(&t, f->model, NULL, NULL), status, says);
     ck_assert_msg(strstr(unic_last_error(), f->run), "%s", unic_last_error());
     ck_assert(t == NULL);
 }
@@ -330,7 +330,7 @@ static unic_status save(const char *path)
 static unic_status resume(const char *path)
 {
     unic_trainer *t = (void *)&t;
-    unic_status status = unic_trainer_resume(&t, path);
+    unic_status status = unic_trainer_resume(&t, path, NULL, NULL);
     ck_assert((status == UNIC_OK) == (t != NULL));
     unic_trainer_free(t);
     return status;

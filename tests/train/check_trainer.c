@@ -475,7 +475,7 @@ START_TEST(wrong_draws_are_named)
                     "revival_source[7] = 39 is none of the batch's 39 valid steps");
     draws.struct_size--;
     io_assert_fails(unic_trainer_step(t, b->batch, &draws, NULL), UNIC_E_ARG,
-                    "draws->struct_size is");
+                    "draws has struct_size");
     small_state after = small_state_of(t);
     ck_assert(small_states_equal(&before, &after));
     small_batch_free(b);
@@ -514,7 +514,7 @@ static unic_status create(const char *path)
 {
     (void)path;
     unic_trainer *t = (void *)&t;
-    unic_status status = unic_trainer_create(&t, oom_config);
+    unic_status status = unic_trainer_create(&t, oom_config, NULL);
     ck_assert((status == UNIC_OK) == (t != NULL));
     unic_trainer_free(t);
     return status;

@@ -49,13 +49,16 @@ def texts(name: str, values: Iterable[Union[str, bytes]]) -> Tuple[Any, int]:
 
 
 def real(name: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Real numbers as C takes them: C-ordered float32 and float64 as they are, all else as float32."""
+    """Real numbers as C takes them: float32 and float64 as they are, whatever their strides; else as float32."""
     x = np.asarray(given)
     if x.dtype.kind not in "fiub":
         raise DataError(f"{name} are {x.dtype}, but must be real numbers")
     if x.ndim > _lib.MAX_RANK:
         raise ShapeError(f"{name} have rank {x.ndim}, at most {_lib.MAX_RANK} expected")
-    return np.require(x, np.float64 if x.dtype == np.float64 else np.float32, ["C", "A"])
+    if x.dtype not in (np.float32, np.float64):
+        return np.require(x, np.float32, ["C", "A"])
+    # strides of 0 throughout mean "dense" in C, and in numpy one number that is repeated
+    return x if x.flags.aligned and (any(x.strides) or x.flags.c_contiguous) else np.require(x, None, ["C", "A"])
 
 
 def single(name: str, given: npt.ArrayLike) -> Vectors:
@@ -103,12 +106,24 @@ def described(x: npt.NDArray[Any]) -> _lib.Array:
     own = _lib.Array()
     dtype = _lib.F64 if x.dtype == np.float64 else _lib.F32
     lib.unic_array_init(ctypes.byref(own), x.ctypes.data, dtype, x.ndim, (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
+    if not x.flags.c_contiguous:
+        own.strides[:x.ndim] = x.strides
     return own
 
 
 def array(x: npt.NDArray[Any]) -> Any:
     """The same as C is given it."""
     return ctypes.byref(described(x))
+
+
+def limit(memory_limit: int) -> Any:
+    """How a file is opened: `memory_limit` bytes for what it holds, 0 for no limit."""
+    return ctypes.byref(_lib.sized(_lib.OpenOptions, memory_limit=integer("memory_limit", memory_limit, 0)))
+
+
+def threads(number: int) -> int:
+    """A number of threads of an object's own; 0: the process's."""
+    return integer("threads", number, 0, 2**31 - 1)
 
 
 def address(x: Optional[npt.NDArray[Any]]) -> Optional[int]:

@@ -14,6 +14,7 @@ from ._arguments import Codes, Vectors
 from ._errors import ArgumentError, ShapeError
 from ._handle import SharedHandle, view
 from ._lib import lib
+from ._progress import Teller, Told
 
 _RULES = {"off": _lib.RESET_OFF, "any": _lib.RESET_ANY, "two": _lib.RESET_TWO}
 
@@ -99,12 +100,19 @@ class Codebook(SharedHandle):
         with self._use() as codebook:
             lib.unic_codebook_set(codebook, arguments.array(x))
 
-    def init(self, z: npt.ArrayLike, iterations: int = 10, seed: int = 0) -> None:
-        """Start from rows `z` [rows,D]: k-means++ and `iterations` of Lloyd's; 0: rows drawn at random."""
-        x = arguments.real("z", z)
-        with self._use() as codebook:
-            lib.unic_codebook_init(codebook, arguments.array(x), arguments.integer("iterations", iterations, 0),
-                                   arguments.integer("seed", seed, 0, 2**64 - 1))
+    def init(self, z: npt.ArrayLike, iterations: int = 10, seed: int = 0, *, threads: int = 0,
+             progress: Optional[Told] = None) -> None:
+        """Start from rows `z` [rows,D]: k-means++ and `iterations` of Lloyd's; 0: rows drawn at random.
+
+        threads   that it computes with; 0: the process's number.
+        progress  called as f(what, done, total); something true stops it: CancelledError, nothing is changed.
+        """
+        x, teller = arguments.real("z", z), Teller(progress)
+        options = _lib.sized(_lib.CodebookInitOptions, iterations=arguments.integer("iterations", iterations, 0),
+                             seed=arguments.integer("seed", seed, 0, 2**64 - 1), progress=teller.pointer,
+                             threads=arguments.threads(threads))
+        with self._use() as codebook, teller.watch():
+            lib.unic_codebook_init(codebook, arguments.array(x), ctypes.byref(options))
 
     def assign(self, z: npt.ArrayLike, out: Optional[Codes] = None) -> Codes:
         """The nearest code of each vector: argmin_k ||z - e_k||, on a tie the lowest; z [...,D] -> [...] int32.

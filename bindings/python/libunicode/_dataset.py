@@ -16,6 +16,7 @@ from ._batch import Batch, LentBatch, modalities_of
 from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
 from ._handle import Handle, Owner
 from ._lib import lib
+from ._progress import Teller, Told
 
 _ON_DAMAGE = {"fail": _lib.DAMAGE_FAILS, "skip": _lib.DAMAGE_SKIPS}
 
@@ -36,7 +37,7 @@ class Dataset(Handle):
     def __init__(self, paths: Union[StrPath, Sequence[StrPath]], *, modalities: Sequence[str] = (),
                  batch: int = 32, seed: Optional[int] = None, drop_last: bool = False, prefetch: int = 2,
                  on_damage: str = "fail", length: int = 0, split: Optional[str] = None,
-                 repeat_last: Sequence[str] = ()) -> None:
+                 repeat_last: Sequence[str] = (), memory_limit: int = 0, progress: Optional[Told] = None) -> None:
         """Open files and folders; their clips are counted through them.
 
         modalities   names to read; none: every one there is.
@@ -48,6 +49,9 @@ class Dataset(Handle):
         length       T of the batches, longer clips are cut; 0: that of the longest.
         split        of a table's clips those of this one.
         repeat_last  modalities whose clips that are too short repeat their last step up to T.
+        memory_limit bytes that what is in the files may take at a time, batches included; 0: no limit.
+        progress     while it is opened called as f(what, done, total), of "files" and of "clips" that are opened
+                     one by one; something true stops it: CancelledError.
 
         Raises FileError, FormatError, NotFoundError, ShapeError, DataError, ArgumentError.
         """
@@ -57,6 +61,7 @@ class Dataset(Handle):
         names = [arguments.path(one) for one in several]
         read, read_count = arguments.texts("modalities", modalities)
         repeat, repeat_count = arguments.texts("repeat_last", repeat_last)
+        teller = Teller(progress)
         options = _lib.sized(
             _lib.DatasetOptions, modalities=read, modality_count=read_count,
             batch=arguments.integer("batch", batch, 0), shuffle=seed is not None,
@@ -64,10 +69,12 @@ class Dataset(Handle):
             prefetch=arguments.integer("prefetch", prefetch, 0, 2**31 - 1), on_damage=_ON_DAMAGE[on_damage],
             length=arguments.integer("length", length, 0),
             split=None if split is None else arguments.text("split", split),
-            repeat_last=repeat, repeat_last_count=repeat_count)
+            repeat_last=repeat, repeat_last_count=repeat_count, progress=teller.pointer,
+            memory_limit=arguments.integer("memory_limit", memory_limit, 0))
         pointer = _lib.DATASET()
-        lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
-                              ctypes.byref(options))
+        with teller.watch():
+            lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
+                                  ctypes.byref(options))
         self._process = os.getpid()
         super().__init__(pointer, _free_in(self._process))
         self._turn = 0           # grows whenever the batch that was lent goes

@@ -83,6 +83,13 @@ class Allocator(Structure):
                 ("release", CFUNCTYPE(None, c_void_p, c_void_p)), ("user", c_void_p)]
 
 
+class OpenOptions(Structure):
+    """unic_open_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("memory_limit", c_size_t), ("reserved", c_void_p * 4)]
+
+
+PROGRESS_FN = CFUNCTYPE(c_int, c_char_p, c_uint64, c_uint64, c_void_p)
 LOG_FN = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 
 
@@ -90,7 +97,7 @@ class Array(Structure):
     """unic_array"""
 
     _fields_ = [("struct_size", c_size_t), ("data", c_void_p), ("dtype", c_int32), ("rank", c_int32),
-                ("dims", c_int64 * MAX_RANK), ("reserved", c_int64 * 4)]
+                ("dims", c_int64 * MAX_RANK), ("strides", c_int64 * MAX_RANK), ("reserved", c_int64 * 4)]
 
 
 class ClassNames(Structure):
@@ -98,6 +105,13 @@ class ClassNames(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("theirs", POINTER(c_char_p)), ("their_count", c_size_t),
                 ("ours", POINTER(c_char_p)), ("our_count", c_size_t), ("reserved", c_void_p * 2)]
+
+
+class CodebookInitOptions(Structure):
+    """unic_codebook_init_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("iterations", c_size_t), ("seed", c_uint64), ("progress", PROGRESS_FN),
+                ("progress_user", c_void_p), ("threads", c_int32), ("reserved", c_void_p * 4)]
 
 
 class ConfigKey(Structure):
@@ -113,7 +127,15 @@ class DatasetOptions(Structure):
     _fields_ = [("struct_size", c_size_t), ("modalities", POINTER(c_char_p)), ("modality_count", c_size_t),
                 ("batch", c_size_t), ("seed", c_uint64), ("shuffle", c_int32), ("drop_last", c_int32),
                 ("prefetch", c_int32), ("on_damage", c_int32), ("length", c_size_t), ("split", c_char_p),
-                ("repeat_last", POINTER(c_char_p)), ("repeat_last_count", c_size_t), ("reserved", c_void_p * 4)]
+                ("repeat_last", POINTER(c_char_p)), ("repeat_last_count", c_size_t), ("memory_limit", c_size_t),
+                ("progress", PROGRESS_FN), ("progress_user", c_void_p), ("reserved", c_void_p * 4)]
+
+
+class EncoderOptions(Structure):
+    """unic_encoder_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("max_batch", c_size_t), ("max_length", c_size_t), ("threads", c_int32),
+                ("reserved", c_void_p * 4)]
 
 
 class HeadOptions(Structure):
@@ -121,7 +143,8 @@ class HeadOptions(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("class_count", c_int32), ("hidden", c_int32),
                 ("epochs", c_int32), ("batch", c_int32), ("learning_rate", c_float), ("seed", c_uint64),
-                ("loss", c_int32), ("reserved", c_void_p * 3)]
+                ("loss", c_int32), ("threads", c_int32), ("progress", PROGRESS_FN), ("progress_user", c_void_p),
+                ("reserved", c_void_p * 4)]
 
 
 class IndexOptions(Structure):
@@ -164,7 +187,8 @@ class RetrieverOptions(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("item_dim", c_int32), ("hidden", c_int32), ("dim", c_int32),
                 ("epochs", c_int32), ("batch", c_int32), ("learning_rate", c_float), ("temperature", c_float),
-                ("seed", c_uint64), ("reserved", c_void_p * 4)]
+                ("threads", c_int32), ("seed", c_uint64), ("progress", PROGRESS_FN), ("progress_user", c_void_p),
+                ("reserved", c_void_p * 4)]
 
 
 class SegmenterOptions(Structure):
@@ -174,7 +198,13 @@ class SegmenterOptions(Structure):
                 ("height", c_int32), ("width", c_int32), ("level_count", c_int32),
                 ("level_channels", c_int32 * SEGMENTER_MAX_LEVELS), ("channels", c_int32), ("inner", c_int32),
                 ("dilations", c_int32 * 4), ("output_channels", c_int32 * 2), ("batch", c_int32),
-                ("learning_rate", c_float), ("seed", c_uint64), ("reserved", c_void_p * 4)]
+                ("learning_rate", c_float), ("seed", c_uint64), ("threads", c_int32), ("reserved", c_void_p * 4)]
+
+
+class TrainerOptions(Structure):
+    """unic_trainer_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("reserved", c_void_p * 6)]
 
 
 class Draws(Structure):
@@ -213,7 +243,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_codebook_modality_count": (c_size_t, [CODEBOOK]),
     "unic_codebook_set": (Status, [CODEBOOK, POINTER(Array)]),
     "unic_codebook_embedding": (c_void_p, [CODEBOOK]),
-    "unic_codebook_init": (Status, [CODEBOOK, POINTER(Array), c_size_t, c_uint64]),
+    "unic_codebook_init": (Status, [CODEBOOK, POINTER(Array), POINTER(CodebookInitOptions)]),
     "unic_codebook_assign": (Status, [CODEBOOK, POINTER(Array), c_void_p]),
     "unic_codebook_lookup": (Status, [CODEBOOK, c_void_p, c_size_t, c_void_p]),
     "unic_codebook_update": (Status, [CODEBOOK, c_float, c_void_p, POINTER(c_void_p), POINTER(c_void_p)]),
@@ -249,8 +279,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_dataset_next": (Status, [POINTER(BATCH), DATASET]),
     "unic_dataset_seek": (Status, [DATASET, c_uint64, c_uint64]),
     "unic_dataset_labels": (Status, [c_void_p, DATASET, c_char_p, c_void_p, c_void_p]),
-    "unic_model_open": (Status, [POINTER(MODEL), c_char_p]),
-    "unic_model_import": (Status, [POINTER(MODEL), c_char_p, c_char_p]),
+    "unic_model_open": (Status, [POINTER(MODEL), c_char_p, POINTER(OpenOptions)]),
+    "unic_model_import": (Status, [POINTER(MODEL), c_char_p, c_char_p, POINTER(OpenOptions)]),
     "unic_model_retain": (MODEL, [MODEL]),
     "unic_model_free": (None, [MODEL]),
     "unic_model_modality_count": (c_size_t, [MODEL]),
@@ -262,7 +292,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_model_config": (c_char_p, [MODEL]),
     "unic_model_codebook": (Status, [POINTER(CODEBOOK), MODEL]),
     "unic_model_save": (Status, [MODEL, c_char_p]),
-    "unic_encoder_create": (Status, [POINTER(ENCODER), MODEL, c_char_p, c_size_t, c_size_t]),
+    "unic_encoder_create": (Status, [POINTER(ENCODER), MODEL, c_char_p, POINTER(EncoderOptions)]),
     "unic_encoder_free": (None, [ENCODER]),
     "unic_encoder_encode": (Status, [ENCODER, POINTER(Array), c_void_p, c_void_p, c_void_p, c_void_p]),
     "unic_encoder_encode_batch": (Status, [ENCODER, BATCH, c_void_p, c_void_p, c_void_p]),
@@ -275,7 +305,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_head_fingerprint": (c_uint64, [HEAD]),
     "unic_head_accepts": (Status, [HEAD, c_uint64]),
     "unic_head_save": (Status, [HEAD, c_char_p]),
-    "unic_head_load": (Status, [POINTER(HEAD), c_char_p]),
+    "unic_head_load": (Status, [POINTER(HEAD), c_char_p, POINTER(OpenOptions)]),
     "unic_pool_histogram": (Status, [c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
     "unic_pool_mean": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
     "unic_index_create": (Status, [POINTER(INDEX), POINTER(IndexOptions)]),
@@ -290,7 +320,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_index_rank": (Status, [INDEX, POINTER(Array), c_void_p, c_void_p]),
     "unic_index_accepts": (Status, [INDEX, c_uint64]),
     "unic_index_save": (Status, [INDEX, c_char_p]),
-    "unic_index_load": (Status, [POINTER(INDEX), c_char_p]),
+    "unic_index_load": (Status, [POINTER(INDEX), c_char_p, POINTER(OpenOptions)]),
     "unic_metrics_classes": (Status, [POINTER(ClassReport), c_void_p, c_void_p, c_size_t, c_size_t, c_void_p,
                                       c_void_p]),
     "unic_metrics_steps": (Status, [POINTER(MatchReport), c_void_p, c_void_p, c_size_t, c_size_t, c_float, c_int32]),
@@ -311,7 +341,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_retriever_fingerprint": (c_uint64, [RETRIEVER]),
     "unic_retriever_accepts": (Status, [RETRIEVER, c_uint64]),
     "unic_retriever_save": (Status, [RETRIEVER, c_char_p]),
-    "unic_retriever_load": (Status, [POINTER(RETRIEVER), c_char_p]),
+    "unic_retriever_load": (Status, [POINTER(RETRIEVER), c_char_p, POINTER(OpenOptions)]),
     "unic_segmenter_create": (Status, [POINTER(SEGMENTER), CODEBOOK, POINTER(SegmenterOptions)]),
     "unic_segmenter_free": (None, [SEGMENTER]),
     "unic_segmenter_settings": (Status, [POINTER(SegmenterOptions), SEGMENTER]),
@@ -321,8 +351,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_segmenter_fingerprint": (c_uint64, [SEGMENTER]),
     "unic_segmenter_accepts": (Status, [SEGMENTER, c_uint64]),
     "unic_segmenter_save": (Status, [SEGMENTER, c_char_p]),
-    "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p]),
-    "unic_trainer_create": (Status, [POINTER(TRAINER), CONFIG]),
+    "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p, POINTER(OpenOptions)]),
+    "unic_trainer_create": (Status, [POINTER(TRAINER), CONFIG, POINTER(TrainerOptions)]),
     "unic_trainer_free": (None, [TRAINER]),
     "unic_trainer_figure_count": (c_size_t, [TRAINER]),
     "unic_trainer_figure_name": (c_char_p, [TRAINER, c_size_t]),
@@ -332,8 +362,9 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_trainer_total_step_count": (c_uint64, [TRAINER]),
     "unic_trainer_step_count": (c_uint64, [TRAINER]),
     "unic_trainer_save": (Status, [TRAINER, c_char_p]),
-    "unic_trainer_resume": (Status, [POINTER(TRAINER), c_char_p]),
-    "unic_trainer_import": (Status, [POINTER(TRAINER), c_char_p, c_char_p]),
+    "unic_trainer_resume": (Status, [POINTER(TRAINER), c_char_p, POINTER(TrainerOptions), POINTER(OpenOptions)]),
+    "unic_trainer_import": (Status, [POINTER(TRAINER), c_char_p, c_char_p, POINTER(TrainerOptions),
+                                     POINTER(OpenOptions)]),
     "unic_trainer_model": (Status, [POINTER(MODEL), TRAINER]),
     "unic_trainer_config": (c_char_p, [TRAINER]),
 }

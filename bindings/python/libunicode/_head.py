@@ -15,6 +15,7 @@ from ._errors import ArgumentError, ShapeError
 from ._handle import SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
+from ._progress import Teller, Told
 
 _LOSSES = {"plain": _lib.HEAD_LOSS_PLAIN, "cmg": _lib.HEAD_LOSS_CMG}
 
@@ -33,7 +34,7 @@ class Head(SharedHandle):
 
     def __init__(self, codes_of: CodesOf, class_count: int, per: str = "clip", multi: bool = False, *,
                  hidden: int = 0, epochs: int = 0, batch: int = 0, learning_rate: float = 0.0, seed: int = 0,
-                 loss: str = "plain") -> None:
+                 loss: str = "plain", threads: int = 0, progress: Optional[Told] = None) -> None:
         """An untrained head for codes of this model or codebook.
 
         class_count    number of outputs.
@@ -43,6 +44,8 @@ class Head(SharedHandle):
         epochs, batch, learning_rate  of fit(); 0: 30, 64 clips, 0.002.
         seed           of the weights and the shuffle.
         loss           of multi: "plain", binary cross-entropy; "cmg", with the CMG code's weighted term.
+        threads        that it computes with; 0: the process's number.
+        progress       of fit(), called as f("batches", done, total); something true stops it: CancelledError.
         """
         if per not in ("clip", "step") or (multi and per != "step"):
             raise ArgumentError(f"per = {per!r}{' with multi' if multi else ''}; 'clip' or 'step' expected, "
@@ -50,13 +53,14 @@ class Head(SharedHandle):
         if loss not in _LOSSES:
             raise ArgumentError(f"loss is {loss!r}, 'plain' or 'cmg' expected")
         kind = _lib.HEAD_CLIP if per == "clip" else _lib.HEAD_STEP_MULTI if multi else _lib.HEAD_STEP
-        most = 2**31 - 1
+        most, self._teller = 2**31 - 1, Teller(progress)
         options = _lib.sized(
             _lib.HeadOptions, kind=kind,
             class_count=arguments.integer("class_count", class_count, 0, most),
             hidden=arguments.integer("hidden", hidden, 0, most),
             epochs=arguments.integer("epochs", epochs, 0, most), batch=arguments.integer("batch", batch, 0, most),
-            learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss])
+            learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss],
+            threads=arguments.threads(threads), progress=self._teller.pointer)
         pointer = _lib.HEAD()
         with codebook_of(codes_of)._read() as handle:
             lib.unic_head_create(ctypes.byref(pointer), handle, ctypes.byref(options))
@@ -70,11 +74,15 @@ class Head(SharedHandle):
         self.class_count: int = options.class_count
 
     @classmethod
-    def load(cls, path: StrPath) -> "Head":
-        """A head that save() wrote."""
+    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Head":
+        """A head that save() wrote.
+
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+        """
         pointer = _lib.HEAD()
-        lib.unic_head_load(ctypes.byref(pointer), arguments.path(path))
+        lib.unic_head_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
         self = cls.__new__(cls)
+        self._teller = Teller(None)
         self._set_up(pointer)
         return self
 
@@ -112,7 +120,7 @@ class Head(SharedHandle):
         given, wanted = arguments.whole("codes", codes), arguments.whole("labels", labels)
         self._check_labels(given, wanted)
         loss = ctypes.c_double()
-        with self._use() as head:
+        with self._use() as head, self._teller.watch():
             lib.unic_head_fit(ctypes.byref(loss), head, given.ctypes.data, *given.shape, wanted.ctypes.data)
         return loss.value
 

@@ -86,10 +86,13 @@ class Index(SharedHandle):
         super().__init__(pointer, lib.unic_index_free)
 
     @classmethod
-    def load(cls, path: StrPath) -> "Index":
-        """An index that save() or unic-retrieve wrote; it finds what that one found, bit for bit."""
+    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Index":
+        """An index that save() or unic-retrieve wrote; it finds what that one found, bit for bit.
+
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+        """
         pointer = _lib.INDEX()
-        lib.unic_index_load(ctypes.byref(pointer), arguments.path(path))
+        lib.unic_index_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
         self = cls.__new__(cls)
         SharedHandle.__init__(self, pointer, lib.unic_index_free)
         return self

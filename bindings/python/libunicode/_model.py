@@ -35,18 +35,20 @@ class Model(Handle):
 
     _kind = "model"
 
-    def __init__(self, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None) -> None:
+    def __init__(self, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
+                 memory_limit: int = 0) -> None:
         """Open a model file, or a checkpoint of the CMG code, whatever its file is called.
 
-        settings  what a checkpoint does not tell, {"encoder.heads": 8}; a model file has its own.
+        settings      what a checkpoint does not tell, {"encoder.heads": 8}; a model file has its own.
+        memory_limit  bytes that what is in the file may take; 0: no limit.
 
         Raises FileError, FormatError, NotFoundError, ConfigError, or ArgumentError (settings for a model file).
         """
         pointer, name = _lib.MODEL(), arguments.path(path)
         if settings:
-            lib.unic_model_import(ctypes.byref(pointer), name, _config.lines(settings))
+            lib.unic_model_import(ctypes.byref(pointer), name, _config.lines(settings), arguments.limit(memory_limit))
         else:
-            lib.unic_model_open(ctypes.byref(pointer), name)
+            lib.unic_model_open(ctypes.byref(pointer), name, arguments.limit(memory_limit))
         self._set_up(pointer, os.fsdecode(path))
 
     @classmethod
@@ -115,9 +117,12 @@ class Model(Handle):
             except NotFoundError:       # behind the last one
                 return found
 
-    def encoder(self, modality: str, max_batch: int, max_length: int) -> "Encoder":
-        """Make a modality ready for up to `max_batch` clips of up to `max_length` steps."""
-        return Encoder(self, modality, max_batch, max_length)
+    def encoder(self, modality: str, max_batch: int, max_length: int, threads: int = 0) -> "Encoder":
+        """Make a modality ready for up to `max_batch` clips of up to `max_length` steps.
+
+        threads  that it computes with; 0: the process's number.
+        """
+        return Encoder(self, modality, max_batch, max_length, threads)
 
     @overload
     def encode(self, modality: str, features: npt.ArrayLike, lengths: Optional[npt.ArrayLike] = None,
@@ -204,13 +209,15 @@ class Encoder(Handle):
 
     _kind = "encoder"
 
-    def __init__(self, model: Model, modality: str, max_batch: int, max_length: int) -> None:
+    def __init__(self, model: Model, modality: str, max_batch: int, max_length: int, threads: int = 0) -> None:
         pointer = _lib.ENCODER()
+        options = _lib.sized(
+            _lib.EncoderOptions, max_batch=arguments.integer("max_batch", max_batch, 0),
+            max_length=arguments.integer("max_length", max_length, 0), threads=arguments.threads(threads))
         self._dim = model.code_dim
         with model._use() as handle:
             lib.unic_encoder_create(ctypes.byref(pointer), handle, arguments.text("modality", modality),
-                                    arguments.integer("max_batch", max_batch, 0),
-                                    arguments.integer("max_length", max_length, 0))
+                                    ctypes.byref(options))
         super().__init__(pointer, lib.unic_encoder_free)
         self.modality, self.max_batch, self.max_length = modality, max_batch, max_length
 
@@ -226,8 +233,8 @@ class Encoder(Handle):
                out: Any = None) -> Any:
         """The codes of clips.
 
-        features  [B,T,...] with the modality's dims behind T, B <= max_batch, T <= max_length; finite. C-ordered
-                  float32 and float64 are read in place, other real numbers are copied as float32.
+        features  [B,T,...] with the modality's dims behind T, B <= max_batch, T <= max_length; finite. float32
+                  and float64 of any strides are read as they are, other real numbers are copied as float32.
         lengths   [B] valid steps of each clip, 0..T; None: all T. What is behind a clip's end is not looked at.
         vectors   also return the codes' vectors and what was rounded to them.
         out       arrays to write in place of new ones: codes, or with `vectors` all three.

@@ -15,6 +15,7 @@ from ._errors import ShapeError
 from ._handle import SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
+from ._progress import Teller, Told
 
 
 class RetrieverSettings(NamedTuple):
@@ -45,7 +46,8 @@ class Retriever(SharedHandle):
     _kind = "retriever"
 
     def __init__(self, codes_of: CodesOf, item_dim: int, *, hidden: int = 0, dim: int = 0, epochs: int = 0,
-                 batch: int = 0, learning_rate: float = 0.0, temperature: float = 0.0, seed: int = 0) -> None:
+                 batch: int = 0, learning_rate: float = 0.0, temperature: float = 0.0, seed: int = 0,
+                 threads: int = 0, progress: Optional[Told] = None) -> None:
         """An untrained retriever for codes of this model or codebook.
 
         item_dim       of the gallery's vectors.
@@ -53,11 +55,15 @@ class Retriever(SharedHandle):
         epochs, batch, learning_rate  of fit(); 0: 50, 64 clips, 0.001.
         temperature    that scores are divided by in training; 0: 0.07.
         seed           of the weights and the shuffle.
+        threads        that it computes with; 0: the process's number.
+        progress       of fit(), called as f("batches", done, total); something true stops it: CancelledError.
         """
         numbers = {"item_dim": item_dim, "hidden": hidden, "dim": dim, "epochs": epochs, "batch": batch}
+        self._teller = Teller(progress)
         options = _lib.sized(
             _lib.RetrieverOptions, learning_rate=learning_rate, temperature=temperature,
-            seed=arguments.integer("seed", seed, 0, 2**64 - 1),
+            seed=arguments.integer("seed", seed, 0, 2**64 - 1), threads=arguments.threads(threads),
+            progress=self._teller.pointer,
             **{name: arguments.integer(name, value, 0, 2**31 - 1) for name, value in numbers.items()})
         pointer = _lib.RETRIEVER()
         with codebook_of(codes_of)._read() as codebook:
@@ -71,11 +77,15 @@ class Retriever(SharedHandle):
         self.settings = RetrieverSettings(*(getattr(options, name) for name in RetrieverSettings._fields))
 
     @classmethod
-    def load(cls, path: StrPath) -> "Retriever":
-        """A retriever that save() wrote, to be asked or to be trained further (Adam begins anew)."""
+    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Retriever":
+        """A retriever that save() wrote, to be asked or to be trained further (Adam begins anew).
+
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+        """
         pointer = _lib.RETRIEVER()
-        lib.unic_retriever_load(ctypes.byref(pointer), arguments.path(path))
+        lib.unic_retriever_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
         self = cls.__new__(cls)
+        self._teller = Teller(None)
         self._set_up(pointer)
         return self
 
@@ -90,7 +100,7 @@ class Retriever(SharedHandle):
         """
         given, wanted = _clips(codes), arguments.real("items", items)
         loss = ctypes.c_double()
-        with self._use() as retriever:
+        with self._use() as retriever, self._teller.watch():
             lib.unic_retriever_fit(ctypes.byref(loss), retriever, given.ctypes.data, *given.shape,
                                    arguments.array(wanted))
         return loss.value

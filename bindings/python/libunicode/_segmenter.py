@@ -58,7 +58,7 @@ class Segmenter(SharedHandle):
                  image_channels: int = 0, height: int = 0, width: int = 0, level_count: int = 0,
                  level_channels: Sequence[int] = (), channels: int = 0, inner: int = 0, dilations: Sequence[int] = (),
                  output_channels: Sequence[int] = (), batch: int = 0, learning_rate: float = 0.0,
-                 seed: int = 0) -> None:
+                 seed: int = 0, threads: int = 0) -> None:
         """An untrained segmenter for codes of this model or codebook; what is 0 or left out is the preset's.
 
         preset           "small": frames of 64 x 64; "paper": the paper's network, on maps of a backbone at 224 x 224.
@@ -73,6 +73,7 @@ class Segmenter(SharedHandle):
         batch            clips that a prediction takes at a time.
         learning_rate    Adam's.
         seed             of the starting weights.
+        threads          that it computes with; 0: the process's number.
         """
         if preset not in _PRESETS:
             raise ArgumentError(f"preset is {preset!r}, 'small' or 'paper' expected")
@@ -86,6 +87,7 @@ class Segmenter(SharedHandle):
             dilations=_several("dilations", dilations, 4),
             output_channels=_several("output_channels", output_channels, 2),
             learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1),
+            threads=arguments.threads(threads),
             **{name: arguments.integer(name, value, 0, 2**31 - 1) for name, value in numbers.items()})
         pointer = _lib.SEGMENTER()
         with codebook_of(codes_of)._read() as codebook:
@@ -102,10 +104,13 @@ class Segmenter(SharedHandle):
         self.settings = SegmenterSettings(**values)
 
     @classmethod
-    def load(cls, path: StrPath) -> "Segmenter":
-        """A segmenter that save() wrote, to predict or to be trained further (Adam begins anew)."""
+    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Segmenter":
+        """A segmenter that save() wrote, to predict or to be trained further (Adam begins anew).
+
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+        """
         pointer = _lib.SEGMENTER()
-        lib.unic_segmenter_load(ctypes.byref(pointer), arguments.path(path))
+        lib.unic_segmenter_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
         self = cls.__new__(cls)
         self._set_up(pointer)
         return self

@@ -45,25 +45,34 @@ class Trainer(Handle):
 
     _kind = "trainer"
 
-    def __init__(self, config: Config) -> None:
-        """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps."""
+    def __init__(self, config: Config, *, threads: int = 0) -> None:
+        """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
+
+        threads  that it computes with; 0: the process's number.
+        """
         pointer = _lib.TRAINER()
         with config._use() as handle:
-            lib.unic_trainer_create(ctypes.byref(pointer), handle)
+            lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads))
         self._set_up(pointer)
 
     @classmethod
-    def resume(cls, path: StrPath) -> "Trainer":
-        """Continue a run that save(path) wrote: bit by bit, with the same threads on the same machine."""
+    def resume(cls, path: StrPath, *, threads: int = 0, memory_limit: int = 0) -> "Trainer":
+        """Continue a run that save(path) wrote: bit by bit, with the same threads on the same machine.
+
+        memory_limit  bytes that what is in the file may take, the trainer included; 0: no limit.
+        """
         pointer = _lib.TRAINER()
-        lib.unic_trainer_resume(ctypes.byref(pointer), arguments.path(path))
+        lib.unic_trainer_resume(ctypes.byref(pointer), arguments.path(path), _options(threads),
+                                arguments.limit(memory_limit))
         return cls._of(pointer)
 
     @classmethod
-    def from_checkpoint(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None) -> "Trainer":
-        """Continue the training of a CMG checkpoint (.pt); `settings` as Model's."""
+    def from_checkpoint(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
+                        threads: int = 0, memory_limit: int = 0) -> "Trainer":
+        """Continue the training of a CMG checkpoint (.pt); `settings` as Model's, the rest as resume()'s."""
         pointer = _lib.TRAINER()
-        lib.unic_trainer_import(ctypes.byref(pointer), arguments.path(path), _config.lines(settings))
+        lib.unic_trainer_import(ctypes.byref(pointer), arguments.path(path), _config.lines(settings),
+                                _options(threads), arguments.limit(memory_limit))
         return cls._of(pointer)
 
     @classmethod
@@ -253,3 +262,7 @@ def _check_pairs(data: Union[Dataset, Arrays]) -> None:
     if len(names) > 1 and not any(data.paired(a, b) for i, a in enumerate(names) for b in names[:i]):
         raise DataError(f"none of {data.clip_count} clips has two modalities ({there}): nothing ties them together; the "
                         "files of one clip must have one name in every directory")
+
+
+def _options(threads: int) -> Any:
+    return ctypes.byref(_lib.sized(_lib.TrainerOptions, threads=arguments.threads(threads)))

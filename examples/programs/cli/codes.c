@@ -111,8 +111,11 @@ bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, cons
     }
     for (size_t i = 0; ok && i < out->count; i++)
         ok = (out->codes[i] = cli_alloc(out->clips * out->length, sizeof(int32_t))) &&
-             cli_ok(
-                 unic_encoder_create(&encoders[i], model, out->names[i], BATCH, out->length));
+             cli_ok(unic_encoder_create(
+                 &encoders[i], model, out->names[i],
+                 &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                         .max_batch = BATCH,
+                                         .max_length = out->length}));
     ok = ok && encode_all(out, encoders);
     for (size_t i = 0; i < out->count; i++)
         unic_encoder_free(encoders[i]);

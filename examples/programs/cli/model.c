@@ -15,9 +15,9 @@ bool cli_ends_with(const char *text, const char *end)
 bool cli_model_open(unic_model **out, const char *path, const cli_list *settings)
 {
     if (!settings || settings->count == 0)
-        return cli_ok(unic_model_open(out, path));
+        return cli_ok(unic_model_open(out, path, NULL));
     char *text = cli_config_lines(NULL, settings);
-    bool ok = text && cli_ok(unic_model_import(out, path, text));
+    bool ok = text && cli_ok(unic_model_import(out, path, text, NULL));
     free(text);
     return ok;
 }

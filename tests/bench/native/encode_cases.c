@@ -46,10 +46,12 @@ static void encode_setup(void)
     size_t rank, count = (size_t)(dims[0] * dims[1]);
     enc.steps = count;
     enc.calls = bench_size("calls", 1);
-    if (unic_model_open(&model, bench_text("model", "model.npz")) != UNIC_OK ||
+    if (unic_model_open(&model, bench_text("model", "model.npz"), NULL) != UNIC_OK ||
         unic_model_feature_dims(&rank, model, modality, dims + 2) != UNIC_OK ||
-        unic_encoder_create(&enc.encoder, model, modality, (size_t)dims[0], (size_t)dims[1]) !=
-            UNIC_OK)
+        unic_encoder_create(&enc.encoder, model, modality,
+                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
+                                                    .max_batch = (size_t)dims[0],
+                                                    .max_length = (size_t)dims[1]}) != UNIC_OK)
         bench_die("encoder");
     size_t dim = unic_model_code_dim(model);
     unic_model_free(model);
@@ -156,7 +158,11 @@ static double init_run(void)
     unic_array z;
     unic_array_init(&z, as.z, UNIC_F32, 2, dims);
     double start = bench_now();
-    if (unic_codebook_init(as.codebook, &z, bench_size("iterations", 10), 1) != UNIC_OK)
+    if (unic_codebook_init(
+            as.codebook, &z,
+            &(unic_codebook_init_options){.struct_size = sizeof(unic_codebook_init_options),
+                                          .iterations = bench_size("iterations", 10),
+                                          .seed = 1}) != UNIC_OK)
         bench_die("init");
     return bench_now() - start;
 }

@@ -45,7 +45,7 @@ void bench_model_setup(void)
     unic_trainer *trainer;
     unic_model *model;
     unic_config *config = read_config();
-    if (unic_trainer_create(&trainer, config) != UNIC_OK ||
+    if (unic_trainer_create(&trainer, config, NULL) != UNIC_OK ||
         unic_trainer_model(&model, trainer) != UNIC_OK ||
         unic_model_save(model, bench_text("out", "model.npz")) != UNIC_OK)
         bench_die("model");
@@ -96,7 +96,7 @@ void bench_step_setup(void)
 {
     unic_config *config = read_config();
     st.calls = bench_size("calls", 1);
-    if (unic_trainer_create(&st.trainer, config) != UNIC_OK)
+    if (unic_trainer_create(&st.trainer, config, NULL) != UNIC_OK)
         bench_die("trainer");
     fill_batch(config);
     size_t n = unic_trainer_figure_count(st.trainer);

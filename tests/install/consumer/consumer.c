@@ -19,7 +19,7 @@ int main(void)
         return 1;
     }
     unic_codebook_free(codebook);
-    if (unic_model_open(&model, "nowhere.npz") != UNIC_E_NOTFOUND)
+    if (unic_model_open(&model, "nowhere.npz", NULL) != UNIC_E_NOTFOUND)
         return 1;
     printf("%d %d\n", (int)codes[0], (int)codes[1]);
     return 0;

@@ -43,7 +43,7 @@ try {
                           "encoder.heads = 2\nencoder.ff = 8\nclub.width = 8\n"
                           "train.batch = 4\ntrain.length = 3\n",
                           "consumer"));
-    auto trainer = make<Trainer>(unic_trainer_create, config.get());
+    auto trainer = make<Trainer>(unic_trainer_create, config.get(), nullptr);
     auto batch = make<Batch>(unic_batch_create);
     std::vector<float> image(clips * length * side * side * channels),
         sound(clips * length * 6);

@@ -1,0 +1,23 @@
+#include "base/base.h"
+
+/* What the callback calls of the library is the application's: neither the handle's threads nor
+ * the file's budget are in force. */
+static int ask(const unic__progress *p, const char *what, uint64_t done, uint64_t total)
+{
+    int threads = unic__threads_enter(0);
+    unic__budget *budget = unic__budget_enter(NULL);
+    int stop = p->fn(what, done, total, p->user);
+    unic__budget_leave(budget, UNIC_OK);
+    unic__threads_leave(threads);
+    return stop;
+}
+
+unic_status unic__progress_tell(const unic__progress *p, const char *what, uint64_t done,
+                                uint64_t total)
+{
+    if (!p->fn || !ask(p, what, done, total))
+        return UNIC_OK;
+    return unic__fail(UNIC_E_CANCELLED,
+                      "stopped by the progress callback after %llu of %llu %s",
+                      (unsigned long long)done, (unsigned long long)total, what);
+}
