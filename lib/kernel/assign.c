@@ -115,7 +115,7 @@ static void multiply(float *dot, float *centred, const float *z, size_t rows,
 static void screen(nearest *best, const float *z, size_t rows, const unic__code_table *t)
 {
     _Alignas(UNIC__ALIGN) float dot[UNIC__TILE_ROWS * UNIC__PANEL], centred[ROOM];
-    const size_t tiles = unic__tile_count(unic__tile_kernel_best(), rows), dim = t->dim;
+    const size_t tiles = unic__tile_count(rows), dim = t->dim;
     const bool fits = dim <= CHUNK;
     clear(best, rows);
     if (fits)

@@ -98,22 +98,15 @@ static void run_group(const unic__gemm *p, const unic__tile_kernel *kernel,
                       const unic__tile *group, size_t r, size_t j, bool goes_on,
                       const panels *block)
 {
-    const size_t tiles = unic__tile_count(kernel, group->rows);
     unic__tile tile = *group;
     for (size_t panel = 0; panel < block->count; panel++) {
-        float *c = p->c + r * p->ldc + j + panel * UNIC__PANEL;
+        tile.c = p->c + r * p->ldc + j + panel * UNIC__PANEL;
         if (panel + 1 < block->count)
-            prefetch(c + UNIC__PANEL, p->ldc, group->rows);
+            prefetch(tile.c + UNIC__PANEL, p->ldc, group->rows);
         tile.b = block->at[panel];
         tile.b_k = block->step[panel];
-        for (size_t i = 0; i < tiles; i++) {
-            const size_t first = group->rows * i / tiles;
-            tile.rows = group->rows * (i + 1) / tiles - first;
-            tile.a = group->a + first * tile.a_row;
-            tile.c = c + first * p->ldc;
-            tile.init = goes_on ? tile.c : NULL;
-            unic__tile_run(kernel, &tile, block->width[panel]);
-        }
+        tile.init = goes_on ? tile.c : NULL;
+        unic__tile_run(kernel, &tile, block->width[panel]);
     }
 }
 

@@ -1,11 +1,14 @@
 #include "kernel/packed.h"
 
 #include <omp.h>
+#include <string.h>
 
 #include "kernel/tile.h"
 
 enum {
-    ROWS_BLOCK = 192 /* rows of X that stay in the second cache while all panels pass */
+    ROWS_BLOCK = 192, /* rows of X that stay in the second cache while all panels pass     */
+    PANELS_BLOCK = 8, /* panels that stay in it while these rows pass                      */
+    COPY_ROW = UNIC__SUM_PART + 16 /* floats of a copied row: not a power of two            */
 };
 
 static size_t panels_of(size_t n)
@@ -121,26 +124,46 @@ void unic__unpack(float *w, const float *packed, size_t n, size_t k)
             w[j * k + i] = packed[place_of(j, i, k)];
 }
 
+/* A tile's rows, one behind the other, where in X they would be in each other's way: lines a page
+ * apart share one place of the first cache, which is smaller than a tile is tall. */
+static bool rows_collide(size_t x_row)
+{
+    enum { PAGE = 4096 / sizeof(float) };
+    return x_row % PAGE == 0;
+}
+
+static void copy_rows(float *copy, const float *x, size_t x_row, size_t rows, size_t k)
+{
+    for (size_t r = 0; r < rows; r++)
+        memcpy(copy + r * COPY_ROW, x + r * x_row, k * sizeof *copy);
+}
+
 /* Rows from..to against panels first..last, and part k.. of the sums. */
 static void run_block(const unic__packed_product *p, size_t from, size_t to, size_t first,
                       size_t last, size_t k)
 {
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
-    const size_t tiles = unic__tile_count(kernel, to - from), rest = p->k - k;
-    for (size_t panel = first; panel < last; panel++) {
-        const size_t j = panel * UNIC__PANEL;
-        unic__tile tile = {.k = rest < UNIC__SUM_PART ? rest : UNIC__SUM_PART,
-                           .a_row = p->x_row,
-                           .a_k = 1,
-                           .b = p->packed + j * p->k + k * UNIC__PANEL,
-                           .b_k = UNIC__PANEL,
-                           .init_row = k ? p->y_row : p->init_row,
-                           .c_row = p->y_row,
-                           .relu = p->relu && rest <= UNIC__SUM_PART};
-        for (size_t i = 0; i < tiles; i++) {
-            const size_t r = from + (to - from) * i / tiles;
-            tile.rows = from + (to - from) * (i + 1) / tiles - r;
-            tile.a = p->x + r * p->x_row + k;
+    const size_t tiles = unic__tile_count(to - from), rest = p->k - k;
+    const bool copies = rows_collide(p->x_row);
+    _Alignas(UNIC__ALIGN) float copy[UNIC__TILE_ROWS * COPY_ROW];
+    unic__tile tile = {.k = rest < UNIC__SUM_PART ? rest : UNIC__SUM_PART,
+                       .a_row = copies ? COPY_ROW : p->x_row,
+                       .a_k = 1,
+                       .b_k = UNIC__PANEL,
+                       .init_row = k ? p->y_row : p->init_row,
+                       .c_row = p->y_row,
+                       .relu = p->relu && rest <= UNIC__SUM_PART};
+    for (size_t i = 0; i < tiles; i++) {
+        const size_t r = from + (to - from) * i / tiles;
+        tile.rows = from + (to - from) * (i + 1) / tiles - r;
+        tile.a = p->x + r * p->x_row + k;
+        if (copies) {
+            copy_rows(copy, tile.a, p->x_row, tile.rows, tile.k);
+            tile.a = copy;
+        }
+        for (size_t panel = first; panel < last; panel++) {
+            const size_t j = panel * UNIC__PANEL;
+            tile.b = p->packed + j * p->k + k * UNIC__PANEL;
             tile.c = p->y + r * p->y_row + j;
             tile.init = k ? tile.c : p->init ? p->init + r * p->init_row + j : NULL;
             unic__tile_run(kernel, &tile, panel_width(p->n, j));

@@ -11,29 +11,50 @@
 /* any processor with vectors of four floats */
 #define TILE(x) portable_##x
 #define TILE_TARGET
-#define TILE_BYTES 16
-#define TILE_ROWS  4
+#define TILE_BYTES   16
+#define TILE_ROWS    4
+#define TILE_VECTORS 2
 #include "kernel/tile_rows.h"
 
 #if X86
-#define TILE(x)     avx2_##x
-#define TILE_TARGET __attribute__((target("avx2,fma")))
-#define TILE_BYTES  32
-#define TILE_ROWS   6
+#define TILE(x)      avx2_##x
+#define TILE_TARGET  __attribute__((target("avx2,fma")))
+#define TILE_BYTES   32
+#define TILE_ROWS    6
+#define TILE_VECTORS 2
 #include "kernel/tile_rows.h"
 
-#define TILE(x)     avx512_##x
-#define TILE_TARGET __attribute__((target("avx512f")))
-#define TILE_BYTES  64
-#define TILE_ROWS   12
+#define TILE(x)      avx2_narrow_##x
+#define TILE_TARGET  __attribute__((target("avx2,fma")))
+#define TILE_BYTES   32
+#define TILE_ROWS    12
+#define TILE_VECTORS 1
 #include "kernel/tile_rows.h"
+
+#define TILE(x)      avx512_##x
+#define TILE_TARGET  __attribute__((target("avx512f")))
+#define TILE_BYTES   64
+#define TILE_ROWS    12
+#define TILE_VECTORS 2
+#include "kernel/tile_rows.h"
+
+#define TILE(x)      avx512_narrow_##x
+#define TILE_TARGET  __attribute__((target("avx512f")))
+#define TILE_BYTES   64
+#define TILE_ROWS    12
+#define TILE_VECTORS 1
+#include "kernel/tile_rows.h"
+
+static const unic__tile_kernel avx2_narrow = {"avx2, 8 columns", 12, 8, avx2_narrow_run, NULL};
+static const unic__tile_kernel avx512_narrow = {"avx512, 16 columns", 12, 16, avx512_narrow_run,
+                                                &avx2_narrow};
 #endif
 
 static const unic__tile_kernel table[] = {
     {"portable", 4, 8, portable_run, NULL},
 #if X86
-    {"avx2", 6, 16, avx2_run, NULL},
-    {"avx512", 12, 32, avx512_run, &table[1]},
+    {"avx2", 6, 16, avx2_run, &avx2_narrow},
+    {"avx512", 12, 32, avx512_run, &avx512_narrow},
 #endif
 };
 
@@ -91,14 +112,16 @@ static void run_edge(const unic__tile_kernel *kernel, const unic__tile *tile, si
             tile->c[r * tile->c_row + j] = c[r * width + j];
 }
 
-/* `cols` columns, at most the kernel's. */
+/* `cols` columns, at most the kernel's, of rows that are cut into as many parts as it needs. */
 static void run_columns(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
 {
-    if (kernel->narrow && cols <= kernel->narrow->cols)
+    while (kernel->narrow && cols <= kernel->narrow->cols)
         kernel = kernel->narrow;
+    const size_t parts = (tile->rows + kernel->rows - 1) / kernel->rows;
     unic__tile t = *tile;
-    for (size_t r = 0; r < tile->rows; r += kernel->rows) {
-        t.rows = tile->rows - r < kernel->rows ? tile->rows - r : kernel->rows;
+    for (size_t i = 0; i < parts; i++) {
+        const size_t r = tile->rows * i / parts;
+        t.rows = tile->rows * (i + 1) / parts - r;
         t.a = tile->a + r * t.a_row;
         t.init = tile->init ? tile->init + r * t.init_row : NULL;
         t.c = tile->c + r * t.c_row;
@@ -111,7 +134,7 @@ static void run_columns(const unic__tile_kernel *kernel, const unic__tile *tile,
 
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
 {
-    if (cols == kernel->cols) {
+    if (cols == kernel->cols && tile->rows <= kernel->rows) {
         kernel->run(tile);
         return;
     }

@@ -10,7 +10,7 @@
 
 enum {
     UNIC__PANEL = 32,     /* columns of a packed panel; a multiple of every kernel's columns */
-    UNIC__TILE_ROWS = 12, /* the most rows that a kernel takes                                */
+    UNIC__TILE_ROWS = 12, /* the most rows of a tile */
     UNIC__SUM_PART = 256  /* products that are added up before they are added to C            */
 };
 
@@ -59,14 +59,15 @@ size_t unic__tile_kernel_list(const unic__tile_kernel **kernels);
  */
 bool unic__tile_cap(const char *name);
 
-/* A tile of `cols` columns, up to UNIC__PANEL, of which B has UNIC__PANEL: nothing is read of
- * init or written to C beyond them. */
+/* A tile of at most UNIC__TILE_ROWS rows and `cols` columns, up to UNIC__PANEL, of which B has
+ * UNIC__PANEL, or half of that where `cols` is no more: nothing is read of init or written to C
+ * beyond them. A kernel that takes less runs several times, over the same columns of B first. */
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols);
 
 /* How many tiles of about equal height `rows` are cut into. */
-static inline size_t unic__tile_count(const unic__tile_kernel *kernel, size_t rows)
+static inline size_t unic__tile_count(size_t rows)
 {
-    return (rows + kernel->rows - 1) / kernel->rows;
+    return (rows + UNIC__TILE_ROWS - 1) / UNIC__TILE_ROWS;
 }
 
 #endif

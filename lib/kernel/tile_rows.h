@@ -4,9 +4,10 @@
  *   TILE_TARGET   the functions' attribute
  *   TILE_BYTES    bytes of a vector
  *   TILE_ROWS     the most rows
- * A row's sums are two vectors: with AVX-512 and 12 rows they and two vectors of B are in 26 of 32
- * registers, and each k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or
- * the sums would not stay in registers; so is the step of 1 in A, which saves address registers.
+ *   TILE_VECTORS  vectors of a row
+ * With AVX-512, 12 rows of two vectors and the two vectors of B are in 26 of 32 registers, and each
+ * k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or the sums would not
+ * stay in registers; so is the step of 1 in A, which saves address registers.
  */
 typedef float TILE(vector) __attribute__((vector_size(TILE_BYTES), aligned(4), may_alias));
 typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));
@@ -17,37 +18,37 @@ TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const siz
     enum { LANES = TILE_BYTES / sizeof(float) };
     const float *a = t->a, *b = t->b;
     const size_t b_k = t->b_k;
-    TILE(vector) sum[TILE_ROWS][2];
+    TILE(vector) sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 12
-    for (size_t r = 0; r < rows; r++) {
-        sum[r][0] = (TILE(vector)){0};
-        sum[r][1] = (TILE(vector)){0};
-    }
+    for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (size_t v = 0; v < TILE_VECTORS; v++)
+            sum[r][v] = (TILE(vector)){0};
 #pragma GCC unroll 1
     for (size_t k = 0; k < t->k; k++, a += a_k, b += b_k) {
-        TILE(vector) b0 = *(const TILE(vector) *)b, b1 = *(const TILE(vector) *)(b + LANES);
+        TILE(vector) row[TILE_VECTORS];
+        if (TILE_BYTES == 32) /* half of a panel's row, which no hardware foresees */
+            __builtin_prefetch(b + 16 * b_k);
+#pragma GCC unroll 2
+        for (size_t v = 0; v < TILE_VECTORS; v++)
+            row[v] = *(const TILE(vector) *)(b + v * LANES);
 #pragma GCC unroll 12
-        for (size_t r = 0; r < rows; r++) {
-            sum[r][0] += a[r * a_row] * b0;
-            sum[r][1] += a[r * a_row] * b1;
-        }
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (size_t v = 0; v < TILE_VECTORS; v++)
+                sum[r][v] += a[r * a_row] * row[v];
     }
 #pragma GCC unroll 12
-    for (size_t r = 0; r < rows; r++) {
-        float *c = t->c + r * t->c_row;
-        const float *init = t->init ? t->init + r * t->init_row : NULL;
-        TILE(vector) y0 = sum[r][0], y1 = sum[r][1];
-        if (init) {
-            y0 += *(const TILE(vector) *)init;
-            y1 += *(const TILE(vector) *)(init + LANES);
+    for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (size_t v = 0; v < TILE_VECTORS; v++) {
+            TILE(vector) y = sum[r][v];
+            if (t->init)
+                y += *(const TILE(vector) *)(t->init + r * t->init_row + v * LANES);
+            if (t->relu) /* a NaN stays one */
+                y = (TILE(vector))((TILE(bits))y & ~(TILE(bits))(y < 0.0F));
+            *(TILE(vector) *)(t->c + r * t->c_row + v * LANES) = y;
         }
-        if (t->relu) { /* a NaN stays one */
-            y0 = (TILE(vector))((TILE(bits))y0 & ~(TILE(bits))(y0 < 0.0F));
-            y1 = (TILE(vector))((TILE(bits))y1 & ~(TILE(bits))(y1 < 0.0F));
-        }
-        *(TILE(vector) *)c = y0;
-        *(TILE(vector) *)(c + LANES) = y1;
-    }
 }
 
 #define TILE_CASE(n)                                                                           \
@@ -87,3 +88,4 @@ TILE_TARGET static void TILE(run)(const unic__tile *t)
 #undef TILE_TARGET
 #undef TILE_BYTES
 #undef TILE_ROWS
+#undef TILE_VECTORS

@@ -241,7 +241,7 @@ static void multiply_rows(const plan *p, const rows_product *q, size_t place, si
                           size_t rows)
 {
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
-    const size_t tiles = unic__tile_count(kernel, rows);
+    const size_t tiles = unic__tile_count(rows);
     unic__tile tile = {.k = q->k,
                        .a_row = q->a_row,
                        .a_k = 1,
@@ -283,7 +283,7 @@ static void multiply_panels(const block *b, float *u, size_t place, size_t k, si
     for (size_t i = 0; i < rows; i += UNIC__PANEL)
         for (size_t j = 0; j < cols; j += UNIC__PANEL) {
             const size_t panel = min_size(rows - i, UNIC__PANEL);
-            const size_t tiles = unic__tile_count(kernel, panel);
+            const size_t tiles = unic__tile_count(panel);
             tile.b = b->m + place * b->m_place + (j0 + j) * b->tiles + k * UNIC__PANEL;
             for (size_t t = 0; t < tiles; t++) {
                 const size_t r = panel * t / tiles;

@@ -107,7 +107,7 @@ START_TEST(every_kernel_follows_the_loop)
     unic__pack(panel, w, UNIC__PANEL, K);
     for (size_t i = 0; i < n; i++) {
         ck_assert(UNIC__PANEL % kernels[i].cols == 0 && kernels[i].rows <= UNIC__TILE_ROWS);
-        for (size_t rows = 1; rows <= kernels[i].rows; rows++)
+        for (size_t rows = 1; rows <= UNIC__TILE_ROWS; rows++)
             for (size_t cols = 1; cols <= UNIC__PANEL; cols++) {
                 product_case c = {rows, cols, K, false, true, rows % 2};
                 float *old = drawn(rows * (cols + GAP), 4), *y = drawn(rows * (cols + GAP), 4);
@@ -179,6 +179,35 @@ START_TEST(a_row_is_the_same_among_any_others)
 }
 END_TEST
 
+/* Rows a page apart are copied before they are multiplied: the same bits as from rows that are not. */
+START_TEST(rows_a_page_apart_give_the_same_bits)
+{
+    enum { ROWS = 29, N = 300, K = 1024 };
+    float *x = drawn(ROWS * K, 1), *apart = malloc(ROWS * (K + GAP) * sizeof *apart);
+    float *w = drawn(N * K, 2), *y[2] = {drawn(ROWS * N, 3), drawn(ROWS * N, 4)};
+    float *packed = unic__alloc(unic__packed_count(N, K) * sizeof *packed);
+    unic__pack(packed, w, N, K);
+    for (size_t r = 0; r < ROWS; r++)
+        memcpy(apart + r * (K + GAP), x + r * K, K * sizeof *x);
+    for (int i = 0; i < 2; i++)
+        unic__packed_run(&(unic__packed_product){.rows = ROWS,
+                                                 .n = N,
+                                                 .k = K,
+                                                 .x = i ? apart : x,
+                                                 .x_row = i ? K + GAP : K,
+                                                 .packed = packed,
+                                                 .y = y[i],
+                                                 .y_row = N});
+    ck_assert_mem_eq(y[0], y[1], ROWS * N * sizeof *x);
+    unic__free(packed);
+    free(x);
+    free(apart);
+    free(w);
+    free(y[0]);
+    free(y[1]);
+}
+END_TEST
+
 START_TEST(relu_keeps_a_nan)
 {
     const unic__tile_kernel *kernels;
@@ -210,6 +239,7 @@ int main(void)
     tcase_add_test(tc, every_kernel_follows_the_loop);
     tcase_add_test(tc, packing_and_back_gives_the_weight);
     tcase_add_test(tc, a_row_is_the_same_among_any_others);
+    tcase_add_test(tc, rows_a_page_apart_give_the_same_bits);
     tcase_add_test(tc, relu_keeps_a_nan);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
