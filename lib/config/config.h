@@ -27,6 +27,11 @@ typedef enum unic__ema_start {
     UNIC__START_KMEANS,
     UNIC__START_UNIFORM
 } unic__ema_start;
+typedef enum unic__guard_choice {
+    UNIC__GUARD_WARN,
+    UNIC__GUARD_STOP,
+    UNIC__GUARD_OFF
+} unic__guard_choice;
 typedef enum unic__club_input { UNIC__CLUB_SEMANTIC, UNIC__CLUB_QUANTIZED } unic__club_input;
 typedef enum unic__club_form { UNIC__CLUB_ALL_PAIRS, UNIC__CLUB_PERMUTATION } unic__club_form;
 typedef enum unic__contrast { UNIC__OVER_FUTURES, UNIC__OVER_PREDICTIONS } unic__contrast;
@@ -137,6 +142,7 @@ struct unic_config {
     double weight_decay;       /* train.weight_decay (adamw: decoupled; adam: none)    */
     double clip;               /* train.clip: L2 norm of each module's gradient; 0: off */
     bool drop_last;            /* train.drop_last                                      */
+    unic__guard_choice guard;  /* train.guard: where a term falls without end          */
     uint64_t seed;             /* train.seed                                           */
     unic__kernel kernel;       /* kernel.backend                                       */
     bool winograd;             /* kernel.winograd: by transforms where it pays (auto)  */

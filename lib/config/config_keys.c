@@ -195,6 +195,9 @@ const unic__config_key unic__config_key_table[] = {
     {"train.drop_last", SWITCH(drop_last), ON_OFF, "on", "off",
      "The smaller batch at an epoch's end is left out; compat: it is used, even if it is one "
      "clip (A.9)."},
+    {"train.guard", CHOICE(guard), "warn | stop | off", "warn", NULL,
+     "What becomes of a run whose CLUB falls below minus all other terms and stays there: a "
+     "warning, or the step is refused. A warning too where codes collapse into one."},
     {"train.seed", SEED(seed), "[0, 18446744073709551615]", "0", NULL,
      "Seed of every random draw; equal seeds and threads give bit-identical runs."},
 

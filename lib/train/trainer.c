@@ -198,6 +198,20 @@ static unic_status check_moments(const unic_trainer *t)
     return UNIC_OK;
 }
 
+static void guard_codes(unic_trainer *t)
+{
+    size_t steps = t->graph.batch * t->graph.length;
+    for (size_t m = 0; m < t->graph.n; m++) {
+        const int32_t *codes = t->codes + m * steps;
+        size_t valid = 0;
+        for (size_t i = 0; i < steps; i++)
+            valid += codes[i] >= 0;
+        unic__codebook_count(t->codebook, codes, steps, t->usage);
+        unic__guard_codes(&t->guard, t->config, t->steps, m,
+                          unic__perplexity(t->usage, t->codebook->codes), valid);
+    }
+}
+
 /* Takes over N, o and e: the last thing that can refuse a step. */
 static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
 {
@@ -300,6 +314,9 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     if (status == UNIC_OK)
         status = check_moments(t);
     if (status == UNIC_OK)
+        status = unic__guard_terms(&t->guard, t->config, t->steps, t->graph.objective.term,
+                                   t->graph.objective.term_count);
+    if (status == UNIC_OK)
         status = update_codebook(t, parts);
     if (status != UNIC_OK) {
         if (club)
@@ -309,6 +326,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
         return status;
     }
     t->started = t->started || start;
+    guard_codes(t);
     commit(t, parts, draws);
     report(t, figures);
     return UNIC_OK;

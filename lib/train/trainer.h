@@ -8,6 +8,7 @@
 #include "array/batch.h"
 #include "file/file.h"
 #include "train/adam.h"
+#include "train/guard.h"
 #include "train/training_graph.h"
 #include "unicode/unic_trainer.h"
 
@@ -27,6 +28,7 @@ struct unic_trainer {
     int threads;                 /* it computes with; 0: the process's number */
     uint64_t steps, total_steps; /* taken; declared for the schedule, or 0 */
     bool started;                /* the codebook has its starting codes */
+    unic__guard guard;           /* against runs that diverge without a NaN */
 
     unic__figure *report; /* of the last step */
     size_t figure_count;

@@ -156,6 +156,27 @@ class Train(unittest.TestCase):
         self.assertNotIn("stopped at", self.train(data="bad.npz", status=1).stderr)
         self.assertEqual(self.names(), ["bad.npz", "c.ini", "good.npz"])
 
+    # ---- runs that diverge without a NaN ----
+
+    def test_a_club_that_falls_without_end_is_told(self):
+        """Noise at a high learning rate: what falls is finite, so that no single step tells."""
+        rng = np.random.default_rng(0)
+        np.savez(self.dir / "noise.npz", v=rng.normal(size=(64, 10, 5, 5, 8)).astype("f4"),
+                 a=rng.normal(size=(64, 10, 16)).astype("f4"))
+        wild = ["--set", "train.lr=0.01", "train.length=10", "train.batch=16", "code.count=32", "encoder.ff=32",
+                "club.width=16", "club.layers=4", "club.steps=5", "train.epochs=20"]
+        told = r"step \d+.*: club\.v is -\S+ and has outweighed all other terms for 10 steps"
+        done = self.train(*wild, data="noise.npz")
+        self.assertEqual(len(re.findall(told, done.stderr)), 1)
+        self.assertIn("warning: step", done.stderr)
+        done = self.train(*wild, "train.guard=stop", data="noise.npz", status=1)
+        self.assertEqual(len(re.findall(told, done.stderr)), 1)
+        self.assertIn("stopped at step", done.stderr)
+        done = self.train(*wild, "train.guard=off", data="noise.npz")
+        self.assertNotIn("outweighed", done.stderr)
+        done = self.train(*wild, "train.lr=0.0004", data="noise.npz")  # as the page advises
+        self.assertNotIn("outweighed", done.stderr)
+
     # ---- checkpoints ----
 
     def kept(self, out="m"):

@@ -1,0 +1,31 @@
+/*
+ * A run that is finite step by step and lost all the same: a term of the objective that falls
+ * without end, or codes that collapse into one. Not state of the run: it is neither saved nor
+ * resumed, and no number depends on it.
+ */
+#ifndef UNIC_TRAIN_GUARD_H
+#define UNIC_TRAIN_GUARD_H
+
+#include "config/config.h"
+#include "loss/objective.h"
+
+typedef struct unic__guard {
+    size_t falling[UNIC__MAX_TERMS];       /* steps in a row, of each term */
+    size_t collapsed[UNIC_MAX_MODALITIES]; /* likewise, of each modality's codes */
+    bool said_falling, said_collapsed;
+} unic__guard;
+
+/*
+ * Looks at a step's weighted terms [count]. CLUB alone has no lower bound: below minus the sum of
+ * all others it is what training then works on, and where it stays there it goes on falling.
+ * UNIC_E_NUMERIC with `train.guard = stop`; a warning, once, with `warn`.
+ */
+unic_status unic__guard_terms(unic__guard *guard, const unic_config *config, uint64_t step,
+                              const unic__term *terms, size_t count);
+
+/* Looks at one modality's codes: their perplexity, and how many steps it was taken over. Warns
+ * once where nearly all steps have long had the same code. */
+void unic__guard_codes(unic__guard *guard, const unic_config *config, uint64_t step, size_t m,
+                       double perplexity, size_t steps);
+
+#endif
