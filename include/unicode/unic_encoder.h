@@ -25,7 +25,9 @@ typedef struct unic_encoder_options {
 } unic_encoder_options;
 
 /**
- * Make `modality` of `model` ready to encode. Keeps a reference to the model.
+ * Make `modality` of `model` ready to encode. Keeps a reference to the model. Takes all memory
+ * that calls need, for any shape up to the largest, and runs once on zeros, so that the first call
+ * is as quick as the others.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND names the modalities there are; UNIC_E_IO,
  *         UNIC_E_FORMAT if the weights cannot be read; UNIC_E_NOMEM. Since 0.1.
  */
@@ -47,8 +49,9 @@ UNIC_API void unic_encoder_free(unic_encoder *encoder);
  * @param quantized  [B,T,D] out, the codes' vectors, 0 on padding; may be NULL.
  * @param semantic   [B,T,D] out, z, 0 on padding; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names modality and dims; UNIC_E_VALUE for NaN or
- * Inf; UNIC_E_NUMERIC if features are so large that z is not finite; UNIC_E_NOMEM (a shape is
- *         planned at its first use); UNIC_E_KERNEL. Nothing is written on failure. One thread
+ * Inf; UNIC_E_NUMERIC if features are so large that z is not finite; UNIC_E_NOMEM
+ * (kernel.backend = onednn, which plans a shape at its first use; otherwise a call allocates
+ * nothing); UNIC_E_KERNEL. Nothing is written on failure. One thread
  * at a time. Since 0.1.
  */
 UNIC_API unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *features,

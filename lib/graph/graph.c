@@ -45,6 +45,60 @@ unic__node *unic__graph_fail(unic__graph *g, unic_status status, const char *for
     return poisoned(g, unic__fail(status, "%s", line));
 }
 
+/* ---- one graph for many shapes ---- */
+
+/* A size that memory is planned for, or was. */
+static void grow(unic__graph *g, size_t *room, size_t floats)
+{
+    if (floats <= *room)
+        return;
+    g->outgrown = g->outgrown || g->memory;
+    *room = floats;
+}
+
+static unic__node *next_node(unic__graph *g, const unic__shape *shape, size_t count)
+{
+    unic__node *node = g->again_at;
+    if (!node)
+        return unic__graph_fail(g, UNIC_E_STATE, "a graph is made again with more nodes");
+    g->again_at = node->next;
+    node->t.shape = *shape;
+    if (node->root == node)
+        grow(g, &node->room, count);
+    return node;
+}
+
+void unic__graph_again(unic__graph *g)
+{
+    g->again = true;
+    g->again_at = g->first;
+}
+
+bool unic__graph_fits(unic__graph *g)
+{
+    g->again = false;
+    return g->status == UNIC_OK && !g->outgrown && !g->again_at;
+}
+
+const char *unic__graph_vname(unic__graph *g, const char *format, va_list args)
+{
+    const char *name = g->again ? "" : unic__arena_vprintf(&g->arena, format, args);
+    if (!name)
+        poisoned(g, unic__no_memory(64, "a graph's names"));
+    return name ? name : "";
+}
+
+const char *unic__graph_name(unic__graph *g, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *name = unic__graph_vname(g, format, args);
+    va_end(args);
+    return name;
+}
+
+/* ---- building ---- */
+
 static unic__node *new_node(unic__graph *g, const unic__shape *shape, unic__dtype dtype)
 {
     if (g->status != UNIC_OK)
@@ -55,9 +109,12 @@ static unic__node *new_node(unic__graph *g, const unic__shape *shape, unic__dtyp
         return unic__graph_fail(g, UNIC_E_SHAPE, "a tensor of shape %s is too large",
                                 unic__shape_print(shape, text));
     }
+    if (g->again)
+        return next_node(g, shape, count);
     unic__node *node = unic__arena_alloc(&g->arena, sizeof *node);
     if (!node)
         return poisoned(g, unic__no_memory(sizeof *node, "a graph node"));
+    node->room = count;
     node->t.shape = *shape;
     node->t.dtype = dtype;
     node->root = node;
@@ -93,9 +150,11 @@ static unic__node *param_node(unic__graph *g, unic__shape shape, unic__init init
 {
     if (g->status != UNIC_OK)
         return &g->poison;
-    const char *name = unic__arena_vprintf(&g->arena, format, args);
-    if (!name)
-        return poisoned(g, unic__no_memory(64, "a parameter's name"));
+    if (g->again)
+        return new_node(g, &shape, UNIC__F32);
+    const char *name = unic__graph_vname(g, format, args);
+    if (g->status != UNIC_OK)
+        return &g->poison;
     unic__param *param;
     unic_status status = unic__param_table_declare(g->params, name, &shape, init, g->group,
                                                    &param);
@@ -146,6 +205,34 @@ static unic_status add_step(unic__graph *g, unic__call *call, unic__node *out)
     return UNIC_OK;
 }
 
+/* After infer: what the call's shapes take. */
+static unic__node *grow_step(unic__graph *g, const unic__call *call, unic__node *out)
+{
+    unic__step *step = &g->steps[call->id];
+    size_t count;
+    if (!unic__shape_count_checked(&out->t.shape, &count) || count > INT_MAX)
+        return unic__graph_fail(g, UNIC_E_SHAPE, "%s: the result is too large", call->op->name);
+    grow(g, &out->room, count);
+    grow(g, &step->saved_room, call->saved_size);
+    grow(g, &step->scratch_room, call->scratch_size);
+    return out;
+}
+
+static unic__node *apply_again(unic__graph *g, const unic__op *op, const void *attr,
+                               size_t attr_size)
+{
+    unic__node *out = new_node(g, &UNIC__SCALAR, UNIC__F32);
+    if (g->status == UNIC_OK && (!out->call || out->call->op != op))
+        unic__graph_fail(g, UNIC_E_STATE, "a graph is made again with other calls (%s)",
+                         op->name);
+    if (g->status != UNIC_OK)
+        return &g->poison;
+    if (attr_size)
+        memcpy(g->steps[out->call->id].attr, attr, attr_size);
+    unic_status status = op->infer(out->call);
+    return status == UNIC_OK ? grow_step(g, out->call, out) : poisoned(g, status);
+}
+
 unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, size_t attr_size,
                         size_t n, unic__node *const *in)
 {
@@ -154,6 +241,8 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
     if (n > UNIC__MAX_INPUTS)
         return unic__graph_fail(g, UNIC_E_ARG, "%s: %zu inputs, at most %d", op->name, n,
                                 UNIC__MAX_INPUTS);
+    if (g->again)
+        return apply_again(g, op, attr, attr_size);
     unic__node *out = new_node(g, &UNIC__SCALAR, UNIC__F32);
     unic__call *call = unic__arena_alloc(&g->arena, sizeof *call);
     void *settings = unic__arena_alloc(&g->arena, attr_size ? attr_size : 1);
@@ -181,10 +270,8 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
     if (status != UNIC_OK)
         return poisoned(g, status);
     g->steps[g->step_count - 1].in = inputs;
-    size_t count;
-    if (!unic__shape_count_checked(&out->t.shape, &count) || count > INT_MAX)
-        return unic__graph_fail(g, UNIC_E_SHAPE, "%s: the result is too large", op->name);
-    return out;
+    g->steps[g->step_count - 1].attr = settings;
+    return grow_step(g, call, out);
 }
 
 static unic__node *view_of(unic__graph *g, const unic__node *x, const unic__shape *shape,

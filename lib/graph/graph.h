@@ -34,6 +34,7 @@ typedef struct unic__node {
     bool wants_grad;  /* something below it is trained                              */
     bool gets_grad;   /* and a loss depends on it                                   */
     double seed;      /* of a root: d(total)/d(this), for losses                    */
+    size_t room;      /* of a root: floats of the largest shape it was given        */
     struct unic__node *next;
 } unic__node;
 
@@ -50,6 +51,9 @@ typedef struct unic__graph {
     unsigned phase;            /* of calls made from now on                               */
     unic__backend backend;     /* of calls made from now on                               */
     bool direct;               /* of calls made from now on                               */
+    bool again;                /* between unic__graph_again() and unic__graph_fits()      */
+    unic__node *again_at;      /* the next node that is made again                        */
+    bool outgrown;             /* a shape needs more than was planned                     */
     unic__run run;
     unic__node *first, *last;
     size_t node_count;
@@ -96,6 +100,22 @@ unic__node *unic__loss(unic__node *node, double weight);
 /* Makes an error of the graph by hand. Returns the poison node. */
 __attribute__((format(printf, 3, 4))) unic__node *
 unic__graph_fail(unic__graph *g, unic_status status, const char *format, ...);
+
+/* A name for as long as the graph; "" for a graph that is made again, and after an error. */
+__attribute__((format(printf, 2, 3))) const char *unic__graph_name(unic__graph *g,
+                                                                   const char *format, ...);
+const char *unic__graph_vname(unic__graph *g, const char *format, va_list args);
+
+/*
+ * One graph for many shapes: after unic__graph_again() the calls that built it are made once more,
+ * in the same order, on inputs of other shapes. They find the nodes that there are and change their
+ * shapes, and allocate nothing. Before planning, this makes memory be planned for the largest of
+ * all shapes. After it, unic__graph_fits() says whether the shapes fit that memory; if they do not,
+ * the graph can only be freed. For graphs of one phase, for inference, whose operators hold no
+ * primitives, which serve one shape.
+ */
+void unic__graph_again(unic__graph *g);
+bool unic__graph_fits(unic__graph *g);
 
 /* Checks, lays out memory, creates primitives. The parameter table must be sealed before. */
 unic_status unic__graph_plan(unic__graph *g);

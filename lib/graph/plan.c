@@ -180,17 +180,16 @@ static void list_blocks(unic__graph *g, const life *lives, layout *l)
     size_t end = 2 * g->step_count, scratch = 0;
     for (unic__node *node = g->first; node; node = node->next) {
         const life *ticks = &lives[node->index];
-        size_t count = unic__shape_count(&node->t.shape);
         if (!own_memory(node))
             continue;
-        add_block(l, count, ticks->first, ticks->last, &node->t.x);
+        add_block(l, node->room, ticks->first, ticks->last, &node->t.x);
         if (node->gets_grad)
-            add_block(l, count, ticks->grad_first, ticks->grad_last, &node->t.dx);
+            add_block(l, node->room, ticks->grad_first, ticks->grad_last, &node->t.dx);
     }
     for (size_t i = 0; i < g->step_count; i++) {
-        unic__call *call = g->steps[i].call;
-        add_block(l, call->saved_size, i, g->steps[i].backward ? end - 1 - i : i, &call->saved);
-        scratch = later(scratch, call->scratch_size);
+        const unic__step *s = &g->steps[i];
+        add_block(l, s->saved_room, i, s->backward ? end - 1 - i : i, &s->call->saved);
+        scratch = later(scratch, s->scratch_room);
     }
     add_block(l, scratch, 0, end, &g->scratch); /* one for all: calls run one at a time */
 }

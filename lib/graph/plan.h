@@ -13,6 +13,8 @@ typedef struct unic__step {
     bool backward;      /* its backward runs: out gets a gradient                       */
     unic__node **clear; /* gradients to clear before its backward, which adds to them  */
     size_t clear_count;
+    void *attr;                      /* the call's own settings, to be written             */
+    size_t saved_room, scratch_room; /* floats of the largest shape it was given           */
 } unic__step;
 
 #endif

@@ -5,61 +5,82 @@
 #include "array/array.h"
 #include "model/feature_input.h"
 
-unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
-                                 size_t max_batch, size_t max_length)
+/* ---- plans ---- */
+
+/* A oneDNN primitive serves one shape. */
+static bool takes_all_shapes(const unic_encoder *e)
 {
-    unic__param_table *weights;
-    size_t most;
-    if (!unic__mul_size(max_batch, max_length, &most) ||
-        !unic__mul_size(most, model->codebook->dim * sizeof(float), &most))
-        return unic__fail(UNIC_E_NOMEM, "out of memory (an encoder of %zu clips x %zu steps)",
-                          max_batch, max_length);
-    UNIC__TRY(unic__model_weights(model, modality, &weights));
-    unic_encoder *e = unic__alloc_zero(sizeof *e);
-    if (!e)
-        return unic__no_memory(sizeof *e, "an encoder");
-    e->weights = weights;
-    e->modality = &model->config->modality[modality];
-    e->max_batch = max_batch;
-    e->max_length = max_length;
-    __atomic_add_fetch(&model->references, 1, __ATOMIC_RELAXED);
-    e->model = model;
-    *out = e;
-    return UNIC_OK;
+    return e->model->config->kernel != UNIC__KERNEL_ONEDNN;
 }
 
-void unic__encoder_free(unic_encoder *encoder)
+/* The graph's inputs and calls, for the first time or again. */
+static void describe(const unic_encoder *e, unic__encoder_plan *p, size_t batch, size_t length)
 {
-    if (!encoder)
-        return;
-    for (size_t i = 0; i < UNIC__ENCODER_PLANS; i++)
-        unic__graph_free(&encoder->plan[i].graph);
-    unic__free(encoder->codes);
-    unic__free(encoder->z);
-    unic__model_free(encoder->model);
-    unic__free(encoder);
-}
-
-static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
-                             size_t length)
-{
-    const unic_config *c = e->model->config;
     unic__graph *g = &p->graph;
-    unic__graph_free(g);
-    unic__graph_init(g, e->weights, true);
-    unic__use_kernels(g, c);
-    p->used = 0; /* until it is ready */
     p->batch = batch;
     p->length = length;
     p->x = unic__input(g, unic__feature_shape(e->modality, batch, length), UNIC__F32);
     p->mask = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__F32);
     p->lengths = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__I32);
     unic__node *h = unic__front(g, e->modality, p->x, p->lengths);
-    p->z = unic__keep(unic__semantic_encoder(g, c, e->modality, h, p->mask));
+    p->z = unic__keep(unic__semantic_encoder(g, e->model->config, e->modality, h, p->mask));
+}
+
+static bool change_shape(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
+                         size_t length)
+{
+    unic__graph_again(&p->graph);
+    describe(e, p, batch, length);
+    return unic__graph_fits(&p->graph);
+}
+
+/* Lengths go down by halves: as many clips go through together as of the level above. */
+static size_t level_of(const unic_encoder *e, size_t length)
+{
+    size_t level = e->max_length;
+    while (level > 1 && (level + 1) / 2 >= length)
+        level = (level + 1) / 2;
+    return level;
+}
+
+/* How many clips go through a plan together, at most. */
+static size_t most_clips(const unic_encoder *e, size_t length)
+{
+    size_t most = e->steps_at_a_time / level_of(e, length);
+    most = most > 0 ? most : 1;
+    return most < e->max_batch ? most : e->max_batch;
+}
+
+/* In equal parts. */
+static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length)
+{
+    size_t most = most_clips(e, length), parts = (batch + most - 1) / most;
+    return (batch + parts - 1) / parts;
+}
+
+/* The plan of a shape, and, if it can take them, of all that may come: no shape needs more memory
+ * than the most clips of its level. */
+static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
+                             size_t length)
+{
+    unic__graph *g = &p->graph;
+    unic__graph_free(g);
+    unic__graph_init(g, e->weights, true);
+    unic__use_kernels(g, e->model->config);
+    p->used = 0; /* until it is ready */
+    describe(e, p, batch, length);
+    for (size_t level = e->max_length, last = 0; takes_all_shapes(e) && level != last;
+         level = (level + 1) / 2) {
+        change_shape(e, p, most_clips(e, level), level);
+        last = level;
+    }
+    if (p->batch != batch || p->length != length)
+        change_shape(e, p, batch, length);
     return unic__graph_plan(g);
 }
 
-/* The plan of this shape; the one unused the longest makes room for a new shape. */
+/* The plan of this shape; of those for one shape each, the one unused the longest makes room for a
+ * new one. */
 static unic_status find_plan(unic_encoder *e, size_t batch, size_t length,
                              unic__encoder_plan **plan)
 {
@@ -74,11 +95,96 @@ static unic_status find_plan(unic_encoder *e, size_t batch, size_t length,
         if (p->used < oldest->used)
             oldest = p;
     }
-    UNIC__TRY(make_plan(e, oldest, batch, length));
+    if (takes_all_shapes(e))
+        oldest = &e->plan[0];
+    if (!takes_all_shapes(e) || !oldest->used || !change_shape(e, oldest, batch, length))
+        UNIC__TRY(make_plan(e, oldest, batch, length));
     oldest->used = ++e->calls;
     *plan = oldest;
     return UNIC_OK;
 }
+
+/* ---- creation ---- */
+
+static void do_nothing(const void *context, size_t from, size_t to)
+{
+    (void)context;
+    (void)from;
+    (void)to;
+}
+
+/* The plan of the largest shape, run once on zeros: the first call finds memory that is there and
+ * threads that wait. */
+static unic_status warm_up(unic_encoder *e)
+{
+    unic__encoder_plan *p;
+    UNIC__TRY(find_plan(e, clips_at_a_time(e, e->max_batch, e->max_length), e->max_length, &p));
+    for (size_t b = 0; b < p->batch; b++)
+        p->lengths->t.ix[b] = (int32_t)p->length;
+    for (size_t i = 0; i < p->batch * p->length; i++)
+        p->mask->t.x[i] = 1.0F;
+    unic__graph_forward(&p->graph, 0);
+    unic__parallel((size_t)unic__threads(), 1, true, do_nothing, NULL);
+    return p->graph.run.status == UNIC_OK
+               ? UNIC_OK
+               : unic__fail(UNIC_E_KERNEL, "modality \"%s\": a oneDNN kernel failed",
+                            e->modality->name);
+}
+
+/* Features and the widest activations of the steps share the second cache, of all threads. */
+static size_t steps_that_fit(const unic_encoder *e)
+{
+    enum { CACHE = 1 << 19 }; /* floats */
+    const unic_config *c = e->model->config;
+    size_t step = unic__shape_count(&e->modality->dims) + c->encoder_ff + 3 * c->code_dim;
+    return (size_t)CACHE * (size_t)unic__threads() / step;
+}
+
+unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
+                                 size_t max_batch, size_t max_length)
+{
+    unic__param_table *weights;
+    size_t steps, bytes;
+    if (!unic__mul_size(max_batch, max_length, &steps) ||
+        !unic__mul_size(steps, model->codebook->dim * sizeof(float), &bytes))
+        return unic__fail(UNIC_E_NOMEM, "out of memory (an encoder of %zu clips x %zu steps)",
+                          max_batch, max_length);
+    UNIC__TRY(unic__model_weights(model, modality, &weights));
+    unic_encoder *e = unic__alloc_zero(sizeof *e);
+    if (!e)
+        return unic__no_memory(sizeof *e, "an encoder");
+    e->weights = weights;
+    e->modality = &model->config->modality[modality];
+    e->max_batch = max_batch;
+    e->max_length = max_length;
+    __atomic_add_fetch(&model->references, 1, __ATOMIC_RELAXED);
+    e->model = model;
+    e->steps_at_a_time = steps_that_fit(e);
+    e->codes = unic__alloc(steps *
+                           sizeof *e->codes); /* not cleared: what is not used takes none */
+    e->z = unic__alloc(bytes);
+    unic_status status = e->codes && e->z ? warm_up(e)
+                                          : unic__no_memory(bytes, "an encoder's results");
+    if (status != UNIC_OK)
+        unic__encoder_free(e);
+    else
+        *out = e;
+    return status;
+}
+
+void unic__encoder_free(unic_encoder *encoder)
+{
+    if (!encoder)
+        return;
+    for (size_t i = 0; i < UNIC__ENCODER_PLANS; i++)
+        unic__graph_free(&encoder->plan[i].graph);
+    unic__free(encoder->codes);
+    unic__free(encoder->z);
+    unic__model_free(encoder->model);
+    unic__free(encoder);
+}
+
+/* ---- a call ---- */
 
 static unic_status check_features(const unic_encoder *e, const unic_array *features,
                                   const int32_t *lengths)
@@ -97,18 +203,6 @@ static unic_status check_features(const unic_encoder *e, const unic_array *featu
                           e->modality->name, unic__shape_print(&got, gs), want.dim[0],
                           want.dim[1], unic__shape_print(&want, ws));
     return unic__lengths_check(lengths, got.dim[0], got.dim[1], e->modality->name, e->called);
-}
-
-/* How many clips go through a plan at a time. Their features and widest activations share the
- * second cache; more, in equal parts, where threads share out the work. */
-static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length)
-{
-    enum { CACHE = 1 << 19 }; /* floats */
-    const unic_config *c = e->model->config;
-    size_t step = unic__shape_count(&e->modality->dims) + c->encoder_ff + 3 * c->code_dim;
-    size_t most = (size_t)CACHE * (size_t)unic__threads() / step / length;
-    size_t parts = most ? (batch + most - 1) / most : batch;
-    return (batch + parts - 1) / parts;
 }
 
 /* Whole clips of float32 are read where they are. */
@@ -168,20 +262,6 @@ static void write_step(const unic_codebook *cb, size_t i, int32_t code, const fl
         memcpy(semantic + i * dim, z, bytes);
 }
 
-/* Room for what a call of this shape gives; kept for the next calls. */
-static unic_status make_room(unic_encoder *e, size_t batch, size_t length)
-{
-    size_t steps = batch * length, floats = steps * e->model->codebook->dim; /* fit: create() */
-    if (steps <= e->room)
-        return UNIC_OK;
-    unic__free(e->codes);
-    unic__free(e->z);
-    e->codes = unic__alloc_array(steps, sizeof *e->codes);
-    e->z = unic__alloc_array(floats, sizeof *e->z);
-    e->room = e->codes && e->z ? steps : 0;
-    return e->room ? UNIC_OK : unic__no_memory(floats * sizeof *e->z, "an encoder's results");
-}
-
 /* z = Phi(x) of all clips (P1). */
 static unic_status run(unic_encoder *e, const unic_array *features, const int32_t *lengths)
 {
@@ -211,14 +291,14 @@ unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
     e->called = called;
     UNIC__TRY(check_features(e, features, lengths));
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
-    UNIC__TRY(make_room(e, batch, length));
     UNIC__TRY(run(e, features, lengths));
-    if (codes || quantized)
+    const bool assigned = codes || quantized;
+    if (assigned)
         unic__codebook_nearest(cb, e->z, batch * length, e->codes);
     for (size_t i = 0; i < batch * length; i++) {
         bool padding = lengths && (int32_t)(i % length) >= lengths[i / length];
-        write_step(cb, i, padding ? -1 : e->codes[i], e->z + i * cb->dim, codes, quantized,
-                   semantic);
+        int32_t code = padding ? -1 : assigned ? e->codes[i] : 0;
+        write_step(cb, i, code, e->z + i * cb->dim, codes, quantized, semantic);
     }
     return UNIC_OK;
 }

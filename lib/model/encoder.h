@@ -1,8 +1,10 @@
 /*
- * One modality of a model, planned for the shapes it is asked for. It keeps the plans of the
- * last few shapes, so a caller that alternates between shapes does not plan again. A batch goes
- * through its plan some clips at a time, as many as the cache holds: a clip's result does not
- * depend on the others.
+ * One modality of a model, planned when it is created: one graph with memory for the largest
+ * batches, which takes every smaller shape in turn. A call allocates nothing. A batch goes through
+ * the graph some clips at a time, as many as the cache holds: a clip's result does not depend on
+ * the others.
+ * With kernel.backend = onednn the graph holds primitives, each for one shape: then there are the
+ * plans of the last few shapes.
  */
 #ifndef UNIC_MODEL_ENCODER_H
 #define UNIC_MODEL_ENCODER_H
@@ -26,13 +28,13 @@ struct unic_encoder {
     unic__param_table *weights;
     const unic__modality *modality;
     size_t max_batch, max_length;
-    int threads; /* it computes with; 0: the process's number */
+    int threads;            /* it computes with; 0: the process's number */
+    size_t steps_at_a_time; /* that the cache holds */
     uint64_t calls;
-    unic__encoder_plan plan[UNIC__ENCODER_PLANS];
+    unic__encoder_plan plan[UNIC__ENCODER_PLANS]; /* the first alone, if it takes all shapes */
     const unic_batch *called; /* of the call under way: what messages call its clips, or NULL */
-    size_t room;              /* steps that codes and z have room for */
-    int32_t *codes; /* [B,T]   of a whole call, kept back until all of it is known to be good */
-    float *z;       /* [B,T,D] */
+    int32_t *codes; /* [B,T] of a whole call, kept back until all of it is known to be good */
+    float *z;       /* [B,T,D]; both have room for the largest batch */
 };
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,

@@ -18,14 +18,6 @@ static unic__init uniform(size_t fan_in)
 static const unic__init zeros = {UNIC__INIT_ZEROS, 0.0};
 static const unic__init ones = {UNIC__INIT_ONES, 0.0};
 
-static const char *prefix_of(unic__graph *g, const char *format, va_list args)
-{
-    const char *prefix = unic__arena_vprintf(&g->arena, format, args);
-    if (!prefix)
-        unic__graph_fail(g, UNIC_E_NOMEM, "out of memory (a parameter's name)");
-    return prefix ? prefix : "";
-}
-
 static unic__node *weight_of(unic__graph *g, const unic__node *x, size_t out,
                              const char *prefix)
 {
@@ -43,7 +35,7 @@ unic__node *unic__dense(unic__graph *g, unic__node *x, size_t out, const char *f
 {
     va_list args;
     va_start(args, format);
-    const char *prefix = prefix_of(g, format, args);
+    const char *prefix = unic__graph_vname(g, format, args);
     va_end(args);
     unic__node *w = weight_of(g, x, out, prefix);
     return unic__linear(g, x, w, bias_of(g, x, out, prefix));
@@ -53,7 +45,7 @@ unic__node *unic__dense_relu(unic__graph *g, unic__node *x, size_t out, const ch
 {
     va_list args;
     va_start(args, format);
-    const char *prefix = prefix_of(g, format, args);
+    const char *prefix = unic__graph_vname(g, format, args);
     va_end(args);
     unic__node *w = weight_of(g, x, out, prefix);
     return unic__linear_relu(g, x, w, bias_of(g, x, out, prefix));
@@ -64,7 +56,7 @@ unic__node *unic__dense_no_bias(unic__graph *g, unic__node *x, size_t out, const
 {
     va_list args;
     va_start(args, format);
-    const char *prefix = prefix_of(g, format, args);
+    const char *prefix = unic__graph_vname(g, format, args);
     va_end(args);
     return unic__linear(g, x, weight_of(g, x, out, prefix), NULL);
 }
@@ -186,9 +178,7 @@ unic__node *unic__dilated3x3(unic__graph *g, unic__node *x, size_t out, size_t d
 unic__node *unic__residual_stack(unic__graph *g, unic__node *x, const char *prefix)
 {
     size_t channels = unic__shape_last(&x->t.shape);
-    const char *first = unic__arena_printf(&g->arena, "%s.conv3", prefix);
-    if (!first)
-        return unic__graph_fail(g, UNIC_E_NOMEM, "out of memory (a parameter's name)");
+    const char *first = unic__graph_name(g, "%s.conv3", prefix);
     unic__node *r = unic__relu(g, x);
     unic__node *f = unic__relu(g, unic__conv3x3(g, r, channels, 1, false, first));
     f = unic__dense_no_bias(g, f, channels, "%s.conv1",

@@ -19,10 +19,8 @@ unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
 {
     if (m->kind != UNIC__TOKEN)
         return x;
-    const char *prefix = unic__arena_printf(&g->arena, "%s.front", m->name);
-    if (!prefix)
-        return unic__graph_fail(g, UNIC_E_NOMEM, "out of memory (a parameter's name)");
-    return unic__bilstm_stack(g, x, lengths, m->recurrent, m->recurrent_layers, prefix);
+    return unic__bilstm_stack(g, x, lengths, m->recurrent, m->recurrent_layers,
+                              unic__graph_name(g, "%s.front", m->name));
 }
 
 /*
@@ -64,11 +62,8 @@ unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
     if (m->kind == UNIC__GRID)
         h = spatial_pool(g, m, h);                                     /* -> [B,T,C] */
     h = unic__dense(g, h, c->code_dim, "%s.semantic.affine", m->name); /* -> [B,T,D] */
-    for (size_t i = 0; i < c->encoder_layers; i++) {
-        const char *prefix = unic__arena_printf(&g->arena, "%s.semantic.layer%zu", m->name, i);
-        if (!prefix)
-            return unic__graph_fail(g, UNIC_E_NOMEM, "out of memory (a parameter's name)");
-        h = unic__encoder_layer(g, c, h, mask, prefix);
-    }
+    for (size_t i = 0; i < c->encoder_layers; i++)
+        h = unic__encoder_layer(g, c, h, mask,
+                                unic__graph_name(g, "%s.semantic.layer%zu", m->name, i));
     return h;
 }

@@ -313,6 +313,84 @@ START_TEST(running_allocates_nothing)
 }
 END_TEST
 
+/* ---- one graph for many shapes ---- */
+
+/* y = softmax(x w^T + b) of rows [batch,length,4], and a view of it */
+static unic__node *describe_rows(unic__graph *g, size_t batch, size_t length, unic__node **x)
+{
+    *x = unic__input(g, UNIC__SHAPE_OF(batch, length, 4), UNIC__F32);
+    unic__node *w = unic__weight_node(g, UNIC__SHAPE_OF(6, 4), GRAPH_UNIFORM, "%s",
+                                      unic__graph_name(g, "%s.w", "rows"));
+    unic__node *b = unic__param_node(g, UNIC__SHAPE_OF(6), GRAPH_UNIFORM, "b");
+    unic__node *y = unic__softmax(g, unic__linear(g, *x, w, b), NULL);
+    return unic__keep(unic__reshape(g, y, UNIC__SHAPE_OF(batch * length, 6)));
+}
+
+static void require_rows(unic__graph *g, const unic__node *x, const unic__node *y, size_t batch,
+                         size_t length)
+{
+    unic__graph own;
+    unic__node *own_x;
+    unic__graph_init(&own, g->params, true);
+    unic__node *own_y = describe_rows(&own, batch, length, &own_x);
+    ck_assert_int_eq(unic__graph_plan(&own), UNIC_OK);
+    graph_draw(own_x->t.x, batch * length * 4, batch);
+    memcpy(x->t.x, own_x->t.x, batch * length * 4 * sizeof(float));
+    unic__graph_forward(&own, 0);
+    unic__graph_forward(g, 0);
+    ck_assert(unic__shape_equal(&y->t.shape, &own_y->t.shape));
+    ck_assert_mem_eq(y->t.x, own_y->t.x, batch * length * 6 * sizeof(float));
+    unic__graph_free(&own);
+}
+
+START_TEST(a_graph_takes_every_shape_that_fits)
+{
+    unic__param_table params = {0};
+    unic__graph g;
+    unic__node *x;
+    unic__graph_init(&g, &params, true);
+    describe_rows(&g, 3, 2, &x);
+    unic__graph_again(&g);
+    describe_rows(&g, 1, 9, &x); /* the larger of both is planned */
+    ck_assert(unic__graph_fits(&g));
+    graph_ready(&g, 1);
+    const size_t shapes[][2] = {{1, 9}, {3, 3}, {2, 1}, {3, 2}, {9, 1}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        unic__graph_again(&g);
+        unic__node *y = describe_rows(&g, shapes[i][0], shapes[i][1], &x);
+        ck_assert(unic__graph_fits(&g));
+        require_rows(&g, x, y, shapes[i][0], shapes[i][1]);
+    }
+    unic__graph_again(&g);
+    describe_rows(&g, 2, 5, &x);
+    ck_assert(!unic__graph_fits(&g));
+    unic__graph_free(&g);
+    unic__param_table_free(&params);
+}
+END_TEST
+
+/* Made again with other calls, or more or fewer: it cannot be run. */
+START_TEST(a_graph_is_made_again_by_the_same_calls)
+{
+    for (int way = 0; way < 3; way++) {
+        unic__graph g;
+        unic__graph_init(&g, NULL, true);
+        unic__relu(&g, unic__tanh(&g, unic__input(&g, UNIC__SHAPE_OF(4), UNIC__F32)));
+        unic__graph_again(&g);
+        unic__node *x = unic__input(&g, UNIC__SHAPE_OF(2), UNIC__F32);
+        if (way == 0)
+            unic__sum(&g, x, 0, false);
+        else
+            unic__tanh(&g, x);
+        if (way == 2)
+            for (int i = 0; i < 3; i++)
+                x = unic__relu(&g, x);
+        ck_assert(!unic__graph_fits(&g));
+        unic__graph_free(&g);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("plan");
@@ -324,5 +402,7 @@ int main(void)
     tcase_add_test(t, a_gradient_is_stored_by_the_call_that_begins_it);
     tcase_add_test(t, inference_takes_less_memory);
     tcase_add_test(t, running_allocates_nothing);
+    tcase_add_test(t, a_graph_takes_every_shape_that_fits);
+    tcase_add_test(t, a_graph_is_made_again_by_the_same_calls);
     return base_run("graph/plan", t);
 }

@@ -324,6 +324,34 @@ START_TEST(a_shape_is_planned_once)
 }
 END_TEST
 
+/* An encoder that has seen other shapes gives what one gives that was made for this shape. */
+START_TEST(shapes_leave_no_trace)
+{
+    static result r, fresh;
+    unic_model *model = small_model(SMALL_THREE, "", 1);
+    small_batch *b = small_batch_new(SMALL_THREE, SMALL_BATCH, SMALL_LENGTH, 12);
+    for (size_t m = 0; m < b->n; m++) {
+        unic_encoder *encoder = encoder_of(model, b->name[m]);
+        for (size_t i = 0; i < 40; i++) {
+            unic_encoder *own;
+            const size_t clips = 1 + i * 7 % SMALL_BATCH, length = 1 + i * 3 % SMALL_LENGTH;
+            unic_array x = part_of(b, m, 0, clips);
+            x.dims[1] = (int64_t)length;
+            encode(encoder, &x, NULL, &r);
+            const unic_encoder_options options = {
+                .struct_size = sizeof options, .max_batch = clips, .max_length = length};
+            io_assert_ok(unic_encoder_create(&own, model, b->name[m], &options));
+            encode(own, &x, NULL, &fresh);
+            assert_same(&r, &fresh, clips * length);
+            unic_encoder_free(own);
+        }
+        unic_encoder_free(encoder);
+    }
+    unic_model_free(model);
+    small_batch_free(b);
+}
+END_TEST
+
 /* ---- what is refused ---- */
 
 static void assert_refused(unic_encoder *encoder, const unic_array *x, const int32_t *lengths,
@@ -516,6 +544,7 @@ int main(void)
     tcase_add_test(t, takes_float64);
     tcase_add_test(t, threads_and_kernels_agree);
     tcase_add_test(t, a_shape_is_planned_once);
+    tcase_add_test(t, shapes_leave_no_trace);
     tcase_add_test(t, refuses_wrong_features);
     tcase_add_test(t, many_clips_go_in_parts);
     tcase_add_test(t, refuses_wrong_sizes_and_names);
