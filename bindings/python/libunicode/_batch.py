@@ -48,6 +48,12 @@ class Batch:
                                  f"{lib.unic_batch_clip_count(pointer)} clips")
             lib.unic_batch_number_clips(pointer, arguments.address(self._numbers))
 
+    def __reduce__(self) -> Any:
+        arrays: Dict[str, npt.NDArray[Any]] = {}
+        for name in self.modalities:
+            arrays[name], arrays[name + ".lengths"] = self[name], self.lengths(name)
+        return Batch, (arrays,)
+
     @contextlib.contextmanager
     def _use(self) -> Iterator[Any]:
         """The C pointer, whose contents stay meanwhile."""

@@ -29,6 +29,7 @@ class ClassMap(SharedHandle):
     """
 
     _kind = "class map"
+    _instead = "make another one of the same text"
 
     def __init__(self, text: str, theirs: Names, ours: Names) -> None:
         """A map from a text.

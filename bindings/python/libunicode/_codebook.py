@@ -47,6 +47,7 @@ class Codebook(SharedHandle):
     """
 
     _kind = "codebook"
+    _instead = "save() the model that it is of, or keep its embedding, which set() takes"
 
     def __init__(self, code_count: int, dim: int, modality_count: int = 1) -> None:
         """`code_count` x `dim` zeros, until set() or init(); the use of codes is counted for each modality."""

@@ -79,6 +79,9 @@ class Config(Handle):
                                   None if source is None else arguments.text("source", source))
         return config
 
+    def __reduce__(self) -> Any:
+        return Config.parse, (str(self),)
+
     @classmethod
     def load(cls, path: StrPath) -> "Config":
         """A config from a text file."""

@@ -33,6 +33,7 @@ class Dataset(Handle):
     """
 
     _kind = "dataset"
+    _instead = "open another one of the same paths"
 
     def __init__(self, paths: Union[StrPath, Sequence[StrPath]], *, modalities: Sequence[str] = (),
                  batch: int = 32, seed: Optional[int] = None, drop_last: bool = False, prefetch: int = 2,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
+import tempfile
 import threading
-from typing import Any, Callable, Iterator, Optional, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Type, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,9 @@ class Owner:
     def __del__(self) -> None:
         self._free(self.pointer)
 
+    def __reduce__(self) -> Any:
+        raise TypeError("an object that looks into C memory cannot be pickled or copied; copy its arrays")
+
 
 class Handle:
     """A C object's Python object: let go by close(), at the end of a `with` block, or when unreachable.
@@ -33,6 +38,7 @@ class Handle:
     """
 
     _kind = "object"
+    _instead = "make another one"       # of what cannot be pickled or copied
 
     def __init__(self, pointer: Any, free: Callable[[Any], None]) -> None:
         self._owner: Optional[Owner] = Owner(pointer, free)
@@ -57,6 +63,9 @@ class Handle:
                 yield owner.pointer
             finally:
                 self._busy = False
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"a {self._kind} cannot be pickled or copied; {self._instead}")
 
     def close(self) -> None:
         """Let the C object go; using it afterwards raises StateError. May be called again.
@@ -115,6 +124,34 @@ class SharedHandle(Handle):
             with self._changed:
                 self._writing = False
                 self._changed.notify_all()
+
+
+_NAME = "saved.npz"
+
+
+class Saved(Handle):
+    """A handle whose file holds all of it: pickle, copy and joblib write and read one."""
+
+    def save(self, path: Any) -> None:
+        """Write the file."""
+        raise NotImplementedError
+
+    @classmethod
+    def _open(cls, path: str) -> Any:
+        """What save() wrote, again."""
+        return cls.load(path)           # type: ignore[attr-defined]
+
+    def __reduce__(self) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            self.save(pathlib.Path(folder, _NAME))
+            return _restore, (type(self), {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()})
+
+
+def _restore(cls: Type[Saved], files: Dict[str, bytes]) -> Any:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            pathlib.Path(folder, name).write_bytes(data)
+        return cls._open(str(pathlib.Path(folder, _NAME)))
 
 
 class _Memory:

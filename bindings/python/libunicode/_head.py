@@ -12,7 +12,7 @@ from . import _arguments as arguments
 from . import _lib
 from ._arguments import Codes, StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
-from ._handle import SharedHandle
+from ._handle import Saved, SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
 from ._progress import Teller, Told
@@ -20,7 +20,7 @@ from ._progress import Teller, Told
 _LOSSES = {"plain": _lib.HEAD_LOSS_PLAIN, "cmg": _lib.HEAD_LOSS_CMG}
 
 
-class Head(SharedHandle):
+class Head(SharedHandle, Saved):
     """A classifier of clips or steps by their codes.
 
         head = libunicode.Head(model, classes=10, per="clip")

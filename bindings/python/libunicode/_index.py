@@ -12,7 +12,7 @@ from . import _arguments as arguments
 from . import _lib
 from ._arguments import StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
-from ._handle import SharedHandle, view
+from ._handle import Saved, SharedHandle, view
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
 
@@ -59,7 +59,7 @@ def pool_mean(vectors: npt.ArrayLike, codes: Optional[npt.ArrayLike] = None, out
     return means
 
 
-class Index(SharedHandle):
+class Index(SharedHandle, Saved):
     """Vectors with ids, searched exhaustively.
 
         index = libunicode.Index(model.code_count, "intersection", model)

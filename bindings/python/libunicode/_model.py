@@ -17,14 +17,14 @@ from ._batch import Batch
 from ._codebook import Codebook
 from ._config import Config
 from ._errors import ArgumentError, MismatchError, NotFoundError
-from ._handle import Handle, view
+from ._handle import Handle, Saved, view
 from ._lib import lib
 
 Encoded = Tuple[Codes, Vectors, Vectors]
 _CLIPS = 64         # that Model.encode() encodes at a time
 
 
-class Model(Handle):
+class Model(Saved):
     """A trained model: its config, its codebook and its modalities' encoders.
 
         model = libunicode.Model("model.npz")
@@ -34,6 +34,10 @@ class Model(Handle):
     """
 
     _kind = "model"
+
+    @classmethod
+    def _open(cls, path: str) -> "Model":
+        return cls(path)
 
     def __init__(self, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
                  memory_limit: int = 0) -> None:
@@ -208,6 +212,7 @@ class Encoder(Handle):
     """
 
     _kind = "encoder"
+    _instead = "take another one from the model, which can be"
 
     def __init__(self, model: Model, modality: str, max_batch: int, max_length: int, threads: int = 0) -> None:
         pointer = _lib.ENCODER()

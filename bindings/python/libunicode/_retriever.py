@@ -12,7 +12,7 @@ from . import _arguments as arguments
 from . import _lib
 from ._arguments import Codes, StrPath, Vectors
 from ._errors import ShapeError
-from ._handle import SharedHandle
+from ._handle import Saved, SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
 from ._progress import Teller, Told
@@ -31,7 +31,7 @@ class RetrieverSettings(NamedTuple):
     seed: int
 
 
-class Retriever(SharedHandle):
+class Retriever(SharedHandle, Saved):
     """Queries of codes and items of a gallery, trained against each other on one modality's codes.
 
         retriever = libunicode.Retriever(model, item_dim=128)

@@ -12,7 +12,7 @@ from . import _arguments as arguments
 from . import _lib
 from ._arguments import Codes, StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
-from ._handle import SharedHandle
+from ._handle import Saved, SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
 
@@ -41,7 +41,7 @@ class SegmenterSettings(NamedTuple):
     seed: int
 
 
-class Segmenter(SharedHandle):
+class Segmenter(SharedHandle, Saved):
     """A network that finds in images what a clip's codes are about.
 
         segmenter = libunicode.Segmenter(model, height=32, width=32)

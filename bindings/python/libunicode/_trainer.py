@@ -16,7 +16,7 @@ from ._batch import Batch
 from ._config import Config
 from ._dataset import Arrays, Dataset
 from ._errors import ArgumentError, DataError, ShapeError
-from ._handle import Handle
+from ._handle import Saved
 from ._lib import lib
 from ._model import Model
 from ._progress import Progress, Report, meter
@@ -33,7 +33,7 @@ class Draws(NamedTuple):
     revival_source: Optional[npt.ArrayLike] = None                  # [L] rows of all encoder outputs, in order
 
 
-class Trainer(Handle):
+class Trainer(Saved):
     """A training run: Uni-Code's objective, its optimisers and its place in the run.
 
         trainer = libunicode.Trainer(config)
@@ -44,6 +44,10 @@ class Trainer(Handle):
     """
 
     _kind = "trainer"
+
+    @classmethod
+    def _open(cls, path: str) -> "Trainer":
+        return cls.resume(path)
 
     def __init__(self, config: Config, *, threads: int = 0) -> None:
         """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.

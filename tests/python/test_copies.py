@@ -1,0 +1,73 @@
+"""pickle, copy and joblib: what has a file is written and read; of the rest it is said what to do instead."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+from typing import Any, Callable
+
+import libunicode as lu
+import numpy as np
+import pytest
+from helpers import Fixture, config, raises, same
+
+WAYS: "dict[str, Callable[[Any], Any]]" = {
+    **{f"pickle {p}": lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)},
+    "deepcopy": copy.deepcopy, "copy": copy.copy,
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_has_a_file(f: Fixture, way: str) -> None:
+    again, x, model = WAYS[way], f.x["speech"], f.model()
+    other = again(model)
+    assert same(other.encode("speech", x, vectors=True), model.encode("speech", x, vectors=True))
+    assert other.config["code.dim"] == model.config["code.dim"] and other is not model
+    codes = model.encode("speech", x)
+    head = lu.Head(model, class_count=3, epochs=2)
+    head.fit(codes, f.label)
+    assert np.array_equal(again(head).predict(codes), head.predict(codes))
+    index = lu.Index(4, "l2")
+    index.add(np.eye(4), [7, 5, 3, 1])
+    found, want = again(index).search(np.ones((1, 4)), 2), index.search(np.ones((1, 4)), 2)
+    assert same(found, want)
+    trainer = lu.Trainer(config())
+    trainer.fit(lu.Arrays(f.arrays, batch=10, seed=0), steps=1)
+    resumed = again(trainer)
+    batch = lu.Batch({name: array[:10] for name, array in f.arrays.items()})
+    assert resumed.step_count == 1 and resumed.step(batch) == trainer.step(batch)
+    settings = again(config())
+    assert str(settings) == str(config())
+    settings["train.epochs"] = 77
+    assert config()["train.epochs"] != 77
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_batches(f: Fixture, way: str) -> None:
+    batch = lu.Batch(f.arrays)
+    other = WAYS[way](batch)
+    assert other.modalities == batch.modalities
+    for name in batch.modalities:
+        assert np.array_equal(other[name], batch[name]) and np.array_equal(other.lengths(name), batch.lengths(name))
+    with lu.Dataset(f.data, batch=5) as data:
+        lent = data.next()
+        kept = WAYS[way](lent)
+        want = lent["speech"].copy()
+    assert np.array_equal(kept["speech"], want)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_has_none(f: Fixture, way: str, recwarn: Any, capsys: Any) -> None:
+    model = f.model()
+    for thing, words in ((model.codebook(), "save() the model"), (model.encoder("speech", 1, 1), "take another one from the model"),
+                         (lu.Dataset(f.data), "open another one of the same paths"),
+                         (lu.ClassMap("a = b\n", ["a"], ["b"]), "make another one of the same text")):
+        raises(TypeError, f"cannot be pickled or copied; {words}", lambda: WAYS[way](thing))
+        if way != "copy":               # of the dict alone
+            raises(TypeError, words, lambda: WAYS[way]({"in a dict": [thing]}))
+    raises(TypeError, "C memory", lambda: WAYS[way](model._owner))
+    model.close()
+    raises(lu.StateError, "the model is closed", lambda: WAYS[way](model))
+    gc.collect()
+    assert not recwarn.list and capsys.readouterr().err == ""       # no "Exception ignored in ..."
