@@ -374,7 +374,7 @@ int main(int argc, char **argv)
 
     int status = prepare(&r) ? train(&r) : EXIT_FAILURE;
     if (status == EXIT_SUCCESS)
-        status = cli_exit_status(summarise(&r));
+        status = cli_exit_status(cli_log_close(&r.log) && summarise(&r));
     release(&r);
     return status;
 }

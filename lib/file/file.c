@@ -180,6 +180,15 @@ unic_status unic__file_write(unic__file_writer *w, const void *data, size_t byte
                : unic__fail(w->failed, "%s: not written after an earlier failure", w->path);
 }
 
+static int synchronise(int descriptor)
+{
+    int result;
+    do
+        result = fsync(descriptor);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
 /* A rename survives a power cut once its directory is synchronised. The file is complete and in
  * its place by then, so what cannot be synchronised here is a warning, not a failure. */
 static void synchronise_directory(const unic__file_writer *w)
@@ -188,7 +197,7 @@ static void synchronise_directory(const unic__file_writer *w)
     if (slash)
         slash[slash == w->temporary] = '\0'; /* "dir/x" to "dir", "/x" to "/" */
     int directory = open(slash ? w->temporary : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0 || (fsync(directory) != 0 && errno != EINVAL)) {
+    if (directory < 0 || (synchronise(directory) != 0 && errno != EINVAL)) {
         char text[ERROR_TEXT];
         unic__log_line(UNIC_LOG_WARNING,
                        "%s: written, but its directory cannot be synchronised: %s", w->path,
@@ -203,7 +212,7 @@ unic_status unic__file_seal(unic__file_writer *w)
     UNIC__TRY(unic__file_write(w, "", 0)); /* reports an earlier failure */
     if (w->descriptor < 0)
         return UNIC_OK; /* it has been sealed */
-    bool kept = fsync(w->descriptor) == 0;
+    bool kept = synchronise(w->descriptor) == 0;
     int error = errno;
     if (close(w->descriptor) != 0 && kept) {
         error = errno;

@@ -76,9 +76,9 @@ bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind
     return true;
 }
 
-void cli_log_close(cli_log *log)
+bool cli_log_close(cli_log *log)
 {
-    if (log->stream)
-        fclose(log->stream);
+    bool ok = !log->stream || !fclose(log->stream);
     log->stream = NULL;
+    return ok || cli_fail("cannot write %s: %s", log->path, strerror(errno));
 }

@@ -26,6 +26,6 @@ bool cli_log_open(cli_log *log, const char *path, uint64_t step);
 bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind,
                    const unic_trainer *trainer, const double *figures);
 
-void cli_log_close(cli_log *log);
+bool cli_log_close(cli_log *log);
 
 #endif

@@ -108,8 +108,10 @@ bool cli_output_open(cli_output *output, const char *path)
 
 bool cli_output_commit(cli_output *output)
 {
-    bool ok = !fflush(output->stream) && !ferror(output->stream) && !fsync(output->file) &&
-              !rename(output->temporary, output->path);
+    bool ok = !fflush(output->stream) && !ferror(output->stream) && !fsync(output->file);
+    ok = !fclose(output->stream) && ok; /* some file systems tell only now that it is full */
+    output->stream = NULL;
+    ok = ok && !rename(output->temporary, output->path);
     if (!ok) {
         cli_fail("cannot write %s: %s", output->path, strerror(errno));
         unlink(output->temporary);

@@ -60,7 +60,8 @@ bool cli_ok(unic_status status)
 
 int cli_exit_status(bool ok)
 {
-    if (fflush(stdout) || ferror(stdout))
+    bool written = !fflush(stdout) && !ferror(stdout);
+    if ((fclose(stdout) && errno != EBADF) || !written) /* EBADF: the caller had closed it */
         ok = cli_fail("cannot write to standard output: %s", strerror(errno));
     return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }
