@@ -7,6 +7,7 @@
 
 #include <unicode/unic.h>
 
+#include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -148,6 +149,7 @@ int main(int argc, char **argv)
         CLI_MODEL_SET_OPTION(&r.settings),
         {"--list", NULL, "print the tensors' names and dims, and write nothing",
          .flag = &r.list},
+        CLI_MEMORY_LIMIT_OPTION,
     };
     const cli_program program = {
         .name = "unic-convert",

@@ -9,6 +9,7 @@
 #include <unicode/unic.h>
 
 #include "cli/data.h"
+#include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/npz.h"
 #include "cli/options.h"
@@ -205,6 +206,7 @@ int main(int argc, char **argv)
         {"--batch", "N", "encode N clips at a time [64]", .number = &j.batch, .least = 1,
          .most = 65536},
         CLI_SKIP_DAMAGED_OPTION(&j.how.skip_damaged),
+        CLI_MEMORY_LIMIT_OPTION,
         CLI_THREADS_OPTION(&j.threads),
     };
     const cli_program program = {

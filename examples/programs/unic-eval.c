@@ -11,6 +11,7 @@
 
 #include <unicode/unic.h>
 
+#include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -229,6 +230,7 @@ int main(int argc, char **argv)
         {"--table", NULL, "print all scores as tables, in %", .flag = &e.table},
         CLI_MODEL_SET_OPTION(&e.settings),
         CLI_SKIP_DAMAGED_OPTION(&e.how.skip_damaged),
+        CLI_MEMORY_LIMIT_OPTION,
         CLI_THREADS_OPTION(&e.threads),
     };
     const cli_program program = {

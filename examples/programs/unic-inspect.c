@@ -10,6 +10,7 @@
 #include "cli/codes.h"
 #include "cli/data.h"
 #include "cli/labels.h"
+#include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -497,7 +498,7 @@ static bool inspect(const request *r)
     bool ok;
     if (!cli_ok(unic_set_threads((int)r->threads)))
         return false;
-    if (!is_table(r->path) && unic_model_open(&model, r->path, NULL) == UNIC_OK) {
+    if (!is_table(r->path) && unic_model_open(&model, r->path, cli_open_options()) == UNIC_OK) {
         ok = inspect_model(r, model);
         unic_model_free(model);
         return ok;
@@ -541,6 +542,7 @@ int main(int argc, char **argv)
         {"--config", NULL, "of a model: print its config, for unic-train --config, and no more",
          .flag = &r.config},
         CLI_SKIP_DAMAGED_OPTION(&r.how.skip_damaged),
+        CLI_MEMORY_LIMIT_OPTION,
         CLI_THREADS_OPTION(&r.threads),
     };
     const cli_program program = {

@@ -11,6 +11,7 @@
 
 #include "cli/data.h"
 #include "cli/json.h"
+#include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -114,7 +115,7 @@ static bool read_clips(const job *j, const char *path, const char *modality, cli
 
 static bool load_index(job *j)
 {
-    if (!cli_ok(unic_index_load(&j->index, j->index_path, NULL)) ||
+    if (!cli_ok(unic_index_load(&j->index, j->index_path, cli_open_options())) ||
         !cli_ok(unic_index_accepts(j->index, unic_codebook_fingerprint(j->codebook))))
         return false;
     while (j->metric->metric != unic_index_metric_of(j->index))
@@ -404,6 +405,7 @@ int main(int argc, char **argv)
         {"--json", "FILE", "write the results there", .text = &j.json_path},
         CLI_MODEL_SET_OPTION(&j.settings),
         CLI_SKIP_DAMAGED_OPTION(&j.how.skip_damaged),
+        CLI_MEMORY_LIMIT_OPTION,
         CLI_THREADS_OPTION(&j.threads),
     };
     const cli_program program = {

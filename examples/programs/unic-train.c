@@ -11,6 +11,7 @@
 
 #include "cli/config.h"
 #include "cli/data.h"
+#include "cli/limit.h"
 #include "cli/log.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -96,7 +97,8 @@ static bool begin_from(run *r)
 {
     char *settings = cli_config_lines(r->config_path, &r->settings);
     bool ok = settings &&
-              cli_ok(unic_trainer_import(&r->trainer, r->from_path, settings, NULL, NULL)) &&
+              cli_ok(unic_trainer_import(&r->trainer, r->from_path, settings, NULL,
+                                         cli_open_options())) &&
               cli_ok(unic_config_create(&r->config)) &&
               cli_ok(unic_config_parse(r->config, unic_trainer_config(r->trainer),
                                        r->from_path)) &&
@@ -348,6 +350,7 @@ int main(int argc, char **argv)
          .least = 1, .most = 1000000},
         {"--cut", NULL, "cut clips that are longer than train.length", .flag = &r.how.cut},
         CLI_SKIP_DAMAGED_OPTION(&r.how.skip_damaged),
+        CLI_MEMORY_LIMIT_OPTION,
         CLI_THREADS_OPTION(&r.threads),
     };
     const cli_program program = {

@@ -3,11 +3,13 @@
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import unittest
+import zipfile
 
 import numpy as np
 
@@ -250,6 +252,51 @@ class Train(unittest.TestCase):
         for text in ("0", "x", "10x", "-1", "1.5", "10mm", "99999999999999999999", "m"):
             done = self.train("--save-every", text, status=2)
             self.assertIn(f'--save-every is "{text}", but must be a number of steps', done.stderr)
+
+    # ---- what a file may ask for ----
+
+    def run_program(self, program, *arguments, status):
+        done = subprocess.run([BIN / program, *map(str, arguments)], text=True, capture_output=True, timeout=300)
+        self.assertEqual(done.returncode, status, done.stderr)
+        return done.stderr
+
+    def test_every_program_takes_a_limit_for_what_a_file_may_ask(self):
+        self.train("--set", "train.epochs=1")
+        model, data, out = self.dir / "m.npz", self.dir / "good.npz", self.dir / "out.npz"
+        for program, *arguments in [
+            ("unic-train", "--config", self.dir / "c.ini", "--data", data, "--out", self.dir / "new.npz"),
+            ("unic-train", "--resume", "--data", data, "--out", model),
+            ("unic-encode", "--model", model, "--modality", "sound", "--out", out, data),
+            ("unic-eval", "--model", model, "--train", data, "--test", data),
+            ("unic-retrieve", "--model", model, "--gallery", data, "--gallery-modality", "sound", "--query", data,
+             "--query-modality", "touch"),
+            ("unic-inspect", model),
+            ("unic-convert", model, self.dir / "out.safetensors"),
+        ]:
+            with self.subTest(program=program):
+                said = self.run_program(program, *arguments, "--memory-limit", "20K", status=1)
+                self.assertRegex(said, r"\.npz asks for .* the limit is 20\.5 kB")
+                for text in ("0", "2.5G", "2g", "1T", "99999999999G", "K"):
+                    said = self.run_program(program, *arguments, "--memory-limit", text, status=2)
+                    self.assertIn(f'--memory-limit is "{text}", but must be a number of bytes', said)
+        self.train("--resume", "--memory-limit", "100M")
+
+    def test_a_run_file_that_asks_for_gigabytes(self):
+        """Its config does, not its members: refused by their shapes, or by the limit before it is taken."""
+        self.train("--set", "train.epochs=1")
+        text = np.load(self.dir / "m.run.npz")["config.txt"].decode()
+        for old, new, says in [("encoder.ff = 16", "encoder.ff = 65536", "expected [65536,16]"),
+                               ("train.batch = 8", "train.batch = 4096", "asks for")]:
+            self.assertIn(old, text)
+            with zipfile.ZipFile(self.dir / "m.run.npz") as whole, zipfile.ZipFile(self.dir / "greedy.run.npz", "w") as greedy:
+                for name in whole.namelist():
+                    greedy.writestr(name, whole.read(name).replace(old.encode(), new.encode()))
+            command = [BIN / "unic-train", "--resume", "--data", self.dir / "good.npz", "--out", self.dir / "greedy.npz",
+                       "--memory-limit", "100M"]
+            limit = lambda: resource.setrlimit(resource.RLIMIT_DATA, (2**29, 2**29))
+            done = subprocess.run(list(map(str, command)), text=True, capture_output=True, timeout=60, preexec_fn=limit)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(says, done.stderr)
 
     # ---- what others leave and do ----
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/config.h"
+#include "cli/limit.h"
 #include "cli/report.h"
 
 /* ---- TABLE.csv:SPLIT ---- */
@@ -53,6 +54,7 @@ unic_status cli_data_try(unic_dataset **out, const cli_data *how, const char *co
     if (!files)
         return UNIC_E_NOMEM;
     options.on_damage = how->skip_damaged ? UNIC_DAMAGE_SKIPS : UNIC_DAMAGE_FAILS;
+    options.memory_limit = cli_memory_limit > SIZE_MAX ? SIZE_MAX : (size_t)cli_memory_limit;
     unic_status status = unic_dataset_open(out, (const char *const *)files, path_count,
                                            &options);
     free_paths(files, path_count);

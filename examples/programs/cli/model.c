@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/config.h"
+#include "cli/limit.h"
 #include "cli/report.h"
 
 bool cli_ends_with(const char *text, const char *end)
@@ -15,9 +16,9 @@ bool cli_ends_with(const char *text, const char *end)
 bool cli_model_open(unic_model **out, const char *path, const cli_list *settings)
 {
     if (!settings || settings->count == 0)
-        return cli_ok(unic_model_open(out, path, NULL));
+        return cli_ok(unic_model_open(out, path, cli_open_options()));
     char *text = cli_config_lines(NULL, settings);
-    bool ok = text && cli_ok(unic_model_import(out, path, text, NULL));
+    bool ok = text && cli_ok(unic_model_import(out, path, text, cli_open_options()));
     free(text);
     return ok;
 }

@@ -132,6 +132,24 @@ static void set_number(const cli_program *program, const cli_option *o, const ch
     *o->number = value;
 }
 
+/* A number of bytes, or of 1024, 1024^2 or 1024^3 of them. */
+static void set_bytes(const cli_program *program, const cli_option *o, const char *text)
+{
+    static const char units[] = "KMG";
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    bool whole = isdigit((unsigned char)*text) && !errno && value > 0 &&
+                 (!*end || (unit && !end[1]));
+    if (!whole || value > UINT64_MAX >> shift)
+        cli_wrong_usage(
+            program, "%s is \"%s\", but must be a number of bytes, or with K, M or G behind it",
+            o->name, text);
+    *o->bytes = value << shift;
+}
+
 static void set_value(const cli_program *program, const cli_option *o, const char *value,
                       size_t most)
 {
@@ -139,6 +157,8 @@ static void set_value(const cli_program *program, const cli_option *o, const cha
         *o->text = value;
     else if (o->number)
         set_number(program, o, value);
+    else if (o->bytes)
+        set_bytes(program, o, value);
     else
         add(program, o->list, value, most);
 }

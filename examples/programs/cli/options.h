@@ -14,7 +14,7 @@ typedef struct cli_list {
     size_t count;
 } cli_list;
 
-/* One option. Exactly one of the four targets is set: it says what kind of option this is. */
+/* One option. Exactly one of the five targets is set: it says what kind of option this is. */
 typedef struct cli_option {
     const char *name;  /* "--out" */
     const char *value; /* "FILE", as the help calls it; NULL for a switch */
@@ -23,7 +23,8 @@ typedef struct cli_option {
     const char **text; /* given at most once */
     uint64_t *number;  /* given at most once; in least..most */
     uint64_t least, most;
-    cli_list *list; /* may be given again */
+    uint64_t *bytes; /* given at most once; "500000", "64K", "800M", "2G" */
+    cli_list *list;  /* may be given again */
     bool required;
 } cli_option;
 

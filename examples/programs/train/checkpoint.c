@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/limit.h"
 #include "cli/output.h"
 #include "cli/report.h"
 
@@ -156,7 +157,7 @@ static unic_status resume_kept(train_checkpoint *c, const steps *kept, unic_trai
         char *path = kept_path(c, kept->at[i], MODEL);
         if (!path)
             return UNIC_E_NOMEM;
-        status = unic_trainer_resume(trainer, path, NULL, NULL);
+        status = unic_trainer_resume(trainer, path, NULL, cli_open_options());
         if (status == UNIC_OK)
             cli_note("going on from %s, step %llu", path,
                      (unsigned long long)unic_trainer_step_count(*trainer));
@@ -185,7 +186,7 @@ static bool resume_older(train_checkpoint *c, unic_trainer **trainer)
 
 bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer)
 {
-    unic_status status = unic_trainer_resume(trainer, c->model_path, NULL, NULL);
+    unic_status status = unic_trainer_resume(trainer, c->model_path, NULL, cli_open_options());
     if (status != UNIC_OK && !is_lost(status))
         return cli_fail("cannot resume: %s", unic_last_error());
     c->is_saved = status == UNIC_OK;
