@@ -6,11 +6,6 @@
 /* Numbers in one batch of one modality's features: far from where buffers' sizes overflow. */
 #define MOST_NUMBERS (UINT64_C(1) << 40)
 
-/* Two 3x3 convolutions without padding need it (A.2). */
-enum { SMALLEST_GRID = 5 };
-
-static const char *const kinds[] = {"grid", "vector", "token"};
-
 /* Keys that only one kind has must not have been set for another. */
 static unic_status check_applies(const unic__modality *m)
 {
@@ -20,7 +15,7 @@ static unic_status check_applies(const unic__modality *m)
             continue;
         const char *suffix = strchr(key->name, '.');
         return unic__fail(UNIC_E_CONFIG, "%s%s is set, but %s is a %s and has no such part",
-                          m->name, suffix, m->name, kinds[m->kind]);
+                          m->name, suffix, m->name, unic__config_kinds[m->kind].word);
     }
     return UNIC_OK;
 }
@@ -47,21 +42,19 @@ static unic_status check_modality(const unic_config *config, const unic__modalit
     if ((unsigned)m->kind >= UNIC__KIND_UNSET)
         return unic__fail(UNIC_E_CONFIG, "%s.kind is not set; expected grid, vector or token",
                           m->name);
-    size_t rank = m->kind == UNIC__GRID ? 3 : 1;
-    const char *expected = m->kind == UNIC__GRID ? "H W C" : "C";
+    const unic__kind_rule *kind = &unic__config_kinds[m->kind];
     if (m->dims.rank == 0)
-        return unic__fail(UNIC_E_CONFIG, "%s.dims is not set; a %s has %s", m->name,
-                          kinds[m->kind], expected);
-    if (m->dims.rank != rank)
+        return unic__fail(UNIC_E_CONFIG, "%s.dims is not set; a %s has %s", m->name, kind->word,
+                          kind->dims);
+    if (m->dims.rank != kind->rank)
         return unic__fail(UNIC_E_CONFIG, "%s.dims has %zu number%s, but a %s has %s", m->name,
-                          m->dims.rank, m->dims.rank > 1 ? "s" : "", kinds[m->kind], expected);
-    if (m->kind == UNIC__GRID &&
-        (m->dims.dim[0] < SMALLEST_GRID || m->dims.dim[1] < SMALLEST_GRID))
+                          m->dims.rank, m->dims.rank > 1 ? "s" : "", kind->word, kind->dims);
+    if (m->dims.dim[0] < kind->smallest || (kind->rank == 3 && m->dims.dim[1] < kind->smallest))
         return unic__fail(UNIC_E_CONFIG,
                           "%s.dims = %zu %zu %zu is too small: two 3x3 convolutions need a "
-                          "grid of at least %d x %d",
+                          "grid of at least %zu x %zu",
                           m->name, m->dims.dim[0], m->dims.dim[1], m->dims.dim[2],
-                          SMALLEST_GRID, SMALLEST_GRID);
+                          kind->smallest, kind->smallest);
     UNIC__TRY(check_applies(m));
     return check_size(config, m);
 }

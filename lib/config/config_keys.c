@@ -30,6 +30,13 @@
 #define ON_OFF   "off | on"
 
 /* P and A: sections of docs/method.md. Texts below are also docs/config.md's. */
+/* A grid's two 3x3 convolutions without padding need 5 x 5 (A.2). */
+const unic__kind_rule unic__config_kinds[UNIC__KIND_UNSET] = {
+    [UNIC__GRID] = {"grid", "H W C", 3, UNIC__OF_GRID, 5},
+    [UNIC__VECTOR] = {"vector", "C", 1, UNIC__OF_MODALITY, 1},
+    [UNIC__TOKEN] = {"token", "C", 1, UNIC__OF_TOKEN, 1},
+};
+
 const unic__config_key unic__config_key_table[] = {
     {"behaviour", CHOICE(behaviour), "paper | compat", "paper", NULL,
      "The method as the paper gives it (P), or what the CMG code computes, its quirks included "

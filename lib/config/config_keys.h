@@ -55,6 +55,18 @@ enum {
 extern const unic__config_key unic__config_key_table[];
 extern const size_t unic__config_key_count;
 
+/* ---- kinds of modalities (config_keys.c); what is built for each is in model/kinds.c ---- */
+
+/* The order is that of unic__kind and of the words of "<modality>.kind". */
+typedef struct unic__kind_rule {
+    const char *word, *dims;
+    size_t rank;           /* the number of dims                                       */
+    unic__key_owner owner; /* of keys that no other kind has; UNIC__OF_MODALITY: none  */
+    size_t smallest;       /* the least H and W                                        */
+} unic__kind_rule;
+
+extern const unic__kind_rule unic__config_kinds[UNIC__KIND_UNSET];
+
 /* ---- presets (config_keys.c) ---- */
 
 /* A preset is config text in parts, `modalities` first. The order is that of the words. */

@@ -12,9 +12,9 @@ enum { MAX_WORDS = 8, ALLOWED_BYTES = 96 };
 
 bool unic__key_applies(const unic__config_key *key, unic__kind kind)
 {
-    return key->owner == UNIC__OF_GRID    ? kind == UNIC__GRID
-           : key->owner == UNIC__OF_TOKEN ? kind == UNIC__TOKEN
-                                          : true;
+    if (key->owner == UNIC__OF_CONFIG || key->owner == UNIC__OF_MODALITY)
+        return true;
+    return (unsigned)kind < UNIC__KIND_UNSET && unic__config_kinds[kind].owner == key->owner;
 }
 
 const char *unic__key_default(const unic__config_key *key, unic__behaviour behaviour)
