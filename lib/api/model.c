@@ -11,8 +11,9 @@ unic_status unic_model_open(unic_model **out, const char *path,
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    unic__file_kind kind = unic__file_sniff(path);
+    unic__file_kind kind;
     UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
+    UNIC__TRY_WITHIN(&budget, unic__file_sniff(&kind, path));
     if (kind == UNIC__FILE_TORCH)
         UNIC__TRY_WITHIN(&budget, unic__model_import(out, path, NULL));
     else if (kind != UNIC__FILE_UNKNOWN && kind != UNIC__FILE_ZIP)
@@ -34,7 +35,10 @@ unic_status unic_model_import(unic_model **out, const char *path, const char *se
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    if (settings && *settings && unic__file_sniff(path) == UNIC__FILE_ZIP)
+    unic__file_kind kind = UNIC__FILE_UNKNOWN;
+    if (settings && *settings)
+        UNIC__TRY_NAMED(unic__file_sniff(&kind, path));
+    if (kind == UNIC__FILE_ZIP)
         return unic__fail(UNIC_E_ARG,
                           "%s: settings are for a checkpoint of the CMG code; %s has "
                           "its own",

@@ -279,8 +279,9 @@ static unic_status find_parts(unic__torch_file *f)
 unic_status unic__cmg_open(unic__torch_file **out, const char *path)
 {
     unic__torch_file *f = NULL;
-    unic__file_kind kind = unic__file_sniff(path);
+    unic__file_kind kind;
     *out = NULL;
+    UNIC__TRY(unic__file_sniff(&kind, path));
     if (kind != UNIC__FILE_UNKNOWN && kind != UNIC__FILE_ZIP && kind != UNIC__FILE_TORCH)
         return unic__fail(UNIC_E_FORMAT, "%s: is %s, a checkpoint of torch.save() expected%s",
                           path, unic__file_kind_name(kind), unic__file_kind_advice(kind));

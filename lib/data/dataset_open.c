@@ -47,7 +47,8 @@ static unic_status open_list(unic__clip_source **out, const char *const *paths, 
 
 static unic_status open_file(unic__clip_source **out, const char *path)
 {
-    unic__file_kind kind = unic__file_sniff(path);
+    unic__file_kind kind;
+    UNIC__TRY(unic__file_sniff(&kind, path));
     if (kind == UNIC__FILE_UNKNOWN || kind == UNIC__FILE_ZIP)
         return unic__shard_open(out, path);
     const char *advice = unic__file_kind_advice(kind);

@@ -82,21 +82,25 @@ static bool is_pickle(const head *h)
     return false;
 }
 
-static unic__file_kind kind_of_zip(const char *path)
+static unic_status kind_of_zip(unic__file_kind *kind, const char *path)
 {
     unic__zip *z = NULL;
     bool torch = false;
-    if (unic__zip_open(&z, path) != UNIC_OK)
-        return UNIC__FILE_ZIP;
+    unic_status status = unic__zip_open(&z, path);
+    *kind = UNIC__FILE_ZIP;
+    if (status != UNIC_OK)
+        return status == UNIC_E_NOMEM ? status : UNIC_OK;
     for (size_t i = 0; i < unic__zip_count(z) && !torch; i++) {
         const char *slash = strchr(unic__zip_name(z, i), '/');
         torch = slash && strcmp(slash, "/data.pkl") == 0;
     }
     unic__zip_close(z);
-    return torch ? UNIC__FILE_TORCH : UNIC__FILE_ZIP;
+    *kind = torch ? UNIC__FILE_TORCH : UNIC__FILE_ZIP;
+    return UNIC_OK;
 }
 
-static unic__file_kind kind_of(const head *h, const char *path)
+/* Of a file that is no zip. */
+static unic__file_kind kind_of(const head *h)
 {
     static const struct {
         size_t at;
@@ -120,8 +124,6 @@ static unic__file_kind kind_of(const head *h, const char *path)
         {0, "\x28\xB5\x2F\xFD", 4, UNIC__FILE_COMPRESSED},
         {0, "GGUF", 4, UNIC__FILE_GGUF},
     };
-    if (has(h, 0, "PK\3\4", 4) || has(h, 0, "PK\5\6", 4))
-        return kind_of_zip(path);
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
         if (has(h, starts[i].at, starts[i].bytes, starts[i].size))
             return starts[i].kind;
@@ -131,16 +133,21 @@ static unic__file_kind kind_of(const head *h, const char *path)
                                : UNIC__FILE_UNKNOWN;
 }
 
-unic__file_kind unic__file_sniff(const char *path)
+unic_status unic__file_sniff(unic__file_kind *kind, const char *path)
 {
     head h = {.size = 0};
     unic__file file;
-    if (unic__file_open(&file, path) != UNIC_OK)
-        return UNIC__FILE_UNKNOWN;
+    *kind = UNIC__FILE_UNKNOWN;
+    unic_status status = unic__file_open(&file, path);
+    if (status != UNIC_OK)
+        return status == UNIC_E_NOMEM ? status : UNIC_OK;
     h.file_size = file.size;
     h.size = file.size < HEAD ? (size_t)file.size : HEAD;
     if (unic__file_read_at(&file, 0, h.bytes, h.size) != UNIC_OK)
         h.size = 0;
     unic__file_close(&file);
-    return kind_of(&h, path);
+    if (has(&h, 0, "PK\3\4", 4) || has(&h, 0, "PK\5\6", 4))
+        return kind_of_zip(kind, path);
+    *kind = kind_of(&h);
+    return UNIC_OK;
 }

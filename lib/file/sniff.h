@@ -19,7 +19,9 @@ typedef enum unic__file_kind {
     UNIC__FILE_GGUF
 } unic__file_kind;
 
-unic__file_kind unic__file_sniff(const char *path);
+/* UNIC_E_NOMEM alone: a file that cannot be read is of the kind UNIC__FILE_UNKNOWN, or _ZIP if it
+ * begins like one. */
+unic_status unic__file_sniff(unic__file_kind *kind, const char *path);
 
 /* For messages: "an HDF5 file", and what can be done with one; "" if there is nothing to say. */
 const char *unic__file_kind_name(unic__file_kind kind);
