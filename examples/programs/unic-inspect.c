@@ -449,8 +449,8 @@ static bool print_bad(unic_dataset *data, const summary *all)
         const char *name = unic_dataset_modality_name(data, i);
         if (!all[i].not_finite)
             continue;
-        if (!cli_ok(unic_dataset_clip_name(clip, sizeof clip, data, name,
-                                           (size_t)all[i].first_bad)))
+        if (!cli_ok(unic_dataset_clip_name(data, name, (size_t)all[i].first_bad, clip,
+                                           sizeof clip)))
             return false;
         printf("%s: NaN or Inf first in clip %lld (%s)\n", name, (long long)all[i].first_bad,
                clip);

@@ -115,24 +115,23 @@ UNIC_API unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset 
  * Training ties modalities together by the clips that have both.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND. Since 0.1.
  */
-UNIC_API unic_status unic_dataset_paired(size_t *clips, const unic_dataset *dataset,
-                                         const char *modality, const char *other);
+UNIC_API unic_status unic_dataset_paired_count(size_t *count, const unic_dataset *dataset,
+                                               const char *modality, const char *other);
 
 /**
  * Whether clip 0..N-1, in the files' order, has the modality: 1 or 0; also 0 if there is no such
- * clip or modality. As unic_dataset_paired() counts them. Since 0.1.
+ * clip or modality. As unic_dataset_paired_count() counts them. Since 0.1.
  */
 UNIC_API int unic_dataset_has(const unic_dataset *dataset, const char *modality, size_t clip);
 
 /**
  * What messages call a clip: its file, or its number in the file it is in.
- * @param text  `size` bytes out, in which the name is cut short if it is longer.
  * @param clip  0..N-1, in the files' order.
+ * @param text  `size` bytes out, in which the name is cut short if it is longer.
  * @return UNIC_OK; UNIC_E_ARG. Since 0.1.
  */
-UNIC_API unic_status unic_dataset_clip_name(char *text, size_t size,
-                                            const unic_dataset *dataset, const char *modality,
-                                            size_t clip);
+UNIC_API unic_status unic_dataset_clip_name(const unic_dataset *dataset, const char *modality,
+                                            size_t clip, char *text, size_t size);
 
 /**
  * The classes of labels that have names, since they come from tables (docs/data.md); 0 if they

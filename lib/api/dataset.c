@@ -123,17 +123,17 @@ unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset *dataset,
     return UNIC_OK;
 }
 
-unic_status unic_dataset_paired(size_t *clips, const unic_dataset *dataset,
-                                const char *modality, const char *other)
+unic_status unic_dataset_paired_count(size_t *count, const unic_dataset *dataset,
+                                      const char *modality, const char *other)
 {
     size_t a, b;
     UNIC__REQUIRE(dataset);
     UNIC__REQUIRE(modality);
     UNIC__REQUIRE(other);
-    UNIC__REQUIRE(clips);
+    UNIC__REQUIRE(count);
     UNIC__TRY(find_track(dataset, __func__, modality, &a));
     UNIC__TRY(find_track(dataset, __func__, other, &b));
-    *clips = unic__dataset_paired(dataset, a, b);
+    *count = unic__dataset_paired(dataset, a, b);
     return UNIC_OK;
 }
 
@@ -145,8 +145,8 @@ int unic_dataset_has(const unic_dataset *dataset, const char *modality, size_t c
     return i < dataset->tracks.n && unic__dataset_has(dataset, i, clip);
 }
 
-unic_status unic_dataset_clip_name(char *text, size_t size, const unic_dataset *dataset,
-                                   const char *modality, size_t clip)
+unic_status unic_dataset_clip_name(const unic_dataset *dataset, const char *modality,
+                                   size_t clip, char *text, size_t size)
 {
     UNIC__REQUIRE(dataset);
     UNIC__REQUIRE(modality);

@@ -32,7 +32,7 @@ typedef enum unic__guard_choice {
     UNIC__GUARD_STOP,
     UNIC__GUARD_OFF
 } unic__guard_choice;
-typedef enum unic__club_input { UNIC__CLUB_SEMANTIC, UNIC__CLUB_QUANTIZED } unic__club_input;
+typedef enum unic__club_x { UNIC__CLUB_SEMANTIC, UNIC__CLUB_QUANTIZED } unic__club_x;
 typedef enum unic__club_form { UNIC__CLUB_ALL_PAIRS, UNIC__CLUB_PERMUTATION } unic__club_form;
 typedef enum unic__contrast { UNIC__OVER_FUTURES, UNIC__OVER_PREDICTIONS } unic__contrast;
 typedef enum unic__match_form {
@@ -101,7 +101,7 @@ struct unic_config {
     double commit_own;           /* commit.own                                         */
     double commit_cross;         /* commit.cross: of the mean over partners            */
     double club_weight;          /* club.weight                                        */
-    unic__club_input club_input; /* club.input                                         */
+    unic__club_x club_input;     /* club.input                                         */
     unic__club_form club_form;   /* club.form                                          */
     size_t club_width;           /* club.width                                         */
     size_t club_layers;          /* club.layers                                        */

@@ -34,7 +34,7 @@ static bool next_second(const char **list, uint32_t *second)
                                 strspn(item.start + digits + 1, "0") >= rest - 1));
 }
 
-static unic_status append(unic__events *events, const unic__event *e)
+static unic_status append(unic__event_table *events, const unic__event *e)
 {
     if (events->n == events->room) {
         size_t room = events->room ? 2 * events->room : 64, bytes = SIZE_MAX;
@@ -56,7 +56,8 @@ static const char *list_of(const char *field)
     return unic__is_missing(field) ? "" : field;
 }
 
-unic_status unic__events_add(unic__events *events, size_t clip, const unic__event_lists *lists)
+unic_status unic__event_table_add(unic__event_table *events, size_t clip,
+                                  const unic__event_lists *lists)
 {
     bool timed = lists->onsets;
     const char *names = list_of(lists->names);
@@ -77,8 +78,8 @@ unic_status unic__events_add(unic__events *events, size_t clip, const unic__even
     return UNIC_OK;
 }
 
-void unic__events_free(unic__events *events)
+void unic__event_table_free(unic__event_table *events)
 {
     unic__free(events->at);
-    *events = (unic__events){.at = NULL};
+    *events = (unic__event_table){.at = NULL};
 }

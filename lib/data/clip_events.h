@@ -20,11 +20,11 @@ typedef struct unic__event {
     int32_t class;          /* once the classes are numbered */
 } unic__event;
 
-typedef struct unic__events {
+typedef struct unic__event_table {
     unic__event *at;
     size_t n, room;
     size_t empty; /* of them, those in no step */
-} unic__events;
+} unic__event_table;
 
 /* What a line says of its clip; onsets and offsets NULL: the table has no times. */
 typedef struct unic__event_lists {
@@ -33,7 +33,8 @@ typedef struct unic__event_lists {
 
 /* Appends a line's events, whose names stay where they are. UNIC_E_FORMAT, without the line, if
  * the lists are not of one length. `events` is to be freed also on failure. */
-unic_status unic__events_add(unic__events *events, size_t clip, const unic__event_lists *lists);
-void unic__events_free(unic__events *events);
+unic_status unic__event_table_add(unic__event_table *events, size_t clip,
+                                  const unic__event_lists *lists);
+void unic__event_table_free(unic__event_table *events);
 
 #endif

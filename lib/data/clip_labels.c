@@ -44,7 +44,7 @@ unic_status unic__clip_table_number_events(unic__clip_table *x, const unic__clas
 }
 
 /* Rows `from`..`to` - 1 of a clip's steps, which are cleared. */
-static void mark_steps(const unic__clip_events *events, size_t from, size_t to, size_t none,
+static void mark_steps(const unic__clip_event_list *events, size_t from, size_t to, size_t none,
                        int32_t *out)
 {
     size_t width = none + 1;

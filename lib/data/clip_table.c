@@ -29,7 +29,7 @@ typedef struct table {
     size_t columns;        /* fields of the header */
     line *lines, **first;  /* [n]; [clips], the first line of each */
     size_t n;
-    unic__events events;
+    unic__event_table events;
 } table;
 
 /* ---- the header -------------------------------------------------------------------------- */
@@ -270,7 +270,7 @@ static unic_status gather_events(table *t)
     for (size_t i = 0; i < t->n; i++) {
         const line *l = &t->lines[i];
         const unic__event_lists lists = {l->field[EVENTS], l->field[ONSET], l->field[OFFSET]};
-        unic_status status = unic__events_add(&t->events, l->clip, &lists);
+        unic_status status = unic__event_table_add(&t->events, l->clip, &lists);
         if (status != UNIC_OK)
             return status == UNIC_E_FORMAT ? unic__fail_in(status, "%s:%zu", t->path, l->number)
                                            : status;
@@ -323,7 +323,7 @@ static unic_status take_events(table *t, unic__clip_table *out)
     }
     for (size_t i = 0; i < n; i++) {
         const unic__event *e = &t->events.at[i];
-        unic__clip_events *of = &out->events[e->clip];
+        unic__clip_event_list *of = &out->events[e->clip];
         of->at[of->n++] = (unic__clip_event){
             e->onset, e->offset, unic__class_names_find(&out->event_names, e->name)};
     }
@@ -372,7 +372,7 @@ unic_status unic__clip_table_read(unic__clip_table *out, unic__arena *arena, con
     table t = {.path = path, .arena = arena};
     *out = (unic__clip_table){.n = 0};
     unic_status status = read_table(&t, out, split);
-    unic__events_free(&t.events);
+    unic__event_table_free(&t.events);
     unic__free(t.first);
     unic__free(t.lines);
     unic__free(t.text);

@@ -19,17 +19,17 @@ typedef struct unic__clip_event {
     int32_t class;
 } unic__clip_event;
 
-typedef struct unic__clip_events {
+typedef struct unic__clip_event_list {
     unic__clip_event *at;
     size_t n;
-} unic__clip_events;
+} unic__clip_event_list;
 
 typedef struct unic__clip_table {
     const char **ids; /* [n], in the order of their first lines */
     size_t n;
-    int32_t *labels;              /* [n], the class, -1: none; NULL without `category` */
-    unic__class_names categories; /* of the labels */
-    unic__clip_events *events;    /* [n]; NULL without `event_labels` */
+    int32_t *labels;               /* [n], the class, -1: none; NULL without `category` */
+    unic__class_names categories;  /* of the labels */
+    unic__clip_event_list *events; /* [n]; NULL without `event_labels` */
     unic__class_names event_names;
 } unic__clip_table;
 

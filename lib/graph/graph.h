@@ -125,7 +125,7 @@ unic_status unic__graph_plan(unic__graph *g);
 void unic__graph_lend(unic__graph *g, unic__node *input, const float *x);
 
 /* Whether the input reads lent memory now. */
-static inline bool unic__graph_lends(const unic__node *input)
+static inline bool unic__is_lent(const unic__node *input)
 {
     return input->lent_over && input->t.x != input->lent_over;
 }

@@ -11,7 +11,7 @@ static unic_status fill_row(const unic__feature_input *to, size_t b, const unic_
     char text[UNIC__CLIP_TEXT];
     size_t step = unic__shape_count(&to->m->dims), length = to->mask->t.shape.dim[1];
     float *x = to->x->t.x + b * length * step;
-    if (!unic__graph_lends(to->x)) {
+    if (!unic__is_lent(to->x)) {
         if (valid > 0)
             UNIC__TRY(unic__array_rows_to_f32(features, clip, 1, x));
         memset(x + valid * step, 0, (length - valid) * step * sizeof *x);

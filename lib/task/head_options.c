@@ -1,6 +1,6 @@
 #include "task/head.h"
 
-#define AT(member) UNIC__OPTION(unic_head_options, member)
+#define AT(member) UNIC__OPTION_OF(unic_head_options, member)
 enum { MOST = 1 << 16, MOST_CLASSES = 1 << 20 };
 
 static const unic__option numbers[] = {

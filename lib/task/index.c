@@ -7,9 +7,9 @@
 #include "kernel/distance.h"
 
 static const unic__option numbers[] = {
-    {UNIC__OPTION(unic_index_options, metric), .low = UNIC_INDEX_INNER,
+    {UNIC__OPTION_OF(unic_index_options, metric), .low = UNIC_INDEX_INNER,
      .high = UNIC_INDEX_INTERSECTION, .values = "unic_index_metric"},
-    {UNIC__OPTION(unic_index_options, dim), .low = 1, .high = 1 << 20},
+    {UNIC__OPTION_OF(unic_index_options, dim), .low = 1, .high = 1 << 20},
 };
 
 const unic__options_table unic__index_options = {

@@ -85,7 +85,7 @@ static void count_lanes(const void *context, size_t from, size_t to)
 
 static unic_status create(ranking *g, const unic_index *x, size_t most)
 {
-    *g = (ranking){.lanes = unic__index_lanes(x)};
+    *g = (ranking){.lanes = unic__index_lane_count(x)};
     UNIC__TRY(unic__index_block_create(&g->block, x, g->lanes, most));
     g->low = unic__alloc_array(most, sizeof *g->low);
     g->high = unic__alloc_array(most, sizeof *g->high);

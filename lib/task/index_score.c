@@ -12,7 +12,7 @@ static size_t tiles_of(const unic_index *x)
     return (x->count + TILE - 1) / TILE;
 }
 
-size_t unic__index_lanes(const unic_index *x)
+size_t unic__index_lane_count(const unic_index *x)
 {
     size_t threads = (size_t)unic__threads(), tiles = tiles_of(x);
     return threads < tiles ? threads : tiles;

@@ -22,7 +22,7 @@ typedef struct unic__index_lane {
     size_t from, to;
 } unic__index_lane;
 
-size_t unic__index_lanes(const unic_index *x);
+size_t unic__index_lane_count(const unic_index *x);
 unic__index_lane unic__index_lane_of(const unic_index *x, size_t i, size_t lanes);
 
 /* A block of queries, shared by the lanes, and the lanes' tiles. */

@@ -169,7 +169,7 @@ static void finish_queries(const void *context, size_t from, size_t to)
 /* As many queries at once as fit BLOCK, and with their heaps 64 MiB. */
 static unic_status search_create(search *s, const unic_index *x, size_t queries, size_t k)
 {
-    *s = (search){.k = k, .lanes = unic__index_lanes(x)};
+    *s = (search){.k = k, .lanes = unic__index_lane_count(x)};
     size_t fit = ((size_t)64 << 20) / sizeof(hit) / s->lanes / k, heaps, bytes;
     size_t most = fit < 1 ? 1 : fit < BLOCK ? fit : BLOCK;
     most = most < queries ? most : queries;

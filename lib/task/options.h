@@ -26,14 +26,14 @@ typedef struct unic__float_option {
     float standard[2];
 } unic__float_option;
 
-#define UNIC__OPTION(type, member)                                                             \
+#define UNIC__OPTION_OF(type, member)                                                          \
     .name = #member, .item = "", .offset = offsetof(type, member),                             \
     .bytes = sizeof(((type *)0)->member)
 #define UNIC__OPTION_ITEM(type, member, i)                                                     \
     .name = #member, .item = "[" #i "]", .offset = offsetof(type, member[i]),                  \
     .bytes = sizeof(((type *)0)->member[i])
 /* A seed takes any value. */
-#define UNIC__OPTION_SEED(type) UNIC__OPTION(type, seed), .low = INT64_MIN, .high = INT64_MAX
+#define UNIC__OPTION_SEED(type) UNIC__OPTION_OF(type, seed), .low = INT64_MIN, .high = INT64_MAX
 
 typedef struct unic__options_table {
     const char *member; /* of a file, with the numbers: "head.options" */

@@ -1,6 +1,6 @@
 #include "task/retriever.h"
 
-#define AT(member) UNIC__OPTION(unic_retriever_options, member)
+#define AT(member) UNIC__OPTION_OF(unic_retriever_options, member)
 enum { MOST = 1 << 16 };
 
 static const unic__option numbers[] = {

@@ -1,6 +1,6 @@
 #include "task/segment.h"
 
-#define ONE(member)     UNIC__OPTION(unic_segmenter_options, member)
+#define ONE(member)     UNIC__OPTION_OF(unic_segmenter_options, member)
 #define ITEM(member, i) UNIC__OPTION_ITEM(unic_segmenter_options, member, i)
 
 enum { MOST_CHANNELS = 4096, MOST_PIXELS = 4096 };

@@ -84,7 +84,8 @@ class Stale(Copy):
         table.write_text(table.read_text().replace("{152}", "{152, 168}"))
         self.generate("write")
         layouts, python = ((self.root / name).read_text() for name in (FILES[2], FILES[1]))
-        self.assertIn("AT(unic_array, kind, 120);\nAT(unic_array, call, 128);\nAT(unic_array, reserved, 136);\n", layouts)
+        self.assertIn("AT(unic_array, kind, 120);\nAT(unic_array, call, 128);\n"
+                      "AT(unic_array, reserved, 136);\n", layouts)
         self.assertIn("c_uint8 * 3", python)
         table.write_text(re.sub(r'    \{"unic_draws".*\n', "", table.read_text()))
         self.assertIn("gives unic_draws to no function", self.generate("check", status=1))

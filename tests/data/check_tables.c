@@ -143,7 +143,7 @@ START_TEST(names_are_found)
         io_assert_ok(status);
         ck_assert_msg(*cases[i].says ? strstr(log, cases[i].says) != NULL : !*log,
                       "%s: the log says \"%s\"", cases[i].id, log);
-        unic_dataset_clip_name(text, sizeof text, d, "a", 0);
+        unic_dataset_clip_name(d, "a", 0, text, sizeof text);
         snprintf(name, sizeof name, "/a/%s.npy", cases[i].file);
         ck_assert_ptr_nonnull(strstr(text, name));
         unic_dataset_free(d);
@@ -185,24 +185,24 @@ START_TEST(pairs_are_counted)
     clips_write(folder, "b/4.npy", OF(0, 2), 0); /* a clip without a step has no modality */
     unic_dataset *d = open_all((const char *[]){folder}, 1);
     ck_assert_uint_eq(unic_dataset_clip_count(d), 4);
-    io_assert_ok(unic_dataset_paired(&n, d, "a", "a"));
+    io_assert_ok(unic_dataset_paired_count(&n, d, "a", "a"));
     ck_assert_uint_eq(n, 2);
-    io_assert_ok(unic_dataset_paired(&n, d, "b", "b"));
+    io_assert_ok(unic_dataset_paired_count(&n, d, "b", "b"));
     ck_assert_uint_eq(n, 2);
-    io_assert_ok(unic_dataset_paired(&n, d, "b", "a"));
+    io_assert_ok(unic_dataset_paired_count(&n, d, "b", "a"));
     ck_assert_uint_eq(n, 1);
     ck_assert(unic_dataset_has(d, "a", 0) && !unic_dataset_has(d, "b", 0));
     ck_assert(!unic_dataset_has(d, "b", 3) && !unic_dataset_has(d, "a", 4));
     ck_assert(!unic_dataset_has(d, "c", 0) && !unic_dataset_has(NULL, "a", 0));
-    io_assert_fails(unic_dataset_paired(&n, d, "a", "c"), UNIC_E_NOTFOUND,
-                    "unic_dataset_paired: no modality \"c\"");
-    io_assert_ok(unic_dataset_clip_name(text, sizeof text, d, "b", 2));
+    io_assert_fails(unic_dataset_paired_count(&n, d, "a", "c"), UNIC_E_NOTFOUND,
+                    "unic_dataset_paired_count: no modality \"c\"");
+    io_assert_ok(unic_dataset_clip_name(d, "b", 2, text, sizeof text));
     ck_assert_ptr_nonnull(strstr(text, "tables/pairs/b/3.npy"));
-    io_assert_ok(unic_dataset_clip_name(text, sizeof text, d, "b", 0));
+    io_assert_ok(unic_dataset_clip_name(d, "b", 0, text, sizeof text));
     ck_assert_str_eq(text, "clip 0"); /* it has none */
-    io_assert_ok(unic_dataset_clip_name(text, 4, d, "b", 2));
+    io_assert_ok(unic_dataset_clip_name(d, "b", 2, text, 4));
     ck_assert_uint_eq(strlen(text), 3);
-    io_assert_fails(unic_dataset_clip_name(text, sizeof text, d, "b", 4), UNIC_E_ARG,
+    io_assert_fails(unic_dataset_clip_name(d, "b", 4, text, sizeof text), UNIC_E_ARG,
                     "clip is 4");
     unic_dataset_free(d);
 }

@@ -112,9 +112,9 @@ def test_pairs(f: Fixture) -> None:
         for given in (data, lu.Dataset(f.folder / "unpaired.npz", batch=10)):
             raises(lu.DataError, text, lambda: trainer().fit(given, epochs=1))
     data = arrays(**{"speech.lengths": half})
-    assert lu.Arrays(data, batch=10).paired("image", "speech") == 75
-    raises(lu.NotFoundError, "smell", lambda: lu.Arrays(data, batch=10).paired("image", "smell"))
+    assert lu.Arrays(data, batch=10).paired_count("image", "speech") == 75
+    raises(lu.NotFoundError, "smell", lambda: lu.Arrays(data, batch=10).paired_count("image", "smell"))
     assert trainer().fit(data, steps=1)["step"].tolist() == [1]
     dataset = lu.Dataset(f.data, batch=4)
-    assert dataset.paired("image", "image") == N - 1 == dataset.paired("image", "speech")
-    raises(lu.NotFoundError, "smell", lambda: dataset.paired("image", "smell"))
+    assert dataset.paired_count("image", "image") == N - 1 == dataset.paired_count("image", "speech")
+    raises(lu.NotFoundError, "smell", lambda: dataset.paired_count("image", "smell"))

@@ -167,12 +167,12 @@ class Dataset(Handle):
             return tuple(lib.unic_dataset_class_name(dataset, labels, i).decode()
                          for i in range(lib.unic_dataset_class_count(dataset, labels)))
 
-    def paired(self, modality: str, other: str) -> int:
+    def paired_count(self, modality: str, other: str) -> int:
         """How many clips have both modalities; of one and the same, how many have it."""
         clips = ctypes.c_size_t()
         with self._use() as dataset:
-            lib.unic_dataset_paired(ctypes.byref(clips), dataset, arguments.text("modality", modality),
-                                    arguments.text("other", other))
+            lib.unic_dataset_paired_count(ctypes.byref(clips), dataset, arguments.text("modality", modality),
+                                          arguments.text("other", other))
         return clips.value
 
     def has(self, modality: str, clip: int) -> bool:
@@ -185,8 +185,8 @@ class Dataset(Handle):
         """What messages call a clip: its file, or its number in the file it is in."""
         text = ctypes.create_string_buffer(1024)
         with self._use() as dataset:
-            lib.unic_dataset_clip_name(text, len(text), dataset, arguments.text("modality", modality),
-                                       arguments.integer("clip", clip, 0))
+            lib.unic_dataset_clip_name(dataset, arguments.text("modality", modality),
+                                       arguments.integer("clip", clip, 0), text, len(text))
         return os.fsdecode(text.value)
 
     def __repr__(self) -> str:
@@ -236,7 +236,7 @@ class Arrays:
         """The modalities' names."""
         return self._modalities
 
-    def paired(self, modality: str, other: str) -> int:
+    def paired_count(self, modality: str, other: str) -> int:
         """How many clips have both modalities; of one and the same, how many have it."""
         def there(name: str) -> npt.NDArray[Any]:
             if name not in self._modalities:

@@ -258,14 +258,14 @@ def _exactly(name: str, given: npt.ArrayLike, count: int) -> npt.NDArray[np.int3
 def _check_pairs(data: Union[Dataset, Arrays]) -> None:
     """Refuse data of which training would learn nothing, with what there is."""
     names = data.modalities
-    counts = {name: data.paired(name, name) for name in names}
+    counts = {name: data.paired_count(name, name) for name in names}
     there = ", ".join(f"{name} {count}" for name, count in counts.items())
     for name, count in counts.items():
         if not count:
             raise DataError(f"none of {data.clip_count} clips has a step of {name!r} ({there})")
-    if len(names) > 1 and not any(data.paired(a, b) for i, a in enumerate(names) for b in names[:i]):
-        raise DataError(f"none of {data.clip_count} clips has two modalities ({there}): nothing ties them together; the "
-                        "files of one clip must have one name in every directory")
+    if len(names) > 1 and not any(data.paired_count(a, b) for i, a in enumerate(names) for b in names[:i]):
+        raise DataError(f"none of {data.clip_count} clips has two modalities ({there}): nothing ties them together; "
+                        "the files of one clip must have one name in every directory")
 
 
 def _options(threads: int) -> Any:

@@ -14,7 +14,7 @@ static size_t count(const unic_dataset *data, size_t a, size_t b)
 {
     size_t n = 0;
     const char *one = unic_dataset_modality_name(data, a);
-    cli_ok(unic_dataset_paired(&n, data, one, unic_dataset_modality_name(data, b)));
+    cli_ok(unic_dataset_paired_count(&n, data, one, unic_dataset_modality_name(data, b)));
     return n;
 }
 
@@ -106,7 +106,7 @@ static void name_first(const unic_dataset *data, size_t i, char text[NAME])
     size_t clip = 0;
     while (clip + 1 < unic_dataset_clip_count(data) && !unic_dataset_has(data, name, clip))
         clip++;
-    cli_ok(unic_dataset_clip_name(text, NAME, data, name, clip));
+    cli_ok(unic_dataset_clip_name(data, name, clip, text, NAME));
 }
 
 /* Clips that have the modality and another one. */

@@ -1,0 +1,118 @@
+"""What many objects take: memory limits, threads, progress, arrays of any strides."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List, Tuple
+
+import libunicode as lu
+import numpy as np
+import pytest
+from helpers import Fixture, config, raises, same
+
+
+def codebook() -> lu.Codebook:
+    book = lu.Codebook(6, 4)
+    book.set(np.random.default_rng(1).standard_normal((6, 4)))
+    return book
+
+
+def test_memory_limit(f: Fixture) -> None:
+    """Whatever reads a file refuses what is too large, by name, and takes what is not."""
+    book, rows = codebook(), np.random.default_rng(2).standard_normal((9, 4))
+    index = lu.Index(4, "inner")
+    index.add(rows)
+    for name, made in (("head", lu.Head(book, 2)), ("index", index), ("retriever", lu.Retriever(book, 3)),
+                       ("segmenter", lu.Segmenter(book))):
+        path = f.folder / f"limit.{name}.npz"
+        made.save(path)
+        raises(lu.OutOfMemoryError, f"limit.{name}.npz asks for ", lambda: type(made).load(path, memory_limit=100))
+        raises(lu.OutOfMemoryError, ", the limit is 100 bytes", lambda: type(made).load(path, memory_limit=100))
+        type(made).load(path, memory_limit=10**8)
+        raises(lu.ArgumentError, "memory_limit is -1", lambda: type(made).load(path, memory_limit=-1))
+    opens: List[Tuple[str, Callable[[int], Any]]] = [
+        ("model.npz asks for", lambda limit: lu.Model(f.path, memory_limit=limit)),
+        ("model.npz asks for", lambda limit: lu.Trainer.resume(f.path, memory_limit=limit)),
+        ("data.npz asks for", lambda limit: lu.Dataset(f.data, memory_limit=limit))]
+    for text, call in opens:
+        raises(lu.OutOfMemoryError, text, lambda: call(1000))
+        call(10**9)
+        call(0)
+
+
+def test_threads(f: Fixture) -> None:
+    """An object's own number computes what the process's does."""
+    alone, book = f.model(), codebook()
+    wanted = alone.encoder("image", 8, 6).encode(f.x["image"][:8], vectors=True)
+    assert same(alone.encoder("image", 8, 6, threads=3).encode(f.x["image"][:8], vectors=True), wanted)
+    trainer = lu.Trainer(config(), threads=2)
+    trainer.fit(lu.Dataset(f.data, batch=10, seed=0), steps=2)
+    assert trainer.step_count == 2 and lu.get_threads() == 1
+    calls: List[Callable[[], Any]] = [
+        lambda: alone.encoder("image", 1, 1, threads=257), lambda: lu.Trainer(config(), threads=257),
+        lambda: lu.Trainer.resume(f.path, threads=257), lambda: lu.Head(book, 2, threads=257),
+        lambda: lu.Retriever(book, 2, threads=257), lambda: lu.Segmenter(book, threads=257),
+        lambda: book.init(np.ones((3, 4)), threads=257)]
+    for call in calls:
+        raises(lu.ArgumentError, "threads = 257 is not in 0..256", call)
+
+
+class Listener:
+    """Keeps what it is told, and stops, or raises, at its `last` call."""
+
+    def __init__(self, last: int = 0, error: bool = False) -> None:
+        self.told: List[Tuple[str, int, int]] = []
+        self._last, self._error = last, error
+
+    def __call__(self, what: str, done: int, total: int) -> bool:
+        self.told.append((what, done, total))
+        if self._error and len(self.told) == self._last:
+            raise KeyError("mine")
+        return len(self.told) == self._last
+
+
+def test_progress(f: Fixture) -> None:
+    """It is told of every part, stops a call, and what it raises comes out of the call."""
+    rng = np.random.default_rng(3)
+    z, codes = rng.standard_normal((30, 4)), rng.integers(0, 6, (20, 3))
+    labels, items = rng.integers(0, 2, 20), rng.standard_normal((20, 3))
+
+    def init(told: Any) -> None:
+        codebook().init(z, progress=told)
+
+    def fit_head(told: Any) -> None:
+        lu.Head(codebook(), 2, epochs=2, batch=10, progress=told).fit(codes, labels)
+
+    def fit_retriever(told: Any) -> None:
+        lu.Retriever(codebook(), 3, epochs=2, batch=10, progress=told).fit(codes, items)
+
+    def open_dataset(told: Any) -> None:
+        lu.Dataset([f.data, f.data], progress=told)
+
+    for call, what in ((init, "codes"), (fit_head, "batches"), (fit_retriever, "batches"), (open_dataset, "files")):
+        all_told = Listener()
+        call(all_told)
+        name, done, total = all_told.told[0]
+        assert (name, done) == (what, 1) and total >= 2 and len(all_told.told) >= 2
+        stopped = Listener(2)
+        raises(lu.CancelledError, "stopped by the progress callback after 2 of", lambda: call(stopped))
+        assert stopped.told == all_told.told[:2]
+        with pytest.raises(KeyError, match="mine"):
+            call(Listener(2, error=True))
+        call(None)
+
+
+def test_strides(f: Fixture) -> None:
+    """float32 and float64 are read where they are, whatever their strides."""
+    x, model = f.x["image"][:6], f.model()
+    encoder, wanted = model.encoder("image", 6, x.shape[1]), model.encode("image", x, vectors=True)
+    wide = np.zeros((*x.shape, 2), np.float32)
+    wide[..., 1] = x
+    for same_x in (wide[..., 1], np.asfortranarray(x), np.ascontiguousarray(x[::-1])[::-1],
+                   np.asfortranarray(x.astype(np.float64)), x[:, :, ::-1].copy()[:, :, ::-1]):
+        assert not same_x.flags.c_contiguous
+        assert same(encoder.encode(same_x, vectors=True), wanted)
+    row = np.arange(4, dtype=np.float32)
+    book = codebook()
+    assert (book.assign(np.broadcast_to(row, (5, 4))) == book.assign(row[None])[0]).all()
+    one = np.broadcast_to(np.float32(0.5), (3, 4))      # strides of 0 throughout
+    assert (book.assign(one) == book.assign(np.full((3, 4), 0.5, np.float32))).all()
