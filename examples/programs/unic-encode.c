@@ -11,8 +11,8 @@
 #include "cli/data.h"
 #include "cli/limit.h"
 #include "cli/model.h"
-#include "cli/npz.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signal.h"
@@ -31,12 +31,13 @@ typedef struct job {
     unic_model *model;
     unic_dataset *data;
     unic_encoder *encoder;
-    cli_npz out;
+    unic_npz_writer *out;
     size_t clips, length, dim;   /* N, T, D */
     int32_t *codes, *lengths;    /* [batch,T], [N] */
     float *quantized, *semantic; /* [batch,T,D] with --vectors */
     int32_t *labels;             /* NULL if the inputs have none */
-    size_t label_rank, label_count, label_dims[UNIC_MAX_RANK];
+    size_t label_rank;
+    int64_t label_dims[UNIC_MAX_RANK];
 } job;
 
 static bool open_all(job *j)
@@ -70,30 +71,46 @@ static bool open_all(job *j)
 /* The inputs' labels, if they have any: [N], or [N,C]. */
 static bool read_labels(job *j)
 {
-    int64_t dims[UNIC_MAX_RANK];
-    unic_status status = unic_dataset_labels(&j->label_rank, j->data, "label", dims, NULL);
+    size_t count;
+    unic_status status = unic_dataset_labels(&j->label_rank, j->data, "label", j->label_dims,
+                                             NULL);
     if (status == UNIC_E_NOTFOUND)
         return true;
-    if (!cli_ok(status))
-        return false;
-    for (size_t i = 0; i < j->label_rank; i++)
-        j->label_dims[i] = (size_t)dims[i];
-    return cli_data_label_count("label", dims, j->label_rank, &j->label_count) &&
-           (j->labels = cli_alloc(j->label_count, sizeof *j->labels)) &&
-           cli_ok(unic_dataset_labels(&j->label_rank, j->data, "label", dims, j->labels));
+    return cli_ok(status) &&
+           cli_data_label_count("label", j->label_dims, j->label_rank, &count) &&
+           (j->labels = cli_alloc(count, sizeof *j->labels)) &&
+           cli_ok(
+               unic_dataset_labels(&j->label_rank, j->data, "label", j->label_dims, j->labels));
 }
 
+static bool begin(job *j, const char *name, unic_dtype dtype, int rank)
+{
+    const int64_t dims[] = {(int64_t)j->clips, (int64_t)j->length, (int64_t)j->dim};
+    return cli_ok(unic_npz_writer_begin(j->out, name, dtype, rank, dims));
+}
+
+static bool add(job *j, const char *name, const void *data, unic_dtype dtype, size_t rank,
+                const int64_t *dims)
+{
+    unic_array array;
+    unic_array_init(&array, data, dtype, (int)rank, dims);
+    return cli_ok(unic_npz_writer_add(j->out, name, &array));
+}
+
+/* What is written batch by batch has its place in the file from the beginning. */
 static bool open_output(job *j)
 {
-    const size_t vectors[] = {j->clips, j->length, j->dim};
-    return cli_npz_open(&j->out, j->out_path) &&
-           cli_npz_declare(&j->out, "codes", CLI_I32, 2, vectors) &&
-           cli_npz_declare(&j->out, "fingerprint", CLI_U64, 0, NULL) &&
-           (!j->labels ||
-            cli_npz_declare(&j->out, "label", CLI_I32, j->label_rank, j->label_dims)) &&
-           cli_npz_declare(&j->out, "lengths", CLI_I32, 1, vectors) &&
-           (!j->vectors || (cli_npz_declare(&j->out, "quantized", CLI_F32, 3, vectors) &&
-                            cli_npz_declare(&j->out, "semantic", CLI_F32, 3, vectors)));
+    return cli_ok(unic_npz_writer_create(&j->out, j->out_path)) &&
+           begin(j, "codes", UNIC_I32, 2) &&
+           (!j->vectors ||
+            (begin(j, "quantized", UNIC_F32, 3) && begin(j, "semantic", UNIC_F32, 3)));
+}
+
+static bool append(job *j, const char *name, const void *data, unic_dtype dtype, size_t count)
+{
+    unic_array elements;
+    unic_array_init(&elements, data, dtype, 1, (const int64_t[]){(int64_t)count});
+    return cli_ok(unic_npz_writer_append(j->out, name, &elements));
 }
 
 /* Features in, codes and vectors out; `done` clips are behind us. */
@@ -107,9 +124,9 @@ static bool encode_batch(job *j, const unic_batch *batch, size_t done)
         return false;
     for (size_t i = 0; i < clips; i++)
         j->lengths[done + i] = lengths ? lengths[i] : (int32_t)j->length;
-    return cli_npz_write(&j->out, "codes", j->codes, steps) &&
-           (!j->vectors || (cli_npz_write(&j->out, "quantized", j->quantized, steps * j->dim) &&
-                            cli_npz_write(&j->out, "semantic", j->semantic, steps * j->dim)));
+    return append(j, "codes", j->codes, UNIC_I32, steps) &&
+           (!j->vectors || (append(j, "quantized", j->quantized, UNIC_F32, steps * j->dim) &&
+                            append(j, "semantic", j->semantic, UNIC_F32, steps * j->dim)));
 }
 
 static bool encode_all(job *j)
@@ -142,17 +159,17 @@ static bool finish_output(job *j)
         return false;
     uint64_t fingerprint = unic_codebook_fingerprint(codebook);
     unic_codebook_free(codebook);
-    return cli_npz_write(&j->out, "fingerprint", &fingerprint, 1) &&
-           cli_npz_write(&j->out, "lengths", j->lengths, j->clips) &&
-           (!j->labels || cli_npz_write(&j->out, "label", j->labels, j->label_count)) &&
-           cli_npz_finish(&j->out) &&
+    return add(j, "fingerprint", &fingerprint, UNIC_U64, 0, NULL) &&
+           add(j, "lengths", j->lengths, UNIC_I32, 1, (const int64_t[]){(int64_t)j->clips}) &&
+           (!j->labels || add(j, "label", j->labels, UNIC_I32, j->label_rank, j->label_dims)) &&
+           cli_ok(unic_npz_writer_finish(j->out)) &&
            printf("%zu clips of up to %zu steps, written: %s\n", j->clips, j->length,
                   j->out_path) > 0;
 }
 
 static void release(job *j)
 {
-    cli_npz_abandon(&j->out);
+    unic_npz_writer_free(j->out);
     unic_encoder_free(j->encoder);
     unic_dataset_free(j->data);
     unic_model_free(j->model);

@@ -61,7 +61,7 @@ static void release(evaluation *e)
             free(e->scores[i][j].per_class);
         }
     eval_labels_free(e);
-    cli_npz_abandon(&e->logits);
+    unic_npz_writer_free(e->logits);
     cli_usage_free(&e->usage);
     cli_codes_free(&e->train);
     cli_codes_free(&e->test);

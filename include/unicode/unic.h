@@ -2,7 +2,7 @@
  * @mainpage libunicode
  * The functions, by header. Statuses, messages, memory, threads: unic_status.h. Clips from files
  * and from memory: unic_dataset.h, unic_array.h. Settings and pre-training: unic_config.h,
- * unic_trainer.h. A trained model, its codes and its codebook: unic_model.h, unic_encoder.h,
+ * unic_trainer.h. Arrays into files: unic_npz.h. A trained model, its codes and its codebook: unic_model.h, unic_encoder.h,
  * unic_codebook.h. What is done with codes: unic_head.h, unic_index.h, unic_retriever.h,
  * unic_segmenter.h, unic_metrics.h, unic_class_map.h. How to use them is in the pages of docs/.
  */
@@ -23,6 +23,7 @@
 #include "unic_index.h"
 #include "unic_metrics.h"
 #include "unic_model.h"
+#include "unic_npz.h"
 #include "unic_retriever.h"
 #include "unic_segmenter.h"
 #include "unic_status.h"

@@ -12,7 +12,13 @@ extern "C" {
 #endif
 
 /** Element types of arrays from outside. Values are part of the ABI. */
-typedef enum unic_dtype { UNIC_F32 = 1, UNIC_F64 = 2, UNIC_I32 = 3, UNIC_I64 = 4 } unic_dtype;
+typedef enum unic_dtype {
+    UNIC_F32 = 1, /**< float                                                                */
+    UNIC_F64 = 2, /**< double                                                               */
+    UNIC_I32 = 3, /**< int32_t                                                              */
+    UNIC_I64 = 4, /**< int64_t                                                              */
+    UNIC_U64 = 5  /**< uint64_t, for fingerprints: of npz files alone                       */
+} unic_dtype;
 
 /** The most dims an array has. */
 #define UNIC_MAX_RANK 6

@@ -15,11 +15,17 @@ static const struct {
     [UNIC_F64] = {"float64", sizeof(double), _Alignof(double)},
     [UNIC_I32] = {"int32", sizeof(int32_t), _Alignof(int32_t)},
     [UNIC_I64] = {"int64", sizeof(int64_t), _Alignof(int64_t)},
+    [UNIC_U64] = {"uint64", sizeof(uint64_t), _Alignof(uint64_t)},
 };
 
 static bool is_dtype(int32_t dtype)
 {
-    return dtype >= UNIC_F32 && dtype <= UNIC_I64;
+    return dtype >= UNIC_F32 && dtype <= UNIC_U64;
+}
+
+size_t unic__dtype_size(int32_t dtype)
+{
+    return dtypes[dtype].size;
 }
 
 const char *unic__dtype_print(int32_t dtype, char *text)
@@ -84,7 +90,7 @@ unic_status unic__array_check(const unic_array *a, const char *call, const char 
     UNIC__TRY(unic__struct_check(&unic__array_kind, a, call, what));
     if (!is_dtype(a->dtype))
         return unic__fail(UNIC_E_ARG, "%s: %s has dtype %ld, a unic_dtype (%d..%d) expected",
-                          call, what, (long)a->dtype, UNIC_F32, UNIC_I64);
+                          call, what, (long)a->dtype, UNIC_F32, UNIC_U64);
     if (a->rank < 0 || a->rank > UNIC_MAX_RANK)
         return unic__fail(UNIC_E_SHAPE, "%s: %s has rank %ld, 0..%d expected", call, what,
                           (long)a->rank, UNIC_MAX_RANK);

@@ -30,11 +30,26 @@ unic_array unic__array_part(const unic_array *a, size_t dim, size_t first, size_
  * gaps, aligned. NULL if not. */
 const float *unic__array_in_place(const unic_array *a);
 
+/* All elements in row-major order, as runs that stand in memory one behind the other; aligned,
+ * if they are of more than one element. */
+typedef struct unic__runs {
+    unic_array view; /* with strides */
+    int32_t outer;   /* dims that are gone through; the others are a run */
+    int64_t index[UNIC_MAX_RANK];
+    const char *at;
+    size_t length, left; /* elements: of a run, and of all that are to come */
+} unic__runs;
+
+void unic__runs_begin(unic__runs *r, const unic_array *a);
+const void *unic__runs_next(unic__runs *r, size_t *count); /* NULL behind the last one */
+
 /* Copies all elements of a float32 or float64 array in row-major order; UNIC_E_ARG of another
  * dtype. Float64 beyond float32's range becomes Inf, which unic__all_finite() finds. */
 unic_status unic__array_to_f32(const unic_array *a, float *out);
 /* The same of `rows` entries of the first dim, from `first` on; they exist. */
 unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out);
+
+size_t unic__dtype_size(int32_t dtype); /* of a checked one: bytes of an element */
 
 /* "float32", or "dtype 7" into `text` of UNIC__DTYPE_TEXT bytes; returns what to print. */
 enum { UNIC__DTYPE_TEXT = 24 };

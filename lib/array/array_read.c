@@ -60,15 +60,38 @@ static void copy_run(float *out, const char *at, bool wide, size_t n)
     }
 }
 
-/* Where the next run stands, in row-major order over the first `dims` dims. */
-static const char *next_run(const unic_array *a, int32_t dims, int64_t *index, const char *at)
+void unic__runs_begin(unic__runs *r, const unic_array *a)
 {
-    for (int32_t i = dims; i-- > 0;) {
-        if (++index[i] < a->dims[i])
-            return at + a->strides[i];
-        at -= (a->dims[i] - 1) * a->strides[i];
-        index[i] = 0;
+    *r = (unic__runs){.view = *a, .at = a->data, .left = unic__array_count(a), .length = 1};
+    unic__array_set_strides(&r->view);
+    r->outer = a->rank - run_dims(&r->view, unic__dtype_size(a->dtype));
+    for (int32_t i = r->outer; i < a->rank; i++)
+        r->length *= (size_t)a->dims[i];
+}
+
+/* To the next run, in row-major order over the outer dims. */
+static void go_on(unic__runs *r)
+{
+    const unic_array *a = &r->view;
+    for (int32_t i = r->outer; i-- > 0;) {
+        if (++r->index[i] < a->dims[i]) {
+            r->at += a->strides[i];
+            return;
+        }
+        r->at -= (a->dims[i] - 1) * a->strides[i];
+        r->index[i] = 0;
     }
+}
+
+const void *unic__runs_next(unic__runs *r, size_t *count)
+{
+    const char *at = r->at;
+    if (r->left == 0)
+        return NULL;
+    *count = r->length;
+    r->left -= r->length;
+    if (r->left)
+        go_on(r);
     return at;
 }
 
@@ -79,17 +102,11 @@ unic_status unic__array_to_f32(const unic_array *a, float *out)
     if (!wide && a->dtype != UNIC_F32)
         return unic__fail(UNIC_E_ARG, "an array of %s where float32 or float64 was expected",
                           unic__dtype_print(a->dtype, text));
-    size_t left = unic__array_count(a), run = 1;
-    int64_t index[UNIC_MAX_RANK] = {0};
-    unic_array view = *a;
-    unic__array_set_strides(&view);
-    int32_t outer = a->rank - run_dims(&view, wide ? sizeof(double) : sizeof(float));
-    for (int32_t i = outer; i < a->rank; i++)
-        run *= (size_t)a->dims[i];
-    for (const char *at = a->data; left > 0; left -= run, out += run) {
-        copy_run(out, at, wide, run);
-        at = left > run ? next_run(&view, outer, index, at) : at;
-    }
+    unic__runs runs;
+    size_t n;
+    unic__runs_begin(&runs, a);
+    for (const void *at; (at = unic__runs_next(&runs, &n)); out += n)
+        copy_run(out, at, wide, n);
     return UNIC_OK;
 }
 

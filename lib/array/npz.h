@@ -47,7 +47,7 @@ unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out);
 unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, float *out,
                                    size_t row_count);
 
-/* ---- writing: to a temporary file beside `path`; finish fsyncs and renames ---- */
+/* ---- writing (npz_writer.c): to a temporary file beside `path`; finish fsyncs and renames ---- */
 
 typedef struct unic__npz_writer unic__npz_writer;
 
@@ -63,6 +63,12 @@ unic_status unic__npz_add_i32(unic__npz_writer *w, const char *name, const unic_
 unic_status unic__npz_add_i64(unic__npz_writer *w, const char *name, const unic__shape *shape,
                               const int64_t *data);
 unic_status unic__npz_add_text(unic__npz_writer *w, const char *name, const char *text);
+/* An array whose elements are given later, in pieces: any number of such arrays grow in turns. */
+unic_status unic__npz_begin(unic__npz_writer *w, const char *name, unic__npy_type type,
+                            const unic__shape *shape, size_t *member);
+/* The next bytes of its elements, in row-major order. */
+unic_status unic__npz_append(unic__npz_writer *w, size_t member, const void *data,
+                             size_t bytes);
 /* Completes the file under its name and frees the writer, whatever comes of it. After a failure
  * the old file of that name, if any, is untouched and the temporary file is gone. */
 unic_status unic__npz_finish(unic__npz_writer *w);

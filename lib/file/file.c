@@ -98,6 +98,7 @@ unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *ou
 struct unic__file_writer {
     char *path, *temporary;
     int descriptor;
+    uint64_t at;        /* where the next unic__file_write() writes */
     unic_status failed; /* the first failure; nothing is committed after it */
 };
 
@@ -160,12 +161,13 @@ const char *unic__file_writer_path(const unic__file_writer *w)
     return w->path;
 }
 
-unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes)
+unic_status unic__file_write_at(unic__file_writer *w, uint64_t offset, const void *data,
+                                size_t bytes)
 {
     const unsigned char *at = data;
     while (bytes && w->failed == UNIC_OK) {
         size_t part = bytes < LARGEST_TRANSFER ? bytes : LARGEST_TRANSFER;
-        ssize_t n = write(w->descriptor, at, part);
+        ssize_t n = pwrite(w->descriptor, at, part, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -173,11 +175,19 @@ unic_status unic__file_write(unic__file_writer *w, const void *data, size_t byte
             return w->failed;
         }
         at += n;
+        offset += (uint64_t)n;
         bytes -= (size_t)n;
     }
     return w->failed == UNIC_OK
                ? UNIC_OK
                : unic__fail(w->failed, "%s: not written after an earlier failure", w->path);
+}
+
+unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes)
+{
+    uint64_t at = w->at;
+    w->at += bytes;
+    return unic__file_write_at(w, at, data, bytes);
 }
 
 static int synchronise(int descriptor)

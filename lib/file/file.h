@@ -30,7 +30,11 @@ typedef struct unic__file_writer unic__file_writer;
 
 unic_status unic__file_create(unic__file_writer **out, const char *path);
 const char *unic__file_writer_path(const unic__file_writer *w);
+/* Behind what unic__file_write() wrote before. */
 unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes);
+/* At `offset`, which may be behind the end: what lies between is filled later, or stays 0. */
+unic_status unic__file_write_at(unic__file_writer *w, uint64_t offset, const void *data,
+                                size_t bytes);
 /* Makes the data durable under the temporary name: what can fail for want of room has been done
  * then. Only commit or abandon may follow. */
 unic_status unic__file_seal(unic__file_writer *w);

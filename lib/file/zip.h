@@ -60,8 +60,15 @@ unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip6
 unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suffix,
                           const void *head, size_t head_size, const void *body,
                           size_t body_size);
+/* A stored member of `size` bytes that are given later, in pieces. Several members may be open at
+ * once, and grow in turns. */
+unic_status unic__zip_begin(unic__zip_writer *w, const char *name, const char *suffix,
+                            uint64_t size, size_t *member);
+/* The next bytes of a member. */
+unic_status unic__zip_append(unic__zip_writer *w, size_t member, const void *data,
+                             size_t bytes);
 /* Writes the directory, puts the file under its name, and frees the writer whatever comes of
- * it. Fails if any member could not be added. */
+ * it. Fails if any member could not be added or is not complete. */
 unic_status unic__zip_finish(unic__zip_writer *w);
 /* The same up to the name: `*file` is the caller's to commit or abandon; NULL after a failure. */
 unic_status unic__zip_seal(unic__zip_writer *w, unic__file_writer **file);

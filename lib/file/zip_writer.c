@@ -19,12 +19,15 @@ enum {
     DATE_1980_01_01 = 1 << 5 | 1,
 };
 
-#define MODE_RW_R_R (UINT32_C(0100644) << 16)
+#define MODE_RW_R_R  (UINT32_C(0100644) << 16)
+#define LARGEST_FILE ((uint64_t)INT64_MAX) /* that has an offset for every byte */
 
 typedef struct entry {
     const char *name;
     size_t name_size;
-    uint64_t size, header;
+    uint64_t size, written; /* of the data */
+    uint64_t header;        /* offset of the local header in the file */
+    size_t header_size, padding;
     uint32_t crc;
     bool wide; /* its local header is a zip64 one */
 } entry;
@@ -33,7 +36,7 @@ struct unic__zip_writer {
     unic__file_writer *file;
     bool zip64;
     unic_status failed; /* the first failure; such a file is never put in its place */
-    uint64_t at;        /* bytes written */
+    uint64_t at;        /* offset behind the last member */
     entry *entries;
     size_t count, room;
     unic__arena names;
@@ -93,7 +96,7 @@ unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip6
 
 /* ---- members ----------------------------------------------------------------------------- */
 
-/* Prepares w->entries[w->count], which counts once the member's data are written. */
+/* Prepares w->entries[w->count], which counts once its place in the file is known. */
 static unic_status next_entry(unic__zip_writer *w, const char *name, const char *suffix)
 {
     if (w->count == w->room) {
@@ -136,54 +139,98 @@ static unsigned char *put_common(unsigned char *p, const entry *e, bool wide, un
     return put16(p, (unsigned)e->name_size);
 }
 
+static size_t extra_size(const entry *e)
+{
+    return (e->wide ? EXTRA_ZIP64_LOCAL : 0U) + EXTRA_ALIGNMENT_SIZE + e->padding;
+}
+
+/* Reserves the member's place: its header, so padded that the data begin at a multiple of
+ * ALIGNMENT, and the data. */
+static unic_status place(unic__zip_writer *w, entry *e, uint64_t size)
+{
+    e->size = size;
+    e->wide = w->zip64 || size >= UNIC__ZIP_WIDE32;
+    e->header_size = UNIC__ZIP_LOCAL_SIZE + e->name_size + extra_size(e);
+    e->padding = (ALIGNMENT - (size_t)((w->at + e->header_size) % ALIGNMENT)) % ALIGNMENT;
+    e->header_size += e->padding;
+    uint64_t data = w->at + e->header_size;
+    if (data > LARGEST_FILE || size > LARGEST_FILE - data)
+        return unic__fail(UNIC_E_ARG, "%s: %s of %llu bytes does not fit into a file",
+                          unic__file_writer_path(w->file), e->name, (unsigned long long)size);
+    w->at = data + size;
+    return UNIC_OK;
+}
+
 static unic_status write_local_header(unic__zip_writer *w, const entry *e)
 {
-    size_t extra = (e->wide ? EXTRA_ZIP64_LOCAL : 0) + EXTRA_ALIGNMENT_SIZE;
-    size_t size = UNIC__ZIP_LOCAL_SIZE + e->name_size + extra;
-    size_t padding = (ALIGNMENT - (size_t)((w->at + size) % ALIGNMENT)) % ALIGNMENT;
-    unsigned char *header = unic__alloc_zero(size + padding);
+    unsigned char *header = unic__alloc_zero(e->header_size);
     if (!header)
-        return unic__no_memory(size + padding, "a zip header");
+        return unic__no_memory(e->header_size, "a zip header");
     unsigned char *p = put32(header, UNIC__ZIP_LOCAL_MARK);
     p = put_common(p, e, e->wide, e->wide ? VERSION_ZIP64 : VERSION);
-    p = put16(p, (unsigned)(extra + padding));
+    p = put16(p, (unsigned)extra_size(e));
     p = put_bytes(p, e->name, e->name_size);
     if (e->wide) {
         p = put16(put16(p, UNIC__ZIP_EXTRA_ZIP64), EXTRA_ZIP64_LOCAL - 4);
         p = put64(put64(p, e->size), e->size);
     }
-    p = put16(put16(p, EXTRA_ALIGNMENT), (unsigned)(EXTRA_ALIGNMENT_SIZE - 4 + padding));
+    p = put16(put16(p, EXTRA_ALIGNMENT), (unsigned)(EXTRA_ALIGNMENT_SIZE - 4 + e->padding));
     put16(p, ALIGNMENT);
-    unic_status status = unic__file_write(w->file, header, size + padding);
+    unic_status status = unic__file_write_at(w->file, e->header, header, e->header_size);
     unic__free(header);
-    w->at += size + padding;
     return status;
 }
 
-static unic_status add(unic__zip_writer *w, const char *name, const char *suffix,
-                       const void *head, size_t head_size, const void *body, size_t body_size)
+static unic_status begin(unic__zip_writer *w, const char *name, const char *suffix,
+                         uint64_t size)
 {
     UNIC__TRY(next_entry(w, name, suffix));
-    entry *e = &w->entries[w->count];
-    e->size = (uint64_t)head_size + body_size;
-    e->wide = w->zip64 || e->size >= UNIC__ZIP_WIDE32;
-    e->crc = unic__zip_crc(unic__zip_crc(0, head, head_size), body, body_size);
-    UNIC__TRY(write_local_header(w, e));
-    UNIC__TRY(unic__file_write(w->file, head, head_size));
-    UNIC__TRY(unic__file_write(w->file, body, body_size));
-    w->at += e->size;
+    UNIC__TRY(place(w, &w->entries[w->count], size));
     w->count++;
     return UNIC_OK;
+}
+
+static unic_status append(unic__zip_writer *w, entry *e, const void *data, size_t bytes)
+{
+    if (bytes > e->size - e->written)
+        return unic__fail(UNIC_E_ARG, "%s: %s has %llu bytes, and %llu of them already",
+                          unic__file_writer_path(w->file), e->name, (unsigned long long)e->size,
+                          (unsigned long long)e->written);
+    UNIC__TRY(
+        unic__file_write_at(w->file, e->header + e->header_size + e->written, data, bytes));
+    e->crc = unic__zip_crc(e->crc, data, bytes);
+    e->written += bytes;
+    return UNIC_OK;
+}
+
+/* Remembers the first failure. */
+static unic_status note(unic__zip_writer *w, unic_status status)
+{
+    if (w->failed == UNIC_OK)
+        w->failed = status;
+    return status;
+}
+
+unic_status unic__zip_begin(unic__zip_writer *w, const char *name, const char *suffix,
+                            uint64_t size, size_t *member)
+{
+    *member = w->count;
+    return note(w, begin(w, name, suffix, size));
+}
+
+unic_status unic__zip_append(unic__zip_writer *w, size_t member, const void *data, size_t bytes)
+{
+    return note(w, append(w, &w->entries[member], data, bytes));
 }
 
 unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suffix,
                           const void *head, size_t head_size, const void *body,
                           size_t body_size)
 {
-    unic_status status = add(w, name, suffix, head, head_size, body, body_size);
-    if (w->failed == UNIC_OK)
-        w->failed = status;
-    return status;
+    size_t member;
+    UNIC__TRY(unic__zip_begin(w, name, suffix, (uint64_t)head_size + body_size, &member));
+    UNIC__TRY(unic__zip_append(w, member, head, head_size));
+    return unic__zip_append(w, member, body, body_size);
 }
 
 /* ---- the directory ----------------------------------------------------------------------- */
@@ -256,9 +303,24 @@ static unic_status check_names_differ(const unic__zip_writer *w)
     return status;
 }
 
+/* A local header has the CRC of the data, so it comes last. */
+static unic_status write_local_headers(unic__zip_writer *w)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        const entry *e = &w->entries[i];
+        if (e->written != e->size)
+            return unic__fail(UNIC_E_STATE, "%s: not written, since %s has %llu of %llu bytes",
+                              unic__file_writer_path(w->file), e->name,
+                              (unsigned long long)e->written, (unsigned long long)e->size);
+        UNIC__TRY(write_local_header(w, e));
+    }
+    return UNIC_OK;
+}
+
 static unic_status write_directory(unic__zip_writer *w)
 {
     UNIC__TRY(check_names_differ(w));
+    UNIC__TRY(write_local_headers(w));
     size_t room = UNIC__ZIP_END64_SIZE + UNIC__ZIP_LOCATOR_SIZE + UNIC__ZIP_END_SIZE;
     for (size_t i = 0; i < w->count; i++)
         room += UNIC__ZIP_ENTRY_SIZE + w->entries[i].name_size + EXTRA_ZIP64_LARGEST;
@@ -269,7 +331,8 @@ static unic_status write_directory(unic__zip_writer *w)
     for (size_t i = 0; i < w->count; i++)
         p = put_entry(p, &w->entries[i], w->zip64);
     p = put_end(p, w, (uint64_t)(p - directory));
-    unic_status status = unic__file_write(w->file, directory, (size_t)(p - directory));
+    unic_status status = unic__file_write_at(w->file, w->at, directory,
+                                             (size_t)(p - directory));
     unic__free(directory);
     return status;
 }

@@ -55,9 +55,9 @@ START_TEST(refuses_what_is_no_array)
     io_assert_ok(unic__array_check(&a, "call", "x"));
     a.dtype = 0;
     io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG, "x has dtype 0");
-    a.dtype = UNIC_I64 + 1;
+    a.dtype = UNIC_U64 + 1;
     io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_ARG,
-                    "x has dtype 5, a unic_dtype (1..4) expected");
+                    "x has dtype 6, a unic_dtype (1..5) expected");
     a = f32(-1, NULL);
     io_assert_fails(unic__array_check(&a, "call", "x"), UNIC_E_SHAPE, "x has rank -1");
     a = f32(2, DIMS(2, -3));

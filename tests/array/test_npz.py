@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""numpy and zipfile open what the C tests wrote (check_npz and check_zip run first)."""
+"""numpy and zipfile open what the C tests wrote (check_npz, check_npz_writer and check_zip run first)."""
 import os
 import pathlib
 import sys
@@ -25,6 +25,16 @@ def check_zip(path, members, zip64=False):
                 assert z.read(info) == members[info.filename], info
 
 
+def check_arrays(path, expected, texts):
+    with np.load(path, allow_pickle=False) as z:
+        for name, text in texts.items():
+            assert z[name].decode() == text
+        for name, array in expected.items():
+            got = z[name]
+            assert got.dtype == array.dtype and got.shape == array.shape, (name, got)
+            assert got.tobytes() == array.tobytes(), (name, got)
+
+
 def check_npz(path):
     tiny = np.finfo(np.float32).smallest_subnormal
     expected = {
@@ -34,13 +44,21 @@ def check_npz(path):
         "i64": np.array(-(2**63), np.int64),
         "none": np.zeros((0, 4), np.float32),
     }
-    with np.load(path, allow_pickle=False) as z:
-        assert z["config"].decode() == "text \u00e9\n"
-        for name, array in expected.items():
-            got = z[name]
-            assert got.dtype == array.dtype and got.shape == array.shape, (name, got)
-            assert got.tobytes() == array.tobytes(), (name, got)
+    check_arrays(path, expected, {"config": "text \u00e9\n"})
     check_zip(path, {"config": None} | {f"{name}.npy": None for name in expected})
+
+
+def check_npz_writer(path):
+    tiny = np.finfo(np.float32).smallest_subnormal
+    floats = np.array([0, -1.5, 2, 3e38, tiny, -0.0, *range(6, 15)], np.float32)
+    before = {"grown/floats": floats.reshape(5, 3),
+              "numbers": np.array([-(2**31), -1, 0, 1, 2**31 - 1], np.int32),
+              "doubles": np.array([[1e300], [0.1]])}
+    after = {"large": np.array(-(2**63), np.int64), "fingerprint": np.array(2**64 - 1, np.uint64),
+             "none": np.zeros((0, 4), np.float32), "nothing": np.zeros(0, np.int32)}
+    check_arrays(path, before | after, {"note": "caf\u00e9\n"})
+    check_zip(path, {f"{name}.npy": None for name in before} | {"note": "caf\u00e9\n".encode()}
+              | {f"{name}.npy": None for name in after})
 
 
 def main():
@@ -48,6 +66,7 @@ def main():
     check_zip(HERE / "written.zip", some)
     check_zip(HERE / "written64.zip", some, zip64=True)
     check_npz(HERE / "written.npz")
+    check_npz_writer(HERE / "npz_writer.npz")
     with zipfile.ZipFile(HERE / "many.zip") as z:
         assert len(z.namelist()) == 66000 and z.read("65999") == b"65999"
     return 0

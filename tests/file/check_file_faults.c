@@ -60,11 +60,19 @@ int open(const char *path, int flags, ...)
     return open64(path, flags, mode);
 }
 
-ssize_t write(int file, const void *data, size_t bytes)
+ssize_t pwrite64(int file, const void *data, size_t bytes, off_t offset);
+
+ssize_t pwrite64(int file, const void *data, size_t bytes, off_t offset)
 {
     if (fails(WRITE))
         return -1;
-    return syscall(SYS_write, file, data, fault.short_writes && bytes > 1 ? bytes / 2 : bytes);
+    return syscall(SYS_pwrite64, file, data,
+                   fault.short_writes && bytes > 1 ? bytes / 2 : bytes, offset);
+}
+
+ssize_t pwrite(int file, const void *data, size_t bytes, off_t offset)
+{
+    return pwrite64(file, data, bytes, offset);
 }
 
 int fsync(int file)
@@ -166,7 +174,7 @@ START_TEST(a_call_that_fails_is_an_error)
 }
 END_TEST
 
-/* The second write, not the first; the zip file's directory. */
+/* The second write, not the first; the local header; the directory. */
 START_TEST(a_late_write_that_fails_is_an_error)
 {
     const char *path = place();

@@ -30,6 +30,7 @@ F32 = 1
 F64 = 2
 I32 = 3
 I64 = 4
+U64 = 5
 RESET_OFF = 0
 RESET_ANY = 1
 RESET_TWO = 2
@@ -71,6 +72,7 @@ MODEL = opaque("unic_model")
 ENCODER = opaque("unic_encoder")
 HEAD = opaque("unic_head")
 INDEX = opaque("unic_index")
+NPZ_WRITER = opaque("unic_npz_writer")
 RETRIEVER = opaque("unic_retriever")
 SEGMENTER = opaque("unic_segmenter")
 TRAINER = opaque("unic_trainer")
@@ -332,6 +334,13 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_metrics_masks_cmg": (Status, [POINTER(MaskReport), c_void_p, c_void_p, c_size_t, c_size_t, c_size_t]),
     "unic_metrics_ranks": (Status, [POINTER(RankReport), c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p,
                                     c_size_t, c_void_p]),
+    "unic_npz_writer_create": (Status, [POINTER(NPZ_WRITER), c_char_p]),
+    "unic_npz_writer_free": (None, [NPZ_WRITER]),
+    "unic_npz_writer_add": (Status, [NPZ_WRITER, c_char_p, POINTER(Array)]),
+    "unic_npz_writer_add_text": (Status, [NPZ_WRITER, c_char_p, c_char_p]),
+    "unic_npz_writer_begin": (Status, [NPZ_WRITER, c_char_p, c_int, c_int, c_void_p]),
+    "unic_npz_writer_append": (Status, [NPZ_WRITER, c_char_p, POINTER(Array)]),
+    "unic_npz_writer_finish": (Status, [NPZ_WRITER]),
     "unic_retriever_create": (Status, [POINTER(RETRIEVER), CODEBOOK, POINTER(RetrieverOptions)]),
     "unic_retriever_free": (None, [RETRIEVER]),
     "unic_retriever_settings": (Status, [POINTER(RetrieverOptions), RETRIEVER]),

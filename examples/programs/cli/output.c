@@ -72,22 +72,22 @@ static bool open_temporary(cli_output *o)
     static unsigned number;
     size_t size = strlen(o->path) + MORE;
     o->temporary = cli_alloc(size, 1);
-    o->file = -1;
-    for (int i = 0; o->temporary && o->file < 0 && i < TRIES; i++) {
+    int file = -1;
+    for (int i = 0; o->temporary && file < 0 && i < TRIES; i++) {
         snprintf(o->temporary, size, "%s%s%ld-%u", o->path, TEMPORARY, (long)getpid(),
                  number++);
-        o->file = open(o->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (o->file < 0 && errno != EEXIST)
+        file = open(o->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (file < 0 && errno != EEXIST)
             break;
     }
     if (!o->temporary)
         return false;
-    o->stream = o->file < 0 ? NULL : fdopen(o->file, "w");
+    o->stream = file < 0 ? NULL : fdopen(file, "w");
     if (o->stream)
         return true;
     cli_fail("cannot write %s: %s", o->path, strerror(errno));
-    if (o->file >= 0) {
-        close(o->file);
+    if (file >= 0) {
+        close(file);
         unlink(o->temporary);
     }
     return false;
@@ -108,7 +108,8 @@ bool cli_output_open(cli_output *output, const char *path)
 
 bool cli_output_commit(cli_output *output)
 {
-    bool ok = !fflush(output->stream) && !ferror(output->stream) && !fsync(output->file);
+    bool ok = !fflush(output->stream) && !ferror(output->stream) &&
+              !fsync(fileno(output->stream));
     ok = !fclose(output->stream) && ok; /* some file systems tell only now that it is full */
     output->stream = NULL;
     ok = ok && !rename(output->temporary, output->path);

@@ -11,8 +11,7 @@
 
 typedef struct cli_output {
     char *path, *temporary;
-    FILE *stream; /* for who writes from front to end */
-    int file;     /* the descriptor below it, for who writes at offsets */
+    FILE *stream;
 } cli_output;
 
 /* Opens; an output of zeros is closed, and stays so after a failure. */

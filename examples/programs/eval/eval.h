@@ -11,7 +11,6 @@
 #include <unicode/unic.h>
 
 #include "cli/codes.h"
-#include "cli/npz.h"
 #include "cli/vectors.h"
 
 enum { M = UNIC_MAX_MODALITIES, EVAL_CMG_CLIPS = 80, EVAL_CMG_MASK_CLIPS = 4 };
@@ -67,7 +66,7 @@ typedef struct evaluation {
     size_t classes;     /* that heads have, and the test's labels are of */
     int32_t background; /* -1: none */
     cli_usage usage;    /* over the test clips */
-    cli_npz logits;
+    unic_npz_writer *logits;
     eval_score scores[M][M]; /* trained on, tested on */
 } evaluation;
 

@@ -203,6 +203,13 @@ static bool score(const pictures *p, const selection *s, float *logits, eval_sco
     return out->there;
 }
 
+static bool append_logits(evaluation *e, const float *logits, size_t count)
+{
+    unic_array elements;
+    unic_array_init(&elements, logits, UNIC_F32, 1, (const int64_t[]){(int64_t)count});
+    return cli_ok(unic_npz_writer_append(e->logits, "logits", &elements));
+}
+
 static bool test(evaluation *e, const unic_segmenter *segmenter, pictures *p, size_t a,
                  size_t b)
 {
@@ -211,8 +218,7 @@ static bool test(evaluation *e, const unic_segmenter *segmenter, pictures *p, si
     float *logits = cli_alloc(all, p->pixels * sizeof *logits);
     bool ok = logits && select_clips(&s, p, &e->test, b) &&
               predict(segmenter, p, &s, batch_size(e), logits) &&
-              (!e->logits_path ||
-               cli_npz_write(&e->logits, "logits", logits, all * p->pixels)) &&
+              (!e->logits_path || append_logits(e, logits, all * p->pixels)) &&
               score(p, &s, logits, &e->scores[a][b]);
     selection_free(&s);
     free(logits);
@@ -264,13 +270,17 @@ static bool are_alike(const pictures *p, const pictures *q)
 static bool open_logits(evaluation *e, const pictures *p)
 {
     const int64_t *of = p->dims[p->images];
-    const size_t dims[] = {e->train.count, e->test.count, p->clips,
-                           (size_t)of[0],  (size_t)of[1], (size_t)of[2]};
+    const int64_t dims[] = {(int64_t)e->train.count,
+                            (int64_t)e->test.count,
+                            (int64_t)p->clips,
+                            of[0],
+                            of[1],
+                            of[2]};
     if (!e->logits_path)
         return true;
     cli_signal_catch();
-    return cli_npz_open(&e->logits, e->logits_path) &&
-           cli_npz_declare(&e->logits, "logits", CLI_F32, 6, dims);
+    return cli_ok(unic_npz_writer_create(&e->logits, e->logits_path)) &&
+           cli_ok(unic_npz_writer_begin(e->logits, "logits", UNIC_F32, 6, dims));
 }
 
 bool eval_segment(evaluation *e)
@@ -282,7 +292,7 @@ bool eval_segment(evaluation *e)
               are_alike(&seen, &unseen) && open_logits(e, &unseen);
     for (size_t a = 0; ok && a < e->train.count; a++)
         ok = evaluate(e, &seen, &unseen, a);
-    ok = ok && (!e->logits_path || cli_npz_finish(&e->logits));
+    ok = ok && (!e->logits_path || cli_ok(unic_npz_writer_finish(e->logits)));
     pictures_close(&seen);
     pictures_close(&unseen);
     return ok;

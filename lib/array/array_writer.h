@@ -1,0 +1,40 @@
+/* Arrays from outside into one npz: what stands behind unic_npz_writer. */
+#ifndef UNIC_ARRAY_ARRAY_WRITER_H
+#define UNIC_ARRAY_ARRAY_WRITER_H
+
+#include "array/array.h"
+#include "array/npz.h"
+#include "unicode/unic_npz.h"
+
+typedef struct unic__written_array {
+    const char *name;
+    int32_t dtype;
+    size_t member; /* of the npz */
+    size_t left;   /* elements that it lacks */
+} unic__written_array;
+
+struct unic_npz_writer {
+    unic__npz_writer *npz; /* NULL once finished */
+    unic_status failed;    /* of the first call that failed; such a file is not finished */
+    unic__written_array *arrays; /* and texts, in the order they were added */
+    size_t count, room;
+    unic__arena names;
+    char *path;
+};
+
+unic_status unic__array_writer_create(unic_npz_writer **out, const char *path);
+void unic__array_writer_free(unic_npz_writer *w); /* NULL is fine */
+
+/* These are called before finish. Arrays have passed unic__array_check(). Each remembers the first
+ * failure, and so does unic__array_writer_note() of what was refused outside. */
+unic_status unic__array_writer_begin(unic_npz_writer *w, const char *name, int32_t dtype,
+                                     const unic__shape *shape);
+unic_status unic__array_writer_append(unic_npz_writer *w, const char *name,
+                                      const unic_array *elements);
+unic_status unic__array_writer_add(unic_npz_writer *w, const char *name, const unic_array *a);
+unic_status unic__array_writer_add_text(unic_npz_writer *w, const char *name, const char *text);
+unic_status unic__array_writer_note(unic_npz_writer *w, unic_status status);
+
+unic_status unic__array_writer_finish(unic_npz_writer *w);
+
+#endif
