@@ -94,15 +94,14 @@ UNIC__SIMD static void apply(const void *context, size_t from, size_t to)
     }
 }
 
-void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
-                     const double *norms)
+void unic__adam_apply(const unic__adam *adam, uint64_t t, size_t from, size_t to, double lr,
+                      double decay, double clip, const double *norms)
 {
     enum { CHUNK = 1 << 15 };
-    unic__param_table *params = adam->params;
-    double t = (double)++adam->steps;
-    float rate = (float)(lr / (1.0 - pow(0.9, t)));
-    float correction = (float)(1.0 / sqrt(1.0 - pow(0.999, t)));
-    for (size_t i = 0; i < params->n; i++) {
+    const unic__param_table *params = adam->params;
+    float rate = (float)(lr / (1.0 - pow(0.9, (double)t)));
+    float correction = (float)(1.0 / sqrt(1.0 - pow(0.999, (double)t)));
+    for (size_t i = from; i < to; i++) {
         const unic__param *p = params->at[i];
         double factor = clip > 0.0 ? clip / (norms[p->group] + 1e-6) : 1.0;
         const update u = {.p = params->values + p->offset,
@@ -115,4 +114,10 @@ void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
                           .shrink = p->decay ? (float)(1.0 - lr * decay) : 1.0F};
         unic__parallel(p->count, CHUNK, p->count > CHUNK, apply, &u);
     }
+}
+
+void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
+                     const double *norms)
+{
+    unic__adam_apply(adam, ++adam->steps, 0, adam->params->n, lr, decay, clip, norms);
 }

@@ -42,4 +42,8 @@ static inline bool unic__adam_takes(double norm)
 void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
                      const double *norms);
 
+/* Step number `t`, from 1, of the parameters from..to of the table alone; `steps` is the caller's. */
+void unic__adam_apply(const unic__adam *adam, uint64_t t, size_t from, size_t to, double lr,
+                      double decay, double clip, const double *norms);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "array/array.h"
+#include "train/club_fit.h"
 #include "train/schedule.h"
 
 /* Streams of random numbers within a step, besides dropout's. */
@@ -142,12 +143,7 @@ static void collect_codes(unic_trainer *t, unic__ema_part *parts)
 static void fit_club(unic_trainer *t)
 {
     unic__adam_backup(&t->club_adam, t->club_backup);
-    for (size_t i = 0; i < t->config->club_steps; i++) {
-        unic__graph_forward(&t->graph.club, 0);
-        memset(t->club.grads, 0, t->club.total * sizeof(float));
-        unic__graph_backward(&t->graph.club, 0);
-        unic__adam_step(&t->club_adam, t->config->club_lr, 0.0, 0.0, NULL);
-    }
+    unic__club_fit_run(&t->graph, &t->club_adam, t->config->club_steps, t->config->club_lr);
 }
 
 static void unfit_club(unic_trainer *t)
@@ -160,7 +156,10 @@ static void unfit_club(unic_trainer *t)
 
 static unic_status check_kernels(const unic_trainer *t)
 {
-    if (t->graph.main.run.status != UNIC_OK || t->graph.club.run.status != UNIC_OK)
+    unic_status status = t->graph.main.run.status;
+    for (size_t m = 0; m < t->graph.n && status == UNIC_OK; m++)
+        status = t->graph.club[m].run.status;
+    if (status != UNIC_OK)
         return unic__fail(UNIC_E_KERNEL, "step %llu: a oneDNN kernel failed",
                           (unsigned long long)t->steps);
     return UNIC_OK;
@@ -258,7 +257,9 @@ static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draw
 static void begin(unic_trainer *t, bool training)
 {
     unic__run run = {.training = training, .seed = t->config->seed, .step = t->steps};
-    t->graph.main.run = t->graph.club.run = run;
+    t->graph.main.run = run;
+    for (size_t m = 0; m < t->graph.n; m++)
+        t->graph.club[m].run = run;
 }
 
 /* z and zbar. Everything that follows needs z to be a number, and could not say whose is
@@ -343,7 +344,7 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
     collect_codes(t, parts);
     if (t->config->club_weight > 0.0)
-        unic__graph_forward(&t->graph.club, 0);
+        unic__club_fit_evaluate(&t->graph);
     unic__graph_forward(&t->graph.main, UNIC__SCORE);
     unic__report_measure(t, false);
     UNIC__TRY(check_finite(t));

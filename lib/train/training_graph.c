@@ -51,18 +51,20 @@ static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__param_
 }
 
 /* Minimises -log q over the club nets alone, on the main graph's z and zbar as they stand. */
-static void build_club(unic__training_graph *tg)
+static unic_status build_club(unic__training_graph *tg)
 {
     const unic_config *c = tg->config;
     for (size_t m = 0; m < tg->n; m++) {
         const unic__stream *s = &tg->stream[m];
         const unic__node *from = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantized;
-        unic__node *x = unic__external(&tg->club, from->t.shape, from->t.x, NULL);
-        unic__node *y = unic__external(&tg->club, s->y->t.shape, s->y->t.x, NULL);
-        unic__node *mask = unic__external(&tg->club, s->mask->t.shape, s->mask->t.x, NULL);
-        tg->club_fit[m] = unic__loss(unic__club_fit(&tg->club, c, &c->modality[m], x, y, mask),
-                                     1.0);
+        unic__graph *g = &tg->club[m];
+        unic__node *x = unic__external(g, from->t.shape, from->t.x, NULL);
+        unic__node *y = unic__external(g, s->y->t.shape, s->y->t.x, NULL);
+        unic__node *mask = unic__external(g, s->mask->t.shape, s->mask->t.x, NULL);
+        tg->club_fit[m] = unic__loss(unic__club_fit(g, c, &c->modality[m], x, y, mask), 1.0);
+        UNIC__TRY(unic__graph_plan(g));
     }
+    return UNIC_OK;
 }
 
 static void start(unic__training_graph *tg, const unic_config *config,
@@ -77,9 +79,11 @@ static void start(unic__training_graph *tg, const unic_config *config,
                                       .length = tg->length,
                                       .stream = tg->stream};
     unic__graph_init(&tg->main, params, false);
-    unic__graph_init(&tg->club, club, false);
     unic__use_kernels(&tg->main, config);
-    unic__use_kernels(&tg->club, config);
+    for (size_t m = 0; m < tg->n; m++) {
+        unic__graph_init(&tg->club[m], club, false);
+        unic__use_kernels(&tg->club[m], config);
+    }
 }
 
 unic_status unic__training_graph_declare(const unic_config *config, unic__param_table *params,
@@ -109,14 +113,12 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
     unic__param_table_init(params, config->seed);
     unic__param_table_init(club, config->seed);
     UNIC__TRY(unic__graph_plan(&tg->main));
-    if (config->club_weight == 0.0)
-        return UNIC_OK;
-    build_club(tg);
-    return unic__graph_plan(&tg->club);
+    return config->club_weight == 0.0 ? UNIC_OK : build_club(tg);
 }
 
 void unic__training_graph_free(unic__training_graph *tg)
 {
     unic__graph_free(&tg->main);
-    unic__graph_free(&tg->club);
+    for (size_t m = 0; m < tg->n; m++)
+        unic__graph_free(&tg->club[m]);
 }

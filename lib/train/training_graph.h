@@ -1,6 +1,6 @@
 /*
  * The whole of a training step as graphs, for one (B, T): three phases of the main graph, and
- * the small graph of CLUB's own fit between the second and the third.
+ * the small graphs of CLUB's own fits, one a modality, between the second and the third.
  *
  *   ENCODE   x -> front -> z, zbar                       (the codebook may start from z here)
  *   ASSIGN   distances, codes, their vectors, EMA targets   (with the old codebook)
@@ -19,13 +19,13 @@ typedef struct unic__training_graph {
     const unic_config *config;
     size_t n; /* modalities */
     size_t batch, length;
-    unic__graph main, club;
+    unic__graph main, club[UNIC_MAX_MODALITIES];
     unic__stream stream[UNIC_MAX_MODALITIES];
     const unic__node *club_fit[UNIC_MAX_MODALITIES];
     unic__objective objective;
 } unic__training_graph;
 
-/* Declares into the tables (unsealed), seals and initialises them, plans both graphs. `club`
+/* Declares into the tables (unsealed), seals and initialises them, plans all graphs. `club`
  * gets the parameters of CLUB's nets, which have an optimiser of their own. On failure the
  * graph is to be freed all the same. */
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,

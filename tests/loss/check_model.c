@@ -82,7 +82,8 @@ static void run(whole *w)
     memset(w->club.grads, 0, w->club.total * sizeof(float));
     unic__graph_forward(&w->tg.main, UNIC__ENCODE);
     unic__graph_forward(&w->tg.main, UNIC__ASSIGN);
-    unic__graph_forward(&w->tg.club, 0);
+    for (size_t m = 0; m < w->tg.n; m++)
+        unic__graph_forward(&w->tg.club[m], 0);
     unic__graph_forward(&w->tg.main, UNIC__SCORE);
     w->tg.main.params = &w->params; /* whose gradients graph_backward clears */
     graph_backward(&w->tg.main);

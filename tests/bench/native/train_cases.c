@@ -105,7 +105,9 @@ void bench_step_setup(void)
         bench_die("step");
     const unic__training_graph *g = &st.trainer->graph;
     size_t parameters = count(&st.trainer->params) + count(&st.trainer->club);
-    size_t activations = (g->main.memory_floats + g->club.memory_floats) * sizeof(float);
+    size_t activations = g->main.memory_floats * sizeof(float);
+    for (size_t m = 0; m < g->n; m++)
+        activations += g->club[m].memory_floats * sizeof(float);
     printf(", \"parameters\": %zu, \"planned_mb\": %.2f", parameters,
            (16.0 * (double)parameters + (double)activations) / 1048576.0);
     for (size_t i = 0; i < n; i++)

@@ -1,0 +1,75 @@
+#include "train/club_fit.h"
+
+#include <string.h>
+
+typedef struct fits {
+    unic__training_graph *tg;
+    unic__adam *adam;
+    size_t steps; /* 0: evaluate */
+    double lr;
+} fits;
+
+/* The parameters of a modality's graph: a range of the table, since they were declared one after
+ * the other. */
+typedef struct range {
+    size_t from, to;
+} range;
+
+static range params_of(const unic__graph *g)
+{
+    range r = {SIZE_MAX, 0};
+    for (const unic__node *node = g->first; node; node = node->next)
+        for (size_t i = 0; node->param && i < g->params->n; i++)
+            if (g->params->at[i] == node->param) {
+                r.from = i < r.from ? i : r.from;
+                r.to = i + 1 > r.to ? i + 1 : r.to;
+            }
+    return r;
+}
+
+static void clear_gradients(const unic__param_table *params, range r)
+{
+    for (size_t i = r.from; i < r.to; i++)
+        memset(params->grads + params->at[i]->offset, 0, params->at[i]->count * sizeof(float));
+}
+
+static void fit(const fits *f, size_t m)
+{
+    unic__graph *g = &f->tg->club[m];
+    const range r = params_of(g);
+    if (!f->steps)
+        unic__graph_forward(g, 0);
+    for (size_t i = 0; i < f->steps; i++) {
+        unic__graph_forward(g, 0);
+        clear_gradients(g->params, r);
+        unic__graph_backward(g, 0);
+        unic__adam_apply(f->adam, f->adam->steps + i + 1, r.from, r.to, f->lr, 0.0, 0.0, NULL);
+    }
+}
+
+static void fit_part(const void *context, size_t from, size_t to)
+{
+    for (size_t m = from; m < to; m++)
+        fit(context, m);
+}
+
+/* As many modalities as fill the threads evenly are shared out; in those left over, products that
+ * are worth it are split. */
+static void fit_all(const fits *f)
+{
+    const size_t n = f->tg->n, threads = (size_t)unic__threads();
+    const size_t shared = n / threads * threads;
+    unic__parallel(shared, 1, true, fit_part, f);
+    fit_part(f, shared, n);
+}
+
+void unic__club_fit_run(unic__training_graph *tg, unic__adam *adam, size_t steps, double lr)
+{
+    fit_all(&(fits){tg, adam, steps, lr});
+    adam->steps += steps;
+}
+
+void unic__club_fit_evaluate(unic__training_graph *tg)
+{
+    fit_all(&(fits){.tg = tg});
+}
