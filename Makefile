@@ -91,7 +91,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt tasks check kills asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
+.PHONY: FORCE all demo demo-avt tasks check kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc ## build the library and the programs
 
@@ -182,6 +182,10 @@ $(BUILD)/tests/kill_at.so: tests/kills/preload/kill_at.c
 N ?= 100
 kills: all $(BUILD)/tests/kill_at.so ## end training N=100 times by SIGKILL, resume, compare every byte
 	BUILD=$(BUILD) N=$(N) $(PYTHON) tests/kills/test_kills.py
+
+STEPS ?= 100000
+steps: $(BUILD)/tests/numbers/check_steps ## take STEPS=100000 tiny training steps: memory must not grow
+	STEPS=$(STEPS) CK_FORK=no OMP_WAIT_POLICY=passive $<
 
 goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py

@@ -131,8 +131,8 @@ UNIC_API unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter
  * Predict: a logit for each pixel, in evaluation mode (batch norms by running statistics).
  *
  * @param images, image_count, codes, length  as of unic_segmenter_step(); 0 clips do nothing.
- * @param logits  [B,F,height,width] out; above 0: inside. Untouched on failure, but for
- *                UNIC_E_KERNEL.
+ * @param logits  [B,F,height,width] out; above 0: inside, all finite. Untouched on failure, but
+ *                for UNIC_E_KERNEL and UNIC_E_NUMERIC, before which earlier clips are written.
  * @return as unic_segmenter_step(). Concurrent calls are safe while no step is under way. Since
  * 0.1.
  */

@@ -233,6 +233,13 @@ static unic_status predict(const unic_segmenter *s, unic__segment_graph *h,
         unic__graph_forward(&h->g, 0);
         if (h->g.run.status != UNIC_OK)
             return unic__fail(UNIC_E_KERNEL, "clip %zu: a oneDNN kernel failed", n);
+        for (size_t i = 0; i < count; i++)
+            if (!unic__all_finite(h->logits->t.x + i * each, each))
+                return unic__fail(
+                    UNIC_E_NUMERIC,
+                    "clip %zu: a logit is NaN or Inf; its images or codes are too "
+                    "large",
+                    n + i);
         memcpy(logits + n * each, h->logits->t.x, count * each * sizeof *logits);
     }
     return UNIC_OK;

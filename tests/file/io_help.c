@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char *io_path(const char *name)
 {
@@ -125,4 +126,15 @@ void io_fail_each_allocation(unic_status (*scenario)(const char *path), const ch
         ck_assert_msg(live == 0, "allocation %zu failed, %zu blocks leaked", n, live);
     } while (has_failed);
     ck_assert_msg(n > 2, "the scenario allocates nothing");
+}
+
+/* ---- memory ---- */
+
+long io_resident_memory(void)
+{
+    long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    ck_assert(file != NULL && fscanf(file, "%*s %ld", &pages) == 1);
+    fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }

@@ -33,4 +33,7 @@ void io_fail_each_allocation(unic_status (*scenario)(const char *path), const ch
     } while (0)
 #define io_assert_ok(call) ck_assert_msg((call) == UNIC_OK, "%s: %s", #call, unic_last_error())
 
+/* kB of this process that are in memory now. */
+long io_resident_memory(void);
+
 #endif
