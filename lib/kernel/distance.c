@@ -32,14 +32,16 @@ UNIC__SIMD void unic__centre(float *restrict to, const float *restrict x, size_t
             to[j] = x[j] - centre[j];
 }
 
-/* The columns that fill the last panel up move too: no product of theirs is looked at. */
 UNIC__SIMD void unic__centre_packed(float *restrict packed, const float *restrict centre,
                                     size_t rows, size_t n)
 {
-    for (size_t panel = 0; panel < rows; panel += UNIC__PANEL)
+    for (; rows >= UNIC__PANEL; rows -= UNIC__PANEL)
         for (size_t i = 0; i < n; i++, packed += UNIC__PANEL)
             for (size_t j = 0; j < UNIC__PANEL; j++)
                 packed[j] -= centre[i];
+    for (size_t i = 0; rows && i < n; i++, packed += UNIC__PANEL)
+        for (size_t j = 0; j < rows; j++)
+            packed[j] -= centre[i];
 }
 
 UNIC__SIMD void unic__mean_row(float *restrict mean, const float *restrict x, size_t rows,
