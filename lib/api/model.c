@@ -4,6 +4,21 @@
 #include "cmg/cmg_import.h"
 #include "file/sniff.h"
 
+/* Whatever the file is called: a model's file or a checkpoint. */
+static unic_status open_any(unic_model **out, const char *path)
+{
+    unic__file_kind kind;
+    UNIC__TRY(unic__file_sniff(&kind, path));
+    if (kind == UNIC__FILE_TORCH)
+        return unic__model_import(out, path, NULL);
+    if (kind == UNIC__FILE_UNKNOWN || kind == UNIC__FILE_ZIP)
+        return unic__model_open(out, path);
+    return unic__fail(UNIC_E_FORMAT,
+                      "%s: is %s, a model (.npz) or a checkpoint of the CMG code (.pt, .pth, "
+                      ".ckpt, .bin) expected%s",
+                      path, unic__file_kind_name(kind), unic__file_kind_advice(kind));
+}
+
 unic_status unic_model_open(unic_model **out, const char *path,
                             const unic_open_options *options)
 {
@@ -11,21 +26,21 @@ unic_status unic_model_open(unic_model **out, const char *path,
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    unic__file_kind kind;
     UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
-    UNIC__TRY_WITHIN(&budget, unic__file_sniff(&kind, path));
-    if (kind == UNIC__FILE_TORCH)
-        UNIC__TRY_WITHIN(&budget, unic__model_import(out, path, NULL));
-    else if (kind != UNIC__FILE_UNKNOWN && kind != UNIC__FILE_ZIP)
-        return unic__fail(UNIC_E_FORMAT,
-                          "%s: %s: is %s, a model (.npz) or a checkpoint of the "
-                          "CMG code (.pt, .pth, .ckpt, .bin) expected%s",
-                          __func__, path, unic__file_kind_name(kind),
-                          unic__file_kind_advice(kind));
-    else
-        UNIC__TRY_WITHIN(&budget, unic__model_open(out, path));
+    UNIC__TRY_WITHIN(&budget, open_any(out, path));
     (*out)->budget = budget; /* for its weights, which are read later */
     return UNIC_OK;
+}
+
+static unic_status import(unic_model **out, const char *path, const char *settings)
+{
+    unic__file_kind kind = UNIC__FILE_UNKNOWN;
+    if (settings && *settings)
+        UNIC__TRY(unic__file_sniff(&kind, path));
+    if (kind == UNIC__FILE_ZIP)
+        return unic__fail(
+            UNIC_E_ARG, "settings are for a checkpoint of the CMG code; %s has its own", path);
+    return unic__model_import(out, path, settings);
 }
 
 unic_status unic_model_import(unic_model **out, const char *path, const char *settings,
@@ -35,16 +50,8 @@ unic_status unic_model_import(unic_model **out, const char *path, const char *se
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    unic__file_kind kind = UNIC__FILE_UNKNOWN;
-    if (settings && *settings)
-        UNIC__TRY_NAMED(unic__file_sniff(&kind, path));
-    if (kind == UNIC__FILE_ZIP)
-        return unic__fail(UNIC_E_ARG,
-                          "%s: settings are for a checkpoint of the CMG code; %s has "
-                          "its own",
-                          __func__, path);
     UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
-    UNIC__TRY_WITHIN(&budget, unic__model_import(out, path, settings));
+    UNIC__TRY_WITHIN(&budget, import(out, path, settings));
     (*out)->budget = budget;
     return UNIC_OK;
 }

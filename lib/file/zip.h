@@ -22,8 +22,9 @@ const char *unic__zip_path(const unic__zip *z);
 /* Members in directory order. */
 size_t unic__zip_count(const unic__zip *z);
 const char *unic__zip_name(const unic__zip *z, size_t i);
-uint64_t unic__zip_size(const unic__zip *z, size_t i);  /* of the data, inflated */
-bool unic__zip_is_stored(const unic__zip *z, size_t i); /* not deflated */
+uint64_t unic__zip_size(const unic__zip *z, size_t i);   /* of the data, inflated */
+uint64_t unic__zip_packed(const unic__zip *z, size_t i); /* the same in the file */
+bool unic__zip_is_stored(const unic__zip *z, size_t i);  /* not deflated */
 /* The member called `name` with `suffix` behind it. */
 bool unic__zip_find(const unic__zip *z, const char *name, const char *suffix, size_t *i);
 

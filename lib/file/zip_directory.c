@@ -408,6 +408,11 @@ uint64_t unic__zip_size(const unic__zip *z, size_t i)
     return z->members[i].size;
 }
 
+uint64_t unic__zip_packed(const unic__zip *z, size_t i)
+{
+    return z->members[i].packed;
+}
+
 bool unic__zip_is_stored(const unic__zip *z, size_t i)
 {
     return z->members[i].method == UNIC__ZIP_STORED;

@@ -5,6 +5,8 @@
 
 enum {
     LARGEST_PICKLE = 1 << 26, /* of 80 million parameters: under 2^20 bytes */
+    SMALL_PICKLE = 1 << 20,
+    LARGEST_RATIO = 64,
     FIRST_HEAD = 1 << 16,
     LARGEST_KEY = 64,
     BLOCK_SIZE = 1 << 16
@@ -208,6 +210,19 @@ static unic_status in_file(unic_status status, const unic__torch_container *c)
     return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", c->path);
 }
 
+/* torch stores its pickle. A deflated one is of a file that was packed again, and ten times
+ * smaller, not a thousand times: what a small file may ask for is bounded by its size. */
+static unic_status check_ratio(const unic__torch_container *c, size_t member)
+{
+    uint64_t size = unic__zip_size(c->zip, member), packed = unic__zip_packed(c->zip, member);
+    if (size <= SMALL_PICKLE || size / LARGEST_RATIO <= packed)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_FORMAT,
+                      "data.pkl inflates from %llu to %llu bytes, at most %d to 1 "
+                      "expected",
+                      ull(packed), ull(size), LARGEST_RATIO);
+}
+
 static unic_status read_zip(unic__torch_container *c)
 {
     size_t member = 0, size = 0, used = 0;
@@ -220,6 +235,7 @@ static unic_status read_zip(unic__torch_container *c)
                        c->path);
     UNIC__TRY(in_file(find_members(c, &member, &root), c));
     UNIC__TRY(read_order(c, root));
+    UNIC__TRY(in_file(check_ratio(c, member), c));
     UNIC__TRY(unic__zip_read(c->zip, member, LARGEST_PICKLE, &data, &size));
     c->head = data;
     unic_status status = unic__pickle_read(&c->object, c->head, size, &used);

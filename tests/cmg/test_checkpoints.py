@@ -15,6 +15,7 @@ import os
 import pathlib
 import pickle
 import re
+import resource
 import subprocess
 import sys
 import tarfile
@@ -22,6 +23,7 @@ import tempfile
 import types
 import unittest
 import uuid
+import zipfile
 
 import numpy as np
 
@@ -447,12 +449,10 @@ class Checkpoints(unittest.TestCase):
                 self.assertConverts("call", {**self.tensors(), "x": call, "y": [call]}, protocol=protocol)
         self.assertFalse(mark.exists())
 
-    def raw(self, opcodes):
+    def raw(self, opcodes, deflated=False):
         """A checkpoint whose pickle is these opcodes; how long it takes and how much it needs at most."""
-        import resource
-        import zipfile
         path = self.dir / "bomb.pt"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if deflated else zipfile.ZIP_STORED) as z:
             z.writestr("archive/data.pkl", opcodes)
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([BUILD / "bin/unic-convert", path, self.dir / "no.npz"], capture_output=True, text=True, timeout=60,
@@ -476,8 +476,22 @@ class Checkpoints(unittest.TestCase):
         self.assertIn("4194304 opcodes", self.raw(b"\x80\2" + b"N0" * 3000000 + b"N."))
         self.assertIn("values wait on the stack", self.raw(b"\x80\2" + b"N" * 2000000 + b"."))
         self.assertIn("at most 67108864 expected", self.raw(b"\x80\2" + b"\0" * (65 << 20)))
+        self.assertIn("data.pkl inflates from", self.raw(b"\x80\2" + b"N0" * 1000000 + b"N.", deflated=True))
         self.assertIn("EXT1: an opcode that is not read", self.raw(b"\x80\2\x82\1."))
         self.assertIn("NEXT_BUFFER: an opcode that is not read", self.raw(b"\x80\5\x97."))
+
+    def test_a_limit_on_memory(self):
+        """A limit is the caller's word, whatever the file says; without one the same file is read."""
+        tw.save_zip(self.dir / "c.pt", {**self.tensors(), "x": [[i] for i in range(100000)]})
+        tw.save_old(self.dir / "old.pt", {**self.tensors(), "x": [[i] for i in range(100000)]})
+        for name in ("c.pt", "old.pt"):
+            path = self.dir / name
+            for call in (lambda limit: lu.Model(path, memory_limit=limit), lambda limit: lu.Model(path, {"encoder.heads": 1}, memory_limit=limit),
+                         lambda limit: lu.Trainer.from_checkpoint(path, memory_limit=limit)):
+                for limit in (1000, 300000, 5000000):
+                    with self.assertRaisesRegex(MemoryError, f"{name} asks for .*, the limit is "):
+                        call(limit)
+            self.assertEqual(lu.Model(path, memory_limit=10**9).modalities, ("audio", "video", "text"))
 
 
 if __name__ == "__main__":

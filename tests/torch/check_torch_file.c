@@ -500,6 +500,24 @@ static unic_status read_all(const char *path)
     return status;
 }
 
+/* torch.save(torch.nn.Linear(...)): the names are those of its state dict. */
+START_TEST(reads_a_module_that_was_saved_whole)
+{
+    static const char *const names[] = {"weight", "bias"};
+    unic__torch_file *f;
+    io_assert_ok(unic__torch_open(&f, TORCH_FIXTURES "module.pt"));
+    ck_assert_uint_eq(unic__torch_count(f), 2);
+    for (size_t i = 0; i < 2; i++) {
+        const unic__torch_tensor *t = unic__torch_tensor_at(f, i);
+        double x[64];
+        ck_assert_str_eq(t->path, names[i]);
+        ck_assert_ptr_eq(unic__torch_find(f, names[i]), t);
+        io_assert_ok(unic__torch_read_f64(f, t, x, unic__shape_count(&t->shape)));
+    }
+    unic__torch_close(f);
+}
+END_TEST
+
 START_TEST(out_of_memory)
 {
     io_fail_each_allocation(read_all, TORCH "model.pt");
@@ -523,6 +541,7 @@ int main(void)
     tcase_add_test(tests, reads_what_is_no_dict);
     tcase_add_loop_test(tests, reads_the_sample, 0, 2);
     tcase_add_loop_test(tests, a_small_tensor_of_a_large_file_costs_little, 0, 2);
+    tcase_add_test(tests, reads_a_module_that_was_saved_whole);
     tcase_add_test(tests, out_of_memory);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
