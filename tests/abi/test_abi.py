@@ -148,7 +148,7 @@ class Patched(unittest.TestCase):
         said = self.change("unic_array.h", r"int64_t reserved\[4\];", "int64_t offset; int64_t reserved[3];")
         self.assertIn("int64_t offset", said)
         said = self.change("unic_array.h", r"int64_t reserved\[4\];", "int64_t reserved[5];")
-        self.assertIn("type size changed from 832 to 896", said)
+        self.assertIn("type size changed from 1216 to 1280", said)
 
     def test_another_signature(self):
         include = self.headers("unic_array.h", r"(unic_batch_clip_count\(const unic_batch \*batch)\)", r"\1, int how)")

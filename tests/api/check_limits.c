@@ -241,7 +241,7 @@ START_TEST(weights_that_are_read_later_count)
 {
     unic_open_options o = {.struct_size = sizeof o};
     unic_encoder_options sizes = {.struct_size = sizeof sizes, .max_batch = 1, .max_length = 1};
-    const char *path = strdup(small_path("limit.wide.npz"));
+    char *path = strdup(small_path("limit.wide.npz"));
     unic_model *m = small_model(SMALL_TWO, "encoder.ff = 20000\n", 0);
     unic_encoder *e;
     io_assert_ok(unic_model_save(m, path));
@@ -254,6 +254,7 @@ START_TEST(weights_that_are_read_later_count)
     ck_assert_ptr_null(e);
     ck_assert_uint_eq(unic_model_code_count(m), SMALL_CODES);
     unic_model_free(m);
+    free(path);
 }
 END_TEST
 

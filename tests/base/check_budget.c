@@ -19,9 +19,11 @@ START_TEST(live_bytes_count)
     unic__free(foreign); /* was never charged */
     ck_assert_uint_eq(b.used, 600);
     second = unic__alloc_array(20, 10);
-    second = unic__realloc(second, 200, 201); /* both live for a moment: 600 + 200 + 201 */
+    ck_assert_ptr_null(unic__realloc(second, 200, 201)); /* both would live: 600 + 200 + 201 */
     ck_assert_uint_eq(b.used, 800);
-    ck_assert_ptr_null(unic__alloc(201));
+    second = unic__realloc(second, 200, 190);
+    ck_assert(second && b.used == 790);
+    ck_assert_ptr_null(unic__alloc(211));
     base_assert_fails(unic__budget_leave(before, unic__no_memory(7, "a name")), UNIC_E_NOMEM,
                       "");
     unic__free(first);
