@@ -32,16 +32,17 @@ const float *unic__array_in_place(const unic_array *a);
 
 /* All elements in row-major order, as runs that stand in memory one behind the other; aligned,
  * if they are of more than one element. */
-typedef struct unic__runs {
+typedef struct unic__array_walk {
     unic_array view; /* with strides */
     int32_t outer;   /* dims that are gone through; the others are a run */
     int64_t index[UNIC_MAX_RANK];
     const char *at;
     size_t length, left; /* elements: of a run, and of all that are to come */
-} unic__runs;
+} unic__array_walk;
 
-void unic__runs_begin(unic__runs *r, const unic_array *a);
-const void *unic__runs_next(unic__runs *r, size_t *count); /* NULL behind the last one */
+void unic__array_walk_begin(unic__array_walk *r, const unic_array *a);
+const void *unic__array_walk_next(unic__array_walk *r,
+                                  size_t *count); /* NULL behind the last one */
 
 /* Copies all elements of a float32 or float64 array in row-major order; UNIC_E_ARG of another
  * dtype. Float64 beyond float32's range becomes Inf, which unic__all_finite() finds. */

@@ -60,9 +60,10 @@ static void copy_run(float *out, const char *at, bool wide, size_t n)
     }
 }
 
-void unic__runs_begin(unic__runs *r, const unic_array *a)
+void unic__array_walk_begin(unic__array_walk *r, const unic_array *a)
 {
-    *r = (unic__runs){.view = *a, .at = a->data, .left = unic__array_count(a), .length = 1};
+    *r = (unic__array_walk){
+        .view = *a, .at = a->data, .left = unic__array_count(a), .length = 1};
     unic__array_set_strides(&r->view);
     r->outer = a->rank - run_dims(&r->view, unic__dtype_size(a->dtype));
     for (int32_t i = r->outer; i < a->rank; i++)
@@ -70,7 +71,7 @@ void unic__runs_begin(unic__runs *r, const unic_array *a)
 }
 
 /* To the next run, in row-major order over the outer dims. */
-static void go_on(unic__runs *r)
+static void go_on(unic__array_walk *r)
 {
     const unic_array *a = &r->view;
     for (int32_t i = r->outer; i-- > 0;) {
@@ -83,7 +84,7 @@ static void go_on(unic__runs *r)
     }
 }
 
-const void *unic__runs_next(unic__runs *r, size_t *count)
+const void *unic__array_walk_next(unic__array_walk *r, size_t *count)
 {
     const char *at = r->at;
     if (r->left == 0)
@@ -102,10 +103,10 @@ unic_status unic__array_to_f32(const unic_array *a, float *out)
     if (!wide && a->dtype != UNIC_F32)
         return unic__fail(UNIC_E_ARG, "an array of %s where float32 or float64 was expected",
                           unic__dtype_print(a->dtype, text));
-    unic__runs runs;
+    unic__array_walk runs;
     size_t n;
-    unic__runs_begin(&runs, a);
-    for (const void *at; (at = unic__runs_next(&runs, &n)); out += n)
+    unic__array_walk_begin(&runs, a);
+    for (const void *at; (at = unic__array_walk_next(&runs, &n)); out += n)
         copy_run(out, at, wide, n);
     return UNIC_OK;
 }

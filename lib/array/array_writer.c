@@ -98,9 +98,9 @@ static unic_status append_elements(unic_npz_writer *w, size_t member, const unic
 {
     unsigned char block[BLOCK];
     size_t filled = 0, size = unic__dtype_size(a->dtype), n;
-    unic__runs runs;
-    unic__runs_begin(&runs, a);
-    for (const void *at; (at = unic__runs_next(&runs, &n));) {
+    unic__array_walk runs;
+    unic__array_walk_begin(&runs, a);
+    for (const void *at; (at = unic__array_walk_next(&runs, &n));) {
         if (n > (BLOCK - filled) / size) {
             UNIC__TRY(unic__npz_append(w->npz, member, block, filled));
             filled = 0;
