@@ -23,6 +23,7 @@ def test_what_has_a_file(f: Fixture, way: str) -> None:
     again, x, model = WAYS[way], f.x["speech"], f.model()
     other = again(model)
     assert same(other.encode("speech", x, vectors=True), model.encode("speech", x, vectors=True))
+    assert repr(other) == repr(model)
     assert other.config["code.dim"] == model.config["code.dim"] and other is not model
     codes = model.encode("speech", x)
     head = lu.Head(model, class_count=3, epochs=2)

@@ -137,7 +137,7 @@ def checkpoints():
     torch.save(model(), OUT / "model_protocol4.pt", pickle_protocol=4)
     torch.save(tensor(torch.float64, 2, 2), OUT / "bare.pt")
     torch.save([tensor(torch.float64, 2), {"x": tensor(torch.float32, 3)}], OUT / "list.pt")
-    torch.save(torch.nn.Linear(1, 1), OUT / "module.pt")  # a class: refused
+    torch.save(torch.nn.Linear(1, 1), OUT / "module.pt")  # an object, read as its state dict
     torch.save({"w": torch.zeros(2, dtype=torch.complex64)}, OUT / "complex.pt")  # refused
     torch.save({"w": torch.zeros(1).expand(1000)}, OUT / "repeated.pt")  # refused
 

@@ -39,6 +39,9 @@ class Model(Saved):
     def _open(cls, path: str) -> "Model":
         return cls(path)
 
+    def __reduce__(self) -> Any:
+        return _renamed, (self._name, *super().__reduce__())
+
     def __init__(self, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
                  memory_limit: int = 0) -> None:
         """Open a model file, or a checkpoint of the CMG code, whatever its file is called.
@@ -202,6 +205,13 @@ def accepted(accepts: Callable[[Any, int], None], handle: Any, fingerprint: int)
     except MismatchError:
         return False
     return True
+
+
+def _renamed(name: str, restore: Callable[..., Model], of: Tuple[Any, ...]) -> Model:
+    """A copy of a model, called as the original is."""
+    model = restore(*of)
+    model._name = name
+    return model
 
 
 class Encoder(Handle):
