@@ -101,9 +101,9 @@ UNIC_API void unic_set_log(unic_log_fn fn, void *user);
 
 /**
  * Compute with `n` threads (1..256), process-wide, where a handle has no number of its own; the
- * default is 1. Sets OpenBLAS to one thread of its own, since libunicode splits its products
- * itself: results depend on the number, not on timing. (So does making a handle with a number of
- * its own.) Fork before the first use: OpenMP's threads do not survive a fork.
+ * default is 1. Results depend on the number, not on timing. What the host has set for OpenBLAS is
+ * left alone: it counts under `kernel.backend = blas` only. Fork before the first use: OpenMP's
+ * threads do not survive a fork.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Not thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);

@@ -48,8 +48,7 @@
 
 /* ---- options.c: what several kinds of options have ---- */
 
-/* `threads` of an options struct: 0 or 1..UNIC__MAX_THREADS. A number of its own makes OpenBLAS
- * compute with one thread, as unic_set_threads() does. */
+/* `threads` of an options struct: 0 or 1..UNIC__MAX_THREADS. */
 unic_status unic__check_threads(int32_t threads, const char *call);
 
 /* The budget that a call's options (NULL: none) give the file at `path`. */

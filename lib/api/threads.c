@@ -1,5 +1,4 @@
 #include "api/api.h"
-#include "kernel/blas_glue.h"
 
 unic_status unic_set_threads(int n)
 {
@@ -7,7 +6,6 @@ unic_status unic_set_threads(int n)
         return unic__fail(UNIC_E_ARG, "unic_set_threads: n = %d is not in 1..%d", n,
                           UNIC__MAX_THREADS);
     unic__threads_set(n);
-    unic__blas_single_thread();
     return UNIC_OK;
 }
 

@@ -20,8 +20,8 @@ def version() -> str:
 def set_threads(n: int) -> None:
     """Compute with `n` threads (1..256), in the whole process; the default is 1.
 
-    OpenBLAS is set to one thread of its own, numpy's products too where numpy shares it. Not to be called while
-    another thread computes; fork before the first use, not after it.
+    Not to be called while another thread computes; fork before the first use, not after it. What is set for
+    OpenBLAS, which numpy may share, is left alone.
     """
     lib.unic_set_threads(arguments.integer("n", n, 0, 2**31 - 1))
 
