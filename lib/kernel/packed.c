@@ -105,16 +105,27 @@ static size_t panel_width(size_t n, size_t j)
     return n - j < UNIC__PANEL ? n - j : UNIC__PANEL;
 }
 
+/* A last panel's second half, which packing it leaves alone if no kernel reads it: whole matrices
+ * have no undefined part. */
+static void clear_rest(float *packed, size_t n, size_t k)
+{
+    const size_t last = n % UNIC__PANEL;
+    if (last)
+        clear_columns(packed + (n - last) * k, filled(last), UNIC__PANEL, k);
+}
+
 void unic__pack(float *packed, const float *w, size_t n, size_t k)
 {
     for (size_t j = 0; j < n; j += UNIC__PANEL)
         unic__pack_panel(packed + j * k, w + j * k, k, panel_width(n, j), k);
+    clear_rest(packed, n, k);
 }
 
 void unic__pack_transposed(float *packed, const float *w, size_t n, size_t k)
 {
     for (size_t j = 0; j < n; j += UNIC__PANEL)
         unic__pack_panel_transposed(packed + j * k, w + j, n, panel_width(n, j), k);
+    clear_rest(packed, n, k);
 }
 
 void unic__unpack(float *w, const float *packed, size_t n, size_t k)

@@ -1,7 +1,7 @@
 /*
  * Weights laid out for products with few rows: BLAS packs a matrix in every call, which for the
  * ten steps of one clip costs more than the product itself. A weight W [n,k] becomes panels of
- * 32 of its rows, each [k,32], the last one filled up with zeros (to 16 if it has no more).
+ * 32 of its rows, each [k,32], the last one filled up with zeros.
  */
 #ifndef UNIC_KERNEL_PACKED_H
 #define UNIC_KERNEL_PACKED_H

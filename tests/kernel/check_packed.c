@@ -142,9 +142,13 @@ START_TEST(packing_and_back_gives_the_weight)
         size_t n = sizes[s][0], k = sizes[s][1];
         float *w = drawn(n * k, 5), *back = drawn(n * k, 6);
         float *packed = unic__alloc(unic__packed_count(n, k) * sizeof *packed);
+        memset(packed, 0xFF, unic__packed_count(n, k) * sizeof *packed);
         unic__pack(packed, w, n, k);
         unic__unpack(back, packed, n, k);
         ck_assert_mem_eq(w, back, n * k * sizeof *w);
+        for (size_t i = 0; i < unic__packed_count(n, k); i++) /* behind the last row of w */
+            ck_assert(i / (UNIC__PANEL * k) * UNIC__PANEL + i % UNIC__PANEL < n ||
+                      packed[i] == 0.0F);
         unic__free(packed);
         free(w);
         free(back);
