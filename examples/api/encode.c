@@ -17,13 +17,18 @@ static void check(unic_status status)
     }
 }
 
-static void print_codes(const int32_t *codes, size_t clips, size_t length)
+/* A unic_encoded_fn: is given a batch's codes and vectors. `user` is T. */
+static int print_codes(size_t encoder, const unic_batch *batch, const int32_t *codes,
+                       const float *quantized, const float *semantic, void *user)
 {
-    for (size_t b = 0; b < clips; b++) {
-        for (size_t t = 0; t < length && codes[b * length + t] >= 0; t++) /* -1: padding */
-            printf(t ? " %d" : "%d", codes[b * length + t]);
+    size_t length = *(const size_t *)user;
+    (void)encoder, (void)quantized, (void)semantic;
+    for (size_t b = 0; b < unic_batch_clip_count(batch); b++, codes += length) {
+        for (size_t t = 0; t < length && codes[t] >= 0; t++) /* -1: padding */
+            printf(t ? " %d" : "%d", codes[t]);
         putchar('\n');
     }
+    return 0; /* other than 0 stops */
 }
 
 int main(int argc, char **argv)
@@ -48,18 +53,10 @@ int main(int argc, char **argv)
         .struct_size = sizeof sizes, .max_batch = BATCH, .max_length = length};
     check(unic_encoder_create(&encoder, model, modality, &sizes));
 
-    int32_t *codes = malloc(BATCH * length * sizeof *codes);
-    const unic_batch *batch = NULL;
-    while (codes && (check(unic_dataset_next(&batch, dataset)), batch)) {
-        unic_array features;
-        const int32_t *lengths;
-        check(unic_batch_get(&features, &lengths, batch, modality));
-        check(unic_encoder_encode(encoder, &features, lengths, codes, NULL, NULL));
-        print_codes(codes, unic_batch_clip_count(batch), length);
-    }
-    free(codes);
+    unic_encode_options each = {
+        .struct_size = sizeof each, .encoded = print_codes, .encoded_user = &length};
+    check(unic_encoder_encode_dataset(&encoder, 1, dataset, &each, NULL));
     unic_encoder_free(encoder);
     unic_dataset_free(dataset);
     unic_model_free(model);
-    return codes ? 0 : 1;
 }

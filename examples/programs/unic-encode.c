@@ -1,7 +1,7 @@
 /*
  * unic-encode: the codes of a modality's features.
  *
- * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode_batch() -> output file.
+ * One clip's way: data file -> unic_encoder_encode_dataset() -> output file.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,10 +32,10 @@ typedef struct job {
     unic_dataset *data;
     unic_encoder *encoder;
     unic_npz_writer *out;
-    size_t clips, length, dim;   /* N, T, D */
-    int32_t *codes, *lengths;    /* [batch,T], [N] */
-    float *quantized, *semantic; /* [batch,T,D] with --vectors */
-    int32_t *labels;             /* NULL if the inputs have none */
+    size_t clips, length, dim; /* N, T, D */
+    size_t done;               /* clips that are encoded */
+    int32_t *codes, *lengths;  /* [N,T], [N] */
+    int32_t *labels;           /* NULL if the inputs have none */
     size_t label_rank;
     int64_t label_dims[UNIC_MAX_RANK];
 } job;
@@ -56,16 +56,11 @@ static bool open_all(job *j)
     j->clips = unic_dataset_clip_count(j->data);
     j->length = unic_dataset_length(j->data);
     j->dim = unic_model_code_dim(j->model);
-    size_t steps = (size_t)j->batch * j->length;
-    return cli_ok(unic_encoder_create(
-               &j->encoder, j->model, j->modality,
-               &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
-                                       .max_batch = (size_t)j->batch,
-                                       .max_length = j->length})) &&
-           (j->codes = cli_alloc(steps, sizeof *j->codes)) &&
-           (j->lengths = cli_alloc(j->clips, sizeof *j->lengths)) &&
-           (!j->vectors || ((j->quantized = cli_alloc(steps, j->dim * sizeof(float))) &&
-                            (j->semantic = cli_alloc(steps, j->dim * sizeof(float)))));
+    const unic_encoder_options shape = {
+        .struct_size = sizeof shape, .max_batch = (size_t)j->batch, .max_length = j->length};
+    return cli_ok(unic_encoder_create(&j->encoder, j->model, j->modality, &shape)) &&
+           (j->codes = cli_alloc(j->clips, j->length * sizeof *j->codes)) &&
+           (j->lengths = cli_alloc(j->clips, sizeof *j->lengths));
 }
 
 /* The inputs' labels, if they have any: [N], or [N,C]. */
@@ -83,10 +78,63 @@ static bool read_labels(job *j)
                unic_dataset_labels(&j->label_rank, j->data, "label", j->label_dims, j->labels));
 }
 
-static bool begin(job *j, const char *name, unic_dtype dtype, int rank)
+/* ---- vectors: too many to be held, so they are written as they come ---- */
+
+static bool begin_vectors(job *j, const char *name)
 {
     const int64_t dims[] = {(int64_t)j->clips, (int64_t)j->length, (int64_t)j->dim};
-    return cli_ok(unic_npz_writer_begin(j->out, name, dtype, rank, dims));
+    return cli_ok(unic_npz_writer_begin(j->out, name, UNIC_F32, 3, dims));
+}
+
+static bool append_vectors(job *j, const char *name, size_t clips, const float *vectors)
+{
+    const int64_t dims[] = {(int64_t)clips, (int64_t)j->length, (int64_t)j->dim};
+    unic_array array;
+    unic_array_init(&array, vectors, UNIC_F32, 3, dims);
+    return cli_ok(unic_npz_writer_append(j->out, name, &array));
+}
+
+/* A unic_encoded_fn. */
+static int take_vectors(size_t encoder, const unic_batch *batch, const int32_t *codes,
+                        const float *quantized, const float *semantic, void *user)
+{
+    (void)encoder, (void)codes;
+    size_t clips = unic_batch_clip_count(batch);
+    return !append_vectors(user, "quantized", clips, quantized) ||
+           !append_vectors(user, "semantic", clips, semantic);
+}
+
+/* ---- codes ---- */
+
+static int told(const char *what, uint64_t done, uint64_t total, void *user)
+{
+    ((job *)user)->done = (size_t)done;
+    return cli_progress_told(what, done, total, NULL);
+}
+
+static bool encode(job *j)
+{
+    const unic_encode_options options = {.struct_size = sizeof options,
+                                         .encoded = j->vectors ? take_vectors : NULL,
+                                         .encoded_user = j,
+                                         .progress = told,
+                                         .progress_user = j};
+    cli_progress_begin(j->clips, 0, "clips");
+    unic_status status = unic_encoder_encode_dataset(&j->encoder, 1, j->data, &options,
+                                                     &j->codes);
+    cli_progress_clear();
+    if (status == UNIC_E_CANCELLED) /* else vectors could not be written, which was said */
+        return cli_signal() && cli_fail("stopped at clip %zu of %zu; %s was not written",
+                                        j->done, j->clips, j->out_path);
+    return cli_ok(status);
+}
+
+/* ---- the file ---- */
+
+static bool open_output(job *j)
+{
+    return cli_ok(unic_npz_writer_create(&j->out, j->out_path)) &&
+           (!j->vectors || (begin_vectors(j, "quantized") && begin_vectors(j, "semantic")));
 }
 
 static bool add(job *j, const char *name, const void *data, unic_dtype dtype, size_t rank,
@@ -97,61 +145,13 @@ static bool add(job *j, const char *name, const void *data, unic_dtype dtype, si
     return cli_ok(unic_npz_writer_add(j->out, name, &array));
 }
 
-/* What is written batch by batch has its place in the file from the beginning. */
-static bool open_output(job *j)
+/* A clip's codes end where it does. */
+static void find_lengths(job *j)
 {
-    return cli_ok(unic_npz_writer_create(&j->out, j->out_path)) &&
-           begin(j, "codes", UNIC_I32, 2) &&
-           (!j->vectors ||
-            (begin(j, "quantized", UNIC_F32, 3) && begin(j, "semantic", UNIC_F32, 3)));
+    for (size_t i = 0; i < j->clips * j->length; i++)
+        j->lengths[i / j->length] += j->codes[i] >= 0;
 }
 
-static bool append(job *j, const char *name, const void *data, unic_dtype dtype, size_t count)
-{
-    unic_array elements;
-    unic_array_init(&elements, data, dtype, 1, (const int64_t[]){(int64_t)count});
-    return cli_ok(unic_npz_writer_append(j->out, name, &elements));
-}
-
-/* Features in, codes and vectors out; `done` clips are behind us. */
-static bool encode_batch(job *j, const unic_batch *batch, size_t done)
-{
-    const int32_t *lengths;
-    size_t clips = unic_batch_clip_count(batch), steps = clips * j->length;
-    if (!cli_ok(unic_batch_get(NULL, &lengths, batch, j->modality)) ||
-        !cli_ok(
-            unic_encoder_encode_batch(j->encoder, batch, j->codes, j->quantized, j->semantic)))
-        return false;
-    for (size_t i = 0; i < clips; i++)
-        j->lengths[done + i] = lengths ? lengths[i] : (int32_t)j->length;
-    return append(j, "codes", j->codes, UNIC_I32, steps) &&
-           (!j->vectors || (append(j, "quantized", j->quantized, UNIC_F32, steps * j->dim) &&
-                            append(j, "semantic", j->semantic, UNIC_F32, steps * j->dim)));
-}
-
-static bool encode_all(job *j)
-{
-    size_t done = 0;
-    cli_progress_begin(j->clips, 0, "clips");
-    for (;;) {
-        const unic_batch *batch;
-        if (cli_signal())
-            return cli_fail("stopped at clip %zu of %zu; %s was not written", done, j->clips,
-                            j->out_path);
-        if (!cli_ok(unic_dataset_next(&batch, j->data)))
-            return false;
-        if (!batch)
-            break;
-        if (!encode_batch(j, batch, done))
-            return false;
-        done += unic_batch_clip_count(batch);
-        cli_progress_at(done, "");
-    }
-    cli_progress_clear();
-    return true;
-}
-
-/* What is known only at the end, or for the whole file. */
 static bool finish_output(job *j)
 {
     unic_codebook *codebook = NULL;
@@ -159,8 +159,11 @@ static bool finish_output(job *j)
         return false;
     uint64_t fingerprint = unic_codebook_fingerprint(codebook);
     unic_codebook_free(codebook);
-    return add(j, "fingerprint", &fingerprint, UNIC_U64, 0, NULL) &&
-           add(j, "lengths", j->lengths, UNIC_I32, 1, (const int64_t[]){(int64_t)j->clips}) &&
+    find_lengths(j);
+    const int64_t dims[] = {(int64_t)j->clips, (int64_t)j->length};
+    return add(j, "codes", j->codes, UNIC_I32, 2, dims) &&
+           add(j, "lengths", j->lengths, UNIC_I32, 1, dims) &&
+           add(j, "fingerprint", &fingerprint, UNIC_U64, 0, NULL) &&
            (!j->labels || add(j, "label", j->labels, UNIC_I32, j->label_rank, j->label_dims)) &&
            cli_ok(unic_npz_writer_finish(j->out)) &&
            printf("%zu clips of up to %zu steps, written: %s\n", j->clips, j->length,
@@ -177,8 +180,6 @@ static void release(job *j)
     cli_list_free(&j->settings);
     free(j->codes);
     free(j->lengths);
-    free(j->quantized);
-    free(j->semantic);
     free(j->labels);
 }
 
@@ -240,7 +241,7 @@ int main(int argc, char **argv)
         cli_wrong_usage(&program, "there is no INPUT");
 
     cli_signal_catch();
-    bool ok = open_all(&j) && read_labels(&j) && open_output(&j) && encode_all(&j) &&
+    bool ok = open_all(&j) && read_labels(&j) && open_output(&j) && encode(&j) &&
               finish_output(&j);
     int status = ok || !cli_signal() ? cli_exit_status(ok) : 128 + cli_signal();
     release(&j);

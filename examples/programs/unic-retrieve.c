@@ -1,27 +1,25 @@
 /*
  * unic-retrieve: clips of one modality found by clips of another.
  *
- * One clip's way: data file -> unic_dataset_next() -> unic_encoder_encode_batch() -> cli_vectors_add()
- * -> unic_index_add(), or unic_index_search() and unic_index_rank().
+ * One clip's way: data file -> unic_encoder_encode_dataset() -> cli_vectors_add() -> unic_index_add(),
+ * or unic_index_search() and unic_index_rank().
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <unicode/unic.h>
 
+#include "cli/codes.h"
 #include "cli/data.h"
 #include "cli/json.h"
 #include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/threads.h"
 #include "cli/vectors.h"
-
-enum { BATCH = 64, READ_AHEAD = 2 };
 
 typedef struct job {
     /* the command line */
@@ -45,69 +43,18 @@ typedef struct job {
 
 /* ---- clips to vectors ---- */
 
-typedef struct reader {
-    unic_dataset *data;
-    unic_encoder *encoder;
-    int32_t *codes; /* [BATCH,T] */
-    size_t length;
-} reader;
-
-/* Clips number `done` and on; those that lack the modality are left out. */
-static bool pool_batch(reader *r, const unic_batch *batch, size_t done, cli_vectors *out)
-{
-    return cli_ok(unic_encoder_encode_batch(r->encoder, batch, r->codes, NULL, NULL)) &&
-           cli_vectors_add(out, r->codes, unic_batch_clip_count(batch), done);
-}
-
-static bool pool_all(reader *r, cli_vectors *out)
-{
-    const unic_batch *batch;
-    size_t done = 0;
-    cli_progress_begin(unic_dataset_clip_count(r->data), 0, "clips");
-    for (;;) {
-        if (!cli_ok(unic_dataset_next(&batch, r->data)))
-            return false;
-        if (!batch)
-            break;
-        if (!pool_batch(r, batch, done, out))
-            return false;
-        done += unic_batch_clip_count(batch);
-        cli_progress_at(done, "");
-    }
-    cli_progress_clear();
-    return true;
-}
-
-static bool open_reader(const job *j, const char *path, const char *modality, reader *r)
-{
-    unic_dataset_options options = {.struct_size = sizeof options,
-                                    .modalities = &modality,
-                                    .modality_count = 1,
-                                    .batch = BATCH,
-                                    .prefetch = READ_AHEAD};
-    if (!cli_data_open_for(&r->data, &j->how, j->model, &path, 1, options))
-        return false;
-    r->length = unic_dataset_length(r->data);
-    return cli_ok(unic_encoder_create(
-               &r->encoder, j->model, modality,
-               &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
-                                       .max_batch = BATCH,
-                                       .max_length = r->length})) &&
-           (r->codes = cli_alloc(BATCH * r->length, sizeof *r->codes));
-}
-
+/* Clips that lack the modality are left out. */
 static bool read_clips(const job *j, const char *path, const char *modality, cli_vectors *out)
 {
-    reader r = {0};
-    bool ok = open_reader(j, path, modality, &r);
-    size_t all = ok ? unic_dataset_clip_count(r.data) : 0;
-    ok = ok && cli_vectors_begin(out, j->codebook, j->metric->metric, all, r.length) &&
-         pool_all(&r, out);
+    cli_codes codes;
+    bool ok = cli_codes_read_one(&codes, j->model, &j->how, path, modality) &&
+              cli_vectors_begin(out, j->codebook, j->metric->metric, codes.clips,
+                                codes.length) &&
+              cli_vectors_add(out, codes.codes[0], codes.clips, 0);
     if (ok && out->count == 0)
-        ok = cli_fail("%s: none of its %zu clips has a step of %s", path, all, modality);
-    unic_encoder_free(r.encoder);
-    unic_dataset_free(r.data);
-    free(r.codes);
+        ok = cli_fail("%s: none of its %zu clips has a step of %s", path, codes.clips,
+                      modality);
+    cli_codes_free(&codes);
     return ok;
 }
 

@@ -6,6 +6,7 @@
 #ifndef UNICODE_UNIC_ENCODER_H
 #define UNICODE_UNIC_ENCODER_H
 
+#include "unic_dataset.h"
 #include "unic_model.h"
 
 #ifdef __cplusplus
@@ -68,6 +69,53 @@ UNIC_API unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array
 UNIC_API unic_status unic_encoder_encode_batch(unic_encoder *encoder, const unic_batch *batch,
                                                int32_t *codes, float *quantized,
                                                float *semantic);
+
+/**
+ * Is given what one encoder made of one batch of a dataset; valid during the call. A result other
+ * than 0 stops the encoding. It may call the library, but must not use the handles of the call.
+ *
+ * @param encoder    which of the encoders, from 0.
+ * @param batch      [B] clips with their features and lengths (unic_batch_get()).
+ * @param codes      [B,T], -1 on padding.
+ * @param quantized  [B,T,D], the codes' vectors, 0 on padding.
+ * @param semantic   [B,T,D], z, 0 on padding.
+ * @param user       the options' encoded_user.
+ */
+typedef int (*unic_encoded_fn)(size_t encoder, const unic_batch *batch, const int32_t *codes,
+                               const float *quantized, const float *semantic, void *user);
+
+/** How a dataset is encoded. */
+typedef struct unic_encode_options {
+    size_t struct_size;        /**< sizeof(unic_encode_options)                              */
+    unic_encoded_fn encoded;   /**< given the results of each batch, encoder by encoder; may
+                                    be NULL                                                  */
+    void *encoded_user;        /**< what it is given                                         */
+    unic_progress_fn progress; /**< told of clips after each batch; may be NULL              */
+    void *progress_user;       /**< what it is given                                         */
+    void *reserved[4];         /**< NULL                                                     */
+} unic_encode_options;
+
+/**
+ * Encode all clips of a dataset, several modalities in one pass. Batches are encoded as they are
+ * read: with options.encoded in memory for one batch, whatever the size of the dataset.
+ *
+ * @param encoders       [encoder_count], each of a modality that the dataset reads, and for its
+ *                       batches and lengths at least.
+ * @param encoder_count  >= 1.
+ * @param dataset        read from the beginning of its epoch 0 to that epoch's end.
+ * @param options        NULL: nothing but codes.
+ * @param codes          [encoder_count] out, for each encoder [N,T] of N = unic_dataset_clip_count()
+ *                       and T = unic_dataset_length(), in the files' order whatever the shuffle, as
+ *                       labels are; -1 on padding and for clips that drop_last leaves out. An entry
+ *                       may be NULL, and so may all. Without meaning after a failure.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the dataset does not read the modality of an
+ *         encoder; UNIC_E_CANCELLED if a callback asked to stop; else as unic_dataset_next() and
+ *         unic_encoder_encode(). Since 0.1.
+ */
+UNIC_API unic_status unic_encoder_encode_dataset(unic_encoder *const *encoders,
+                                                 size_t encoder_count, unic_dataset *dataset,
+                                                 const unic_encode_options *options,
+                                                 int32_t *const *codes);
 
 #ifdef __cplusplus
 }

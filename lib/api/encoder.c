@@ -1,8 +1,9 @@
-#include "model/encoder.h"
+#include "model/encode_batches.h"
 
 #include "api/api.h"
 #include "array/array.h"
 #include "array/batch.h"
+#include "data/dataset.h"
 
 unic_status unic_encoder_create(unic_encoder **out, unic_model *model, const char *modality,
                                 const unic_encoder_options *options)
@@ -49,12 +50,46 @@ unic_status unic_encoder_encode_batch(unic_encoder *encoder, const unic_batch *b
 {
     UNIC__REQUIRE(encoder);
     UNIC__REQUIRE(batch);
-    const char *name = encoder->modality->name;
-    const unic__batch_entry *e = unic__batch_find(batch, name);
-    if (!e)
-        return unic__fail(UNIC_E_NOTFOUND, "%s: the batch holds no modality \"%s\"", __func__,
-                          name);
-    UNIC__TRY_WITH(encoder->threads, unic__encoder_encode(encoder, &e->features, e->lengths,
-                                                          batch, codes, quantized, semantic));
+    UNIC__TRY_WITH(encoder->threads,
+                   unic__encoder_encode_batch(encoder, batch, codes, quantized, semantic));
+    return UNIC_OK;
+}
+
+/* ---- a dataset's batches ---- */
+
+static unic_status next_of_dataset(const unic_batch **batch, void *dataset)
+{
+    return unic__dataset_next(batch, dataset);
+}
+
+static unic_status encode_dataset(unic_encoder *const *encoders, size_t encoder_count,
+                                  unic_dataset *dataset, const unic_encode_options *options,
+                                  int32_t *const *codes)
+{
+    const unic__batches batches = {.next = next_of_dataset,
+                                   .self = dataset,
+                                   .clips = dataset->clips,
+                                   .batch = dataset->batch,
+                                   .length = dataset->length};
+    UNIC__TRY(unic__dataset_seek(dataset, 0, 0));
+    return unic__encode_batches(encoders, encoder_count, &batches, options, codes);
+}
+
+unic_status unic_encoder_encode_dataset(unic_encoder *const *encoders, size_t encoder_count,
+                                        unic_dataset *dataset,
+                                        const unic_encode_options *options,
+                                        int32_t *const *codes)
+{
+    unic_encode_options o = {.struct_size = sizeof o};
+    if (options)
+        UNIC__TAKE(unic__encode_options_kind, &o, options);
+    UNIC__REQUIRE(encoders);
+    UNIC__REQUIRE(dataset);
+    if (encoder_count == 0)
+        return unic__fail(UNIC_E_ARG, "%s: encoder_count is 0, at least 1 expected", __func__);
+    for (size_t i = 0; i < encoder_count; i++)
+        if (!encoders[i])
+            return unic__fail(UNIC_E_ARG, "%s: encoders[%zu] is NULL", __func__, i);
+    UNIC__TRY_NAMED(encode_dataset(encoders, encoder_count, dataset, &o, codes));
     return UNIC_OK;
 }

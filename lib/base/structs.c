@@ -27,6 +27,7 @@ OPTIONS(unic__codebook_init_options_kind, unic_codebook_init_options,
 OPTIONS(unic__config_key_kind, unic_config_key, sizeof(unic_config_key));
 OPTIONS(unic__dataset_options_kind, unic_dataset_options, sizeof(unic_dataset_options));
 OPTIONS(unic__draws_kind, unic_draws, sizeof(unic_draws));
+OPTIONS(unic__encode_options_kind, unic_encode_options, sizeof(unic_encode_options));
 OPTIONS(unic__encoder_options_kind, unic_encoder_options, sizeof(unic_encoder_options));
 OPTIONS(unic__head_options_kind, unic_head_options, sizeof(unic_head_options));
 OPTIONS(unic__index_options_kind, unic_index_options, sizeof(unic_index_options));

@@ -302,3 +302,14 @@ unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
     }
     return UNIC_OK;
 }
+
+unic_status unic__encoder_encode_batch(unic_encoder *encoder, const unic_batch *batch,
+                                       int32_t *codes, float *quantized, float *semantic)
+{
+    const char *name = encoder->modality->name;
+    const unic__batch_entry *e = unic__batch_find(batch, name);
+    if (!e)
+        return unic__fail(UNIC_E_NOTFOUND, "the batch holds no modality \"%s\"", name);
+    return unic__encoder_encode(encoder, &e->features, e->lengths, batch, codes, quantized,
+                                semantic);
+}

@@ -47,4 +47,8 @@ unic_status unic__encoder_encode(unic_encoder *encoder, const unic_array *featur
                                  const int32_t *lengths, const unic_batch *called,
                                  int32_t *codes, float *quantized, float *semantic);
 
+/* The same of a batch's clips of the encoder's modality. UNIC_E_NOTFOUND if it holds none. */
+unic_status unic__encoder_encode_batch(unic_encoder *encoder, const unic_batch *batch,
+                                       int32_t *codes, float *quantized, float *semantic);
+
 #endif

@@ -63,6 +63,14 @@ static unic_status give_dataset_options(void *at)
     return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
 }
 
+/* What is refused after the struct was taken: there are no encoders. */
+static unic_status give_encode_options(void *at)
+{
+    unic_status status = unic_encoder_encode_dataset(NULL, 0, NULL, at, NULL);
+    int taken = status == UNIC_E_ARG && strstr(unic_last_error(), "encoders is NULL") != NULL;
+    return taken ? UNIC_OK : status;
+}
+
 static unic_status with_head(void *at, unic_status (*call)(unic_head *head, void *at))
 {
     unic_codebook *codebook;
@@ -300,6 +308,7 @@ static const grown structs[] = {
     {"unic_draws", give_draws, {72}},
     {"unic_open_options", give_open_options, {48}},
     {"unic_codebook_init_options", give_codebook_init_options, {80}},
+    {"unic_encode_options", give_encode_options, {72}},
     {"unic_encoder_options", give_encoder_options, {64}},
     {"unic_trainer_options", give_trainer_options, {64}},
     {"unic_allocator", give_allocator, {32}},
@@ -380,6 +389,7 @@ static const struct {
     {"unic_draws", offsetof(unic_draws, reserved)},
     {"unic_open_options", offsetof(unic_open_options, reserved)},
     {"unic_codebook_init_options", offsetof(unic_codebook_init_options, reserved)},
+    {"unic_encode_options", offsetof(unic_encode_options, reserved)},
     {"unic_encoder_options", offsetof(unic_encoder_options, reserved)},
     {"unic_trainer_options", offsetof(unic_trainer_options, reserved)},
     {"unic_class_names", offsetof(unic_class_names, reserved)},

@@ -78,6 +78,14 @@ AT(unic_encoder_options, threads, 24);
 AT(unic_encoder_options, reserved, 32);
 SIZE(unic_encoder_options, 64);
 
+AT(unic_encode_options, struct_size, 0);
+AT(unic_encode_options, encoded, 8);
+AT(unic_encode_options, encoded_user, 16);
+AT(unic_encode_options, progress, 24);
+AT(unic_encode_options, progress_user, 32);
+AT(unic_encode_options, reserved, 40);
+SIZE(unic_encode_options, 72);
+
 AT(unic_head_options, struct_size, 0);
 AT(unic_head_options, kind, 8);
 AT(unic_head_options, class_count, 12);

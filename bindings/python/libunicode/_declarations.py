@@ -140,6 +140,16 @@ class EncoderOptions(Structure):
                 ("reserved", c_void_p * 4)]
 
 
+ENCODED_FN = CFUNCTYPE(c_int, c_size_t, BATCH, c_void_p, c_void_p, c_void_p, c_void_p)
+
+
+class EncodeOptions(Structure):
+    """unic_encode_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("encoded", ENCODED_FN), ("encoded_user", c_void_p),
+                ("progress", PROGRESS_FN), ("progress_user", c_void_p), ("reserved", c_void_p * 4)]
+
+
 class HeadOptions(Structure):
     """unic_head_options"""
 
@@ -298,6 +308,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_encoder_free": (None, [ENCODER]),
     "unic_encoder_encode": (Status, [ENCODER, POINTER(Array), c_void_p, c_void_p, c_void_p, c_void_p]),
     "unic_encoder_encode_batch": (Status, [ENCODER, BATCH, c_void_p, c_void_p, c_void_p]),
+    "unic_encoder_encode_dataset": (Status, [POINTER(ENCODER), c_size_t, DATASET, POINTER(EncodeOptions),
+                                             POINTER(c_void_p)]),
     "unic_head_create": (Status, [POINTER(HEAD), CODEBOOK, POINTER(HeadOptions)]),
     "unic_head_free": (None, [HEAD]),
     "unic_head_settings": (Status, [POINTER(HeadOptions), HEAD]),

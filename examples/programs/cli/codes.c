@@ -1,6 +1,5 @@
 #include "cli/codes.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,70 +61,67 @@ static bool find_common(cli_codes *c, const unic_model *model, const cli_data *h
     return true;
 }
 
-static bool encode_batch(cli_codes *c, unic_encoder **encoders, const unic_batch *batch,
-                         size_t done)
+static bool create_encoders(const cli_codes *c, unic_model *model, unic_encoder **encoders)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        int32_t *out = c->codes[i] + done * c->length;
-        if (!cli_ok(unic_encoder_encode_batch(encoders[i], batch, out, NULL, NULL)))
+    const unic_encoder_options options = {
+        .struct_size = sizeof options, .max_batch = BATCH, .max_length = c->length};
+    for (size_t i = 0; i < c->count; i++)
+        if (!cli_ok(unic_encoder_create(&encoders[i], model, c->names[i], &options)))
             return false;
-    }
     return true;
 }
 
-static bool encode_all(cli_codes *c, unic_encoder **encoders)
+/* The codes of the modalities that are named, one behind the other. */
+static bool encode(cli_codes *c, unic_model *model)
 {
-    const unic_batch *batch;
-    size_t done = 0;
+    static const unic_encode_options options = {.struct_size = sizeof options,
+                                                .progress = cli_progress_told};
+    unic_encoder *encoders[UNIC_MAX_MODALITIES] = {NULL};
+    size_t steps = c->clips * c->length;
+    int32_t *all = cli_alloc(steps, c->count * sizeof *all);
+    for (size_t i = 0; all && i < c->count; i++)
+        c->codes[i] = all + i * steps;
+    bool ok = all && create_encoders(c, model, encoders);
     cli_progress_begin(c->clips, 0, "clips");
-    for (;;) {
-        if (!cli_ok(unic_dataset_next(&batch, c->data)))
-            return false;
-        if (!batch)
-            break;
-        if (!encode_batch(c, encoders, batch, done))
-            return false;
-        done += unic_batch_clip_count(batch);
-        cli_progress_at(done, "");
-    }
+    ok = ok &&
+         cli_ok(unic_encoder_encode_dataset(encoders, c->count, c->data, &options, c->codes));
     cli_progress_clear();
-    return true;
+    for (size_t i = 0; i < c->count; i++)
+        unic_encoder_free(encoders[i]);
+    return ok;
+}
+
+static bool read_named(cli_codes *c, unic_model *model, const cli_data *how, const char *path)
+{
+    const unic_dataset_options options = {.struct_size = sizeof options,
+                                          .modalities = c->names,
+                                          .modality_count = c->count,
+                                          .batch = BATCH,
+                                          .prefetch = READ_AHEAD};
+    if (!cli_data_open_for(&c->data, how, model, &path, 1, options))
+        return false;
+    c->clips = unic_dataset_clip_count(c->data);
+    c->length = unic_dataset_length(c->data);
+    return encode(c, model);
 }
 
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
                     const cli_list *only)
 {
-    unic_encoder *encoders[UNIC_MAX_MODALITIES] = {NULL};
     memset(out, 0, sizeof *out);
-    if (!find_common(out, model, how, path, only))
-        return false;
-    unic_dataset_options options = {.struct_size = sizeof options,
-                                    .modalities = out->names,
-                                    .modality_count = out->count,
-                                    .batch = BATCH,
-                                    .prefetch = READ_AHEAD};
-    bool ok = cli_data_open_for(&out->data, how, model, &path, 1, options);
-    if (ok) {
-        out->clips = unic_dataset_clip_count(out->data);
-        out->length = unic_dataset_length(out->data);
-    }
-    for (size_t i = 0; ok && i < out->count; i++)
-        ok = (out->codes[i] = cli_alloc(out->clips * out->length, sizeof(int32_t))) &&
-             cli_ok(unic_encoder_create(
-                 &encoders[i], model, out->names[i],
-                 &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
-                                         .max_batch = BATCH,
-                                         .max_length = out->length}));
-    ok = ok && encode_all(out, encoders);
-    for (size_t i = 0; i < out->count; i++)
-        unic_encoder_free(encoders[i]);
-    return ok;
+    return find_common(out, model, how, path, only) && read_named(out, model, how, path);
+}
+
+bool cli_codes_read_one(cli_codes *out, unic_model *model, const cli_data *how,
+                        const char *path, const char *modality)
+{
+    *out = (cli_codes){.count = 1, .names = {modality}};
+    return read_named(out, model, how, path);
 }
 
 void cli_codes_free(cli_codes *codes)
 {
-    for (size_t i = 0; i < codes->count; i++)
-        free(codes->codes[i]);
+    free(codes->codes[0]);
     unic_dataset_free(codes->data);
     memset(codes, 0, sizeof *codes);
 }
@@ -149,21 +145,25 @@ static bool is_shared(const cli_usage *u, size_t modalities, size_t l, int64_t t
     return true;
 }
 
-static void look_at_all(cli_usage *u, size_t modalities)
+static void count_shared(cli_usage *u, size_t modalities)
 {
-    double sum = 0.0, entropy = 0.0;
-    for (size_t l = 0; l < u->codes; l++)
-        sum += (double)cli_usage_total(u, modalities, l);
     for (size_t l = 0; l < u->codes; l++) {
         int64_t total = cli_usage_total(u, modalities, l);
-        if (total > 0)
-            entropy -= (double)total / sum * log((double)total / sum);
-        if (total >= CLI_OFTEN) {
-            u->often++;
-            u->shared += is_shared(u, modalities, l, total);
-        }
+        if (total < CLI_OFTEN)
+            continue;
+        u->often++;
+        u->shared += is_shared(u, modalities, l, total);
     }
-    u->perplexity_of_all = sum > 0.0 ? exp(entropy) : 0.0;
+}
+
+/* The codes of all modalities are one array. */
+static bool count_all(cli_usage *u, const cli_codes *c, const unic_codebook *codebook)
+{
+    int64_t *counts = cli_alloc(u->codes, sizeof *counts);
+    bool ok = counts && cli_ok(unic_codebook_usage(&u->perplexity_of_all, codebook, c->codes[0],
+                                                   c->count * c->clips * c->length, counts));
+    free(counts);
+    return ok;
 }
 
 bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook *codebook)
@@ -179,8 +179,8 @@ bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook
         for (size_t l = 0; l < out->codes; l++)
             out->used[i] += out->counts[i][l] > 0;
     }
-    look_at_all(out, codes->count);
-    return true;
+    count_shared(out, codes->count);
+    return count_all(out, codes, codebook);
 }
 
 void cli_usage_free(cli_usage *usage)

@@ -17,13 +17,16 @@ typedef struct cli_codes {
     size_t clips, length;
     size_t count; /* modalities, in the model's order */
     const char *names[UNIC_MAX_MODALITIES];
-    int32_t *codes[UNIC_MAX_MODALITIES]; /* [clips,length], -1 on padding */
+    int32_t *codes[UNIC_MAX_MODALITIES]; /* [clips,length], -1 on padding; one after another */
 } cli_codes;
 
 /* Encodes a file or directory (cli_data.h): the modalities of `only`, or all if that is NULL or
  * empty. `out` borrows names from the model; it is to be freed also on failure. */
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
                     const cli_list *only);
+/* The same of one modality, which the file is to have. */
+bool cli_codes_read_one(cli_codes *out, unic_model *model, const cli_data *how,
+                        const char *path, const char *modality);
 void cli_codes_free(cli_codes *codes);
 
 /* How often each code is used, and what that says. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/report.h"
+#include "cli/signal.h"
 
 enum { LINE = 512, LEAST_CELLS = 8, MOST_CELLS = 20, NARROW = 60 };
 
@@ -99,6 +100,13 @@ void cli_progress_at(uint64_t done, const char *tail)
         return;
     bar.drawn = now;
     draw(tail);
+}
+
+int cli_progress_told(const char *what, uint64_t done, uint64_t total, void *user)
+{
+    (void)what, (void)total, (void)user;
+    cli_progress_at(done, "");
+    return cli_signal() != 0;
 }
 
 void cli_progress_clear(void)
