@@ -35,10 +35,10 @@ typedef struct job {
     const cli_metric *metric;
     unic_index *index;
     cli_vectors queries;
-    int64_t *hits; /* [queries,top] ids */
-    float *scores; /* [queries,top] */
-    size_t paired; /* queries whose own clip is an item */
-    double recall[CLI_RECALLS], median;
+    int64_t *hits;          /* [queries,top] ids */
+    float *scores;          /* [queries,top] */
+    unic_rank_report ranks; /* of the queries whose own clip is an item */
+    double recall[CLI_RECALLS];
 } job;
 
 /* ---- clips to vectors ---- */
@@ -113,19 +113,6 @@ static bool find_pairs(const job *j, cli_vectors *out)
     return ok;
 }
 
-static void summarise(job *j, int64_t *ranks)
-{
-    size_t n = j->paired;
-    qsort(ranks, n, sizeof *ranks, by_number);
-    j->median = 0.5 * (double)(ranks[(n - 1) / 2] + ranks[n / 2]);
-    for (size_t i = 0; i < CLI_RECALLS; i++) {
-        size_t within = 0;
-        while (within < n && (size_t)ranks[within] <= cli_recall_at[i])
-            within++;
-        j->recall[i] = (double)within / (double)n;
-    }
-}
-
 static bool score(job *j)
 {
     cli_vectors pairs = {0};
@@ -133,11 +120,10 @@ static bool score(job *j)
     bool ok = find_pairs(j, &pairs) && (ranks = cli_alloc(pairs.count, sizeof *ranks));
     if (ok) {
         const unic_array rows = cli_vectors_rows(&pairs, 0, pairs.count);
-        j->paired = pairs.count;
-        ok = cli_ok(unic_index_rank(j->index, &rows, pairs.ids, ranks));
+        ok = cli_ok(unic_index_rank(j->index, &rows, pairs.ids, ranks)) &&
+             cli_ok(unic_metrics_recall(&j->ranks, ranks, pairs.count, cli_recall_at,
+                                        CLI_RECALLS, j->recall));
     }
-    if (ok)
-        summarise(j, ranks);
     cli_vectors_free(&pairs);
     free(ranks);
     return ok;
@@ -180,7 +166,7 @@ static bool print_table(const job *j)
 {
     cli_table table;
     double middle = 0.5 * (double)(unic_index_item_count(j->index) + 1);
-    printf("%zu queries of %s in %zu items of %s by %s; R@k in %%\n\n", j->paired,
+    printf("%zu queries of %s in %zu items of %s by %s; R@k in %%\n\n", j->ranks.query_count,
            j->query_modality, unic_index_item_count(j->index),
            j->gallery_path ? j->gallery_modality : j->index_path, j->metric->name);
     cli_table_begin(&table, CLI_RECALLS + 2);
@@ -191,7 +177,7 @@ static bool print_table(const job *j)
     cli_table_cell(&table, "%s", j->query_modality);
     for (size_t i = 0; i < CLI_RECALLS; i++)
         cli_table_cell(&table, "%.1f", 100.0 * j->recall[i]);
-    cli_table_cell(&table, "%.1f", j->median);
+    cli_table_cell(&table, "%.1f", j->ranks.median_rank);
     cli_table_cell(&table, "chance");
     for (size_t i = 0; i < CLI_RECALLS; i++)
         cli_table_cell(&table, "%.1f", 100.0 * chance(j, cli_recall_at[i]));
@@ -245,8 +231,8 @@ static void write_json(const job *j, FILE *out)
         if (j->top)
             write_hits(j, out);
         if (!j->unpaired) {
-            fprintf(out, ",\n  \"queries\": %zu,\n  \"median_rank\": ", j->paired);
-            cli_json_number(out, j->median);
+            fprintf(out, ",\n  \"queries\": %zu,\n  \"median_rank\": ", j->ranks.query_count);
+            cli_json_number(out, j->ranks.median_rank);
             fputs(",\n  \"recall\": {", out);
             for (size_t i = 0; i < CLI_RECALLS; i++) {
                 fprintf(out, "%s\"%zu\": ", i ? ", " : "", cli_recall_at[i]);
@@ -334,7 +320,7 @@ static void check_usage(const cli_program *program, job *j)
 int main(int argc, char **argv)
 {
     cli_threads_begin(argv);
-    job j = {.threads = cli_threads_default()};
+    job j = {.threads = cli_threads_default(), .ranks.struct_size = sizeof j.ranks};
     const cli_option options[] = {
         {"--model", "FILE", CLI_MODEL_HELP, .text = &j.model_path, .required = true},
         {"--query", "FILE", "the clips to find items for", .text = &j.query_path},

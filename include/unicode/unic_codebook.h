@@ -151,6 +151,12 @@ UNIC_API unic_status unic_codebook_state(const unic_codebook *codebook, float *e
                                          int32_t *idle);
 
 /**
+ * exp(-sum p log p) of the shares p of the EMA counts: how many codes training used, if it used
+ * them alike; 0 of NULL or where nothing was counted. Since 0.1.
+ */
+UNIC_API double unic_codebook_perplexity(const unic_codebook *codebook);
+
+/**
  * Squared distances between codes: out [L,L].
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NUMERIC if one is more than a float holds (`out` is then
  * written in part). Since 0.1.

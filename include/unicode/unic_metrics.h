@@ -204,6 +204,22 @@ UNIC_API unic_status unic_metrics_ranks(unic_rank_report *report, const float *s
                                         const int32_t *query_ids, const int32_t *gallery_ids,
                                         const size_t *k, size_t k_count, double *recall);
 
+/**
+ * The same figures of ranks that are known, one relevant item a query, as unic_index_rank() gives
+ * them.
+ *
+ * @param report       out.
+ * @param ranks        [queries] of the relevant item, from 1.
+ * @param query_count  >= 1.
+ * @param k            [k_count] each >= 1; may be NULL if k_count is 0.
+ * @param k_count      how many; may be 0.
+ * @param recall       [k_count] out: the share of the ranks <= k; may be NULL if k_count is 0.
+ * @return as all of this file; UNIC_E_VALUE names a rank below 1. Since 0.1.
+ */
+UNIC_API unic_status unic_metrics_recall(unic_rank_report *report, const int64_t *ranks,
+                                         size_t query_count, const size_t *k, size_t k_count,
+                                         double *recall);
+
 #ifdef __cplusplus
 }
 #endif

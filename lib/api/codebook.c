@@ -244,6 +244,11 @@ unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts
     return UNIC_OK;
 }
 
+double unic_codebook_perplexity(const unic_codebook *codebook)
+{
+    return codebook ? unic__codebook_perplexity(codebook) : 0.0;
+}
+
 unic_status unic_codebook_distances(const unic_codebook *codebook, float *out)
 {
     UNIC__REQUIRE(codebook);

@@ -199,3 +199,26 @@ unic_status unic_metrics_ranks(unic_rank_report *report, const float *scores,
     GIVE_REPORT(rank_report, report);
     return UNIC_OK;
 }
+
+unic_status unic_metrics_recall(unic_rank_report *report, const int64_t *ranks,
+                                size_t query_count, const size_t *k, size_t k_count,
+                                double *recall)
+{
+    UNIC__REQUIRE(ranks);
+    REQUIRE_REPORT(rank_report, report);
+    UNIC__TRY(check_size(__func__, query_count, 1, sizeof(int64_t)));
+    if (k_count > 0) {
+        UNIC__REQUIRE(k);
+        UNIC__REQUIRE(recall);
+    }
+    for (size_t i = 0; i < k_count; i++)
+        if (k[i] == 0)
+            return unic__fail(UNIC_E_ARG, "%s: k[%zu] is 0, at least 1 expected", __func__, i);
+    for (size_t i = 0; i < query_count; i++)
+        if (ranks[i] < 1)
+            return unic__fail(UNIC_E_VALUE, "%s: rank %lld of query %zu is below 1", __func__,
+                              (long long)ranks[i], i);
+    UNIC__TRY_NAMED(unic__metrics_recall(&found, ranks, query_count, k, k_count, recall));
+    GIVE_REPORT(rank_report, report);
+    return UNIC_OK;
+}

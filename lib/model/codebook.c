@@ -316,14 +316,29 @@ size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t 
     return n;
 }
 
+/* -p log p */
+static double surprise(double count, double total)
+{
+    return count > 0.0 ? -(count / total * log(count / total)) : 0.0;
+}
+
 double unic__perplexity(const int64_t *counts, size_t n)
 {
     double total = 0.0, entropy = 0.0;
     for (size_t i = 0; i < n; i++)
         total += (double)counts[i];
     for (size_t i = 0; i < n; i++)
-        if (counts[i] > 0)
-            entropy -= (double)counts[i] / total * log((double)counts[i] / total);
+        entropy += surprise((double)counts[i], total);
+    return total > 0.0 ? exp(entropy) : 0.0;
+}
+
+double unic__codebook_perplexity(const unic_codebook *cb)
+{
+    double total = 0.0, entropy = 0.0;
+    for (size_t l = 0; l < cb->codes; l++)
+        total += (double)cb->count[l];
+    for (size_t l = 0; l < cb->codes; l++)
+        entropy += surprise((double)cb->count[l], total);
     return total > 0.0 ? exp(entropy) : 0.0;
 }
 

@@ -103,5 +103,6 @@ unic_status unic__codebook_distances(const unic_codebook *cb, float *out);
 
 /* exp(-sum p log p) of counts [L]; 0 if nothing was counted. */
 double unic__perplexity(const int64_t *counts, size_t n);
+double unic__codebook_perplexity(const unic_codebook *cb); /* of the EMA counts */
 
 #endif

@@ -59,5 +59,8 @@ typedef struct unic__rankings {
 
 unic_status unic__metrics_ranks(unic_rank_report *report, const unic__rankings *r,
                                 const size_t *k, size_t k_count, double *recall);
+/* ranks [n] >= 1, each of the one item that is relevant */
+unic_status unic__metrics_recall(unic_rank_report *report, const int64_t *ranks, size_t n,
+                                 const size_t *k, size_t k_count, double *recall);
 
 #endif

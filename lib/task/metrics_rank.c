@@ -96,6 +96,21 @@ static unic_status work_new(work *w, size_t queries, size_t gallery)
         gallery * (sizeof(float) + sizeof(size_t)) + queries * sizeof(size_t), "rankings");
 }
 
+/* Of the ranks, which are sorted, and the sum of the average precisions of `n` queries. */
+static void summarise(unic_rank_report *report, size_t *ranks, size_t n, double precisions,
+                      const size_t *k, size_t k_count, double *recall)
+{
+    for (size_t i = 0; i < k_count; i++) {
+        size_t found = 0;
+        for (size_t j = 0; j < n; j++)
+            found += ranks[j] <= k[i];
+        recall[i] = unic__share((double)found, (double)n);
+    }
+    report->query_count = n;
+    report->median_rank = median(ranks, n);
+    report->mean_average_precision = unic__share(precisions, (double)n);
+}
+
 unic_status unic__metrics_ranks(unic_rank_report *report, const unic__rankings *r,
                                 const size_t *k, size_t k_count, double *recall)
 {
@@ -108,19 +123,27 @@ unic_status unic__metrics_ranks(unic_rank_report *report, const unic__rankings *
             sum += precision;
             counted++;
         }
-    for (size_t i = 0; status == UNIC_OK && i < k_count; i++) {
-        size_t found = 0;
-        for (size_t j = 0; j < counted; j++)
-            found += w.ranks[j] <= k[i];
-        recall[i] = unic__share((double)found, (double)counted);
-    }
-    if (status == UNIC_OK) {
-        report->query_count = counted;
-        report->median_rank = median(w.ranks, counted);
-        report->mean_average_precision = unic__share(sum, (double)counted);
-    }
+    if (status == UNIC_OK)
+        summarise(report, w.ranks, counted, sum, k, k_count, recall);
     unic__free(w.relevant);
     unic__free(w.before);
     unic__free(w.ranks);
     return status;
+}
+
+/* Of one relevant item the average precision is 1 / its rank. */
+unic_status unic__metrics_recall(unic_rank_report *report, const int64_t *ranks, size_t n,
+                                 const size_t *k, size_t k_count, double *recall)
+{
+    double sum = 0.0;
+    size_t *sorted = unic__alloc_array(n, sizeof *sorted);
+    if (!sorted)
+        return unic__no_memory(n * sizeof *sorted, "ranks");
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = (size_t)ranks[i];
+        sum += 1.0 / (double)ranks[i];
+    }
+    summarise(report, sorted, n, sum, k, k_count, recall);
+    unic__free(sorted);
+    return UNIC_OK;
 }

@@ -305,6 +305,12 @@ START_TEST(tells_its_state)
     const int32_t updates[2 * L] = {0, 0, 0, 0, 2, 2, 0, 0, 0, 2, 2, 2};
     ck_assert_mem_eq(counts, expected, sizeof expected);
     ck_assert_mem_eq(idle, updates, sizeof updates);
+    double shares[3] = {1.75 / 6.75, 1.0 / 6.75, 0.25 / 6.75};
+    ck_assert_double_eq_tol(unic_codebook_perplexity(cb),
+                            exp(-3 * shares[0] * log(shares[0]) - shares[1] * log(shares[1]) -
+                                2 * shares[2] * log(shares[2])),
+                            1e-12);
+    ck_assert_double_eq(unic_codebook_perplexity(NULL), 0.0);
     io_assert_ok(unic_codebook_state(cb, NULL, idle));
     io_assert_ok(unic_codebook_state(cb, counts, NULL));
     io_assert_fails(unic_codebook_state(NULL, counts, idle), UNIC_E_ARG, "codebook is NULL");

@@ -173,6 +173,29 @@ START_TEST(rankings)
 }
 END_TEST
 
+START_TEST(known_ranks)
+{
+    unic_rank_report r;
+    double recall[2] = {77, 77};
+    const int64_t ranks[] = {1, 3}, bad[] = {1, 0};
+    const size_t k[] = {1, 3}, none[] = {1, 0};
+    UNTOUCHED(r);
+#define FAILS(status, says, ranks, n, k, n_k, out)                                             \
+    io_assert_fails(unic_metrics_recall(&r, ranks, n, k, n_k, out), status, says)
+    FAILS(UNIC_E_ARG, "ranks is NULL", NULL, 2, k, 2, recall);
+    FAILS(UNIC_E_ARG, "at least 1 of each expected", ranks, 0, k, 2, recall);
+    FAILS(UNIC_E_ARG, "k is NULL", ranks, 2, NULL, 2, recall);
+    FAILS(UNIC_E_ARG, "recall is NULL", ranks, 2, k, 2, NULL);
+    FAILS(UNIC_E_ARG, "k[1] is 0, at least 1 expected", ranks, 2, none, 2, recall);
+    FAILS(UNIC_E_VALUE, "rank 0 of query 1 is below 1", bad, 2, k, 2, recall);
+#undef FAILS
+    ck_assert(recall[0] == 77.0 && recall[1] == 77.0);
+    ASSERT_UNTOUCHED(r);
+    io_assert_fails(unic_metrics_recall(NULL, ranks, 2, k, 2, recall), UNIC_E_ARG,
+                    "report is NULL");
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("metrics");
@@ -181,5 +204,6 @@ int main(void)
     tcase_add_test(t, steps_and_events);
     tcase_add_test(t, masks);
     tcase_add_test(t, rankings);
+    tcase_add_test(t, known_ranks);
     return small_run("api/metrics", t);
 }

@@ -331,6 +331,49 @@ START_TEST(ranks_by_hand)
 }
 END_TEST
 
+/* As of ranks_by_hand with one relevant item each; the recall of more than there are items is 1. */
+START_TEST(recall_by_hand)
+{
+    const int64_t ranks[] = {4, 1, 2, 1};
+    const size_t k[] = {1, 2, 5};
+    double recall[3];
+    unic_rank_report r = {.struct_size = sizeof r};
+    io_assert_ok(unic_metrics_recall(&r, ranks, 4, k, 3, recall));
+    ck_assert_uint_eq(r.query_count, 4);
+    ck_assert(recall[0] == 0.5 && recall[1] == 0.75 && recall[2] == 1.0);
+    ck_assert_double_eq(r.median_rank, 1.5);
+    ck_assert_double_eq_tol(r.mean_average_precision, (1.0 / 4 + 1 + 1.0 / 2 + 1) / 4, 1e-15);
+    io_assert_ok(unic_metrics_recall(&r, ranks, 3, NULL, 0, NULL));
+    ck_assert_double_eq(r.median_rank, 2.0);
+    ck_assert(ranks[0] == 4 && ranks[1] == 1); /* not sorted in place */
+}
+END_TEST
+
+/* Of pairs, both ways to the figures are one. */
+START_TEST(recall_of_ranks_is_that_of_scores)
+{
+    enum { N = 30 };
+    float scores[N * N];
+    int32_t ids[N];
+    int64_t ranks[N];
+    const size_t k[] = {1, 5, 10};
+    double direct[3], recall[3];
+    unic_rank_report a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
+    for (int i = 0; i < N * N; i++)
+        scores[i] = (float)(i * 7919 % 61 % 17);
+    for (int q = 0; q < N; q++) {
+        ids[q] = q;
+        ranks[q] = 0;
+        for (int g = 0; g < N; g++)
+            ranks[q] += scores[q * N + g] >= scores[q * N + q];
+    }
+    io_assert_ok(unic_metrics_ranks(&a, scores, N, N, ids, ids, k, 3, direct));
+    io_assert_ok(unic_metrics_recall(&b, ranks, N, k, 3, recall));
+    ck_assert_mem_eq(&a, &b, sizeof a);
+    ck_assert_mem_eq(direct, recall, sizeof direct);
+}
+END_TEST
+
 /* Ranks and precisions from their definition, with scores of few values, so that many tie. */
 START_TEST(ranks_by_counting)
 {
@@ -392,6 +435,8 @@ static unic_status score_everything(const char *path)
     if (status == UNIC_OK)
         status = unic_metrics_ranks(&r, scores, 2, 2, truth, truth, &k, 1, &recall);
     ck_assert((status == UNIC_OK) == (recall != 77.0));
+    if (status == UNIC_OK)
+        status = unic_metrics_recall(&r, (const int64_t[]){1, 2}, 2, &k, 1, &recall);
     return status;
 }
 
@@ -414,6 +459,8 @@ int main(void)
     tcase_add_test(t, masks_at_the_ends_of_the_thresholds);
     tcase_add_test(t, masks_as_cmg_by_hand);
     tcase_add_test(t, ranks_by_hand);
+    tcase_add_test(t, recall_by_hand);
+    tcase_add_test(t, recall_of_ranks_is_that_of_scores);
     tcase_add_test(t, ranks_by_counting);
     tcase_add_test(t, survives_every_failing_allocation);
     return small_run("task/metrics", t);
