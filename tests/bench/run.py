@@ -250,6 +250,14 @@ def assignment() -> Iterator[Row]:
                                    flops=2.0 * rows * codes * 256)
 
 
+def starting() -> Iterator[Row]:
+    rows, codes = (20_000, 256) if QUICK else (200_000, 1024)
+    for threads in THREADS:
+        yield from against(f"k-means: {rows} rows of 64 to {codes} codes, 10 rounds", threads,
+                           [("", MS)], [ours("init", threads, rows=rows, codes=codes, dim=64)],
+                           runs=min(RUNS, 3))
+
+
 def retrieval() -> Iterator[Row]:
     items = 100_000 if QUICK else 1_000_000
     for metric, threads in ((m, n) for m in ("l2", "inner") for n in THREADS):
@@ -358,7 +366,7 @@ def scaling() -> Iterator[Row]:
 
 
 CASES = {"limits": limits, "encode": encoding, "latency": latency, "assign": assignment,
-         "retrieval": retrieval, "conv": convolutions,
+         "init": starting, "retrieval": retrieval, "conv": convolutions,
          "demo-step": demo_step, "head": head, "start": start, "reader": reader,
          "scaling": scaling, "paper-step": paper_step}
 
