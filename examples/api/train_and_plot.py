@@ -22,7 +22,7 @@ def transfer(model, train, valid):
     scores = np.zeros((len(model.modalities),) * 2)
     codes = {name: model.encode(name, valid[name]) for name in model.modalities}
     for i, taught in enumerate(model.modalities):
-        head = lu.Head(model, class_count=int(train["label"].max()) + 1)
+        head = lu.Head(model, classes=int(train["label"].max()) + 1)
         head.fit(model.encode(taught, train[taught]), train["label"])
         for j, tested in enumerate(model.modalities):
             predicted = head.predict(codes[tested]).argmax(-1)

@@ -71,7 +71,7 @@ def test_training() -> None:
     assert np.allclose(book.state().ema_counts, n) and np.allclose(book.embedding, sums / n[:, None], rtol=1e-5)
     assert book.state().idle.tolist() == [[0, 1, 1], [1, 0, 1]]
     assert book.revive("any", 0, [[7.0, 7.0]]) == 1 and book.embedding[2].tolist() == [7, 7]
-    assert book.revive("two", 0, [[8.0, 8.0]], max_count=1) == 1
+    assert book.revive("two", 0, [[8.0, 8.0]], max=1) == 1
     assert book.revive("off", 0, [[8.0, 8.0]]) == 0
 
 

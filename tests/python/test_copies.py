@@ -26,7 +26,7 @@ def test_what_has_a_file(f: Fixture, way: str) -> None:
     assert repr(other) == repr(model)
     assert other.config["code.dim"] == model.config["code.dim"] and other is not model
     codes = model.encode("speech", x)
-    head = lu.Head(model, class_count=3, epochs=2)
+    head = lu.Head(model, classes=3, epochs=2)
     head.fit(codes, f.label)
     assert np.array_equal(again(head).predict(codes), head.predict(codes))
     index = lu.Index(4, "l2")

@@ -67,7 +67,7 @@ def test_refused() -> None:
     untrained = head.predict(codes)
     for error, text, call in (
             (lu.ArgumentError, "class_count = 1", lambda: lu.Head(book, 1)),
-            (lu.ArgumentError, "class_count is", lambda: lu.Head(book, 2**31)),
+            (lu.ArgumentError, "classes is", lambda: lu.Head(book, 2**31)),
             (lu.ArgumentError, "'frame'", lambda: lu.Head(book, 3, "frame")),
             (lu.ArgumentError, "with multi", lambda: lu.Head(book, 3, "clip", multi=True)),
             (lu.ArgumentError, "'huber'", lambda: lu.Head(book, 3, loss="huber")),

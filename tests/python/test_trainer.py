@@ -36,7 +36,7 @@ def test_numpy_loop() -> None:
             totals.append(report["total"])
     assert trainer.step_count == len(totals) == 160 and np.mean(totals[-10:]) < 0.7 * np.mean(totals[:10]), totals
     model, held_out = trainer.model(), paired(40, seed=1)
-    head = lu.Head(model, class_count=5)
+    head = lu.Head(model, classes=5)
     head.fit(model.encode("speech", data["speech"]), data["label"])
     for name in DIMS:                                   # trained on speech, chance is 0.2
         right = head.predict(model.encode(name, held_out[name])).argmax(-1) == held_out["label"]

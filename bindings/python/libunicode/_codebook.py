@@ -38,7 +38,7 @@ class State(NamedTuple):
 class Codebook(SharedHandle):
     """L codes of D dims.
 
-        codebook = libunicode.Codebook(code_count=200, dim=64)
+        codebook = libunicode.Codebook(codes=200, dim=64)
         codebook.init(z)                                # k-means over z [rows,64]
         codes = codebook.assign(z)                      # [rows] int32
         near = codebook.lookup(codes)                   # [rows,64]
@@ -49,12 +49,12 @@ class Codebook(SharedHandle):
     _kind = "codebook"
     _instead = "save() the model that it is of, or keep its embedding, which set() takes"
 
-    def __init__(self, code_count: int, dim: int, modality_count: int = 1) -> None:
-        """`code_count` x `dim` zeros, until set() or init(); the use of codes is counted for each modality."""
+    def __init__(self, codes: int, dim: int, modalities: int = 1) -> None:
+        """`codes` x `dim` zeros, until set() or init(); the use of codes is counted for each modality."""
         pointer = _lib.CODEBOOK()
         lib.unic_codebook_create(ctypes.byref(pointer), *(
             arguments.integer(name, value, 0) for name, value in
-            (("code_count", code_count), ("dim", dim), ("modality_count", modality_count))))
+            (("codes", codes), ("dim", dim), ("modalities", modalities))))
         super().__init__(pointer, lib.unic_codebook_free)
 
     @classmethod
@@ -155,7 +155,7 @@ class Codebook(SharedHandle):
         with self._use() as codebook:
             lib.unic_codebook_update(codebook, decay, rows, arguments.addresses(z), arguments.addresses(chosen))
 
-    def revive(self, rule: str, steps: int, z: npt.ArrayLike, max_count: int = 0, seed: int = 0) -> int:
+    def revive(self, rule: str, steps: int, z: npt.ArrayLike, max: int = 0, seed: int = 0) -> int:
         """Give codes that are not in use a row of `z` [rows,D], the longest idle first; returns how many.
 
         rule   "any": kept if any modality selected it within `steps` updates; "two": if two did; "off".
@@ -167,7 +167,7 @@ class Codebook(SharedHandle):
         with self._use() as codebook:
             lib.unic_codebook_revive(ctypes.byref(revived), codebook, _RULES[rule],
                                      arguments.integer("steps", steps, 0, 2**32 - 1),
-                                     arguments.integer("max_count", max_count, 0), arguments.array(x),
+                                     arguments.integer("max", max, 0), arguments.array(x),
                                      arguments.integer("seed", seed, 0, 2**64 - 1))
         return revived.value
 

@@ -32,12 +32,12 @@ class Head(SharedHandle, Saved):
 
     _kind = "head"
 
-    def __init__(self, codes_of: CodesOf, class_count: int, per: str = "clip", multi: bool = False, *,
+    def __init__(self, codes_of: CodesOf, classes: int, per: str = "clip", multi: bool = False, *,
                  hidden: int = 0, epochs: int = 0, batch: int = 0, learning_rate: float = 0.0, seed: int = 0,
                  loss: str = "plain", threads: int = 0, progress: Optional[Told] = None) -> None:
         """An untrained head for codes of this model or codebook.
 
-        class_count    number of outputs.
+        classes        number of outputs.
         per            "clip": one class for each clip; "step": one for each step.
         multi          any number of classes for each step; with per="step".
         hidden         width between its two linear layers; 0: the code's dim.
@@ -56,7 +56,7 @@ class Head(SharedHandle, Saved):
         most, self._teller = 2**31 - 1, Teller(progress)
         options = _lib.sized(
             _lib.HeadOptions, kind=kind,
-            class_count=arguments.integer("class_count", class_count, 0, most),
+            class_count=arguments.integer("classes", classes, 0, most),
             hidden=arguments.integer("hidden", hidden, 0, most),
             epochs=arguments.integer("epochs", epochs, 0, most), batch=arguments.integer("batch", batch, 0, most),
             learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss],
