@@ -20,14 +20,6 @@
 #include "cli/threads.h"
 #include "eval/eval.h"
 
-bool eval_has_codes(const int32_t *codes, size_t length)
-{
-    for (size_t t = 0; t < length; t++)
-        if (codes[t] >= 0)
-            return true;
-    return false;
-}
-
 static bool run(evaluation *e)
 {
     const char *queries = e->task == RETRIEVE ? e->test_path : e->train_path;

@@ -126,6 +126,14 @@ void cli_codes_free(cli_codes *codes)
     memset(codes, 0, sizeof *codes);
 }
 
+bool cli_codes_any(const int32_t *codes, size_t length)
+{
+    for (size_t t = 0; t < length; t++)
+        if (codes[t] >= 0)
+            return true;
+    return false;
+}
+
 /* ---- usage ---- */
 
 int64_t cli_usage_total(const cli_usage *usage, size_t modalities, size_t l)

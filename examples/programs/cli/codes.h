@@ -29,6 +29,9 @@ bool cli_codes_read_one(cli_codes *out, unic_model *model, const cli_data *how,
                         const char *path, const char *modality);
 void cli_codes_free(cli_codes *codes);
 
+/* Whether a clip [length] has a code. */
+bool cli_codes_any(const int32_t *codes, size_t length);
+
 /* How often each code is used, and what that says. */
 typedef struct cli_usage {
     size_t codes;                           /* L */

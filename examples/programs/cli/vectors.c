@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/codes.h"
 #include "cli/report.h"
 
 const cli_metric cli_metrics[CLI_METRICS] = {{"cosine", UNIC_INDEX_COSINE},
@@ -32,14 +33,6 @@ bool cli_vectors_begin(cli_vectors *out, const unic_codebook *codebook, int32_t 
            (out->steps = cli_alloc(length, code_dim * sizeof *out->steps));
 }
 
-static bool has_steps(const int32_t *codes, size_t length)
-{
-    for (size_t t = 0; t < length; t++)
-        if (codes[t] >= 0)
-            return true;
-    return false;
-}
-
 static bool pool(const cli_vectors *v, const int32_t *clip, float *row)
 {
     if (v->metric == UNIC_INDEX_INTERSECTION)
@@ -52,7 +45,7 @@ bool cli_vectors_add(cli_vectors *v, const int32_t *codes, size_t clips, size_t 
 {
     for (size_t i = 0; i < clips; i++) {
         const int32_t *clip = codes + i * v->length;
-        if (!has_steps(clip, v->length))
+        if (!cli_codes_any(clip, v->length))
             continue;
         if (!pool(v, clip, v->vectors + v->count * v->dim))
             return false;

@@ -88,9 +88,6 @@ bool eval_segment(evaluation *e);
 /* Clips of every modality found by those of every other one. */
 bool eval_retrieve(evaluation *e);
 
-/* Whether a clip [length] has a code. */
-bool eval_has_codes(const int32_t *codes, size_t length);
-
 /* The results on stdout, and in a file. */
 bool eval_print(const evaluation *e);
 bool eval_save_json(const evaluation *e);

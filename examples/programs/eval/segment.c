@@ -32,7 +32,7 @@ static bool select_clips(selection *s, const pictures *p, const cli_codes *c, si
         bool counts = p->truth;
         for (size_t f = 0; f < p->frames && !counts; f++)
             counts = p->counts[i * p->frames + f];
-        if (counts && eval_has_codes(s->codes + i * s->length, s->length))
+        if (counts && cli_codes_any(s->codes + i * s->length, s->length))
             s->clips[s->count++] = i;
     }
     if (s->count == 0)
