@@ -1,8 +1,8 @@
 /*
  * unic-retrieve: clips of one modality found by clips of another.
  *
- * One clip's way: data file -> unic_encoder_encode_dataset() -> cli_vectors_add() -> unic_index_add(),
- * or unic_index_search() and unic_index_rank().
+ * One clip's way: data file -> unic_encoder_encode_dataset() -> cli_vectors_add() ->
+ * unic_index_add(), or unic_index_search() and unic_index_rank().
  */
 #include <stdlib.h>
 #include <string.h>

@@ -222,8 +222,8 @@ static bool take_step(run *r, uint64_t *step)
     return !train_interval_is_over(&r->interval) || save(r);
 }
 
-/* A run that ends before its time, by a signal or an error that has been told: what it has learned
- * so far is saved. */
+/* A run that ends before its time, by a signal or an error that has been told: what it has
+ * learned so far is saved. */
 static bool stop(run *r, uint64_t step, uint64_t total)
 {
     bool is_begun = step > r->begun_at || r->resume;

@@ -11,11 +11,11 @@
             return unic__fail(UNIC_E_ARG, "%s: %s is NULL", __func__, #pointer);               \
     } while (0)
 
-/* Copies a struct of the caller's, of a kind of base/structs.h; or returns why it is not taken. */
+/* Copies a public struct of the caller's (base/structs.h), or returns why it is refused. */
 #define UNIC__TAKE(kind, copy, pointer)                                                        \
     UNIC__TRY(unic__struct_take(&(kind), copy, pointer, __func__, #pointer))
 
-/* The same of a struct that the call fills: its size alone is looked at. */
+/* The same for a struct that the call fills: only its size is checked. */
 #define UNIC__REQUIRE_SIZE(kind, pointer)                                                      \
     UNIC__TRY(unic__struct_check(&(kind), pointer, __func__, #pointer))
 
@@ -27,7 +27,7 @@
             return unic__fail_in(unic__inner_, "%s", __func__);                                \
     } while (0)
 
-/* The same with a handle's number of threads for the time of the call. */
+/* The same; during the call, the handle's number of threads is in use. */
 #define UNIC__TRY_WITH(threads, call)                                                          \
     do {                                                                                       \
         const int unic__before_ = unic__threads_enter(threads);                                \
@@ -37,7 +37,7 @@
             return unic__fail_in(unic__inner_, "%s", __func__);                                \
     } while (0)
 
-/* The same with a file's budget. */
+/* The same; during the call, allocations count against a file's budget. */
 #define UNIC__TRY_WITHIN(budget, call)                                                         \
     do {                                                                                       \
         unic__budget *unic__before_ = unic__budget_enter(budget);                              \
@@ -46,7 +46,7 @@
             return unic__fail_in(unic__inner_, "%s", __func__);                                \
     } while (0)
 
-/* ---- options.c: what several kinds of options have ---- */
+/* ---- options.c: checks that several options structs share ---- */
 
 /* `threads` of an options struct: 0 or 1..UNIC__MAX_THREADS. */
 unic_status unic__check_threads(int32_t threads, const char *call);

@@ -24,7 +24,8 @@ static unic_status check_writer(const unic_npz_writer *writer, const char *call)
     return UNIC_OK;
 }
 
-/* What every call that adds begins with: its writer, a name, and what it is given under that name. */
+/* What every call that adds begins with: its writer, a name, and what it is given under that
+ * name. */
 static unic_status check_member(unic_npz_writer *writer, const char *call, const char *name,
                                 const void *given, const char *what)
 {

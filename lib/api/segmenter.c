@@ -116,8 +116,8 @@ static unic_status check_codes(const unic_segmenter *s, const unic__segment_inpu
     return status == UNIC_OK ? status : unic__fail_in(status, "%s", call);
 }
 
-/* Ranks, dims and dtypes of the arrays, and the codes; sets clips and frames. The numbers in the arrays
- * are looked at when they are read. */
+/* Ranks, dims and dtypes of the arrays, and the codes; sets clips and frames. The numbers in
+ * the arrays are looked at when they are read. */
 static unic_status check_input(const unic_segmenter *s, unic__segment_input *in,
                                const char *call)
 {

@@ -62,8 +62,8 @@ static bool has_strides(const unic_array *a)
     return false;
 }
 
-/* The bytes between the first element and the one farthest from it, before it and behind it, must
- * be numbers that pointers know. */
+/* The bytes between the first element and the one farthest from it, before it and behind it,
+ * must be numbers that pointers know. */
 static unic_status check_strides(const unic_array *a, const char *call, const char *what)
 {
     size_t before = 0, behind = dtypes[a->dtype].size;

@@ -16,8 +16,8 @@ struct unic_batch {
     unic__batch_entry *entries; /* in the order they were set */
     size_t n, capacity;
 
-    const int64_t *clips; /* [B] what its clips are called; NULL: their places in the batch */
-    /* More than the number: the file it comes from. May be NULL. */
+    const int64_t *clips; /* [B] the clips' numbers for messages; NULL: their rows */
+    /* Describes a clip by its file instead of its number. May be NULL. */
     void (*name_clip)(const void *user, const char *modality, int64_t clip, char *text,
                       size_t size);
     const void *name_user;
@@ -33,13 +33,13 @@ unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *f
 size_t unic__batch_clip_count(const unic_batch *b); /* B; 0 while empty */
 
 enum { UNIC__CLIP_TEXT = 512 };
-/* What messages call clip `row` of a modality, into `text`, which is returned: "clip 3 of the
- * batch", "clip 137" if the batch says which, or its file; "clip 3" without a batch. */
+/* How messages name clip `row` of a modality, into `text`, which is returned: "clip 3 of the
+ * batch"; "clip 137", or its file, if the batch knows them; "clip 3" without a batch. */
 const char *unic__batch_clip(const unic_batch *b, const char *modality, size_t row,
                              char text[UNIC__CLIP_TEXT]);
 
-/* Every one of `clips` lengths is in 0..longest; NULL is fine. UNIC_E_VALUE names the clip, as
- * the batch does. */
+/* Checks that each of the `clips` lengths is in 0..longest; NULL is fine. UNIC_E_VALUE names
+ * the clip as unic__batch_clip() does. */
 unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
                                 const char *modality, const unic_batch *b);
 

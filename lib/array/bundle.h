@@ -21,8 +21,8 @@ typedef struct unic__member {
     const void *data;
 } unic__member;
 
-/* All zero is an empty bundle. Adding collects errors; writing reports the first. Data and
- * names of members are the caller's until then. */
+/* All zero is an empty bundle. Errors of adding are kept; writing reports the first. Names and
+ * data of members are borrowed until then. */
 typedef struct unic__bundle {
     unic__member *at;
     size_t n, capacity;
@@ -36,18 +36,18 @@ void unic__bundle_i32(unic__bundle *b, const char *name, unic__shape shape,
 void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
                       const int64_t *data);
 
-/* Writes (atomically) and frees the bundle, whatever comes of it. UNIC_E_NUMERIC names a member
- * that is not finite: nothing is written that unic__read_f32() would refuse. */
+/* Writes the file atomically, and frees the bundle also on failure. UNIC_E_NUMERIC names a
+ * member that is not finite, since unic__read_f32() would refuse it. */
 unic_status unic__bundle_write(unic__bundle *b, const char *path);
-/* The same up to the name: `*file` is the caller's to commit or abandon; NULL after a failure. So
- * that of several files all are written before the first has its name. */
+/* The same without the final rename: the caller commits or abandons `*file`, which is NULL
+ * after a failure. With several files, all can be written before the first is renamed. */
 unic_status unic__bundle_seal(unic__bundle *b, const char *path, unic__file_writer **file);
 
-/* Whether the array is there and has this shape: to be asked before memory for it is.
+/* Checks that the array exists with this shape; call it before allocating memory for it.
  * UNIC_E_FORMAT names file, member and both shapes. */
 unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape);
 
-/* Reads one array after these checks; floats must be finite (UNIC_E_FORMAT too). */
+/* Reads one array after these checks; floats must be finite (else UNIC_E_FORMAT). */
 unic_status unic__read_f32(unic__npz *z, const char *name, unic__shape shape, float *out);
 unic_status unic__read_i32(unic__npz *z, const char *name, unic__shape shape, int32_t *out);
 unic_status unic__read_i64(unic__npz *z, const char *name, unic__shape shape, int64_t *out);

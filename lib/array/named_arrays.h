@@ -1,5 +1,5 @@
-/* Arrays under names, wherever they stand: the members of an npz, or the .npy files of a
- * directory. The functions are those of npz.h; used from one thread. */
+/* Arrays by name: the members of an npz, or the .npy files of a directory. The functions are
+ * those of npz.h; used from one thread. */
 #ifndef UNIC_ARRAY_NAMED_ARRAYS_H
 #define UNIC_ARRAY_NAMED_ARRAYS_H
 

@@ -24,10 +24,10 @@ typedef enum unic__npy_type {
 
 enum { UNIC__NPY_DESCR = 40 }; /* a type's name in a header and its NUL */
 
-/* What an array's header says. */
+/* The contents of an array's header. */
 typedef struct unic__npy_info {
     unic__npy_type type;
-    bool foreign; /* a type of numpy that is no number here; type and size mean nothing */
+    bool foreign; /* a numpy type without a counterpart here; type and item_size are not set */
     char descr[UNIC__NPY_DESCR]; /* as the header has it; "" if it is a structure */
     bool big_endian, fortran;
     unic__shape shape; /* rank 0..UNIC__MAX_RANK; the count is checked not to overflow */
@@ -36,16 +36,16 @@ typedef struct unic__npy_info {
 } unic__npy_info;
 
 enum {
-    UNIC__NPY_PREFIX = 12, /* enough of a file to know its header's size */
+    UNIC__NPY_PREFIX = 12, /* bytes of a file that give its header's size */
     UNIC__NPY_HEADER_LARGEST = 1 << 16,
-    UNIC__NPY_HEADER_WRITTEN = 256 /* room for any header that is written here */
+    UNIC__NPY_HEADER_WRITTEN = 256 /* the largest header that is written here */
 };
 
 const char *unic__npy_type_name(unic__npy_type type); /* "float32" */
 size_t unic__npy_type_size(unic__npy_type type);
 
-/* Messages of these name neither file nor member: the caller puts them in front. A header that
- * is right but for its type, which is foreign, fails too, and *info is filled in. */
+/* Their messages name neither file nor member: the caller puts these in front. A valid header
+ * whose type is foreign fails too, with *info filled in. */
 unic_status unic__npy_header_size(const unsigned char prefix[UNIC__NPY_PREFIX], size_t *size);
 unic_status unic__npy_parse(unic__npy_info *info, const unsigned char *header, size_t size);
 
@@ -56,7 +56,7 @@ size_t unic__npy_write_header(unsigned char header[UNIC__NPY_HEADER_WRITTEN],
 
 /*
  * Converts `n` elements of info's type at `raw`, which must be aligned for it; their bytes are
- * swapped in place where needed. Float targets round, and what is beyond float32 becomes
+ * swapped in place where needed. Float targets round, and values beyond float32's range become
  * infinite. Integer targets need whole numbers in range: UNIC_E_VALUE names the element,
  * counted from `first`.
  */
@@ -70,7 +70,7 @@ unic_status unic__npy_to_i64(int64_t *out, void *raw, const unic__npy_info *info
 /* The elements of a Fortran-order array of `size` bytes each, in row-major order. */
 void unic__npy_transpose(void *out, const void *fortran, const unic__shape *shape, size_t size);
 
-/* True if the elements are stored as this machine holds them: `type`, its order of bytes. */
+/* True if the elements are stored as `type` in this machine's byte order. */
 bool unic__npy_is_native(const unic__npy_info *info, unic__npy_type type);
 
 #endif

@@ -8,7 +8,7 @@
 
 typedef struct unic__npy_file {
     unic__file file;
-    const char *path; /* the caller's, for as long as the file is open */
+    const char *path; /* borrowed while the file is open */
     unic__npy_info info;
 } unic__npy_file;
 
@@ -23,7 +23,8 @@ bool unic__npy_file_is_row_major(const unic__npy_file *f);
 unic_status unic__npy_file_read_f32(const unic__npy_file *f, size_t first, size_t n,
                                     float *out);
 
-/* All elements in row-major order, whatever the file's; integers as unic__npz_read_i32(). */
+/* All elements in row-major order, also of a Fortran-order file; integers are checked as by
+ * unic__npz_read_i32(). */
 unic_status unic__npy_file_all_f32(const unic__npy_file *f, float *out);
 unic_status unic__npy_file_all_i32(const unic__npy_file *f, int32_t *out);
 

@@ -1,4 +1,4 @@
-/* A directory of .npy files, each an array under its name: an npz that was unpacked. */
+/* A directory of .npy files, each an array with the file's name: an unpacked npz. */
 #ifndef UNIC_ARRAY_NPY_FOLDER_H
 #define UNIC_ARRAY_NPY_FOLDER_H
 
@@ -6,17 +6,17 @@
 
 typedef struct unic__npy_folder unic__npy_folder;
 
-/* Lists the directory; a file is opened when it is asked for, and stays open. */
+/* Lists the directory; each file is opened at its first use, and stays open. */
 unic_status unic__npy_folder_open(unic__npy_folder **out, const char *path);
 void unic__npy_folder_close(unic__npy_folder *f);
 const char *unic__npy_folder_path(const unic__npy_folder *f);
 
-/* Arrays in the order of their names, which are without ".npy". */
+/* Arrays sorted by name; names do not include ".npy". */
 size_t unic__npy_folder_count(const unic__npy_folder *f);
 const char *unic__npy_folder_name(const unic__npy_folder *f, size_t i);
 bool unic__npy_folder_has(const unic__npy_folder *f, const char *name);
 
-/* These are as those of an npz (npz.h), and used from one thread. */
+/* The same as those of an npz (npz.h); used from one thread. */
 unic_status unic__npy_folder_info(unic__npy_folder *f, const char *name, unic__npy_info *info);
 unic_status unic__npy_folder_read_i32(unic__npy_folder *f, const char *name, int32_t *out,
                                       size_t count);

@@ -1,8 +1,8 @@
 /*
- * npz files: zip archives of .npy arrays, as numpy writes them. Files come from outside:
- * nothing in them is trusted before it is checked, and every refusal names the file, the member
- * and what was expected. Reading never maps the file. Whole arrays and texts may be read by
- * several threads at once; headers and rows, which remember what they found, by one.
+ * npz files: zip archives of .npy arrays, as numpy writes them. Files are
+ * not trusted: everything is checked before it is used, and every error names the file, the
+ * member and what was expected. Reading never maps the file. Whole arrays and texts may be read
+ * by several threads at once; headers and rows, which are cached, only by one.
  */
 #ifndef UNIC_ARRAY_NPZ_H
 #define UNIC_ARRAY_NPZ_H
@@ -22,24 +22,24 @@ size_t unic__npz_count(const unic__npz *z);
 const char *unic__npz_name(const unic__npz *z, size_t i);
 bool unic__npz_has(const unic__npz *z, const char *name);
 
-/* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. The CRC is of the
- * whole member: only reading the array checks it. After a failure info->foreign tells an array
- * of text, objects or the like from a damaged one. */
+/* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. The CRC
+ * covers the whole member, so only reading the array checks it. After a failure, info->foreign
+ * is set for an array of text, objects or the like, and not for a damaged one. */
 unic_status unic__npz_info(unic__npz *z, const char *name, unic__npy_info *info);
 
 /* Reads all of one array, CRC-checked, converted from any real type; `count` must be its number
- * of elements. Fortran order is transposed to row-major. As integers: whole numbers that fit,
- * whatever their type (else UNIC_E_VALUE, and `out` is partly written). */
+ * of elements. Fortran order is transposed to row-major. Integer targets take whole numbers
+ * that fit, of any type (else UNIC_E_VALUE, with `out` partly written). */
 unic_status unic__npz_read_f32(unic__npz *z, const char *name, float *out, size_t count);
 unic_status unic__npz_read_f64(unic__npz *z, const char *name, double *out, size_t count);
 unic_status unic__npz_read_i32(unic__npz *z, const char *name, int32_t *out, size_t count);
 unic_status unic__npz_read_i64(unic__npz *z, const char *name, int64_t *out, size_t count);
 
-/* A member that is no array, as a NUL-terminated text (free with unic__free). */
+/* A member that is not an array, as a NUL-terminated text (free with unic__free). */
 unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out);
 
 /*
- * Rows of a large array without holding it: row r of axis 0 is read with pread from a stored
+ * Rows of an array that is not held in memory: row r of axis 0 is read with pread from a stored
  * member. A deflated (or Fortran-order) member is read into memory once, at the first call, if
  * it has no more than 2^30 elements. The CRC of the whole member is checked at the first call.
  * Used from one thread.
@@ -47,7 +47,7 @@ unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out);
 unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, float *out,
                                    size_t row_count);
 
-/* ---- writing (npz_writer.c): to a temporary file beside `path`; finish fsyncs and renames ---- */
+/* ---- writing (npz_writer.c): to a temporary file beside `path`, which finish renames ---- */
 
 typedef struct unic__npz_writer unic__npz_writer;
 
@@ -63,16 +63,16 @@ unic_status unic__npz_add_i32(unic__npz_writer *w, const char *name, const unic_
 unic_status unic__npz_add_i64(unic__npz_writer *w, const char *name, const unic__shape *shape,
                               const int64_t *data);
 unic_status unic__npz_add_text(unic__npz_writer *w, const char *name, const char *text);
-/* An array whose elements are given later, in pieces: any number of such arrays grow in turns. */
+/* Begins an array whose elements are appended later, in pieces; several may be open at once. */
 unic_status unic__npz_begin(unic__npz_writer *w, const char *name, unic__npy_type type,
                             const unic__shape *shape, size_t *member);
 /* The next bytes of its elements, in row-major order. */
 unic_status unic__npz_append(unic__npz_writer *w, size_t member, const void *data,
                              size_t bytes);
-/* Completes the file under its name and frees the writer, whatever comes of it. After a failure
- * the old file of that name, if any, is untouched and the temporary file is gone. */
+/* Completes the file, renames it to its final name, and frees the writer also on failure. After
+ * a failure, an old file of that name is unchanged and the temporary file is removed. */
 unic_status unic__npz_finish(unic__npz_writer *w);
-/* The same up to the name: `*file` is the caller's to commit or abandon; NULL after a failure. */
+/* The same without the rename: the caller commits or abandons `*file`, NULL after a failure. */
 unic_status unic__npz_seal(unic__npz_writer *w, unic__file_writer **file);
 /* Gives up: removes the temporary file and frees the writer. NULL is fine. */
 void unic__npz_abandon(unic__npz_writer *w);

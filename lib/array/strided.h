@@ -1,4 +1,4 @@
-/* Elements that do not stand in row-major order: transposed, Fortran-order or sliced arrays. */
+/* Elements that are not in row-major order: transposed, Fortran-order or sliced arrays. */
 #ifndef UNIC_ARRAY_STRIDED_H
 #define UNIC_ARRAY_STRIDED_H
 
@@ -9,13 +9,13 @@ typedef struct unic__strided {
     unic__shape shape;
     size_t stride[UNIC__MAX_RANK]; /* in elements */
     size_t index[UNIC__MAX_RANK];  /* of the next element */
-    size_t at;                     /* where it stands: sum of index x stride */
+    size_t at;                     /* its position: sum of index x stride */
 } unic__strided;
 
 /* Strides of row-major order for `shape`. */
 void unic__strided_row_major(size_t stride[UNIC__MAX_RANK], const unic__shape *shape);
-/* Whether the elements stand in row-major order without gaps; of a dim of 1 the stride is
- * nothing. */
+/* Whether the elements are in row-major order without gaps; the stride of a dim of size 1 does
+ * not matter. */
 bool unic__strided_is_row_major(const size_t stride[UNIC__MAX_RANK], const unic__shape *shape);
 
 /* Copies the next `n` elements of `size` bytes; they must exist. */

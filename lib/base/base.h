@@ -14,19 +14,18 @@
 
 /* ---- errors (base/error.c) ------------------------------------------------------------- */
 
-/* Sets this thread's message and returns `status`, so that `return
- * unic__fail(...)` reads well. */
+/* Sets this thread's message and returns `status`, for `return unic__fail(...)`. */
 __attribute__((format(printf, 2, 3))) unic_status unic__fail(unic_status status,
                                                              const char *format, ...);
 
-/* Puts "<context>: " in front of this thread's message; for callers that know more. */
+/* Puts "<context>: " in front of this thread's message: callers add what they know. */
 __attribute__((format(printf, 2, 3))) unic_status unic__fail_in(unic_status status,
                                                                 const char *format, ...);
 
-/* Marks this thread's failure as the whole process's, which has no memory or no file to open
- * left: nothing is wrong with what was to be read. Returns `status`. */
+/* Marks this thread's failure as one of the process, which has run out of memory or of file
+ * descriptors, and not of the file that was being read. Returns `status`. */
 unic_status unic__exhausted(unic_status status);
-/* Whether the last failure was so marked, or of status UNIC_E_NOMEM. */
+/* Whether the last failure was marked in this way, or `status` is UNIC_E_NOMEM. */
 bool unic__is_exhausted(unic_status status);
 
 /* The same as unic__fail(UNIC_E_NOMEM, "out of memory (%zu bytes for %s)"). */
@@ -58,8 +57,8 @@ const char *unic__nearest_word(const char *word, const char *const *candidates, 
 
 enum { UNIC__ALIGN = 64 };
 
-/* 64-byte aligned; not cleared. NULL when out of memory (no message set)
- * or `bytes` overflows. */
+/* 64-byte aligned; not cleared. NULL when out of memory or if `bytes` overflows; no message is
+ * set. */
 void *unic__alloc(size_t bytes);
 void *unic__alloc_zero(size_t bytes);
 /* count x size with the product checked; cleared. */
@@ -69,7 +68,7 @@ void *unic__realloc(void *memory, size_t old_bytes, size_t bytes);
 void unic__free(void *memory);
 char *unic__strdup(const char *text);
 
-/* Sizes from outside: false when the result does not fit. */
+/* For sizes that come from files or callers: false when the result does not fit. */
 bool unic__mul_size(size_t a, size_t b, size_t *product);
 bool unic__add_size(size_t a, size_t b, size_t *sum);
 
@@ -78,22 +77,23 @@ enum { UNIC__BYTES_TEXT = 32 };
 const char *unic__bytes_print(size_t bytes, char text[UNIC__BYTES_TEXT]);
 
 /*
- * How much memory what a file says may take. Every block that a thread allocates between enter
- * and leave counts, until the thread frees it there; more than the limit is refused as if memory
- * were short. A budget may be entered by several threads, and more than once.
+ * A limit on the memory that a file's contents can make the library allocate. Every block that
+ * a thread allocates between enter and leave counts, until the thread frees it there.
+ * Allocations beyond the limit fail as if memory were short. Several threads may enter a
+ * budget, repeatedly.
  */
 typedef struct unic__budget {
     uint64_t id;
     size_t limit; /* bytes; 0: none */
     size_t used;  /* atomic; at most `limit` */
-    size_t asked; /* atomic; what there would have been with the block that was refused, or 0 */
+    size_t asked; /* atomic; the total with the block that was refused, or 0 */
     char name[96];
 } unic__budget;
 
-/* `path` is what messages call the file: the last part of it. */
+/* Messages name the file by the last part of `path`. */
 void unic__budget_init(unic__budget *budget, size_t limit, const char *path);
 
-/* NULL: nothing counts. Returns what leave takes. */
+/* NULL: nothing is counted. The result is to be passed to leave. */
 unic__budget *unic__budget_enter(unic__budget *budget);
 /* Returns `status`, or, if the limit is why the call failed, UNIC_E_NOMEM with a message that
  * names it. */
@@ -102,19 +102,19 @@ unic_status unic__budget_leave(unic__budget *before, unic_status status);
 /* ---- progress (base/progress.c) --------------------------------------------------------- */
 
 typedef struct unic__progress {
-    unic_progress_fn fn; /* NULL: nobody wants to know */
+    unic_progress_fn fn; /* NULL: progress is not reported */
     void *user;
 } unic__progress;
 
-/* UNIC_E_CANCELLED if the caller asks to stop. `what` are the things that are counted. */
+/* UNIC_E_CANCELLED if the caller asks to stop. `what` names the units that are counted. */
 unic_status unic__progress_tell(const unic__progress *progress, const char *what, uint64_t done,
                                 uint64_t total);
 
 /* ---- numbers in texts (base/number.c) ---------------------------------------------------- */
 
-enum { UNIC__NUMBER_BYTES = 64 }; /* the longest, and its NUL */
+enum { UNIC__NUMBER_BYTES = 64 }; /* the longest number, with its NUL */
 
-/* "-1.25e-3" and nothing more, whatever the locale; false if it is no number. */
+/* "-1.25e-3", without other characters, in any locale; false if it is not a number. */
 bool unic__parse_number(const char *text, double *value);
 
 /* ---- arenas (base/arena.c): many small objects that live and die together --------------- */
@@ -132,14 +132,14 @@ void unic__arena_free(unic__arena *arena); /* back to empty */
 
 /* ---- random numbers (base/random.c) ------------------------------------------------------
  * Counter-based: the i-th number of a stream is a function of (key, i), and a key is a function
- * of (seed, step, what for). So a resumed run needs only its step counter, draws can be made in
- * any order by any thread, and dropout is drawn again in the backward pass, not stored.
+ * of (seed, step, purpose). So a resumed run needs only its step counter, draws can be made in
+ * any order by any thread, and dropout's mask is drawn again in the backward pass, not stored.
  */
 typedef struct unic__key {
     uint64_t bits;
 } unic__key;
 
-/* `purpose` tells streams of one step apart: a constant or a node's number. */
+/* `purpose` distinguishes the streams of one step: a constant or a node's number. */
 unic__key unic__random_key(uint64_t seed, uint64_t step, uint64_t purpose);
 uint64_t unic__random_hash(const char *text); /* a purpose from a name */
 
@@ -169,26 +169,26 @@ void unic__random_permutation(unic__key key, int32_t *out, size_t n); /* of 0..n
 
 enum { UNIC__MAX_THREADS = 256 };
 
-/* How many threads this thread's work is split over: the process's number, which is 1 until it is
- * set, or that of a handle between enter (0: the process's) and leave, which takes what enter
- * returned. */
+/* How many threads the calling thread splits its work over: the process's number (1 until it is
+ * set), or a handle's number between enter (0: the process's) and leave. The result of enter is
+ * to be passed to leave. */
 int unic__threads(void);
 void unic__threads_set(int n);
 int unic__threads_enter(int n);
 void unic__threads_leave(int before);
 
 /*
- * f(context, from, to) over [0, n): where it is `worth` waking the other threads, one contiguous
- * part for each of unic__threads(), cut at multiples of `each`; otherwise, with one thread or inside
- * a part, all of it by this thread, without entering OpenMP, which allocates in every region and
- * takes as long as a thousand additions. The only place that enters it. Nothing inside f may fail,
- * allocate or sum into what another part sums into.
+ * Calls f(context, from, to) for the range [0, n). If `worth` is set, the range is split into
+ * one contiguous part for each of unic__threads(), at multiples of `each`. Otherwise, and with
+ * one thread or inside another part, this thread does all of it without entering OpenMP, since
+ * every OpenMP region allocates and costs about a thousand additions. Only this function enters
+ * OpenMP. f must not fail, allocate, or add to memory that another part adds to.
  */
 typedef void unic__part(const void *context, size_t from, size_t to);
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);
 
-/* Whether a product is worth waking another thread, which takes tens of microseconds where
- * threads sleep between products. */
+/* Whether a product is large enough to split over threads: waking a sleeping thread takes tens
+ * of microseconds. */
 bool unic__worth_splitting(size_t m, size_t n, size_t k);
 
 /* For OpenMP's simd loops in macros. */
@@ -219,8 +219,8 @@ bool unic__shape_count_checked(const unic__shape *shape, size_t *count); /* fals
 size_t
 unic__shape_count(const unic__shape *shape); /* product of the dims; checked at build time */
 bool unic__shape_equal(const unic__shape *a, const unic__shape *b);
-/* Product of the dims before the last one (1 for rank < 2), and the last one (1
- * for a scalar). */
+/* The product of the dims before the last one (1 for rank < 2); the last dim (1 for a
+ * scalar). */
 size_t unic__shape_rows(const unic__shape *shape);
 size_t unic__shape_last(const unic__shape *shape);
 

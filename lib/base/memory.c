@@ -129,8 +129,8 @@ typedef struct block_header {
 } block_header;
 
 /*
- * The hook gives malloc's alignment, kernels want a cache line's: a block is over-allocated, and
- * its header stands before the aligned address.
+ * The hook gives malloc's alignment, kernels want a cache line's: a block is over-allocated,
+ * and its header stands before the aligned address.
  */
 void *unic__alloc(size_t bytes)
 {

@@ -5,8 +5,9 @@
 #include "unicode/unic.h"
 
 /*
- * The kinds. Behind the type stand the sizes that released headers gave it, ascending; a release
- * that grows a struct puts the size before in front of sizeof, and it stays there for good.
+ * The kinds. Behind the type stand the sizes that released headers gave it, ascending; a
+ * release that grows a struct puts the size before in front of sizeof, and it stays there for
+ * good.
  */
 #define SIZES(...)                                                                             \
     .sizes = (const size_t[]){__VA_ARGS__},                                                    \

@@ -1,7 +1,8 @@
 /*
- * The public structs. Each begins with its size, which the caller sets to what the caller's
- * headers say. A size that a released header gave the struct is taken, and so is a larger one, of
- * a later header; what is missing counts as zero, and nothing beyond the size is read or written.
+ * The public structs. Each begins with its size, which the caller sets to sizeof of the struct
+ * in the headers it was compiled with. Every size of a released header is accepted, and so is a
+ * larger one of a later header. Members that are missing count as zero, and nothing beyond the
+ * size is read or written.
  */
 #ifndef UNIC_BASE_STRUCTS_H
 #define UNIC_BASE_STRUCTS_H
@@ -10,9 +11,9 @@
 
 typedef struct unic__struct_kind {
     const char *name;    /* "unic_head_options" */
-    const size_t *sizes; /* that released headers gave it, ascending; the last is today's */
+    const size_t *sizes; /* in released headers, ascending; the last is the current one */
     size_t size_count;
-    size_t reserved_at, reserved_size; /* its member `reserved`; of size 0 if it has none */
+    size_t reserved_at, reserved_size; /* of its member `reserved`; size 0: it has none */
 } unic__struct_kind;
 
 extern const unic__struct_kind unic__allocator_kind, unic__array_kind, unic__class_names_kind,
@@ -23,20 +24,21 @@ extern const unic__struct_kind unic__allocator_kind, unic__array_kind, unic__cla
     unic__rank_report_kind, unic__retriever_options_kind, unic__segmenter_options_kind,
     unic__trainer_options_kind;
 
-/* Whether the struct's size is one that is taken. Messages read "<call>: <argument> has ...".
- * UNIC_E_ARG. */
+/* Checks that the struct's size is accepted; else UNIC_E_ARG. Messages read
+ * "<call>: <argument> has ...". */
 unic_status unic__struct_check(const unic__struct_kind *kind, const void *given,
                                const char *call, const char *argument);
 
-/* Whether the `reserved` of a struct of today's size is zero. UNIC_E_ARG. */
+/* Checks that `reserved`, in a struct of the current size, is zero; else UNIC_E_ARG. */
 unic_status unic__struct_check_reserved(const unic__struct_kind *kind, const void *given,
                                         const char *call, const char *argument);
 
-/* Both, of a struct that is read: it is copied to `copy`, which has today's size. */
+/* Both checks for an input struct, which is then copied to `copy`, of the current size. */
 unic_status unic__struct_take(const unic__struct_kind *kind, void *copy, const void *given,
                               const char *call, const char *argument);
 
-/* Writes `value`, of today's size, into a checked struct of the caller's, but for struct_size. */
+/* Writes all of `value`, of the current size, except struct_size into the caller's checked
+ * struct. */
 void unic__struct_give(const unic__struct_kind *kind, void *given, const void *value);
 
 #endif

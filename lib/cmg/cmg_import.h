@@ -1,6 +1,6 @@
 /*
- * CMG checkpoints (method A.7), read as they are: the config from the tensors' shapes,
- * parameters and codebook under our names. Nothing is held of what is not asked for.
+ * Reads CMG checkpoints (docs/method.md, A.7) directly: the config from the tensors' shapes,
+ * and parameters and codebook under this library's names. Tensors are read only when asked for.
  */
 #ifndef UNIC_CMG_CMG_IMPORT_H
 #define UNIC_CMG_CMG_IMPORT_H
@@ -13,15 +13,15 @@
 #include "unicode/unic_model.h"
 
 /*
- * A config of `behaviour = compat` whose dims are the checkpoint's; what tensors cannot tell
- * keeps its default and is logged as assumed. `settings` ("key = value" lines, may be NULL)
- * come last.
+ * A config of `behaviour = compat` with the checkpoint's dims. Settings that tensor shapes do
+ * not determine keep their defaults and are logged as assumed. `settings` ("key = value" lines,
+ * may be NULL) are applied last.
  */
 unic_status unic__cmg_config(const unic__torch_file *f, const char *settings,
                              unic_config **out);
 
-/* Every parameter of the table, of the modality its name begins with, from the file.
- * UNIC_E_FORMAT lists what is missing or of another shape. */
+/* Reads every parameter of the table from the file; the beginning of its name is its modality.
+ * UNIC_E_FORMAT lists the parameters that are missing or have another shape. */
 unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
                                   const unic__param_table *params);
 
@@ -37,7 +37,8 @@ unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor 
 unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
                                     unic_codebook **out);
 
-/* Logs the tensors that are neither used here nor known to be dead there. */
+/* Logs the tensors that are neither used here nor known to be unused in CMG
+ * (unic__cmg_is_dead). */
 void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c);
 
 /* A model whose weights are read from the checkpoint when they are needed. */

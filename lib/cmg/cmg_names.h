@@ -1,5 +1,5 @@
-/* Where a parameter of ours stands in a CMG checkpoint (method A.2, A.7), and how it is laid
- * out there. */
+/* Where a parameter of this library is in a CMG checkpoint, and how it is laid out there
+ * (docs/method.md, A.2 and A.7). */
 #ifndef UNIC_CMG_CMG_NAMES_H
 #define UNIC_CMG_CMG_NAMES_H
 
@@ -22,13 +22,14 @@ typedef struct unic__cmg_place {
 } unic__cmg_place;
 
 /* The place of parameter `name` ("video.semantic.affine.weight") of modality `m`; false if CMG
- * has nothing like it. */
+ * has no such parameter. */
 bool unic__cmg_find(const unic__modality *m, const char *name, unic__cmg_place *place);
 
 /* The checkpoint's shape of a parameter whose shape here is `shape`. */
 unic__shape unic__cmg_shape(const unic__cmg_place *place, const unic__shape *shape);
 
-/* Converts a tensor laid out as in the checkpoint into ours (`shape` is ours). */
+/* Converts a tensor from the checkpoint's layout to that of this library, which `shape` is
+ * of. */
 void unic__cmg_convert(const unic__cmg_place *place, const unic__shape *shape,
                        const float *from, float *to);
 

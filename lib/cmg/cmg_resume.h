@@ -1,4 +1,4 @@
-/* The training state of a CMG checkpoint (method A.7), to go on with here. */
+/* Resumes training from the state in a CMG checkpoint (docs/method.md, A.7). */
 #ifndef UNIC_CMG_CMG_RESUME_H
 #define UNIC_CMG_CMG_RESUME_H
 

@@ -51,7 +51,8 @@ typedef enum unic__kernel {
     UNIC__KERNEL_BLAS
 } unic__kernel;
 
-/* A modality's kind before it is given: no word of the table, and never in a checked config. */
+/* A modality's kind before it is set: not a word of the table, and never in a checked
+ * config. */
 enum { UNIC__KIND_UNSET = UNIC__TOKEN + 1 };
 
 /* One bit for each key of the table: those that were set one by one. */
@@ -60,8 +61,8 @@ typedef struct unic__key_set {
 } unic__key_set;
 
 /*
- * One modality: keys "<name>.kind", "<name>.dims" ... No code is written per modality.
- * A size that is 0 is derived from others; unic__config_resolve fills it in.
+ * One modality: keys "<name>.kind", "<name>.dims" ... The code has no special case for any
+ * modality. A size that is 0 is derived from others; unic__config_resolve fills it in.
  */
 typedef struct unic__modality {
     char name[UNIC__NAME_SIZE]; /* letters, digits, '-', '_'; begins with a letter         */
@@ -147,15 +148,15 @@ struct unic_config {
     unic__kernel kernel;       /* kernel.backend                                       */
     bool winograd;             /* kernel.winograd: by transforms where it pays (auto)  */
 
-    /* Keys set one by one, which behaviour and preset leave alone; and what unic_config_text
-     * and unic_config_get lend: the whole text, and the same with its lines ended by NUL. Both
-     * are NULL until they are asked for. */
+    /* The keys that were set one by one, which behaviour and preset do not change; then the
+     * strings that unic_config_text and unic_config_get lend: the whole text, and the same text
+     * with NULs as line ends. Both are NULL until first used. */
     unic__key_set set;
     char *text;
     char *lines;
 };
 
-/* What the public functions do (unic_config.h); the arguments are not checked again. */
+/* The public functions of unic_config.h, without their checks of arguments. */
 unic_status unic__config_create(unic_config **out);
 void unic__config_free(unic_config *config);
 unic_status unic__config_copy(unic_config **out, const unic_config *config);
@@ -164,23 +165,26 @@ unic_status unic__config_get(const char **value, unic_config *config, const char
 unic_status unic__config_text(const char **text, unic_config *config);
 unic_status unic__config_check(const unic_config *config);
 
-enum { UNIC__CONFIG_TEXT = 65536 }; /* the most bytes of a text; a real config has about 3000 */
+enum {
+    UNIC__CONFIG_TEXT = 65536
+}; /* the most bytes of a text; typical configs have about 3000 */
 
-/* Applies `length` bytes from anywhere, a hostile file too; `source` may be NULL. */
+/* Applies `length` bytes of untrusted text. `source` names it in messages; may be NULL. */
 unic_status unic__config_parse(unic_config *config, const char *text, size_t length,
                                const char *source);
 
 /*
- * Fills in every size that is 0 = derived. Whoever builds a model or a run takes a copy, checks
- * it and resolves it; everything below reads only resolved configs. Text that was lent before
- * stays as it was: ask for it before to keep the zeros, after to keep the sizes, not both.
+ * Fills in every size that is 0, which means that it is derived. Code that builds a model or a
+ * run copies the config, checks it and resolves it; lower layers read only resolved configs.
+ * Text that was lent before does not change: call unic__config_text() before to keep the zeros,
+ * or after to keep the sizes.
  */
 void unic__config_resolve(unic_config *config);
 
 /* Index of a modality by name; modality_count if there is none. */
 size_t unic__config_modality(const unic_config *config, const char *name);
 
-/* "image, speech": for messages. Into `text` of `size` bytes. */
+/* The modalities' names for messages, "image, speech", into `text` of `size` bytes. */
 const char *unic__config_names(const unic_config *config, char *text, size_t size);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * The inside of the config: its keys as data (config_keys.c), one value's way between its text
- * and its field (config_value.c), finding a key by name (config_find.c), splitting text into lines
- * (config_line.c), setting a key (config.c), and whole texts (config_text.c). Only these files,
- * lib/api's and their tests include it.
+ * The internals of the config: its keys as data (config_keys.c), conversion of a value between
+ * its text and its field (config_value.c), finding a key by name (config_find.c), splitting
+ * text into lines (config_line.c), setting a key (config.c), and whole texts (config_text.c).
+ * Only these files, those of lib/api and their tests include this header.
  */
 #ifndef UNIC_CONFIG_CONFIG_KEYS_H
 #define UNIC_CONFIG_CONFIG_KEYS_H
@@ -20,7 +20,7 @@ typedef enum unic__key_type {
     UNIC__KEY_NAMES   /* the list of modalities                */
 } unic__key_type;
 
-/* Where a key's field stands, and which modalities have the key. */
+/* Which struct has a key's field, and which modalities have the key. */
 typedef enum unic__key_owner {
     UNIC__OF_CONFIG,   /* in unic_config                     */
     UNIC__OF_MODALITY, /* in unic__modality, of every kind   */
@@ -29,8 +29,8 @@ typedef enum unic__key_owner {
 } unic__key_owner;
 
 /*
- * `allowed` defines bounds and words, it is not only their picture: "[0, 1)", "paper | compat".
- * A key of modalities is named "<modality>.x" and stands for one key of each.
+ * `allowed` defines the bounds or words and is parsed by the checks: "[0, 1)", "paper |
+ * compat". A key of modalities is named "<modality>.x" and means one key for each modality.
  */
 typedef struct unic__config_key {
     const char *name;
@@ -43,7 +43,7 @@ typedef struct unic__config_key {
     const char *help;
 } unic__config_key;
 
-/* The first keys of the table decide about the others, and are applied before them. */
+/* The first keys of the table set defaults of the others, and are applied before them. */
 enum { UNIC__KEY_BEHAVIOUR, UNIC__KEY_PRESET, UNIC__KEY_MODALITIES, UNIC__KEY_FIRST_SINGLE };
 enum {
     UNIC__MAX_KEYS = 128,
@@ -81,7 +81,7 @@ extern const size_t unic__config_preset_count;
 enum {
     UNIC__KEY_BYTES = 64,    /* of a key's name with its modality's                    */
     UNIC__VALUE_BYTES = 320, /* of a value: the longest is a list of modalities        */
-    UNIC__SHOWN_BYTES = 64   /* of what a message quotes                               */
+    UNIC__SHOWN_BYTES = 64   /* of a value quoted in a message                          */
 };
 
 /* ---- a key and its value (config_value.c) ---- */
@@ -92,7 +92,7 @@ size_t unic__key_bytes(const unic__config_key *key); /* size of the field; not f
 
 /*
  * Reads `value` into a field of any type but NAMES; on an error the field stays as it is. The
- * message names the key by `name`, which has its modality in it, and offers `standard` when a
+ * message names the key by `name`, which includes its modality, and suggests `standard` if a
  * number is out of bounds.
  */
 unic_status unic__key_parse(const unic__config_key *key, const char *name, const char *standard,
@@ -102,12 +102,12 @@ unic_status unic__key_parse(const unic__config_key *key, const char *name, const
 bool unic__key_print(const unic__config_key *key, const void *field,
                      char text[UNIC__VALUE_BYTES]);
 
-/* `text` fit for a message: short, and with nothing but printable ASCII. */
+/* `text` made fit for a message: shortened, and printable ASCII only. */
 const char *unic__shown(const char *text, char out[UNIC__SHOWN_BYTES]);
 
 /* ---- finding keys (config_find.c) ---- */
 
-/* A key of the table and, for a key of modalities, whose. */
+/* A key of the table and, for a key of modalities, the modality. */
 typedef struct unic__key_ref {
     size_t index;
     size_t modality;
@@ -135,21 +135,21 @@ bool unic__key_in(const unic__key_set *set, size_t index);
 
 /* ---- setting keys (config.c) ---- */
 
-/* Sets one key of a draft, as a user's; on an error the draft is not to be used. */
+/* Sets one key of a draft as set by the user; after an error the draft must not be used. */
 unic_status unic__config_apply(unic_config *draft, unic__key_ref ref, const char *value);
 
-/* Puts the draft in the config's place; what text and get lent ends here. */
+/* Replaces the config by the draft; strings lent by text and get become invalid. */
 void unic__config_commit(unic_config *config, unic_config *draft);
 
 /* ---- lines (config_line.c) ---- */
 
 typedef struct unic__config_line {
-    unic__lines lines; /* this line's number, and the text behind it */
+    unic__lines lines; /* this line's number, and the text after it */
     char key[UNIC__KEY_BYTES];
     char value[UNIC__VALUE_BYTES];
 } unic__config_line;
 
-/* Begins at a text; UNIC_E_CONFIG if it is none (base/text.h). */
+/* Begins reading a text; UNIC_E_CONFIG if it is not one (base/text.h). */
 unic_status unic__config_begin(unic__config_line *line, const char *text, size_t length);
 
 /* Moves to the next "key = value"; *found is false at the end of the text. */

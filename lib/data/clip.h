@@ -12,7 +12,7 @@ typedef enum unic__clip_format {
     UNIC__CLIP_ZIP
 } unic__clip_format;
 
-/* By the name's end; *stem is the size of what stands before it. */
+/* The format by the name's suffix; *stem is the size of the name before it. */
 unic__clip_format unic__clip_format_of(const char *name, size_t *stem);
 const char *unic__clip_suffix(unic__clip_format format); /* ".npy" */
 
@@ -23,11 +23,11 @@ typedef struct unic__clip {
     const unic__shape *shape;
 } unic__clip;
 
-/* `path` has to stay while the clip is open. */
+/* `path` must stay valid while the clip is open. */
 unic_status unic__clip_open(unic__clip *c, unic__clip_format format, const char *path);
 void unic__clip_close(unic__clip *c);
 
-/* The first `steps` of the shape's steps; its rank is at least 1. */
+/* Reads the first `steps` steps; the shape's rank must be at least 1. */
 unic_status unic__clip_read(const unic__clip *c, size_t steps, float *out);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * The events of clips, as three lists in a table's line say them:
+ * The events of clips, given as three lists in a line of a table:
  *
  *     onset   offset   event_labels
  *     0,2     3,10     Speech,Dog          or  [0, 2]  [3, 10]  ['Speech', 'Dog']
  *
- * Event i is heard or seen at onset <= t < offset, so one whose offset is its onset is in no
- * step. Without the two lists of times it is in every step. They are kept as they are, a few
- * bytes each, and become labels of steps when these are asked for.
+ * Event i is in the steps onset <= t < offset, so an event whose offset equals its onset is in
+ * no step. Without the two lists of times it is in every step. Events are stored in this form,
+ * a few bytes each, and converted to labels of steps when those are read.
  */
 #ifndef UNIC_DATA_CLIP_EVENTS_H
 #define UNIC_DATA_CLIP_EVENTS_H
@@ -15,7 +15,7 @@
 
 typedef struct unic__event {
     size_t clip;
-    uint32_t onset, offset; /* offset UINT32_MAX: to the clip's end */
+    uint32_t onset, offset; /* offset UINT32_MAX: until the clip's end */
     unic__piece name;       /* in the text */
     int32_t class;          /* once the classes are numbered */
 } unic__event;
@@ -23,16 +23,16 @@ typedef struct unic__event {
 typedef struct unic__event_table {
     unic__event *at;
     size_t n, room;
-    size_t empty; /* of them, those in no step */
+    size_t empty; /* events that are in no step */
 } unic__event_table;
 
-/* What a line says of its clip; onsets and offsets NULL: the table has no times. */
+/* A line's fields for its clip; onsets and offsets are NULL if the table has no times. */
 typedef struct unic__event_lists {
     const char *names, *onsets, *offsets;
 } unic__event_lists;
 
-/* Appends a line's events, whose names stay where they are. UNIC_E_FORMAT, without the line, if
- * the lists are not of one length. `events` is to be freed also on failure. */
+/* Appends a line's events; their names point into the text. UNIC_E_FORMAT, without the number
+ * of the line, if the lists differ in length. `events` must be freed also after a failure. */
 unic_status unic__event_table_add(unic__event_table *events, size_t clip,
                                   const unic__event_lists *lists);
 void unic__event_table_free(unic__event_table *events);

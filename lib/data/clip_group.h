@@ -1,4 +1,4 @@
-/* The clips' files of one modality: those of a directory, or a list of them. */
+/* The clip files of one modality: those of a directory, or a list of files. */
 #ifndef UNIC_DATA_CLIP_GROUP_H
 #define UNIC_DATA_CLIP_GROUP_H
 
@@ -11,32 +11,34 @@ typedef struct unic__clip_entry {
 
 typedef struct unic__clip_group {
     const char *name, *prefix; /* "audio", "features/audio/" */
-    unic__clip_entry *entries; /* in the order of their stems' bytes, or of the clips */
+    unic__clip_entry
+        *entries; /* in the byte order of their stems, or in the order of the clips */
     size_t n;
-    bool listed;      /* the clips are the entries */
-    size_t path_size; /* room for the path of any */
+    bool listed;      /* each entry is a clip, in this order */
+    size_t path_size; /* room for the longest path of an entry */
 } unic__clip_group;
 
-/* The clips in the directory `folder`/`name`; n is 0 if it is none, or has none. */
+/* The clips in the directory `folder`/`name`; n is 0 if it does not exist or has no clips. */
 unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const char *folder,
                                   const char *name);
 
-/* Those of the paths that are clips' files, in their order. */
+/* Those of the paths that are clip files, in their order. */
 unic_status unic__clip_group_list(unic__clip_group *g, unic__arena *arena,
                                   const char *const *paths, size_t n, const char *name);
 
-enum { UNIC__CLIP_START = 11 }; /* characters of a video's name at YouTube */
+enum { UNIC__CLIP_START = 11 }; /* characters of a YouTube video's id */
 
 /* How a table writes the name of a clip; the ways are tried in this order. */
 typedef enum unic__clip_naming {
-    UNIC__NAMED_WHOLE,  /* as the file: x.npy for x */
-    UNIC__NAMED_MEDIUM, /* with the suffix of what it was made from: x.npy for x.mp4 */
-    UNIC__NAMED_START,  /* YouTube's name and the seconds: the first 11 characters of
+    UNIC__NAMED_WHOLE,  /* the file's stem: x.npy for x */
+    UNIC__NAMED_MEDIUM, /* with the suffix of the original video or audio: x.npy for x.mp4 */
+    UNIC__NAMED_START,  /* YouTube's id and the seconds: the first 11 characters of
                            AAAAAAAAAAA_23_33, as the CMG code names files */
     UNIC__NAMINGS
 } unic__clip_naming;
 
-/* The clip's file, NULL without one; whatever the way its name is written, or whole. */
+/* The clip's file, or NULL: first for any way of writing its name, then for the whole name
+ * only. */
 const unic__clip_entry *unic__clip_group_find(const unic__clip_group *g, const char *name,
                                               unic__clip_naming *naming);
 const unic__clip_entry *unic__clip_group_find_whole(const unic__clip_group *g,

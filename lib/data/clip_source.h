@@ -1,48 +1,49 @@
 /*
- * Where clips come from. A dataset is a list of sources, each of one kind: shards (shard.h) and
- * clips in files of their own (clip_files.h). What they have in common are the tracks: the
- * modalities that are read, with the dims of a step.
+ * Where clips come from. A dataset is a list of sources, each either a shard (shard.h) or clips
+ * in files of their own (clip_files.h). All sources share the tracks: the modalities that are
+ * read, with the dims of a step.
  */
 #ifndef UNIC_DATA_CLIP_SOURCE_H
 #define UNIC_DATA_CLIP_SOURCE_H
 
 #include "data/class_names.h"
 
-/* A modality as all sources of a dataset have it. */
+/* A modality that all sources of a dataset share. */
 typedef struct unic__track {
     const char *name;
     unic__shape step;  /* the dims of one step: a clip's are [T,step] */
     size_t step_count; /* their product; 0 until a source has set them */
     const char *from;  /* the file that set them */
-    bool repeats_last; /* the last step of a clip that is too short fills it up */
+    bool repeats_last; /* a clip that is too short is filled up with its last step */
 } unic__track;
 
 typedef struct unic__track_table {
-    unic__arena *arena; /* of all that is kept here */
+    unic__arena *arena; /* of names and other strings */
     unic__track *at;
     size_t n, room;
 } unic__track_table;
 
-/* Any name but `label`, without a '.' or a '/': `audio.lengths` belongs to `audio`. */
+/* Whether a name can be a modality's: not `label`, and without '.' (`audio.lengths` belongs to
+ * `audio`) or '/'. */
 bool unic__is_modality_name(const char *name);
 
 /* Copies the name. */
 unic_status unic__tracks_add(unic__track_table *tracks, const char *name);
 size_t unic__tracks_find(const unic__track_table *tracks, const char *name); /* n: none */
 
-/* The first source of a track sets the dims of its steps, the others must agree. `file` has to
- * stay as long as the tracks. */
+/* The first source of a track sets the dims of its steps, the others must agree. `file` must
+ * stay valid as long as the tracks. */
 unic_status unic__track_agree(unic__track *track, const unic__shape *step, const char *file);
 
-/* Whether a failure is the fault of one file, which may be passed over: not if memory or the
- * files that a process may have open ran out. */
+/* Whether a failure concerns one file, which may be skipped, and not the whole process, which
+ * may have run out of memory or file descriptors. */
 bool unic__is_damage(unic_status status);
 
 /* How the clips are read. */
 typedef struct unic__reading {
-    size_t length;           /* of the batches, in steps; 0: of the longest clip */
-    bool skips_damage;       /* a clip that cannot be read is one without the modality */
-    unic__progress progress; /* told of clips while they are opened one by one */
+    size_t length;           /* of the batches, in steps; 0: that of the longest clip */
+    bool skips_damage;       /* a clip that cannot be read counts as lacking the modality */
+    unic__progress progress; /* reports clips while they are opened one by one */
 } unic__reading;
 
 typedef struct unic__clip_source unic__clip_source;
@@ -50,11 +51,11 @@ typedef struct unic__clip_source unic__clip_source;
 typedef struct unic__clip_source_class {
     void (*close)(unic__clip_source *s);
 
-    /* Adds the modalities that it has and that are not among the tracks yet. */
+    /* Adds those of its modalities that are not among the tracks yet. */
     unic_status (*list)(unic__clip_source *s, unic__track_table *tracks);
-    /* UNIC_E_NOTFOUND says that it has no such modality, and what it has. */
+    /* UNIC_E_NOTFOUND says that it has no such modality, and lists those it has. */
     unic_status (*find)(unic__clip_source *s, const char *name);
-    /* Checks its parts of the tracks and sets their dims; `clips` and `length` are known then. */
+    /* Checks its data of the tracks and sets their dims, `clips` and `length`. */
     unic_status (*load)(unic__clip_source *s, unic__track_table *tracks,
                         const unic__reading *reading);
     /* The first `length` steps, or all if it has fewer, of track `i` of a clip; *steps is how
@@ -69,21 +70,21 @@ typedef struct unic__clip_source_class {
 
     /* Whether the clip has track `i`, as far as is known without reading it. */
     bool (*has)(const unic__clip_source *s, size_t i, size_t clip);
-    /* What messages call a clip that has track `i`: its file, or its number in one. */
+    /* How messages name a clip that has track `i`: by its file, or by its number in one. */
     void (*name_clip)(const unic__clip_source *s, size_t i, size_t clip, char *text,
                       size_t size);
 
-    /* The names of the classes of "label", or of events; at NULL: they have numbers alone. Both
-     * functions may be NULL. */
+    /* The names of the classes of "label", or of events; `at` is NULL if classes have only
+     * numbers. This function and the next may be NULL. */
     const unic__class_names *(*class_names)(const unic__clip_source *s, bool of_events);
-    /* Numbers them as `all` does, which has more names. */
+    /* Numbers the classes as in `all`, which contains all of their names. */
     unic_status (*number_classes)(unic__clip_source *s, bool of_events,
                                   const unic__class_names *all);
 
-    bool by_clip; /* a clip that is damaged says nothing of the others */
+    bool by_clip; /* if one clip is damaged, others can still be read */
 } unic__clip_source_class;
 
-/* The beginning of every kind. */
+/* The first member of every kind of source. */
 struct unic__clip_source {
     const unic__clip_source_class *is;
     const char *path;   /* for messages */

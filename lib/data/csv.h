@@ -1,6 +1,6 @@
 /*
- * Delimited text (csv, tsv): lines of fields. Fields become strings where they stand, without
- * the blanks around them; one in quotes may hold the delimiter, line ends, and a quote as two:
+ * Delimited text (csv, tsv): lines of fields. Fields become strings in place, without
+ * surrounding blanks. A quoted field may contain the delimiter, line ends, and doubled quotes:
  *
  *     video_id, category
  *     a,"say ""x"", please"
@@ -16,7 +16,7 @@ enum { UNIC__CSV_FIELDS = 64 };
 
 typedef struct unic__csv {
     const char *path; /* for messages */
-    char *at, *end;   /* what is not read yet */
+    char *at, *end;   /* the unread rest */
     char delimiter;
     size_t number; /* of the line at `at`, from 1 */
 } unic__csv;
@@ -24,17 +24,17 @@ typedef struct unic__csv {
 /* A line that is not empty. */
 typedef struct unic__record {
     const char *fields[UNIC__CSV_FIELDS];
-    size_t n;      /* 0: there is none, the text is at its end */
+    size_t n;      /* 0: the text has ended */
     size_t number; /* of the line that it begins in */
 } unic__record;
 
-/* `text` has `size` bytes and a NUL behind them; it is changed, and has to stay as long as the
- * fields. UNIC_E_FORMAT if it is no text. */
+/* `text` has `size` bytes and a NUL behind them; it is changed, and must stay valid as long as
+ * the fields. UNIC_E_FORMAT if it is not a text. */
 unic_status unic__csv_begin(unic__csv *csv, const char *path, char *text, size_t size);
 
 unic_status unic__csv_next(unic__csv *csv, unic__record *record);
 
-/* Lines that are not read yet, at most. */
+/* An upper bound on the number of lines not read yet. */
 size_t unic__csv_lines(const unic__csv *csv);
 
 #endif

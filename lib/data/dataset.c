@@ -53,8 +53,8 @@ static void repeat_last(float *x, size_t used, size_t length, size_t step_count)
         memcpy(x + step * step_count, x + (used - 1) * step_count, step_count * sizeof *x);
 }
 
-/* Whether what was read may be trained on; only looked at where such a clip would be skipped: who
- * gets the batch looks at it in any case. */
+/* Whether what was read may be trained on; only looked at where such a clip would be skipped:
+ * who gets the batch looks at it in any case. */
 static unic_status check_values(const unic_dataset *d, size_t i, size_t clip, const float *x,
                                 size_t steps)
 {

@@ -9,7 +9,7 @@
 #include "data/prefetch.h"
 #include "unicode/unic_dataset.h"
 
-/* The batch that comes next. */
+/* The position of a batch. */
 typedef struct unic__position {
     uint64_t epoch, batch;
 } unic__position;
@@ -18,26 +18,26 @@ typedef struct unic__slot {
     unic_batch *batch; /* refers to the memory below */
     float **features;  /* for each track [batch,T,...] */
     int32_t **lengths; /* for each track [batch] */
-    int64_t *clips;    /* [batch], which of the dataset's they are */
+    int64_t *clips;    /* [batch], their numbers in the dataset */
     size_t *cut;       /* for each track: clips that were longer than T */
     char **damage;     /* [batch * tracks], messages about what was skipped */
     size_t damage_count;
 } unic__slot;
 
 struct unic_dataset {
-    unic__budget budget; /* of all that is read and held for it, by both sides */
+    unic__budget budget; /* of all memory that reading takes, in both threads */
     unic__arena arena;
     unic__clip_source **sources;
     unic__track_table tracks;
     size_t source_count;
     unic__reading how;
-    size_t clips, length;                      /* N of all sources, T of the batches */
-    size_t batch, batches;                     /* clips in a batch, batches in an epoch */
-    unic__position at;                         /* what unic__dataset_next() gives */
-    size_t *cut;                               /* for each track, since the log told last */
-    unic__class_names categories, event_names; /* of all sources; at NULL: numbers alone */
+    size_t clips, length;  /* N of all sources, T of the batches */
+    size_t batch, batches; /* clips in a batch, batches in an epoch */
+    unic__position at;     /* the batch that unic__dataset_next() returns next */
+    size_t *cut;           /* for each track: clips cut since the last log line */
+    unic__class_names categories, event_names; /* of all sources */
 
-    /* The reading side: the thread's while it runs. */
+    /* State of reading: owned by the prefetch thread while it runs. */
     uint64_t seed;
     unic__position reading;
     int32_t *order;       /* [clips], a permutation; NULL: no shuffle */
@@ -49,7 +49,7 @@ struct unic_dataset {
     unic__prefetch *prefetch; /* NULL: batches are read when they are asked for */
 };
 
-/* Options and paths that were checked one by one. */
+/* Each option and path must have been checked. */
 unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
                                const unic_dataset_options *options);
 void unic__dataset_free(unic_dataset *d); /* NULL is fine */
@@ -65,23 +65,23 @@ unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths,
 
 /* ---- dataset_about.c: what is known without reading a clip ---- */
 
-/* The last source whose first clip is not behind `clip`. */
+/* The source that has the clip: the last whose first clip is not greater than `clip`. */
 unic__clip_source *unic__dataset_source_of(const unic_dataset *d, size_t clip);
 
-/* Numbers the classes of all sources as their names together say. */
+/* Numbers the classes of all sources consistently, by the union of their names. */
 unic_status unic__dataset_number_classes(unic_dataset *d);
 
-/* The names of a kind of labels' classes, NULL if `name` is none or they have numbers alone;
- * "no event" is not among them. */
+/* The names of the classes of the labels `name`; NULL if there are no such labels or the
+ * classes have only numbers. "No event" is not among them. */
 const unic__class_names *unic__dataset_class_names(const unic_dataset *d, const char *name);
 
 /* Whether a clip has track `i`, as far as is known without reading it. */
 bool unic__dataset_has(const unic_dataset *d, size_t i, size_t clip);
 
-/* Clips that have both tracks. */
+/* The number of clips that have both tracks. */
 size_t unic__dataset_paired(const unic_dataset *d, size_t a, size_t b);
 
-/* For a batch: what messages call a clip of the dataset `user`. */
+/* A batch's name_clip: how messages name a clip of the dataset `user`. */
 void unic__dataset_name_clip(const void *user, const char *modality, int64_t clip, char *text,
                              size_t size);
 

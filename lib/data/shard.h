@@ -1,7 +1,7 @@
 /*
  * A source whose modalities are one array [N,T,...] each, in an npz or in a directory of .npy
- * files, optionally with `<modality>.lengths` [N]. What is kept in memory of it are the
- * lengths.
+ * files, optionally with `<modality>.lengths` [N]. Only the lengths are kept in
+ * memory.
  */
 #ifndef UNIC_DATA_SHARD_H
 #define UNIC_DATA_SHARD_H

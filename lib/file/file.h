@@ -1,6 +1,6 @@
 /*
- * Files; with folder.h all there is of the system below: positioned reads of a regular file,
- * and a file that appears under its name complete and durable, or not at all.
+ * Files: positioned reads of a regular file, and writing a file that appears under its name
+ * complete and durable, or not at all. Only this header and folder.h access the file system.
  */
 #ifndef UNIC_FILE_FILE_H
 #define UNIC_FILE_FILE_H
@@ -21,7 +21,7 @@ void unic__file_close(unic__file *file);
 unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out,
                                size_t bytes);
 
-/* Whether an errno says that the process has no memory or no file to open left. */
+/* Whether an errno means that the process ran out of memory or file descriptors. */
 bool unic__file_error_is_of_process(int error);
 
 /* ---- writing: to a temporary file in the same directory, renamed at the end ---- */
@@ -30,16 +30,17 @@ typedef struct unic__file_writer unic__file_writer;
 
 unic_status unic__file_create(unic__file_writer **out, const char *path);
 const char *unic__file_writer_path(const unic__file_writer *w);
-/* Behind what unic__file_write() wrote before. */
+/* Appends after the bytes that unic__file_write() wrote before. */
 unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes);
-/* At `offset`, which may be behind the end: what lies between is filled later, or stays 0. */
+/* Writes at `offset`, which may be past the end; bytes that are not written are 0. */
 unic_status unic__file_write_at(unic__file_writer *w, uint64_t offset, const void *data,
                                 size_t bytes);
-/* Makes the data durable under the temporary name: what can fail for want of room has been done
- * then. Only commit or abandon may follow. */
+/* Makes the data durable under the temporary name, so that a full disk is reported here. Only
+ * commit or abandon may follow. */
 unic_status unic__file_seal(unic__file_writer *w);
 /* Makes the data durable, puts the file under its name and frees the writer. After a failure,
- * of this or an earlier call, what stood there is untouched and the temporary file is gone. */
+ * of this or an earlier call, an old file of that name is unchanged and the temporary file is
+ * removed. */
 unic_status unic__file_commit(unic__file_writer *w);
 /* Removes the temporary file and frees the writer. NULL is fine. */
 void unic__file_abandon(unic__file_writer *w);

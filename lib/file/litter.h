@@ -1,10 +1,10 @@
-/* What file managers and archivers leave among people's files. */
+/* Files that file managers and archivers leave behind. */
 #ifndef UNIC_FILE_LITTER_H
 #define UNIC_FILE_LITTER_H
 
 #include "base/base.h"
 
-/* Whether a path inside an archive is a folder's entry, or of a file that nobody put there:
+/* Whether a path inside an archive is a directory entry, or a file that a program left there:
  * ".DS_Store", "__MACOSX/...", "._name", "Thumbs.db", "desktop.ini". */
 bool unic__is_litter(const char *path);
 

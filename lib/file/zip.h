@@ -1,7 +1,7 @@
 /*
- * Zip archives of stored and deflated members. What is read comes from outside: the directory
- * is taken from the end of the file, every local header must agree with it, and an archive that
- * two readers could understand differently is refused. What is written has stored members only.
+ * Zip archives of stored and deflated members. Archives are not trusted: the directory
+ * is read from the end of the file, every local header must agree with it, and an archive that
+ * two readers could interpret differently is refused. Members are always written stored.
  *
  *   local header, name, extra | data | ... | directory | [zip64 end, locator] | end, comment
  */
@@ -22,21 +22,22 @@ const char *unic__zip_path(const unic__zip *z);
 /* Members in directory order. */
 size_t unic__zip_count(const unic__zip *z);
 const char *unic__zip_name(const unic__zip *z, size_t i);
-uint64_t unic__zip_size(const unic__zip *z, size_t i);   /* of the data, inflated */
-uint64_t unic__zip_packed(const unic__zip *z, size_t i); /* the same in the file */
+uint64_t unic__zip_size(const unic__zip *z, size_t i);   /* of the inflated data */
+uint64_t unic__zip_packed(const unic__zip *z, size_t i); /* of the data in the file */
 bool unic__zip_is_stored(const unic__zip *z, size_t i);  /* not deflated */
 /* The member called `name` with `suffix` behind it. */
 bool unic__zip_find(const unic__zip *z, const char *name, const char *suffix, size_t *i);
 
-/* True if no member has a CRC, which no writer leaves out by chance: from then on members are
- * read without a check of it. Only for files that torch may have written so. Not while other
- * threads read. */
+/* True if no member has a CRC (all are 0), which cannot happen by chance: CRCs are then no
+ * longer checked. Only for files of torch, which can write them so. Not while other threads
+ * read. */
 bool unic__zip_take_unchecked(unic__zip *z);
 
-/* A whole member, checked, with a NUL behind it; at most `cap` bytes. Free with unic__free. */
+/* A whole member, CRC-checked, with a NUL appended; at most `cap` bytes. Free with
+ * unic__free. */
 unic_status unic__zip_read(const unic__zip *z, size_t i, size_t cap, void **out, size_t *size);
 
-/* Part of a stored member. The CRC, which is of the whole, is not checked. */
+/* A part of a stored member. The CRC, which covers the whole member, is not checked. */
 unic_status unic__zip_read_range(const unic__zip *z, size_t i, uint64_t offset, void *out,
                                  size_t bytes);
 
@@ -61,17 +62,17 @@ unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip6
 unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suffix,
                           const void *head, size_t head_size, const void *body,
                           size_t body_size);
-/* A stored member of `size` bytes that are given later, in pieces. Several members may be open at
- * once, and grow in turns. */
+/* Begins a stored member of `size` bytes, which are appended later, in pieces. Several members
+ * may be open at once. */
 unic_status unic__zip_begin(unic__zip_writer *w, const char *name, const char *suffix,
                             uint64_t size, size_t *member);
 /* The next bytes of a member. */
 unic_status unic__zip_append(unic__zip_writer *w, size_t member, const void *data,
                              size_t bytes);
-/* Writes the directory, puts the file under its name, and frees the writer whatever comes of
- * it. Fails if any member could not be added or is not complete. */
+/* Writes the directory, renames the file to its final name, and frees the writer also on
+ * failure. Fails if a member could not be added or is not complete. */
 unic_status unic__zip_finish(unic__zip_writer *w);
-/* The same up to the name: `*file` is the caller's to commit or abandon; NULL after a failure. */
+/* The same without the rename: the caller commits or abandons `*file`, NULL after a failure. */
 unic_status unic__zip_seal(unic__zip_writer *w, unic__file_writer **file);
 void unic__zip_abandon(unic__zip_writer *w); /* NULL is fine */
 

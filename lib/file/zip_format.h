@@ -1,4 +1,5 @@
-/* The layout of a zip file, for the three files that know it. Numbers are little-endian. */
+/* The layout of a zip file, for zip.c, zip_directory.c and zip_writer.c. Numbers are
+ * little-endian. */
 #ifndef UNIC_FILE_ZIP_FORMAT_H
 #define UNIC_FILE_ZIP_FORMAT_H
 
@@ -29,7 +30,7 @@ enum {
 typedef struct unic__zip_member {
     const char *name;
     size_t name_size;      /* without the NUL */
-    uint64_t size, packed; /* of the data: inflated, in the file */
+    uint64_t size, packed; /* of the data: inflated; in the file */
     uint64_t header, data; /* offsets */
     uint32_t crc;
     uint16_t method, flags;
@@ -45,9 +46,9 @@ struct unic__zip {
     unic__arena names;
 };
 
-/* Names are used in messages and looked up, never to make files; yet what could not be a file
- * below a directory is refused: empty, absolute, with a ".." part, a backslash or a control
- * character. */
+/* Names are used in messages and for look-up, never to create files. Still, names that could
+ * not be a file below a directory are refused: empty, absolute, with a ".." part, a backslash
+ * or a control character. */
 unic_status unic__zip_check_name(const char *name, size_t size);
 
 /* Continues a CRC-32 (start with 0). */

@@ -107,12 +107,12 @@ __attribute__((format(printf, 2, 3))) const char *unic__graph_name(unic__graph *
 const char *unic__graph_vname(unic__graph *g, const char *format, va_list args);
 
 /*
- * One graph for many shapes: after unic__graph_again() the calls that built it are made once more,
- * in the same order, on inputs of other shapes. They find the nodes that there are and change their
- * shapes, and allocate nothing. Before planning, this makes memory be planned for the largest of
- * all shapes. After it, unic__graph_fits() says whether the shapes fit that memory; if they do not,
- * the graph can only be freed. For graphs of one phase, for inference, whose operators hold no
- * primitives, which serve one shape.
+ * One graph for many shapes: after unic__graph_again() the calls that built it are made once
+ * more, in the same order, on inputs of other shapes. They find the nodes that there are and
+ * change their shapes, and allocate nothing. Before planning, this makes memory be planned for
+ * the largest of all shapes. After it, unic__graph_fits() says whether the shapes fit that
+ * memory; if they do not, the graph can only be freed. For graphs of one phase, for inference,
+ * whose operators hold no primitives, which serve one shape.
  */
 void unic__graph_again(unic__graph *g);
 bool unic__graph_fits(unic__graph *g);
@@ -120,8 +120,8 @@ bool unic__graph_fits(unic__graph *g);
 /* Checks, lays out memory, creates primitives. The parameter table must be sealed before. */
 unic_status unic__graph_plan(unic__graph *g);
 
-/* From now on an input's values are read from `x` (NULL: from its own memory again), which is not
- * written to: operators do not write to their inputs. */
+/* From now on an input's values are read from `x` (NULL: from its own memory again), which is
+ * not written to: operators do not write to their inputs. */
 void unic__graph_lend(unic__graph *g, unic__node *input, const float *x);
 
 /* Whether the input reads lent memory now. */

@@ -55,8 +55,8 @@ unic_status unic__param_table_declare(unic__param_table *params, const char *nam
 /* Allocates values (zero) and, if asked, gradients; no more declarations after it. */
 unic_status unic__param_table_seal(unic__param_table *params, bool with_grads);
 
-/* The same without gradients, and with room for packing in place: the values are filled in plain,
- * then packed all at once. */
+/* The same without gradients, and with room for packing in place: the values are filled in
+ * plain, then packed all at once. */
 unic_status unic__param_table_seal_for_packing(unic__param_table *params);
 unic_status unic__param_table_pack(unic__param_table *params);
 

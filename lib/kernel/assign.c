@@ -8,8 +8,8 @@
  * argmin_l ||z - e_l||^2 = argmin_l s_l,  s_l = ||e_l - c||^2 - 2 (z - c).(e_l - c)
  * for any c: the centre of the codes, which keeps the products small. A tile's products are
  * reduced as soon as they are made, lane by lane: lane j keeps the lowest two of codes j,
- * j + PANEL, j + 2 PANEL ... In the end the codes whose s is within twice its error of the lowest
- * are measured again in double precision. That is nearly always one code, and no work.
+ * j + PANEL, j + 2 PANEL ... In the end the codes whose s is within twice its error of the
+ * lowest are measured again in double precision. That is nearly always one code, and no work.
  */
 enum {
     ROWS = 8 * UNIC__TILE_ROWS, /* share each panel while it is in the first cache         */

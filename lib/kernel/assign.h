@@ -14,7 +14,8 @@ typedef struct unic__code_table {
     double radius; /* the largest ||e_l - centre||                    */
 } unic__code_table;
 
-/* Memory for count and dim; the codes themselves are the caller's. UNIC_E_NOMEM: nothing is held. */
+/* Memory for count and dim; the codes themselves are the caller's. UNIC_E_NOMEM: nothing is
+ * held. */
 unic_status unic__code_table_create(unic__code_table *t, const float *e, size_t count,
                                     size_t dim);
 void unic__code_table_free(unic__code_table *t);
@@ -23,9 +24,9 @@ void unic__code_table_free(unic__code_table *t);
 void unic__code_table_refresh(unic__code_table *t);
 
 /*
- * codes[r] = argmin_l ||z_r - e_l|| of z [rows,dim], as double precision gives it; the lowest l on
- * a tie. Values may be as large or small as a float can be. Split over unic__threads(); scratch
- * is a fixed block on each thread's stack.
+ * codes[r] = argmin_l ||z_r - e_l|| of z [rows,dim], as double precision gives it; the lowest l
+ * on a tie. Values may be as large or small as a float can be. Split over unic__threads();
+ * scratch is a fixed block on each thread's stack.
  */
 void unic__assign(int32_t *codes, const float *z, size_t rows, const unic__code_table *t);
 

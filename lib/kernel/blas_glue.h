@@ -1,14 +1,15 @@
 /*
- * Products by cblas, for `kernel.backend = blas` (kernel/product.h). The only file that knows cblas
- * is blas_glue.c.
+ * Products by cblas, for `kernel.backend = blas` (kernel/product.h). The only file that knows
+ * cblas is blas_glue.c.
  */
 #ifndef UNIC_KERNEL_BLAS_GLUE_H
 #define UNIC_KERNEL_BLAS_GLUE_H
 
 #include "kernel/gemm.h"
 
-/* The product as gemm.h describes it, whose sizes fit an int, by one call of cblas: how many threads
- * it takes is the host's own setting, and the order of its sums the BLAS's own affair. */
+/* The product as gemm.h describes it, whose sizes fit an int, by one call of cblas: how many
+ * threads it takes is the host's own setting, and the order of its sums the BLAS's own
+ * affair. */
 void unic__blas_run(const unic__gemm *product);
 
 #endif

@@ -41,7 +41,8 @@ static inline size_t unic__conv_depth(const unic__conv_dims *d)
     return d->kh * d->kw * d->ci;
 }
 
-/* Floats of scratch that the three products use, for unic__threads(); false: no size_t has them. */
+/* Floats of scratch that the three products use, for unic__threads(); false: no size_t has
+ * them. */
 bool unic__conv_scratch(const unic__conv_dims *d, size_t *floats);
 
 /*

@@ -1,9 +1,9 @@
 /*
  * Squared distances that do not cancel: by the sum of squared differences, never by
- * ||a||^2 + ||b||^2 - 2 a.b, which loses all digits where rows lie far from the origin or near to
- * each other. That form only screens: a product of rows that were moved to a common centre says
- * which pairs can matter, within an error that screen_error() bounds, and those are measured
- * again by distance2().
+ * ||a||^2 + ||b||^2 - 2 a.b, which loses all digits where rows lie far from the origin or near
+ * to each other. That form only screens: a product of rows that were moved to a common centre
+ * says which pairs can matter, within an error that screen_error() bounds, and those are
+ * measured again by distance2().
  */
 #ifndef UNIC_KERNEL_DISTANCE_H
 #define UNIC_KERNEL_DISTANCE_H
@@ -64,8 +64,8 @@ void unic__distances(float *y, size_t y_row, const float *x, size_t rows, const 
                      size_t count, size_t n);
 
 /*
- * to [rows,n] (+)= 2 sum_l w_rl (x_r - e_l), the gradient of sum w ||x - e||^2. w's element (r,l)
- * is w[r w_row + l w_column]; e is [count,n]. On the calling thread.
+ * to [rows,n] (+)= 2 sum_l w_rl (x_r - e_l), the gradient of sum w ||x - e||^2. w's element
+ * (r,l) is w[r w_row + l w_column]; e is [count,n]. On the calling thread.
  */
 typedef struct unic__pull {
     float *to;

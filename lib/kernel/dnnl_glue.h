@@ -1,8 +1,8 @@
 /*
  * oneDNN behind the shapes this library uses: dense row-major float32 products, softmax over
  * the last axis, and the three products of an NHWC convolution. Only dnnl_glue.c
- * knows oneDNN (and dnnl_versions.h, the differences between 2.6 and 3.x); in a build without oneDNN
- * dnnl_none.c stands in its place, where every `create` fails with UNIC_E_KERNEL.
+ * knows oneDNN (and dnnl_versions.h, the differences between 2.6 and 3.x); in a build without
+ * oneDNN dnnl_none.c stands in its place, where every `create` fails with UNIC_E_KERNEL.
  *
  * `create` builds the primitives for one shape, with the scratch and the reordered copies they
  * need, and may fail; `run` allocates nothing of ours and cannot fail: an error of oneDNN all

@@ -7,10 +7,10 @@
 #include "kernel/tile.h"
 
 /*
- * C is cut into blocks of NC columns, the sums into parts of KC: a block of B, packed into panels
- * on the stack, stays in the cache while all rows of A pass, a group of tiles at a time. Rows of a
- * transposed A that lie far apart are packed too, MC of them. Blocks only order the work: a sum
- * that is cut goes on from what C holds.
+ * C is cut into blocks of NC columns, the sums into parts of KC: a block of B, packed into
+ * panels on the stack, stays in the cache while all rows of A pass, a group of tiles at a time.
+ * Rows of a transposed A that lie far apart are packed too, MC of them. Blocks only order the
+ * work: a sum that is cut goes on from what C holds.
  */
 enum {
     PANELS = 4,
@@ -92,8 +92,8 @@ static void prefetch(const float *c, size_t ldc, size_t rows)
     }
 }
 
-/* The part of A and of the sums in `group`, its first row r of C, against a block of B whose first
- * column is j of C; `goes_on` where C holds sums already. */
+/* The part of A and of the sums in `group`, its first row r of C, against a block of B whose
+ * first column is j of C; `goes_on` where C holds sums already. */
 static void run_group(const unic__gemm *p, const unic__tile_kernel *kernel,
                       const unic__tile *group, size_t r, size_t j, bool goes_on,
                       const panels *block)

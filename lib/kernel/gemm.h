@@ -9,10 +9,10 @@
 #include "base/base.h"
 
 /*
- * C [m,n] = op(A) op(B), or += with `add`, all row-major: A is [m,k] (or [k,m] if ta), B is [k,n]
- * (or [n,k] if tb). lda, ldb, ldc are row strides. Each element is summed as tile.h says, onto its
- * old value or 0: its bits depend on its row of A and column of B alone, not on m, n, the strides,
- * the threads, or whether packed.h computes it.
+ * C [m,n] = op(A) op(B), or += with `add`, all row-major: A is [m,k] (or [k,m] if ta), B is
+ * [k,n] (or [n,k] if tb). lda, ldb, ldc are row strides. Each element is summed as tile.h says,
+ * onto its old value or 0: its bits depend on its row of A and column of B alone, not on m, n,
+ * the strides, the threads, or whether packed.h computes it.
  */
 typedef struct unic__gemm {
     bool ta, tb, add;

@@ -34,8 +34,8 @@ static size_t place_of(size_t j, size_t i, size_t k)
 
 typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 
-/* Four columns of `rows` of four rows of W, which are w_row floats apart, as four rows of a panel;
- * 0 where there is no row. */
+/* Four columns of `rows` of four rows of W, which are w_row floats apart, as four rows of a
+ * panel; 0 where there is no row. */
 static inline __attribute__((always_inline)) void turn_four(float *panel, const float *w,
                                                             size_t w_row, size_t rows)
 {
@@ -105,8 +105,8 @@ static size_t panel_width(size_t n, size_t j)
     return n - j < UNIC__PANEL ? n - j : UNIC__PANEL;
 }
 
-/* A last panel's second half, which packing it leaves alone if no kernel reads it: whole matrices
- * have no undefined part. */
+/* A last panel's second half, which packing it leaves alone if no kernel reads it: whole
+ * matrices have no undefined part. */
 static void clear_rest(float *packed, size_t n, size_t k)
 {
     const size_t last = n % UNIC__PANEL;
@@ -135,8 +135,8 @@ void unic__unpack(float *w, const float *packed, size_t n, size_t k)
             w[j * k + i] = packed[place_of(j, i, k)];
 }
 
-/* A tile's rows, one behind the other, where in X they would be in each other's way: lines a page
- * apart share one place of the first cache, which is smaller than a tile is tall. */
+/* A tile's rows, one behind the other, where in X they would be in each other's way: lines a
+ * page apart share one place of the first cache, which is smaller than a tile is tall. */
 static bool rows_collide(size_t x_row)
 {
     enum { PAGE = 4096 / sizeof(float) };

@@ -28,10 +28,11 @@ void unic__pack_panel(float *panel, const float *w, size_t w_row, size_t cols, s
 void unic__pack_panel_transposed(float *panel, const float *w, size_t w_row, size_t cols,
                                  size_t k);
 
-/* Y [rows,n] = init + X W^T, then relu if asked for. X's and Y's rows are x_row and y_row floats
- * apart, init's init_row (0: a bias, the same for all); init may be Y itself, or NULL. Split over
- * unic__threads(); inside a parallel loop it runs on the calling thread alone. An element
- * has the bits that gemm.h gives it: a row's result does not depend on the other rows. */
+/* Y [rows,n] = init + X W^T, then relu if asked for. X's and Y's rows are x_row and y_row
+ * floats apart, init's init_row (0: a bias, the same for all); init may be Y itself, or NULL.
+ * Split over unic__threads(); inside a parallel loop it runs on the calling thread alone. An
+ * element has the bits that gemm.h gives it: a row's result does not depend on the other
+ * rows. */
 typedef struct unic__packed_product {
     size_t rows, n, k;
     const float *x, *packed, *init;

@@ -5,7 +5,8 @@
 #include "kernel/gemm.h"
 
 /* Which kernels are used; `auto` picks by a fixed rule, never by timing (results
- * must not depend on noise), and leaves no product to cblas, whose bits depend on what is installed. */
+ * must not depend on noise), and leaves no product to cblas, whose bits depend on what is
+ * installed. */
 typedef enum unic__backend { UNIC__AUTO, UNIC__ONEDNN, UNIC__BLAS } unic__backend;
 
 /* cblas for `blas`; for `onednn` too it is our own, where no primitive was planned. */

@@ -1,7 +1,7 @@
 /*
- * The innermost product: a few rows of A times a panel of B, summed in registers. One kernel for
- * each instruction set; everything about blocks, packing and threads is its callers' (product.h,
- * packed.h, assign.h).
+ * The innermost product: a few rows of A times a panel of B, summed in registers. One kernel
+ * for each instruction set; everything about blocks, packing and threads is its callers'
+ * (product.h, packed.h, assign.h).
  */
 #ifndef UNIC_KERNEL_TILE_H
 #define UNIC_KERNEL_TILE_H
@@ -16,14 +16,14 @@ enum {
 
 /*
  * C [rows,cols] = init + A B, then relu if asked for. A's element (r,k) is a[r a_row + k a_k],
- * where a_row or a_k is 1; B's element (k,j) is b[k b_k + j], of which a whole kernel's columns can
- * be read (b_k is UNIC__PANEL in a packed panel). C's and init's rows are strided (init_row 0: one
- * row for all).
- * Every element is init, or 0, plus a sum of its own, a chain of one fused multiply-add for each k
- * in rising order. Callers cut sums longer than UNIC__SUM_PART into such parts, which are added in rising
- * order. So an element's bits depend on nothing but its own row of A and column of B: not on the
- * tile's size, the blocks its callers cut, or the instruction set (portable machines without a
- * fused multiply-add round twice).
+ * where a_row or a_k is 1; B's element (k,j) is b[k b_k + j], of which a whole kernel's columns
+ * can be read (b_k is UNIC__PANEL in a packed panel). C's and init's rows are strided (init_row
+ * 0: one row for all).
+ * Every element is init, or 0, plus a sum of its own, a chain of one fused multiply-add for
+ * each k in rising order. Callers cut sums longer than UNIC__SUM_PART into such parts, which
+ * are added in rising order. So an element's bits depend on nothing but its own row of A and
+ * column of B: not on the tile's size, the blocks its callers cut, or the instruction set
+ * (portable machines without a fused multiply-add round twice).
  */
 typedef struct unic__tile {
     size_t rows, k;
@@ -52,16 +52,17 @@ const unic__tile_kernel *unic__tile_kernel_best(void);
 size_t unic__tile_kernel_list(const unic__tile_kernel **kernels);
 
 /*
- * Products go by the kernel of this name ("portable", "avx2", "avx512") from now on, as they do on
- * a processor that has nothing better; NULL: by the best again. False if this processor does not
- * run it. For tests and measurements: it holds for the whole process, and no product may run
- * meanwhile.
+ * Products go by the kernel of this name ("portable", "avx2", "avx512") from now on, as they do
+ * on a processor that has nothing better; NULL: by the best again. False if this processor does
+ * not run it. For tests and measurements: it holds for the whole process, and no product may
+ * run meanwhile.
  */
 bool unic__tile_cap(const char *name);
 
 /* A tile of at most UNIC__TILE_ROWS rows and `cols` columns, up to UNIC__PANEL, of which B has
  * UNIC__PANEL, or half of that where `cols` is no more: nothing is read of init or written to C
- * beyond them. A kernel that takes less runs several times, over the same columns of B first. */
+ * beyond them. A kernel that takes less runs several times, over the same columns of B
+ * first. */
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols);
 
 /* How many tiles of about equal height `rows` are cut into. */

@@ -5,9 +5,9 @@
  *   TILE_BYTES    bytes of a vector
  *   TILE_ROWS     the most rows
  *   TILE_VECTORS  vectors of a row
- * With AVX-512, 12 rows of two vectors and the two vectors of B are in 26 of 32 registers, and each
- * k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or the sums would not
- * stay in registers; so is the step of 1 in A, which saves address registers.
+ * With AVX-512, 12 rows of two vectors and the two vectors of B are in 26 of 32 registers, and
+ * each k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or the sums
+ * would not stay in registers; so is the step of 1 in A, which saves address registers.
  */
 typedef float TILE(vector) __attribute__((vector_size(TILE_BYTES), aligned(4), may_alias));
 typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));

@@ -11,17 +11,17 @@
  *   V [a^2,t,ci] of x,   U [a^2,ci,co] of w,   M [a^2,t,co] of y
  * and each place has a product of its own:
  *   forward   M = V U,   data   V = M U^T,   weights   U = V^T M
- * What every group of the result's channels reads (V, M or both) is transformed as a whole, for a
- * block of images. The result, and the part of U that it takes, are made a group of channels at a
- * time, and stay in the cache from their making to their use.
+ * What every group of the result's channels reads (V, M or both) is transformed as a whole, for
+ * a block of images. The result, and the part of U that it takes, are made a group of channels
+ * at a time, and stay in the cache from their making to their use.
  */
 enum {
     /* Floats of V and M in a block: REUSE for each of U, within these bounds. */
     SHARED_LEAST = 1 << 19,
     SHARED_MOST = 1 << 24,
     REUSE = 8,
-    /* Channels of the result in a group; channels that are summed over at a time, which are those
-     * of x in a group of U; channels of U that are transposed at a time. */
+    /* Channels of the result in a group; channels that are summed over at a time, which are
+     * those of x in a group of U; channels of U that are transposed at a time. */
     GROUP = 128,
     DEPTH = UNIC__SUM_PART,
     SLAB = 64,
@@ -502,11 +502,12 @@ static double products_of(const unic__conv_dims *d, size_t m)
 }
 
 /*
- * Worth it from 16 tiles on, which share the transform of the weights; and where the products that
- * are saved outnumber what is transformed by a constant. For each of the (m + 2)^2 places of a tile
- * a direct sum has 1 + less products for each pair of channels, and ci + co numbers are transformed:
- * the measure is less ci co / (ci + co). It was measured (op/conv.c) at 10 (16 to 16 channels:
- * a loss), 16 (64 to 16: from equal to a gain of a third), 24 (16 to 32: nearly twice as fast).
+ * Worth it from 16 tiles on, which share the transform of the weights; and where the products
+ * that are saved outnumber what is transformed by a constant. For each of the (m + 2)^2 places
+ * of a tile a direct sum has 1 + less products for each pair of channels, and ci + co numbers
+ * are transformed: the measure is less ci co / (ci + co). It was measured (op/conv.c) at 10 (16
+ * to 16 channels: a loss), 16 (64 to 16: from equal to a gain of a third), 24 (16 to 32: nearly
+ * twice as fast).
  */
 size_t unic__winograd_tile(const unic__conv_dims *d)
 {

@@ -1,8 +1,8 @@
 /*
  * The three products of conv_kernel.h for 3x3 windows of stride 1, by Winograd's transforms
- * (winograd_transform.h): y is cut into tiles of m x m, and each takes (m + 2)^2 products of two
- * numbers for each pair of channels instead of 9 m^2. The gradients are the exact adjoints, by
- * the same tiles, and so is a transposed convolution.
+ * (winograd_transform.h): y is cut into tiles of m x m, and each takes (m + 2)^2 products of
+ * two numbers for each pair of channels instead of 9 m^2. The gradients are the exact adjoints,
+ * by the same tiles, and so is a transposed convolution.
  */
 #ifndef UNIC_KERNEL_WINOGRAD_H
 #define UNIC_KERNEL_WINOGRAD_H

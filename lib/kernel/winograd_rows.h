@@ -1,10 +1,11 @@
 /*
- * The transforms for one instruction set: winograd_transform.c includes this once for each, with
+ * The transforms for one instruction set: winograd_transform.c includes this once for each,
+ * with
  *   WINOGRAD(x)      a name for x of this instruction set
  *   WINOGRAD_TARGET  the functions' attribute
  *   WINOGRAD_BYTES   bytes of a vector
- * Every matrix and side is a constant in its copy, so that the loops unroll and the products by 0
- * and 1 vanish.
+ * Every matrix and side is a constant in its copy, so that the loops unroll and the products by
+ * 0 and 1 vanish.
  */
 typedef float WINOGRAD(vector)
     __attribute__((vector_size(WINOGRAD_BYTES), aligned(4), may_alias));

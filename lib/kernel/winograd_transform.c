@@ -5,8 +5,8 @@
 #include "kernel/tile.h"
 
 /*
- * The matrices of Toom and Cook for the points 0, p.. and infinity, by name and side of the tile;
- * exact as fractions. The points are those of the least error that was found among small
+ * The matrices of Toom and Cook for the points 0, p.. and infinity, by name and side of the
+ * tile; exact as fractions. The points are those of the least error that was found among small
  * fractions: with the usual 0, 1, -1, 2 (and -2) it is twice as large.
  */
 

@@ -1,10 +1,11 @@
 /*
- * The transforms of Winograd's convolution, for one tile of m x m outputs of a 3x3 window, in the
- * form Y = M X M^T with a constant M. With a = m + 2, the side of the window that a tile reads:
+ * The transforms of Winograd's convolution, for one tile of m x m outputs of a 3x3 window, in
+ * the form Y = M X M^T with a constant M. With a = m + 2, the side of the window that a tile
+ * reads:
  *   input    V = B^T x B     [a,a] -> [a,a]      output   y = A^T Y A     [a,a] -> [m,m]
  *   weight   U = G w G^T     [3,3] -> [a,a]
- * Y = V U, element by element, gives y = the convolution of x and w. The adjoint of each takes the
- * other way and has the transposed matrix.
+ * Y = V U, element by element, gives y = the convolution of x and w. The adjoint of each takes
+ * the other way and has the transposed matrix.
  */
 #ifndef UNIC_KERNEL_WINOGRAD_TRANSFORM_H
 #define UNIC_KERNEL_WINOGRAD_TRANSFORM_H
@@ -26,8 +27,8 @@ typedef enum unic__winograd_kind {
 /*
  * A small matrix whose elements are vectors of channels. Element (r,c) of channel k lies at
  *   at + r row + c col + (k / 32) block + k % 32;
- * only rows top..bottom-1 and columns left..right-1 are in memory. Outside of them X is 0, and Y
- * is not written.
+ * only rows top..bottom-1 and columns left..right-1 are in memory. Outside of them X is 0, and
+ * Y is not written.
  */
 typedef struct unic__grid {
     ptrdiff_t at; /* may lie before the array, where row 0 or column 0 is not in memory */
@@ -49,7 +50,8 @@ typedef void unic__winograd_transform(const unic__winograd_step *step);
 /* For tiles of side m, with the vectors of the tile kernel that products use. */
 unic__winograd_transform *unic__winograd_transform_of(unic__winograd_kind kind, size_t m);
 
-/* A grid of side `side` whose elements are `col` floats apart in reading order, all in memory. */
+/* A grid of side `side` whose elements are `col` floats apart in reading order, all in
+ * memory. */
 static inline unic__grid unic__whole_grid(ptrdiff_t at, size_t side, size_t col, size_t block)
 {
     return (unic__grid){at, side * col, col, block, 0, side, 0, side};

@@ -115,8 +115,8 @@ static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
         in->permutation[m] = unic__input(g, UNIC__SHAPE_OF(o->batch), UNIC__I32);
 }
 
-/* The other clip that each of the batch's clips is compared with, given or drawn; rows without a
- * clip stay alone. */
+/* The other clip that each of the batch's clips is compared with, given or drawn; rows without
+ * a clip stay alone. */
 static unic_status fill_permutation(const unic__objective *o, size_t m, int32_t *to,
                                     const unic__draw *draw)
 {

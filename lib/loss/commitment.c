@@ -1,6 +1,6 @@
 #include "loss/objective.h"
 
-/* L^m = own ||z^m - sg[e^m]||^2 + cross mean_{n != m} ||z^m - sg[e^n]||^2   (P7, with own = beta and
+/* L^m = own ||z^m - sg[e^m]||^2 + cross mean_{n != m} ||z^m - sg[e^n]||^2   (P7, own = beta and
  * cross = beta / 2), means over valid steps and D; a cross part counts where both are valid. */
 unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m)

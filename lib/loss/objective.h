@@ -104,9 +104,10 @@ void *unic__objective_inputs_of(const unic__objective *o, const unic__term_kind 
 /* ---- parts of terms ---- */
 
 /*
- * Which clips a term that contrasts pairs of modalities compares: target [B] i32 is b for clip b,
- * or -1 where it is left out, valid [B] is 1 or 0. A pair's two directions share their nodes. With
- * fewer than two clips there is nothing to contrast: all are left out, and the term is 0.
+ * Which clips a term that contrasts pairs of modalities compares: target [B] i32 is b for clip
+ * b, or -1 where it is left out, valid [B] is 1 or 0. A pair's two directions share their
+ * nodes. With fewer than two clips there is nothing to contrast: all are left out, and the term
+ * is 0.
  */
 typedef unic__node *unic__pair_nodes[UNIC_MAX_MODALITIES][UNIC_MAX_MODALITIES];
 void unic__pairs_make(const unic__objective *o, unic__graph *g, unic__pair_nodes target,

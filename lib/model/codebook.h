@@ -86,8 +86,8 @@ uint64_t unic__codebook_fingerprint(const unic_codebook *cb);
 void unic__codebook_lookup(const unic_codebook *cb, const int32_t *codes, size_t rows,
                            float *out);
 
-/* A joint update (P6), and the idle counters after it. UNIC_E_NUMERIC if targets are so large that
- * their sums may overflow. */
+/* A joint update (P6), and the idle counters after it. UNIC_E_NUMERIC if targets are so large
+ * that their sums may overflow. */
 unic_status unic__codebook_learn(unic_codebook *cb, double decay, const unic__ema_part *parts);
 
 /* unic__codebook_revive() with memory of its own. */

@@ -35,10 +35,10 @@ static void random_rows(unic_codebook *cb, const float *z, size_t rows, int32_t 
 
 /*
  * Each next seed is a row drawn with probability ~ its squared distance to the nearest seed so
- * far. To measure all rows after each seed would read them once for each code. They are measured
- * only after a few seeds, all of those at once; until then a row is drawn by what was last
- * measured, which is no less than what is true, and taken with the probability true / measured:
- * the same distribution.
+ * far. To measure all rows after each seed would read them once for each code. They are
+ * measured only after a few seeds, all of those at once; until then a row is drawn by what was
+ * last measured, which is no less than what is true, and taken with the probability true /
+ * measured: the same distribution.
  */
 enum {
     BLOCK = 512,  /* rows whose distances are summed up                   */
@@ -247,7 +247,8 @@ static unic_status lloyd(unic_codebook *cb, size_t iterations, const means *m, i
 
 /* ---- the whole ---- */
 
-/* The power of two that brings z to order 1, where squares of it would overflow or vanish; else 1. */
+/* The power of two that brings z to order 1, where squares of it would overflow or vanish; else
+ * 1. */
 static float scale_of(const float *z, size_t n)
 {
     const float large = 0x1p50F;

@@ -1,6 +1,6 @@
 /*
- * A codebook used without a trainer, as a vector quantizer of its own. These calls take the memory
- * that a training step has planned beforehand.
+ * A codebook used without a trainer, as a vector quantizer of its own. These calls take the
+ * memory that a training step has planned beforehand.
  */
 #include <float.h>
 #include <string.h>

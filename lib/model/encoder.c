@@ -58,8 +58,8 @@ static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length
     return (batch + parts - 1) / parts;
 }
 
-/* The plan of a shape, and, if it can take them, of all that may come: no shape needs more memory
- * than the most clips of its level. */
+/* The plan of a shape, and, if it can take them, of all that may come: no shape needs more
+ * memory than the most clips of its level. */
 static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
                              size_t length)
 {
@@ -79,8 +79,8 @@ static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_
     return unic__graph_plan(g);
 }
 
-/* The plan of this shape; of those for one shape each, the one unused the longest makes room for a
- * new one. */
+/* The plan of this shape; of those for one shape each, the one unused the longest makes room
+ * for a new one. */
 static unic_status find_plan(unic_encoder *e, size_t batch, size_t length,
                              unic__encoder_plan **plan)
 {
@@ -113,8 +113,8 @@ static void do_nothing(const void *context, size_t from, size_t to)
     (void)to;
 }
 
-/* The plan of the largest shape, run once on zeros: the first call finds memory that is there and
- * threads that wait. */
+/* The plan of the largest shape, run once on zeros: the first call finds memory that is there
+ * and threads that wait. */
 static unic_status warm_up(unic_encoder *e)
 {
     unic__encoder_plan *p;

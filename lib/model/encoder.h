@@ -1,10 +1,10 @@
 /*
  * One modality of a model, planned when it is created: one graph with memory for the largest
- * batches, which takes every smaller shape in turn. A call allocates nothing. A batch goes through
- * the graph some clips at a time, as many as the cache holds: a clip's result does not depend on
- * the others.
- * With kernel.backend = onednn the graph holds primitives, each for one shape: then there are the
- * plans of the last few shapes.
+ * batches, which takes every smaller shape in turn. A call allocates nothing. A batch goes
+ * through the graph some clips at a time, as many as the cache holds: a clip's result does not
+ * depend on the others.
+ * With kernel.backend = onednn the graph holds primitives, each for one shape: then there are
+ * the plans of the last few shapes.
  */
 #ifndef UNIC_MODEL_ENCODER_H
 #define UNIC_MODEL_ENCODER_H

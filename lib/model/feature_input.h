@@ -20,8 +20,9 @@ typedef struct unic__feature_input {
  * The clips of `features` [N,t,dims..] from `first` on, as many as fit, with t <= T and lengths
  * [N] in 0..t (NULL: all t): valid steps are converted, all others are zero, and so are rows
  * behind the last clip. The mask is 1 on valid steps; with `real_padding`, on all t steps of a
- * clip that has any. UNIC_E_VALUE names a clip with NaN or Inf in a valid step, as `called` names it
- * (NULL: no batch). Where x reads lent memory (unic__graph_lend), that is checked, not written.
+ * clip that has any. UNIC_E_VALUE names a clip with NaN or Inf in a valid step, as `called`
+ * names it (NULL: no batch). Where x reads lent memory (unic__graph_lend), that is checked, not
+ * written.
  */
 unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_array *features,
                                      const int32_t *lengths, size_t first, bool real_padding,

@@ -11,8 +11,8 @@
 /* Calls made in g from now on use the kernels that kernel.backend and kernel.winograd name. */
 void unic__use_kernels(unic__graph *g, const unic_config *c);
 
-/* y = x w^T + b over the last axis, then relu or without b where the name says so. Weights start
- * from U(-1/sqrt(in), 1/sqrt(in)). */
+/* y = x w^T + b over the last axis, then relu or without b where the name says so. Weights
+ * start from U(-1/sqrt(in), 1/sqrt(in)). */
 __attribute__((format(printf, 4, 5))) unic__node *
 unic__dense(unic__graph *g, unic__node *x, size_t out, const char *format, ...);
 __attribute__((format(printf, 4, 5))) unic__node *

@@ -14,8 +14,8 @@
 /* The shape of a batch of this modality's features: [B,T,dims..]. */
 unic__shape unic__feature_shape(const unic__modality *m, size_t batch, size_t length);
 
-/* h = Front(x): a bidirectional LSTM for a token modality, [B,T,C] -> [B,T,2H]; x itself for the
- * other kinds. */
+/* h = Front(x): a bidirectional LSTM for a token modality, [B,T,C] -> [B,T,2H]; x itself for
+ * the other kinds. */
 unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
                         unic__node *lengths);
 

@@ -29,9 +29,9 @@ struct unic_model {
     float *plain[UNIC_MAX_MODALITIES];
 };
 
-/* A model without weights yet: it reads them from `source` when they are needed, or is given them
- * by unic__model_set_weights() (a source of all zeros). Takes over `config` (checked), `codebook`
- * and `source`, also on failure. */
+/* A model without weights yet: it reads them from `source` when they are needed, or is given
+ * them by unic__model_set_weights() (a source of all zeros). Takes over `config` (checked),
+ * `codebook` and `source`, also on failure. */
 unic_status unic__model_create(unic_model **out, unic_config *config, unic_codebook *codebook,
                                unic__weight_source source);
 void unic__model_free(unic_model *model);
@@ -42,8 +42,8 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
 /* The weights of modality m, read now if they have not been. Thread-safe. */
 unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table **weights);
 
-/* The i-th parameter of all modalities together, and its plain values (`values` may be NULL); both
- * are the model's. Thread-safe. UNIC_E_NOTFOUND says how many there are. */
+/* The i-th parameter of all modalities together, and its plain values (`values` may be NULL);
+ * both are the model's. Thread-safe. UNIC_E_NOTFOUND says how many there are. */
 unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param **param,
                                   const float **values);
 

@@ -9,8 +9,8 @@
 #include "graph/param_table.h"
 
 typedef struct unic__weight_source_class {
-    /* Whether the file holds every parameter of the table with its shape. Called before memory is
-     * taken: the table need not be sealed. UNIC_E_FORMAT says what is missing. */
+    /* Whether the file holds every parameter of the table with its shape. Called before memory
+     * is taken: the table need not be sealed. UNIC_E_FORMAT says what is missing. */
     unic_status (*check)(void *file, const unic_config *config,
                          const unic__param_table *params);
     /* Reads every parameter of a sealed table that check() accepted. */

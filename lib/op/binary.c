@@ -97,7 +97,8 @@ static place place_of(const layout *l, int w, size_t i)
     return p;
 }
 
-/* The next along the groups that `w` walks, or that it does not; behind the last is the first. */
+/* The next along the groups that `w` walks, or that it does not; behind the last is the
+ * first. */
 UNIC__INLINE void next_place(place *p, const layout *l, int w, bool walked)
 {
     for (size_t n = l->n - 1; n-- > 0;) {

@@ -12,13 +12,14 @@ typedef struct conv_plan {
 } conv_plan;
 
 /*
- * What `auto` takes, by shape and instruction set alone: Winograd's tiles where winograd.c says that
- * they pay; else oneDNN where the weights are few, as it reads the images where they lie (with many,
- * its reorder of them costs more than our columns do); else our direct kernels. cblas is never
- * taken: its results depend on what is installed.
+ * What `auto` takes, by shape and instruction set alone: Winograd's tiles where winograd.c says
+ * that they pay; else oneDNN where the weights are few, as it reads the images where they lie
+ * (with many, its reorder of them costs more than our columns do); else our direct kernels.
+ * cblas is never taken: its results depend on what is installed.
  *
- * GF/s, counted as direct sums, for forward, data and weights with one thread; the column that is
- * taken has a star (Zen 4, whose peak is about 115; oneDNN 2.6; best of many, on a busy machine):
+ * GF/s, counted as direct sums, for forward, data and weights with one thread; the column that
+ * is taken has a star (Zen 4, whose peak is about 115; oneDNN 2.6; best of many, on a busy
+ * machine):
  *
  *   3x3 if not said otherwise            Winograd       direct         oneDNN
  *   AVX-512

@@ -29,8 +29,8 @@ typedef struct scattering {
     size_t n, d;
 } scattering;
 
-/* A part owns out's rows from..to and passes over all of x, so every row is summed in index order
- * whatever the number of threads. */
+/* A part owns out's rows from..to and passes over all of x, so every row is summed in index
+ * order whatever the number of threads. */
 static void scatter_part(const void *context, size_t from, size_t to)
 {
     const scattering *s = context;

@@ -9,8 +9,8 @@
  * backward:  dx += dy w,   dw += dy^T x,   db += sum_rows(dy)
  * with relu, dy is first masked by y > 0
  *
- * y is a product by the packed weight (kernel/packed.h), which begins with the bias and ends with
- * the relu: in inference the weight comes packed, in training it is packed here.
+ * y is a product by the packed weight (kernel/packed.h), which begins with the bias and ends
+ * with the relu: in inference the weight comes packed, in training it is packed here.
  */
 
 enum { PARALLEL_COUNT = 1 << 15 /* elements from which on two threads are worth it */ };

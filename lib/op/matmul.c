@@ -92,8 +92,8 @@ static product b_product(const dims *d)
 
 /* ---- our own, or cblas ---- */
 
-/* The products of a batch: the next operands are a step further; `add` is of the first only where
- * all have one `out`. */
+/* The products of a batch: the next operands are a step further; `add` is of the first only
+ * where all have one `out`. */
 typedef struct each {
     unic__backend backend;
     const product *p;

@@ -76,8 +76,8 @@ struct unic__call {
     size_t scratch_size; /* floats used within one forward or backward; set by infer */
     float *scratch;
     void *prim; /* what plan made, for example vendor primitives; unplan releases it */
-    /* The bits of `stores` whose input is a tensor of its own with an undefined dx when backward
-     * runs. Set before plan, then constant. */
+    /* The bits of `stores` whose input is a tensor of its own with an undefined dx when
+     * backward runs. Set before plan, then constant. */
     unsigned fresh;
     unic__backend backend;
     bool direct; /* no convolution by transforms (kernel.winograd = off) */

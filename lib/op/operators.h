@@ -83,9 +83,9 @@ typedef struct unic__layer_norm_attr {
 } unic__layer_norm_attr;
 extern const unic__op unic__op_layer_norm;
 
-/* batch_norm.c: channel_moments: (0) x [..,C] -> [2,C]; row 0 the mean over all rows of x, row 1
- * the biased variance. batch_norm: (0) x [..,C], (1) gamma [C], (2) beta [C], (3) moments [2,C]
- * (in training those of x, otherwise running ones) -> [..,C]. */
+/* batch_norm.c: channel_moments: (0) x [..,C] -> [2,C]; row 0 the mean over all rows of x, row
+ * 1 the biased variance. batch_norm: (0) x [..,C], (1) gamma [C], (2) beta [C], (3) moments
+ * [2,C] (in training those of x, otherwise running ones) -> [..,C]. */
 extern const unic__op unic__op_channel_moments;
 typedef struct unic__batch_norm_attr {
     float eps;

@@ -1,4 +1,5 @@
-/* What everything made of codes shares: whether codes are a codebook's, and the members of files. */
+/* What everything made of codes shares: whether codes are a codebook's, and the members of
+ * files. */
 #ifndef UNIC_TASK_CODES_H
 #define UNIC_TASK_CODES_H
 
@@ -16,8 +17,8 @@ unic_status unic__check_codes(const unic_codebook *cb, const int32_t *codes, siz
 void unic__bundle_codes(unic__bundle *b, const unic_codebook *cb);
 unic_status unic__read_codes(unic__npz *z, unic__shape shape, unic_codebook **out);
 
-/* Every parameter of a table under its own name: written; there and of its shape (a table that is
- * not sealed yet); read (sealed). */
+/* Every parameter of a table under its own name: written; there and of its shape (a table that
+ * is not sealed yet); read (sealed). */
 void unic__bundle_table(unic__bundle *b, const unic__param_table *table);
 unic_status unic__expect_table(unic__npz *z, const unic__param_table *table);
 unic_status unic__read_table(unic__npz *z, unic__param_table *table);

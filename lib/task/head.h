@@ -23,8 +23,8 @@ struct unic_head {
     float *logits; /* [L,classes] W2 hidden + b2, for step heads */
 };
 
-/* head_options.c. Zero members take their defaults (`dim` is of the codes); the others must be in
- * range and go together. A failure is of `status`; its message begins with `prefix`. */
+/* head_options.c. Zero members take their defaults (`dim` is of the codes); the others must be
+ * in range and go together. A failure is of `status`; its message begins with `prefix`. */
 extern const unic__options_table unic__head_options;
 unic_status unic__head_complete(unic_head_options *options, size_t dim, const char *prefix,
                                 unic_status status);

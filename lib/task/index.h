@@ -16,8 +16,8 @@ struct unic_index {
     unic_index_options options;
     size_t count, capacity;
     float *vectors; /* [capacity,dim]; of length 1 for the cosine */
-    /* L2 (task/index_score.h): the items' mean c if they lie far from the origin for their spread,
-     * or zeros; chosen anew when there are twice as many items. */
+    /* L2 (task/index_score.h): the items' mean c if they lie far from the origin for their
+     * spread, or zeros; chosen anew when there are twice as many items. */
     float *centre; /* [dim] */
     bool centred;
     size_t centred_at; /* items then */

@@ -8,8 +8,9 @@ typedef struct ranking {
     unic__index_block block;
     size_t lanes;
     const size_t *row; /* [queries] the row of its item, of the block                      */
-    /* [most] What the own items reach: a tile's score below low is farther, one from high on is as
-     * near. L2: around the true score by what rounding may do; what lies between is measured. */
+    /* [most] What the own items reach: a tile's score below low is farther, one from high on is
+     * as near. L2: around the true score by what rounding may do; what lies between is
+     * measured. */
     float *low, *high;
     double *distance2; /* [most] L2                                                        */
     int64_t *near;     /* [lanes][most] items at least as near, itself among them          */
@@ -33,8 +34,8 @@ static void set_own(const ranking *g, size_t j)
     g->high[j] = (float)(score + rounding);
 }
 
-/* Adds what is sure of one item; whether there is a query of which it is not. The lower bound of a
- * score is gain * length + less below it. */
+/* Adds what is sure of one item; whether there is a query of which it is not. The lower bound
+ * of a score is gain * length + less below it. */
 UNIC__SIMD static bool count_row(const ranking *g, int64_t *restrict near,
                                  const float *restrict score, float gain, float less)
 {

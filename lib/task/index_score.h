@@ -1,9 +1,9 @@
 /*
- * Scores of many items for many queries at once. Items are looked at in tiles of TILE rows for a
- * block of up to BLOCK queries, which are packed once like a layer's weight: one product gives a
- * tile of scores [TILE,queries] that stays in the cache, and is gone through at once. Threads
- * (lanes) have contiguous runs of tiles, and split no product; a score does not depend on the tile
- * that it is computed in.
+ * Scores of many items for many queries at once. Items are looked at in tiles of TILE rows for
+ * a block of up to BLOCK queries, which are packed once like a layer's weight: one product
+ * gives a tile of scores [TILE,queries] that stays in the cache, and is gone through at once.
+ * Threads (lanes) have contiguous runs of tiles, and split no product; a score does not depend
+ * on the tile that it is computed in.
  *
  * A score of L2 is ||q - c||^2 - ||q - x||^2 = 2 (q - c).(x - c) - ||x - c||^2, where c is the
  * index's centre. As a float32 product it only screens: the tile has an upper bound of it, and

@@ -49,8 +49,8 @@ static void offer(hit *heap, size_t *n, size_t k, hit h)
         sift_down(heap, k, h);
 }
 
-/* The first row from `from` on with a score of at least `least` for a query, or n: almost no row
- * has one, and only this looks at those. */
+/* The first row from `from` on with a score of at least `least` for a query, or n: almost no
+ * row has one, and only this looks at those. */
 UNIC__SIMD static size_t next_row(const float *score, size_t from, size_t n, const float *least,
                                   size_t queries)
 {

@@ -45,8 +45,8 @@ typedef struct unic__options_table {
 
 bool unic__option_accepts(const unic__option *option, int64_t value);
 
-/* Fills in what is zero by the preset (0 or 1), then checks. A failure is of `status`; its message
- * begins with `prefix` and the member's name. */
+/* Fills in what is zero by the preset (0 or 1), then checks. A failure is of `status`; its
+ * message begins with `prefix` and the member's name. */
 unic_status unic__options_complete(void *options, const unic__options_table *table,
                                    size_t preset, const char *prefix, unic_status status);
 
@@ -58,8 +58,8 @@ enum { UNIC__OPTIONS_MOST = 32 };
 void unic__options_bundle(unic__bundle *b, const unic__options_table *table, void *options,
                           const unic_codebook *cb, int64_t numbers[UNIC__OPTIONS_MOST]);
 
-/* What is zero in a file takes no default: every number must be in range as it stands, and every
- * float must not be zero (its bounds are checked by unic__options_complete). */
+/* What is zero in a file takes no default: every number must be in range as it stands, and
+ * every float must not be zero (its bounds are checked by unic__options_complete). */
 unic_status unic__options_read(void *options, unic__shape *codes,
                                const unic__options_table *table, unic__npz *z);
 

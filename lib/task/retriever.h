@@ -1,7 +1,7 @@
 /*
- * A retriever: codes of a clip and vectors of a gallery, mapped into one space in which a clip is
- * near its own item. The options stand in retriever_options.c, the networks and their training in
- * retriever.c, the file in retriever_file.c.
+ * A retriever: codes of a clip and vectors of a gallery, mapped into one space in which a clip
+ * is near its own item. The options stand in retriever_options.c, the networks and their
+ * training in retriever.c, the file in retriever_file.c.
  */
 #ifndef UNIC_TASK_RETRIEVER_H
 #define UNIC_TASK_RETRIEVER_H

@@ -144,8 +144,8 @@ unic_status unic__torch_container_find(unic__torch_container *c, const unic__val
     return UNIC_OK;
 }
 
-/* Notes the type and size of every storage that the pickle mentions, in use or not; one whose id
- * is not understood fails when a tensor in it is needed. */
+/* Notes the type and size of every storage that the pickle mentions, in use or not; one whose
+ * id is not understood fails when a tensor in it is needed. */
 static void use_storages(unic__torch_container *c)
 {
     size_t storage;
@@ -248,7 +248,8 @@ static unic_status read_zip(unic__torch_container *c)
 
 /* ---- old files --------------------------------------------------------------------------- */
 
-/* The first pickle: the integer 0x1950a86a20f9469cfc6c, in bytes, or in protocol 0 in digits. */
+/* The first pickle: the integer 0x1950a86a20f9469cfc6c, in bytes, or in protocol 0 in
+ * digits. */
 static const char magic[] = "\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19";
 static const char magic_digits[] = "119547037146038801333356";
 

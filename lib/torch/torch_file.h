@@ -53,7 +53,7 @@ unic_status unic__torch_read_f64(unic__torch_file *f, const unic__torch_tensor *
 unic_status unic__torch_read_i64(unic__torch_file *f, const unic__torch_tensor *t, int64_t *out,
                                  size_t count);
 
-/* ---- other names: of a file whose values stand elsewhere than where they are looked for ---- */
+/* ---- other names, for files whose values are not at the expected paths ---- */
 
 /* Paths begin in the dict or list at `root`, which ends with a slash, from now on ("" is the
  * whole); what is outside of it keeps its path. */
@@ -93,7 +93,8 @@ unic_status unic__torch_get_i64(unic__torch_file *f, const char *path, int64_t *
 /* For messages: "a dict of epoch, model and 3 more keys"; returns `out`. */
 const char *unic__torch_summary(const unic__torch_file *f, char *out, size_t size);
 
-/* For messages: "a numpy array", "an object of collections.Counter"; NULL if nothing is there. */
+/* For messages: "a numpy array", "an object of collections.Counter"; NULL if nothing is
+ * there. */
 const char *unic__torch_describe(const unic__torch_file *f, const char *path,
                                  char out[UNIC__VALUE_DESCRIPTION]);
 

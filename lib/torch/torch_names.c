@@ -1,4 +1,5 @@
-/* Other names for what a file has: paths that begin elsewhere, and what they are in the file. */
+/* Other names for what a file has: paths that begin elsewhere, and what they are in the
+ * file. */
 #include <stdio.h>
 #include <string.h>
 

@@ -26,8 +26,8 @@ unic_status unic__adam_check(const unic__adam *adam, const char *path);
 /* norms[group] = L2 norm of the group's gradient; summed in double, in index order. */
 void unic__grad_norms(const unic__param_table *params, double *norms);
 
-/* Adam squares gradients. A gradient of a smaller norm has elements whose squares are floats; one
- * that is not would leave infinite moments, and parameters that never move again. */
+/* Adam squares gradients. A gradient of a smaller norm has elements whose squares are floats;
+ * one that is not would leave infinite moments, and parameters that never move again. */
 static const double unic__adam_largest = 1e19;
 static inline bool unic__adam_takes(double norm)
 {
@@ -37,12 +37,13 @@ static inline bool unic__adam_takes(double norm)
 /*
  *   g <- g min(1, clip / (norm_group + 1e-6))                    (clip 0: g)
  *   m <- 0.9 m + 0.1 g,   v <- 0.999 v + 0.001 g^2
- *   p <- p - lr (mhat / (sqrt(vhat) + 1e-8) + decay p)           (decay: AdamW's, on weights alone)
+ *   p <- p - lr (mhat / (sqrt(vhat) + 1e-8) + decay p)     (decay: AdamW's, on weights alone)
  */
 void unic__adam_step(unic__adam *adam, double lr, double decay, double clip,
                      const double *norms);
 
-/* Step number `t`, from 1, of the parameters from..to of the table alone; `steps` is the caller's. */
+/* Step number `t`, from 1, of the parameters from..to of the table alone; `steps` is the
+ * caller's. */
 void unic__adam_apply(const unic__adam *adam, uint64_t t, size_t from, size_t to, double lr,
                       double decay, double clip, const double *norms);
 

@@ -9,8 +9,8 @@ typedef struct fits {
     double lr;
 } fits;
 
-/* The parameters of a modality's graph: a range of the table, since they were declared one after
- * the other. */
+/* The parameters of a modality's graph: a range of the table, since they were declared one
+ * after the other. */
 typedef struct range {
     size_t from, to;
 } range;
@@ -53,8 +53,8 @@ static void fit_part(const void *context, size_t from, size_t to)
         fit(context, m);
 }
 
-/* As many modalities as fill the threads evenly are shared out; in those left over, products that
- * are worth it are split. */
+/* As many modalities as fill the threads evenly are shared out; in those left over, products
+ * that are worth it are split. */
 static void fit_all(const fits *f)
 {
     const size_t n = f->tg->n, threads = (size_t)unic__threads();

@@ -1,7 +1,7 @@
 /*
  * The fits of CLUB's nets q within a training step (A.5). Each modality's q has a graph and
- * parameters of its own, so modalities are shared out among the threads, each with all of its steps:
- * the products of one step are too small to split.
+ * parameters of its own, so modalities are shared out among the threads, each with all of its
+ * steps: the products of one step are too small to split.
  */
 #ifndef UNIC_TRAIN_CLUB_FIT_H
 #define UNIC_TRAIN_CLUB_FIT_H

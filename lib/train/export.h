@@ -11,7 +11,8 @@ unic_status unic__trainer_export(unic_model **out, const unic_trainer *t);
 /* "OUT.npz" -> "OUT.run.npz"; NULL when out of memory. */
 char *unic__run_path(const char *path);
 
-/* Writes the run's state to "OUT.run.npz", then the model to "OUT.npz", the path that is given. */
+/* Writes the run's state to "OUT.run.npz", then the model to "OUT.npz", the path that is
+ * given. */
 unic_status unic__trainer_save(unic_trainer *t, const char *path);
 
 /* The trainer of the run whose model is at `path`. */

@@ -16,8 +16,8 @@ typedef struct unic__guard {
 } unic__guard;
 
 /*
- * Looks at a step's weighted terms [count]. CLUB alone has no lower bound: below minus the sum of
- * all others it is what training then works on, and where it stays there it goes on falling.
+ * Looks at a step's weighted terms [count]. CLUB alone has no lower bound: below minus the sum
+ * of all others it is what training then works on, and where it stays there it goes on falling.
  * UNIC_E_NUMERIC with `train.guard = stop`; a warning, once, with `warn`.
  */
 unic_status unic__guard_terms(unic__guard *guard, const unic_config *config, uint64_t step,

@@ -144,8 +144,8 @@ static double learning_rate(const unic_trainer *t, size_t i)
     return unic__learning_rate(t->config, t->steps, t->total_steps);
 }
 
-/* The order in which a step reports. A figure that is not finite refuses the step, the first one
- * by name: the terms stand before what follows from them. */
+/* The order in which a step reports. A figure that is not finite refuses the step, the first
+ * one by name: the terms stand before what follows from them. */
 static const kind kinds[] = {
     {"total", one, unlabelled, total},
     {NULL, terms, term, weighted},

@@ -39,8 +39,8 @@ static unic_status expect_table(unic__npz *z, const char *prefix,
     return status;
 }
 
-/* Whether the file holds what its config asks for. A trainer takes several times the file's size,
- * so this is asked first: a config alone could ask for any amount. */
+/* Whether the file holds what its config asks for. A trainer takes several times the file's
+ * size, so this is asked first: a config alone could ask for any amount. */
 static unic_status check_members(unic__npz *z, const unic_config *config)
 {
     static const char *const prefixes[] = {"value", "adam_m", "adam_v"};

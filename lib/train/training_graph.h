@@ -31,8 +31,8 @@ typedef struct unic__training_graph {
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
                                         unic_codebook *codebook, unic__param_table *params,
                                         unic__param_table *club);
-/* Declares the same parameters and nothing else: what there would be, before memory is taken for
- * it. `config` is resolved; the tables are the caller's to free. */
+/* Declares the same parameters and nothing else: what there would be, before memory is taken
+ * for it. `config` is resolved; the tables are the caller's to free. */
 unic_status unic__training_graph_declare(const unic_config *config, unic__param_table *params,
                                          unic__param_table *club);
 void unic__training_graph_free(unic__training_graph *tg);

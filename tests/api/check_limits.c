@@ -1,4 +1,5 @@
-/* memory_limit: what a file's contents may make the library allocate, wherever files are read. */
+/* memory_limit: what a file's contents may make the library allocate, wherever files are
+ * read. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

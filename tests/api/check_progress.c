@@ -1,4 +1,5 @@
-/* Long calls tell how far they are, and stop when they are asked to: nothing is changed then. */
+/* Long calls tell how far they are, and stop when they are asked to: nothing is changed
+ * then. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* lib/array/bundle: named arrays in a file, the same bytes whatever the order, and read back only
- * as they are expected. */
+/* lib/array/bundle: named arrays in a file, the same bytes whatever the order, and read back
+ * only as they are expected. */
 #include "array/bundle.h"
 
 #include <check.h>

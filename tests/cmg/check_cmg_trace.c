@@ -171,9 +171,10 @@ static void compare_terms(const unic_trainer *t, const double *terms, int step)
 }
 
 /*
- * Video's CLUB view gets a gradient from mi_video alone, which is -1e-6 here: the difference of two
- * nearly equal means. Its entries are below 1e-5, and float32 rounds what they are differences of by
- * up to 6e-9, depending on the order of the sums (0.7 to 1.6 of 1e-3 x the largest was seen).
+ * Video's CLUB view gets a gradient from mi_video alone, which is -1e-6 here: the difference of
+ * two nearly equal means. Its entries are below 1e-5, and float32 rounds what they are
+ * differences of by up to 6e-9, depending on the order of the sums (0.7 to 1.6 of 1e-3 x the
+ * largest was seen).
  */
 static const double cancelled = 1e-8;
 

@@ -1,5 +1,5 @@
-/* lib/data/{shard,dataset} through unic_dataset.h: every clip once an epoch, in an order of seed
- * and epoch alone, whatever is read ahead and wherever one starts. */
+/* lib/data/{shard,dataset} through unic_dataset.h: every clip once an epoch, in an order of
+ * seed and epoch alone, whatever is read ahead and wherever one starts. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

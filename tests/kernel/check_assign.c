@@ -1,4 +1,5 @@
-/* lib/kernel/assign: the nearest code as double precision gives it, wherever codes and rows lie. */
+/* lib/kernel/assign: the nearest code as double precision gives it, wherever codes and rows
+ * lie. */
 #include "kernel/assign.h"
 
 #include <check.h>
@@ -30,8 +31,8 @@ static void check_against_double(const float *z, size_t rows, const float *e, si
     unic__code_table_free(&t);
 }
 
-/* scale x normal + offset; every third row of z is a code, every fifth next to one; every seventh
- * code is the one before. */
+/* scale x normal + offset; every third row of z is a code, every fifth next to one; every
+ * seventh code is the one before. */
 static void check_at(float offset, float scale, size_t rows, size_t codes, size_t dim)
 {
     unic__key key = unic__random_key(3, codes, dim);

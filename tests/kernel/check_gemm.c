@@ -87,8 +87,8 @@ static void for_each_kernel(void (*f)(const char *kernel))
     ck_assert(unic__tile_cap(NULL));
 }
 
-/* Blocks of one and of many, odd remainders, sums cut into parts, near and far rows of A, few and
- * many rows and columns; below and above the work that is split, by rows and by columns. */
+/* Blocks of one and of many, odd remainders, sums cut into parts, near and far rows of A, few
+ * and many rows and columns; below and above the work that is split, by rows and by columns. */
 static const size_t sizes[][3] = {
     {1, 1, 1},    {7, 5, 257},    {10, 16, 16},    {13, 33, 0}, {320, 64, 64},  {321, 77, 97},
     {49, 65, 31}, {33, 701, 129}, {300, 129, 130}, {97, 31, 9}, {1, 4099, 700}, {12, 96, 256}};

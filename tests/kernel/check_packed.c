@@ -1,5 +1,6 @@
-/* kernel/tile and kernel/packed: every instruction set's kernel against loops in double, at every number of
- * rows and with odd numbers of columns; packing and back; products of packed weights. */
+/* kernel/tile and kernel/packed: every instruction set's kernel against loops in double, at
+ * every number of rows and with odd numbers of columns; packing and back; products of packed
+ * weights. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -96,7 +97,8 @@ START_TEST(products_follow_the_loop)
 }
 END_TEST
 
-/* Each kernel by itself, with every number of rows that it takes and every number of columns. */
+/* Each kernel by itself, with every number of rows that it takes and every number of
+ * columns. */
 START_TEST(every_kernel_follows_the_loop)
 {
     enum { K = 37 };
@@ -183,7 +185,8 @@ START_TEST(a_row_is_the_same_among_any_others)
 }
 END_TEST
 
-/* Rows a page apart are copied before they are multiplied: the same bits as from rows that are not. */
+/* Rows a page apart are copied before they are multiplied: the same bits as from rows that are
+ * not. */
 START_TEST(rows_a_page_apart_give_the_same_bits)
 {
     enum { ROWS = 29, N = 300, K = 1024 };

@@ -1,4 +1,5 @@
-/* kernel/product: the same product by each backend, in every layout, with strides, added or not. */
+/* kernel/product: the same product by each backend, in every layout, with strides, added or
+ * not. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -13,8 +14,8 @@ static float *drawn(size_t n, uint64_t seed)
     return x;
 }
 
-/* Against a loop in double: max|diff| <= 1e-5 x max|product|. The columns behind the rows' ends,
- * which the strides leave out, must stay as they are. */
+/* Against a loop in double: max|diff| <= 1e-5 x max|product|. The columns behind the rows'
+ * ends, which the strides leave out, must stay as they are. */
 static void check_product(unic__backend backend, bool ta, bool tb, bool add, size_t m, size_t n,
                           size_t k)
 {

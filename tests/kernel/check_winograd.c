@@ -215,13 +215,14 @@ START_TEST(every_instruction_set_follows_the_loops)
 END_TEST
 
 /*
- * The stated error: max |difference| / max |golden| of sums over 512 channels, or over 7,840 pixels
- * for weights, of values uniform in [-1, 1]. Measured in 1e-6, for forward, data and weights:
+ * The stated error: max |difference| / max |golden| of sums over 512 channels, or over 7,840
+ * pixels for weights, of values uniform in [-1, 1]. Measured in 1e-6, for forward, data and
+ * weights:
  *   m = 2   0.56  0.54  0.57
  *   m = 3   2.2   1.5   1.1
  *   m = 4   2.3   1.9   0.96
- * The tolerance is a third more. (m = 5 would come to 20 in forward: more than the 10 that operators
- * are held to, which is why there is none.)
+ * The tolerance is a third more. (m = 5 would come to 20 in forward: more than the 10 that
+ * operators are held to, which is why there is none.)
  */
 typedef struct stated {
     size_t m;

@@ -1,5 +1,5 @@
-/* A warm call of an encoder allocates nothing: not in libunicode, and not in the libraries below
- * it. Every allocation of the process is counted. */
+/* A warm call of an encoder allocates nothing: not in libunicode, and not in the libraries
+ * below it. Every allocation of the process is counted. */
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>

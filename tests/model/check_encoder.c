@@ -69,7 +69,8 @@ static const int32_t ragged[SMALL_BATCH] = {5, 0, 3, 1};
 
 /* ---- what is computed ---- */
 
-/* `auto` multiplies by packed weights, which the training graph does not: sums in another order. */
+/* `auto` multiplies by packed weights, which the training graph does not: sums in another
+ * order. */
 static void assert_same_z(const float *got, const float *want, bool to_the_bit)
 {
     for (size_t j = 0; j < SMALL_DIM; j++) /* behind a layer norm: of order 1 */
@@ -421,8 +422,8 @@ START_TEST(refuses_wrong_features)
 }
 END_TEST
 
-/* More clips than go through a plan at a time: each as if it were alone; where a late one is bad,
- * nothing is written. */
+/* More clips than go through a plan at a time: each as if it were alone; where a late one is
+ * bad, nothing is written. */
 START_TEST(many_clips_go_in_parts)
 {
     enum { CLIPS = 5003, STEP = 6, LENGTH = 5, EACH = LENGTH * STEP };

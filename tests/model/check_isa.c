@@ -1,4 +1,5 @@
-/* Codes from one instruction set to another: the kernels of products capped at each that there is. */
+/* Codes from one instruction set to another: the kernels of products capped at each that there
+ * is. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>

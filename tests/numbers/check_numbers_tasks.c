@@ -1,5 +1,5 @@
-/* Codebooks, heads, retrievers, segmenters and indices on numbers and shapes at the edge: results are
- * finite or a status says why not, and state never becomes NaN or Inf. */
+/* Codebooks, heads, retrievers, segmenters and indices on numbers and shapes at the edge:
+ * results are finite or a status says why not, and state never becomes NaN or Inf. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Trainers and encoders on numbers and shapes at the edge: docs/errors.md's promise, that results
- * are finite or a status says why not, and that state never becomes NaN or Inf. */
+/* Trainers and encoders on numbers and shapes at the edge: docs/errors.md's promise, that
+ * results are finite or a status says why not, and that state never becomes NaN or Inf. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,8 @@ static unic_trainer *trainer_of(size_t length, const char *more)
     return small_trainer(MODALITIES, text);
 }
 
-/* A batch of one kind of numbers; a modality that is `missing` has no step in any clip, -1: none,
- * MODALITY_COUNT: all of them. */
+/* A batch of one kind of numbers; a modality that is `missing` has no step in any clip, -1:
+ * none, MODALITY_COUNT: all of them. */
 typedef struct batch {
     unic_batch *all;
     float *x[MODALITY_COUNT];
@@ -108,8 +108,8 @@ static bool same(state a, state b)
     return equal;
 }
 
-/* A step and an evaluation on the batch. Returns whether the step was taken; if not, nothing has
- * changed. */
+/* A step and an evaluation on the batch. Returns whether the step was taken; if not, nothing
+ * has changed. */
 static bool try_batch(unic_trainer *t, const batch *b, numbers kind)
 {
     double figures[64];

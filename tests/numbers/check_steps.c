@@ -1,5 +1,5 @@
-/* A run of many tiny steps takes no more memory than a short one. STEPS says how many; `make steps`
- * takes 100,000. */
+/* A run of many tiny steps takes no more memory than a short one. STEPS says how many; `make
+ * steps` takes 100,000. */
 #include <check.h>
 #include <stdlib.h>
 

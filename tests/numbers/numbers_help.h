@@ -1,5 +1,5 @@
-/* What the tests of extreme numbers share: arrays of them, and how a call is judged. It succeeds
- * with finite results and leaves state that its own loader takes, or it is refused. */
+/* What the tests of extreme numbers share: arrays of them, and how a call is judged. It
+ * succeeds with finite results and leaves state that its own loader takes, or it is refused. */
 #ifndef TESTS_NUMBERS_NUMBERS_HELP_H
 #define TESTS_NUMBERS_NUMBERS_HELP_H
 

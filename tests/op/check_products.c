@@ -295,7 +295,8 @@ static void check_far_gradient(const float *got, const float *x, const float *ot
         }
 }
 
-/* Far from the origin, and where codes lie on rows, ||z||^2 + ||e||^2 - 2 z.e would be noise. */
+/* Far from the origin, and where codes lie on rows, ||z||^2 + ||e||^2 - 2 z.e would be
+ * noise. */
 START_TEST(sq_distance_does_not_cancel)
 {
     static const float offsets[] = {0.0F, 1e2F, 1e4F, 1e6F};

@@ -109,7 +109,8 @@ static void fixture_label(fixture *f, const char *source)
                  unic__threads(), backends[f->call.backend], f->call.fresh ? ", stored" : "");
 }
 
-/* Inputs whose gradient the operator stores where a graph asks for it: each a tensor of its own. */
+/* Inputs whose gradient the operator stores where a graph asks for it: each a tensor of its
+ * own. */
 static unsigned storable(const op_case *k, const values *v)
 {
     unsigned inputs = 0;

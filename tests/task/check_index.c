@@ -70,8 +70,8 @@ static int by_id(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Items of ids 3 r + 1. Each hit has its own value; the values are the k best (1e-5 of the largest
- * apart at most, which is what float32 products are worth); no id comes twice. */
+/* Items of ids 3 r + 1. Each hit has its own value; the values are the k best (1e-5 of the
+ * largest apart at most, which is what float32 products are worth); no id comes twice. */
 static void assert_hits(int32_t metric, const float *items, size_t n, const float *q,
                         size_t dim, size_t k, const int64_t *ids, const float *scores)
 {

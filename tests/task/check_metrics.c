@@ -331,7 +331,8 @@ START_TEST(ranks_by_hand)
 }
 END_TEST
 
-/* As of ranks_by_hand with one relevant item each; the recall of more than there are items is 1. */
+/* As of ranks_by_hand with one relevant item each; the recall of more than there are items is
+ * 1. */
 START_TEST(recall_by_hand)
 {
     const int64_t ranks[] = {4, 1, 2, 1};

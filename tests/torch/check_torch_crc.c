@@ -21,8 +21,8 @@ static void drop_crcs(unsigned char *zip, size_t size, size_t from)
     }
 }
 
-/* torch.serialization.set_crc32_options(False): every member's CRC is 0. Nothing is left to find
- * damage by; where one member has a CRC all are checked. */
+/* torch.serialization.set_crc32_options(False): every member's CRC is 0. Nothing is left to
+ * find damage by; where one member has a CRC all are checked. */
 START_TEST(reads_files_without_crcs)
 {
     size_t size, part;

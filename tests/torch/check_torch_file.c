@@ -1,4 +1,5 @@
-/* lib/torch/torch_file: checkpoints of PyTorch's making; check_torch_refused.c has the others. */
+/* lib/torch/torch_file: checkpoints of PyTorch's making; check_torch_refused.c has the
+ * others. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Who calls cblas: `kernel.backend = blas` does, and nothing else. This program's cblas_sgemm stands
- * in the library's place. */
+/* Who calls cblas: `kernel.backend = blas` does, and nothing else. This program's cblas_sgemm
+ * stands in the library's place. */
 #include <cblas.h>
 #include <check.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * How much memory a file may ask for. What its contents would take more than that is refused before
- * it is allocated; the limit is the caller's, never the file's.
+ * How much memory a file may ask for. What its contents would take more than that is refused
+ * before it is allocated; the limit is the caller's, never the file's.
  */
 #ifndef UNIC_CLI_LIMIT_H
 #define UNIC_CLI_LIMIT_H

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A whole file of at most `most` bytes, to be freed; NULL, after a message that says that `what`
- * was expected, if it is none. */
+/* A whole file of at most `most` bytes, to be freed; NULL, after a message that says that
+ * `what` was expected, if it is none. */
 char *cli_text_read(const char *path, size_t most, const char *what);
 
 /* The first line, after a byte order mark. */

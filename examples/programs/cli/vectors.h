@@ -37,11 +37,13 @@ typedef struct cli_vectors {
     float *steps;   /* [length,D] of one clip */
 } cli_vectors;
 
-/* Room for `clips` of `length` steps; borrows the codebook. It is to be freed also on failure. */
+/* Room for `clips` of `length` steps; borrows the codebook. It is to be freed also on
+ * failure. */
 bool cli_vectors_begin(cli_vectors *out, const unic_codebook *codebook, int32_t metric,
                        size_t clips, size_t length);
 
-/* Adds clips [clips,length] that are number `first` and on; those without a step are left out. */
+/* Adds clips [clips,length] that are number `first` and on; those without a step are left
+ * out. */
 bool cli_vectors_add(cli_vectors *v, const int32_t *codes, size_t clips, size_t first);
 
 /* Rows `from`..`from + count` as the library takes them; borrowed. */

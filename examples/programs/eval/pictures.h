@@ -13,7 +13,8 @@
 
 enum { PICTURES_ARRAYS = UNIC_SEGMENTER_MAX_LEVELS + 1 };
 
-/* Of the arrays, what is looked at comes first, the finest maps before others; then the masks. */
+/* Of the arrays, what is looked at comes first, the finest maps before others; then the
+ * masks. */
 typedef struct pictures {
     const char *path;
     unic_dataset *data; /* one clip a batch */

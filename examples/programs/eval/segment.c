@@ -266,7 +266,8 @@ static bool are_alike(const pictures *p, const pictures *q)
     return true;
 }
 
-/* "logits" [trained on, tested on, clips, F, H, W]; from here on Ctrl-C leaves no half of it. */
+/* "logits" [trained on, tested on, clips, F, H, W]; from here on Ctrl-C leaves no half of
+ * it. */
 static bool open_logits(evaluation *e, const pictures *p)
 {
     const int64_t *of = p->dims[p->images];

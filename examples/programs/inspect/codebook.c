@@ -47,8 +47,8 @@ static bool print_geometry(const unic_codebook *codebook, float *values, float *
     return true;
 }
 
-/* What training left behind: for each modality the codes it selected within `recent` updates, codes
- * that none did, and the perplexity of the use of all. */
+/* What training left behind: for each modality the codes it selected within `recent` updates,
+ * codes that none did, and the perplexity of the use of all. */
 static bool print_history(const unic_codebook *codebook, const unic_model *model,
                           int32_t recent)
 {

@@ -198,8 +198,8 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer)
 
 /* ---- saving ---- */
 
-/* Gives a file of the newest pair a second name: the next save replaces its first. What cannot be
- * kept does not stop the run. */
+/* Gives a file of the newest pair a second name: the next save replaces its first. What cannot
+ * be kept does not stop the run. */
 static void keep_file(const train_checkpoint *c, const char *path, const char *suffix)
 {
     char *kept = kept_path(c, c->step, suffix);

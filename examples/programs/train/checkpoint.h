@@ -22,8 +22,8 @@ typedef struct train_checkpoint {
     train_lock lock;
 } train_checkpoint;
 
-/* Locks the place and clears what dead processes left half-written there and of `log`, which may
- * be NULL. */
+/* Locks the place and clears what dead processes left half-written there and of `log`, which
+ * may be NULL. */
 bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log);
 void train_checkpoint_close(train_checkpoint *c);
 
@@ -34,7 +34,8 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer);
  * two files left an older model or none, and damage may have left no run. */
 bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer);
 
-/* Makes the trainer's state the newest checkpoint; the one before it stays if it is to be kept. */
+/* Makes the trainer's state the newest checkpoint; the one before it stays if it is to be
+ * kept. */
 bool train_checkpoint_save(train_checkpoint *c, unic_trainer *trainer);
 
 #endif

@@ -49,7 +49,8 @@ void train_figures_end_epoch(train_figures *f, uint64_t epoch)
 
 /* ---- in one line ---- */
 
-/* Figures of one name ("cpc", "club.image", "club.speech"): their sum, and how many there are. */
+/* Figures of one name ("cpc", "club.image", "club.speech"): their sum, and how many there
+ * are. */
 static double sum_of(const train_figures *f, const double *figures, const char *name,
                      size_t *count)
 {

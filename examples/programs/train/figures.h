@@ -11,8 +11,8 @@
 
 enum { TRAIN_LINE = 256 };
 
-/* [count] each: of this step, summed over this epoch, the means of the first and the last epoch,
- * and those over the validation clips. */
+/* [count] each: of this step, summed over this epoch, the means of the first and the last
+ * epoch, and those over the validation clips. */
 typedef struct train_figures {
     const unic_trainer *trainer;
     size_t count;

@@ -12,8 +12,8 @@ typedef struct train_lock {
     int file;
 } train_lock;
 
-/* Takes the lock of the file at `out`; fails with a sentence if another process has it. The lock
- * file that a killed process left behind stops nobody. */
+/* Takes the lock of the file at `out`; fails with a sentence if another process has it. The
+ * lock file that a killed process left behind stops nobody. */
 bool train_lock_take(train_lock *lock, const char *out);
 
 /* Gives it back and removes its file. A lock of zeros is none. */

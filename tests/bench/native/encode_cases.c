@@ -96,7 +96,7 @@ static double encode_run(void)
     return (last - start) / (double)n;
 }
 
-/* ---- first: what a fresh process needs to its first code; run.py measures from outside ---- */
+/* ---- first: from a fresh process to its first code; run.py measures from outside ---- */
 
 static void first_setup(void)
 {

@@ -1,4 +1,5 @@
-/* The most that one core's multiply-adds give with an instruction set: what bounds every product. */
+/* The most that one core's multiply-adds give with an instruction set: what bounds every
+ * product. */
 #include <stdio.h>
 #include <string.h>
 
@@ -6,8 +7,8 @@
 
 /*
  * CHAINS chains of x = x a + b, none of which waits for another: enough for two units that take
- * four cycles. x goes to 2, so that no value becomes denormal. The instruction is written out, so
- * that the chains stay in registers and no compiler finds the result by itself.
+ * four cycles. x goes to 2, so that no value becomes denormal. The instruction is written out,
+ * so that the chains stay in registers and no compiler finds the result by itself.
  */
 enum { CHAINS = 12, ROUNDS = 10000000 };
 
@@ -54,8 +55,8 @@ static size_t lanes_portable(void)
 }
 #endif
 
-/* Runs for ROUNDS rounds of the set's multiply-adds; the operations done. 0: this processor, or this
- * program, does not have the set. */
+/* Runs for ROUNDS rounds of the set's multiply-adds; the operations done. 0: this processor, or
+ * this program, does not have the set. */
 double bench_fma(const char *isa)
 {
     size_t lanes = 0;

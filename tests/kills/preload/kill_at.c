@@ -1,6 +1,6 @@
 /*
- * Preloaded into a program: ends it by SIGKILL at its n-th call of a function, before the call is
- * made or right after it.
+ * Preloaded into a program: ends it by SIGKILL at its n-th call of a function, before the call
+ * is made or right after it.
  *
  *     KILL_AT=rename:3:before     one of rename, fsync, write, link, unlink, open
  *     KILL_COUNT=FILE             at the end, how often each was called
