@@ -1,14 +1,15 @@
 /**
  * @mainpage libunicode
- * The functions, by header. Statuses, messages, memory, threads: unic_status.h. Clips from files
- * and from memory: unic_dataset.h, unic_array.h. Settings and pre-training: unic_config.h,
- * unic_trainer.h. Arrays into files: unic_npz.h. A trained model, its codes and its codebook: unic_model.h, unic_encoder.h,
- * unic_codebook.h. What is done with codes: unic_head.h, unic_index.h, unic_retriever.h,
- * unic_segmenter.h, unic_metrics.h, unic_class_map.h. How to use them is in the pages of docs/.
+ * The functions, by header. Statuses, messages, memory, threads: unic_status.h. Clips from
+ * files and from memory: unic_dataset.h, unic_array.h. Settings and pre-training:
+ * unic_config.h, unic_trainer.h. Writing arrays to files: unic_npz.h. A trained model, its
+ * codes and its codebook: unic_model.h, unic_encoder.h, unic_codebook.h. Tasks on codes:
+ * unic_head.h, unic_index.h, unic_retriever.h, unic_segmenter.h, unic_metrics.h,
+ * unic_class_map.h. The pages of docs/ explain how to use them.
  */
 /**
  * @file unic.h
- * Everything: `#include <unicode/unic.h>`.
+ * Includes every public header: `#include <unicode/unic.h>`.
  */
 #ifndef UNICODE_UNIC_H
 #define UNICODE_UNIC_H

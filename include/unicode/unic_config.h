@@ -2,7 +2,7 @@
  * @file unic_config.h
  * The settings of a model and of its training run: typed keys with bounds and defaults.
  *
- * A config is text, one `key = value` a line, `#` begins a comment:
+ * A config is a text with one `key = value` per line; `#` begins a comment:
  *
  *     modalities = image speech
  *     image.kind = grid
@@ -11,8 +11,8 @@
  *     speech.dims = 128
  *     code.dim = 64
  *
- * docs/config.md lists every key. `behaviour` and `preset` are applied first, in that order,
- * then single keys, whatever their order in the text.
+ * docs/config.md lists every key. Whatever their order in the text, `behaviour` is applied
+ * first, then `preset`, then all other keys.
  */
 #ifndef UNICODE_UNIC_CONFIG_H
 #define UNICODE_UNIC_CONFIG_H
@@ -23,62 +23,63 @@
 extern "C" {
 #endif
 
-/** The most modalities of a config, of a codebook and of a model. */
+/** The maximum number of modalities of a config, a codebook or a model. */
 #define UNIC_MAX_MODALITIES 8
 
-/** The settings. Opaque; one thread at a time. */
+/** The settings of a model and of its training run. Opaque; used by one thread at a time. */
 typedef struct unic_config unic_config;
 
 /**
- * A config with every default (`behaviour = paper`, no modalities yet).
+ * Create a config in which every key has its default (`behaviour = paper`, no modalities yet).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_config_create(unic_config **out);
-/** Frees the config. NULL is fine. Since 0.1. */
+/** Free the config. NULL is allowed. Since 0.1. */
 UNIC_API void unic_config_free(unic_config *config);
 
-/** A copy. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1. */
+/** Copy a config. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1. */
 UNIC_API unic_status unic_config_copy(unic_config **out, const unic_config *config);
 
 /**
  * Set one key from text. Setting `behaviour` or `preset` resets the keys it governs, except
- * those that were set one by one.
- * @return UNIC_OK; UNIC_E_CONFIG names the key, the value and what is allowed (and the nearest
- * key, if the key is unknown); the config is unchanged then. Since 0.1.
+ * those that were set individually.
+ * @return UNIC_OK; UNIC_E_CONFIG names the key, the value and what is allowed (for an unknown
+ * key, the nearest existing one), and the config is unchanged. Since 0.1.
  */
 UNIC_API unic_status unic_config_set(unic_config *config, const char *key, const char *value);
 
 /**
- * Apply a whole text. On an error the message names `source` (a file's name; may be NULL) and
- * the line, and the config is unchanged. @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG;
- * UNIC_E_NOMEM. Since 0.1.
+ * Apply all lines of a text. On an error the message names `source` (such as a file name; may
+ * be NULL) and the line, and the config is unchanged. @return UNIC_OK; UNIC_E_ARG;
+ * UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_config_parse(unic_config *config, const char *text,
                                        const char *source);
 
-/** Read a file and apply it as unic_config_parse does. @return also UNIC_E_IO. Since 0.1. */
+/** Read a file and apply it as unic_config_parse() does. @return also UNIC_E_IO. Since 0.1. */
 UNIC_API unic_status unic_config_load(unic_config *config, const char *path);
 
 /**
- * The value of a key as text, as it could be set again; `*value` is valid until the config
- * changes.
+ * Get the value of a key, as a text that unic_config_set() accepts. `*value` is valid until the
+ * config changes.
  * @return UNIC_OK; UNIC_E_CONFIG if there is no such key. Since 0.1.
  */
 UNIC_API unic_status unic_config_get(const char **value, unic_config *config, const char *key);
 
 /**
- * The whole config as text, every key with its value: parsing it gives an equal config. `*text`
- * is valid until the config changes. Since 0.1.
+ * Get the whole config as text, every key with its value: parsing it gives an equal config.
+ * `*text` is valid until the config changes. Since 0.1.
  */
 UNIC_API unic_status unic_config_text(const char **text, unic_config *config);
 
 /**
- * Check what single keys cannot: at least two modalities, code.dim divisible by the heads, a
- * kind and dims for each modality, and so on. The trainer calls it too. Since 0.1.
+ * Check the rules that involve several keys: at least two modalities, code.dim divisible by the
+ * number of heads, a kind and dims for each modality, and so on. Creating a trainer does the
+ * same check. Since 0.1.
  */
 UNIC_API unic_status unic_config_check(const unic_config *config);
 
-/** One key, as docs/config.md shows it. All strings are static. */
+/** Description of one key, as docs/config.md shows it. All strings are static. */
 typedef struct unic_config_key {
     size_t struct_size; /**< sizeof(unic_config_key), set by the caller                     */
     const char *name;   /**< "ema.decay"; keys of a modality are "<modality>.kind" and so on  */
@@ -94,7 +95,7 @@ typedef struct unic_config_key {
 /** The number of keys. Thread-safe. Since 0.1. */
 UNIC_API size_t unic_config_key_count(void);
 /**
- * The i-th key, in the order of docs/config.md. Thread-safe.
+ * Describe the i-th key, in the order of docs/config.md. Thread-safe.
  * @return UNIC_OK; UNIC_E_ARG if `i` is out of range or struct_size is not set. Since 0.1.
  */
 UNIC_API unic_status unic_config_key_at(unic_config_key *key, size_t i);

@@ -1,7 +1,7 @@
 /**
  * @file unic_index.h
- * Retrieval: clips pooled to one vector each, searched exhaustively. Since the codes of all
- * modalities are the same, a query may be of another modality than the items.
+ * Retrieval: clips are pooled to one vector each and searched exhaustively. Since all
+ * modalities share one codebook, a query may be of another modality than the items.
  */
 #ifndef UNICODE_UNIC_INDEX_H
 #define UNICODE_UNIC_INDEX_H
@@ -20,22 +20,21 @@ extern "C" {
  *
  * @param codes       [clips,length] in 0..code_count-1, -1 = padding.
  * @param code_count  L, the codebook's number of codes.
- * @param out         [clips,L]; the caller's.
- * @return UNIC_OK; UNIC_E_ARG if a pointer is NULL or code_count is 0; UNIC_E_VALUE names a code
- * out of range (nothing is written). Thread-safe. Since 0.1.
+ * @param out         [clips,L] out.
+ * @return UNIC_OK; UNIC_E_ARG if a pointer is NULL or code_count is 0; UNIC_E_VALUE names a
+ * code out of range (nothing is written). Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_pool_histogram(const int32_t *codes, size_t clip_count, size_t length,
                                          size_t code_count, float *out);
 
 /**
  * The mean of the vectors of each clip's valid steps: out[n] = mean_{t: codes[n,t] >= 0}
- * vectors[n,t]. A clip without a valid step gives zeros; what stands on padding is not looked
- * at.
+ * vectors[n,t]. A clip without a valid step gives zeros; values on padding are ignored.
  *
- * @param vectors  [clips,length,dim], quantised or semantic, as unic_encoder_encode() gives
- *                 them.
+ * @param vectors  [clips,length,dim], quantised or semantic, as written by
+ *                 unic_encoder_encode().
  * @param codes    [clips,length]; negative = padding. NULL: every step is valid.
- * @param out      [clips,dim]; the caller's.
+ * @param out      [clips,dim] out.
  * @return UNIC_OK; UNIC_E_ARG if a pointer is NULL or dim is 0; UNIC_E_VALUE names a clip whose
  * mean is not finite (clips before it are written). Thread-safe. Since 0.1.
  */
@@ -44,10 +43,11 @@ UNIC_API unic_status unic_pool_mean(const float *vectors, const int32_t *codes,
 
 /* ---- the index ---- */
 
-/** Items with ids. Adding needs exclusive access; what takes it const may run concurrently. */
+/** Items with ids. Opaque; functions that take it const may run concurrently, others need
+ * exclusive access. */
 typedef struct unic_index unic_index;
 
-/** How near an item x is to a query q. Values are part of the ABI. */
+/** How the nearness of an item x to a query q is measured. Values are part of the ABI. */
 typedef enum unic_index_metric {
     UNIC_INDEX_INNER = 1,       /**< q.x; the largest first                                 */
     UNIC_INDEX_COSINE = 2,      /**< q.x / (||q|| ||x||), 0 if one is zero; largest first   */
@@ -55,71 +55,72 @@ typedef enum unic_index_metric {
     UNIC_INDEX_INTERSECTION = 4 /**< sum_l min(q_l, x_l) of histograms; the largest first   */
 } unic_index_metric;
 
-/** An index's settings. */
+/** Options of an index. */
 typedef struct unic_index_options {
     size_t struct_size;   /**< sizeof(unic_index_options)                                   */
-    size_t dim;           /**< of every vector, 1..2^20                                     */
+    size_t dim;           /**< dims of every vector, 1..2^20                                */
     int32_t metric;       /**< a unic_index_metric                                          */
-    uint64_t fingerprint; /**< of the codebook that the items come from; 0: not said        */
+    uint64_t fingerprint; /**< of the codebook that the items come from; 0: unknown         */
     void *reserved[4];    /**< NULL                                                         */
 } unic_index_options;
 
-/** An empty index. @return UNIC_OK; UNIC_E_ARG names a setting out of range; UNIC_E_NOMEM. Since
- * 0.1. */
+/** Create an empty index. @return UNIC_OK; UNIC_E_ARG names an option out of range;
+ * UNIC_E_NOMEM. Since 0.1. */
 UNIC_API unic_status unic_index_create(unic_index **out, const unic_index_options *options);
-/** Frees it; NULL is fine. Since 0.1. */
+/** Free the index. NULL is allowed. Since 0.1. */
 UNIC_API void unic_index_free(unic_index *index);
 
 /** The number of items. Since 0.1. */
 UNIC_API size_t unic_index_item_count(const unic_index *index);
 /** The dim of every vector. Since 0.1. */
 UNIC_API size_t unic_index_dim(const unic_index *index);
-/** The metric it was created with, a unic_index_metric; 0 of NULL. Since 0.1. */
+/** The metric of the index, a unic_index_metric; 0 for NULL. Since 0.1. */
 UNIC_API int32_t unic_index_metric_of(const unic_index *index);
 
 /**
- * The items' vectors [size,dim] in the order they were added, of length 1 where the metric is
- * the cosine. Borrowed until the index changes or is freed; NULL while it is empty. Since 0.1.
+ * The items' vectors [items,dim] in the order in which they were added, normalised to length 1
+ * if the metric is the cosine. Borrowed until the index changes or is freed; NULL while it is
+ * empty. Since 0.1.
  */
 UNIC_API const float *unic_index_vectors(const unic_index *index);
-/** Their ids [size], borrowed likewise. Since 0.1. */
+/** The items' ids [items], borrowed until the index changes or is freed. Since 0.1. */
 UNIC_API const int64_t *unic_index_ids(const unic_index *index);
 
 /**
- * Add items.
+ * Add items to an index.
  *
- * @param vectors  [N,dim] float32 or float64, copied; 0 rows add nothing. Of norm at most 2^62,
- *                 so that no product overflows; not negative where the metric is the
- *                 intersection.
- * @param ids      [N], any numbers, each once in an index. NULL: the items' places, from
- *                 unic_index_item_count() on.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE of another rank or dim; UNIC_E_VALUE names a row that
- * holds NaN, Inf or what else is not allowed, or an id that is there already; UNIC_E_NOMEM.
- * Whatever fails, the index is as it was. Exclusive. Since 0.1.
+ * @param vectors  [N,dim] float32 or float64, copied; N may be 0. Their norm is at most 2^62,
+ *                 so that no product overflows; for the intersection metric no element is
+ *                 negative.
+ * @param ids      [N], any numbers that are unique within the index. NULL: consecutive numbers
+ *                 from unic_index_item_count() on.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE for another rank or dim; UNIC_E_VALUE names a row
+ * with NaN, Inf or another value that is not allowed, or an id that is already in the index;
+ * UNIC_E_NOMEM. A failure leaves the index unchanged. Needs exclusive access. Since 0.1.
  */
 UNIC_API unic_status unic_index_add(unic_index *index, const unic_array *vectors,
                                     const int64_t *ids);
 
 /**
- * The `k` items nearest to each query, among all: the nearest first, of equally near ones that
- * of the lower id. Computed in float32, L2 as ||q||^2 + ||x||^2 - 2 q.x (at least 0).
+ * Find the `k` items nearest to each query by comparing it with all items: nearest first, ties
+ * in the order of their ids. Computed in float32, L2 as ||q||^2 + ||x||^2 - 2 q.x (at least 0).
  *
- * @param queries  [Q,dim] float32 or float64; what unic_index_add() asks of items. 0 rows do
- *                 nothing.
+ * @param queries  [Q,dim] float32 or float64, with the same requirements as the vectors of
+ *                 unic_index_add(); Q may be 0.
  * @param k        1..unic_index_item_count().
  * @param ids      [Q,k] out.
  * @param scores   [Q,k] out, the metric's values; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG if k is out of range; UNIC_E_STATE if the index is empty;
  * UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. Nothing is written on failure. Concurrent calls are
- * safe; the same call gives the same results whatever the number of threads. Since 0.1.
+ * safe; results do not depend on the number of threads. Since 0.1.
  */
 UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array *queries,
                                        size_t k, int64_t *ids, float *scores);
 
 /**
- * The rank of one item among all, for each query: ranks[n] = #{items at least as near to query n
- * as that of id ids[n]}, from 1; a tie counts against it, as in unic_metrics_ranks(). Recall at k
- * is the share of ranks <= k.
+ * Find the rank of one given item for each query: ranks[n] = #{items at least as near to query
+ * n as the item with id ids[n]}, from 1; a tie makes the rank worse, as in
+ * unic_metrics_ranks(). Recall at k is the share of ranks <= k.
  *
  * @param queries  [Q,dim], as for unic_index_search().
  * @param ids      [Q], each in the index.
@@ -130,21 +131,22 @@ UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array
 UNIC_API unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
                                      const int64_t *ids, int64_t *ranks);
 
-/** UNIC_OK if `fingerprint` is that of the index's options, or the index has none (0);
- * UNIC_E_MISMATCH if not. Since 0.1. */
+/** Check that codes of the codebook with this fingerprint belong to the index. @return UNIC_OK
+ * if the index has this fingerprint, or none (0); UNIC_E_MISMATCH otherwise. Since 0.1. */
 UNIC_API unic_status unic_index_accepts(const unic_index *index, uint64_t fingerprint);
 
 /**
- * Write an index: an npz with "index.vectors" [size,dim] float32, "index.ids" [size]
- * int64 and "index.options" [4] int64. On failure an older file of that name stays.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND of a folder that is not there; UNIC_E_IO;
- * UNIC_E_NOMEM. Concurrent with searches. Since 0.1.
+ * Write an index to an npz with "index.vectors" [items,dim] float32, "index.ids" [items]
+ * int64 and "index.options" [4] int64. On failure an older file of that name is kept.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ * UNIC_E_NOMEM. May run while the index is being searched. Since 0.1.
  */
 UNIC_API unic_status unic_index_save(const unic_index *index, const char *path);
 /**
- * Read an index, which finds what the saved one found, bit for bit.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND of a path that is not there; UNIC_E_IO;
- * UNIC_E_FORMAT names what is wrong in a file (`*out` is NULL); UNIC_E_NOMEM. Since 0.1.
+ * Read an index from a file. Its searches give the same bits as those of the index that was
+ * saved.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the path does not exist; UNIC_E_IO;
+ * UNIC_E_FORMAT names what is wrong in the file (`*out` is NULL); UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_index_load(unic_index **out, const char *path,
                                      const unic_open_options *options);

@@ -1,14 +1,15 @@
 /**
  * @file unic_metrics.h
- * Scores of predictions, on the caller's arrays; docs/tasks.md has the equations. Each counts
- * once over everything it is given. Where the CMG code computes another number under the same
- * name, that number is a function `..._cmg` of its own, to compare with published tables.
+ * Metrics of predictions, computed on the caller's arrays; docs/tasks.md has the equations.
+ * Each metric is computed once over all data it is given, not averaged over batches. Where the
+ * CMG code computes a different number under the same name, a separate function `..._cmg`
+ * computes that number, for comparison with published tables.
  *
- * Truth of -1 is not counted (unic_head_mask_labels() sets it where there is no code). All
- * functions are thread-safe. They return UNIC_OK; UNIC_E_ARG for a NULL, for a size of 0 or one
- * that is larger than any memory, for a setting out of range; UNIC_E_VALUE names a label out of
- * range or a score that is NaN; UNIC_E_NOMEM. After a failure nothing is written. A share of
- * nothing (no row counts, nothing is predicted) is 0.
+ * Rows whose truth is -1 are not counted (unic_head_mask_labels() sets -1 where there is no
+ * code). All functions are thread-safe. They return UNIC_OK; UNIC_E_ARG for a NULL pointer, a
+ * size that is 0 or larger than any memory, or an argument out of range; UNIC_E_VALUE names a
+ * label out of range or a score that is NaN; UNIC_E_NOMEM. After a failure nothing is written.
+ * A ratio whose denominator is 0 (no row counts, nothing is predicted) is 0.
  */
 #ifndef UNICODE_UNIC_METRICS_H
 #define UNICODE_UNIC_METRICS_H
@@ -21,18 +22,19 @@ extern "C" {
 
 /* ---- one class a row: clips, or steps of one class ---- */
 
-/** `struct_size` is the caller's; no more than that is written. */
+/** Result of unic_metrics_classes(). The caller sets `struct_size`; nothing is written beyond
+ * it. */
 typedef struct unic_class_report {
     size_t struct_size;   /**< sizeof(unic_class_report)                                     */
-    size_t row_count;     /**< rows with a truth                                             */
-    size_t right_count;   /**< of these, rows whose largest score is the truth's             */
+    size_t row_count;     /**< rows whose truth is not -1                                    */
+    size_t right_count;   /**< of these, rows whose largest score is that of the truth       */
     double accuracy;      /**< top-1: right_count / row_count                                */
     double mean_accuracy; /**< mean of the classes' accuracies, over those that occur        */
 } unic_class_report;
 
 /**
- * Top-1, per-class accuracy and confusion: a row's prediction is the class of its largest
- * score, on a tie the lowest.
+ * Top-1 accuracy, accuracy of each class and confusion matrix. The prediction of a row is the
+ * class with the largest score, the lowest class on a tie.
  *
  * @param report       out.
  * @param scores       [rows,classes], logits or any other measure.
@@ -40,8 +42,8 @@ typedef struct unic_class_report {
  * @param row_count    clips, or steps of all clips; >= 1.
  * @param class_count  >= 1.
  * @param confusion    [classes,classes] out, rows: truth, columns: prediction; may be NULL.
- * @param per_class    [classes] out, right / counted among the rows of this class; NaN for one
- *                     that does not occur; may be NULL.
+ * @param per_class    [classes] out, right / counted rows of each class; NaN for a class that
+ *                     does not occur; may be NULL.
  * @return as all of this file. Since 0.1.
  */
 UNIC_API unic_status unic_metrics_classes(unic_class_report *report, const float *scores,
@@ -51,29 +53,30 @@ UNIC_API unic_status unic_metrics_classes(unic_class_report *report, const float
 
 /* ---- any number of classes a step ---- */
 
-/** What was predicted, what is there, and what of both matched; as of unic_class_report. */
+/** Numbers of predictions, of true labels and of matches. The caller sets `struct_size`;
+ * nothing is written beyond it. */
 typedef struct unic_match_report {
     size_t struct_size;     /**< sizeof(unic_match_report)                                   */
-    size_t predicted_count; /**< steps and classes, or events                                */
-    size_t actual_count;    /**< of the truth                                                */
-    size_t matched_count;   /**< of both                                                     */
+    size_t predicted_count; /**< predicted pairs of step and class, or events                */
+    size_t actual_count;    /**< the same in the truth                                       */
+    size_t matched_count;   /**< predictions that match the truth                            */
     double precision;       /**< matched_count / predicted_count                             */
     double recall;          /**< matched_count / actual_count                                */
     double f1;              /**< 2 precision recall / (precision + recall)                   */
 } unic_match_report;
 
 /**
- * Segment-level micro precision, recall and F1: pairs of a step and a class, counted once over
- * all of them; predicted where score > threshold (0 for logits is a probability of 1/2).
+ * Segment-level micro-averaged precision, recall and F1 over all pairs of a step and a class. A
+ * class is predicted where score > threshold (0 for logits is a probability of 1/2).
  *
  * @param report       out.
  * @param scores       [rows,classes].
  * @param truth        [rows,classes] of 0 and 1; a row with a -1 is not counted.
  * @param row_count    steps of all clips; >= 1.
  * @param class_count  >= 1.
- * @param threshold    of the scores; not NaN.
- * @param background   the class that stands for "no event", which is left out; -1: there is
- *                     none, or it counts as one.
+ * @param threshold    for the scores; not NaN.
+ * @param background   the class "no event", which is left out; -1: there is none, or it counts
+ *                     like any other.
  * @return as all of this file. Since 0.1.
  */
 UNIC_API unic_status unic_metrics_steps(unic_match_report *report, const float *scores,
@@ -82,18 +85,19 @@ UNIC_API unic_status unic_metrics_steps(unic_match_report *report, const float *
                                         int32_t background);
 
 /**
- * The CMG code's "accuracy" (it is `precision` here), recall and F1: P and R of each batch of
- * `batch_rows` rows, background counted; their means weighted by the batches' rows; F1 of
- * these means. The counts of the report are over all rows.
+ * "Accuracy" (here: `precision`), recall and F1 as the CMG code computes them: precision and
+ * recall of each batch of `batch_rows` rows, the background counted, are averaged with the
+ * batches' numbers of rows as weights, and F1 is that of the averages. The counts of the report
+ * are over all rows.
  *
  * @param report       out.
  * @param scores       as for unic_metrics_steps().
  * @param truth        the same.
  * @param row_count    the same.
  * @param class_count  the same.
- * @param threshold    the same; theirs is 0 for logits.
- * @param batch_rows   rows of a batch, in the order given, >= 1; theirs is 800. The last batch
- *                     may be smaller.
+ * @param threshold    the same; the CMG code uses 0 for logits.
+ * @param batch_rows   rows of a batch, in the order given, >= 1; the CMG code uses 800. The
+ *                     last batch may be smaller.
  * @return as all of this file. Since 0.1.
  */
 UNIC_API unic_status unic_metrics_steps_cmg(unic_match_report *report, const float *scores,
@@ -102,9 +106,9 @@ UNIC_API unic_status unic_metrics_steps_cmg(unic_match_report *report, const flo
                                             size_t batch_rows);
 
 /**
- * Event-level precision, recall and F1: an event is a run of steps of one class, whole within a
- * clip; a predicted and an actual event of the same class match if their intersection is at
- * least `least_iou` of their union, and each matches but once.
+ * Event-level precision, recall and F1. An event is a maximal run of consecutive steps of one
+ * class within a clip. A predicted and an actual event of the same class match if their
+ * intersection is at least `least_iou` of their union; each event matches at most once.
  *
  * @param report       out.
  * @param scores       [clips,length,classes]; predicted where score > threshold.
@@ -112,7 +116,7 @@ UNIC_API unic_status unic_metrics_steps_cmg(unic_match_report *report, const flo
  * @param clip_count   >= 1.
  * @param length       steps of a clip, >= 1.
  * @param class_count  >= 1.
- * @param threshold    of the scores; not NaN.
+ * @param threshold    for the scores; not NaN.
  * @param least_iou    in (0,1]; 0.5 is customary.
  * @param background   as for unic_metrics_steps().
  * @return as all of this file. Since 0.1.
@@ -124,30 +128,30 @@ UNIC_API unic_status unic_metrics_events(unic_match_report *report, const float 
 
 /* ---- masks ---- */
 
-/** How many thresholds F is computed at. */
+/** The number of thresholds at which F is computed. */
 enum { UNIC_METRICS_THRESHOLD_COUNT = 255 };
 
-/** As of unic_class_report. */
+/** Metrics of masks. The caller sets `struct_size`; nothing is written beyond it. */
 typedef struct unic_mask_report {
     size_t struct_size; /**< sizeof(unic_mask_report)                                        */
-    size_t mask_count;  /**< that counted                                                    */
+    size_t mask_count;  /**< number of masks that were counted                               */
     double miou;        /**< mean intersection / union at probability 1/2                    */
     double f_beta;      /**< the largest F over the thresholds                               */
-    double threshold;   /**< the lowest probability at which it is; 0 of the CMG code's, which
-                           has one per batch                                                 */
+    double threshold;   /**< the lowest threshold that gives f_beta; 0 from
+                           unic_metrics_masks_cmg(), where each batch has its own            */
 } unic_mask_report;
 
 /**
  * Mean IoU and F-beta (beta^2 = 0.3) of masks. A pixel is predicted if its probability is over
  * 1/2 for the IoU, and at least t_i = i (1 - 1e-10) / 254 for F_i, i = 0..254. F_i is averaged
- * over all masks, and the threshold chosen once. An empty truth has IoU and F of 1 where
- * nothing is predicted, else 0.
+ * over all masks before one threshold is chosen. If the truth is empty, IoU and F are 1 if
+ * nothing is predicted and 0 otherwise.
  *
  * @param report       out.
  * @param logits       [masks,pixels]; the probability is 1 / (1 + exp(-logit)).
  * @param truth        [masks,pixels] of 0 and 1.
  * @param mask_count   >= 1.
- * @param pixel_count  of a mask, >= 1.
+ * @param pixel_count  pixels of a mask, >= 1.
  * @param curve        [UNIC_METRICS_THRESHOLD_COUNT] out, F_i; may be NULL.
  * @return as all of this file. Since 0.1.
  */
@@ -156,16 +160,18 @@ UNIC_API unic_status unic_metrics_masks(unic_mask_report *report, const float *l
                                         size_t pixel_count, double *curve);
 
 /**
- * The same as AVSBench and the CMG code have it: means over batches of `batch` masks of their
- * own mean IoU, and of their own largest F. Of an empty truth the IoU is the share of pixels
- * that were not predicted; F leaves such masks out, and batches of nothing else.
+ * Mean IoU and F-beta as AVSBench and the CMG code compute them: the mean IoU and the largest F
+ * of each batch of `batch` masks, averaged over batches. If the truth is empty, the IoU is the
+ * share of pixels that were not predicted. F leaves out such masks, and batches with only such
+ * masks.
  *
  * @param report       out.
  * @param logits       as for unic_metrics_masks().
  * @param truth        the same.
  * @param mask_count   the same.
  * @param pixel_count  the same.
- * @param batch        masks of a batch, in the order given, >= 1. The last one may be smaller.
+ * @param batch        masks of a batch, in the order given, >= 1. The last batch may be
+ *                     smaller.
  * @return as all of this file. Since 0.1.
  */
 UNIC_API unic_status unic_metrics_masks_cmg(unic_mask_report *report, const float *logits,
@@ -174,7 +180,7 @@ UNIC_API unic_status unic_metrics_masks_cmg(unic_mask_report *report, const floa
 
 /* ---- rankings ---- */
 
-/** As of unic_class_report. */
+/** Metrics of rankings. The caller sets `struct_size`; nothing is written beyond it. */
 typedef struct unic_rank_report {
     size_t struct_size;            /**< sizeof(unic_rank_report)                             */
     size_t query_count;            /**< queries with a relevant item in the gallery          */
@@ -184,18 +190,18 @@ typedef struct unic_rank_report {
 
 /**
  * Retrieval: recall at k, median rank and mAP. An item is relevant to a query if their ids are
- * equal (the clip for pairs, the class for galleries of classes). A tie counts against the
- * query: what has the same score as a relevant item stands before it.
+ * equal: ids are numbers of clips if pairs are to be found, or numbers of classes. On a tie,
+ * items that are not relevant are ranked before relevant ones of the same score.
  *
  * @param report       out.
- * @param scores       [queries,gallery], larger is nearer (give distances with a minus).
+ * @param scores       [queries,gallery], larger is nearer (negate distances).
  * @param query_count  >= 1.
  * @param item_count   items in the gallery, >= 1.
- * @param query_ids    [queries]; -1: not counted.
+ * @param query_ids    [queries]; -1: the query is not counted.
  * @param gallery_ids  [gallery].
  * @param k            [k_count] each in 1..gallery; may be NULL if k_count is 0.
- * @param k_count      how many; may be 0.
- * @param recall       [k_count] out: the share of the queries counted that have a relevant item
+ * @param k_count      number of values of k; may be 0.
+ * @param recall       [k_count] out: the share of the counted queries that have a relevant item
  *                     among their first k; may be NULL if k_count is 0.
  * @return as all of this file. Since 0.1.
  */
@@ -205,14 +211,14 @@ UNIC_API unic_status unic_metrics_ranks(unic_rank_report *report, const float *s
                                         const size_t *k, size_t k_count, double *recall);
 
 /**
- * The same figures of ranks that are known, one relevant item a query, as unic_index_rank() gives
- * them.
+ * Recall at k, median rank and mAP from known ranks, with one relevant item for each query, as
+ * unic_index_rank() computes them.
  *
  * @param report       out.
  * @param ranks        [queries] of the relevant item, from 1.
  * @param query_count  >= 1.
  * @param k            [k_count] each >= 1; may be NULL if k_count is 0.
- * @param k_count      how many; may be 0.
+ * @param k_count      number of values of k; may be 0.
  * @param recall       [k_count] out: the share of the ranks <= k; may be NULL if k_count is 0.
  * @return as all of this file; UNIC_E_VALUE names a rank below 1. Since 0.1.
  */

@@ -1,7 +1,7 @@
 /**
  * @file unic_status.h
- * Statuses, error messages, logging and memory: what every other header of libunicode builds
- * on.
+ * Statuses, error messages, logging, memory and threads, which every other header of libunicode
+ * uses.
  */
 #ifndef UNICODE_UNIC_STATUS_H
 #define UNICODE_UNIC_STATUS_H
@@ -13,19 +13,20 @@
 extern "C" {
 #endif
 
-/** What is exported. */
+/** Marks a function that the library exports. */
 #if defined(__GNUC__)
 #define UNIC_API __attribute__((visibility("default")))
 #else
 #define UNIC_API
 #endif
 
-#define UNIC_VERSION_MAJOR  0       /**< The version of these headers: unic_version() is */
+#define UNIC_VERSION_MAJOR  0       /**< The version of these headers; unic_version() is */
 #define UNIC_VERSION_MINOR  1       /**< that of the library that is loaded.             */
 #define UNIC_VERSION_PATCH  0       /**< A patch changes no interface.                   */
 #define UNIC_VERSION_STRING "0.1.0" /**< All three.                                      */
 
-/** Result of a call. The values are part of the ABI: they never change, new ones are added. */
+/** Result of a call. The values are part of the ABI: they never change, but new ones may be
+ * added. */
 typedef enum unic_status {
     UNIC_OK = 0,
     UNIC_E_ARG = 1,      /**< an argument is NULL, out of range or contradicts another        */
@@ -48,8 +49,8 @@ typedef enum unic_status {
 UNIC_API const char *unic_status_name(unic_status status);
 
 /**
- * One line that says what went wrong in this thread's last failed call, naming the argument,
- * the value and what was expected; "" if none failed yet. Valid until this thread's next call
+ * The message of this thread's last failed call: one line that names the argument, its value
+ * and what was expected; "" if no call has failed yet. Valid until this thread's next call
  * that fails. Never NULL. Since 0.1.
  */
 UNIC_API const char *unic_last_error(void);
@@ -57,39 +58,41 @@ UNIC_API const char *unic_last_error(void);
 /** The library's version, "0.1.0". Thread-safe. Since 0.1. */
 UNIC_API const char *unic_version(void);
 
-/** Where memory comes from. Both functions must be thread-safe. */
+/** Functions that allocate and release memory. Both must be thread-safe. */
 typedef struct unic_allocator {
     size_t struct_size;                        /**< sizeof(unic_allocator)                    */
     void *(*alloc)(size_t bytes, void *user);  /**< aligned as malloc's; NULL when exhausted  */
     void (*release)(void *memory, void *user); /**< NULL is never passed                      */
-    void *user;                                /**< what both are given                       */
+    void *user;                                /**< passed to both functions                  */
 } unic_allocator;
 
 /**
- * Use `allocator` for everything libunicode itself allocates from now on (what oneDNN and
- * OpenBLAS allocate inside is not covered); NULL restores malloc and free. Call it before any
- * handle exists: memory is released through the allocator that is set at that time.
+ * Use `allocator` for everything that libunicode itself allocates from now on (memory that
+ * oneDNN and OpenBLAS allocate is not covered); NULL restores malloc and free. Call it before
+ * any handle exists, since memory is released through the allocator that is set at the time of
+ * the release.
  * @return UNIC_OK; UNIC_E_ARG if a function is missing or struct_size is too small.
  * Not thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_set_allocator(const unic_allocator *allocator);
 
-/** What reading a file may take. NULL in its place: no limit. */
+/** Limits for reading a file. A NULL pointer to it means no limit. */
 typedef struct unic_open_options {
     size_t struct_size;  /**< sizeof(unic_open_options)                                      */
-    size_t memory_limit; /**< bytes that the file's contents may make the library allocate:
-                              what is more fails with UNIC_E_NOMEM; 0: no limit              */
+    size_t memory_limit; /**< maximum number of bytes that the file's contents may make the
+                              library allocate; more fails with UNIC_E_NOMEM; 0: no limit    */
     void *reserved[4];   /**< NULL                                                           */
 } unic_open_options;
 
 /**
- * Told by a long call how far it is: `done` of `total` of `what` ("batches", "clips"; static). A
- * result other than 0 stops the call, which returns UNIC_E_CANCELLED. Called on the thread that
- * called the library; it may call the library, but must not use the handle of the call.
+ * Receives the progress of a long call: `done` of `total` units, with `what` the unit
+ * ("batches", "clips"; a static string). A result other than 0 stops the call, which returns
+ * UNIC_E_CANCELLED. It is called on the thread that called the library. It may call the
+ * library, but must not use the handle of the running call.
  */
 typedef int (*unic_progress_fn)(const char *what, uint64_t done, uint64_t total, void *user);
 
-/** The importance of a log line. */
+/** Severity of a log line. */
 typedef enum unic_log_level { UNIC_LOG_INFO = 0, UNIC_LOG_WARNING = 1 } unic_log_level;
 
 /** Receives one line, without a newline; called on the thread that called the library. */
@@ -100,10 +103,11 @@ typedef void (*unic_log_fn)(unic_log_level level, const char *line, void *user);
 UNIC_API void unic_set_log(unic_log_fn fn, void *user);
 
 /**
- * Compute with `n` threads (1..256), process-wide, where a handle has no number of its own; the
- * default is 1. Results depend on the number, not on timing. What the host has set for OpenBLAS is
- * left alone: it counts under `kernel.backend = blas` only. Fork before the first use: OpenMP's
- * threads do not survive a fork.
+ * Set the number of threads (1..256) for all handles of the process that have no number of
+ * their own; the default is 1. Results depend on the number of threads but not on timing. The
+ * host's setting for OpenBLAS is not changed; it matters only under `kernel.backend = blas`. A
+ * process that forks must do so before the first use, since OpenMP's threads do not survive a
+ * fork.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Not thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);

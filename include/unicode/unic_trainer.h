@@ -1,6 +1,6 @@
 /**
  * @file unic_trainer.h
- * Pre-training (method P1-P9) on paired, unlabelled batches. One thread at a time.
+ * Pre-training (method P1-P9) on paired, unlabelled batches.
  */
 #ifndef UNICODE_UNIC_TRAINER_H
 #define UNICODE_UNIC_TRAINER_H
@@ -11,40 +11,41 @@
 extern "C" {
 #endif
 
-/** A training run: parameters, optimiser, codebook, counters. Opaque; one thread at a time. */
+/** A training run: parameters, optimiser, codebook, counters. Opaque; used by one thread at a
+ * time. */
 typedef struct unic_trainer unic_trainer;
 
-/** How a trainer computes. NULL in its place: all zero. */
+/** Options of a trainer. A NULL pointer means that all members are zero. */
 typedef struct unic_trainer_options {
     size_t struct_size; /**< sizeof(unic_trainer_options)                                    */
-    int32_t threads;    /**< 0: the process's number; 1..256                                 */
+    int32_t threads;    /**< 1..256; 0: the number of unic_set_threads()                     */
     void *reserved[6];  /**< NULL                                                            */
 } unic_trainer_options;
 
 /**
- * A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
- * The config is copied.
+ * Create a trainer at step 0, for batches of up to `train.batch` clips of up to `train.length`
+ * steps. The config is copied.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
                                          const unic_trainer_options *options);
-/** Frees the trainer; what it saved stays. NULL is fine. Since 0.1. */
+/** Free the trainer; files that it saved are kept. NULL is allowed. Since 0.1. */
 UNIC_API void unic_trainer_free(unic_trainer *trainer);
 
-/** The number of figures that a step reports, fixed for a trainer. Since 0.1. */
+/** The number of figures that a step reports; constant for a trainer. Since 0.1. */
 UNIC_API size_t unic_trainer_figure_count(const unic_trainer *trainer);
 /**
- * The name of a figure: "total", then the weighted terms of the objective
- * ("reconstruction.image", "commitment.speech", "club.image", "cpc", "code_match"), of which it
- * is the sum, then what else is measured ("club_fit.image", "grad_norm.encoder",
+ * The name of figure `i`. The first is "total", the sum of the terms; then come the weighted
+ * terms of the objective ("reconstruction.image", "commitment.speech", "club.image", "cpc",
+ * "code_match"), then other measurements ("club_fit.image", "grad_norm.encoder",
  * "perplexity.image", "revived", "learning_rate"). Borrowed; NULL if `i` is out of range. Since
  * 0.1.
  */
 UNIC_API const char *unic_trainer_figure_name(const unic_trainer *trainer, size_t i);
 
 /**
- * The random draws of one step, for a replay; zero-filled members are drawn by the trainer
- * itself.
+ * The random draws of one training step, for reproducing a step of other code. The trainer
+ * itself draws the members that are NULL.
  */
 typedef struct unic_draws {
     size_t struct_size;                     /**< sizeof(unic_draws)                    */
@@ -55,54 +56,59 @@ typedef struct unic_draws {
 } unic_draws;
 
 /**
- * One training step. A transaction: parameters, codebook and counters change only if every loss
- * and every gradient norm is finite.
+ * Take one training step. It is a transaction: parameters, codebook and counters change only if
+ * every loss and every gradient norm is finite.
  *
- * @param trainer  one thread at a time.
+ * @param trainer  used by one thread at a time.
  * @param batch    every modality of the config, B <= train.batch, T <= train.length.
- * @param draws    NULL: own draws, functions of (train.seed, step).
+ * @param draws    NULL: the trainer's own draws, which are functions of (train.seed, step).
  * @param figures  [unic_trainer_figure_count()] out; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features);
- *         UNIC_E_NUMERIC names the term that is not finite: the step was not taken, and the
- *         trainer is as it was before; UNIC_E_KERNEL. Since 0.1.
+ *         UNIC_E_NUMERIC names the term that is not finite, or that train.guard = stop refuses:
+ *         the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *figures);
 
-/** The same figures of a batch without dropout, and without any change of state (but for the
- * codes' idle counters and revival where `evaluation.counts` is on). Since 0.1. */
+/** Compute the figures of a batch without training: without dropout, and without any change of
+ * state (except for the codes' idle counters and revival if `evaluation.counts` is on). Since
+ * 0.1. */
 UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch,
                                            double *figures);
 
 /**
- * Declare how many steps the run will have, for the learning-rate schedule (train.schedule);
- * until then the rate is constant after the warm-up. Saved with the run. Since 0.1.
+ * Set the number of steps that the run will have, for the learning-rate schedule
+ * (train.schedule). Until it is set, the rate is constant after the warm-up. It is saved with
+ * the run. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_set_total_step_count(unic_trainer *trainer,
                                                        uint64_t step_count);
 
-/** The steps declared for the run, 0 if none were. Since 0.1. */
+/** The number of steps set for the run, 0 if it was not set. Since 0.1. */
 UNIC_API uint64_t unic_trainer_total_step_count(const unic_trainer *trainer);
 
-/** Steps taken so far. Since 0.1. */
+/** The number of steps taken so far. Since 0.1. */
 UNIC_API uint64_t unic_trainer_step_count(const unic_trainer *trainer);
 
 /**
- * Write the run: the model to `path`, and what resuming needs beside it ("OUT.npz" and
- * "OUT.run.npz"). Both are written in full and synchronised under temporary names before either
- * is renamed, the run first: a failure for want of room leaves both old files. A process that ends
- * between the two renames leaves the new run beside the old model, or none:
- * unic_trainer_resume() and this function, or unic_trainer_model(), make the model of that run.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOTFOUND; UNIC_E_NUMERIC if the state holds NaN or
- *         Inf, which resuming would refuse: nothing is written then; UNIC_E_NOMEM. Since 0.1.
+ * Write the run: the model to `path` ("OUT.npz"), and the state that resuming needs beside it
+ * ("OUT.run.npz"). Both files are completely written and synchronised under temporary names
+ * before either is renamed, the run first, so that a full disk leaves both old files as they
+ * are. If the process ends between the two renames, the new run is beside the old model or
+ * beside none; then unic_trainer_resume() followed by this function, or by
+ * unic_trainer_model(), makes its model.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOTFOUND; UNIC_E_NUMERIC if the state contains
+ *         NaN or Inf, which resuming would refuse (nothing is written then); UNIC_E_NOMEM.
+ *         Since 0.1.
  */
 UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 
 /**
- * Continue a run from what unic_trainer_save(path) wrote: bit-identically, on the same machine
- * with the same number of threads. All of the run is in OUT.run.npz; the model beside it is
- * neither read nor written, and may be an older one (see unic_trainer_save()). What the file asks
- * for is compared with what it holds before memory is taken for it.
+ * Continue a run that unic_trainer_save(path) wrote. Its further steps are bit-identical to
+ * those of an uninterrupted run, on the same machine with the same number of threads. The whole
+ * run is in OUT.run.npz; the model beside it is neither read nor written, and may be an older
+ * one (see unic_trainer_save()). The sizes that the file's config asks for are compared with
+ * the file's contents before memory is allocated.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
  *         UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
@@ -112,19 +118,20 @@ UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path,
 
 /**
  * Continue the training of a CMG checkpoint: parameters, optimiser states, codebook and step
- * counter. `settings` as in unic_model_import(). A part that the file lacks (an optimiser's
- * state) starts anew, which is logged; missing parameters are an error that lists them. Since
- * 0.1.
+ * counter. `settings` are as in unic_model_import(). If the file lacks an optimiser's state,
+ * that state starts from zero, which is logged; missing parameters are an error that lists
+ * them. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_import(unic_trainer **out, const char *path,
                                          const char *settings,
                                          const unic_trainer_options *options,
                                          const unic_open_options *open);
 
-/** The model as it is now: a copy, independent of further training. Since 0.1. */
+/** Copy the model in its present state; the copy is independent of further training. Since 0.1.
+ * */
 UNIC_API unic_status unic_trainer_model(unic_model **out, unic_trainer *trainer);
 
-/** The run's config as text; borrowed, lives as long as the trainer. Since 0.1. */
+/** The run's config as text; borrowed, valid as long as the trainer. Since 0.1. */
 UNIC_API const char *unic_trainer_config(const unic_trainer *trainer);
 
 #ifdef __cplusplus
