@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "kernel/tile.h"
 #include "model/codebook_tools.h"
 
 static void check_against_double(const float *z, size_t rows, const float *e, size_t codes,
@@ -65,6 +66,18 @@ START_TEST(takes_the_nearest_at_any_offset)
 }
 END_TEST
 
+/* Whatever kernel makes the products: the code is the same. */
+START_TEST(takes_the_nearest_by_every_kernel)
+{
+    const unic__tile_kernel *kernels;
+    for (size_t i = unic__tile_kernel_list(&kernels); i-- > 0;) {
+        ck_assert(unic__tile_cap(kernels[i].name));
+        check_at(1e4F, 1.0F, sizes[_i][0], sizes[_i][1], sizes[_i][2]);
+    }
+    unic__tile_cap(NULL);
+}
+END_TEST
+
 /* Squares of these overflow or vanish in float32. */
 START_TEST(takes_the_nearest_at_any_scale)
 {
@@ -115,6 +128,7 @@ int main(void)
     TCase *t = tcase_create("core");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, takes_the_nearest_at_any_offset, 0, SIZES);
+    tcase_add_loop_test(t, takes_the_nearest_by_every_kernel, 0, SIZES);
     tcase_add_loop_test(t, takes_the_nearest_at_any_scale, 0, SIZES);
     tcase_add_test(t, takes_the_nearest_of_far_clusters);
     tcase_add_test(t, of_equal_codes_the_first);
