@@ -2,7 +2,7 @@
 
 #include "api/api.h"
 
-/* The lists of classes as they are, checked. */
+/* Checks the lists of class names. */
 static unic_status take_names(unic_class_names *copy, const unic_class_names *names,
                               const char *call)
 {

@@ -16,7 +16,7 @@ static unic_status check_paths(const char *const *paths, size_t count)
     return UNIC_OK;
 }
 
-/* A list of names that may be NULL and then has the count 0. */
+/* Checks a list of names: it may be NULL, and its count is then 0. */
 static unic_status check_names(const char *what, const char *const *names,
                                const char *what_count, size_t count)
 {

@@ -4,7 +4,7 @@
 #include "cmg/cmg_import.h"
 #include "file/sniff.h"
 
-/* Whatever the file is called: a model's file or a checkpoint. */
+/* Opens a model's file or a checkpoint, whichever its contents are. */
 static unic_status open_any(unic_model **out, const char *path)
 {
     unic__file_kind kind;

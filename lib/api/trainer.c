@@ -4,7 +4,7 @@
 #include "cmg/cmg_resume.h"
 #include "train/export.h"
 
-/* The options as they are; NULL: all zero. */
+/* Copies the options; NULL means all zero. */
 static unic_status take_options(unic_trainer_options *o, const unic_trainer_options *options,
                                 const char *call)
 {

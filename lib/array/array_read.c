@@ -1,4 +1,4 @@
-/* The elements of an array from outside, whatever its strides. */
+/* Reads the elements of a caller's array with any strides. */
 #include <string.h>
 
 #include "array/array.h"

@@ -1,6 +1,6 @@
 /* The header of an .npy file, a Python dict as text:
  * {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
- * What numpy reads is read, whoever wrote it. */
+ * Every header that numpy reads is read here, whichever program wrote it. */
 #include "array/npy.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 enum {
     BLOCK_SIZE = 1 << 16,
     LARGEST_TEXT = 1 << 24,
-    MOST_HELD = 1 << 30 /* elements that a small deflated file may make us hold */
+    MOST_HELD = 1 << 30 /* elements held of a deflated member, which may be small in the file */
 };
 
 typedef struct member {

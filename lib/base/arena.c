@@ -7,7 +7,7 @@ enum { BLOCK_BYTES = 16384, ARENA_ALIGN = 16 };
 
 struct unic__arena_block {
     struct unic__arena_block *next;
-    size_t used, size; /* of the bytes behind this header */
+    size_t used, size; /* of the bytes after this header */
 };
 
 /* The header is padded so that what follows is aligned. */

@@ -10,9 +10,9 @@ static bool is_digit(char c)
 }
 
 /*
- * [+-] digits [. digits] [e [+-] digits], and nothing more. strtod gets the digits without
- * their point, "1.25e-3" as "125e-5", since the locale decides which point it knows. What is
- * too large becomes infinite, which no key allows.
+ * [+-] digits [. digits] [e [+-] digits], without other characters. strtod gets the digits
+ * without their point, "1.25e-3" as "125e-5", since the point that it accepts depends on the
+ * locale. Numbers that are too large become infinite, which no key allows.
  */
 bool unic__parse_number(const char *text, double *value)
 {

@@ -1,7 +1,7 @@
 #include "base/base.h"
 
-/* What the callback calls of the library is the application's: neither the handle's threads nor
- * the file's budget are in force. */
+/* The callback may call the library. Such calls are the application's own, so the handle's
+ * threads and the file's budget do not apply to them. */
 static int ask(const unic__progress *p, const char *what, uint64_t done, uint64_t total)
 {
     int threads = unic__threads_enter(0);

@@ -5,9 +5,8 @@
 #include "unicode/unic.h"
 
 /*
- * The kinds. Behind the type stand the sizes that released headers gave it, ascending; a
- * release that grows a struct puts the size before in front of sizeof, and it stays there for
- * good.
+ * The kinds. After each type come its sizes in released headers, ascending. A release that
+ * enlarges a struct inserts the previous size before sizeof, and never removes it.
  */
 #define SIZES(...)                                                                             \
     .sizes = (const size_t[]){__VA_ARGS__},                                                    \

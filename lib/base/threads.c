@@ -3,7 +3,7 @@
 #include "base/base.h"
 
 static int threads = 1;
-static _Thread_local int own; /* of the handle that this thread works for; 0: it has none */
+static _Thread_local int own; /* number set by unic__threads_enter(); 0: none */
 
 int unic__threads(void)
 {

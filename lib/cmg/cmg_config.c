@@ -4,7 +4,7 @@
 #include "cmg/cmg_import.h"
 #include "cmg/cmg_layout.h"
 
-/* A config written down while looking at the tensors; read by the config's own parser. */
+/* A config as text, written while the tensors are examined, and read by the config's parser. */
 typedef struct draft {
     const unic__torch_file *file;
     char text[4096];

@@ -8,7 +8,7 @@
 #include "cmg/cmg_layout.h"
 #include "model/model.h"
 
-/* Tensors of a checkpoint that a message names, as far as it holds them. */
+/* A list of tensors for a message, cut off where the message is full. */
 typedef struct complaint {
     char text[600];
     size_t at, n, named; /* characters; tensors; of them in the text */

@@ -10,7 +10,7 @@ enum { CANDIDATES = 16, SHOWN = 4, SIGNS = 4, FOUND_TEXT = 400 };
 
 #define ENCODER "Encoder_parameters/"
 
-/* A part by its key in CMG's layout, and names in its state dict that no other part has. */
+/* A part: its key in CMG's layout, and names in its state dict that no other part has. */
 typedef struct part {
     const char *key, *name;
     bool is_named; /* its names are another part's too: its own must be in the path */

@@ -5,9 +5,9 @@
 #include <string.h>
 
 /*
- * One row a parameter: our name behind "<modality>.", and theirs. In theirs %m is the modality,
- * %M the same with a capital; in both, # is a number (a layer's), and * an ending that is
- * copied.
+ * One row for each parameter: this library's name after "<modality>.", and CMG's name. In CMG's
+ * name %m is the modality and %M the same capitalised. In both, # is a number (of a layer), and *
+ * a suffix that is copied.
  */
 typedef struct row {
     const char *ours, *part, *theirs;

@@ -7,9 +7,9 @@
 #include "cmg/cmg_layout.h"
 
 /*
- * Adam's states stand under integers: the parameters of the modules in the order in which they
- * were given to the optimiser, each module's in the order of its registration, which is the
- * order of its state dict without the buffers.
+ * Adam's states are numbered by parameter: the parameters of the modules in the order in which
+ * they were given to the optimiser, each module's in the order of its registration, which is
+ * the order of its state dict without the buffers.
  */
 
 /* Which modules an optimiser holds, in order. */

@@ -1,9 +1,9 @@
 /*
  * A config is plain values, so a change is made on a draft (a copy on the stack) that replaces
- * the config if everything went well: on an error nothing has changed; nothing is allocated.
+ * the config on success. On an error the config is unchanged. Nothing is allocated.
  *
- * What a key is worth depends on behaviour, preset and the keys set one by one, not on their
- * order: when one of the first two or `modalities` changes, all values are worked out anew.
+ * A key's value depends on behaviour, preset and the keys that were set one by one, not on
+ * their order: when behaviour, preset or `modalities` changes, all values are computed anew.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What single keys cannot say: what must be given, and what must fit together. */
+/* Checks of a whole config: required keys, and keys that must be consistent with each other. */
 #include <string.h>
 
 #include "config/config_keys.h"

@@ -1,6 +1,6 @@
 /*
- * One value between its text and its field. Numbers are read and written the same in every
- * locale: the application may have set one whose decimal point is a comma.
+ * Converts one value between its text and its field. Numbers are read and written the same in
+ * every locale: the application may have set one whose decimal point is a comma.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What a table says, as labels: made when they are asked for. */
+/* Converts a table's categories and events to labels when those are read. */
 #include <string.h>
 
 #include "data/clip_table.h"

@@ -5,7 +5,7 @@
 #include "array/array.h"
 #include "array/batch.h"
 
-/* ---- the reading side: on the prefetch thread, if there is one --------------------------- */
+/* ---- reading: runs on the prefetch thread, if there is one --------------------------- */
 
 static size_t clip_at(unic_dataset *d, uint64_t epoch, size_t place)
 {

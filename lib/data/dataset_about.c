@@ -1,4 +1,4 @@
-/* What is known of a dataset without reading a clip: classes, pairs, the clips' names. */
+/* Properties of a dataset that need no clip to be read: classes, pairs, the clips' names. */
 #include <stdio.h>
 #include <string.h>
 

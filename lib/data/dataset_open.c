@@ -1,4 +1,4 @@
-/* Which sources the paths are, and what they have in common. */
+/* Opens the sources that the paths name, and determines the tracks that they share. */
 #include <string.h>
 
 #include "data/clip_files.h"

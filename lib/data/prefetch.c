@@ -10,7 +10,7 @@ struct unic__prefetch {
     size_t slots;
     unic__prefetch_fill fill;
     void *user;
-    bool running; /* the thread is to be joined; the taker alone looks at it */
+    bool running; /* the thread must be joined; used only by the taking thread */
     pthread_t thread;
     pthread_mutex_t mutex;  /* of all below */
     pthread_cond_t changed; /* only one side ever waits: a ring is not both full and empty */

@@ -1,4 +1,4 @@
-/* A member's data: stored or inflated, checked for size and CRC. The one user of zlib. */
+/* A member's data: stored or inflated, checked for size and CRC. Only this file uses zlib. */
 #include <limits.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /*
- * Opening an archive: the end records, the directory, and every local header against it. An
- * archive is refused unless its parts fit each other exactly: what two readers might understand
- * differently is not guessed at.
+ * Opens an archive: reads the end records and the directory, and checks every local header
+ * against it. An archive is refused unless its parts agree exactly, since two readers could
+ * interpret it differently.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Writing an archive of stored members. Nothing in it depends on when, where or by whom it was
- * written: equal members in the same order give equal bytes.
+ * Writes an archive of stored members. It contains no time, place or user name: equal members
+ * in the same order give equal bytes.
  */
 #include <stdlib.h>
 #include <string.h>

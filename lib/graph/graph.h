@@ -24,12 +24,11 @@ typedef struct unic__node {
     unic__call *call;         /* what computes it; NULL for a leaf                          */
     struct unic__node *root;  /* the node whose memory this is: itself, unless it is a view */
     size_t index;             /* in the order of making                                     */
-    const unic__param *param; /* a leaf bound to a table,                                   */
-    const unic__param_table
-        *table;       /* and that table                                            */
+    const unic__param *param; /* the parameter that a leaf holds, or NULL                   */
+    const unic__param_table *table; /* the parameter's table */
     unsigned phase;   /* of the call that computes it                               */
     bool external;    /* a leaf whose memory the caller gave                        */
-    float *lent_over; /* of an input that reads lent memory: its own                */
+    float *lent_over; /* of an input that reads lent memory: its own memory */
     bool kept;        /* readable after the run                                     */
     bool wants_grad;  /* something below it is trained                              */
     bool gets_grad;   /* and a loss depends on it                                   */
@@ -43,7 +42,7 @@ enum { UNIC__MAX_PHASES = 3 };
 typedef struct unic__graph {
     unic__arena arena;
     unic_status status;        /* of building                                            */
-    char *message;             /* of that status: this thread's last error may be others' */
+    char *message;             /* of that status: the thread's last error may be a later one */
     unic__param_table *params; /* of parameters used from now on; may be NULL             */
     const char *group;         /* of parameters declared from now on                      */
     bool frozen;               /* parameters used from now on get no gradient             */
@@ -61,19 +60,20 @@ typedef struct unic__graph {
     size_t step_count, capacity;
     size_t phase_end[UNIC__MAX_PHASES]; /* steps of phase p: [phase_end[p-1], phase_end[p]) */
     float *memory;
-    size_t memory_floats; /* what the plan came to */
-    float *scratch;       /* of whichever call runs */
-    size_t planned_count; /* calls whose op has planned: those are unplanned */
+    size_t memory_floats; /* the size that the plan computed */
+    float *scratch;       /* shared by all calls: one runs at a time */
+    size_t planned_count; /* calls whose plan() has run: unplan() is called for these */
     unic__node poison;    /* stands for every node after an error */
 } unic__graph;
 
 void unic__graph_init(unic__graph *g, unic__param_table *params, bool inference);
 void unic__graph_free(unic__graph *g);
 
-/* Leaves. An input's values are the caller's to fill (node->t.x or .ix), in planned memory. */
+/* Leaves. The caller fills an input's values (node->t.x or .ix), which are in planned
+ * memory. */
 unic__node *unic__input(unic__graph *g, unic__shape shape, unic__dtype dtype);
-/* Memory that is the caller's; `dx` NULL: no gradient. It must be valid whenever the graph
- * runs. */
+/* A leaf in the caller's memory, which must be valid whenever the graph runs; `dx` NULL: no
+ * gradient. */
 unic__node *unic__external(unic__graph *g, unic__shape shape, float *x, float *dx);
 /* A parameter of the table, declared at its first use; the name is printf-like. */
 __attribute__((format(printf, 4, 5))) unic__node *
@@ -95,13 +95,14 @@ unic__node *unic__stop_gradient(unic__graph *g, unic__node *x);
 
 /* Its value stays readable after the run. Returns the node. */
 unic__node *unic__keep(unic__node *node);
-/* A scalar that is a term of the objective with this weight (0: only looked at). Kept. */
+/* Makes a scalar a term of the objective with this weight (0: only reported). It is kept. */
 unic__node *unic__loss(unic__node *node, double weight);
-/* Makes an error of the graph by hand. Returns the poison node. */
+/* Records an error found by the caller that builds the graph. Returns the poison node. */
 __attribute__((format(printf, 3, 4))) unic__node *
 unic__graph_fail(unic__graph *g, unic_status status, const char *format, ...);
 
-/* A name for as long as the graph; "" for a graph that is made again, and after an error. */
+/* A name that lives as long as the graph; "" while a graph is made again, and after an
+ * error. */
 __attribute__((format(printf, 2, 3))) const char *unic__graph_name(unic__graph *g,
                                                                    const char *format, ...);
 const char *unic__graph_vname(unic__graph *g, const char *format, va_list args);

@@ -1,6 +1,6 @@
 /*
- * The operators as calls that read like equations: z = unic__linear(g, x, w, b). Shapes and
- * meanings stand in op/operators.h. Each returns the result's node (the poison node after an
+ * The operators as calls that read like equations: z = unic__linear(g, x, w, b). op/operators.h
+ * has their shapes and definitions. Each returns the result's node (the poison node after an
  * error).
  */
 #ifndef UNIC_GRAPH_NODES_H

@@ -39,8 +39,8 @@ typedef struct unic__param_table {
     size_t group_count;
     size_t total;  /* floats, each parameter padded to a cache line; the padding stays 0 */
     float *values; /* NULL until sealed */
-    float *grads;  /* NULL if not asked for */
-    bool packed;   /* its products' weights lie packed: for inference alone */
+    float *grads;  /* NULL if sealed without gradients */
+    bool packed;   /* the weights of its products are packed: for inference only */
 } unic__param_table;
 
 /* The parameter of this name, or NULL. */
@@ -63,7 +63,7 @@ unic_status unic__param_table_pack(unic__param_table *params);
 /* The plain values of a parameter of a table that may be packed. */
 void unic__param_table_read(const unic__param_table *params, const unic__param *p,
                             float *values);
-/* The same of all parameters, one after the other; the caller frees it. */
+/* The same for all parameters, one after the other; free *out with unic__free(). */
 unic_status unic__param_table_unpacked(const unic__param_table *params, float **out);
 
 /* Draws every value from its initialiser: a function of (seed, name, element). */

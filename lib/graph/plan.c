@@ -7,7 +7,7 @@
  * Time runs over 2C ticks for C calls: call i goes forward at tick i and backward at 2C-1-i.
  * Every value, gradient, saved buffer and scratch has a first and a last tick; blocks whose
  * ticks overlap must not overlap in memory. Blocks are placed largest first, each at the lowest
- * offset that is free during its life.
+ * offset that is free during its lifetime.
  *
  *      forward 0 ... C-1 | backward of C-1 ... backward of 0 | 2C: after the run
  */

@@ -1,5 +1,5 @@
-/* What planning adds to a call: its place in time, and the gradients whose
- * life begins there. */
+/* What planning adds to a call: its place in the order of execution, and the gradients whose
+ * lifetime begins there. */
 #ifndef UNIC_GRAPH_PLAN_H
 #define UNIC_GRAPH_PLAN_H
 

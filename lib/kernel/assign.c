@@ -9,7 +9,8 @@
  * for any c: the centre of the codes, which keeps the products small. A tile's products are
  * reduced as soon as they are made, lane by lane: lane j keeps the lowest two of codes j,
  * j + PANEL, j + 2 PANEL ... In the end the codes whose s is within twice its error of the
- * lowest are measured again in double precision. That is nearly always one code, and no work.
+ * lowest are measured again in double precision. Nearly always that is a single code, which
+ * needs no measuring.
  */
 enum {
     ROWS = 8 * UNIC__TILE_ROWS, /* share each panel while it is in the first cache         */

@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 
-/* Codes e [count,dim], and what assignment derives from them. */
+/* Codes e [count,dim], and the values derived from them for assignment. */
 typedef struct unic__code_table {
     size_t count, dim;
     const float *e;
@@ -14,13 +14,13 @@ typedef struct unic__code_table {
     double radius; /* the largest ||e_l - centre||                    */
 } unic__code_table;
 
-/* Memory for count and dim; the codes themselves are the caller's. UNIC_E_NOMEM: nothing is
+/* Memory for count and dim; the codes themselves are borrowed. UNIC_E_NOMEM: nothing is
  * held. */
 unic_status unic__code_table_create(unic__code_table *t, const float *e, size_t count,
                                     size_t dim);
 void unic__code_table_free(unic__code_table *t);
 
-/* After every change of e. */
+/* Recomputes the derived values; to be called after every change of e. */
 void unic__code_table_refresh(unic__code_table *t);
 
 /*

@@ -7,7 +7,7 @@
 
 #include "kernel/gemm.h"
 
-/* The product as gemm.h describes it, whose sizes fit an int, by one call of cblas: how many
+/* The product as gemm.h describes it, whose sizes fit an int, by one call of cblas. How many
  * threads it takes is the host's own setting, and the order of its sums the BLAS's own
  * affair. */
 void unic__blas_run(const unic__gemm *product);

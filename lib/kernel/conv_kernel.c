@@ -8,8 +8,8 @@
  *   cols [lines ow, kh kw ci]:   y = cols w,   dcols = dy w^T,   dw += cols^T dy
  * A window is read in runs of taps that are contiguous, with their channels, in x as in cols:
  * the kx of one ky, or, where the window is dilated, one tap.
- * A block is small enough to stay in a core's cache between its making and its use, and tall
- * enough for the packing of w to be little beside the product.
+ * A block is small enough to stay in a core's cache from its creation to its use, and tall
+ * enough that packing w costs little compared with the product.
  */
 enum { BLOCK_PIXELS = 256 };
 

@@ -6,8 +6,8 @@
  *   forward   y[oy,ox] = sum_{ky,kx} x[iy,ix] w[ky,kx],   iy = oy stride + ky dilation - pad
  *   data      dx = the adjoint of forward in x, of dy
  *   weights   dw = the adjoint of forward in w, of x and dy
- * Here are their dims and kernels by im2col, whose products are our
- * own or cblas; oneDNN's stand in dnnl_glue.h.
+ * This header has their dims and the kernels by im2col, whose products are our own or those of
+ * cblas; dnnl_glue.h has oneDNN's.
  */
 #ifndef UNIC_KERNEL_CONV_KERNEL_H
 #define UNIC_KERNEL_CONV_KERNEL_H

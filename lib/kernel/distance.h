@@ -1,9 +1,9 @@
 /*
- * Squared distances that do not cancel: by the sum of squared differences, never by
+ * Squared distances without cancellation: by the sum of squared differences, never by
  * ||a||^2 + ||b||^2 - 2 a.b, which loses all digits where rows lie far from the origin or near
- * to each other. That form only screens: a product of rows that were moved to a common centre
- * says which pairs can matter, within an error that screen_error() bounds, and those are
- * measured again by distance2().
+ * to each other. That form is only used to screen: products of rows shifted to a common centre
+ * select the pairs that can matter, within an error that unic__screen_error() bounds, and
+ * unic__distance2() measures those again.
  */
 #ifndef UNIC_KERNEL_DISTANCE_H
 #define UNIC_KERNEL_DISTANCE_H
@@ -15,14 +15,14 @@
 /* ||a - b||^2 of rows [n] in double precision: equal for equal rows, no overflow. */
 double unic__distance2(const float *a, const float *b, size_t n);
 
-/* ||a - b||^2 of the rows that unic__centre() makes of a: what products of those see. */
+/* ||a - centre||^2 of a row [n] as unic__centre() rounds it, since products use those rows. */
 double unic__centred_norm2(const float *a, const float *centre, size_t n);
 
 /* to [rows,n] = x [rows,n] - centre [n]; x's rows are x_row floats apart. */
 void unic__centre(float *to, const float *x, size_t x_row, const float *centre, size_t rows,
                   size_t n);
 
-/* The same of rows [rows,n] that unic__pack() laid out. */
+/* The same, in place, for rows [rows,n] that unic__pack() laid out. */
 void unic__centre_packed(float *packed, const float *centre, size_t rows, size_t n);
 
 /* mean [n] <- the mean of rows [rows,n]. rows > 0. */
@@ -51,15 +51,15 @@ static inline double unic__screen_error(unic__screen s, double length_a, double 
     return s.slope * length_b * (length_a + length_b) + s.floor;
 }
 
-/* Beyond it a product of rows of these lengths could overflow, and no screen holds. */
+/* Whether the bound holds: a product of longer rows could overflow. */
 static inline bool unic__screen_holds(double length_a, double length_b)
 {
     const double most = 1e18;
     return length_a < most && length_b < most;
 }
 
-/* y [rows,count] = ||x_r - e_l||^2, each within 1e-6 of itself: x [rows,n]; e [count,n] as
- * unic__pack() lays it out. On the calling thread. */
+/* y [rows,count] = ||x_r - e_l||^2, each with a relative error below 1e-6: x [rows,n]; e
+ * [count,n] as unic__pack() lays it out. On the calling thread. */
 void unic__distances(float *y, size_t y_row, const float *x, size_t rows, const float *packed,
                      size_t count, size_t n);
 

@@ -1,12 +1,12 @@
 /*
  * oneDNN behind the shapes this library uses: dense row-major float32 products, softmax over
- * the last axis, and the three products of an NHWC convolution. Only dnnl_glue.c
- * knows oneDNN (and dnnl_versions.h, the differences between 2.6 and 3.x); in a build without
+ * the last axis, and the three products of an NHWC convolution. Only dnnl_glue.c and
+ * dnnl_versions.h (the differences between 2.6 and 3.x) use oneDNN's API. In a build without
  * oneDNN dnnl_none.c stands in its place, where every `create` fails with UNIC_E_KERNEL.
  *
  * `create` builds the primitives for one shape, with the scratch and the reordered copies they
- * need, and may fail; `run` allocates nothing of ours and cannot fail: an error of oneDNN all
- * the same is noted in *sticky (UNIC_E_KERNEL) unless one stands there already. An object
+ * need, and may fail; `run` allocates no memory of this library and returns no status: an
+ * error of oneDNN is stored in *sticky (UNIC_E_KERNEL) unless that already holds one. An object
  * computes with the thread count that was set when it was created, is used by one thread at a
  * time, and may be run and freed by another thread than the one that created it. `free` takes
  * NULL.
@@ -17,7 +17,7 @@
 #include "base/base.h"
 #include "kernel/conv_kernel.h"
 
-/* Whether this build has oneDNN: where not, what `auto` picks has to do without. */
+/* Whether this build has oneDNN; if not, `auto` does not choose it. */
 bool unic__dnnl_available(void);
 
 /*

@@ -10,7 +10,7 @@
  * C is cut into blocks of NC columns, the sums into parts of KC: a block of B, packed into
  * panels on the stack, stays in the cache while all rows of A pass, a group of tiles at a time.
  * Rows of a transposed A that lie far apart are packed too, MC of them. Blocks only order the
- * work: a sum that is cut goes on from what C holds.
+ * work: a sum that is split continues from the value in C.
  */
 enum {
     PANELS = 4,

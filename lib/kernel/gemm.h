@@ -1,7 +1,7 @@
 /*
- * Products of two matrices that are as they are: no vendor, nothing packed by the caller, no
- * scratch but a fixed block on each thread's stack (180 KiB). For products by a
- * matrix that is used again and again, packed.h packs it once.
+ * Products of two matrices in their plain layout, by our own kernels. The caller packs nothing,
+ * and the only scratch is a fixed block on each thread's stack (180 KiB). If one matrix is used
+ * many times, packed.h packs it once.
  */
 #ifndef UNIC_KERNEL_GEMM_H
 #define UNIC_KERNEL_GEMM_H
@@ -23,7 +23,7 @@ typedef struct unic__gemm {
     size_t ldb;
     float *c;
     size_t ldc;
-    bool room; /* C's rows may be overwritten behind n, up to the next multiple of 16 columns */
+    bool room; /* C's rows may be overwritten past n, up to the next multiple of 16 columns */
 } unic__gemm;
 
 /* Split over unic__threads(); inside a parallel loop it runs on the calling thread alone. */

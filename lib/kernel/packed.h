@@ -8,10 +8,10 @@
 
 #include "base/base.h"
 
-/* Floats that W [n,k] takes packed; the product of the dims fits, and so does this. */
+/* Floats that W [n,k] takes when packed; does not overflow if n k does not. */
 size_t unic__packed_count(size_t n, size_t k);
 
-/* Not with so few rows that a panel would be mostly zeros. */
+/* False for so few rows that a panel would be mostly zeros. */
 bool unic__worth_packing(size_t n);
 
 /* packed <- W [n,k], and back. */

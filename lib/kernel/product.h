@@ -9,7 +9,8 @@
  * installed. */
 typedef enum unic__backend { UNIC__AUTO, UNIC__ONEDNN, UNIC__BLAS } unic__backend;
 
-/* cblas for `blas`; for `onednn` too it is our own, where no primitive was planned. */
+/* By cblas for `blas`, otherwise by our own kernel, also for `onednn` if no primitive was
+ * planned. */
 void unic__product(unic__backend backend, const unic__gemm *product);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * The innermost product: a few rows of A times a panel of B, summed in registers. One kernel
- * for each instruction set; everything about blocks, packing and threads is its callers'
- * (product.h, packed.h, assign.h).
+ * for each instruction set; its callers
+ * (gemm.h, packed.h, assign.h) handle blocks, packing and threads.
  */
 #ifndef UNIC_KERNEL_TILE_H
 #define UNIC_KERNEL_TILE_H
@@ -42,13 +42,14 @@ typedef struct unic__tile_kernel {
     const char *name;
     size_t rows, cols; /* the most rows, and exactly so many columns */
     void (*run)(const unic__tile *tile);
-    const struct unic__tile_kernel *narrow; /* as fast, with fewer columns; or NULL */
+    const struct unic__tile_kernel
+        *narrow; /* an equally fast kernel with fewer columns, or NULL */
 } unic__tile_kernel;
 
-/* The fastest this processor runs and unic__tile_cap allows. */
+/* The fastest kernel that this processor supports and unic__tile_cap() allows. */
 const unic__tile_kernel *unic__tile_kernel_best(void);
 
-/* All that it runs; the best last. */
+/* All kernels that this processor supports; the best last. */
 size_t unic__tile_kernel_list(const unic__tile_kernel **kernels);
 
 /*

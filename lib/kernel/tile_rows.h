@@ -27,7 +27,7 @@ TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const siz
 #pragma GCC unroll 1
     for (size_t k = 0; k < t->k; k++, a += a_k, b += b_k) {
         TILE(vector) row[TILE_VECTORS];
-        if (TILE_BYTES == 32) /* half of a panel's row, which no hardware foresees */
+        if (TILE_BYTES == 32) /* half of a panel's row, which hardware does not prefetch */
             __builtin_prefetch(b + 16 * b_k);
 #pragma GCC unroll 2
         for (size_t v = 0; v < TILE_VECTORS; v++)

@@ -1,8 +1,9 @@
 /*
- * exp, log, tanh and the sigmoid in float32 without branches or calls, so that a loop over them
- * vectorises inside a UNIC__SIMD function; sums and maxima that do. On the whole range exp and
- * log are within 1 ulp of the true value, log1p within 1.5, tanh and the sigmoid within 2.5
- * (tests/kernel/check_vecmath.c); infinities, zeros, denormals and NaN give what libm gives.
+ * exp, log, tanh and the sigmoid in float32 without branches or calls, so that loops over them
+ * vectorise inside a UNIC__SIMD function; and sums and maxima that vectorise too. On the whole
+ * range exp and log are within 1 ulp of the true value, log1p within 1.5, tanh and the sigmoid
+ * within 2.5 (tests/kernel/check_vecmath.c); infinities, zeros, denormals and NaN give what
+ * libm gives.
  */
 #ifndef UNIC_KERNEL_VECMATH_H
 #define UNIC_KERNEL_VECMATH_H
@@ -88,7 +89,7 @@ UNIC__INLINE float unic__logf(float x)
     return x >= 0.0F ? y : NAN;
 }
 
-/* log(1 + x) for x in [0, 1]: what rounding 1 + x lost is put back to first order. */
+/* log(1 + x) for x in [0, 1]: the rounding error of 1 + x is corrected to first order. */
 UNIC__INLINE float unic__log1pf(float x)
 {
     float u = 1.0F + x;
@@ -114,7 +115,7 @@ UNIC__INLINE float unic__sigmoidf(float x)
     return (x < 0.0F ? e : 1.0F) / (1.0F + e);
 }
 
-/* What a gradient's element is added to: nothing, where the gradient is fresh (op/op.h). */
+/* The value that a gradient's element is added to: 0 if the gradient is fresh (op/op.h). */
 UNIC__INLINE float unic__so_far(bool fresh, float dx)
 {
     return fresh ? 0.0F : dx;
@@ -122,7 +123,7 @@ UNIC__INLINE float unic__so_far(bool fresh, float dx)
 
 /*
  * Lets the loop that follows sum into `v` (or take the larger) lane by lane: in a fixed order,
- * which is not the index's. Sums longer than some thousand are cut into pieces by the caller.
+ * which is not the order of the index. Callers split sums of more than a few thousand elements.
  */
 #define UNIC__LANES_SUM(v) UNIC__PRAGMA(omp simd reduction(+ : v))
 #define UNIC__LANES_MAX(v) UNIC__PRAGMA(omp simd reduction(max : v))
@@ -145,7 +146,7 @@ UNIC__INLINE float unic__dotf(const float *x, const float *y, size_t n)
     return sum;
 }
 
-/* -inf when n is 0; NaNs do not take part. */
+/* -inf when n is 0; NaNs are ignored. */
 UNIC__INLINE float unic__maxf(const float *x, size_t n)
 {
     float max = -INFINITY;

@@ -11,9 +11,9 @@
  *   V [a^2,t,ci] of x,   U [a^2,ci,co] of w,   M [a^2,t,co] of y
  * and each place has a product of its own:
  *   forward   M = V U,   data   V = M U^T,   weights   U = V^T M
- * What every group of the result's channels reads (V, M or both) is transformed as a whole, for
- * a block of images. The result, and the part of U that it takes, are made a group of channels
- * at a time, and stay in the cache from their making to their use.
+ * The inputs that every group of the result's channels reads (V, M or both) are transformed as
+ * a whole, for a block of images. The result, and its part of U, are computed for one group of
+ * channels at a time, and stay in the cache until they are used.
  */
 enum {
     /* Floats of V and M in a block: REUSE for each of U, within these bounds. */

@@ -9,7 +9,7 @@
 
 #include "kernel/conv_kernel.h"
 
-/* The side m of the tiles that these dims are best cut into; 0: they do not suit. */
+/* The best side m of the tiles for these dims; 0: Winograd's transforms do not suit them. */
 size_t unic__winograd_tile(const unic__conv_dims *d);
 
 /* Floats of scratch that the three products use, with up to unic__threads() threads; false: no

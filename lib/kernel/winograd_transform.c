@@ -6,8 +6,8 @@
 
 /*
  * The matrices of Toom and Cook for the points 0, p.. and infinity, by name and side of the
- * tile; exact as fractions. The points are those of the least error that was found among small
- * fractions: with the usual 0, 1, -1, 2 (and -2) it is twice as large.
+ * tile; exact as fractions. The points have the smallest error found among small fractions;
+ * the usual points 0, 1, -1, 2 (and -2) have twice that error.
  */
 
 /* points 0, 1, -1, infinity */

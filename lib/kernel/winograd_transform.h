@@ -4,8 +4,8 @@
  * reads:
  *   input    V = B^T x B     [a,a] -> [a,a]      output   y = A^T Y A     [a,a] -> [m,m]
  *   weight   U = G w G^T     [3,3] -> [a,a]
- * Y = V U, element by element, gives y = the convolution of x and w. The adjoint of each takes
- * the other way and has the transposed matrix.
+ * Y = V U, element by element, gives y = the convolution of x and w. The adjoint of each
+ * maps in the opposite direction, by the transposed matrix.
  */
 #ifndef UNIC_KERNEL_WINOGRAD_TRANSFORM_H
 #define UNIC_KERNEL_WINOGRAD_TRANSFORM_H

@@ -3,7 +3,7 @@
 #include "loss/objective.h"
 
 /*
- * Cross-modal code matching (A.4): paired clips spread over the codes alike.
+ * Cross-modal code matching (A.4): paired clips get similar distributions over the codes.
  *   p^m_t = softmax_l(-||z^m_t - e_l||),   P^m_i = mean of p over clip i's valid steps
  *   S_ij = sum_l P^a_il log P^b_jl + sum_l P^b_jl log P^a_il          (symmetric cross-entropy)
  *   L_ab = -mean_i log softmax_j(S_ij)_i ,  over the clips that have both modalities

@@ -1,7 +1,7 @@
 /*
- * The objective (P9): a weighted sum of terms. Each term stands in a file of its own with its
- * equation, its inputs and how a step fills them, and describes itself to the training graph by
- * one unic__term_kind.
+ * The objective (P9): a weighted sum of terms. Each term has a file of its own with its
+ * equation, its inputs and how a step fills them, and one unic__term_kind that describes it to
+ * the training graph.
  *
  * A new term is: loss/<name>.c with `const unic__term_kind unic__term_<name>`, a line in
  * UNIC__TERM_LIST, and its weight in config.h and config_keys.c.
@@ -63,7 +63,7 @@ typedef struct unic__objective {
     size_t term_count;
 } unic__objective;
 
-/* What the random inputs of one step are made from. */
+/* The source of one step's random inputs. */
 typedef struct unic__draw {
     const unic_draws *given; /* by the caller; NULL: none */
     size_t clips;            /* of the batch */
@@ -79,7 +79,7 @@ typedef struct unic__term_kind {
     size_t inputs_bytes; /* of the struct that holds its input nodes; 0: it has none */
     /* Makes the input nodes. */
     void (*inputs)(const unic__objective *o, unic__graph *g, void *inputs);
-    /* Fills them for a step, when masks and lengths are filled. */
+    /* Fills them for a step, after masks and lengths are filled. */
     unic_status (*fill)(const unic__objective *o, void *inputs, const unic__draw *draw);
     /* The scalar, unweighted; of modality m if `each`. */
     unic__node *(*build)(const unic__objective *o, unic__graph *g, void *inputs, size_t m);
@@ -93,8 +93,9 @@ UNIC__TERM_LIST(UNIC__DECLARE_TERM)
 void unic__objective_inputs(unic__objective *o, unic__graph *g);
 /* `fitted` is the table of parameters that have an optimizer of their own. */
 void unic__objective_build(unic__objective *o, unic__graph *g, unic__param_table *fitted);
-/* One more node, "name.modality" or, if that is NULL, "name". One too many, or a name of
- * UNIC__TERM_SIZE bytes or more, is an error of the graph. */
+/* One more node, "name.modality" or, if that is NULL, "name". More than
+ * UNIC__MAX_TERMS nodes, or a name of UNIC__TERM_SIZE bytes or more, is an error of the
+ * graph. */
 void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
                          const char *modality, unic__node *node, double weight);
 unic_status unic__objective_fill(const unic__objective *o, const unic__draw *draw);
@@ -124,7 +125,7 @@ unic__node *unic__valid_mean(unic__graph *g, unic__node *v, unic__node *mask);
 /* P3: || x - D(zhat; zbar) ||^2, mean over valid steps and elements. */
 unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const unic__stream *s);
 
-/* P7. */
+/* P7: own ||z - sg[e]||^2 plus the same to the other modalities' codes (loss/commitment.c). */
 unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m);
 
@@ -151,7 +152,7 @@ typedef struct unic__cpc_inputs {
 /* P5 (Eq 6): all ordered pairs; pairs of a modality with itself weigh cpc.self. */
 unic__node *unic__cross_cpc(unic__graph *g, const unic_config *c, size_t n,
                             const unic__stream *streams, const unic__cpc_inputs *in);
-/* K, or 1 where T is too short for it, and then the future is the same step (shift 0). */
+/* K; or 1 if T is too short for it, with *shift = 0: the future is then the same step. */
 size_t unic__cpc_horizon(const unic_config *c, size_t length, size_t *shift);
 
 typedef struct unic__match_inputs {

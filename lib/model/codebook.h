@@ -1,6 +1,7 @@
 /*
  * The shared codebook (P2, P6, P8): the codes, the EMA state behind them, and how long each
- * code has been idle for each modality. State, not parameters: no gradient moves it.
+ * code has been idle for each modality. These are state, not parameters: no gradient changes
+ * them.
  */
 #ifndef UNIC_MODEL_CODEBOOK_H
 #define UNIC_MODEL_CODEBOOK_H
@@ -14,7 +15,7 @@ enum { UNIC__CODEBOOK_MAX_CODES = 1 << 24, UNIC__CODEBOOK_MAX_DIM = 1 << 16 };
 struct unic_codebook {
     size_t codes, dim, modalities; /* L, D, M */
     float *embedding;              /* e [L,D] */
-    unic__code_table table;        /* e as assignment reads it: in step with e */
+    unic__code_table table;        /* derived from e for assignment; kept up to date with e */
     float *count;                  /* N [L]   */
     float *sum;                    /* o [L,D] */
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
@@ -31,10 +32,10 @@ void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from);
 void unic__codebook_nearest(const unic_codebook *cb, const float *z, size_t rows,
                             int32_t *codes);
 
-/* After every change of e: what is derived from it. */
+/* Recomputes what is derived from e; to be called after every change of e. */
 void unic__codebook_refresh(unic_codebook *cb);
 
-/* Codes from rows [L,D]: N = 1, o = e, nothing idle. */
+/* Sets the codes to rows [L,D], with N = 1, o = e, and idle counters of 0. */
 void unic__codebook_set(unic_codebook *cb, const float *rows);
 
 /* Random rows of z [rows,D], or k-means from k-means++ seeds (iterations > 0). Where there are
@@ -55,14 +56,14 @@ typedef struct unic__ema_part {
 size_t unic__codebook_update_scratch(size_t codes, size_t dim);
 
 /* P6 (joint) or A.3 (sequential, with smoothing). UNIC_E_NUMERIC names a code that would become
- * NaN or Inf; nothing is changed then. */
+ * NaN or Inf; the codebook is then unchanged. */
 unic_status unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
                                   double epsilon, const unic__ema_part *parts, float *scratch);
 
 /* Advances the idle counters of the modalities that have rows. */
 void unic__codebook_count_idle(unic_codebook *cb, const unic__ema_part *parts);
 
-/* P8. Which codes restart, and from what. */
+/* P8: which codes are restarted, and from which vectors. */
 typedef struct unic__revival {
     unic__reset rule;
     size_t steps, max; /* max 0: no limit                                            */
@@ -80,7 +81,7 @@ size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t 
 /* A hash of L, D and the codes. */
 uint64_t unic__codebook_fingerprint(const unic_codebook *cb);
 
-/* ---- without a trainer (codebook_use.c) ---- */
+/* ---- for use without a trainer (codebook_use.c) ---- */
 
 /* out [rows,D] = e of each code; zeros for -1. */
 void unic__codebook_lookup(const unic_codebook *cb, const int32_t *codes, size_t rows,

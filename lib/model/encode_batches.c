@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* A call under way. */
+/* The state of one call. */
 typedef struct encoding {
     unic_encoder *const *encoders;
     size_t encoder_count;

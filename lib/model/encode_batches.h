@@ -1,14 +1,14 @@
-/* All batches of a dataset to codes, for several encoders in one pass. */
+/* Encodes all batches of a dataset, with several encoders in one pass. */
 #ifndef UNIC_MODEL_ENCODE_BATCHES_H
 #define UNIC_MODEL_ENCODE_BATCHES_H
 
 #include "model/encoder.h"
 
-/* Batches from somewhere: a model knows no dataset. */
+/* A source of batches, since lib/model must not include lib/data. */
 typedef struct unic__batches {
-    unic_status (*next)(const unic_batch **batch, void *self); /* NULL behind the last one */
+    unic_status (*next)(const unic_batch **batch, void *self); /* NULL after the last one */
     void *self;
-    size_t clips;  /* of all batches: batch->clips are numbers below it */
+    size_t clips;  /* in all batches; batch->clips are numbers below it */
     size_t batch;  /* the most clips of one */
     size_t length; /* T of all */
 } unic__batches;

@@ -3,8 +3,8 @@
  * batches, which takes every smaller shape in turn. A call allocates nothing. A batch goes
  * through the graph some clips at a time, as many as the cache holds: a clip's result does not
  * depend on the others.
- * With kernel.backend = onednn the graph holds primitives, each for one shape: then there are
- * the plans of the last few shapes.
+ * With kernel.backend = onednn a graph holds primitives for one shape only, so the encoder
+ * keeps the plans of the last few shapes.
  */
 #ifndef UNIC_MODEL_ENCODER_H
 #define UNIC_MODEL_ENCODER_H
@@ -18,7 +18,7 @@ enum { UNIC__ENCODER_PLANS = 4 };
 
 typedef struct unic__encoder_plan {
     size_t batch, length;
-    uint64_t used; /* when last, in calls; 0: empty */
+    uint64_t used; /* number of the last call that used it; 0: empty */
     unic__graph graph;
     unic__node *x, *mask, *lengths, *z;
 } unic__encoder_plan;
@@ -28,12 +28,13 @@ struct unic_encoder {
     unic__param_table *weights;
     const unic__modality *modality;
     size_t max_batch, max_length;
-    int threads;            /* it computes with; 0: the process's number */
-    size_t steps_at_a_time; /* that the cache holds */
+    int threads;            /* number of threads to compute with; 0: the process's number */
+    size_t steps_at_a_time; /* steps that fit the cache */
     uint64_t calls;
-    unic__encoder_plan plan[UNIC__ENCODER_PLANS]; /* the first alone, if it takes all shapes */
-    const unic_batch *called; /* of the call under way: what messages call its clips, or NULL */
-    int32_t *codes; /* [B,T] of a whole call, kept back until all of it is known to be good */
+    unic__encoder_plan plan[UNIC__ENCODER_PLANS]; /* only the first, if it takes all shapes */
+    const unic_batch
+        *called;    /* during a call: the batch that names its clips in messages, or NULL */
+    int32_t *codes; /* [B,T] of a whole call, copied to the caller once all of it succeeded */
     float *z;       /* [B,T,D]; both have room for the largest batch */
 };
 
@@ -41,13 +42,13 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
                                  size_t max_batch, size_t max_length);
 void unic__encoder_free(unic_encoder *encoder);
 
-/* Features -> codes, quantized and semantic vectors: the whole way of one batch of clips.
- * `called` says what messages call them, NULL: by their places. */
+/* Features -> codes, quantized and semantic vectors of one batch of clips. `called` names the
+ * clips in messages; NULL: they are named by their rows. */
 unic_status unic__encoder_encode(unic_encoder *encoder, const unic_array *features,
                                  const int32_t *lengths, const unic_batch *called,
                                  int32_t *codes, float *quantized, float *semantic);
 
-/* The same of a batch's clips of the encoder's modality. UNIC_E_NOTFOUND if it holds none. */
+/* The same for the encoder's modality of a batch. UNIC_E_NOTFOUND if the batch lacks it. */
 unic_status unic__encoder_encode_batch(unic_encoder *encoder, const unic_batch *batch,
                                        int32_t *codes, float *quantized, float *semantic);
 

@@ -1,6 +1,6 @@
 /*
- * Features of clips, as callers give them, in the input nodes of a graph: what an encoder and a
- * training step fill alike.
+ * Copies the caller's features into the input nodes of a graph, for encoders and training
+ * steps.
  */
 #ifndef UNIC_MODEL_FEATURE_INPUT_H
 #define UNIC_MODEL_FEATURE_INPUT_H
@@ -18,11 +18,11 @@ typedef struct unic__feature_input {
 
 /*
  * The clips of `features` [N,t,dims..] from `first` on, as many as fit, with t <= T and lengths
- * [N] in 0..t (NULL: all t): valid steps are converted, all others are zero, and so are rows
- * behind the last clip. The mask is 1 on valid steps; with `real_padding`, on all t steps of a
- * clip that has any. UNIC_E_VALUE names a clip with NaN or Inf in a valid step, as `called`
- * names it (NULL: no batch). Where x reads lent memory (unic__graph_lend), that is checked, not
- * written.
+ * [N] in 0..t (NULL: all t): valid steps are converted; all other steps, and rows
+ * after the last clip, are zero. The mask is 1 on valid steps; with `real_padding`, on all t
+ * steps of a clip that has any. UNIC_E_VALUE names a clip with NaN or Inf in a valid step, as
+ * `called` names it (NULL: no batch). Where x reads lent memory (unic__graph_lend), that is
+ * checked, not written.
  */
 unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_array *features,
                                      const int32_t *lengths, size_t first, bool real_padding,

@@ -1,8 +1,8 @@
 /*
- * What differs from kind to kind of a modality: one row for each kind, in kinds.c. A kind whose
- * row is empty is a vector [B,T,C] all the way: linear layers, no convolution, no recurrence.
- * A new kind is its code, a row in kinds.c, and a row (unic__config_kinds) and a word in
- * config_keys.c.
+ * The differences between the kinds of modalities: one row for each kind, in kinds.c. A kind
+ * whose row is empty is a vector [B,T,C] all the way: linear layers, no convolution, no
+ * recurrence. A new kind is its code, a row in kinds.c, and a row (unic__config_kinds) and a
+ * word in config_keys.c.
  */
 #ifndef UNIC_MODEL_KINDS_H
 #define UNIC_MODEL_KINDS_H

@@ -35,7 +35,7 @@ unic__node *unic__specific_encoder(unic__graph *g, const unic__modality *m, unic
 /* CLUB's view of zbar, one vector a step: with a map [B,T,C], otherwise zbar itself. */
 unic__node *unic__specific_vector(unic__graph *g, const unic__modality *m, unic__node *zbar);
 
-/* x' = D(zhat; zbar) (P3): back to the shape of the target. `quantised` [B,T,D]. */
+/* x' = D(zhat; zbar) (P3): back to the shape of the target. `quantized` [B,T,D]. */
 unic__node *unic__decoder(unic__graph *g, const unic__modality *m, unic__node *quantized,
                           unic__node *zbar, size_t channels);
 

@@ -1,6 +1,6 @@
 /*
  * A trained model for inference: config, codebook, and one table of weights for each modality,
- * filled when it is first needed. Immutable but for that; shared by encoders and threads.
+ * read when first needed. Otherwise immutable; shared by encoders and threads.
  */
 #ifndef UNIC_MODEL_MODEL_H
 #define UNIC_MODEL_MODEL_H
@@ -19,13 +19,13 @@ struct unic_model {
     const char *text; /* of the config */
     unic_codebook *codebook;
     pthread_mutex_t lock; /* guards what follows */
-    unic__budget budget;  /* of the file: what its weights may take */
+    unic__budget budget;  /* of the file: limits the memory of its weights */
     /* Closed once all weights are read. Until then it stays open, so that all weights come from
      * the same file, even if another one is moved to its path. */
     unic__weight_source source;
     unic__param_table weights[UNIC_MAX_MODALITIES];
     bool loaded[UNIC_MAX_MODALITIES];
-    /* Their values one after the other, not packed; NULL until somebody asks for them. */
+    /* Each modality's values one after the other, not packed; NULL until first used. */
     float *plain[UNIC_MAX_MODALITIES];
 };
 
@@ -57,7 +57,7 @@ unic_status unic__model_find(const unic_model *model, const char *name, size_t *
 
 unic_status unic__model_open(unic_model **out, const char *path);
 unic_status unic__model_save(unic_model *model, const char *path);
-/* Up to the name, as unic__bundle_seal(). */
+/* Without the final rename, as unic__bundle_seal(). */
 unic_status unic__model_seal(unic_model *model, const char *path, unic__file_writer **file);
 
 /* Parts of a model's file that a run's file also has. */

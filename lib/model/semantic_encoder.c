@@ -1,7 +1,7 @@
 #include "model/kinds.h"
 
 /*
- * The semantic encoder Phi (P1; A.2): what the step means, whatever the modality.
+ * The semantic encoder Phi (P1; A.2): the meaning of a step that the modalities share.
  *   z = layers(affine(h)):  project to D, then post-norm transformer layers over time. No
  *   positional encoding: without it the encoder treats the steps of a clip as a set.
  * A grid is pooled over positions first (kind_grid.c).

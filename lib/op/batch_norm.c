@@ -3,9 +3,9 @@
 #include "op/operators.h"
 
 /*
- * Batch normalisation, in two operators: what the moments of the rows are, and what is done
- * with them. In training the moments are those of x, and their gradient goes back into x; in
- * use they are running means of those, which are state and not an operator's business.
+ * Batch normalisation, in two operators: one computes the moments of the rows, the other
+ * normalises with them. In training the moments are those of x, and their gradient flows back
+ * into x. In inference they are running means, which the caller keeps as state.
  *
  * channel_moments: x [..,C], R rows -> y [2,C],  y_0 = mean = 1/R sum_r x_r,
  *                                               y_1 = var = 1/R sum_r (x_r - mean)^2

@@ -3,7 +3,8 @@
 #include "op/operators.h"
 
 /*
- * Binary cross-entropy of logits x and targets t in [0,1], where the mask leaves them in.
+ * Binary cross-entropy of logits x and targets t in [0,1], over the elements that the mask
+ * selects.
  *   y = sum mask (max(x,0) - x t + log(1 + exp(-|x|))) / n
  * backward:  dx += dy mask (sigmoid(x) - t) / n
  */

@@ -5,7 +5,8 @@
 /*
  * concat: inputs one after the other along `axis`; dx_k += that part of dy.
  * slice:  y = x[start .. start + size) along `axis`; dx += dy there.
- * Around the axis a tensor is [outer, n, inner]; what moves are blocks of n x inner neighbours.
+ * Around the axis a tensor is [outer, n, inner]; blocks of n x inner contiguous
+ * elements are copied.
  */
 
 enum { PARALLEL_COUNT = 1 << 16 };

@@ -1,5 +1,5 @@
 /*
- * What conv2d and its adjoint, conv_transpose2d, share: their checks, their scratch, and which
+ * Shared by conv2d and its adjoint, conv_transpose2d: their checks, their scratch, and which
  * kernel computes each of the three products of conv_kernel.h.
  */
 #ifndef UNIC_OP_CONV_H
@@ -9,8 +9,8 @@
 #include "op/operators.h"
 
 /*
- * For infer: what both operators ask of x [..,H,W,C], of w [kh,kw,.,.] with C at its `channels`
- * axis, and of the bias, which has as many entries as the other axis.
+ * For infer: what both operators require of x [..,H,W,C], of w [kh,kw,.,.] with C at its
+ * `channels` axis, and of the bias, which has as many entries as the other axis.
  */
 unic_status unic__conv_check(const unic__call *c, size_t channels);
 
@@ -18,9 +18,9 @@ unic_status unic__conv_check(const unic__call *c, size_t channels);
 unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d);
 
 /*
- * For plan and unplan: makes oneDNN's kernels where the backend, or the rule of `auto`, says
- * so: for `value`, the product that is the operator's value, and for the gradients whose dx is
- * set by then. A gradient that is asked for later comes from our kernel.
+ * For plan and unplan: creates oneDNN's kernels if the backend, or the rule of `auto`, selects
+ * them: for `value`, the product that is the operator's value, and for the gradients whose dx
+ * is set by then. A gradient that is asked for later comes from our kernel.
  */
 unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value);
 void unic__conv_unplan(unic__call *c);

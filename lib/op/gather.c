@@ -5,7 +5,8 @@
 /*
  * gather       y[i] = table[index_i]                    dtable[index_i] += dy[i]
  * scatter_add  y[l] = sum over { i : index_i = l } x_i   dx[i] += dy[index_i]
- * An index below 0 (or past the end) is nobody's row: it reads as zeros and adds to nothing.
+ * An index below 0 or past the end refers to no row: gather gives zeros for it, and scatter_add
+ * ignores it.
  */
 
 enum { ROWS_EACH = 64, PARALLEL_COUNT = 1 << 16 };

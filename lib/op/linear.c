@@ -4,7 +4,7 @@
 #include "op/operators.h"
 
 /*
- * Linear layer over the last axis, with an optional relu behind it.
+ * Linear layer over the last axis, followed by an optional relu.
  *   y = x w^T + b
  * backward:  dx += dy w,   dw += dy^T x,   db += sum_rows(dy)
  * with relu, dy is first masked by y > 0

@@ -1,5 +1,5 @@
 /*
- * What mse and bce share: a mean over the elements that a mask of the leading dims leaves in.
+ * Shared by mse and bce: a mean over the elements that a mask of the leading dims selects.
  *   y = sum_r mask_r sum_j f(a_rj, b_rj) / (inner sum_r mask_r)        0 if the mask is all 0
  * a and b are [rows, inner], the mask (input 2, may be absent) is [rows].
  */
@@ -8,10 +8,10 @@
 
 #include "op/op.h"
 
-/* Shape rule of (0) a, (1) b, (2) mask? -> scalar; asks for saved and scratch. */
+/* Shape rule of (0) a, (1) b, (2) mask? -> scalar; sets saved_size and scratch_size. */
 unic_status unic__masked_mean_infer(unic__call *c);
 
-/* `sum` gives sum_j f(a_j, b_j) of at most a few thousand neighbours. */
+/* `sum` gives sum_j f(a_j, b_j) of at most a few thousand adjacent elements. */
 typedef float (*unic__piece_sum)(const float *a, const float *b, size_t n);
 void unic__masked_mean_forward(unic__call *c, unic__piece_sum sum);
 

@@ -2,7 +2,7 @@
 #include "op/operators.h"
 
 /*
- * Batched products; A = a or a^T, B = b or b^T, as the settings say how they are stored.
+ * Batched products; A = a or a^T, B = b or b^T, by the settings for how they are stored.
  *   C_g = A_g B_g                 (one B for all g if b has rank 2)
  * backward:  dA_g += dC_g B_g^T,   dB_g += A_g^T dC_g,   each in the form it is stored in:
  *   da += dC B^T, transposed B dC^T;   db += A^T dC, transposed dC^T A

@@ -3,7 +3,7 @@
 #include "op/operators.h"
 
 /*
- * Mean squared error over the elements that the mask leaves in.
+ * Mean squared error over the elements that the mask selects.
  *   y = sum mask (a - b)^2 / n
  * backward:  da += 2 dy mask (a - b) / n,   db -= the same
  */

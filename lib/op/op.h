@@ -6,8 +6,8 @@
  *   infer     checks the inputs' shapes (UNIC_E_SHAPE with a sentence), sets out->shape,
  *             out->dtype, saved_size and scratch_size. Only infer() may reject inputs.
  *   plan      optional: creates vendor primitives. May fail.
- *   forward   out->x = f(in...); allocates nothing, cannot fail (a vendor call that fails all
- *             the same is noted in run->status).
+ *   forward   out->x = f(in...); allocates nothing, returns no status (an error of a vendor
+ *             call is stored in run->status).
  *   backward  for every input whose dx is not NULL: in->dx += d out / d in * out->dx.
  *             It may read the values it names in `keeps`, and what forward left in `saved`.
  *             For an input named in `stores`, the caller may set its bit in `fresh`: dx is then
@@ -35,7 +35,7 @@ typedef struct unic__tensor {
     bool packed; /* a weight laid out as kernel/packed.h says; for inference only    */
 } unic__tensor;
 
-/* What is the same for all calls of one run of a graph. */
+/* Settings shared by all calls of one run of a graph. */
 typedef struct unic__run {
     bool training;       /* dropout on                                                  */
     uint64_t seed, step; /* dropout's stream                                           */
@@ -95,7 +95,7 @@ static inline bool unic__is_fresh(const unic__call *c, size_t k)
 __attribute__((format(printf, 2, 3))) unic_status unic__shape_fail(const unic__call *c,
                                                                    const char *format, ...);
 
-/* Expects input k to be there, f32 and of this rank. */
+/* Checks that input k is present, f32 and of this rank. */
 unic_status unic__expect_rank(const unic__call *c, size_t k, size_t rank);
 unic_status unic__expect_f32(const unic__call *c, size_t k);
 unic_status unic__expect_i32(const unic__call *c, size_t k);

@@ -43,7 +43,7 @@ typedef struct unic__pool_attr {
 extern const unic__op unic__op_avg_pool2d;
 
 /* upsample.c: (0) x [..,H,W,C] -> [..,factor H,factor W,C], bilinear. `align_corners`: the
- * corners' centres fall on each other; otherwise the images' edges do. */
+ * centres of the corner pixels coincide; otherwise the edges of the images do. */
 typedef struct unic__upsample_attr {
     size_t factor;
     bool align_corners;
@@ -64,9 +64,8 @@ extern const unic__op unic__op_lstm;
 /* attention.c: multi-head scaled dot product, softmax(q k^T / sqrt(D/heads)) v per head,
  * without projections. (0) q, (1) k, (2) v, (3) key mask [B,S]? (1 valid, 0 not), (4) query
  * mask [B,T]?. Separate: q [B,T,D], k and v [B,S,D]. Packed: the same tensor [B,T,3D] three
- * times (q | k | v).
- * -> [B,T,D]. Padded queries give 0, and so do queries without a valid key. Dropout acts on the
- * attention weights. */
+ * times (q | k | v). -> [B,T,D]. Padded queries give 0, and so do queries without a valid key.
+ * Dropout acts on the attention weights. */
 typedef struct unic__attention_attr {
     size_t heads;
     float dropout;
@@ -151,7 +150,7 @@ typedef struct unic__argmin_attr {
 } unic__argmin_attr;
 extern const unic__op unic__op_argmin;
 
-/* concat.c: up to UNIC__MAX_INPUTS tensors that agree but for `axis`.
+/* concat.c: up to UNIC__MAX_INPUTS tensors whose dims agree except at `axis`.
  * slice: [start, start+n). */
 typedef struct unic__concat_attr {
     size_t axis;

@@ -9,7 +9,7 @@
  *   mean    y = sum_i x_i / n        dx_i += dy / n
  *   max     y = max_i x_i            dx_i += dy at the first i with x_i = y
  *   argmin  y = min { i : x_i = min_j x_j }, int32, no gradient
- * A NaN makes sum, mean and max NaN; argmin passes over it.
+ * A NaN makes sum, mean and max NaN; argmin ignores it.
  */
 
 enum {

@@ -8,8 +8,8 @@
  * backward, with g = dy:
  *   dz_i += 2 sum_l g_il (z_i - e_l),   de_l += 2 sum_i g_il (e_l - z_i)
  * Both sums are over differences: ||z||^2 + ||e||^2 - 2 z.e and (sum g) z - sum g e cancel
- * where rows lie far out, or near to each other as codes do that begin as rows. It takes an
- * operation more for each product, a small part of a training step.
+ * where rows are far from the origin, or close to each other, as codes initialised from rows
+ * are. This takes one more operation for each product, a small part of a training step.
  */
 
 enum { ROWS = 16 /* of z, that share each panel of codes while it is in the first cache */ };

@@ -4,7 +4,7 @@
 #include "op/operators.h"
 
 /*
- * The quantiser for its encoder (P2): y = z + sg[e - z], so
+ * The straight-through estimator of quantisation (P2): y = z + sg[e - z], so
  *   y = e,   dz += dy
  */
 

@@ -8,7 +8,7 @@
 
 typedef unic__piece piece;
 
-enum { SHOWN = 64 }; /* bytes of a name that a message has */
+enum { SHOWN = 64 }; /* bytes of a name that a message shows */
 
 static int compare(piece a, piece b)
 {

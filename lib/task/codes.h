@@ -1,5 +1,4 @@
-/* What everything made of codes shares: whether codes are a codebook's, and the members of
- * files. */
+/* Shared by all tasks on codes: checks of codes against a codebook, and members of files. */
 #ifndef UNIC_TASK_CODES_H
 #define UNIC_TASK_CODES_H
 
@@ -12,8 +11,8 @@
 unic_status unic__check_codes(const unic_codebook *cb, const int32_t *codes, size_t clips,
                               size_t length, bool needed);
 
-/* "codebook.embedding": the codes that a file's owner was made for. Reading checks the member's
- * shape before it asks for memory. */
+/* "codebook.embedding": the codes that the object in the file was made for. Reading checks the
+ * member's shape before it asks for memory. */
 void unic__bundle_codes(unic__bundle *b, const unic_codebook *cb);
 unic_status unic__read_codes(unic__npz *z, unic__shape shape, unic_codebook **out);
 

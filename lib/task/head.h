@@ -1,6 +1,6 @@
 /*
- * A head on codes. It is small, and codes are few, so a trained head is two tables: what each
- * code becomes behind the first layer, and behind both.
+ * A head on codes. It is small, and codes are few, so a trained head is two tables: each code's
+ * output of the first layer, and of both layers.
  *
  *   clip:  logits = W2 max_t (W1 e_{c_t} + b1) + b2
  *   step:  logits_t = W2 (W1 e_{c_t} + b1) + b2
@@ -39,7 +39,7 @@ void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clip
                         size_t length, float *logits);
 void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,
                             size_t length, int32_t *labels);
-/* The tables, from the parameters as they are. */
+/* Computes the tables from the current parameters. */
 void unic__head_tabulate(unic_head *head);
 unic_status unic__head_save(const unic_head *head, const char *path);
 unic_status unic__head_load(unic_head **out, const char *path);

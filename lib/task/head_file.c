@@ -2,7 +2,7 @@
 #include "task/head.h"
 
 /* A head as an npz: its options, its parameters, its copy of the codebook. A file without
- * `head.loss` is of a head with the plain loss. */
+ * `head.loss` belongs to a head with the plain loss. */
 
 unic_status unic__head_save(const unic_head *head, const char *path)
 {

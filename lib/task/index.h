@@ -1,7 +1,7 @@
 /*
- * Exhaustive search over vectors with ids. All metrics are brought to one form, a score that is
- * the larger the nearer an item is; equal scores are in the order of the ids, which are unique:
- * so the order of items is total, and results depend on nothing else.
+ * Exhaustive search over vectors with ids. All metrics are converted to a score that is larger
+ * for nearer items. Ties are ordered by id, and ids are unique, so the order of items is total
+ * and results are reproducible.
  */
 #ifndef UNIC_TASK_INDEX_H
 #define UNIC_TASK_INDEX_H
@@ -9,7 +9,7 @@
 #include "task/options.h"
 #include "unicode/unic_index.h"
 
-/* Its metric, its dim. */
+/* Metric and dim. */
 extern const unic__options_table unic__index_options;
 
 struct unic_index {
@@ -20,19 +20,19 @@ struct unic_index {
      * spread, or zeros; chosen anew when there are twice as many items. */
     float *centre; /* [dim] */
     bool centred;
-    size_t centred_at; /* items then */
+    size_t centred_at; /* number of items at that time */
     float *norms;      /* [capacity] ||x - c||^2 */
     int64_t *ids;      /* [capacity] */
-    /* Where an id is: row + 1, or 0 for a free slot; a power of two of them, at most half in
-     * use, searched from the id's hash on. */
+    /* A hash table from ids to rows with linear probing: a slot is row + 1, or 0 if free. The
+     * number of slots is a power of two, and at most half are in use. */
     size_t *slots, slot_count;
 };
 
 unic_status unic__index_create(unic_index **out, const unic_index_options *options);
 void unic__index_free(unic_index *index);
 
-/* Memory for `n` items behind those there are, and their ids. The index stays as it was on
- * failure; after it, rows from `count` on may be written. */
+/* Reserves memory for `n` more items and their ids. On failure the index is unchanged; on
+ * success, rows from `count` on may be written. */
 unic_status unic__index_reserve(unic_index *index, size_t n);
 
 /* Whether rows [n,dim] may be items or queries: finite, not so large that a product overflows,
@@ -43,8 +43,8 @@ unic_status unic__index_check_rows(const unic_index *index, const char *what, co
 /* Brings checked rows to length 1 if the metric is the cosine. */
 void unic__index_normalise(const unic_index *index, float *rows, size_t n);
 
-/* Takes the `n` rows behind the last as items; ids [n], or NULL for their places. UNIC_E_VALUE
- * names an id that is taken; nothing is added then. */
+/* Makes the `n` rows after the last one items; ids [n], or NULL for their row numbers.
+ * UNIC_E_VALUE names an id that is taken; nothing is added then. */
 unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids);
 
 /* The item's row; false if no item has this id. */

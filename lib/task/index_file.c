@@ -3,7 +3,7 @@
 #include "array/bundle.h"
 #include "task/index.h"
 
-/* An index as an npz: its options, its ids, its vectors as they are searched. */
+/* An index as an npz: its options, its ids, its vectors as prepared for search. */
 
 enum { METRIC, DIM, COUNT, FINGERPRINT, N_OPTIONS };
 

@@ -1,7 +1,7 @@
 #include "array/array.h"
 #include "task/index.h"
 
-/* Clips [..,length] of codes to vectors; what has no valid step becomes zeros. */
+/* Clips [..,length] of codes to vectors; a clip without a valid step gives zeros. */
 
 void unic__pool_histogram(const int32_t *codes, size_t clips, size_t length, size_t code_count,
                           float *out)

@@ -1,13 +1,14 @@
 /*
- * Scores of many items for many queries at once. Items are looked at in tiles of TILE rows for
+ * Scores of many items for many queries at once. Items are processed in tiles of TILE rows for
  * a block of up to BLOCK queries, which are packed once like a layer's weight: one product
- * gives a tile of scores [TILE,queries] that stays in the cache, and is gone through at once.
- * Threads (lanes) have contiguous runs of tiles, and split no product; a score does not depend
+ * gives a tile of scores [TILE,queries] that stays in the cache and is evaluated at once.
+ * Threads (lanes) have
+ * contiguous runs of tiles and never split a product; a score does not depend
  * on the tile that it is computed in.
  *
  * A score of L2 is ||q - c||^2 - ||q - x||^2 = 2 (q - c).(x - c) - ||x - c||^2, where c is the
- * index's centre. As a float32 product it only screens: the tile has an upper bound of it, and
- * what may matter is measured again by unic__index_distance2().
+ * index's centre. The float32 product is only used to screen: the tile has an upper bound of
+ * the score, and unic__index_distance2() measures the candidates again.
  */
 #ifndef UNIC_TASK_INDEX_SCORE_H
 #define UNIC_TASK_INDEX_SCORE_H
@@ -39,7 +40,7 @@ typedef struct unic__index_block {
     unic__screen screen;
 } unic__index_block;
 
-/* Queries [N,dim] checked, and as they are compared; free `*q`. */
+/* Checks queries [N,dim] and converts them for comparison; free `*q` with unic__free(). */
 unic_status unic__index_read_queries(const unic_index *x, const unic_array *queries, float **q);
 
 unic_status unic__index_block_create(unic__index_block *b, const unic_index *x, size_t lanes,

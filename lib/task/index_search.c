@@ -1,6 +1,6 @@
 #include "task/index_score.h"
 
-/* The k nearest items of each query: a heap of hits a lane, merged in the end. */
+/* The k nearest items of each query: one heap of hits for each lane, merged at the end. */
 
 enum { TILE = UNIC__INDEX_TILE, BLOCK = UNIC__INDEX_BLOCK };
 

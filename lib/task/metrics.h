@@ -1,6 +1,6 @@
 /*
  * Scores of predictions. Arguments are checked by the caller (api/metrics.c): sizes are not 0
- * and their products fit, labels are in range, no score is NaN. What is 0 / 0 is 0.
+ * and their products fit, labels are in range, no score is NaN. 0 / 0 counts as 0.
  */
 #ifndef UNIC_TASK_METRICS_H
 #define UNIC_TASK_METRICS_H
@@ -21,7 +21,7 @@ unic_status unic__metrics_classes(unic_class_report *report, const float *scores
 
 /* ---- metrics_match.c ---- */
 
-/* Scores and truth [rows,classes], and what of them counts. */
+/* Scores and truth [rows,classes], and which of them count. */
 typedef struct unic__step_scores {
     const float *scores;
     const int32_t *truth;

@@ -1,6 +1,6 @@
 /*
- * Options structs of heads, retrievers, segmenters and indexes: one table for each says what a
- * member stands for when it is zero, and its bounds. Creating and loading go by the same table.
+ * Options structs of heads, retrievers, segmenters and indexes: one table for each gives the
+ * default and the bounds of every member. Creating and loading use the same table.
  */
 #ifndef UNIC_TASK_OPTIONS_H
 #define UNIC_TASK_OPTIONS_H
@@ -13,8 +13,9 @@ typedef struct unic__option {
     const char *name, *item; /* "dilations", and its place "[2]" if it is an array's */
     size_t offset, bytes;
     int64_t low, high;
-    int64_t standard[2]; /* what 0 stands for, by preset; 0: nothing, it is checked as it is */
-    const char *values;  /* the enum of its values, or NULL for a range */
+    int64_t standard
+        [2]; /* the default for 0, by preset; 0: none, a zero is checked like other values */
+    const char *values; /* the enum of its values, or NULL for a range */
 } unic__option;
 
 /* A member that is a float; low = 0 means: positive and finite. */

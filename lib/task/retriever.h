@@ -1,6 +1,6 @@
 /*
  * A retriever: codes of a clip and vectors of a gallery, mapped into one space in which a clip
- * is near its own item. The options stand in retriever_options.c, the networks and their
+ * is near its own item. The options are in retriever_options.c, the networks and their
  * training in retriever.c, the file in retriever_file.c.
  */
 #ifndef UNIC_TASK_RETRIEVER_H

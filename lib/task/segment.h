@@ -1,7 +1,6 @@
 /*
- * A segmenter: masks from images and a query of codes (docs/segmentation.md). The network
- * stands in segment_net.c, its settings in segment_options.c; a step and a prediction in
- * segment.c.
+ * A segmenter: masks from images and a query of codes (docs/segmentation.md). The network is in
+ * segment_net.c, its settings are in segment_options.c, training and prediction in segment.c.
  */
 #ifndef UNIC_TASK_SEGMENT_H
 #define UNIC_TASK_SEGMENT_H
@@ -23,7 +22,8 @@ extern const unic__options_table unic__segmenter_options;
 
 /* ---- the network ---- */
 
-/* Weights, and the running moments [2,C] of the batch norms: state, no gradient moves them. */
+/* Weights, and the running moments [2,C] of the batch norms: these are state, no gradient
+ * changes them. */
 typedef struct unic__segment_net {
     unic_segmenter_options options; /* complete */
     size_t dim;                     /* of a code */
@@ -46,8 +46,8 @@ typedef struct unic__segment_graph {
     unic__node *loss;
     struct {
         unic__node *moments;        /* of the batch                                          */
-        const unic__param *running; /* what they move                                        */
-        size_t rows;                /* that they are of                                      */
+        const unic__param *running; /* the running moments that they update                  */
+        size_t rows;                /* number of rows that they are taken over               */
     } norm[UNIC__SEGMENT_NORMS];
     size_t norm_count;
 } unic__segment_graph;
@@ -76,7 +76,7 @@ unic_status unic__segmenter_create(unic_segmenter **out, unic_codebook *codebook
                                    const unic_segmenter_options *options, unic__npz *z);
 void unic__segmenter_free(unic_segmenter *s);
 
-/* What a step or a prediction is given; checked but for the numbers in the arrays. */
+/* The input of a step or a prediction; checked, except for the arrays' values. */
 typedef struct unic__segment_input {
     const unic_array *const *images;
     size_t image_count;

@@ -1,14 +1,15 @@
 /*
  * Pickles, read as data. A pickle is a program for a machine with a stack and a memo; here it
- * can build plain values and nothing else. What a function or a class is asked to make is kept
- * as the request (UNIC__PICKLE_CALL) under the function's name: nothing is ever called, looked
- * up or imported, and a name that is not known here is as good as one that is. Protocols 0 to
- * 5, Python 2's too. Refused are extensions (EXT1 to EXT4: numbers for names that only Python's
- * own registry knows) and buffers that stand outside of the pickle.
+ * can build plain values and nothing else. A call of a function or class is only recorded, as a
+ * value UNIC__PICKLE_CALL with the function's name and arguments: nothing is ever called,
+ * looked up or imported, and unknown names are allowed. Protocols 0 to 5 are read, also as
+ * Python 2 writes them. Extensions (EXT1 to EXT4: numbers of names in Python's own registry)
+ * and buffers outside the pickle are refused.
  *
- * A value may stand in several others, as Python's memo allows, but it cannot change once it
- * stands in one. So there are no cycles, and the caps below hold for the whole. An object that
- * refers to itself keeps nothing of what was to be put into it afterwards.
+ * A value may be contained in several others, as Python's memo allows, but it cannot change
+ * once it is contained in one. So there are no cycles, and the limits below hold for the whole
+ * tree. What a pickle puts into an object that refers to itself, after that reference, is
+ * dropped.
  */
 #ifndef UNIC_TORCH_PICKLE_H
 #define UNIC_TORCH_PICKLE_H
@@ -24,8 +25,8 @@ enum {
                                      * small pickle 64 bytes for each, and 2^20 */
 };
 
-/* The names that mean something here. Both of Python 2's and 3's, of numpy 1's and 2's
- * spelling. */
+/* The names that this library interprets, in the spellings of Python 2 and 3 and of numpy 1 and
+ * 2. */
 typedef enum unic__pickle_name {
     UNIC__NAME_OTHER,             /* any other */
     UNIC__NAME_ORDERED_DICT,      /* collections.OrderedDict: () or (pairs,) makes a dict */
@@ -48,19 +49,19 @@ typedef enum unic__pickle_kind {
     UNIC__PICKLE_LONG, /* an int beyond 64 bits: its bytes, the lowest first, or its digits */
     UNIC__PICKLE_FLOAT,
     UNIC__PICKLE_TEXT,  /* UTF-8, as the pickle has it: not checked */
-    UNIC__PICKLE_BYTES, /* a str of Python 2 too, which may be meant as a text */
+    UNIC__PICKLE_BYTES, /* also a str of Python 2, which may be meant as a text */
     UNIC__PICKLE_TUPLE,
     UNIC__PICKLE_LIST,
     UNIC__PICKLE_DICT, /* an OrderedDict too, without its attributes */
     UNIC__PICKLE_SET,  /* a frozenset too */
     UNIC__PICKLE_NAME,
-    UNIC__PICKLE_CALL,      /* what a function or class is asked to make: an object */
-    UNIC__PICKLE_PERSISTENT /* what stands outside of the pickle */
+    UNIC__PICKLE_CALL,      /* a recorded call of a function or class: an object */
+    UNIC__PICKLE_PERSISTENT /* a reference to data outside the pickle */
 } unic__pickle_kind;
 
 typedef struct unic__value unic__value;
 
-/* What was put into an object after it was made. */
+/* What was put into an object after its construction. */
 typedef struct unic__value_more {
     const unic__value *state; /* by BUILD; NULL */
     unic__value *items;       /* by APPEND or SETITEM, a list or a dict; NULL */
@@ -108,11 +109,11 @@ typedef struct unic__pickle {
 } unic__pickle;
 
 /*
- * Reads the pickle at the start of `data`, which has to stay while the values are used: texts
- * and bytes point into it. *used is the pickle's length; if `data` ends before the pickle does,
- * the least number of bytes it needs, which is more than `size` (the status is UNIC_E_FORMAT);
- * after any other failure, 0. Messages begin "byte 31, REDUCE: "; the caller puts the file in
- * front. Afterwards free `out`, also after a failure.
+ * Reads the pickle at the start of `data`, which must stay valid while the values are used:
+ * texts and bytes point into it. *used is the pickle's length; if `data` ends before the pickle
+ * does, the least number of bytes it needs, which is more than `size` (the status is
+ * UNIC_E_FORMAT); after any other failure, 0. Messages begin "byte 31, REDUCE: "; the caller
+ * puts the file in front. Afterwards free `out`, also after a failure.
  */
 unic_status unic__pickle_read(unic__pickle *out, const void *data, size_t size, size_t *used);
 void unic__pickle_free(unic__pickle *pickle);

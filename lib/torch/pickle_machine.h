@@ -1,5 +1,6 @@
-/* The machine that a pickle is a program for: its bytes, its stack, and the values it makes.
- * The opcodes are in pickle_plain.c, pickle_many.c and pickle_object.c, listed in pickle.c. */
+/* The stack machine that executes a pickle: its input bytes, its stack, and the values it
+ * makes. The opcodes are in pickle_plain.c, pickle_many.c and pickle_object.c, listed in
+ * pickle.c. */
 #ifndef UNIC_TORCH_PICKLE_MACHINE_H
 #define UNIC_TORCH_PICKLE_MACHINE_H
 
@@ -57,9 +58,9 @@ unic_status unic__pickle_new(unic__pickle_machine *m, unic__pickle_kind kind,
                              unic__value **out);
 
 /*
- * Accounts for `child` standing in `parent` from now on. A frozen value takes in nothing, and
- * being taken in freezes: so a chain of values that leads back to its start cannot be closed,
- * and a child's depth and nodes are final when they are added here.
+ * Records that `parent` now contains `child`. A value that is contained in another is frozen,
+ * and a frozen value takes no new children. So no cycle can be closed, and the child's depth
+ * and nodes are final when they are added here.
  */
 unic_status unic__pickle_adopt(unic__value *parent, unic__value *child);
 /* To a tuple, list or dict: of a dict, keys and values by turns. */

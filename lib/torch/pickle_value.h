@@ -1,10 +1,10 @@
-/* What pickle.c needs of names, and of the ways in which Python writes texts. */
+/* Names of functions and classes, and Python's encodings of texts, for pickle.c. */
 #ifndef UNIC_TORCH_PICKLE_VALUE_H
 #define UNIC_TORCH_PICKLE_VALUE_H
 
 #include "torch/pickle.h"
 
-/* Looks a name up in the table of those that mean something. */
+/* Looks a name up in the table of the names that are interpreted. */
 unic__pickle_name unic__pickle_find_name(const char *module, size_t module_size,
                                          const char *name, size_t name_size);
 

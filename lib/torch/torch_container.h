@@ -70,7 +70,7 @@ typedef struct unic__torch_container {
     unic__arena arena;
 } unic__torch_container;
 
-/* `path` has to stay. Close it also after a failure. */
+/* `path` is borrowed while it is open. Close it also after a failure. */
 unic_status unic__torch_container_open(unic__torch_container *c, const char *path);
 void unic__torch_container_close(unic__torch_container *c);
 

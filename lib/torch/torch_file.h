@@ -4,8 +4,8 @@
  * between: "Encoder_parameters/Text_encoder.text_linear.bias", "optimizer/param_groups/0/lr".
  *
  * Opening reads the pickles and every tensor's description; the elements are read tensor by
- * tensor, and nothing of the others is held. What is wrong with a tensor, or of a kind that is
- * not read, matters when it is needed and not before. A file is used from one thread.
+ * tensor, and are not held. A tensor that is damaged or of an unsupported kind is an error only
+ * when it is read. A file is used from one thread.
  */
 #ifndef UNIC_TORCH_TORCH_FILE_H
 #define UNIC_TORCH_TORCH_FILE_H
@@ -66,7 +66,7 @@ unic_status unic__torch_set_path(unic__torch_file *f, const unic__torch_tensor *
 void unic__torch_sort(unic__torch_file *f);
 /* In the order of the paths. */
 const unic__torch_tensor *unic__torch_sorted_at(const unic__torch_file *f, size_t i);
-/* For messages: where in the file a path would be; returns `out`. */
+/* For messages: a path as the file itself spells it; returns `out`. */
 const char *unic__torch_spelled(const unic__torch_file *f, const char *path,
                                 char out[UNIC__TORCH_PATH]);
 

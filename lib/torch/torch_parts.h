@@ -1,4 +1,4 @@
-/* A torch file's insides, for the files that make up torch_file.h. */
+/* The internals of unic__torch_file, for the files that implement torch_file.h. */
 #ifndef UNIC_TORCH_TORCH_PARTS_H
 #define UNIC_TORCH_TORCH_PARTS_H
 

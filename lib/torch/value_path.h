@@ -10,7 +10,7 @@ enum { UNIC__KEY_NUMBER = 24 };
 const char *unic__value_key(const unic__value *key, char number[UNIC__KEY_NUMBER],
                             size_t *size);
 
-/* NULL if there is nothing; "" is `root` itself. Of a key that is there twice the last
+/* NULL if there is nothing; "" is `root` itself. Of duplicate keys the last
  * counts. */
 const unic__value *unic__value_find(const unic__value *root, const char *path);
 

@@ -14,12 +14,12 @@ typedef struct unic__adam {
 unic_status unic__adam_create(unic__adam *adam, unic__param_table *params);
 void unic__adam_free(unic__adam *adam);
 
-/* Values and moments into `copy` [3 x total], and back with the number of steps that went with
- * them: for what may have to be undone. */
+/* Values and moments into `copy` [3 x total], and back together with their number of steps, to
+ * undo steps that fail. */
 void unic__adam_backup(const unic__adam *adam, float *copy);
 void unic__adam_restore(unic__adam *adam, const float *copy, uint64_t steps);
 
-/* Whether moments that were read can have come from gradients, and so a step can follow them:
+/* Checks that moments read from a file are possible ones, so that a step can follow them; else
  * UNIC_E_FORMAT names `path` and the parameter. */
 unic_status unic__adam_check(const unic__adam *adam, const char *path);
 

@@ -1,4 +1,5 @@
-/* What a trainer leaves on disk and takes up again: the model, and beside it the run. */
+/* The files of a trainer, from which it can be resumed: the model, and beside it the run's
+ * state. */
 #ifndef UNIC_TRAIN_EXPORT_H
 #define UNIC_TRAIN_EXPORT_H
 

@@ -1,6 +1,6 @@
 /*
- * Training by epochs on clips that are all in memory: what heads and retrievers share; and the
- * parts of a step that segmenters and the trainer share with them.
+ * Training by epochs on clips in memory, for heads and retrievers; and the parts of a step that
+ * segmenters and the trainer share with them.
  */
 #ifndef UNIC_TRAIN_FIT_H
 #define UNIC_TRAIN_FIT_H
@@ -20,7 +20,7 @@ typedef struct unic__fit {
     unic__progress progress; /* told of batches */
     /* Clips order[0..rows) into the rows of the batch; rows behind them must not count. */
     unic_status (*fill)(void *context, const int32_t *order, size_t rows);
-    /* What else has to hold after a step's passes, so that it is named; may be NULL. */
+    /* An additional check after a step's passes, for more specific messages; may be NULL. */
     unic_status (*check)(void *context, size_t rows);
     void *context;
 } unic__fit;

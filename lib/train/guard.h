@@ -1,7 +1,7 @@
 /*
- * A run that is finite step by step and lost all the same: a term of the objective that falls
- * without end, or codes that collapse into one. Not state of the run: it is neither saved nor
- * resumed, and no number depends on it.
+ * Detects runs that diverge although every step is finite: a term of the objective that falls
+ * without bound, or codes that collapse into one. The guard is not part of the run's state: it
+ * is not saved, and no computed number depends on it.
  */
 #ifndef UNIC_TRAIN_GUARD_H
 #define UNIC_TRAIN_GUARD_H
@@ -16,8 +16,9 @@ typedef struct unic__guard {
 } unic__guard;
 
 /*
- * Looks at a step's weighted terms [count]. CLUB alone has no lower bound: below minus the sum
- * of all others it is what training then works on, and where it stays there it goes on falling.
+ * Looks at a step's weighted terms [count]. Only CLUB has no lower bound. Once it is
+ * below minus the sum of all others it dominates the training, and if it stays there it goes on
+ * falling.
  * UNIC_E_NUMERIC with `train.guard = stop`; a warning, once, with `warn`.
  */
 unic_status unic__guard_terms(unic__guard *guard, const unic_config *config, uint64_t step,

@@ -12,7 +12,7 @@
 #include "train/training_graph.h"
 #include "unicode/unic_trainer.h"
 
-/* What a step reports of itself. */
+/* One figure of a step's report. */
 typedef struct unic__figure {
     char name[UNIC__TERM_SIZE];
     double value;
@@ -25,7 +25,7 @@ struct unic_trainer {
     unic__adam adam, club_adam;
     unic_codebook *codebook;
     unic__training_graph graph;
-    int threads;                 /* it computes with; 0: the process's number */
+    int threads; /* number of threads to compute with; 0: the process's number */
     uint64_t steps, total_steps; /* taken; declared for the schedule, or 0 */
     bool started;                /* the codebook has its starting codes */
     unic__guard guard;           /* against runs that diverge without a NaN */

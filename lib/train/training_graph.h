@@ -37,7 +37,7 @@ unic_status unic__training_graph_declare(const unic_config *config, unic__param_
                                          unic__param_table *club);
 void unic__training_graph_free(unic__training_graph *tg);
 
-/* P6: the vector that each step adds to its code; no gradient (ema_target.c). */
+/* P6: the vector that each step adds to its code, without gradient (ema_target.c). */
 unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m);
 
