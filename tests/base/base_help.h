@@ -1,4 +1,4 @@
-/* What the tests of the lower layers share: a program's main, and an allocator that counts and
+/* Shared by the tests of the lower layers: a program's main, and an allocator that counts and
  * fails. */
 #ifndef TESTS_BASE_BASE_HELP_H
 #define TESTS_BASE_BASE_HELP_H
@@ -20,7 +20,7 @@ int base_run(const char *name, TCase *tests);
 #define base_assert_ok(call)                                                                   \
     ck_assert_msg((call) == UNIC_OK, "%s: %s", #call, unic_last_error())
 
-/* ck_assert_msg writes to a file each time it is passed; this is for the inside of loops. */
+/* ck_assert_msg writes to a file at every call; this macro is cheap enough for inner loops. */
 #define base_require(condition, ...)                                                           \
     do {                                                                                       \
         if (!(condition))                                                                      \

@@ -1,5 +1,5 @@
-/* lib/train/cmg_resume: what an own PyTorch replica trained goes on here
- * (model/make_cmg_checkpoints.py): moments with their parameters, whatever the optimiser's
+/* lib/cmg/cmg_resume: training of a PyTorch replica of CMG is continued here
+ * (make_cmg_checkpoints.py): moments with their parameters, whatever the optimiser's
  * order; parts that are not there. */
 #include <check.h>
 #include <math.h>

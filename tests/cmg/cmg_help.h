@@ -1,5 +1,5 @@
-/* Checkpoints in CMG's layout that an own PyTorch replica wrote (make_cmg_checkpoints.py), and
- * what they encode to. */
+/* Checkpoints in CMG's layout, written by a PyTorch replica of CMG (make_cmg_checkpoints.py),
+ * and the vectors and codes that they encode to. */
 #ifndef UNIC_CMG_CMG_HELP_H
 #define UNIC_CMG_CMG_HELP_H
 

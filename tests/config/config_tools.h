@@ -1,4 +1,4 @@
-/* What the tests of the config share. */
+/* Shared by the tests of the config. */
 #ifndef UNIC_CONFIG_CONFIG_TOOLS_H
 #define UNIC_CONFIG_CONFIG_TOOLS_H
 
@@ -11,7 +11,7 @@
 
 #define ok(call) ck_assert_msg((call) == UNIC_OK, "%s: %s", #call, unic_last_error())
 
-/* The call fails as a wrong config does, with exactly this message. */
+/* The call fails with UNIC_E_CONFIG and exactly this message. */
 #define refused(call, message)                                                                 \
     do {                                                                                       \
         ck_assert_int_eq(call, UNIC_E_CONFIG);                                                 \
@@ -58,7 +58,7 @@ static inline int run_suite(TCase *cases)
     return failed != 0;
 }
 
-/* A small good config. */
+/* A small valid config. */
 #define GOOD                                                                                   \
     "modalities = image speech\n"                                                              \
     "image.kind = grid\n"                                                                      \

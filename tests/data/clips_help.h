@@ -1,4 +1,4 @@
-/* What the tests of clips in files of their own share: writing such files below the build
+/* Shared by the tests of clips in files of their own: writing such files below the build
  * directory. */
 #ifndef UNIC_DATA_CLIPS_HELP_H
 #define UNIC_DATA_CLIPS_HELP_H

@@ -1,4 +1,4 @@
-/* What the tests of datasets share: files whose every value tells where it belongs, and reading
+/* Shared by the tests of datasets: files whose every value encodes its position, and reading
  * with every element checked. */
 #ifndef UNIC_DATA_DATASET_HELP_H
 #define UNIC_DATA_DATASET_HELP_H

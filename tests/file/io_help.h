@@ -1,4 +1,4 @@
-/* What the tests of files share: paths, whole files, and an allocator that fails. */
+/* Shared by the tests of files: paths, whole files, and an allocator that fails. */
 #ifndef UNIC_FILE_IO_HELP_H
 #define UNIC_FILE_IO_HELP_H
 
@@ -18,7 +18,7 @@ bool io_has_leftovers(const char *path);
 
 /* Collects the library's log lines from here on, each with a newline; on this thread alone. */
 void io_log_begin(void);
-const char *io_log_end(void); /* what was collected; again: the same */
+const char *io_log_end(void); /* the collected lines; further calls return the same */
 
 /* Runs `scenario` with its first allocation failing, then its second, ... until it ends without
  * a failure; each time nothing may stay allocated, and the status must be UNIC_E_NOMEM. */

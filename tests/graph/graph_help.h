@@ -1,4 +1,4 @@
-/* What the tests of the graph share: running a graph whole, and finite differences of one. */
+/* Shared by the tests of the graph: running a graph whole, and finite differences of one. */
 #ifndef TESTS_GRAPH_GRAPH_HELP_H
 #define TESTS_GRAPH_GRAPH_HELP_H
 

@@ -106,7 +106,7 @@ void loss_close(loss_case *k);
 void loss_out(loss_case *k, unic__node *node);
 /* Other lengths than the file's. */
 void loss_set_lengths(loss_case *k, loss_lengths lengths);
-/* What stands in steps beyond a clip's length: `scale` times random numbers. */
+/* Fills the steps beyond a clip's length: `scale` times random numbers. */
 void loss_spoil(loss_case *k, float scale);
 /* Forward, and backward from cleared gradients. */
 void loss_run(loss_case *k);

@@ -1,4 +1,4 @@
-/* What the tests of the codebook share. */
+/* Shared by the tests of the codebook. */
 #ifndef TESTS_MODEL_CODEBOOK_TOOLS_H
 #define TESTS_MODEL_CODEBOOK_TOOLS_H
 
@@ -48,7 +48,7 @@ static inline size_t nearest(const float *z, const float *e, size_t codes, size_
     return best;
 }
 
-/* What assignment reads is what the codes give now. */
+/* The derived values for assignment agree with the current codes. */
 static inline void assert_in_step(const unic_codebook *cb)
 {
     unic__code_table fresh;

@@ -1,4 +1,4 @@
-/* What the tests of models, trainers and heads share: tiny configs, random batches, files, and
+/* Shared by the tests of models, trainers and heads: tiny configs, random batches, files, and
  * a count of the allocations. */
 #ifndef TESTS_MODEL_SMALL_MODEL_H
 #define TESTS_MODEL_SMALL_MODEL_H

@@ -1,6 +1,6 @@
 /*
- * A data file as a model sees it: the codes of every modality that both have, and how the codes
- * are used.
+ * Encodes a data file with a model: the codes of every modality that both have, and statistics
+ * of how the codes are used.
  */
 #ifndef UNIC_CLI_CODES_H
 #define UNIC_CLI_CODES_H
@@ -20,11 +20,11 @@ typedef struct cli_codes {
     int32_t *codes[UNIC_MAX_MODALITIES]; /* [clips,length], -1 on padding; one after another */
 } cli_codes;
 
-/* Encodes a file or directory (cli_data.h): the modalities of `only`, or all if that is NULL or
+/* Encodes a file or directory (cli/data.h): the modalities of `only`, or all if that is NULL or
  * empty. `out` borrows names from the model; it is to be freed also on failure. */
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
                     const cli_list *only);
-/* The same of one modality, which the file is to have. */
+/* The same for one modality, which the file must have. */
 bool cli_codes_read_one(cli_codes *out, unic_model *model, const cli_data *how,
                         const char *path, const char *modality);
 void cli_codes_free(cli_codes *codes);
@@ -32,7 +32,7 @@ void cli_codes_free(cli_codes *codes);
 /* Whether a clip [length] has a code. */
 bool cli_codes_any(const int32_t *codes, size_t length);
 
-/* How often each code is used, and what that says. */
+/* How often each code is used, and statistics of that. */
 typedef struct cli_usage {
     size_t codes;                           /* L */
     int64_t *counts[UNIC_MAX_MODALITIES];   /* [L] each */
@@ -40,7 +40,7 @@ typedef struct cli_usage {
     size_t used[UNIC_MAX_MODALITIES];       /* codes used at all */
     double perplexity_of_all;               /* of the modalities' counts together */
     size_t often;  /* codes used at least CLI_OFTEN times, by all modalities together */
-    size_t shared; /* of those, codes that every modality has 20 to 80 % of the uses of */
+    size_t shared; /* of those, codes of whose uses every modality has 20 to 80 % */
 } cli_usage;
 
 enum { CLI_OFTEN = 5 };

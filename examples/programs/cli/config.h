@@ -1,6 +1,6 @@
 /*
- * What unic-train does with a config besides reading it: single settings from the command line,
- * what the data file can say, and whether it is the config of the run that is resumed.
+ * How unic-train changes and checks a config after reading it: settings from the command line,
+ * values derived from the data file, and comparison with the config of the run that is resumed.
  */
 #ifndef UNIC_CLI_CONFIG_H
 #define UNIC_CLI_CONFIG_H
@@ -15,9 +15,8 @@
 /* Sets each "key=value" of the list. */
 bool cli_config_apply(unic_config *config, const cli_list *settings);
 
-/* The same as text, a line each; to be freed. If `path` is not NULL its lines stand first, each
- * in its place but for those whose keys the list sets. Of a key that is given twice the last
- * counts. */
+/* The same as text, a line each; to be freed. If `path` is not NULL, its lines come first,
+ * without those whose keys the list sets. Of a key that is given twice the last counts. */
 char *cli_config_lines(const char *path, const cli_list *settings);
 
 /* The value of a key that is a whole number, or a switch (1: on). */
@@ -26,7 +25,7 @@ bool cli_config_switch(unic_config *config, const char *key, bool *value);
 
 enum { CLI_NAMES = 512 };
 
-/* A list of modalities: what the dataset is asked for. */
+/* The modalities to request from the dataset. */
 typedef struct cli_modalities {
     size_t count; /* 0: the config names none yet */
     const char *names[UNIC_MAX_MODALITIES];
@@ -35,7 +34,7 @@ typedef struct cli_modalities {
 
 bool cli_config_modalities(unic_config *config, cli_modalities *modalities);
 
-/* What the config leaves out and the data says: the modalities, their kinds, their dims. */
+/* Fills in from the data what the config omits: the modalities, their kinds and dims. */
 bool cli_config_complete(unic_config *config, const unic_dataset *data);
 
 /* Whether the config is that of a run (`run`, as text): only train.epochs may differ. */

@@ -9,7 +9,7 @@
 
 #include <unicode/unic.h>
 
-/* What the command line says about clips that are not as they should be. */
+/* Command line options for clips that are damaged or too long. */
 typedef struct cli_data {
     bool skip_damaged; /* else they are failures */
     bool cut;          /* clips longer than train.length; a config is needed */
@@ -23,9 +23,9 @@ typedef struct cli_data {
     }
 
 /*
- * Opens with what `options` says. A config with `padding = real`, which a model of the CMG code
- * has, asks for batches as there: of train.length steps, longer clips cut, shorter ones but
- * those of tokens filled up with their last step. `config` may be NULL.
+ * Opens with `options`. A config with `padding = real`, as models of the CMG code have, needs
+ * batches as that code makes them: of train.length steps, with longer clips cut, and shorter
+ * ones (except of tokens) filled up with their last step. `config` may be NULL.
  */
 bool cli_data_open(unic_dataset **out, const cli_data *how, unic_config *config,
                    const char *const *paths, size_t path_count, unic_dataset_options options);
@@ -35,13 +35,13 @@ bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model
                        const char *const *paths, size_t path_count,
                        unic_dataset_options options);
 
-/* The same, but why it failed is the status, with unic_last_error(): nothing is reported.
+/* The same without a message: a failure is returned as a status, with unic_last_error().
  * `length` and `repeat_last` are as `options` has them. */
 unic_status cli_data_try(unic_dataset **out, const cli_data *how, const char *const *paths,
                          size_t path_count, unic_dataset_options options);
 
-/* How many numbers labels of these dims are; false, after a message, if there are too many to
- * hold them all at once. */
+/* The number of elements of labels with these dims; false, after a message, if there are too
+ * many to hold in memory. */
 bool cli_data_label_count(const char *name, const int64_t *dims, size_t rank, size_t *count);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * The two kinds of JSON values that printf does not print right.
+ * The two kinds of JSON values that printf cannot print correctly.
  */
 #ifndef UNIC_CLI_JSON_H
 #define UNIC_CLI_JSON_H

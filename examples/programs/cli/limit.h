@@ -1,16 +1,16 @@
 /*
- * How much memory a file may ask for. What its contents would take more than that is refused
- * before it is allocated; the limit is the caller's, never the file's.
+ * A limit on the memory that reading a file may take. A file whose contents need more is
+ * refused before the memory is allocated.
  */
 #ifndef UNIC_CLI_LIMIT_H
 #define UNIC_CLI_LIMIT_H
 
 #include <unicode/unic.h>
 
-/* Bytes for each file or data set that is opened; 0, as long as nobody says: no limit. */
+/* Bytes for each file or data set that is opened; 0, the default: no limit. */
 extern uint64_t cli_memory_limit;
 
-/* The limit as the calls take it that read a file; NULL without one. */
+/* The limit as options of the calls that read a file; NULL without one. */
 const unic_open_options *cli_open_options(void);
 
 /* The --memory-limit option of every program that opens files. */

@@ -1,5 +1,5 @@
 /*
- * A training log: one JSON object a line, each step once however often the run was interrupted.
+ * A training log: one JSON object a line, with each step once even if the run was interrupted.
  *
  *     {"step":62,"epoch":1,"figures":{"total":5.1,"cpc":1.7}}
  *     {"step":62,"epoch":1,"valid":{"total":5.4,"cpc":1.8}}      after an epoch, with --valid
@@ -18,8 +18,8 @@ typedef struct cli_log {
     const char *path;
 } cli_log;
 
-/* Opens a log (`path` NULL: none). A run at step 0 begins it anew; a resumed one keeps the
- * lines up to `step`, the last one saved, and goes on behind them. */
+/* Opens a log (`path` NULL: none). A run at step 0 starts a new log; a resumed one keeps
+ * the lines up to `step`, the last one saved, and appends to them. */
 bool cli_log_open(cli_log *log, const char *path, uint64_t step);
 
 /* One line, flushed; `kind` is "figures" or "valid". */

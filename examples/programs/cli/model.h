@@ -1,5 +1,5 @@
 /*
- * The model that a program is given.
+ * Opens the model named on a program's command line.
  */
 #ifndef UNIC_CLI_MODEL_H
 #define UNIC_CLI_MODEL_H
@@ -10,13 +10,13 @@
 
 #include "cli/options.h"
 
-/* Whether a name has something before this ending. */
+/* Whether a name ends with this suffix and is longer than it. */
 bool cli_ends_with(const char *text, const char *end);
 
 /*
- * Opens a model's file; a checkpoint is imported in memory, with behaviour = compat. What it
- * does not tell is assumed, and said; `settings` ("key=value", may be NULL) override that. A
- * model's file has all its settings in it: it takes none.
+ * Opens a model's file; a checkpoint is imported in memory, with behaviour = compat. Settings
+ * that it does not contain are assumed and reported; `settings` ("key=value", may be NULL)
+ * override them. A model's file contains all of its settings, so none may be given.
  */
 bool cli_model_open(unic_model **out, const char *path, const cli_list *settings);
 

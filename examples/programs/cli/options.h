@@ -14,7 +14,7 @@ typedef struct cli_list {
     size_t count;
 } cli_list;
 
-/* One option. Exactly one of the five targets is set: it says what kind of option this is. */
+/* One option. Exactly one of the five targets is set, and determines the kind of the option. */
 typedef struct cli_option {
     const char *name;  /* "--out" */
     const char *value; /* "FILE", as the help calls it; NULL for a switch */
@@ -44,7 +44,7 @@ typedef struct cli_program {
  */
 void cli_parse(const cli_program *program, int argc, char **argv);
 
-/* Prints the sentence and exits with 2: for what the table cannot say. */
+/* Prints the sentence and exits with 2: for errors that the table cannot express. */
 __attribute__((format(printf, 2, 3), noreturn)) void cli_wrong_usage(const cli_program *program,
                                                                      const char *format, ...);
 

@@ -23,16 +23,17 @@ bool cli_output_commit(cli_output *output);
 /* Removes what was written and closes; does nothing if closed. */
 void cli_output_discard(cli_output *output);
 
-/* Whether a file could be written to `path`: said before the work, not after it. */
+/* Whether a file could be written to `path`, checked before the work begins. */
 bool cli_output_possible(const char *path);
 
-/* The same, and that it is none of the inputs (a NULL is none): writing over it would lose it.
- * `option` is what `path` was given by; NULL for a path is fine. */
+/* The same, and that it is not one of the inputs (NULLs are ignored), which would be
+ * overwritten. `option` is what `path` was given by; NULL for a path is fine. */
 bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
                       size_t count);
 
-/* Removes what processes that are no more left half-written of this file, by the library or by
- * cli_output_open(). For who is alone to write it: on another machine the process may live. */
+/* Removes temporary files of this file that ended processes left, from the library or from
+ * cli_output_open(). Only for the sole writer of the file: a process on another machine may
+ * still be running. */
 bool cli_output_clear(const char *path);
 
 #endif

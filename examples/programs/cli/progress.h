@@ -13,11 +13,12 @@
 /* Start counting `unit`s at `done` of `total`. */
 void cli_progress_begin(uint64_t total, uint64_t done, const char *unit);
 
-/* Now at `done`. `tail` says more; of its parts, two blanks apart, as many are shown as fit. */
+/* Now at `done`. `tail` is additional text; of its parts, separated by two blanks, as many are
+ * shown as fit. */
 void cli_progress_at(uint64_t done, const char *tail);
 
-/* The same where a call of the library tells how far it is (a unic_progress_fn): without a
- * tail, and a signal that cli_signal_catch() caught stops the call. */
+/* The same as a unic_progress_fn for calls of the library: without a tail; a signal that
+ * cli_signal_catch() caught stops the call. */
 int cli_progress_told(const char *what, uint64_t done, uint64_t total, void *user);
 
 /* Units a second since the beginning. */

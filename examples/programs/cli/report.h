@@ -1,5 +1,5 @@
 /*
- * What a program says about itself: its messages, and how numbers look in them.
+ * A program's messages, and the format of numbers in them.
  */
 #ifndef UNIC_CLI_REPORT_H
 #define UNIC_CLI_REPORT_H
@@ -12,13 +12,14 @@
 
 /* The name in front of every message; the library's warnings are sent the same way. */
 void cli_report_begin(const char *program);
-/* Whether the library's log is printed: not while a file is tried that is opened again. */
+/* Turns printing of the library's log on or off: off while a file is opened only to probe
+ * it. */
 void cli_report_log(bool on);
 
 /* "unic-train: <message>" on stderr. Returns false: `return cli_fail(...)` reads well. */
 __attribute__((format(printf, 1, 2))) bool cli_fail(const char *format, ...);
 
-/* The same for what is no failure. */
+/* The same for a message that is not a failure. */
 __attribute__((format(printf, 1, 2))) void cli_note(const char *format, ...);
 
 /* Whether a library call succeeded; reports the library's message if not. */

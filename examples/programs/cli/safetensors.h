@@ -1,7 +1,7 @@
 /*
  * Writes safetensors: 8 bytes with the size of a JSON header, the header, and behind it the
- * tensors' elements without gaps. First notes and declarations, then in the same order
- * elements.
+ * tensors' elements without gaps. Call
+ * first the notes and declarations, then the elements in the same order.
  */
 #ifndef UNIC_CLI_SAFETENSORS_H
 #define UNIC_CLI_SAFETENSORS_H
@@ -13,7 +13,7 @@
 
 typedef struct cli_safetensors {
     cli_output output;
-    FILE *notes, *tensors; /* JSON members as they come: of __metadata__, of the whole */
+    FILE *notes, *tensors; /* JSON members in order: of __metadata__, and of the header */
     char *notes_text, *tensors_text;
     size_t notes_size, tensors_size;
     uint64_t declared, written; /* bytes of elements */
@@ -34,7 +34,7 @@ bool cli_safetensors_declare(cli_safetensors *s, const char *name, const int64_t
 bool cli_safetensors_write(cli_safetensors *s, const int64_t *dims, size_t rank,
                            const float *data);
 
-/* Completes the file; fails if elements lack. */
+/* Completes the file; fails if elements are missing. */
 bool cli_safetensors_finish(cli_safetensors *s);
 
 /* Removes what was written unless it was finished; frees. */

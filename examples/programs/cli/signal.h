@@ -1,5 +1,5 @@
 /*
- * Ctrl-C: a program finishes the batch it is at and leaves nothing half-written.
+ * Ctrl-C: a program finishes its current batch and leaves no partly written file.
  */
 #ifndef UNIC_CLI_SIGNAL_H
 #define UNIC_CLI_SIGNAL_H

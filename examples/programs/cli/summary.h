@@ -1,5 +1,5 @@
 /*
- * What a data file has, in a few lines: which clips have which modalities, and so which pairs
+ * A short summary of a data file: which clips have which modalities, and therefore which pairs
  * training can learn from.
  */
 #ifndef UNIC_CLI_SUMMARY_H
@@ -17,7 +17,7 @@ bool cli_summary_pairs(FILE *out, const unic_dataset *data);
 bool cli_summary_print(FILE *out, unic_dataset *data, const char *path);
 
 /* Whether training has something to learn from: every modality is in a clip, and a clip has two
- * of them. Otherwise a message says what there is. */
+ * of them. Otherwise a message lists what the data has. */
 bool cli_summary_check(const unic_dataset *data, const char *path);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * A small table of text: columns as wide as they need, the first to the left, the others to the
- * right.
+ * A small table of text: columns are as wide as their contents; the first is left-aligned, the
+ * others right-aligned.
  */
 #ifndef UNIC_CLI_TABLE_H
 #define UNIC_CLI_TABLE_H

@@ -1,6 +1,6 @@
 /*
- * Texts that people wrote, line by line: lines end with LF, CR LF, or CR alone; a byte order
- * mark of UTF-8 is passed over. Only regular files are read: a pipe would be waited for.
+ * Reads text files line by line: lines end with LF, CR LF, or CR alone; a byte order
+ * mark of UTF-8 is skipped. Only regular files are read, since reading a pipe could block.
  */
 #ifndef UNIC_CLI_TEXT_H
 #define UNIC_CLI_TEXT_H

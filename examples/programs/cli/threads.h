@@ -1,20 +1,20 @@
 /*
- * Threads to compute with.
+ * The number of threads to compute with.
  */
 #ifndef UNIC_CLI_THREADS_H
 #define UNIC_CLI_THREADS_H
 
 #include <stdint.h>
 
-/* When nobody says: the cores there are, but no more than four. */
+/* The default: the number of cores, but at most four. */
 uint64_t cli_threads_default(void);
 
 /*
  * Lets OpenMP's threads sleep soon while they wait. By default they spin for long, which on a
- * machine with other work makes two threads ten times slower than one; not to spin at all costs
- * a fifth where the cores are free. A thousand turns are right for both. OpenMP reads its
+ * machine with other work makes two threads ten times slower than one; not spinning at all
+ * costs a fifth of the speed on free cores. A thousand turns suit both cases. OpenMP reads its
  * settings before main(), so this starts the program once more, with GOMP_SPINCOUNT=1000.
- * Whoever has set that variable, or OMP_WAIT_POLICY, is left alone.
+ * It does nothing if that variable or OMP_WAIT_POLICY is set.
  */
 void cli_threads_begin(char **argv);
 

@@ -13,16 +13,15 @@
 
 enum { PICTURES_ARRAYS = UNIC_SEGMENTER_MAX_LEVELS + 1 };
 
-/* Of the arrays, what is looked at comes first, the finest maps before others; then the
- * masks. */
+/* The arrays: first the images or maps, the finest maps first; then the masks. */
 typedef struct pictures {
     const char *path;
     unic_dataset *data; /* one clip a batch */
     size_t clips, frames, pixels;
-    size_t images; /* arrays that are looked at */
+    size_t images; /* arrays of images or maps */
     bool maps;     /* they are feature maps */
     const char *names[PICTURES_ARRAYS];
-    int64_t dims[PICTURES_ARRAYS][UNIC_MAX_RANK]; /* of one clip: F and what is behind */
+    int64_t dims[PICTURES_ARRAYS][UNIC_MAX_RANK]; /* of one clip: F and the dims after it */
     size_t rank[PICTURES_ARRAYS], size[PICTURES_ARRAYS];
     float *batch[PICTURES_ARRAYS]; /* [room,size] */
     bool *counts;                  /* [clips,F] whether a frame has a mask */

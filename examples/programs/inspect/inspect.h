@@ -1,4 +1,4 @@
-/* unic-inspect: what it is asked for, and what it prints of a model and of a data file. */
+/* unic-inspect: its options, and what it prints about a model and about a data file. */
 #ifndef UNIC_INSPECT_INSPECT_H
 #define UNIC_INSPECT_INSPECT_H
 

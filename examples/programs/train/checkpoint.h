@@ -16,21 +16,21 @@ typedef struct train_checkpoint {
     char *run_path;         /* OUT.run.npz */
     char *folder, *stem;    /* where both are, and their names' beginning: "OUT" */
     uint64_t keep; /* checkpoints on disk; 0: those that are there stay, none is added */
-    bool is_new;   /* a run from its beginning: what an earlier one kept goes */
+    bool is_new;   /* a run from its beginning: older checkpoints are removed */
     bool is_saved; /* the newest is this run's, */
     uint64_t step; /* of this step */
     train_lock lock;
 } train_checkpoint;
 
-/* Locks the place and clears what dead processes left half-written there and of `log`, which
- * may be NULL. */
+/* Locks the output and removes partly written files that dead processes left of it and of
+ * `log`, which may be NULL. */
 bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log);
 void train_checkpoint_close(train_checkpoint *c);
 
-/* The newest run that can be read: damaged ones are named and passed over. */
+/* The newest run that can be read: damaged ones are reported and skipped. */
 bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer);
 
-/* Makes the newest pair whole again once the run is to go on: a process that ended between the
+/* Completes the newest pair before the run continues: a process that ended between writing the
  * two files left an older model or none, and damage may have left no run. */
 bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer);
 

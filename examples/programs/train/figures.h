@@ -1,5 +1,5 @@
 /*
- * What the steps of a run report, gathered by epochs and put into lines and a table.
+ * Collects the figures of a run's steps by epoch, and prints them as lines and a table.
  */
 #ifndef UNIC_TRAIN_FIGURES_H
 #define UNIC_TRAIN_FIGURES_H
@@ -21,7 +21,7 @@ typedef struct train_figures {
     uint64_t first_at, last_at; /* which epochs, from 1; 0: none yet */
 } train_figures;
 
-/* Figures of zeros are none, and may be freed. */
+/* All zero is empty, and may be freed. */
 bool train_figures_create(train_figures *f, const unic_trainer *trainer);
 void train_figures_free(train_figures *f);
 

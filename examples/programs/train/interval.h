@@ -13,7 +13,7 @@ typedef struct train_interval {
     double saved_at;
 } train_interval;
 
-/* False if `text` is none. */
+/* False if `text` is not an interval. */
 bool train_interval_parse(train_interval *interval, const char *text);
 
 /* A save was made now. */

@@ -1,6 +1,6 @@
 /*
- * One run at a time writes to a place: a lock that the system takes back when its process ends,
- * however it ends.
+ * Only one run at a time may write to an output: a lock that the system releases when its
+ * process ends, for any reason.
  */
 #ifndef UNIC_TRAIN_LOCK_H
 #define UNIC_TRAIN_LOCK_H
@@ -12,11 +12,11 @@ typedef struct train_lock {
     int file;
 } train_lock;
 
-/* Takes the lock of the file at `out`; fails with a sentence if another process has it. The
- * lock file that a killed process left behind stops nobody. */
+/* Takes the lock of the file at `out`; fails with a sentence if another process has it. A lock
+ * file that a killed process left behind is not locked. */
 bool train_lock_take(train_lock *lock, const char *out);
 
-/* Gives it back and removes its file. A lock of zeros is none. */
+/* Releases the lock and removes its file. An all-zero lock is not taken. */
 void train_lock_release(train_lock *lock);
 
 #endif

@@ -1,5 +1,5 @@
-/* What the cases share: options from the command line, time, memory, values. Failures end
- * it. */
+/* Shared by the cases: options from the command line, time, memory, values. A failure ends the
+ * program. */
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
@@ -28,7 +28,7 @@ float *bench_floats(size_t count, float low, uint64_t seed);
 
 /* fma_peak.c: does a fixed number of independent multiply-adds with an instruction set
  * ("avx512", "avx2", "portable") and returns how many operations these are; 0: this processor
- * has not got it. */
+ * does not support the set. */
 double bench_fma(const char *isa);
 void bench_fma_setup(void);
 double bench_fma_run(void);
