@@ -12,7 +12,7 @@ typedef struct encoding {
 
     /* One batch's results, of one encoder after the other. */
     int32_t *batch_codes;        /* [B,T] */
-    float *quantized, *semantic; /* [B,T,D]; NULL if nobody is given them */
+    float *quantized, *semantic; /* [B,T,D]; NULL if no caller asked for them */
 } encoding;
 
 static size_t largest_dim(const encoding *e)

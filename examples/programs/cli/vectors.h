@@ -1,5 +1,5 @@
 /*
- * Clips as vectors, by which they are compared: the mean of their codes' vectors, or the
+ * Represents clips as vectors for comparison: the mean of their codes' vectors, or the
  * histogram of their codes.
  */
 #ifndef UNIC_CLI_VECTORS_H
@@ -21,7 +21,7 @@ typedef struct cli_metric {
 extern const cli_metric cli_metrics[CLI_METRICS];
 extern const size_t cli_recall_at[CLI_RECALLS];
 
-/* The metric of this name, or the first one for NULL. After a name that is none's, NULL. */
+/* The metric of this name, or the first one for NULL. NULL for an unknown name. */
 const cli_metric *cli_metric_named(const char *name);
 
 #define CLI_METRIC_NAMES "cosine, inner, l2 or intersection"
@@ -42,14 +42,14 @@ typedef struct cli_vectors {
 bool cli_vectors_begin(cli_vectors *out, const unic_codebook *codebook, int32_t metric,
                        size_t clips, size_t length);
 
-/* Adds clips [clips,length] that are number `first` and on; those without a step are left
+/* Adds clips [clips,length], numbered from `first` on; clips without a valid step are left
  * out. */
 bool cli_vectors_add(cli_vectors *v, const int32_t *codes, size_t clips, size_t first);
 
 /* Rows `from`..`from + count` as the library takes them; borrowed. */
 unic_array cli_vectors_rows(const cli_vectors *v, size_t from, size_t count);
 
-/* An index of them all. */
+/* An index of all the vectors. */
 bool cli_vectors_index(unic_index **out, const cli_vectors *v);
 
 void cli_vectors_free(cli_vectors *v);

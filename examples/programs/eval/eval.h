@@ -1,5 +1,5 @@
 /*
- * What the pieces of unic-eval share: the command line, the codes and labels of both files, and
+ * Shared by the parts of unic-eval: the command line, the codes and labels of both files, and
  * the scores of every direction.
  */
 #ifndef UNIC_EVAL_EVAL_H
@@ -17,7 +17,8 @@ enum { M = UNIC_MAX_MODALITIES, EVAL_CMG_CLIPS = 80, EVAL_CMG_MASK_CLIPS = 4 };
 
 typedef enum eval_task { CLASSIFY, LOCALISE, SEGMENT, RETRIEVE } eval_task;
 
-/* The names of classes, a line each; without a file they are numbers. */
+/* The names of classes, one for each line of a file; without a file, classes have only
+ * numbers. */
 typedef struct eval_names {
     char *text;
     const char **items; /* [count] into `text`, or NULL */
@@ -31,7 +32,7 @@ typedef struct eval_labels {
     int32_t *of[M];
 } eval_labels;
 
-/* What a direction came to: the members of the task at hand. */
+/* The result of one direction; only the members of the current task are set. */
 typedef struct eval_score {
     bool there;
     unic_class_report classes; /* one class a clip or step */
@@ -70,8 +71,8 @@ typedef struct evaluation {
     eval_score scores[M][M]; /* trained on, tested on */
 } evaluation;
 
-/* Reads the names that the command line gives, and the labels of both files: what the test's
- * are called there becomes what a head calls it. */
+/* Reads the names that the command line gives, and the labels of both files, and maps the
+ * test's classes to those of the heads. */
 bool eval_read_labels(evaluation *e);
 
 /* "label" of the test clips, for what is relevant to a query. */
@@ -85,7 +86,7 @@ bool eval_heads(evaluation *e);
 /* The same with segmenters. */
 bool eval_segment(evaluation *e);
 
-/* Clips of every modality found by those of every other one. */
+/* Retrieves clips of every modality by those of every other one. */
 bool eval_retrieve(evaluation *e);
 
 /* The results on stdout, and in a file. */
