@@ -3,9 +3,13 @@
 #include <string.h>
 
 #if defined(__x86_64__)
+#include <immintrin.h>
 #define X86 1
 #else
 #define X86 0
+#endif
+#if defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 /* any processor with vectors of four floats */
@@ -14,14 +18,25 @@
 #define TILE_BYTES   16
 #define TILE_ROWS    4
 #define TILE_VECTORS 2
+#if defined(__FMA__)
+#define TILE_ADD(sum, x, row) _mm_fmadd_ps(_mm_set1_ps(x), row, sum)
+#elif defined(__aarch64__)
+#define TILE_ADD(sum, x, row) vfmaq_n_f32(sum, row, x)
+#else
+#define TILE_ADD(sum, x, row) ((sum) + (x) * (row))
+#endif
 #include "kernel/tile_rows.h"
 
 #if X86
+#define ADD_256(sum, x, row) _mm256_fmadd_ps(_mm256_set1_ps(x), row, sum)
+#define ADD_512(sum, x, row) _mm512_fmadd_ps(_mm512_set1_ps(x), row, sum)
+
 #define TILE(x)      avx2_##x
 #define TILE_TARGET  __attribute__((target("avx2,fma")))
 #define TILE_BYTES   32
 #define TILE_ROWS    6
 #define TILE_VECTORS 2
+#define TILE_ADD     ADD_256
 #include "kernel/tile_rows.h"
 
 #define TILE(x)      avx2_narrow_##x
@@ -29,6 +44,7 @@
 #define TILE_BYTES   32
 #define TILE_ROWS    12
 #define TILE_VECTORS 1
+#define TILE_ADD     ADD_256
 #include "kernel/tile_rows.h"
 
 #define TILE(x)      avx512_##x
@@ -36,6 +52,7 @@
 #define TILE_BYTES   64
 #define TILE_ROWS    12
 #define TILE_VECTORS 2
+#define TILE_ADD     ADD_512
 #include "kernel/tile_rows.h"
 
 #define TILE(x)      avx512_narrow_##x
@@ -43,6 +60,7 @@
 #define TILE_BYTES   64
 #define TILE_ROWS    12
 #define TILE_VECTORS 1
+#define TILE_ADD     ADD_512
 #include "kernel/tile_rows.h"
 
 static const unic__tile_kernel avx2_narrow = {"avx2, 8 columns", 12, 8, avx2_narrow_run, NULL};

@@ -5,6 +5,10 @@
  *   TILE_BYTES    bytes of a vector
  *   TILE_ROWS     the most rows
  *   TILE_VECTORS  vectors of a row
+ *   TILE_ADD      sum + x row of a float x and two vectors, rounded once where there is an
+ *                 instruction for it. It is written out: compilers that may contract a sum and a
+ *                 product do not always do so (gcc avoids it in some chains), and then bits
+ *                 depend on the tile.
  * With AVX-512, 12 rows of two vectors and the two vectors of B are in 26 of 32 registers, and
  * each k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or the sums
  * would not stay in registers; so is the step of 1 in A, which saves address registers.
@@ -36,7 +40,7 @@ TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const siz
         for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 2
             for (size_t v = 0; v < TILE_VECTORS; v++)
-                sum[r][v] += a[r * a_row] * row[v];
+                sum[r][v] = TILE_ADD(sum[r][v], a[r * a_row], row[v]);
     }
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++)
@@ -89,3 +93,4 @@ TILE_TARGET static void TILE(run)(const unic__tile *t)
 #undef TILE_BYTES
 #undef TILE_ROWS
 #undef TILE_VECTORS
+#undef TILE_ADD
