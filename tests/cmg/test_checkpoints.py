@@ -38,6 +38,8 @@ import libunicode as lu  # noqa: E402 (the lines above say which)
 
 ENCODER, LSTM = "Encoder_parameters", "Text_ar_lstm_parameters"
 SIZE, DEVICE = tw.stand_in("torch", "Size", tuple), tw.stand_in("torch", "device", object)
+# The class's module is another one from Python 3.13 on.
+PATH_CLASS = f"{pathlib.PurePosixPath.__module__}.PurePosixPath"
 QUANTISED = tw.stand_in("torch._utils", "_rebuild_qtensor", None)
 
 
@@ -242,7 +244,7 @@ class Checkpoints(unittest.TestCase):
             "complex": (STRANGE["complex tensor"](), "is of complex64, which is not read"),
             "array": (np.ones((4, 4)), "is a numpy array, a tensor expected"), "none": (None, "is None, a tensor expected"),
             "list": ([1.0], "is a list, a tensor expected"), "object": (argparse.Namespace(), "an object of argparse.Namespace"),
-            "number": (1.5, "is a float, a tensor expected"), "path": (pathlib.PurePosixPath("x"), "is an object of pathlib.PurePosixPath"),
+            "number": (1.5, "is a float, a tensor expected"), "path": (pathlib.PurePosixPath("x"), f"is an object of {PATH_CLASS}"),
             "command": (tw.Call(os.system, "false"), "an object of posix.system"),
         }
         for what, (value, words) in instead.items():

@@ -19,6 +19,8 @@ sys.path.insert(0, str(ROOT / "bindings/python"))
 import libunicode as lu  # noqa: E402 (the lines above say which)
 
 AUDIO, VIDEO = np.ones((8, 10, 6), "f4"), np.ones((8, 10, 7), "f4")
+# The class's module is another one from Python 3.13 on.
+PATH_CLASS = f"{pathlib.PurePosixPath.__module__}.PurePosixPath"
 X = np.arange(12, dtype="<f4").reshape(3, 4)
 FOREIGN = {
     "strings": np.array(["dog"] * 8), "bytes": np.array([b"dog"] * 8), "objects": np.array([{"a": 1}, None], object),
@@ -238,7 +240,7 @@ class Strangers(unittest.TestCase):
     def test_pickles_of_other_things(self):
         mapped = np.memmap(self.dir / "mapped", "f4", "w+", shape=(3, 4))
         mapped[:] = X
-        others = {"numpy.ma.core._mareconstruct": np.ma.array(X), "pathlib.PurePosixPath": pathlib.PurePosixPath("x")}
+        others = {"numpy.ma.core._mareconstruct": np.ma.array(X), PATH_CLASS: pathlib.PurePosixPath("x")}
         others = {f"an object of {name}": value for name, value in others.items()}
         others |= {"a dict": {"x": X}, "a list": X.tolist()}
         for protocol in range(6):

@@ -111,6 +111,13 @@ class Docs(unittest.TestCase):
                 self.assertIn(language, WRITTEN | RUN | SHOWN, f"{page.name}: {text[:60]!r}")
                 self.assertTrue(name or language not in WRITTEN, f"{page.name}: no file's name: {text[:60]!r}")
 
+    def test_cpp_includes_what_it_names(self):
+        """Some compilers' <string> brings the integer types, others' does not."""
+        for page in PAGES:
+            for name, language, text in blocks(page):
+                if language == "cpp" and re.search(r"\bu?int\d+_t\b", text):
+                    self.assertIn("#include <cstdint>", text, f"{page.name}: {name}")
+
     def test_the_pages_code_runs(self):
         """Every page on its own; two at a time."""
         pages = [page for page in PAGES if any(language in RUN for _, language, _ in blocks(page))]
