@@ -1,9 +1,11 @@
 /* faiss IndexFlat on assignment and retrieval, served as bench.c serves it:
- * items dim rows rows_each threads top l2|inner. */
+ * items dim rows rows_each threads top l2|inner. (faiss names int64_t faiss::Index::idx_t up to 1.7.3
+ * and faiss::idx_t since.) */
 #include <faiss/IndexFlat.h>
 #include <omp.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -22,14 +24,14 @@ int main(int argc, char **argv)
     std::mt19937 engine(1);
     std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
     std::vector<float> e(items * dim), z(rows * dim), distance(rows * top);
-    std::vector<faiss::Index::idx_t> nearest(rows * top);
+    std::vector<int64_t> nearest(rows * top);
     for (float &v : e)
         v = uniform(engine);
     for (float &v : z)
         v = uniform(engine);
     faiss::IndexFlat index((int)dim, strcmp(argv[7], "inner") ? faiss::METRIC_L2
                                                                : faiss::METRIC_INNER_PRODUCT);
-    index.add((faiss::Index::idx_t)items, e.data());
+    index.add((int64_t)items, e.data());
     std::vector<float>().swap(e);
     char line[64];
     puts("{\"ready\": 1}");
@@ -38,8 +40,8 @@ int main(int argc, char **argv)
         const clock_t used = clock();
         const auto start = std::chrono::steady_clock::now();
         for (size_t r = 0; r < rows; r += each)
-            index.search((faiss::Index::idx_t)(rows - r < each ? rows - r : each),
-                         z.data() + r * dim, (faiss::Index::idx_t)top, distance.data() + r * top,
+            index.search((int64_t)(rows - r < each ? rows - r : each),
+                         z.data() + r * dim, (int64_t)top, distance.data() + r * top,
                          nearest.data() + r * top);
         const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
         printf("{\"seconds\": %.9g, \"cpu\": %.9g}\n", took.count(),

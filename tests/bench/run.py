@@ -7,7 +7,9 @@ docs/performance.md. In the environment:
 
   BUILD=build     the build tree, with libunicode-internal.a in it
   QUICK=1         three runs, one thread, the small cases alone (under two minutes)
-  ONLY=REGEX      these cases alone; the others' results stay as they were
+  ONLY="A B"      these groups of cases alone; the others' results stay as they were (ONLY=help
+                  lists them)
+  ISA=avx2        a processor without AVX-512: our products and the peers are capped there
   RUNS=9          measurements of each side
   THREADS="1 2"   numbers of threads
   NODE_PATH=DIR   where `npm install onnxruntime-node` put its package
@@ -16,7 +18,7 @@ PyTorch, ONNX Runtime and faiss are compared with where they are installed.
 """
 from __future__ import annotations
 
-import importlib.util
+import difflib
 import json
 import os
 import re
@@ -27,24 +29,17 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import table
+from contestants import (BENCH, BUILD, DIMS, FAISS, FAISS_HEADER, HERE, ISA, OUT, ROOT, TORCH, copied, faiss_peer,
+                         fixed_work, fma_peak, has_isa, memory_read, onnx_peer, ours, sgemm,
+                         torch_peer, versions)
 from servers import Contestant, Failed, Server, Side, duel, fresh
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-BUILD = Path(os.environ.get("BUILD", "build")).resolve()
-OUT = BUILD / "bench"
-BENCH = OUT / "bench"
 QUICK = os.environ.get("QUICK", "0") not in ("", "0")
 RUNS = int(os.environ.get("RUNS", "3" if QUICK else "9"))
 THREADS = tuple(map(int, os.environ.get("THREADS", "1" if QUICK else "1 2").split()))
-ONLY = re.compile(os.environ.get("ONLY", ""))
-NODE_PATH = os.environ.get("NODE_PATH", str(OUT / "node_modules"))
-TORCH = importlib.util.find_spec("torch") is not None
-ONNX = TORCH and shutil.which("node") and (Path(NODE_PATH) / "onnxruntime-node").is_dir()
-FAISS = OUT / "faiss_peer"
+ONLY = re.findall(r"[^\s,|]+", os.environ.get("ONLY", ""))
 COMPAT = OUT / "model.compat.npz"      # video as behaviour = compat has it
 
-DIMS = {"audio": (128,), "text": (768,), "video": (7, 7, 512)}
 # Floating-point operations a step of a clip: products alone, T = 10 (method A.2)
 LAYERS = 2 * (2 * (4 * 256 * 256 + 2 * 256 * 1024) + 4 * 10 * 256)
 FLOPS = {"audio": LAYERS + 2 * 128 * 256,
@@ -76,38 +71,6 @@ def rate(count: float, unit: str) -> Measure:
 MS = Measure(lambda s: 1e3 * s, "ms", False)
 
 
-def ours(case: str, threads: int, **options: object) -> Contestant:
-    words = [f"{key}={value}" for key, value in options.items()]
-    return Contestant("ours", [str(BENCH), case, f"threads={threads}", *words], {})
-
-
-def torch_peer(case: str, threads: int, **options: object) -> list[Contestant]:
-    words = [f"{key}={value}" for key, value in options.items()]
-    env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    command = [sys.executable, str(HERE / "torch_peer.py"), case, f"threads={threads}", *words]
-    return [Contestant("pytorch", command, env)] if TORCH else []
-
-
-def onnx_peer(modality: str, batch: int, threads: int, calls: int,
-              model: Path = OUT / "model.npz") -> list[Contestant]:
-    if not ONNX:
-        return []
-    path = OUT / f"{model.stem}.{modality}.{batch}.onnx"
-    if not path.exists():
-        Server([sys.executable, str(HERE / "torch_peer.py"), "export", f"model={model}",
-                f"modality={modality}", f"batch={batch}", f"out={path}"]).close()
-    dims = [str(batch), "10", *map(str, DIMS[modality])]
-    return [Contestant("onnxruntime", ["node", str(HERE / "onnx_peer.js"), str(path), str(threads),
-                                       str(calls), *dims], {"NODE_PATH": NODE_PATH})]
-
-
-def faiss_peer(items: int, rows: int, each: int, threads: int, top: int = 1,
-               metric: str = "l2") -> list[Contestant]:
-    env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-    words = [*(str(n) for n in (items, 256, rows, each, threads, top)), metric]
-    return [Contestant("faiss", [str(FAISS), *words], env)] if FAISS.exists() else []
-
-
 def row_of(case: str, threads: int, measure: Measure, us: Side, name: str, peer: Side,
            scale: float = 1.0) -> Row:
     """One line of the results. `scale`: of the peer's figure, where it does other work."""
@@ -135,28 +98,30 @@ def peak_rows(case: str, threads: int, sides: dict[str, Side]) -> Iterator[Row]:
                    "quick": QUICK}
 
 
-def sgemm(threads: int) -> Contestant:
-    c = ours("sgemm", threads, n=1024, calls=2)
-    return Contestant("sgemm", c.command, c.env)
+def limit_row(case: str, threads: int, us: Side, name: str, limit: Side, work: float,
+              unit: str) -> Row:
+    """A rate of ours against the machine's own: `work` of a call against what the limit did."""
+    done = limit.facts["flops" if unit == "GF/s" else "bytes"]
+    measure = Measure(lambda s: 1e-9 * work / s, unit, True)
+    return row_of(case, threads, measure, us, name, limit, done / work)
 
 
 def against(case: str, threads: int, measures: Sequence[tuple[str, Measure]],
-            contestants: Sequence[Contestant], runs: int = RUNS, flops: float = 0.0) -> list[Row]:
-    """A duel's rows. With `flops` of a call, the machine's sgemm rate is a peer."""
+            contestants: Sequence[Contestant], runs: int = RUNS, flops: float = 0.0,
+            read: float = 0.0) -> list[Row]:
+    """A duel's rows. With the operations of a call, or the bytes that it cannot help reading from
+    memory, the machine is a contestant: its multiply-adds, its memory."""
+    case += f", {ISA}" if ISA else ""
     print(f"{case}, {threads} thread{'s' if threads > 1 else ''}", flush=True)
-    all_of = [*contestants, *([sgemm(threads)] if flops else [])]
-    sides = duel(all_of, runs)
+    limits = {"FMA peak": (fma_peak(threads), flops, "GF/s"),
+              "memory read": (memory_read(threads), read, "GB/s")}
+    sides = duel([*contestants, *(c for c, work, _ in limits.values() if work)], runs)
     us = sides["ours"]
     rows: list[Row] = []
     for name, side in sides.items():
-        if name == "sgemm":
-            at_limit = Measure(lambda s: 1e-9 / s, "GF/s", True)
-            row = row_of(case, threads, at_limit, us, name, side, 2.0 * 1024**3 / flops)
-            for key in ("ours", "peer_value"):
-                row[key] *= flops
-            for key in ("ours_spread", "peer_spread"):
-                row[key] = [flops * v for v in row[key]]
-            rows.append(row)
+        if name in limits:
+            _, work, unit = limits[name]
+            rows.append(limit_row(case, threads, us, name, side, work, unit))
         elif name == "fixed work":
             rows.append(tail_row(case, threads, us, side))
         elif name != "ours":
@@ -191,17 +156,26 @@ def alone(case: str, threads: int, measure: Measure, us: Side) -> Row:
 
 # ---- the cases ----
 
+def limit(case: str, threads: int, side: Contestant, unit: str, work: float = 0.0) -> list[Row]:
+    """What the machine gives by itself: `work`, or what the contestant says that a call does."""
+    key = "flops" if unit == "GF/s" else "bytes"
+    work = work or Server(side.command, side.env).facts[key]
+    return against(f"limit: {case}", threads, [("", rate(1e-9 * work, unit))],
+                   [Contestant("ours", side.command, side.env)])
+
+
 def limits() -> Iterator[Row]:
+    """What the machine itself gives: multiply-adds, memory, OpenBLAS."""
     for threads in THREADS:
-        c = sgemm(threads)
-        yield from against("limit: sgemm 1024 x 1024 x 1024", threads,
-                           [("", rate(2.0 * 1024**3 / 1e9, "GF/s"))],
-                           [Contestant("ours", c.command, c.env)])
-        yield from against("limit: memory copied", threads, [("", rate(0.25, "GiB/s"))],
-                           [ours("copy", threads, mb=256)])
+        for isa in filter(has_isa, ("portable", "avx2", "avx512")):
+            yield from limit(f"multiply-adds, {isa}", threads, fma_peak(threads, isa), "GF/s")
+        yield from limit("OpenBLAS, 1024 x 1024 x 1024", threads, sgemm(threads), "GF/s", 2.0 * 1024**3)
+        yield from limit("memory read", threads, memory_read(threads), "GB/s")
+        yield from limit("memory copied", threads, copied(threads, 256), "GB/s")
 
 
 def encoding() -> Iterator[Row]:
+    """The paper's encoders, batch 80."""
     model = OUT / "model.npz"
     for modality, threads in ((m, n) for m in DIMS for n in THREADS):
         calls = 1 if modality == "video" else 3
@@ -212,14 +186,14 @@ def encoding() -> Iterator[Row]:
                            flops=800.0 * FLOPS[modality])
     for threads in THREADS:
         o = {"model": COMPAT, "modality": "video", "batch": 80, "calls": 1}
-        copied = ours("copy", threads, mb=80)      # what reading the features once costs
         yield from against("encode video, compat, batch 80", threads, [("", rate(80, "clips/s"))],
                            [ours("encode", threads, **o), *torch_peer("encode", threads, **o),
                             *onnx_peer("video", 80, threads, 1, COMPAT),
-                            Contestant("copying the features", copied.command, copied.env)])
+                            Contestant("copying the features", *copied(threads, 80)[1:])])
 
 
 def latency() -> Iterator[Row]:
+    """The paper's encoders, one clip."""
     model = OUT / "model.npz"
     for modality in DIMS:
         calls = 20 if QUICK else 200
@@ -230,13 +204,8 @@ def latency() -> Iterator[Row]:
                             *onnx_peer(modality, 1, 1, calls), fixed_work(calls)])
 
 
-def fixed_work(calls: int) -> Contestant:
-    """A loop that does the same work each time: how even the machine itself is."""
-    c = ours("work", 1, calls=calls)
-    return Contestant("fixed work", c.command, c.env)
-
-
 def assignment() -> Iterator[Row]:
+    """Nearest codes."""
     for codes in (400,) if QUICK else (400, 4096):
         for rows, each in ((8000, 8000), (800, 16)):
             for threads in THREADS:
@@ -251,6 +220,7 @@ def assignment() -> Iterator[Row]:
 
 
 def starting() -> Iterator[Row]:
+    """A codebook's start by k-means."""
     rows, codes = (20_000, 256) if QUICK else (200_000, 1024)
     for threads in THREADS:
         yield from against(f"k-means: {rows} rows of 64 to {codes} codes, 10 rounds", threads,
@@ -259,13 +229,14 @@ def starting() -> Iterator[Row]:
 
 
 def retrieval() -> Iterator[Row]:
+    """Search among 10^6 items."""
     items = 100_000 if QUICK else 1_000_000
     for metric, threads in ((m, n) for m in ("l2", "inner") for n in THREADS):
         o = {"items": items, "queries": 100, "top": 10, "inner": int(metric == "inner")}
         yield from against(f"search: top 10 of {items} by {metric}, 100 queries", threads,
                            [("", MS)], [ours("search", threads, **o),
                                         *faiss_peer(items, 100, 100, threads, 10, metric)],
-                           flops=2.0 * 100 * items * 256)
+                           flops=2.0 * 100 * items * 256, read=4.0 * items * 256)
 
 
 # images, side, channels in and out, padding: the paper's video branch, then the demo's
@@ -286,10 +257,11 @@ def convolutions() -> Iterator[Row]:
                      for word in ("direct", "onednn", "blas")]
             yield from against(f"conv 3x3, {n} images {h}x{h}x{ci} to {co}, pad {pad}, {product}",
                                1, [("", rate(flops / 1e9, "GF/s"))], [ours("conv", 1, **o), *sides],
-                               runs=min(RUNS, 5))
+                               runs=min(RUNS, 5), flops=flops)
 
 
 def demo_step() -> Iterator[Row]:
+    """A pre-training step at demo dims."""
     o = {"config": OUT / "demo.ini", "calls": 1}
     for threads in THREADS:
         yield from against("training step, demo dims, batch 32", threads, [("", MS)],
@@ -303,6 +275,7 @@ def demo_step() -> Iterator[Row]:
 
 
 def paper_step() -> Iterator[Row]:
+    """A pre-training step at paper dims."""
     for preset in () if QUICK else ("av", "avt"):
         o = {"config": OUT / f"paper-{preset}.ini"}
         for threads in THREADS:
@@ -313,6 +286,7 @@ def paper_step() -> Iterator[Row]:
 
 
 def head() -> Iterator[Row]:
+    """An epoch of a head."""
     clips = 1024 if QUICK else 4096
     for threads in THREADS:
         yield from against(f"head: an epoch of {clips} clips", threads, [("", MS)],
@@ -321,6 +295,7 @@ def head() -> Iterator[Row]:
 
 
 def start() -> Iterator[Row]:
+    """A fresh process to its first code."""
     for modality in ("audio",) if QUICK else DIMS:
         case = f"fresh process to the first code, {modality}"
         print(case, flush=True)
@@ -336,6 +311,7 @@ def start() -> Iterator[Row]:
 
 
 def reader() -> Iterator[Row]:
+    """An epoch of a dataset's batches."""
     path, clips = OUT / "data.npz", 800
     if not path.exists():
         subprocess.run([sys.executable, "-c", "import numpy, sys; r = numpy.random.default_rng(0);"
@@ -381,6 +357,20 @@ def make_model(path: Path, codes: int = 400, more: str = "") -> None:
                        check=True, stdout=subprocess.DEVNULL)
 
 
+def groups() -> list[str]:
+    """Those of ONLY, or all; a name that is none is said, with what it may have meant."""
+    if ONLY == ["help"]:
+        for name, case in CASES.items():
+            print(f"  {name:<12} {table.sentence(case.__doc__)}")
+        sys.exit(0)
+    for name in ONLY:
+        if name not in CASES:
+            near = difflib.get_close_matches(name, CASES, 1, 0.4)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            sys.exit(f"run.py: ONLY={name}: no group has this name{meant}; groups: {' '.join(CASES)}")
+    return ONLY or list(CASES)
+
+
 def build() -> None:
     """The programs, with the library's archive."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -390,7 +380,7 @@ def build() -> None:
                     str(BUILD / "libunicode-internal.a"), "-lopenblas", "-ldnnl", "-lz", "-lm"],
                    check=True, cwd=ROOT)
     FAISS.unlink(missing_ok=True)
-    if shutil.which("g++") and Path("/usr/include/faiss/IndexFlat.h").exists():
+    if shutil.which("g++") and FAISS_HEADER.exists():
         subprocess.run(["g++", "-O2", "-fopenmp", "-o", str(FAISS), str(HERE / "faiss_peer.cc"),
                         "-lfaiss", "-lopenblas"], check=True)
 
@@ -419,19 +409,21 @@ def check_peer() -> None:
 
 
 def main() -> None:
+    if len(sys.argv) > 1:
+        sys.exit(f"run.py takes no arguments; what it measures is said in the environment.\n{__doc__}")
+    chosen = groups()
     build()
+    print("\n".join(versions()), flush=True)
     prepare()
     check_peer()
     path = OUT / "results.json"
     rows: list[Row] = []
-    for name, case in CASES.items():
-        if not ONLY.search(name):
-            continue
+    for name in chosen:
         try:
-            rows += case()
+            rows += CASES[name]()
         except Failed as error:
             sys.exit(f"run.py: {name}: {error}")
-        path.write_text(json.dumps(table.merged(path, rows, bool(ONLY.pattern)), indent=1) + "\n")
+        path.write_text(json.dumps(table.merged(path, rows, bool(ONLY)), indent=1) + "\n")
     if os.environ.get("UPDATE"):
         table.update(ROOT / "docs/performance.md", json.loads(path.read_text()))
     print(f"{len(rows)} results in {path}")

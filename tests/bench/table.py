@@ -16,6 +16,12 @@ def number(x: float | None) -> str:
     return f"{x:,.0f}" if abs(x) >= 100 else f"{x:.3g}"
 
 
+def sentence(doc: str | None) -> str:
+    """The first line of a description, with neither its capital nor its full stop."""
+    first = (doc or "").split("\n", 1)[0].rstrip(".")
+    return first[:1].lower() + first[1:]
+
+
 def spread(row: Row, key: str) -> str:
     """The range, in brackets."""
     if f"{key}_spread" not in row:

@@ -33,6 +33,19 @@ double bench_fma(const char *isa);
 void bench_fma_setup(void);
 double bench_fma_run(void);
 
+/* limit_cases.c */
+void bench_sgemm_setup(void);
+double bench_sgemm_run(void);
+void bench_memory_setup(void);
+double bench_copy_run(void);
+double bench_read_run(void);
+void bench_work_setup(void);
+double bench_work_run(void);
+
+/* encode_cases.c: adds the middle and the worst hundredth of n times to the answer; sorts them. */
+enum { BENCH_MOST_CALLS = 4096 };
+void bench_print_percentiles(double *each, size_t n);
+
 /* index_cases.c */
 void bench_search_setup(void);
 double bench_search_run(void);

@@ -1,12 +1,8 @@
-#include <cblas.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
-#include "kernel/blas_glue.h"
-
-enum { MAX_CALLS = 4096 };
 
 /* ---- encode: one modality of a model ---- */
 
@@ -75,7 +71,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print_percentiles(double *each, size_t n)
+void bench_print_percentiles(double *each, size_t n)
 {
     qsort(each, n, sizeof *each, by_value);
     printf("\"p50\": %.9g, \"p99\": %.9g, ", each[n / 2], each[n * 99 / 100]);
@@ -83,8 +79,8 @@ static void print_percentiles(double *each, size_t n)
 
 static double encode_run(void)
 {
-    static double each[MAX_CALLS];
-    size_t n = enc.calls < MAX_CALLS ? enc.calls : MAX_CALLS;
+    static double each[BENCH_MOST_CALLS];
+    size_t n = enc.calls < BENCH_MOST_CALLS ? enc.calls : BENCH_MOST_CALLS;
     double start = bench_now(), last = start;
     for (size_t i = 0; i < n; i++) {
         encode_once();
@@ -92,7 +88,7 @@ static double encode_run(void)
         each[i] = now - last;
         last = now;
     }
-    print_percentiles(each, n);
+    bench_print_percentiles(each, n);
     return (last - start) / (double)n;
 }
 
@@ -167,69 +163,6 @@ static double init_run(void)
     return bench_now() - start;
 }
 
-/* ---- the machine's limits: one product of n x n matrices; a copy of mb megabytes ---- */
-
-static struct {
-    float *a, *b, *c;
-    size_t n;
-} limit;
-
-static void sgemm_setup(void)
-{
-    limit.n = bench_size("n", 1024);
-    limit.a = bench_floats(limit.n * limit.n, -1.0F, 4);
-    limit.b = bench_floats(limit.n * limit.n, -1.0F, 5);
-    limit.c = bench_floats(limit.n * limit.n, -1.0F, 6);
-}
-
-static double sgemm_run(void)
-{
-    size_t n = limit.n, calls = bench_size("calls", 4);
-    double start = bench_now();
-    for (size_t i = 0; i < calls; i++)
-        unic__sgemm(false, false, n, n, n, 1.0F, limit.a, n, limit.b, n, 0.0F, limit.c, n);
-    return (bench_now() - start) / (double)calls;
-}
-
-/* The same work again and again: how even the machine itself is. */
-static double work_run(void)
-{
-    static double each[MAX_CALLS];
-    size_t n = bench_size("calls", 200);
-    n = n < MAX_CALLS ? n : MAX_CALLS;
-    double start = bench_now(), last = start;
-    for (size_t i = 0; i < n; i++) {
-        volatile uint64_t x = 1;
-        for (int k = 0; k < 400000; k++)
-            x = x * 6364136223846793005U + 1;
-        double now = bench_now();
-        each[i] = now - last;
-        last = now;
-    }
-    print_percentiles(each, n);
-    return (last - start) / (double)n;
-}
-
-static void work_setup(void) {}
-
-static void copy_setup(void)
-{
-    limit.n = bench_size("mb", 256) << 18;
-    limit.a = bench_floats(limit.n, -1.0F, 7);
-    limit.b = bench_floats(limit.n, -1.0F, 8);
-}
-
-static double copy_run(void)
-{
-    int threads = unic_get_threads();
-    size_t part = limit.n / (size_t)threads;
-    double start = bench_now();
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (int i = 0; i < threads; i++)
-        memcpy(limit.b + (size_t)i * part, limit.a + (size_t)i * part, part * sizeof(float));
-    return bench_now() - start;
-}
-
 const bench_case bench_cases[] = {
     {"encode", encode_setup, encode_run},
     {"first", first_setup, NULL},
@@ -237,9 +170,10 @@ const bench_case bench_cases[] = {
     {"init", init_setup, init_run},
     {"search", bench_search_setup, bench_search_run},
     {"fma", bench_fma_setup, bench_fma_run},
-    {"sgemm", sgemm_setup, sgemm_run},
-    {"work", work_setup, work_run},
-    {"copy", copy_setup, copy_run},
+    {"sgemm", bench_sgemm_setup, bench_sgemm_run},
+    {"work", bench_work_setup, bench_work_run},
+    {"copy", bench_memory_setup, bench_copy_run},
+    {"read", bench_memory_setup, bench_read_run},
     {"conv", bench_conv_setup, bench_conv_run},
     {"step", bench_step_setup, bench_step_run},
     {"head", bench_head_setup, bench_head_run},
