@@ -68,18 +68,19 @@ FORMATTED = $(sort $(wildcard include/unicode/*.h lib/*/*.[ch] \
               examples/programs/*.[ch] examples/programs/*/*.[ch] examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
 
 # Goals are made one after the other (`make setup check`, `make clean all`), each of them on all
-# cores. Under sudo only the installing is root's; the rest runs as the calling user, so that
+# cores. Under sudo only installing, and what needs chroot, is root's; the rest runs as the calling user, so that
 # nothing in the tree belongs to root.
 SUDO_CALLER := $(and $(filter 0,$(shell id -u)),$(filter-out root,$(SUDO_USER)))
 AS_USER     := $(if $(SUDO_CALLER),sudo -u $(SUDO_CALLER) --)
+IN_DEBIAN13 := check-debian13 bench-debian13
 SEVERAL     := $(and $(word 2,$(MAKECMDGOALS)),$(if $(findstring /,$(MAKECMDGOALS)),,yes))
 ifneq ($(or $(SEVERAL),$(SUDO_CALLER)),)
 GOALS := $(or $(MAKECMDGOALS),all)
 .NOTPARALLEL:
 .PHONY: $(GOALS)
-$(filter-out setup install uninstall,$(GOALS)):
+$(filter-out setup install uninstall $(IN_DEBIAN13),$(GOALS)):
 	+@$(AS_USER) $(MAKE) --no-print-directory $@ $(MAKEOVERRIDES)
-$(filter setup,$(GOALS)):
+$(filter setup $(IN_DEBIAN13),$(GOALS)):
 	+@$(MAKE) --no-print-directory $@ SUDO_USER=
 $(filter install uninstall,$(GOALS)):
 	$(if $(filter install,$@),+@$(AS_USER) $(MAKE) --no-print-directory all $(MAKEOVERRIDES))
@@ -104,7 +105,7 @@ $(BUILD)/obj/%.o: %.c Makefile
 $(INTERNAL): $(LIB_OBJ)
 	@rm -f $@
 	@echo "  AR    $@"
-	$(Q)ar rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 # An archive has no hidden symbols: one object, in which what is hidden has become local, does.
 # (gcc forgets that a loop compiled for several instruction sets is hidden: those go by name.)
@@ -113,7 +114,7 @@ $(STATIC): $(LIB_OBJ)
 	@echo "  AR    $@"
 	$(Q)ld -r -o $(BUILD)/obj/libunicode.o $^
 	$(Q)objcopy --localize-hidden --wildcard --localize-symbol='unic__*' $(BUILD)/obj/libunicode.o
-	$(Q)ar rcs $@ $(BUILD)/obj/libunicode.o
+	$(Q)$(AR) rcs $@ $(BUILD)/obj/libunicode.o
 
 $(SHARED): $(LIB_OBJ) lib/libunicode.map
 	@echo "  LINK  $@"
@@ -233,6 +234,49 @@ $(VARIANTS:%=variant-%): variant-%:
 variant-check: all $(VARIANT_TESTS)
 	@BUILD=$(BUILD) PYTHON= sh tests/run.sh $(VARIANT_TESTS)
 
+# ---- other machines, on this one (tests/machines) ----
+
+# What depends on kernels; and the loops for one instruction set each, where gcc would otherwise
+# choose when a program starts.
+KERNEL_TESTS := $(filter kernel/% op/% graph/% loss/% model/% train/% task/% \
+                  $(addprefix api/check_,codebook head index model retriever segmenter trainer), \
+                  $(TESTS:$(BUILD)/tests/%=%))
+CAPPED       := portable avx2
+CAP_portable := -DUNIC_NO_DISPATCH
+CAP_avx2     := -DUNIC_NO_DISPATCH -march=x86-64-v3
+MACHINE_MODELS ?= examples/demo/unicode.ini examples/demo/unicode-avt.ini
+
+check-machines: all $(TESTS) $(CAPPED:%=capped-%) ## run what depends on kernels as on other processors
+	@$(PYTHON) tests/machines/machines.py $(BUILD) --all $(TESTS:$(BUILD)/tests/%=%) \
+	  --kernels $(KERNEL_TESTS) --models $(MACHINE_MODELS)
+
+.PHONY: check-machines check-aarch64 $(IN_DEBIAN13) $(CAPPED:%=capped-%)
+$(CAPPED:%=capped-%): capped-%:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/machines/$* EXTRA_CFLAGS="$(CAP_$*)" \
+	  $(KERNEL_TESTS:%=$(BUILD)/machines/$*/tests/%)
+
+# Needs a cross compiler, the libraries for arm64 and an emulator of user programs:
+# dpkg --add-architecture arm64; apt-get install gcc-aarch64-linux-gnu qemu-user-static
+# libopenblas-dev:arm64 libdnnl-dev:arm64 zlib1g-dev:arm64 check:arm64
+AARCH64 := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN=qemu-aarch64-static
+check-aarch64: ## cross-compile for aarch64 and run the C tests in an emulator (qemu-user)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/aarch64 $(AARCH64) emulated-check
+
+.PHONY: emulated-check
+emulated-check: $(TESTS)
+	@BUILD=$(BUILD) PYTHON= RUN="$(RUN)" sh tests/run.sh $(TESTS)
+
+# A Debian 13 in the folder DEBIAN13, made where there is none; not a part of continuous integration.
+DEBIAN13 ?= build/debian13
+check-debian13: ## run `setup check` of a clean clone in Debian 13 (DEBIAN13=DIR; needs root, debootstrap)
+	@tests/machines/debian13.sh $(DEBIAN13) make setup check
+
+BENCH_PEERS   := python3-torch python3-onnxruntime python3-onnx libfaiss-dev
+BENCH_SETTINGS = $(foreach v,ONLY QUICK RUNS THREADS ISA,$(if $($v),$v="$($v)"))
+bench-debian13: ## measure in Debian 13, against its PyTorch, ONNX Runtime and faiss (DEBIAN13=DIR)
+	@tests/machines/debian13.sh $(DEBIAN13) sh -c 'make setup && \
+	  apt-get install -y -qq --no-install-recommends $(BENCH_PEERS) && exec make bench $(BENCH_SETTINGS)'
+
 layers: ## check that includes point only down, and vendor headers stand in their glue files
 	@$(PYTHON) tests/layers.py
 
@@ -283,7 +327,7 @@ wheel: $(SHARED) ## make a Python wheel with the library in it (build/wheel)
 	  --plat-name $(PLATFORM) --dist-dir ..
 	@ls $(WHEEL)/*.whl
 
-bench: all $(INTERNAL) ## measure against the peers (docs/performance.md)
+bench: all $(INTERNAL) ## measure against the peers (docs/performance.md; ONLY=help lists the groups)
 	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
 
 # ---- the demo ----

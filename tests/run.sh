@@ -1,11 +1,12 @@
 #!/bin/sh
 # Runs the test programs given, then the Python tests; prints each one's result and, last, the sums.
+# RUN is what runs the programs, if not the system itself (an emulator).
 # CHECK programs run without forking: OpenMP's threads do not survive a fork.
 export CK_FORK=no CK_VERBOSITY=normal OMP_WAIT_POLICY=passive
 passed=0 failed=0 skipped=0
 for program in "$@"; do
     log="$program.log"
-    "$program" > "$log" 2>&1
+    $RUN "$program" > "$log" 2>&1
     status=$?
     line=$(grep -E '^[0-9]+%: Checks: ' "$log" | tail -n 1)
     checks=$(echo "$line" | sed -nE 's/.*Checks: ([0-9]+).*/\1/p')
