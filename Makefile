@@ -25,7 +25,7 @@ BLAS_CFLAGS ?=
 PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
               check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
               python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
-              dataset-fashion-mnist espeak-ng flite
+              dataset-fashion-mnist espeak-ng flite patch
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion \
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wvla -Wundef
@@ -161,7 +161,7 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
-check: all $(TESTS) $(BUILD)/tests/kill_at.so layers format-check generate-check ## run every test
+check: all $(TESTS) $(BUILD)/bench/bench $(BUILD)/tests/kill_at.so layers format-check generate-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
@@ -327,7 +327,13 @@ wheel: $(SHARED) ## make a Python wheel with the library in it (build/wheel)
 	  --plat-name $(PLATFORM) --dist-dir ..
 	@ls $(WHEEL)/*.whl
 
-bench: all $(INTERNAL) ## measure against the peers (docs/performance.md; ONLY=help lists the groups)
+# A part of `make check` too: what only measures must not stop to compile.
+BENCH_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/bench/native/*.c)))
+$(BUILD)/bench/bench: $(BENCH_OBJ) $(INTERNAL)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench: all $(BUILD)/bench/bench ## measure against the peers (docs/performance.md; ONLY=help lists the groups)
 	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
 
 # ---- the demo ----
@@ -375,7 +381,7 @@ clean: ## remove what was built (the demo's data too)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
 -include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/programs/%.d,$(PROGRAMS))
 .SECONDARY:
 

@@ -6,8 +6,8 @@
  *   TILE_ROWS     the most rows
  *   TILE_VECTORS  vectors of a row
  *   TILE_ADD      sum + x row of a float x and two vectors, rounded once where there is an
- *                 instruction for it. It is written out: compilers that may contract a sum and a
- *                 product do not always do so (gcc avoids it in some chains), and then bits
+ *                 instruction for it. It is written out: compilers that may contract a sum and
+ *                 a product do not always do so (gcc avoids it in some chains), and then bits
  *                 depend on the tile.
  * With AVX-512, 12 rows of two vectors and the two vectors of B are in 26 of 32 registers, and
  * each k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or the sums

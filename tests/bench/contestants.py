@@ -42,7 +42,8 @@ def ours(case: str, threads: int, **options: object) -> Contestant:
     if ISA:
         options.setdefault("isa", ISA)
     words = [f"{key}={value}" for key, value in options.items()]
-    return Contestant("ours", [str(BENCH), case, f"threads={threads}", *words], CAP)
+    env = {"OPENBLAS_NUM_THREADS": str(threads), **CAP}      # where kernels are asked to be BLAS's
+    return Contestant("ours", [str(BENCH), case, f"threads={threads}", *words], env)
 
 
 def of_machine(name: str, case: str, threads: int, **options: object) -> Contestant:

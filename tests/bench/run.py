@@ -5,7 +5,7 @@ Each case is a duel: our program and the peers' are set up, then measure in turn
 BUILD/bench/results.json (`ratio` > 1: ours is better) and, with UPDATE=1, the tables of
 docs/performance.md. In the environment:
 
-  BUILD=build     the build tree, with libunicode-internal.a in it
+  BUILD=build     the build tree, with bench/bench in it
   QUICK=1         three runs, one thread, the small cases alone (under two minutes)
   ONLY="A B"      these groups of cases alone; the others' results stay as they were (ONLY=help
                   lists them)
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import table
-from contestants import (BENCH, BUILD, DIMS, FAISS, FAISS_HEADER, HERE, ISA, OUT, ROOT, TORCH, copied, faiss_peer,
+from contestants import (BENCH, DIMS, FAISS, FAISS_HEADER, HERE, ISA, OUT, ROOT, TORCH, copied, faiss_peer,
                          fixed_work, fma_peak, has_isa, memory_read, onnx_peer, ours, sgemm,
                          torch_peer, versions)
 from servers import Contestant, Failed, Server, Side, duel, fresh
@@ -372,13 +372,8 @@ def groups() -> list[str]:
 
 
 def build() -> None:
-    """The programs, with the library's archive."""
+    """faiss's program. (Make builds ours.)"""
     OUT.mkdir(parents=True, exist_ok=True)
-    sources = sorted(map(str, (HERE / "native").glob("*.c")))
-    subprocess.run([os.environ.get("CC", "cc"), "-std=c11", "-D_POSIX_C_SOURCE=200809L", "-O2",
-                    "-fopenmp", "-I", "include", "-I", "lib", "-o", str(BENCH), *sources,
-                    str(BUILD / "libunicode-internal.a"), "-lopenblas", "-ldnnl", "-lz", "-lm"],
-                   check=True, cwd=ROOT)
     FAISS.unlink(missing_ok=True)
     if shutil.which("g++") and FAISS_HEADER.exists():
         subprocess.run(["g++", "-O2", "-fopenmp", "-o", str(FAISS), str(HERE / "faiss_peer.cc"),

@@ -160,7 +160,7 @@ static void copy_text(unic__bundle *b, unic__npz *z, const char *name, const cha
     size_t size = strlen(text) + (fresh ? strlen(fresh) : 0) + 1;
     char *copy = *hold = malloc(size), *at = old ? strstr(text, old) : NULL;
     ck_assert_msg(copy != NULL && (!old || at), "%s: no \"%s\" in it", name, old ? old : "");
-    if (at)
+    if (at && fresh)
         snprintf(copy, size, "%.*s%s%s", (int)(at - text), text, fresh, at + strlen(old));
     else
         strcpy(copy, text);

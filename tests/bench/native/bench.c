@@ -1,11 +1,11 @@
 /*
- * One case of the benchmark as a server: it sets the case up, says so, measures once for each line
- * that it reads, and tells its peak memory at the end. tests/bench/run.py has it and a peer with the
- * same protocol measure in turn, so that both see the same state of the machine.
+ * One case of the benchmark as a server: it sets the case up, says so, measures once for each
+ * line that it reads, and tells its peak memory at the end. tests/bench/run.py has it and a peer
+ * with the same protocol measure in turn, so that both see the same state of the machine.
  *
  * isa=portable|avx2|avx512 caps the library's own products at an instruction set.
  *
- *   bench CASE key=value ...        stdout:  {"ready": 1, ..}  then per line  {"seconds": s, ..}
+ *   bench CASE key=value ...     stdout:  {"ready": 1, ..}  then per line  {"seconds": s, ..}
  *                                            and behind the last one  {"peak_mb": m, ..}
  */
 #include "bench.h"

@@ -42,7 +42,8 @@ double bench_read_run(void);
 void bench_work_setup(void);
 double bench_work_run(void);
 
-/* encode_cases.c: adds the middle and the worst hundredth of n times to the answer; sorts them. */
+/* encode_cases.c: adds the middle and the worst hundredth of n times to the answer, and sorts
+ * the times. */
 enum { BENCH_MOST_CALLS = 4096 };
 void bench_print_percentiles(double *each, size_t n);
 

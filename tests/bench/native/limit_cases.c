@@ -1,6 +1,6 @@
 /*
- * What the machine itself gives: products by OpenBLAS, memory read and copied, and a loop that always
- * does the same. (fma_peak.c has the multiply-adds.)
+ * What the machine itself gives: products by OpenBLAS, memory read and copied, and a loop that
+ * always does the same. (fma_peak.c has the multiply-adds.)
  */
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +23,22 @@ void bench_sgemm_setup(void)
     product.c = bench_floats(product.n * product.n, -1.0F, 6);
 }
 
+/* With as many threads as OpenBLAS was told to take (OPENBLAS_NUM_THREADS). */
 double bench_sgemm_run(void)
 {
     const size_t n = product.n, calls = bench_size("calls", 4);
+    const unic__gemm p = {.m = n,
+                          .n = n,
+                          .k = n,
+                          .a = product.a,
+                          .lda = n,
+                          .b = product.b,
+                          .ldb = n,
+                          .c = product.c,
+                          .ldc = n};
     double start = bench_now();
     for (size_t i = 0; i < calls; i++)
-        unic__sgemm(false, false, n, n, n, 1.0F, product.a, n, product.b, n, 0.0F, product.c,
-                    n);
+        unic__blas_run(&p);
     return (bench_now() - start) / (double)calls;
 }
 
