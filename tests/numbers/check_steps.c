@@ -6,6 +6,13 @@
 #include "file/io_help.h"
 #include "model/small_model.h"
 
+/* AddressSanitizer holds released memory back, so that the process grows. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { MEMORY_TELLS = 0 };
+#else
+enum { MEMORY_TELLS = 1 };
+#endif
+
 static size_t step_count(void)
 {
     const char *text = getenv("STEPS");
@@ -31,8 +38,8 @@ START_TEST(many_steps_take_no_more_memory)
     }
     long after = io_resident_memory();
     ck_assert_uint_eq(small_counted_allocations(), 0);
-    ck_assert_msg(after <= before + SLACK, "%ld kB at the end, %ld at the beginning", after,
-                  before);
+    ck_assert_msg(!MEMORY_TELLS || after <= before + SLACK,
+                  "%ld kB at the end, %ld at the beginning", after, before);
     small_state state = small_state_of(t); /* it is finite: it can be saved */
     free(state.bytes);
     small_batch_free(b);
@@ -56,8 +63,8 @@ START_TEST(many_models_take_no_more_memory)
             before = io_resident_memory();
     }
     long after = io_resident_memory();
-    ck_assert_msg(after <= before + SLACK, "%ld kB at the end, %ld at the beginning", after,
-                  before);
+    ck_assert_msg(!MEMORY_TELLS || after <= before + SLACK,
+                  "%ld kB at the end, %ld at the beginning", after, before);
     small_batch_free(b);
     unic_trainer_free(t);
 }
