@@ -7,7 +7,7 @@ set -eu
 dir=$1
 shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
-clone=/root/libunicode
+clone=/srv/libunicode
 
 die() {
     echo "debian13: $1" >&2
