@@ -10,6 +10,7 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/libunicode
 SEEDS      ?= 0
 # `make V=1` shows the commands.
 Q          := $(if $(V),,@)
@@ -25,7 +26,7 @@ BLAS_CFLAGS ?=
 PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
               check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
               python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
-              dataset-fashion-mnist espeak-ng flite patch
+              dataset-fashion-mnist espeak-ng flite patch cmake meson
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion \
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wvla -Wundef
@@ -53,8 +54,9 @@ STATIC   := $(BUILD)/libunicode.a
 # With the internals visible, for the unit tests; $(STATIC) has the public symbols only.
 INTERNAL := $(BUILD)/libunicode-internal.a
 OPENMP_LIB = $(if $(CLANG),-lomp,-lgomp)
-HEADERS  := $(sort $(wildcard include/unicode/unic*.h))
+HEADERS  := $(sort $(wildcard include/unicode/unic*.h include/unicode/unic*.hpp))
 PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/programs/unic-*.c)))
+CMAKE_FILES := $(BUILD)/unicode-config.cmake $(BUILD)/unicode-config-version.cmake
 MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
 CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/cli/*.c)))
 # What belongs to one program alone stands in a folder of its name.
@@ -64,7 +66,7 @@ TEST_SRC := $(sort $(wildcard tests/*/check_*.c))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
               $(sort $(filter-out $(TEST_SRC),$(wildcard tests/*.c tests/*/*.c))))
-FORMATTED = $(sort $(wildcard include/unicode/*.h lib/*/*.[ch] \
+FORMATTED = $(sort $(wildcard include/unicode/*.h include/unicode/*.hpp lib/*/*.[ch] \
               examples/programs/*.[ch] examples/programs/*/*.[ch] examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
 
 # Goals are made one after the other (`make setup check`, `make clean all`), each of them on all
@@ -94,7 +96,7 @@ endif
 FORCE:
 .PHONY: FORCE all demo demo-avt tasks check kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
 
-all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc ## build the library and the programs
+all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) ## build the library and the programs
 
 $(BUILD)/obj/examples/%.o: CFLAGS += -Iexamples/programs
 $(BUILD)/obj/%.o: %.c Makefile
@@ -145,7 +147,20 @@ $(BUILD)/unicode.pc: pkgconfig/unicode.pc.in FORCE
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call IN_PREFIX,$(LIBDIR))|' \
 	    -e 's|@INCLUDEDIR@|$(call IN_PREFIX,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
-	    -e 's|@LIBS@|$(strip $(BLAS_LIBS) $(DNNL_LIBS) -lm $(OPENMP_LIB) -lpthread)|' $< > $@
+	    -e 's|@LIBS@|$(PRIVATE_LIBS)|' $< > $@
+
+# What the archive stands on; pkg-config knows zlib by its name.
+PRIVATE_LIBS = $(strip $(BLAS_LIBS) $(DNNL_LIBS) -lm $(OPENMP_LIB) -lpthread)
+# The way from CMake's files to another folder, and the bytes of a pointer.
+FROM_CMAKE   = $(shell realpath -m --relative-to=$(LIBDIR)/cmake/unicode $(1))
+POINTER      = $(shell echo __SIZEOF_POINTER__ | $(CC) -E -P -)
+empty       :=
+LISTED       = $(subst $(empty) ,;,$(strip $(1)))
+$(CMAKE_FILES): $(BUILD)/%: pkgconfig/%.in FORCE
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@VERSION@|$(VERSION)|' -e 's|@SOVERSION@|$(SOVERSION)|' -e 's|@POINTER@|$(POINTER)|' \
+	    -e 's|@LIBDIR@|$(call FROM_CMAKE,$(LIBDIR))|' -e 's|@INCLUDEDIR@|$(call FROM_CMAKE,$(INCLUDEDIR))|' \
+	    -e 's|@LIBS@|$(call LISTED,$(PRIVATE_LIBS) -lz)|' $< > $@
 
 # ---- tests ----
 
@@ -354,26 +369,38 @@ DEST_INC = $(DESTDIR)$(INCLUDEDIR)/unicode
 DEST_LIB = $(DESTDIR)$(LIBDIR)
 DEST_BIN = $(DESTDIR)$(BINDIR)
 DEST_MAN = $(DESTDIR)$(MANDIR)/man1
+DEST_DOC = $(DESTDIR)$(DOCDIR)
+# The pages, the map that they name and the examples, in the folders in which they name each other.
+DOCUMENTS := $(sort $(wildcard LICENSE README.md CHANGELOG.md docs/*.md docs/*.svg lib/README.md \
+               examples/api/*.c examples/api/*.cc examples/api/*.py examples/api/*/CMakeLists.txt examples/api/*/meson.build))
 INSTALLED = $(addprefix $(DEST_INC)/,$(notdir $(HEADERS))) \
             $(addprefix $(DEST_BIN)/,$(notdir $(PROGRAMS))) \
             $(addprefix $(DEST_MAN)/,$(notdir $(MANUALS))) \
+            $(addprefix $(DEST_DOC)/,$(DOCUMENTS)) \
             $(addprefix $(DEST_LIB)/,libunicode.a libunicode.so libunicode.so.$(SOVERSION) \
-              libunicode.so.$(VERSION) pkgconfig/unicode.pc)
+              libunicode.so.$(VERSION) pkgconfig/unicode.pc $(addprefix cmake/unicode/,$(notdir $(CMAKE_FILES))))
+# Folders that are the library's own: removed when they are empty, the inner ones first.
+OWN_FOLDERS = $(addprefix $(DEST_DOC)/,$(wildcard examples/api/*/) examples/api examples docs lib) \
+              $(DEST_DOC) $(DEST_LIB)/cmake/unicode
 
 install: all ## install under PREFIX (DESTDIR, LIBDIR and the like are honoured)
-	install -d $(DEST_INC) $(DEST_LIB)/pkgconfig $(DEST_BIN) $(DEST_MAN)
+	install -d $(DEST_INC) $(DEST_LIB)/pkgconfig $(DEST_LIB)/cmake/unicode $(DEST_BIN) $(DEST_MAN) \
+	  $(sort $(dir $(addprefix $(DEST_DOC)/,$(DOCUMENTS))))
 	install -m 644 $(HEADERS) $(DEST_INC)
 	install -m 644 $(STATIC) $(DEST_LIB)
 	install -m 755 $(SHARED) $(DEST_LIB)
 	ln -sf libunicode.so.$(VERSION) $(DEST_LIB)/libunicode.so.$(SOVERSION)
 	ln -sf libunicode.so.$(SOVERSION) $(DEST_LIB)/libunicode.so
 	install -m 644 $(BUILD)/unicode.pc $(DEST_LIB)/pkgconfig
+	install -m 644 $(CMAKE_FILES) $(DEST_LIB)/cmake/unicode
 	install -m 755 $(PROGRAMS) $(DEST_BIN)
 	install -m 644 $(MANUALS) $(DEST_MAN)
+	for file in $(DOCUMENTS); do install -m 644 $$file $(DEST_DOC)/$$file || exit; done
 	$(if $(DESTDIR),,ldconfig 2>/dev/null || true)
 
 uninstall: ## remove exactly what install put there
 	rm -f $(INSTALLED)
+	for folder in $(OWN_FOLDERS); do rmdir $$folder 2>/dev/null || true; done
 
 clean: ## remove what was built (the demo's data too)
 	rm -rf build

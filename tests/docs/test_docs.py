@@ -60,7 +60,7 @@ class Docs(unittest.TestCase):
             "PKG_CONFIG_PATH": str(cls.dir), "PYTHONPATH": str(ROOT / "bindings/python"),
             "LIBUNICODE": str(BUILD / "libunicode.so"), "MPLBACKEND": "agg", "OMP_WAIT_POLICY": "passive"}
         (cls.dir / "unicode.pc").write_text(
-            f"Name: unicode\nDescription: the build tree\nVersion: 0\nLibs: -L{BUILD} -lunicode\n"
+            f"libdir={BUILD}\nName: unicode\nDescription: the build tree\nVersion: 0\nLibs: -L{BUILD} -lunicode\n"
             f"Cflags: -I{ROOT / 'include'}\n")
         cls.fill(cls.start)
 

@@ -11,8 +11,12 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
-HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h"))
+HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h*"))
 PROGRAMS = sorted(p.stem for p in (ROOT / "examples/programs").glob("unic-*.c"))
+# What a reader wants at hand, in the folders in which the pages name each other.
+DOCUMENTS = sorted({"LICENSE", "README.md", "CHANGELOG.md", "lib/README.md"} | {
+    str(p.relative_to(ROOT)) for pattern in ("docs/*.md", "docs/*.svg", "examples/api/*.*", "examples/api/*/*")
+    for p in ROOT.glob(pattern) if p.is_file() and p.suffix != ".pyc"})
 VERSION = re.search(r"^VERSION +:= (\S+)", (ROOT / "Makefile").read_text(), re.M).group(1)
 
 
@@ -53,7 +57,10 @@ class Staged(unittest.TestCase):
         wanted |= {f"usr/bin/{name}" for name in PROGRAMS}
         wanted |= {f"usr/share/man/man1/{name}.1" for name in PROGRAMS}
         wanted |= {f"{lib}/{name}" for name in ("libunicode.a", "libunicode.so", "libunicode.so.0",
-                                                f"libunicode.so.{VERSION}", "pkgconfig/unicode.pc")}
+                                                f"libunicode.so.{VERSION}", "pkgconfig/unicode.pc",
+                                                "cmake/unicode/unicode-config.cmake",
+                                                "cmake/unicode/unicode-config-version.cmake")}
+        wanted |= {f"usr/share/doc/libunicode/{name}" for name in DOCUMENTS}
         found = tree(self.dest)
         self.assertEqual(set(found), wanted)
         self.assertEqual(found[f"{lib}/libunicode.so"], "libunicode.so.0")
@@ -63,14 +70,28 @@ class Staged(unittest.TestCase):
             if not path.is_symlink():
                 runs = name.startswith("usr/bin/") or name.endswith(f".so.{VERSION}")
                 self.assertEqual(path.stat().st_mode & 0o777, 0o755 if runs else 0o644, name)
-            if name.endswith((".h", ".pc", ".1")):
+            if name.endswith((".h", ".hpp", ".pc", ".cmake", ".1", ".md")):
                 self.assertNotIn(bytes(self.dest), data, f"{name} has the staging folder in it")
+            if name.endswith((".pc", ".cmake")):
+                self.assertNotRegex(data.decode(), r"@[A-Z]+@", f"{name} has what is not filled in")
+
+    def test_links_of_the_installed_pages_lead_somewhere(self):
+        make("install", *self.settings, "DOCDIR=/usr/share/doc/another")
+        folder = self.dest / "usr/share/doc/another"
+        pages = [folder / name for name in DOCUMENTS if name.endswith(".md")]
+        self.assertGreater(len(pages), 20)
+        for page in pages:
+            text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.S | re.M)
+            for link in re.findall(r"\]\(([^)#\s]+)", text):
+                if not re.match(r"\w+:", link):
+                    self.assertTrue((page.parent / link).exists(), f"{page.name}: {link}")
 
     def test_uninstall_removes_that_and_no_more(self):
         others = {"usr/include/unicode/uchar.h": "ICU's", "usr/include/unicode/unistr.h": "ICU's",
                   f"{self.LIBDIR[1:]}/libicuuc.so.72": "ICU's", f"{self.LIBDIR[1:]}/libunicode.so.9": "another's",
                   f"{self.LIBDIR[1:]}/pkgconfig/icu-uc.pc": "ICU's", "usr/bin/unic": "another's",
-                  "usr/share/man/man1/unic.1": "another's"}
+                  "usr/share/man/man1/unic.1": "another's", "usr/share/doc/libunicode/docs/mine.md": "another's",
+                  f"{self.LIBDIR[1:]}/cmake/icu/icu-config.cmake": "ICU's"}
         for name, text in others.items():
             (self.dest / name).parent.mkdir(parents=True, exist_ok=True)
             (self.dest / name).write_text(text)
@@ -79,6 +100,10 @@ class Staged(unittest.TestCase):
         self.assertGreater(len(tree(self.dest)), len(before) + 20)
         make("uninstall", *self.settings)
         self.assertEqual(tree(self.dest), before)
+        for folder, stays in ((f"{self.LIBDIR[1:]}/cmake", True), (f"{self.LIBDIR[1:]}/cmake/unicode", False),
+                              ("usr/share/doc/libunicode/docs", True), ("usr/share/doc/libunicode/examples", False),
+                              ("usr/share/doc/libunicode/lib", False), ("usr/include/unicode", True)):
+            self.assertEqual((self.dest / folder).exists(), stays, folder)
 
     @unittest.skipUnless(shutil.which("pkg-config"), "no pkg-config")
     def test_the_flags_say_where_it_will_be(self):
@@ -128,6 +153,19 @@ class Prefix(unittest.TestCase):
     def test_shared(self):
         self.assertNotIn("-lz", self.flags())
         self.assertTrue(self.check(self.flags(), LD_LIBRARY_PATH=str(self.prefix / "lib")))
+
+    def test_what_readme_says(self):
+        """Its program and its command, with a prefix that no dynamic linker knows."""
+        page = (ROOT / "README.md").read_text()
+        (self.dir / "encode.c").write_text(re.search(r"<!-- file: encode.c -->\n```c\n(.*?)^```", page, re.S | re.M).group(1))
+        command = re.search(r"^```sh\n(cc encode\.c .*?)\./encode\n```", page, re.S | re.M).group(1)
+        done = subprocess.run(
+            ["sh", "-e", "-c", f"{command}./encode"], cwd=self.dir, text=True, capture_output=True,
+            env={**{name: text for name, text in os.environ.items() if name != "LD_LIBRARY_PATH"},
+                 "PKG_CONFIG_PATH": f"{self.prefix}/lib/pkgconfig"})
+        self.assertEqual((done.returncode, done.stdout), (1, ""))    # there is no model.npz, as the library says
+        self.assertIn("unic_model_open: model.npz", done.stderr)
+        self.assertIn(f"[{self.prefix}/lib]", run("readelf", "-d", self.dir / "encode"))
 
     def test_static(self):
         static = self.dir / "static"  # the same without the shared library, which a linker would take first
