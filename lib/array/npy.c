@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "array/npy_dtype.h"
+#include "base/half.h"
 
 bool unic__npy_is_native(const unic__npy_info *info, unic__npy_type type)
 {
@@ -24,24 +25,6 @@ UNIC__SIMD static void swap_bytes(void *raw, size_t item_size, size_t n)
         eight[i] = __builtin_bswap64(eight[i]);
 }
 
-/* Exact for each of the 65536, without branches or arithmetic on denormal numbers. */
-static inline float from_half(uint16_t half)
-{
-    const uint32_t exponent = UINT32_C(0x0F800000); /* 5 bits, where float32 has its 8 */
-    uint32_t bits = (uint32_t)(half & 0x7FFF) << 13, e = bits & exponent;
-    bits += (uint32_t)(127 - 15) << 23;
-    bits += e == exponent ? (uint32_t)(128 - 16) << 23 : 0; /* infinite, NaN */
-    uint32_t tiny_bits = bits + (UINT32_C(1) << 23);        /* 2^-14 (1 + m / 1024) */
-    float tiny;
-    memcpy(&tiny, &tiny_bits, sizeof tiny);
-    tiny -= 0x1p-14F; /* denormal half, or zero: 2^-14 m / 1024 */
-    memcpy(&tiny_bits, &tiny, sizeof tiny);
-    bits = (e ? bits : tiny_bits) | (uint32_t)(half & 0x8000) << 16;
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 #define CONVERT_FROM(enumerator, type, expression)                                             \
     case enumerator: {                                                                         \
         const type *x = raw;                                                                   \
@@ -50,7 +33,7 @@ static inline float from_half(uint16_t half)
     } break;
 
 #define CONVERT_FROM_ALL(target)                                                               \
-    CONVERT_FROM(UNIC__NPY_F16, uint16_t, (target)from_half(x[i]))                             \
+    CONVERT_FROM(UNIC__NPY_F16, uint16_t, (target)unic__from_f16(x[i]))                        \
     CONVERT_FROM(UNIC__NPY_F32, float, (target)x[i])                                           \
     CONVERT_FROM(UNIC__NPY_F64, double, (target)x[i])                                          \
     CONVERT_FROM(UNIC__NPY_I8, int8_t, (target)x[i])                                           \
@@ -129,7 +112,8 @@ static unic_status to_i64(int64_t *out, const void *raw, unic__npy_type type, si
     } break;
     case UNIC__NPY_F16:
         for (size_t i = 0; i < n; i++)
-            UNIC__TRY(whole(out + i, (double)from_half(((const uint16_t *)raw)[i]), first + i));
+            UNIC__TRY(
+                whole(out + i, (double)unic__from_f16(((const uint16_t *)raw)[i]), first + i));
         break;
     case UNIC__NPY_F32:
         for (size_t i = 0; i < n; i++)

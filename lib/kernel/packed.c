@@ -7,7 +7,7 @@
 
 enum {
     ROWS_BLOCK = 192, /* rows of X that stay in the second cache while all panels pass     */
-    PANELS_BLOCK = 8, /* panels that stay in it while these rows pass                      */
+    WIDENED = 4,      /* panels of 16 bits that are widened together                       */
     COPY_ROW = UNIC__SUM_PART + 16 /* floats of a copied row: not a power of two            */
 };
 
@@ -135,6 +135,29 @@ void unic__unpack(float *w, const float *packed, size_t n, size_t k)
             w[j * k + i] = packed[place_of(j, i, k)];
 }
 
+void unic__pack_half(uint16_t *packed, const float *w, size_t n, size_t k,
+                     unic__float_type type)
+{
+    enum { PART = 64 };
+    float part[PART * UNIC__PANEL];
+    for (size_t j = 0; j < n; j += UNIC__PANEL)
+        for (size_t i = 0; i < k; i += PART) {
+            const size_t rest = k - i < PART ? k - i : PART, cols = panel_width(n, j);
+            unic__pack_panel(part, w + j * k + i, k, cols, rest);
+            clear_columns(part, filled(cols), UNIC__PANEL, rest);
+            unic__narrow(packed + j * k + i * UNIC__PANEL, part, rest * UNIC__PANEL, type);
+        }
+}
+
+void unic__unpack_half(float *w, const uint16_t *packed, size_t n, size_t k,
+                       unic__float_type type)
+{
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = 0; i < k; i++)
+            w[j * k + i] = type == UNIC__FLOAT16 ? unic__from_f16(packed[place_of(j, i, k)])
+                                                 : unic__from_bf16(packed[place_of(j, i, k)]);
+}
+
 /* A tile's rows, one behind the other, where in X they would be in each other's way: lines a
  * page apart share one place of the first cache, which is smaller than a tile is tall. */
 static bool rows_collide(size_t x_row)
@@ -149,9 +172,10 @@ static void copy_rows(float *copy, const float *x, size_t x_row, size_t rows, si
         memcpy(copy + r * COPY_ROW, x + r * x_row, k * sizeof *copy);
 }
 
-/* Rows from..to against panels first..last, and part k.. of the sums. */
+/* Rows from..to against panels first..last, and part k.. of the sums: that part of the first
+ * panel is at b, that of the next ones b_panel floats on. */
 static void run_block(const unic__packed_product *p, size_t from, size_t to, size_t first,
-                      size_t last, size_t k)
+                      size_t last, size_t k, const float *b, size_t b_panel)
 {
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const size_t tiles = unic__tile_count(to - from), rest = p->k - k;
@@ -174,7 +198,7 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
         }
         for (size_t panel = first; panel < last; panel++) {
             const size_t j = panel * UNIC__PANEL;
-            tile.b = p->packed + j * p->k + k * UNIC__PANEL;
+            tile.b = b + (panel - first) * b_panel;
             tile.c = p->y + r * p->y_row + j;
             tile.init = k ? tile.c : p->init ? p->init + r * p->init_row + j : NULL;
             unic__tile_run(kernel, &tile, panel_width(p->n, j));
@@ -182,14 +206,40 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
     }
 }
 
+/* Rows from..to against panels of 16 bits: each part of them is widened once for all rows. One
+ * tile's rows pass a panel while it is in the first cache; of more, each passes several panels
+ * while it is there itself. */
+static void run_half(const unic__packed_product *p, size_t from, size_t to, size_t first,
+                     size_t last)
+{
+    _Alignas(UNIC__ALIGN) float wide[WIDENED * UNIC__SUM_PART * UNIC__PANEL];
+    const uint16_t *packed = p->packed;
+    const size_t most = to - from > UNIC__TILE_ROWS ? WIDENED : 1;
+    for (size_t panel = first; panel < last; panel += most) {
+        const size_t end = last - panel < most ? last : panel + most;
+        for (size_t k = 0; k == 0 || k < p->k; k += UNIC__SUM_PART) {
+            const size_t rest = p->k - k;
+            const size_t size = (rest < UNIC__SUM_PART ? rest : UNIC__SUM_PART) * UNIC__PANEL;
+            for (size_t i = panel; i < end; i++)
+                unic__widen(wide + (i - panel) * size, packed + (i * p->k + k) * UNIC__PANEL,
+                            size, p->type);
+            run_block(p, from, to, panel, end, k, wide, size);
+        }
+    }
+}
+
 static void run_part(const unic__packed_product *p, size_t from, size_t to, size_t first,
                      size_t last)
 {
+    if (p->type != UNIC__FLOAT32) {
+        run_half(p, from, to, first, last);
+        return;
+    }
+    const float *b = (const float *)p->packed + first * UNIC__PANEL * p->k;
     for (size_t block = from; block < to; block += ROWS_BLOCK) {
         const size_t end = to - block < ROWS_BLOCK ? to : block + ROWS_BLOCK;
-        run_block(p, block, end, first, last, 0);
-        for (size_t k = UNIC__SUM_PART; k < p->k; k += UNIC__SUM_PART)
-            run_block(p, block, end, first, last, k);
+        for (size_t k = 0; k == 0 || k < p->k; k += UNIC__SUM_PART)
+            run_block(p, block, end, first, last, k, b + k * UNIC__PANEL, UNIC__PANEL * p->k);
     }
 }
 

@@ -52,19 +52,26 @@ static void compare(const product_case *c, const float *x, const float *w, const
                   c->n, c->k, worst, largest);
 }
 
-static void check_product(const product_case *c)
+/* The product with the weight packed as `type`; w is then what the panels hold. */
+static void check_product(const product_case *c, unic__float_type type)
 {
     size_t x_row = c->k + GAP, y_row = c->n + GAP;
     float *x = drawn(c->rows * x_row, 1), *w = drawn(c->n * c->k, 2), *bias = drawn(c->n, 3);
     float *old = drawn(c->rows * y_row, 4), *y = drawn(c->rows * y_row, 4);
-    float *packed = unic__alloc(unic__packed_count(c->n, c->k) * sizeof *packed);
-    unic__pack(packed, w, c->n, c->k);
+    void *packed = unic__alloc(unic__packed_count(c->n, c->k) * sizeof *w);
+    if (type == UNIC__FLOAT32) {
+        unic__pack(packed, w, c->n, c->k);
+    } else {
+        unic__pack_half(packed, w, c->n, c->k, type);
+        unic__unpack_half(w, packed, c->n, c->k, type);
+    }
     unic__packed_run(&(unic__packed_product){.rows = c->rows,
                                              .n = c->n,
                                              .k = c->k,
                                              .x = x,
                                              .x_row = x_row,
                                              .packed = packed,
+                                             .type = type,
                                              .init = c->add    ? y
                                                      : c->bias ? bias
                                                                : NULL,
@@ -72,7 +79,7 @@ static void check_product(const product_case *c)
                                              .y = y,
                                              .y_row = y_row,
                                              .relu = c->relu});
-    compare(c, x, w, bias, old, y, "packed");
+    compare(c, x, w, bias, old, y, unic__float_name(type));
     unic__free(packed);
     free(x);
     free(w);
@@ -90,8 +97,10 @@ START_TEST(products_follow_the_loop)
         for (unsigned flags = 0; flags < 8; flags++)
             for (int threads = 1; threads <= 3; threads++) {
                 ck_assert(unic_set_threads(threads) == UNIC_OK);
-                check_product(&(product_case){sizes[s][0], sizes[s][1], sizes[s][2], flags & 1,
-                                              flags & 2, flags & 4});
+                const product_case c = {sizes[s][0], sizes[s][1], sizes[s][2],
+                                        flags & 1,   flags & 2,   flags & 4};
+                for (int type = UNIC__FLOAT32; type <= UNIC__BFLOAT16; type++)
+                    check_product(&c, type);
             }
     unic_set_threads(1);
 }
@@ -215,6 +224,87 @@ START_TEST(rows_a_page_apart_give_the_same_bits)
 }
 END_TEST
 
+/* Packing rounds every weight, gives back what it rounded to, and fills panels up with zeros. */
+START_TEST(packing_in_16_bits_rounds)
+{
+    static const size_t sizes[][2] = {{1, 1}, {31, 3}, {33, 64}, {48, 65}, {100, 200}};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+        for (int type = UNIC__FLOAT16; type <= UNIC__BFLOAT16; type++) {
+            size_t n = sizes[s][0], k = sizes[s][1], count = unic__packed_count(n, k);
+            float *w = drawn(n * k, 5), *back = drawn(n * k, 6);
+            uint16_t *packed = unic__alloc(count * sizeof *packed);
+            memset(packed, 0xFF, count * sizeof *packed);
+            unic__pack_half(packed, w, n, k, type);
+            unic__unpack_half(back, packed, n, k, type);
+            for (size_t i = 0; i < n * k; i++)
+                ck_assert(back[i] == unic__float_rounded(type, w[i]));
+            for (size_t i = 0; i < count; i++)
+                ck_assert(i / (UNIC__PANEL * k) * UNIC__PANEL + i % UNIC__PANEL < n ||
+                          packed[i] == 0);
+            unic__free(packed);
+            free(w);
+            free(back);
+        }
+}
+END_TEST
+
+typedef struct shape_case {
+    size_t rows, n, k;
+} shape_case;
+
+static void compare_bits(const shape_case *c, unic__float_type type, const char *kernel)
+{
+    float *x = drawn(c->rows * c->k, 1), *w = drawn(c->n * c->k, 2), *bias = drawn(c->n, 3);
+    float *y[2] = {drawn(c->rows * c->n, 4), drawn(c->rows * c->n, 5)};
+    uint16_t *half = unic__alloc(unic__packed_count(c->n, c->k) * sizeof *half);
+    float *packed = unic__alloc(unic__packed_count(c->n, c->k) * sizeof *packed);
+    unic__pack_half(half, w, c->n, c->k, type);
+    unic__unpack_half(w, half, c->n, c->k, type);
+    unic__pack(packed, w, c->n, c->k);
+    for (int i = 0; i < 2; i++)
+        unic__packed_run(&(unic__packed_product){.rows = c->rows,
+                                                 .n = c->n,
+                                                 .k = c->k,
+                                                 .x = x,
+                                                 .x_row = c->k,
+                                                 .packed = i ? (void *)half : packed,
+                                                 .type = i ? type : UNIC__FLOAT32,
+                                                 .init = bias,
+                                                 .y = y[i],
+                                                 .y_row = c->n,
+                                                 .relu = true});
+    ck_assert_msg(memcmp(y[0], y[1], c->rows * c->n * sizeof *x) == 0,
+                  "%s, %s: %zu x %zu x %zu", kernel, unic__float_name(type), c->rows, c->n,
+                  c->k);
+    unic__free(half);
+    unic__free(packed);
+    free(x);
+    free(w);
+    free(bias);
+    free(y[0]);
+    free(y[1]);
+}
+
+/* By every kernel that there is, in one block of rows and in many, one thread and several. */
+START_TEST(panels_of_16_bits_give_the_bits_of_the_widened_weight)
+{
+    static const shape_case cases[] = {{1, 33, 7},    {10, 256, 300},  {12, 300, 1024},
+                                       {13, 70, 256}, {400, 130, 513}, {29, 31, 1024}};
+    const unic__tile_kernel *kernels;
+    size_t n = unic__tile_kernel_list(&kernels);
+    for (size_t i = 0; i < n; i++)
+        for (size_t s = 0; s < sizeof cases / sizeof cases[0]; s++)
+            for (int threads = 1; threads <= 2; threads++) {
+                ck_assert(unic_set_threads(threads) == UNIC_OK);
+                ck_assert(unic__tile_cap(kernels[i].name));
+                compare_bits(&cases[s], UNIC__FLOAT16, kernels[i].name);
+                compare_bits(&cases[s], UNIC__BFLOAT16, kernels[i].name);
+            }
+    ck_assert(unic__tile_cap(NULL));
+    unic_set_threads(1);
+}
+END_TEST
+
 START_TEST(relu_keeps_a_nan)
 {
     const unic__tile_kernel *kernels;
@@ -247,6 +337,8 @@ int main(void)
     tcase_add_test(tc, packing_and_back_gives_the_weight);
     tcase_add_test(tc, a_row_is_the_same_among_any_others);
     tcase_add_test(tc, rows_a_page_apart_give_the_same_bits);
+    tcase_add_test(tc, packing_in_16_bits_rounds);
+    tcase_add_test(tc, panels_of_16_bits_give_the_bits_of_the_widened_weight);
     tcase_add_test(tc, relu_keeps_a_nan);
     tcase_set_timeout(tc, 60);
     suite_add_tcase(suite, tc);
