@@ -5,8 +5,9 @@
 unic_status unic__named_arrays_open(unic__named_arrays *a, const char *path)
 {
     *a = (unic__named_arrays){NULL, NULL};
-    return unic__is_folder(path) ? unic__npy_folder_open(&a->folder, path)
-                                 : unic__npz_open(&a->npz, path);
+    bool folder;
+    UNIC__TRY(unic__is_folder(&folder, path));
+    return folder ? unic__npy_folder_open(&a->folder, path) : unic__npz_open(&a->npz, path);
 }
 
 void unic__named_arrays_close(unic__named_arrays *a)

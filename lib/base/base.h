@@ -99,6 +99,19 @@ unic__budget *unic__budget_enter(unic__budget *budget);
  * names it. */
 unic_status unic__budget_leave(unic__budget *before, unic_status status);
 
+/* ---- memory of other libraries (base/headroom.c) -----------------------------------------
+ * oneDNN, OpenBLAS and OpenMP's runtime end the process, crash or wait for ever when they get no
+ * memory. So before they are called, what they will take is asked for and given back; if it is
+ * not there, they are not called. Another thread may take it between the two: this makes such
+ * an end unlikely, not impossible.
+ */
+
+/* Whether the process could get this much memory now. */
+bool unic__has_headroom(size_t bytes);
+
+/* Whether the calling thread can enter an OpenMP region of n threads, which it then does. */
+bool unic__has_team(int n);
+
 /* ---- progress (base/progress.c) --------------------------------------------------------- */
 
 typedef struct unic__progress {
@@ -181,8 +194,10 @@ void unic__threads_leave(int before);
  * Calls f(context, from, to) for the range [0, n). If `worth` is set, the range is split into
  * one contiguous part for each of unic__threads(), at multiples of `each`. Otherwise, and with
  * one thread or inside another part, this thread does all of it without entering OpenMP, since
- * every OpenMP region allocates and costs about a thousand additions. Only this function enters
- * OpenMP. f must not fail, allocate, or add to memory that another part adds to.
+ * every OpenMP region allocates and costs about a thousand additions. Where there is no memory
+ * for OpenMP's threads, this thread does the parts one after another: the results are the same.
+ * Only this function enters OpenMP. f must not fail, allocate, or add to memory that another part
+ * adds to.
  */
 typedef void unic__part(const void *context, size_t from, size_t to);
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);

@@ -32,6 +32,14 @@ bool unic__worth_splitting(size_t m, size_t n, size_t k)
     return (double)m * (double)n * (double)k >= 1 << 21;
 }
 
+static void run_piece(unic__part *f, const void *context, size_t n, size_t each, size_t parts,
+                      size_t i)
+{
+    const size_t pieces = n / each + (n % each != 0);
+    const size_t from = pieces * i / parts * each, to = pieces * (i + 1) / parts * each;
+    f(context, from, to < n ? to : n);
+}
+
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context)
 {
     const int most = unic__threads();
@@ -40,9 +48,12 @@ void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void
         f(context, 0, n);
         return;
     }
-#pragma omp parallel for schedule(static) num_threads(most)
-    for (size_t i = 0; i < parts; i++) {
-        size_t from = pieces * i / parts * each, to = pieces * (i + 1) / parts * each;
-        f(context, from, to < n ? to : n);
+    if (!unic__has_team(most)) {
+        for (size_t i = 0; i < parts; i++)
+            run_piece(f, context, n, each, parts, i);
+        return;
     }
+#pragma omp parallel for schedule(static) num_threads(most)
+    for (size_t i = 0; i < parts; i++)
+        run_piece(f, context, n, each, parts, i);
 }

@@ -57,9 +57,11 @@ unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const
         .prefix = unic__arena_printf(arena, "%s%s%s/", folder, slash, name)};
     if (!g->name || !g->prefix)
         return unic__no_memory(strlen(folder) + strlen(name), "a directory's name");
-    if (!unic__is_folder(g->prefix))
-        return UNIC_OK;
+    bool there;
     unic__folder files;
+    UNIC__TRY(unic__is_folder(&there, g->prefix));
+    if (!there)
+        return UNIC_OK;
     unic_status status = unic__folder_list(&files, g->prefix);
     if (status == UNIC_OK)
         status = fill(g, arena, files.names, files.n);

@@ -34,8 +34,11 @@ static bool is_table(const char *path)
 static unic_status open_list(unic__clip_source **out, const char *const *paths, size_t n,
                              const unic_dataset_options *options, size_t *used)
 {
-    while (*used < n && unic__is_clip_file(paths[*used]) && !unic__is_folder(paths[*used]))
-        ++*used;
+    for (bool folder = false; *used < n && unic__is_clip_file(paths[*used]); ++*used) {
+        UNIC__TRY(unic__is_folder(&folder, paths[*used]));
+        if (folder)
+            break;
+    }
     if (options->modality_count != 1)
         return unic__fail(
             UNIC_E_ARG,
@@ -61,8 +64,9 @@ static unic_status open_file(unic__clip_source **out, const char *path)
 static unic_status open_source(unic__clip_source **out, const char *const *paths, size_t n,
                                const unic_dataset_options *options, size_t *used)
 {
-    bool arrays, folder = unic__is_folder(paths[0]);
+    bool arrays, folder;
     *used = 0;
+    UNIC__TRY(unic__is_folder(&folder, paths[0]));
     if (!folder && unic__is_clip_file(paths[0]))
         return open_list(out, paths, n, options, used);
     *used = 1;

@@ -33,12 +33,22 @@ static unic_status system_fail(const char *path, const char *verb, int error)
     return unic__file_error_is_of_process(error) ? unic__exhausted(status) : status;
 }
 
+/* Some file systems let a signal interrupt even this. */
+static int open_again(const char *path, int flags, mode_t mode)
+{
+    int descriptor;
+    do
+        descriptor = open(path, flags, mode);
+    while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
 /* ---- reading ----------------------------------------------------------------------------- */
 
 unic_status unic__file_open(unic__file *file, const char *path)
 {
     /* O_NONBLOCK: opening a pipe must not wait for its writer; a regular file ignores it. */
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int descriptor = open_again(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (descriptor < 0)
         return system_fail(path, "open", errno);
     struct stat about;
@@ -119,7 +129,7 @@ static unic_status open_temporary(unic__file_writer *w, size_t bytes, mode_t mod
     for (int i = 0; i < TRIES; i++) {
         snprintf(w->temporary, bytes, "%s.tmp-%ld-%u", w->path, (long)getpid(),
                  atomic_fetch_add(&counter, 1U));
-        w->descriptor = open(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+        w->descriptor = open_again(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (w->descriptor >= 0 || errno != EEXIST)
             break;
     }
@@ -131,6 +141,8 @@ unic_status unic__file_create(unic__file_writer **out, const char *path)
     *out = NULL;
     struct stat about;
     bool replaces = lstat(path, &about) == 0;
+    if (!replaces && errno != ENOENT) /* what it is cannot be told */
+        return system_fail(path, "create", errno);
     if (replaces &&
         !S_ISREG(about.st_mode)) /* a rename would replace a device, or a link itself */
         return unic__fail(UNIC_E_IO, "%s: cannot create: is %s", path,
@@ -170,8 +182,8 @@ unic_status unic__file_write_at(unic__file_writer *w, uint64_t offset, const voi
         ssize_t n = pwrite(w->descriptor, at, part, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) {
-            w->failed = system_fail(w->path, "write", errno);
+        if (n <= 0) { /* 0 is written nowhere by POSIX; it must not be tried for ever */
+            w->failed = system_fail(w->path, "write", n < 0 ? errno : EIO);
             return w->failed;
         }
         at += n;
@@ -206,7 +218,8 @@ static void synchronise_directory(const unic__file_writer *w)
     char *slash = strrchr(w->temporary, '/');
     if (slash)
         slash[slash == w->temporary] = '\0'; /* "dir/x" to "dir", "/x" to "/" */
-    int directory = open(slash ? w->temporary : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int directory = open_again(slash ? w->temporary : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                               0);
     if (directory < 0 || (synchronise(directory) != 0 && errno != EINVAL)) {
         char text[ERROR_TEXT];
         unic__log_line(UNIC_LOG_WARNING,
@@ -224,7 +237,7 @@ unic_status unic__file_seal(unic__file_writer *w)
         return UNIC_OK; /* it has been sealed */
     bool kept = synchronise(w->descriptor) == 0;
     int error = errno;
-    if (close(w->descriptor) != 0 && kept) {
+    if (close(w->descriptor) != 0 && kept && errno != EINTR) { /* it is closed all the same */
         error = errno;
         kept = false;
     }

@@ -7,11 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool unic__is_folder(const char *path)
-{
-    struct stat about;
-    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
-}
+#include "file/file.h"
 
 size_t unic__stem_size(const char *name, const char *suffix)
 {
@@ -19,13 +15,24 @@ size_t unic__stem_size(const char *name, const char *suffix)
     return size > tail && strcmp(name + size - tail, suffix) == 0 ? size - tail : 0;
 }
 
-static unic_status list_fail(const char *path, int error)
+static unic_status look_fail(const char *path, const char *verb, int error)
 {
     char text[128]; /* strerror() is not thread-safe */
     if (strerror_r(error, text, sizeof text))
         snprintf(text, sizeof text, "error %d", error);
-    return unic__fail(error == ENOENT || error == ENOTDIR ? UNIC_E_NOTFOUND : UNIC_E_IO,
-                      "%s: cannot list the directory: %s", path, text);
+    unic_status status = error == ENOENT || error == ENOTDIR ? UNIC_E_NOTFOUND : UNIC_E_IO;
+    unic__fail(status, "%s: cannot %s: %s", path, verb, text);
+    return unic__file_error_is_of_process(error) ? unic__exhausted(status) : status;
+}
+
+unic_status unic__is_folder(bool *folder, const char *path)
+{
+    struct stat about;
+    *folder = false;
+    if (stat(path, &about) != 0)
+        return errno == ENOENT || errno == ENOTDIR ? UNIC_OK : look_fail(path, "open", errno);
+    *folder = S_ISDIR(about.st_mode);
+    return UNIC_OK;
 }
 
 static unic_status add_name(unic__folder *folder, const char *name)
@@ -56,14 +63,14 @@ unic_status unic__folder_list(unic__folder *out, const char *path)
     *out = (unic__folder){.names = NULL};
     DIR *stream = opendir(path);
     if (!stream)
-        return list_fail(path, errno);
+        return look_fail(path, "list the directory", errno);
     unic_status status = UNIC_OK;
     while (status == UNIC_OK) {
         errno = 0;
         const struct dirent *entry = readdir(stream);
         if (!entry) {
             if (errno)
-                status = list_fail(path, errno);
+                status = look_fail(path, "list the directory", errno);
             break;
         }
         if (entry->d_name[0] != '.')

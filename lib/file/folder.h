@@ -10,7 +10,8 @@ typedef struct unic__folder {
     size_t n, room;
 } unic__folder;
 
-bool unic__is_folder(const char *path);
+/* *folder: false also if nothing is there. UNIC_E_IO where it cannot be told. */
+unic_status unic__is_folder(bool *folder, const char *path);
 
 /* UNIC_E_NOTFOUND if there is no such directory. `out` must be freed, also after a failure. */
 unic_status unic__folder_list(unic__folder *out, const char *path);

@@ -121,6 +121,10 @@ bool unic__graph_fits(unic__graph *g);
 /* Checks, lays out memory, creates primitives. The parameter table must be sealed before. */
 unic_status unic__graph_plan(unic__graph *g);
 
+/* The first failure of a kernel since the last call, which is forgotten: UNIC_E_KERNEL, or
+ * UNIC_E_NOMEM, with oneDNN's message of this thread. */
+unic_status unic__graph_status(unic__graph *g);
+
 /* From now on an input's values are read from `x` (NULL: from its own memory again), which is
  * not written to: operators do not write to their inputs. */
 void unic__graph_lend(unic__graph *g, unic__node *input, const float *x);

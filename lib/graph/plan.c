@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/product.h"
+
 /*
  * Time runs over 2C ticks for C calls: call i goes forward at tick i and backward at 2C-1-i.
  * Every value, gradient, saved buffer and scratch has a first and a last tick; blocks whose
@@ -295,6 +297,7 @@ static unic_status plan_calls(unic__graph *g)
 {
     for (; g->planned_count < g->step_count; g->planned_count++) {
         unic__call *call = g->steps[g->planned_count].call;
+        UNIC__TRY(unic__product_prepare(call->backend));
         if (call->op->plan)
             UNIC__TRY(call->op->plan(call));
     }

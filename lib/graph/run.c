@@ -7,6 +7,13 @@ static size_t phase_begin(const unic__graph *g, unsigned phase)
     return phase ? g->phase_end[phase - 1] : 0;
 }
 
+unic_status unic__graph_status(unic__graph *g)
+{
+    unic_status status = g->run.status;
+    g->run.status = UNIC_OK;
+    return status;
+}
+
 void unic__graph_forward(unic__graph *g, unsigned phase)
 {
     for (size_t i = phase_begin(g, phase); i < g->phase_end[phase]; i++)

@@ -59,6 +59,22 @@ static void leave(int before)
     omp_set_num_threads(before);
 }
 
+/* oneDNN crashes where it gets no memory for code, and ends the process for want of any other:
+ * a primitive takes up to some megabytes when it is made, and a few objects when it runs. */
+enum { CREATE_BYTES = 16 << 20, RUN_BYTES = 64 << 10 };
+
+static bool has_room(size_t bytes, int threads)
+{
+    return unic__has_headroom(bytes) && (threads == 1 || unic__has_team(threads));
+}
+
+static unic_status ask_for_room(const char *what)
+{
+    if (has_room(CREATE_BYTES, unic__threads()))
+        return UNIC_OK;
+    return fail(dnnl_out_of_memory, what);
+}
+
 static unic_status context_init(context *c)
 {
     c->threads = unic__threads();
@@ -107,6 +123,7 @@ static unic_status add_memory(primitive *p, const context *c, int arg, desc_ref 
 static unic_status primitive_fill(primitive *p, const context *c, const char *what,
                                   const_dnnl_primitive_desc_t pd, int n, const int *args)
 {
+    UNIC__TRY(ask_for_room(what));
     TRY(what, dnnl_primitive_create(&p->handle, pd));
     for (int i = 0; i < n; i++) {
         desc_ref md = dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, args[i]);
@@ -153,7 +170,7 @@ static void *handle_of(const float *x)
 static void run(primitive *p, const context *c, int n, const float *const data[],
                 unic_status *sticky)
 {
-    dnnl_status_t status = dnnl_success;
+    dnnl_status_t status = has_room(RUN_BYTES, c->threads) ? dnnl_success : dnnl_out_of_memory;
     int before = enter(c->threads);
     for (int i = 0; i < n && !status; i++)
         status = dnnl_memory_set_data_handle(p->arg[i].memory, handle_of(data[i]));
@@ -204,6 +221,7 @@ unic_status unic__dnnl_matmul_create(unic__dnnl_matmul **out, size_t batch, bool
                                      size_t m, size_t n, size_t k, bool ta, bool tb,
                                      bool accumulate)
 {
+    UNIC__TRY(ask_for_room("a matmul"));
     unic__dnnl_matmul *p = unic__alloc_zero(sizeof *p);
     if (!p)
         return unic__no_memory(sizeof *p, "a oneDNN matmul");
@@ -273,6 +291,7 @@ static unic_status softmax_init(unic__dnnl_softmax *p, const desc *x)
 
 unic_status unic__dnnl_softmax_create(unic__dnnl_softmax **out, size_t rows, size_t n)
 {
+    UNIC__TRY(ask_for_room("a softmax"));
     unic__dnnl_softmax *p = unic__alloc_zero(sizeof *p);
     if (!p)
         return unic__no_memory(sizeof *p, "a oneDNN softmax");
@@ -420,6 +439,7 @@ static unic_status conv_init(unic__dnnl_conv *p, unic__conv_product product, con
 unic_status unic__dnnl_conv_create(unic__dnnl_conv **out, unic__conv_product product,
                                    const unic__conv_dims *d, bool accumulate)
 {
+    UNIC__TRY(ask_for_room("a convolution"));
     unic__dnnl_conv *p = unic__alloc_zero(sizeof *p);
     if (!p)
         return unic__no_memory(sizeof *p, "a oneDNN convolution");

@@ -6,7 +6,8 @@
  *
  * `create` builds the primitives for one shape, with the scratch and the reordered copies they
  * need, and may fail; `run` allocates no memory of this library and returns no status: an
- * error of oneDNN is stored in *sticky (UNIC_E_KERNEL) unless that already holds one. An object
+ * error of oneDNN (UNIC_E_KERNEL), or too little memory for it to run (UNIC_E_NOMEM), is stored
+ * in *sticky, with this thread's message, unless that already holds one. An object
  * computes with the thread count that was set when it was created, is used by one thread at a
  * time, and may be run and freed by another thread than the one that created it. `free` takes
  * NULL.

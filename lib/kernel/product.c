@@ -2,6 +2,11 @@
 
 #include "kernel/blas_glue.h"
 
+unic_status unic__product_prepare(unic__backend backend)
+{
+    return backend == UNIC__BLAS ? unic__blas_prepare() : UNIC_OK;
+}
+
 void unic__product(unic__backend backend, const unic__gemm *p)
 {
     if (backend == UNIC__BLAS)

@@ -9,6 +9,9 @@
  * installed. */
 typedef enum unic__backend { UNIC__AUTO, UNIC__ONEDNN, UNIC__BLAS } unic__backend;
 
+/* Gets what the backend needs before its first product: when a graph is planned. UNIC_E_NOMEM. */
+unic_status unic__product_prepare(unic__backend backend);
+
 /* By cblas for `blas`, otherwise by our own kernel, also for `onednn` if no primitive was
  * planned. */
 void unic__product(unic__backend backend, const unic__gemm *product);

@@ -104,6 +104,13 @@ static unic_status find_plan(unic_encoder *e, size_t batch, size_t length,
     return UNIC_OK;
 }
 
+static unic_status kernel_status(const unic_encoder *e, unic__encoder_plan *p)
+{
+    unic_status status = unic__graph_status(&p->graph);
+    return status == UNIC_OK ? UNIC_OK
+                             : unic__fail_in(status, "modality \"%s\"", e->modality->name);
+}
+
 /* ---- creation ---- */
 
 static void do_nothing(const void *context, size_t from, size_t to)
@@ -125,10 +132,7 @@ static unic_status warm_up(unic_encoder *e)
         p->mask->t.x[i] = 1.0F;
     unic__graph_forward(&p->graph, 0);
     unic__parallel((size_t)unic__threads(), 1, true, do_nothing, NULL);
-    return p->graph.run.status == UNIC_OK
-               ? UNIC_OK
-               : unic__fail(UNIC_E_KERNEL, "modality \"%s\": a oneDNN kernel failed",
-                            e->modality->name);
+    return kernel_status(e, p);
 }
 
 /* Features and the widest activations of the steps share the second cache, of all threads. */
@@ -275,9 +279,7 @@ static unic_status run(unic_encoder *e, const unic_array *features, const int32_
         UNIC__TRY(fill(e, p, features, lengths, first, real));
         p->graph.run = (unic__run){.training = false};
         unic__graph_forward(&p->graph, 0);
-        if (p->graph.run.status != UNIC_OK)
-            return unic__fail(UNIC_E_KERNEL, "modality \"%s\": a oneDNN kernel failed",
-                              e->modality->name);
+        UNIC__TRY(kernel_status(e, p));
         memcpy(e->z + first * count, p->z->t.x, clips * count * sizeof *e->z);
     }
     return check_z(e, batch, length);

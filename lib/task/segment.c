@@ -222,6 +222,7 @@ unic_status unic__segmenter_step(double *loss, unic_segmenter *s, const unic__se
 static unic_status predict(const unic_segmenter *s, unic__segment_graph *h,
                            const unic__segment_input *in, float *logits)
 {
+    unic_status status;
     size_t each = h->frames * (size_t)s->net->options.height * (size_t)s->net->options.width;
     for (size_t n = 0; n < in->clips;
          n += h->batch) /* all are looked at before any is written */
@@ -231,8 +232,9 @@ static unic_status predict(const unic_segmenter *s, unic__segment_graph *h,
         UNIC__TRY(fill_images(h, in, n));
         fill_queries(s, h, in, n);
         unic__graph_forward(&h->g, 0);
-        if (h->g.run.status != UNIC_OK)
-            return unic__fail(UNIC_E_KERNEL, "clip %zu: a oneDNN kernel failed", n);
+        status = unic__graph_status(&h->g);
+        if (status != UNIC_OK)
+            return unic__fail_in(status, "clip %zu", n);
         for (size_t i = 0; i < count; i++)
             if (!unic__all_finite(h->logits->t.x + i * each, each))
                 return unic__fail(

@@ -10,9 +10,7 @@ unic_status unic__fit_gradient(unic__graph *g, const unic__param_table *params)
     unic__graph_forward(g, 0);
     memset(params->grads, 0, params->total * sizeof *params->grads);
     unic__graph_backward(g, 0);
-    if (g->run.status != UNIC_OK)
-        return unic__fail(UNIC_E_KERNEL, "a oneDNN kernel failed");
-    return UNIC_OK;
+    return unic__graph_status(g);
 }
 
 unic_status unic__fit_check(const unic__node *loss, const unic__param_table *params)

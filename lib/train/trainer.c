@@ -156,12 +156,11 @@ static void unfit_club(unic_trainer *t)
 
 static unic_status check_kernels(const unic_trainer *t)
 {
-    unic_status status = t->graph.main.run.status;
+    unic_status status = t->graph.main.run.status; /* the next step forgets it */
     for (size_t m = 0; m < t->graph.n && status == UNIC_OK; m++)
         status = t->graph.club[m].run.status;
     if (status != UNIC_OK)
-        return unic__fail(UNIC_E_KERNEL, "step %llu: a oneDNN kernel failed",
-                          (unsigned long long)t->steps);
+        return unic__fail_in(status, "step %llu", (unsigned long long)t->steps);
     return UNIC_OK;
 }
 

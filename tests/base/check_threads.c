@@ -1,5 +1,8 @@
 /* lib/base/threads.c: what a loop over parts covers, and how it is cut. */
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base_help.h"
 
@@ -77,10 +80,57 @@ START_TEST(parts_of_parts_stay_together)
 }
 END_TEST
 
+/* ---- without memory for threads ---- */
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LIMITS 0 /* a sanitizer ends the program where it gets no memory */
+#else
+#define LIMITS 1
+#endif
+
+enum { MANY = 40 /* threads: more than any other test starts */ };
+
+static void note_thread(const void *context, size_t from, size_t to)
+{
+    pthread_t *const by = *(pthread_t *const *)context;
+    for (size_t i = from; i < to; i++)
+        by[i] = pthread_self();
+}
+
+/* The parts are the same, and this thread does them. */
+START_TEST(parts_need_no_threads)
+{
+    pthread_t by[MOST], *context = by;
+    struct rlimit before, none;
+    unic__threads_set(MANY);
+    ck_assert(getrlimit(RLIMIT_AS, &before) == 0);
+    none = before;
+    none.rlim_cur = 1 << 20; /* less than there is: nothing more is given */
+    ck_assert(!LIMITS || setrlimit(RLIMIT_AS, &none) == 0);
+    bool unlimited = unic__has_headroom(64 << 20), has_team = unlimited || unic__has_team(MANY);
+    size_t parts = unlimited ? 0 : parts_of(MOST, 1, true);
+    if (!unlimited)
+        unic__parallel(MOST, 1, true, note_thread, &context);
+    ck_assert(setrlimit(RLIMIT_AS, &before) == 0);
+    if (unlimited) {
+        printf("skipped: the process's memory cannot be limited here\n");
+    } else {
+        ck_assert(!has_team);
+        ck_assert_uint_eq(parts, MANY);
+        for (size_t i = 0; i < MOST; i++)
+            ck_assert(pthread_equal(by[i], pthread_self()));
+    }
+    ck_assert(unic__has_team(MANY));
+    ck_assert_uint_eq(parts_of(MOST, 1, true), MANY);
+    unic__threads_set(1);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("threads");
     tcase_add_test(t, parts_cover_all_once);
     tcase_add_test(t, parts_of_parts_stay_together);
+    tcase_add_test(t, parts_need_no_threads);
     return base_run("base/threads", t);
 }
