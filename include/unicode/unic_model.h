@@ -94,13 +94,35 @@ UNIC_API size_t unic_model_code_dim(const unic_model *model);
 /** The model's config as text; borrowed, valid as long as the model. Since 0.1. */
 UNIC_API const char *unic_model_config(const unic_model *model);
 
+/** The type of the model's weights, in its file and in the memory of its encoders: "f32", "f16"
+ * or "bf16" (`encoder.weights` of its config); static. Thread-safe. Since 0.1. */
+UNIC_API const char *unic_model_weights(const unic_model *model);
+
+/**
+ * Make a model that is the same but for the type of its weights: "f16" (IEEE 754 binary16) and
+ * "bf16" (bfloat16) take half the memory and half the file of "f32". Matrices are rounded to the
+ * nearest number of the type, ties to even; biases, norms and the codebook stay float32. Encoders
+ * of the model compute in float32 with the rounded weights. Under `kernel.backend = auto` they hold
+ * them in 16 bits; other backends widen them when they are read.
+ *
+ * @param out      the new model; independent of `model`, but weights that neither has loaded are
+ *                 read from the file of `model` when they are needed.
+ * @param model    thread-safe; not changed, and its weights are not loaded.
+ * @param weights  "f32", "f16" or "bf16". "f32" widens, and brings nothing back.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG for another word; UNIC_E_NOMEM. A weight beyond the
+ *         range of f16 (65504) is found when its modality is loaded: creating an encoder, saving
+ *         and unic_model_parameter_at() return UNIC_E_NUMERIC and name it. Since 0.1.
+ */
+UNIC_API unic_status unic_model_convert(unic_model **out, unic_model *model,
+                                        const char *weights);
+
 /** Copy the model's codebook, with its EMA state. @return UNIC_OK; UNIC_E_ARG;
  * UNIC_E_NOMEM. Since 0.1. */
 UNIC_API unic_status unic_model_codebook(unic_codebook **out, const unic_model *model);
 
 /**
- * Write the model with all its weights to `path`. The file is written under a temporary name,
- * synchronised and renamed. Equal models give equal bytes. @return UNIC_OK; UNIC_E_ARG;
+ * Write the model with all its weights to `path`, as numbers of unic_model_weights(). The file is
+ * written under a temporary name, synchronised and renamed. Equal models give equal bytes. @return UNIC_OK; UNIC_E_ARG;
  * UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_model_save(unic_model *model, const char *path);

@@ -125,6 +125,21 @@ const char *unic_model_config(const unic_model *model)
     return model ? model->text : "";
 }
 
+const char *unic_model_weights(const unic_model *model)
+{
+    return unic__float_name(model ? model->config->encoder_weights : UNIC__FLOAT32);
+}
+
+unic_status unic_model_convert(unic_model **out, unic_model *model, const char *weights)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(model);
+    UNIC__REQUIRE(weights);
+    UNIC__TRY_NAMED(unic__model_convert(out, model, weights));
+    return UNIC_OK;
+}
+
 unic_status unic_model_codebook(unic_codebook **out, const unic_model *model)
 {
     UNIC__REQUIRE(out);

@@ -32,6 +32,15 @@ void unic__bundle_f32(unic__bundle *b, const char *name, unic__shape shape, cons
     add(b, (unic__member){name, UNIC__MEMBER_F32, shape, data});
 }
 
+void unic__bundle_numbers(unic__bundle *b, const char *name, unic__shape shape,
+                          const float *data, unic__float_type type)
+{
+    static const unic__member_type types[] = {[UNIC__FLOAT32] = UNIC__MEMBER_F32,
+                                              [UNIC__FLOAT16] = UNIC__MEMBER_F16,
+                                              [UNIC__BFLOAT16] = UNIC__MEMBER_BF16};
+    add(b, (unic__member){name, types[type], shape, data});
+}
+
 void unic__bundle_i32(unic__bundle *b, const char *name, unic__shape shape, const int32_t *data)
 {
     add(b, (unic__member){name, UNIC__MEMBER_I32, shape, data});
@@ -47,6 +56,22 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const unic__member *)a)->name, ((const unic__member *)b)->name);
 }
 
+static unic_status write_half(unic__npz_writer *w, const unic__member *m, unic__npy_type as,
+                              unic__float_type type)
+{
+    enum { PART = 1024 };
+    uint16_t part[PART];
+    const float *data = m->data;
+    size_t member, count = unic__shape_count(&m->shape);
+    UNIC__TRY(unic__npz_begin(w, m->name, as, &m->shape, &member));
+    for (size_t i = 0; i < count; i += PART) {
+        const size_t n = count - i < PART ? count - i : PART;
+        unic__narrow(part, data + i, n, type);
+        UNIC__TRY(unic__npz_append(w, member, part, n * sizeof *part));
+    }
+    return UNIC_OK;
+}
+
 static unic_status write_member(unic__npz_writer *w, const unic__member *m)
 {
     switch (m->type) {
@@ -54,6 +79,10 @@ static unic_status write_member(unic__npz_writer *w, const unic__member *m)
         return unic__npz_add_text(w, m->name, m->data);
     case UNIC__MEMBER_F32:
         return unic__npz_add_f32(w, m->name, &m->shape, m->data);
+    case UNIC__MEMBER_F16:
+        return write_half(w, m, UNIC__NPY_F16, UNIC__FLOAT16);
+    case UNIC__MEMBER_BF16:
+        return write_half(w, m, UNIC__NPY_U16, UNIC__BFLOAT16);
     case UNIC__MEMBER_I32:
         return unic__npz_add_i32(w, m->name, &m->shape, m->data);
     case UNIC__MEMBER_I64:
@@ -66,7 +95,8 @@ static unic_status write_member(unic__npz_writer *w, const unic__member *m)
 static unic_status check_finite(const unic__bundle *b, const char *path)
 {
     for (size_t i = 0; i < b->n; i++)
-        if (b->at[i].type == UNIC__MEMBER_F32 &&
+        if ((b->at[i].type == UNIC__MEMBER_F32 || b->at[i].type == UNIC__MEMBER_F16 ||
+             b->at[i].type == UNIC__MEMBER_BF16) &&
             !unic__all_finite(b->at[i].data, unic__shape_count(&b->at[i].shape)))
             return unic__fail(UNIC_E_NUMERIC, "%s: not written: %s holds NaN or Inf", path,
                               b->at[i].name);
@@ -116,14 +146,34 @@ unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape
     return UNIC_OK;
 }
 
+static unic_status check_read(const unic__npz *z, const char *name, const float *x,
+                              size_t count)
+{
+    if (!unic__all_finite(x, count))
+        return unic__fail(UNIC_E_FORMAT, "%s: %s holds NaN or Inf", unic__npz_path(z), name);
+    return UNIC_OK;
+}
+
 unic_status unic__read_f32(unic__npz *z, const char *name, unic__shape shape, float *out)
 {
     size_t count = unic__shape_count(&shape);
     UNIC__TRY(unic__expect_array(z, name, shape));
     UNIC__TRY(unic__npz_read_f32(z, name, out, count));
-    if (!unic__all_finite(out, count))
-        return unic__fail(UNIC_E_FORMAT, "%s: %s holds NaN or Inf", unic__npz_path(z), name);
-    return UNIC_OK;
+    return check_read(z, name, out, count);
+}
+
+/* As whole numbers first, which have as many bytes as floats. */
+unic_status unic__read_bf16(unic__npz *z, const char *name, unic__shape shape, float *out)
+{
+    size_t count = unic__shape_count(&shape);
+    UNIC__TRY(unic__expect_array(z, name, shape));
+    UNIC__TRY(unic__npz_read_i32(z, name, (void *)out, count));
+    for (size_t i = 0; i < count; i++) {
+        int32_t bits;
+        memcpy(&bits, out + i, sizeof bits);
+        out[i] = unic__from_bf16((uint16_t)bits);
+    }
+    return check_read(z, name, out, count);
 }
 
 unic_status unic__read_i32(unic__npz *z, const char *name, unic__shape shape, int32_t *out)

@@ -6,10 +6,13 @@
 #define UNIC_ARRAY_BUNDLE_H
 
 #include "array/npz.h"
+#include "base/half.h"
 
 typedef enum unic__member_type {
     UNIC__MEMBER_TEXT,
     UNIC__MEMBER_F32,
+    UNIC__MEMBER_F16,  /* written from floats, as float16                      */
+    UNIC__MEMBER_BF16, /* likewise, as the upper half of their bits, in uint16 */
     UNIC__MEMBER_I32,
     UNIC__MEMBER_I64,
 } unic__member_type;
@@ -31,6 +34,9 @@ typedef struct unic__bundle {
 
 void unic__bundle_text(unic__bundle *b, const char *name, const char *text);
 void unic__bundle_f32(unic__bundle *b, const char *name, unic__shape shape, const float *data);
+/* The same, written as numbers of `type`, which the floats are. */
+void unic__bundle_numbers(unic__bundle *b, const char *name, unic__shape shape,
+                          const float *data, unic__float_type type);
 void unic__bundle_i32(unic__bundle *b, const char *name, unic__shape shape,
                       const int32_t *data);
 void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
@@ -49,6 +55,8 @@ unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape
 
 /* Reads one array after these checks; floats must be finite (else UNIC_E_FORMAT). */
 unic_status unic__read_f32(unic__npz *z, const char *name, unic__shape shape, float *out);
+/* The same for bf16 in uint16. */
+unic_status unic__read_bf16(unic__npz *z, const char *name, unic__shape shape, float *out);
 unic_status unic__read_i32(unic__npz *z, const char *name, unic__shape shape, int32_t *out);
 unic_status unic__read_i64(unic__npz *z, const char *name, unic__shape shape, int64_t *out);
 

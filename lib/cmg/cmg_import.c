@@ -118,17 +118,22 @@ unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor 
     return status;
 }
 
+/* One that unic__cmg_check_params() found. */
+static unic_status read_param(unic__torch_file *f, const unic_config *c, const unic__param *p,
+                              float *values)
+{
+    complaint none = {.n = 0};
+    unic__cmg_place place;
+    const unic__torch_tensor *t = find(f, c, p, &place, &none);
+    return unic__cmg_read_tensor(f, t, &place, p, values);
+}
+
 unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
                                   const unic__param_table *params)
 {
     UNIC__TRY(unic__cmg_check_params(f, c, params));
-    for (size_t i = 0; i < params->n; i++) {
-        complaint none = {.n = 0};
-        unic__cmg_place place;
-        const unic__param *p = params->at[i];
-        const unic__torch_tensor *t = find(f, c, p, &place, &none);
-        UNIC__TRY(unic__cmg_read_tensor(f, t, &place, p, params->values + p->offset));
-    }
+    for (size_t i = 0; i < params->n; i++)
+        UNIC__TRY(read_param(f, c, params->at[i], params->values + params->at[i]->offset));
     return UNIC_OK;
 }
 
@@ -229,10 +234,10 @@ static unic_status source_check(void *file, const unic_config *c,
     return unic__cmg_check_params(file, c, params);
 }
 
-static unic_status source_read(void *file, const unic_config *c,
-                               const unic__param_table *params)
+static unic_status source_read(void *file, const unic_config *c, const unic__param *p,
+                               float *values)
 {
-    return unic__cmg_read_params(file, c, params);
+    return read_param(file, c, p, values);
 }
 
 static void source_close(void *file)

@@ -6,7 +6,7 @@
 #ifndef UNIC_CONFIG_CONFIG_H
 #define UNIC_CONFIG_CONFIG_H
 
-#include "base/base.h"
+#include "base/half.h"
 #include "unicode/unic_config.h"
 
 enum { UNIC__NAME_SIZE = 32 };
@@ -93,7 +93,8 @@ struct unic_config {
     size_t encoder_heads;   /* encoder.heads                                           */
     size_t encoder_ff;      /* encoder.ff                                              */
     double encoder_dropout; /* encoder.dropout                                         */
-    unic__padding padding;  /* padding: masked, or zeros are real steps (compat)       */
+    unic__float_type encoder_weights; /* encoder.weights: of files, and of packed weights */
+    unic__padding padding; /* padding: masked, or zeros are real steps (compat)       */
 
     /* objective (P9) */
     double recon_weight;         /* recon.weight                                       */

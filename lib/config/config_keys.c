@@ -88,6 +88,10 @@ const unic__config_key unic__config_key_table[] = {
      "Width of a layer's feed-forward part."},
     {"encoder.dropout", NUMBER(encoder_dropout), "[0, 1)", "0.1", NULL,
      "Dropout on attention weights, in the feed-forward part and before each residual sum."},
+    {"encoder.weights", CHOICE(encoder_weights), "f32 | f16 | bf16", "f32", NULL,
+     "Numbers of the matrices in a model's file, and in its encoders' memory where "
+     "kernel.backend is auto: f16 and bf16 are half as large, and rounded to the nearest. "
+     "Training computes in float32."},
     {"padding", CHOICE(padding), "masked | real", "masked", "real",
      "Steps beyond a clip's length are left out of attention, pooling and every loss; compat: "
      "they are steps like others, as in the code, which has no masks."},

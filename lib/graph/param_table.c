@@ -71,19 +71,23 @@ unic_status unic__param_table_declare(unic__param_table *params, const char *nam
     return UNIC_OK;
 }
 
-static size_t packed_count(const unic__param *p)
+/* Floats of memory. */
+static size_t room_of(const unic__param_table *params, const unic__param *p)
 {
-    return unic__packed_count(p->shape.dim[0], p->shape.dim[1]);
+    if (!params->packed || !p->product)
+        return p->count;
+    const size_t packed = unic__packed_count(p->shape.dim[0], p->shape.dim[1]);
+    return params->type == UNIC__FLOAT32 ? packed : packed / 2; /* a multiple of 32 */
 }
 
 /* Where each parameter lies. */
-static unic_status lay_out(unic__param_table *params, bool for_packing)
+static unic_status lay_out(unic__param_table *params)
 {
     enum { LINE = UNIC__ALIGN / sizeof(float) };
     params->total = 0;
     for (size_t i = 0; i < params->n; i++) {
         unic__param *p = params->at[i];
-        size_t count = for_packing && p->product ? packed_count(p) : p->count;
+        size_t count = room_of(params, p);
         p->offset = params->total;
         if (!unic__add_size(params->total, (count + LINE - 1) / LINE * LINE, &params->total))
             return unic__no_memory(SIZE_MAX, "parameters");
@@ -91,9 +95,9 @@ static unic_status lay_out(unic__param_table *params, bool for_packing)
     return UNIC_OK;
 }
 
-static unic_status seal(unic__param_table *params, bool with_grads, bool for_packing)
+unic_status unic__param_table_seal(unic__param_table *params, bool with_grads)
 {
-    UNIC__TRY(lay_out(params, for_packing));
+    UNIC__TRY(lay_out(params));
     size_t total = params->total;
     params->values = unic__alloc_array(total ? total : 1, sizeof(float));
     if (params->values && with_grads)
@@ -106,44 +110,63 @@ static unic_status seal(unic__param_table *params, bool with_grads, bool for_pac
     return UNIC_OK;
 }
 
-unic_status unic__param_table_seal(unic__param_table *params, bool with_grads)
+unic_status unic__param_table_seal_weights(unic__param_table *params, bool packed,
+                                           unic__float_type type)
 {
-    return seal(params, with_grads, false);
+    params->packed = packed;
+    params->type = type;
+    return unic__param_table_seal(params, false);
 }
 
-unic_status unic__param_table_seal_for_packing(unic__param_table *params)
+unic_status unic__param_round(const unic__param *p, unic__float_type type, float *values)
 {
-    return seal(params, false, true);
+    if (type == UNIC__FLOAT32 || p->shape.rank < 2)
+        return UNIC_OK;
+    const float largest = unic__float_largest(type);
+    for (size_t i = 0; i < p->count; i++) {
+        if (!(values[i] >= -largest && values[i] <= largest))
+            return unic__fail(
+                UNIC_E_NUMERIC, "%s: element %zu is %.9g, the largest number of %s is %.9g",
+                p->name, i, (double)values[i], unic__float_name(type), (double)largest);
+        values[i] = unic__float_rounded(type, values[i]);
+    }
+    return UNIC_OK;
 }
 
-unic_status unic__param_table_pack(unic__param_table *params)
+unic_status unic__param_table_put(unic__param_table *params, const unic__param *p,
+                                  float *values)
+{
+    float *to = params->values + p->offset;
+    UNIC__TRY(unic__param_round(p, params->type, values));
+    if (!params->packed || !p->product)
+        memcpy(to, values, p->count * sizeof *to);
+    else if (params->type == UNIC__FLOAT32)
+        unic__pack(to, values, p->shape.dim[0], p->shape.dim[1]);
+    else
+        unic__pack_half((void *)to, values, p->shape.dim[0], p->shape.dim[1], params->type);
+    return UNIC_OK;
+}
+
+size_t unic__param_table_largest(const unic__param_table *params)
 {
     size_t most = 0;
     for (size_t i = 0; i < params->n; i++)
-        if (params->at[i]->product && params->at[i]->count > most)
+        if (params->at[i]->count > most)
             most = params->at[i]->count;
-    float *plain = unic__alloc_array(most ? most : 1, sizeof *plain);
-    if (!plain)
-        return unic__no_memory(most * sizeof *plain, "packing a weight");
-    for (size_t i = 0; i < params->n; i++) {
-        const unic__param *p = params->at[i];
-        if (!p->product)
-            continue;
-        memcpy(plain, params->values + p->offset, p->count * sizeof *plain);
-        unic__pack(params->values + p->offset, plain, p->shape.dim[0], p->shape.dim[1]);
-    }
-    unic__free(plain);
-    params->packed = true;
-    return UNIC_OK;
+    return most;
 }
 
 void unic__param_table_read(const unic__param_table *params, const unic__param *p,
                             float *values)
 {
-    if (params->packed && p->product)
-        unic__unpack(values, params->values + p->offset, p->shape.dim[0], p->shape.dim[1]);
+    const float *from = params->values + p->offset;
+    if (!params->packed || !p->product)
+        memcpy(values, from, p->count * sizeof *values);
+    else if (params->type == UNIC__FLOAT32)
+        unic__unpack(values, from, p->shape.dim[0], p->shape.dim[1]);
     else
-        memcpy(values, params->values + p->offset, p->count * sizeof *values);
+        unic__unpack_half(values, (const void *)from, p->shape.dim[0], p->shape.dim[1],
+                          params->type);
 }
 
 unic_status unic__param_table_unpacked(const unic__param_table *params, float **out)

@@ -6,7 +6,7 @@
 #ifndef UNIC_GRAPH_PARAM_TABLE_H
 #define UNIC_GRAPH_PARAM_TABLE_H
 
-#include "base/base.h"
+#include "base/half.h"
 
 typedef enum unic__init_kind {
     UNIC__INIT_ZEROS,
@@ -26,7 +26,7 @@ typedef struct unic__param {
     size_t group; /* index into groups: the module it is clipped and reported with     */
     bool decay;   /* weight decay applies (matrices; not biases, not layer norms)      */
     bool product; /* [n,k], used by operators that also take it packed (kernel/packed.h) */
-    size_t offset, count; /* place in values and grads, in floats                        */
+    size_t offset, count; /* place in values and grads, in floats; number of elements    */
 } unic__param;
 
 enum { UNIC__MAX_GROUPS = 16 };
@@ -40,7 +40,10 @@ typedef struct unic__param_table {
     size_t total;  /* floats, each parameter padded to a cache line; the padding stays 0 */
     float *values; /* NULL until sealed */
     float *grads;  /* NULL if sealed without gradients */
-    bool packed;   /* the weights of its products are packed: for inference only */
+    /* For inference only: the weights of its products are packed, and matrices hold numbers of
+     * this type, in memory of 16 bits a number if they are packed. */
+    bool packed;
+    unic__float_type type;
 } unic__param_table;
 
 /* The parameter of this name, or NULL. */
@@ -55,10 +58,19 @@ unic_status unic__param_table_declare(unic__param_table *params, const char *nam
 /* Allocates values (zero) and, if asked, gradients; no more declarations after it. */
 unic_status unic__param_table_seal(unic__param_table *params, bool with_grads);
 
-/* The same without gradients, and with room for packing in place: the values are filled in
- * plain, then packed all at once. */
-unic_status unic__param_table_seal_for_packing(unic__param_table *params);
-unic_status unic__param_table_pack(unic__param_table *params);
+/* The same for inference: the values come from unic__param_table_put(). */
+unic_status unic__param_table_seal_weights(unic__param_table *params, bool packed,
+                                           unic__float_type type);
+
+/* Rounds a parameter's values to numbers of `type`, if it is a matrix: vectors (biases, norms)
+ * stay float32, since they are few. UNIC_E_NUMERIC names a value beyond the type's range. */
+unic_status unic__param_round(const unic__param *p, unic__float_type type, float *values);
+
+/* Gives a parameter of a table for inference its plain values, which are rounded in place. */
+unic_status unic__param_table_put(unic__param_table *params, const unic__param *p,
+                                  float *values);
+/* The most elements that one of its parameters has. */
+size_t unic__param_table_largest(const unic__param_table *params);
 
 /* The plain values of a parameter of a table that may be packed. */
 void unic__param_table_read(const unic__param_table *params, const unic__param *p,

@@ -65,34 +65,37 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
     return status;
 }
 
-/* Other backends' products take weights as they are. */
-static unic_status seal(const unic_model *model, unic__param_table *params)
+/* Reads the parameters one by one. Other backends' products take weights as they are: plain, and
+ * of float32 whatever they were rounded to. */
+static unic_status fill(const unic_model *model, unic__param_table *params,
+                        const unic__weight_source *from)
 {
-    return model->config->kernel == UNIC__KERNEL_AUTO
-               ? unic__param_table_seal_for_packing(params)
-               : unic__param_table_seal(params, false);
+    const unic_config *c = model->config;
+    UNIC__TRY(unic__param_table_seal_weights(params, c->kernel == UNIC__KERNEL_AUTO,
+                                             c->encoder_weights));
+    const size_t most = unic__param_table_largest(params);
+    float *values = unic__alloc_array(most ? most : 1, sizeof *values);
+    if (!values)
+        return unic__no_memory(most * sizeof *values, "reading a weight");
+    unic_status status = UNIC_OK;
+    for (size_t i = 0; i < params->n && status == UNIC_OK; i++) {
+        status = from->is->read(from->file, c, params->at[i], values);
+        if (status == UNIC_OK)
+            status = unic__param_table_put(params, params->at[i], values);
+    }
+    unic__free(values);
+    return status;
 }
 
-/* Once their values are there. */
-static unic_status pack(const unic_model *model, unic__param_table *params)
-{
-    return model->config->kernel == UNIC__KERNEL_AUTO ? unic__param_table_pack(params)
-                                                      : UNIC_OK;
-}
-
-static unic_status load_weights(unic_model *model, size_t m)
+/* Declares and reads the parameters of modality m; nothing of them stays after a failure. */
+static unic_status load_weights(unic_model *model, size_t m, const unic__weight_source *from)
 {
     unic__param_table *params = &model->weights[m];
-    const unic__weight_source *source = &model->source;
     unic_status status = unic__model_declare(model->config, m, params);
     if (status == UNIC_OK)
-        status = source->is->check(source->file, model->config, params);
+        status = from->is->check(from->file, model->config, params);
     if (status == UNIC_OK)
-        status = seal(model, params);
-    if (status == UNIC_OK)
-        status = source->is->read(source->file, model->config, params);
-    if (status == UNIC_OK)
-        status = pack(model, params);
+        status = fill(model, params, from);
     if (status != UNIC_OK)
         unic__param_table_free(params);
     return status;
@@ -112,7 +115,7 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table *
     pthread_mutex_lock(&model->lock);
     if (!model->loaded[m]) {
         unic__budget *before = unic__budget_enter(&model->budget);
-        status = unic__budget_leave(before, load_weights(model, m));
+        status = unic__budget_leave(before, load_weights(model, m, &model->source));
         model->loaded[m] = status == UNIC_OK;
         close_when_loaded(model);
     }
@@ -154,16 +157,30 @@ unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param
     return unic__fail(UNIC_E_NOTFOUND, "parameter %zu of %zu", i, first);
 }
 
+/* ---- a table as a source ---- */
+
+static unic_status accept(void *table, const unic_config *config,
+                          const unic__param_table *params)
+{
+    (void)table;
+    (void)config;
+    (void)params;
+    return UNIC_OK;
+}
+
+static unic_status read_table(void *table, const unic_config *config, const unic__param *p,
+                              float *values)
+{
+    const unic__param_table *from = *(const unic__param_table **)table;
+    (void)config;
+    unic__param_table_read(from, unic__param_table_find(from, p->name), values);
+    return UNIC_OK;
+}
+
 unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__param_table *from)
 {
-    unic__param_table *to = &model->weights[m];
-    UNIC__TRY(unic__model_declare(model->config, m, to));
-    UNIC__TRY(seal(model, to));
-    for (size_t i = 0; i < to->n; i++) {
-        const unic__param *p = to->at[i], *source = unic__param_table_find(from, p->name);
-        memcpy(to->values + p->offset, from->values + source->offset, p->count * sizeof(float));
-    }
-    UNIC__TRY(pack(model, to));
+    static const unic__weight_source_class table = {accept, read_table, NULL};
+    UNIC__TRY(load_weights(model, m, &(unic__weight_source){&table, &from}));
     model->loaded[m] = true;
     return UNIC_OK;
 }

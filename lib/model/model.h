@@ -47,11 +47,16 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table *
 unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param **param,
                                   const float **values);
 
-/* Gives a new model the weights of modality m, by name, of a table that holds them plain. */
+/* Gives a new model the weights of modality m, by name, of a table. UNIC_E_NUMERIC names one
+ * that encoder.weights cannot hold. */
 unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__param_table *from);
 
 /* Index of a modality; UNIC_E_NOTFOUND names those there are. */
 unic_status unic__model_find(const unic_model *model, const char *name, size_t *m);
+
+/* The same model with weights of another type (a word of encoder.weights), which are taken from
+ * `model` when they are needed; it keeps a reference until they are. */
+unic_status unic__model_convert(unic_model **out, unic_model *model, const char *weights);
 
 /* ---- model/model_file.c ---- */
 

@@ -1,4 +1,5 @@
-/* A model's file: an npz of the config's text, the codebook and each modality's parameters. */
+/* A model's file: an npz of the config's text, the codebook and each modality's parameters, its
+ * matrices in the numbers that encoder.weights names. */
 #include "model/model.h"
 
 #include <string.h>
@@ -80,15 +81,22 @@ static unic_status check_weights(void *file, const unic_config *config,
     return UNIC_OK;
 }
 
-static unic_status read_weights(void *file, const unic_config *config,
-                                const unic__param_table *params)
+/* The bits of bf16 are uint16 in a file, since npy has no type for them: read as whole numbers
+ * they would make a model of nonsense. */
+static unic_status read_weight(void *file, const unic_config *config, const unic__param *p,
+                               float *values)
 {
-    (void)config;
-    for (size_t i = 0; i < params->n; i++) {
-        const unic__param *p = params->at[i];
-        UNIC__TRY(unic__read_f32(file, p->name, p->shape, params->values + p->offset));
-    }
-    return UNIC_OK;
+    unic__npy_info info;
+    UNIC__TRY(unic__npz_info(file, p->name, &info));
+    if (info.type != UNIC__NPY_U16 || p->shape.rank < 2)
+        return unic__read_f32(file, p->name, p->shape, values);
+    if (config->encoder_weights != UNIC__BFLOAT16)
+        return unic__fail(
+            UNIC_E_FORMAT,
+            "%s: %s is uint16, as weights of bf16 are stored, but encoder.weights "
+            "is %s",
+            unic__npz_path(file), p->name, unic__float_name(config->encoder_weights));
+    return unic__read_bf16(file, p->name, p->shape, values);
 }
 
 static void close_file(void *file)
@@ -96,7 +104,7 @@ static void close_file(void *file)
     unic__npz_close(file);
 }
 
-static const unic__weight_source_class model_file = {check_weights, read_weights, close_file};
+static const unic__weight_source_class model_file = {check_weights, read_weight, close_file};
 
 unic_status unic__model_open(unic_model **out, const char *path)
 {
@@ -124,7 +132,10 @@ static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, 
     const float *next = *plain;
     for (size_t i = 0; i < weights->n; i++) {
         const unic__param *p = weights->at[i];
-        unic__bundle_f32(b, p->name, p->shape, next);
+        if (p->shape.rank < 2)
+            unic__bundle_f32(b, p->name, p->shape, next);
+        else
+            unic__bundle_numbers(b, p->name, p->shape, next, weights->type);
         next += p->count;
     }
     return UNIC_OK;

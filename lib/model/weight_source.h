@@ -1,6 +1,7 @@
 /*
  * Where a model's weights are read from when its first encoder needs them: the model's own file
- * (model_file.c), or a checkpoint of the authors' code (cmg/cmg_import.c).
+ * (model_file.c), a checkpoint of the authors' code (cmg/cmg_import.c), or another model
+ * (model_convert.c).
  */
 #ifndef UNIC_MODEL_WEIGHT_SOURCE_H
 #define UNIC_MODEL_WEIGHT_SOURCE_H
@@ -13,8 +14,9 @@ typedef struct unic__weight_source_class {
      * is taken: the table need not be sealed. UNIC_E_FORMAT says what is missing. */
     unic_status (*check)(void *file, const unic_config *config,
                          const unic__param_table *params);
-    /* Reads every parameter of a sealed table that check() accepted. */
-    unic_status (*read)(void *file, const unic_config *config, const unic__param_table *params);
+    /* Reads one parameter of a table that check() accepted. */
+    unic_status (*read)(void *file, const unic_config *config, const unic__param *p,
+                        float *values);
     void (*close)(void *file);
 } unic__weight_source_class;
 

@@ -116,6 +116,7 @@ static void forward(unic__call *c)
                                                  .x = x->x,
                                                  .x_row = k,
                                                  .packed = w->packed ? w->x : c->scratch,
+                                                 .type = w->type,
                                                  .init = b ? b->x : NULL,
                                                  .y = y,
                                                  .y_row = n,

@@ -167,6 +167,7 @@ static void product(const lstm *l, const unic__tensor *w, const float *packed, c
                                                  .x = x,
                                                  .x_row = x_row,
                                                  .packed = w->packed ? w->x : packed,
+                                                 .type = w->type,
                                                  .init = add ? y : NULL,
                                                  .init_row = y_row,
                                                  .y = y,

@@ -19,7 +19,7 @@
 #ifndef UNIC_OP_OP_H
 #define UNIC_OP_OP_H
 
-#include "base/base.h"
+#include "base/half.h"
 #include "kernel/product.h"
 
 enum { UNIC__MAX_INPUTS = 10 };
@@ -33,6 +33,7 @@ typedef struct unic__tensor {
     int32_t *ix; /* values, i32 (then x is NULL)                                     */
     float *dx;   /* gradient of the loss; NULL: not wanted                           */
     bool packed; /* a weight laid out as kernel/packed.h says; for inference only    */
+    unic__float_type type; /* of a packed weight's numbers                           */
 } unic__tensor;
 
 /* Settings shared by all calls of one run of a graph. */

@@ -122,6 +122,27 @@ class Convert(unittest.TestCase):
         listed = {line.split()[0]: tuple(map(int, line.split()[1:])) for line in lines[1:] if line}
         self.assertEqual(listed, {k: v.shape for k, v in read_safetensors(self.dir / "avt.safetensors")[1].items()})
 
+    def test_weights_of_16_bits(self):
+        """From a checkpoint, from a model's file, and by its setting: the same bytes."""
+        whole, half, again, by_key = (self.dir / f"{name}.npz" for name in ("whole", "half", "again", "by_key"))
+        run("unic-convert", CMG / "avt.pt", whole)
+        for weights, dtype in ("f16", "<f2"), ("bf16", "<u2"), ("f32", "<f4"):
+            run("unic-convert", whole, half, "--weights", weights)
+            run("unic-convert", CMG / "avt.pt", again, "--weights", weights)
+            run("unic-convert", CMG / "avt.pt", by_key, "--set", f"encoder.weights={weights}")
+            self.assertEqual(half.read_bytes(), again.read_bytes())
+            self.assertEqual(half.read_bytes(), by_key.read_bytes())
+            with np.load(half) as z:
+                self.assertEqual(z["audio.semantic.affine.weight"].dtype, dtype)
+            self.assertIn(f"; matrices in {weights}\n", run("unic-inspect", half).stdout)
+            self.assertIn(f"\nencoder.weights = {weights}\n", run("unic-inspect", half, "--config").stdout)
+            self.encode(half, "avt", "text")
+            tensors = self.dir / "half.safetensors"
+            run("unic-convert", half, tensors)
+            read_safetensors(tensors)  # F32
+        self.assertEqual(half.read_bytes(), whole.read_bytes())
+        self.check_no_leftovers()
+
     # ---- what goes wrong ----
 
     def test_wrong_usage(self):
@@ -130,6 +151,8 @@ class Convert(unittest.TestCase):
             (["a.pt", "b.npz", "c"], "expected IN and OUT, not 3 files"),
             (["a.pt", "b.pt"], 'OUT is "b.pt", but must end in .npz or .safetensors'),
             (["--list", "a.pt", "b.npz"], "expected IN, not 2 files"),
+            (["--list", "a.pt", "--weights", "f16"], "--weights is for an OUT that ends in .npz"),
+            (["a.npz", "b.safetensors", "--weights", "f16"], "--weights is for an OUT that ends in .npz"),
         ]:
             done = run("unic-convert", *args, status=2)
             self.assertIn(words, done.stderr)

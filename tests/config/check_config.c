@@ -65,6 +65,7 @@ START_TEST(words_stand_in_the_order_of_their_enums)
         {"reset.source", "encoder | code", UNIC__SOURCE_CODE},
         {"train.optimizer", "adam | adamw", UNIC__ADAMW},
         {"train.schedule", "constant | cosine | linear", UNIC__LINEAR_DECAY},
+        {"encoder.weights", "f32 | f16 | bf16", UNIC__BFLOAT16},
         {"kernel.backend", "auto | onednn | blas", UNIC__KERNEL_BLAS},
     };
     size_t choice_count = 0;

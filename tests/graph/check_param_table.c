@@ -209,26 +209,63 @@ START_TEST(sealing_can_be_tried_again)
 }
 END_TEST
 
-/* Packed in place, behind which the values are read as they were; what is no product's weight
- * stays as it is. */
-START_TEST(packing_keeps_the_values)
+/* Of a packed table the values are read as they were put, or as they were rounded; what is no
+ * product's weight lies there as it is, and a vector is not rounded. */
+static void put_and_read(unic__float_type type)
 {
     unic__param_table params = {0};
     unic__param *w = declare(&params, "w", UNIC__SHAPE_OF(33, 3), half, "a");
     unic__param *b = declare(&params, "b", UNIC__SHAPE_OF(33), half, "a");
-    float before[99], after[99];
+    float given[99], put[99], after[99];
+    for (size_t i = 0; i < 99; i++)
+        put[i] = given[i] = 0.1F * (float)i - 3.0F;
     w->product = true;
-    base_assert_ok(unic__param_table_seal_for_packing(&params));
-    ck_assert_uint_eq(b->offset, 2 * 32 * 3);
-    unic__param_table_init(&params, 1);
-    unic__param_table_read(&params, w, before);
-    base_assert_ok(unic__param_table_pack(&params));
-    ck_assert(params.packed);
-    ck_assert_mem_ne(params.values + w->offset, before, sizeof before);
+    base_assert_ok(unic__param_table_seal_weights(&params, true, type));
+    ck_assert_uint_eq(b->offset, (type == UNIC__FLOAT32 ? 2 : 1) * 32 * 3);
+    ck_assert_uint_eq(unic__param_table_largest(&params), 99);
+    base_assert_ok(unic__param_table_put(&params, w, put));
+    for (size_t i = 0; i < 99; i++)
+        ck_assert(put[i] == unic__float_rounded(type, given[i]));
+    ck_assert_mem_ne(params.values + w->offset, put, sizeof put / 2);
     unic__param_table_read(&params, w, after);
-    ck_assert_mem_eq(before, after, sizeof before);
+    ck_assert_mem_eq(put, after, sizeof put);
+    base_assert_ok(unic__param_table_put(&params, b, given));
     unic__param_table_read(&params, b, after);
-    ck_assert_mem_eq(params.values + b->offset, after, b->count * sizeof(float));
+    ck_assert_mem_eq(given, after, 33 * sizeof(float));
+    ck_assert_mem_eq(params.values + b->offset, after, 33 * sizeof(float));
+    unic__param_table_free(&params);
+}
+
+START_TEST(packing_keeps_the_values)
+{
+    put_and_read(UNIC__FLOAT32);
+    put_and_read(UNIC__FLOAT16);
+    put_and_read(UNIC__BFLOAT16);
+}
+END_TEST
+
+/* Not packed, matrices are rounded all the same; what is beyond the range is named. */
+START_TEST(values_beyond_the_range_are_refused)
+{
+    static const float beyond[] = {65505.0F, -65520.0F, 1e30F, INFINITY, NAN};
+    unic__param_table params = {0};
+    unic__param *w = declare(&params, "w", UNIC__SHAPE_OF(3, 1), half, "a");
+    float values[3] = {1.0F / 3.0F, 65504.0F, -65504.0F}, after[3];
+    base_assert_ok(unic__param_table_seal_weights(&params, false, UNIC__FLOAT16));
+    base_assert_ok(unic__param_table_put(&params, w, values));
+    unic__param_table_read(&params, w, after);
+    ck_assert(after[0] == 0x1.554p-2F && after[1] == 65504.0F && after[2] == -65504.0F);
+    for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++) {
+        values[1] = beyond[i];
+        base_assert_fails(unic__param_table_put(&params, w, values), UNIC_E_NUMERIC,
+                          "w: element 1 is ");
+        ck_assert(strstr(unic_last_error(), "the largest number of f16 is 65504"));
+    }
+    values[1] = 3.4e38F;
+    base_assert_fails(unic__param_round(w, UNIC__BFLOAT16, values), UNIC_E_NUMERIC,
+                      "element 1 is 3.3999999");
+    values[1] = 1e30F;
+    base_assert_ok(unic__param_round(w, UNIC__BFLOAT16, values));
     unic__param_table_free(&params);
 }
 END_TEST
@@ -242,6 +279,7 @@ int main(void)
     tcase_add_test(t, places_are_lines_of_their_own);
     tcase_add_test(t, starts_are_functions_of_seed_and_name);
     tcase_add_test(t, packing_keeps_the_values);
+    tcase_add_test(t, values_beyond_the_range_are_refused);
     tcase_add_test(t, without_memory);
     tcase_add_test(t, sealing_can_be_tried_again);
     return base_run("graph/params", t);

@@ -141,6 +141,12 @@ static void copy_array(unic__bundle *b, unic__npz *z, const char *name,
         io_assert_ok(unic__npz_read_f32(z, name, *hold, count));
         *(float *)*hold = spoil ? NAN : *(float *)*hold;
         unic__bundle_f32(b, name, shape, *hold);
+    } else if (info.type == UNIC__NPY_F16 || info.type == UNIC__NPY_U16) {
+        const bool f16 = info.type == UNIC__NPY_F16;
+        io_assert_ok(f16 ? unic__npz_read_f32(z, name, *hold, count)
+                         : unic__read_bf16(z, name, info.shape, *hold));
+        *(float *)*hold = spoil ? NAN : *(float *)*hold;
+        unic__bundle_numbers(b, name, shape, *hold, f16 ? UNIC__FLOAT16 : UNIC__BFLOAT16);
     } else if (info.type == UNIC__NPY_I32) {
         io_assert_ok(unic__npz_read_i32(z, name, *hold, count));
         *(int32_t *)*hold = spoil ? -7 : *(int32_t *)*hold;
@@ -168,6 +174,20 @@ static void copy_text(unic__bundle *b, unic__npz *z, const char *name, const cha
     unic__bundle_text(b, name, copy);
 }
 
+static unic_status write_half(unic__npz_writer *w, const unic__member *m)
+{
+    const bool f16 = m->type == UNIC__MEMBER_F16;
+    size_t member, n = unic__shape_count(&m->shape);
+    uint16_t *half = malloc(n * sizeof *half);
+    ck_assert(half != NULL);
+    unic__narrow(half, m->data, n, f16 ? UNIC__FLOAT16 : UNIC__BFLOAT16);
+    io_assert_ok(
+        unic__npz_begin(w, m->name, f16 ? UNIC__NPY_F16 : UNIC__NPY_U16, &m->shape, &member));
+    unic_status status = unic__npz_append(w, member, half, n * sizeof *half);
+    free(half);
+    return status;
+}
+
 /* As it is: the bundle itself does not write what is no number. */
 static void write_members(const unic__bundle *b, const char *path)
 {
@@ -178,6 +198,7 @@ static void write_members(const unic__bundle *b, const char *path)
         io_assert_ok(
             m->type == UNIC__MEMBER_TEXT  ? unic__npz_add_text(w, m->name, m->data)
             : m->type == UNIC__MEMBER_F32 ? unic__npz_add_f32(w, m->name, &m->shape, m->data)
+            : m->type == UNIC__MEMBER_F16 || m->type == UNIC__MEMBER_BF16 ? write_half(w, m)
             : m->type == UNIC__MEMBER_I32 ? unic__npz_add_i32(w, m->name, &m->shape, m->data)
                                           : unic__npz_add_i64(w, m->name, &m->shape, m->data));
     }

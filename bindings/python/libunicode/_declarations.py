@@ -303,6 +303,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_model_code_count": (c_size_t, [MODEL]),
     "unic_model_code_dim": (c_size_t, [MODEL]),
     "unic_model_config": (c_char_p, [MODEL]),
+    "unic_model_weights": (c_char_p, [MODEL]),
+    "unic_model_convert": (Status, [POINTER(MODEL), MODEL, c_char_p]),
     "unic_model_codebook": (Status, [POINTER(CODEBOOK), MODEL]),
     "unic_model_save": (Status, [MODEL, c_char_p]),
     "unic_encoder_create": (Status, [POINTER(ENCODER), MODEL, c_char_p, POINTER(EncoderOptions)]),

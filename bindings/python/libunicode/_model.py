@@ -100,6 +100,26 @@ class Model(Saved):
         with self._use() as model:
             return Config.parse(lib.unic_model_config(model).decode())
 
+    @property
+    def weights(self) -> str:
+        """The type of the weights in the model's file and its encoders: "f32", "f16" or "bf16"."""
+        with self._use() as model:
+            return lib.unic_model_weights(model).decode()
+
+    def convert(self, weights: str) -> "Model":
+        """The same model with weights of another type: "f16" and "bf16" take half the memory and half the file.
+
+            libunicode.Model("model.npz").convert("f16").save("half.npz")
+
+        Matrices are rounded to the nearest; biases, norms and the codebook stay float32, and encoders compute in
+        float32. Raises ConfigError for another word; NumericError, when its weights are first needed, if one is
+        beyond the range of f16 (65504).
+        """
+        pointer = _lib.MODEL()
+        with self._use() as model:
+            lib.unic_model_convert(ctypes.byref(pointer), model, arguments.text("weights", weights))
+        return Model._of(pointer, self._name)
+
     def codebook(self) -> Codebook:
         """A copy of the model's codebook, with its EMA state."""
         pointer = _lib.CODEBOOK()
@@ -187,7 +207,8 @@ class Model(Saved):
         if self.closed:
             return f"<libunicode.Model {self._name!r}, closed>"
         return (f"<libunicode.Model {self._name!r}: {', '.join(self.modalities)}; "
-                f"{self.code_count} codes of {self.code_dim} dims>")
+                f"{self.code_count} codes of {self.code_dim} dims"
+                f"{'' if self.weights == 'f32' else f'; weights in {self.weights}'}>")
 
 
 CodesOf = Union[Model, Codebook]

@@ -99,7 +99,8 @@ static bool print_parameters(unic_model *model)
         printf("  %-42s %s\n", name, inspect_dims(dims, rank, text));
         n++;
     }
-    printf("  in all: %zu tensors, %lld numbers\n\n", n, (long long)total);
+    printf("  in all: %zu tensors, %lld numbers; matrices in %s\n\n", n, (long long)total,
+           unic_model_weights(model));
     return status == UNIC_E_NOTFOUND || cli_ok(status);
 }
 
