@@ -83,26 +83,19 @@ static void pack_rows(float *packed, const float *a, size_t lda, size_t rows, si
 
 /* ---- blocks ---- */
 
-/* What C holds there is on its way into the cache while another tile is computed. */
-static void prefetch(const float *c, size_t ldc, size_t rows)
-{
-    for (size_t r = 0; r < rows; r++, c += ldc) {
-        __builtin_prefetch(c, 1);
-        __builtin_prefetch(c + UNIC__PANEL / 2, 1);
-    }
-}
-
 /* The part of A and of the sums in `group`, its first row r of C, against a block of B whose
- * first column is j of C; `goes_on` where C holds sums already. */
+ * first column is j of C; `goes_on` where C holds sums already. `next` rows of A behind it are
+ * fetched meanwhile. */
 static void run_group(const unic__gemm *p, const unic__tile_kernel *kernel,
-                      const unic__tile *group, size_t r, size_t j, bool goes_on,
+                      const unic__tile *group, size_t r, size_t j, bool goes_on, size_t next,
                       const panels *block)
 {
     unic__tile tile = *group;
     for (size_t panel = 0; panel < block->count; panel++) {
         tile.c = p->c + r * p->ldc + j + panel * UNIC__PANEL;
-        if (panel + 1 < block->count)
-            prefetch(tile.c + UNIC__PANEL, p->ldc, group->rows);
+        if (next)
+            unic__tile_fetch(group->a + group->rows * group->a_row, group->a_row, next,
+                             group->k, panel, block->count);
         tile.b = block->at[panel];
         tile.b_k = block->step[panel];
         tile.init = goes_on ? tile.c : NULL;
@@ -117,6 +110,7 @@ static void run_block(const unic__gemm *p, size_t from, size_t to, size_t j, siz
     _Alignas(UNIC__ALIGN) float packed[MC / GROUP * GROUP_SIZE];
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const bool packs = p->ta && p->lda > NEAR && p->n > FEW_COLUMNS;
+    const bool fetches = !p->ta && unic__tile_fetches(p->m, p->k);
     unic__tile group = {
         .k = depth, .a_row = p->lda, .a_k = 1, .init_row = p->ldc, .c_row = p->ldc};
     if (p->ta) {
@@ -131,7 +125,8 @@ static void run_block(const unic__gemm *p, size_t from, size_t to, size_t j, siz
         for (size_t r = 0; r < rows; r += GROUP) {
             group.rows = min_size(rows - r, GROUP);
             group.a = packs ? packed + r / GROUP * GROUP_SIZE : a + r * group.a_row;
-            run_group(p, kernel, &group, m + r, j, k || p->add, block);
+            run_group(p, kernel, &group, m + r, j, k || p->add,
+                      fetches ? min_size(to - m - r - group.rows, GROUP) : 0, block);
         }
     }
 }

@@ -179,7 +179,7 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
 {
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const size_t tiles = unic__tile_count(to - from), rest = p->k - k;
-    const bool copies = rows_collide(p->x_row);
+    const bool copies = rows_collide(p->x_row), fetches = unic__tile_fetches(p->rows, p->k);
     _Alignas(UNIC__ALIGN) float copy[UNIC__TILE_ROWS * COPY_ROW];
     unic__tile tile = {.k = rest < UNIC__SUM_PART ? rest : UNIC__SUM_PART,
                        .a_row = copies ? COPY_ROW : p->x_row,
@@ -198,6 +198,9 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
         }
         for (size_t panel = first; panel < last; panel++) {
             const size_t j = panel * UNIC__PANEL;
+            if (fetches && i + 1 < tiles)
+                unic__tile_fetch(p->x + (r + tile.rows) * p->x_row + k, p->x_row, tile.rows,
+                                 tile.k, panel - first, last - first);
             tile.b = b + (panel - first) * b_panel;
             tile.c = p->y + r * p->y_row + j;
             tile.init = k ? tile.c : p->init ? p->init + r * p->init_row + j : NULL;

@@ -66,6 +66,24 @@ bool unic__tile_cap(const char *name);
  * first. */
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols);
 
+/* Rows [rows,k] that the second cache does not hold: those of the next tile are fetched while a
+ * tile is computed, since hardware follows no twelve rows at once. */
+static inline bool unic__tile_fetches(size_t rows, size_t k)
+{
+    enum { CACHE = 1 << 19 }; /* floats */
+    return rows * k > CACHE;
+}
+
+/* Asks for part i of n of rows [rows,k], which are x_row floats apart. */
+static inline void unic__tile_fetch(const float *x, size_t x_row, size_t rows, size_t k,
+                                    size_t i, size_t n)
+{
+    enum { LINE = UNIC__ALIGN / sizeof(float) };
+    for (size_t r = rows * i / n, end = rows * (i + 1) / n; r < end; r++)
+        for (size_t j = 0; j < k; j += LINE)
+            __builtin_prefetch(x + r * x_row + j);
+}
+
 /* How many tiles of about equal height `rows` are cut into. */
 static inline size_t unic__tile_count(size_t rows)
 {

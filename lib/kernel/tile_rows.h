@@ -17,22 +17,24 @@ typedef float TILE(vector) __attribute__((vector_size(TILE_BYTES), aligned(4), m
 typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));
 
 TILE_TARGET __attribute__((always_inline)) static inline void
-TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const size_t a_k)
+TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const size_t a_k)
 {
     enum { LANES = TILE_BYTES / sizeof(float) };
-    const float *a = t->a, *b = t->b;
-    const size_t b_k = t->b_k;
+    const unic__tile t = *tile; /* no store to C changes it */
+    const float *a = t.a, *b = t.b;
     TILE(vector) sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 2
-        for (size_t v = 0; v < TILE_VECTORS; v++)
+        for (size_t v = 0; v < TILE_VECTORS; v++) {
             sum[r][v] = (TILE(vector)){0};
+            __builtin_prefetch(t.c + r * t.c_row + v * LANES, 1);
+        }
 #pragma GCC unroll 1
-    for (size_t k = 0; k < t->k; k++, a += a_k, b += b_k) {
+    for (size_t k = 0; k < t.k; k++, a += a_k, b += t.b_k) {
         TILE(vector) row[TILE_VECTORS];
         if (TILE_BYTES == 32) /* half of a panel's row, which hardware does not prefetch */
-            __builtin_prefetch(b + 16 * b_k);
+            __builtin_prefetch(b + 16 * t.b_k);
 #pragma GCC unroll 2
         for (size_t v = 0; v < TILE_VECTORS; v++)
             row[v] = *(const TILE(vector) *)(b + v * LANES);
@@ -42,17 +44,24 @@ TILE(rows)(const unic__tile *t, const size_t rows, const size_t a_row, const siz
             for (size_t v = 0; v < TILE_VECTORS; v++)
                 sum[r][v] = TILE_ADD(sum[r][v], a[r * a_row], row[v]);
     }
+    if (t.init)
+#pragma GCC unroll 12
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (size_t v = 0; v < TILE_VECTORS; v++)
+                sum[r][v] += *(const TILE(vector) *)(t.init + r * t.init_row + v * LANES);
+    if (t.relu) /* a NaN stays one */
+#pragma GCC unroll 12
+        for (size_t r = 0; r < rows; r++)
+#pragma GCC unroll 2
+            for (size_t v = 0; v < TILE_VECTORS; v++)
+                sum[r][v] = (TILE(vector))((TILE(bits))sum[r][v] &
+                                           ~(TILE(bits))(sum[r][v] < 0.0F));
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 2
-        for (size_t v = 0; v < TILE_VECTORS; v++) {
-            TILE(vector) y = sum[r][v];
-            if (t->init)
-                y += *(const TILE(vector) *)(t->init + r * t->init_row + v * LANES);
-            if (t->relu) /* a NaN stays one */
-                y = (TILE(vector))((TILE(bits))y & ~(TILE(bits))(y < 0.0F));
-            *(TILE(vector) *)(t->c + r * t->c_row + v * LANES) = y;
-        }
+        for (size_t v = 0; v < TILE_VECTORS; v++)
+            *(TILE(vector) *)(t.c + r * t.c_row + v * LANES) = sum[r][v];
 }
 
 #define TILE_CASE(n)                                                                           \
