@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def first_match(pattern: str, text: str) -> str:
 def versions() -> list[str]:
     """The processor, and what is compared with."""
     lines = [f"processor: {first_match('^model name.*: (.*)', Path('/proc/cpuinfo').read_text())}"]
-    compiler = subprocess.run([os.environ.get("CC", "cc"), "--version"], capture_output=True, text=True)
+    compiler = subprocess.run([*shlex.split(os.environ.get("CC", "cc")), "--version"], capture_output=True, text=True)
     lines.append(f"compiler: {compiler.stdout.splitlines()[0]}")
     if TORCH:
         lines.append(f"PyTorch {importlib.metadata.version('torch')}")

@@ -260,6 +260,31 @@ def convolutions() -> Iterator[Row]:
                                runs=min(RUNS, 5), flops=flops)
 
 
+# how a product lies (native/product_cases.c), m, n, k, and whose it is
+PRODUCTS = [("packed", 10, 1024, 256, "paper, one clip"),
+            ("packed", 270, 1024, 256, "paper, 27 clips"), ("packed", 270, 256, 1024, "paper, 27 clips"),
+            ("packed", 490, 256, 512, "paper, positions of a clip"),
+            ("packed", 200, 512, 768, "paper, words of 20 clips"),
+            ("packed", 80, 1024, 256, "paper, training"), ("nn", 80, 256, 1024, "paper, training"),
+            ("tn", 1024, 256, 80, "paper, training"),
+            ("nn", 3920, 512, 256, "paper, training"), ("tn", 256, 512, 3920, "paper, training"),
+            ("packed", 320, 64, 64, "demo, training"), ("nn", 320, 64, 64, "demo, training"),
+            ("tn", 64, 64, 320, "demo, training"), ("packed", 15680, 64, 64, "demo, training"),
+            ("nn", 15680, 64, 64, "demo, training"), ("tn", 64, 64, 15680, "demo, training")]
+
+
+def products() -> Iterator[Row]:
+    """Products of the models' shapes: our own, OpenBLAS's and oneDNN's, as parts of the FMA peak."""
+    for form, m, n, k, whose in PRODUCTS[::3] if QUICK else PRODUCTS:
+        flops = 2.0 * m * n * k
+        o = {"form": form, "m": m, "n": n, "k": k, "calls": max(1, int(1e9 / flops))}
+        sides = [Contestant(name, *ours("product", 1, kernels=word, **o)[1:])
+                 for name, word in (("OpenBLAS", "blas"), ("oneDNN", "onednn"))]
+        yield from against(f"product {form}, {m} x {n} x {k} ({whose})", 1,
+                           [("", rate(flops / 1e9, "GF/s"))], [ours("product", 1, **o), *sides],
+                           flops=flops)
+
+
 def demo_step() -> Iterator[Row]:
     """A pre-training step at demo dims."""
     o = {"config": OUT / "demo.ini", "calls": 1}
@@ -342,7 +367,7 @@ def scaling() -> Iterator[Row]:
 
 
 CASES = {"limits": limits, "encode": encoding, "latency": latency, "assign": assignment,
-         "init": starting, "retrieval": retrieval, "conv": convolutions,
+         "init": starting, "retrieval": retrieval, "conv": convolutions, "product": products,
          "demo-step": demo_step, "head": head, "start": start, "reader": reader,
          "scaling": scaling, "paper-step": paper_step}
 

@@ -55,6 +55,10 @@ double bench_search_run(void);
 void bench_conv_setup(void);
 double bench_conv_run(void);
 
+/* product_cases.c */
+void bench_product_setup(void);
+double bench_product_run(void);
+
 /* train_cases.c */
 void bench_step_setup(void);
 double bench_step_run(void);

@@ -174,6 +174,7 @@ const bench_case bench_cases[] = {
     {"work", bench_work_setup, bench_work_run},
     {"copy", bench_memory_setup, bench_copy_run},
     {"read", bench_memory_setup, bench_read_run},
+    {"product", bench_product_setup, bench_product_run},
     {"conv", bench_conv_setup, bench_conv_run},
     {"step", bench_step_setup, bench_step_run},
     {"head", bench_head_setup, bench_head_run},
