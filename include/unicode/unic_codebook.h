@@ -24,8 +24,32 @@ typedef struct unic_codebook unic_codebook;
  */
 UNIC_API unic_status unic_codebook_create(unic_codebook **out, size_t code_count, size_t dim,
                                           size_t modality_count);
+/**
+ * Copy a codebook with all its state; the copy is the caller's. Concurrent reads of `codebook`
+ * are safe. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM (`*out` is NULL after a failure). Since
+ * 0.1.
+ */
+UNIC_API unic_status unic_codebook_copy(unic_codebook **out, const unic_codebook *codebook);
 /** Free the codebook. NULL is allowed. Since 0.1. */
 UNIC_API void unic_codebook_free(unic_codebook *codebook);
+
+/**
+ * Write a codebook with all its state, its EMA sums and idle counters too, to an npz
+ * (docs/formats.md). On failure an older file of that name is kept.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ * UNIC_E_NOMEM. May run while the codebook is being read. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_save(const unic_codebook *codebook, const char *path);
+/**
+ * Read a codebook from a file of unic_codebook_save(), or that of a model or a run, whose
+ * codebook has the same members. Every later call gives the same bits as with the codebook that
+ * was saved.
+ * @param options  limits for reading; NULL: none.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the path does not exist; UNIC_E_IO;
+ * UNIC_E_FORMAT names what is wrong in the file (`*out` is NULL); UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_load(unic_codebook **out, const char *path,
+                                        const unic_open_options *options);
 
 /** L, the number of codes. Since 0.1. */
 UNIC_API size_t unic_codebook_code_count(const unic_codebook *codebook);
@@ -60,13 +84,23 @@ typedef struct unic_codebook_init_options {
 /**
  * Initialise the codes from the rows of `z` [rows,D]: by k-means, or as rows drawn at random
  * (options.iterations = 0). The EMA state becomes N = 1, o = e. The result depends on the seed
- * but not on the number of threads.
+ * but not on the number of threads. If `z` has fewer different rows than there are codes (drawn
+ * at random: fewer rows), the other codes are rows of `z` moved a little, by noise of standard
+ * deviation 0.01 in each dim: unic_codebook_jittered_count() says how many, and a line of the
+ * log (UNIC_LOG_WARNING) too.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE, also if `z` has no rows; UNIC_E_VALUE;
  * UNIC_E_NUMERIC if a code is too large for a float; UNIC_E_NOMEM; UNIC_E_CANCELLED. A failure
  * leaves the codebook unchanged. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                         const unic_codebook_init_options *options);
+
+/**
+ * The number of codes that the last unic_codebook_init() began as a row moved a little, since
+ * there were no more rows to begin with. 0 for NULL, after unic_codebook_set(), and of a
+ * codebook from a file. Since 0.1.
+ */
+UNIC_API size_t unic_codebook_jittered_count(const unic_codebook *codebook);
 
 /**
  * Assign each row of `z` to its nearest code: codes[n] = argmin_k ||z_n - e_k||_2 (method P2).
@@ -81,6 +115,25 @@ UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_arra
  */
 UNIC_API unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array *z,
                                           int32_t *codes);
+
+/**
+ * Find the `k` codes nearest to each row of `z`, and how far they are: the nearest first, the
+ * lowest code first on a tie. With k = 1 the codes are those of unic_codebook_assign().
+ *
+ * @param codebook   concurrent reads are safe.
+ * @param z          [rows,D] float32 or float64; may have no rows.
+ * @param k          1 or more. Places behind the last of the L codes get the code -1 and the
+ *                   distance +Inf.
+ * @param codes      [rows,k] out.
+ * @param distances  [rows,k] out, ||z_n - e_k||^2, measured in double precision and rounded to
+ *                   float32; may be NULL.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE if `z` holds NaN or Inf; UNIC_E_NOMEM
+ * (nothing is written in all these cases); UNIC_E_NUMERIC if a distance is too large for a
+ * float (it is +Inf, all else is written). Results do not depend on the number of threads.
+ * Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_array *z,
+                                           size_t k, int32_t *codes, float *distances);
 
 /**
  * Look up the vectors of codes: out[n] = e_{codes[n]}; a code of -1 (padding) gives zeros.
@@ -154,6 +207,23 @@ UNIC_API unic_status unic_codebook_usage(double *perplexity, const unic_codebook
  */
 UNIC_API unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts,
                                          int32_t *idle);
+/** The EMA sums o [L,D] (method P6), borrowed until the codebook changes or is freed; NULL for
+ * NULL. Since 0.1. */
+UNIC_API const float *unic_codebook_ema_sums(const unic_codebook *codebook);
+/**
+ * Set the training state that unic_codebook_state() and unic_codebook_ema_sums() gave; the
+ * codes themselves stay. A later unic_codebook_update() gives the same bits as with a codebook
+ * that has been trained to this state.
+ *
+ * @param codebook    exclusive access.
+ * @param ema_counts  N [L], 0 or more; NULL: stays.
+ * @param ema_sums    o [L,D], finite; NULL: stays.
+ * @param idle        [modalities,L], -1 or more (`compat` starts at -1); NULL: stays.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names what is not allowed (nothing is changed).
+ * Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_set_state(unic_codebook *codebook, const float *ema_counts,
+                                             const float *ema_sums, const int32_t *idle);
 
 /**
  * The perplexity exp(-sum p log p) of the shares p of the EMA counts: the effective number of

@@ -95,11 +95,47 @@ UNIC_API const int64_t *unic_index_ids(const unic_index *index);
  * @param ids      [N], any numbers that are unique within the index. NULL: consecutive numbers
  *                 from unic_index_item_count() on.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE for another rank or dim; UNIC_E_VALUE names a row
- * with NaN, Inf or another value that is not allowed, or an id that is already in the index;
- * UNIC_E_NOMEM. A failure leaves the index unchanged. Needs exclusive access. Since 0.1.
+ * with NaN, Inf or another value that is not allowed, or an id that is already in the index or
+ * is given twice; UNIC_E_NOMEM. A failure leaves the index unchanged. Needs exclusive access.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_index_add(unic_index *index, const unic_array *vectors,
                                     const int64_t *ids);
+
+/**
+ * Reserve memory for `item_count` items in all, so that unic_index_add() up to that number
+ * allocates nothing and moves no items. Without it, memory grows by half at a time, and for the
+ * moment in which the items are moved both blocks are held. Never shrinks.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM (the index is unchanged). Needs exclusive access.
+ * Since 0.1.
+ */
+UNIC_API unic_status unic_index_reserve(unic_index *index, size_t item_count);
+
+/**
+ * Replace the vectors of items that are in the index; their ids and their order stay.
+ *
+ * @param vectors  [N,dim], as for unic_index_add(); N may be 0.
+ * @param ids      [N], each in the index, none twice.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE as for unic_index_add(), and names an
+ * id that is given twice; UNIC_E_NOTFOUND names an id that is not in the index; UNIC_E_NOMEM. A
+ * failure leaves the index unchanged. Needs exclusive access. Since 0.1.
+ */
+UNIC_API unic_status unic_index_update(unic_index *index, const unic_array *vectors,
+                                       const int64_t *ids);
+
+/**
+ * Take items out of the index; the others keep their order. One call costs about a copy of the
+ * items behind the first that goes, so remove many in one call. Memory is kept for items to
+ * come. After it, unic_index_item_count() may be an id that is in use: give unic_index_add()
+ * ids.
+ *
+ * @param ids       [id_count], each in the index, none twice.
+ * @param id_count  0: nothing is done.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND names an id that is not in the index;
+ * UNIC_E_VALUE one that is given twice; UNIC_E_NOMEM. A failure leaves the index unchanged.
+ * Needs exclusive access. Since 0.1.
+ */
+UNIC_API unic_status unic_index_remove(unic_index *index, const int64_t *ids, size_t id_count);
 
 /**
  * Find the `k` items nearest to each query by comparing it with all items: nearest first, ties
@@ -107,12 +143,14 @@ UNIC_API unic_status unic_index_add(unic_index *index, const unic_array *vectors
  *
  * @param queries  [Q,dim] float32 or float64, with the same requirements as the vectors of
  *                 unic_index_add(); Q may be 0.
- * @param k        1..unic_index_item_count().
+ * @param k        1 or more. Places for which the index has no items, behind
+ *                 unic_index_item_count(), get the id -1 and the score +Inf (L2) or -Inf (all
+ *                 others), which no item's score is.
  * @param ids      [Q,k] out.
  * @param scores   [Q,k] out, the metric's values; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG if k is out of range; UNIC_E_STATE if the index is empty;
- * UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. Nothing is written on failure. Concurrent calls are
- * safe; results do not depend on the number of threads. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG if k is 0; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. Nothing is
+ * written on failure. Concurrent calls are safe; results do not depend on the number of
+ * threads. Since 0.1.
  */
 UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array *queries,
                                        size_t k, int64_t *ids, float *scores);
@@ -125,8 +163,8 @@ UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array
  * @param queries  [Q,dim], as for unic_index_search().
  * @param ids      [Q], each in the index.
  * @param ranks    [Q] out.
- * @return as unic_index_search(); UNIC_E_NOTFOUND names an id that is not in the index. Since
- * 0.1.
+ * @return as unic_index_search(); UNIC_E_STATE if the index is empty; UNIC_E_NOTFOUND names an
+ * id that is not in the index. Since 0.1.
  */
 UNIC_API unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
                                      const int64_t *ids, int64_t *ranks);

@@ -1,5 +1,6 @@
 #include "model/codebook.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -47,6 +48,15 @@ const float *unic_codebook_embedding(const unic_codebook *codebook)
     return codebook ? codebook->embedding : NULL;
 }
 
+/* Of `count` floats in rows [rows,D], not all of them finite. */
+static unic_status not_finite(const unic_codebook *cb, const char *call, const char *what,
+                              const float *x, size_t count)
+{
+    const size_t at = unic__first_not_finite(x, count);
+    return unic__fail(UNIC_E_VALUE, "%s: %s holds NaN or Inf in row %zu, dim %zu", call, what,
+                      at / cb->dim, at % cb->dim);
+}
+
 /* Rows [rows,D] from outside as finite float32 in memory of its own; `*z` NULL if there are
  * none. */
 static unic_status read_rows(const unic_codebook *cb, const unic_array *a, const char *call,
@@ -68,7 +78,7 @@ static unic_status read_rows(const unic_codebook *cb, const unic_array *a, const
         return unic__no_memory(count * sizeof(float), what);
     unic_status status = unic__array_to_f32(a, copy);
     if (status == UNIC_OK && !unic__all_finite(copy, count))
-        status = unic__fail(UNIC_E_VALUE, "%s: %s holds NaN or Inf", call, what);
+        status = not_finite(cb, call, what, copy, count);
     if (status != UNIC_OK)
         unic__free(copy);
     else
@@ -97,7 +107,7 @@ unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                const unic_codebook_init_options *options)
 {
     float *rows;
-    size_t n;
+    size_t n = 0;
     unic_codebook_init_options o = {.struct_size = sizeof o};
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
@@ -113,7 +123,39 @@ unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                              &(unic__progress){o.progress, o.progress_user});
     unic__threads_leave(before);
     unic__free(rows);
-    return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", __func__);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", __func__);
+    if (codebook->jittered)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: z has fewer different rows (%zu) than there are codes (%zu): the "
+                       "other codes are rows moved a little",
+                       __func__, codebook->codes - codebook->jittered, codebook->codes);
+    return UNIC_OK;
+}
+
+size_t unic_codebook_jittered_count(const unic_codebook *codebook)
+{
+    return codebook ? codebook->jittered : 0;
+}
+
+/* Rows [rows,D] in place where they can be read there, which is the common case; else copied to
+ * `*copy`, which the caller frees. */
+static unic_status lend_rows(const unic_codebook *cb, const unic_array *z, const char *call,
+                             const float **x, float **copy, size_t *rows)
+{
+    *copy = NULL;
+    UNIC__TRY(unic__array_check(z, call, "z"));
+    unic__shape shape = unic__array_shape(z);
+    *x = unic__array_in_place(z);
+    if (!*x || shape.rank != 2 || shape.dim[1] != cb->dim) {
+        UNIC__TRY(read_rows(cb, z, call, "z", copy, rows));
+        *x = *copy;
+        return UNIC_OK;
+    }
+    *rows = shape.dim[0];
+    if (!unic__all_finite(*x, *rows * cb->dim))
+        return not_finite(cb, call, "z", *x, *rows * cb->dim);
+    return UNIC_OK;
 }
 
 unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array *z,
@@ -122,23 +164,50 @@ unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
     UNIC__REQUIRE(codes);
-    const unic_codebook *cb = codebook;
-    float *copy = NULL;
+    const float *x;
+    float *copy;
     size_t rows = 0;
-    UNIC__TRY(unic__array_check(z, __func__, "z"));
-    unic__shape shape = unic__array_shape(z);
-    const float *x = unic__array_in_place(z);
-    if (x && shape.rank == 2 && shape.dim[1] == cb->dim) { /* the common case needs no copy */
-        rows = shape.dim[0];
-        if (!unic__all_finite(x, rows * cb->dim))
-            return unic__fail(UNIC_E_VALUE, "%s: z holds NaN or Inf", __func__);
-        unic__codebook_nearest(cb, x, rows, codes);
-        return UNIC_OK;
-    }
-    UNIC__TRY(read_rows(cb, z, __func__, "z", &copy, &rows));
-    unic__codebook_nearest(cb, copy, rows, codes);
+    UNIC__TRY(lend_rows(codebook, z, __func__, &x, &copy, &rows));
+    unic__codebook_nearest(codebook, x, rows, codes);
     unic__free(copy);
     return UNIC_OK;
+}
+
+/* Every distance to a code is a float. */
+static unic_status check_distances(const char *call, const int32_t *codes,
+                                   const float *distances, size_t rows, size_t k)
+{
+    for (size_t i = 0; i < rows * k; i++)
+        if (codes[i] >= 0 && isinf(distances[i]))
+            return unic__fail(UNIC_E_NUMERIC,
+                              "%s: the squared distance of row %zu and code %d is more than a "
+                              "float holds",
+                              call, i / k, codes[i]);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_array *z, size_t k,
+                                  int32_t *codes, float *distances)
+{
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(z);
+    if (k < 1)
+        return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
+    UNIC__REQUIRE(codes);
+    const float *x;
+    float *copy;
+    size_t rows = 0, places, bytes;
+    UNIC__TRY(lend_rows(codebook, z, __func__, &x, &copy, &rows));
+    unic_status status = UNIC_OK;
+    if (!unic__mul_size(rows, k, &places) || !unic__mul_size(places, sizeof *codes, &bytes))
+        status = unic__fail(
+            UNIC_E_ARG, "%zu codes for each of %zu rows are larger than any memory", k, rows);
+    else if (rows > 0)
+        status = unic__codebook_nearest_few(codebook, x, rows, k, codes, distances);
+    unic__free(copy);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", __func__);
+    return distances ? check_distances(__func__, codes, distances, rows, k) : UNIC_OK;
 }
 
 /* Every code is in -1..L-1. */
@@ -165,6 +234,15 @@ unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *c
     return UNIC_OK;
 }
 
+static unic_status not_finite_targets(const unic_codebook *cb, const char *call, size_t m,
+                                      const float *x, size_t rows)
+{
+    const size_t at = unic__first_not_finite(x, rows * cb->dim);
+    return unic__fail(UNIC_E_VALUE,
+                      "%s: targets of modality %zu hold NaN or Inf in row %zu, dim %zu", call,
+                      m, at / cb->dim, at % cb->dim);
+}
+
 unic_status unic_codebook_update(unic_codebook *codebook, float decay, const size_t *row_counts,
                                  const float *const *targets, const int32_t *const *codes)
 {
@@ -184,8 +262,7 @@ unic_status unic_codebook_update(unic_codebook *codebook, float decay, const siz
                               m, row_counts[m], targets[m] ? "codes" : "targets");
         UNIC__TRY(check_codes(codebook, __func__, codes[m], row_counts[m]));
         if (!unic__all_finite(targets[m], row_counts[m] * codebook->dim))
-            return unic__fail(UNIC_E_VALUE, "%s: targets of modality %zu hold NaN or Inf",
-                              __func__, m);
+            return not_finite_targets(codebook, __func__, m, targets[m], row_counts[m]);
         parts[m] = (unic__ema_part){row_counts[m], targets[m], codes[m]};
     }
     UNIC__TRY_NAMED(unic__codebook_learn(codebook, (double)decay, parts));
@@ -241,6 +318,73 @@ unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts
         memcpy(ema_counts, codebook->count, codebook->codes * sizeof *ema_counts);
     if (idle)
         memcpy(idle, codebook->idle, codebook->codes * codebook->modalities * sizeof *idle);
+    return UNIC_OK;
+}
+
+const float *unic_codebook_ema_sums(const unic_codebook *codebook)
+{
+    return codebook ? codebook->sum : NULL;
+}
+
+/* Averages of counts, sums and counts that training may leave behind. */
+static unic_status check_state(const unic_codebook *cb, const char *call,
+                               const float *ema_counts, const float *ema_sums,
+                               const int32_t *idle)
+{
+    for (size_t l = 0; ema_counts && l < cb->codes; l++)
+        if (!(ema_counts[l] >= 0.0F && isfinite(ema_counts[l])))
+            return unic__fail(UNIC_E_VALUE, "%s: ema_counts[%zu] = %g, expected 0 or more",
+                              call, l, (double)ema_counts[l]);
+    if (ema_sums && !unic__all_finite(ema_sums, cb->codes * cb->dim))
+        return not_finite(cb, call, "ema_sums", ema_sums, cb->codes * cb->dim);
+    for (size_t i = 0; idle && i < cb->modalities * cb->codes; i++)
+        if (idle[i] < UNIC__IDLE_LEAST)
+            return unic__fail(UNIC_E_VALUE, "%s: idle[%zu,%zu] = %d, expected -1 or more", call,
+                              i / cb->codes, i % cb->codes, idle[i]);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_set_state(unic_codebook *codebook, const float *ema_counts,
+                                    const float *ema_sums, const int32_t *idle)
+{
+    UNIC__REQUIRE(codebook);
+    UNIC__TRY(check_state(codebook, __func__, ema_counts, ema_sums, idle));
+    const size_t codes = codebook->codes;
+    if (ema_counts)
+        memmove(codebook->count, ema_counts, codes * sizeof *ema_counts);
+    if (ema_sums)
+        memmove(codebook->sum, ema_sums, codes * codebook->dim * sizeof *ema_sums);
+    if (idle)
+        memmove(codebook->idle, idle, codes * codebook->modalities * sizeof *idle);
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_copy(unic_codebook **out, const unic_codebook *codebook)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(codebook);
+    UNIC__TRY_NAMED(unic__codebook_copy(out, codebook));
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_save(const unic_codebook *codebook, const char *path)
+{
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(path);
+    UNIC__TRY_NAMED(unic__codebook_save(codebook, path));
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_load(unic_codebook **out, const char *path,
+                               const unic_open_options *options)
+{
+    unic__budget budget;
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
+    UNIC__TRY_WITHIN(&budget, unic__codebook_load(out, path));
     return UNIC_OK;
 }
 

@@ -124,19 +124,51 @@ unic_status unic_index_add(unic_index *index, const unic_array *vectors, const i
     return UNIC_OK;
 }
 
+unic_status unic_index_update(unic_index *index, const unic_array *vectors, const int64_t *ids)
+{
+    size_t n = 0;
+    UNIC__REQUIRE(index);
+    UNIC__TRY(check_array(index, vectors, __func__, "vectors", &n));
+    if (n == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(ids);
+    UNIC__TRY_NAMED(unic__index_update(index, vectors, ids));
+    return UNIC_OK;
+}
+
+unic_status unic_index_remove(unic_index *index, const int64_t *ids, size_t id_count)
+{
+    UNIC__REQUIRE(index);
+    if (id_count == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(ids);
+    UNIC__TRY_NAMED(unic__index_remove(index, ids, id_count));
+    return UNIC_OK;
+}
+
+unic_status unic_index_reserve(unic_index *index, size_t item_count)
+{
+    UNIC__REQUIRE(index);
+    UNIC__TRY_NAMED(unic__index_reserve(index, item_count));
+    return UNIC_OK;
+}
+
 unic_status unic_index_search(const unic_index *index, const unic_array *queries, size_t k,
                               int64_t *ids, float *scores)
 {
     size_t n = 0;
     UNIC__REQUIRE(index);
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
-    if (index->count == 0)
-        return unic__fail(UNIC_E_STATE, "%s: the index is empty", __func__);
-    if (k < 1 || k > index->count)
-        return unic__fail(UNIC_E_ARG, "%s: k = %zu is not in 1..%zu, the index's items",
-                          __func__, k, index->count);
+    size_t places, bytes;
+    if (k < 1)
+        return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
     if (n == 0)
         return UNIC_OK;
+    if (!unic__mul_size(n, k, &places) || !unic__mul_size(places, sizeof *ids, &bytes))
+        return unic__fail(UNIC_E_ARG,
+                          "%s: %zu ids for each of %zu queries are larger than any "
+                          "memory",
+                          __func__, k, n);
     UNIC__REQUIRE(ids);
     UNIC__TRY_NAMED(unic__index_search(index, queries, k, ids, scores));
     return UNIC_OK;

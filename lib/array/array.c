@@ -148,3 +148,37 @@ bool unic__all_finite(const float *x, size_t n)
 {
     return largest_magnitude(x, n) < 0x7F800000U;
 }
+
+size_t unic__first_not_finite(const float *x, size_t n)
+{
+    enum { BLOCK = 4096 };
+    for (size_t from = 0; from < n; from += BLOCK) {
+        size_t i = from, to = n - from < BLOCK ? n : from + BLOCK;
+        if (unic__all_finite(x + from, to - from))
+            continue;
+        while (unic__all_finite(x + i, 1))
+            i++;
+        return i;
+    }
+    return n;
+}
+
+const char *unic__not_finite_step(const float *x, size_t steps, const unic__shape *dims,
+                                  char text[UNIC__PLACE_TEXT])
+{
+    const size_t each = unic__shape_count(dims), i = unic__first_not_finite(x, steps * each);
+    unic__shape at = *dims; /* the element's indices */
+    char place[UNIC__SHAPE_TEXT];
+    text[0] = '\0';
+    if (i == steps * each)
+        return text;
+    for (size_t d = at.rank, rest = i % each; d-- > 0; rest /= dims->dim[d])
+        at.dim[d] = rest % dims->dim[d];
+    if (at.rank == 1)
+        snprintf(text, UNIC__PLACE_TEXT, " holds NaN or Inf in step %zu, dim %zu", i / each,
+                 at.dim[0]);
+    else
+        snprintf(text, UNIC__PLACE_TEXT, " holds NaN or Inf in step %zu at %s", i / each,
+                 unic__shape_print(&at, place));
+    return text;
+}

@@ -58,13 +58,14 @@ static void repeat_last(float *x, size_t used, size_t length, size_t step_count)
 static unic_status check_values(const unic_dataset *d, size_t i, size_t clip, const float *x,
                                 size_t steps)
 {
-    char name[UNIC__CLIP_TEXT];
+    char name[UNIC__CLIP_TEXT], place[UNIC__PLACE_TEXT];
     const unic__track *track = &d->tracks.at[i];
     size_t used = steps < d->length ? steps : d->length;
     if (!d->how.skips_damage || unic__all_finite(x, used * track->step_count))
         return UNIC_OK;
     unic__dataset_name_clip(d, track->name, (int64_t)clip, name, sizeof name);
-    return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s holds NaN or Inf", track->name, name);
+    return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s%s", track->name, name,
+                      unic__not_finite_step(x, used, &track->step, place));
 }
 
 /* Track `i` of a clip into row `row`: its steps, then zeros or its last step again. */

@@ -56,6 +56,7 @@ void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from)
     memcpy(to->count, from->count, from->codes * sizeof(float));
     memcpy(to->sum, from->sum, cells * sizeof(float));
     memcpy(to->idle, from->idle, from->codes * from->modalities * sizeof(int32_t));
+    to->jittered = from->jittered;
     unic__codebook_refresh(to);
 }
 
@@ -85,6 +86,7 @@ void unic__codebook_set(unic_codebook *cb, const float *rows)
     memset(cb->idle, 0, cb->codes * cb->modalities * sizeof(int32_t));
     for (size_t l = 0; l < cb->codes; l++)
         cb->count[l] = 1.0F;
+    cb->jittered = 0;
     unic__codebook_refresh(cb);
 }
 

@@ -6,11 +6,16 @@
 #ifndef UNIC_MODEL_CODEBOOK_H
 #define UNIC_MODEL_CODEBOOK_H
 
+#include "array/bundle.h"
 #include "config/config.h"
 #include "kernel/assign.h"
+#include "kernel/nearest.h"
 #include "unicode/unic_codebook.h"
 
 enum { UNIC__CODEBOOK_MAX_CODES = 1 << 24, UNIC__CODEBOOK_MAX_DIM = 1 << 16 };
+
+/* Of an idle counter: `compat` starts there, so that a code is new until the second update. */
+enum { UNIC__IDLE_LEAST = -1 };
 
 struct unic_codebook {
     size_t codes, dim, modalities; /* L, D, M */
@@ -19,6 +24,7 @@ struct unic_codebook {
     float *count;                  /* N [L]   */
     float *sum;                    /* o [L,D] */
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
+    size_t jittered; /* codes that the last unic__codebook_init() made of rows and noise */
 };
 
 unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
@@ -32,6 +38,10 @@ void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from);
 void unic__codebook_nearest(const unic_codebook *cb, const float *z, size_t rows,
                             int32_t *codes);
 
+/* The k nearest codes of each row, and their squared distances ("kernel/nearest.h"). */
+unic_status unic__codebook_nearest_few(const unic_codebook *cb, const float *z, size_t rows,
+                                       size_t k, int32_t *codes, float *distances);
+
 /* Recomputes what is derived from e; to be called after every change of e. */
 void unic__codebook_refresh(unic_codebook *cb);
 
@@ -39,7 +49,7 @@ void unic__codebook_refresh(unic_codebook *cb);
 void unic__codebook_set(unic_codebook *cb, const float *rows);
 
 /* Random rows of z [rows,D], or k-means from k-means++ seeds (iterations > 0). Where there are
- * fewer rows than codes, rows repeat with a little noise. UNIC_E_NUMERIC where a centre is too
+ * fewer (different) rows than codes, rows repeat with a little noise; `jittered` counts them. UNIC_E_NUMERIC where a centre is too
  * large for a float. A failure changes nothing. */
 unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
                                 size_t iterations, unic__key key,
@@ -105,5 +115,17 @@ unic_status unic__codebook_distances(const unic_codebook *cb, float *out);
 /* exp(-sum p log p) of counts [L]; 0 if nothing was counted. */
 double unic__perplexity(const int64_t *counts, size_t n);
 double unic__codebook_perplexity(const unic_codebook *cb); /* of the EMA counts */
+
+/* ---- files (codebook_file.c) ---- */
+
+/* The four members of a codebook, borrowed until the bundle is written. */
+void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb);
+/* The same of a file that must have a codebook of these sizes. */
+unic_status unic__codebook_read(unic__npz *z, size_t codes, size_t dim, size_t modalities,
+                                unic_codebook **out);
+
+unic_status unic__codebook_save(const unic_codebook *cb, const char *path);
+/* Of the sizes that the file's shapes say. */
+unic_status unic__codebook_load(unic_codebook **out, const char *path);
 
 #endif

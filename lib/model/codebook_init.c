@@ -15,6 +15,7 @@ static void repeat_row(unic_codebook *cb, size_t l, const float *row, unic__key 
     float *e = cb->embedding + l * cb->dim;
     for (size_t j = 0; j < cb->dim; j++)
         e[j] = row[j] + 0.01F * unic__random_normal(key, l * cb->dim + j);
+    cb->jittered++;
 }
 
 /* Distinct rows while there are any; then rows again. */
@@ -351,8 +352,10 @@ unic_status unic__codebook_init(unic_codebook *cb, const float *z, size_t rows,
     unic_codebook *next; /* so that a failure changes nothing */
     UNIC__TRY(unic__codebook_create(&next, cb->codes, cb->dim, cb->modalities));
     unic_status status = start_codes(next, z, rows, iterations, key, progress);
-    if (status == UNIC_OK)
+    if (status == UNIC_OK) {
         unic__codebook_set(cb, next->embedding);
+        cb->jittered = next->jittered;
+    }
     unic__codebook_free(next);
     return status;
 }

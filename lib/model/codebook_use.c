@@ -19,6 +19,12 @@ void unic__codebook_lookup(const unic_codebook *cb, const int32_t *codes, size_t
             memcpy(out + r * dim, cb->embedding + (size_t)codes[r] * dim, bytes);
 }
 
+unic_status unic__codebook_nearest_few(const unic_codebook *cb, const float *z, size_t rows,
+                                       size_t k, int32_t *codes, float *distances)
+{
+    return unic__nearest(codes, distances, z, rows, k, &cb->table);
+}
+
 unic_status unic__codebook_learn(unic_codebook *cb, double decay, const unic__ema_part *parts)
 {
     size_t cells = unic__codebook_update_scratch(cb->codes, cb->dim);

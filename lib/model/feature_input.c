@@ -8,7 +8,7 @@
 static unic_status fill_row(const unic__feature_input *to, size_t b, const unic_array *features,
                             size_t clip, size_t valid, const unic_batch *called)
 {
-    char text[UNIC__CLIP_TEXT];
+    char text[UNIC__CLIP_TEXT], place[UNIC__PLACE_TEXT];
     size_t step = unic__shape_count(&to->m->dims), length = to->mask->t.shape.dim[1];
     float *x = to->x->t.x + b * length * step;
     if (!unic__is_lent(to->x)) {
@@ -17,8 +17,9 @@ static unic_status fill_row(const unic__feature_input *to, size_t b, const unic_
         memset(x + valid * step, 0, (length - valid) * step * sizeof *x);
     }
     if (!unic__all_finite(x, valid * step))
-        return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s holds NaN or Inf", to->m->name,
-                          unic__batch_clip(called, to->m->name, clip, text));
+        return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s%s", to->m->name,
+                          unic__batch_clip(called, to->m->name, clip, text),
+                          unic__not_finite_step(x, valid, &to->m->dims, place));
     return UNIC_OK;
 }
 

@@ -67,7 +67,6 @@ unic_status unic__model_seal(unic_model *model, const char *path, unic__file_wri
 
 /* Parts of a model's file that a run's file also has. */
 unic_status unic__read_config(unic__npz *z, unic_config **out);
-void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb);
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out);
 
 #define UNIC__CONFIG_MEMBER "config.txt"

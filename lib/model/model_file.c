@@ -4,15 +4,6 @@
 
 #include <string.h>
 
-void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb)
-{
-    unic__bundle_f32(b, "codebook.embedding", UNIC__SHAPE_OF(cb->codes, cb->dim),
-                     cb->embedding);
-    unic__bundle_f32(b, "codebook.ema_count", UNIC__SHAPE_OF(cb->codes), cb->count);
-    unic__bundle_f32(b, "codebook.ema_sum", UNIC__SHAPE_OF(cb->codes, cb->dim), cb->sum);
-    unic__bundle_i32(b, "codebook.idle", UNIC__SHAPE_OF(cb->modalities, cb->codes), cb->idle);
-}
-
 unic_status unic__read_config(unic__npz *z, unic_config **out)
 {
     char *text = NULL;
@@ -35,39 +26,10 @@ unic_status unic__read_config(unic__npz *z, unic_config **out)
     return status;
 }
 
-/* Averages of counts. */
-static unic_status check_counts(unic__npz *z, const unic_codebook *cb)
-{
-    for (size_t l = 0; l < cb->codes; l++)
-        if (cb->count[l] < 0.0F)
-            return unic__fail(UNIC_E_FORMAT, "%s: codebook.ema_count[%zu] is %g",
-                              unic__npz_path(z), l, (double)cb->count[l]);
-    return UNIC_OK;
-}
-
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out)
 {
-    size_t codes = config->code_count, dim = config->code_dim, n = config->modality_count;
-    unic_codebook *cb;
-    unic_status status;
-    UNIC__TRY(unic__expect_array(z, "codebook.embedding", UNIC__SHAPE_OF(codes, dim)));
-    UNIC__TRY(unic__codebook_create(&cb, codes, dim, n));
-    float *e = cb->embedding;
-    UNIC__TRY_OR(status, fail,
-                 unic__read_f32(z, "codebook.embedding", UNIC__SHAPE_OF(codes, dim), e));
-    unic__codebook_set(cb, e);
-    UNIC__TRY_OR(status, fail,
-                 unic__read_f32(z, "codebook.ema_count", UNIC__SHAPE_OF(codes), cb->count));
-    UNIC__TRY_OR(status, fail, check_counts(z, cb));
-    UNIC__TRY_OR(status, fail,
-                 unic__read_f32(z, "codebook.ema_sum", UNIC__SHAPE_OF(codes, dim), cb->sum));
-    UNIC__TRY_OR(status, fail,
-                 unic__read_i32(z, "codebook.idle", UNIC__SHAPE_OF(n, codes), cb->idle));
-    *out = cb;
-    return UNIC_OK;
-fail:
-    unic__codebook_free(cb);
-    return status;
+    return unic__codebook_read(z, config->code_count, config->code_dim, config->modality_count,
+                               out);
 }
 
 /* ---- the file as a source of weights (model/weight_source.h) ---- */

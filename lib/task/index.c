@@ -82,9 +82,16 @@ static unic_status grow_slots(unic_index *x, size_t items)
     unic__free(x->slots);
     x->slots = slots;
     x->slot_count = count;
-    for (size_t row = 0; row < x->count; row++)
-        x->slots[slot_of(x, x->ids[row])] = row + 1;
+    unic__index_rehash(x);
     return UNIC_OK;
+}
+
+void unic__index_rehash(unic_index *index)
+{
+    for (size_t i = 0; i < index->slot_count; i++)
+        index->slots[i] = 0;
+    for (size_t row = 0; row < index->count; row++)
+        index->slots[slot_of(index, index->ids[row])] = row + 1;
 }
 
 /* ---- growth ---- */
@@ -121,14 +128,24 @@ static unic_status grow_arrays(unic_index *x, size_t capacity)
     return status;
 }
 
-unic_status unic__index_reserve(unic_index *index, size_t n)
+unic_status unic__index_reserve(unic_index *index, size_t items)
 {
-    size_t items, half_more = index->capacity + index->capacity / 2;
-    if (!unic__add_size(index->count, n, &items) || items > SIZE_MAX / 64)
+    if (items > SIZE_MAX / 64)
         return unic__no_memory(SIZE_MAX, "an index's items");
     if (items > index->capacity)
-        UNIC__TRY(grow_arrays(index, items > half_more ? items : half_more));
+        UNIC__TRY(grow_arrays(index, items));
     return grow_slots(index, items);
+}
+
+/* Room for `n` more items; by half more than there was, so that few of many calls move them. */
+static unic_status grow(unic_index *x, size_t n)
+{
+    size_t items, half_more = x->capacity + x->capacity / 2;
+    if (!unic__add_size(x->count, n, &items))
+        items = SIZE_MAX;
+    if (items > x->capacity && items < half_more)
+        items = half_more;
+    return unic__index_reserve(x, items);
 }
 
 /* ---- rows ---- */
@@ -161,7 +178,8 @@ unic_status unic__index_check_rows(const unic_index *index, const char *what, co
     for (size_t r = 0; r < n; r++, rows += dim) {
         double norm = square_norm(rows, dim);
         if (!isfinite(norm))
-            return unic__fail(UNIC_E_VALUE, "%s row %zu holds NaN or Inf", what, r);
+            return unic__fail(UNIC_E_VALUE, "%s row %zu holds NaN or Inf in dim %zu", what, r,
+                              unic__first_not_finite(rows, dim));
         if (norm > most)
             return unic__fail(UNIC_E_VALUE, "%s row %zu has norm %g, expected at most 2^62",
                               what, r, sqrt(norm));
@@ -204,11 +222,11 @@ static double set_norms(unic_index *x, size_t from)
  * element that a search reads, where without it the screen's error, which grows with the norms,
  * would be many times larger.
  */
-static void measure(unic_index *x, size_t from)
+void unic__index_measure(unic_index *x, size_t from)
 {
     const double far = 16.0;
     const size_t dim = x->options.dim;
-    if (x->options.metric != UNIC_INDEX_L2)
+    if (x->options.metric != UNIC_INDEX_L2 || x->count == 0)
         return;
     if (x->count < 2 * x->centred_at) {
         set_norms(x, from);
@@ -238,18 +256,21 @@ unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids)
         size_t taken = index->slots[slot] - 1;
         while (i-- > 0) /* the last first: then no search goes past a slot that became free */
             index->slots[slot_of(index, index->ids[index->count + i])] = 0;
+        if (taken >= index->count)
+            return unic__fail(UNIC_E_VALUE, "id %lld of row %zu is that of row %zu already",
+                              (long long)id, row - index->count, taken - index->count);
         return unic__fail(UNIC_E_VALUE, "id %lld of row %zu is that of item %zu already",
                           (long long)id, row - index->count, taken);
     }
     index->count += n;
-    measure(index, index->count - n);
+    unic__index_measure(index, index->count - n);
     return UNIC_OK;
 }
 
 unic_status unic__index_add(unic_index *index, const unic_array *vectors, const int64_t *ids)
 {
     size_t n = (size_t)vectors->dims[0];
-    UNIC__TRY(unic__index_reserve(index, n));
+    UNIC__TRY(grow(index, n));
     float *rows = index->vectors + index->count * index->options.dim;
     UNIC__TRY(unic__array_to_f32(vectors, rows));
     UNIC__TRY(unic__index_check_rows(index, "vectors", rows, n));

@@ -31,9 +31,9 @@ struct unic_index {
 unic_status unic__index_create(unic_index **out, const unic_index_options *options);
 void unic__index_free(unic_index *index);
 
-/* Reserves memory for `n` more items and their ids. On failure the index is unchanged; on
- * success, rows from `count` on may be written. */
-unic_status unic__index_reserve(unic_index *index, size_t n);
+/* Reserves memory for `items` items in all, and their ids. On failure the index is unchanged;
+ * on success, rows from `count` to `items` may be written. */
+unic_status unic__index_reserve(unic_index *index, size_t items);
 
 /* Whether rows [n,dim] may be items or queries: finite, not so large that a product overflows,
  * not negative in a histogram. UNIC_E_VALUE: "<what> row 3 ...". */
@@ -43,7 +43,8 @@ unic_status unic__index_check_rows(const unic_index *index, const char *what, co
 /* Brings checked rows to length 1 if the metric is the cosine. */
 void unic__index_normalise(const unic_index *index, float *rows, size_t n);
 
-/* Makes the `n` rows after the last one items; ids [n], or NULL for their row numbers.
+/* Makes the `n` rows after the last one items; ids [n], which may
+ * stand in their place already, or NULL for their row numbers.
  * UNIC_E_VALUE names an id that is taken; nothing is added then. */
 unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids);
 
@@ -53,8 +54,21 @@ bool unic__index_find(const unic_index *index, int64_t id, size_t *row);
 /* Adds vectors [N,dim] of float32 or float64, N > 0: all of them or, on failure, none. */
 unic_status unic__index_add(unic_index *index, const unic_array *vectors, const int64_t *ids);
 
-/* The k nearest items of each of the queries [N,dim]; 1 <= k <= count, N > 0. `scores` may be
- * NULL. */
+/* Takes the items of these ids [n] out; the others keep their order. UNIC_E_NOTFOUND names an
+ * id that no item has, UNIC_E_VALUE one that is given twice; nothing is changed then. */
+unic_status unic__index_remove(unic_index *index, const int64_t *ids, size_t n);
+
+/* Replaces the vectors of items by [N,dim] of float32 or float64, N > 0. UNIC_E_NOTFOUND,
+ * UNIC_E_VALUE; nothing is changed then. */
+unic_status unic__index_update(unic_index *index, const unic_array *vectors,
+                               const int64_t *ids);
+
+/* What follows from the vectors of rows [from,count), which have changed. */
+void unic__index_measure(unic_index *index, size_t from);
+/* Finds the ids' rows anew, after rows have moved. */
+void unic__index_rehash(unic_index *index);
+
+/* The k nearest items of each of the queries [N,dim]; k >= 1, N > 0. `scores` may be NULL. */
 unic_status unic__index_search(const unic_index *index, const unic_array *queries, size_t k,
                                int64_t *ids, float *scores);
 

@@ -64,24 +64,15 @@ static unic_status read_items(unic__npz *z, unic_index *x, size_t count)
     UNIC__TRY(unic__expect_array(z, "index.vectors", vectors));
     if (count == 0)
         return UNIC_OK;
-    UNIC__TRY(unic__index_reserve(x, count));
-    int64_t *read = unic__alloc_array(count, sizeof *read);
-    if (!read)
-        return unic__no_memory(count * sizeof *read, "an index's ids");
-    unic_status status = unic__read_i64(z, "index.ids", ids, read);
+    UNIC__TRY(unic__index_reserve(x, count)); /* all is read to where it stays */
+    UNIC__TRY(unic__read_i64(z, "index.ids", ids, x->ids));
+    UNIC__TRY(unic__read_f32(z, "index.vectors", vectors, x->vectors));
+    unic_status status = unic__index_check_rows(x, "index.vectors", x->vectors, count);
     if (status == UNIC_OK)
-        status = unic__read_f32(z, "index.vectors", vectors, x->vectors);
-    if (status == UNIC_OK) {
-        status = unic__index_check_rows(x, "index.vectors", x->vectors, count);
-        if (status == UNIC_OK)
-            status = check_unit(x, count);
-        if (status == UNIC_OK)
-            status = unic__index_commit(x, count, read);
-        if (status != UNIC_OK)
-            status = unic__fail_in(UNIC_E_FORMAT, "%s", unic__npz_path(z));
-    }
-    unic__free(read);
-    return status;
+        status = check_unit(x, count);
+    if (status == UNIC_OK)
+        status = unic__index_commit(x, count, x->ids);
+    return status == UNIC_OK ? UNIC_OK : unic__fail_in(UNIC_E_FORMAT, "%s", unic__npz_path(z));
 }
 
 static unic_status read_index(unic__npz *z, unic_index **out)

@@ -110,11 +110,12 @@ static void offer_tile(const hits *h, const float *score, size_t first, size_t n
 
 typedef struct search {
     unic__index_block block;
-    size_t k, lanes;
+    size_t k, wanted; /* hits that the index has for each query; that are asked for */
+    size_t lanes;
     hit *heaps;   /* [lanes][most,k] */
     size_t *held; /* [lanes][most] hits in a heap */
     float *least; /* [lanes][most] */
-    int64_t *ids; /* [n,k] out, of the block */
+    int64_t *ids; /* [n,wanted] out, of the block */
     float *scores;
 } search;
 
@@ -140,6 +141,16 @@ static void search_lanes(const void *context, size_t from, size_t to)
         search_lane(context, from);
 }
 
+/* Places [n] for which an index has no items: `scores` may be NULL. */
+static void fill_missing(const unic_index *x, int64_t *ids, float *scores, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = -1;
+        if (scores)
+            scores[i] = x->options.metric == UNIC_INDEX_L2 ? INFINITY : -INFINITY;
+    }
+}
+
 /* All lanes' hits of query j into the first lane's heap, and from there in order. */
 static void finish_query(const search *s, size_t j)
 {
@@ -151,13 +162,16 @@ static void finish_query(const search *s, size_t j)
         for (size_t h = 0; h < s->held[i * most + j]; h++)
             offer(heap, held, k, other[h]);
     }
+    int64_t *ids = s->ids + j * s->wanted;
+    float *scores = s->scores ? s->scores + j * s->wanted : NULL;
     for (size_t place = k; place-- > 0;) {
         hit last = heap[0];
-        s->ids[j * k + place] = last.id;
-        if (s->scores)
-            s->scores[j * k + place] = (float)(is_l2(&s->block) ? -last.score : last.score);
+        ids[place] = last.id;
+        if (scores)
+            scores[place] = (float)(is_l2(&s->block) ? -last.score : last.score);
         sift_down(heap, place, heap[place]);
     }
+    fill_missing(s->block.x, ids + k, scores ? scores + k : NULL, s->wanted - k);
 }
 
 static void finish_queries(const void *context, size_t from, size_t to)
@@ -167,9 +181,10 @@ static void finish_queries(const void *context, size_t from, size_t to)
 }
 
 /* As many queries at once as fit BLOCK, and with their heaps 64 MiB. */
-static unic_status search_create(search *s, const unic_index *x, size_t queries, size_t k)
+static unic_status search_create(search *s, const unic_index *x, size_t queries, size_t wanted)
 {
-    *s = (search){.k = k, .lanes = unic__index_lane_count(x)};
+    const size_t k = wanted < x->count ? wanted : x->count;
+    *s = (search){.k = k, .wanted = wanted, .lanes = unic__index_lane_count(x)};
     size_t fit = ((size_t)64 << 20) / sizeof(hit) / s->lanes / k, heaps, bytes;
     size_t most = fit < 1 ? 1 : fit < BLOCK ? fit : BLOCK;
     most = most < queries ? most : queries;
@@ -194,7 +209,7 @@ static unic_status search_rows(const unic_index *index, const float *q, size_t q
         s.ids = ids + from * k;
         s.scores = scores ? scores + from * k : NULL;
         unic__parallel(s.lanes, 1, true, search_lanes, &s);
-        unic__parallel(n, 1, s.lanes > 1 && n * k > TILE, finish_queries, &s);
+        unic__parallel(n, 1, s.lanes > 1 && n * s.k > TILE, finish_queries, &s);
     }
     unic__index_block_free(&s.block);
     unic__free(s.heaps);
@@ -208,7 +223,11 @@ unic_status unic__index_search(const unic_index *index, const unic_array *querie
 {
     float *q;
     UNIC__TRY(unic__index_read_queries(index, queries, &q));
-    unic_status status = search_rows(index, q, (size_t)queries->dims[0], k, ids, scores);
+    unic_status status = UNIC_OK;
+    if (index->count > 0)
+        status = search_rows(index, q, (size_t)queries->dims[0], k, ids, scores);
+    else
+        fill_missing(index, ids, scores, (size_t)queries->dims[0] * k);
     unic__free(q);
     return status;
 }

@@ -143,7 +143,8 @@ static unic_status check_items(const unic_array *items, float *scratch)
     for (size_t n = 0; n < (size_t)items->dims[0]; n++) {
         UNIC__TRY(unic__array_rows_to_f32(items, n, 1, scratch));
         if (!unic__all_finite(scratch, dim))
-            return unic__fail(UNIC_E_VALUE, "item %zu holds NaN or Inf", n);
+            return unic__fail(UNIC_E_VALUE, "item %zu holds NaN or Inf in dim %zu", n,
+                              unic__first_not_finite(scratch, dim));
     }
     return UNIC_OK;
 }

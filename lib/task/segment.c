@@ -130,8 +130,12 @@ static unic_status fill_images(unic__segment_graph *h, const unic__segment_input
     for (size_t i = 0; i < h->image_count; i++) {
         const unic_array part = unic__array_part(in->images[i], 0, from, count);
         UNIC__TRY(unic__array_to_f32(&part, h->image[i]->t.x));
-        if (!unic__all_finite(h->image[i]->t.x, unic__array_count(&part)))
-            return unic__fail(UNIC_E_VALUE, "images[%zu] holds NaN or Inf", i);
+        const size_t all = unic__array_count(&part), frames = count * h->frames;
+        const size_t at = unic__first_not_finite(h->image[i]->t.x, all);
+        if (at < all)
+            return unic__fail(UNIC_E_VALUE,
+                              "images[%zu] holds NaN or Inf in clip %zu, frame %zu", i,
+                              from + at / (all / count), at / (all / frames) % h->frames);
     }
     return UNIC_OK;
 }

@@ -88,7 +88,8 @@ START_TEST(sets_codes_from_both_floats)
     io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_ARG, "int64 where float32 or float64");
     wide[17] = NAN;
     e = rows_of(wide, UNIC_F64, L, D);
-    io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_VALUE, "embedding holds NaN or Inf");
+    io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_VALUE,
+                    "embedding holds NaN or Inf in row 5, dim 2");
     io_assert_fails(unic_codebook_set(NULL, &e), UNIC_E_ARG, "codebook is NULL");
     io_assert_fails(unic_codebook_set(cb, NULL), UNIC_E_ARG, "embedding is NULL");
     ck_assert_mem_eq(unic_codebook_embedding(cb), corners, sizeof corners);
@@ -129,9 +130,10 @@ START_TEST(assigning_refuses_wrong_rows)
     int32_t codes[2] = {7, 7};
     unic_array z = rows_of(rows, UNIC_F32, 2, D);
     io_assert_fails(unic_codebook_assign(cb, &z, codes), UNIC_E_VALUE,
-                    "unic_codebook_assign: z holds NaN or Inf");
+                    "unic_codebook_assign: z holds NaN or Inf in row 1, dim 1");
     z = rows_of(wide, UNIC_F64, 1, D);
-    io_assert_fails(unic_codebook_assign(cb, &z, codes), UNIC_E_VALUE, "z holds NaN or Inf");
+    io_assert_fails(unic_codebook_assign(cb, &z, codes), UNIC_E_VALUE,
+                    "z holds NaN or Inf in row 0, dim 2");
     z = rows_of(rows, UNIC_F32, 1, D + 1);
     io_assert_fails(unic_codebook_assign(cb, &z, codes), UNIC_E_SHAPE,
                     "unic_codebook_assign: z has shape [1,4], expected [rows,3]");
@@ -228,7 +230,7 @@ START_TEST(updating_refuses_and_changes_nothing)
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, targets, under), UNIC_E_VALUE,
                     "code -2 of row 0");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, spoilt, codes), UNIC_E_VALUE,
-                    "targets of modality 1 hold NaN or Inf");
+                    "targets of modality 1 hold NaN or Inf in row 0, dim 1");
     const float huge[] = {3e38F, 3e38F, 3e38F, 3e38F, 3e38F, 3e38F}, *large[] = {huge, good};
     const int32_t both[] = {0, 0}, *same[] = {both, zero};
     const size_t two[] = {2, 1};

@@ -93,7 +93,7 @@ class Train(unittest.TestCase):
         bad["sound"][where, 2, 3] = np.nan
         np.savez(self.dir / "bad.npz", **bad)
         done = self.train(data="bad.npz", status=1)
-        self.assertRegex(done.stderr, rf"clip {where}\b.* holds NaN or Inf\n")
+        self.assertRegex(done.stderr, rf"clip {where}\b.* holds NaN or Inf in step \d, dim \d\n")
         stopped = re.search(rf"stopped at step (\d+) of {STEPS}, saved in \S+m.npz; .* --resume continues\n", done.stderr)
         if stopped:  # not in the first batch
             self.assertLess(int(stopped[1]), EPOCH)
@@ -113,7 +113,7 @@ class Train(unittest.TestCase):
             np.savez(self.dir / "bad.npz", **bad)
             self.stop_after_an_epoch(f"m{where}.npz")
             done = self.train("--resume", out=f"m{where}.npz", data="bad.npz", status=1)
-            self.assertRegex(done.stderr, rf"clip {where}\b.* holds NaN or Inf\n")
+            self.assertRegex(done.stderr, rf"clip {where}\b.* holds NaN or Inf in step \d, dim \d\n")
             self.assertRegex(done.stderr, r"stopped at step [5-9] of 15, saved in")
             self.train("--resume", out=f"m{where}.npz")
             self.assertEqual(self.files(f"m{where}"), self.straight())
@@ -127,7 +127,7 @@ class Train(unittest.TestCase):
         np.savez(self.dir / "gone.npz", **gone)
         done = self.train("--skip-damaged", data="bad.npz")
         for clip, modality in ((3, "sound"), (17, "touch"), (17, "sound")):
-            self.assertRegex(done.stderr, rf'warning: skipped: modality "{modality}": .*clip {clip}\b.* holds NaN or Inf\n')
+            self.assertRegex(done.stderr, rf'warning: skipped: modality "{modality}": .*clip {clip}\b.* holds NaN or Inf in step \d, dim \d\n')
         self.assertEqual(self.files(), self.straight(data="gone.npz"))
 
     def test_a_full_disk_under_the_log_does_not_take_the_run(self):

@@ -348,6 +348,54 @@ CALL(codebook_revive)
     return give_codebook(w, status);
 }
 
+CALL(codebook_copy)
+{
+    unic_codebook *copy, *first = w->codebook;
+    UNIC__TRY(unic_codebook_copy(&copy, first));
+    w->codebook = copy;
+    unic_codebook_free(first);
+    return give_codebook(w, UNIC_OK);
+}
+
+CALL(codebook_save)
+{
+    unic_status status = unic_codebook_save(w->codebook, files.out);
+    if (status == UNIC_OK)
+        give_file(w, files.out);
+    return status;
+}
+
+/* That of a model. */
+CALL(codebook_load)
+{
+    UNIC__TRY(unic_codebook_load(&w->codebook, files.model, NULL));
+    give(w, unic_codebook_embedding(w->codebook),
+         unic_codebook_code_count(w->codebook) * unic_codebook_dim(w->codebook) *
+             sizeof(float));
+    return UNIC_OK;
+}
+
+CALL(codebook_nearest)
+{
+    int32_t codes[12 * 3];
+    float distances[12 * 3];
+    unic_status status = unic_codebook_nearest(w->codebook, &rows, 3, codes, distances);
+    if (status == UNIC_OK) {
+        give(w, codes, sizeof codes);
+        give(w, distances, sizeof distances);
+    }
+    return status;
+}
+
+CALL(codebook_ema)
+{
+    static const float counts[12] = {1, 2, 3};
+    size_t jittered = unic_codebook_jittered_count(w->codebook);
+    give(w, &jittered, sizeof jittered);
+    give(w, unic_codebook_ema_sums(w->codebook), 12 * 6 * sizeof(float));
+    return give_codebook(w, unic_codebook_set_state(w->codebook, counts, rows.data, NULL));
+}
+
 CALL(codebook_usage)
 {
     double perplexity = 0.0;
@@ -633,6 +681,13 @@ const fault_case ground_cases[] = {
     CASE(codebook_lookup, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_update, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_revive, NEEDS_CODEBOOK, ALLOCATES),
+    CASE(codebook_copy, NEEDS_CODEBOOK, ALLOCATES),
+    CASE(codebook_save, NEEDS_CODEBOOK, WRITES),
+    CASE(codebook_load, 0, ALLOCATES),
+    CASE(codebook_nearest, NEEDS_CODEBOOK, ALLOCATES),
+    CASE_OF(codebook_jittered_count, codebook_ema, NEEDS_CODEBOOK, NOTHING),
+    CASE_OF(codebook_ema_sums, codebook_ema, NEEDS_CODEBOOK, NOTHING),
+    CASE_OF(codebook_set_state, codebook_ema, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_usage, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_perplexity, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_distances, NEEDS_CODEBOOK, NOTHING),

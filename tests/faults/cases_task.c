@@ -294,6 +294,22 @@ CALL(index_add)
     return give_index(w, unic_index_add(w->index, &rows, ids));
 }
 
+CALL(index_reserve)
+{
+    return give_index(w, unic_index_reserve(w->index, 1000));
+}
+
+CALL(index_update)
+{
+    static const int64_t ids[12] = {11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
+    return give_index(w, unic_index_update(w->index, &rows, ids));
+}
+
+CALL(index_remove)
+{
+    return give_index(w, unic_index_remove(w->index, (const int64_t[]){7, 2, 5}, 3));
+}
+
 CALL(index_search)
 {
     int64_t ids[12 * 3];
@@ -462,6 +478,9 @@ const fault_case task_cases[] = {
     CASE_OF(index_vectors, index_sizes, NEEDS_INDEX, NOTHING),
     CASE_OF(index_ids, index_sizes, NEEDS_INDEX, NOTHING),
     CASE(index_add, NEEDS_INDEX, ALLOCATES),
+    CASE(index_reserve, NEEDS_INDEX, ALLOCATES),
+    CASE(index_update, NEEDS_INDEX, ALLOCATES),
+    CASE(index_remove, NEEDS_INDEX, ALLOCATES),
     CASE(index_search, NEEDS_INDEX, ALLOCATES),
     CASE(index_rank, NEEDS_INDEX, ALLOCATES),
     CASE(index_accepts, NEEDS_INDEX, NOTHING),

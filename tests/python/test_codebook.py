@@ -75,6 +75,72 @@ def test_training() -> None:
     assert book.revive("off", 0, [[8.0, 8.0]]) == 0
 
 
+def test_nearest() -> None:
+    book = codebook()
+    squares = ((Z[..., None, :].astype(np.float64) - E) ** 2).sum(-1)
+    order = squares.argsort(-1, kind="stable")
+    for k in (1, 3, 9, 12):
+        codes, distances = book.nearest(Z, k)
+        assert codes.shape == distances.shape == (5, 7, k) and codes.dtype == np.int32
+        assert np.array_equal(codes[..., :9], order[..., :k]) and (codes[..., 9:] == -1).all()
+        assert np.allclose(distances[..., :9], np.take_along_axis(squares, order[..., :k], -1), rtol=1e-6)
+        assert (distances[..., 9:] == np.inf).all()
+    assert book.nearest(Z[:0], 2).codes.shape == (0, 7, 2)
+    assert np.array_equal(book.nearest(Z.astype(np.float64), 1).codes[..., 0], book.assign(Z))
+
+
+def test_jitter() -> None:
+    """Fewer different rows than codes: how many were made up is told, and logged."""
+    lines = []
+    lu.set_log(lambda level, line: lines.append(line))
+    try:
+        book = lu.Codebook(7, 4)
+        book.init(np.repeat(E[:3], 5, 0))
+        assert book.jittered_count == 4 and len(lines) == 1 and "fewer different rows (3) than there are codes (7)" in lines[0]
+        assert book.copy().jittered_count == 4
+        book.init(Z.reshape(-1, 4))
+        assert book.jittered_count == 0 and len(lines) == 1
+    finally:
+        lu.set_log(None)
+
+
+def test_files_and_copies(f: Fixture) -> None:
+    """What comes back from a file, a copy or a state goes on as the first would, bit for bit."""
+    def step(book: lu.Codebook) -> bytes:
+        book.update(0.9, [Z.reshape(-1, 4), Z[0]], [book.assign(Z).ravel(), book.assign(Z[0])])
+        return b"".join(x.tobytes() for x in (book.embedding, *book.state()))
+
+    def fresh() -> lu.Codebook:
+        made = codebook(2)
+        step(made)
+        return made
+
+    path, book = f.folder / "codebook.npz", fresh()
+    book.save(path)
+    by_state = lu.Codebook(9, 4, 2)
+    by_state.set(book.embedding)
+    by_state.set_state(*book.state())
+    want = step(fresh())
+    for again in (lu.Codebook.load(path), book.copy(), by_state):
+        assert again.fingerprint == book.fingerprint and step(again) == want
+    assert step(book) == want
+    with np.load(path) as stored:
+        assert sorted(stored) == ["codebook.ema_count", "codebook.ema_sum", "codebook.embedding", "codebook.idle"]
+    model = lu.Codebook.load(f.path)                # a model has one too
+    assert model.fingerprint == f.model().codebook().fingerprint
+    raises(lu.OutOfMemoryError, "codebook.npz", lambda: lu.Codebook.load(path, memory_limit=100))
+    raises(lu.NotFoundError, "nowhere", lambda: lu.Codebook.load(f.folder / "nowhere.npz"))
+    state = book.state()
+    for error, text, call in (
+            (lu.DataError, "ema_counts[0] = -1", lambda: book.set_state(-state.ema_counts / state.ema_counts)),
+            (lu.DataError, "ema_sums holds NaN or Inf in row 0, dim 0", lambda: book.set_state(ema_sums=E * np.nan)),
+            (lu.DataError, "idle[0,0] = -2", lambda: book.set_state(idle=state.idle * 0 - 2)),
+            (lu.ShapeError, "(9,) expected", lambda: book.set_state(state.ema_counts[:3])),
+            (lu.ShapeError, "(2, 9) expected", lambda: book.set_state(idle=state.idle[:1]))):
+        raises(error, text, call)
+    assert all(np.array_equal(*both) for both in zip(book.state(), state))
+
+
 def test_refused() -> None:
     book, codes = codebook(2), np.zeros(3, int)
     for error, text, call in (
@@ -82,7 +148,11 @@ def test_refused() -> None:
             (lu.ArgumentError, "dim is -1", lambda: lu.Codebook(3, -1)),
             (lu.ShapeError, "[35,3]", lambda: book.assign(Z[..., :3])),
             (lu.ShapeError, "z is a number", lambda: book.assign(1.0)),
-            (lu.DataError, "NaN", lambda: book.assign([[np.nan] * 4])),
+            (lu.DataError, "NaN or Inf in row 0, dim 0", lambda: book.assign([[np.nan] * 4])),
+            (lu.DataError, "NaN or Inf in row 1, dim 0", lambda: book.nearest([[0] * 4, [np.inf] * 4], 2)),
+            (lu.DataError, "NaN or Inf in row 1, dim 3", lambda: book.init([[0] * 4, [0, 0, 0, np.nan]])),
+            (lu.ArgumentError, "k is 0", lambda: book.nearest(Z, 0)),
+            (lu.ShapeError, "z is a number", lambda: book.nearest(1.0, 1)),
             (lu.DataError, "object", lambda: book.assign([[None] * 4])),
             (lu.DataError, "code 9 of row 1", lambda: book.lookup([0, 9])),
             (lu.DataError, "-2", lambda: book.usage([-2])),

@@ -89,6 +89,35 @@ def test_pooling(f: Fixture) -> None:
     assert np.allclose(lu.pool_mean(quantized, codes), embedded, atol=1e-5)
 
 
+def test_changes() -> None:
+    """What is removed is not found, what is updated is found where it is now; the rest as before."""
+    index, rest = index_of("l2"), np.r_[0:10, 20:60]
+    index.reserve(100)
+    index.remove(IDS[10:20])
+    assert len(index) == 50 and np.array_equal(index.ids, IDS[rest]) and np.array_equal(index.vectors, ITEMS[rest])
+    fresh = lu.Index(12, "l2")
+    fresh.add(ITEMS[rest], IDS[rest])
+    assert all(np.array_equal(*both) for both in zip(index.search(QUERIES, 50), fresh.search(QUERIES, 50)))
+    index.update(QUERIES, IDS[:9])
+    assert np.array_equal(index.search(QUERIES, 1).ids[:, 0], IDS[:9]) and not index.search(QUERIES, 1).scores.any()
+    index.add(ITEMS[10:20], IDS[10:20])
+    assert len(index) == 60
+    index.remove([])
+    index.remove(IDS)
+    assert len(index) == 0 and index.ids.shape == (0,)
+
+
+def test_more_than_there_are() -> None:
+    for metric, worst in (("l2", np.inf), ("inner", -np.inf), ("cosine", -np.inf), ("intersection", -np.inf)):
+        index = index_of(metric)
+        ids, scores = index.search(QUERIES, 70)
+        assert ids.shape == scores.shape == (9, 70) and (ids[:, 60:] == -1).all() and (scores[:, 60:] == worst).all()
+        want = index.search(QUERIES, 60)
+        assert np.array_equal(ids[:, :60], want.ids) and np.array_equal(scores[:, :60], want.scores)
+        ids, scores = lu.Index(12, metric).search(QUERIES, 2)
+        assert (ids == -1).all() and (scores == worst).all() and ids.shape == (9, 2)
+
+
 def test_files(f: Fixture) -> None:
     model, other = f.model(), lu.Codebook(3, 4)
     path = f.folder / "index.npz"
@@ -139,14 +168,22 @@ def test_refused() -> None:
             (lu.DataError, "NaN", lambda: index.add(nan)),
             (lu.DataError, "row 0", lambda: index.add(-np.ones((1, 12)))),
             (lu.DataError, str(IDS[0]), lambda: index.add(ITEMS[:1], IDS[:1])),
-            (lu.DataError, "5", lambda: index.add(ITEMS[:2], [5, 5])),
+            (lu.DataError, "id 5 of row 1 is that of row 0 already", lambda: index.add(ITEMS[:2], [5, 5])),
             (lu.ShapeError, "(2,) expected", lambda: index.add(ITEMS[:2], [1])),
             (lu.DataError, "int64 cannot hold", lambda: index.add(ITEMS[:1], np.array([2**64 - 1], np.uint64))),
-            (lu.ArgumentError, "k = 61", lambda: index.search(QUERIES, 61)),
-            (lu.ArgumentError, "k = 0", lambda: index.search(QUERIES, 0)),
-            (lu.ArgumentError, "k = 9223372036854775807", lambda: index.search(QUERIES, 2**63 - 1)),
+            (lu.ArgumentError, "k is 0", lambda: index.search(QUERIES, 0)),
+            (lu.NotFoundError, "id -3 of row 1", lambda: index.remove([IDS[0], -3])),
+            (lu.DataError, "of row 2 is that of row 0", lambda: index.remove(IDS[[0, 1, 0]])),
+            (lu.DataError, "integers", lambda: index.remove([0.5])),
+            (lu.NotFoundError, "id -3 of row 0", lambda: index.update(ITEMS[:1], [-3])),
+            (lu.DataError, "of row 1 is that of row 0", lambda: index.update(ITEMS[:2], IDS[[5, 5]])),
+            (lu.DataError, "row 0 holds NaN or Inf in dim 0", lambda: index.update(nan, IDS[:1])),
+            (lu.ShapeError, "[1,11]", lambda: index.update(np.ones((1, 11)), IDS[:1])),
+            (lu.ShapeError, "(2,) expected", lambda: index.update(ITEMS[:2], IDS[:1])),
+            (lu.ArgumentError, "items is -1", lambda: index.reserve(-1)),
+            (lu.OutOfMemoryError, "items", lambda: index.reserve(2**62)),
             (lu.DataError, "NaN", lambda: index.search(nan)),
-            (lu.StateError, "empty", lambda: lu.Index(12).search(QUERIES)),
+            (lu.StateError, "empty", lambda: lu.Index(12).rank(QUERIES[:1], [0])),
             (lu.NotFoundError, "-3", lambda: index.rank(QUERIES[:1], [-3])),
             (lu.ShapeError, "(9,) expected", lambda: index.rank(QUERIES, [1])),
             (lu.DataError, "integers", lambda: index.rank(QUERIES[:1], [1.5])),

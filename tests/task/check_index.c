@@ -465,7 +465,7 @@ START_TEST(refused_ids_leave_no_trace)
     ids[3] = 103;
     ids[NEW - 1] = 100;
     io_assert_fails(unic_index_add(x, &a, ids), UNIC_E_VALUE,
-                    "id 100 of row 11 is that of item 20 already");
+                    "id 100 of row 11 is that of row 0 already");
     ids[NEW - 1] = OLD + NEW;
     io_assert_ok(unic_index_add(x, &a, ids));
     io_assert_fails(unic_index_add(x, &a, NULL), UNIC_E_VALUE,

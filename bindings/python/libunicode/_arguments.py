@@ -69,7 +69,7 @@ def single(name: str, given: npt.ArrayLike) -> Vectors:
 def whole(name: str, given: npt.ArrayLike, dtype: Any = np.int32) -> npt.NDArray[Any]:
     """Integers as C-ordered `dtype`: those are passed as they are."""
     x = np.asarray(given)
-    if x.dtype.kind not in "iub":
+    if x.dtype.kind not in "iub" and x.size:            # an empty list is of floats
         raise DataError(f"{name} are {x.dtype}, but must be integers")
     narrow = np.require(x, dtype, ["C", "A"])
     beyond = x[narrow != x]

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from . import _arguments as arguments
 from . import _lib
-from ._arguments import Codes, Vectors
+from ._arguments import Codes, StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
-from ._handle import SharedHandle, view
+from ._handle import Saved, SharedHandle, view
 from ._lib import lib
 from ._progress import Teller, Told
 
@@ -27,15 +27,23 @@ class Usage(NamedTuple):
 
 
 class State(NamedTuple):
-    """What training left behind: the EMA counts N [L], and for each modality the updates since it last selected
-    each code, [modalities,L].
+    """What training left behind: the EMA counts N [L] and sums o [L,D], and for each modality the updates since it
+    last selected each code, [modalities,L].
     """
 
     ema_counts: Vectors
     idle: Codes
+    ema_sums: Vectors
 
 
-class Codebook(SharedHandle):
+class Nearest(NamedTuple):
+    """The codes nearest to each vector, the nearest first, and their squared distances, both [...,k]."""
+
+    codes: Codes
+    distances: Vectors
+
+
+class Codebook(SharedHandle, Saved):
     """L codes of D dims.
 
         codebook = libunicode.Codebook(codes=200, dim=64)
@@ -47,7 +55,6 @@ class Codebook(SharedHandle):
     """
 
     _kind = "codebook"
-    _instead = "save() the model that it is of, or keep its embedding, which set() takes"
 
     def __init__(self, codes: int, dim: int, modalities: int = 1) -> None:
         """`codes` x `dim` zeros, until set() or init(); the use of codes is counted for each modality."""
@@ -56,6 +63,28 @@ class Codebook(SharedHandle):
             arguments.integer(name, value, 0) for name, value in
             (("codes", codes), ("dim", dim), ("modalities", modalities))))
         super().__init__(pointer, lib.unic_codebook_free)
+
+    @classmethod
+    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Codebook":
+        """A codebook that save() wrote, or that of a model's or a run's file; it goes on as that one would, bit for bit.
+
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+        """
+        pointer = _lib.CODEBOOK()
+        lib.unic_codebook_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
+        return cls._of(pointer)
+
+    def save(self, path: StrPath) -> None:
+        """Write the codebook with all its state; on failure an older file stays."""
+        with self._read() as codebook:
+            lib.unic_codebook_save(codebook, arguments.path(path))
+
+    def copy(self) -> "Codebook":
+        """Another codebook with the same codes and state."""
+        pointer = _lib.CODEBOOK()
+        with self._read() as codebook:
+            lib.unic_codebook_copy(ctypes.byref(pointer), codebook)
+        return self._of(pointer)
 
     @classmethod
     def _of(cls, pointer: Any) -> "Codebook":
@@ -105,6 +134,9 @@ class Codebook(SharedHandle):
              progress: Optional[Told] = None) -> None:
         """Start from rows `z` [rows,D]: k-means++ and `iterations` of Lloyd's; 0: rows drawn at random.
 
+        It ends earlier if nothing moves any more. Where `z` has fewer different rows than there are codes,
+        `jittered_count` of them begin as rows moved a little, and the log says so.
+
         threads   that it computes with; 0: the process's number.
         progress  called as f(what, done, total); something true stops it: CancelledError, nothing is changed.
         """
@@ -114,6 +146,12 @@ class Codebook(SharedHandle):
                              threads=arguments.threads(threads))
         with self._use() as codebook, teller.watch():
             lib.unic_codebook_init(codebook, arguments.array(x), ctypes.byref(options))
+
+    @property
+    def jittered_count(self) -> int:
+        """How many codes the last init() made of rows that are moved a little, for want of more."""
+        with self._read() as codebook:
+            return lib.unic_codebook_jittered_count(codebook)
 
     def assign(self, z: npt.ArrayLike, out: Optional[Codes] = None) -> Codes:
         """The nearest code of each vector: argmin_k ||z - e_k||, on a tie the lowest; z [...,D] -> [...] int32.
@@ -128,6 +166,22 @@ class Codebook(SharedHandle):
         with self._read() as codebook:
             lib.unic_codebook_assign(codebook, arguments.array(rows), codes.ctypes.data)
         return codes
+
+    def nearest(self, z: npt.ArrayLike, k: int) -> Nearest:
+        """The `k` codes nearest to each vector, and how far they are: z [...,D] -> both [...,k].
+
+        The nearest first, on a tie the lowest; behind the last of all codes -1, with inf.
+        """
+        x, wanted = arguments.real("z", z), arguments.integer("k", k, 1)
+        if x.ndim == 0:
+            raise ShapeError("z is a number, vectors [...,D] expected")
+        shape = (*x.shape[:-1], wanted)
+        found = Nearest(np.empty(shape, np.int32), np.empty(shape, np.float32))
+        rows = x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+        with self._read() as codebook:
+            lib.unic_codebook_nearest(codebook, arguments.array(rows), wanted, found.codes.ctypes.data,
+                                      found.distances.ctypes.data)
+        return found
 
     def lookup(self, codes: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:
         """The vectors of codes, zeros for -1: [...] -> [...,D] float32."""
@@ -183,9 +237,25 @@ class Codebook(SharedHandle):
     def state(self) -> State:
         """What training left behind; copies."""
         counts, idle = np.empty(self.code_count, np.float32), np.empty((self.modality_count, self.code_count), np.int32)
+        shape = self.code_count, self.dim
         with self._read() as codebook:
             lib.unic_codebook_state(codebook, counts.ctypes.data, idle.ctypes.data)
-        return State(counts, idle)
+            sums = view(self._owned(), lib.unic_codebook_ema_sums(codebook), shape).copy()
+        return State(counts, idle, sums)
+
+    def set_state(self, ema_counts: Optional[npt.ArrayLike] = None, idle: Optional[npt.ArrayLike] = None,
+                  ema_sums: Optional[npt.ArrayLike] = None) -> None:
+        """Set what state() gave, the codes themselves stay; None: stays too. After it update() goes on as it would."""
+        codes, dim, modalities = self.code_count, self.dim, self.modality_count
+        given = (None if ema_counts is None else arguments.single("ema_counts", ema_counts),
+                 None if ema_sums is None else arguments.single("ema_sums", ema_sums),
+                 None if idle is None else arguments.whole("idle", idle))
+        for name, x, shape in zip(("ema_counts", "ema_sums", "idle"), given,
+                                  ((codes,), (codes, dim), (modalities, codes))):
+            if x is not None and x.shape != shape:
+                raise ShapeError(f"{name} have the shape {x.shape}, {shape} expected")
+        with self._use() as codebook:
+            lib.unic_codebook_set_state(codebook, *map(arguments.address, given))
 
     def distances(self, out: Optional[Vectors] = None) -> Vectors:
         """Squared distances between codes, [L,L]."""

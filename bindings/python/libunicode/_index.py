@@ -66,7 +66,7 @@ class Index(SharedHandle, Saved):
         index.add(libunicode.pool_histogram(model.encode("image", images), model.code_count))
         ids, scores = index.search(libunicode.pool_histogram(model.encode("speech", sounds), model.code_count), k=5)
 
-    Threads search it at the same time; one that adds waits for them.
+    Threads search it at the same time; one that changes it waits for them.
     """
 
     _kind = "index"
@@ -141,13 +141,34 @@ class Index(SharedHandle, Saved):
         with self._use() as index:
             lib.unic_index_add(index, arguments.array(x), arguments.address(given))
 
-    def search(self, queries: npt.ArrayLike, k: int = 10) -> Found:
-        """The `k` items (1..len) nearest to each of `queries` [Q,dim], among all; of equally near ones the lower id
-        first.
+    def reserve(self, items: int) -> None:
+        """Reserve memory for `items` items in all: adding up to that number moves none."""
+        with self._use() as index:
+            lib.unic_index_reserve(index, arguments.integer("items", items, 0))
+
+    def update(self, vectors: npt.ArrayLike, ids: npt.ArrayLike) -> None:
+        """Replace the vectors [N,dim] of the items with these ids [N]; whatever fails, the index is as it was."""
+        x, given = arguments.real("vectors", vectors), _ids_of(ids, vectors)
+        with self._use() as index:
+            lib.unic_index_update(index, arguments.array(x), given.ctypes.data)
+
+    def remove(self, ids: npt.ArrayLike) -> None:
+        """Take the items with these ids out; the others keep their order. Whatever fails, the index is as it was.
+
+        Each call moves the items behind the first that goes: remove many at once. Afterwards give add() ids.
         """
-        x, wanted = arguments.real("queries", queries), arguments.integer("k", k, 0)
+        given = arguments.whole("ids", ids, np.int64)
+        with self._use() as index:
+            lib.unic_index_remove(index, given.ctypes.data, given.size)
+
+    def search(self, queries: npt.ArrayLike, k: int = 10) -> Found:
+        """The `k` items nearest to each of `queries` [Q,dim], among all; of equally near ones the lower id first.
+
+        Where the index has fewer items, the rest has the id -1 and the score inf with "l2", -inf otherwise.
+        """
+        x, wanted = arguments.real("queries", queries), arguments.integer("k", k, 1)
         with self._read() as index:
-            shape = (*x.shape[:1], min(wanted, lib.unic_index_item_count(index)))     # a larger k is refused below
+            shape = (*x.shape[:1], wanted)
             found = Found(np.empty(shape, np.int64), np.empty(shape, np.float32))
             lib.unic_index_search(index, arguments.array(x), wanted, found.ids.ctypes.data,
                                   found.scores.ctypes.data)
