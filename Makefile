@@ -174,7 +174,15 @@ $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(TEST_OBJ) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
+
+# The fuzz targets, with what they try of the programs: run on kept inputs by `make check`, by
+# libFuzzer (clang) under `make fuzz`.
+FUZZ_PARTS := $(patsubst %,$(BUILD)/obj/examples/programs/%.o,cli/text cli/config train/interval)
+FUZZ_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/harness/fuzzer.c,\
+                $(sort $(wildcard tests/fuzz/harness/*.c tests/fuzz/targets/*.c))))
+$(BUILD)/obj/tests/fuzz/%.o: TEST_CFLAGS += -Iexamples/programs
+$(BUILD)/tests/fuzz/check_fuzz: $(FUZZ_OBJ) $(FUZZ_PARTS)
 
 check: all $(TESTS) $(BUILD)/bench/bench $(BUILD)/tests/kill_at.so layers format-check generate-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
@@ -188,6 +196,25 @@ asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
 .PHONY: asan-check
 asan-check: $(TESTS)
 	@BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TESTS)
+
+SECONDS ?= 60
+FUZZ_CC ?= clang
+SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+fuzz: ## fuzz every parser and the API for SECONDS=60 each (ONLY="npy zip"; docs/reliability.md)
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC="$(FUZZ_CC)" OPT="-O1 -g" CI= \
+	  EXTRA_CFLAGS="$(SANITIZE)" build/fuzz/fuzz
+	@$(PYTHON) tests/fuzz/fuzz.py build/fuzz/fuzz --seconds $(SECONDS) --jobs $(JOBS) $(ONLY)
+
+.PHONY: fuzz
+$(BUILD)/fuzz: $(BUILD)/obj/tests/fuzz/harness/fuzzer.o $(FUZZ_OBJ) $(FUZZ_PARTS) $(INTERNAL)
+	@echo "  LINK  $@"
+	$(Q)$(CC) $(SANITIZE:%-no-link,address,undefined=%,address,undefined) -o $@ $(filter %.o,$^) $(INTERNAL) $(LDLIBS)
+
+# Loops written out by the hundred, and no input: with every addition checked, clang takes minutes for
+# them (gcc does not: `make asan` checks them).
+ifneq ($(findstring fuzzer,$(EXTRA_CFLAGS)),)
+$(patsubst %,$(BUILD)/obj/lib/kernel/%.o,tile winograd_transform): CFLAGS += -fno-sanitize=undefined -O0
+endif
 
 # Preloaded: ends a program at a call of its that is to be tried.
 $(BUILD)/tests/kill_at.so: tests/kills/preload/kill_at.c
@@ -408,7 +435,7 @@ clean: ## remove what was built (the demo's data too)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
 -include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/programs/%.d,$(PROGRAMS))
 .SECONDARY:
 

@@ -4,7 +4,6 @@
 
 #include "array/array.h"
 #include "model/feature_input.h"
-#include "model/kinds.h"
 
 /* ---- plans ---- */
 
@@ -14,36 +13,24 @@ static bool takes_all_shapes(const unic_encoder *e)
     return e->model->config->kernel != UNIC__KERNEL_ONEDNN;
 }
 
-enum { POOL, LAYERS }; /* phases; without pooling all is in the first */
-
 /* The graph's inputs and calls, for the first time or again. */
-static void describe(const unic_encoder *e, unic__encoder_plan *p, size_t batch, size_t length,
-                     size_t pool_batch)
+static void describe(const unic_encoder *e, unic__encoder_plan *p, size_t batch, size_t length)
 {
     unic__graph *g = &p->graph;
     p->batch = batch;
     p->length = length;
-    p->pool_batch = pool_batch;
-    g->phase = POOL;
-    p->x = unic__input(g, unic__feature_shape(e->modality, pool_batch, length), UNIC__F32);
+    p->x = unic__input(g, unic__feature_shape(e->modality, batch, length), UNIC__F32);
     p->mask = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__F32);
     p->lengths = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__I32);
     unic__node *h = unic__front(g, e->modality, p->x, p->lengths);
-    h = unic__pooled(g, e->modality, h);
-    if (e->pool_at_a_time) {
-        p->pooled = unic__keep(h);
-        g->phase = LAYERS;
-        h = p->h = unic__input(g, UNIC__SHAPE_OF(batch, length, unic__shape_last(&h->t.shape)),
-                               UNIC__F32);
-    }
-    p->z = unic__keep(unic__semantic_layers(g, e->model->config, e->modality, h, p->mask));
+    p->z = unic__keep(unic__semantic_encoder(g, e->model->config, e->modality, h, p->mask));
 }
 
 static bool change_shape(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
-                         size_t length, size_t pool_batch)
+                         size_t length)
 {
     unic__graph_again(&p->graph);
-    describe(e, p, batch, length, pool_batch);
+    describe(e, p, batch, length);
     return unic__graph_fits(&p->graph);
 }
 
@@ -56,34 +43,19 @@ static size_t level_of(const unic_encoder *e, size_t length)
     return level;
 }
 
-/* How many clips of so many steps go through a plan together, at most. */
-static size_t most_clips(const unic_encoder *e, size_t steps, size_t length)
+/* How many clips go through a plan together, at most. */
+static size_t most_clips(const unic_encoder *e, size_t length)
 {
-    size_t most = steps / level_of(e, length);
+    size_t most = e->steps_at_a_time / level_of(e, length);
     most = most > 0 ? most : 1;
     return most < e->max_batch ? most : e->max_batch;
 }
 
 /* In equal parts. */
-static size_t part_of(size_t batch, size_t most)
-{
-    size_t parts = (batch + most - 1) / most;
-    return (batch + parts - 1) / parts;
-}
-
 static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length)
 {
-    return part_of(batch, most_clips(e, e->steps_at_a_time, length));
-}
-
-static size_t most_pooled(const unic_encoder *e, size_t length)
-{
-    return most_clips(e, e->pool_at_a_time ? e->pool_at_a_time : e->steps_at_a_time, length);
-}
-
-static size_t clips_pooled(const unic_encoder *e, size_t batch, size_t length)
-{
-    return e->pool_at_a_time ? part_of(batch, most_pooled(e, length)) : batch;
+    size_t most = most_clips(e, length), parts = (batch + most - 1) / most;
+    return (batch + parts - 1) / parts;
 }
 
 /* The plan of a shape, and, if it can take them, of all that may come: no shape needs more
@@ -96,16 +68,14 @@ static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_
     unic__graph_init(g, e->weights, true);
     unic__use_kernels(g, e->model->config);
     p->used = 0; /* until it is ready */
-    describe(e, p, batch, length, clips_pooled(e, batch, length));
+    describe(e, p, batch, length);
     for (size_t level = e->max_length, last = 0; takes_all_shapes(e) && level != last;
          level = (level + 1) / 2) {
-        change_shape(e, p, most_clips(e, e->steps_at_a_time, level), level,
-                     most_pooled(e, level));
+        change_shape(e, p, most_clips(e, level), level);
         last = level;
     }
-    const size_t pool_batch = clips_pooled(e, batch, length);
-    if (p->batch != batch || p->length != length || p->pool_batch != pool_batch)
-        change_shape(e, p, batch, length, pool_batch);
+    if (p->batch != batch || p->length != length)
+        change_shape(e, p, batch, length);
     return unic__graph_plan(g);
 }
 
@@ -127,8 +97,7 @@ static unic_status find_plan(unic_encoder *e, size_t batch, size_t length,
     }
     if (takes_all_shapes(e))
         oldest = &e->plan[0];
-    if (!takes_all_shapes(e) || !oldest->used ||
-        !change_shape(e, oldest, batch, length, clips_pooled(e, batch, length)))
+    if (!takes_all_shapes(e) || !oldest->used || !change_shape(e, oldest, batch, length))
         UNIC__TRY(make_plan(e, oldest, batch, length));
     oldest->used = ++e->calls;
     *plan = oldest;
@@ -161,27 +130,18 @@ static unic_status warm_up(unic_encoder *e)
         p->lengths->t.ix[b] = (int32_t)p->length;
     for (size_t i = 0; i < p->batch * p->length; i++)
         p->mask->t.x[i] = 1.0F;
-    unic__graph_forward(&p->graph, POOL);
-    unic__graph_forward(&p->graph, LAYERS);
+    unic__graph_forward(&p->graph, 0);
     unic__parallel((size_t)unic__threads(), 1, true, do_nothing, NULL);
     return kernel_status(e, p);
 }
 
-/* Features and the widest activations of the steps share the second cache, of all threads. What
- * is pooled leaves it before the layers begin. */
-static void set_steps(unic_encoder *e)
+/* Features and the widest activations of the steps share the second cache, of all threads. */
+static size_t steps_that_fit(const unic_encoder *e)
 {
     enum { CACHE = 1 << 19 }; /* floats */
     const unic_config *c = e->model->config;
-    const unic__kind_parts *parts = unic__kind_parts_of(e->modality);
-    const size_t cache = (size_t)CACHE * (size_t)unic__threads();
-    const size_t features = unic__shape_count(&e->modality->dims);
-    const size_t activations = c->encoder_ff + 3 * c->code_dim;
-    e->steps_at_a_time = cache / (features + activations);
-    if (parts->pool && !parts->front) {
-        e->pool_at_a_time = e->steps_at_a_time > 0 ? e->steps_at_a_time : 1;
-        e->steps_at_a_time = cache / activations;
-    }
+    size_t step = unic__shape_count(&e->modality->dims) + c->encoder_ff + 3 * c->code_dim;
+    return (size_t)CACHE * (size_t)unic__threads() / step;
 }
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
@@ -203,7 +163,7 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
     e->max_length = max_length;
     __atomic_add_fetch(&model->references, 1, __ATOMIC_RELAXED);
     e->model = model;
-    set_steps(e);
+    e->steps_at_a_time = steps_that_fit(e);
     e->codes = unic__alloc(steps *
                            sizeof *e->codes); /* not cleared: what is not used takes none */
     e->z = unic__alloc(bytes);
@@ -254,20 +214,19 @@ static const float *readable_in_place(const unic__encoder_plan *p, const unic_ar
                                       const int32_t *lengths, size_t first, size_t clips)
 {
     const float *x = unic__array_in_place(features);
-    bool whole = x && clips == p->pool_batch;
+    bool whole = x && clips == p->batch;
     for (size_t b = first; whole && lengths && b < first + clips; b++)
         whole = (size_t)lengths[b] == p->length;
-    return whole ? x + first * unic__shape_count(&p->x->t.shape) / p->pool_batch : NULL;
+    return whole ? x + first * unic__shape_count(&p->x->t.shape) / p->batch : NULL;
 }
 
-/* The clips from `first` on, whose mask is in the rows from `row` on. */
 static unic_status fill(const unic_encoder *e, unic__encoder_plan *p,
                         const unic_array *features, const int32_t *lengths, size_t first,
-                        size_t row, bool real_padding)
+                        bool real_padding)
 {
-    const unic__feature_input to = {e->modality, p->x, p->mask, p->lengths, row};
-    size_t all = (size_t)features->dims[0], clips = first < all ? all - first : 0;
-    clips = clips < p->pool_batch ? clips : p->pool_batch;
+    const unic__feature_input to = {e->modality, p->x, p->mask, p->lengths};
+    size_t clips = (size_t)features->dims[0] - first;
+    clips = clips < p->batch ? clips : p->batch;
     unic__graph_lend(&p->graph, p->x, readable_in_place(p, features, lengths, first, clips));
     return unic__feature_input_fill(&to, features, lengths, first, real_padding, e->called);
 }
@@ -307,36 +266,19 @@ static void write_step(const unic_codebook *cb, size_t i, int32_t code, const fl
         memcpy(semantic + i * dim, z, bytes);
 }
 
-/* The clips of a part from `first` on. Those that are pooled last may have been pooled before. */
-static unic_status run_part(unic_encoder *e, unic__encoder_plan *p, const unic_array *features,
-                            const int32_t *lengths, size_t first)
-{
-    const bool real = e->model->config->padding == UNIC__PAD_REAL;
-    p->graph.run = (unic__run){.training = false};
-    for (size_t next = 0; next < p->batch; next += p->pool_batch) {
-        const size_t last = p->batch - p->pool_batch, row = next < last ? next : last;
-        UNIC__TRY(fill(e, p, features, lengths, first + row, row, real));
-        unic__graph_forward(&p->graph, POOL);
-        if (e->pool_at_a_time) {
-            const size_t count = unic__shape_count(&p->pooled->t.shape);
-            memcpy(p->h->t.x + row * (count / p->pool_batch), p->pooled->t.x,
-                   count * sizeof(float));
-        }
-    }
-    unic__graph_forward(&p->graph, LAYERS);
-    return UNIC_OK;
-}
-
 /* z = Phi(x) of all clips (P1). */
 static unic_status run(unic_encoder *e, const unic_array *features, const int32_t *lengths)
 {
     unic__encoder_plan *p;
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
     size_t count = length * e->model->codebook->dim;
+    bool real = e->model->config->padding == UNIC__PAD_REAL;
     UNIC__TRY(find_plan(e, clips_at_a_time(e, batch, length), length, &p));
     for (size_t first = 0; first < batch; first += p->batch) {
         size_t clips = batch - first < p->batch ? batch - first : p->batch;
-        UNIC__TRY(run_part(e, p, features, lengths, first));
+        UNIC__TRY(fill(e, p, features, lengths, first, real));
+        p->graph.run = (unic__run){.training = false};
+        unic__graph_forward(&p->graph, 0);
         UNIC__TRY(kernel_status(e, p));
         memcpy(e->z + first * count, p->z->t.x, clips * count * sizeof *e->z);
     }

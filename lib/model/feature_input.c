@@ -27,7 +27,7 @@ unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_a
                                      const int32_t *lengths, size_t first, bool real_padding,
                                      const unic_batch *called)
 {
-    size_t batch = to->x->t.shape.dim[0], length = to->mask->t.shape.dim[1];
+    size_t batch = to->mask->t.shape.dim[0], length = to->mask->t.shape.dim[1];
     size_t clips = (size_t)features->dims[0], steps = (size_t)features->dims[1];
     UNIC__TRY(
         unic__array_rows_to_f32(features, 0, 0, NULL)); /* its dtype, if no step is valid */
@@ -37,9 +37,9 @@ unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_a
             valid = lengths ? (size_t)lengths[clip] : steps;
         UNIC__TRY(fill_row(to, b, features, clip, valid, called));
         size_t seen = real_padding && valid > 0 ? steps : valid;
-        to->lengths->t.ix[to->row + b] = (int32_t)seen;
+        to->lengths->t.ix[b] = (int32_t)seen;
         for (size_t t = 0; t < length; t++)
-            to->mask->t.x[(to->row + b) * length + t] = t < seen ? 1.0F : 0.0F;
+            to->mask->t.x[b * length + t] = t < seen ? 1.0F : 0.0F;
     }
     return UNIC_OK;
 }

@@ -11,10 +11,9 @@
 
 typedef struct unic__feature_input {
     const unic__modality *m;
-    unic__node *x;       /* [B,T,dims..]                                             */
-    unic__node *mask;    /* [B,T], or more rows                                      */
-    unic__node *lengths; /* i32 [B], or more                                         */
-    size_t row;          /* of mask and lengths: that of x's first clip              */
+    unic__node *x;       /* [B,T,dims..] */
+    unic__node *mask;    /* [B,T]        */
+    unic__node *lengths; /* i32 [B]      */
 } unic__feature_input;
 
 /*

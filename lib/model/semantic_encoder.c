@@ -22,24 +22,15 @@ unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
     return parts->front ? parts->front(g, m, x, lengths) : x;
 }
 
-unic__node *unic__pooled(unic__graph *g, const unic__modality *m, unic__node *h)
+unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
+                                   const unic__modality *m, unic__node *h, unic__node *mask)
 {
     const unic__kind_parts *parts = unic__kind_parts_of(m);
-    return parts->pool ? parts->pool(g, m, h) : h;
-}
-
-unic__node *unic__semantic_layers(unic__graph *g, const unic_config *c, const unic__modality *m,
-                                  unic__node *h, unic__node *mask)
-{
+    if (parts->pool)
+        h = parts->pool(g, m, h);                                      /* -> [B,T,C] */
     h = unic__dense(g, h, c->code_dim, "%s.semantic.affine", m->name); /* -> [B,T,D] */
     for (size_t i = 0; i < c->encoder_layers; i++)
         h = unic__encoder_layer(g, c, h, mask,
                                 unic__graph_name(g, "%s.semantic.layer%zu", m->name, i));
     return h;
-}
-
-unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
-                                   const unic__modality *m, unic__node *h, unic__node *mask)
-{
-    return unic__semantic_layers(g, c, m, unic__pooled(g, m, h), mask);
 }

@@ -30,7 +30,7 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
     }
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__stream *s = &t->graph.stream[m];
-        const unic__feature_input to = {s->m, s->x, s->mask, s->lengths, 0};
+        const unic__feature_input to = {s->m, s->x, s->mask, s->lengths};
         UNIC__TRY(unic__feature_input_fill(&to, &entries[m]->features, entries[m]->lengths, 0,
                                            t->config->padding == UNIC__PAD_REAL, batch));
     }

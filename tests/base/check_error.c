@@ -161,6 +161,36 @@ START_TEST(log_lines_go_to_the_callback)
 }
 END_TEST
 
+/* Names come from files: a message stays one line, and steers no terminal. */
+START_TEST(control_characters_are_not_printed)
+{
+    static const char *const names[][2] = {
+        {"two\nlines", "two?lines"},
+        {"a\r\tb", "a??b"},
+        {"\x1B[2Jx", "?[2Jx"},
+        {"\x7F\x01", "??"},
+        {"\xC2\x9B"
+         "1m",
+         "??1m"},
+        {"\xC2\x80\xC2\x9F", "????"},
+        {"caf\xC3\xA9 \xC2\xA0 \xE2\x82\xAC", "caf\xC3\xA9 \xC2\xA0 \xE2\x82\xAC"},
+        {"\xC2", "\xC2"}};
+    char heard[64], wanted[64];
+    unic_set_log(note_line, heard);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        unic__fail(UNIC_E_FORMAT, "%s", names[i][0]);
+        ck_assert_str_eq(unic_last_error(), names[i][1]);
+        unic__fail_in(UNIC_E_FORMAT, "%s", names[i][0]);
+        snprintf(wanted, sizeof wanted, "%s: %s", names[i][1], names[i][1]);
+        ck_assert_str_eq(unic_last_error(), wanted);
+        unic__log_line(UNIC_LOG_INFO, "%s", names[i][0]);
+        snprintf(wanted, sizeof wanted, "0 %s", names[i][1]);
+        ck_assert_str_eq(heard, wanted);
+    }
+    unic_set_log(NULL, NULL);
+}
+END_TEST
+
 START_TEST(nearest_word)
 {
     static const char *const words[] = {"ema.decay", "ema.order", "code.dim", "code.count"};
@@ -203,6 +233,7 @@ int main(void)
     tcase_add_test(t, each_thread_has_its_message);
     tcase_add_test(t, try_returns_the_first_failure);
     tcase_add_test(t, log_lines_go_to_the_callback);
+    tcase_add_test(t, control_characters_are_not_printed);
     tcase_add_test(t, nearest_word);
     tcase_add_test(t, a_long_word_is_near_to_nothing);
     return base_run("base/error", t);

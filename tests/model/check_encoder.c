@@ -476,49 +476,6 @@ START_TEST(many_clips_go_in_parts)
 }
 END_TEST
 
-/* Grids that fill the cache: three clips are pooled at a time, seven go through the layers, so
- * that the last are pooled twice. Each is as if it were alone. */
-START_TEST(grids_are_pooled_in_parts)
-{
-    enum { CLIPS = 7, STEP = 8 * 8 * 512, LENGTH = 5, EACH = LENGTH * STEP };
-    unic_model *model = small_model(SMALL_THREE, "image.dims = 8 8 512\nimage.inner = 4\n", 0);
-    unic_encoder *many, *one;
-    float *x = malloc(CLIPS * EACH * sizeof *x), z[CLIPS * LENGTH * SMALL_DIM];
-    const int32_t lengths[CLIPS] = {LENGTH, 2, LENGTH, LENGTH, 0, 1, LENGTH};
-    for (size_t i = 0; i < CLIPS * EACH; i++)
-        x[i] = unic__random_normal(unic__random_key(1, 2, 3), i);
-    io_assert_ok(
-        unic_encoder_create(&many, model, "image",
-                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
-                                                    .max_batch = CLIPS,
-                                                    .max_length = LENGTH}));
-    io_assert_ok(
-        unic_encoder_create(&one, model, "image",
-                            &(unic_encoder_options){.struct_size = sizeof(unic_encoder_options),
-                                                    .max_batch = 1,
-                                                    .max_length = LENGTH}));
-    for (int padded = 0; padded < 2; padded++) {
-        unic_array all, clip;
-        float alone[LENGTH * SMALL_DIM];
-        unic_array_init(&all, x, UNIC_F32, 5, (int64_t[]){CLIPS, LENGTH, 8, 8, 512});
-        io_assert_ok(unic_encoder_encode(many, &all, padded ? lengths : NULL, NULL, NULL, z));
-        ck_assert_uint_eq(many->plan[0].batch, CLIPS);
-        ck_assert_uint_eq(many->plan[0].pool_batch, 3);
-        for (size_t b = 0; b < CLIPS; b++) {
-            unic_array_init(&clip, x + b * EACH, UNIC_F32, 5,
-                            (int64_t[]){1, LENGTH, 8, 8, 512});
-            io_assert_ok(unic_encoder_encode(one, &clip, padded ? lengths + b : NULL, NULL,
-                                             NULL, alone));
-            ck_assert_mem_eq(alone, z + b * LENGTH * SMALL_DIM, sizeof alone);
-        }
-    }
-    unic_encoder_free(many);
-    unic_encoder_free(one);
-    unic_model_free(model);
-    free(x);
-}
-END_TEST
-
 START_TEST(refuses_wrong_sizes_and_names)
 {
     unic_model *model = small_model(SMALL_TWO, "", 0);
@@ -591,7 +548,6 @@ int main(void)
     tcase_add_test(t, shapes_leave_no_trace);
     tcase_add_test(t, refuses_wrong_features);
     tcase_add_test(t, many_clips_go_in_parts);
-    tcase_add_test(t, grids_are_pooled_in_parts);
     tcase_add_test(t, refuses_wrong_sizes_and_names);
     return small_run("model/encoder", t);
 }
