@@ -23,6 +23,9 @@ static const conv_case forward_cases[] = {
     {"conv2d_strided", S(2, 8, 7, 3), S(3, 2, 3, 4), false, {2, 1, 1}, S(2, 4, 4, 4)},
     {"conv2d_1x1", S(2, 3, 5, 6), S(1, 1, 6, 7), true, {1, 0, 1}, S(2, 3, 5, 7)},
     {"conv2d_one_pixel", S(1, 3, 3, 1), S(3, 3, 1, 1), false, {1, 0, 1}, S(1, 1, 1, 1)},
+    /* one channel on both sides */
+    {NULL, S(2, 5, 4, 1), S(3, 2, 1, 1), true, {2, 1, 1}, S(2, 3, 3, 1)},
+    {NULL, S(2, 7, 6, 1), S(3, 3, 1, 1), false, {1, 2, 2}, S(2, 7, 6, 1)},
     /* a single image */
     {NULL, S(7, 7, 16), S(3, 3, 16, 16), false, {1, 1, 1}, S(7, 7, 16)},
     /* several blocks */
@@ -63,6 +66,7 @@ static const conv_case transposed_cases[] = {
     {"conv_transpose2d_strided", S(2, 4, 3, 3), S(3, 4, 4, 3), false, {2, 1, 1}, S(2, 7, 6, 4)},
     {"conv_transpose2d_1x1", S(2, 3, 5, 6), S(1, 1, 7, 6), true, {1, 0, 1}, S(2, 3, 5, 7)},
     {NULL, S(1, 1, 1), S(3, 3, 1, 1), false, {1, 0, 1}, S(3, 3, 1)},
+    {NULL, S(2, 5, 4, 1), S(3, 2, 1, 1), true, {2, 1, 1}, S(2, 9, 6, 1)},
     {NULL, S(24, 5, 5, 8), S(3, 3, 8, 8), true, {1, 0, 1}, S(24, 7, 7, 8)},
     /* pixels that are bias alone */
     {NULL, S(2, 2, 3, 4), S(2, 2, 3, 4), true, {3, 0, 1}, S(2, 5, 8, 3)},
