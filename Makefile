@@ -94,7 +94,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt tasks check kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
+.PHONY: FORCE all demo demo-avt tasks check check-service kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) ## build the library and the programs
 
@@ -220,6 +220,9 @@ endif
 $(BUILD)/tests/kill_at.so: tests/kills/preload/kill_at.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O1 -Wall -Wextra -shared -fPIC -o $@ $< -ldl
+
+check-service: all ## build and run the service of tests/install with the library under the sanitizers, threads too
+	$(PYTHON) tests/install/test_service.py --sanitizers
 
 N ?= 100
 kills: all $(BUILD)/tests/kill_at.so ## end training N=100 times by SIGKILL, resume, compare every byte

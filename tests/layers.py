@@ -94,6 +94,13 @@ def check_public(path):
             yield f"{path}:{number}: a public header includes {name}"
 
 
+def check_cpp(path):
+    """The C++ interface stands above the C one: that, and the standard library."""
+    for number, name in includes(path):
+        if name.endswith(".h") and name != "unic.h" or "/" in name:
+            yield f"{path}:{number}: a header of the C++ interface includes {name}"
+
+
 problems = []
 files = sorted(p for p in pathlib.Path("lib").rglob("*.[ch]"))
 for path in files:
@@ -110,5 +117,7 @@ if ring:
     problems.append("files call each other in a circle: " + " -> ".join(ring))
 for path in sorted(pathlib.Path("include/unicode").glob("*.h")):
     problems += check_public(path)
+for path in sorted(pathlib.Path("include/unicode").glob("*.hpp")):
+    problems += check_cpp(path)
 print("\n".join(problems) or f"layers: {len(files)} files, each includes only what its layer may, no circle")
 sys.exit(bool(problems))

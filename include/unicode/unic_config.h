@@ -56,7 +56,7 @@ UNIC_API unic_status unic_config_set(unic_config *config, const char *key, const
 UNIC_API unic_status unic_config_parse(unic_config *config, const char *text,
                                        const char *source);
 
-/** Read a file and apply it as unic_config_parse() does. @return also UNIC_E_IO. Since 0.1. */
+/** Apply a file, as unic_config_parse(). @return also UNIC_E_NOTFOUND; UNIC_E_IO. Since 0.1. */
 UNIC_API unic_status unic_config_load(unic_config *config, const char *path);
 
 /**

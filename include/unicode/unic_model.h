@@ -42,8 +42,8 @@ UNIC_API unic_status unic_model_open(unic_model **out, const char *path,
  * @param settings  "key = value" lines that override other settings ("encoder.heads = 8"); may
  *                  be NULL.
  * @param options   NULL: no limit.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT lists missing and mis-shaped tensors by
- * name; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT lists missing and
+ * mis-shaped tensors by name; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_model_import(unic_model **out, const char *path, const char *settings,
                                        const unic_open_options *options);

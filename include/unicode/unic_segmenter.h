@@ -163,8 +163,8 @@ UNIC_API unic_status unic_segmenter_save(const unic_segmenter *segmenter, const 
 
 /**
  * Read a segmenter from a file. Further training starts with zero moments.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_FORMAT names the member that is not as
- * expected; UNIC_E_NOMEM. Thread-safe. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that is
+ * not as expected; UNIC_E_NOMEM. Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_load(unic_segmenter **out, const char *path,
                                          const unic_open_options *options);

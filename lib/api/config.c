@@ -50,8 +50,6 @@ unic_status unic_config_load(unic_config *config, const char *path)
         status = unic__config_parse(config, text, length, path);
     else if (status == UNIC_E_FORMAT) /* as unic_config_parse() says of a text */
         status = unic__fail(UNIC_E_CONFIG, "%s", unic_last_error());
-    else if (status == UNIC_E_NOTFOUND)
-        status = unic__fail(UNIC_E_IO, "%s", unic_last_error());
     unic__free(text);
     return status;
 }

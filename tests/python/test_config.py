@@ -50,7 +50,7 @@ def test_text(f: Fixture) -> None:
     single["preset"] = "small"
     assert single["train.lr"] == 0.25 and single["code.dim"] == 64        # a copy knows what was set one by one
     raises(lu.ConfigError, "config.ini:2", lambda: lu.Config.parse("\ncode.dim = x", "config.ini"))
-    raises(lu.FileError, "nowhere.ini", lambda: lu.Config.load(f.folder / "nowhere.ini"))
+    raises(lu.NotFoundError, "nowhere.ini", lambda: lu.Config.load(f.folder / "nowhere.ini"))
 
 
 def test_refused() -> None:

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
 HERE = pathlib.Path(__file__).resolve().parent
 # In the order of the page; the most files, beside tests and docs, that a recipe may touch.
-RECIPES = {"function": 2, "operator": 4, "term": 4, "task": 5, "kind": 5}
+RECIPES = {"function": 3, "operator": 4, "term": 4, "task": 6, "kind": 5}
 COPIED = ["Makefile", "lib", "include", "tests", "examples", "pkgconfig", "docs", "bindings"]
 
 
@@ -63,6 +63,7 @@ class Recipes(unittest.TestCase):
                         for recipe in RECIPES for name in touched(recipe)[1]]
             make = ["make", f"-j{os.cpu_count()}", "BUILD=build"]
             run(*make, "generate", "layers", cwd=copy)
+            run(sys.executable, "tests/cpp/test_header.py", "Complete", cwd=copy)
             run(*make, *programs, cwd=copy)
             for program in programs:
                 os.environ["CK_FORK"] = "no"

@@ -1,0 +1,317 @@
+/**
+ * @file unic_call.hpp
+ * How the C interface is called from C++: errors, views of the caller's memory, handles that
+ * own, callbacks. unic.hpp includes it.
+ */
+#ifndef UNICODE_UNIC_CALL_HPP
+#define UNICODE_UNIC_CALL_HPP
+
+#include "unic.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace unic
+{
+
+// ---- errors ----
+
+// What every failure throws. what() is the library's sentence, or this header's own.
+class error : public std::runtime_error
+{
+  public:
+    error(unic_status s, const std::string &what) : std::runtime_error(what), status_(s) {}
+    unic_status status() const noexcept { return status_; }
+    const char *status_name() const noexcept { return unic_status_name(status_); }
+
+  private:
+    unic_status status_;
+};
+
+// For calls of the C interface; the message is that of the calling thread.
+inline void check(unic_status status)
+{
+    if (status != UNIC_OK)
+        throw error(status, unic_last_error());
+}
+
+// What this header checks itself, since the library cannot see it: the size of a view.
+inline void expect(std::size_t size, std::size_t wanted, const char *what)
+{
+    if (size != wanted)
+        throw error(UNIC_E_SHAPE, std::string(what) + ": " + std::to_string(size) +
+                                      ", expected " + std::to_string(wanted));
+}
+
+// ---- what a call reads, in memory of the caller's ----
+
+// Elements of a vector, an array, a list in braces, a std::span, or a pointer and a size.
+template <class T> class view
+{
+  public:
+    view() = default;
+    view(const T *data, std::size_t size) : data_(data), size_(size) {}
+    view(std::initializer_list<T> list) : view(list.begin(), list.size()) {}
+    template <class C, class = std::enable_if_t<std::is_convertible_v<
+                           decltype(std::data(std::declval<const C &>())), const T *>>>
+    view(const C &elements) : view(std::data(elements), std::size(elements))
+    {
+    }
+    const T *data() const noexcept { return data_; }
+    std::size_t size() const noexcept { return size_; }
+    bool empty() const noexcept { return size_ == 0; }
+    const T *begin() const noexcept { return data_; }
+    const T *end() const noexcept { return data_ + size_; }
+    const T &operator[](std::size_t i) const { return data_[i]; }
+
+  private:
+    const T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+// The dims of an array: {1, steps, width}, of any integers, or a view of them.
+class shape
+{
+  public:
+    template <class... N, class = std::enable_if_t<(std::is_integral_v<N> && ...)>>
+    shape(N... dims) : shape(view<std::int64_t>{static_cast<std::int64_t>(dims)...})
+    {
+    }
+    shape(const std::vector<std::int64_t> &dims) : shape(view<std::int64_t>(dims)) {}
+    shape(view<std::int64_t> dims) : rank_(dims.size())
+    {
+        if (rank_ > UNIC_MAX_RANK)
+            throw error(UNIC_E_SHAPE, "unic::shape: " + std::to_string(rank_) + " dims");
+        for (std::size_t i = 0; i < rank_; i++)
+            count_ *= static_cast<std::size_t>(dims_[i] = dims[i]);
+    }
+    int rank() const noexcept { return static_cast<int>(rank_); }
+    const std::int64_t *data() const noexcept { return dims_; }
+    std::size_t count() const noexcept { return count_; } // of the elements
+
+  private:
+    std::size_t rank_, count_ = 1;
+    std::int64_t dims_[UNIC_MAX_RANK] = {};
+};
+
+struct dtype {
+    static constexpr unic_dtype of(const float *) { return UNIC_F32; }
+    static constexpr unic_dtype of(const double *) { return UNIC_F64; }
+    static constexpr unic_dtype of(const std::int32_t *) { return UNIC_I32; }
+    static constexpr unic_dtype of(const std::int64_t *) { return UNIC_I64; }
+    static constexpr unic_dtype of(const std::uint64_t *) { return UNIC_U64; }
+};
+
+// An array: a dense one, whose size is checked if the elements have one, or a filled unic_array.
+class array
+{
+  public:
+    array(const unic_array &filled) : array_(filled) {}
+    template <class T> array(const T *data, const shape &dims)
+    {
+        unic_array_init(&array_, data, dtype::of(data), dims.rank(), dims.data());
+    }
+    template <class C, class = decltype(std::size(std::declval<const C &>()))>
+    array(const C &elements, const shape &dims) : array(std::data(elements), dims)
+    {
+        expect(std::size(elements), dims.count(), "unic::array: elements");
+    }
+    const unic_array *get() const noexcept { return &array_; }
+    std::size_t dim(int i) const { return i < array_.rank ? std::size_t(array_.dims[i]) : 0; }
+
+  private:
+    unic_array array_;
+};
+
+// ---- how C is called ----
+
+namespace detail
+{
+
+// A text with the zero byte behind it.
+class c_string
+{
+  public:
+    explicit c_string(std::string_view view) : text_(view)
+    {
+        if (view.find('\0') != view.npos)
+            throw error(UNIC_E_ARG, "unic: a text holds a zero byte");
+    }
+    operator const char *() const noexcept { return text_.c_str(); }
+
+  private:
+    std::string text_;
+};
+
+template <class T, void (*Free)(T *)> class handle;
+
+// An argument as C takes it; options (a structure) get their size.
+struct as {
+    static c_string c(std::string_view text) { return c_string(text); }
+    static c_string c(const std::string &text) { return c_string(text); }
+    static const unic_array *c(const array &a) { return a.get(); }
+    template <class T> static const T *c(const view<T> &v) { return v.data(); }
+    template <class T, void (*F)(T *)> static T *c(const handle<T, F> &h) { return h.get(); }
+    template <class T> static std::enable_if_t<std::is_scalar_v<T>, T> c(const T &t)
+    {
+        return t;
+    }
+    template <class T> static auto c(T &o) -> decltype(o.struct_size, &std::as_const(o))
+    {
+        o.struct_size = sizeof o;
+        return &o;
+    }
+};
+
+// The result that C has as first argument: a handle, a number, a report.
+template <class R, class... P, class... A> R result(unic_status (*f)(R *, P...), A &&...a)
+{
+    R r{};
+    if constexpr (std::is_class_v<R>)
+        r.struct_size = sizeof r;
+    check(f(&r, as::c(a)...));
+    return r;
+}
+
+template <class T, void (*Free)(T *)> class handle
+{
+  public:
+    explicit handle(T *owned) noexcept : owned_(owned) {} // made by a call of the C interface
+    T *get() const noexcept { return owned_.get(); }
+    explicit operator bool() const noexcept { return owned_ != nullptr; }
+
+  protected:
+    template <class F, class... A> void run(F f, A &&...a) const
+    {
+        check(f(get(), as::c(a)...));
+    }
+    template <class F, class... A> auto ask(F f, A &&...a) const
+    {
+        return f(get(), as::c(a)...);
+    }
+    template <class F, class... A> auto find(F f, A &&...a) const
+    {
+        return result(f, get(), std::forward<A>(a)...);
+    }
+    // An array of n elements that C fills, which is its last argument.
+    template <class E, class F, class... A>
+    std::vector<E> fill(std::size_t n, F f, A &&...a) const
+    {
+        std::vector<E> elements(n);
+        run(f, std::forward<A>(a)..., elements.data());
+        return elements;
+    }
+    template <class F, class... A> std::vector<std::int64_t> dims(F f, A &&...a) const
+    {
+        std::int64_t sizes[UNIC_MAX_RANK];
+        return {sizes, sizes + find(f, std::forward<A>(a)..., &sizes[0])};
+    }
+
+  private:
+    struct deleter {
+        void operator()(T *owned) const noexcept { Free(owned); }
+    };
+    std::unique_ptr<T, deleter> owned_;
+};
+
+template <class Name> std::vector<std::string> names(std::size_t count, Name name)
+{
+    std::vector<std::string> all;
+    for (std::size_t i = 0; i < count; i++)
+        all.emplace_back(name(i));
+    return all;
+}
+
+inline std::vector<const char *> pointers(view<std::string> texts)
+{
+    std::vector<const char *> all;
+    for (const std::string &text : texts)
+        all.push_back(text.c_str());
+    return all;
+}
+
+// The number of clips or rows of `part` elements each.
+inline std::size_t count(std::size_t size, std::size_t part)
+{
+    if (part == 0 || size % part)
+        throw error(UNIC_E_SHAPE, "unic: " + std::to_string(size) +
+                                      " elements, expected a multiple of " +
+                                      std::to_string(part));
+    return size / part;
+}
+
+} // namespace detail
+
+// ---- callbacks: true stops, as a result other than 0 does in C. So does an exception, which
+// then comes out of the call: none crosses C. ----
+
+using progress_fn =
+    std::function<bool(const char *what, std::uint64_t done, std::uint64_t total)>;
+using encoded_fn =
+    std::function<bool(std::size_t encoder, const unic_batch *batch, const std::int32_t *codes,
+                       const float *quantized, const float *semantic)>;
+
+namespace detail
+{
+
+template <class... A> struct callback {
+    std::function<bool(A...)> function;
+    std::exception_ptr thrown = nullptr;
+    static int call(A... arguments, void *user) noexcept
+    {
+        callback *self = static_cast<callback *>(user);
+        try {
+            return self->function(arguments...) ? 1 : 0;
+        } catch (...) {
+            self->thrown = std::current_exception();
+            return 1;
+        }
+    }
+    void settle(unic_status status) // what a call with this callback returned
+    {
+        if (thrown)
+            std::rethrow_exception(std::exchange(thrown, nullptr));
+        check(status);
+    }
+};
+using progress = callback<const char *, std::uint64_t, std::uint64_t>;
+using encoded = callback<std::size_t, const unic_batch *, const std::int32_t *, const float *,
+                         const float *>;
+
+template <class Options> Options &with(progress &watcher, Options &options)
+{
+    if (watcher.function) {
+        options.progress = progress::call;
+        options.progress_user = &watcher;
+    }
+    return options;
+}
+
+// A base of handles that report to the same function again and again.
+class watched
+{
+  protected:
+    watched(progress_fn function = {}) : watcher_(new progress{std::move(function)}) {}
+    template <class Options> Options &with(Options &o) { return detail::with(*watcher_, o); }
+    void settle(unic_status status) { watcher_ ? watcher_->settle(status) : check(status); }
+
+  private:
+    std::unique_ptr<progress> watcher_;
+};
+
+} // namespace detail
+
+} // namespace unic
+
+#endif

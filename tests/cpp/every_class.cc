@@ -1,0 +1,539 @@
+// every_class FOLDER: every class of unic.hpp in use, from a config to masks, and what it gives held against the same
+// calls of the C interface. FOLDER is for files. The last line is "every class".
+#include <unicode/unic.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iostream>
+#include <limits>
+#include <set>
+
+namespace
+{
+
+constexpr std::size_t clips = 6, length = 4, sight = 5, sound = 3, classes = 2;
+
+void require(bool holds, int line, const char *what)
+{
+    if (!holds)
+        throw std::logic_error("line " + std::to_string(line) + " does not hold: " + what);
+}
+#define REQUIRE(...) require((__VA_ARGS__), __LINE__, #__VA_ARGS__)
+
+// The error that a call throws.
+template <class F> unic::error thrown(F call)
+{
+    try {
+        call();
+    } catch (const unic::error &e) {
+        return e;
+    }
+    throw std::logic_error("nothing was thrown");
+}
+
+template <class T> T owned(unic_status (*create)(T *))
+{
+    T made{};
+    unic::check(create(&made));
+    return made;
+}
+
+std::vector<float> wave(std::size_t size, std::size_t factor, std::size_t period)
+{
+    std::vector<float> x(size);
+    for (std::size_t i = 0; i < size; i++)
+        x[i] = static_cast<float>(i * factor % period) - static_cast<float>(period / 2);
+    return x;
+}
+
+const char text[] = "modalities = a b\na.kind = vector\na.dims = 5\nb.kind = token\nb.dims = 3\ncode.dim = 8\n"
+                    "code.count = 10\nencoder.heads = 2\nencoder.ff = 16\nclub.width = 8\ntrain.batch = 6\n"
+                    "train.length = 4\n";
+
+const std::vector<float> a = wave(clips *length *sight, 37, 11), b = wave(clips *length *sound, 53, 13);
+const unic::array features_a(a, {clips, length, sight}), features_b(b, {clips, length, sound});
+
+void errors_and_arrays()
+{
+    const unic::error e = thrown([] { unic::model("nowhere.npz"); });
+    REQUIRE(e.status() == UNIC_E_NOTFOUND && std::string(e.status_name()) == "UNIC_E_NOTFOUND");
+    REQUIRE(std::string(e.what()).find("unic_model_open: nowhere.npz") == 0);
+    REQUIRE(std::string(thrown([] { unic::array(a, {clips, length}); }).what()) ==
+            "unic::array: elements: 120, expected 24");
+    REQUIRE(thrown([] { unic::shape(1, 2, 3, 4, 5, 6, 7); }).status() == UNIC_E_SHAPE);
+    REQUIRE(thrown([] { unic::config("").set(std::string_view("a\0b", 3), "1"); }).status() == UNIC_E_ARG);
+    const std::int32_t plain[] = {1, 2, 3};
+    const std::array<double, 2> two = {1, 2};
+    REQUIRE(unic::view<std::int32_t>(plain).size() == 3 && unic::view<double>(two)[1] == 2);
+    const unic::array i(plain, {std::uint8_t(3)}), d(two.data(), {1, 2});
+    REQUIRE(i.get()->dtype == UNIC_I32 && i.get()->dims[0] == 3 && d.get()->dtype == UNIC_F64 && d.get()->rank == 2);
+    REQUIRE(unic::version() == unic_version());
+    unic::set_threads(1);
+    REQUIRE(unic::threads() == 1 && thrown([] { unic::set_threads(0); }).status() == UNIC_E_ARG);
+}
+
+void settings()
+{
+    unic::config config(text);
+    REQUIRE(config.value("code.dim") == "8");
+    config.set("code.dim", "16");
+    unic::config copy = config.copy();
+    REQUIRE(copy.text() == config.text() && copy.value("code.dim") == "16");
+    config.check();
+    const unic::error e = thrown([&] { config.parse("code.dmi = 4", "mine"); });
+    REQUIRE(e.status() == UNIC_E_CONFIG && std::string(e.what()).find("mine:1") != std::string::npos);
+    REQUIRE(thrown([&] { config.load("nowhere.ini"); }).status() == UNIC_E_NOTFOUND);
+    const std::vector<unic_config_key> keys = unic::config_keys();
+    REQUIRE(keys.size() == unic_config_key_count() && std::string(keys[0].name).size() > 0);
+    unic::config moved = std::move(config);
+    REQUIRE(moved && !config);                                                              // NOLINT
+    REQUIRE(thrown([&] { config.set("code.dim", "8"); }).status() == UNIC_E_ARG);           // NOLINT
+}
+
+unic::trainer trained()
+{
+    unic::trainer trainer{unic::config(text)};
+    unic::batch batch;
+    batch.set("a", features_a);
+    batch.set("b", features_b);
+    REQUIRE(unic::batch_view(batch).clip_count() == clips);
+    trainer.set_total_step_count(3);
+    const std::vector<std::string> names = trainer.figure_names();
+    REQUIRE(names[0] == "total" && names.size() == trainer.evaluate(batch).size());
+    for (int step = 0; step < 3; step++) {
+        const std::vector<double> figures = trainer.step(batch);
+        REQUIRE(std::isfinite(figures[0]) && figures.size() == names.size());
+    }
+    REQUIRE(trainer.step_count() == 3 && trainer.total_step_count() == 3);
+    REQUIRE(trainer.config().find("code.count = 10") != std::string::npos);
+    return trainer;
+}
+
+void training(const std::string &folder)
+{
+    unic::trainer trainer = trained();
+    // The same steps in C.
+    unic_config *config = owned(unic_config_create);
+    unic::check(unic_config_parse(config, text, nullptr));
+    unic_trainer *c = nullptr;
+    unic::check(unic_trainer_create(&c, config, nullptr));
+    unic_batch *batch = owned(unic_batch_create);
+    unic::check(unic_batch_set(batch, "a", features_a.get(), nullptr));
+    unic::check(unic_batch_set(batch, "b", features_b.get(), nullptr));
+    std::vector<double> figures(unic_trainer_figure_count(c));
+    for (int step = 0; step < 4; step++)
+        unic::check(unic_trainer_step(c, batch, nullptr, figures.data()));
+    unic::batch again;
+    again.set("a", features_a, std::vector<std::int32_t>(clips, length));
+    again.set("b", features_b);
+    again.number_clips({10, 11, 12, 13, 14, 15});
+    REQUIRE(unic::batch_view(again).lengths("a").size() == clips && unic::batch_view(again).lengths("b").empty());
+    REQUIRE(unic::batch_view(again).features("a").dim(2) == sight);
+    trainer.save(folder + "/model.npz");
+    unic::trainer resumed = unic::trainer::resume(folder + "/model.npz");
+    REQUIRE(resumed.step_count() == 3);
+    const std::vector<double> fourth = resumed.step(again);
+    for (std::size_t i = 1; i < figures.size(); i++)    // the schedule's end is set in one of them
+        if (trainer.figure_names()[i] != "learning_rate")
+            REQUIRE(std::abs(fourth[i] - figures[i]) <= 1e-3 * (1 + std::abs(figures[i])));
+    REQUIRE(thrown([] { unic::trainer::from_checkpoint("nowhere.pt"); }).status() == UNIC_E_NOTFOUND);
+    unic_batch_free(batch);
+    unic_trainer_free(c);
+    unic_config_free(config);
+}
+
+void models_and_encoders(const std::string &folder)
+{
+    unic::model model(folder + "/model.npz");
+    REQUIRE(model.modalities() == std::vector<std::string>{"a", "b"} && model.code_count() == 10 && model.code_dim() == 8);
+    REQUIRE(model.feature_dims("a") == std::vector<std::int64_t>{5});
+    REQUIRE(model.config().find("code.dim = 8") != std::string::npos);
+    const std::vector<unic::parameter> parameters = model.parameters();
+    std::set<std::string> names;
+    for (const unic::parameter &p : parameters) {
+        names.insert(p.name);
+        REQUIRE(p.values.size() == unic::shape(p.dims).count() && std::isfinite(p.values[p.values.size() - 1]));
+    }
+    REQUIRE(names.count("a.semantic.affine.weight") == 1 && names.size() == parameters.size());
+    REQUIRE(model.weights() == "f32" && model.convert("bf16").weights() == "bf16");
+    REQUIRE(thrown([&] { model.convert("f8"); }).status() == UNIC_E_CONFIG);
+    model.save(folder + "/copy.npz");
+    unic_open_options little{};
+    little.memory_limit = 100;
+    REQUIRE(thrown([&] { unic::model(folder + "/copy.npz", little); }).status() == UNIC_E_NOMEM);
+    REQUIRE(thrown([] { unic::model::from_checkpoint("nowhere.pt", "encoder.heads = 2"); }).status() == UNIC_E_NOTFOUND);
+
+    unic_encoder_options sizes{};
+    sizes.max_batch = clips;
+    sizes.max_length = length;
+    unic::encoder encoder(model.share(), "a", sizes);   // which keeps the model
+    const std::vector<std::int32_t> lengths = {4, 3, 2, 1, 0, 4};
+    std::vector<std::int32_t> codes(clips * length), same(codes.size()), c_codes(codes.size());
+    std::vector<float> quantized(codes.size() * 8), semantic(quantized.size()), c_semantic(quantized.size());
+    encoder.encode(features_a, lengths, codes.data(), quantized.data(), semantic.data());
+    sizes.struct_size = sizeof sizes;
+    unic_encoder *c = nullptr;
+    unic::check(unic_encoder_create(&c, model.get(), "a", &sizes));
+    unic::check(unic_encoder_encode(c, features_a.get(), lengths.data(), c_codes.data(), nullptr, c_semantic.data()));
+    unic_encoder_free(c);
+    REQUIRE(codes == c_codes && semantic == c_semantic && codes[7] == -1 && codes == encoder.codes(features_a, lengths));
+    unic::batch batch;
+    batch.set("a", features_a, lengths);
+    encoder.encode(batch, same.data());
+    REQUIRE(same == codes && model.codebook().lookup(codes) == quantized);
+    REQUIRE(thrown([&] { encoder.codes(features_b); }).status() == UNIC_E_SHAPE);
+    REQUIRE(thrown([&] { encoder.codes(features_a, {1, 2}); }).status() == UNIC_E_SHAPE);
+    REQUIRE(thrown([&] { unic::encoder(model, "c", sizes); }).status() == UNIC_E_NOTFOUND);
+    std::vector<unic::encoder> kept;
+    kept.push_back(std::move(encoder));
+    REQUIRE(kept[0].codes(features_a, lengths) == codes);
+}
+
+void datasets(const std::string &folder)
+{
+    const std::vector<std::int32_t> label = {0, 1, 0, 1, 0, 1}, lengths = {4, 3, 2, 1, 0, 4};
+    {
+        unic::npz_writer writer(folder + "/clips.npz");
+        writer.add("a", features_a);
+        writer.add("a.lengths", {lengths, {clips}});
+        writer.begin("b", UNIC_F32, {clips, length, sound});
+        for (std::size_t n = 0; n < clips; n++)
+            writer.append("b", {b.data() + n * length * sound, {1, length, sound}});
+        writer.add("label", {label, {clips}});
+        writer.add_text("note", "a text");
+        writer.finish();
+        REQUIRE(thrown([&] { writer.finish(); }).status() == UNIC_E_STATE);
+    }
+    unic_dataset_options options{};
+    options.batch = 4;
+    std::size_t told = 0;
+    unic::dataset data({folder + "/clips.npz"}, options, {}, [&](const char *what, std::uint64_t, std::uint64_t total) {
+        told += std::string(what).size() * total;
+        return false;
+    });
+    REQUIRE(told > 0 && data.clip_count() == clips && data.batch_count() == 2 && data.length() == length);
+    REQUIRE(data.modalities() == std::vector<std::string>{"a", "b"});
+    REQUIRE(data.feature_dims("b") == std::vector<std::int64_t>{3});
+    REQUIRE(data.paired_count("a", "b") == 5 && data.has("b", 4) && !data.has("a", 4));
+    REQUIRE(data.clip_name("a", 2).find("clips.npz") != std::string::npos && data.class_names("label").empty());
+    const unic::label_array labels = data.labels("label");
+    REQUIRE(labels.dims == std::vector<std::int64_t>{6} && labels.values == label);
+    std::size_t seen = 0;
+    while (unic::batch_view batch = data.next()) {
+        REQUIRE(batch.lengths("a")[0] == lengths[seen] && batch.features("b").dim(2) == sound);
+        seen += batch.clip_count();
+    }
+    REQUIRE(seen == clips);
+    data.seek(0, 1);
+    REQUIRE(data.next().clip_count() == 2);
+    REQUIRE(unic::dataset({folder + "/clips.npz"}, options, {"b"}).modalities() == std::vector<std::string>{"b"});
+
+    // Of both modalities in one pass, against a call for each.
+    unic::model model(folder + "/model.npz");
+    unic_encoder_options sizes{};
+    sizes.max_batch = clips;
+    sizes.max_length = length;
+    std::vector<unic::encoder> encoders;
+    encoders.emplace_back(model, "a", sizes);
+    encoders.emplace_back(model, "b", sizes);
+    std::vector<std::vector<std::int32_t>> codes;
+    std::vector<std::int32_t> heard;
+    unic::encode_dataset(
+        encoders, data,
+        [&](std::size_t encoder, unic::batch_view batch, const std::int32_t *c, const float *, const float *semantic) {
+            if (encoder == 0)
+                heard.insert(heard.end(), c, c + batch.clip_count() * length);
+            REQUIRE(semantic != nullptr);
+            return false;
+        },
+        {}, &codes);
+    REQUIRE(codes[0] == encoders[0].codes(features_a, lengths) && codes[0] == heard);
+    REQUIRE(codes[1] == encoders[1].codes(features_b));
+
+    // A callback that throws, or stops.
+    const auto failing = [](std::size_t, const unic_batch *, const std::int32_t *, const float *, const float *) -> bool {
+        throw std::range_error("from the callback");
+    };
+    const auto stopping = [](const char *, std::uint64_t, std::uint64_t) { return true; };
+    const auto throwing = [](const char *, std::uint64_t, std::uint64_t) -> bool { throw 17; };
+    try {
+        unic::encode_dataset(encoders, data, failing);
+        REQUIRE(false);
+    } catch (const std::range_error &e) {
+        REQUIRE(std::string(e.what()) == "from the callback");
+    }
+    REQUIRE(thrown([&] { unic::encode_dataset(encoders, data, {}, stopping); }).status() == UNIC_E_CANCELLED);
+    try {
+        unic::dataset({folder + "/clips.npz"}, options, {}, throwing);
+        REQUIRE(false);
+    } catch (int seventeen) {
+        REQUIRE(seventeen == 17);
+    }
+    unic::encode_dataset(encoders, data, nullptr, nullptr, &codes);
+    REQUIRE(codes[0] == heard);
+}
+
+void codebooks(const std::string &folder)
+{
+    const std::vector<float> points = {0, 0, 0, 1, 9, 9, 9, 8};
+    const unic::array z(points, {4, 2});
+    unic::codebook book(2, 2, 2);
+    unic_codebook_init_options start{};
+    start.iterations = 10;
+    start.seed = 3;
+    std::uint64_t told = 0;
+    book.init(z, start, [&](const char *, std::uint64_t, std::uint64_t) { return ++told == 0; });
+    REQUIRE(told > 0 && book.code_count() == 2 && book.dim() == 2 && book.modality_count() == 2);
+    const std::vector<std::int32_t> codes = book.assign(z);
+    std::vector<std::int32_t> same(4);
+    unic::check(unic_codebook_assign(book.get(), z.get(), same.data()));
+    REQUIRE(codes == same && codes[0] == codes[1] && codes[2] == codes[3] && codes[0] != codes[2]);
+    book.assign(z, same.data());
+    REQUIRE(codes == same);
+    REQUIRE(book.lookup({codes[0], -1}) == std::vector<float>{0, 0.5F, 0, 0});
+    REQUIRE(book.embedding().size() == 4 && std::abs(book.distances()[1] - 2 * 9.0F * 9.0F + 9.0F) < 10);
+    double perplexity = 0;
+    REQUIRE(book.usage(codes, &perplexity) == std::vector<std::int64_t>{2, 2} && std::abs(perplexity - 2) < 1e-9);
+    REQUIRE(book.usage(codes) == std::vector<std::int64_t>{2, 2});
+    REQUIRE(book.ema_counts() == std::vector<float>{1, 1} && std::abs(book.perplexity() - 2) < 1e-6);
+    const std::uint64_t before = book.fingerprint();
+    book.update(0.5F, {{points, codes}, {{}, {}}});
+    REQUIRE(book.ema_counts() == std::vector<float>{1.5F, 1.5F} && book.idle().size() == 4);
+    REQUIRE(thrown([&] { book.update(0.5F, {{points, codes}}); }).status() == UNIC_E_SHAPE);
+    std::vector<float> far;
+    REQUIRE(book.nearest(z, 3, &far)[1] == 1 - codes[0] && far.size() == 12 && std::isinf(far[2]));
+    REQUIRE(book.nearest(z, 1) == codes && book.jittered_count() == 0);
+    unic::codebook copy = book.copy();
+    copy.set_state({3, 4}, {}, {0, 1, 2, 3});
+    REQUIRE(copy.ema_counts() == std::vector<float>{3, 4} && copy.idle()[3] == 3 && copy.ema_sums()[1] == book.ema_sums()[1]);
+    REQUIRE(thrown([&] { copy.set_state({1}, {}, {}); }).status() == UNIC_E_SHAPE);
+    copy.save(folder + "/codebook.npz");
+    REQUIRE(unic::codebook::load(folder + "/codebook.npz").ema_counts() == copy.ema_counts());
+    book.set({points.data(), {2, 2}});
+    REQUIRE(book.embedding()[3] == 1 && book.fingerprint() != before);
+    REQUIRE(book.revive(UNIC_RESET_OFF, 1, z, 7) == 0);
+    const auto stop = [](const char *, std::uint64_t, std::uint64_t) { return true; };
+    REQUIRE(thrown([&] { book.init(z, start, stop); }).status() == UNIC_E_CANCELLED);
+    REQUIRE(thrown([&] { unic::codebook(0, 2); }).status() == UNIC_E_ARG);
+}
+
+struct coded {
+    unic::codebook book{10, 8};
+    std::vector<std::int32_t> codes = std::vector<std::int32_t>(clips * length), labels = {0, 1, 0, 1, 0, 1};
+    coded()
+    {
+        const std::vector<float> e = wave(80, 29, 17);
+        book.set({e, {10, 8}});
+        for (std::size_t i = 0; i < codes.size(); i++)
+            codes[i] = static_cast<std::int32_t>(i / length % 2 * 5 + i % 3);
+    }
+};
+
+void heads(const std::string &folder)
+{
+    const coded c;
+    unic_head_options options{};
+    options.kind = UNIC_HEAD_CLIP;
+    options.class_count = classes;
+    std::uint64_t told = 0;
+    bool fail = false;
+    unic::head head(c.book, options, [&](const char *, std::uint64_t done, std::uint64_t) {
+        if (fail)
+            throw std::range_error("from the callback");
+        told = done;
+        return false;
+    });
+    REQUIRE(head.settings().epochs == 30 && head.settings().class_count == 2);
+    const double loss = head.fit(c.codes, length, c.labels);
+    unic_head *plain = nullptr;
+    double plain_loss = 0;
+    options.struct_size = sizeof options;
+    unic::check(unic_head_create(&plain, c.book.get(), &options));
+    unic::check(unic_head_fit(&plain_loss, plain, c.codes.data(), clips, length, c.labels.data()));
+    std::vector<float> logits(clips * classes), same(logits.size());
+    unic::check(unic_head_predict(plain, c.codes.data(), clips, length, logits.data()));
+    unic_head_free(plain);
+    REQUIRE(told > 0 && loss == plain_loss && logits == head.predict(c.codes, length));
+    head.predict(c.codes, length, same.data());
+    REQUIRE(same == logits);
+    const unic::metrics::class_scores scores = unic::metrics::classes(logits, c.labels, classes);
+    REQUIRE(scores.report.row_count == clips && scores.confusion.size() == 4 && scores.per_class.size() == 2);
+    REQUIRE(scores.report.accuracy == 1 && scores.confusion[0] == 3);
+
+    unic::head moved = std::move(head);     // the function that it reports to moves along
+    fail = true;
+    try {
+        moved.fit(c.codes, length, c.labels);
+        REQUIRE(false);
+    } catch (const std::range_error &) {
+    }
+    fail = false;
+    REQUIRE(moved.predict(c.codes, length) == logits);
+    moved.fit(c.codes, length, c.labels);
+    REQUIRE(thrown([&] { moved.fit(c.codes, length, {0, 1}); }).status() == UNIC_E_SHAPE);
+    REQUIRE(thrown([&] { moved.predict(c.codes, 5); }).status() == UNIC_E_SHAPE);
+    std::vector<std::int32_t> labels = c.labels, codes = c.codes;
+    std::fill(codes.begin(), codes.begin() + length, -1);
+    moved.mask_labels(codes, length, labels);
+    REQUIRE(labels[0] == -1 && labels[1] == 1);
+    moved.save(folder + "/head.npz");
+    unic::head loaded = unic::head::load(folder + "/head.npz");
+    REQUIRE(loaded.predict(c.codes, length) == moved.predict(c.codes, length));
+    loaded.fit(c.codes, length, c.labels);
+    loaded.accepts(c.book.fingerprint());
+    REQUIRE(loaded.fingerprint() == c.book.fingerprint());
+    REQUIRE(thrown([&] { loaded.accepts(1); }).status() == UNIC_E_MISMATCH);
+
+    options.kind = UNIC_HEAD_STEP_MULTI;
+    options.epochs = 200;
+    options.learning_rate = 0.02F;
+    unic::head multi(c.book, options);
+    std::vector<std::int32_t> events(clips * length * classes);
+    for (std::size_t i = 0; i < clips * length; i++)
+        events[i * classes + static_cast<std::size_t>(c.codes[i] / 5)] = 1;
+    multi.fit(c.codes, length, events);
+    const std::vector<float> steps = multi.predict(c.codes, length);
+    REQUIRE(unic::metrics::steps(steps, events, classes).f1 == 1);
+    REQUIRE(unic::metrics::steps_cmg(steps, events, classes).f1 == 1);
+    REQUIRE(unic::metrics::events(steps, events, length, classes).f1 == 1);
+    REQUIRE(thrown([&] { unic::metrics::steps({1, 2}, events, classes); }).status() == UNIC_E_SHAPE);
+}
+
+void retrieval(const std::string &folder)
+{
+    const coded c;
+    const std::vector<float> shares = unic::pool_histogram(c.codes, length, 10);
+    const std::vector<float> means = unic::pool_mean(c.book.lookup(c.codes), c.codes, length, 8);
+    REQUIRE(shares.size() == 60 && means.size() == 48);
+    unic_index_options options{};
+    options.dim = 8;
+    options.metric = UNIC_INDEX_L2;
+    options.fingerprint = c.book.fingerprint();
+    unic::index index(options);
+    const unic::array items(means, {clips, 8});
+    index.add(items, {60, 50, 40, 30, 20, 10});
+    REQUIRE(index.item_count() == clips && index.dim() == 8 && index.metric() == UNIC_INDEX_L2);
+    REQUIRE(index.ids()[1] == 50 && index.vectors()[9] == means[9]);
+    const unic::neighbours found = index.search(items, 2);
+    std::vector<std::int64_t> ids(clips * 2);
+    unic::check(unic_index_search(index.get(), items.get(), 2, ids.data(), nullptr));
+    REQUIRE(found.ids == ids && found.scores.size() == ids.size() && found.scores[0] == 0);
+    const std::vector<std::int64_t> ranks = index.rank(items, {60, 50, 40, 30, 20, 10});
+    const unic::metrics::rank_scores scores = unic::metrics::recall(ranks, {1, 6});
+    REQUIRE(scores.recall[1] == 1 && scores.report.query_count == clips);
+    REQUIRE(unic::metrics::ranks({1, 0, 0, 1}, {0, 1}, {0, 1}, {1}).recall[0] == 1);
+    index.accepts(c.book.fingerprint());
+    REQUIRE(thrown([&] { index.accepts(1); }).status() == UNIC_E_MISMATCH);
+    REQUIRE(thrown([&] { index.add(items, {1}); }).status() == UNIC_E_SHAPE);
+    index.reserve(20);
+    index.add({means.data(), {1, 8}}, {7});
+    index.update({means.data() + 8, {1, 8}}, {7});
+    REQUIRE(index.vectors()[6 * 8] == means[8] && index.item_count() == 7);
+    index.remove({7});
+    REQUIRE(index.item_count() == clips);
+    index.save(folder + "/index.npz");
+    REQUIRE(unic::index::load(folder + "/index.npz").search(items, 2).ids == ids);
+
+    unic_retriever_options trained{};
+    trained.item_dim = 8;
+    trained.epochs = 2;
+    std::uint64_t told = 0;
+    unic::retriever retriever(c.book, trained, [&](const char *, std::uint64_t done, std::uint64_t) {
+        told = done;
+        return false;
+    });
+    REQUIRE(std::isfinite(retriever.fit(c.codes, length, items)) && told > 0 && retriever.settings().dim == 128);
+    const std::vector<float> q = retriever.queries(c.codes, length), v = retriever.items(items);
+    std::vector<float> same(q.size());
+    unic::check(unic_retriever_queries(retriever.get(), c.codes.data(), clips, length, same.data()));
+    REQUIRE(q == same && v.size() == clips * 128);
+    retriever.accepts(retriever.fingerprint());
+    retriever.save(folder + "/retriever.npz");
+    REQUIRE(unic::retriever::load(folder + "/retriever.npz").queries(c.codes, length) == q);
+}
+
+void masks(const std::string &folder)
+{
+    const coded c;
+    unic_segmenter_options options{};
+    options.height = options.width = 16;
+    options.image_channels = 1;
+    options.level_count = 2;
+    unic::segmenter segmenter(c.book, options);
+    REQUIRE(segmenter.settings().height == 16);
+    const std::vector<float> frames = wave(2 * 256, 31, 7);
+    std::vector<float> truth(2 * 256);
+    std::vector<std::uint8_t> inside(truth.size());
+    for (std::size_t i = 0; i < truth.size(); i++)
+        truth[i] = inside[i] = i % 16 < 8;
+    const unic::array images(frames, {2, 1, 16, 16, 1});
+    const std::vector<std::int32_t> codes(c.codes.begin(), c.codes.begin() + 2 * length);
+    REQUIRE(std::isfinite(segmenter.step({images}, codes, {truth, {2, 1, 16, 16}})));
+    const std::vector<float> logits = segmenter.predict({images}, codes);
+    const unic_array *all[] = {images.get()};
+    std::vector<float> same(logits.size());
+    unic::check(unic_segmenter_predict(segmenter.get(), all, 1, codes.data(), length, same.data()));
+    REQUIRE(logits == same);
+    segmenter.accepts(segmenter.fingerprint());
+    segmenter.save(folder + "/segmenter.npz");
+    REQUIRE(unic::segmenter::load(folder + "/segmenter.npz").predict({images}, codes) == logits);
+    std::vector<double> curve;
+    REQUIRE(unic::metrics::masks(logits, inside, 256, &curve).mask_count == 2 && curve.size() == 255);
+    REQUIRE(unic::metrics::masks(logits, inside, 256).mask_count == 2);
+    REQUIRE(unic::metrics::masks_cmg(logits, inside, 256, 1).mask_count == 2);
+}
+
+void class_maps(const std::string &folder)
+{
+    const std::vector<std::string> theirs = {"cat", "dog", "ox"};
+    const unic::class_map map("cat = 1\nox = 0\n", theirs, 2);
+    REQUIRE(map.target(0) == 1 && map.target(1) == -1 && map.target(2) == 0);
+    REQUIRE(map.classes({0, 1, -1, 2}) == std::vector<std::int32_t>{1, -1, -1, 0});
+    REQUIRE(map.steps({1, 0, 1, 0, 0, 0}) == std::vector<std::int32_t>{1, 1, 0, 0});
+    REQUIRE(thrown([&] { unic::class_map("cow = 1", theirs, 2); }).status() == UNIC_E_NOTFOUND);
+    REQUIRE(thrown([&] { unic::class_map::load(folder + "/nowhere", 2, 2); }).status() == UNIC_E_NOTFOUND);
+}
+
+void logs(const std::string &folder)
+{
+    std::vector<std::string> lines;
+    unic::set_log([&](unic_log_level, const char *line) {
+        lines.emplace_back(line);
+        throw std::range_error("nobody hears of this");
+    });
+    unic_dataset_options options{};
+    options.batch = clips;
+    options.length = 2;
+    unic::dataset data({folder + "/clips.npz"}, options);
+    while (data.next())
+        continue;
+    unic::set_log(nullptr);
+    REQUIRE(lines.size() == 2 && lines[1] == "modality \"b\": 6 clips of more than 2 steps were cut");
+    data.seek(0, 0);
+    while (data.next())
+        continue;
+    REQUIRE(lines.size() == 2);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+try {
+    const std::string folder = argc > 1 ? argv[1] : ".";
+    errors_and_arrays();
+    settings();
+    training(folder);
+    models_and_encoders(folder);
+    datasets(folder);
+    codebooks(folder);
+    heads(folder);
+    retrieval(folder);
+    masks(folder);
+    class_maps(folder);
+    logs(folder);
+    std::cout << "every class\n";
+} catch (const std::exception &e) {
+    std::cerr << e.what() << '\n';
+    return 1;
+}
