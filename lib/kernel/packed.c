@@ -8,6 +8,7 @@
 enum {
     ROWS_BLOCK = 192, /* rows of X that stay in the second cache while all panels pass     */
     WIDENED = 4,      /* panels of 16 bits that are widened together                       */
+    FEW_ROWS = 24,    /* rows that are worth no buffer for the widened panels              */
     COPY_ROW = UNIC__SUM_PART + 16 /* floats of a copied row: not a power of two            */
 };
 
@@ -173,9 +174,10 @@ static void copy_rows(float *copy, const float *x, size_t x_row, size_t rows, si
 }
 
 /* Rows from..to against panels first..last, and part k.. of the sums: that part of the first
- * panel is at b, that of the next ones b_panel floats on. */
+ * panel is at b, or, in 16 bits, at b_half; that of the next ones b_panel numbers on. */
 static void run_block(const unic__packed_product *p, size_t from, size_t to, size_t first,
-                      size_t last, size_t k, const float *b, size_t b_panel)
+                      size_t last, size_t k, const float *b, const uint16_t *b_half,
+                      size_t b_panel)
 {
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const size_t tiles = unic__tile_count(to - from), rest = p->k - k;
@@ -201,10 +203,15 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
             if (fetches && i + 1 < tiles)
                 unic__tile_fetch(p->x + (r + tile.rows) * p->x_row + k, p->x_row, tile.rows,
                                  tile.k, panel - first, last - first);
-            tile.b = b + (panel - first) * b_panel;
             tile.c = p->y + r * p->y_row + j;
             tile.init = k ? tile.c : p->init ? p->init + r * p->init_row + j : NULL;
-            unic__tile_run(kernel, &tile, panel_width(p->n, j));
+            if (b_half) {
+                tile.b_half = b_half + (panel - first) * b_panel;
+                unic__tile_run_half(kernel, &tile, p->type);
+            } else {
+                tile.b = b + (panel - first) * b_panel;
+                unic__tile_run(kernel, &tile, panel_width(p->n, j));
+            }
         }
     }
 }
@@ -212,8 +219,8 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
 /* Rows from..to against panels of 16 bits: each part of them is widened once for all rows. One
  * tile's rows pass a panel while it is in the first cache; of more, each passes several panels
  * while it is there itself. */
-static void run_half(const unic__packed_product *p, size_t from, size_t to, size_t first,
-                     size_t last)
+static void run_widened(const unic__packed_product *p, size_t from, size_t to, size_t first,
+                        size_t last)
 {
     _Alignas(UNIC__ALIGN) float wide[WIDENED * UNIC__SUM_PART * UNIC__PANEL];
     const uint16_t *packed = p->packed;
@@ -226,9 +233,26 @@ static void run_half(const unic__packed_product *p, size_t from, size_t to, size
             for (size_t i = panel; i < end; i++)
                 unic__widen(wide + (i - panel) * size, packed + (i * p->k + k) * UNIC__PANEL,
                             size, p->type);
-            run_block(p, from, to, panel, end, k, wide, size);
+            run_block(p, from, to, panel, end, k, wide, NULL, size);
         }
     }
+}
+
+/* Few rows widen whole panels in registers: the numbers that are read are all that it costs. */
+static void run_half(const unic__packed_product *p, size_t from, size_t to, size_t first,
+                     size_t last)
+{
+    const size_t whole = p->n / UNIC__PANEL, step = UNIC__PANEL * p->k;
+    const uint16_t *packed = p->packed;
+    if (to - from <= FEW_ROWS && first < whole &&
+        unic__tile_takes_half(unic__tile_kernel_best(), p->type)) {
+        const size_t end = last < whole ? last : whole;
+        for (size_t k = 0; k == 0 || k < p->k; k += UNIC__SUM_PART)
+            run_block(p, from, to, first, end, k, NULL, packed + first * step + k * UNIC__PANEL,
+                      step);
+        first = end;
+    }
+    run_widened(p, from, to, first, last);
 }
 
 static void run_part(const unic__packed_product *p, size_t from, size_t to, size_t first,
@@ -242,7 +266,8 @@ static void run_part(const unic__packed_product *p, size_t from, size_t to, size
     for (size_t block = from; block < to; block += ROWS_BLOCK) {
         const size_t end = to - block < ROWS_BLOCK ? to : block + ROWS_BLOCK;
         for (size_t k = 0; k == 0 || k < p->k; k += UNIC__SUM_PART)
-            run_block(p, block, end, first, last, k, b + k * UNIC__PANEL, UNIC__PANEL * p->k);
+            run_block(p, block, end, first, last, k, b + k * UNIC__PANEL, NULL,
+                      UNIC__PANEL * p->k);
     }
 }
 

@@ -63,16 +63,59 @@
 #define TILE_ADD     ADD_512
 #include "kernel/tile_rows.h"
 
-static const unic__tile_kernel avx2_narrow = {"avx2, 8 columns", 12, 8, avx2_narrow_run, NULL};
-static const unic__tile_kernel avx512_narrow = {"avx512, 16 columns", 12, 16, avx512_narrow_run,
-                                                &avx2_narrow};
+/* Panels of 16 bits: F16C and AVX-512 have an instruction for f16; bf16 is the upper half. */
+#define HALVES_128(at) _mm_loadu_si128((const __m128i_u *)(const void *)(at))
+#define HALVES_256(at) _mm256_loadu_si256((const __m256i_u *)(const void *)(at))
+
+#define TILE(x)       avx2_f16_##x
+#define TILE_TARGET   __attribute__((target("avx2,fma,f16c")))
+#define TILE_BYTES    32
+#define TILE_ROWS     6
+#define TILE_VECTORS  2
+#define TILE_ADD      ADD_256
+#define TILE_LOAD(at) _mm256_cvtph_ps(HALVES_128(at))
+#include "kernel/tile_rows.h"
+
+#define TILE(x)      avx2_bf16_##x
+#define TILE_TARGET  __attribute__((target("avx2,fma")))
+#define TILE_BYTES   32
+#define TILE_ROWS    6
+#define TILE_VECTORS 2
+#define TILE_ADD     ADD_256
+#define TILE_LOAD(at)                                                                          \
+    _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(HALVES_128(at)), 16))
+#include "kernel/tile_rows.h"
+
+#define TILE(x)       avx512_f16_##x
+#define TILE_TARGET   __attribute__((target("avx512f")))
+#define TILE_BYTES    64
+#define TILE_ROWS     12
+#define TILE_VECTORS  2
+#define TILE_ADD      ADD_512
+#define TILE_LOAD(at) _mm512_cvtph_ps(HALVES_256(at))
+#include "kernel/tile_rows.h"
+
+#define TILE(x)      avx512_bf16_##x
+#define TILE_TARGET  __attribute__((target("avx512f")))
+#define TILE_BYTES   64
+#define TILE_ROWS    12
+#define TILE_VECTORS 2
+#define TILE_ADD     ADD_512
+#define TILE_LOAD(at)                                                                          \
+    _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(HALVES_256(at)), 16))
+#include "kernel/tile_rows.h"
+
+static const unic__tile_kernel avx2_narrow = {"avx2, 8 columns", 12,   8,
+                                              avx2_narrow_run,   NULL, {NULL}};
+static const unic__tile_kernel avx512_narrow = {"avx512, 16 columns", 12,           16,
+                                                avx512_narrow_run,    &avx2_narrow, {NULL}};
 #endif
 
 static const unic__tile_kernel table[] = {
-    {"portable", 4, 8, portable_run, NULL},
+    {"portable", 4, 8, portable_run, NULL, {NULL}},
 #if X86
-    {"avx2", 6, 16, avx2_run, &avx2_narrow},
-    {"avx512", 12, 32, avx512_run, &avx512_narrow},
+    {"avx2", 6, 16, avx2_run, &avx2_narrow, {NULL, avx2_f16_run, avx2_bf16_run}},
+    {"avx512", 12, 32, avx512_run, &avx512_narrow, {NULL, avx512_f16_run, avx512_bf16_run}},
 #endif
 };
 
@@ -147,6 +190,31 @@ static void run_columns(const unic__tile_kernel *kernel, const unic__tile *tile,
             kernel->run(&t);
         else
             run_edge(kernel, &t, cols);
+    }
+}
+
+bool unic__tile_takes_half(const unic__tile_kernel *kernel, unic__float_type type)
+{
+    const unic__widening *list;
+    return kernel->run_half[type] &&
+           (type == UNIC__BFLOAT16 || unic__widening_list(&list) > 1); /* there is F16C */
+}
+
+void unic__tile_run_half(const unic__tile_kernel *kernel, const unic__tile *tile,
+                         unic__float_type type)
+{
+    const size_t parts = (tile->rows + kernel->rows - 1) / kernel->rows;
+    for (size_t i = 0; i < parts; i++) {
+        const size_t r = tile->rows * i / parts;
+        unic__tile t = *tile;
+        t.rows = tile->rows * (i + 1) / parts - r;
+        t.a = tile->a + r * t.a_row;
+        for (size_t j = 0; j < UNIC__PANEL; j += kernel->cols) {
+            t.b_half = tile->b_half + j;
+            t.init = tile->init ? tile->init + r * t.init_row + j : NULL;
+            t.c = tile->c + r * t.c_row + j;
+            kernel->run_half[type](&t);
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 #ifndef UNIC_KERNEL_TILE_H
 #define UNIC_KERNEL_TILE_H
 
-#include "base/base.h"
+#include "base/half.h"
 
 enum {
     UNIC__PANEL = 32,     /* columns of a packed panel; a multiple of every kernel's columns */
@@ -31,6 +31,8 @@ typedef struct unic__tile {
     size_t a_row, a_k;
     const float *b;
     size_t b_k;
+    const uint16_t
+        *b_half;       /* B's numbers of 16 bits, for unic__tile_run_half(): in place of b */
     const float *init; /* NULL: 0 */
     size_t init_row;
     float *c;
@@ -44,6 +46,8 @@ typedef struct unic__tile_kernel {
     void (*run)(const unic__tile *tile);
     const struct unic__tile_kernel
         *narrow; /* an equally fast kernel with fewer columns, or NULL */
+    /* The same with B in 16 bits, widened in registers, by unic__float_type, or NULL */
+    void (*run_half[UNIC__BFLOAT16 + 1])(const unic__tile *tile);
 } unic__tile_kernel;
 
 /* The fastest kernel that this processor supports and unic__tile_cap() allows. */
@@ -65,6 +69,14 @@ bool unic__tile_cap(const char *name);
  * beyond them. A kernel that takes less runs several times, over the same columns of B
  * first. */
 void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols);
+
+/* Whether the kernel, on this processor, takes panels of this type of 16 bits. */
+bool unic__tile_takes_half(const unic__tile_kernel *kernel, unic__float_type type);
+
+/* The same as unic__tile_run() with a whole packed panel of such a type, b_half, and A with a_k of
+ * 1. It widens the panel again for every tile; for several tiles it is better widened before. */
+void unic__tile_run_half(const unic__tile_kernel *kernel, const unic__tile *tile,
+                         unic__float_type type);
 
 /* Rows [rows,k] that the second cache does not hold: those of the next tile are fetched while a
  * tile is computed, since hardware follows no twelve rows at once. */

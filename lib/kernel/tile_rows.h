@@ -9,10 +9,21 @@
  *                 instruction for it. It is written out: compilers that may contract a sum and
  *                 a product do not always do so (gcc avoids it in some chains), and then bits
  *                 depend on the tile.
+ *   TILE_LOAD     defined: B is of 16 bits (b_half), and this reads a vector of it at an address
  * With AVX-512, 12 rows of two vectors and the two vectors of B are in 26 of 32 registers, and
  * each k does 24 multiply-adds for 14 loads. `rows` is a constant in each copy, or the sums
  * would not stay in registers; so is the step of 1 in A, which saves address registers.
  */
+#ifdef TILE_LOAD
+#define TILE_NUMBER const uint16_t *
+#define TILE_B(t)   (t).b_half
+#else
+#define TILE_NUMBER   const float *
+#define TILE_B(t)     (t).b
+#define TILE_LOAD(at) (*(const TILE(vector) *)(at))
+#define TILE_ANY_A    /* A's rows or its columns may be dense */
+#endif
+
 typedef float TILE(vector) __attribute__((vector_size(TILE_BYTES), aligned(4), may_alias));
 typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));
 
@@ -21,7 +32,8 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
 {
     enum { LANES = TILE_BYTES / sizeof(float) };
     const unic__tile t = *tile; /* no store to C changes it */
-    const float *a = t.a, *b = t.b;
+    const float *a = t.a;
+    TILE_NUMBER b = TILE_B(t);
     TILE(vector) sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++)
@@ -37,7 +49,7 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
             __builtin_prefetch(b + 16 * t.b_k);
 #pragma GCC unroll 2
         for (size_t v = 0; v < TILE_VECTORS; v++)
-            row[v] = *(const TILE(vector) *)(b + v * LANES);
+            row[v] = TILE_LOAD(b + v * LANES);
 #pragma GCC unroll 12
         for (size_t r = 0; r < rows; r++)
 #pragma GCC unroll 2
@@ -64,6 +76,7 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
             *(TILE(vector) *)(t.c + r * t.c_row + v * LANES) = sum[r][v];
 }
 
+#ifdef TILE_ANY_A
 #define TILE_CASE(n)                                                                           \
     case n:                                                                                    \
         if (t->a_k == 1)                                                                       \
@@ -71,6 +84,12 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
         else                                                                                   \
             TILE(rows)(t, n, 1, t->a_k);                                                       \
         break;
+#else
+#define TILE_CASE(n)                                                                           \
+    case n:                                                                                    \
+        TILE(rows)(t, n, t->a_row, 1);                                                         \
+        break;
+#endif
 
 TILE_TARGET static void TILE(run)(const unic__tile *t)
 {
@@ -96,6 +115,10 @@ TILE_TARGET static void TILE(run)(const unic__tile *t)
     }
 }
 
+#undef TILE_ANY_A
+#undef TILE_NUMBER
+#undef TILE_B
+#undef TILE_LOAD
 #undef TILE_CASE
 #undef TILE
 #undef TILE_TARGET

@@ -40,6 +40,8 @@ THREADS = tuple(map(int, os.environ.get("THREADS", "1" if QUICK else "1 2").spli
 ONLY = re.findall(r"[^\s,|]+", os.environ.get("ONLY", ""))
 COMPAT = OUT / "model.compat.npz"      # video as behaviour = compat has it
 
+HALF = ("f16", "bf16")                 # types of weights, each a model of its own
+
 # Floating-point operations a step of a clip: products alone, T = 10 (method A.2)
 LAYERS = 2 * (2 * (4 * 256 * 256 + 2 * 256 * 1024) + 4 * 10 * 256)
 FLOPS = {"audio": LAYERS + 2 * 128 * 256,
@@ -52,7 +54,7 @@ VIDEO_STEP_FLOPS = 10 * 1.29e9 * 2 * 3
 Row = dict[str, Any]
 
 
-PEERS = ("pytorch", "onnxruntime", "passive")      # those whose memory says something
+PEERS = ("pytorch", "onnxruntime", "passive", "f32")      # those whose memory says something
 
 
 class Measure(NamedTuple):
@@ -202,6 +204,18 @@ def latency() -> Iterator[Row]:
                            [(", p50", MS._replace(key="p50")), (", p99", MS._replace(key="p99"))],
                            [ours("encode", 1, **o), *torch_peer("encode", 1, **o),
                             *onnx_peer(modality, 1, 1, calls), fixed_work(calls)])
+
+
+def half() -> Iterator[Row]:
+    """The paper's encoders with weights of 16 bits, against the same with float32."""
+    for weights, modality, batch in ((w, m, b) for w in HALF for m in DIMS for b in (80, 1)):
+        calls = (20 if QUICK else 200) if batch == 1 else 1 if modality == "video" else 3
+        o = {"modality": modality, "batch": batch, "calls": calls}
+        measures = [("", rate(80, "clips/s"))] if batch > 1 else [(", p50", MS._replace(key="p50"))]
+        name = f"encode {modality}, {weights}, {'batch 80' if batch > 1 else 'one clip'}"
+        whole = ours("encode", 1, model=OUT / "model.npz", **o)
+        yield from against(name, 1, measures, [ours("encode", 1, model=OUT / f"{weights}.npz", **o),
+                                               whole._replace(name="f32")])
 
 
 def assignment() -> Iterator[Row]:
@@ -366,8 +380,9 @@ def scaling() -> Iterator[Row]:
         yield from one(f"batch 80 of 10 steps, {codes} codes", 80, 10, codes)
 
 
-CASES = {"limits": limits, "encode": encoding, "latency": latency, "assign": assignment,
-         "init": starting, "retrieval": retrieval, "conv": convolutions, "product": products,
+CASES = {"limits": limits, "encode": encoding, "latency": latency, "half": half,
+         "assign": assignment, "init": starting, "retrieval": retrieval, "conv": convolutions,
+         "product": products,
          "demo-step": demo_step, "head": head, "start": start, "reader": reader,
          "scaling": scaling, "paper-step": paper_step}
 
@@ -408,6 +423,8 @@ def build() -> None:
 def prepare() -> None:
     make_model(OUT / "model.npz")
     make_model(COMPAT, more=",video.attention:sum")
+    for weights in HALF:
+        make_model(OUT / f"{weights}.npz", more=f",encoder.weights:{weights}")
     for name, words in (("demo", [f"config={ROOT / 'examples/demo/unicode.ini'}"]),
                         ("paper-av", ["preset=paper-av", "set=train.batch:8"]),
                         ("paper-avt", ["preset=paper-avt", "set=train.batch:8"])):
