@@ -303,6 +303,7 @@ $(CAPPED:%=capped-%): capped-%:
 # Needs a cross compiler, the libraries for arm64 and an emulator of user programs:
 # dpkg --add-architecture arm64; apt-get install gcc-aarch64-linux-gnu qemu-user-static
 # libopenblas-dev:arm64 libdnnl-dev:arm64 zlib1g-dev:arm64 check:arm64
+# Debian 12 refuses libdnnl-dev:arm64 beside the host's libdnnl-dev (their dnnl_config.h differ).
 AARCH64 := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN=qemu-aarch64-static
 check-aarch64: ## cross-compile for aarch64 and run the C tests in an emulator (qemu-user)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/aarch64 $(AARCH64) emulated-check
