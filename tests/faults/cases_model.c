@@ -42,6 +42,7 @@ CALL(model_sizes)
                    unic_model_code_dim(w->model)};
     give(w, n, sizeof n);
     give_text(w, unic_model_modality_name(w->model, 1));
+    give_text(w, unic_model_weights(w->model));
     return give_model(w, UNIC_OK);
 }
 
@@ -77,6 +78,25 @@ CALL(model_codebook)
         unic_codebook_free(w->codebook);
         w->codebook = NULL;
     }
+    return status;
+}
+
+/* And the weights of the new model, which are read when they are needed. */
+CALL(model_convert)
+{
+    unic_model *half;
+    const char *text;
+    const float *data;
+    size_t rank;
+    int64_t dims[UNIC_MAX_RANK] = {0};
+    unic_status status = unic_model_convert(&half, w->model, "f16");
+    if (status == UNIC_OK)
+        status = unic_model_parameter_at(&text, &data, &rank, half, 0, dims);
+    if (status == UNIC_OK) {
+        give_text(w, unic_model_weights(half));
+        give(w, data, sizeof *data);
+    }
+    unic_model_free(half);
     return status;
 }
 
@@ -236,6 +256,8 @@ const fault_case model_cases[] = {
     CASE(model_feature_dims, NEEDS_MODEL, NOTHING),
     CASE(model_parameter_at, NEEDS_MODEL, KEEPS),
     CASE(model_codebook, NEEDS_MODEL, ALLOCATES),
+    CASE(model_convert, NEEDS_MODEL, ALLOCATES),
+    CASE_OF(model_weights, model_sizes, NEEDS_MODEL, NOTHING),
     CASE(model_save, NEEDS_MODEL, WRITES | KEEPS),
     CASE(encoder_create, NEEDS_MODEL, KEEPS),
     CASE(encoder_free, NEEDS_ENCODER, NOTHING),
