@@ -37,13 +37,30 @@ ifdef CI
 WARNINGS += -Werror
 endif
 OPT      ?= -O3 -g
+
+# Hardening (docs/reliability.md), as far as the compiler takes it together with what else it is
+# given: a packager's own _FORTIFY_SOURCE is not defined twice. HARDEN=no leaves it out.
+HARDEN       ?= yes
+compiles      = $(shell $(CC) -Werror $(OPT) $(1) $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS) -include stdlib.h \
+                  -x c -S -o - /dev/null >/dev/null 2>&1 && echo '$(1)')
+fortified     = $(call compiles,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(1))
+ifneq ($(HARDEN),no)
+HARDENING    := $(foreach flag,-fstack-protector-strong -fstack-clash-protection -fcf-protection \
+                  -mbranch-protection=standard,$(call compiles,$(flag))) $(or $(call fortified,3),$(call fortified,2))
+HARDEN_LINK  := -Wl,-z,relro,-z,now,-z,noexecstack
+HARDEN_BIN   := -pie
+endif
+
+# CFLAGS, CPPFLAGS and LDFLAGS are the packager's, from the environment or the command line; they
+# come last. Nothing written depends on the directory in which it is built (`make reproducible`).
 # Never -ffast-math: linked in, it sets flush-to-zero for the whole process that loads the library.
-CFLAGS   := -std=c11 $(OPT) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=fast \
-            -fno-math-errno -fno-trapping-math -D_POSIX_C_SOURCE=200809L \
-            $(WARNINGS) $(BLAS_CFLAGS) -Ilib -Iinclude -MMD -MP $(EXTRA_CFLAGS)
-DNNL_LIBS := $(if $(filter no,$(ONEDNN)),,-ldnnl)
-LDLIBS   := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm -fopenmp
-LDFLAGS  := $(EXTRA_LDFLAGS)
+ALL_CFLAGS   := -std=c11 $(OPT) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=fast \
+                -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=. -D_POSIX_C_SOURCE=200809L \
+                $(WARNINGS) $(HARDENING) $(BLAS_CFLAGS) -Ilib -Iinclude -MMD -MP \
+                $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS  := $(HARDEN_LINK) $(EXTRA_LDFLAGS) $(LDFLAGS)
+DNNL_LIBS    := $(if $(filter no,$(ONEDNN)),,-ldnnl)
+LDLIBS       := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm -fopenmp
 
 # oneDNN's glue, or what stands in its place.
 NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/kernel/dnnl_glue.c,lib/kernel/dnnl_none.c)
@@ -94,20 +111,27 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt tasks check check-service kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens install uninstall clean help
+.PHONY: FORCE all demo demo-avt tasks check check-service kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) ## build the library and the programs
 
-$(BUILD)/obj/examples/%.o: CFLAGS += -Iexamples/programs
+# Their frames are fixed and large (packed operands, 88 to 181 kB), and a small product uses little of
+# one: touching every page of it in every call took 6 % of a training step.
+LARGE_FRAMES := $(patsubst %,$(BUILD)/obj/lib/kernel/%.o,assign gemm packed)
+$(LARGE_FRAMES): ALL_CFLAGS += $(if $(filter -fstack-clash-protection,$(HARDENING)),-fno-stack-clash-protection)
+$(BUILD)/obj/examples/%.o: ALL_CFLAGS += -Iexamples/programs
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
-	$(Q)$(CC) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# D: no times, no users in an archive.
+AR_FLAGS := rcsD
 
 $(INTERNAL): $(LIB_OBJ)
 	@rm -f $@
 	@echo "  AR    $@"
-	$(Q)$(AR) rcs $@ $^
+	$(Q)$(AR) $(AR_FLAGS) $@ $^
 
 # An archive has no hidden symbols: one object, in which what is hidden has become local, does.
 # (gcc forgets that a loop compiled for several instruction sets is hidden: those go by name.)
@@ -116,13 +140,13 @@ $(STATIC): $(LIB_OBJ)
 	@echo "  AR    $@"
 	$(Q)ld -r -o $(BUILD)/obj/libunicode.o $^
 	$(Q)objcopy --localize-hidden --wildcard --localize-symbol='unic__*' $(BUILD)/obj/libunicode.o
-	$(Q)$(AR) rcs $@ $(BUILD)/obj/libunicode.o
+	$(Q)$(AR) $(AR_FLAGS) $@ $(BUILD)/obj/libunicode.o
 
 $(SHARED): $(LIB_OBJ) lib/libunicode.map
 	@echo "  LINK  $@"
 	$(Q)$(CC) -shared -Wl,-soname,libunicode.so.$(SOVERSION) \
 	  -Wl,--version-script=lib/libunicode.map -Wl,--no-undefined -Wl,--as-needed \
-	  -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $(LIB_OBJ) $(LDLIBS)
+	  $(ALL_LDFLAGS) -o $@ $(LIB_OBJ) $(LDLIBS)
 	$(Q)ln -sf libunicode.so.$(VERSION) $(BUILD)/libunicode.so.$(SOVERSION)
 	$(Q)ln -sf libunicode.so.$(SOVERSION) $(BUILD)/libunicode.so
 
@@ -132,7 +156,7 @@ $(foreach p,$(PARTS),$(eval $(BUILD)/bin/unic-$(p): $(call PARTS_OF,$(p))))
 $(BUILD)/bin/%: $(BUILD)/obj/examples/programs/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lunicode -lm $(EXTRA_LDFLAGS) \
+	$(Q)$(CC) $(HARDEN_BIN) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lunicode -lm \
 	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/$(LIB_FROM_BIN)'
 
 $(BUILD)/man/%.1: $(BUILD)/bin/% docs/man/from-help.awk
@@ -164,7 +188,7 @@ $(CMAKE_FILES): $(BUILD)/%: pkgconfig/%.in FORCE
 
 # ---- tests ----
 
-TEST_CFLAGS = $(CFLAGS) -Itests -Wno-strict-prototypes -Wno-missing-prototypes -Wno-conversion \
+TEST_CFLAGS = $(ALL_CFLAGS) -Itests -Wno-strict-prototypes -Wno-missing-prototypes -Wno-conversion \
               -Wno-sign-conversion -Wno-double-promotion -Wno-pedantic -Wno-shadow
 
 $(BUILD)/obj/tests/%.o: tests/%.c Makefile
@@ -174,7 +198,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
 # The fuzz targets, with what they try of the programs: run on kept inputs by `make check`, by
 # libFuzzer (clang) under `make fuzz`.
@@ -185,11 +209,11 @@ $(BUILD)/obj/tests/fuzz/%.o: TEST_CFLAGS += -Iexamples/programs
 $(BUILD)/tests/fuzz/check_fuzz: $(FUZZ_OBJ) $(FUZZ_PARTS)
 
 check: all $(TESTS) $(BUILD)/bench/bench $(BUILD)/tests/kill_at.so layers format-check generate-check ## run every test
-	@BUILD=$(BUILD) PYTHON=$(PYTHON) sh tests/run.sh $(TESTS)
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) HARDEN=$(HARDEN) OPT="$(OPT)" sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
 asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	$(MAKE) --no-print-directory -j$(JOBS) asan-check BUILD=build/asan OPT="-O1 -g" \
+	$(MAKE) --no-print-directory -j$(JOBS) asan-check BUILD=build/asan OPT="-O1 -g" HARDEN=no \
 	  EXTRA_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DUNIC_NO_DISPATCH" \
 	  EXTRA_LDFLAGS="-fsanitize=address,undefined"
 
@@ -201,7 +225,7 @@ SECONDS ?= 60
 FUZZ_CC ?= clang
 SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 fuzz: ## fuzz every parser and the API for SECONDS=60 each (ONLY="npy zip"; docs/reliability.md)
-	@$(MAKE) --no-print-directory BUILD=build/fuzz CC="$(FUZZ_CC)" OPT="-O1 -g" CI= \
+	@$(MAKE) --no-print-directory BUILD=build/fuzz CC="$(FUZZ_CC)" OPT="-O1 -g" HARDEN=no CI= \
 	  EXTRA_CFLAGS="$(SANITIZE)" build/fuzz/fuzz
 	@$(PYTHON) tests/fuzz/fuzz.py build/fuzz/fuzz --seconds $(SECONDS) --jobs $(JOBS) $(ONLY)
 
@@ -377,7 +401,7 @@ wheel: $(SHARED) ## make a Python wheel with the library in it (build/wheel)
 BENCH_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/bench/native/*.c)))
 $(BUILD)/bench/bench: $(BENCH_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 bench: all $(BUILD)/bench/bench ## measure against the peers (docs/performance.md; ONLY=help lists the groups)
 	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
@@ -413,6 +437,9 @@ INSTALLED = $(addprefix $(DEST_INC)/,$(notdir $(HEADERS))) \
 # Folders that are the library's own: removed when they are empty, the inner ones first.
 OWN_FOLDERS = $(addprefix $(DEST_DOC)/,$(wildcard examples/api/*/) examples/api examples docs lib) \
               $(DEST_DOC) $(DEST_LIB)/cmake/unicode
+
+reproducible: ## build in two directories, compare every byte of what is installed
+	@JOBS=$(JOBS) sh tests/install/reproducible.sh $(BUILD)/reproducible
 
 install: all ## install under PREFIX (DESTDIR, LIBDIR and the like are honoured)
 	install -d $(DEST_INC) $(DEST_LIB)/pkgconfig $(DEST_LIB)/cmake/unicode $(DEST_BIN) $(DEST_MAN) \
