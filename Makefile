@@ -26,7 +26,7 @@ BLAS_CFLAGS ?=
 PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
               check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
               python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
-              dataset-fashion-mnist espeak-ng flite patch cmake meson
+              dataset-fashion-mnist espeak-ng flite patch strace cmake meson
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion \
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wvla -Wundef
@@ -111,7 +111,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt tasks check check-service kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
+.PHONY: FORCE all demo demo-avt tasks check check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) ## build the library and the programs
 
@@ -208,7 +208,16 @@ FUZZ_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/harness/fu
 $(BUILD)/obj/tests/fuzz/%.o: TEST_CFLAGS += -Iexamples/programs
 $(BUILD)/tests/fuzz/check_fuzz: $(FUZZ_OBJ) $(FUZZ_PARTS)
 
-check: all $(TESTS) $(BUILD)/bench/bench $(BUILD)/tests/kill_at.so layers format-check generate-check ## run every test
+# What tests of faults need beside $(TESTS): the second does one thing with the library where the
+# process may map no more memory.
+FAULT_TOOLS := $(BUILD)/tests/kill_at.so $(BUILD)/tests/faults/under_limit
+
+$(BUILD)/tests/faults/under_limit: tests/faults/program/under_limit.c $(SHARED)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -D_GNU_SOURCE -Iinclude -o $@ $< -L$(BUILD) -lunicode $(EXTRA_LDFLAGS) \
+	  -Wl,-rpath,'$$ORIGIN/../..'
+
+check: all $(TESTS) $(BUILD)/bench/bench $(FAULT_TOOLS) layers format-check generate-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) HARDEN=$(HARDEN) OPT="$(OPT)" sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
@@ -247,6 +256,13 @@ $(BUILD)/tests/kill_at.so: tests/kills/preload/kill_at.c
 
 check-service: all ## build and run the service of tests/install with the library under the sanitizers, threads too
 	$(PYTHON) tests/install/test_service.py --sanitizers
+
+# `make check` tries a part of these.
+faults: all $(BUILD)/tests/faults/check_memory $(BUILD)/tests/faults/check_calls $(FAULT_TOOLS) ## every allocation and call of the system fails in turn; little memory
+	FAULTS=all CK_FORK=no OMP_WAIT_POLICY=passive $(BUILD)/tests/faults/check_memory
+	FAULTS=all CK_FORK=no OMP_WAIT_POLICY=passive $(BUILD)/tests/faults/check_calls
+	BUILD=$(BUILD) FAULTS=all $(PYTHON) tests/faults/test_little_memory.py
+	BUILD=$(BUILD) FAULTS=all $(PYTHON) tests/faults/test_program_faults.py
 
 N ?= 100
 kills: all $(BUILD)/tests/kill_at.so ## end training N=100 times by SIGKILL, resume, compare every byte

@@ -29,6 +29,28 @@ static void *end_at_once(void *nothing)
     return nothing;
 }
 
+static void *end_by_call(void *nothing)
+{
+    pthread_exit(nothing);
+}
+
+/* OpenMP ends its threads by pthread_exit(), for which libc loads a library the first time, and
+ * ends the process where it cannot. */
+static bool can_end(void)
+{
+    enum { LIBRARY_BYTES = 1 << 20, STACK_BYTES = 8 << 20 };
+    static int ended; /* atomic */
+    pthread_t thread;
+    if (__atomic_load_n(&ended, __ATOMIC_RELAXED))
+        return true;
+    if (!unic__has_headroom(LIBRARY_BYTES + STACK_BYTES) ||
+        pthread_create(&thread, NULL, end_by_call, NULL) != 0)
+        return false;
+    pthread_join(thread, NULL);
+    __atomic_store_n(&ended, 1, __ATOMIC_RELAXED);
+    return true;
+}
+
 /* A thread's stack stays until it is joined: all n are there at the same time. */
 static bool can_start(int n)
 {
@@ -48,7 +70,7 @@ bool unic__has_team(int n)
     static _Thread_local int team = 1;
     if (n == team)
         return true;
-    if (!unic__has_headroom(TEAM_BYTES) || (n > team && !can_start(n - team)))
+    if (!can_end() || !unic__has_headroom(TEAM_BYTES) || (n > team && !can_start(n - team)))
         return false;
     team = n;
     return true;

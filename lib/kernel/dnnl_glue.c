@@ -28,6 +28,7 @@ typedef struct primitive {
     int args;
     dnnl_exec_arg_t arg[MAX_ARGS];
     void *scratch;
+    bool has_run;
 } primitive;
 
 static unic_status fail(dnnl_status_t status, const char *what)
@@ -60,7 +61,8 @@ static void leave(int before)
 }
 
 /* oneDNN crashes where it gets no memory for code, and ends the process for want of any other:
- * a primitive takes up to some megabytes when it is made, and a few objects when it runs. */
+ * a primitive takes up to some megabytes when it is made and when it first runs (it then compiles
+ * products of its own), and later a few objects. */
 enum { CREATE_BYTES = 16 << 20, RUN_BYTES = 64 << 10 };
 
 static bool has_room(size_t bytes, int threads)
@@ -170,7 +172,8 @@ static void *handle_of(const float *x)
 static void run(primitive *p, const context *c, int n, const float *const data[],
                 unic_status *sticky)
 {
-    dnnl_status_t status = has_room(RUN_BYTES, c->threads) ? dnnl_success : dnnl_out_of_memory;
+    const bool room = has_room(p->has_run ? RUN_BYTES : CREATE_BYTES, c->threads);
+    dnnl_status_t status = room ? dnnl_success : dnnl_out_of_memory;
     int before = enter(c->threads);
     for (int i = 0; i < n && !status; i++)
         status = dnnl_memory_set_data_handle(p->arg[i].memory, handle_of(data[i]));
@@ -179,6 +182,7 @@ static void run(primitive *p, const context *c, int n, const float *const data[]
     if (!status)
         status = dnnl_stream_wait(c->stream);
     leave(before);
+    p->has_run = p->has_run || !status;
     if (status && *sticky == UNIC_OK)
         *sticky = fail(status, "to run");
 }

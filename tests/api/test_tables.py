@@ -154,6 +154,17 @@ class Tables(unittest.TestCase):
         (self.dir / "bomb.csv").write_text("\n".join(["video_id,event_labels", *rows]))
         done = run("unic-inspect", self.dir / "bomb.csv", "--threads", 1, limit=1 << 30)
         self.assertIn("image.step_labels: [120,4,600001] are more labels than are read at once", done.stderr)
+        self.assertIn("268435456 expected at most (more with a larger --memory-limit", done.stderr)
+
+    def test_labels_keep_to_the_memory_limit(self):
+        """[60,4,2001] labels of 4 bytes are 1.9 MB: less than the files' own contents may take."""
+        rows = [f"c{i},e{i * 40 + k}" for i in range(50) for k in range(40)]
+        (self.dir / "wide.csv").write_text("\n".join(["video_id,event_labels", *rows]))
+        command = ("unic-inspect", self.dir / "wide.csv", "--threads", 1, "--memory-limit")
+        refused = run(*command, "1M")
+        self.assertRegex(refused.stderr, r"image.step_labels: \[50,4,2001\] are more labels than are read at once, 262144 "
+                                         r"expected at most \(by --memory-limit")
+        self.assertNotIn("more labels", run(*command, "8M").stderr)
 
     # ---- what there is ----
 

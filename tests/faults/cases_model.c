@@ -108,6 +108,19 @@ CALL(model_save)
     return status;
 }
 
+CALL(model_convert_saved)
+{
+    unic_model *other;
+    unic_status status = unic_model_convert(&other, w->model, "f16");
+    if (status != UNIC_OK)
+        return status;
+    status = unic_model_save(other, files.out);
+    unic_model_free(other);
+    if (status == UNIC_OK)
+        give_file(w, files.out);
+    return status;
+}
+
 /* ---- encoders ---- */
 
 static const unic_encoder_options sizes = {
@@ -259,6 +272,7 @@ const fault_case model_cases[] = {
     CASE(model_convert, NEEDS_MODEL, ALLOCATES),
     CASE_OF(model_weights, model_sizes, NEEDS_MODEL, NOTHING),
     CASE(model_save, NEEDS_MODEL, WRITES | KEEPS),
+    CASE_OF(model_convert, model_convert_saved, NEEDS_MODEL, WRITES | KEEPS),
     CASE(encoder_create, NEEDS_MODEL, KEEPS),
     CASE(encoder_free, NEEDS_ENCODER, NOTHING),
     CASE(encoder_encode, NEEDS_ENCODER, NOTHING),

@@ -137,17 +137,22 @@ bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model
 
 bool cli_data_label_count(const char *name, const int64_t *dims, size_t rank, size_t *count)
 {
-    enum { MOST = 1 << 28 }; /* 1 GiB of them */
+    enum { DEFAULT = 1 << 30 }; /* bytes, where no limit is given */
+    const uint64_t limit = cli_memory_limit ? cli_memory_limit : DEFAULT;
+    const size_t most = limit / sizeof(int32_t) < SIZE_MAX / sizeof(int32_t)
+                            ? (size_t)(limit / sizeof(int32_t))
+                            : SIZE_MAX / sizeof(int32_t);
     char text[128] = "";
     bool fits = true;
     *count = 1;
     for (size_t i = 0; i < rank; i++) {
         size_t used = strlen(text), n = (size_t)dims[i];
         snprintf(text + used, sizeof text - used, "%s%zu", i ? "," : "", n);
-        fits = fits && (n == 0 || *count <= MOST / n);
+        fits = fits && (n == 0 || *count <= most / n);
         *count *= fits ? n : 1;
     }
     return fits ||
-           cli_fail("%s: [%s] are more labels than are read at once, %d expected at most", name,
-                    text, MOST);
+           cli_fail("%s: [%s] are more labels than are read at once, %zu expected at most "
+                    "(%s --memory-limit, 4 bytes each)",
+                    name, text, most, cli_memory_limit ? "by" : "more with a larger");
 }

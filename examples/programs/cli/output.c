@@ -106,10 +106,18 @@ bool cli_output_open(cli_output *output, const char *path)
     return ok;
 }
 
+static bool synchronise(FILE *stream)
+{
+    int result;
+    do
+        result = fsync(fileno(stream));
+    while (result && errno == EINTR);
+    return !result;
+}
+
 bool cli_output_commit(cli_output *output)
 {
-    bool ok = !fflush(output->stream) && !ferror(output->stream) &&
-              !fsync(fileno(output->stream));
+    bool ok = !fflush(output->stream) && !ferror(output->stream) && synchronise(output->stream);
     ok = !fclose(output->stream) && ok; /* some file systems tell only now that it is full */
     output->stream = NULL;
     ok = ok && !rename(output->temporary, output->path);
