@@ -107,8 +107,8 @@ UNIC_API void unic_set_log(unic_log_fn fn, void *user);
  * their own; the default is 1. Results depend on the number of threads but not on timing. The
  * host's setting for OpenBLAS is not changed; it matters only under `kernel.backend = blas`. A
  * process that forks must do so before the first use, since OpenMP's threads do not survive a
- * fork.
- * @return UNIC_OK; UNIC_E_ARG if n is out of range. Not thread-safe. Since 0.1.
+ * fork. Thread-safe: calls that are under way keep the number that they began with.
+ * @return UNIC_OK; UNIC_E_ARG if n is out of range. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);
 

@@ -183,8 +183,8 @@ void unic__random_permutation(unic__key key, int32_t *out, size_t n); /* of 0..n
 enum { UNIC__MAX_THREADS = 256 };
 
 /* How many threads the calling thread splits its work over: the process's number (1 until it is
- * set), or a handle's number between enter (0: the process's) and leave. The result of enter is
- * to be passed to leave. */
+ * set), or n between enter (0: the process's number at that moment, which the call then keeps)
+ * and leave, to which the result of enter is to be passed; 0 there: the process's again. */
 int unic__threads(void);
 void unic__threads_set(int n);
 int unic__threads_enter(int n);

@@ -5,6 +5,7 @@
 static int ask(const unic__progress *p, const char *what, uint64_t done, uint64_t total)
 {
     int threads = unic__threads_enter(0);
+    unic__threads_leave(0);
     unic__budget *budget = unic__budget_enter(NULL);
     int stop = p->fn(what, done, total, p->user);
     unic__budget_leave(budget, UNIC_OK);

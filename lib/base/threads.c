@@ -2,18 +2,18 @@
 
 #include "base/base.h"
 
-static int threads = 1;
-static _Thread_local int own; /* number set by unic__threads_enter(); 0: none */
+static int threads = 1;       /* of the process; any thread may change it at any time */
+static _Thread_local int own; /* between enter and leave; 0: not between them */
 
 int unic__threads(void)
 {
-    return own ? own : threads;
+    return own ? own : __atomic_load_n(&threads, __ATOMIC_RELAXED);
 }
 
 int unic__threads_enter(int n)
 {
     int before = own;
-    own = n;
+    own = n ? n : __atomic_load_n(&threads, __ATOMIC_RELAXED);
     return before;
 }
 
@@ -24,7 +24,7 @@ void unic__threads_leave(int before)
 
 void unic__threads_set(int n)
 {
-    threads = n;
+    __atomic_store_n(&threads, n, __ATOMIC_RELAXED);
 }
 
 bool unic__worth_splitting(size_t m, size_t n, size_t k)
