@@ -156,6 +156,7 @@ unic_status unic_dataset_clip_name(const unic_dataset *dataset, const char *moda
                           "%s: clip is %zu and size %zu, 0..%zu and a size expected", __func__,
                           clip, size, dataset->clips - 1);
     unic__dataset_name_clip(dataset, modality, (int64_t)clip, text, size);
+    unic__text_printable(text);
     return UNIC_OK;
 }
 

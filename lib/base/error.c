@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/base.h"
+#include "base/text.h"
 
 enum { MESSAGE_BYTES = 1024 };
 
@@ -43,21 +43,6 @@ const char *unic_version(void)
     return UNIC_VERSION_STRING;
 }
 
-/*
- * Messages quote names from files. They stay one line, and cannot steer a terminal: control
- * characters, also those that UTF-8 writes as C2 80 to C2 9F, become "?".
- */
-static void make_printable(char *line)
-{
-    for (unsigned char *at = (unsigned char *)line; *at; at++) {
-        bool wide = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0;
-        if (*at < ' ' || *at == 0x7F || wide)
-            *at = '?';
-        if (wide)
-            *++at = '?';
-    }
-}
-
 unic_status unic__fail(unic_status status, const char *format, ...)
 {
     char line[MESSAGE_BYTES]; /* arguments may point into `message` */
@@ -65,7 +50,7 @@ unic_status unic__fail(unic_status status, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    make_printable(line);
+    unic__text_printable(line); /* names from files are in it */
     memcpy(message, line, sizeof line);
     exhausted = false;
     return status;
@@ -92,7 +77,7 @@ unic_status unic__fail_in(unic_status status, const char *format, ...)
     if (n >= 0 && (size_t)n < sizeof line)
         snprintf(line + n, sizeof line - (size_t)n, ": %.*s", (int)(sizeof line) - n - 3,
                  message);
-    make_printable(line);
+    unic__text_printable(line);
     memcpy(message, line, sizeof line);
     return status;
 }
@@ -117,7 +102,7 @@ void unic__log_line(unic_log_level level, const char *format, ...)
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    make_printable(line);
+    unic__text_printable(line);
     log_fn(level, line, log_user);
 }
 

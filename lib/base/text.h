@@ -34,6 +34,10 @@ unic_status unic__lines_begin(unic__lines *lines, const char *text, size_t size)
 /* The next line without its end; false after the last one. */
 bool unic__lines_next(unic__lines *lines, unic__piece *line);
 
+/* What a message or a name from a file must be, to stay one line and not to steer a terminal:
+ * control characters become "?", in place (base/printable.c). */
+void unic__text_printable(char *text);
+
 /* The piece without leading and trailing blanks and tabs. */
 unic__piece unic__piece_trim(unic__piece piece);
 

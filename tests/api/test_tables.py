@@ -168,6 +168,15 @@ class Tables(unittest.TestCase):
 
     # ---- what there is ----
 
+    def test_names_of_files_steer_no_terminal(self):
+        names = ["a\x1b[2Jb", "two\nlines", "c\u009b1md", "caf\u00e9"]
+        rows = "".join(f'c{i},"{name}"\n' for i, name in enumerate(names))
+        (self.dir / "control.csv").write_text("video_id,category\n" + rows, encoding="utf-8")
+        shown = run("unic-inspect", self.dir / "control.csv").stdout
+        for name in ("a?[2Jb", "two?lines", "c?1md", "caf\u00e9"):
+            self.assertIn(f" {name}\n", shown)
+        self.assertEqual([c for c in shown if ord(c) < 32 and c != "\n" or 127 <= ord(c) < 160], [])
+
     def test_training_says_what_it_trains_on(self):
         said = self.trained.stderr
         self.assertIn(f"all.npz: {CLIPS} clips of up to {T} steps\n", said)

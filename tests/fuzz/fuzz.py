@@ -95,8 +95,7 @@ def find_dictionary(name, folder):
 
 
 def environment():
-    suppress = f"suppressions={HERE / 'leaks.supp'}:print_suppressions=0"
-    return {**os.environ, "LSAN_OPTIONS": suppress, "OMP_WAIT_POLICY": "passive",
+    return {**os.environ, "OMP_WAIT_POLICY": "passive",
             "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0",
             "UBSAN_OPTIONS": "print_stacktrace=1"}
 

@@ -5,6 +5,7 @@
 
 #include "cli/data.h"
 #include "cli/report.h"
+#include "cli/text.h"
 
 enum { BAR = 50, MOST_CLASSES = 50, MOST_COUNTED = 1 << 20 };
 
@@ -20,9 +21,11 @@ static void print_bar(size_t c, int64_t n, int64_t highest, const char *name)
     static const char bar[] = "##################################################";
     int size = (int)(n * BAR / highest);
     if (name)
-        printf("  %5zu %8lld %-*.*s %s\n", c, (long long)n, BAR, size, bar, name);
+        printf("  %5zu %8lld %-*.*s ", c, (long long)n, BAR, size, bar);
     else
-        printf("  %5zu %8lld %.*s\n", c, (long long)n, size, bar);
+        printf("  %5zu %8lld %.*s", c, (long long)n, size, bar);
+    cli_text_print(name ? name : "");
+    putchar('\n');
 }
 
 /* How many labels there are of each class; of [..,C] labels, how many are 1. */

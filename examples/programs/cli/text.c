@@ -79,6 +79,15 @@ char *cli_text_line(char **text)
     return line;
 }
 
+void cli_text_print(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
+        bool wide = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0; /* U+0080 to U+009F */
+        at += wide;
+        putchar(wide || *at < ' ' || *at == 0x7F ? '?' : *at);
+    }
+}
+
 char *cli_text_trim(char *line)
 {
     size_t size = strlen(line);

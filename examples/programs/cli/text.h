@@ -18,6 +18,10 @@ char *cli_text_begin(char *text);
 /* Ends the line at `*text` with a NUL and moves `*text` behind it; NULL at the text's end. */
 char *cli_text_line(char **text);
 
+/* Prints a name from a file to stdout, its control characters as "?": it stays on its line, and
+ * steers no terminal. */
+void cli_text_print(const char *text);
+
 /* Cuts the blanks around a line off. */
 char *cli_text_trim(char *line);
 
