@@ -70,6 +70,15 @@ static bool has_room(size_t bytes, int threads)
     return unic__has_headroom(bytes) && (threads == 1 || unic__has_team(threads));
 }
 
+/* A primitive's first run. libc gives a thread an arena of its own at its first malloc, which takes
+ * 64 MB of addresses; where there are none, it shares another's. */
+static bool has_first_room(int threads)
+{
+    enum { ARENA_BYTES = 64 << 20, ARENAS = 2 };
+    size_t arenas = threads > ARENAS ? ARENAS : (size_t)threads - 1;
+    return has_room(CREATE_BYTES + arenas * ARENA_BYTES, threads);
+}
+
 static unic_status ask_for_room(const char *what)
 {
     if (has_room(CREATE_BYTES, unic__threads()))
@@ -172,7 +181,7 @@ static void *handle_of(const float *x)
 static void run(primitive *p, const context *c, int n, const float *const data[],
                 unic_status *sticky)
 {
-    const bool room = has_room(p->has_run ? RUN_BYTES : CREATE_BYTES, c->threads);
+    const bool room = p->has_run ? has_room(RUN_BYTES, c->threads) : has_first_room(c->threads);
     dnnl_status_t status = room ? dnnl_success : dnnl_out_of_memory;
     int before = enter(c->threads);
     for (int i = 0; i < n && !status; i++)
