@@ -131,7 +131,9 @@ static bool score(job *j)
 
 static bool search(job *j)
 {
-    size_t count = j->queries.count, top = (size_t)j->top;
+    size_t count = j->queries.count, items = unic_index_item_count(j->index);
+    size_t top = j->top < items ? (size_t)j->top : items; /* there are no more */
+    j->top = top;
     const unic_array rows = cli_vectors_rows(&j->queries, 0, count);
     return (j->hits = cli_alloc(count, top * sizeof *j->hits)) &&
            (j->scores = cli_alloc(count, top * sizeof *j->scores)) &&

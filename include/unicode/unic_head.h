@@ -87,8 +87,9 @@ UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t 
 
 /**
  * Predict: logits [N,classes] for a clip head, [N,T,classes] otherwise (0 on padding). Codes
- * may be of any modality and length. Concurrent calls are safe while no fit is running. Since
- * 0.1.
+ * may be of any modality and length. Concurrent calls are safe.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range; UNIC_E_STATE if the head
+ *         was never fitted, or a fit is running. Since 0.1.
  */
 UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *codes,
                                        size_t clip_count, size_t length, float *logits);
@@ -118,7 +119,8 @@ UNIC_API unic_status unic_head_accepts(const unic_head *head, uint64_t fingerpri
 /**
  * Write a head with its copy of the codebook to a file. The file appears complete or not at
  * all.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it was never fitted; UNIC_E_NOMEM.
+ *         Since 0.1.
  */
 UNIC_API unic_status unic_head_save(const unic_head *head, const char *path);
 /**

@@ -92,8 +92,8 @@ UNIC_API unic_status unic_retriever_fit(double *loss, unic_retriever *retriever,
  * @param out  [clips,dim] out.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range or a clip without codes
  * (nothing is written); UNIC_E_NUMERIC names a clip whose vector cannot be
- * normalised to length 1 (earlier clips are written); UNIC_E_NOMEM. Concurrent calls are safe
- * while no fit is running. Since 0.1.
+ * normalised to length 1 (earlier clips are written); UNIC_E_NOMEM; UNIC_E_STATE if the
+ * retriever was never fitted, or a fit is running. Concurrent calls are safe. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_queries(const unic_retriever *retriever,
                                             const int32_t *codes, size_t clip_count,
@@ -125,7 +125,8 @@ UNIC_API unic_status unic_retriever_accepts(const unic_retriever *retriever,
 /**
  * Write a retriever with its options and its copy of the codebook to one npz, without Adam's
  * moments. The file appears complete or not at all.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it was never fitted; UNIC_E_NOMEM.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_retriever_save(const unic_retriever *retriever, const char *path);
 

@@ -135,8 +135,8 @@ UNIC_API unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter
  * @param images, image_count, codes, length  as for unic_segmenter_step(); B may be 0.
  * @param logits  [B,F,height,width] out, all finite; above 0: inside. Not written on failure,
  *                except that after UNIC_E_KERNEL and UNIC_E_NUMERIC earlier clips are written.
- * @return as unic_segmenter_step(). Concurrent calls are safe while no step is running. Since
- * 0.1.
+ * @return as unic_segmenter_step(); UNIC_E_STATE if it was never trained, or a step is running.
+ * Concurrent calls are safe. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
                                             const unic_array *const *images, size_t image_count,
@@ -157,7 +157,8 @@ UNIC_API unic_status unic_segmenter_accepts(const unic_segmenter *segmenter,
 /**
  * Write a segmenter with its options, running statistics and copy of the codebook to one npz,
  * without Adam's moments. The file appears complete or not at all.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it was never trained; UNIC_E_NOMEM.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *path);
 

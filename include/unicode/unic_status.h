@@ -36,7 +36,8 @@ typedef enum unic_status {
     UNIC_E_IO = 5,       /**< the operating system refused to read or write                   */
     UNIC_E_FORMAT = 6,   /**< a file is damaged, hostile or of another format                 */
     UNIC_E_CONFIG = 7,   /**< an unknown key, or a value outside what the key allows          */
-    UNIC_E_STATE = 8,    /**< the handle is not in a state that allows the call               */
+    UNIC_E_STATE = 8,    /**< the handle is not in a state that allows the call: untrained,
+                              finished, or in use by another call                             */
     UNIC_E_NOTFOUND = 9, /**< a name that does not exist (modality, member, file)             */
     UNIC_E_NUMERIC = 10, /**< a loss or gradient became NaN or Inf; the step was not taken    */
     UNIC_E_KERNEL = 11,  /**< a vendor kernel (oneDNN) failed                                 */
@@ -106,8 +107,9 @@ UNIC_API void unic_set_log(unic_log_fn fn, void *user);
  * Set the number of threads (1..256) for all handles of the process that have no number of
  * their own; the default is 1. Results depend on the number of threads but not on timing. The
  * host's setting for OpenBLAS is not changed; it matters only under `kernel.backend = blas`. A
- * process that forks must do so before the first use, since OpenMP's threads do not survive a
- * fork. Thread-safe: calls that are under way keep the number that they began with.
+ * process that was forked after computing with several threads does all their work with one,
+ * or fails with UNIC_E_STATE where oneDNN would need them (docs/threads.md). Thread-safe: calls
+ * that are under way keep the number that they began with.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);

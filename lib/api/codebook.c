@@ -92,6 +92,7 @@ unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embeddi
     size_t n;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(embedding);
+    UNIC__HOLD(codebook);
     UNIC__TRY(read_rows(codebook, embedding, __func__, "embedding", &rows, &n));
     if (n != codebook->codes) {
         unic__free(rows);
@@ -111,6 +112,7 @@ unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
     unic_codebook_init_options o = {.struct_size = sizeof o};
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
+    UNIC__HOLD(codebook);
     if (options)
         UNIC__TAKE(unic__codebook_init_options_kind, &o, options);
     UNIC__TRY(unic__check_threads(o.threads, __func__));
@@ -164,6 +166,7 @@ unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
     UNIC__REQUIRE(codes);
+    UNIC__HOLD_SHARED(codebook);
     const float *x;
     float *copy;
     size_t rows = 0;
@@ -191,6 +194,7 @@ unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_arra
 {
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
+    UNIC__HOLD_SHARED(codebook);
     if (k < 1)
         return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
     UNIC__REQUIRE(codes);
@@ -229,6 +233,7 @@ unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *c
         return UNIC_OK;
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(out);
+    UNIC__HOLD_SHARED(codebook);
     UNIC__TRY(check_codes(codebook, __func__, codes, row_count));
     unic__codebook_lookup(codebook, codes, row_count, out);
     return UNIC_OK;
@@ -251,6 +256,7 @@ unic_status unic_codebook_update(unic_codebook *codebook, float decay, const siz
     UNIC__REQUIRE(row_counts);
     UNIC__REQUIRE(targets);
     UNIC__REQUIRE(codes);
+    UNIC__HOLD(codebook);
     if (!(decay >= 0.0F && decay < 1.0F))
         return unic__fail(UNIC_E_ARG, "%s: decay = %g is not in [0, 1)", __func__,
                           (double)decay);
@@ -277,6 +283,7 @@ unic_status unic_codebook_revive(size_t *revived, unic_codebook *codebook, unic_
     size_t n;
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
+    UNIC__HOLD(codebook);
     if (rule != UNIC_RESET_OFF && rule != UNIC_RESET_ANY && rule != UNIC_RESET_TWO)
         return unic__fail(UNIC_E_ARG, "%s: rule %d is none of unic_reset_rule", __func__,
                           (int)rule);
@@ -302,6 +309,7 @@ unic_status unic_codebook_usage(double *perplexity, const unic_codebook *codeboo
 {
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(counts);
+    UNIC__HOLD_SHARED(codebook);
     if (row_count > 0)
         UNIC__REQUIRE(codes);
     UNIC__TRY(check_codes(codebook, __func__, codes, row_count));
@@ -314,6 +322,7 @@ unic_status unic_codebook_usage(double *perplexity, const unic_codebook *codeboo
 unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts, int32_t *idle)
 {
     UNIC__REQUIRE(codebook);
+    UNIC__HOLD_SHARED(codebook);
     if (ema_counts)
         memcpy(ema_counts, codebook->count, codebook->codes * sizeof *ema_counts);
     if (idle)
@@ -348,6 +357,7 @@ unic_status unic_codebook_set_state(unic_codebook *codebook, const float *ema_co
                                     const float *ema_sums, const int32_t *idle)
 {
     UNIC__REQUIRE(codebook);
+    UNIC__HOLD(codebook);
     UNIC__TRY(check_state(codebook, __func__, ema_counts, ema_sums, idle));
     const size_t codes = codebook->codes;
     if (ema_counts)
@@ -364,6 +374,7 @@ unic_status unic_codebook_copy(unic_codebook **out, const unic_codebook *codeboo
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(codebook);
+    UNIC__HOLD_SHARED(codebook);
     UNIC__TRY_NAMED(unic__codebook_copy(out, codebook));
     return UNIC_OK;
 }
@@ -372,6 +383,7 @@ unic_status unic_codebook_save(const unic_codebook *codebook, const char *path)
 {
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(path);
+    UNIC__HOLD_SHARED(codebook);
     UNIC__TRY_NAMED(unic__codebook_save(codebook, path));
     return UNIC_OK;
 }
@@ -397,6 +409,7 @@ unic_status unic_codebook_distances(const unic_codebook *codebook, float *out)
 {
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(out);
+    UNIC__HOLD_SHARED(codebook);
     UNIC__TRY_NAMED(unic__codebook_distances(codebook, out));
     return UNIC_OK;
 }

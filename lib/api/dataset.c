@@ -178,12 +178,14 @@ unic_status unic_dataset_next(const unic_batch **batch, unic_dataset *dataset)
 {
     UNIC__REQUIRE(dataset);
     UNIC__REQUIRE(batch);
+    UNIC__HOLD(dataset);
     return unic__dataset_next(batch, dataset);
 }
 
 unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t batch)
 {
     UNIC__REQUIRE(dataset);
+    UNIC__HOLD(dataset);
     return unic__dataset_seek(dataset, epoch, batch);
 }
 
@@ -194,6 +196,7 @@ unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char 
     UNIC__REQUIRE(name);
     UNIC__REQUIRE(dims);
     UNIC__REQUIRE(rank);
+    UNIC__HOLD(dataset);
     unic__budget *before = unic__budget_enter(&dataset->budget);
     return unic__budget_leave(before, unic__dataset_labels(rank, dataset, name, dims, out));
 }

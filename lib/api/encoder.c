@@ -40,6 +40,7 @@ unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *feature
     UNIC__REQUIRE(encoder);
     UNIC__REQUIRE(features);
     UNIC__TRY(unic__array_check(features, __func__, "features"));
+    UNIC__HOLD(encoder);
     UNIC__TRY_WITH(encoder->threads, unic__encoder_encode(encoder, features, lengths, NULL,
                                                           codes, quantized, semantic));
     return UNIC_OK;
@@ -50,6 +51,7 @@ unic_status unic_encoder_encode_batch(unic_encoder *encoder, const unic_batch *b
 {
     UNIC__REQUIRE(encoder);
     UNIC__REQUIRE(batch);
+    UNIC__HOLD(encoder);
     UNIC__TRY_WITH(encoder->threads,
                    unic__encoder_encode_batch(encoder, batch, codes, quantized, semantic));
     return UNIC_OK;
@@ -90,6 +92,7 @@ unic_status unic_encoder_encode_dataset(unic_encoder *const *encoders, size_t en
     for (size_t i = 0; i < encoder_count; i++)
         if (!encoders[i])
             return unic__fail(UNIC_E_ARG, "%s: encoders[%zu] is NULL", __func__, i);
+    UNIC__HOLD(dataset);
     UNIC__TRY_NAMED(encode_dataset(encoders, encoder_count, dataset, &o, codes));
     return UNIC_OK;
 }

@@ -73,9 +73,19 @@ unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
     UNIC__TRY_NAMED(check_labels(head, labels, clip_count, length));
+    UNIC__HOLD(head);
     UNIC__TRY_WITH(head->options.threads,
                    unic__head_fit(loss, head, codes, clip_count, length, labels));
     return UNIC_OK;
+}
+
+/* Weights that were only drawn predict nothing. */
+static unic_status check_trained(const unic_head *head, const char *call)
+{
+    return head->trained
+               ? UNIC_OK
+               : unic__fail(UNIC_E_STATE,
+                            "%s: the head is untrained; call unic_head_fit() before", call);
 }
 
 unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_t clip_count,
@@ -88,6 +98,8 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
     UNIC__REQUIRE(logits);
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
+    UNIC__HOLD_SHARED(head);
+    UNIC__TRY(check_trained(head, __func__));
     int before = unic__threads_enter(head->options.threads);
     unic__head_predict(head, codes, clip_count, length, logits);
     unic__threads_leave(before);
@@ -127,6 +139,8 @@ unic_status unic_head_save(const unic_head *head, const char *path)
 {
     UNIC__REQUIRE(head);
     UNIC__REQUIRE(path);
+    UNIC__HOLD_SHARED(head);
+    UNIC__TRY(check_trained(head, __func__));
     UNIC__TRY_NAMED(unic__head_save(head, path));
     return UNIC_OK;
 }

@@ -117,6 +117,7 @@ unic_status unic_index_add(unic_index *index, const unic_array *vectors, const i
 {
     size_t n = 0;
     UNIC__REQUIRE(index);
+    UNIC__HOLD(index);
     UNIC__TRY(check_array(index, vectors, __func__, "vectors", &n));
     if (n == 0)
         return UNIC_OK;
@@ -128,6 +129,7 @@ unic_status unic_index_update(unic_index *index, const unic_array *vectors, cons
 {
     size_t n = 0;
     UNIC__REQUIRE(index);
+    UNIC__HOLD(index);
     UNIC__TRY(check_array(index, vectors, __func__, "vectors", &n));
     if (n == 0)
         return UNIC_OK;
@@ -142,6 +144,7 @@ unic_status unic_index_remove(unic_index *index, const int64_t *ids, size_t id_c
     if (id_count == 0)
         return UNIC_OK;
     UNIC__REQUIRE(ids);
+    UNIC__HOLD(index);
     UNIC__TRY_NAMED(unic__index_remove(index, ids, id_count));
     return UNIC_OK;
 }
@@ -149,6 +152,7 @@ unic_status unic_index_remove(unic_index *index, const int64_t *ids, size_t id_c
 unic_status unic_index_reserve(unic_index *index, size_t item_count)
 {
     UNIC__REQUIRE(index);
+    UNIC__HOLD(index);
     UNIC__TRY_NAMED(unic__index_reserve(index, item_count));
     return UNIC_OK;
 }
@@ -158,6 +162,7 @@ unic_status unic_index_search(const unic_index *index, const unic_array *queries
 {
     size_t n = 0;
     UNIC__REQUIRE(index);
+    UNIC__HOLD_SHARED(index);
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     size_t places, bytes;
     if (k < 1)
@@ -179,6 +184,7 @@ unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
 {
     size_t n = 0;
     UNIC__REQUIRE(index);
+    UNIC__HOLD_SHARED(index);
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     if (index->count == 0)
         return unic__fail(UNIC_E_STATE, "%s: the index is empty", __func__);
@@ -205,6 +211,7 @@ unic_status unic_index_save(const unic_index *index, const char *path)
 {
     UNIC__REQUIRE(index);
     UNIC__REQUIRE(path);
+    UNIC__HOLD_SHARED(index);
     UNIC__TRY_NAMED(unic__index_save(index, path));
     return UNIC_OK;
 }

@@ -17,8 +17,6 @@ void unic_npz_writer_free(unic_npz_writer *writer)
 
 static unic_status check_writer(const unic_npz_writer *writer, const char *call)
 {
-    if (!writer)
-        return unic__fail(UNIC_E_ARG, "%s: writer is NULL", call);
     if (!writer->npz)
         return unic__fail(UNIC_E_STATE, "%s: %s was finished before", call, writer->path);
     return UNIC_OK;
@@ -42,6 +40,8 @@ static unic_status check_member(unic_npz_writer *writer, const char *call, const
 unic_status unic_npz_writer_add(unic_npz_writer *writer, const char *name,
                                 const unic_array *array)
 {
+    UNIC__REQUIRE(writer);
+    UNIC__HOLD(writer);
     UNIC__TRY(check_member(writer, __func__, name, array, "array"));
     UNIC__TRY(unic__array_writer_note(writer, unic__array_check(array, __func__, name)));
     UNIC__TRY_NAMED(unic__array_writer_add(writer, name, array));
@@ -51,6 +51,8 @@ unic_status unic_npz_writer_add(unic_npz_writer *writer, const char *name,
 unic_status unic_npz_writer_add_text(unic_npz_writer *writer, const char *name,
                                      const char *text)
 {
+    UNIC__REQUIRE(writer);
+    UNIC__HOLD(writer);
     UNIC__TRY(check_member(writer, __func__, name, text, "text"));
     UNIC__TRY_NAMED(unic__array_writer_add_text(writer, name, text));
     return UNIC_OK;
@@ -62,6 +64,8 @@ unic_status unic_npz_writer_begin(unic_npz_writer *writer, const char *name, uni
 {
     static const double somewhere = 0.0;
     unic_array array;
+    UNIC__REQUIRE(writer);
+    UNIC__HOLD(writer);
     UNIC__TRY(check_member(writer, __func__, name, rank ? (const void *)dims : name, "dims"));
     unic_array_init(&array, &somewhere, dtype, rank, dims);
     UNIC__TRY(unic__array_writer_note(writer, unic__array_check(&array, __func__, name)));
@@ -73,6 +77,8 @@ unic_status unic_npz_writer_begin(unic_npz_writer *writer, const char *name, uni
 unic_status unic_npz_writer_append(unic_npz_writer *writer, const char *name,
                                    const unic_array *elements)
 {
+    UNIC__REQUIRE(writer);
+    UNIC__HOLD(writer);
     UNIC__TRY(check_member(writer, __func__, name, elements, "elements"));
     UNIC__TRY(unic__array_writer_note(writer, unic__array_check(elements, __func__, name)));
     UNIC__TRY_NAMED(unic__array_writer_append(writer, name, elements));
@@ -81,6 +87,8 @@ unic_status unic_npz_writer_append(unic_npz_writer *writer, const char *name,
 
 unic_status unic_npz_writer_finish(unic_npz_writer *writer)
 {
+    UNIC__REQUIRE(writer);
+    UNIC__HOLD(writer);
     UNIC__TRY(check_writer(writer, __func__));
     UNIC__TRY_NAMED(unic__array_writer_finish(writer));
     return UNIC_OK;

@@ -85,9 +85,20 @@ unic_status unic_retriever_fit(double *loss, unic_retriever *retriever, const in
         return unic__fail(UNIC_E_SHAPE, "%s: %zu items for %zu clips, one for each expected",
                           __func__, count, clip_count);
     UNIC__TRY_NAMED(unic__check_codes(retriever->codebook, codes, clip_count, length, true));
+    UNIC__HOLD(retriever);
     UNIC__TRY_WITH(retriever->options.threads,
                    unic__retriever_fit(loss, retriever, codes, clip_count, length, items));
     return UNIC_OK;
+}
+
+/* Weights that were only drawn match nothing. */
+static unic_status check_trained(const unic_retriever *r, const char *call)
+{
+    return r->trained
+               ? UNIC_OK
+               : unic__fail(UNIC_E_STATE,
+                            "%s: the retriever is untrained; call unic_retriever_fit() before",
+                            call);
 }
 
 unic_status unic_retriever_queries(const unic_retriever *retriever, const int32_t *codes,
@@ -100,6 +111,8 @@ unic_status unic_retriever_queries(const unic_retriever *retriever, const int32_
     UNIC__REQUIRE(out);
     UNIC__TRY(check_sizes(retriever, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(retriever->codebook, codes, clip_count, length, true));
+    UNIC__HOLD_SHARED(retriever);
+    UNIC__TRY(check_trained(retriever, __func__));
     UNIC__TRY_WITH(retriever->options.threads,
                    unic__retriever_queries(retriever, codes, clip_count, length, out));
     return UNIC_OK;
@@ -116,6 +129,8 @@ unic_status unic_retriever_items(const unic_retriever *retriever, const unic_arr
         return UNIC_OK;
     UNIC__REQUIRE(out);
     UNIC__TRY(check_sizes(retriever, __func__, count, 1));
+    UNIC__HOLD_SHARED(retriever);
+    UNIC__TRY(check_trained(retriever, __func__));
     UNIC__TRY_WITH(retriever->options.threads, unic__retriever_items(retriever, items, out));
     return UNIC_OK;
 }
@@ -140,6 +155,8 @@ unic_status unic_retriever_save(const unic_retriever *retriever, const char *pat
 {
     UNIC__REQUIRE(retriever);
     UNIC__REQUIRE(path);
+    UNIC__HOLD_SHARED(retriever);
+    UNIC__TRY(check_trained(retriever, __func__));
     UNIC__TRY_NAMED(unic__retriever_save(retriever, path));
     return UNIC_OK;
 }

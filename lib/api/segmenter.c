@@ -145,8 +145,19 @@ unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter,
     if (in.clips == 0)
         return unic__fail(UNIC_E_SHAPE, "%s: a batch of 0 clips, at least 1 expected",
                           __func__);
+    UNIC__HOLD(segmenter);
     UNIC__TRY_WITH(segmenter->net->options.threads, unic__segmenter_step(loss, segmenter, &in));
     return UNIC_OK;
+}
+
+/* Weights that were only drawn segment nothing. */
+static unic_status check_trained(const unic_segmenter *s, const char *call)
+{
+    return s->trained
+               ? UNIC_OK
+               : unic__fail(UNIC_E_STATE,
+                            "%s: the segmenter is untrained; call unic_segmenter_step() before",
+                            call);
 }
 
 unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
@@ -161,6 +172,8 @@ unic_status unic_segmenter_predict(const unic_segmenter *segmenter,
     UNIC__TRY(check_input(segmenter, &in, __func__));
     if (in.clips == 0)
         return UNIC_OK;
+    UNIC__HOLD_SHARED(segmenter);
+    UNIC__TRY(check_trained(segmenter, __func__));
     UNIC__TRY_WITH(segmenter->net->options.threads,
                    unic__segmenter_predict(segmenter, &in, logits));
     return UNIC_OK;
@@ -186,6 +199,8 @@ unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *pat
 {
     UNIC__REQUIRE(segmenter);
     UNIC__REQUIRE(path);
+    UNIC__HOLD_SHARED(segmenter);
+    UNIC__TRY(check_trained(segmenter, __func__));
     UNIC__TRY_NAMED(unic__segmenter_save(segmenter, path));
     return UNIC_OK;
 }

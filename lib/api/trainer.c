@@ -47,6 +47,7 @@ unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(batch);
+    UNIC__HOLD(trainer);
     unic_draws d;
     if (draws)
         UNIC__TAKE(unic__draws_kind, &d, draws);
@@ -60,6 +61,7 @@ unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(batch);
+    UNIC__HOLD(trainer);
     UNIC__TRY_WITH(trainer->threads, unic__trainer_evaluate(trainer, batch, figures));
     return UNIC_OK;
 }
@@ -67,6 +69,7 @@ unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch
 unic_status unic_trainer_set_total_step_count(unic_trainer *trainer, uint64_t steps)
 {
     UNIC__REQUIRE(trainer);
+    UNIC__HOLD(trainer);
     trainer->total_steps = steps;
     return UNIC_OK;
 }
@@ -85,6 +88,7 @@ unic_status unic_trainer_save(unic_trainer *trainer, const char *path)
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(path);
+    UNIC__HOLD(trainer);
     UNIC__TRY_NAMED(unic__trainer_save(trainer, path));
     return UNIC_OK;
 }
@@ -134,6 +138,7 @@ unic_status unic_trainer_model(unic_model **out, unic_trainer *trainer)
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(trainer);
+    UNIC__HOLD(trainer);
     UNIC__TRY_WITH(trainer->threads, unic__trainer_export(out, trainer));
     return UNIC_OK;
 }

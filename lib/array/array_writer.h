@@ -4,6 +4,7 @@
 
 #include "array/array.h"
 #include "array/npz.h"
+#include "base/use.h"
 #include "unicode/unic_npz.h"
 
 typedef struct unic__written_array {
@@ -14,6 +15,7 @@ typedef struct unic__written_array {
 } unic__written_array;
 
 struct unic_npz_writer {
+    unic__use use;
     unic__npz_writer *npz;       /* NULL once finished */
     unic_status failed;          /* of the first call that failed; finish then fails too */
     unic__written_array *arrays; /* and texts, in the order they were added */

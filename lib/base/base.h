@@ -195,12 +195,18 @@ void unic__threads_leave(int before);
  * one contiguous part for each of unic__threads(), at multiples of `each`. Otherwise, and with
  * one thread or inside another part, this thread does all of it without entering OpenMP, since
  * every OpenMP region allocates and costs about a thousand additions. Where there is no memory
- * for OpenMP's threads, this thread does the parts one after another: the results are the same.
+ * for OpenMP's threads, or a fork has left them behind, this thread does the parts one after
+ * another: the results are the same.
  * Only this function enters OpenMP. f must not fail, allocate, or add to memory that another part
  * adds to.
  */
 typedef void unic__part(const void *context, size_t from, size_t to);
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);
+
+/* Notes that OpenMP has threads from now on. A child that is forked later does not have them,
+ * but OpenMP does not know it and would wait for them for ever. */
+void unic__threads_started(void);
+bool unic__threads_lost(void); /* whether this is such a child */
 
 /* Whether a product is large enough to split over threads: waking a sleeping thread takes tens
  * of microseconds. */

@@ -3,7 +3,10 @@
 
 #include "base/text.h"
 
-enum { MESSAGE_BYTES = 1024 };
+enum {
+    MESSAGE_BYTES = 1024,
+    WHOLE_BYTES = 8192 /* room for the longest path, 4096, and for what is said about it */
+};
 
 static _Thread_local char message[MESSAGE_BYTES];
 static _Thread_local bool exhausted;
@@ -43,15 +46,35 @@ const char *unic_version(void)
     return UNIC_VERSION_STRING;
 }
 
+/* Writes `whole` to `line`, printable. What does not fit loses its middle, for the call and the
+ * argument stand at the front and the reason at the end; a long path stands between them. */
+static void fit(char line[MESSAGE_BYTES], char *whole)
+{
+    static const char gap[] = " ... ";
+    enum { BACK = 480, FRONT = MESSAGE_BYTES - BACK - (int)sizeof gap };
+    unic__text_printable(whole); /* names from files are in it */
+    size_t size = strlen(whole);
+    if (size < MESSAGE_BYTES) {
+        memcpy(line, whole, size + 1);
+        return;
+    }
+    size_t front = FRONT;
+    const char *back = whole + size - BACK;
+    while (front && (whole[front] & 0xC0) == 0x80) /* no half characters of UTF-8 */
+        front--;
+    while ((*back & 0xC0) == 0x80)
+        back++;
+    snprintf(line, MESSAGE_BYTES, "%.*s%s%s", (int)front, whole, gap, back);
+}
+
 unic_status unic__fail(unic_status status, const char *format, ...)
 {
-    char line[MESSAGE_BYTES]; /* arguments may point into `message` */
+    char whole[WHOLE_BYTES]; /* arguments may point into `message` */
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vsnprintf(whole, sizeof whole, format, args);
     va_end(args);
-    unic__text_printable(line); /* names from files are in it */
-    memcpy(message, line, sizeof line);
+    fit(message, whole);
     exhausted = false;
     return status;
 }
@@ -69,16 +92,14 @@ bool unic__is_exhausted(unic_status status)
 
 unic_status unic__fail_in(unic_status status, const char *format, ...)
 {
-    char line[MESSAGE_BYTES];
+    char whole[WHOLE_BYTES];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
+    int n = vsnprintf(whole, sizeof whole, format, args);
     va_end(args);
-    if (n >= 0 && (size_t)n < sizeof line)
-        snprintf(line + n, sizeof line - (size_t)n, ": %.*s", (int)(sizeof line) - n - 3,
-                 message);
-    unic__text_printable(line);
-    memcpy(message, line, sizeof line);
+    if (n >= 0 && (size_t)n < sizeof whole)
+        snprintf(whole + n, sizeof whole - (size_t)n, ": %s", message);
+    fit(message, whole);
     return status;
 }
 
@@ -97,12 +118,12 @@ void unic__log_line(unic_log_level level, const char *format, ...)
 {
     if (!log_fn)
         return;
-    char line[MESSAGE_BYTES];
+    char whole[WHOLE_BYTES], line[MESSAGE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    vsnprintf(whole, sizeof whole, format, args);
     va_end(args);
-    unic__text_printable(line);
+    fit(line, whole);
     log_fn(level, line, log_user);
 }
 

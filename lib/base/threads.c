@@ -1,4 +1,6 @@
 #include <omp.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/base.h"
 
@@ -27,6 +29,34 @@ void unic__threads_set(int n)
     __atomic_store_n(&threads, n, __ATOMIC_RELAXED);
 }
 
+/* ---- a fork leaves threads behind ---- */
+
+static atomic_bool started, lost;
+
+static void in_child(void)
+{
+    atomic_store(&lost, atomic_load(&started));
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, in_child);
+}
+
+void unic__threads_started(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (atomic_load_explicit(&started, memory_order_relaxed))
+        return;
+    pthread_once(&once, watch_forks);
+    atomic_store(&started, true);
+}
+
+bool unic__threads_lost(void)
+{
+    return atomic_load_explicit(&lost, memory_order_relaxed);
+}
+
 bool unic__worth_splitting(size_t m, size_t n, size_t k)
 {
     return (double)m * (double)n * (double)k >= 1 << 21;
@@ -48,11 +78,12 @@ void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void
         f(context, 0, n);
         return;
     }
-    if (!unic__has_team(most)) {
+    if (unic__threads_lost() || !unic__has_team(most)) {
         for (size_t i = 0; i < parts; i++)
             run_piece(f, context, n, each, parts, i);
         return;
     }
+    unic__threads_started();
 #pragma omp parallel for schedule(static) num_threads(most)
     for (size_t i = 0; i < parts; i++)
         run_piece(f, context, n, each, parts, i);

@@ -5,6 +5,7 @@
 #ifndef UNIC_DATA_DATASET_H
 #define UNIC_DATA_DATASET_H
 
+#include "base/use.h"
 #include "data/clip_source.h"
 #include "data/prefetch.h"
 #include "unicode/unic_dataset.h"
@@ -25,6 +26,7 @@ typedef struct unic__slot {
 } unic__slot;
 
 struct unic_dataset {
+    unic__use use;
     unic__budget budget; /* of all memory that reading takes, in both threads */
     unic__arena arena;
     unic__clip_source **sources;

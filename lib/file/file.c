@@ -121,14 +121,24 @@ static void writer_free(unic__file_writer *w)
     unic__free(w);
 }
 
+/* The size of `path` without the end of its last part that "<path>.tmp-<process>-<n>" has no
+ * room for: a file's name has at most 255 bytes. */
+static size_t temporary_size(const char *path)
+{
+    enum { LONGEST = 255, TAIL = 40 };
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    size_t size = strlen(name);
+    return (size_t)(name - path) + (size < LONGEST - TAIL ? size : LONGEST - TAIL);
+}
+
 /* Opens a new file "<path>.tmp-<process>-<n>": mkstemp() would give it mode 0600. */
 static unic_status open_temporary(unic__file_writer *w, size_t bytes, mode_t mode)
 {
     static atomic_uint counter;
     enum { TRIES = 100 }; /* names are taken only by what a crash of the same pid left */
     for (int i = 0; i < TRIES; i++) {
-        snprintf(w->temporary, bytes, "%s.tmp-%ld-%u", w->path, (long)getpid(),
-                 atomic_fetch_add(&counter, 1U));
+        snprintf(w->temporary, bytes, "%.*s.tmp-%ld-%u", (int)temporary_size(w->path), w->path,
+                 (long)getpid(), atomic_fetch_add(&counter, 1U));
         w->descriptor = open_again(w->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (w->descriptor >= 0 || errno != EEXIST)
             break;

@@ -50,6 +50,8 @@ static unic_status fail(dnnl_status_t status, const char *what)
  * created and when it runs: ours around the call, then what was there. */
 static int enter(int threads)
 {
+    if (threads > 1)
+        unic__threads_started();
     int before = omp_get_max_threads();
     omp_set_num_threads(threads);
     return before;
@@ -181,6 +183,15 @@ static void *handle_of(const float *x)
 static void run(primitive *p, const context *c, int n, const float *const data[],
                 unic_status *sticky)
 {
+    if (c->threads > 1 && unic__threads_lost()) {
+        if (*sticky == UNIC_OK)
+            *sticky = unic__fail(UNIC_E_STATE,
+                                 "this process was forked after the library had computed with "
+                                 "%d threads, which it does not have; fork before, or compute "
+                                 "with one thread",
+                                 c->threads);
+        return;
+    }
     const bool room = p->has_run ? has_room(RUN_BYTES, c->threads) : has_first_room(c->threads);
     dnnl_status_t status = room ? dnnl_success : dnnl_out_of_memory;
     int before = enter(c->threads);

@@ -7,6 +7,7 @@
 #define UNIC_MODEL_CODEBOOK_H
 
 #include "array/bundle.h"
+#include "base/use.h"
 #include "config/config.h"
 #include "kernel/assign.h"
 #include "kernel/nearest.h"
@@ -18,6 +19,7 @@ enum { UNIC__CODEBOOK_MAX_CODES = 1 << 24, UNIC__CODEBOOK_MAX_DIM = 1 << 16 };
 enum { UNIC__IDLE_LEAST = -1 };
 
 struct unic_codebook {
+    unic__use use;
     size_t codes, dim, modalities; /* L, D, M */
     float *embedding;              /* e [L,D] */
     unic__code_table table;        /* derived from e for assignment; kept up to date with e */

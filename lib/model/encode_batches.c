@@ -55,15 +55,23 @@ static void place_codes(const encoding *e, const unic_batch *batch, int32_t *cod
                length * sizeof *codes);
 }
 
-/* The encoder's threads are its own: the callback has none of them. */
+/* The encoder and its threads are in use during this, and not while the callbacks run. */
+static unic_status compute(const encoding *e, size_t i, const unic_batch *batch)
+{
+    unic_encoder *encoder = e->encoders[i];
+    UNIC__TRY(unic__use_alone(&encoder->use, "the encoder of", encoder->modality->name));
+    UNIC__HELD_HERE(encoder);
+    int before = unic__threads_enter(encoder->threads);
+    unic_status status = unic__encoder_encode_batch(encoder, batch, e->batch_codes,
+                                                    e->quantized, e->semantic);
+    unic__threads_leave(before);
+    return status;
+}
+
 static unic_status encode(const encoding *e, size_t i, const unic_batch *batch)
 {
     const unic_encode_options *o = e->options;
-    int before = unic__threads_enter(e->encoders[i]->threads);
-    unic_status status = unic__encoder_encode_batch(e->encoders[i], batch, e->batch_codes,
-                                                    e->quantized, e->semantic);
-    unic__threads_leave(before);
-    UNIC__TRY(status);
+    UNIC__TRY(compute(e, i, batch));
     if (e->codes && e->codes[i])
         place_codes(e, batch, e->codes[i]);
     if (o->encoded &&

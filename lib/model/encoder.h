@@ -10,6 +10,7 @@
 #define UNIC_MODEL_ENCODER_H
 
 #include "array/batch.h"
+#include "base/use.h"
 #include "graph/graph.h"
 #include "model/model.h"
 #include "unicode/unic_encoder.h"
@@ -28,6 +29,7 @@ struct unic_encoder {
     unic__param_table *weights;
     const unic__modality *modality;
     size_t max_batch, max_length;
+    unic__use use;
     int threads;            /* number of threads to compute with; 0: the process's number */
     size_t steps_at_a_time; /* steps that fit the cache */
     uint64_t calls;

@@ -216,8 +216,10 @@ unic_status unic__head_fit(double *loss, unic_head *head, const int32_t *codes, 
                                .context = &d};
         status = unic__fit_run(&fit, loss);
     }
-    if (status == UNIC_OK)
+    if (status == UNIC_OK) {
         unic__head_tabulate(head);
+        head->trained = true;
+    }
     unic__graph_free(&h.g);
     return status;
 }

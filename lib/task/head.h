@@ -8,15 +8,18 @@
 #ifndef UNIC_TASK_HEAD_H
 #define UNIC_TASK_HEAD_H
 
+#include "base/use.h"
 #include "model/codebook.h"
 #include "task/options.h"
 #include "train/adam.h"
 #include "unicode/unic_head.h"
 
 struct unic_head {
+    unic__use use;
     unic_head_options options; /* with the defaults filled in */
     unic_codebook *codebook;   /* a copy */
     uint64_t fingerprint;
+    bool trained; /* by a fit, or in the file that it is from */
     unic__param_table params;
     unic__adam adam;
     float *hidden; /* [L,hidden] W1 e + b1 */

@@ -52,6 +52,7 @@ static unic_status read_head(unic__npz *z, unic_head **out)
         return status;
     }
     unic__head_tabulate(*out);
+    (*out)->trained = true;
     return UNIC_OK;
 }
 

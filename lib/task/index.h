@@ -6,6 +6,7 @@
 #ifndef UNIC_TASK_INDEX_H
 #define UNIC_TASK_INDEX_H
 
+#include "base/use.h"
 #include "task/options.h"
 #include "unicode/unic_index.h"
 
@@ -13,6 +14,7 @@
 extern const unic__options_table unic__index_options;
 
 struct unic_index {
+    unic__use use;
     unic_index_options options;
     size_t count, capacity;
     float *vectors; /* [capacity,dim]; of length 1 for the cosine */

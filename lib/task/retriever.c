@@ -226,6 +226,7 @@ unic_status unic__retriever_fit(double *loss, unic_retriever *r, const int32_t *
                                .check = check_vectors,
                                .context = &d};
         status = unic__fit_run(&fit, loss);
+        r->trained = r->trained || status == UNIC_OK;
     }
     unic__graph_free(&h.g);
     return status;

@@ -7,6 +7,7 @@
 #define UNIC_TASK_RETRIEVER_H
 
 #include "array/npz.h"
+#include "base/use.h"
 #include "graph/nodes.h"
 #include "model/codebook.h"
 #include "task/options.h"
@@ -14,9 +15,11 @@
 #include "unicode/unic_retriever.h"
 
 struct unic_retriever {
+    unic__use use;
     unic_retriever_options options; /* complete */
     unic_codebook *codebook;        /* a copy */
     uint64_t fingerprint;
+    bool trained;              /* by a fit, or in the file that it is from */
     unic__param_table *params; /* a pointer: graphs of a const retriever read it */
     unic__adam adam;
 };

@@ -30,7 +30,9 @@ static unic_status read_retriever(unic__npz *z, unic_retriever **out)
     unic__shape shape;
     UNIC__TRY(read_options(z, &o, &shape));
     UNIC__TRY(unic__read_codes(z, shape, &cb));
-    return unic__retriever_create(out, cb, &o, z);
+    UNIC__TRY(unic__retriever_create(out, cb, &o, z));
+    (*out)->trained = true;
+    return UNIC_OK;
 }
 
 unic_status unic__retriever_load(unic_retriever **out, const char *path)

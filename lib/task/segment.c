@@ -218,6 +218,7 @@ unic_status unic__segmenter_step(double *loss, unic_segmenter *s, const unic__se
         *loss = (double)h->loss->t.x[0];
     unic__adam_step(&s->adam, (double)s->net->options.learning_rate, 0.0, 0.0, NULL);
     unic__segment_move_state(h, s->net);
+    s->trained = true;
     return UNIC_OK;
 }
 

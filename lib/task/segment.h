@@ -6,6 +6,7 @@
 #define UNIC_TASK_SEGMENT_H
 
 #include "array/npz.h"
+#include "base/use.h"
 #include "graph/nodes.h"
 #include "model/codebook.h"
 #include "task/options.h"
@@ -63,9 +64,11 @@ void unic__segment_move_state(const unic__segment_graph *h, unic__segment_net *n
 /* ---- the segmenter ---- */
 
 struct unic_segmenter {
+    unic__use use;
     unic__segment_net *net;
     unic_codebook *codebook; /* a copy */
     uint64_t fingerprint;
+    bool trained; /* by a step, or in the file that it is from */
     unic__adam adam;
     unic__segment_graph training; /* of the last step's sizes */
 };

@@ -36,7 +36,9 @@ static unic_status read_segmenter(unic__npz *z, unic_segmenter **out)
     unic_status status = unic__segmenter_create(out, cb, &o, z);
     if (status == UNIC_E_SHAPE) /* sizes in range that come to too much */
         return unic__fail_in(UNIC_E_FORMAT, "%s: segmenter.options", unic__npz_path(z));
-    return status;
+    UNIC__TRY(status);
+    (*out)->trained = true;
+    return UNIC_OK;
 }
 
 unic_status unic__segmenter_load(unic_segmenter **out, const char *path)

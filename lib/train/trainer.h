@@ -6,6 +6,7 @@
 #define UNIC_TRAIN_TRAINER_H
 
 #include "array/batch.h"
+#include "base/use.h"
 #include "file/file.h"
 #include "train/adam.h"
 #include "train/guard.h"
@@ -19,6 +20,7 @@ typedef struct unic__figure {
 } unic__figure;
 
 struct unic_trainer {
+    unic__use use;
     unic_config *config; /* resolved */
     const char *text;    /* of the config */
     unic__param_table params, club;

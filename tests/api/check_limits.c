@@ -10,6 +10,7 @@
 #include "file/io_help.h"
 #include "model/small_model.h"
 #include "task/head_help.h"
+#include "task/retriever.h"
 #include "task/segment_help.h"
 
 /* ---- one of each kind of file, opened within a limit ---- */
@@ -197,6 +198,7 @@ static void setup(void)
     io_assert_ok(unic_index_add(x, &rows, NULL));
     io_assert_ok(unic_index_save(x, index_path));
     io_assert_ok(unic_retriever_create(&r, cb, &ro));
+    r->trained = true; /* drawn weights are as good as fitted ones here */
     io_assert_ok(unic_retriever_save(r, retriever_path));
     io_assert_ok(unic_segmenter_save(s, segmenter_path));
     unic_segmenter_free(s);

@@ -10,6 +10,7 @@
 #include "data/clips_help.h"
 #include "faults.h"
 #include "file/io_help.h"
+#include "task/retriever.h"
 
 world_files files;
 const small_batch *features;
@@ -183,6 +184,7 @@ static void open_tasks(world *w, unsigned needs)
     if (needs & NEEDS_RETRIEVER) {
         unic_codebook *cb = head_codebook(1);
         io_assert_ok(unic_retriever_create(&w->retriever, cb, &r));
+        w->retriever->trained = true; /* drawn weights are as good as fitted ones here */
         unic_codebook_free(cb);
     }
     if (needs & NEEDS_SEGMENTER)

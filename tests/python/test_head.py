@@ -64,7 +64,9 @@ def test_files(f: Fixture) -> None:
 def test_refused() -> None:
     book, codes = codebook(), np.zeros((4, 5), int)
     head = lu.Head(book, 3)
-    untrained = head.predict(codes)
+    raises(lu.StateError, "the head is untrained", lambda: head.predict(codes))
+    head.fit(codes, [0, 1, 2, 0])
+    before = head.predict(codes)
     for error, text, call in (
             (lu.ArgumentError, "class_count = 1", lambda: lu.Head(book, 1)),
             (lu.ArgumentError, "classes is", lambda: lu.Head(book, 2**31)),
@@ -80,7 +82,7 @@ def test_refused() -> None:
             (lu.DataError, "float64", lambda: head.predict(codes * 1.0)),
             (AttributeError, "_read", lambda: lu.Head("model.npz", 3))):
         raises(error, text, call)
-    assert np.array_equal(head.predict(codes), untrained)
+    assert np.array_equal(head.predict(codes), before)
 
 
 def test_threads(f: Fixture) -> None:

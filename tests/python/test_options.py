@@ -21,8 +21,13 @@ def test_memory_limit(f: Fixture) -> None:
     book, rows = codebook(), np.random.default_rng(2).standard_normal((9, 4))
     index = lu.Index(4, "inner")
     index.add(rows)
-    for name, made in (("head", lu.Head(book, 2)), ("index", index), ("retriever", lu.Retriever(book, 3)),
-                       ("segmenter", lu.Segmenter(book))):
+    head, retriever = lu.Head(book, 2, epochs=1), lu.Retriever(book, 3, epochs=1)
+    segmenter = lu.Segmenter(book, height=32, width=32)
+    codes = np.zeros((2, 1), int)
+    head.fit(codes, [0, 1])
+    retriever.fit(codes, np.ones((2, 3)))
+    segmenter.step(np.ones((1, 1, 32, 32, 3)), codes[:1], np.ones((1, 1, 32, 32)))
+    for name, made in (("head", head), ("index", index), ("retriever", retriever), ("segmenter", segmenter)):
         path = f.folder / f"limit.{name}.npz"
         made.save(path)
         raises(lu.OutOfMemoryError, f"limit.{name}.npz asks for ", lambda: type(made).load(path, memory_limit=100))

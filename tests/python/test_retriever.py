@@ -52,7 +52,9 @@ def trained() -> lu.Retriever:
 def test_transfers(trained: lu.Retriever) -> None:
     """On clips it has not seen, with the codes of a modality it has not seen; 5 of 160 by chance."""
     x, y, items = clips(160, 2)
-    assert recall(retriever(), y, items) < 0.15
+    wrong = retriever()
+    wrong.fit(x, items[::-1])  # other clips' items
+    assert recall(wrong, y, items) < 0.15
     assert recall(trained, x, items) > 0.7 and recall(trained, y, items) > 0.5
     queries, vectors = trained.queries(y), trained.items(items)
     assert queries.shape == vectors.shape == (160, 12) and queries.dtype == vectors.dtype == np.float32
@@ -90,6 +92,8 @@ def test_lifetimes() -> None:
     fingerprint = book.fingerprint
     book.close()
     x, _, items = clips(4, 1)
+    raises(lu.StateError, "the retriever is untrained", lambda: made.queries(x))
+    made.fit(x, items)
     queries, owner = made.queries(x), weakref.ref(made._owner)
     assert made.fingerprint == fingerprint
     with made:
@@ -103,6 +107,7 @@ def test_lifetimes() -> None:
 
 def test_refused() -> None:
     made, (x, _, items) = retriever(), clips(4, 1)
+    made.fit(x, items)
     before = made.queries(x)
     for error, text, call in (
             (lu.ArgumentError, "item_dim = 0", lambda: lu.Retriever(codebook(), 0)),

@@ -95,10 +95,11 @@ def test_maps() -> None:
     masks = rng.integers(0, 2, (2, 2, SIZE, SIZE)).astype(float)
     masks[:, 1] = -1
     codes = [[0, 1, -1], [1, -1, -1]]
+    losses = [made.step(maps, codes, masks)]
     first = made.predict(maps, codes)
     p = 1 / (1 + np.exp(-first[:, 0].astype(float)))
     assert first.shape == masks.shape and np.isfinite(first).all() and (p > 0).all()
-    losses = [made.step(maps, codes, masks) for _ in range(20)]
+    losses += [made.step(maps, codes, masks) for _ in range(20)]
     assert losses[-1] < losses[0] and not np.array_equal(made.predict(maps, codes), first)
     raises(lu.ShapeError, "2", lambda: made.predict(maps[0], codes))
     raises(lu.ShapeError, "[2,2,2,2,5]", lambda: made.predict(maps[::-1], codes))
@@ -111,6 +112,8 @@ def test_lifetimes() -> None:
     fingerprint = book.fingerprint
     book.close()
     frames, codes, masks = clips(2, 1)
+    raises(lu.StateError, "the segmenter is untrained", lambda: made.predict(frames, codes))
+    made.step(frames, codes, masks)
     logits, owner = made.predict(frames, codes), weakref.ref(made._owner)
     assert made.fingerprint == fingerprint
     with made:
@@ -124,6 +127,7 @@ def test_lifetimes() -> None:
 
 def test_refused() -> None:
     made, (frames, codes, masks) = segmenter(), clips(2, 1)
+    made.step(frames, codes, masks)
     before = made.predict(frames, codes)
     for error, text, call in (
             (lu.ArgumentError, "'large'", lambda: lu.Segmenter(codebook(), "large")),

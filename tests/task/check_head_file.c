@@ -7,6 +7,7 @@
 #include "array/npz.h"
 #include "file/io_help.h"
 #include "model/small_model.h"
+#include "task/head.h"
 #include "task/head_help.h"
 
 static unic_head *loaded(const char *path)
@@ -185,6 +186,8 @@ static unic_status use_everything(const char *path)
                                  .epochs = 1,
                                  .batch = 4};
     unic_status status = unic_head_create(&head, oom_codebook, &options);
+    if (status == UNIC_OK)
+        head->trained = true;
     ck_assert((status == UNIC_OK) == (head != NULL));
     if (status == UNIC_OK)
         status = unic_head_fit(NULL, head, oom_data->codes, CLIPS, LENGTH,

@@ -38,6 +38,7 @@ static unic_retriever *new_retriever(const unic_retriever_options *options)
     unic_codebook *cb = new_codebook(1);
     io_assert_ok(unic_retriever_create(&r, cb, options));
     unic_codebook_free(cb); /* the retriever has a copy */
+    r->trained = true;      /* drawn weights are as good as fitted ones here */
     return r;
 }
 

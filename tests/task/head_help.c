@@ -1,4 +1,5 @@
 #include "task/head_help.h"
+#include "task/head.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ unic_head *head_new(const unic_head_options *more)
     options.class_count = options.class_count ? options.class_count : CLASSES;
     io_assert_ok(unic_head_create(&head, cb, &options));
     unic_codebook_free(cb); /* the head has a copy */
+    head->trained = true;   /* drawn weights are as good as fitted ones here */
     return head;
 }
 

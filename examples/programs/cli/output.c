@@ -65,16 +65,32 @@ static void close_output(cli_output *o)
     memset(o, 0, sizeof *o);
 }
 
+/* How much of a file's name the name of its temporary begins with: at most 255 bytes in all. */
+static size_t kept_size(const char *name)
+{
+    enum { LONGEST = 255, TAIL = 40 };
+    size_t size = strlen(name);
+    return size < LONGEST - TAIL ? size : LONGEST - TAIL;
+}
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 /* A new file "<path>.tmp-<process>-<number>", as the library calls its own. */
 static bool open_temporary(cli_output *o)
 {
     enum { TRIES = 100, MORE = 64 };
     static unsigned number;
     size_t size = strlen(o->path) + MORE;
+    const char *name = name_of(o->path);
+    int kept = (int)((size_t)(name - o->path) + kept_size(name));
     o->temporary = cli_alloc(size, 1);
     int file = -1;
     for (int i = 0; o->temporary && file < 0 && i < TRIES; i++) {
-        snprintf(o->temporary, size, "%s%s%ld-%u", o->path, TEMPORARY, (long)getpid(),
+        snprintf(o->temporary, size, "%.*s%s%ld-%u", kept, o->path, TEMPORARY, (long)getpid(),
                  number++);
         file = open(o->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (file < 0 && errno != EEXIST)
@@ -141,7 +157,7 @@ void cli_output_discard(cli_output *output)
 /* "<file>.tmp-<process>-<number>" of a process that is no more, or that had our number. */
 static bool is_left(const char *name, const char *file)
 {
-    size_t length = strlen(file), mark = strlen(TEMPORARY);
+    size_t length = kept_size(file), mark = strlen(TEMPORARY);
     char *end;
     if (strncmp(name, file, length) || strncmp(name + length, TEMPORARY, mark))
         return false;
@@ -159,7 +175,7 @@ bool cli_output_clear(const char *path)
     char *directory = directory_of(path);
     if (!directory)
         return false;
-    const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
+    const char *file = name_of(path);
     DIR *names = opendir(directory);
     for (const struct dirent *entry; names && (entry = readdir(names));)
         if (is_left(entry->d_name, file))

@@ -308,7 +308,12 @@ static void retriever_seeds(fuzz_seed_fn *add)
     unic_retriever_options o = {
         .struct_size = sizeof o, .item_dim = 2, .hidden = 2, .dim = 2, .epochs = 1};
     unic_retriever *retriever;
+    const int32_t codes[] = {0, 1, 2, -1};
+    const float item[] = {1.0F, 2.0F, 2.0F, 1.0F};
+    unic_array items;
+    unic_array_init(&items, item, UNIC_F32, 2, (const int64_t[]){2, 2});
     FUZZ_CHECK(unic_retriever_create(&retriever, codebook, &o) == UNIC_OK);
+    FUZZ_CHECK(unic_retriever_fit(NULL, retriever, codes, 2, 2, &items) == UNIC_OK);
     FUZZ_CHECK(unic_retriever_save(retriever, fuzz_path("seed.npz")) == UNIC_OK);
     fuzz_seed_parcel(add, fuzz_path("seed.npz"));
     unic_retriever_free(retriever);
@@ -352,6 +357,19 @@ static void run_segmenter(const unsigned char *data, size_t size)
     unic_segmenter_free(segmenter);
 }
 
+/* One step on one frame of 4 x 4 (a map of 1 x 1), so that the segmenter may be saved. */
+static unic_status train_once(unic_segmenter *segmenter, int32_t input)
+{
+    static const float image[16], mask[16];
+    const int32_t code = 0;
+    const int64_t side = input == UNIC_SEGMENTER_MAPS ? 1 : 4;
+    unic_array images, masks;
+    const unic_array *levels[] = {&images};
+    unic_array_init(&images, image, UNIC_F32, 5, (const int64_t[]){1, 1, side, side, 1});
+    unic_array_init(&masks, mask, UNIC_F32, 4, (const int64_t[]){1, 1, 4, 4});
+    return unic_segmenter_step(NULL, segmenter, levels, 1, &code, 1, &masks);
+}
+
 static void segmenter_seeds(fuzz_seed_fn *add)
 {
     unic_codebook *codebook = fuzz_small_codebook(3, 4);
@@ -369,6 +387,7 @@ static void segmenter_seeds(fuzz_seed_fn *add)
                                     .output_channels = {1, 1}};
         unic_segmenter *segmenter;
         FUZZ_CHECK(unic_segmenter_create(&segmenter, codebook, &o) == UNIC_OK);
+        FUZZ_CHECK(train_once(segmenter, input) == UNIC_OK);
         FUZZ_CHECK(unic_segmenter_save(segmenter, fuzz_path("seed.npz")) == UNIC_OK);
         fuzz_seed_parcel(add, fuzz_path("seed.npz"));
         unic_segmenter_free(segmenter);
