@@ -129,7 +129,7 @@ class Examples(unittest.TestCase):
         np.savez(self.dir / "constant.npz", speech=constant)
         self.assertEqual([list(map(int, line.split())) for line in lines], self.codes("constant.npz").tolist())
         error = run([BUILD / "examples/consumer", "nowhere.npz", "speech"], self.dir, 1)
-        self.assertIn("UNIC_E_NOTFOUND: ", error)
+        self.assertIn("unic_model_open: nowhere.npz: cannot open: No such file", error)
 
     def test_train_and_plot_draws(self):
         out = run([sys.executable, API / "train_and_plot.py", "train.npz", "valid.npz", "plotted.npz", "out.png"],

@@ -272,8 +272,11 @@ END_TEST
 
 START_TEST(kernels_are_capped_by_name)
 {
-    const unic__tile_kernel *kernels, *best = unic__tile_kernel_best();
+    const char *cap = getenv("UNIC_TEST_ISA"); /* the whole program's (tests/machines) */
+    const unic__tile_kernel *kernels;
     size_t n = unic__tile_kernel_list(&kernels);
+    ck_assert(unic__tile_cap(NULL));
+    const unic__tile_kernel *best = unic__tile_kernel_best();
     ck_assert_ptr_eq(best, &kernels[n - 1]);
     ck_assert(unic__tile_cap("portable"));
     ck_assert_str_eq(unic__tile_kernel_best()->name, "portable");
@@ -281,6 +284,7 @@ START_TEST(kernels_are_capped_by_name)
     ck_assert_str_eq(unic__tile_kernel_best()->name, "portable");
     ck_assert(unic__tile_cap(NULL));
     ck_assert_ptr_eq(unic__tile_kernel_best(), best);
+    ck_assert(unic__tile_cap(cap));
 }
 END_TEST
 
