@@ -51,16 +51,21 @@ HARDEN_LINK  := -Wl,-z,relro,-z,now,-z,noexecstack
 HARDEN_BIN   := -pie
 endif
 
+# OPENMP=no: the library's own loops have one thread, whatever it is told (for sanitizers; oneDNN's
+# are by OMP_NUM_THREADS then).
+OPENMP       ?= yes
+OMP_FLAG     := $(if $(filter no,$(OPENMP)),-fopenmp-simd,-fopenmp)
+
 # CFLAGS, CPPFLAGS and LDFLAGS are the packager's, from the environment or the command line; they
 # come last. Nothing written depends on the directory in which it is built (`make reproducible`).
 # Never -ffast-math: linked in, it sets flush-to-zero for the whole process that loads the library.
-ALL_CFLAGS   := -std=c11 $(OPT) -fPIC -fvisibility=hidden -fopenmp -ffp-contract=fast \
+ALL_CFLAGS   := -std=c11 $(OPT) -fPIC -fvisibility=hidden $(OMP_FLAG) -ffp-contract=fast \
                 -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=. -D_POSIX_C_SOURCE=200809L \
                 $(WARNINGS) $(HARDENING) $(BLAS_CFLAGS) -Ilib -Iinclude -MMD -MP \
                 $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS  := $(HARDEN_LINK) $(EXTRA_LDFLAGS) $(LDFLAGS)
 DNNL_LIBS    := $(if $(filter no,$(ONEDNN)),,-ldnnl)
-LDLIBS       := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm -fopenmp
+LDLIBS       := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm $(filter -fopenmp,$(OMP_FLAG))
 
 # oneDNN's glue, or what stands in its place.
 NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/kernel/dnnl_glue.c,lib/kernel/dnnl_none.c)
@@ -70,7 +75,7 @@ SHARED   := $(BUILD)/libunicode.so.$(VERSION)
 STATIC   := $(BUILD)/libunicode.a
 # With the internals visible, for the unit tests; $(STATIC) has the public symbols only.
 INTERNAL := $(BUILD)/libunicode-internal.a
-OPENMP_LIB = $(if $(CLANG),-lomp,-lgomp)
+OPENMP_LIB = $(if $(filter no,$(OPENMP)),,$(if $(CLANG),-lomp,-lgomp))
 HEADERS  := $(sort $(wildcard include/unicode/unic*.h include/unicode/unic*.hpp))
 PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/programs/unic-*.c)))
 CMAKE_FILES := $(BUILD)/unicode-config.cmake $(BUILD)/unicode-config-version.cmake
@@ -196,8 +201,9 @@ $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 	@echo "  CC    $<"
 	$(Q)$(CC) $(TEST_CFLAGS) -c -o $@ $<
 
+# Tests write their files into folders of the helpers' names.
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
-	@mkdir -p $(@D)
+	@mkdir -p $(@D) $(BUILD)/tests/file $(BUILD)/tests/model
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
 
 # The fuzz targets, with what they try of the programs: run on kept inputs by `make check`, by
@@ -229,6 +235,18 @@ asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
 .PHONY: asan-check
 asan-check: $(TESTS)
 	@BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TESTS)
+
+# Without OpenMP, whose runtime the sanitizer does not know. Each report is an error.
+TSAN_TESTS := $(patsubst %,$(BUILD)/tests/%,threads/check_threads base/check_budget base/check_error \
+                data/check_prefetch model/check_model api/check_codebook api/check_head \
+                api/check_index api/check_misuse api/check_retriever api/check_segmenter)
+tsan: ## run what has threads of its own under ThreadSanitizer
+	$(MAKE) --no-print-directory -j$(JOBS) tsan-check BUILD=build/tsan OPENMP=no OPT="-O1 -g" HARDEN=no \
+	  EXTRA_CFLAGS="-fsanitize=thread -DUNIC_NO_DISPATCH" EXTRA_LDFLAGS="-fsanitize=thread"
+
+.PHONY: tsan tsan-check
+tsan-check: $(TSAN_TESTS)
+	@TSAN_OPTIONS=halt_on_error=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TSAN_TESTS)
 
 SECONDS ?= 60
 FUZZ_CC ?= clang

@@ -1,8 +1,8 @@
-#include <omp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "base/openmp.h"
 
 static int threads = 1;       /* of the process; any thread may change it at any time */
 static _Thread_local int own; /* between enter and leave; 0: not between them */

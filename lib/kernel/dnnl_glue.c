@@ -1,7 +1,6 @@
 #include "kernel/dnnl_glue.h"
 
-#include <omp.h>
-
+#include "base/openmp.h"
 #include "kernel/dnnl_versions.h"
 
 bool unic__dnnl_available(void)

@@ -1,8 +1,8 @@
 #include "kernel/gemm.h"
 
-#include <omp.h>
 #include <string.h>
 
+#include "base/openmp.h"
 #include "kernel/packed.h"
 #include "kernel/tile.h"
 

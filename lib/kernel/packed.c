@@ -1,8 +1,8 @@
 #include "kernel/packed.h"
 
-#include <omp.h>
 #include <string.h>
 
+#include "base/openmp.h"
 #include "kernel/tile.h"
 
 enum {

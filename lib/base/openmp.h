@@ -1,0 +1,24 @@
+/* OpenMP's functions; in a build without it (`make OPENMP=no`) what they say of one thread. */
+#ifndef UNIC_BASE_OPENMP_H
+#define UNIC_BASE_OPENMP_H
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static inline int omp_in_parallel(void)
+{
+    return 0;
+}
+
+static inline int omp_get_max_threads(void)
+{
+    return 1;
+}
+
+static inline void omp_set_num_threads(int n)
+{
+    (void)n;
+}
+#endif
+
+#endif
