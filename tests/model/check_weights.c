@@ -349,8 +349,10 @@ START_TEST(a_trainer_writes_no_model_with_such_weights)
     unic_model *model = opened(path), *now;
     ck_assert_str_eq(unic_model_weights(model), "f16");
     unic_model_free(model);
+    char *run = unic__run_path(path);
     remove(path);
-    remove(unic__run_path(path));
+    remove(run);
+    unic__free(run);
     params->values[p->offset + 5] = 1e5F;
     assert_refused(unic_trainer_save(t, path), UNIC_E_NUMERIC, "element 5 is 100000");
     assert_refused(unic_trainer_model(&now, t), UNIC_E_NUMERIC, affine);
