@@ -180,6 +180,7 @@ static void write_data(void)
     for (size_t m = 0; m < b->n; m++)
         io_assert_ok(unic_npz_writer_add(w, b->name[m], &b->array[m]));
     io_assert_ok(unic_npz_writer_finish(w));
+    unic_npz_writer_free(w);
 }
 
 static void set_up(void)
