@@ -15,6 +15,7 @@ unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
     UNIC__TAKE(unic__head_options_kind, &o, options);
     UNIC__TRY(unic__check_threads(o.threads, __func__));
     UNIC__TRY_NAMED(unic__head_complete(&o, codebook->dim, "options->", UNIC_E_ARG));
+    UNIC__HOLD_SHARED(codebook);
     UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
     UNIC__TRY_WITH(o.threads, unic__head_create(out, copy, &o));
     return UNIC_OK;

@@ -18,6 +18,7 @@ unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *cod
     unic_status status = unic__retriever_complete(&o, UNIC_E_ARG);
     if (status != UNIC_OK)
         return unic__fail_in(status, "%s: options", __func__);
+    UNIC__HOLD_SHARED(codebook);
     UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
     UNIC__TRY_WITH(o.threads, unic__retriever_create(out, copy, &o, NULL));
     return UNIC_OK;

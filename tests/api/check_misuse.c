@@ -111,6 +111,17 @@ START_TEST(a_codebook_and_an_index_change_alone)
     io_assert_fails(unic_codebook_assign(cb, &rows, codes), UNIC_E_STATE, "is being changed");
     io_assert_fails(unic_codebook_copy(&copy, cb), UNIC_E_STATE, "is being changed");
     REFUSES(unic_codebook_init(cb, &rows, NULL));
+    const unic_head_options ho = {
+        .struct_size = sizeof ho, .kind = UNIC_HEAD_STEP, .class_count = 2};
+    const unic_retriever_options ro = {.struct_size = sizeof ro, .item_dim = 3};
+    unic_head *head;
+    unic_retriever *retriever;
+    unic_segmenter *segmenter;
+    io_assert_fails(unic_head_create(&head, cb, &ho), UNIC_E_STATE, "is being changed");
+    io_assert_fails(unic_retriever_create(&retriever, cb, &ro), UNIC_E_STATE,
+                    "is being changed");
+    io_assert_fails(unic_segmenter_create(&segmenter, cb, &segment_small), UNIC_E_STATE,
+                    "is being changed");
     io_assert_fails(unic_index_search(index, &rows, 1, ids, scores), UNIC_E_STATE,
                     "is being changed");
     REFUSES(unic_index_add(index, &rows, NULL));
