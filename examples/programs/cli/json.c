@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "cli/text.h"
+
 void cli_json_number(FILE *out, double value)
 {
     if (isfinite(value))
@@ -14,15 +16,15 @@ void cli_json_text(FILE *out, const char *text)
 {
     fputc('"', out);
     for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\')
-            fprintf(out, "\\%c", c);
-        else if (c < 0x20 || c == 0x7F)
-            fprintf(out, "\\u%04x", c);
-        else if (c == 0xC2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xA0)
-            fprintf(out, "\\u%04x", (unsigned char)*++text); /* a terminal would obey it */
-        else
-            fputc(c, out);
+        size_t control = cli_text_control(text);
+        if (control) { /* a terminal would obey it; its last byte is its number */
+            text += control - 1;
+            fprintf(out, "\\u%04x", (unsigned char)*text);
+        } else {
+            if (*text == '"' || *text == '\\')
+                fputc('\\', out);
+            fputc(*text, out);
+        }
     }
     fputc('"', out);
 }

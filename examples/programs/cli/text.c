@@ -79,12 +79,20 @@ char *cli_text_line(char **text)
     return line;
 }
 
+size_t cli_text_control(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    if (*at && (*at < ' ' || *at == 0x7F))
+        return 1;
+    return at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0 ? 2 : 0; /* U+0080 to U+009F */
+}
+
 void cli_text_print(const char *text)
 {
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        bool wide = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0; /* U+0080 to U+009F */
-        at += wide;
-        putchar(wide || *at < ' ' || *at == 0x7F ? '?' : *at);
+    while (*text) {
+        size_t control = cli_text_control(text);
+        putchar(control ? '?' : *text);
+        text += control ? control : 1;
     }
 }
 
