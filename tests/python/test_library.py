@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -37,7 +38,7 @@ def test_layouts(f: Fixture) -> None:
             lines.append(f'printf("{name}.{field[0]} %zu\\n", offsetof({name}, {field[0]}));')
     source, program = f.folder / "layouts.c", f.folder / "layouts"
     source.write_text("#include <stdio.h>\n#include <unicode/unic.h>\nint main(void) {" + "".join(lines) + "}\n")
-    subprocess.run([os.environ.get("CC", "cc"), f"-I{ROOT}/include", source, "-o", program], check=True)
+    subprocess.run([*shlex.split(os.environ.get("CC", "cc")), f"-I{ROOT}/include", source, "-o", program], check=True)
     for line in subprocess.run([program], capture_output=True, text=True, check=True).stdout.splitlines():
         name, wanted = line.split()
         struct, _, field = name.partition(".")
