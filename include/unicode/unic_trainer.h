@@ -63,7 +63,8 @@ typedef struct unic_draws {
  * @param batch    every modality of the config, B <= train.batch, T <= train.length.
  * @param draws    NULL: the trainer's own draws, which are functions of (train.seed, step).
  * @param figures  [unic_trainer_figure_count()] out; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features);
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features, or no clip
+ *         has a step);
  *         UNIC_E_NUMERIC names the term that is not finite, or that train.guard = stop refuses:
  *         the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL. Since 0.1.
  */

@@ -93,7 +93,7 @@ size_t unic__key_bytes(const unic__config_key *key); /* size of the field; not f
 /*
  * Reads `value` into a field of any type but NAMES; on an error the field stays as it is. The
  * message names the key by `name`, which includes its modality, and suggests `standard` if a
- * number is out of bounds.
+ * real number is out of bounds.
  */
 unic_status unic__key_parse(const unic__config_key *key, const char *name, const char *standard,
                             const char *value, void *field);

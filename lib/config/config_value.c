@@ -78,14 +78,6 @@ static void print_number(double value, char *text)
     }
 }
 
-static unic_status out_of_range(const unic__config_key *key, const char *name,
-                                const char *standard, const char *value)
-{
-    char shown[UNIC__SHOWN_BYTES];
-    return unic__fail(UNIC_E_CONFIG, "%s = %s is out of range %s; did you mean %s?", name,
-                      unic__shown(value, shown), key->allowed, standard);
-}
-
 static unic_status parse_number(const unic__config_key *key, const char *name,
                                 const char *standard, const char *value, double *field)
 {
@@ -96,8 +88,9 @@ static unic_status parse_number(const unic__config_key *key, const char *name,
                           unic__shown(value, shown), key->allowed);
     bool above = key->allowed[0] == '(' ? x > low : x >= low;
     bool below = *end == ')' ? x < high : x <= high;
-    if (!above || !below)
-        return out_of_range(key, name, standard, value);
+    if (!above || !below) /* most likely of another scale, which the default shows */
+        return unic__fail(UNIC_E_CONFIG, "%s = %s is out of range %s; did you mean %s?", name,
+                          unic__shown(value, shown), key->allowed, standard);
     *field = x + 0.0; /* -0 becomes 0 */
     return UNIC_OK;
 }
@@ -116,7 +109,7 @@ static bool read_integer(const char *text, uint64_t *value, bool *fits)
 }
 
 static unic_status parse_integer(const unic__config_key *key, const char *name,
-                                 const char *standard, const char *value, uint64_t *field)
+                                 const char *value, uint64_t *field)
 {
     char shown[UNIC__SHOWN_BYTES], *end;
     uint64_t x, low = strtoull(key->allowed + 1, &end, 10), high = strtoull(end + 1, NULL, 10);
@@ -125,7 +118,8 @@ static unic_status parse_integer(const unic__config_key *key, const char *name,
         return unic__fail(UNIC_E_CONFIG, "%s = %s is not an integer; expected one in %s", name,
                           unic__shown(value, shown), key->allowed);
     if ((negative && x > 0) || !fits || x < low || x > high)
-        return out_of_range(key, name, standard, value);
+        return unic__fail(UNIC_E_CONFIG, "%s = %s is out of range %s", name,
+                          unic__shown(value, shown), key->allowed);
     *field = x;
     return UNIC_OK;
 }
@@ -222,11 +216,11 @@ unic_status unic__key_parse(const unic__config_key *key, const char *name, const
     case UNIC__KEY_NUMBER:
         return parse_number(key, name, standard, value, field);
     case UNIC__KEY_SIZE:
-        UNIC__TRY(parse_integer(key, name, standard, value, &integer));
+        UNIC__TRY(parse_integer(key, name, value, &integer));
         *(size_t *)field = (size_t)integer;
         return UNIC_OK;
     case UNIC__KEY_SEED:
-        return parse_integer(key, name, standard, value, field);
+        return parse_integer(key, name, value, field);
     case UNIC__KEY_CHOICE:
         UNIC__TRY(parse_word(key, name, value, &word));
         memcpy(field, &word, sizeof word);

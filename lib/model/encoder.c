@@ -194,18 +194,9 @@ static unic_status check_features(const unic_encoder *e, const unic_array *featu
                                   const int32_t *lengths)
 {
     unic__shape got = unic__array_shape(features);
-    unic__shape want = unic__feature_shape(e->modality, e->max_batch, e->max_length);
-    char gs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
-    bool fits = got.rank == want.rank && got.dim[0] >= 1 && got.dim[0] <= want.dim[0] &&
-                got.dim[1] >= 1 && got.dim[1] <= want.dim[1];
-    for (size_t i = 2; fits && i < got.rank; i++)
-        fits = got.dim[i] == want.dim[i];
-    if (!fits)
-        return unic__fail(UNIC_E_SHAPE,
-                          "modality \"%s\": features are %s, expected [1..%zu,1..%zu,..] "
-                          "as in %s",
-                          e->modality->name, unic__shape_print(&got, gs), want.dim[0],
-                          want.dim[1], unic__shape_print(&want, ws));
+    const unic__feature_limits limits = {e->max_batch, e->max_length, "max_batch",
+                                         "max_length"};
+    UNIC__TRY(unic__feature_shape_check(e->modality, &got, &limits));
     return unic__lengths_check(lengths, got.dim[0], got.dim[1], e->modality->name, e->called);
 }
 

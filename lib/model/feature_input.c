@@ -4,6 +4,43 @@
 
 #include "array/array.h"
 
+static unic_status check_count(const unic__modality *m, const unic__shape *got, size_t i,
+                               const char *what, size_t most, const char *set_by)
+{
+    char text[UNIC__SHAPE_TEXT];
+    if (got->dim[i] >= 1 && got->dim[i] <= most)
+        return UNIC_OK;
+    return unic__fail(
+        UNIC_E_SHAPE,
+        "modality \"%s\": features are %s: dim %zu, the number of %s, is %zu, but "
+        "%s = %zu allows 1..%zu",
+        m->name, unic__shape_print(got, text), i, what, got->dim[i], set_by, most, most);
+}
+
+unic_status unic__feature_shape_check(const unic__modality *m, const unic__shape *got,
+                                      const unic__feature_limits *limits)
+{
+    const unic__shape want = unic__feature_shape(m, limits->clips, limits->steps);
+    char gs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
+    if (got->rank != want.rank)
+        return unic__fail(
+            UNIC_E_SHAPE,
+            "modality \"%s\": features are %s, of rank %zu; expected rank %zu, as "
+            "%s",
+            m->name, unic__shape_print(got, gs), got->rank, want.rank,
+            unic__shape_print(&want, ws));
+    UNIC__TRY(check_count(m, got, 0, "clips", limits->clips, limits->clips_set_by));
+    UNIC__TRY(check_count(m, got, 1, "steps", limits->steps, limits->steps_set_by));
+    for (size_t i = 2; i < got->rank; i++)
+        if (got->dim[i] != want.dim[i])
+            return unic__fail(UNIC_E_SHAPE,
+                              "modality \"%s\": features are %s: dim %zu is %zu, but %s.dims "
+                              "makes it %zu",
+                              m->name, unic__shape_print(got, gs), i, got->dim[i], m->name,
+                              want.dim[i]);
+    return UNIC_OK;
+}
+
 /* The clip into row b; its first `valid` steps count. */
 static unic_status fill_row(const unic__feature_input *to, size_t b, const unic_array *features,
                             size_t clip, size_t valid, const unic_batch *called)

@@ -9,6 +9,17 @@
 #include "graph/graph.h"
 #include "model/modality.h"
 
+/* The most clips and steps that a call takes, and the settings that say so. */
+typedef struct unic__feature_limits {
+    size_t clips, steps;
+    const char *clips_set_by, *steps_set_by; /* "train.batch", "train.length" */
+} unic__feature_limits;
+
+/* Checks that features are [1..clips,1..steps,dims..]. UNIC_E_SHAPE names the dim that is not,
+ * and the setting that says what it should be. */
+unic_status unic__feature_shape_check(const unic__modality *m, const unic__shape *got,
+                                      const unic__feature_limits *limits);
+
 typedef struct unic__feature_input {
     const unic__modality *m;
     unic__node *x;       /* [B,T,dims..] */

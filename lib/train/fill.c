@@ -6,28 +6,53 @@
 static unic_status check_entry(const unic_trainer *t, const unic__modality *m,
                                const unic_batch *batch, const unic__batch_entry *entry)
 {
-    unic__shape got = unic__array_shape(&entry->features);
-    unic__shape want = unic__feature_shape(m, t->graph.batch, t->graph.length);
-    char gs[UNIC__SHAPE_TEXT], ws[UNIC__SHAPE_TEXT];
-    bool fits = got.rank == want.rank && got.dim[0] <= want.dim[0] && got.dim[1] <= want.dim[1];
-    for (size_t i = 2; fits && i < got.rank; i++)
-        fits = got.dim[i] == want.dim[i];
-    if (!fits)
-        return unic__fail(UNIC_E_SHAPE, "modality \"%s\": features are %s, expected at most %s",
-                          m->name, unic__shape_print(&got, gs), unic__shape_print(&want, ws));
+    const unic__shape got = unic__array_shape(&entry->features);
+    const unic__feature_limits limits = {t->graph.batch, t->graph.length, "train.batch",
+                                         "train.length"};
+    UNIC__TRY(unic__feature_shape_check(m, &got, &limits));
     return unic__lengths_check(entry->lengths, got.dim[0], got.dim[1], m->name, batch);
+}
+
+/* A name that the config does not have may be this one, misspelt. */
+static unic_status no_modality(const unic_trainer *t, const unic_batch *batch, const char *name)
+{
+    const char *others[UNIC_MAX_MODALITIES];
+    size_t n = 0;
+    for (size_t i = 0; i < batch->n && n < UNIC_MAX_MODALITIES; i++)
+        if (unic__config_modality(t->config, batch->entries[i].name) == t->graph.n)
+            others[n++] = batch->entries[i].name;
+    const char *near = unic__nearest_word(name, others, n);
+    if (!near)
+        return unic__fail(UNIC_E_ARG, "the batch holds no modality \"%s\"", name);
+    return unic__fail(UNIC_E_ARG,
+                      "the batch holds no modality \"%s\", but one named \"%s\"; did you mean "
+                      "\"%s\"?",
+                      name, near, name);
+}
+
+static bool has_step(const unic__batch_entry *entry)
+{
+    bool some = entry->lengths == NULL;
+    for (int64_t i = 0; i < entry->features.dims[0] && !some; i++)
+        some = entry->lengths[i] > 0;
+    return some;
 }
 
 unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
 {
     const unic__batch_entry *entries[UNIC_MAX_MODALITIES];
+    bool some = false;
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__modality *modality = &t->config->modality[m];
         entries[m] = unic__batch_find(batch, modality->name);
         if (!entries[m])
-            return unic__fail(UNIC_E_ARG, "the batch holds no modality \"%s\"", modality->name);
+            return no_modality(t, batch, modality->name);
         UNIC__TRY(check_entry(t, modality, batch, entries[m]));
+        some = some || has_step(entries[m]);
     }
+    if (!some)
+        return unic__fail(UNIC_E_VALUE, "no clip of the batch has a step: the lengths of all "
+                                        "modalities are 0");
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__stream *s = &t->graph.stream[m];
         const unic__feature_input to = {s->m, s->x, s->mask, s->lengths};

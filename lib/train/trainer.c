@@ -111,14 +111,10 @@ static size_t gather_rows(unic_trainer *t)
     return n;
 }
 
-/* The codebook starts from the first z there are: N = 1, o = e. A batch of padding alone has
- * none, and the codebook waits for the next one. */
-static unic_status start_codebook(unic_trainer *t, bool *started)
+/* The codebook starts from the first z there are: N = 1, o = e. */
+static unic_status start_codebook(unic_trainer *t)
 {
     size_t rows = gather_rows(t);
-    *started = rows > 0;
-    if (rows == 0)
-        return UNIC_OK;
     unic__codebook_assign_state(t->cb_backup, t->codebook);
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
     return unic__codebook_init(t->codebook, t->rows, rows, iterations,
@@ -295,14 +291,14 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
                                const unic_draws *draws, double *figures)
 {
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    bool start = false, club = t->config->club_weight > 0.0;
+    const bool start = !t->started, club = t->config->club_weight > 0.0;
     UNIC__TRY(unic__fill_batch(t, batch));
     UNIC__TRY(unic__fill_draws(t, batch, draws,
                                unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
     begin(t, true);
     UNIC__TRY(encode(t));
-    if (!t->started)
-        UNIC__TRY(start_codebook(t, &start));
+    if (start)
+        UNIC__TRY(start_codebook(t));
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
     collect_codes(t, parts);
     if (club)
@@ -325,7 +321,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
             unic__codebook_assign_state(t->codebook, t->cb_backup);
         return status;
     }
-    t->started = t->started || start;
+    t->started = true;
     guard_codes(t);
     commit(t, parts, draws);
     report(t, figures);

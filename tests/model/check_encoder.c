@@ -376,18 +376,21 @@ START_TEST(refuses_wrong_features)
     const int32_t negative[] = {5, -1, 5, 5}, over[] = {5, 5, 6, 5};
     x.dims[2] = 5;
     assert_refused(encoder, &x, NULL, UNIC_E_SHAPE,
-                   "unic_encoder_encode: modality \"audio\": features are [4,5,5], expected "
-                   "[1..4,1..5,..] as in [4,5,6]");
+                   "unic_encoder_encode: modality \"audio\": features are [4,5,5]: dim 2 "
+                   "is 5, but audio.dims makes it 6");
     x = b->array[0];
     x.dims[0] = 0;
     assert_refused(encoder, &x, NULL, UNIC_E_SHAPE, "features are [0,5,6]");
     x.dims[0] = 5;
-    assert_refused(encoder, &x, NULL, UNIC_E_SHAPE, "features are [5,5,6]");
+    assert_refused(encoder, &x, NULL, UNIC_E_SHAPE,
+                   "features are [5,5,6]: dim 0, the number of clips, is 5, but max_batch = 4");
     x.dims[0] = 3;
     x.dims[1] = 0;
     assert_refused(encoder, &x, NULL, UNIC_E_SHAPE, "features are [3,0,6]");
     x.dims[1] = 6;
-    assert_refused(encoder, &x, NULL, UNIC_E_SHAPE, "features are [3,6,6]");
+    assert_refused(
+        encoder, &x, NULL, UNIC_E_SHAPE,
+        "features are [3,6,6]: dim 1, the number of steps, is 6, but max_length = 5");
     x = b->array[0];
     x.rank = 2;
     assert_refused(encoder, &x, NULL, UNIC_E_SHAPE, "features are [4,5]");
