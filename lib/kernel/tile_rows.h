@@ -30,10 +30,11 @@ typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));
 TILE_TARGET __attribute__((always_inline)) static inline void
 TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const size_t a_k)
 {
-    enum { LANES = TILE_BYTES / sizeof(float) };
+    enum { LANES = TILE_BYTES / sizeof(float), SHORT = 64, AHEAD = 32 };
     const unic__tile t = *tile; /* no store to C changes it */
     const float *a = t.a;
     TILE_NUMBER b = TILE_B(t);
+    const size_t ahead = t.k > SHORT ? AHEAD * t.b_k : 0; /* a short panel is there already */
     TILE(vector) sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++)
@@ -47,6 +48,10 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
         TILE(vector) row[TILE_VECTORS];
         if (TILE_BYTES == 32) /* half of a panel's row, which hardware does not prefetch */
             __builtin_prefetch(b + 16 * t.b_k);
+        else if (TILE_BYTES == 64)
+#pragma GCC unroll 2
+            for (size_t v = 0; v < TILE_VECTORS; v++)
+                __builtin_prefetch(b + ahead + v * LANES);
 #pragma GCC unroll 2
         for (size_t v = 0; v < TILE_VECTORS; v++)
             row[v] = TILE_LOAD(b + v * LANES);
