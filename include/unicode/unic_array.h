@@ -13,11 +13,15 @@ extern "C" {
 
 /** Element types of the caller's arrays. Values are part of the ABI. */
 typedef enum unic_dtype {
-    UNIC_F32 = 1, /**< float                                                                */
-    UNIC_F64 = 2, /**< double                                                               */
-    UNIC_I32 = 3, /**< int32_t                                                              */
-    UNIC_I64 = 4, /**< int64_t                                                              */
-    UNIC_U64 = 5  /**< uint64_t, for fingerprints; only in npz files                        */
+    UNIC_F32 = 1,  /**< float                                                                */
+    UNIC_F64 = 2,  /**< double                                                               */
+    UNIC_I32 = 3,  /**< int32_t                                                              */
+    UNIC_I64 = 4,  /**< int64_t                                                              */
+    UNIC_U64 = 5,  /**< uint64_t, for fingerprints; only in npz files                        */
+    UNIC_F16 = 6,  /**< IEEE 754 binary16: 2 bytes in the machine's order                    */
+    UNIC_BF16 = 7, /**< bfloat16, the upper 2 bytes of a float; not in npz files            */
+    UNIC_I8 = 8,   /**< int8_t                                                               */
+    UNIC_U8 = 9    /**< uint8_t                                                              */
 } unic_dtype;
 
 /** The maximum number of dims of an array. */
@@ -32,6 +36,12 @@ typedef enum unic_dtype {
  * after `data`, and elements need not be aligned. A stride may be negative. A stride of 0
  * beside others that are not 0 repeats one entry along that dim. An array whose elements are
  * not in row-major order takes longer to read.
+ *
+ * A call that takes features, vectors, images or masks takes **real numbers**: float32,
+ * float64, float16, bfloat16, int8 or uint8. The library computes with float32. Elements of the
+ * other types are converted as they are read: float16, bfloat16, int8 and uint8 become the
+ * float32 of the same value, and float64 the nearest float32. Nothing is scaled or shifted: a
+ * uint8 of 200 is 200.0. Results are float32 and int32, whatever the input is.
  */
 typedef struct unic_array {
     size_t struct_size;             /**< sizeof(unic_array)                                 */
@@ -65,7 +75,7 @@ UNIC_API void unic_batch_free(unic_batch *batch);
  * Put one modality into the batch, or replace the array that it has.
  * @param batch     used by one thread at a time.
  * @param name      the modality's name in the model's config; copied.
- * @param features  [B,T,...] float32 or float64, no dim may be 0; B and T must be those of the
+ * @param features  [B,T,...] real numbers, no dim may be 0; B and T must be those of the
  *                  batch's other modalities. The description is copied, the data are not.
  * @param lengths   [B] valid steps of each clip, 0..T; 0: the clip lacks this modality. NULL:
  *                  all T steps are valid. Not copied.

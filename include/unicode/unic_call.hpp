@@ -111,9 +111,12 @@ struct dtype {
     static constexpr unic_dtype of(const std::int32_t *) { return UNIC_I32; }
     static constexpr unic_dtype of(const std::int64_t *) { return UNIC_I64; }
     static constexpr unic_dtype of(const std::uint64_t *) { return UNIC_U64; }
+    static constexpr unic_dtype of(const std::int8_t *) { return UNIC_I8; }
+    static constexpr unic_dtype of(const std::uint8_t *) { return UNIC_U8; }
 };
 
 // An array: a dense one, whose size is checked if the elements have one, or a filled unic_array.
+// Of float16 and bfloat16, which are no types of C++17, the type is named: {bits, UNIC_F16, shape}.
 class array
 {
   public:
@@ -121,6 +124,10 @@ class array
     template <class T> array(const T *data, const shape &dims)
     {
         unic_array_init(&array_, data, dtype::of(data), dims.rank(), dims.data());
+    }
+    array(const void *data, unic_dtype type, const shape &dims)
+    {
+        unic_array_init(&array_, data, type, dims.rank(), dims.data());
     }
     template <class C, class = decltype(std::size(std::declval<const C &>()))>
     array(const C &elements, const shape &dims) : array(std::data(elements), dims)

@@ -59,7 +59,7 @@ UNIC_API size_t unic_codebook_dim(const unic_codebook *codebook);
 UNIC_API size_t unic_codebook_modality_count(const unic_codebook *codebook);
 
 /**
- * Set all codes from `embedding` [L,D], float32 or float64. The EMA state becomes N = 1, o = e.
+ * Set all codes from `embedding` [L,D], real numbers. The EMA state becomes N = 1, o = e.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE if it holds NaN or Inf; UNIC_E_NOMEM.
  * A failure leaves the codebook unchanged. Since 0.1.
  */
@@ -108,7 +108,7 @@ UNIC_API size_t unic_codebook_jittered_count(const unic_codebook *codebook);
  * are.
  *
  * @param codebook  concurrent reads are safe.
- * @param z         [rows,D] float32 or float64; may have no rows.
+ * @param z         [rows,D] real numbers; may have no rows.
  * @param codes     [rows] out, 0..L-1; the lowest index on a tie.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if D is not the codebook's; UNIC_E_VALUE if `z`
  * holds NaN or Inf (nothing is written then); UNIC_E_NOMEM. Since 0.1.
@@ -121,7 +121,7 @@ UNIC_API unic_status unic_codebook_assign(const unic_codebook *codebook, const u
  * lowest code first on a tie. With k = 1 the codes are those of unic_codebook_assign().
  *
  * @param codebook   concurrent reads are safe.
- * @param z          [rows,D] float32 or float64; may have no rows.
+ * @param z          [rows,D] real numbers; may have no rows.
  * @param k          1 or more. Places behind the last of the L codes get the code -1 and the
  *                   distance +Inf.
  * @param codes      [rows,k] out.
@@ -181,7 +181,7 @@ typedef enum unic_reset_rule {
  * @param rule       which codes count as being in use.
  * @param steps      updates without selection after which a code is no longer in use.
  * @param max_count  maximum number of codes to re-initialise; 0: no limit.
- * @param z          [rows,D] float32 or float64; without rows nothing is done.
+ * @param z          [rows,D] real numbers; without rows nothing is done.
  * @param seed       seed of the random draws.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. A failure changes
  * nothing. Since 0.1.

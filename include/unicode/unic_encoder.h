@@ -42,7 +42,7 @@ UNIC_API void unic_encoder_free(unic_encoder *encoder);
  * Encode clips: z = Phi(x) (method P1), code = argmin_l ||z - e_l|| (P2), for each step.
  *
  * @param encoder    used by one thread at a time.
- * @param features   [B,T,...] float32 or float64, 1 <= B <= max_batch, 1 <= T <= max_length;
+ * @param features   [B,T,...] real numbers, 1 <= B <= max_batch, 1 <= T <= max_length;
  *                   finite (values on padding are ignored).
  * @param lengths    [B] valid steps, 0..T; NULL: all T. A clip's codes do not depend on its
  *                   padding.

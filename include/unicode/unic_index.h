@@ -89,7 +89,7 @@ UNIC_API const int64_t *unic_index_ids(const unic_index *index);
 /**
  * Add items to an index.
  *
- * @param vectors  [N,dim] float32 or float64, copied; N may be 0. Their norm is at most 2^62,
+ * @param vectors  [N,dim] real numbers, copied; N may be 0. Their norm is at most 2^62,
  *                 so that no product overflows; for the intersection metric no element is
  *                 negative.
  * @param ids      [N], any numbers that are unique within the index. NULL: consecutive numbers
@@ -141,7 +141,7 @@ UNIC_API unic_status unic_index_remove(unic_index *index, const int64_t *ids, si
  * Find the `k` items nearest to each query by comparing it with all items: nearest first, ties
  * in the order of their ids. Computed in float32, L2 as ||q||^2 + ||x||^2 - 2 q.x (at least 0).
  *
- * @param queries  [Q,dim] float32 or float64, with the same requirements as the vectors of
+ * @param queries  [Q,dim] real numbers, with the same requirements as the vectors of
  *                 unic_index_add(); Q may be 0.
  * @param k        1 or more. Places for which the index has no items, behind
  *                 unic_index_item_count(), get the id -1 and the score +Inf (L2) or -Inf (all

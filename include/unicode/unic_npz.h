@@ -37,7 +37,7 @@ UNIC_API void unic_npz_writer_free(unic_npz_writer *writer);
  * @param writer  not finished.
  * @param name    the array's name, UTF-8, unique in the file. numpy uses this name; the member
  *                of the archive is "<name>.npy". A '/' makes folders in the archive.
- * @param array   of any dtype, rank and values; written before the call returns.
+ * @param array   of any dtype but bfloat16, any rank and values; written before the call returns.
  * @return UNIC_OK; UNIC_E_ARG also for a name that is already used or not allowed in an
  *         archive; UNIC_E_SHAPE; UNIC_E_IO if the disk is full; UNIC_E_NOMEM; UNIC_E_STATE
  *         after unic_npz_writer_finish(). Since 0.1.
@@ -57,7 +57,7 @@ UNIC_API unic_status unic_npz_writer_add_text(unic_npz_writer *writer, const cha
  * that are too large for memory. Several arrays may be open and appended to in any order.
  * @param writer  not finished.
  * @param name    as for unic_npz_writer_add().
- * @param dtype   type of its elements.
+ * @param dtype   type of its elements, not UNIC_BF16.
  * @param rank    0..UNIC_MAX_RANK.
  * @param dims    [rank], dims of the whole array.
  * @return as unic_npz_writer_add(). Since 0.1.

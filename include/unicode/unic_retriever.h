@@ -72,7 +72,7 @@ UNIC_API unic_status unic_retriever_settings(unic_retriever_options *options,
  * @param codes       [clips,length] in 0..L-1, -1 = padding; each clip has at least one.
  * @param clip_count  N, >= 2; a last batch of one clip has a loss of 0.
  * @param length      T, >= 1; it may differ between calls.
- * @param items       [N,item_dim] float32 or float64, finite: the vector of each clip in the
+ * @param items       [N,item_dim] real numbers, finite: the vector of each clip in the
  *                    gallery, for example its features pooled over time; borrowed for the call.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if items are not [N,item_dim]; UNIC_E_VALUE names a
  * code out of range, a clip without codes, or an item that is not finite; UNIC_E_NUMERIC names

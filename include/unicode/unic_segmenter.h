@@ -110,13 +110,13 @@ UNIC_API unic_status unic_segmenter_settings(unic_segmenter_options *options,
  * statistics of the batch norms. Numbers of clips, frames and steps may differ between calls.
  *
  * @param loss         out, loss of this batch before the step; may be NULL.
- * @param images       `image_count` arrays, float32 or float64, finite: the frames
+ * @param images       `image_count` arrays, real numbers, finite: the frames
  *                     [B,F,height,width,image_channels], or for each level, finest first, its
  *                     map [B,F,height/2^(l+2),width/2^(l+2),level_channels[l]].
  * @param image_count  1, or the number of levels.
  * @param codes        [B,length] in 0..L-1, -1 = padding; each clip has at least one.
  * @param length       steps of a clip; may differ from the number of frames.
- * @param masks        [B,F,height,width] float32 or float64: 1 inside, 0 outside, or in
+ * @param masks        [B,F,height,width] real numbers: 1 inside, 0 outside, or in
  *                     between; -1: the pixel does not count (set all pixels of a frame without
  *                     a mask to -1).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names the array and what was expected;

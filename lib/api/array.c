@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "array/batch.h"
@@ -36,7 +37,9 @@ unic_status unic_batch_set(unic_batch *batch, const char *name, const unic_array
     if (!name || !*name)
         return unic__fail(UNIC_E_ARG, "unic_batch_set: name is %s, a modality's name expected",
                           name ? "empty" : "NULL");
-    UNIC__TRY(unic__array_check(features, "unic_batch_set", name));
+    char what[128];
+    snprintf(what, sizeof what, "modality \"%.100s\"", name);
+    UNIC__TRY(unic__array_check_real(features, "unic_batch_set", what));
     return unic__batch_set(batch, name, features, lengths);
 }
 

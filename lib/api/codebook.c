@@ -62,7 +62,7 @@ static unic_status not_finite(const unic_codebook *cb, const char *call, const c
 static unic_status read_rows(const unic_codebook *cb, const unic_array *a, const char *call,
                              const char *what, float **z, size_t *rows)
 {
-    UNIC__TRY(unic__array_check(a, call, what));
+    UNIC__TRY(unic__array_check_real(a, call, what));
     unic__shape shape = unic__array_shape(a);
     char text[UNIC__SHAPE_TEXT];
     *z = NULL;
@@ -76,14 +76,14 @@ static unic_status read_rows(const unic_codebook *cb, const unic_array *a, const
     float *copy = unic__alloc_array(count, sizeof(float));
     if (!copy)
         return unic__no_memory(count * sizeof(float), what);
-    unic_status status = unic__array_to_f32(a, copy);
-    if (status == UNIC_OK && !unic__all_finite(copy, count))
-        status = not_finite(cb, call, what, copy, count);
-    if (status != UNIC_OK)
+    unic__array_to_f32(a, copy);
+    if (!unic__all_finite(copy, count)) {
+        unic_status status = not_finite(cb, call, what, copy, count);
         unic__free(copy);
-    else
-        *z = copy;
-    return status;
+        return status;
+    }
+    *z = copy;
+    return UNIC_OK;
 }
 
 unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embedding)
@@ -146,7 +146,7 @@ static unic_status lend_rows(const unic_codebook *cb, const unic_array *z, const
                              const float **x, float **copy, size_t *rows)
 {
     *copy = NULL;
-    UNIC__TRY(unic__array_check(z, call, "z"));
+    UNIC__TRY(unic__array_check_real(z, call, "z"));
     unic__shape shape = unic__array_shape(z);
     *x = unic__array_in_place(z);
     if (!*x || shape.rank != 2 || shape.dim[1] != cb->dim) {

@@ -39,7 +39,7 @@ unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *feature
 {
     UNIC__REQUIRE(encoder);
     UNIC__REQUIRE(features);
-    UNIC__TRY(unic__array_check(features, __func__, "features"));
+    UNIC__TRY(unic__array_check_real(features, __func__, "features"));
     UNIC__HOLD(encoder);
     UNIC__TRY_WITH(encoder->threads, unic__encoder_encode(encoder, features, lengths, NULL,
                                                           codes, quantized, semantic));

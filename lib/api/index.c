@@ -96,16 +96,13 @@ const int64_t *unic_index_ids(const unic_index *index)
     return index && index->count ? index->ids : NULL;
 }
 
-/* That an array is [N,dim] of floats; N to `*rows`. */
+/* That an array is [N,dim] of real numbers; N to `*rows`. */
 static unic_status check_array(const unic_index *x, const unic_array *a, const char *call,
                                const char *what, size_t *rows)
 {
-    char text[UNIC__SHAPE_TEXT], dtype[UNIC__DTYPE_TEXT];
-    UNIC__TRY(unic__array_check(a, call, what));
+    char text[UNIC__SHAPE_TEXT];
+    UNIC__TRY(unic__array_check_real(a, call, what));
     unic__shape shape = unic__array_shape(a);
-    if (a->dtype != UNIC_F32 && a->dtype != UNIC_F64)
-        return unic__fail(UNIC_E_ARG, "%s: %s is of %s, expected float32 or float64", call,
-                          what, unic__dtype_print(a->dtype, dtype));
     if (shape.rank != 2 || shape.dim[1] != x->options.dim)
         return unic__fail(UNIC_E_SHAPE, "%s: %s has shape %s, expected [N,%zu]", call, what,
                           unic__shape_print(&shape, text), x->options.dim);

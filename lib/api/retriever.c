@@ -52,16 +52,13 @@ static unic_status check_sizes(const unic_retriever *r, const char *call, size_t
     return UNIC_OK;
 }
 
-/* That items are [N,item_dim] of floats; N to `*count`. */
+/* That items are [N,item_dim] of real numbers; N to `*count`. */
 static unic_status check_items(const unic_retriever *r, const unic_array *items,
                                const char *call, size_t *count)
 {
-    char text[UNIC__SHAPE_TEXT], dtype[UNIC__DTYPE_TEXT];
-    UNIC__TRY(unic__array_check(items, call, "items"));
+    char text[UNIC__SHAPE_TEXT];
+    UNIC__TRY(unic__array_check_real(items, call, "items"));
     unic__shape shape = unic__array_shape(items);
-    if (items->dtype != UNIC_F32 && items->dtype != UNIC_F64)
-        return unic__fail(UNIC_E_ARG, "%s: items are of %s, expected float32 or float64", call,
-                          unic__dtype_print(items->dtype, dtype));
     if (shape.rank != 2 || shape.dim[1] != (size_t)r->options.item_dim)
         return unic__fail(UNIC_E_SHAPE, "%s: items have shape %s, expected [N,%d]", call,
                           unic__shape_print(&shape, text), r->options.item_dim);

@@ -43,16 +43,6 @@ unic_status unic_segmenter_settings(unic_segmenter_options *options,
 
 /* ---- what a step and a prediction are given ---- */
 
-static unic_status check_array(const unic_array *a, const char *call, const char *what)
-{
-    char text[UNIC__DTYPE_TEXT];
-    UNIC__TRY(unic__array_check(a, call, what));
-    if (a->dtype != UNIC_F32 && a->dtype != UNIC_F64)
-        return unic__fail(UNIC_E_ARG, "%s: %s has dtype %s, float32 or float64 expected", call,
-                          what, unic__dtype_print(a->dtype, text));
-    return UNIC_OK;
-}
-
 /* The dims behind [B,F] of image i. */
 static unic__shape image_dims(const unic_segmenter_options *o, size_t i)
 {
@@ -90,7 +80,7 @@ static unic_status check_images(const unic_segmenter_options *o, unic__segment_i
     for (size_t i = 0; i < expected; i++) {
         const unic_array *a = in->images[i];
         unic__shape dims = image_dims(o, i);
-        UNIC__TRY(check_array(a, call, image_names[i]));
+        UNIC__TRY(unic__array_check_real(a, call, image_names[i]));
         if (a->rank != 5)
             return unic__fail(
                 UNIC_E_SHAPE, "%s: %s has rank %d, 5 expected: [clips,frames,%zu,%zu,%zu]",
@@ -129,7 +119,7 @@ static unic_status check_input(const unic_segmenter *s, unic__segment_input *in,
     UNIC__TRY(check_codes(s, in, call));
     if (!in->masks)
         return UNIC_OK;
-    UNIC__TRY(check_array(in->masks, call, "masks"));
+    UNIC__TRY(unic__array_check_real(in->masks, call, "masks"));
     return check_shape(in->masks, call, "masks", in->clips, in->frames, &frame);
 }
 

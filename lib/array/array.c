@@ -10,17 +10,24 @@ _Static_assert((int)UNIC__MAX_RANK == UNIC_MAX_RANK, "every array from outside h
 static const struct {
     const char *name;
     size_t size, align;
+    bool real; /* unic__array_to_f32() knows it */
 } dtypes[] = {
-    [UNIC_F32] = {"float32", sizeof(float), _Alignof(float)},
-    [UNIC_F64] = {"float64", sizeof(double), _Alignof(double)},
-    [UNIC_I32] = {"int32", sizeof(int32_t), _Alignof(int32_t)},
-    [UNIC_I64] = {"int64", sizeof(int64_t), _Alignof(int64_t)},
-    [UNIC_U64] = {"uint64", sizeof(uint64_t), _Alignof(uint64_t)},
+    [UNIC_F32] = {"float32", sizeof(float), _Alignof(float), true},
+    [UNIC_F64] = {"float64", sizeof(double), _Alignof(double), true},
+    [UNIC_I32] = {"int32", sizeof(int32_t), _Alignof(int32_t), false},
+    [UNIC_I64] = {"int64", sizeof(int64_t), _Alignof(int64_t), false},
+    [UNIC_U64] = {"uint64", sizeof(uint64_t), _Alignof(uint64_t), false},
+    [UNIC_F16] = {"float16", sizeof(uint16_t), _Alignof(uint16_t), true},
+    [UNIC_BF16] = {"bfloat16", sizeof(uint16_t), _Alignof(uint16_t), true},
+    [UNIC_I8] = {"int8", sizeof(int8_t), _Alignof(int8_t), true},
+    [UNIC_U8] = {"uint8", sizeof(uint8_t), _Alignof(uint8_t), true},
 };
+
+enum { LAST = sizeof dtypes / sizeof dtypes[0] - 1 };
 
 static bool is_dtype(int32_t dtype)
 {
-    return dtype >= UNIC_F32 && dtype <= UNIC_U64;
+    return dtype >= UNIC_F32 && dtype <= LAST;
 }
 
 size_t unic__dtype_size(int32_t dtype)
@@ -90,7 +97,7 @@ unic_status unic__array_check(const unic_array *a, const char *call, const char 
     UNIC__TRY(unic__struct_check(&unic__array_kind, a, call, what));
     if (!is_dtype(a->dtype))
         return unic__fail(UNIC_E_ARG, "%s: %s has dtype %ld, a unic_dtype (%d..%d) expected",
-                          call, what, (long)a->dtype, UNIC_F32, UNIC_U64);
+                          call, what, (long)a->dtype, UNIC_F32, LAST);
     if (a->rank < 0 || a->rank > UNIC_MAX_RANK)
         return unic__fail(UNIC_E_SHAPE, "%s: %s has rank %ld, 0..%d expected", call, what,
                           (long)a->rank, UNIC_MAX_RANK);
@@ -102,6 +109,17 @@ unic_status unic__array_check(const unic_array *a, const char *call, const char 
     if (!has_strides(a) && (uintptr_t)a->data % dtypes[a->dtype].align)
         return unic__fail(UNIC_E_ARG, "%s: %s has data that are not aligned for %s", call, what,
                           dtypes[a->dtype].name);
+    return UNIC_OK;
+}
+
+unic_status unic__array_check_real(const unic_array *a, const char *call, const char *what)
+{
+    UNIC__TRY(unic__array_check(a, call, what));
+    if (!dtypes[a->dtype].real)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: %s is of %s, expected real numbers: float32, float64, float16, "
+                          "bfloat16, int8 or uint8",
+                          call, what, dtypes[a->dtype].name);
     return UNIC_OK;
 }
 

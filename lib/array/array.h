@@ -14,6 +14,9 @@
  */
 unic_status unic__array_check(const unic_array *a, const char *call, const char *what);
 
+/* The same of an array of real numbers, the dtypes that unic__array_to_f32() knows. */
+unic_status unic__array_check_real(const unic_array *a, const char *call, const char *what);
+
 /* ---- properties of a checked array ---- */
 
 unic__shape unic__array_shape(const unic_array *a);
@@ -44,11 +47,12 @@ void unic__array_walk_begin(unic__array_walk *r, const unic_array *a);
 const void *unic__array_walk_next(unic__array_walk *r,
                                   size_t *count); /* NULL after the last run */
 
-/* Copies all elements of a float32 or float64 array in row-major order; UNIC_E_ARG for another
- * dtype. Float64 beyond float32's range becomes Inf, which unic__all_finite() finds. */
-unic_status unic__array_to_f32(const unic_array *a, float *out);
+/* Copies all elements of an array of real numbers in row-major order, as float32: exactly, but
+ * for float64. That rounds, and what is beyond float32's range becomes Inf, which
+ * unic__all_finite() finds. */
+void unic__array_to_f32(const unic_array *a, float *out);
 /* The same for `rows` existing entries of the first dim, from `first` on. */
-unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out);
+void unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out);
 
 size_t unic__dtype_size(int32_t dtype); /* bytes per element of a checked dtype */
 

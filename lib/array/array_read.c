@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "array/array.h"
+#include "base/half.h"
 
 unic_array unic__array_part(const unic_array *a, size_t dim, size_t first, size_t count)
 {
@@ -40,26 +41,6 @@ const float *unic__array_in_place(const unic_array *a)
     return run_dims(&view, sizeof(float)) == a->rank ? a->data : NULL;
 }
 
-UNIC__SIMD static void narrow(float *out, const double *x, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        out[i] = (float)x[i];
-}
-
-/* n elements that stand one behind the other, aligned; or one that may not be. */
-static void copy_run(float *out, const char *at, bool wide, size_t n)
-{
-    double one;
-    if (!wide) {
-        memcpy(out, at, n * sizeof *out);
-    } else if (n == 1) {
-        memcpy(&one, at, sizeof one);
-        *out = (float)one;
-    } else {
-        narrow(out, (const void *)at, n);
-    }
-}
-
 void unic__array_walk_begin(unic__array_walk *r, const unic_array *a)
 {
     *r = (unic__array_walk){
@@ -96,23 +77,92 @@ const void *unic__array_walk_next(unic__array_walk *r, size_t *count)
     return at;
 }
 
-unic_status unic__array_to_f32(const unic_array *a, float *out)
+/* ---- as float32: the one place that converts --------------------------------------------- */
+
+UNIC__SIMD static void narrow_f64(float *restrict out, const double *restrict x, size_t n)
 {
-    char text[UNIC__DTYPE_TEXT];
-    bool wide = a->dtype == UNIC_F64;
-    if (!wide && a->dtype != UNIC_F32)
-        return unic__fail(UNIC_E_ARG, "an array of %s where float32 or float64 was expected",
-                          unic__dtype_print(a->dtype, text));
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)x[i];
+}
+
+UNIC__SIMD static void widen_i8(float *restrict out, const int8_t *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)x[i];
+}
+
+UNIC__SIMD static void widen_u8(float *restrict out, const uint8_t *restrict x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)x[i];
+}
+
+/* n elements that stand one behind the other, aligned. */
+static void convert_run(float *out, const void *at, int32_t dtype, size_t n)
+{
+    switch (dtype) {
+    case UNIC_F64:
+        narrow_f64(out, at, n);
+        break;
+    case UNIC_F16:
+        unic__widen(out, at, n, UNIC__FLOAT16);
+        break;
+    case UNIC_BF16:
+        unic__widen(out, at, n, UNIC__BFLOAT16);
+        break;
+    case UNIC_I8:
+        widen_i8(out, at, n);
+        break;
+    case UNIC_U8:
+        widen_u8(out, at, n);
+        break;
+    default:
+        memcpy(out, at, n * sizeof *out);
+    }
+}
+
+/* One element, which may not be aligned: without the loops' calls. */
+static float convert_one(const char *at, int32_t dtype)
+{
+    union {
+        float f32;
+        double f64;
+        uint16_t half;
+    } x;
+    switch (dtype) {
+    case UNIC_F64:
+        memcpy(&x.f64, at, sizeof x.f64);
+        return (float)x.f64;
+    case UNIC_F16:
+        memcpy(&x.half, at, sizeof x.half);
+        return unic__from_f16(x.half);
+    case UNIC_BF16:
+        memcpy(&x.half, at, sizeof x.half);
+        return unic__from_bf16(x.half);
+    case UNIC_I8:
+        return (float)*(const int8_t *)at;
+    case UNIC_U8:
+        return (float)*(const uint8_t *)at;
+    default:
+        memcpy(&x.f32, at, sizeof x.f32);
+        return x.f32;
+    }
+}
+
+void unic__array_to_f32(const unic_array *a, float *out)
+{
     unic__array_walk runs;
     size_t n;
     unic__array_walk_begin(&runs, a);
     for (const void *at; (at = unic__array_walk_next(&runs, &n)); out += n)
-        copy_run(out, at, wide, n);
-    return UNIC_OK;
+        if (n == 1)
+            *out = convert_one(at, a->dtype);
+        else
+            convert_run(out, at, a->dtype, n);
 }
 
-unic_status unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out)
+void unic__array_rows_to_f32(const unic_array *a, size_t first, size_t rows, float *out)
 {
     const unic_array part = unic__array_part(a, 0, first, rows);
-    return unic__array_to_f32(&part, out);
+    unic__array_to_f32(&part, out);
 }

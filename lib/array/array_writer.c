@@ -7,11 +7,10 @@ enum {
     BLOCK = 1 << 14
 };
 
-static const unic__npy_type types[] = {[UNIC_F32] = UNIC__NPY_F32,
-                                       [UNIC_F64] = UNIC__NPY_F64,
-                                       [UNIC_I32] = UNIC__NPY_I32,
-                                       [UNIC_I64] = UNIC__NPY_I64,
-                                       [UNIC_U64] = UNIC__NPY_U64};
+static const unic__npy_type types[] = {
+    [UNIC_F32] = UNIC__NPY_F32, [UNIC_F64] = UNIC__NPY_F64, [UNIC_I32] = UNIC__NPY_I32,
+    [UNIC_I64] = UNIC__NPY_I64, [UNIC_U64] = UNIC__NPY_U64, [UNIC_F16] = UNIC__NPY_F16,
+    [UNIC_I8] = UNIC__NPY_I8,   [UNIC_U8] = UNIC__NPY_U8};
 
 unic_status unic__array_writer_create(unic_npz_writer **out, const char *path)
 {
@@ -85,6 +84,11 @@ static unic_status next_array(unic_npz_writer *w, const char *name, unic__writte
 static unic_status begin(unic_npz_writer *w, const char *name, int32_t dtype,
                          const unic__shape *shape, unic__written_array **out)
 {
+    if (dtype == UNIC_BF16)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: \"%s\" is of bfloat16, which npz files do not have; write it as "
+                          "float32",
+                          w->path, name);
     UNIC__TRY(next_array(w, name, out));
     (*out)->dtype = dtype;
     (*out)->left = unic__shape_count(shape);
@@ -151,7 +155,7 @@ unic_status unic__array_writer_append(unic_npz_writer *w, const char *name,
 
 unic_status unic__array_writer_add(unic_npz_writer *w, const char *name, const unic_array *a)
 {
-    unic__written_array *array;
+    unic__written_array *array = NULL;
     unic__shape shape = unic__array_shape(a);
     unic_status status = begin(w, name, a->dtype, &shape, &array);
     if (status == UNIC_OK)

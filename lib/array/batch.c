@@ -40,12 +40,8 @@ const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name)
 
 static unic_status check_features(const unic_array *features, const char *name)
 {
-    char text[UNIC__SHAPE_TEXT], dtype[UNIC__DTYPE_TEXT];
+    char text[UNIC__SHAPE_TEXT];
     unic__shape shape = unic__array_shape(features);
-    if (features->dtype != UNIC_F32 && features->dtype != UNIC_F64)
-        return unic__fail(
-            UNIC_E_ARG, "unic_batch_set: modality \"%s\" is of %s, float32 or float64 expected",
-            name, unic__dtype_print(features->dtype, dtype));
     if (shape.rank < 2 || !unic__shape_count(&shape))
         return unic__fail(UNIC_E_SHAPE,
                           "unic_batch_set: modality \"%s\" is %s, [B,T,...] without a dim of 0 "

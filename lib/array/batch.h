@@ -8,7 +8,7 @@
 
 typedef struct unic__batch_entry {
     char *name;             /* of the modality */
-    unic_array features;    /* [B,T,...] float32 or float64, checked */
+    unic_array features;    /* [B,T,...] real numbers, checked */
     const int32_t *lengths; /* [B], as the caller gave them: not checked; NULL: all T */
 } unic__batch_entry;
 
@@ -26,7 +26,7 @@ struct unic_batch {
 unic_status unic__batch_create(unic_batch **out);
 void unic__batch_free(unic_batch *b); /* NULL is fine */
 
-/* `features` must have passed unic__array_check(). After a failure the batch is as it was. */
+/* `features` must have passed unic__array_check_real(). After a failure the batch is as it was. */
 unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *features,
                             const int32_t *lengths);
 

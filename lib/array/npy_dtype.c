@@ -163,6 +163,11 @@ unic_status unic__npy_refuse(const unic__npy_info *info)
     if (info->foreign && (kind == 'M' || kind == 'm' || kind == 'd' || kind == 't'))
         return unic__fail(UNIC_E_FORMAT, "holds dates or times (%s), plain numbers expected",
                           descr);
+    if (info->foreign && kind == 'V' && is_size(descr + strcspn(descr, "V") + 1, 2))
+        return unic__fail(UNIC_E_FORMAT,
+                          "has the type %s, which is how numpy writes bfloat16: save it as "
+                          "float32",
+                          descr);
     return unic__fail(UNIC_E_FORMAT,
                       "has the type %s; float 2, 4, 8, integers and bool are known", descr);
 }

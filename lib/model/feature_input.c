@@ -50,7 +50,7 @@ static unic_status fill_row(const unic__feature_input *to, size_t b, const unic_
     float *x = to->x->t.x + b * length * step;
     if (!unic__is_lent(to->x)) {
         if (valid > 0)
-            UNIC__TRY(unic__array_rows_to_f32(features, clip, 1, x));
+            unic__array_rows_to_f32(features, clip, 1, x);
         memset(x + valid * step, 0, (length - valid) * step * sizeof *x);
     }
     if (!unic__all_finite(x, valid * step))
@@ -66,8 +66,6 @@ unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_a
 {
     size_t batch = to->mask->t.shape.dim[0], length = to->mask->t.shape.dim[1];
     size_t clips = (size_t)features->dims[0], steps = (size_t)features->dims[1];
-    UNIC__TRY(
-        unic__array_rows_to_f32(features, 0, 0, NULL)); /* its dtype, if no step is valid */
     for (size_t b = 0; b < batch; b++) {
         size_t clip = first + b, valid = 0;
         if (clip < clips)

@@ -272,7 +272,7 @@ unic_status unic__index_add(unic_index *index, const unic_array *vectors, const 
     size_t n = (size_t)vectors->dims[0];
     UNIC__TRY(grow(index, n));
     float *rows = index->vectors + index->count * index->options.dim;
-    UNIC__TRY(unic__array_to_f32(vectors, rows));
+    unic__array_to_f32(vectors, rows);
     UNIC__TRY(unic__index_check_rows(index, "vectors", rows, n));
     unic__index_normalise(index, rows, n);
     return unic__index_commit(index, n, ids);

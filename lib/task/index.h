@@ -53,14 +53,14 @@ unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids);
 /* The item's row; false if no item has this id. */
 bool unic__index_find(const unic_index *index, int64_t id, size_t *row);
 
-/* Adds vectors [N,dim] of float32 or float64, N > 0: all of them or, on failure, none. */
+/* Adds vectors [N,dim] of real numbers, N > 0: all of them or, on failure, none. */
 unic_status unic__index_add(unic_index *index, const unic_array *vectors, const int64_t *ids);
 
 /* Takes the items of these ids [n] out; the others keep their order. UNIC_E_NOTFOUND names an
  * id that no item has, UNIC_E_VALUE one that is given twice; nothing is changed then. */
 unic_status unic__index_remove(unic_index *index, const int64_t *ids, size_t n);
 
-/* Replaces the vectors of items by [N,dim] of float32 or float64, N > 0. UNIC_E_NOTFOUND,
+/* Replaces the vectors of items by [N,dim] of real numbers, N > 0. UNIC_E_NOTFOUND,
  * UNIC_E_VALUE; nothing is changed then. */
 unic_status unic__index_update(unic_index *index, const unic_array *vectors,
                                const int64_t *ids);

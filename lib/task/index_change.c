@@ -106,10 +106,13 @@ unic_status unic__index_update(unic_index *index, const unic_array *vectors, con
     UNIC__TRY(rows_of(index, ids, n, &rows));
     float *fresh = unic__mul_size(n, dim, &cells) ? unic__alloc_array(cells, sizeof *fresh)
                                                   : NULL;
-    unic_status status = fresh ? unic__array_to_f32(vectors, fresh)
-                               : unic__no_memory(n * dim * sizeof *fresh, "an index's changes");
-    if (status == UNIC_OK)
+    unic_status status = UNIC_OK;
+    if (fresh) {
+        unic__array_to_f32(vectors, fresh);
         status = unic__index_check_rows(index, "vectors", fresh, n);
+    } else {
+        status = unic__no_memory(n * dim * sizeof *fresh, "an index's changes");
+    }
     if (status == UNIC_OK) {
         unic__index_normalise(index, fresh, n);
         replace(index, fresh, rows, n);

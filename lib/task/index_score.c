@@ -35,9 +35,8 @@ unic_status unic__index_read_queries(const unic_index *x, const unic_array *quer
         rows = unic__alloc_array(count, sizeof *rows);
     if (!rows)
         return unic__no_memory(n * x->options.dim * sizeof *rows, "queries");
-    unic_status status = unic__array_to_f32(queries, rows);
-    if (status == UNIC_OK)
-        status = unic__index_check_rows(x, "queries", rows, n);
+    unic__array_to_f32(queries, rows);
+    unic_status status = unic__index_check_rows(x, "queries", rows, n);
     if (status != UNIC_OK) {
         unic__free(rows);
         return status;

@@ -141,7 +141,7 @@ static unic_status check_items(const unic_array *items, float *scratch)
 {
     size_t dim = (size_t)items->dims[1];
     for (size_t n = 0; n < (size_t)items->dims[0]; n++) {
-        UNIC__TRY(unic__array_rows_to_f32(items, n, 1, scratch));
+        unic__array_rows_to_f32(items, n, 1, scratch);
         if (!unic__all_finite(scratch, dim))
             return unic__fail(UNIC_E_VALUE, "item %zu holds NaN or Inf in dim %zu", n,
                               unic__first_not_finite(scratch, dim));
@@ -185,7 +185,7 @@ static unic_status fill_batch(void *context, const int32_t *order, size_t rows)
         size_t clip = (size_t)order[b < rows ? b : 0];
         unic__retriever_mean(r->codebook, d->codes + clip * d->length, d->length,
                              h->mean->t.x + b * dim);
-        UNIC__TRY(unic__array_rows_to_f32(d->items, clip, 1, h->item->t.x + b * item_dim));
+        unic__array_rows_to_f32(d->items, clip, 1, h->item->t.x + b * item_dim);
         h->there->t.x[b] = b < rows ? 1.0F : 0.0F;
         h->target->t.ix[b] = b < rows ? (int32_t)b : -1;
     }
@@ -281,9 +281,8 @@ unic_status unic__retriever_items(const unic_retriever *r, const unic_array *ite
         status = check_items(items, h.item->t.x);
     for (size_t n = 0; n < count && status == UNIC_OK; n += h.batch) {
         size_t rows = count - n < h.batch ? count - n : h.batch;
-        status = unic__array_rows_to_f32(items, n, rows, h.item->t.x);
-        if (status == UNIC_OK)
-            status = give(&h, h.v, n, rows, "item", out);
+        unic__array_rows_to_f32(items, n, rows, h.item->t.x);
+        status = give(&h, h.v, n, rows, "item", out);
     }
     unic__graph_free(&h.g);
     return status;

@@ -129,7 +129,7 @@ static unic_status fill_images(unic__segment_graph *h, const unic__segment_input
     size_t rest = in->clips - from, count = rest < h->batch ? rest : h->batch;
     for (size_t i = 0; i < h->image_count; i++) {
         const unic_array part = unic__array_part(in->images[i], 0, from, count);
-        UNIC__TRY(unic__array_to_f32(&part, h->image[i]->t.x));
+        unic__array_to_f32(&part, h->image[i]->t.x);
         const size_t all = unic__array_count(&part), frames = count * h->frames;
         const size_t at = unic__first_not_finite(h->image[i]->t.x, all);
         if (at < all)
@@ -152,7 +152,7 @@ static unic_status fill_masks(unic__segment_graph *h, const unic_array *masks)
 {
     size_t count = unic__array_count(masks), counted = 0;
     float *target = h->target->t.x, *mask = h->mask->t.x;
-    UNIC__TRY(unic__array_to_f32(masks, target));
+    unic__array_to_f32(masks, target);
     for (size_t i = 0; i < count; i++) {
         bool counts = target[i] != -1.0F;
         if (counts && !(target[i] >= 0.0F && target[i] <= 1.0F))

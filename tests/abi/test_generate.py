@@ -131,7 +131,7 @@ class Strict(Copy):
                 (r"int32_t dtype;", "int32_t dtype : 4;", r":\d+: unknown text: ': 4;"),
                 (r"int32_t dtype;", "int32_t dtype, rank;", r"',' where ';' is expected"),
                 (r"int64_t dims\[UNIC_MAX_RANK\]", "int64_t dims[MANY]", r"unic_array\.dims has MANY elements"),
-                (r"UNIC_U64 = 5", "UNIC_U64", r"'}' where a written value of UNIC_U64 is expected"),
+                (r"UNIC_U8 = 9", "UNIC_U8", r"'}' where a written value of UNIC_U8 is expected"),
                 (r"UNIC_I64 = 4", "UNIC_I64 = UNIC_I32", r"'UNIC_I32' where the value of UNIC_I64"),
                 (r"#define UNICODE_UNIC_ARRAY_H\n", "", r":1: the header is not within one include guard")):
             with self.subTest(after):

@@ -85,7 +85,8 @@ START_TEST(sets_codes_from_both_floats)
     e.rank = 1;
     io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_SHAPE, "has shape [6]");
     e = rows_of(wide, UNIC_I64, L, D);
-    io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_ARG, "int64 where float32 or float64");
+    io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_ARG,
+                    "unic_codebook_set: embedding is of int64, expected real numbers");
     wide[17] = NAN;
     e = rows_of(wide, UNIC_F64, L, D);
     io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_VALUE,

@@ -100,7 +100,7 @@ START_TEST(wrong_arrays_are_named)
     assert_array_refused(x, &flat, UNIC_E_SHAPE, "has shape [5], expected [N,5]");
     assert_array_refused(x, &deep, UNIC_E_SHAPE, "has shape [5,2,5], expected [N,5]");
     assert_array_refused(x, &less, UNIC_E_SHAPE, "dims[0] = -1");
-    assert_array_refused(x, &whole, UNIC_E_ARG, "is of int32, expected float32 or float64");
+    assert_array_refused(x, &whole, UNIC_E_ARG, "is of int32, expected real numbers");
     assert_array_refused(x, &none, UNIC_E_ARG, "data is NULL");
     assert_array_refused(x, NULL, UNIC_E_ARG, "is NULL");
     unic_index_free(x);

@@ -152,6 +152,32 @@ START_TEST(writes_arrays_with_strides)
 }
 END_TEST
 
+START_TEST(writes_small_numbers)
+{
+    static const uint16_t halves[] = {0x3C00, 0xC100, 0x0001}; /* 1, -2.5, 2^-24 */
+    static const int8_t whole[] = {-128, 0, 127};
+    static const uint8_t counts[] = {0, 128, 255};
+    static const float want[][3] = {{1.0F, -2.5F, 0x1p-24F}, {-128, 0, 127}, {0, 128, 255}};
+    static const char *const names[] = {"halves", "whole", "counts"};
+    const char *path = io_path("npz_small.npz");
+    unic_npz_writer *w;
+    unic__npz *z;
+    float f[3];
+    io_assert_ok(unic_npz_writer_create(&w, path));
+    io_assert_ok(add(w, "halves", halves, UNIC_F16, 1, DIMS(3)));
+    io_assert_ok(add(w, "whole", whole, UNIC_I8, 1, DIMS(3)));
+    io_assert_ok(add(w, "counts", counts, UNIC_U8, 1, DIMS(3)));
+    io_assert_ok(unic_npz_writer_finish(w));
+    unic_npz_writer_free(w);
+    io_assert_ok(unic__npz_open(&z, path));
+    for (size_t i = 0; i < 3; i++) {
+        io_assert_ok(unic__npz_read_f32(z, names[i], f, 3));
+        ck_assert_mem_eq(f, want[i], sizeof f);
+    }
+    unic__npz_close(z);
+}
+END_TEST
+
 /* ---- what is refused, and then no file ---- */
 
 typedef unic_status (*wrong_call)(unic_npz_writer *w);
@@ -178,7 +204,12 @@ static unic_status hostile_name(unic_npz_writer *w)
 
 static unic_status wrong_dtype(unic_npz_writer *w)
 {
-    return add(w, "x", doubles, (unic_dtype)6, 1, DIMS(2));
+    return add(w, "x", doubles, (unic_dtype)(UNIC_U8 + 1), 1, DIMS(2));
+}
+
+static unic_status no_npz_dtype(unic_npz_writer *w)
+{
+    return add(w, "x", doubles, UNIC_BF16, 1, DIMS(2));
 }
 
 static unic_status wrong_dims(unic_npz_writer *w)
@@ -235,7 +266,9 @@ static const struct {
     {no_array, UNIC_E_ARG, "unic_npz_writer_add: array is NULL"},
     {taken_name, UNIC_E_ARG, "there is an array \"numbers\" already"},
     {hostile_name, UNIC_E_ARG, "\"..\" part"},
-    {wrong_dtype, UNIC_E_ARG, "unic_npz_writer_add: x has dtype 6"},
+    {wrong_dtype, UNIC_E_ARG,
+     "unic_npz_writer_add: x has dtype 10, a unic_dtype (1..9) expected"},
+    {no_npz_dtype, UNIC_E_ARG, "\"x\" is of bfloat16, which npz files do not have"},
     {wrong_dims, UNIC_E_SHAPE, "unic_npz_writer_begin: x has dims[1] = -1"},
     {no_dims, UNIC_E_ARG, "unic_npz_writer_begin: dims is NULL"},
     {too_large, UNIC_E_ARG, "does not fit into a file"},
@@ -341,6 +374,7 @@ int main(void)
     tcase_add_test(tests, writes_whole_arrays_and_pieces);
     tcase_add_test(tests, pieces_make_the_file_that_whole_arrays_make);
     tcase_add_test(tests, writes_arrays_with_strides);
+    tcase_add_test(tests, writes_small_numbers);
     tcase_add_loop_test(tests, refuses_what_is_wrong_and_writes_nothing, 0,
                         sizeof wrong / sizeof *wrong);
     tcase_add_test(tests, an_array_that_lacks_elements_is_no_file);

@@ -160,7 +160,7 @@ START_TEST(wrong_codes_and_items_are_named)
     io_assert_fails(unic_retriever_items(r, &other, out), UNIC_E_SHAPE, "expected [N,4]");
     unic_array_init(&other, x, UNIC_I32, 2, (const int64_t[]){3, ITEM});
     io_assert_fails(unic_retriever_items(r, &other, out), UNIC_E_ARG,
-                    "expected float32 or float64");
+                    "items is of int32, expected real numbers");
     ck_assert_mem_eq(out, before, sizeof out);
     io_assert_ok(unic_retriever_fit(NULL, r, codes, 3, LENGTH, &items));
     io_assert_ok(unic_retriever_queries(r, codes, 3, LENGTH, out));

@@ -133,7 +133,7 @@ START_TEST(wrong_images_are_named)
     assert_refused(s, d, 1, 2, UNIC_E_SHAPE, "clips of 0 frames");
     d->frames_array = good;
     d->frames_array.dtype = UNIC_I32;
-    assert_refused(s, d, 1, 2, UNIC_E_ARG, "images[0] has dtype int32");
+    assert_refused(s, d, 1, 2, UNIC_E_ARG, "images[0] is of int32, expected real numbers");
     d->frames_array = good;
     d->frames_array.struct_size = 4;
     assert_refused(s, d, 1, 2, UNIC_E_ARG, "images[0] has struct_size 4");
@@ -219,7 +219,8 @@ START_TEST(wrong_masks_are_named)
     io_assert_fails(segment_step(s, d, NULL), UNIC_E_SHAPE, "masks is [8,1,16]");
     d->masks_array = good;
     d->masks_array.dtype = UNIC_I32;
-    io_assert_fails(segment_step(s, d, NULL), UNIC_E_ARG, "masks has dtype int32");
+    io_assert_fails(segment_step(s, d, NULL), UNIC_E_ARG,
+                    "masks is of int32, expected real numbers");
     free(d);
     unic_segmenter_free(s);
 }

@@ -88,6 +88,8 @@ static const struct {
     const char *dict, *message;
 } bad[] = {
     {DICT("'|O'", "False", "(3,)"), "holds Python objects (|O), which are never loaded"},
+    {DICT("'|V2'", "False", "(3,)"), "has the type |V2, which is how numpy writes bfloat16"},
+    {DICT("'|V4'", "False", "(3,)"), "has the type |V4; float 2, 4, 8, integers and bool are"},
     {DICT("[('a', '<f4')]", "False", "(3,)"), "has a structured type"},
     {DICT("'<M8[s]'", "False", "(3,)"), "holds dates or times (<M8[s])"},
     {DICT("'<m8'", "False", "(3,)"), "holds dates or times"},

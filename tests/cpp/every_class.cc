@@ -68,6 +68,17 @@ void errors_and_arrays()
     REQUIRE(unic::view<std::int32_t>(plain).size() == 3 && unic::view<double>(two)[1] == 2);
     const unic::array i(plain, {std::uint8_t(3)}), d(two.data(), {1, 2});
     REQUIRE(i.get()->dtype == UNIC_I32 && i.get()->dims[0] == 3 && d.get()->dtype == UNIC_F64 && d.get()->rank == 2);
+    const std::vector<std::uint8_t> bytes = {1, 2, 200};
+    const std::int8_t whole[] = {-1, 1};
+    const std::uint16_t half[] = {0x3C00, 0xC000}; // 1, -2
+    const unic::array u(bytes, {3, 1}), s(whole, {2}), h(half, UNIC_F16, {2}), g(half, UNIC_BF16, {2});
+    REQUIRE(u.get()->dtype == UNIC_U8 && s.get()->dtype == UNIC_I8);
+    REQUIRE(h.get()->dtype == UNIC_F16 && h.get()->data == half && g.get()->dtype == UNIC_BF16);
+    unic_index_options one = {};
+    one.dim = 1, one.metric = UNIC_INDEX_L2;
+    unic::index small_numbers(one);
+    small_numbers.add(u);
+    REQUIRE(small_numbers.vectors()[2] == 200.0F);
     REQUIRE(unic::version() == unic_version());
     unic::set_threads(1);
     REQUIRE(unic::threads() == 1 && thrown([] { unic::set_threads(0); }).status() == UNIC_E_ARG);

@@ -294,6 +294,39 @@ END_TEST
 
 /* ---- plans ---- */
 
+/* Numbers of another type and order become float32 in the plan's own memory. */
+START_TEST(other_numbers_need_no_memory)
+{
+    static const struct {
+        int32_t type;
+        size_t size;
+    } types[] = {{UNIC_F64, 8}, {UNIC_F16, 2}, {UNIC_BF16, 2}, {UNIC_I8, 1}, {UNIC_U8, 1}};
+    static result r;
+    static double zeros[2 * 4 * SMALL_LENGTH * 128];
+    unic_model *model = small_model(SMALL_THREE, "", 0);
+    small_batch *b = small_batch_new(SMALL_THREE, 4, SMALL_LENGTH, 11);
+    for (size_t m = 0; m < b->n; m++) {
+        unic_encoder *encoder = encoder_of(model, b->name[m]);
+        unic_array x = b->array[m];
+        ck_assert_uint_le(unic__array_count(&x) * 2 * sizeof *zeros, sizeof zeros);
+        encode(encoder, &x, NULL, &r);
+        small_count_allocations();
+        x.data = zeros;
+        for (size_t i = 0; i < 2 * (sizeof types / sizeof types[0]); i++) {
+            int64_t step = (int64_t)types[i / 2].size * (1 + (int64_t)(i % 2)); /* with gaps */
+            x.dtype = types[i / 2].type;
+            for (int32_t k = x.rank; k-- > 0; step *= x.dims[k])
+                x.strides[k] = step;
+            encode(encoder, &x, NULL, &r);
+        }
+        ck_assert_uint_eq(small_counted_allocations(), 0);
+        unic_encoder_free(encoder);
+    }
+    unic_model_free(model);
+    small_batch_free(b);
+}
+END_TEST
+
 START_TEST(a_shape_is_planned_once)
 {
     static result r;
@@ -399,7 +432,9 @@ START_TEST(refuses_wrong_features)
     assert_refused(encoder, &x, NULL, UNIC_E_SHAPE, "features are [4,5,6,1]");
     x = b->array[0];
     x.dtype = UNIC_I32;
-    assert_refused(encoder, &x, NULL, UNIC_E_ARG, "int32 where float32 or float64");
+    assert_refused(encoder, &x, NULL, UNIC_E_ARG,
+                   "unic_encoder_encode: features is of int32, expected real numbers: "
+                   "float32, float64, float16, bfloat16, int8 or uint8");
     x = b->array[0];
     x.data = NULL;
     assert_refused(encoder, &x, NULL, UNIC_E_ARG, "features has no data");
@@ -547,6 +582,7 @@ int main(void)
     tcase_add_test(t, a_clip_is_the_same_at_every_length);
     tcase_add_test(t, takes_float64);
     tcase_add_test(t, threads_and_kernels_agree);
+    tcase_add_test(t, other_numbers_need_no_memory);
     tcase_add_test(t, a_shape_is_planned_once);
     tcase_add_test(t, shapes_leave_no_trace);
     tcase_add_test(t, refuses_wrong_features);

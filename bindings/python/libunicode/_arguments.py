@@ -48,14 +48,20 @@ def texts(name: str, values: Iterable[Union[str, bytes]]) -> Tuple[Any, int]:
     return ((ctypes.c_char_p * len(items))(*items), len(items)) if items else (None, 0)
 
 
+# Elements that C takes as real numbers; it converts them to float32, all but float64 exactly.
+_REAL = {np.dtype(name): value for name, value in (
+    ("float32", _lib.F32), ("float64", _lib.F64), ("float16", _lib.F16), ("int8", _lib.I8), ("uint8", _lib.U8),
+    ("bool", _lib.U8))}
+
+
 def real(name: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Real numbers as C takes them: float32 and float64 as they are, whatever their strides; else as float32."""
+    """Real numbers as C takes them: those of _REAL as they are, whatever their strides; else as float32."""
     x = np.asarray(given)
     if x.dtype.kind not in "fiub":
         raise DataError(f"{name} are {x.dtype}, but must be real numbers")
     if x.ndim > _lib.MAX_RANK:
         raise ShapeError(f"{name} have rank {x.ndim}, at most {_lib.MAX_RANK} expected")
-    if x.dtype not in (np.float32, np.float64):
+    if x.dtype not in _REAL:
         return np.require(x, np.float32, ["C", "A"])
     # strides of 0 throughout mean "dense" in C, and in numpy one number that is repeated
     return x if x.flags.aligned and (any(x.strides) or x.flags.c_contiguous) else np.require(x, None, ["C", "A"])
@@ -104,8 +110,7 @@ def output(name: str, out: Optional[npt.NDArray[Any]], shape: Tuple[int, ...], d
 def described(x: npt.NDArray[Any]) -> _lib.Array:
     """A unic_array of `x`, which must outlive it."""
     own = _lib.Array()
-    dtype = _lib.F64 if x.dtype == np.float64 else _lib.F32
-    lib.unic_array_init(ctypes.byref(own), x.ctypes.data, dtype, x.ndim, (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
+    lib.unic_array_init(ctypes.byref(own), x.ctypes.data, _REAL[x.dtype], x.ndim, (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
     if not x.flags.c_contiguous:
         own.strides[:x.ndim] = x.strides
     return own

@@ -22,8 +22,8 @@ class Batch:
 
         batch = libunicode.Batch({"image": images, "speech": sounds, "speech.lengths": lengths})
 
-    image           [B,T,...] features. C-ordered float32 and float64 are referred to, so changing the array
-                    changes the batch; other real numbers are copied as float32.
+    image           [B,T,...] features. float32, float64, float16, int8, uint8 and bool are referred to, so
+                    changing the array changes the batch; other real numbers are copied as float32.
     speech.lengths  [B] valid steps of each clip, 0..T (0: the clip lacks the modality); left out: all T.
 
     "label" and "<modality>.step_labels" may be there too, as in a file, and are passed over.

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/half.h"
+
 enum { MOST_CALLS = 24, MOST_BYTES = 1 << 16 };
 
 /* ---- arguments ---- */
@@ -17,18 +19,26 @@ void *api_memory(api *a, size_t bytes)
 
 static size_t item_size(int32_t dtype)
 {
-    return dtype == UNIC_F32 || dtype == UNIC_I32 ? 4 : 8;
+    return dtype == UNIC_I8 || dtype == UNIC_U8      ? 1
+           : dtype == UNIC_F16 || dtype == UNIC_BF16 ? 2
+           : dtype == UNIC_F32 || dtype == UNIC_I32  ? 4
+                                                     : 8;
 }
 
 static void put_number(void *at, int32_t dtype, float x)
 {
     double wide = x;
     int64_t whole = x > -100.0F && x < 100.0F ? (int64_t)(x * 2.0F) : 1;
-    int32_t half = (int32_t)whole;
-    const void *from = dtype == UNIC_F32   ? (const void *)&x
-                       : dtype == UNIC_F64 ? (const void *)&wide
-                       : dtype == UNIC_I32 ? (const void *)&half
-                                           : (const void *)&whole;
+    int32_t shorter = (int32_t)whole;
+    uint16_t half;
+    uint8_t byte = (uint8_t)whole;
+    unic__narrow(&half, &x, 1, dtype == UNIC_F16 ? UNIC__FLOAT16 : UNIC__BFLOAT16);
+    const void *from = dtype == UNIC_F32        ? (const void *)&x
+                       : dtype == UNIC_F64      ? (const void *)&wide
+                       : dtype == UNIC_I32      ? (const void *)&shorter
+                       : item_size(dtype) == 2  ? (const void *)&half
+                       : item_size(dtype) == 1  ? (const void *)&byte
+                                                : (const void *)&whole;
     memcpy(at, from, item_size(dtype));
 }
 
@@ -64,15 +74,15 @@ static void set_strides(api *a, unic_array *x, size_t bytes)
 
 unic_array *api_array(api *a, int rank, const int64_t *dims)
 {
-    static const int32_t dtypes[] = {UNIC_F32, UNIC_F32, UNIC_F64, UNIC_F32,
-                                     UNIC_F64, UNIC_I32, UNIC_I64, UNIC_U64};
+    static const int32_t dtypes[] = {UNIC_F32, UNIC_F32, UNIC_F64, UNIC_F32, UNIC_F16,
+                                     UNIC_BF16, UNIC_I8, UNIC_U8, UNIC_I32, UNIC_I64, UNIC_U64};
     unic_array *x = api_memory(a, sizeof *x);
     unsigned how = fuzz_byte(&a->in);
     size_t bytes;
     bool real = true;
     if (how == 0xFF)
         return NULL;
-    int32_t dtype = dtypes[how % 16 == 15 ? 5 + how / 16 % 3 : how / 16 % 5];
+    int32_t dtype = dtypes[how % 16 == 15 ? 8 + how / 16 % 3 : how / 16 % 8];
     unic_array_init(x, NULL, (unic_dtype)dtype, rank, dims);
     if (how % 16 == 14) { /* another dim, or another rank */
         if (rank > 0 && how & 0x80)

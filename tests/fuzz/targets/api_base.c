@@ -321,7 +321,7 @@ static void call_unic_npz_writer_begin(api *a)
     unsigned how = fuzz_byte(&a->in);
     if (how > 0xF0)
         dims[0] = -(int64_t)how;
-    fuzz_ok(unic_npz_writer_begin(w, name, (unic_dtype)(how % 8), (int)(how / 16 % 3), dims));
+    fuzz_ok(unic_npz_writer_begin(w, name, (unic_dtype)(how % 12), (int)(how / 16 % 3), dims));
 }
 
 static void call_unic_npz_writer_append(api *a)
