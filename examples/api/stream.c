@@ -1,12 +1,10 @@
 /*
- * stream MODEL MODALITY CLIP WINDOW: codes while the features still come in. Each new step is
- * put at the end of a window of the last WINDOW steps, the window is encoded anew, and the code
- * of its last step is printed. An encoder sees the whole of what it is given, so a step's code
- * is that of batch encoding of the same window. CLIP is one clip, read step by step here.
+ * stream MODEL MODALITY CLIP WINDOW [LAG]: codes while the features still come in. CLIP is one
+ * clip, pushed step by step here; each code is printed as soon as it is ready, LAG steps (0)
+ * after its own, computed from at most WINDOW steps.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <unicode/unic.h>
 
@@ -18,60 +16,64 @@ static void check(unic_status status)
     }
 }
 
-/* The last `size` steps, the oldest first. */
-typedef struct window {
-    float *steps; /* [size,width] */
-    size_t size, width, filled;
-} window;
-
-static void push(window *w, const float *step)
+/* Prints what is ready. */
+static void print_codes(unic_stream *stream)
 {
-    if (w->filled == w->size)
-        memmove(w->steps, w->steps + w->width, (--w->filled) * w->width * sizeof(float));
-    memcpy(w->steps + w->filled++ * w->width, step, w->width * sizeof(float));
+    int32_t codes[16];
+    size_t count;
+    do {
+        check(unic_stream_pull(&count, NULL, stream, 16, codes, NULL, NULL));
+        for (size_t i = 0; i < count; i++)
+            printf("%d\n", codes[i]);
+    } while (count > 0);
 }
 
 int main(int argc, char **argv)
 {
-    window w = {.width = 1, .size = argc == 5 ? strtoul(argv[4], NULL, 10) : 0};
-    if (w.size == 0) {
-        fprintf(stderr, "usage: stream MODEL MODALITY CLIP WINDOW\n");
+    if (argc != 5 && argc != 6) {
+        fprintf(stderr, "usage: stream MODEL MODALITY CLIP WINDOW [LAG]\n");
         return 2;
     }
     const char *modality = argv[2], *path = argv[3];
-    unic_dataset_options options = {.struct_size = sizeof options,
+    unic_model *model;
+    unic_encoder *encoder;
+    unic_stream *stream;
+    unic_stream_options options = {.struct_size = sizeof options,
+                                   .window = strtoul(argv[4], NULL, 10),
+                                   .lag = argc == 6 ? strtoul(argv[5], NULL, 10) : 0};
+    unic_encoder_options sizes = {
+        .struct_size = sizeof sizes, .max_batch = 1, .max_length = options.window};
+    check(unic_model_open(&model, argv[1], NULL));
+    check(unic_encoder_create(&encoder, model, modality, &sizes));
+    check(unic_stream_create(&stream, encoder, &options));
+
+    unic_dataset_options reading = {.struct_size = sizeof reading,
                                     .modalities = &modality,
                                     .modality_count = 1,
                                     .batch = 1};
-    unic_model *model;
-    unic_encoder *encoder;
     unic_dataset *dataset;
     const unic_batch *clip;
     unic_array x;
-    check(unic_model_open(&model, argv[1], NULL));
-    unic_encoder_options sizes = {
-        .struct_size = sizeof sizes, .max_batch = 1, .max_length = w.size};
-    check(unic_encoder_create(&encoder, model, modality, &sizes));
-    check(unic_dataset_open(&dataset, &path, 1, &options));
+    check(unic_dataset_open(&dataset, &path, 1, &reading));
     check(unic_dataset_next(&clip, dataset));
     check(unic_batch_get(&x, NULL, clip, modality)); /* [1,T,...] float32 */
-    for (int i = 2; i < x.rank; i++)
-        w.width *= (size_t)x.dims[i];
-
     const float *features = x.data;
-    int64_t steps = x.dims[1];
-    int32_t *codes = malloc(w.size * sizeof *codes);
-    w.steps = malloc(w.size * w.width * sizeof *w.steps);
-    x.data = w.steps;
-    for (int64_t t = 0; t < steps && codes && w.steps; t++) {
-        push(&w, features + (size_t)t * w.width);
-        x.dims[1] = (int64_t)w.filled;
-        check(unic_encoder_encode(encoder, &x, NULL, codes, NULL, NULL));
-        printf("%d\n", codes[w.filled - 1]);
+    const int64_t length = x.dims[1];
+    int64_t width = 1;
+    for (int i = 2; i < x.rank; i++)
+        width *= x.dims[i];
+    for (int64_t t = 0; t < length; t++) {
+        unic_array step;
+        unic_array_init(&step, features + t * width, UNIC_F32, x.rank - 1, x.dims + 1);
+        step.dims[0] = 1; /* [1,...]: one step */
+        check(unic_stream_push(stream, &step));
+        print_codes(stream);
     }
-    free(codes);
-    free(w.steps);
+    check(unic_stream_finish(stream));
+    print_codes(stream);
+
     unic_dataset_free(dataset);
+    unic_stream_free(stream);
     unic_encoder_free(encoder);
     unic_model_free(model);
 }

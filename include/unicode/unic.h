@@ -3,7 +3,8 @@
  * The functions, by header. Statuses, messages, memory, threads: unic_status.h. Clips from
  * files and from memory: unic_dataset.h, unic_array.h. Settings and pre-training:
  * unic_config.h, unic_trainer.h. Writing arrays to files: unic_npz.h. A trained model, its
- * codes and its codebook: unic_model.h, unic_encoder.h, unic_codebook.h. Tasks on codes:
+ * codes and its codebook: unic_model.h, unic_encoder.h, unic_codebook.h; codes while the
+ * features still come in: unic_stream.h. Tasks on codes:
  * unic_head.h, unic_index.h, unic_retriever.h, unic_segmenter.h, unic_metrics.h,
  * unic_class_map.h. The pages of docs/ explain how to use them.
  */
@@ -28,6 +29,7 @@
 #include "unic_retriever.h"
 #include "unic_segmenter.h"
 #include "unic_status.h"
+#include "unic_stream.h"
 #include "unic_trainer.h"
 
 #endif

@@ -381,6 +381,36 @@ class encoder : public detail::handle<unic_encoder, unic_encoder_free>
     }
 };
 
+// Codes while the features still come in; it keeps the encoder.
+class stream : public detail::handle<unic_stream, unic_stream_free>
+{
+  public:
+    using handle::handle;
+    stream(const encoder &e, unic_stream_options options)
+        : handle(detail::result(unic_stream_create, e.get(), options))
+    {
+    }
+    void push(const array &steps) { run(unic_stream_push, steps); }
+    void finish() { run(unic_stream_finish); }
+    void reset() { run(unic_stream_reset); }
+    std::size_t ready_count() const { return unic_stream_ready_count(get()); }
+    // How many codes were written, at most max_count; allocates nothing. *first is the number of
+    // the first one's step. codes [max_count], quantized and semantic [max_count,D] may be NULL.
+    std::size_t pull(std::size_t max_count, std::int32_t *codes, float *quantized = nullptr,
+                     float *semantic = nullptr, std::uint64_t *first = nullptr)
+    {
+        std::size_t count;
+        check(unic_stream_pull(&count, first, get(), max_count, codes, quantized, semantic));
+        return count;
+    }
+    std::vector<std::int32_t> codes() // all that are ready
+    {
+        std::vector<std::int32_t> found(ready_count());
+        pull(found.size(), found.data());
+        return found;
+    }
+};
+
 // All clips of a dataset; `codes`, unless it is NULL, becomes [N,T] for each encoder.
 inline void encode_dataset(view<encoder> encoders, dataset &data, encoded_fn encoded,
                            progress_fn progress = {},

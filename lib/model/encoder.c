@@ -157,6 +157,7 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
     unic_encoder *e = unic__alloc_zero(sizeof *e);
     if (!e)
         return unic__no_memory(sizeof *e, "an encoder");
+    e->references = 1;
     e->weights = weights;
     e->modality = &model->config->modality[modality];
     e->max_batch = max_batch;
@@ -176,9 +177,15 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
     return status;
 }
 
+unic_encoder *unic__encoder_share(unic_encoder *encoder)
+{
+    __atomic_add_fetch(&encoder->references, 1, __ATOMIC_RELAXED);
+    return encoder;
+}
+
 void unic__encoder_free(unic_encoder *encoder)
 {
-    if (!encoder)
+    if (!encoder || __atomic_sub_fetch(&encoder->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
     for (size_t i = 0; i < UNIC__ENCODER_PLANS; i++)
         unic__graph_free(&encoder->plan[i].graph);
@@ -258,12 +265,15 @@ static void write_step(const unic_codebook *cb, size_t i, int32_t code, const fl
 }
 
 /* z = Phi(x) of all clips (P1). */
-static unic_status run(unic_encoder *e, const unic_array *features, const int32_t *lengths)
+unic_status unic__encoder_run(unic_encoder *e, const unic_array *features,
+                              const int32_t *lengths, const unic_batch *called)
 {
     unic__encoder_plan *p;
+    bool real = e->model->config->padding == UNIC__PAD_REAL;
+    e->called = called;
+    UNIC__TRY(check_features(e, features, lengths));
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
     size_t count = length * e->model->codebook->dim;
-    bool real = e->model->config->padding == UNIC__PAD_REAL;
     UNIC__TRY(find_plan(e, clips_at_a_time(e, batch, length), length, &p));
     for (size_t first = 0; first < batch; first += p->batch) {
         size_t clips = batch - first < p->batch ? batch - first : p->batch;
@@ -276,15 +286,11 @@ static unic_status run(unic_encoder *e, const unic_array *features, const int32_
     return check_z(e, batch, length);
 }
 
-unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
-                                 const int32_t *lengths, const unic_batch *called,
-                                 int32_t *codes, float *quantized, float *semantic)
+/* Code and vectors of each step of z (P2). */
+void unic__encoder_give(unic_encoder *e, size_t batch, size_t length, const int32_t *lengths,
+                        int32_t *codes, float *quantized, float *semantic)
 {
     const unic_codebook *cb = e->model->codebook;
-    e->called = called;
-    UNIC__TRY(check_features(e, features, lengths));
-    size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
-    UNIC__TRY(run(e, features, lengths));
     const bool assigned = codes || quantized;
     if (assigned)
         unic__codebook_nearest(cb, e->z, batch * length, e->codes);
@@ -293,6 +299,15 @@ unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
         int32_t code = padding ? -1 : assigned ? e->codes[i] : 0;
         write_step(cb, i, code, e->z + i * cb->dim, codes, quantized, semantic);
     }
+}
+
+unic_status unic__encoder_encode(unic_encoder *e, const unic_array *features,
+                                 const int32_t *lengths, const unic_batch *called,
+                                 int32_t *codes, float *quantized, float *semantic)
+{
+    UNIC__TRY(unic__encoder_run(e, features, lengths, called));
+    unic__encoder_give(e, (size_t)features->dims[0], (size_t)features->dims[1], lengths, codes,
+                       quantized, semantic);
     return UNIC_OK;
 }
 

@@ -25,6 +25,7 @@ typedef struct unic__encoder_plan {
 } unic__encoder_plan;
 
 struct unic_encoder {
+    size_t references; /* its creator's, and one of each stream */
     unic_model *model; /* a reference */
     unic__param_table *weights;
     const unic__modality *modality;
@@ -42,7 +43,9 @@ struct unic_encoder {
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
                                  size_t max_batch, size_t max_length);
-void unic__encoder_free(unic_encoder *encoder);
+/* Another reference to it, of a stream. */
+unic_encoder *unic__encoder_share(unic_encoder *encoder);
+void unic__encoder_free(unic_encoder *encoder); /* drops one reference */
 
 /* Features -> codes, quantized and semantic vectors of one batch of clips. `called` names the
  * clips in messages; NULL: they are named by their rows. */
@@ -53,5 +56,12 @@ unic_status unic__encoder_encode(unic_encoder *encoder, const unic_array *featur
 /* The same for the encoder's modality of a batch. UNIC_E_NOTFOUND if the batch lacks it. */
 unic_status unic__encoder_encode_batch(unic_encoder *encoder, const unic_batch *batch,
                                        int32_t *codes, float *quantized, float *semantic);
+
+/* Its two halves: z of a batch, into encoder->z [B,T,D]; and what z gives. */
+unic_status unic__encoder_run(unic_encoder *encoder, const unic_array *features,
+                              const int32_t *lengths, const unic_batch *called);
+void unic__encoder_give(unic_encoder *encoder, size_t batch, size_t length,
+                        const int32_t *lengths, int32_t *codes, float *quantized,
+                        float *semantic);
 
 #endif

@@ -290,6 +290,24 @@ static unic_status give_encoder_options(void *at)
     return status;
 }
 
+static unic_status give_stream_options(void *at)
+{
+    unic_model *model;
+    unic_encoder *encoder;
+    unic_stream *stream;
+    unic_trainer *trainer = small_trainer(NULL);
+    unic_encoder_options o = {.struct_size = sizeof o, .max_batch = 1, .max_length = 2};
+    ((unic_stream_options *)at)->window = 2;
+    ck_assert_int_eq(unic_trainer_model(&model, trainer), UNIC_OK);
+    ck_assert_int_eq(unic_encoder_create(&encoder, model, "a", &o), UNIC_OK);
+    unic_status status = unic_stream_create(&stream, encoder, at);
+    unic_stream_free(stream);
+    unic_encoder_free(encoder);
+    unic_model_free(model);
+    unic_trainer_free(trainer);
+    return status;
+}
+
 /* ---- every size, at the edge of what may be read or written ---- */
 
 typedef struct grown {
@@ -310,6 +328,7 @@ static const grown structs[] = {
     {"unic_codebook_init_options", give_codebook_init_options, {80}},
     {"unic_encode_options", give_encode_options, {72}},
     {"unic_encoder_options", give_encoder_options, {64}},
+    {"unic_stream_options", give_stream_options, {64}},
     {"unic_trainer_options", give_trainer_options, {64}},
     {"unic_allocator", give_allocator, {32}},
     {"unic_class_names", give_class_names, {56}},

@@ -171,6 +171,13 @@ AT(unic_segmenter_options, threads, 96);
 AT(unic_segmenter_options, reserved, 104);
 SIZE(unic_segmenter_options, 136);
 
+AT(unic_stream_options, struct_size, 0);
+AT(unic_stream_options, window, 8);
+AT(unic_stream_options, lag, 16);
+AT(unic_stream_options, backlog, 24);
+AT(unic_stream_options, reserved, 32);
+SIZE(unic_stream_options, 64);
+
 AT(unic_trainer_options, struct_size, 0);
 AT(unic_trainer_options, threads, 8);
 AT(unic_trainer_options, reserved, 16);

@@ -16,6 +16,7 @@
 #include "kernel/dnnl_glue.h"
 #include "model/encoder.h"
 #include "model/small_model.h"
+#include "model/stream.h"
 #include "task/head.h"
 #include "task/index.h"
 #include "task/retriever.h"
@@ -51,6 +52,40 @@ START_TEST(an_encoder_has_one_call_at_a_time)
     REFUSES(unic_encoder_encode_batch(encoder, b->batch, codes, NULL, NULL));
     LET_GO(encoder);
     io_assert_ok(unic_encoder_encode(encoder, &b->array[0], NULL, codes, NULL, NULL));
+    unic_encoder_free(encoder);
+    unic_model_free(model);
+    small_batch_free(b);
+}
+END_TEST
+
+START_TEST(a_stream_has_one_call_at_a_time_and_so_has_its_encoder)
+{
+    unic_model *model = small_model(SMALL_TWO, "", 0);
+    unic_encoder *encoder = new_encoder(model, 0);
+    small_batch *b = small_batch_new(SMALL_TWO, 1, T, 1);
+    const unic_stream_options o = {.struct_size = sizeof o, .window = 2};
+    unic_stream *stream;
+    unic_array steps;
+    int32_t codes[2];
+    size_t count;
+    unic_array_init(&steps, b->x[0], UNIC_F32, 2, (const int64_t[]){2, (int64_t)b->step[0]});
+    io_assert_ok(unic_stream_create(&stream, encoder, &o));
+    HOLD(stream);
+    REFUSES(unic_stream_push(stream, &steps));
+    REFUSES(unic_stream_finish(stream));
+    REFUSES(unic_stream_pull(&count, NULL, stream, 2, codes, NULL, NULL));
+    REFUSES(unic_stream_reset(stream));
+    LET_GO(stream);
+    HOLD(encoder);
+    io_assert_ok(unic_stream_push(stream, &steps)); /* computes nothing */
+    REFUSES(unic_stream_pull(&count, NULL, stream, 2, codes, NULL, NULL));
+    ck_assert_ptr_nonnull(
+        strstr(unic_last_error(), "unic_stream_pull: the stream's encoder is"));
+    ck_assert_uint_eq(count, 0);
+    LET_GO(encoder);
+    io_assert_ok(unic_stream_pull(&count, NULL, stream, 2, codes, NULL, NULL));
+    ck_assert_uint_eq(count, 2);
+    unic_stream_free(stream);
     unic_encoder_free(encoder);
     unic_model_free(model);
     small_batch_free(b);
@@ -412,6 +447,7 @@ int main(void)
 {
     TCase *tc = tcase_create("misuse");
     tcase_add_test(tc, an_encoder_has_one_call_at_a_time);
+    tcase_add_test(tc, a_stream_has_one_call_at_a_time_and_so_has_its_encoder);
     tcase_add_test(tc, a_trainer_has_one_call_at_a_time);
     tcase_add_test(tc, an_npz_writer_has_one_call_at_a_time);
     tcase_add_test(tc, a_codebook_and_an_index_change_alone);

@@ -201,6 +201,38 @@ void models_and_encoders(const std::string &folder)
     REQUIRE(kept[0].codes(features_a, lengths) == codes);
 }
 
+void streams(const std::string &folder)
+{
+    unic_encoder_options sizes{};
+    sizes.max_batch = 1;
+    sizes.max_length = length;
+    unic::encoder encoder(unic::model(folder + "/model.npz"), "a", sizes);
+    const float *x = static_cast<const float *>(features_a.get()->data);
+    const std::vector<std::int32_t> whole = encoder.codes(unic::array(x, {1, length, 5}));
+    unic_stream_options options{};
+    options.window = length;
+    options.lag = length;
+    REQUIRE(thrown([&] { unic::stream(encoder, options); }).status() == UNIC_E_ARG);
+    options.lag = length - 1;
+    unic::stream stream(encoder, options);
+    REQUIRE(stream.codes().empty());
+    for (int clip = 0; clip < 2; clip++) {
+        stream.push(unic::array(x, {length - 1, 5}));
+        REQUIRE(stream.ready_count() == 0);
+        stream.push(unic::array(x + (length - 1) * 5, {1, 5}));
+        REQUIRE(stream.ready_count() == 1);
+        stream.finish();
+        REQUIRE(thrown([&] { stream.push(unic::array(x, {1, 5})); }).status() == UNIC_E_STATE);
+        std::vector<std::int32_t> codes(2);
+        std::uint64_t first = 9;
+        REQUIRE(stream.pull(2, codes.data(), nullptr, nullptr, &first) == 2 && first == 0);
+        const std::vector<std::int32_t> rest = stream.codes();
+        codes.insert(codes.end(), rest.begin(), rest.end());
+        REQUIRE(codes == whole);
+        stream.reset();
+    }
+}
+
 void datasets(const std::string &folder)
 {
     const std::vector<std::int32_t> label = {0, 1, 0, 1, 0, 1}, lengths = {4, 3, 2, 1, 0, 4};
@@ -536,6 +568,7 @@ try {
     settings();
     training(folder);
     models_and_encoders(folder);
+    streams(folder);
     datasets(folder);
     codebooks(folder);
     heads(folder);

@@ -106,6 +106,11 @@ class Examples(unittest.TestCase):
         expected = self.codes("windows.npz")[np.arange(len(clip)), lengths - 1]
         self.assertGreater(len(set(expected)), 3)
         self.assertEqual(list(map(int, lines)), expected.tolist())
+        lagging = run([BUILD / "examples/stream", "model.npz", "speech", "clip.npy", WINDOW, 2], self.dir).split()
+        whole = expected.copy()
+        whole[:-2] = self.codes("windows.npz")[np.arange(2, len(clip)), np.maximum(lengths[2:] - 3, 0)]
+        whole[-2:] = self.codes("windows.npz")[-1, [-2, -1]]
+        self.assertEqual(list(map(int, lagging)), whole.tolist())
 
     def test_transfer_is_far_above_chance(self):
         line = run([BUILD / "examples/transfer", "model.npz", "valid.npz", "speech", "image"], self.dir)

@@ -178,6 +178,70 @@ CALL(encoder_encode_dataset)
     return status;
 }
 
+/* ---- streams ---- */
+
+static const unic_stream_options window = {.struct_size = sizeof window, .window = 3};
+
+CALL(stream_create)
+{
+    return unic_stream_create(&w->stream, w->encoder, &window);
+}
+
+CALL(stream_free)
+{
+    unic_stream_free(w->stream);
+    w->stream = NULL;
+    return UNIC_OK;
+}
+
+CALL(stream_push)
+{
+    const unic_array steps = steps_of_audio();
+    unic_status status = unic_stream_push(w->stream, &steps);
+    size_t ready = unic_stream_ready_count(w->stream);
+    give(w, &ready, sizeof ready);
+    return status;
+}
+
+CALL(stream_pull)
+{
+    encoded e;
+    size_t count;
+    uint64_t first;
+    unic_status status = unic_stream_finish(w->stream);
+    if (status == UNIC_OK)
+        status = unic_stream_pull(&count, &first, w->stream, SMALL_LENGTH, e.codes, e.quantized,
+                                  e.semantic);
+    if (status == UNIC_OK) {
+        give(w, &count, sizeof count);
+        give(w, &first, sizeof first);
+        give(w, e.codes, count * sizeof *e.codes);
+        give(w, e.quantized, count * SMALL_DIM * sizeof *e.quantized);
+        give(w, e.semantic, count * SMALL_DIM * sizeof *e.semantic);
+    }
+    return status;
+}
+
+CALL(stream_finish)
+{
+    unic_status status = unic_stream_finish(w->stream);
+    size_t ready = unic_stream_ready_count(w->stream);
+    give(w, &ready, sizeof ready);
+    return status;
+}
+
+CALL(stream_ready_count)
+{
+    size_t ready = unic_stream_ready_count(w->stream);
+    give(w, &ready, sizeof ready);
+    return UNIC_OK;
+}
+
+CALL(stream_reset)
+{
+    return unic_stream_reset(w->stream);
+}
+
 /* ---- trainers ---- */
 
 CALL(trainer_create)
@@ -278,6 +342,13 @@ const fault_case model_cases[] = {
     CASE(encoder_encode, NEEDS_ENCODER, NOTHING),
     CASE(encoder_encode_batch, NEEDS_ENCODER | NEEDS_BATCH, NOTHING),
     CASE(encoder_encode_dataset, NEEDS_ENCODER | NEEDS_DATASET, ALLOCATES),
+    CASE(stream_create, NEEDS_ENCODER, ALLOCATES),
+    CASE(stream_free, NEEDS_STREAM, NOTHING),
+    CASE(stream_push, NEEDS_STREAM, NOTHING),
+    CASE(stream_pull, NEEDS_STREAM, NOTHING),
+    CASE(stream_finish, NEEDS_STREAM, NOTHING),
+    CASE(stream_ready_count, NEEDS_STREAM, NOTHING),
+    CASE(stream_reset, NEEDS_STREAM, NOTHING),
     CASE(trainer_create, NEEDS_CONFIG, ALLOCATES),
     CASE(trainer_free, NEEDS_TRAINER, NOTHING),
     CASE_OF(trainer_figure_count, trainer_sizes, NEEDS_TRAINER, NOTHING),

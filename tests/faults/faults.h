@@ -25,7 +25,8 @@ typedef enum fault_needs {
     NEEDS_RETRIEVER = 1 << 9,
     NEEDS_SEGMENTER = 1 << 10,
     NEEDS_MAP = 1 << 11,
-    NEEDS_WRITER = 1 << 12
+    NEEDS_WRITER = 1 << 12,
+    NEEDS_STREAM = 1 << 13 /* with a few steps pushed */
 } fault_needs;
 
 typedef struct world {
@@ -34,6 +35,7 @@ typedef struct world {
     unic_trainer *trainer;
     unic_model *model;
     unic_encoder *encoder; /* of modality "audio" */
+    unic_stream *stream;   /* through it          */
     unic_dataset *dataset;
     unic_batch *batch;
     unic_head *head;
@@ -56,7 +58,8 @@ extern world_files files;
 extern const small_batch *features; /* of the model's modalities */
 extern const head_data *head_clips;
 extern const segment_data *pictures;
-extern unic_array rows, items; /* [12,6], [CLIPS,3] */
+unic_array steps_of_audio(void); /* [2,6] */
+extern unic_array rows, items;   /* [12,6], [CLIPS,3] */
 
 /* What a call is. */
 typedef enum fault_kind {

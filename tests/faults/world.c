@@ -158,16 +158,29 @@ void outputs_assert_old(const char *what)
 
 /* ---- handles ---- */
 
+unic_array steps_of_audio(void)
+{
+    unic_array steps;
+    unic_array_init(&steps, features->x[0], UNIC_F32, 2, (const int64_t[]){2, 6});
+    return steps;
+}
+
 static void open_model(world *w, unsigned needs)
 {
     const unic_encoder_options sizes = {
         .struct_size = sizeof sizes, .max_batch = SMALL_BATCH, .max_length = SMALL_LENGTH};
     if (needs & NEEDS_TRAINER)
         w->trainer = small_trainer(SMALL_TWO, "");
-    if (needs & (NEEDS_MODEL | NEEDS_ENCODER))
+    if (needs & (NEEDS_MODEL | NEEDS_ENCODER | NEEDS_STREAM))
         io_assert_ok(unic_model_open(&w->model, files.model, NULL));
-    if (needs & NEEDS_ENCODER)
+    if (needs & (NEEDS_ENCODER | NEEDS_STREAM))
         io_assert_ok(unic_encoder_create(&w->encoder, w->model, "audio", &sizes));
+    if (needs & NEEDS_STREAM) {
+        const unic_stream_options o = {.struct_size = sizeof o, .window = 3, .lag = 1};
+        const unic_array steps = steps_of_audio();
+        io_assert_ok(unic_stream_create(&w->stream, w->encoder, &o));
+        io_assert_ok(unic_stream_push(w->stream, &steps));
+    }
 }
 
 static void open_tasks(world *w, unsigned needs)
@@ -226,6 +239,7 @@ void world_close(world *w)
     unic_head_free(w->head);
     unic_batch_free(w->batch);
     unic_dataset_free(w->dataset);
+    unic_stream_free(w->stream);
     unic_encoder_free(w->encoder);
     unic_model_free(w->model);
     unic_trainer_free(w->trainer);

@@ -1,4 +1,4 @@
-/* A warm call of an encoder allocates nothing: not in libunicode, and not in the libraries
+/* A warm call of an encoder or a stream allocates nothing: not in libunicode, and not in the libraries
  * below it. Every allocation of the process is counted. */
 #include <check.h>
 #include <errno.h>
@@ -136,6 +136,60 @@ START_TEST(a_call_allocates_nothing_whatever_its_shape)
 }
 END_TEST
 
+/* One step after the other, then all that wait; two clips. */
+static unic_status stream_clips(unic_stream *stream, const small_batch *b, size_t m)
+{
+    static int32_t codes[2 * LENGTH];
+    static float quantized[2 * LENGTH * DIM];
+    unic_status failed = UNIC_OK;
+    size_t count;
+    unic_array x = b->array[m];
+    memmove(x.dims, x.dims + 1, (size_t)--x.rank * sizeof x.dims[0]);
+    x.dims[0] = 1;
+    for (size_t i = 0; i < 2 * CLIPS * LENGTH && failed == UNIC_OK; i++) {
+        const size_t t = i % (CLIPS * LENGTH);
+        x.data = b->x[m] + t * b->step[m];
+        failed = unic_stream_push(stream, &x);
+        if (failed == UNIC_OK && (t < LENGTH || t % 7 == 0))
+            failed = unic_stream_pull(&count, NULL, stream, LENGTH, codes, quantized, NULL);
+        if (failed == UNIC_OK && t + 1 == CLIPS * LENGTH) {
+            failed = unic_stream_finish(stream);
+            if (failed == UNIC_OK)
+                failed = unic_stream_pull(&count, NULL, stream, 2 * LENGTH, codes, NULL, NULL);
+            if (failed == UNIC_OK)
+                failed = unic_stream_reset(stream);
+        }
+    }
+    return failed;
+}
+
+START_TEST(a_stream_allocates_nothing)
+{
+    unic_model *model = small_model(SIZES, cases[_i].more, 0);
+    small_batch *b = small_batch_new(SIZES, CLIPS, LENGTH, 3);
+    io_assert_ok(unic_set_threads(cases[_i].threads));
+    for (size_t m = 0; m < b->n; m++) {
+        unic_encoder *encoder;
+        unic_stream *stream;
+        const unic_encoder_options options = {
+            .struct_size = sizeof options, .max_batch = 4, .max_length = LENGTH};
+        const unic_stream_options o = {.struct_size = sizeof o, .window = LENGTH, .lag = 3};
+        io_assert_ok(unic_encoder_create(&encoder, model, b->name[m], &options));
+        io_assert_ok(unic_stream_create(&stream, encoder, &o));
+        size_t before = counted();
+        unic_status failed = stream_clips(stream, b, m);
+        size_t made = counted() - before;
+        io_assert_ok(failed);
+        ck_assert_msg(made == 0, "%s: %zu allocations", b->name[m], made);
+        unic_stream_free(stream);
+        unic_encoder_free(encoder);
+    }
+    unic_set_threads(1);
+    unic_model_free(model);
+    small_batch_free(b);
+}
+END_TEST
+
 /* What the count rests on. */
 START_TEST(allocations_are_counted)
 {
@@ -156,5 +210,6 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, allocations_are_counted);
     tcase_add_loop_test(t, a_call_allocates_nothing_whatever_its_shape, 0, 4);
+    tcase_add_loop_test(t, a_stream_allocates_nothing, 0, 4);
     return small_run("model/allocations", t);
 }

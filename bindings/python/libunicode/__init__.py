@@ -32,6 +32,7 @@ from ._library import get_threads, set_log, set_threads, version
 from ._model import Encoder, Model
 from ._retriever import Retriever, RetrieverSettings
 from ._segmenter import Segmenter, SegmenterSettings
+from ._stream import Stream
 from ._trainer import Draws, Trainer
 
 __version__ = "0.1.0"
@@ -40,7 +41,7 @@ __all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "ClassMap", "Co
            "DataError", "Dataset", "Draws", "Encoder", "Error", "FileError", "FormatError", "Found", "Head", "Index",
            "KernelError", "Key", "MismatchError", "Model", "NotFoundError", "NumericError", "OutOfMemoryError",
            "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings", "ShapeError", "State", "StateError",
-           "Trainer", "Usage", "get_threads", "metrics", "plot", "pool_histogram", "pool_mean", "set_log",
+           "Stream", "Trainer", "Usage", "get_threads", "metrics", "plot", "pool_histogram", "pool_mean", "set_log",
            "set_threads", "version"]
 
 

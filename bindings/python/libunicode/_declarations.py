@@ -79,6 +79,7 @@ INDEX = opaque("unic_index")
 NPZ_WRITER = opaque("unic_npz_writer")
 RETRIEVER = opaque("unic_retriever")
 SEGMENTER = opaque("unic_segmenter")
+STREAM = opaque("unic_stream")
 TRAINER = opaque("unic_trainer")
 
 
@@ -215,6 +216,13 @@ class SegmenterOptions(Structure):
                 ("level_channels", c_int32 * SEGMENTER_MAX_LEVELS), ("channels", c_int32), ("inner", c_int32),
                 ("dilations", c_int32 * 4), ("output_channels", c_int32 * 2), ("batch", c_int32),
                 ("learning_rate", c_float), ("seed", c_uint64), ("threads", c_int32), ("reserved", c_void_p * 4)]
+
+
+class StreamOptions(Structure):
+    """unic_stream_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("window", c_size_t), ("lag", c_size_t), ("backlog", c_size_t),
+                ("reserved", c_void_p * 4)]
 
 
 class TrainerOptions(Structure):
@@ -391,6 +399,13 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_segmenter_accepts": (Status, [SEGMENTER, c_uint64]),
     "unic_segmenter_save": (Status, [SEGMENTER, c_char_p]),
     "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p, POINTER(OpenOptions)]),
+    "unic_stream_create": (Status, [POINTER(STREAM), ENCODER, POINTER(StreamOptions)]),
+    "unic_stream_free": (None, [STREAM]),
+    "unic_stream_push": (Status, [STREAM, POINTER(Array)]),
+    "unic_stream_finish": (Status, [STREAM]),
+    "unic_stream_ready_count": (c_size_t, [STREAM]),
+    "unic_stream_pull": (Status, [c_void_p, c_void_p, STREAM, c_size_t, c_void_p, c_void_p, c_void_p]),
+    "unic_stream_reset": (Status, [STREAM]),
     "unic_trainer_create": (Status, [POINTER(TRAINER), CONFIG, POINTER(TrainerOptions)]),
     "unic_trainer_free": (None, [TRAINER]),
     "unic_trainer_figure_count": (c_size_t, [TRAINER]),

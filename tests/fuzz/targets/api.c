@@ -229,6 +229,16 @@ static unic_encoder *make_encoder(unic_model *model)
     return encoder;
 }
 
+static unic_stream *make_stream(unic_encoder *encoder, unsigned how)
+{
+    const unic_stream_options o = {
+        .struct_size = sizeof o, .window = 3, .lag = how / 2 % 3, .backlog = how / 8 % 4 + 3};
+    unic_stream *stream;
+    FUZZ_CHECK(unic_stream_create(&stream, encoder, &o) == UNIC_OK);
+    unic_encoder_free(encoder); /* which the stream keeps */
+    return stream;
+}
+
 static unic_dataset *make_dataset(void)
 {
     static const char path[] = "data.npz";
@@ -342,6 +352,7 @@ HANDLE(config, fuzz_small_config(config_text(how)))
 HANDLE(trainer, fuzz_small_trainer(config_text(how)))
 HANDLE(model, fuzz_small_model(config_text(how)))
 HANDLE(encoder, make_encoder(fuzz_small_model(config_text(how))))
+HANDLE(stream, make_stream(make_encoder(fuzz_small_model(config_text(how))), how))
 HANDLE(codebook, fuzz_small_codebook(3, 4))
 HANDLE(dataset, make_dataset())
 HANDLE(batch, make_batch(a))
@@ -373,6 +384,7 @@ static void run_api(const unsigned char *data, size_t size)
         fuzz_fail_allocation(0);
     }
     FREE_ALL(&a, npz_writer);
+    FREE_ALL(&a, stream);
     FREE_ALL(&a, encoder); /* these two in this order, */
     FREE_ALL(&a, model);
     FREE_ALL(&a, trainer);

@@ -18,6 +18,7 @@ typedef struct api {
     API_SLOTS(unic_trainer, trainer);
     API_SLOTS(unic_model, model);
     API_SLOTS(unic_encoder, encoder);
+    API_SLOTS(unic_stream, stream);
     API_SLOTS(unic_codebook, codebook);
     API_SLOTS(unic_dataset, dataset);
     API_SLOTS(unic_batch, batch);
@@ -80,6 +81,7 @@ unic_config *api_config_of(api *a);
 unic_trainer *api_trainer_of(api *a);
 unic_model *api_model_of(api *a);
 unic_encoder *api_encoder_of(api *a);
+unic_stream *api_stream_of(api *a);
 unic_codebook *api_codebook_of(api *a);
 unic_dataset *api_dataset_of(api *a);
 unic_batch *api_batch_of(api *a);

@@ -317,6 +317,66 @@ static void call_unic_encoder_encode_dataset(api *a)
                                         how & 4 ? NULL : &o, how & 8 ? NULL : codes));
 }
 
+/* ---- streams ---- */
+
+static void call_unic_stream_create(api *a)
+{
+    unic_encoder *encoder = api_encoder_of(a);
+    unic_stream_options o = {.struct_size = api_struct_size(a, sizeof o),
+                             .window = (size_t)fuzz_size(&a->in, 4),
+                             .lag = (size_t)fuzz_size(&a->in, 3),
+                             .backlog = (size_t)fuzz_size(&a->in, 6)};
+    if (o.struct_size > sizeof o)
+        o.struct_size = sizeof o;
+    if (o.backlog > 1 << 10 && o.backlog <= 1 << 24) /* in range, and large */
+        o.backlog = 7;
+    API_PUT(a, stream, unic_stream_create, encoder, fuzz_rarely(&a->in) ? NULL : &o);
+}
+
+static void call_unic_stream_free(api *a)
+{
+    API_FREE(a, stream);
+}
+
+static void call_unic_stream_push(api *a)
+{
+    unic_stream *stream = api_stream_of(a);
+    int64_t dims[] = {(int64_t)fuzz_below(&a->in, 5), 2};
+    fuzz_ok(unic_stream_push(stream, api_array(a, 2, dims)));
+}
+
+static void call_unic_stream_finish(api *a)
+{
+    fuzz_ok(unic_stream_finish(api_stream_of(a)));
+}
+
+static void call_unic_stream_ready_count(api *a)
+{
+    FUZZ_CHECK(unic_stream_ready_count(api_stream_of(a)) <= 1 << 10);
+}
+
+static void call_unic_stream_pull(api *a)
+{
+    unic_stream *stream = api_stream_of(a);
+    size_t count = 0, most = fuzz_below(&a->in, 8), ready = unic_stream_ready_count(stream);
+    uint64_t first;
+    int32_t *codes = api_memory(a, OUTPUTS * sizeof *codes);
+    float *z = api_memory(a, OUTPUTS * sizeof *z), *e = api_memory(a, OUTPUTS * sizeof *e);
+    unsigned how = fuzz_byte(&a->in);
+    if (fuzz_ok(unic_stream_pull(how >= 0xF0 ? NULL : &count, how & 8 ? NULL : &first, stream,
+                                 most, how & 1 ? NULL : codes, how & 2 ? NULL : e,
+                                 how & 4 ? NULL : z))) {
+        FUZZ_CHECK(count == (ready < most ? ready : most));
+        fuzz_check_finite(z, OUTPUTS);
+        fuzz_check_finite(e, OUTPUTS);
+    }
+}
+
+static void call_unic_stream_reset(api *a)
+{
+    fuzz_ok(unic_stream_reset(api_stream_of(a)));
+}
+
 static const api_call calls[] = {
     API_CALL(unic_trainer_create),
     API_CALL(unic_trainer_free),
@@ -352,5 +412,12 @@ static const api_call calls[] = {
     API_CALL(unic_encoder_encode),
     API_CALL(unic_encoder_encode_batch),
     API_CALL(unic_encoder_encode_dataset),
+    API_CALL(unic_stream_create),
+    API_CALL(unic_stream_free),
+    API_CALL(unic_stream_push),
+    API_CALL(unic_stream_finish),
+    API_CALL(unic_stream_ready_count),
+    API_CALL(unic_stream_pull),
+    API_CALL(unic_stream_reset),
 };
 API_PART(api_models, calls);
