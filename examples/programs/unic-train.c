@@ -92,8 +92,37 @@ static bool begin(run *r)
            cli_ok(unic_trainer_create(&r->trainer, r->config, NULL));
 }
 
+/* Whether the file is a model of this library, rather than a checkpoint of other code. */
+static bool is_model(const char *path)
+{
+    unic_codebook *codebook;
+    bool is = unic_codebook_load(&codebook, path, cli_open_options()) == UNIC_OK;
+    unic_codebook_free(codebook);
+    return is;
+}
+
+/* A run from its beginning, but with the encoders and the codebook of a model. Without a config
+ * it has the model's. */
+static bool begin_from_model(run *r)
+{
+    unic_model *model;
+    if (!cli_ok(unic_model_open(&model, r->from_path, cli_open_options())))
+        return false;
+    bool ok = cli_ok(unic_config_create(&r->config)) &&
+              cli_ok(r->config_path ? unic_config_load(r->config, r->config_path)
+                                    : unic_config_parse(r->config, unic_model_config(model),
+                                                        r->from_path)) &&
+              cli_config_apply(r->config, &r->settings) &&
+              open_data(r, &r->data, r->data_path, true) &&
+              cli_config_complete(r->config, r->data) &&
+              cli_ok(unic_trainer_create(&r->trainer, r->config, NULL)) &&
+              cli_ok(unic_trainer_start_from(r->trainer, model));
+    unic_model_free(model);
+    return ok;
+}
+
 /* A run that goes on where a CMG checkpoint ends, at its step. */
-static bool begin_from(run *r)
+static bool begin_from_checkpoint(run *r)
 {
     char *settings = cli_config_lines(r->config_path, &r->settings);
     bool ok = settings &&
@@ -107,16 +136,17 @@ static bool begin_from(run *r)
     return ok;
 }
 
-/* A run that was saved: what the command line says must be what it was. */
+/* A run that was saved, with the settings of the command line where it gives any. */
 static bool resume(run *r)
 {
-    return train_checkpoint_resume(&r->checkpoint, &r->trainer) &&
-           cli_ok(unic_config_create(&r->config)) &&
-           cli_ok(unic_config_parse(r->config, unic_trainer_config(r->trainer), r->out_path)) &&
-           (!r->config_path || cli_ok(unic_config_load(r->config, r->config_path))) &&
-           cli_config_apply(r->config, &r->settings) &&
-           cli_config_same_run(r->config, unic_trainer_config(r->trainer)) &&
-           open_data(r, &r->data, r->data_path, true);
+    char *settings = cli_config_lines(r->config_path, &r->settings);
+    bool ok = settings && train_checkpoint_resume(&r->checkpoint, &r->trainer, settings) &&
+              cli_ok(unic_config_create(&r->config)) &&
+              cli_ok(
+                  unic_config_parse(r->config, unic_trainer_config(r->trainer), r->out_path)) &&
+              open_data(r, &r->data, r->data_path, true);
+    free(settings);
+    return ok;
 }
 
 /* The place to write to: nobody else writes there, and it can be written to. */
@@ -131,9 +161,10 @@ static bool prepare(run *r)
 {
     r->checkpoint.is_new = !r->resume;
     if (!cli_ok(unic_set_threads((int)r->threads)) || !take_place(r) ||
-        !(r->resume      ? resume(r)
-          : r->from_path ? begin_from(r)
-                         : begin(r)) ||
+        !(r->resume                ? resume(r)
+          : !r->from_path          ? begin(r)
+          : is_model(r->from_path) ? begin_from_model(r)
+                                   : begin_from_checkpoint(r)) ||
         !train_figures_create(&r->figures, r->trainer))
         return false;
     if (r->valid_path && !open_data(r, &r->valid, r->valid_path, false))
@@ -312,13 +343,20 @@ static const char more[] =
     "from the newest that is whole. A new run replaces all of these. MODEL.npz.lock keeps\n"
     "a second run from the same MODEL.npz; that of a killed run stops nobody.\n"
     "\n"
+    "--from MODEL.npz begins a run at step 0 with the model's encoders of the modalities that\n"
+    "both have, and its codebook; train.freeze=\"codebook image.encoder\" keeps parts as\n"
+    "they are. --from CKPT.pt goes on with all of a checkpoint, at its step. A run that is\n"
+    "resumed may go on with other settings (train.lr, train.epochs, train.freeze ...), but\n"
+    "for those that its parameters, codes and batches follow from.\n"
+    "\n"
     "The log has an object for each step, {\"step\":..,\"epoch\":..,\n"
     "\"figures\":{..}}, and with --valid one for each epoch, with \"valid\" for \"figures\".\n"
     "\n"
     "Example:\n"
     "  unic-train --config small.ini --data train.npz --valid valid.npz --out model.npz \\\n"
     "             --log run.jsonl --set train.epochs=20 train.seed=1\n"
-    "  unic-train --from DCID-model-2.pt --data train.csv --out model.npz";
+    "  unic-train --from DCID-model-2.pt --data train.csv --out model.npz\n"
+    "  unic-train --from model.npz --data mine.npz --out tuned.npz train.lr=1e-4";
 
 int main(int argc, char **argv)
 {
@@ -336,10 +374,9 @@ int main(int argc, char **argv)
          .text = &r.log_path},
         {"--set", "KEY=VALUE...", "set single keys, over those of --config",
          .list = &r.settings},
-        {"--from", "CKPT.pt",
-         "go on with a checkpoint of the CMG code: its parameters, codebook, Adam's moments "
-         "and "
-         "step; --config may be left out",
+        {"--from", "FILE",
+         "begin with a model's encoders and codebook, or go on with a checkpoint of the CMG "
+         "code; --config may be left out",
          .text = &r.from_path},
         {"--resume", NULL, "continue the run that wrote --out", .flag = &r.resume},
         {"--save-every", "N",

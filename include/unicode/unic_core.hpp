@@ -448,6 +448,7 @@ class trainer : public detail::handle<unic_trainer, unic_trainer_free>
         : handle(detail::result(unic_trainer_create, settings, options))
     {
     }
+    // options.settings: what the run goes on with, if not as it was.
     static trainer resume(std::string_view path, unic_trainer_options options = {},
                           unic_open_options open = {})
     {
@@ -458,6 +459,10 @@ class trainer : public detail::handle<unic_trainer, unic_trainer_free>
                                    unic_open_options open = {}) // unic_trainer_import
     {
         return trainer(detail::result(unic_trainer_import, path, settings, options, open));
+    }
+    void start_from(const unic::model &model) // fine-tuning, a new modality beside others
+    {
+        run(unic_trainer_start_from, model.get());
     }
     std::vector<std::string> figure_names() const
     {

@@ -19,7 +19,9 @@ typedef struct unic_trainer unic_trainer;
 typedef struct unic_trainer_options {
     size_t struct_size; /**< sizeof(unic_trainer_options)                                    */
     int32_t threads;    /**< 1..256; 0: the number of unic_set_threads()                     */
-    void *reserved[6];  /**< NULL                                                            */
+    const char *settings; /**< for unic_trainer_resume(), else NULL: config text, a key a
+                               line, of what the run goes on with; NULL: as it was             */
+    void *reserved[5]; /**< NULL                                                            */
 } unic_trainer_options;
 
 /**
@@ -29,6 +31,23 @@ typedef struct unic_trainer_options {
  */
 UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
                                          const unic_trainer_options *options);
+/**
+ * Begin with what a model has learned, instead of drawn weights: for every modality that both
+ * have, what makes its codes (front and semantic encoder), and the codebook with its EMA state.
+ * Modalities that the model does not have, and the parts that a model's file does not hold
+ * (specific encoders, decoders, the networks of CPC and CLUB), keep their drawn weights.
+ * `train.freeze` says what of it shall not learn on.
+ *
+ * @param trainer  at step 0.
+ * @param model    borrowed for the call; of the same code.dim, code.count, encoder.layers, .heads
+ *                 and .ff, and with the same kind, dims and sizes of the modalities that are
+ *                 taken.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE if a step has been taken; UNIC_E_MISMATCH names the
+ *         key with both values, or says that no modality is in both; UNIC_E_NOMEM, UNIC_E_IO and
+ *         UNIC_E_FORMAT as for unic_encoder_create(). A failure changes nothing. Since 0.1.
+ */
+UNIC_API unic_status unic_trainer_start_from(unic_trainer *trainer, unic_model *model);
+
 /** Free the trainer; files that it saved are kept. NULL is allowed. Since 0.1. */
 UNIC_API void unic_trainer_free(unic_trainer *trainer);
 
@@ -106,12 +125,15 @@ UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 
 /**
  * Continue a run that unic_trainer_save(path) wrote. Its further steps are bit-identical to
- * those of an uninterrupted run, on the same machine with the same number of threads. The whole
+ * those of an uninterrupted run, on the same machine with the same number of threads.
+ * `options->settings` changes settings of the run, each of which is logged; what its parameters,
+ * codes, batches or random draws follow from cannot change (docs/train.md). The whole
  * run is in OUT.run.npz; the model beside it is neither read nor written, and may be an older
  * one (see unic_trainer_save()). The sizes that the file's config asks for are compared with
  * the file's contents before memory is allocated.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
- *         UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG, also
+ *         for a setting that cannot change, with both values; UNIC_E_NOMEM; UNIC_E_KERNEL.
+ *         Since 0.1.
  */
 UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path,
                                          const unic_trainer_options *options,

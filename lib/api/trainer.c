@@ -3,14 +3,20 @@
 #include "api/api.h"
 #include "cmg/cmg_resume.h"
 #include "train/export.h"
+#include "train/start_from.h"
 
-/* Copies the options; NULL means all zero. */
+/* Copies the options; NULL means all zero. Only a run that was saved has settings to change. */
 static unic_status take_options(unic_trainer_options *o, const unic_trainer_options *options,
-                                const char *call)
+                                bool is_saved, const char *call)
 {
     *o = (unic_trainer_options){.struct_size = sizeof *o};
     if (options)
         UNIC__TRY(unic__struct_take(&unic__trainer_options_kind, o, options, call, "options"));
+    if (o->settings && !is_saved)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: options.settings is not NULL, but only unic_trainer_resume() "
+                          "takes it",
+                          call);
     return unic__check_threads(o->threads, call);
 }
 
@@ -21,9 +27,18 @@ unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(config);
-    UNIC__TRY(take_options(&o, options, __func__));
+    UNIC__TRY(take_options(&o, options, false, __func__));
     UNIC__TRY_WITH(o.threads, unic__trainer_create(out, config));
     (*out)->threads = o.threads;
+    return UNIC_OK;
+}
+
+unic_status unic_trainer_start_from(unic_trainer *trainer, unic_model *model)
+{
+    UNIC__REQUIRE(trainer);
+    UNIC__REQUIRE(model);
+    UNIC__HOLD(trainer);
+    UNIC__TRY_NAMED(unic__trainer_start_from(trainer, model));
     return UNIC_OK;
 }
 
@@ -102,11 +117,12 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path,
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(take_options(&o, options, __func__));
+    UNIC__TRY(take_options(&o, options, true, __func__));
     UNIC__TRY(unic__open_budget(&budget, open, path, __func__));
     int before = unic__threads_enter(o.threads);
     unic__budget *outside = unic__budget_enter(&budget);
-    unic_status status = unic__budget_leave(outside, unic__trainer_resume(out, path));
+    unic_status status = unic__budget_leave(outside,
+                                            unic__trainer_resume(out, path, o.settings));
     unic__threads_leave(before);
     UNIC__TRY_NAMED(status);
     (*out)->threads = o.threads;
@@ -122,7 +138,7 @@ unic_status unic_trainer_import(unic_trainer **out, const char *path, const char
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(take_options(&o, options, __func__));
+    UNIC__TRY(take_options(&o, options, false, __func__));
     UNIC__TRY(unic__open_budget(&budget, open, path, __func__));
     int before = unic__threads_enter(o.threads);
     unic__budget *outside = unic__budget_enter(&budget);

@@ -9,7 +9,10 @@
 #include "base/half.h"
 #include "unicode/unic_config.h"
 
-enum { UNIC__NAME_SIZE = 32 };
+enum {
+    UNIC__NAME_SIZE = 32,
+    UNIC__WORDS_SIZE = 256 /* of a list of words */
+};
 
 /* Values of the choice keys: the order is that of their words in the table. */
 typedef enum unic__behaviour { UNIC__PAPER, UNIC__COMPAT } unic__behaviour;
@@ -134,20 +137,21 @@ struct unic_config {
                                         counters                                       */
 
     /* run */
-    size_t batch, length;      /* train.batch, train.length: the largest B and T       */
-    size_t epochs;             /* train.epochs                                         */
-    unic__optimizer optimizer; /* train.optimizer                                      */
-    double lr;                 /* train.lr                                             */
-    unic__schedule schedule;   /* train.schedule                                       */
-    size_t warmup;             /* train.warmup: steps of linear warm-up                */
-    double lr_floor;           /* train.lr_floor: the end, as a part of train.lr       */
-    double weight_decay;       /* train.weight_decay (adamw: decoupled; adam: none)    */
-    double clip;               /* train.clip: L2 norm of each module's gradient; 0: off */
-    bool drop_last;            /* train.drop_last                                      */
-    unic__guard_choice guard;  /* train.guard: where a term falls without end          */
-    uint64_t seed;             /* train.seed                                           */
-    unic__kernel kernel;       /* kernel.backend                                       */
-    bool winograd;             /* kernel.winograd: by transforms where it pays (auto)  */
+    size_t batch, length;          /* train.batch, train.length: the largest B and T       */
+    size_t epochs;                 /* train.epochs                                         */
+    unic__optimizer optimizer;     /* train.optimizer                                      */
+    double lr;                     /* train.lr                                             */
+    unic__schedule schedule;       /* train.schedule                                       */
+    size_t warmup;                 /* train.warmup: steps of linear warm-up                */
+    double lr_floor;               /* train.lr_floor: the end, as a part of train.lr       */
+    double weight_decay;           /* train.weight_decay (adamw: decoupled; adam: none)    */
+    double clip;                   /* train.clip: L2 norm of each module's gradient; 0: off */
+    bool drop_last;                /* train.drop_last                                      */
+    unic__guard_choice guard;      /* train.guard: where a term falls without end          */
+    char freeze[UNIC__WORDS_SIZE]; /* train.freeze: parts that do not learn            */
+    uint64_t seed;                 /* train.seed                                       */
+    unic__kernel kernel;           /* kernel.backend                                       */
+    bool winograd;                 /* kernel.winograd: by transforms where it pays (auto)  */
 
     /* The keys that were set one by one, which behaviour and preset do not change; then the
      * strings that unic_config_text and unic_config_get lend: the whole text, and the same text
@@ -181,6 +185,17 @@ unic_status unic__config_parse(unic_config *config, const char *text, size_t len
  * or after to keep the sizes.
  */
 void unic__config_resolve(unic_config *config);
+
+/* Whether train.freeze names the codebook, or a part to which the parameter of that name
+ * ("audio.semantic.layer0.ff1.weight") belongs (config_freeze.c). */
+bool unic__config_freezes_codebook(const unic_config *config);
+bool unic__config_freezes(const unic_config *config, const char *parameter);
+
+/* Whether a run with one config may go on with the other (both resolved); UNIC_E_CONFIG names a
+ * key that a run keeps, and both values (config_change.c). */
+unic_status unic__config_may_become(unic_config *from, unic_config *to);
+/* A line of the log for each key that differs. */
+void unic__config_log_change(unic_config *from, unic_config *to);
 
 /* Index of a modality by name; modality_count if there is none. */
 size_t unic__config_modality(const unic_config *config, const char *name);

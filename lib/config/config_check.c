@@ -68,6 +68,7 @@ unic_status unic__config_check(const unic_config *config)
                           config->modality[0].name);
     for (size_t i = 0; i < config->modality_count; i++)
         UNIC__TRY(check_modality(config, &config->modality[i]));
+    UNIC__TRY(unic__config_check_freeze(config));
     if (config->code_dim % config->encoder_heads != 0)
         return unic__fail(UNIC_E_CONFIG,
                           "code.dim = %zu is not divisible by encoder.heads = %zu",

@@ -15,6 +15,7 @@
 #define SEED(field)       UNIC__KEY_SEED, CONFIG(uint64_t, field)
 #define SWITCH(field)     UNIC__KEY_SWITCH, CONFIG(bool, field)
 #define NAMES(field)      UNIC__KEY_NAMES, CONFIG(size_t, field)
+#define WORDS(field)      UNIC__KEY_WORDS, CONFIG(char *, field)
 #define CHOICE(field)     UNIC__KEY_CHOICE, UNIC__OF_CONFIG, WORD(unic_config, field)
 #define KIND(field)       UNIC__KEY_CHOICE, UNIC__OF_MODALITY, WORD(unic__modality, field)
 #define DIMS(field)       UNIC__KEY_DIMS, UNIC__OF_MODALITY, MODALITY(unic__shape, field)
@@ -209,6 +210,11 @@ const unic__config_key unic__config_key_table[] = {
     {"train.guard", CHOICE(guard), "warn | stop | off", "warn", NULL,
      "What becomes of a run whose CLUB falls below minus all other terms and stays there: a "
      "warning, or the step is refused. A warning too where codes collapse into one."},
+    {"train.freeze", WORDS(freeze), "none | names", "none", NULL,
+     "Parts that do not learn: codebook; audio, which is all parts of modality audio; or one "
+     "of "
+     "them, audio.encoder (what makes its codes), audio.specific, audio.decoder, audio.cpc, "
+     "audio.club. They keep every bit, also of Adam's moments."},
     {"train.seed", SEED(seed), "[0, 18446744073709551615]", "0", NULL,
      "Seed of every random draw; equal seeds and threads give bit-identical runs."},
 

@@ -1,7 +1,8 @@
 /*
  * The internals of the config: its keys as data (config_keys.c), conversion of a value between
  * its text and its field (config_value.c), finding a key by name (config_find.c), splitting
- * text into lines (config_line.c), setting a key (config.c), and whole texts (config_text.c).
+ * text into lines (config_line.c), setting a key (config.c), whole texts (config_text.c), the
+ * words of train.freeze (config_freeze.c), and what a run may change (config_change.c).
  * Only these files, those of lib/api and their tests include this header.
  */
 #ifndef UNIC_CONFIG_CONFIG_KEYS_H
@@ -17,7 +18,8 @@ typedef enum unic__key_type {
     UNIC__KEY_CHOICE, /* an enum, or an int: the word's index  */
     UNIC__KEY_SWITCH, /* bool                                  */
     UNIC__KEY_DIMS,   /* unic__shape                           */
-    UNIC__KEY_NAMES   /* the list of modalities                */
+    UNIC__KEY_NAMES,  /* the list of modalities                */
+    UNIC__KEY_WORDS   /* char[UNIC__WORDS_SIZE]: words with one space between; "": none */
 } unic__key_type;
 
 /* Which struct has a key's field, and which modalities have the key. */
@@ -130,6 +132,9 @@ const char *unic__config_list(const unic_config *config, const char *separator, 
                               size_t size);
 
 void *unic__key_field(unic_config *config, unic__key_ref ref);
+
+/* Whether every word of train.freeze is a part of the config (config_freeze.c). */
+unic_status unic__config_check_freeze(const unic_config *config);
 unic__key_set *unic__key_set_of(unic_config *config, unic__key_ref ref);
 bool unic__key_in(const unic__key_set *set, size_t index);
 

@@ -37,6 +37,8 @@ size_t unic__key_bytes(const unic__config_key *key)
         return sizeof(bool);
     case UNIC__KEY_DIMS:
         return sizeof(unic__shape);
+    case UNIC__KEY_WORDS:
+        return UNIC__WORDS_SIZE;
     case UNIC__KEY_NAMES:
         break;
     }
@@ -205,6 +207,24 @@ static bool print_dims(const unic__shape *dims, char *text)
     return dims->rank > 0;
 }
 
+/* ---- lists of words ---- */
+
+/* What the words may be depends on other keys: unic__config_check() asks. */
+static unic_status parse_words(const char *name, const char *value, char *field)
+{
+    char copy[UNIC__WORDS_SIZE], *rest = copy;
+    size_t used = 0;
+    if (strlen(value) >= sizeof copy)
+        return unic__fail(UNIC_E_CONFIG, "%s has %zu characters, at most %zu expected", name,
+                          strlen(value), sizeof copy - 1);
+    strcpy(copy, strcmp(value, "none") == 0 ? "" : value);
+    memset(field, 0, UNIC__WORDS_SIZE);
+    for (char *word; (word = strtok_r(rest, " \t", &rest));)
+        used += (size_t)snprintf(field + used, UNIC__WORDS_SIZE - used, "%s%s", used ? " " : "",
+                                 word);
+    return UNIC_OK;
+}
+
 /* ---- any type ---- */
 
 unic_status unic__key_parse(const unic__config_key *key, const char *name, const char *standard,
@@ -231,6 +251,8 @@ unic_status unic__key_parse(const unic__config_key *key, const char *name, const
         return UNIC_OK;
     case UNIC__KEY_DIMS:
         return parse_dims(key, name, value, field);
+    case UNIC__KEY_WORDS:
+        return parse_words(name, value, field);
     case UNIC__KEY_NAMES:
         break;
     }
@@ -259,6 +281,10 @@ bool unic__key_print(const unic__config_key *key, const void *field,
         return print_word(key, *(const bool *)field, text);
     case UNIC__KEY_DIMS:
         return print_dims(field, text);
+    case UNIC__KEY_WORDS:
+        snprintf(text, UNIC__VALUE_BYTES, "%s",
+                 *(const char *)field ? (const char *)field : "none");
+        return true;
     case UNIC__KEY_NAMES:
         break;
     }

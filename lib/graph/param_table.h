@@ -25,6 +25,7 @@ typedef struct unic__param {
     unic__init init;
     size_t group; /* index into groups: the module it is clipped and reported with     */
     bool decay;   /* weight decay applies (matrices; not biases, not layer norms)      */
+    bool frozen;  /* gradients are not used: it keeps its values and moments           */
     bool product; /* [n,k], used by operators that also take it packed (kernel/packed.h) */
     size_t offset, count; /* place in values and grads, in floats; number of elements    */
 } unic__param;

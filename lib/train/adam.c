@@ -68,7 +68,8 @@ void unic__grad_norms(const unic__param_table *params, double *norms)
         norms[k] = 0.0;
     for (size_t i = 0; i < params->n; i++) {
         const unic__param *p = params->at[i];
-        norms[p->group] += square_sum(params->grads + p->offset, p->count);
+        if (!p->frozen)
+            norms[p->group] += square_sum(params->grads + p->offset, p->count);
     }
     for (size_t k = 0; k < params->group_count; k++)
         norms[k] = sqrt(norms[k]);
@@ -103,6 +104,8 @@ void unic__adam_apply(const unic__adam *adam, uint64_t t, size_t from, size_t to
     float correction = (float)(1.0 / sqrt(1.0 - pow(0.999, (double)t)));
     for (size_t i = from; i < to; i++) {
         const unic__param *p = params->at[i];
+        if (p->frozen)
+            continue;
         double factor = clip > 0.0 ? clip / (norms[p->group] + 1e-6) : 1.0;
         const update u = {.p = params->values + p->offset,
                           .m = adam->m + p->offset,

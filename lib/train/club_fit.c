@@ -27,6 +27,12 @@ static range params_of(const unic__graph *g)
     return r;
 }
 
+/* Whether there is anything to fit: a modality's net is frozen as a whole. */
+static bool learns(const unic__param_table *params, range r)
+{
+    return r.from < r.to && !params->at[r.from]->frozen;
+}
+
 static void clear_gradients(const unic__param_table *params, range r)
 {
     for (size_t i = r.from; i < r.to; i++)
@@ -37,9 +43,10 @@ static void fit(const fits *f, size_t m)
 {
     unic__graph *g = &f->tg->club[m];
     const range r = params_of(g);
-    if (!f->steps)
+    const size_t steps = learns(g->params, r) ? f->steps : 0;
+    if (!steps)
         unic__graph_forward(g, 0);
-    for (size_t i = 0; i < f->steps; i++) {
+    for (size_t i = 0; i < steps; i++) {
         unic__graph_forward(g, 0);
         clear_gradients(g->params, r);
         unic__graph_backward(g, 0);

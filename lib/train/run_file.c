@@ -132,23 +132,39 @@ static unic_status read_state(unic_trainer *t, unic__npz *z, unic__arena *names)
     return unic__adam_check(&t->club_adam, unic__npz_path(z));
 }
 
-unic_status unic__run_load(unic_trainer **out, const char *path)
+/* The run's config, and in *changed the one that it goes on with. */
+static unic_status read_configs(unic__npz *z, const char *settings, unic_config **config,
+                                unic_config **changed)
+{
+    UNIC__TRY(unic__read_config(z, config));
+    unic__config_resolve(*config);
+    UNIC__TRY(unic__config_copy(changed, *config));
+    if (!settings)
+        return UNIC_OK;
+    UNIC__TRY(unic__config_parse(*changed, settings, strlen(settings), "settings"));
+    UNIC__TRY(unic__config_check(*changed));
+    unic__config_resolve(*changed);
+    return unic__config_may_become(*config, *changed);
+}
+
+unic_status unic__run_load(unic_trainer **out, const char *path, const char *settings)
 {
     unic__npz *z;
-    unic_config *config = NULL;
+    unic_config *was = NULL, *config = NULL;
     unic_trainer *t = NULL;
     unic__arena names = {0};
     UNIC__TRY(unic__npz_open(&z, path));
-    unic_status status = unic__read_config(z, &config);
-    if (status == UNIC_OK) {
-        unic__config_resolve(config);
+    unic_status status = read_configs(z, settings, &was, &config);
+    if (status == UNIC_OK)
         status = check_members(z, config);
-    }
     if (status == UNIC_OK)
         status = unic__trainer_create(&t, config);
     if (status == UNIC_OK)
         status = read_state(t, z, &names);
+    if (status == UNIC_OK)
+        unic__config_log_change(was, config);
     unic__arena_free(&names);
+    unic__config_free(was);
     unic__config_free(config);
     unic__npz_close(z);
     if (status != UNIC_OK)

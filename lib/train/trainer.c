@@ -43,6 +43,12 @@ static void scatter_codes(unic_trainer *t)
         cb->idle[i] = -1;
 }
 
+static void freeze(const unic__param_table *params, const unic_config *config)
+{
+    for (size_t i = 0; i < params->n; i++)
+        params->at[i]->frozen = unic__config_freezes(config, params->at[i]->name);
+}
+
 static unic_status build(unic_trainer *t, const unic_config *config)
 {
     UNIC__TRY(unic__config_check(config));
@@ -56,6 +62,8 @@ static unic_status build(unic_trainer *t, const unic_config *config)
         unic__codebook_create(&t->cb_backup, c->code_count, c->code_dim, c->modality_count));
     scatter_codes(t);
     UNIC__TRY(unic__training_graph_create(&t->graph, c, t->codebook, &t->params, &t->club));
+    freeze(&t->params, c);
+    freeze(&t->club, c);
     UNIC__TRY(unic__adam_create(&t->adam, &t->params));
     UNIC__TRY(unic__adam_create(&t->club_adam, &t->club));
     return allocate_scratch(t);
@@ -115,6 +123,12 @@ static size_t gather_rows(unic_trainer *t)
 static unic_status start_codebook(unic_trainer *t)
 {
     size_t rows = gather_rows(t);
+    if (unic__config_freezes_codebook(t->config))
+        return unic__fail(
+            UNIC_E_STATE,
+            "train.freeze = %s: the codebook has no codes yet that could be kept; "
+            "start from a model",
+            t->config->freeze);
     unic__codebook_assign_state(t->cb_backup, t->codebook);
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
     return unic__codebook_init(t->codebook, t->rows, rows, iterations,
@@ -210,6 +224,8 @@ static void guard_codes(unic_trainer *t)
 static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
 {
     const unic_config *c = t->config;
+    if (unic__config_freezes_codebook(c))
+        return UNIC_OK;
     unic_status status = unic__codebook_update(t->codebook, c->ema_order, c->ema_decay,
                                                c->ema_epsilon, parts, t->ema_scratch);
     return status == UNIC_OK
@@ -223,6 +239,8 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
 static size_t renew_codes(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws)
 {
     const unic_config *c = t->config;
+    if (unic__config_freezes_codebook(c))
+        return 0;
     size_t rows = gather_rows(t);
     unic__codebook_count_idle(t->codebook, parts);
     unic__revival revival = {

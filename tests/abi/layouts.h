@@ -180,7 +180,8 @@ SIZE(unic_stream_options, 64);
 
 AT(unic_trainer_options, struct_size, 0);
 AT(unic_trainer_options, threads, 8);
-AT(unic_trainer_options, reserved, 16);
+AT(unic_trainer_options, settings, 16);
+AT(unic_trainer_options, reserved, 24);
 SIZE(unic_trainer_options, 64);
 
 AT(unic_draws, struct_size, 0);

@@ -242,9 +242,48 @@ class Train(unittest.TestCase):
         self.train("--keep", "2")
         (self.dir / "m.run.npz").write_bytes(b"PK")
         before = self.files()
-        done = self.train("--resume", "--set", "train.lr=0.5", status=1)
-        self.assertIn("a resumed run keeps its settings", done.stderr)
+        done = self.train("--resume", "--set", "code.count=13", status=1)
+        self.assertIn("the run has code.count = 12, which cannot become 13", done.stderr)
         self.assertEqual(self.files(), before)
+
+    # ---- other settings, other beginnings ----
+
+    def test_settings_change_where_they_may(self):
+        self.train("--set", "train.epochs=1")
+        done = self.train("--resume", "--set", "train.lr=0.5", "train.epochs=2", "train.freeze=codebook touch")
+        for said in ("train.lr = 0.5; it was 0.0004", "train.epochs = 2; it was 1", "train.freeze = codebook touch; it was none"):
+            self.assertIn(f"the run goes on with {said}", done.stderr)
+        before = self.files()
+        for setting, says in (("train.batch=9", "the run has train.batch = 8, which cannot become 9"),
+                              ("encoder.heads=4", "the run has encoder.heads = 2, which cannot become 4"),
+                              ("train.seed=3", "the run has train.seed = 0, which cannot become 3"),
+                              ("train.freeze=tuoch", "did you mean touch?")):
+            self.assertIn(says, self.train("--resume", "--set", setting, status=1).stderr)
+        self.assertEqual(self.files(), before)
+
+    def test_a_run_begins_with_a_model(self):
+        self.train(out="first.npz")
+        first = np.load(self.dir / "first.npz")
+        frozen = "train.freeze=codebook touch.encoder sound.encoder"
+        done = self.train("--from", self.dir / "first.npz", "--set", frozen, "train.epochs=1")
+        self.assertIn("from the model: the codebook, and the encoders of touch, sound\n", done.stderr)
+        tuned = np.load(self.dir / "m.npz")
+        for name in first.files:
+            if name != "config.txt":
+                np.testing.assert_array_equal(first[name], tuned[name], name)
+        self.train("--resume", "--set", "train.freeze=none", "train.epochs=2")
+        self.assertFalse(np.array_equal(np.load(self.dir / "m.npz")["codebook.embedding"], first["codebook.embedding"]))
+
+    def test_a_new_modality_beside_those_of_a_model(self):
+        self.train(out="first.npz")
+        np.savez(self.dir / "three.npz", taste=features()["touch"][:, :, :3], **features())
+        done = self.train("--from", self.dir / "first.npz", "--set", "train.epochs=1", data="three.npz")
+        self.assertIn("from the model: the codebook, and the encoders of", done.stderr)
+        self.assertIn("; new: taste\n", done.stderr)
+        done = self.train("--from", self.dir / "first.npz", "--set", "code.dim=8", status=1)
+        self.assertIn("the run has code.dim = 8, but the model 16", done.stderr)
+        done = self.train("--from", self.dir / "c.ini", status=1)
+        self.assertIn("c.ini", done.stderr)
 
     def test_saving_by_the_clock(self):
         self.train("--save-every", "1h", "--keep", "9", "--set", "train.epochs=2")

@@ -144,6 +144,13 @@ void training(const std::string &folder)
     trainer.save(folder + "/model.npz");
     unic::trainer resumed = unic::trainer::resume(folder + "/model.npz");
     REQUIRE(resumed.step_count() == 3);
+    unic_trainer_options other = {};
+    other.settings = "train.lr = 0.5";
+    REQUIRE(unic::trainer::resume(folder + "/model.npz", other).config().find("train.lr = 0.5") != std::string::npos);
+    unic::trainer tuned{unic::config(text)};
+    tuned.start_from(trainer.model());
+    tuned.step(again);
+    REQUIRE(tuned.step_count() == 1 && thrown([&] { tuned.start_from(trainer.model()); }).status() == UNIC_E_STATE);
     const std::vector<double> fourth = resumed.step(again);
     for (std::size_t i = 1; i < figures.size(); i++)    // the schedule's end is set in one of them
         if (trainer.figure_names()[i] != "learning_rate")

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "faults.h"
+#include "train/trainer.h"
 
 /* ---- models ---- */
 
@@ -249,6 +250,15 @@ CALL(trainer_create)
     return unic_trainer_create(&w->trainer, w->config, NULL);
 }
 
+/* The model's weights are read here. */
+CALL(trainer_start_from)
+{
+    unic_status status = unic_trainer_start_from(w->trainer, w->model);
+    if (status == UNIC_OK)
+        give(w, w->trainer->params.values, w->trainer->params.total * sizeof(float));
+    return status;
+}
+
 CALL(trainer_free)
 {
     unic_trainer_free(w->trainer);
@@ -304,7 +314,8 @@ CALL(trainer_save)
 
 CALL(trainer_resume)
 {
-    unic_status status = unic_trainer_resume(&w->trainer, files.model, NULL, NULL);
+    const unic_trainer_options o = {.struct_size = sizeof o, .settings = "train.lr = 0.5\n"};
+    unic_status status = unic_trainer_resume(&w->trainer, files.model, &o, NULL);
     return status == UNIC_OK ? trainer_sizes(w) : status;
 }
 
@@ -350,6 +361,7 @@ const fault_case model_cases[] = {
     CASE(stream_ready_count, NEEDS_STREAM, NOTHING),
     CASE(stream_reset, NEEDS_STREAM, NOTHING),
     CASE(trainer_create, NEEDS_CONFIG, ALLOCATES),
+    CASE(trainer_start_from, NEEDS_TRAINER | NEEDS_MODEL, KEEPS),
     CASE(trainer_free, NEEDS_TRAINER, NOTHING),
     CASE_OF(trainer_figure_count, trainer_sizes, NEEDS_TRAINER, NOTHING),
     CASE_OF(trainer_figure_name, trainer_sizes, NEEDS_TRAINER, NOTHING),

@@ -96,8 +96,27 @@ def test_resume(f: Fixture) -> None:
     assert np.concatenate([first["total"], rest["total"]]).tolist() == history["total"].tolist()
     assert np.array_equal(resumed.model().embedding(), whole.model().embedding())
     assert len(resumed.fit(lu.Arrays(f.arrays, batch=4), steps=9)["step"]) == 0      # nothing is left to do
+    other = lu.Trainer.resume(path, {"train.lr": 0.5, "train.freeze": "codebook"})
+    assert other.config["train.lr"] == 0.5 and other.config["train.freeze"] == "codebook"
+    raises(lu.ConfigError, "which cannot become 13", lambda: lu.Trainer.resume(path, "code.count = 13"))
     raises(lu.NotFoundError, "nowhere", lambda: lu.Trainer.resume(f.folder / "nowhere.npz"))
     raises(lu.FormatError, "data", lambda: lu.Trainer.resume(_damaged(f)))
+
+
+def test_start_from(f: Fixture) -> None:
+    """A run that begins with a model: what is frozen stays, the rest learns."""
+    first = lu.Trainer(config())
+    first.fit(f.arrays, steps=3)
+    model, parts = first.model(), "codebook image.encoder"
+    tuned = lu.Trainer(config(**{"train.freeze": parts}), start_from=model)
+    assert np.array_equal(tuned.model().embedding(), model.embedding())
+    tuned.fit(f.arrays, steps=3)
+    before, after = model.parameters(), tuned.model().parameters()
+    assert np.array_equal(tuned.model().embedding(), model.embedding())
+    assert all(np.array_equal(before[name], after[name]) == name.startswith("image.") for name in before)
+    raises(lu.StateError, "has taken 3 steps", lambda: tuned.start_from(model))
+    raises(lu.MismatchError, "but the model", lambda: lu.Trainer(config(**{"code.count": 9}), start_from=model))
+    raises(lu.ConfigError, "did you mean codebook", lambda: lu.Trainer(config(**{"train.freeze": "codebok"})))
 
 
 def _damaged(f: Fixture) -> object:

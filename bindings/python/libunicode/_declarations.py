@@ -228,7 +228,7 @@ class StreamOptions(Structure):
 class TrainerOptions(Structure):
     """unic_trainer_options"""
 
-    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("reserved", c_void_p * 6)]
+    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("settings", c_char_p), ("reserved", c_void_p * 5)]
 
 
 class Draws(Structure):
@@ -407,6 +407,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_stream_pull": (Status, [c_void_p, c_void_p, STREAM, c_size_t, c_void_p, c_void_p, c_void_p]),
     "unic_stream_reset": (Status, [STREAM]),
     "unic_trainer_create": (Status, [POINTER(TRAINER), CONFIG, POINTER(TrainerOptions)]),
+    "unic_trainer_start_from": (Status, [TRAINER, MODEL]),
     "unic_trainer_free": (None, [TRAINER]),
     "unic_trainer_figure_count": (c_size_t, [TRAINER]),
     "unic_trainer_figure_name": (c_char_p, [TRAINER, c_size_t]),

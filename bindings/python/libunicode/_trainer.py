@@ -49,24 +49,30 @@ class Trainer(Saved):
     def _open(cls, path: str) -> "Trainer":
         return cls.resume(path)
 
-    def __init__(self, config: Config, *, threads: int = 0) -> None:
+    def __init__(self, config: Config, *, start_from: Optional[Model] = None, threads: int = 0) -> None:
         """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
 
-        threads  that it computes with; 0: the process's number.
+        start_from  a model whose encoders and codebook it begins with, for the modalities that both have.
+        threads     that it computes with; 0: the process's number.
         """
         pointer = _lib.TRAINER()
         with config._use() as handle:
             lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads))
         self._set_up(pointer)
+        if start_from is not None:
+            self.start_from(start_from)
 
     @classmethod
-    def resume(cls, path: StrPath, *, threads: int = 0, memory_limit: int = 0) -> "Trainer":
+    def resume(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *, threads: int = 0,
+               memory_limit: int = 0) -> "Trainer":
         """Continue a run that save(path) wrote: bit by bit, with the same threads on the same machine.
 
+        settings      that the run goes on with, {"train.lr": 1e-4, "train.freeze": "codebook"}; docs/train.md lists
+                      those that may change.
         memory_limit  bytes that what is in the file may take, the trainer included; 0: no limit.
         """
         pointer = _lib.TRAINER()
-        lib.unic_trainer_resume(ctypes.byref(pointer), arguments.path(path), _options(threads),
+        lib.unic_trainer_resume(ctypes.byref(pointer), arguments.path(path), _options(threads, settings),
                                 arguments.limit(memory_limit))
         return cls._of(pointer)
 
@@ -118,6 +124,15 @@ class Trainer(Saved):
         with self._use() as trainer:
             lib.unic_trainer_set_total_step_count(
                 trainer, arguments.integer("total_step_count", step_count, 0, 2**64 - 1))
+
+    def start_from(self, model: Model) -> None:
+        """Begin with a model's encoders and codebook: fine-tuning, or a new modality beside old ones.
+
+        For the modalities that both have, at step 0; all else keeps its drawn weights. The config's `train.freeze`
+        says what shall not learn on.
+        """
+        with model._use() as source, self._use() as trainer:
+            lib.unic_trainer_start_from(trainer, source)
 
     def step(self, batch: Union[Batch, Mapping[str, npt.ArrayLike]], draws: Optional[Draws] = None) -> Report:
         """One training step; returns every term. With NumericError the trainer is as it was before."""
@@ -268,5 +283,6 @@ def _check_pairs(data: Union[Dataset, Arrays]) -> None:
                         "the files of one clip must have one name in every directory")
 
 
-def _options(threads: int) -> Any:
-    return ctypes.byref(_lib.sized(_lib.TrainerOptions, threads=arguments.threads(threads)))
+def _options(threads: int, settings: Union[None, str, Mapping[str, Any]] = None) -> Any:
+    return ctypes.byref(_lib.sized(_lib.TrainerOptions, threads=arguments.threads(threads),
+                                   settings=_config.lines(settings)))

@@ -156,22 +156,3 @@ bool cli_config_complete(unic_config *config, const unic_dataset *data)
             return false;
     return true;
 }
-
-bool cli_config_same_run(unic_config *config, const char *run)
-{
-    static const char free_key[] = "train.epochs ";
-    const char *now;
-    if (!cli_ok(unic_config_text(&now, config)))
-        return false;
-    while (*now || *run) {
-        size_t a = strcspn(run, "\n"), b = strcspn(now, "\n");
-        bool same = a == b && !memcmp(run, now, a);
-        if (!same && strncmp(now, free_key, sizeof free_key - 1))
-            return cli_fail("--resume: the run has \"%.*s\", the command line \"%.*s\"; a "
-                            "resumed run keeps its settings (all but train.epochs)",
-                            (int)a, run, (int)b, now);
-        run += a + (run[a] == '\n');
-        now += b + (now[b] == '\n');
-    }
-    return true;
-}

@@ -1,6 +1,6 @@
 /*
- * How unic-train changes and checks a config after reading it: settings from the command line,
- * values derived from the data file, and comparison with the config of the run that is resumed.
+ * How unic-train changes a config after reading it: settings from the command line, and values
+ * derived from the data file.
  */
 #ifndef UNIC_CLI_CONFIG_H
 #define UNIC_CLI_CONFIG_H
@@ -36,8 +36,5 @@ bool cli_config_modalities(unic_config *config, cli_modalities *modalities);
 
 /* Fills in from the data what the config omits: the modalities, their kinds and dims. */
 bool cli_config_complete(unic_config *config, const unic_dataset *data);
-
-/* Whether the config is that of a run (`run`, as text): only train.epochs may differ. */
-bool cli_config_same_run(unic_config *config, const char *run);
 
 #endif

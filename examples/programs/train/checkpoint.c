@@ -150,14 +150,15 @@ static bool is_lost(unic_status status)
 }
 
 /* The trainer of the latest kept checkpoint that can be read. */
-static unic_status resume_kept(train_checkpoint *c, const steps *kept, unic_trainer **trainer)
+static unic_status resume_kept(train_checkpoint *c, const steps *kept, unic_trainer **trainer,
+                               const unic_trainer_options *options)
 {
     unic_status status = UNIC_E_NOTFOUND;
     for (size_t i = 0; i < kept->count && is_lost(status); i++) {
         char *path = kept_path(c, kept->at[i], MODEL);
         if (!path)
             return UNIC_E_NOMEM;
-        status = unic_trainer_resume(trainer, path, NULL, cli_open_options());
+        status = unic_trainer_resume(trainer, path, options, cli_open_options());
         if (status == UNIC_OK)
             cli_note("going on from %s, step %llu", path,
                      (unsigned long long)unic_trainer_step_count(*trainer));
@@ -168,7 +169,8 @@ static unic_status resume_kept(train_checkpoint *c, const steps *kept, unic_trai
     return status;
 }
 
-static bool resume_older(train_checkpoint *c, unic_trainer **trainer)
+static bool resume_older(train_checkpoint *c, unic_trainer **trainer,
+                         const unic_trainer_options *options)
 {
     steps kept;
     bool ok = list_kept(c, &kept);
@@ -176,21 +178,26 @@ static bool resume_older(train_checkpoint *c, unic_trainer **trainer)
         ok = cli_fail("cannot resume: %s (a run begins without --resume)", unic_last_error());
     if (ok) {
         cli_note("warning: %s", unic_last_error());
-        ok = resume_kept(c, &kept, trainer) == UNIC_OK ||
-             cli_fail("cannot resume: none of the checkpoints of %s can be read",
-                      c->model_path);
+        unic_status status = resume_kept(c, &kept, trainer, options);
+        ok = status == UNIC_OK ||
+             (is_lost(status) ? cli_fail("cannot resume: none of the checkpoints of %s can be "
+                                         "read",
+                                         c->model_path)
+                              : cli_fail("cannot resume: %s", unic_last_error()));
     }
     free(kept.at);
     return ok;
 }
 
-bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer)
+bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const char *settings)
 {
-    unic_status status = unic_trainer_resume(trainer, c->model_path, NULL, cli_open_options());
+    const unic_trainer_options options = {.struct_size = sizeof options, .settings = settings};
+    unic_status status = unic_trainer_resume(trainer, c->model_path, &options,
+                                             cli_open_options());
     if (status != UNIC_OK && !is_lost(status))
         return cli_fail("cannot resume: %s", unic_last_error());
     c->is_saved = status == UNIC_OK;
-    if (!c->is_saved && !resume_older(c, trainer))
+    if (!c->is_saved && !resume_older(c, trainer, &options))
         return false;
     c->step = unic_trainer_step_count(*trainer);
     return true;

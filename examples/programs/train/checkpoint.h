@@ -27,8 +27,9 @@ typedef struct train_checkpoint {
 bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log);
 void train_checkpoint_close(train_checkpoint *c);
 
-/* The newest run that can be read: damaged ones are reported and skipped. */
-bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer);
+/* The newest run that can be read: damaged ones are reported and skipped. `settings`, config
+ * text, is what it goes on with. */
+bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const char *settings);
 
 /* Completes the newest pair before the run continues: a process that ended between writing the
  * two files left an older model or none, and damage may have left no run. */

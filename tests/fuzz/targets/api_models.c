@@ -5,6 +5,8 @@
 
 static const char *const names[] = {"a", "b", "a", "b", "g", "v", "t", "c"};
 static const char *const settings[] = {"encoder.heads = 2\n", "", "code.dim = 3\n", "x = y\n"};
+static const char *const changes[] = {"train.lr = 0.5\n", "train.freeze = a codebook\n",
+                                      "code.dim = 3\n", "x = y\n"};
 
 /* NULL, or with as many threads as there may be. */
 static const unic_trainer_options *trainer_options(api *a)
@@ -12,7 +14,10 @@ static const unic_trainer_options *trainer_options(api *a)
     unic_trainer_options *o = api_memory(a, sizeof *o + 16);
     *o = (unic_trainer_options){.struct_size = api_struct_size(a, sizeof *o),
                                 .threads = api_threads(a)};
-    return fuzz_byte(&a->in) & 1 ? NULL : o;
+    unsigned how = fuzz_byte(&a->in);
+    if (how & 2) /* refused but where a run is resumed */
+        o->settings = api_name(a, changes, 4);
+    return how & 1 ? NULL : o;
 }
 
 static void call_unic_trainer_create(api *a)
@@ -20,6 +25,12 @@ static void call_unic_trainer_create(api *a)
     const unic_config *config = api_config_of(a);
     const unic_trainer_options *o = trainer_options(a);
     API_PUT(a, trainer, unic_trainer_create, config, o);
+}
+
+static void call_unic_trainer_start_from(api *a)
+{
+    unic_trainer *trainer = api_trainer_of(a);
+    fuzz_ok(unic_trainer_start_from(trainer, api_model_of(a)));
 }
 
 static void call_unic_trainer_free(api *a)
@@ -379,6 +390,7 @@ static void call_unic_stream_reset(api *a)
 
 static const api_call calls[] = {
     API_CALL(unic_trainer_create),
+    API_CALL(unic_trainer_start_from),
     API_CALL(unic_trainer_free),
     API_CALL(unic_trainer_step),
     API_CALL(unic_trainer_evaluate),
