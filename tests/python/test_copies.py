@@ -4,17 +4,27 @@ from __future__ import annotations
 
 import copy
 import gc
+import io
 import pickle
 from typing import Any, Callable
 
 import libunicode as lu
 import numpy as np
 import pytest
-from helpers import Fixture, config, raises, same
+from helpers import PACKAGE, Fixture, config, raises, same
+
+def by_joblib(x: Any) -> Any:
+    """What joblib.dump() writes, read again."""
+    joblib = pytest.importorskip("joblib")
+    file = io.BytesIO()
+    joblib.dump(x, file)
+    file.seek(0)
+    return joblib.load(file)
+
 
 WAYS: "dict[str, Callable[[Any], Any]]" = {
     **{f"pickle {p}": lambda x, p=p: pickle.loads(pickle.dumps(x, p)) for p in range(2, pickle.HIGHEST_PROTOCOL + 1)},
-    "deepcopy": copy.deepcopy, "copy": copy.copy,
+    "deepcopy": copy.deepcopy, "copy": copy.copy, "joblib": by_joblib,
 }
 
 
@@ -35,6 +45,14 @@ def test_what_has_a_file(f: Fixture, way: str) -> None:
     index.add(np.eye(4), [7, 5, 3, 1])
     found, want = again(index).search(np.ones((1, 4)), 2), index.search(np.ones((1, 4)), 2)
     assert same(found, want)
+    retriever = lu.Retriever(model, 5, hidden=8, dim=4, epochs=1)
+    retriever.fit(codes, x[:, 0, :5])
+    assert np.array_equal(again(retriever).items(x[:, 1, :5]), retriever.items(x[:, 1, :5]))
+    segmenter = lu.Segmenter(model, height=16, width=16, level_count=1, level_channels=(8,), channels=8, inner=4,
+                             output_channels=(8, 4), image_channels=1)
+    frames = np.resize(x, (2, 1, 16, 16, 1))
+    segmenter.step(frames, codes[:2], (frames[..., 0] > 0).astype(np.uint8))
+    assert np.array_equal(again(segmenter).predict(frames, codes[:2]), segmenter.predict(frames, codes[:2]))
     trainer = lu.Trainer(config())
     trainer.fit(lu.Arrays(f.arrays, batch=10, seed=0), steps=1)
     resumed = again(trainer)
@@ -44,6 +62,14 @@ def test_what_has_a_file(f: Fixture, way: str) -> None:
     assert str(settings) == str(config())
     settings["train.epochs"] = 77
     assert config()["train.epochs"] != 77
+
+
+def test_joblib_in_processes(f: Fixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    joblib = pytest.importorskip("joblib")
+    monkeypatch.setenv("PYTHONPATH", str(PACKAGE.parent))
+    model, parts = f.model(), np.split(f.x["speech"], 4)
+    codes = joblib.Parallel(n_jobs=2)(joblib.delayed(model.encode)("speech", part) for part in parts)
+    assert np.array_equal(np.concatenate(codes), model.encode("speech", f.x["speech"]))
 
 
 @pytest.mark.parametrize("way", WAYS)

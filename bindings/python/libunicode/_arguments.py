@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from . import _lib
 from ._errors import ArgumentError, DataError, ShapeError
+from ._exchange import array_of, is_bfloat16, is_real, widened
 from ._lib import lib
 
 Codes = npt.NDArray[np.int32]
@@ -55,13 +56,13 @@ _REAL = {np.dtype(name): value for name, value in (
 
 
 def real(name: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Real numbers as C takes them: those of _REAL as they are, whatever their strides; else as float32."""
-    x = np.asarray(given)
-    if x.dtype.kind not in "fiub":
+    """Real numbers as C takes them: those of _REAL and bfloat16 as they are, whatever their strides; else as float32."""
+    x = array_of(name, given)
+    if not is_real(x.dtype):
         raise DataError(f"{name} are {x.dtype}, but must be real numbers")
     if x.ndim > _lib.MAX_RANK:
         raise ShapeError(f"{name} have rank {x.ndim}, at most {_lib.MAX_RANK} expected")
-    if x.dtype not in _REAL:
+    if x.dtype not in _REAL and not is_bfloat16(x.dtype):
         return np.require(x, np.float32, ["C", "A"])
     # strides of 0 throughout mean "dense" in C, and in numpy one number that is repeated
     return x if x.flags.aligned and (any(x.strides) or x.flags.c_contiguous) else np.require(x, None, ["C", "A"])
@@ -69,12 +70,12 @@ def real(name: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
 
 def single(name: str, given: npt.ArrayLike) -> Vectors:
     """Real numbers as C-ordered float32: those are passed as they are."""
-    return np.require(real(name, given), np.float32, ["C", "A"])
+    return np.require(widened(real(name, given)), np.float32, ["C", "A"])
 
 
 def whole(name: str, given: npt.ArrayLike, dtype: Any = np.int32) -> npt.NDArray[Any]:
     """Integers as C-ordered `dtype`: those are passed as they are."""
-    x = np.asarray(given)
+    x = array_of(name, given)
     if x.dtype.kind not in "iub" and x.size:            # an empty list is of floats
         raise DataError(f"{name} are {x.dtype}, but must be integers")
     narrow = np.require(x, dtype, ["C", "A"])
@@ -86,7 +87,7 @@ def whole(name: str, given: npt.ArrayLike, dtype: Any = np.int32) -> npt.NDArray
 
 def lengths(name: str, given: npt.ArrayLike, clips: int) -> Codes:
     """The valid steps of each of `clips` clips."""
-    x = np.asarray(given)
+    x = array_of(name, given)
     if x.shape != (clips,):
         raise ShapeError(f"{name} have the shape {x.shape}, but features of {clips} clips need ({clips},)")
     return whole(name, x)
@@ -110,7 +111,8 @@ def output(name: str, out: Optional[npt.NDArray[Any]], shape: Tuple[int, ...], d
 def described(x: npt.NDArray[Any]) -> _lib.Array:
     """A unic_array of `x`, which must outlive it."""
     own = _lib.Array()
-    lib.unic_array_init(ctypes.byref(own), x.ctypes.data, _REAL[x.dtype], x.ndim, (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
+    dtype = _lib.BF16 if is_bfloat16(x.dtype) else _REAL[x.dtype]
+    lib.unic_array_init(ctypes.byref(own), x.ctypes.data, dtype, x.ndim, (ctypes.c_int64 * _lib.MAX_RANK)(*x.shape))
     if not x.flags.c_contiguous:
         own.strides[:x.ndim] = x.strides
     return own

@@ -13,6 +13,7 @@ from . import _arguments as arguments
 from . import _lib
 from ._arguments import Codes
 from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
+from ._exchange import array_of, is_real
 from ._handle import Handle, Owner, view
 from ._lib import lib
 
@@ -22,8 +23,8 @@ class Batch:
 
         batch = libunicode.Batch({"image": images, "speech": sounds, "speech.lengths": lengths})
 
-    image           [B,T,...] features. float32, float64, float16, int8, uint8 and bool are referred to, so
-                    changing the array changes the batch; other real numbers are copied as float32.
+    image           [B,T,...] features. float32, float64, float16, bfloat16, int8, uint8 and bool are referred to,
+                    so changing the array changes the batch; other real numbers are copied as float32.
     speech.lengths  [B] valid steps of each clip, 0..T (0: the clip lacks the modality); left out: all T.
 
     "label" and "<modality>.step_labels" may be there too, as in a file, and are passed over.
@@ -133,7 +134,7 @@ class LentBatch(Batch):
 
 def _is_modality(x: npt.NDArray[Any], least: int) -> bool:
     """Whether an array can be features: real numbers of at least `least` dims."""
-    return x.dtype.kind in "fiub" and x.ndim >= least
+    return is_real(x.dtype) and x.ndim >= least
 
 
 def modalities_of(arrays: Mapping[str, Any]) -> Tuple[str, ...]:
@@ -148,7 +149,7 @@ def modalities_of(arrays: Mapping[str, Any]) -> Tuple[str, ...]:
         if "." in name and name not in allowed:
             raise ArgumentError(f"{name!r} is neither <modality>.lengths nor <modality>.step_labels of "
                                 f"{', '.join(names) or 'a modality'}")
-    found = {name: np.asarray(arrays[name]) for name in names}
+    found = {name: array_of(name, arrays[name]) for name in names}
     least = 3 if any(_is_modality(x, 3) for x in found.values()) else 2
     chosen = tuple(name for name, x in found.items()
                    if _is_modality(x, 2 if f"{name}.lengths" in arrays else least))

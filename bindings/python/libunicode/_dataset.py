@@ -14,6 +14,7 @@ from . import _lib
 from ._arguments import Codes, StrPath
 from ._batch import Batch, LentBatch, modalities_of
 from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
+from ._exchange import array_of
 from ._handle import Handle, Owner
 from ._lib import lib
 from ._progress import Teller, Told
@@ -218,7 +219,7 @@ class Arrays:
         """As Dataset's; seed None: the arrays' order."""
         self._modalities = modalities_of(arrays)
         wanted = [name for name in arrays if name in self._modalities or name.endswith(".lengths")]
-        self._arrays: Dict[str, npt.NDArray[Any]] = {name: np.asarray(arrays[name]) for name in wanted}
+        self._arrays: Dict[str, npt.NDArray[Any]] = {name: array_of(name, arrays[name]) for name in wanted}
         sizes = {name: len(x) if x.ndim else 0 for name, x in self._arrays.items()}
         if not self._modalities or len(set(sizes.values())) > 1:
             raise ShapeError(f"the arrays have clips {sizes}, but must be of the same clips" if sizes

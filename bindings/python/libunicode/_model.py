@@ -17,6 +17,7 @@ from ._batch import Batch
 from ._codebook import Codebook
 from ._config import Config
 from ._errors import ArgumentError, MismatchError, NotFoundError
+from ._exchange import array_of
 from ._handle import Handle, Saved, view
 from ._lib import lib
 
@@ -165,7 +166,7 @@ class Model(Saved):
 
         Threads that encode at the same time get an encoder each.
         """
-        x = np.asarray(features)
+        x = array_of("features", features)
         clips, steps = x.shape[:2] if x.ndim >= 2 else (0, 0)       # else the encoder refuses it
         encoder = self._take(modality, min(max(clips, 1), _CLIPS), max(steps, 1))
         try:
