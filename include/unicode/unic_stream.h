@@ -27,6 +27,11 @@ extern "C" {
  * unic_stream_finish() tells, nothing comes after the last step T - 1: there e = T - 1, and the
  * window is that of the last `window` steps for all of the last `lag` codes. With a window of T
  * steps or more and a lag of T - 1 or more, codes are those of the whole clip.
+ *
+ * A model of `encoder.context = causal` or `chunk:n` sees nothing behind a step, or behind its
+ * chunk of n steps: there e is at most the step's own number, or that of its chunk's last step,
+ * and the window begins with a chunk (a multiple of n). With a window of T steps or more, all
+ * codes are those of the whole clip if the lag is n - 1 or more (causal: any lag).
  */
 typedef struct unic_stream unic_stream;
 
@@ -34,7 +39,7 @@ typedef struct unic_stream unic_stream;
 typedef struct unic_stream_options {
     size_t struct_size; /**< sizeof(unic_stream_options)                                     */
     size_t window;      /**< maximum number of steps that a code is computed from, 1 .. the
-                             encoder's max_length                                            */
+                             encoder's max_length; at least a chunk                          */
     size_t lag;         /**< number of steps after its own that a code waits for,
                              0 .. window - 1                                                 */
     size_t backlog;     /**< maximum number of steps that are pushed and not yet pulled, more

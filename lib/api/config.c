@@ -89,6 +89,7 @@ unic_status unic_config_key_at(unic_config_key *key, size_t i)
         [UNIC__KEY_SEED] = "integer",  [UNIC__KEY_CHOICE] = "choice",
         [UNIC__KEY_SWITCH] = "switch", [UNIC__KEY_DIMS] = "integers",
         [UNIC__KEY_NAMES] = "text",    [UNIC__KEY_WORDS] = "text",
+        [UNIC__KEY_CONTEXT] = "text",
     };
     UNIC__REQUIRE(key);
     if (i >= unic__config_key_count)

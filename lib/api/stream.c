@@ -11,6 +11,12 @@ static unic_status check_options(const unic_encoder *encoder, const unic_stream_
                           "%s: options->window = %zu is not in 1..%zu, the encoder's "
                           "max_length",
                           call, o->window, encoder->max_length);
+    const size_t chunk = encoder->model->config->encoder_context;
+    if (o->window < chunk)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: options->window = %zu is less than a chunk of the encoder "
+                          "(encoder.context = chunk:%zu)",
+                          call, o->window, chunk);
     if (o->lag >= o->window)
         return unic__fail(UNIC_E_ARG,
                           "%s: options->lag = %zu is not below options->window = %zu", call,

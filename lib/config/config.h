@@ -96,6 +96,7 @@ struct unic_config {
     size_t encoder_heads;   /* encoder.heads                                           */
     size_t encoder_ff;      /* encoder.ff                                              */
     double encoder_dropout; /* encoder.dropout                                         */
+    size_t encoder_context; /* encoder.context: steps of a chunk; 0: full, 1: causal   */
     unic__float_type encoder_weights; /* encoder.weights: of files, and of packed weights */
     unic__padding padding; /* padding: masked, or zeros are real steps (compat)       */
 

@@ -18,6 +18,7 @@
 #define WORDS(field)      UNIC__KEY_WORDS, CONFIG(char *, field)
 #define CHOICE(field)     UNIC__KEY_CHOICE, UNIC__OF_CONFIG, WORD(unic_config, field)
 #define KIND(field)       UNIC__KEY_CHOICE, UNIC__OF_MODALITY, WORD(unic__modality, field)
+#define CONTEXT(field)    UNIC__KEY_CONTEXT, CONFIG(size_t, field)
 #define DIMS(field)       UNIC__KEY_DIMS, UNIC__OF_MODALITY, MODALITY(unic__shape, field)
 #define ANY_SIZE(field)   UNIC__KEY_SIZE, UNIC__OF_MODALITY, MODALITY(size_t, field)
 #define GRID_SIZE(field)  UNIC__KEY_SIZE, UNIC__OF_GRID, MODALITY(size_t, field)
@@ -89,6 +90,10 @@ const unic__config_key unic__config_key_table[] = {
      "Width of a layer's feed-forward part."},
     {"encoder.dropout", NUMBER(encoder_dropout), "[0, 1)", "0.1", NULL,
      "Dropout on attention weights, in the feed-forward part and before each residual sum."},
+    {"encoder.context", CONTEXT(encoder_context), "full | causal | chunk:n", "full", NULL,
+     "Steps that a step's z depends on: all of its clip; itself and those before it; or those "
+     "of its own chunk of n steps (1..65536) and before, so that codes of a clip that still "
+     "comes in are final. It holds for attention and for the LSTM of a token modality."},
     {"encoder.weights", CHOICE(encoder_weights), "f32 | f16 | bf16", "f32", NULL,
      "Numbers of the matrices in a model's file, and in its encoders' memory where "
      "kernel.backend is auto: f16 and bf16 are half as large, and rounded to the nearest. "

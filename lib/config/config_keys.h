@@ -12,14 +12,15 @@
 #include "config/config.h"
 
 typedef enum unic__key_type {
-    UNIC__KEY_NUMBER, /* double                                */
-    UNIC__KEY_SIZE,   /* size_t                                */
-    UNIC__KEY_SEED,   /* uint64_t                              */
-    UNIC__KEY_CHOICE, /* an enum, or an int: the word's index  */
-    UNIC__KEY_SWITCH, /* bool                                  */
-    UNIC__KEY_DIMS,   /* unic__shape                           */
-    UNIC__KEY_NAMES,  /* the list of modalities                */
-    UNIC__KEY_WORDS   /* char[UNIC__WORDS_SIZE]: words with one space between; "": none */
+    UNIC__KEY_NUMBER,  /* double                                */
+    UNIC__KEY_SIZE,    /* size_t                                */
+    UNIC__KEY_SEED,    /* uint64_t                              */
+    UNIC__KEY_CHOICE,  /* an enum, or an int: the word's index  */
+    UNIC__KEY_SWITCH,  /* bool                                  */
+    UNIC__KEY_DIMS,    /* unic__shape                           */
+    UNIC__KEY_CONTEXT, /* size_t: steps of a chunk              */
+    UNIC__KEY_NAMES,   /* the list of modalities                */
+    UNIC__KEY_WORDS    /* char[UNIC__WORDS_SIZE]: words with one space between; "": none */
 } unic__key_type;
 
 /* Which struct has a key's field, and which modalities have the key. */

@@ -28,6 +28,7 @@ size_t unic__key_bytes(const unic__config_key *key)
     case UNIC__KEY_NUMBER:
         return sizeof(double);
     case UNIC__KEY_SIZE:
+    case UNIC__KEY_CONTEXT:
         return sizeof(size_t);
     case UNIC__KEY_SEED:
         return sizeof(uint64_t);
@@ -225,6 +226,38 @@ static unic_status parse_words(const char *name, const char *value, char *field)
     return UNIC_OK;
 }
 
+/* ---- context: the steps of a chunk, 0 for all steps ---- */
+
+static const char chunk_of[] = "chunk:";
+
+static unic_status parse_context(const unic__config_key *key, const char *name,
+                                 const char *value, size_t *field)
+{
+    const size_t skip = sizeof chunk_of - 1;
+    char shown[UNIC__SHOWN_BYTES];
+    uint64_t x;
+    bool fits;
+    if (strcmp(value, "full") == 0)
+        *field = 0;
+    else if (strcmp(value, "causal") == 0)
+        *field = 1;
+    else if (strncmp(value, chunk_of, skip) == 0 && read_integer(value + skip, &x, &fits) &&
+             fits && x >= 1 && x <= 65536)
+        *field = (size_t)x;
+    else
+        return unic__fail(UNIC_E_CONFIG, "%s = %s is not one of %s, n in [1, 65536]", name,
+                          unic__shown(value, shown), key->allowed);
+    return UNIC_OK;
+}
+
+static void print_context(size_t chunk, char *text)
+{
+    if (chunk <= 1)
+        snprintf(text, UNIC__VALUE_BYTES, "%s", chunk ? "causal" : "full");
+    else
+        snprintf(text, UNIC__VALUE_BYTES, "%s%zu", chunk_of, chunk);
+}
+
 /* ---- any type ---- */
 
 unic_status unic__key_parse(const unic__config_key *key, const char *name, const char *standard,
@@ -253,6 +286,8 @@ unic_status unic__key_parse(const unic__config_key *key, const char *name, const
         return parse_dims(key, name, value, field);
     case UNIC__KEY_WORDS:
         return parse_words(name, value, field);
+    case UNIC__KEY_CONTEXT:
+        return parse_context(key, name, value, field);
     case UNIC__KEY_NAMES:
         break;
     }
@@ -284,6 +319,9 @@ bool unic__key_print(const unic__config_key *key, const void *field,
     case UNIC__KEY_WORDS:
         snprintf(text, UNIC__VALUE_BYTES, "%s",
                  *(const char *)field ? (const char *)field : "none");
+        return true;
+    case UNIC__KEY_CONTEXT:
+        print_context(*(const size_t *)field, text);
         return true;
     case UNIC__KEY_NAMES:
         break;

@@ -55,23 +55,25 @@ unic__node *unic__upsample(unic__graph *g, unic__node *x, size_t factor, bool al
 }
 
 unic__node *unic__lstm(unic__graph *g, unic__node *x, unic__node *w_ih, unic__node *w_hh,
-                       unic__node *b_ih, unic__node *b_hh, unic__node *lengths, bool reverse)
+                       unic__node *b_ih, unic__node *b_hh, unic__node *lengths, bool reverse,
+                       size_t chunk)
 {
-    return APPLY(unic__op_lstm, ((unic__lstm_attr){reverse}), x, w_ih, w_hh, b_ih, b_hh,
+    return APPLY(unic__op_lstm, ((unic__lstm_attr){reverse, chunk}), x, w_ih, w_hh, b_ih, b_hh,
                  lengths);
 }
 
 unic__node *unic__self_attention(unic__graph *g, unic__node *qkv, unic__node *mask,
-                                 size_t heads, double dropout)
+                                 size_t heads, double dropout, size_t chunk)
 {
-    return APPLY(unic__op_attention, ((unic__attention_attr){heads, (float)dropout, true}), qkv,
-                 qkv, qkv, mask, mask);
+    return APPLY(unic__op_attention,
+                 ((unic__attention_attr){heads, (float)dropout, true, chunk}), qkv, qkv, qkv,
+                 mask, mask);
 }
 
 unic__node *unic__attention(unic__graph *g, unic__node *q, unic__node *k, unic__node *v,
                             unic__node *key_mask, unic__node *query_mask, size_t heads)
 {
-    return APPLY(unic__op_attention, ((unic__attention_attr){heads, 0.0F, false}), q, k, v,
+    return APPLY(unic__op_attention, ((unic__attention_attr){heads, 0.0F, false, 0}), q, k, v,
                  key_mask, query_mask);
 }
 

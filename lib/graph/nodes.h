@@ -25,10 +25,11 @@ unic__node *unic__upsample(unic__graph *g, unic__node *x, size_t factor, bool al
 
 /* sequences */
 unic__node *unic__lstm(unic__graph *g, unic__node *x, unic__node *w_ih, unic__node *w_hh,
-                       unic__node *b_ih, unic__node *b_hh, unic__node *lengths, bool reverse);
+                       unic__node *b_ih, unic__node *b_hh, unic__node *lengths, bool reverse,
+                       size_t chunk);
+/* qkv [B,T,3D], mask [B,T]? -> [B,T,D] */
 unic__node *unic__self_attention(unic__graph *g, unic__node *qkv, unic__node *mask,
-                                 size_t heads,
-                                 double dropout); /* [B,T,3D], mask [B,T]? -> [B,T,D] */
+                                 size_t heads, double dropout, size_t chunk);
 unic__node *unic__attention(unic__graph *g, unic__node *q, unic__node *k, unic__node *v,
                             unic__node *key_mask, unic__node *query_mask, size_t heads);
 

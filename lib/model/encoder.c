@@ -22,7 +22,7 @@ static void describe(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
     p->x = unic__input(g, unic__feature_shape(e->modality, batch, length), UNIC__F32);
     p->mask = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__F32);
     p->lengths = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__I32);
-    unic__node *h = unic__front(g, e->modality, p->x, p->lengths);
+    unic__node *h = unic__front(g, e->model->config, e->modality, p->x, p->lengths);
     p->z = unic__keep(unic__semantic_encoder(g, e->model->config, e->modality, h, p->mask));
 }
 

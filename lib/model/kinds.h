@@ -10,9 +10,10 @@
 #include "model/modality.h"
 
 typedef struct unic__kind_parts {
-    /* h = front(x), with lengths i32 [B] or NULL; NULL: h = x */
-    unic__node *(*front)(unic__graph *g, const unic__modality *m, unic__node *x,
-                         unic__node *lengths);
+    /* h = front(x), with lengths i32 [B] or NULL; NULL: h = x. A step of h depends on the
+     * steps of encoder.context alone. */
+    unic__node *(*front)(unic__graph *g, const unic_config *c, const unic__modality *m,
+                         unic__node *x, unic__node *lengths);
     /* h [B,T,dims..] -> [B,T,C], which the semantic encoder projects; NULL: h itself */
     unic__node *(*pool)(unic__graph *g, const unic__modality *m, unic__node *h);
     /* h -> what is reconstructed; NULL: h itself */

@@ -87,8 +87,9 @@ unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node
     unic__node *bo = unic__param_node(g, UNIC__SHAPE_OF(d), zeros, "%s.attention.out.bias",
                                       prefix);
 
-    unic__node *qkv = unic__linear(g, x, w, b);                              /* [B,T,3D] */
-    unic__node *a = unic__self_attention(g, qkv, mask, c->encoder_heads, p); /* [B,T,D]  */
+    unic__node *qkv = unic__linear(g, x, w, b); /* [B,T,3D] */
+    unic__node *a = unic__self_attention(g, qkv, mask, c->encoder_heads, p,
+                                         c->encoder_context); /* [B,T,D]  */
     a = unic__dropout(g, unic__linear(g, a, wo, bo), p);
     unic__node *h = norm(g, unic__add(g, x, a), prefix, 1);
     unic__node *f = unic__dense_relu(g, h, c->encoder_ff, "%s.ff1", prefix); /* [B,T,F]  */
@@ -97,7 +98,7 @@ unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node
 }
 
 static unic__node *lstm(unic__graph *g, unic__node *x, unic__node *lengths, size_t hidden,
-                        const char *prefix, size_t layer, bool reverse)
+                        const char *prefix, size_t layer, bool reverse, size_t chunk)
 {
     size_t in = unic__shape_last(&x->t.shape);
     unic__init init = uniform(hidden);
@@ -110,23 +111,23 @@ static unic__node *lstm(unic__graph *g, unic__node *x, unic__node *lengths, size
                                         "%s.bias_ih_l%zu%s", prefix, layer, end);
     unic__node *b_hh = unic__param_node(g, UNIC__SHAPE_OF(4 * hidden), init,
                                         "%s.bias_hh_l%zu%s", prefix, layer, end);
-    return unic__lstm(g, x, w_ih, w_hh, b_ih, b_hh, lengths, reverse);
+    return unic__lstm(g, x, w_ih, w_hh, b_ih, b_hh, lengths, reverse, chunk);
 }
 
 unic__node *unic__lstm_stack(unic__graph *g, unic__node *x, unic__node *lengths, size_t hidden,
                              size_t layers, const char *prefix)
 {
     for (size_t i = 0; i < layers; i++)
-        x = lstm(g, x, lengths, hidden, prefix, i, false);
+        x = lstm(g, x, lengths, hidden, prefix, i, false, 0);
     return x;
 }
 
 unic__node *unic__bilstm_stack(unic__graph *g, unic__node *x, unic__node *lengths,
-                               size_t hidden, size_t layers, const char *prefix)
+                               size_t hidden, size_t layers, size_t chunk, const char *prefix)
 {
     for (size_t i = 0; i < layers; i++) {
-        unic__node *both[] = {lstm(g, x, lengths, hidden, prefix, i, false),
-                              lstm(g, x, lengths, hidden, prefix, i, true)};
+        unic__node *both[] = {lstm(g, x, lengths, hidden, prefix, i, false, 0),
+                              lstm(g, x, lengths, hidden, prefix, i, true, chunk)};
         x = unic__concat(g, 2, both, 2);
     }
     return x;

@@ -22,7 +22,7 @@ unic__dense_no_bias(unic__graph *g, unic__node *x, size_t out, const char *forma
 
 /* One post-norm transformer layer over time (A.2):
  *   h = norm(x + dropout(attention(x)));  y = norm(h + dropout(ff(h)))
- * mask [B,T]: 1 on valid steps; NULL: all are. */
+ * mask [B,T]: 1 on valid steps; NULL: all are. A step sees the steps of encoder.context. */
 unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node *x,
                                 unic__node *mask, const char *prefix);
 
@@ -31,9 +31,10 @@ unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node
 unic__node *unic__lstm_stack(unic__graph *g, unic__node *x, unic__node *lengths, size_t hidden,
                              size_t layers, const char *prefix);
 
-/* `layers` bidirectional ones: [B,T,C] -> [B,T,2H] */
+/* `layers` bidirectional ones: [B,T,C] -> [B,T,2H]. With `chunk` > 0, what goes backward starts
+ * anew in each chunk of so many steps. */
 unic__node *unic__bilstm_stack(unic__graph *g, unic__node *x, unic__node *lengths,
-                               size_t hidden, size_t layers, const char *prefix);
+                               size_t hidden, size_t layers, size_t chunk, const char *prefix);
 
 /* 3x3 convolution and its transpose, NHWC, stride 1, on [N,H,W,C]. */
 unic__node *unic__conv3x3(unic__graph *g, unic__node *x, size_t out, size_t pad, bool bias,

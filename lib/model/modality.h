@@ -16,8 +16,8 @@ unic__shape unic__feature_shape(const unic__modality *m, size_t batch, size_t le
 
 /* h = Front(x): a bidirectional LSTM for a token modality, [B,T,C] -> [B,T,2H]; x itself for
  * the other kinds. */
-unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
-                        unic__node *lengths);
+unic__node *unic__front(unic__graph *g, const unic_config *c, const unic__modality *m,
+                        unic__node *x, unic__node *lengths);
 
 /* z = Phi(h) (P1): [B,T,..] -> [B,T,D]. mask [B,T] or NULL. */
 unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,

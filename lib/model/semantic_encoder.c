@@ -3,7 +3,7 @@
 /*
  * The semantic encoder Phi (P1; A.2): the meaning of a step that the modalities share.
  *   z = layers(affine(h)):  project to D, then post-norm transformer layers over time. No
- *   positional encoding: without it the encoder treats the steps of a clip as a set.
+ *   positional encoding: without it the encoder treats the steps that a step sees as a set.
  * A grid is pooled over positions first (kind_grid.c).
  */
 
@@ -15,11 +15,11 @@ unic__shape unic__feature_shape(const unic__modality *m, size_t batch, size_t le
     return shape;
 }
 
-unic__node *unic__front(unic__graph *g, const unic__modality *m, unic__node *x,
-                        unic__node *lengths)
+unic__node *unic__front(unic__graph *g, const unic_config *c, const unic__modality *m,
+                        unic__node *x, unic__node *lengths)
 {
     const unic__kind_parts *parts = unic__kind_parts_of(m);
-    return parts->front ? parts->front(g, m, x, lengths) : x;
+    return parts->front ? parts->front(g, c, m, x, lengths) : x;
 }
 
 unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,

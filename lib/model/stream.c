@@ -26,6 +26,7 @@ unic_status unic__stream_create(unic_stream **out, unic_encoder *encoder,
     s->window = options->window;
     s->lag = options->lag;
     s->backlog = backlog;
+    s->chunk = encoder->model->config->encoder_context;
     s->capacity = capacity;
     s->width = width;
     *out = s;
@@ -93,9 +94,13 @@ unic_status unic__stream_push(unic_stream *s, const unic_array *steps)
 
 /* ---- codes out ---- */
 
+/* A step sees nothing behind its own chunk: its code waits no longer than for the chunk's last
+ * step. */
 size_t unic__stream_ready(const unic_stream *s)
 {
-    uint64_t whole = s->finished ? s->pushed : s->pushed > s->lag ? s->pushed - s->lag : 0;
+    uint64_t whole = s->pushed > s->lag ? s->pushed - s->lag : 0;
+    uint64_t chunks = s->chunk ? s->pushed - s->pushed % s->chunk : 0;
+    whole = s->finished ? s->pushed : chunks > whole ? chunks : whole;
     return whole > s->pulled ? (size_t)(whole - s->pulled) : 0;
 }
 
@@ -106,16 +111,22 @@ typedef struct window {
     size_t length, row, count;
 } window;
 
-/* That of step t, with the steps after it that have the same one. */
+/* That of step t, whose code is ready, with the steps after it that have the same one. */
 static window window_at(const unic_stream *s, uint64_t t)
 {
-    const uint64_t last = s->pushed - 1, wanted = t + s->lag;
-    const bool at_end = wanted > last;
-    const uint64_t end = at_end ? last : wanted;
+    uint64_t limit = s->finished ? s->pushed - 1 : UINT64_MAX, end = t + s->lag;
+    if (s->chunk) {
+        const uint64_t last = t - t % s->chunk + (s->chunk - 1);
+        limit = last < limit ? last : limit;
+    }
+    const bool limited = end >= limit;
+    end = limited ? limit : end;
     window w = {.start = end >= s->window ? end - s->window + 1 : 0};
+    if (s->chunk) /* chunks are counted from the clip's first step, and so from the window's */
+        w.start = (w.start + s->chunk - 1) / s->chunk * s->chunk;
     w.length = (size_t)(end - w.start) + 1;
     w.row = (size_t)(t - w.start);
-    w.count = at_end ? (size_t)(end - t) + 1 : 1;
+    w.count = limited ? (size_t)(end - t) + 1 : 1;
     return w;
 }
 

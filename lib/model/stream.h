@@ -17,6 +17,7 @@ struct unic_stream {
     unic_encoder *encoder; /* a reference */
     unic__use use;
     size_t window, lag, backlog;
+    size_t chunk;            /* encoder.context; 0: full       */
     size_t capacity;         /* window - 1 + backlog           */
     size_t width;            /* numbers in a step              */
     uint64_t pushed, pulled; /* steps of this clip, and codes  */

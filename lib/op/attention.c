@@ -8,8 +8,9 @@
 /*
  * Multi-head scaled dot-product attention without projections; each head has d = D / heads
  * columns of q, k and v, and for each clip and head
- *   P = softmax(q k^T / sqrt(d)) over the valid keys,   y = drop(P) v
- * where rows of P are 0 for padded queries, and all of P where no key is valid.
+ *   P = softmax(q k^T / sqrt(d)) over the keys that count,   y = drop(P) v
+ * Those are the valid ones and, with chunks of c steps, for a query t those before (t / c + 1) c.
+ * Rows of P are 0 for padded queries, and where no key counts.
  * backward:  dv += drop(P)^T dy,   dP = drop(dy v^T),   dS = P (dP - sum_keys(P dP)),
  *            dq += dS k / sqrt(d),   dk += dS^T q / sqrt(d)
  * What is masked has weight 0 in P, so backward needs no masks.
@@ -36,6 +37,7 @@ typedef struct attention {
     size_t p_stride;                     /* S, padded                              */
     float scale;                         /* 1 / sqrt(d)                            */
     float dropout;                       /* 0 when not training                    */
+    size_t chunk;                        /* steps of a chunk, > 0                  */
     unic__key key;
     const float *q, *k, *v, *dy;
     const float *key_mask, *query_mask;
@@ -110,6 +112,7 @@ static attention dims_of(const unic__call *c)
     a.width = a.y_stride / a.heads;
     a.p_stride = c->backend == UNIC__ONEDNN ? a.keys : padded(a.keys);
     a.scale = 1.0F / sqrtf((float)a.width);
+    a.chunk = attr->chunk ? attr->chunk : a.queries > a.keys ? a.queries : a.keys;
     return a;
 }
 
@@ -217,14 +220,20 @@ UNIC__SIMD static void drop(float *y, const float *x, const attention *a, size_t
             y[s] = unic__random_uniform(a->key, i + s) >= a->dropout ? x[s] * keep : 0.0F;
 }
 
-/* [p_stride]: 1 for a valid key, 0 for a masked one and for padding. */
-static const float *valid_keys(const attention *a, size_t clip, float *valid)
+/* The first key that query t does not see, in a row of n keys. */
+static size_t end_of_keys(const attention *a, size_t t, size_t n)
 {
-    for (size_t s = 0; s < a->p_stride; s++) {
+    const size_t chunk = t / a->chunk;
+    return chunk < n / a->chunk ? (chunk + 1) * a->chunk : n;
+}
+
+/* valid[s] for the keys from..end-1: 1 for a valid key, 0 for a masked one and for padding. */
+static void put_valid(const attention *a, size_t clip, size_t from, size_t end, float *valid)
+{
+    for (size_t s = from; s < end; s++) {
         bool masked = s >= a->keys || (a->key_mask && a->key_mask[clip * a->keys + s] == 0.0F);
         valid[s] = masked ? 0.0F : 1.0F;
     }
-    return valid;
 }
 
 /* One row of P from its scores q k^T; scores of masked keys and padding may hold anything. */
@@ -249,6 +258,7 @@ UNIC__INLINE void softmax_row(float *restrict p, const float *restrict valid, si
         p[s] *= inverse;
 }
 
+/* `rows` queries that see the same keys. */
 UNIC__SIMD static void softmax_rows(float *p, const float *valid, const float *query_mask,
                                     size_t rows, size_t n, float scale)
 {
@@ -259,10 +269,24 @@ UNIC__SIMD static void softmax_rows(float *p, const float *valid, const float *q
             softmax_row(p, valid, n, scale);
 }
 
+/* One head's weights from its scores, a chunk of queries at a time; valid [p_stride] is scratch. */
+static void softmax_chunks(const attention *a, size_t clip, float *p, float *valid)
+{
+    const size_t n = a->p_stride;
+    const float *queries = a->query_mask ? a->query_mask + clip * a->queries : NULL;
+    memset(valid, 0, n * sizeof *valid);
+    for (size_t t = 0, seen = 0, rows; t < a->queries; t += rows) {
+        const size_t end = end_of_keys(a, t, n), left = a->queries - t;
+        rows = left < a->chunk ? left : a->chunk;
+        put_valid(a, clip, seen, end, valid);
+        seen = end;
+        softmax_rows(p + t * n, valid, queries ? queries + t : NULL, rows, n, a->scale);
+    }
+}
+
 static void forward_head(const attention *a, size_t head, float *scratch)
 {
-    size_t t = a->queries, s = a->keys, d = a->width, n = a->p_stride, clip = head / a->heads;
-    const float *valid = valid_keys(a, clip, scratch + t * n);
+    size_t t = a->queries, s = a->keys, d = a->width, n = a->p_stride;
     size_t kv = head_at(a, head, s, a->k_stride);
     float *p = a->p + head * t * n;
     product(a, (unic__gemm){.tb = true,
@@ -276,7 +300,7 @@ static void forward_head(const attention *a, size_t head, float *scratch)
                             .c = p,
                             .ldc = n,
                             .room = true});
-    softmax_rows(p, valid, a->query_mask ? a->query_mask + clip * t : NULL, t, n, a->scale);
+    softmax_chunks(a, head / a->heads, p, scratch + t * n);
     const float *weights = p;
     if (a->dropout > 0.0F) {
         drop(scratch, p, a, head);
@@ -464,23 +488,27 @@ static const float *drop_heads(const attention *a, float *to, const float *from)
     return to;
 }
 
-/* Masked keys out of the scores of one head. */
+/* Keys that do not count out of the scores of one head. */
 static void mask_scores(const attention *a, float *p, size_t clip)
 {
-    const float *mask = a->key_mask + clip * a->keys;
-    for (size_t t = 0; t < a->queries; t++, p += a->keys)
+    const float *mask = a->key_mask ? a->key_mask + clip * a->keys : NULL;
+    for (size_t t = 0; t < a->queries; t++, p += a->keys) {
+        const size_t end = end_of_keys(a, t, a->keys);
         for (size_t s = 0; s < a->keys; s++)
-            p[s] = mask[s] == 0.0F ? -INFINITY : p[s];
+            p[s] = s >= end || (mask && mask[s] == 0.0F) ? -INFINITY : p[s];
+    }
 }
 
-/* Rows of padded queries, and of clips without a valid key (NaN by now), to 0. */
+/* Rows of padded queries, and of those without a key that counts (NaN by now), to 0. */
 static void clear_rows(const attention *a, float *p, size_t clip)
 {
-    bool any = !a->key_mask;
-    for (size_t s = 0; s < a->keys && !any; s++)
-        any = a->key_mask[clip * a->keys + s] != 0.0F;
+    const float *mask = a->key_mask ? a->key_mask + clip * a->keys : NULL;
+    size_t first = 0; /* valid key */
+    while (mask && first < a->keys && mask[first] == 0.0F)
+        first++;
     for (size_t t = 0; t < a->queries; t++, p += a->keys)
-        if (!any || (a->query_mask && a->query_mask[clip * a->queries + t] == 0.0F))
+        if (first >= end_of_keys(a, t, a->keys) ||
+            (a->query_mask && a->query_mask[clip * a->queries + t] == 0.0F))
             memset(p, 0, a->keys * sizeof(float));
 }
 
@@ -493,7 +521,8 @@ static void onednn_forward(unic__call *c, const attention *a)
     split_heads(a, x.k, a->k, s, a->k_stride, 1.0F);
     split_heads(a, x.v, a->v, s, a->k_stride, 1.0F);
     unic__dnnl_matmul_run(o->to_keys, x.q, x.k, x.weights, &c->run->status);
-    for (size_t head = 0; a->key_mask && head < a->batch * a->heads; head++)
+    const bool some = a->key_mask || a->chunk < s; /* keys that do not count */
+    for (size_t head = 0; some && head < a->batch * a->heads; head++)
         mask_scores(a, x.weights + head * size, head / a->heads);
     unic__dnnl_softmax_run(o->softmax, x.weights, a->p, &c->run->status);
     for (size_t head = 0; head < a->batch * a->heads; head++)

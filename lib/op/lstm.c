@@ -7,7 +7,8 @@
 
 /*
  * One LSTM layer, one direction. s is the step before t (after it, if reversed); h and c are 0
- * before the first step and at padded steps, so a reversed clip starts at its last valid step.
+ * before the first step and at padded steps, so a reversed clip starts at its last valid step;
+ * reversed in chunks, they are 0 before the last step of each chunk, too.
  *   a_t = x_t w_ih^T + h_s w_hh^T + b_ih + b_hh          [4H]: the parts i, f, g, o
  *   i, f, o = sigmoid(a),  g = tanh(a)
  *   c_t = f c_s + i g,     h_t = o tanh(c_t)
@@ -21,6 +22,7 @@
 typedef struct lstm {
     size_t batch, steps, inputs, hidden;
     bool reverse;
+    size_t chunk;           /* steps of a chunk, in reverse; 0: one chunk                 */
     const int32_t *lengths; /* [B] or NULL; below 0 is 0, above T is T                    */
     const float *x;
     const unic__tensor *w_ih, *w_hh;
@@ -91,6 +93,7 @@ static lstm parts(const unic__call *c)
     lstm l = {.batch = x[0], .steps = x[1], .inputs = x[2]};
     l.hidden = c->in[2]->shape.dim[1];
     l.reverse = attr->reverse;
+    l.chunk = attr->reverse ? attr->chunk : 0;
     l.lengths = c->in[5] ? c->in[5]->ix : NULL;
     l.x = c->in[0]->x;
     l.w_ih = c->in[1];
@@ -129,10 +132,16 @@ static bool is_padded(const lstm *l, size_t clip, size_t t)
     return l->lengths && (l->lengths[clip] < 0 || t >= (size_t)l->lengths[clip]);
 }
 
-/* Clip b's row of a [B,T,H] tensor at the step before the k-th; zeros before the first. */
+/* Whether nothing comes before the k-th step. */
+static bool is_start(const lstm *l, size_t k)
+{
+    return k == 0 || (l->chunk && (step_at(l, k) + 1) % l->chunk == 0);
+}
+
+/* Clip b's row of a [B,T,H] tensor at the step before the k-th; zeros before a start. */
 static const float *row_before(const lstm *l, const float *rows, size_t b, size_t k)
 {
-    return k ? rows + (b * l->steps + step_at(l, k - 1)) * l->hidden : l->zeros;
+    return !is_start(l, k) ? rows + (b * l->steps + step_at(l, k - 1)) * l->hidden : l->zeros;
 }
 
 /* a: the products in, i f g o out. */
@@ -193,7 +202,7 @@ static void forward_clips(const lstm *l, size_t from, size_t to)
             l->gates + from * steps * 4 * n, 4 * n);
     for (size_t k = 0; k < steps; k++) {
         size_t t = step_at(l, k);
-        if (k)
+        if (!is_start(l, k))
             product(l, l->w_hh, l->p_hh, row_before(l, l->h, from, k), steps * n, m, true,
                     l->gates + (from * steps + t) * 4 * n, steps * 4 * n);
         for (size_t b = from; b < to; b++) {
@@ -265,7 +274,10 @@ static void backward_clips(const lstm *l, size_t from, size_t to)
                               l->dy + row * n, l->gates + row * 4 * n, l->cells + row * n,
                               row_before(l, l->cells, b, k), n);
         }
-        if (k)
+        if (is_start(l, k)) {
+            memset(l->dh + from * n, 0, m * n * sizeof(float));
+            memset(l->dc + from * n, 0, m * n * sizeof(float));
+        } else {
             unic__product(l->backend, &(unic__gemm){.m = m,
                                                     .n = n,
                                                     .k = 4 * n,
@@ -275,6 +287,7 @@ static void backward_clips(const lstm *l, size_t from, size_t to)
                                                     .ldb = n,
                                                     .c = l->dh + from * n,
                                                     .ldc = n});
+        }
     }
 }
 

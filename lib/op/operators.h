@@ -54,10 +54,12 @@ extern const unic__op unic__op_upsample;
 
 /* lstm.c: (0) x [B,T,C], (1) w_ih [4H,C], (2) w_hh [4H,H], (3) b_ih [4H], (4) b_hh [4H],
  * (5) lengths i32 [B]? -> h [B,T,H]. Gate order i,f,g,o (PyTorch's). Zero start. `reverse` runs
- * from each clip's last valid step to its first. Outputs at padded steps (t >= length) are 0.
+ * from each clip's last valid step to its first; with `chunk` > 0 it starts anew at the last step
+ * of each chunk of so many steps. Outputs at padded steps (t >= length) are 0.
  */
 typedef struct unic__lstm_attr {
     bool reverse;
+    size_t chunk; /* 0: one chunk; not read without `reverse` */
 } unic__lstm_attr;
 extern const unic__op unic__op_lstm;
 
@@ -65,11 +67,13 @@ extern const unic__op unic__op_lstm;
  * without projections. (0) q, (1) k, (2) v, (3) key mask [B,S]? (1 valid, 0 not), (4) query
  * mask [B,T]?. Separate: q [B,T,D], k and v [B,S,D]. Packed: the same tensor [B,T,3D] three
  * times (q | k | v). -> [B,T,D]. Padded queries give 0, and so do queries without a valid key.
- * Dropout acts on the attention weights. */
+ * Dropout acts on the attention weights. With `chunk` > 0, steps are cut into chunks of so many,
+ * and a query sees the keys of its own chunk and of those before. */
 typedef struct unic__attention_attr {
     size_t heads;
     float dropout;
     bool packed;
+    size_t chunk; /* 0: one chunk */
 } unic__attention_attr;
 extern const unic__op unic__op_attention;
 

@@ -10,7 +10,7 @@ static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
     s->mask = unic__input(g, UNIC__SHAPE_OF(tg->batch, tg->length), UNIC__F32);
     s->lengths = unic__input(g, UNIC__SHAPE_OF(tg->batch), UNIC__I32);
     g->group = "front";
-    s->front = unic__front(g, s->m, s->x, s->lengths);
+    s->front = unic__front(g, c, s->m, s->x, s->lengths);
     g->group = "encoder";
     s->z = unic__keep(unic__semantic_encoder(g, c, s->m, s->front, s->mask));
     s->zbar = unic__specific_encoder(g, s->m, s->front);

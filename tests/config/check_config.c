@@ -91,6 +91,47 @@ START_TEST(words_stand_in_the_order_of_their_enums)
 }
 END_TEST
 
+START_TEST(the_context_is_a_word_or_a_chunk)
+{
+    static const struct {
+        const char *given, *kept;
+        size_t chunk;
+    } good[] = {{"full", "full", 0},          {"causal", "causal", 1},
+                {"chunk:1", "causal", 1},     {"chunk:3", "chunk:3", 3},
+                {"chunk:0003", "chunk:3", 3}, {"chunk:65536", "chunk:65536", 65536}};
+    static const char *const bad[] = {"",
+                                      "chunk",
+                                      "chunk:",
+                                      "chunk:0",
+                                      "chunk:-1",
+                                      "chunk:1.",
+                                      "Causal",
+                                      "chunk:65537",
+                                      "chunk:18446744073709551617",
+                                      "chunk: 3",
+                                      "3"};
+    const char *value;
+    unic_config *c;
+    ok(unic_config_create(&c));
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        ok(unic_config_set(c, "encoder.context", good[i].given));
+        ck_assert_uint_eq(c->encoder_context, good[i].chunk);
+        ok(unic_config_get(&value, c, "encoder.context"));
+        ck_assert_str_eq(value, good[i].kept);
+    }
+    ok(unic_config_set(c, "encoder.context", "chunk:5"));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        ck_assert_int_eq(unic_config_set(c, "encoder.context", bad[i]), UNIC_E_CONFIG);
+    }
+    ck_assert_uint_eq(c->encoder_context, 5);
+    ck_assert_int_eq(unic_config_set(c, "encoder.context", "chunk:0"), UNIC_E_CONFIG);
+    ck_assert_ptr_nonnull(strstr(unic_last_error(),
+                                 "encoder.context = chunk:0 is not one of full "
+                                 "| causal | chunk:n, n in [1, 65536]"));
+    unic_config_free(c);
+}
+END_TEST
+
 START_TEST(the_key_table_is_public)
 {
     unic_config_key key = {.struct_size = sizeof key};
@@ -463,6 +504,7 @@ int main(void)
     TCase *cases = tcase_create("keys");
     tcase_add_test(cases, every_key_has_good_defaults_and_text);
     tcase_add_test(cases, words_stand_in_the_order_of_their_enums);
+    tcase_add_test(cases, the_context_is_a_word_or_a_chunk);
     tcase_add_test(cases, the_key_table_is_public);
     tcase_add_test(cases, null_arguments_are_refused);
     tcase_add_test(cases, paper_defaults);

@@ -22,13 +22,18 @@ def run_lstm(reverse, x, w_ih, w_hh, b_ih, b_hh, lengths):
     return h[..., -hidden:]
 
 
-def lstm(batch, steps, inputs, hidden, lengths=None, reverse=False):
+def run_lstm_chunks(chunk, x, *others):
+    return torch.cat([run_lstm(True, part, *others) for part in x.split(chunk, dim=1)], dim=1)
+
+
+def lstm(batch, steps, inputs, hidden, lengths=None, reverse=False, chunk=0):
     def make():
         width = 4 * hidden
         return dict(inputs=[uniform(1, (batch, steps, inputs), -2, 2), uniform(2, (width, inputs)),
                             uniform(3, (width, hidden)), uniform(4, width), uniform(5, width),
                             None if lengths is None else np.array(lengths, np.int32)],
-                    fn=lambda *tensors: run_lstm(reverse, *tensors), grads=[True] * 5 + [False])
+                    fn=lambda *tensors: run_lstm_chunks(chunk, *tensors) if chunk else run_lstm(reverse, *tensors),
+                    grads=[True] * 5 + [False])
     return make
 
 
@@ -39,13 +44,14 @@ CASES = {
     "lstm_lengths": lstm(5, 7, 3, 8, [7, 1, 4, 7, 6]),
     "lstm_reverse": lstm(3, 5, 4, 7, reverse=True),
     "lstm_reverse_lengths": lstm(5, 7, 3, 8, [3, 7, 1, 6, 7], reverse=True),
+    "lstm_reverse_chunks": lstm(3, 8, 4, 7, reverse=True, chunk=3),
     "lstm_long": lstm(2, 33, 3, 4, [33, 20]),
 }
 
 
 # ---- attention ----
 
-def run_attention(heads, q, k, v, key_mask, query_mask):
+def run_attention(heads, chunk, q, k, v, key_mask, query_mask):
     if k is None:
         q, k, v = q.chunk(3, dim=-1)
     split = lambda x: x.unflatten(-1, (heads, -1)).transpose(1, 2)  # [B,T,D] -> [B,heads,T,d]
@@ -53,6 +59,10 @@ def run_attention(heads, q, k, v, key_mask, query_mask):
     if key_mask is not None:
         empty = ~key_mask.bool().any(1)  # no key: softmax would be NaN; such clips are 0 in the end
         mask = (key_mask.bool() | empty[:, None])[:, None, None, :]
+    if chunk:                           # key_mask leaves the first key of each clip that has any
+        t, s = torch.arange(q.shape[1]), torch.arange(k.shape[1])
+        seen = s < (t // chunk + 1)[:, None] * chunk
+        mask = seen if mask is None else mask & seen
     q, k, v = split(q), split(k), split(v)
     scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
     if mask is not None:
@@ -69,16 +79,18 @@ def mask(seed, batch, steps):
     return m
 
 
-def attention(batch, queries, keys, width, heads, masks="", packed=False):
+def attention(batch, queries, keys, width, heads, masks="", packed=False, chunk=0):
     def make():
         key_mask = mask(4, batch, keys) if "k" in masks else None
+        if chunk and key_mask is not None:
+            key_mask[:-1, 0] = 1
         query_mask = mask(5, batch, queries)[::-1] if "q" in masks else None
         if packed:
             inputs = [uniform(1, (batch, queries, 3 * width), -3, 3), None, None]
         else:
             inputs = [uniform(1, (batch, queries, width), -3, 3), uniform(2, (batch, keys, width), -3, 3),
                       uniform(3, (batch, keys, width))]
-        return dict(inputs=inputs + [key_mask, query_mask], fn=lambda *tensors: run_attention(heads, *tensors),
+        return dict(inputs=inputs + [key_mask, query_mask], fn=lambda *tensors: run_attention(heads, chunk, *tensors),
                     grads=[True, not packed, not packed, False, False])
     return make
 
@@ -93,5 +105,8 @@ CASES |= {
     "attention_queries": attention(2, 9, 4, 4, 1, "q"),
     "attention_many_keys": attention(1, 3, 257, 4, 2, ""),
     "attention_packed": attention(3, 6, 6, 12, 4, "kq", packed=True),
+    "attention_causal": attention(2, 9, 9, 8, 2, packed=True, chunk=1),
+    "attention_causal_masked": attention(3, 7, 7, 12, 4, "kq", packed=True, chunk=1),
+    "attention_chunks": attention(3, 8, 8, 6, 3, "k", chunk=3),
     "attention_packed_plain": attention(2, 17, 17, 7, 1, packed=True),
 }

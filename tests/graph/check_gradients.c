@@ -77,7 +77,7 @@ static void build_recurrent(unic__graph *g)
 {
     unic__node *lengths = unic__input(g, UNIC__SHAPE_OF(BATCH), UNIC__I32);
     unic__node *x = draw(g, UNIC__SHAPE_OF(BATCH, STEPS, 5));
-    x = unic__bilstm_stack(g, x, lengths, 3, 2, "front"); /* [B,T,6] */
+    x = unic__bilstm_stack(g, x, lengths, 3, 2, config->encoder_context, "front"); /* [B,T,6] */
     add_loss(g, x, 1.0);
     g->phase = 1;
     add_loss(g, unic__lstm_stack(g, x, NULL, 4, 2, "cpc"), 1.0);
@@ -112,6 +112,7 @@ static void build_vector(unic__graph *g)
 
 static void (*const composites[])(unic__graph *g) = {build_shared, build_encoder,
                                                      build_recurrent, build_grid, build_vector};
+enum { COMPOSITES = sizeof composites / sizeof composites[0] };
 
 static void fill_lengths(unic__graph *g)
 {
@@ -136,12 +137,14 @@ static void move_biases(unic__param_table *params)
 
 START_TEST(composites_follow_differences)
 {
-    unic_config *c = small_config(SMALL_THREE, "encoder.dropout = 0.2\n");
+    unic_config *c = small_config(SMALL_THREE, _i < COMPOSITES ? "encoder.dropout = 0.2\n"
+                                                               : "encoder.dropout = 0.2\n"
+                                                                 "encoder.context = chunk:2\n");
     config = c;
     unic__graph g;
     unic__param_table params = {0};
     unic__graph_init(&g, &params, false);
-    composites[_i](&g);
+    composites[_i % COMPOSITES](&g);
     graph_ready(&g, 7);
     move_biases(&params);
     fill_lengths(&g);
@@ -331,8 +334,7 @@ END_TEST
 int main(void)
 {
     TCase *t = tcase_create("gradients");
-    tcase_add_loop_test(t, composites_follow_differences, 0,
-                        sizeof composites / sizeof composites[0]);
+    tcase_add_loop_test(t, composites_follow_differences, 0, 2 * COMPOSITES);
     tcase_add_test(t, random_graphs_follow_differences);
     tcase_add_test(t, frozen_parameters_get_none);
     tcase_add_test(t, losses_of_weight_zero_are_only_looked_at);

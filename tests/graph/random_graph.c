@@ -184,11 +184,11 @@ static unic__node *sequence(random_graph *r, size_t i)
         return unic__mse(g, x, partner_of(r, i), NULL);
     if (s.dim[0] == BATCH && s.dim[1] == STEPS && chance(r, 50))
         return unic__lstm(g, x, weight(r, 8, s.dim[2]), weight(r, 8, 2), weight(r, 0, 8),
-                          weight(r, 0, 8), r->lengths, chance(r, 50));
+                          weight(r, 0, 8), r->lengths, chance(r, 50), chance(r, 30) ? 2 : 0);
     if (chance(r, 50))
         return unic__matmul(g, unic__softmax(g, x, NULL), partner_of(r, i), false, true);
     unic__node *qkv = unic__linear(g, x, weight(r, 12, s.dim[2]), NULL);
-    return unic__self_attention(g, qkv, NULL, 2, 0.2);
+    return unic__self_attention(g, qkv, NULL, 2, 0.2, chance(r, 30) ? 2 : 0);
 }
 
 static unic__node *call(random_graph *r, size_t i)

@@ -74,9 +74,14 @@ static void by_hand(unic_encoder *encoder, const small_batch *b, size_t m, size_
                     size_t window, size_t lag, given *want)
 {
     static given part;
+    const size_t chunk = encoder->model->config->encoder_context;
     for (size_t t = 0; t < length; t++) {
-        size_t e = t + lag < length ? t + lag : length - 1,
-               start = e + 1 > window ? e + 1 - window : 0;
+        size_t e = t + lag < length ? t + lag : length - 1, start;
+        if (chunk && e / chunk > t / chunk)
+            e = t / chunk * chunk + chunk - 1;
+        start = e + 1 > window ? e + 1 - window : 0;
+        while (chunk && start % chunk)
+            start++;
         const unic_array x = steps_of(b, m, start, e + 1, true);
         io_assert_ok(
             unic_encoder_encode(encoder, &x, NULL, part.codes, part.quantized, part.z));
@@ -120,8 +125,11 @@ START_TEST(codes_are_those_of_their_windows)
 {
     static given got, want;
     static const size_t lengths[] = {1, 2, 6, LONGEST};
+    static const char *const contexts[] = {"", "encoder.context = causal\n",
+                                           "encoder.context = chunk:2\n",
+                                           "encoder.context = chunk:3\n"};
     const size_t window = 5;
-    unic_model *model = small_model(SMALL_THREE, "", 1);
+    unic_model *model = small_model(SMALL_THREE, contexts[_i / 2], 1);
     small_batch *b = small_batch_new(SMALL_THREE, 1, LONGEST, 3);
     for (size_t m = 0; m < b->n; m++) {
         unic_encoder *one = encoder_of(model, b->name[m], 1),
@@ -129,7 +137,7 @@ START_TEST(codes_are_those_of_their_windows)
         for (size_t lag = 0; lag < window; lag++)
             for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
                 by_hand(one, b, m, lengths[i], window, lag, &want);
-                unic_stream *s = stream_of(_i ? four : one, window, lag, 0);
+                unic_stream *s = stream_of(_i % 2 ? four : one, window, lag, window + lag);
                 for (size_t piece = 1; piece <= window; piece += 2) {
                     run_clip(s, b, m, lengths[i], piece, piece == 3 ? 2 : LONGEST, &got);
                     assert_same(&got, &want, lengths[i]);
@@ -161,6 +169,62 @@ START_TEST(a_window_of_the_whole_clip_gives_the_clips_codes)
         unic_stream_free(s);
         unic_encoder_free(encoder);
     }
+    unic_model_free(model);
+    small_batch_free(b);
+}
+END_TEST
+
+/* Without a lag where the encoder is causal, otherwise with that of a chunk. */
+START_TEST(a_window_of_the_whole_clip_is_enough_if_nothing_later_is_seen)
+{
+    static given got, want;
+    static const char *const contexts[] = {"encoder.context = causal\nencoder.layers = 2\n",
+                                           "encoder.context = chunk:4\nencoder.layers = 2\n"};
+    unic_model *model = small_model(SMALL_THREE, contexts[_i], 1);
+    small_batch *b = small_batch_new(SMALL_THREE, 1, LONGEST, 14);
+    for (size_t m = 0; m < b->n; m++) {
+        unic_encoder *encoder = encoder_of(model, b->name[m], 2);
+        unic_stream *s = stream_of(encoder, LONGEST, _i ? 3 : 0, 0);
+        const unic_array x = steps_of(b, m, 0, LONGEST, true);
+        io_assert_ok(
+            unic_encoder_encode(encoder, &x, NULL, want.codes, want.quantized, want.z));
+        run_clip(s, b, m, LONGEST, 1, LONGEST, &got);
+        assert_same(&got, &want, LONGEST);
+        unic_stream_free(s);
+        unic_encoder_free(encoder);
+    }
+    unic_model_free(model);
+    small_batch_free(b);
+}
+END_TEST
+
+/* A code is ready at the end of its chunk, or after the lag if that is sooner. */
+START_TEST(codes_are_ready_at_the_end_of_their_chunk)
+{
+    static given got;
+    static const size_t lags[] = {0, 1, 2, 4}, ready[][7] = {{1, 2, 3, 4, 5, 6, 7},
+                                                             {0, 1, 3, 3, 4, 6, 6},
+                                                             {0, 0, 3, 3, 3, 6, 6},
+                                                             {0, 0, 3, 3, 3, 6, 6}};
+    unic_model *model = small_model(SMALL_TWO, "encoder.context = chunk:3\n", 0);
+    small_batch *b = small_batch_new(SMALL_TWO, 1, LONGEST, 15);
+    unic_encoder *encoder = encoder_of(model, "audio", 1);
+    for (size_t i = 0; i < 4; i++) {
+        size_t done = 0;
+        unic_stream *s = stream_of(encoder, 6, lags[i], 0);
+        for (size_t t = 0; t < 7; t++) {
+            push(s, b, 0, t, t + 1);
+            done += pull(s, &got, done, LONGEST);
+            ck_assert_uint_eq(done, ready[i][t]);
+        }
+        unic_stream_free(s);
+    }
+    const unic_stream_options o = {.struct_size = sizeof o, .window = 2};
+    unic_stream *none;
+    io_assert_fails(unic_stream_create(&none, encoder, &o), UNIC_E_ARG,
+                    "options->window = 2 is less than a chunk of the encoder (encoder.context "
+                    "= chunk:3)");
+    unic_encoder_free(encoder);
     unic_model_free(model);
     small_batch_free(b);
 }
@@ -422,8 +486,10 @@ int main(void)
 {
     TCase *t = tcase_create("stream");
     tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, codes_are_those_of_their_windows, 0, 2);
+    tcase_add_loop_test(t, codes_are_those_of_their_windows, 0, 8);
     tcase_add_test(t, a_window_of_the_whole_clip_gives_the_clips_codes);
+    tcase_add_loop_test(t, a_window_of_the_whole_clip_is_enough_if_nothing_later_is_seen, 0, 2);
+    tcase_add_test(t, codes_are_ready_at_the_end_of_their_chunk);
     tcase_add_test(t, a_backlog_gives_the_same_codes);
     tcase_add_test(t, float64_and_strides_are_taken);
     tcase_add_test(t, each_output_is_optional);

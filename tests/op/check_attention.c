@@ -29,7 +29,8 @@ static void naive_weights(const op_case *k, const double *key_mask, const view *
     for (size_t s = 0; s < key->steps; s++) {
         const double *a = row_of(q, clip, t, head * width);
         const double *b = row_of(key, clip, s, head * width);
-        bool valid = !key_mask || key_mask[clip * key->steps + s] != 0.0;
+        bool seen = !attr->chunk || s < (t / attr->chunk + 1) * attr->chunk;
+        bool valid = seen && (!key_mask || key_mask[clip * key->steps + s] != 0.0);
         weights[s] = valid ? 0.0 : -INFINITY;
         for (size_t j = 0; j < width; j++)
             weights[s] += a[j] * b[j] / sqrt((double)width);
@@ -139,10 +140,9 @@ static const struct attention_shape {
     {2, 12, 12, 257, 1, KEYS},        /* two threads                     */
 };
 
-START_TEST(attention_values_and_gradients)
+static void check_shape(const struct attention_shape *s, size_t chunk)
 {
-    const struct attention_shape *s = &attention_shapes[_i];
-    unic__attention_attr attr = {.heads = s->heads};
+    unic__attention_attr attr = {.heads = s->heads, .chunk = chunk};
     op_case k = attention_case(&attr, s->batch, s->queries, s->keys, s->width, s->masks);
     check_case(&k);
     if (s->queries != s->keys)
@@ -153,11 +153,36 @@ START_TEST(attention_values_and_gradients)
     k = attention_case(&attr, s->batch, s->queries, s->keys, s->width, s->masks);
     check_case(&k);
 }
+
+START_TEST(attention_values_and_gradients)
+{
+    check_shape(&attention_shapes[_i], 0);
+}
+END_TEST
+
+/* Causal, in chunks that do not divide the steps, and in one that is longer than they are. */
+START_TEST(attention_in_chunks)
+{
+    static const size_t chunks[] = {1, 3, SIZE_MAX};
+    for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++)
+        check_shape(&attention_shapes[_i], chunks[i]);
+}
+END_TEST
+
+/* A clip whose first steps are padding: the first queries see no key. */
+START_TEST(attention_in_chunks_without_a_key)
+{
+    static const double late[] = {0, 0, 0, 1, 1, 0, 1};
+    unic__attention_attr attr = {.heads = 2, .chunk = 2};
+    op_case k = attention_case(&attr, 1, 7, 7, 8, KEYS);
+    k.in[3].values = late;
+    check_op(&k);
+}
 END_TEST
 
 START_TEST(attention_drops_weights)
 {
-    unic__attention_attr attr = {.heads = 2, .dropout = 0.3F};
+    unic__attention_attr attr = {.heads = 2, .dropout = 0.3F, .chunk = _i ? 2 : 0};
     op_case k = attention_case(&attr, 3, 5, 7, 8, KEYS);
     k.training = true;
     check_case(&k);
@@ -186,24 +211,28 @@ static const struct attention_golden {
     const char *name;
     struct attention_shape shape;
     bool packed;
+    size_t chunk;
 } attention_goldens[] = {
-    {"attention_one", {1, 1, 1, 1, 1, 0}, false},
-    {"attention_heads1", {2, 5, 5, 8, 1, 0}, false},
-    {"attention_heads2", {2, 5, 3, 6, 2, KEYS}, false},
-    {"attention_heads4", {3, 7, 10, 12, 4, KEYS | QUERIES}, false},
-    {"attention_one_query", {3, 1, 7, 8, 2, KEYS}, false},
-    {"attention_one_key", {3, 7, 1, 8, 2, QUERIES}, false},
-    {"attention_queries", {2, 9, 4, 4, 1, QUERIES}, false},
-    {"attention_many_keys", {1, 3, 257, 4, 2, 0}, false},
-    {"attention_packed", {3, 6, 6, 12, 4, KEYS | QUERIES}, true},
-    {"attention_packed_plain", {2, 17, 17, 7, 1, 0}, true},
+    {"attention_one", {1, 1, 1, 1, 1, 0}, false, 0},
+    {"attention_heads1", {2, 5, 5, 8, 1, 0}, false, 0},
+    {"attention_heads2", {2, 5, 3, 6, 2, KEYS}, false, 0},
+    {"attention_heads4", {3, 7, 10, 12, 4, KEYS | QUERIES}, false, 0},
+    {"attention_one_query", {3, 1, 7, 8, 2, KEYS}, false, 0},
+    {"attention_one_key", {3, 7, 1, 8, 2, QUERIES}, false, 0},
+    {"attention_queries", {2, 9, 4, 4, 1, QUERIES}, false, 0},
+    {"attention_many_keys", {1, 3, 257, 4, 2, 0}, false, 0},
+    {"attention_packed", {3, 6, 6, 12, 4, KEYS | QUERIES}, true, 0},
+    {"attention_packed_plain", {2, 17, 17, 7, 1, 0}, true, 0},
+    {"attention_causal", {2, 9, 9, 8, 2, 0}, true, 1},
+    {"attention_causal_masked", {3, 7, 7, 12, 4, KEYS | QUERIES}, true, 1},
+    {"attention_chunks", {3, 8, 8, 6, 3, KEYS}, false, 3},
 };
 
 START_TEST(attention_is_pytorchs)
 {
     const struct attention_golden *g = &attention_goldens[_i];
     const struct attention_shape *s = &g->shape;
-    unic__attention_attr attr = {.heads = s->heads, .packed = g->packed};
+    unic__attention_attr attr = {.heads = s->heads, .packed = g->packed, .chunk = g->chunk};
     op_case k = attention_case(&attr, s->batch, s->queries, s->keys, s->width, s->masks);
     k.golden = g->name;
     k.naive = NULL;
@@ -269,7 +298,10 @@ int main(void)
                         (int)(sizeof attention_shapes / sizeof attention_shapes[0]));
     tcase_add_loop_test(t, attention_is_pytorchs, 0,
                         (int)(sizeof attention_goldens / sizeof attention_goldens[0]));
-    tcase_add_test(t, attention_drops_weights);
+    tcase_add_loop_test(t, attention_drops_weights, 0, 2);
+    tcase_add_test(t, attention_in_chunks_without_a_key);
+    tcase_add_loop_test(t, attention_in_chunks, 0,
+                        (int)(sizeof attention_shapes / sizeof attention_shapes[0]));
     tcase_add_test(t, attention_with_large_scores);
     tcase_add_test(t, attention_refuses);
     tcase_add_test(t, attention_refuses_a_dropout_of_1);

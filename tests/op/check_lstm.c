@@ -44,7 +44,11 @@ static void lstm_naive(const op_case *k, const double *const in[], double *out)
         memset(h, 0, hidden * sizeof *h);
         memset(c, 0, hidden * sizeof *c);
         for (size_t i = 0; i < length; i++) {
-            size_t row = b * steps + (attr->reverse ? length - 1 - i : i);
+            size_t t = attr->reverse ? length - 1 - i : i, row = b * steps + t;
+            if (attr->reverse && attr->chunk && (t + 1) % attr->chunk == 0) {
+                memset(h, 0, hidden * sizeof *h);
+                memset(c, 0, hidden * sizeof *c);
+            }
             step(in, in[0] + row * inputs, h, c, inputs, hidden);
             memcpy(out + row * hidden, h, hidden * sizeof *h);
         }
@@ -82,8 +86,8 @@ static const struct lstm_shape {
 START_TEST(lstm_values_and_gradients)
 {
     const struct lstm_shape *s = &lstm_shapes[_i];
-    for (int reverse = 0; reverse < 2; reverse++) {
-        unic__lstm_attr attr = {reverse != 0};
+    for (size_t i = 0; i < 8; i++) { /* both ways, in one chunk and in chunks of 1, 2 and 3 */
+        unic__lstm_attr attr = {i % 2, i / 2};
         op_case k = lstm_case(&attr, s->batch, s->steps, s->inputs, s->hidden, s->lengths);
         check_op(&k);
     }
@@ -94,17 +98,22 @@ static const struct lstm_golden {
     const char *name;
     size_t batch, steps, inputs, hidden;
     bool lengths, reverse;
+    size_t chunk;
 } lstm_goldens[] = {
-    {"lstm_one", 1, 1, 1, 1, false, false},           {"lstm_clip", 1, 6, 5, 7, false, false},
-    {"lstm_batch", 5, 4, 3, 17, false, false},        {"lstm_lengths", 5, 7, 3, 8, true, false},
-    {"lstm_long", 2, 33, 3, 4, true, false},          {"lstm_reverse", 3, 5, 4, 7, false, true},
-    {"lstm_reverse_lengths", 5, 7, 3, 8, true, true},
+    {"lstm_one", 1, 1, 1, 1, false, false, 0},
+    {"lstm_clip", 1, 6, 5, 7, false, false, 0},
+    {"lstm_batch", 5, 4, 3, 17, false, false, 0},
+    {"lstm_lengths", 5, 7, 3, 8, true, false, 0},
+    {"lstm_long", 2, 33, 3, 4, true, false, 0},
+    {"lstm_reverse", 3, 5, 4, 7, false, true, 0},
+    {"lstm_reverse_lengths", 5, 7, 3, 8, true, true, 0},
+    {"lstm_reverse_chunks", 3, 8, 4, 7, false, true, 3},
 };
 
 START_TEST(lstm_is_pytorchs)
 {
     const struct lstm_golden *s = &lstm_goldens[_i];
-    unic__lstm_attr attr = {s->reverse};
+    unic__lstm_attr attr = {s->reverse, s->chunk};
     op_case k = lstm_case(&attr, s->batch, s->steps, s->inputs, s->hidden, NULL);
     k.golden = s->name;
     k.naive = NULL;
@@ -115,7 +124,7 @@ END_TEST
 
 START_TEST(lstm_refuses)
 {
-    unic__lstm_attr attr = {false};
+    unic__lstm_attr attr = {false, 0};
     static const struct {
         size_t input;
         unic__shape shape;
