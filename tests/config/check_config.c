@@ -14,6 +14,7 @@ START_TEST(every_key_has_good_defaults_and_text)
             unsigned word;
             bool on;
             unic__shape dims;
+            char words[UNIC__WORDS_SIZE];
         } field;
         char text[UNIC__VALUE_BYTES];
         of_modality += key->owner != UNIC__OF_CONFIG;
