@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <functional>
 #include <initializer_list>
@@ -318,6 +319,85 @@ class watched
 };
 
 } // namespace detail
+
+// ---- what stands for a file ----
+
+// Where a call reads from, in place of a file: memory that stays as it is, or a function, which
+// says how many bytes it gave. What it throws comes out of the call that got the source; reads of
+// a later call (a model's weights) then fail with UNIC_E_IO.
+class source
+{
+  public:
+    using read_fn =
+        std::function<std::size_t(void *buffer, std::size_t bytes, std::uint64_t offset)>;
+    source(std::size_t size, read_fn read, std::string_view name = "source")
+        : state_(new state{std::move(read), nullptr}), size_(size), name_(name)
+    {
+    }
+    source(const void *data, std::size_t bytes, std::string_view name = "memory")
+        : source(
+              bytes,
+              [data](void *buffer, std::size_t n, std::uint64_t offset) {
+                  std::memcpy(buffer, static_cast<const char *>(data) + offset, n);
+                  return n;
+              },
+              name)
+    {
+    }
+    explicit source(view<std::byte> contents, std::string_view name = "memory")
+        : source(contents.data(), contents.size(), name)
+    {
+    }
+    // f(out, source, ...), which reads it.
+    template <class R, class... P, class... A>
+    R *open(unic_status (*f)(R **, const unic_source *, P...), A &&...a) const
+    {
+        R *opened = nullptr;
+        const unic_source c = get();
+        const unic_status status = f(&opened, &c, detail::as::c(a)...);
+        if (state_->thrown)
+            std::rethrow_exception(std::exchange(state_->thrown, nullptr));
+        check(status);
+        return opened;
+    }
+    // For calls of the C interface, which close it.
+    unic_source get() const
+    {
+        unic_source c{};
+        c.struct_size = sizeof c;
+        c.name = name_.c_str();
+        c.size = static_cast<std::int64_t>(size_);
+        c.read_at = read_at;
+        c.close = close;
+        c.user = new std::shared_ptr<state>(state_);
+        return c;
+    }
+
+  private:
+    struct state {
+        read_fn read;
+        std::exception_ptr thrown;
+    };
+    static std::int64_t read_at(void *buffer, std::size_t bytes, std::int64_t offset,
+                                void *user) noexcept
+    {
+        state &self = **static_cast<std::shared_ptr<state> *>(user);
+        try {
+            return static_cast<std::int64_t>(
+                self.read(buffer, bytes, static_cast<std::uint64_t>(offset)));
+        } catch (...) {
+            self.thrown = std::current_exception();
+            return -UNIC_E_IO;
+        }
+    }
+    static void close(void *user) noexcept
+    {
+        delete static_cast<std::shared_ptr<state> *>(user);
+    }
+    std::shared_ptr<state> state_;
+    std::size_t size_;
+    std::string name_;
+};
 
 } // namespace unic
 

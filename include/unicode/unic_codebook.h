@@ -8,6 +8,7 @@
 #define UNICODE_UNIC_CODEBOOK_H
 
 #include "unic_array.h"
+#include "unic_io.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -50,6 +51,13 @@ UNIC_API unic_status unic_codebook_save(const unic_codebook *codebook, const cha
  */
 UNIC_API unic_status unic_codebook_load(unic_codebook **out, const char *path,
                                         const unic_open_options *options);
+/**
+ * The same as unic_codebook_load(), from a source (unic_io.h) instead of a file. The source is closed
+ * by this call.
+ * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_load_source(unic_codebook **out, const unic_source *source,
+                                               const unic_open_options *options);
 
 /** L, the number of codes. Since 0.1. */
 UNIC_API size_t unic_codebook_code_count(const unic_codebook *codebook);

@@ -195,6 +195,10 @@ class codebook : public detail::handle<unic_codebook, unic_codebook_free>
     {
         return codebook(detail::result(unic_codebook_load, path, options));
     }
+    static codebook load(const source &from, unic_open_options options = {})
+    {
+        return codebook(from.open(unic_codebook_load_source, options));
+    }
     void save(std::string_view path) const { run(unic_codebook_save, path); }
     codebook copy() const { return codebook(find(unic_codebook_copy)); }
     std::size_t code_count() const { return ask(unic_codebook_code_count); }
@@ -308,10 +312,19 @@ class model : public detail::handle<unic_model, unic_model_free>
         : handle(detail::result(unic_model_open, path, options))
     {
     }
+    explicit model(const source &from, unic_open_options options = {})
+        : handle(from.open(unic_model_open_source, options))
+    {
+    }
     static model from_checkpoint(std::string_view path, std::string_view settings = {},
                                  unic_open_options options = {}) // unic_model_import
     {
         return model(detail::result(unic_model_import, path, settings, options));
+    }
+    static model from_checkpoint(const source &from, std::string_view settings = {},
+                                 unic_open_options options = {})
+    {
+        return model(from.open(unic_model_import_source, settings, options));
     }
     model share() const { return model(unic_model_retain(get())); } // another reference
     std::vector<std::string> modalities() const

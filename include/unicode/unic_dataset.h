@@ -23,6 +23,7 @@
 #define UNICODE_UNIC_DATASET_H
 
 #include "unic_array.h"
+#include "unic_io.h"
 
 #ifdef __cplusplus
 extern "C" {

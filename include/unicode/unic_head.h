@@ -130,6 +130,13 @@ UNIC_API unic_status unic_head_save(const unic_head *head, const char *path);
  */
 UNIC_API unic_status unic_head_load(unic_head **out, const char *path,
                                     const unic_open_options *options);
+/**
+ * The same as unic_head_load(), from a source (unic_io.h) instead of a file. The source is closed
+ * by this call.
+ * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_head_load_source(unic_head **out, const unic_source *source,
+                                           const unic_open_options *options);
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,7 @@
 #define UNICODE_UNIC_INDEX_H
 
 #include "unic_array.h"
+#include "unic_io.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -188,6 +189,13 @@ UNIC_API unic_status unic_index_save(const unic_index *index, const char *path);
  */
 UNIC_API unic_status unic_index_load(unic_index **out, const char *path,
                                      const unic_open_options *options);
+/**
+ * The same as unic_index_load(), from a source (unic_io.h) instead of a file. The source is closed
+ * by this call.
+ * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_index_load_source(unic_index **out, const unic_source *source,
+                                            const unic_open_options *options);
 
 #ifdef __cplusplus
 }

@@ -22,11 +22,25 @@ typedef struct unic_model unic_model;
  * read and CRC-checked when its first encoder is created. A checkpoint of the CMG code,
  * whatever its file name, is opened as by unic_model_import() without settings. `options`
  * (NULL: no limit) also apply to weights that are read later.
+ *
+ * The file stays open until all weights are read. If another file is moved to its path, the model
+ * is still that of the first. If the file itself is written to, the call that needs its weights
+ * fails with UNIC_E_IO: the file "has changed since it was opened". With `options->preload` all
+ * weights are read and checked by this call, which closes the file.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
  *         UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_model_open(unic_model **out, const char *path,
                                      const unic_open_options *options);
+
+/**
+ * The same as unic_model_open(), from a source (unic_io.h) instead of a file. The source is read
+ * whenever a modality's weights are first needed, and closed when all are read or the model is
+ * freed; with `options->preload` it is closed by this call.
+ * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_model_open_source(unic_model **out, const unic_source *source,
+                                            const unic_open_options *options);
 
 /**
  * Open a checkpoint of the CMG code (`DCID-model-N.pt`; any two of audio, video and text, or
@@ -47,6 +61,15 @@ UNIC_API unic_status unic_model_open(unic_model **out, const char *path,
  */
 UNIC_API unic_status unic_model_import(unic_model **out, const char *path, const char *settings,
                                        const unic_open_options *options);
+
+/**
+ * The same as unic_model_import(), from a source (unic_io.h) instead of a file. The source is
+ * closed when all weights are read, the model is freed, or this call fails.
+ * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_model_import_source(unic_model **out, const unic_source *source,
+                                              const char *settings,
+                                              const unic_open_options *options);
 
 /** Add a reference, which must be freed as well; returns `model`. Thread-safe. Since 0.1. */
 UNIC_API unic_model *unic_model_retain(unic_model *model);

@@ -137,6 +137,13 @@ UNIC_API unic_status unic_retriever_save(const unic_retriever *retriever, const 
  */
 UNIC_API unic_status unic_retriever_load(unic_retriever **out, const char *path,
                                          const unic_open_options *options);
+/**
+ * The same as unic_retriever_load(), from a source (unic_io.h) instead of a file. The source is closed
+ * by this call.
+ * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_retriever_load_source(unic_retriever **out, const unic_source *source,
+                                                const unic_open_options *options);
 
 #ifdef __cplusplus
 }

@@ -82,7 +82,10 @@ typedef struct unic_open_options {
     size_t struct_size;  /**< sizeof(unic_open_options)                                      */
     size_t memory_limit; /**< maximum number of bytes that the file's contents may make the
                               library allocate; more fails with UNIC_E_NOMEM; 0: no limit    */
-    void *reserved[4];   /**< NULL                                                           */
+    int32_t preload;     /**< of a model: 1: read and check all that it needs now, and close
+                              the file; 0: read a modality's weights when they are first needed.
+                              Other files are read and closed at once in any case            */
+    void *reserved[3];   /**< NULL                                                           */
 } unic_open_options;
 
 /**

@@ -25,6 +25,10 @@ class head : private detail::watched, public detail::handle<unic_head, unic_head
     {
         return head(detail::result(unic_head_load, path, options));
     }
+    static head load(const source &from, unic_open_options options = {})
+    {
+        return head(from.open(unic_head_load_source, options));
+    }
     unic_head_options settings() const { return find(unic_head_settings); }
     double fit(view<std::int32_t> codes, std::size_t length, view<std::int32_t> labels)
     {
@@ -102,6 +106,10 @@ class index : public detail::handle<unic_index, unic_index_free>
     {
         return index(detail::result(unic_index_load, path, options));
     }
+    static index load(const source &from, unic_open_options options = {})
+    {
+        return index(from.open(unic_index_load_source, options));
+    }
     std::size_t item_count() const { return ask(unic_index_item_count); }
     std::size_t dim() const { return ask(unic_index_dim); }
     std::int32_t metric() const { return ask(unic_index_metric_of); }
@@ -150,6 +158,10 @@ class retriever : private detail::watched,
     {
         return retriever(detail::result(unic_retriever_load, path, options));
     }
+    static retriever load(const source &from, unic_open_options options = {})
+    {
+        return retriever(from.open(unic_retriever_load_source, options));
+    }
     unic_retriever_options settings() const { return find(unic_retriever_settings); }
     double fit(view<std::int32_t> codes, std::size_t length, const array &items)
     {
@@ -186,6 +198,10 @@ class segmenter : public detail::handle<unic_segmenter, unic_segmenter_free>
     static segmenter load(std::string_view path, unic_open_options options = {})
     {
         return segmenter(detail::result(unic_segmenter_load, path, options));
+    }
+    static segmenter load(const source &from, unic_open_options options = {})
+    {
+        return segmenter(from.open(unic_segmenter_load_source, options));
     }
     unic_segmenter_options settings() const { return find(unic_segmenter_settings); }
     // One array of frames, or a map for each level.

@@ -3,6 +3,7 @@
 #define UNIC_API_API_H
 
 #include "base/structs.h"
+#include "file/source.h"
 
 /* Returns UNIC_E_ARG from the calling function if `pointer` is NULL. */
 #define UNIC__REQUIRE(pointer)                                                                 \
@@ -37,22 +38,32 @@
             return unic__fail_in(unic__inner_, "%s", __func__);                                \
     } while (0)
 
-/* The same; during the call, allocations count against a file's budget. */
-#define UNIC__TRY_WITHIN(budget, call)                                                         \
-    do {                                                                                       \
-        unic__budget *unic__before_ = unic__budget_enter(budget);                              \
-        unic_status unic__inner_ = unic__budget_leave(unic__before_, (call));                  \
-        if (unic__inner_ != UNIC_OK)                                                           \
-            return unic__fail_in(unic__inner_, "%s", __func__);                                \
-    } while (0)
-
 /* ---- options.c: checks that several options structs share ---- */
 
 /* `threads` of an options struct: 0 or 1..UNIC__MAX_THREADS. */
 unic_status unic__check_threads(int32_t threads, const char *call);
 
-/* The budget that a call's options (NULL: none) give the file at `path`. */
-unic_status unic__open_budget(unic__budget *budget, const unic_open_options *options,
-                              const char *path, const char *call);
+/* ---- opening.c: calls that read a file, or what the caller has in its place ---- */
+
+typedef struct unic__opening {
+    const char *call;
+    unic__source *source;
+    unic__budget budget, *outside;
+    bool preloads;
+} unic__opening;
+
+/* Begins to read a file or a caller's source, with the limits of `options` (NULL: none): from here
+ * on, allocations count against them. UNIC__TRY it, and end it in any case. A caller's source is
+ * closed after a failure, unless it is itself refused; `out` is checked to be not NULL. */
+unic_status unic__opening_file(unic__opening *o, const char *path,
+                               const unic_open_options *options, const char *call);
+unic_status unic__opening_source(unic__opening *o, const void *out, const unic_source *source,
+                                 const unic_open_options *options, const char *call);
+/* Returns `status`, with the call's name in front of the message of a failure. */
+unic_status unic__opening_end(unic__opening *o, unic_status status);
+
+/* Copies a source of the caller's, or says what is wrong with it. */
+unic_status unic__check_source(unic_source *copy, const unic_source *source, const char *call,
+                               const char *argument);
 
 #endif

@@ -391,13 +391,22 @@ unic_status unic_codebook_save(const unic_codebook *codebook, const char *path)
 unic_status unic_codebook_load(unic_codebook **out, const char *path,
                                const unic_open_options *options)
 {
-    unic__budget budget;
+    unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
-    UNIC__TRY_WITHIN(&budget, unic__codebook_load(out, path));
-    return UNIC_OK;
+    UNIC__TRY(unic__opening_file(&from, path, options, __func__));
+    return unic__opening_end(&from, unic__codebook_load(out, from.source));
+}
+
+unic_status unic_codebook_load_source(unic_codebook **out, const unic_source *source,
+                                      const unic_open_options *options)
+{
+    unic__opening from;
+    if (out)
+        *out = NULL;
+    UNIC__TRY(unic__opening_source(&from, out, source, options, __func__));
+    return unic__opening_end(&from, unic__codebook_load(out, from.source));
 }
 
 double unic_codebook_perplexity(const unic_codebook *codebook)

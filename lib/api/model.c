@@ -5,55 +5,86 @@
 #include "file/sniff.h"
 
 /* Opens a model's file or a checkpoint, whichever its contents are. */
-static unic_status open_any(unic_model **out, const char *path)
+static unic_status open_any(unic_model **out, unic__source *source)
 {
     unic__file_kind kind;
-    UNIC__TRY(unic__file_sniff(&kind, path));
+    UNIC__TRY(unic__file_sniff(&kind, source));
     if (kind == UNIC__FILE_TORCH)
-        return unic__model_import(out, path, NULL);
+        return unic__model_import(out, source, NULL);
     if (kind == UNIC__FILE_UNKNOWN || kind == UNIC__FILE_ZIP)
-        return unic__model_open(out, path);
+        return unic__model_open(out, source);
     return unic__fail(UNIC_E_FORMAT,
                       "%s: is %s, a model (.npz) or a checkpoint of the CMG code (.pt, .pth, "
                       ".ckpt, .bin) expected%s",
-                      path, unic__file_kind_name(kind), unic__file_kind_advice(kind));
+                      unic__source_name(source), unic__file_kind_name(kind),
+                      unic__file_kind_advice(kind));
+}
+
+static unic_status import(unic_model **out, unic__source *source, const char *settings)
+{
+    unic__file_kind kind = UNIC__FILE_UNKNOWN;
+    if (settings && *settings)
+        UNIC__TRY(unic__file_sniff(&kind, source));
+    if (kind == UNIC__FILE_ZIP)
+        return unic__fail(UNIC_E_ARG,
+                          "settings are for a checkpoint of the CMG code; %s has its own",
+                          unic__source_name(source));
+    return unic__model_import(out, source, settings);
+}
+
+/* Ends the opening of a model; its weights are read now, or later within the same limits. */
+static unic_status end(unic__opening *from, unic_model **out, unic_status status)
+{
+    UNIC__TRY(unic__opening_end(from, status));
+    (*out)->budget = from->budget;
+    if (from->preloads && (status = unic__model_preload(*out)) != UNIC_OK) {
+        unic__fail_in(status, "%s", from->call);
+        unic__model_free(*out);
+        *out = NULL;
+    }
+    return status;
 }
 
 unic_status unic_model_open(unic_model **out, const char *path,
                             const unic_open_options *options)
 {
-    unic__budget budget;
+    unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
-    UNIC__TRY_WITHIN(&budget, open_any(out, path));
-    (*out)->budget = budget; /* for its weights, which are read later */
-    return UNIC_OK;
+    UNIC__TRY(unic__opening_file(&from, path, options, __func__));
+    return end(&from, out, open_any(out, from.source));
 }
 
-static unic_status import(unic_model **out, const char *path, const char *settings)
+unic_status unic_model_open_source(unic_model **out, const unic_source *source,
+                                   const unic_open_options *options)
 {
-    unic__file_kind kind = UNIC__FILE_UNKNOWN;
-    if (settings && *settings)
-        UNIC__TRY(unic__file_sniff(&kind, path));
-    if (kind == UNIC__FILE_ZIP)
-        return unic__fail(
-            UNIC_E_ARG, "settings are for a checkpoint of the CMG code; %s has its own", path);
-    return unic__model_import(out, path, settings);
+    unic__opening from;
+    if (out)
+        *out = NULL;
+    UNIC__TRY(unic__opening_source(&from, out, source, options, __func__));
+    return end(&from, out, open_any(out, from.source));
 }
 
 unic_status unic_model_import(unic_model **out, const char *path, const char *settings,
                               const unic_open_options *options)
 {
-    unic__budget budget;
+    unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
-    UNIC__TRY_WITHIN(&budget, import(out, path, settings));
-    (*out)->budget = budget;
-    return UNIC_OK;
+    UNIC__TRY(unic__opening_file(&from, path, options, __func__));
+    return end(&from, out, import(out, from.source, settings));
+}
+
+unic_status unic_model_import_source(unic_model **out, const unic_source *source,
+                                     const char *settings, const unic_open_options *options)
+{
+    unic__opening from;
+    if (out)
+        *out = NULL;
+    UNIC__TRY(unic__opening_source(&from, out, source, options, __func__));
+    return end(&from, out, import(out, from.source, settings));
 }
 
 unic_model *unic_model_retain(unic_model *model)

@@ -162,11 +162,20 @@ unic_status unic_retriever_save(const unic_retriever *retriever, const char *pat
 unic_status unic_retriever_load(unic_retriever **out, const char *path,
                                 const unic_open_options *options)
 {
-    unic__budget budget;
+    unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(unic__open_budget(&budget, options, path, __func__));
-    UNIC__TRY_WITHIN(&budget, unic__retriever_load(out, path));
-    return UNIC_OK;
+    UNIC__TRY(unic__opening_file(&from, path, options, __func__));
+    return unic__opening_end(&from, unic__retriever_load(out, from.source));
+}
+
+unic_status unic_retriever_load_source(unic_retriever **out, const unic_source *source,
+                                       const unic_open_options *options)
+{
+    unic__opening from;
+    if (out)
+        *out = NULL;
+    UNIC__TRY(unic__opening_source(&from, out, source, options, __func__));
+    return unic__opening_end(&from, unic__retriever_load(out, from.source));
 }

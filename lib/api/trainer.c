@@ -1,5 +1,7 @@
 #include "train/trainer.h"
 
+#include <string.h>
+
 #include "api/api.h"
 #include "cmg/cmg_resume.h"
 #include "train/export.h"
@@ -113,18 +115,21 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path,
                                 const unic_open_options *open)
 {
     unic_trainer_options o;
-    unic__budget budget;
+    unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
     UNIC__TRY(take_options(&o, options, true, __func__));
-    UNIC__TRY(unic__open_budget(&budget, open, path, __func__));
+    char *run = unic__run_path(path);
+    if (!run)
+        return unic__fail_in(unic__no_memory(strlen(path), "a path"), "%s", __func__);
+    unic_status status = unic__opening_file(&from, run, open, __func__);
+    unic__free(run);
+    UNIC__TRY(status);
     int before = unic__threads_enter(o.threads);
-    unic__budget *outside = unic__budget_enter(&budget);
-    unic_status status = unic__budget_leave(outside,
-                                            unic__trainer_resume(out, path, o.settings));
+    status = unic__opening_end(&from, unic__run_load(out, from.source, o.settings));
     unic__threads_leave(before);
-    UNIC__TRY_NAMED(status);
+    UNIC__TRY(status);
     (*out)->threads = o.threads;
     return UNIC_OK;
 }
@@ -134,17 +139,17 @@ unic_status unic_trainer_import(unic_trainer **out, const char *path, const char
                                 const unic_open_options *open)
 {
     unic_trainer_options o;
-    unic__budget budget;
+    unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
     UNIC__TRY(take_options(&o, options, false, __func__));
-    UNIC__TRY(unic__open_budget(&budget, open, path, __func__));
+    UNIC__TRY(unic__opening_file(&from, path, open, __func__));
     int before = unic__threads_enter(o.threads);
-    unic__budget *outside = unic__budget_enter(&budget);
-    unic_status status = unic__budget_leave(outside, unic__trainer_import(out, path, settings));
+    unic_status status = unic__opening_end(&from,
+                                           unic__trainer_import(out, from.source, settings));
     unic__threads_leave(before);
-    UNIC__TRY_NAMED(status);
+    UNIC__TRY(status);
     (*out)->threads = o.threads;
     return UNIC_OK;
 }

@@ -1,13 +1,15 @@
 #include "array/named_arrays.h"
 
-#include "file/folder.h"
-
-unic_status unic__named_arrays_open(unic__named_arrays *a, const char *path)
+unic_status unic__named_arrays_open_npz(unic__named_arrays *a, unic__source *source)
 {
     *a = (unic__named_arrays){NULL, NULL};
-    bool folder;
-    UNIC__TRY(unic__is_folder(&folder, path));
-    return folder ? unic__npy_folder_open(&a->folder, path) : unic__npz_open(&a->npz, path);
+    return unic__npz_open_source(&a->npz, source);
+}
+
+unic_status unic__named_arrays_open_folder(unic__named_arrays *a, const char *path)
+{
+    *a = (unic__named_arrays){NULL, NULL};
+    return unic__npy_folder_open(&a->folder, path);
 }
 
 void unic__named_arrays_close(unic__named_arrays *a)

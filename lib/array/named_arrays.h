@@ -11,8 +11,8 @@ typedef struct unic__named_arrays {
     unic__npy_folder *folder;
 } unic__named_arrays;
 
-unic_status unic__named_arrays_open(unic__named_arrays *a,
-                                    const char *path); /* a file or a directory */
+unic_status unic__named_arrays_open_npz(unic__named_arrays *a, unic__source *source);
+unic_status unic__named_arrays_open_folder(unic__named_arrays *a, const char *path);
 void unic__named_arrays_close(unic__named_arrays *a);
 const char *unic__named_arrays_path(const unic__named_arrays *a);
 

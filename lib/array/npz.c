@@ -57,13 +57,13 @@ static unic_status fill_members(unic__npz *z)
     return UNIC_OK;
 }
 
-unic_status unic__npz_open(unic__npz **out, const char *path)
+unic_status unic__npz_open_source(unic__npz **out, unic__source *source)
 {
     *out = NULL;
     unic__npz *z = unic__alloc_zero(sizeof *z);
     if (!z)
         return unic__no_memory(sizeof *z, "an npz reader");
-    unic_status status = unic__zip_open(&z->zip, path);
+    unic_status status = unic__zip_open_source(&z->zip, source);
     if (status == UNIC_OK)
         status = fill_members(z);
     if (status != UNIC_OK) {
@@ -72,6 +72,16 @@ unic_status unic__npz_open(unic__npz **out, const char *path)
     }
     *out = z;
     return UNIC_OK;
+}
+
+unic_status unic__npz_open(unic__npz **out, const char *path)
+{
+    unic__source *source;
+    *out = NULL;
+    UNIC__TRY(unic__source_open_file(&source, path));
+    unic_status status = unic__npz_open_source(out, source);
+    unic__source_release(source);
+    return status;
 }
 
 void unic__npz_close(unic__npz *z)
@@ -91,6 +101,11 @@ void unic__npz_close(unic__npz *z)
 const char *unic__npz_path(const unic__npz *z)
 {
     return unic__zip_path(z->zip);
+}
+
+unic__source *unic__npz_source(const unic__npz *z)
+{
+    return unic__zip_source(z->zip);
 }
 
 size_t unic__npz_count(const unic__npz *z)

@@ -240,19 +240,25 @@ static unic_status source_read(void *file, const unic_config *c, const unic__par
     return read_param(file, c, p, values);
 }
 
+static unic_status source_check_unchanged(void *file)
+{
+    return unic__source_check_unchanged(unic__torch_source(file));
+}
+
 static void source_close(void *file)
 {
     unic__torch_close(file);
 }
 
-static const unic__weight_source_class checkpoint = {source_check, source_read, source_close};
+static const unic__weight_source_class checkpoint = {source_check, source_read,
+                                                     source_check_unchanged, source_close};
 
-unic_status unic__model_import(unic_model **out, const char *path, const char *settings)
+unic_status unic__model_import(unic_model **out, unic__source *source, const char *settings)
 {
     unic__torch_file *f;
     unic_config *config = NULL;
     unic_codebook *codebook = NULL;
-    UNIC__TRY(unic__cmg_open(&f, path));
+    UNIC__TRY(unic__cmg_open(&f, source));
     unic_status status = unic__cmg_config(f, settings, &config);
     if (status == UNIC_OK)
         status = check_model(f, config);

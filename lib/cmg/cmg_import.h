@@ -42,6 +42,6 @@ unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
 void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c);
 
 /* A model whose weights are read from the checkpoint when they are needed. */
-unic_status unic__model_import(unic_model **out, const char *path, const char *settings);
+unic_status unic__model_import(unic_model **out, unic__source *source, const char *settings);
 
 #endif

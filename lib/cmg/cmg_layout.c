@@ -276,16 +276,17 @@ static unic_status find_parts(unic__torch_file *f)
     return UNIC_OK;
 }
 
-unic_status unic__cmg_open(unic__torch_file **out, const char *path)
+unic_status unic__cmg_open(unic__torch_file **out, unic__source *source)
 {
     unic__torch_file *f = NULL;
     unic__file_kind kind;
     *out = NULL;
-    UNIC__TRY(unic__file_sniff(&kind, path));
+    UNIC__TRY(unic__file_sniff(&kind, source));
     if (kind != UNIC__FILE_UNKNOWN && kind != UNIC__FILE_ZIP && kind != UNIC__FILE_TORCH)
         return unic__fail(UNIC_E_FORMAT, "%s: is %s, a checkpoint of torch.save() expected%s",
-                          path, unic__file_kind_name(kind), unic__file_kind_advice(kind));
-    UNIC__TRY(unic__torch_open(&f, path));
+                          unic__source_name(source), unic__file_kind_name(kind),
+                          unic__file_kind_advice(kind));
+    UNIC__TRY(unic__torch_open(&f, source));
     unic_status status = find_parts(f);
     if (status == UNIC_OK)
         *out = f;

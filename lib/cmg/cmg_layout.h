@@ -14,7 +14,7 @@
  * recognised by parameter names that no other part has. UNIC_E_FORMAT if there is no encoder
  * (the message says what was found), or if there are several (it lists their paths).
  */
-unic_status unic__cmg_open(unic__torch_file **out, const char *path);
+unic_status unic__cmg_open(unic__torch_file **out, unic__source *source);
 
 /* The tensor of a path in CMG's layout. UNIC_E_FORMAT says what is there instead; the caller
  * puts the file's name in front. */

@@ -155,12 +155,12 @@ static unic_status read_training(unic__torch_file *f, unic_trainer *t)
     return UNIC_OK;
 }
 
-unic_status unic__trainer_import(unic_trainer **out, const char *path, const char *settings)
+unic_status unic__trainer_import(unic_trainer **out, unic__source *source, const char *settings)
 {
     unic__torch_file *f;
     unic_config *config = NULL;
     unic_trainer *t = NULL;
-    UNIC__TRY(unic__cmg_open(&f, path));
+    UNIC__TRY(unic__cmg_open(&f, source));
     unic_status status = unic__cmg_config(f, settings, &config);
     if (status == UNIC_OK)
         status = unic__trainer_create(&t, config);

@@ -479,7 +479,7 @@ unic_status unic__clip_files_open(unic__clip_source **out, const char *folder)
     if (status == UNIC_OK)
         status = unite_groups(s);
     if (status == UNIC_OK) {
-        status = unic__named_arrays_open(&s->arrays, folder);
+        status = unic__named_arrays_open_folder(&s->arrays, folder);
         s->has_arrays = status == UNIC_OK;
     }
     return finish(out, s, status);

@@ -4,7 +4,6 @@
 #include "data/clip_files.h"
 #include "data/dataset.h"
 #include "data/shard.h"
-#include "file/file.h"
 #include "file/folder.h"
 #include "file/sniff.h"
 
@@ -48,16 +47,25 @@ static unic_status open_list(unic__clip_source **out, const char *const *paths, 
     return unic__clip_files_open_list(out, paths, *used, options->modalities[0]);
 }
 
-static unic_status open_file(unic__clip_source **out, const char *path)
+static unic_status open_npz(unic__clip_source **out, unic__source *source)
 {
     unic__file_kind kind;
-    UNIC__TRY(unic__file_sniff(&kind, path));
+    UNIC__TRY(unic__file_sniff(&kind, source));
     if (kind == UNIC__FILE_UNKNOWN || kind == UNIC__FILE_ZIP)
-        return unic__shard_open(out, path);
+        return unic__shard_open(out, source);
     const char *advice = unic__file_kind_advice(kind);
-    return unic__fail(UNIC_E_FORMAT, "%s: is %s%s", path, unic__file_kind_name(kind),
-                      *advice ? advice
-                              : ", data in an npz, a table (.csv, .tsv) or a folder expected");
+    return unic__fail(
+        UNIC_E_FORMAT, "%s: is %s%s", unic__source_name(source), unic__file_kind_name(kind),
+        *advice ? advice : ", data in an npz, a table (.csv, .tsv) or a folder expected");
+}
+
+static unic_status open_file(unic__clip_source **out, const char *path)
+{
+    unic__source *source;
+    UNIC__TRY(unic__source_open_file(&source, path));
+    unic_status status = open_npz(out, source);
+    unic__source_release(source);
+    return status;
 }
 
 /* What begins at paths[0]; *used is how many paths it takes. */
@@ -81,7 +89,8 @@ static unic_status open_source(unic__clip_source **out, const char *const *paths
     if (!folder)
         return open_file(out, paths[0]);
     UNIC__TRY(holds_arrays(paths[0], &arrays));
-    return arrays ? unic__shard_open(out, paths[0]) : unic__clip_files_open(out, paths[0]);
+    return arrays ? unic__shard_open_folder(out, paths[0])
+                  : unic__clip_files_open(out, paths[0]);
 }
 
 static unic_status open_sources(unic_dataset *d, const char *const *paths, size_t n,

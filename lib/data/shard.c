@@ -239,7 +239,8 @@ static void close_shard(unic__clip_source *source)
     unic__free(s);
 }
 
-unic_status unic__shard_open(unic__clip_source **out, const char *path)
+/* Of `npz`, or of the directory if that is NULL. */
+static unic_status open_shard(unic__clip_source **out, unic__source *npz, const char *folder)
 {
     static const unic__clip_source_class class = {.close = close_shard,
                                                   .list = list,
@@ -254,7 +255,8 @@ unic_status unic__shard_open(unic__clip_source **out, const char *path)
     shard *s = unic__alloc_zero(sizeof *s);
     if (!s)
         return unic__no_memory(sizeof *s, "a data file");
-    unic_status status = unic__named_arrays_open(&s->arrays, path);
+    unic_status status = npz ? unic__named_arrays_open_npz(&s->arrays, npz)
+                             : unic__named_arrays_open_folder(&s->arrays, folder);
     if (status != UNIC_OK) {
         unic__free(s);
         return status;
@@ -263,4 +265,14 @@ unic_status unic__shard_open(unic__clip_source **out, const char *path)
     s->source.path = unic__named_arrays_path(&s->arrays);
     *out = &s->source;
     return UNIC_OK;
+}
+
+unic_status unic__shard_open(unic__clip_source **out, unic__source *npz)
+{
+    return open_shard(out, npz, NULL);
+}
+
+unic_status unic__shard_open_folder(unic__clip_source **out, const char *path)
+{
+    return open_shard(out, NULL, path);
 }

@@ -7,7 +7,9 @@
 #define UNIC_DATA_SHARD_H
 
 #include "data/clip_source.h"
+#include "file/source.h"
 
-unic_status unic__shard_open(unic__clip_source **out, const char *path);
+unic_status unic__shard_open(unic__clip_source **out, unic__source *npz);
+unic_status unic__shard_open_folder(unic__clip_source **out, const char *path);
 
 #endif

@@ -64,6 +64,8 @@ unic_status unic__file_open(unic__file *file, const char *path)
     }
     file->descriptor = descriptor;
     file->size = (uint64_t)about.st_size;
+    file->changed = (int64_t)about.st_mtim.tv_sec;
+    file->changed_ns = (int64_t)about.st_mtim.tv_nsec;
     return UNIC_OK;
 }
 
@@ -73,12 +75,32 @@ void unic__file_close(unic__file *file)
     file->descriptor = -1;
 }
 
+unic_status unic__file_ends(uint64_t size, uint64_t offset, size_t bytes)
+{
+    return unic__fail(UNIC_E_FORMAT, "%zu bytes expected at offset %llu, the file ends at %llu",
+                      bytes, (unsigned long long)offset, (unsigned long long)size);
+}
+
+unic_status unic__file_check_unchanged(const unic__file *file)
+{
+    struct stat about;
+    char text[ERROR_TEXT];
+    if (fstat(file->descriptor, &about) != 0)
+        return unic__fail(UNIC_E_IO, "cannot tell whether it has changed: %s",
+                          error_text(errno, text));
+    if ((uint64_t)about.st_size != file->size)
+        return unic__fail(UNIC_E_IO,
+                          "has changed since it was opened: it has %llu bytes, %llu then",
+                          (unsigned long long)about.st_size, (unsigned long long)file->size);
+    if (about.st_mtim.tv_sec != file->changed || about.st_mtim.tv_nsec != file->changed_ns)
+        return unic__fail(UNIC_E_IO, "has changed since it was opened: it was written to");
+    return UNIC_OK;
+}
+
 unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out, size_t bytes)
 {
     if (offset > file->size || bytes > file->size - offset)
-        return unic__fail(UNIC_E_FORMAT,
-                          "%zu bytes expected at offset %llu, the file ends at %llu", bytes,
-                          (unsigned long long)offset, (unsigned long long)file->size);
+        return unic__file_ends(file->size, offset, bytes);
     unsigned char *at = out;
     while (bytes) {
         size_t part = bytes < LARGEST_TRANSFER ? bytes : LARGEST_TRANSFER;
@@ -94,7 +116,8 @@ unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *ou
                                                          : UNIC_E_IO;
         }
         if (n == 0)
-            return unic__fail(UNIC_E_IO, "ends at %llu now, at %llu when it was opened",
+            return unic__fail(UNIC_E_IO,
+                              "has changed since it was opened: it ends at %llu, at %llu then",
                               (unsigned long long)offset, (unsigned long long)file->size);
         at += n;
         offset += (uint64_t)n;

@@ -9,7 +9,8 @@
 
 typedef struct unic__file {
     int descriptor;
-    uint64_t size; /* when it was opened */
+    uint64_t size;               /* when it was opened; so are these */
+    int64_t changed, changed_ns; /* seconds and nanoseconds of its last change */
 } unic__file;
 
 /* UNIC_E_NOTFOUND if there is no such file; UNIC_E_IO if it is not a regular file. */
@@ -20,6 +21,13 @@ void unic__file_close(unic__file *file);
  * does not name the path: the caller puts it in front. */
 unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out,
                                size_t bytes);
+
+/* The failure of a read beyond the end of `size` bytes. */
+unic_status unic__file_ends(uint64_t size, uint64_t offset, size_t bytes);
+
+/* UNIC_E_IO if the file has another size or time of change than when it was opened. A file that
+ * was replaced by another of its name is not changed: it is still read. */
+unic_status unic__file_check_unchanged(const unic__file *file);
 
 /* Whether an errno means that the process ran out of memory or file descriptors. */
 bool unic__file_error_is_of_process(int error);

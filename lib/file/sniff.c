@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "file/file.h"
 #include "file/zip.h"
 
 enum { HEAD = 1024 };
@@ -82,14 +81,14 @@ static bool is_pickle(const head *h)
     return false;
 }
 
-static unic_status kind_of_zip(unic__file_kind *kind, const char *path)
+static unic_status kind_of_zip(unic__file_kind *kind, unic__source *source)
 {
     unic__zip *z = NULL;
     bool torch = false;
-    unic_status status = unic__zip_open(&z, path);
+    unic_status status = unic__zip_open_source(&z, source);
     *kind = UNIC__FILE_ZIP;
     if (status != UNIC_OK)
-        return status == UNIC_E_NOMEM ? status : UNIC_OK;
+        return status == UNIC_E_FORMAT ? UNIC_OK : status;
     for (size_t i = 0; i < unic__zip_count(z) && !torch; i++) {
         const char *slash = strchr(unic__zip_name(z, i), '/');
         torch = slash && strcmp(slash, "/data.pkl") == 0;
@@ -133,21 +132,16 @@ static unic__file_kind kind_of(const head *h)
                                : UNIC__FILE_UNKNOWN;
 }
 
-unic_status unic__file_sniff(unic__file_kind *kind, const char *path)
+unic_status unic__file_sniff(unic__file_kind *kind, unic__source *source)
 {
-    head h = {.size = 0};
-    unic__file file;
+    head h = {.file_size = unic__source_size(source)};
     *kind = UNIC__FILE_UNKNOWN;
-    unic_status status = unic__file_open(&file, path);
+    h.size = h.file_size < HEAD ? (size_t)h.file_size : HEAD;
+    unic_status status = unic__source_read(source, 0, h.bytes, h.size);
     if (status != UNIC_OK)
-        return status == UNIC_E_NOMEM ? status : UNIC_OK;
-    h.file_size = file.size;
-    h.size = file.size < HEAD ? (size_t)file.size : HEAD;
-    if (unic__file_read_at(&file, 0, h.bytes, h.size) != UNIC_OK)
-        h.size = 0;
-    unic__file_close(&file);
+        return unic__fail_in(status, "%s", unic__source_name(source));
     if (has(&h, 0, "PK\3\4", 4) || has(&h, 0, "PK\5\6", 4))
-        return kind_of_zip(kind, path);
+        return kind_of_zip(kind, source);
     *kind = kind_of(&h);
     return UNIC_OK;
 }

@@ -3,10 +3,10 @@
 #ifndef UNIC_FILE_SNIFF_H
 #define UNIC_FILE_SNIFF_H
 
-#include "base/base.h"
+#include "file/source.h"
 
 typedef enum unic__file_kind {
-    UNIC__FILE_UNKNOWN, /* or unreadable: opening it reports why */
+    UNIC__FILE_UNKNOWN,
     UNIC__FILE_ZIP,
     UNIC__FILE_TORCH, /* a zip file of torch.save, or its older pickles */
     UNIC__FILE_PICKLE,
@@ -19,9 +19,9 @@ typedef enum unic__file_kind {
     UNIC__FILE_GGUF
 } unic__file_kind;
 
-/* Fails only with UNIC_E_NOMEM: a file that cannot be read has the kind UNIC__FILE_UNKNOWN, or
- * UNIC__FILE_ZIP if it begins like one. */
-unic_status unic__file_sniff(unic__file_kind *kind, const char *path);
+/* Fails only if memory is short or reading fails. A damaged file has the kind UNIC__FILE_UNKNOWN, or
+ * UNIC__FILE_ZIP if it begins like one: opening it reports why. */
+unic_status unic__file_sniff(unic__file_kind *kind, unic__source *source);
 
 /* For messages: "an HDF5 file", and advice on how to convert one; "" if there is none. */
 const char *unic__file_kind_name(unic__file_kind kind);

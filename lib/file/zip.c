@@ -80,7 +80,7 @@ static unic_status inflate_some(unic__zip_stream *s, unsigned char *out, size_t 
         if (f->avail_in == 0 && left) {
             size_t n = left < INPUT_SIZE ? (size_t)left : INPUT_SIZE;
             UNIC__TRY(
-                unic__file_read_at(&s->zip->file, s->member->data + s->taken, s->input, n));
+                unic__source_read(s->zip->source, s->member->data + s->taken, s->input, n));
             f->next_in = s->input;
             f->avail_in = (uInt)n;
             s->taken += n;
@@ -130,7 +130,7 @@ static unic_status stream_read(unic__zip_stream *s, void *out, size_t bytes)
         return unic__fail(UNIC_E_FORMAT, "has %llu bytes, at least %llu expected",
                           ull(s->member->size), ull(s->done + bytes));
     if (!s->input) {
-        UNIC__TRY(unic__file_read_at(&s->zip->file, s->member->data + s->done, out, bytes));
+        UNIC__TRY(unic__source_read(s->zip->source, s->member->data + s->done, out, bytes));
     } else {
         size_t made;
         UNIC__TRY(inflate_some(s, out, bytes, &made));
@@ -220,6 +220,6 @@ unic_status unic__zip_read_range(const unic__zip *z, size_t i, uint64_t offset, 
         status = unic__fail(UNIC_E_FORMAT, "has %llu bytes, %zu expected at offset %llu",
                             ull(m->size), bytes, ull(offset));
     else
-        status = unic__file_read_at(&z->file, m->data + offset, out, bytes);
+        status = unic__source_read(z->source, m->data + offset, out, bytes);
     return in_member(status, z, i);
 }

@@ -9,6 +9,7 @@
 #define UNIC_FILE_ZIP_H
 
 #include "file/file.h"
+#include "file/source.h"
 
 /* ---- reading (zip_directory.c, zip.c): by any number of threads at once ---------------- */
 
@@ -16,8 +17,10 @@ typedef struct unic__zip unic__zip;
 
 /* Reads and checks the directory and all local headers. */
 unic_status unic__zip_open(unic__zip **out, const char *path);
+unic_status unic__zip_open_source(unic__zip **out, unic__source *source);
 void unic__zip_close(unic__zip *z);
-const char *unic__zip_path(const unic__zip *z);
+const char *unic__zip_path(const unic__zip *z); /* or the name of its source */
+unic__source *unic__zip_source(const unic__zip *z);
 
 /* Members in directory order. */
 size_t unic__zip_count(const unic__zip *z);

@@ -54,13 +54,13 @@ typedef struct end_record {
 /* Finds the end record behind which nothing but its own comment stands. */
 static unic_status find_end(const unic__zip *z, unsigned char *tail, uint64_t *position)
 {
-    uint64_t size = z->file.size;
+    uint64_t size = unic__source_size(z->source);
     if (size < UNIC__ZIP_END_SIZE)
         return unic__fail(UNIC_E_FORMAT, "is no zip file: %llu bytes", ull(size));
     size_t span = UNIC__ZIP_END_SIZE + LARGEST_COMMENT;
     if (size < span)
         span = (size_t)size;
-    UNIC__TRY(unic__file_read_at(&z->file, size - span, tail, span));
+    UNIC__TRY(unic__source_read(z->source, size - span, tail, span));
     for (size_t at = span - UNIC__ZIP_END_SIZE + 1; at-- > 0;) {
         size_t comment = span - UNIC__ZIP_END_SIZE - at;
         if (unic__zip_get32(tail + at) == UNIC__ZIP_END_MARK &&
@@ -81,7 +81,7 @@ static unic_status read_end64(const unic__zip *z, const unsigned char *locator, 
     if (unic__zip_get32(locator + 4) != 0 || unic__zip_get32(locator + 16) > 1 || at > bound ||
         bound - at < sizeof r)
         return unic__fail(UNIC_E_FORMAT, "its zip64 locator is damaged");
-    UNIC__TRY(unic__file_read_at(&z->file, at, r, sizeof r));
+    UNIC__TRY(unic__source_read(z->source, at, r, sizeof r));
     if (unic__zip_get32(r) != UNIC__ZIP_END64_MARK || unic__zip_get64(r + 4) != bound - at - 12)
         return unic__fail(UNIC_E_FORMAT, "its zip64 end of directory is damaged");
     end_record wide = {at, unic__zip_get64(r + 32), unic__zip_get64(r + 48),
@@ -110,8 +110,8 @@ static unic_status read_end(const unic__zip *z, unsigned char *tail, end_record 
         return unic__fail(UNIC_E_FORMAT, "is a part of a zip file of several parts");
     if (end->position >= UNIC__ZIP_LOCATOR_SIZE) {
         unsigned char locator[UNIC__ZIP_LOCATOR_SIZE];
-        UNIC__TRY(unic__file_read_at(&z->file, end->position - sizeof locator, locator,
-                                     sizeof locator));
+        UNIC__TRY(unic__source_read(z->source, end->position - sizeof locator, locator,
+                                    sizeof locator));
         if (unic__zip_get32(locator) == UNIC__ZIP_LOCATOR_MARK)
             UNIC__TRY(read_end64(z, locator, end));
     }
@@ -247,14 +247,14 @@ static unic_status read_local(const unic__zip *z, unic__zip_member *m, unsigned 
     if (m->header > bound || bound - m->header < UNIC__ZIP_LOCAL_SIZE)
         return unic__fail(UNIC_E_FORMAT, "its header is said to be at %llu, beyond the members",
                           ull(m->header));
-    UNIC__TRY(unic__file_read_at(&z->file, m->header, header, UNIC__ZIP_LOCAL_SIZE));
+    UNIC__TRY(unic__source_read(z->source, m->header, header, UNIC__ZIP_LOCAL_SIZE));
     size_t name = unic__zip_get16(header + 26), extra = unic__zip_get16(header + 28);
     m->data = m->header + UNIC__ZIP_LOCAL_SIZE + name + extra;
     if (unic__zip_get32(header) != UNIC__ZIP_LOCAL_MARK || m->data > bound ||
         m->packed > bound - m->data)
         return unic__fail(UNIC_E_FORMAT, "its local header is damaged");
-    UNIC__TRY(unic__file_read_at(&z->file, m->header + UNIC__ZIP_LOCAL_SIZE,
-                                 header + UNIC__ZIP_LOCAL_SIZE, name + extra));
+    UNIC__TRY(unic__source_read(z->source, m->header + UNIC__ZIP_LOCAL_SIZE,
+                                header + UNIC__ZIP_LOCAL_SIZE, name + extra));
     const unsigned char *name_at = header + UNIC__ZIP_LOCAL_SIZE;
     uint64_t packed = unic__zip_get32(header + 18), size = unic__zip_get32(header + 22);
     uint64_t *const number[] = {&size, &packed};
@@ -314,7 +314,7 @@ static unic_status read_members(unic__zip *z, const end_record *end, unsigned ch
                                 unsigned char *header)
 {
     size_t left = (size_t)end->directory_size;
-    UNIC__TRY(unic__file_read_at(&z->file, end->directory, directory, left));
+    UNIC__TRY(unic__source_read(z->source, end->directory, directory, left));
     for (size_t i = 0; i < z->count; i++) {
         size_t used = 0;
         UNIC__TRY(read_entry(z, &z->members[i], directory, left, &used));
@@ -355,42 +355,53 @@ out:
     return status;
 }
 
-unic_status unic__zip_open(unic__zip **out, const char *path)
+unic_status unic__zip_open_source(unic__zip **out, unic__source *source)
 {
     *out = NULL;
-    unic__file file;
-    UNIC__TRY(unic__file_open(&file, path));
     unic__zip *z = unic__alloc_zero(sizeof *z);
-    if (!z) {
-        unic__file_close(&file);
+    if (!z)
         return unic__no_memory(sizeof *z, "a zip reader");
-    }
-    z->file = file;
-    z->path = unic__strdup(path);
-    unic_status status = z->path ? read_archive(z) : unic__no_memory(strlen(path), "a path");
+    z->source = unic__source_retain(source);
+    z->path = unic__source_name(source);
+    unic_status status = read_archive(z);
     if (status != UNIC_OK) {
+        unic__fail_in(status, "%s", z->path);
         unic__zip_close(z);
-        return unic__fail_in(status, "%s", path);
+        return status;
     }
     *out = z;
     return UNIC_OK;
+}
+
+unic_status unic__zip_open(unic__zip **out, const char *path)
+{
+    unic__source *source;
+    *out = NULL;
+    UNIC__TRY(unic__source_open_file(&source, path));
+    unic_status status = unic__zip_open_source(out, source);
+    unic__source_release(source);
+    return status;
 }
 
 void unic__zip_close(unic__zip *z)
 {
     if (!z)
         return;
-    unic__file_close(&z->file);
     unic__arena_free(&z->names);
     unic__free(z->by_name);
     unic__free(z->members);
-    unic__free(z->path);
+    unic__source_release(z->source);
     unic__free(z);
 }
 
 const char *unic__zip_path(const unic__zip *z)
 {
     return z->path;
+}
+
+unic__source *unic__zip_source(const unic__zip *z)
+{
+    return z->source;
 }
 
 size_t unic__zip_count(const unic__zip *z)

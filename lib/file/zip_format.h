@@ -3,7 +3,6 @@
 #ifndef UNIC_FILE_ZIP_FORMAT_H
 #define UNIC_FILE_ZIP_FORMAT_H
 
-#include "file/file.h"
 #include "file/zip.h"
 
 #define UNIC__ZIP_LOCAL_MARK   UINT32_C(0x04034B50)
@@ -37,9 +36,9 @@ typedef struct unic__zip_member {
 } unic__zip_member;
 
 struct unic__zip {
-    char *path;
-    unic__file file;
-    bool unchecked; /* no member has a CRC */
+    unic__source *source;
+    const char *path; /* its name */
+    bool unchecked;   /* no member has a CRC */
     size_t count;
     unic__zip_member *members;        /* in directory order */
     const unic__zip_member **by_name; /* sorted */

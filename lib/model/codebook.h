@@ -128,6 +128,6 @@ unic_status unic__codebook_read(unic__npz *z, size_t codes, size_t dim, size_t m
 
 unic_status unic__codebook_save(const unic_codebook *cb, const char *path);
 /* Of the sizes that the file's shapes say. */
-unic_status unic__codebook_load(unic_codebook **out, const char *path);
+unic_status unic__codebook_load(unic_codebook **out, unic__source *source);
 
 #endif

@@ -95,10 +95,10 @@ static unic_status read_any(unic__npz *z, unic_codebook **out)
     return unic__codebook_read(z, cells.dim[0], cells.dim[1], counters.dim[0], out);
 }
 
-unic_status unic__codebook_load(unic_codebook **out, const char *path)
+unic_status unic__codebook_load(unic_codebook **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open(&z, path));
+    UNIC__TRY(unic__npz_open_source(&z, source));
     unic_status status = read_any(z, out);
     unic__npz_close(z);
     return status;

@@ -96,6 +96,10 @@ static unic_status load_weights(unic_model *model, size_t m, const unic__weight_
         status = from->is->check(from->file, model->config, params);
     if (status == UNIC_OK)
         status = fill(model, params, from);
+    if (from->is->check_unchanged) { /* which is also why something else may have failed */
+        unic_status unchanged = from->is->check_unchanged(from->file);
+        status = unchanged == UNIC_OK ? status : unchanged;
+    }
     if (status != UNIC_OK)
         unic__param_table_free(params);
     return status;
@@ -122,6 +126,14 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table *
     pthread_mutex_unlock(&model->lock);
     *weights = &model->weights[m];
     return status;
+}
+
+unic_status unic__model_preload(unic_model *model)
+{
+    unic__param_table *weights;
+    for (size_t m = 0; m < model->config->modality_count; m++)
+        UNIC__TRY(unic__model_weights(model, m, &weights));
+    return UNIC_OK;
 }
 
 /* The values of modality m's parameters, unpacked, one after the other; the model's. */
@@ -179,7 +191,7 @@ static unic_status read_table(void *table, const unic_config *config, const unic
 
 unic_status unic__model_set_weights(unic_model *model, size_t m, const unic__param_table *from)
 {
-    static const unic__weight_source_class table = {accept, read_table, NULL};
+    static const unic__weight_source_class table = {accept, read_table, NULL, NULL};
     UNIC__TRY(load_weights(model, m, &(unic__weight_source){&table, &from}));
     model->loaded[m] = true;
     return UNIC_OK;

@@ -42,6 +42,9 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
 /* The weights of modality m, read now if they have not been. Thread-safe. */
 unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table **weights);
 
+/* Reads the weights of all modalities, which closes the source. */
+unic_status unic__model_preload(unic_model *model);
+
 /* The i-th parameter of all modalities together, and its plain values (`values` may be NULL);
  * both are the model's. Thread-safe. UNIC_E_NOTFOUND says how many there are. */
 unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param **param,
@@ -60,7 +63,7 @@ unic_status unic__model_convert(unic_model **out, unic_model *model, const char 
 
 /* ---- model/model_file.c ---- */
 
-unic_status unic__model_open(unic_model **out, const char *path);
+unic_status unic__model_open(unic_model **out, unic__source *source);
 unic_status unic__model_save(unic_model *model, const char *path);
 /* Without the final rename, as unic__bundle_seal(). */
 unic_status unic__model_seal(unic_model *model, const char *path, unic__file_writer **file);

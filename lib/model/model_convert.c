@@ -46,6 +46,17 @@ static unic_status read_origin(void *model, const unic_config *config, const uni
     return status;
 }
 
+static unic_status check_origin_unchanged(void *model)
+{
+    unic_model *origin = model;
+    unic_status status = UNIC_OK;
+    pthread_mutex_lock(&origin->lock);
+    if (origin->source.is && origin->source.is->check_unchanged)
+        status = origin->source.is->check_unchanged(origin->source.file);
+    pthread_mutex_unlock(&origin->lock);
+    return status;
+}
+
 static void release_origin(void *model)
 {
     unic__model_free(model);
@@ -53,7 +64,8 @@ static void release_origin(void *model)
 
 unic_status unic__model_convert(unic_model **out, unic_model *model, const char *weights)
 {
-    static const unic__weight_source_class origin = {check_origin, read_origin, release_origin};
+    static const unic__weight_source_class origin = {check_origin, read_origin,
+                                                     check_origin_unchanged, release_origin};
     unic_config *config;
     unic_codebook *codebook;
     UNIC__TRY(unic__config_copy(&config, model->config));

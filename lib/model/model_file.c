@@ -61,19 +61,25 @@ static unic_status read_weight(void *file, const unic_config *config, const unic
     return unic__read_bf16(file, p->name, p->shape, values);
 }
 
+static unic_status check_unchanged(void *file)
+{
+    return unic__source_check_unchanged(unic__npz_source(file));
+}
+
 static void close_file(void *file)
 {
     unic__npz_close(file);
 }
 
-static const unic__weight_source_class model_file = {check_weights, read_weight, close_file};
+static const unic__weight_source_class model_file = {check_weights, read_weight,
+                                                     check_unchanged, close_file};
 
-unic_status unic__model_open(unic_model **out, const char *path)
+unic_status unic__model_open(unic_model **out, unic__source *source)
 {
     unic__npz *z;
     unic_config *config = NULL;
     unic_codebook *codebook = NULL;
-    UNIC__TRY(unic__npz_open(&z, path));
+    UNIC__TRY(unic__npz_open_source(&z, source));
     unic_status status = unic__read_config(z, &config);
     if (status == UNIC_OK)
         status = unic__read_codebook(z, config, &codebook);

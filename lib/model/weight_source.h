@@ -17,6 +17,9 @@ typedef struct unic__weight_source_class {
     /* Reads one parameter of a table that check() accepted. */
     unic_status (*read)(void *file, const unic_config *config, const unic__param *p,
                         float *values);
+    /* UNIC_E_IO if the file was written to since it was opened: what was read may be of another
+     * model. NULL: it cannot be. */
+    unic_status (*check_unchanged)(void *file);
     void (*close)(void *file);
 } unic__weight_source_class;
 

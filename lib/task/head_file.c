@@ -56,10 +56,10 @@ static unic_status read_head(unic__npz *z, unic_head **out)
     return UNIC_OK;
 }
 
-unic_status unic__head_load(unic_head **out, const char *path)
+unic_status unic__head_load(unic_head **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open(&z, path));
+    UNIC__TRY(unic__npz_open_source(&z, source));
     unic_status status = read_head(z, out);
     unic__npz_close(z);
     return status;

@@ -89,10 +89,10 @@ static unic_status read_index(unic__npz *z, unic_index **out)
     return status;
 }
 
-unic_status unic__index_load(unic_index **out, const char *path)
+unic_status unic__index_load(unic_index **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open(&z, path));
+    UNIC__TRY(unic__npz_open_source(&z, source));
     unic_status status = read_index(z, out);
     unic__npz_close(z);
     return status;

@@ -62,6 +62,6 @@ unic_status unic__retriever_queries(const unic_retriever *r, const int32_t *code
 unic_status unic__retriever_items(const unic_retriever *r, const unic_array *items, float *out);
 
 unic_status unic__retriever_save(const unic_retriever *r, const char *path);
-unic_status unic__retriever_load(unic_retriever **out, const char *path);
+unic_status unic__retriever_load(unic_retriever **out, unic__source *source);
 
 #endif

@@ -95,6 +95,6 @@ unic_status unic__segmenter_predict(const unic_segmenter *s, const unic__segment
                                     float *logits);
 
 unic_status unic__segmenter_save(const unic_segmenter *s, const char *path);
-unic_status unic__segmenter_load(unic_segmenter **out, const char *path);
+unic_status unic__segmenter_load(unic_segmenter **out, unic__source *source);
 
 #endif

@@ -41,10 +41,10 @@ static unic_status read_segmenter(unic__npz *z, unic_segmenter **out)
     return UNIC_OK;
 }
 
-unic_status unic__segmenter_load(unic_segmenter **out, const char *path)
+unic_status unic__segmenter_load(unic_segmenter **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open(&z, path));
+    UNIC__TRY(unic__npz_open_source(&z, source));
     unic_status status = read_segmenter(z, out);
     unic__npz_close(z);
     return status;

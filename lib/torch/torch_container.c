@@ -228,7 +228,7 @@ static unic_status read_zip(unic__torch_container *c)
     size_t member = 0, size = 0, used = 0;
     const char *root = NULL;
     void *data = NULL;
-    UNIC__TRY(unic__zip_open(&c->zip, c->path));
+    UNIC__TRY(unic__zip_open_source(&c->zip, c->source));
     if (unic__zip_take_unchecked(c->zip))
         unic__log_line(UNIC_LOG_INFO,
                        "%s: was written without CRCs: damage to its elements is not seen",
@@ -330,14 +330,14 @@ static unic_status parse_head(unic__torch_container *c, head *h)
 /* Where the pickles end is known only after reading them: tries longer and longer heads. */
 static unic_status read_head(unic__torch_container *c)
 {
-    uint64_t file = c->file.size;
+    uint64_t file = unic__source_size(c->source);
     size_t most = file < LARGEST_PICKLE ? (size_t)file : LARGEST_PICKLE, size = FIRST_HEAD;
     for (;;) {
         size = size < most ? size : most;
         c->head = unic__alloc(size);
         if (!c->head)
             return unic__no_memory(size, "a checkpoint's pickles");
-        UNIC__TRY(unic__file_read_at(&c->file, 0, c->head, size));
+        UNIC__TRY(unic__source_read(c->source, 0, c->head, size));
         head h = {c->head, size, 0, 0};
         unic_status status = parse_head(c, &h);
         if (status == UNIC_OK || h.needed <= size || h.needed > most)
@@ -353,13 +353,13 @@ static unic_status read_head(unic__torch_container *c)
 /* Where each storage is: known up to the first whose type is not, since its size is not. */
 static unic_status locate(unic__torch_container *c)
 {
-    uint64_t at = c->data_start, end = c->file.size, count;
+    uint64_t at = c->data_start, end = unic__source_size(c->source), count;
     for (size_t i = 0; i < c->storages; i++) {
         unic__torch_storage *s = &c->storage[i];
         unsigned char raw[8];
         if (!s->used)
             return UNIC_OK;
-        unic_status status = unic__file_read_at(&c->file, at, raw, sizeof raw);
+        unic_status status = unic__source_read(c->source, at, raw, sizeof raw);
         if (status != UNIC_OK)
             return unic__fail_in(status, "%s", s->name);
         at += sizeof raw;
@@ -416,19 +416,16 @@ static unic_status read_old(unic__torch_container *c)
 
 /* ---- either ------------------------------------------------------------------------------ */
 
-unic_status unic__torch_container_open(unic__torch_container *c, const char *path)
+unic_status unic__torch_container_open(unic__torch_container *c, unic__source *source)
 {
     memset(c, 0, sizeof *c);
-    c->path = path;
+    c->source = unic__source_retain(source);
+    c->path = unic__source_name(source);
     unsigned char start[4] = {0};
-    UNIC__TRY(unic__file_open(&c->file, path));
-    c->file_open = true;
-    if (c->file.size >= sizeof start)
-        UNIC__TRY(in_file(unic__file_read_at(&c->file, 0, start, sizeof start), c));
+    if (unic__source_size(source) >= sizeof start)
+        UNIC__TRY(in_file(unic__source_read(c->source, 0, start, sizeof start), c));
     if (memcmp(start, "PK\3\4", sizeof start) != 0)
         return in_file(read_old(c), c);
-    unic__file_close(&c->file);
-    c->file_open = false;
     return read_zip(c);
 }
 
@@ -441,8 +438,7 @@ void unic__torch_container_close(unic__torch_container *c)
     unic__free(c->by_key);
     unic__free(c->head);
     unic__zip_close(c->zip);
-    if (c->file_open)
-        unic__file_close(&c->file);
+    unic__source_release(c->source);
     memset(c, 0, sizeof *c);
 }
 
@@ -466,7 +462,7 @@ unic_status unic__torch_stream_read(unic__torch_stream *s, void *out, size_t byt
         return unic__zip_stream_read(s->zip, out, bytes);
     if (c->zip)
         return unic__zip_read_range(c->zip, (size_t)(s->storage - c->storage), at, out, bytes);
-    return in_file(unic__file_read_at(&c->file, s->storage->position + at, out, bytes), c);
+    return in_file(unic__source_read(c->source, s->storage->position + at, out, bytes), c);
 }
 
 unic_status unic__torch_stream_skip(unic__torch_stream *s, uint64_t bytes)

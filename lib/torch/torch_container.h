@@ -11,7 +11,6 @@
 #define UNIC_TORCH_TORCH_CONTAINER_H
 
 #include "array/npy.h"
-#include "file/file.h"
 #include "file/zip.h"
 #include "torch/pickle.h"
 
@@ -55,10 +54,9 @@ typedef struct unic__torch_key {
 } unic__torch_key;
 
 typedef struct unic__torch_container {
-    const char *path;
-    unic__zip *zip;  /* NULL: an old file */
-    unic__file file; /* an old one */
-    bool file_open;
+    unic__source *source;
+    const char *path;             /* its name */
+    unic__zip *zip;               /* NULL: an old file */
     bool big_endian;              /* the storages' elements */
     const char *prefix;           /* "<root>/data/" */
     unsigned char *head;          /* the pickles' bytes */
@@ -70,8 +68,8 @@ typedef struct unic__torch_container {
     unic__arena arena;
 } unic__torch_container;
 
-/* `path` is borrowed while it is open. Close it also after a failure. */
-unic_status unic__torch_container_open(unic__torch_container *c, const char *path);
+/* Close it also after a failure. */
+unic_status unic__torch_container_open(unic__torch_container *c, unic__source *source);
 void unic__torch_container_close(unic__torch_container *c);
 
 /* Finds the storage of a persistent id, ("storage", type, key, device, count), on whose type

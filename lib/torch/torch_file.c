@@ -7,21 +7,20 @@
 #include "torch/torch_parts.h"
 #include "torch/value_path.h"
 
-unic_status unic__torch_open(unic__torch_file **out, const char *path)
+unic_status unic__torch_open(unic__torch_file **out, unic__source *source)
 {
     *out = NULL;
     unic__torch_file *f = unic__alloc_zero(sizeof *f);
     if (!f)
         return unic__no_memory(sizeof *f, "a torch file");
-    f->path = unic__strdup(path);
-    unic_status status = f->path ? unic__torch_container_open(&f->container, f->path)
-                                 : unic__no_memory(strlen(path), "a path");
+    f->path = unic__source_name(source);
+    unic_status status = unic__torch_container_open(&f->container, source);
     if (status == UNIC_OK) {
         f->root = f->container.object.root;
         f->entered = "";
         status = unic__torch_list_tensors(f);
         if (status != UNIC_OK)
-            unic__fail_in(status, "%s", path);
+            unic__fail_in(status, "%s", f->path);
     }
     if (status != UNIC_OK) {
         unic__torch_close(f);
@@ -39,13 +38,17 @@ void unic__torch_close(unic__torch_file *f)
     unic__arena_free(&f->paths);
     unic__free(f->by_path);
     unic__free(f->tensor);
-    unic__free(f->path);
     unic__free(f);
 }
 
 const char *unic__torch_path(const unic__torch_file *f)
 {
     return f->path;
+}
+
+unic__source *unic__torch_source(const unic__torch_file *f)
+{
+    return f->container.source;
 }
 
 size_t unic__torch_count(const unic__torch_file *f)

@@ -29,9 +29,10 @@ typedef struct unic__torch_tensor {
     size_t storage;                        /* tensors of one number share their elements */
 } unic__torch_tensor;
 
-unic_status unic__torch_open(unic__torch_file **out, const char *path);
+unic_status unic__torch_open(unic__torch_file **out, unic__source *source);
 void unic__torch_close(unic__torch_file *f); /* NULL is fine */
 const char *unic__torch_path(const unic__torch_file *f);
+unic__source *unic__torch_source(const unic__torch_file *f);
 
 /* ---- tensors ---- */
 

@@ -7,7 +7,7 @@
 enum { UNIC__TORCH_RENAMED = 16 };
 
 struct unic__torch_file {
-    char *path;
+    const char *path; /* of the container's source */
     unic__torch_container container;
     const unic__value *root; /* where paths begin */
     unic__torch_tensor *tensor;

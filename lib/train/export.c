@@ -66,13 +66,3 @@ unic_status unic__trainer_save(unic_trainer *t, const char *path)
     unic__free(run_path);
     return status;
 }
-
-unic_status unic__trainer_resume(unic_trainer **out, const char *path, const char *settings)
-{
-    char *run = unic__run_path(path);
-    if (!run)
-        return unic__no_memory(strlen(path), "a path");
-    unic_status status = unic__run_load(out, run, settings);
-    unic__free(run);
-    return status;
-}

@@ -16,7 +16,4 @@ char *unic__run_path(const char *path);
  * given. */
 unic_status unic__trainer_save(unic_trainer *t, const char *path);
 
-/* The trainer of the run whose model is at `path`; `settings` as of unic__run_load(). */
-unic_status unic__trainer_resume(unic_trainer **out, const char *path, const char *settings);
-
 #endif

@@ -147,13 +147,13 @@ static unic_status read_configs(unic__npz *z, const char *settings, unic_config 
     return unic__config_may_become(*config, *changed);
 }
 
-unic_status unic__run_load(unic_trainer **out, const char *path, const char *settings)
+unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings)
 {
     unic__npz *z;
     unic_config *was = NULL, *config = NULL;
     unic_trainer *t = NULL;
     unic__arena names = {0};
-    UNIC__TRY(unic__npz_open(&z, path));
+    UNIC__TRY(unic__npz_open_source(&z, source));
     unic_status status = read_configs(z, settings, &was, &config);
     if (status == UNIC_OK)
         status = check_members(z, config);

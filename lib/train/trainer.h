@@ -66,6 +66,6 @@ void unic__report_measure(unic_trainer *t, bool training);
 /* The whole state, in one file (run_file.c). */
 unic_status unic__run_seal(unic_trainer *t, const char *path, unic__file_writer **file);
 /* `settings`: lines of config text over the run's own, or NULL. */
-unic_status unic__run_load(unic_trainer **out, const char *path, const char *settings);
+unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings);
 
 #endif

@@ -258,6 +258,24 @@ static unic_status give_open_options(void *at)
     return status == UNIC_E_NOTFOUND ? UNIC_OK : status;
 }
 
+/* What is refused after the source was taken: it is empty. */
+static int64_t read_nothing(void *buffer, size_t bytes, int64_t offset, void *user)
+{
+    (void)buffer;
+    (void)bytes;
+    (void)offset;
+    (void)user;
+    return 0;
+}
+
+static unic_status give_source(void *at)
+{
+    unic_model *model;
+    ((unic_source *)at)->read_at = read_nothing;
+    unic_status status = unic_model_open_source(&model, at, NULL);
+    return status == UNIC_E_FORMAT ? UNIC_OK : status;
+}
+
 static unic_status give_codebook_init_options(void *at)
 {
     unic_codebook *codebook;
@@ -325,6 +343,7 @@ static const grown structs[] = {
     {"unic_head_options (out)", take_head_options, {96}},
     {"unic_draws", give_draws, {72}},
     {"unic_open_options", give_open_options, {48}},
+    {"unic_source", give_source, {80}},
     {"unic_codebook_init_options", give_codebook_init_options, {80}},
     {"unic_encode_options", give_encode_options, {72}},
     {"unic_encoder_options", give_encoder_options, {64}},
@@ -415,6 +434,7 @@ static const struct {
     {"unic_index_options", offsetof(unic_index_options, reserved)},
     {"unic_retriever_options", offsetof(unic_retriever_options, reserved)},
     {"unic_segmenter_options", offsetof(unic_segmenter_options, reserved)},
+    {"unic_source", offsetof(unic_source, reserved)},
 };
 enum { RESERVED = sizeof reserved / sizeof reserved[0] };
 

@@ -13,7 +13,8 @@ SIZE(unic_allocator, 32);
 
 AT(unic_open_options, struct_size, 0);
 AT(unic_open_options, memory_limit, 8);
-AT(unic_open_options, reserved, 16);
+AT(unic_open_options, preload, 16);
+AT(unic_open_options, reserved, 24);
 SIZE(unic_open_options, 48);
 
 AT(unic_array, struct_size, 0);
@@ -32,6 +33,15 @@ AT(unic_class_names, ours, 24);
 AT(unic_class_names, our_count, 32);
 AT(unic_class_names, reserved, 40);
 SIZE(unic_class_names, 56);
+
+AT(unic_source, struct_size, 0);
+AT(unic_source, name, 8);
+AT(unic_source, size, 16);
+AT(unic_source, read_at, 24);
+AT(unic_source, close, 32);
+AT(unic_source, user, 40);
+AT(unic_source, reserved, 48);
+SIZE(unic_source, 80);
 
 AT(unic_codebook_init_options, struct_size, 0);
 AT(unic_codebook_init_options, iterations, 8);

@@ -86,8 +86,6 @@ def check_identifiers() -> Iterator[str]:
         where = str(path.relative_to(ROOT))
         if re.search(r"\b\w*quantis\w*", re.sub(r'"(?:[^"\\\n]|\\.)*"', '""', text), re.I):
             yield f"{where}: \"quantized\" in every identifier"
-        for name in re.findall(r"\bunic_source\w*|\bUNIC_SOURCE\w*", text):
-            yield f"{where}: {name}: that name is reserved"
         if where.startswith(("lib/", "include/")):
             for name in NAME.findall(text):
                 names[name].add(where)

@@ -11,6 +11,7 @@
 #include "file/io_help.h"
 #include "model/model.h"
 #include "model/small_model.h"
+#include "torch/torch_help.h"
 
 static unic_model *imported(const cmg_checkpoint *c)
 {
@@ -275,7 +276,7 @@ static void element_of(const char *file, const char *tensor, void *out, size_t s
 {
     unic__torch_file *f;
     double x[64];
-    io_assert_ok(unic__torch_open(&f, file));
+    io_assert_ok(torch_open(&f, file));
     const unic__torch_tensor *t = unic__torch_find(f, tensor);
     ck_assert_msg(t && unic__shape_count(&t->shape) <= 64, "%s", tensor);
     io_assert_ok(unic__torch_read_f64(f, t, x, unic__shape_count(&t->shape)));

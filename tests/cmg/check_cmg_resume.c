@@ -11,6 +11,7 @@
 #include "cmg/cmg_import.h"
 #include "file/io_help.h"
 #include "model/small_model.h"
+#include "torch/torch_help.h"
 #include "train/trainer.h"
 
 #define TRAINING "train.batch = 2\ntrain.length = 3\n"
@@ -99,7 +100,7 @@ START_TEST(moments_are_with_their_parameters)
     unic__torch_file *f;
     char *text = adam_text();
     io_assert_ok(import_trainer(&t, c, c->path));
-    io_assert_ok(unic__torch_open(&f, c->path));
+    io_assert_ok(torch_open(&f, c->path));
     ck_assert_uint_eq(unic_trainer_step_count(t), 2);
     ck_assert_uint_eq(t->adam.steps, 2);
     ck_assert_uint_eq(t->club_adam.steps, 2);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <fstream>
 #include <iostream>
 #include <limits>
 #include <set>
@@ -37,6 +38,14 @@ template <class T> T owned(unic_status (*create)(T *))
     T made{};
     unic::check(create(&made));
     return made;
+}
+
+std::vector<std::byte> contents(const std::string &path)
+{
+    std::ifstream file(path, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const auto *first = reinterpret_cast<const std::byte *>(text.data());
+    return {first, first + text.size()};
 }
 
 std::vector<float> wave(std::size_t size, std::size_t factor, std::size_t period)
@@ -177,6 +186,27 @@ void models_and_encoders(const std::string &folder)
     REQUIRE(model.weights() == "f32" && model.convert("bf16").weights() == "bf16");
     REQUIRE(thrown([&] { model.convert("f8"); }).status() == UNIC_E_CONFIG);
     model.save(folder + "/copy.npz");
+    const std::vector<std::byte> bytes = contents(folder + "/copy.npz");
+    REQUIRE(unic::model(unic::source(bytes)).config() == model.config());
+    const unic::source slow(bytes.size(), [&](void *to, std::size_t n, std::uint64_t offset) {
+        n = std::min<std::size_t>(n, 100);
+        std::memcpy(to, bytes.data() + offset, n);
+        return n;
+    });
+    unic_open_options now{};
+    now.preload = 1;
+    REQUIRE(unic::model(slow, now).parameters().size() == parameters.size());
+    REQUIRE(unic::codebook::load(slow).fingerprint() == model.codebook().fingerprint());
+    const unic::source broken(100, [](void *, std::size_t, std::uint64_t) -> std::size_t {
+        throw std::out_of_range("the vault is shut");
+    });
+    try {
+        unic::model unopened(broken);
+        throw std::logic_error("it was opened");
+    } catch (const std::out_of_range &e) {
+        REQUIRE(e.what() == std::string("the vault is shut"));
+    }
+    REQUIRE(thrown([&] { unic::model::from_checkpoint(slow, "encoder.heads = 2"); }).status() == UNIC_E_ARG);
     unic_open_options little{};
     little.memory_limit = 100;
     REQUIRE(thrown([&] { unic::model(folder + "/copy.npz", little); }).status() == UNIC_E_NOMEM);
@@ -429,6 +459,8 @@ void heads(const std::string &folder)
     REQUIRE(labels[0] == -1 && labels[1] == 1);
     moved.save(folder + "/head.npz");
     unic::head loaded = unic::head::load(folder + "/head.npz");
+    const std::vector<std::byte> bytes = contents(folder + "/head.npz");
+    REQUIRE(unic::head::load(unic::source(bytes)).fingerprint() == loaded.fingerprint());
     REQUIRE(loaded.predict(c.codes, length) == moved.predict(c.codes, length));
     loaded.fit(c.codes, length, c.labels);
     loaded.accepts(c.book.fingerprint());
@@ -484,6 +516,8 @@ void retrieval(const std::string &folder)
     REQUIRE(index.item_count() == clips);
     index.save(folder + "/index.npz");
     REQUIRE(unic::index::load(folder + "/index.npz").search(items, 2).ids == ids);
+    const std::vector<std::byte> bytes = contents(folder + "/index.npz");
+    REQUIRE(unic::index::load(unic::source(bytes)).search(items, 2).ids == ids);
 
     unic_retriever_options trained{};
     trained.item_dim = 8;
@@ -501,6 +535,8 @@ void retrieval(const std::string &folder)
     retriever.accepts(retriever.fingerprint());
     retriever.save(folder + "/retriever.npz");
     REQUIRE(unic::retriever::load(folder + "/retriever.npz").queries(c.codes, length) == q);
+    const std::vector<std::byte> held = contents(folder + "/retriever.npz");
+    REQUIRE(unic::retriever::load(unic::source(held)).queries(c.codes, length) == q);
 }
 
 void masks(const std::string &folder)
@@ -528,6 +564,8 @@ void masks(const std::string &folder)
     segmenter.accepts(segmenter.fingerprint());
     segmenter.save(folder + "/segmenter.npz");
     REQUIRE(unic::segmenter::load(folder + "/segmenter.npz").predict({images}, codes) == logits);
+    const std::vector<std::byte> bytes = contents(folder + "/segmenter.npz");
+    REQUIRE(unic::segmenter::load(unic::source(bytes)).predict({images}, codes) == logits);
     std::vector<double> curve;
     REQUIRE(unic::metrics::masks(logits, inside, 256, &curve).mask_count == 2 && curve.size() == 255);
     REQUIRE(unic::metrics::masks(logits, inside, 256).mask_count == 2);

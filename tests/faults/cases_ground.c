@@ -366,6 +366,22 @@ CALL(codebook_save)
 }
 
 /* That of a model. */
+CALL(codebook_load_source)
+{
+    const unic_source source = world_source(files.model);
+    UNIC__TRY(unic_codebook_load_source(&w->codebook, &source, NULL));
+    give(w, unic_codebook_embedding(w->codebook), sizeof(float));
+    return UNIC_OK;
+}
+
+/* Fills the caller's memory. */
+CALL(source_memory)
+{
+    const unic_source source = world_source(files.model);
+    give(w, &source.size, sizeof source.size);
+    return UNIC_OK;
+}
+
 CALL(codebook_load)
 {
     UNIC__TRY(unic_codebook_load(&w->codebook, files.model, NULL));
@@ -684,6 +700,8 @@ const fault_case ground_cases[] = {
     CASE(codebook_copy, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_save, NEEDS_CODEBOOK, WRITES),
     CASE(codebook_load, 0, ALLOCATES),
+    CASE(codebook_load_source, 0, ALLOCATES),
+    CASE(source_memory, 0, NOTHING),
     CASE(codebook_nearest, NEEDS_CODEBOOK, ALLOCATES),
     CASE_OF(codebook_jittered_count, codebook_ema, NEEDS_CODEBOOK, NOTHING),
     CASE_OF(codebook_ema_sums, codebook_ema, NEEDS_CODEBOOK, NOTHING),

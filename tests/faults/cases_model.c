@@ -18,9 +18,28 @@ CALL(model_open)
     return give_model(w, unic_model_open(&w->model, files.model, NULL));
 }
 
+CALL(model_open_source)
+{
+    const unic_source source = world_source(files.model);
+    return give_model(w, unic_model_open_source(&w->model, &source, NULL));
+}
+
+/* All weights are read by this call, and nothing of them stays if one cannot be. */
+CALL(model_open_preloaded)
+{
+    const unic_open_options o = {.struct_size = sizeof o, .preload = 1};
+    return give_model(w, unic_model_open(&w->model, files.model, &o));
+}
+
+CALL(model_import_source)
+{
+    const unic_source source = world_source(CHECKPOINT);
+    return give_model(w, unic_model_import_source(&w->model, &source, NULL, NULL));
+}
+
 CALL(model_import)
 {
-    return give_model(w, unic_model_import(&w->model, "tests/cmg/fixtures/av.pt", NULL, NULL));
+    return give_model(w, unic_model_import(&w->model, CHECKPOINT, NULL, NULL));
 }
 
 /* The reference is given back at once. */
@@ -334,6 +353,9 @@ CALL(trainer_model)
 const fault_case model_cases[] = {
     CASE(model_open, 0, ALLOCATES),
     CASE(model_import, 0, ALLOCATES),
+    CASE(model_open_source, 0, ALLOCATES),
+    CASE_OF(model_open, model_open_preloaded, 0, ALLOCATES),
+    CASE(model_import_source, 0, ALLOCATES),
     CASE(model_retain, NEEDS_MODEL, NOTHING),
     CASE(model_free, NEEDS_MODEL, NOTHING),
     CASE_OF(model_modality_count, model_sizes, NEEDS_MODEL, NOTHING),

@@ -80,6 +80,12 @@ CALL(head_save)
     return status;
 }
 
+CALL(head_load_source)
+{
+    const unic_source source = world_source(files.head);
+    return give_head(w, unic_head_load_source(&w->head, &source, NULL));
+}
+
 CALL(head_load)
 {
     return give_head(w, unic_head_load(&w->head, files.head, NULL));
@@ -165,6 +171,12 @@ CALL(retriever_save)
     return status;
 }
 
+CALL(retriever_load_source)
+{
+    const unic_source source = world_source(files.retriever);
+    return give_retriever(w, unic_retriever_load_source(&w->retriever, &source, NULL));
+}
+
 CALL(retriever_load)
 {
     return give_retriever(w, unic_retriever_load(&w->retriever, files.retriever, NULL));
@@ -229,6 +241,12 @@ CALL(segmenter_save)
     if (status == UNIC_OK)
         give_file(w, files.out);
     return status;
+}
+
+CALL(segmenter_load_source)
+{
+    const unic_source source = world_source(files.segmenter);
+    return give_segmenter(w, unic_segmenter_load_source(&w->segmenter, &source, NULL));
 }
 
 CALL(segmenter_load)
@@ -345,6 +363,12 @@ CALL(index_save)
     return status;
 }
 
+CALL(index_load_source)
+{
+    const unic_source source = world_source(files.index);
+    return give_index(w, unic_index_load_source(&w->index, &source, NULL));
+}
+
 CALL(index_load)
 {
     return give_index(w, unic_index_load(&w->index, files.index, NULL));
@@ -449,6 +473,7 @@ const fault_case task_cases[] = {
     CASE(head_accepts, NEEDS_HEAD, NOTHING),
     CASE(head_save, NEEDS_HEAD, WRITES),
     CASE(head_load, 0, ALLOCATES),
+    CASE(head_load_source, 0, ALLOCATES),
     CASE(retriever_create, NEEDS_CODEBOOK, ALLOCATES),
     CASE(retriever_free, NEEDS_RETRIEVER, NOTHING),
     CASE(retriever_settings, NEEDS_RETRIEVER, NOTHING),
@@ -459,6 +484,7 @@ const fault_case task_cases[] = {
     CASE(retriever_accepts, NEEDS_RETRIEVER, NOTHING),
     CASE(retriever_save, NEEDS_RETRIEVER, WRITES),
     CASE(retriever_load, 0, ALLOCATES),
+    CASE(retriever_load_source, 0, ALLOCATES),
     CASE(segmenter_create, NEEDS_CODEBOOK, ALLOCATES),
     CASE(segmenter_free, NEEDS_SEGMENTER, NOTHING),
     CASE(segmenter_settings, NEEDS_SEGMENTER, NOTHING),
@@ -468,6 +494,7 @@ const fault_case task_cases[] = {
     CASE(segmenter_accepts, NEEDS_SEGMENTER, NOTHING),
     CASE(segmenter_save, NEEDS_SEGMENTER, WRITES),
     CASE(segmenter_load, 0, ALLOCATES),
+    CASE(segmenter_load_source, 0, ALLOCATES),
     CASE(pool_histogram, 0, NOTHING),
     CASE(pool_mean, 0, NOTHING),
     CASE(index_create, 0, ALLOCATES),
@@ -486,6 +513,7 @@ const fault_case task_cases[] = {
     CASE(index_accepts, NEEDS_INDEX, NOTHING),
     CASE(index_save, NEEDS_INDEX, WRITES),
     CASE(index_load, 0, ALLOCATES),
+    CASE(index_load_source, 0, ALLOCATES),
     CASE(metrics_classes, 0, ALLOCATES),
     CASE(metrics_steps, 0, NOTHING),
     CASE(metrics_steps_cmg, 0, NOTHING),

@@ -82,6 +82,9 @@ typedef struct fault_case {
 extern const fault_case *const fault_tables[]; /* each ends with a NULL function; so do they */
 
 void world_files_make(void);
+#define CHECKPOINT "tests/cmg/fixtures/av.pt"
+/* What one of these files holds, in memory; made with them. */
+unic_source world_source(const char *file);
 void world_files_remove(void);
 world world_open(unsigned needs);
 void world_close(world *w);

@@ -79,6 +79,33 @@ static void write_handles(void)
     world_close(&w);
 }
 
+static struct {
+    const char *file;
+    unsigned char *data;
+    size_t size;
+} held[7];
+
+static void hold_files(void)
+{
+    const char *const kept[] = {files.model,     files.head,    files.index, files.retriever,
+                                files.segmenter, files.dataset, CHECKPOINT};
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        free(held[i].data);
+        held[i].file = kept[i];
+        held[i].data = io_read(kept[i], &held[i].size);
+    }
+}
+
+unic_source world_source(const char *file)
+{
+    unic_source source;
+    size_t i = 0;
+    while (strcmp(held[i].file, file) != 0)
+        i++;
+    unic_source_memory(&source, held[i].data, held[i].size, file);
+    return source;
+}
+
 void world_files_make(void)
 {
     static float row[12 * 6], item[CLIPS * 3];
@@ -111,6 +138,7 @@ void world_files_make(void)
     write_dataset();
     write_clips();
     write_handles();
+    hold_files();
 }
 
 static void remove_in(const char *folder)

@@ -34,7 +34,8 @@ START_TEST(reads_exactly)
                     "3 bytes expected at offset 8, the file ends at 10");
     io_assert_fails(unic__file_read_at(&file, UINT64_MAX, text, 3), UNIC_E_FORMAT, "3 bytes");
     ck_assert_int_eq(truncate(path, 5), 0);
-    io_assert_fails(unic__file_read_at(&file, 4, text, 3), UNIC_E_IO, "ends at 5 now");
+    io_assert_fails(unic__file_read_at(&file, 4, text, 3), UNIC_E_IO,
+                    "has changed since it was opened: it ends at 5, at 10 then");
     unic__file_close(&file);
 }
 END_TEST

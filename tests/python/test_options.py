@@ -36,7 +36,7 @@ def test_memory_limit(f: Fixture) -> None:
         raises(lu.ArgumentError, "memory_limit is -1", lambda: type(made).load(path, memory_limit=-1))
     opens: List[Tuple[str, Callable[[int], Any]]] = [
         ("model.npz asks for", lambda limit: lu.Model(f.path, memory_limit=limit)),
-        ("model.npz asks for", lambda limit: lu.Trainer.resume(f.path, memory_limit=limit)),
+        ("model.run.npz asks for", lambda limit: lu.Trainer.resume(f.path, memory_limit=limit)),
         ("data.npz asks for", lambda limit: lu.Dataset(f.data, memory_limit=limit))]
     for text, call in opens:
         raises(lu.OutOfMemoryError, text, lambda: call(1000))

@@ -30,12 +30,12 @@ START_TEST(reads_files_without_crcs)
     const char *path = io_path("unchecked.pt");
     unic__torch_file *f;
     float x[21], want[21];
-    io_assert_ok(unic__torch_open(&f, TORCH "types.pt"));
+    io_assert_ok(torch_open(&f, TORCH "types.pt"));
     io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "float32"), want, 21));
     unic__torch_close(f);
     drop_crcs(zip, size, 0);
     io_write(path, zip, size);
-    io_assert_ok(unic__torch_open(&f, path));
+    io_assert_ok(torch_open(&f, path));
     for (int again = 0; again < 2; again++) {
         io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "float32"), x, 21));
         ck_assert_mem_eq(x, want, sizeof x);
@@ -43,7 +43,7 @@ START_TEST(reads_files_without_crcs)
     unic__torch_close(f);
     torch_member(zip, size, 2, &part)[5] ^= 1;
     io_write(path, zip, size);
-    io_assert_ok(unic__torch_open(&f, path));
+    io_assert_ok(torch_open(&f, path));
     io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "float32"), x, 21));
     ck_assert_mem_ne(x, want, sizeof x);
     unic__torch_close(f);
@@ -51,7 +51,7 @@ START_TEST(reads_files_without_crcs)
     zip = io_read(TORCH "types.pt", &size);
     drop_crcs(zip, size, 1);
     io_write(path, zip, size);
-    io_assert_ok(unic__torch_open(&f, path));
+    io_assert_ok(torch_open(&f, path));
     io_assert_fails(unic__torch_read_f32(f, unic__torch_find(f, "float32"), x, 21),
                     UNIC_E_FORMAT, "member \"types/data/1\": is damaged: its CRC");
     unic__torch_close(f);

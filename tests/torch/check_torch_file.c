@@ -16,7 +16,7 @@
 static unic__torch_file *open_good(const char *path)
 {
     unic__torch_file *f;
-    io_assert_ok(unic__torch_open(&f, path));
+    io_assert_ok(torch_open(&f, path));
     ck_assert_str_eq(unic__torch_path(f), path);
     return f;
 }
@@ -276,7 +276,7 @@ START_TEST(refuses_wrong_requests)
     io_assert_fails(unic__torch_get_f64(f, "parameter", &real), UNIC_E_SHAPE,
                     "parameter is 2 x 3 float32, 1 elements expected");
     unic__torch_close(f);
-    io_assert_fails(unic__torch_open(&f, TORCH "absent.pt"), UNIC_E_NOTFOUND, "absent.pt");
+    io_assert_fails(torch_open(&f, TORCH "absent.pt"), UNIC_E_NOTFOUND, "absent.pt");
     ck_assert(f == NULL);
 }
 END_TEST
@@ -489,7 +489,7 @@ static unic_status read_all(const char *path)
     static float x[9001];
     unic__torch_file *f;
     double number;
-    UNIC__TRY(unic__torch_open(&f, path));
+    UNIC__TRY(torch_open(&f, path));
     unic_status status = UNIC_OK;
     for (size_t i = 0; i < unic__torch_count(f) && status == UNIC_OK; i++) {
         const unic__torch_tensor *t = unic__torch_tensor_at(f, i);
@@ -506,7 +506,7 @@ START_TEST(reads_a_module_that_was_saved_whole)
 {
     static const char *const names[] = {"weight", "bias"};
     unic__torch_file *f;
-    io_assert_ok(unic__torch_open(&f, TORCH_FIXTURES "module.pt"));
+    io_assert_ok(torch_open(&f, TORCH_FIXTURES "module.pt"));
     ck_assert_uint_eq(unic__torch_count(f), 2);
     for (size_t i = 0; i < 2; i++) {
         const unic__torch_tensor *t = unic__torch_tensor_at(f, i);

@@ -55,7 +55,7 @@ static unic_status read_wrong(unic__torch_file *f)
 static void refused_in(const char *path, const char *message)
 {
     unic__torch_file *f = NULL;
-    unic_status status = unic__torch_open(&f, path);
+    unic_status status = torch_open(&f, path);
     ck_assert((status == UNIC_OK) == (f != NULL));
     if (status == UNIC_OK)
         status = read_wrong(f);
@@ -70,11 +70,11 @@ START_TEST(reads_what_is_right)
 {
     double x[4];
     unic__torch_file *f;
-    io_assert_ok(unic__torch_open(&f, make_zip(W(GOOD), 32)));
+    io_assert_ok(torch_open(&f, make_zip(W(GOOD), 32)));
     io_assert_ok(unic__torch_read_f64(f, unic__torch_find(f, "w"), x, 4));
     unic__torch_close(f);
     /* An empty tensor may lie anywhere. */
-    io_assert_ok(unic__torch_open(&f, make_zip(W4("I99\n", "(I0\nI3\nt", "(I3\nI1\nt"), 32)));
+    io_assert_ok(torch_open(&f, make_zip(W4("I99\n", "(I0\nI3\nt", "(I3\nI1\nt"), 32)));
     io_assert_ok(unic__torch_read_f64(f, unic__torch_find(f, "w"), x, 0));
     io_assert_ok(unic__torch_read_f64(f, unic__torch_find(f, "w"), x, 0));
     unic__torch_close(f);
@@ -220,7 +220,7 @@ START_TEST(paths_and_tensors_are_bounded)
         deep[n + (size_t)levels] = '.';
         const char *path = make_zip(deep, n + (size_t)levels + 1, 32);
         unic__torch_file *f;
-        io_assert_ok(unic__torch_open(&f, path));
+        io_assert_ok(torch_open(&f, path));
         ck_assert_uint_eq(unic__torch_count(f),
                           levels == 5); /* of the other there is no path */
         for (size_t i = 0; i < unic__torch_count(f); i++) {
@@ -290,7 +290,7 @@ START_TEST(finds_changed_elements)
     io_write(path, zip, size);
     unic__torch_file *f;
     float x[21];
-    io_assert_ok(unic__torch_open(&f, path));
+    io_assert_ok(torch_open(&f, path));
     for (int again = 0; again < 2; again++) {
         io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "float64"), x, 21));
         io_assert_fails(unic__torch_read_f32(f, unic__torch_find(f, "float32"), x, 21),
@@ -308,7 +308,7 @@ START_TEST(finds_changed_elements)
     ck_assert_uint_eq(part, 40 * sizeof(float));
     line[part - 1] ^= 1;
     io_write(path, zip, size);
-    io_assert_ok(unic__torch_open(&f, path));
+    io_assert_ok(torch_open(&f, path));
     for (int again = 0; again < 2; again++)
         io_assert_fails(unic__torch_read_f32(f, unic__torch_find(f, "line/a"), x, 12),
                         UNIC_E_FORMAT, "member \"archive/data/0\": is damaged: its CRC");
@@ -404,7 +404,7 @@ START_TEST(refuses_old_files)
     }
     unic__torch_file *f;
     float x[2];
-    io_assert_ok(unic__torch_open(&f, path));
+    io_assert_ok(torch_open(&f, path));
     io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "w"), x, 2));
     ck_assert(x[0] == 0 && x[1] == 1);
     unic__torch_close(f);
@@ -433,7 +433,7 @@ START_TEST(old_files_have_long_pickles)
             }
             unic__torch_file *f;
             float x[2];
-            io_assert_ok(unic__torch_open(&f, path));
+            io_assert_ok(torch_open(&f, path));
             io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "w"), x, 2));
             ck_assert(x[0] == 0 && x[1] == 1);
             unic__torch_close(f);
@@ -447,7 +447,7 @@ END_TEST
 static unic_status read_all(const char *path)
 {
     unic__torch_file *f;
-    UNIC__TRY(unic__torch_open(&f, path));
+    UNIC__TRY(torch_open(&f, path));
     unic_status status = UNIC_OK;
     for (size_t i = 0; i < unic__torch_count(f) && status == UNIC_OK; i++) {
         const unic__torch_tensor *t = unic__torch_tensor_at(f, i);
@@ -471,7 +471,7 @@ START_TEST(a_cut_old_file_is_refused)
     for (size_t cut = 0; cut < size; cut += cut < size - 700 ? 7 : 1) {
         unic__torch_file *f;
         io_write(path, whole, cut);
-        unic_status status = unic__torch_open(&f, path);
+        unic_status status = torch_open(&f, path);
         ck_assert_msg(status == UNIC_E_FORMAT, "%zu of %zu bytes: %s", cut, size,
                       unic_status_name(status));
     }

@@ -3,6 +3,7 @@
 #define UNIC_TORCH_TORCH_HELP_H
 
 #include "base/base.h"
+#include "torch/torch_file.h"
 
 #define TORCH_FIXTURES "tests/torch/fixtures/"
 
@@ -22,5 +23,16 @@ void torch_fix_crc(unsigned char *zip, size_t size, size_t member);
 
 /* Changes a few bytes; the same ones for the same key and round. */
 void torch_damage(unsigned char *bytes, size_t size, unic__key key, uint64_t round);
+
+/* A checkpoint in a file. */
+static inline unic_status torch_open(unic__torch_file **out, const char *path)
+{
+    unic__source *source;
+    *out = NULL;
+    UNIC__TRY(unic__source_open_file(&source, path));
+    unic_status status = unic__torch_open(out, source);
+    unic__source_release(source);
+    return status;
+}
 
 #endif

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import operator
 import os
-from typing import Any, Iterable, Optional, Tuple, Union
+from typing import Any, BinaryIO, Iterable, Optional, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from ._lib import lib
 Codes = npt.NDArray[np.int32]
 Vectors = npt.NDArray[np.float32]
 StrPath = Union[str, bytes, "os.PathLike[Any]"]
+Readable = Union[StrPath, bytearray, memoryview, BinaryIO]  # and whatever else is a buffer or has read()
 
 
 def integer(name: str, value: Any, least: int, most: int = 2**63 - 1) -> int:
@@ -123,9 +124,10 @@ def array(x: npt.NDArray[Any]) -> Any:
     return ctypes.byref(described(x))
 
 
-def limit(memory_limit: int) -> Any:
-    """How a file is opened: `memory_limit` bytes for what it holds, 0 for no limit."""
-    return ctypes.byref(_lib.sized(_lib.OpenOptions, memory_limit=integer("memory_limit", memory_limit, 0)))
+def limit(memory_limit: int, preload: bool = False) -> Any:
+    """How a file is opened: `memory_limit` bytes for what it holds, 0 for no limit; whether all of it is read now."""
+    return ctypes.byref(_lib.sized(_lib.OpenOptions, memory_limit=integer("memory_limit", memory_limit, 0),
+                                   preload=bool(preload)))
 
 
 def threads(number: int) -> int:

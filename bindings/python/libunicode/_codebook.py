@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
+from . import _io
 from . import _lib
-from ._arguments import Codes, StrPath, Vectors
+from ._arguments import Codes, Readable, StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle, view
 from ._lib import lib
@@ -65,13 +66,14 @@ class Codebook(SharedHandle, Saved):
         super().__init__(pointer, lib.unic_codebook_free)
 
     @classmethod
-    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Codebook":
+    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Codebook":
         """A codebook that save() wrote, or that of a model's or a run's file; it goes on as that one would, bit for bit.
 
+        path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
         """
         pointer = _lib.CODEBOOK()
-        lib.unic_codebook_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
+        _io.load(pointer, path, lib.unic_codebook_load, lib.unic_codebook_load_source, arguments.limit(memory_limit))
         return cls._of(pointer)
 
     def save(self, path: StrPath) -> None:

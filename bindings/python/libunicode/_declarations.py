@@ -93,7 +93,7 @@ class Allocator(Structure):
 class OpenOptions(Structure):
     """unic_open_options"""
 
-    _fields_ = [("struct_size", c_size_t), ("memory_limit", c_size_t), ("reserved", c_void_p * 4)]
+    _fields_ = [("struct_size", c_size_t), ("memory_limit", c_size_t), ("preload", c_int32), ("reserved", c_void_p * 3)]
 
 
 PROGRESS_FN = CFUNCTYPE(c_int, c_char_p, c_uint64, c_uint64, c_void_p)
@@ -112,6 +112,14 @@ class ClassNames(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("theirs", POINTER(c_char_p)), ("their_count", c_size_t),
                 ("ours", POINTER(c_char_p)), ("our_count", c_size_t), ("reserved", c_void_p * 2)]
+
+
+class Source(Structure):
+    """unic_source"""
+
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("size", c_int64),
+                ("read_at", CFUNCTYPE(c_int64, c_void_p, c_size_t, c_int64, c_void_p)),
+                ("close", CFUNCTYPE(None, c_void_p)), ("user", c_void_p), ("reserved", c_void_p * 4)]
 
 
 class CodebookInitOptions(Structure):
@@ -260,11 +268,13 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_class_map_get": (c_int32, [CLASS_MAP, c_int32]),
     "unic_class_map_classes": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
     "unic_class_map_steps": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
+    "unic_source_memory": (None, [POINTER(Source), c_void_p, c_size_t, c_char_p]),
     "unic_codebook_create": (Status, [POINTER(CODEBOOK), c_size_t, c_size_t, c_size_t]),
     "unic_codebook_copy": (Status, [POINTER(CODEBOOK), CODEBOOK]),
     "unic_codebook_free": (None, [CODEBOOK]),
     "unic_codebook_save": (Status, [CODEBOOK, c_char_p]),
     "unic_codebook_load": (Status, [POINTER(CODEBOOK), c_char_p, POINTER(OpenOptions)]),
+    "unic_codebook_load_source": (Status, [POINTER(CODEBOOK), POINTER(Source), POINTER(OpenOptions)]),
     "unic_codebook_code_count": (c_size_t, [CODEBOOK]),
     "unic_codebook_dim": (c_size_t, [CODEBOOK]),
     "unic_codebook_modality_count": (c_size_t, [CODEBOOK]),
@@ -312,7 +322,9 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_dataset_seek": (Status, [DATASET, c_uint64, c_uint64]),
     "unic_dataset_labels": (Status, [c_void_p, DATASET, c_char_p, c_void_p, c_void_p]),
     "unic_model_open": (Status, [POINTER(MODEL), c_char_p, POINTER(OpenOptions)]),
+    "unic_model_open_source": (Status, [POINTER(MODEL), POINTER(Source), POINTER(OpenOptions)]),
     "unic_model_import": (Status, [POINTER(MODEL), c_char_p, c_char_p, POINTER(OpenOptions)]),
+    "unic_model_import_source": (Status, [POINTER(MODEL), POINTER(Source), c_char_p, POINTER(OpenOptions)]),
     "unic_model_retain": (MODEL, [MODEL]),
     "unic_model_free": (None, [MODEL]),
     "unic_model_modality_count": (c_size_t, [MODEL]),
@@ -342,6 +354,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_head_accepts": (Status, [HEAD, c_uint64]),
     "unic_head_save": (Status, [HEAD, c_char_p]),
     "unic_head_load": (Status, [POINTER(HEAD), c_char_p, POINTER(OpenOptions)]),
+    "unic_head_load_source": (Status, [POINTER(HEAD), POINTER(Source), POINTER(OpenOptions)]),
     "unic_pool_histogram": (Status, [c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
     "unic_pool_mean": (Status, [c_void_p, c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
     "unic_index_create": (Status, [POINTER(INDEX), POINTER(IndexOptions)]),
@@ -360,6 +373,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_index_accepts": (Status, [INDEX, c_uint64]),
     "unic_index_save": (Status, [INDEX, c_char_p]),
     "unic_index_load": (Status, [POINTER(INDEX), c_char_p, POINTER(OpenOptions)]),
+    "unic_index_load_source": (Status, [POINTER(INDEX), POINTER(Source), POINTER(OpenOptions)]),
     "unic_metrics_classes": (Status, [POINTER(ClassReport), c_void_p, c_void_p, c_size_t, c_size_t, c_void_p,
                                       c_void_p]),
     "unic_metrics_steps": (Status, [POINTER(MatchReport), c_void_p, c_void_p, c_size_t, c_size_t, c_float, c_int32]),
@@ -389,6 +403,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_retriever_accepts": (Status, [RETRIEVER, c_uint64]),
     "unic_retriever_save": (Status, [RETRIEVER, c_char_p]),
     "unic_retriever_load": (Status, [POINTER(RETRIEVER), c_char_p, POINTER(OpenOptions)]),
+    "unic_retriever_load_source": (Status, [POINTER(RETRIEVER), POINTER(Source), POINTER(OpenOptions)]),
     "unic_segmenter_create": (Status, [POINTER(SEGMENTER), CODEBOOK, POINTER(SegmenterOptions)]),
     "unic_segmenter_free": (None, [SEGMENTER]),
     "unic_segmenter_settings": (Status, [POINTER(SegmenterOptions), SEGMENTER]),
@@ -399,6 +414,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_segmenter_accepts": (Status, [SEGMENTER, c_uint64]),
     "unic_segmenter_save": (Status, [SEGMENTER, c_char_p]),
     "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p, POINTER(OpenOptions)]),
+    "unic_segmenter_load_source": (Status, [POINTER(SEGMENTER), POINTER(Source), POINTER(OpenOptions)]),
     "unic_stream_create": (Status, [POINTER(STREAM), ENCODER, POINTER(StreamOptions)]),
     "unic_stream_free": (None, [STREAM]),
     "unic_stream_push": (Status, [STREAM, POINTER(Array)]),

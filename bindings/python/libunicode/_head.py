@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
+from . import _io
 from . import _lib
-from ._arguments import Codes, StrPath, Vectors
+from ._arguments import Codes, Readable, StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle
 from ._lib import lib
@@ -74,13 +75,14 @@ class Head(SharedHandle, Saved):
         self.class_count: int = options.class_count
 
     @classmethod
-    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Head":
+    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Head":
         """A head that save() wrote.
 
+        path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
         """
         pointer = _lib.HEAD()
-        lib.unic_head_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
+        _io.load(pointer, path, lib.unic_head_load, lib.unic_head_load_source, arguments.limit(memory_limit))
         self = cls.__new__(cls)
         self._teller = Teller(None)
         self._set_up(pointer)

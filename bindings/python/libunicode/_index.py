@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
+from . import _io
 from . import _lib
-from ._arguments import StrPath, Vectors
+from ._arguments import Readable, StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle, view
 from ._lib import lib
@@ -86,13 +87,14 @@ class Index(SharedHandle, Saved):
         super().__init__(pointer, lib.unic_index_free)
 
     @classmethod
-    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Index":
+    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Index":
         """An index that save() or unic-retrieve wrote; it finds what that one found, bit for bit.
 
+        path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
         """
         pointer = _lib.INDEX()
-        lib.unic_index_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
+        _io.load(pointer, path, lib.unic_index_load, lib.unic_index_load_source, arguments.limit(memory_limit))
         self = cls.__new__(cls)
         SharedHandle.__init__(self, pointer, lib.unic_index_free)
         return self

@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from . import _arguments as arguments
 from . import _config
+from . import _io
 from . import _lib
-from ._arguments import Codes, StrPath, Vectors
+from ._arguments import Codes, Readable, StrPath, Vectors
 from ._batch import Batch
 from ._codebook import Codebook
 from ._config import Config
@@ -43,21 +44,36 @@ class Model(Saved):
     def __reduce__(self) -> Any:
         return _renamed, (self._name, *super().__reduce__())
 
-    def __init__(self, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
-                 memory_limit: int = 0) -> None:
+    def __init__(self, path: Readable, settings: Union[None, str, Mapping[str, Any]] = None, *,
+                 memory_limit: int = 0, preload: Optional[bool] = None) -> None:
         """Open a model file, or a checkpoint of the CMG code, whatever its file is called.
 
+        path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         settings      what a checkpoint does not tell, {"encoder.heads": 8}; a model file has its own.
         memory_limit  bytes that what is in the file may take; 0: no limit.
+        preload       True: read and check all weights now, and close the file; False: those of a modality when they are
+                      first needed. None: True for a file object, so that it may be closed after this call.
 
         Raises FileError, FormatError, NotFoundError, ConfigError, or ArgumentError (settings for a model file).
         """
-        pointer, name = _lib.MODEL(), arguments.path(path)
-        if settings:
-            lib.unic_model_import(ctypes.byref(pointer), name, _config.lines(settings), arguments.limit(memory_limit))
-        else:
-            lib.unic_model_open(ctypes.byref(pointer), name, arguments.limit(memory_limit))
-        self._set_up(pointer, os.fsdecode(path))
+        pointer = _lib.MODEL()
+        options = arguments.limit(memory_limit, _io.is_file(path) if preload is None else preload)
+        lines = _config.lines(settings) if settings else None
+
+        def of_path(out: Any, name: bytes, options: Any) -> None:
+            if lines:
+                lib.unic_model_import(out, name, lines, options)
+            else:
+                lib.unic_model_open(out, name, options)
+
+        def of_source(out: Any, source: Any, options: Any) -> None:
+            if lines:
+                lib.unic_model_import_source(out, source, lines, options)
+            else:
+                lib.unic_model_open_source(out, source, options)
+
+        _io.load(pointer, path, of_path, of_source, options)
+        self._set_up(pointer, _io.name_of(path) if _io.is_contents(path) else os.fsdecode(path))  # type: ignore[arg-type]
 
     @classmethod
     def _of(cls, pointer: Any, name: str) -> "Model":

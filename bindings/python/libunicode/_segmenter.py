@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
+from . import _io
 from . import _lib
-from ._arguments import Codes, StrPath, Vectors
+from ._arguments import Codes, Readable, StrPath, Vectors
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle
 from ._lib import lib
@@ -104,13 +105,14 @@ class Segmenter(SharedHandle, Saved):
         self.settings = SegmenterSettings(**values)
 
     @classmethod
-    def load(cls, path: StrPath, *, memory_limit: int = 0) -> "Segmenter":
+    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Segmenter":
         """A segmenter that save() wrote, to predict or to be trained further (Adam begins anew).
 
+        path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
         """
         pointer = _lib.SEGMENTER()
-        lib.unic_segmenter_load(ctypes.byref(pointer), arguments.path(path), arguments.limit(memory_limit))
+        _io.load(pointer, path, lib.unic_segmenter_load, lib.unic_segmenter_load_source, arguments.limit(memory_limit))
         self = cls.__new__(cls)
         self._set_up(pointer)
         return self

@@ -1,5 +1,6 @@
 #include "api.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,13 +165,76 @@ const char *api_path(api *a)
     return fuzz_path(names[how % 5]);
 }
 
+/* ---- sources ---- */
+
+typedef struct file_in_memory {
+    unsigned char *bytes;
+    size_t size, fails_at; /* the read, from 1, that returns `returns`; 0: none */
+    int64_t returns;
+    bool is_short, closed;
+} file_in_memory;
+
+static int64_t read_memory(void *buffer, size_t bytes, int64_t offset, void *user)
+{
+    file_in_memory *f = user;
+    FUZZ_CHECK(!f->closed && bytes && offset >= 0 && (uint64_t)offset + bytes <= f->size);
+    if (f->fails_at && --f->fails_at == 0)
+        return f->returns;
+    const size_t n = f->is_short && bytes > 3 ? bytes / 2 : bytes;
+    memcpy(buffer, f->bytes + offset, n);
+    return (int64_t)n;
+}
+
+static void close_memory(void *user)
+{
+    file_in_memory *f = user;
+    FUZZ_CHECK(!f->closed);
+    f->closed = true;
+}
+
+/* Empty if there is none, or if it is large. */
+static void read_file(api *a, const char *path, file_in_memory *f)
+{
+    enum { MOST = 1 << 18 };
+    FILE *file = path ? fopen(path, "rb") : NULL;
+    f->bytes = api_memory(a, MOST);
+    f->size = file ? fread(f->bytes, 1, MOST, file) : 0; /* 0: a folder */
+    if (file)
+        fclose(file);
+}
+
+const unic_source *api_source(api *a)
+{
+    static const int64_t odd[] = {0, -1, -UNIC_E_IO, -UNIC_E_NOMEM, INT64_MIN, INT64_MAX};
+    file_in_memory *f = api_memory(a, sizeof *f);
+    unic_source *s = api_memory(a, sizeof *s);
+    read_file(a, api_path(a), f);
+    const unsigned how = fuzz_byte(&a->in);
+    if (how == 0xFF)
+        return NULL;
+    unic_source_memory(s, f->bytes, f->size, how & 1 ? "source" : NULL);
+    s->struct_size = api_struct_size(a, sizeof *s);
+    if (how % 4 == 3) { /* else what unic_source_memory() made of it */
+        s->read_at = how == 0xF3 ? NULL : read_memory;
+        s->close = close_memory;
+        s->user = f;
+        s->size = how == 0xF7 ? -1 : s->size;
+        f->is_short = how & 16;
+        f->fails_at = how & 32 ? fuzz_byte(&a->in) : 0;
+        f->returns = odd[how / 64 + how / 8 % 3];
+    }
+    return s;
+}
+
 const unic_open_options *api_open(api *a)
 {
     unic_open_options *o = api_memory(a, sizeof *o);
     unsigned how = fuzz_byte(&a->in);
     *o = fuzz_open;
+    o->preload = how % 8 == 6;
     if (how < 0x80)
         return how & 1 ? NULL : o;
+    o->preload = how & 2;
     o->memory_limit = (size_t)1 << how % 24;
     o->struct_size = api_struct_size(a, sizeof *o);
     if (how == 0xFF)

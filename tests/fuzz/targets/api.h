@@ -67,6 +67,8 @@ float *api_floats(api *a, size_t count);
 const char *api_name(api *a, const char *const *names, size_t n);
 /* A path in the run's folder: of a few, so that files are read and written over. */
 const char *api_path(api *a);
+/* Such a file in memory, at times not there, whose reads may be short, fail or lie. */
+const unic_source *api_source(api *a);
 /* NULL, a limit, or options that are refused. */
 const unic_open_options *api_open(api *a);
 int32_t api_threads(api *a);

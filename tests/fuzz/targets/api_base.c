@@ -336,6 +336,16 @@ static void call_unic_npz_writer_finish(api *a)
     fuzz_ok(unic_npz_writer_finish(api_npz_writer_of(a)));
 }
 
+/* ---- files in memory ---- */
+
+static void call_unic_source_memory(api *a)
+{
+    unic_source source;
+    const size_t bytes = fuzz_size(&a->in, 1000);
+    unic_source_memory(fuzz_rarely(&a->in) ? NULL : &source, api_memory(a, bytes), bytes,
+                       api_name(a, members, 8));
+}
+
 static const api_call calls[] = {
     API_CALL(unic_status_name),
     API_CALL(unic_last_error),
@@ -368,6 +378,7 @@ static const api_call calls[] = {
     API_CALL(unic_class_map_get),
     API_CALL(unic_class_map_classes),
     API_CALL(unic_class_map_steps),
+    API_CALL(unic_source_memory),
     API_CALL(unic_npz_writer_create),
     API_CALL(unic_npz_writer_free),
     API_CALL(unic_npz_writer_add),

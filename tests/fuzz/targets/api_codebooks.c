@@ -200,6 +200,13 @@ static void call_unic_codebook_load(api *a)
     API_PUT(a, codebook, unic_codebook_load, path, open);
 }
 
+static void call_unic_codebook_load_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, codebook, unic_codebook_load_source, source, open);
+}
+
 static void call_unic_codebook_jittered_count(api *a)
 {
     const unic_codebook *codebook = api_codebook_of(a);
@@ -249,7 +256,8 @@ static void call_unic_codebook_set_state(api *a)
 
 static const api_call codebook_calls[] = {
     API_CALL(unic_codebook_copy),      API_CALL(unic_codebook_save),
-    API_CALL(unic_codebook_load),      API_CALL(unic_codebook_jittered_count),
+    API_CALL(unic_codebook_load),
+    API_CALL(unic_codebook_load_source),      API_CALL(unic_codebook_jittered_count),
     API_CALL(unic_codebook_nearest),   API_CALL(unic_codebook_ema_sums),
     API_CALL(unic_codebook_set_state), API_CALL(unic_codebook_create),
     API_CALL(unic_codebook_free),      API_CALL(unic_codebook_code_count),
@@ -414,6 +422,13 @@ static void call_unic_index_load(api *a)
     API_PUT(a, index, unic_index_load, path, open);
 }
 
+static void call_unic_index_load_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, index, unic_index_load_source, source, open);
+}
+
 static void call_unic_pool_histogram(api *a)
 {
     size_t clips = fuzz_below(&a->in, 3), length = fuzz_below(&a->in, 4),
@@ -443,6 +458,7 @@ static const api_call index_calls[] = {
     API_CALL(unic_index_accepts),    API_CALL(unic_index_reserve),
     API_CALL(unic_index_update),     API_CALL(unic_index_remove),
     API_CALL(unic_index_save),       API_CALL(unic_index_load),
+    API_CALL(unic_index_load_source),
     API_CALL(unic_pool_histogram),   API_CALL(unic_pool_mean),
 };
 API_PART(api_indexes, index_calls);

@@ -157,6 +157,21 @@ static void call_unic_model_import(api *a)
     API_PUT(a, model, unic_model_import, path, more, open);
 }
 
+static void call_unic_model_open_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, model, unic_model_open_source, source, open);
+}
+
+static void call_unic_model_import_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const char *more = api_name(a, settings, 4);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, model, unic_model_import_source, source, more, open);
+}
+
 static void call_unic_model_retain(api *a)
 {
     unic_model *model = api_model_of(a), *other = unic_model_retain(model);
@@ -406,6 +421,8 @@ static const api_call calls[] = {
     API_CALL(unic_trainer_config),
     API_CALL(unic_model_open),
     API_CALL(unic_model_import),
+    API_CALL(unic_model_open_source),
+    API_CALL(unic_model_import_source),
     API_CALL(unic_model_retain),
     API_CALL(unic_model_free),
     API_CALL(unic_model_modality_count),

@@ -114,6 +114,13 @@ static void call_unic_head_load(api *a)
     API_PUT(a, head, unic_head_load, path, open);
 }
 
+static void call_unic_head_load_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, head, unic_head_load_source, source, open);
+}
+
 /* ---- retrievers ---- */
 
 static void call_unic_retriever_create(api *a)
@@ -210,6 +217,13 @@ static void call_unic_retriever_load(api *a)
     const char *path = api_path(a);
     const unic_open_options *open = api_open(a);
     API_PUT(a, retriever, unic_retriever_load, path, open);
+}
+
+static void call_unic_retriever_load_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, retriever, unic_retriever_load_source, source, open);
 }
 
 /* ---- segmenters ---- */
@@ -344,6 +358,13 @@ static void call_unic_segmenter_load(api *a)
     API_PUT(a, segmenter, unic_segmenter_load, path, open);
 }
 
+static void call_unic_segmenter_load_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, segmenter, unic_segmenter_load_source, source, open);
+}
+
 static const api_call calls[] = {
     API_CALL(unic_head_create),
     API_CALL(unic_head_free),
@@ -355,6 +376,7 @@ static const api_call calls[] = {
     API_CALL(unic_head_accepts),
     API_CALL(unic_head_save),
     API_CALL(unic_head_load),
+    API_CALL(unic_head_load_source),
     API_CALL(unic_retriever_create),
     API_CALL(unic_retriever_free),
     API_CALL(unic_retriever_settings),
@@ -365,6 +387,7 @@ static const api_call calls[] = {
     API_CALL(unic_retriever_accepts),
     API_CALL(unic_retriever_save),
     API_CALL(unic_retriever_load),
+    API_CALL(unic_retriever_load_source),
     API_CALL(unic_segmenter_create),
     API_CALL(unic_segmenter_free),
     API_CALL(unic_segmenter_settings),
@@ -374,5 +397,6 @@ static const api_call calls[] = {
     API_CALL(unic_segmenter_accepts),
     API_CALL(unic_segmenter_save),
     API_CALL(unic_segmenter_load),
+    API_CALL(unic_segmenter_load_source),
 };
 API_PART(api_tasks, calls);

@@ -18,7 +18,10 @@ static void run_sniff(const unsigned char *data, size_t size)
 {
     const char *path = fuzz_file(data, size);
     unic__file_kind kind;
-    FUZZ_CHECK(unic__file_sniff(&kind, path) == UNIC_OK);
+    unic__source *source;
+    FUZZ_CHECK(unic__source_open_file(&source, path) == UNIC_OK);
+    FUZZ_CHECK(unic__file_sniff(&kind, source) == UNIC_OK);
+    unic__source_release(source);
     FUZZ_CHECK(*unic__file_kind_name(kind) && unic__file_kind_advice(kind));
     unic_model *model;
     unic_head *head;

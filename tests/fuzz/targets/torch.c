@@ -191,13 +191,15 @@ static void use_torch(const char *path)
     static const char *const paths[] = {"",       "optimizer", "epoch",
                                         "list/0", "a/b",       "total_step"};
     unic__torch_file *f;
+    unic__source *source;
     char text[512];
+    FUZZ_CHECK(unic__source_open_file(&source, path) == UNIC_OK);
     fuzz_limit_begin();
-    if (!fuzz_made(unic__torch_open(&f, path), f)) {
-        fuzz_limit_end();
-        return;
-    }
+    const bool made = fuzz_made(unic__torch_open(&f, source), f);
     fuzz_limit_end();
+    unic__source_release(source);
+    if (!made)
+        return;
     for (size_t i = 0; i < unic__torch_count(f) && i < MOST_TENSORS; i++) {
         const unic__torch_tensor *t = unic__torch_tensor_at(f, i);
         FUZZ_CHECK(unic__torch_find(f, t->path));

@@ -1,0 +1,130 @@
+"""Bytes and file objects in the place of files."""
+
+from __future__ import annotations
+
+import gc
+import io
+import weakref
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import libunicode as lu
+import numpy as np
+import pytest
+from helpers import Fixture, raises, same
+from libunicode import _io
+
+
+class Raw(io.RawIOBase):
+    """A file object that gives at most 1000 bytes at a time, and counts."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at, self.reads = data, 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = offset + (0, self.at, len(self.data))[whence]
+        return self.at
+
+    def readinto(self, to: Any) -> int:
+        part = self.data[self.at:self.at + min(1000, len(to))]
+        to[:len(part)] = part
+        self.at, self.reads = self.at + len(part), self.reads + 1
+        return len(part)
+
+
+class Pipe:
+    """What can only be read from front to back."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def read(self) -> bytes:
+        return self.data
+
+
+GIVEN: Dict[str, Callable[[bytes], Any]] = {
+    "bytes": lambda data: data, "bytearray": bytearray, "memoryview": memoryview,
+    "numpy": lambda data: np.frombuffer(data, np.uint8), "BytesIO": io.BytesIO, "raw": Raw, "pipe": Pipe,
+    "buffered": lambda data: io.BufferedReader(Raw(data)),
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_everything_is_read(f: Fixture, given: str, tmp_path: Path) -> None:
+    of, x, model = GIVEN[given], f.x["speech"], f.model()
+    def data(thing: Any) -> bytes:
+        thing.save(tmp_path / "x.npz")
+        return (tmp_path / "x.npz").read_bytes()
+    codes = model.encode("speech", x)
+    assert np.array_equal(lu.Model(of(data(model))).encode("speech", x), codes)
+    assert np.array_equal(lu.Model(of(data(model)), preload=False).encode("speech", x), codes)
+    book = model.codebook()
+    assert same(lu.Codebook.load(of(data(book))).state(), book.state())
+    head = lu.Head(model, classes=3, epochs=2)
+    head.fit(codes, f.label)
+    assert np.array_equal(lu.Head.load(of(data(head))).predict(codes), head.predict(codes))
+    index = lu.Index(4, "l2")
+    index.add(np.eye(4), [7, 5, 3, 1])
+    assert len(lu.Index.load(of(data(index)), memory_limit=10**7)) == 4
+    raises(lu.OutOfMemoryError, "the limit is", lambda: lu.Index.load(of(data(index)), memory_limit=10))
+    assert not _io._readers
+
+
+def test_a_file_object_may_be_closed_and_bytes_are_let_go(f: Fixture) -> None:
+    with open(f.path, "rb") as file:
+        model = lu.Model(file)
+    assert repr(str(f.path)) in repr(model)
+    model.encode("speech", f.x["speech"])
+    lazy = lu.Model(np.frombuffer(Path(f.path).read_bytes(), np.uint8))
+    assert "'memory'" in repr(lazy) and len(_io._readers) == 1
+    kept = weakref.ref(next(iter(_io._readers.values())))
+    lazy.close()
+    del lazy
+    gc.collect()
+    assert kept() is None and not _io._readers
+
+
+def test_what_a_file_object_raises_comes_out(f: Fixture) -> None:
+    class Broken(Raw):
+        def readinto(self, to: Any) -> int:
+            if self.reads >= 3:
+                raise ConnectionError("the store is gone")
+            return super().readinto(to)
+    data = Path(f.path).read_bytes()
+    raises(ConnectionError, "the store is gone", lambda: lu.Model(Broken(data)))
+    broken = Broken(data)
+    broken.reads = -1000
+    model = lu.Model(broken, preload=False)
+    broken.reads = 3
+    raises(lu.FileError, "read_at() returned -5", lambda: model.encode("speech", f.x["speech"]))
+    broken.reads = -1000
+    model.encode("speech", f.x["speech"])
+
+
+def test_wrong_contents_are_named(f: Fixture, tmp_path: Path) -> None:
+    raises(lu.FormatError, "unic_head_load_source: memory: is no zip file", lambda: lu.Head.load(bytes(100)))
+    raises(lu.FormatError, "unic_head_load_source: BytesIO: is no zip file", lambda: lu.Head.load(io.BytesIO(b"")))
+    raises(lu.NotFoundError, "nowhere.npz", lambda: lu.Head.load(b"nowhere.npz"))
+    raises(TypeError, "opened for bytes", lambda: lu.Head.load(Text()))
+    raises(TypeError, "or its contents, not int", lambda: lu.Head.load(7))                       # type: ignore[arg-type]
+    raises(lu.ArgumentError, "has its own", lambda: lu.Model(Path(f.path).read_bytes(), {"encoder.heads": 2}))
+    gc.collect()
+    assert not _io._readers
+
+
+class Text:
+    def read(self) -> str:
+        return "text"
+
+
+def test_a_checkpoint_is_read(f: Fixture) -> None:
+    path = Path(__file__).resolve().parents[1] / "cmg/fixtures/av.pt"
+    with open(path, "rb") as file:
+        model = lu.Model(file, {"encoder.dropout": 0.25})
+    assert model.config["encoder.dropout"] == 0.25 and "audio" in model.modalities
