@@ -116,7 +116,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt tasks check check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
+.PHONY: FORCE all demo demo-avt demo-streaming tasks check check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) ## build the library and the programs
 
@@ -448,6 +448,10 @@ demo: all ## pre-train on image-speech clips and transfer heads; SEEDS="0 1 2" f
 
 demo-avt: all ## the same with three modalities: image, speech and text
 	$(PYTHON) examples/demo/run.py --build $(BUILD) --avt --seeds "$(SEEDS)"
+
+demo-streaming: all ## what streaming costs on the demo's clips, and with encoder.context (docs/streaming.md)
+	LIBUNICODE=$(abspath $(SHARED)) PYTHONPATH=bindings/python $(PYTHON) examples/demo/streaming.py \
+	  --build $(BUILD) --seeds "$(SEEDS)"
 
 tasks: all ## classify, localise, cross data sets, segment, retrieve: baseline against Uni-Code
 	LIBUNICODE=$(abspath $(SHARED)) PYTHONPATH=bindings/python $(PYTHON) examples/tasks/run_tasks.py \

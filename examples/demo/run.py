@@ -156,7 +156,7 @@ class Demo:
         model, log, record = (path.with_suffix(s) for s in (".npz", ".jsonl", ".json"))
         settings = [*self.methods[method].settings, *self.settings, f"train.seed={seed}"]
         stamp = self.stamp(settings)
-        title = f"{TITLES[method]}, seed {seed}"
+        title = f"{TITLES.get(method, method)}, seed {seed}"
         try:
             done = json.loads(record.read_text())
             if done["stamp"] == stamp and model.exists() and log.exists():
@@ -195,13 +195,17 @@ class Demo:
                   "train_s": trained["train_s"]}
         return Run(scores, trained["peak_mb"])
 
-    def main(self) -> None:
-        """All of it."""
-        begin = time.monotonic()
+    def build_data(self) -> None:
+        """The clips, or find them built; and a place for the models."""
         self.models.mkdir(parents=True, exist_ok=True)
         self.call(sys.executable, HERE / "build_data.py", "--out", self.clips,
                   *(["--text", self.data] if self.kind.text else []))
         say(f"the clips are in {self.data}")
+
+    def main(self) -> None:
+        """All of it."""
+        begin = time.monotonic()
+        self.build_data()
         runs: dict[str, list[Run]] = {method: [] for method in self.methods}
         for seed in self.seeds:
             for method in self.methods:

@@ -206,6 +206,21 @@ def latency() -> Iterator[Row]:
                             *onnx_peer(modality, 1, 1, calls), fixed_work(calls)])
 
 
+def stream() -> Iterator[Row]:
+    """A step pushed and a code pulled, windows of 10 steps, against encoding such a window."""
+    make_demo_model(OUT / "model.demo.npz")
+    for dims, model, modalities in (("paper", OUT / "model.npz", DIMS),
+                                    ("demo", OUT / "model.demo.npz", ("image", "speech"))):
+        for modality in modalities:
+            calls = 20 if QUICK else 200
+            o = {"model": model, "modality": modality, "calls": calls}
+            window = ours("encode", 1, batch=1, length=10, codes=1, **o)
+            yield from against(f"stream {modality}, {dims} dims, a step", 1,
+                               [(", p50", MS._replace(key="p50")), (", p99", MS._replace(key="p99"))],
+                               [ours("stream", 1, window=10, **o), window._replace(name="one window"),
+                                fixed_work(calls)])
+
+
 def half() -> Iterator[Row]:
     """The paper's encoders with weights of 16 bits, against the same with float32."""
     for weights, modality, batch in ((w, m, b) for w in HALF for m in DIMS for b in (80, 1)):
@@ -380,7 +395,7 @@ def scaling() -> Iterator[Row]:
         yield from one(f"batch 80 of 10 steps, {codes} codes", 80, 10, codes)
 
 
-CASES = {"limits": limits, "encode": encoding, "latency": latency, "half": half,
+CASES = {"limits": limits, "encode": encoding, "latency": latency, "stream": stream, "half": half,
          "assign": assignment, "init": starting, "retrieval": retrieval, "conv": convolutions,
          "product": products,
          "demo-step": demo_step, "head": head, "start": start, "reader": reader,
@@ -394,6 +409,12 @@ def make_model(path: Path, codes: int = 400, more: str = "") -> None:
     if not path.exists():
         light = f"video.specific:8,video.inner:4,video.pooled:8,train.batch:2,code.count:{codes}"
         subprocess.run([str(BENCH), "model", "preset=paper-avt", f"set={light}{more}", f"out={path}"],
+                       check=True, stdout=subprocess.DEVNULL)
+
+
+def make_demo_model(path: Path) -> None:
+    if not path.exists():
+        subprocess.run([str(BENCH), "model", f"config={ROOT / 'examples/demo/unicode.ini'}", f"out={path}"],
                        check=True, stdout=subprocess.DEVNULL)
 
 

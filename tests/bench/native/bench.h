@@ -47,6 +47,10 @@ double bench_work_run(void);
 enum { BENCH_MOST_CALLS = 4096 };
 void bench_print_percentiles(double *each, size_t n);
 
+/* stream_cases.c */
+void bench_stream_setup(void);
+double bench_stream_run(void);
+
 /* index_cases.c */
 void bench_search_setup(void);
 double bench_search_run(void);
