@@ -302,6 +302,28 @@ generate: ## write what follows from the public headers: exports, ctypes, layout
 generate-check: ## check that what follows from the public headers is as they are
 	@$(PYTHON) tests/abi/generate.py check
 
+# The recorder stands in the place of what sets a message (tests/messages/recorder).
+NOTED         := -Wl,--wrap=unic__fail -Wl,--wrap=unic__fail_in -Wl,--wrap=unic__no_memory -Wl,--wrap=cli_fail
+# Tests in Python that make the library fail; the others try the build.
+NOTED_SCRIPTS := $(sort $(wildcard tests/api/test_*.py tests/array/test_*.py tests/cmg/test_*.py tests/data/test_*.py \
+                   tests/files/test_*.py tests/task/test_metrics.py)) tests/python
+messages: ## run the tests (or ONLY="api/check_x tests/python/test_x.py"), write their error messages into docs/messages.md
+	@mkdir -p build/messages
+	$(Q)$(CC) -std=c11 -O2 -fPIC -Wall -Wextra -Iinclude -c -o build/messages/recorder.o tests/messages/recorder/recorder.c
+	@$(MAKE) --no-print-directory messages-page BUILD=build/messages EXTRA_LDFLAGS="$(NOTED) build/messages/recorder.o" \
+	  NOTED_TESTS="$(if $(ONLY),$(patsubst %,build/messages/tests/%,$(filter-out %.py,$(ONLY))),$(TESTS:$(BUILD)/%=build/messages/%))" \
+	  NOTED_SCRIPTS="$(if $(ONLY),$(filter %.py,$(ONLY)),$(NOTED_SCRIPTS))"
+
+.PHONY: messages messages-page
+messages-page: all $(NOTED_TESTS)
+	@rm -f $(BUILD)/notes $(BUILD)/notes.python
+	@export BUILD=$(BUILD) UNIC_MESSAGES=$(CURDIR)/$(BUILD)/notes PYTHONPATH=tests/messages; \
+	  PYTHON= sh tests/run.sh $(NOTED_TESTS); \
+	  for script in $(NOTED_SCRIPTS); do echo "$$script"; \
+	    case $$script in tests/python*) set -- -m pytest -q -p no:cacheprovider -p noting $$script ;; *) set -- $$script ;; esac; \
+	    $(PYTHON) "$$@" > $(BUILD)/test.log 2>&1 || tail -n 5 $(BUILD)/test.log; done
+	@$(PYTHON) tests/messages/messages.py write $(BUILD)/notes $(if $(ONLY),--part)
+
 config-doc: $(BUILD)/tests/config/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<
 

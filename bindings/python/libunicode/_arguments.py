@@ -57,7 +57,7 @@ _REAL = {np.dtype(name): value for name, value in (
 
 
 def real(name: str, given: npt.ArrayLike) -> npt.NDArray[Any]:
-    """Real numbers as C takes them: those of _REAL and bfloat16 as they are, whatever their strides; else as float32."""
+    """Real numbers as C takes them: _REAL and bfloat16 as they are, whatever their strides; others as float32."""
     x = array_of(name, given)
     if not is_real(x.dtype):
         raise DataError(f"{name} are {x.dtype}, but must be real numbers")

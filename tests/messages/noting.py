@@ -1,0 +1,34 @@
+"""A plugin of pytest: notes what the Python binding itself raises, for docs/messages.md (`make messages`)."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import pathlib
+import sys
+from typing import Any, Set, Tuple
+
+_noted: Set[Tuple[int, str]] = set()
+
+
+def pytest_collection_finish() -> None:
+    """The tests have imported the binding."""
+    import libunicode
+    package = str(pathlib.Path(libunicode.__file__).parent)
+
+    def __init__(self: Any, *given: Any) -> None:
+        BaseException.__init__(self, *given)
+        frame = sys._getframe(1)
+        by = frame.f_code.co_filename
+        if by.startswith(package) and not by.endswith("_errors.py"):        # that makes those of the library
+            _noted.add((type(self).status, str(given[0])))
+
+    libunicode.Error.__init__ = __init__        # type: ignore[method-assign]
+
+
+@atexit.register
+def _write() -> None:
+    path = os.environ.get("UNIC_MESSAGES")
+    if path and _noted:
+        pathlib.Path(path + ".python").write_text(json.dumps(sorted(_noted)))
