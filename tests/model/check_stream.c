@@ -125,9 +125,13 @@ START_TEST(codes_are_those_of_their_windows)
 {
     static given got, want;
     static const size_t lengths[] = {1, 2, 6, LONGEST};
-    static const char *const contexts[] = {"", "encoder.context = causal\n",
-                                           "encoder.context = chunk:2\n",
-                                           "encoder.context = chunk:3\n"};
+    static const char *const contexts[] = {
+        "",
+        "encoder.context = causal\n",
+        "encoder.context = chunk:2\n",
+        "encoder.context = chunk:3\n",
+        "kernel.backend = onednn\n",
+        "encoder.context = chunk:2\nkernel.backend = blas\n"};
     const size_t window = 5;
     unic_model *model = small_model(SMALL_THREE, contexts[_i / 2], 1);
     small_batch *b = small_batch_new(SMALL_THREE, 1, LONGEST, 3);
@@ -486,7 +490,7 @@ int main(void)
 {
     TCase *t = tcase_create("stream");
     tcase_set_timeout(t, 60);
-    tcase_add_loop_test(t, codes_are_those_of_their_windows, 0, 8);
+    tcase_add_loop_test(t, codes_are_those_of_their_windows, 0, 12);
     tcase_add_test(t, a_window_of_the_whole_clip_gives_the_clips_codes);
     tcase_add_loop_test(t, a_window_of_the_whole_clip_is_enough_if_nothing_later_is_seen, 0, 2);
     tcase_add_test(t, codes_are_ready_at_the_end_of_their_chunk);
