@@ -26,7 +26,9 @@ BLAS_CFLAGS ?=
 PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
               check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
               python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
-              dataset-fashion-mnist espeak-ng flite patch strace cmake meson
+              dataset-fashion-mnist espeak-ng flite patch strace cmake meson $(MORE_PACKAGES)
+# What `make analyze`, coverage and fuzz need: make setup MORE_PACKAGES="clang clang-tidy cppcheck gcovr libomp-dev"
+MORE_PACKAGES ?=
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion \
             -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wvla -Wundef
@@ -248,6 +250,25 @@ tsan: ## run what has threads of its own under ThreadSanitizer
 tsan-check: $(TSAN_TESTS)
 	@TSAN_OPTIONS=halt_on_error=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TSAN_TESTS)
 
+# -O1 without instruction sets of their own: every line is there once. What is built or installed
+# otherwise has no counts.
+COVERAGE_SCRIPTS = $(filter-out tests/api/test_shared.py,$(wildcard tests/api/test_*.py tests/array/test_*.py tests/cmg/test_*.py tests/data/test_*.py \
+                     tests/faults/test_*.py tests/files/test_*.py tests/task/test_*.py))
+coverage: ## run the tests in a build that counts: lines, branches and functions of lib/ that they run (needs gcovr)
+	@gcovr --version >/dev/null 2>&1 || { echo "make coverage needs gcovr"; exit 1; }
+	$(MAKE) --no-print-directory -j$(JOBS) coverage-check BUILD=build/coverage OPT="-O1 -g" HARDEN=no CI= \
+	  EXTRA_CFLAGS="--coverage -fprofile-update=atomic -DUNIC_NO_DISPATCH" EXTRA_LDFLAGS="--coverage"
+
+.PHONY: coverage coverage-check
+coverage-check: all $(TESTS) $(FAULT_TOOLS)
+	@find $(BUILD) -name '*.gcda' -delete
+	@BUILD=$(BUILD) PYTHON=$(PYTHON) HARDEN=no FAULTS=all SCRIPTS="$(COVERAGE_SCRIPTS)" sh tests/run.sh $(TESTS)
+	@$(PYTHON) tests/coverage/coverage.py $(BUILD)
+
+analyze: ## static analysis: clang-tidy, cppcheck, gcc -fanalyzer (needs clang-tidy and cppcheck; FILES="..")
+	@$(PYTHON) tests/analyze/analyze.py --jobs $(JOBS) $(FILES)
+
+.PHONY: analyze
 SECONDS ?= 60
 FUZZ_CC ?= clang
 SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

@@ -142,7 +142,7 @@ static unic_status parse_shape(unic__shape *shape, cursor *c)
     if (!more)
         return unic__fail(UNIC_E_FORMAT, "its npy header has no readable 'shape'");
     while (more && !take(c, ")")) {
-        size_t dim;
+        size_t dim = 0;
         UNIC__TRY(parse_dim(&dim, c));
         if (shape->rank == UNIC__MAX_RANK)
             return unic__fail(UNIC_E_FORMAT, "has more than %d dims", UNIC__MAX_RANK);

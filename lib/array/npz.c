@@ -276,7 +276,7 @@ static unic_status read_array(const unic__npz *z, const char *name, unic__npy_ty
     if (!unic__zip_find(z->zip, name, suffix, &i))
         return not_found(z, name, "array");
     unic__zip_stream *s;
-    unic__npy_info info;
+    unic__npy_info info = {.fortran = false};
     UNIC__TRY(unic__zip_stream_open(&s, z->zip, i));
     unic_status status = read_header(z, s, i, &info);
     if (status == UNIC_OK && unic__shape_count(&info.shape) != count) {

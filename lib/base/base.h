@@ -31,6 +31,21 @@ bool unic__is_exhausted(unic_status status);
 /* The same as unic__fail(UNIC_E_NOMEM, "out of memory (%zu bytes for %s)"). */
 unic_status unic__no_memory(size_t bytes, const char *what);
 
+/* `make analyze` says to the analysers, which see one file at a time, that a failure's status is
+ * never UNIC_OK. (A function in parentheses is the function itself, where it is defined.) */
+#ifdef UNIC_ANALYZE
+static inline unic_status unic__never_ok(unic_status status)
+{
+    if (status == UNIC_OK)
+        __builtin_unreachable();
+    return status;
+}
+#define unic__fail(...)      unic__never_ok(unic__fail(__VA_ARGS__))
+#define unic__fail_in(...)   unic__never_ok(unic__fail_in(__VA_ARGS__))
+#define unic__exhausted(...) unic__never_ok(unic__exhausted(__VA_ARGS__))
+#define unic__no_memory(...) unic__never_ok(unic__no_memory(__VA_ARGS__))
+#endif
+
 /* Evaluates a call that returns a status, and returns that status from here if it failed. */
 #define UNIC__TRY(call)                                                                        \
     do {                                                                                       \

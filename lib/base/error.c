@@ -67,7 +67,7 @@ static void fit(char line[MESSAGE_BYTES], char *whole)
     snprintf(line, MESSAGE_BYTES, "%.*s%s%s", (int)front, whole, gap, back);
 }
 
-unic_status unic__fail(unic_status status, const char *format, ...)
+unic_status(unic__fail)(unic_status status, const char *format, ...)
 {
     char whole[WHOLE_BYTES]; /* arguments may point into `message` */
     va_list args;
@@ -79,7 +79,7 @@ unic_status unic__fail(unic_status status, const char *format, ...)
     return status;
 }
 
-unic_status unic__exhausted(unic_status status)
+unic_status(unic__exhausted)(unic_status status)
 {
     exhausted = true;
     return status;
@@ -90,7 +90,7 @@ bool unic__is_exhausted(unic_status status)
     return status == UNIC_E_NOMEM || (status != UNIC_OK && exhausted);
 }
 
-unic_status unic__fail_in(unic_status status, const char *format, ...)
+unic_status(unic__fail_in)(unic_status status, const char *format, ...)
 {
     char whole[WHOLE_BYTES];
     va_list args;
@@ -103,7 +103,7 @@ unic_status unic__fail_in(unic_status status, const char *format, ...)
     return status;
 }
 
-unic_status unic__no_memory(size_t bytes, const char *what)
+unic_status(unic__no_memory)(size_t bytes, const char *what)
 {
     return unic__fail(UNIC_E_NOMEM, "out of memory (%zu bytes for %s)", bytes, what);
 }

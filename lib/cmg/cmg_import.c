@@ -123,8 +123,10 @@ static unic_status read_param(unic__torch_file *f, const unic_config *c, const u
                               float *values)
 {
     complaint none = {.n = 0};
-    unic__cmg_place place;
+    unic__cmg_place place = {.layout = UNIC__CMG_SAME};
     const unic__torch_tensor *t = find(f, c, p, &place, &none);
+    if (!t)
+        return unic__fail(UNIC_E_FORMAT, "%s: no tensor for %s", unic__torch_path(f), p->name);
     return unic__cmg_read_tensor(f, t, &place, p, values);
 }
 

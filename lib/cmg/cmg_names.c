@@ -159,7 +159,7 @@ bool unic__cmg_is_known(const unic_config *c, const char *path)
 {
     for (size_t m = 0; m < c->modality_count; m++)
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            char part[UNIC__CMG_PART], theirs[128];
+            char part[UNIC__CMG_PART] = "", theirs[128] = "";
             unsigned number;
             const char *rest;
             fill(part, sizeof part, rows[i].part, c->modality[m].name, 0, NULL);

@@ -32,7 +32,7 @@ size_t unic__config_modality(const unic_config *config, const char *name)
 /* "<modality>.kind": ".kind". */
 static const char *suffix_of(const unic__config_key *key)
 {
-    return strchr(key->name, '.');
+    return key->name + strcspn(key->name, ".");
 }
 
 static void *owner_of(unic_config *config, unic__key_ref ref)

@@ -126,7 +126,7 @@ static unic_status choose_tracks(unic_dataset *d, const unic_dataset_options *op
     d->tracks.arena = &d->arena;
     for (size_t i = 0; i < d->source_count && !options->modalities; i++)
         UNIC__TRY(d->sources[i]->is->list(d->sources[i], &d->tracks));
-    for (size_t i = 0; i < options->modality_count; i++) {
+    for (size_t i = 0; options->modalities && i < options->modality_count; i++) {
         const char *name = options->modalities[i];
         if (unic__tracks_find(&d->tracks, name) < d->tracks.n)
             return unic__fail(UNIC_E_ARG, "unic_dataset_open: modality \"%s\" is named twice",

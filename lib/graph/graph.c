@@ -222,11 +222,11 @@ static unic__node *apply_again(unic__graph *g, const unic__op *op, const void *a
                                size_t attr_size)
 {
     unic__node *out = new_node(g, &UNIC__SCALAR, UNIC__F32);
-    if (g->status == UNIC_OK && (!out->call || out->call->op != op))
-        unic__graph_fail(g, UNIC_E_STATE, "a graph is made again with other calls (%s)",
-                         op->name);
     if (g->status != UNIC_OK)
         return &g->poison;
+    if (!out->call || out->call->op != op)
+        return unic__graph_fail(g, UNIC_E_STATE, "a graph is made again with other calls (%s)",
+                                op->name);
     if (attr_size)
         memcpy(g->steps[out->call->id].attr, attr, attr_size);
     unic_status status = op->infer(out->call);

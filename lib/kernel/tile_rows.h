@@ -34,7 +34,9 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
     const unic__tile t = *tile; /* no store to C changes it */
     const float *a = t.a;
     TILE_NUMBER b = TILE_B(t);
+#if TILE_BYTES == 64
     const size_t ahead = t.k > SHORT ? AHEAD * t.b_k : 0; /* a short panel is there already */
+#endif
     TILE(vector) sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 12
     for (size_t r = 0; r < rows; r++)
@@ -46,12 +48,13 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
 #pragma GCC unroll 1
     for (size_t k = 0; k < t.k; k++, a += a_k, b += t.b_k) {
         TILE(vector) row[TILE_VECTORS];
-        if (TILE_BYTES == 32) /* half of a panel's row, which hardware does not prefetch */
-            __builtin_prefetch(b + 16 * t.b_k);
-        else if (TILE_BYTES == 64)
+#if TILE_BYTES == 32 /* half of a panel's row, which hardware does not prefetch */
+        __builtin_prefetch(b + 16 * t.b_k);
+#elif TILE_BYTES == 64
 #pragma GCC unroll 2
-            for (size_t v = 0; v < TILE_VECTORS; v++)
-                __builtin_prefetch(b + ahead + v * LANES);
+        for (size_t v = 0; v < TILE_VECTORS; v++)
+            __builtin_prefetch(b + ahead + v * LANES);
+#endif
 #pragma GCC unroll 2
         for (size_t v = 0; v < TILE_VECTORS; v++)
             row[v] = TILE_LOAD(b + v * LANES);

@@ -212,7 +212,7 @@ static const float *readable_in_place(const unic__encoder_plan *p, const unic_ar
                                       const int32_t *lengths, size_t first, size_t clips)
 {
     const float *x = unic__array_in_place(features);
-    bool whole = x && clips == p->batch;
+    bool whole = x && clips && clips == p->batch;
     for (size_t b = first; whole && lengths && b < first + clips; b++)
         whole = (size_t)lengths[b] == p->length;
     return whole ? x + first * unic__shape_count(&p->x->t.shape) / p->batch : NULL;

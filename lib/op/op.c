@@ -2,7 +2,7 @@
 
 #include "op/op.h"
 
-unic_status unic__shape_fail(const unic__call *c, const char *format, ...)
+unic_status(unic__shape_fail)(const unic__call *c, const char *format, ...)
 {
     char line[512];
     va_list args;

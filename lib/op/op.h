@@ -95,6 +95,9 @@ static inline bool unic__is_fresh(const unic__call *c, size_t k)
 /* "<op>: <message>" with UNIC_E_SHAPE; for infer. */
 __attribute__((format(printf, 2, 3))) unic_status unic__shape_fail(const unic__call *c,
                                                                    const char *format, ...);
+#ifdef UNIC_ANALYZE
+#define unic__shape_fail(...) unic__never_ok(unic__shape_fail(__VA_ARGS__))
+#endif
 
 /* Checks that input k is present, f32 and of this rank. */
 unic_status unic__expect_rank(const unic__call *c, size_t k, size_t rank);

@@ -125,7 +125,7 @@ static unic_status take_line(unic_class_map *map, const list *theirs, const list
     piece to = equals ? unic__piece_trim((piece){equals + 1, line.size - before - 1}) : from;
     if (!equals || from.size == 0 || to.size == 0)
         return unic__fail(UNIC_E_FORMAT, "expected \"their class = our class\" or a comment");
-    int32_t a, b;
+    int32_t a = 0, b = 0;
     UNIC__TRY(list_find(theirs, from, &a));
     UNIC__TRY(list_find(ours, to, &b));
     if (given[a])

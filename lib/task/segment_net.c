@@ -226,7 +226,7 @@ void unic__segment_build(unic__segment_graph *h, unic__segment_net *net, size_t 
 {
     *h = (unic__segment_graph){.batch = batch, .frames = frames};
     const build b = {h, &h->g, net, &net->options, training};
-    unic__node *map[UNIC_SEGMENTER_MAX_LEVELS], *z[UNIC_SEGMENTER_MAX_LEVELS];
+    unic__node *map[UNIC_SEGMENTER_MAX_LEVELS] = {NULL}, *z[UNIC_SEGMENTER_MAX_LEVELS];
     unic__graph_init(&h->g, &net->params, !training);
     h->query = unic__input(&h->g, UNIC__SHAPE_OF(batch, frames, net->dim), UNIC__F32);
     inputs(&b, map);
