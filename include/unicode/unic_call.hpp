@@ -399,6 +399,77 @@ class source
     std::string name_;
 };
 
+// Memory that grows: what the last save to it wrote, if that succeeded.
+class buffer : public detail::handle<unic_buffer, unic_buffer_free>
+{
+  public:
+    using handle::handle;
+    buffer() : handle(detail::result(unic_buffer_create)) {}
+    view<std::byte> bytes() const // until the next save
+    {
+        return {static_cast<const std::byte *>(ask(unic_buffer_data)),
+                ask(unic_buffer_byte_count)};
+    }
+};
+
+// Where a call writes to, in place of a file: a buffer, or functions, of which `finish` is told that
+// all was written, or else `abandon` that it is to be thrown away. What they throw comes out of the
+// call.
+class sink
+{
+  public:
+    using write_fn = std::function<void(const void *data, std::size_t bytes)>;
+    sink(const buffer &to) { unic_buffer_sink(&to_, to.get()); }
+    explicit sink(write_fn write, std::function<void()> finish = {},
+                  std::function<void()> abandon = {}, std::string_view name = "sink")
+        : state_(new state{std::move(write), std::move(finish), std::move(abandon),
+                           std::string(name), nullptr})
+    {
+        to_.struct_size = sizeof to_;
+        to_.name = state_->name.c_str();
+        to_.write = [](const void *data, std::size_t bytes, void *user) noexcept {
+            return call(user, [&](state &s) { s.write(data, bytes); });
+        };
+        to_.finish = [](void *user) noexcept {
+            return call(user, [](state &s) { s.finish ? s.finish() : void(); });
+        };
+        to_.abandon = [](void *user) noexcept {
+            call(user, [](state &s) { s.abandon ? s.abandon() : void(); });
+        };
+        to_.user = state_.get();
+    }
+    // f(what, sink), which writes to it.
+    template <class T> void save(unic_status (*f)(T *, const unic_sink *), T *what) const
+    {
+        const unic_status status = f(what, &to_);
+        if (state_ && state_->thrown)
+            std::rethrow_exception(std::exchange(state_->thrown, nullptr));
+        check(status);
+    }
+    const unic_sink *get() const noexcept { return &to_; }
+
+  private:
+    struct state {
+        write_fn write;
+        std::function<void()> finish, abandon;
+        std::string name;
+        std::exception_ptr thrown;
+    };
+    template <class F> static int call(void *user, F f) noexcept
+    {
+        state &self = *static_cast<state *>(user);
+        try {
+            f(self);
+            return 0;
+        } catch (...) {
+            self.thrown = std::current_exception();
+            return UNIC_E_IO;
+        }
+    }
+    unic_sink to_{};
+    std::shared_ptr<state> state_;
+};
+
 } // namespace unic
 
 #endif

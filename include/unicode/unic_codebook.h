@@ -42,6 +42,12 @@ UNIC_API void unic_codebook_free(unic_codebook *codebook);
  */
 UNIC_API unic_status unic_codebook_save(const unic_codebook *codebook, const char *path);
 /**
+ * The same as unic_codebook_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
+ * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_save_sink(const unic_codebook *codebook,
+                                             const unic_sink *sink);
+/**
  * Read a codebook from a file of unic_codebook_save(), or that of a model or a run, whose
  * codebook has the same members. Every later call gives the same bits as with the codebook that
  * was saved.

@@ -200,6 +200,10 @@ class codebook : public detail::handle<unic_codebook, unic_codebook_free>
         return codebook(from.open(unic_codebook_load_source, options));
     }
     void save(std::string_view path) const { run(unic_codebook_save, path); }
+    void save(const sink &to) const
+    {
+        to.save<const unic_codebook>(unic_codebook_save_sink, get());
+    }
     codebook copy() const { return codebook(find(unic_codebook_copy)); }
     std::size_t code_count() const { return ask(unic_codebook_code_count); }
     std::size_t dim() const { return ask(unic_codebook_dim); }
@@ -363,6 +367,7 @@ class model : public detail::handle<unic_model, unic_model_free>
     }
     unic::codebook codebook() const { return unic::codebook(find(unic_model_codebook)); }
     void save(std::string_view path) const { run(unic_model_save, path); }
+    void save(const sink &to) const { to.save(unic_model_save_sink, get()); }
 };
 
 class encoder : public detail::handle<unic_encoder, unic_encoder_free>
@@ -467,6 +472,11 @@ class trainer : public detail::handle<unic_trainer, unic_trainer_free>
     {
         return trainer(detail::result(unic_trainer_resume, path, options, open));
     }
+    static trainer resume(const source &run, unic_trainer_options options = {},
+                          unic_open_options open = {})
+    {
+        return trainer(run.open(unic_trainer_resume_source, options, open));
+    }
     static trainer from_checkpoint(std::string_view path, std::string_view settings = {},
                                    unic_trainer_options options = {},
                                    unic_open_options open = {}) // unic_trainer_import
@@ -495,6 +505,8 @@ class trainer : public detail::handle<unic_trainer, unic_trainer_free>
     std::uint64_t total_step_count() const { return ask(unic_trainer_total_step_count); }
     std::uint64_t step_count() const { return ask(unic_trainer_step_count); }
     void save(std::string_view path) { run(unic_trainer_save, path); }
+    // The run's state; the model is another file.
+    void save(const sink &to) const { to.save(unic_trainer_save_sink, get()); }
     unic::model model() const { return unic::model(find(unic_trainer_model)); }
     std::string config() const { return ask(unic_trainer_config); }
 };

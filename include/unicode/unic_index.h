@@ -182,6 +182,11 @@ UNIC_API unic_status unic_index_accepts(const unic_index *index, uint64_t finger
  */
 UNIC_API unic_status unic_index_save(const unic_index *index, const char *path);
 /**
+ * The same as unic_index_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
+ * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_index_save_sink(const unic_index *index, const unic_sink *sink);
+/**
  * Read an index from a file. Its searches give the same bits as those of the index that was
  * saved.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the path does not exist; UNIC_E_IO;

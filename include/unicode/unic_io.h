@@ -56,6 +56,45 @@ typedef struct unic_source {
 UNIC_API void unic_source_memory(unic_source *source, const void *data, size_t bytes,
                                  const char *name);
 
+/**
+ * Where a call writes to, instead of a file. Nothing of it is kept after the call, which calls the
+ * functions on the thread that called it. They must not throw.
+ *
+ * All bytes are given to `write`, from the first to the last, in pieces of any size. Then `finish`
+ * says that they are whole. If anything fails, `finish` itself included, `abandon` is called once and
+ * nothing after it: what was written is to be thrown away. Neither is called if nothing was to be
+ * written, since an argument was refused or what is saved could not be read.
+ */
+typedef struct unic_sink {
+    size_t struct_size; /**< sizeof(unic_sink)                                                */
+    const char *name;   /**< stands for the file in messages; NULL: "sink"                    */
+    /** Takes the next `bytes` bytes, >= 1. Returns 0, or the status that the call is to return
+     * (UNIC_E_IO); any other number counts as UNIC_E_IO. */
+    int (*write)(const void *data, size_t bytes, void *user);
+    int (*finish)(void *user);   /**< all is written; returns as `write`; may be NULL         */
+    void (*abandon)(void *user); /**< what was written is not whole; may be NULL              */
+    void *user;                  /**< passed to all three                                     */
+    void *reserved[4];           /**< NULL                                                    */
+} unic_sink;
+
+/** Memory that grows: what is saved to it. Opaque; used by one thread at a time. */
+typedef struct unic_buffer unic_buffer;
+
+/** Create an empty buffer. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1. */
+UNIC_API unic_status unic_buffer_create(unic_buffer **out);
+/** Free the buffer and its bytes. NULL is allowed. Since 0.1. */
+UNIC_API void unic_buffer_free(unic_buffer *buffer);
+/**
+ * Fill in a sink that writes to `buffer`, in the place of what the buffer holds. A save that fails
+ * leaves it empty. The sink can be used again, as long as the buffer lives. Since 0.1.
+ */
+UNIC_API void unic_buffer_sink(unic_sink *sink, unic_buffer *buffer);
+/** The bytes of the last save that succeeded, borrowed until the buffer is written to or freed; NULL
+ * if there are none. Since 0.1. */
+UNIC_API const void *unic_buffer_data(const unic_buffer *buffer);
+/** The number of these bytes. Since 0.1. */
+UNIC_API size_t unic_buffer_byte_count(const unic_buffer *buffer);
+
 #ifdef __cplusplus
 }
 #endif

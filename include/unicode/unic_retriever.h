@@ -129,6 +129,12 @@ UNIC_API unic_status unic_retriever_accepts(const unic_retriever *retriever,
  * Since 0.1.
  */
 UNIC_API unic_status unic_retriever_save(const unic_retriever *retriever, const char *path);
+/**
+ * The same as unic_retriever_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
+ * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_retriever_save_sink(const unic_retriever *retriever,
+                                              const unic_sink *sink);
 
 /**
  * Read a retriever from a file. Further training starts with zero moments.

@@ -161,6 +161,12 @@ UNIC_API unic_status unic_segmenter_accepts(const unic_segmenter *segmenter,
  * Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *path);
+/**
+ * The same as unic_segmenter_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
+ * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_segmenter_save_sink(const unic_segmenter *segmenter,
+                                              const unic_sink *sink);
 
 /**
  * Read a segmenter from a file. Further training starts with zero moments.

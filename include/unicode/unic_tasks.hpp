@@ -57,6 +57,7 @@ class head : private detail::watched, public detail::handle<unic_head, unic_head
     std::uint64_t fingerprint() const { return ask(unic_head_fingerprint); }
     void accepts(std::uint64_t fingerprint) const { run(unic_head_accepts, fingerprint); }
     void save(std::string_view path) const { run(unic_head_save, path); }
+    void save(const sink &to) const { to.save<const unic_head>(unic_head_save_sink, get()); }
 
   private:
     std::size_t width(std::size_t clips, std::size_t length, bool logits) const
@@ -142,6 +143,7 @@ class index : public detail::handle<unic_index, unic_index_free>
     }
     void accepts(std::uint64_t fingerprint) const { run(unic_index_accepts, fingerprint); }
     void save(std::string_view path) const { run(unic_index_save, path); }
+    void save(const sink &to) const { to.save<const unic_index>(unic_index_save_sink, get()); }
 };
 
 class retriever : private detail::watched,
@@ -182,6 +184,10 @@ class retriever : private detail::watched,
     std::uint64_t fingerprint() const { return ask(unic_retriever_fingerprint); }
     void accepts(std::uint64_t fingerprint) const { run(unic_retriever_accepts, fingerprint); }
     void save(std::string_view path) const { run(unic_retriever_save, path); }
+    void save(const sink &to) const
+    {
+        to.save<const unic_retriever>(unic_retriever_save_sink, get());
+    }
 
   private:
     std::size_t dim() const { return static_cast<std::size_t>(settings().dim); }
@@ -223,6 +229,10 @@ class segmenter : public detail::handle<unic_segmenter, unic_segmenter_free>
     std::uint64_t fingerprint() const { return ask(unic_segmenter_fingerprint); }
     void accepts(std::uint64_t fingerprint) const { run(unic_segmenter_accepts, fingerprint); }
     void save(std::string_view path) const { run(unic_segmenter_save, path); }
+    void save(const sink &to) const
+    {
+        to.save<const unic_segmenter>(unic_segmenter_save_sink, get());
+    }
 
   private:
     static std::vector<const unic_array *> pointers(view<array> images)

@@ -4,6 +4,7 @@
 
 #include "base/structs.h"
 #include "file/source.h"
+#include "file/writer.h"
 
 /* Returns UNIC_E_ARG from the calling function if `pointer` is NULL. */
 #define UNIC__REQUIRE(pointer)                                                                 \
@@ -43,7 +44,7 @@
 /* `threads` of an options struct: 0 or 1..UNIC__MAX_THREADS. */
 unic_status unic__check_threads(int32_t threads, const char *call);
 
-/* ---- opening.c: calls that read a file, or what the caller has in its place ---- */
+/* ---- opening.c: calls that read or write a file, or what the caller has in its place ---- */
 
 typedef struct unic__opening {
     const char *call;
@@ -61,6 +62,11 @@ unic_status unic__opening_source(unic__opening *o, const void *out, const unic_s
                                  const unic_open_options *options, const char *call);
 /* Returns `status`, with the call's name in front of the message of a failure. */
 unic_status unic__opening_end(unic__opening *o, unic_status status);
+/* The same for a call that was refused before it read, with a message that stays as it is. */
+void unic__opening_abandon(unic__opening *o);
+
+/* Copies a sink of the caller's, or says what is wrong with it. */
+unic_status unic__take_sink(unic_sink *copy, const unic_sink *sink, const char *call);
 
 /* Copies a source of the caller's, or says what is wrong with it. */
 unic_status unic__check_source(unic_source *copy, const unic_source *source, const char *call,

@@ -384,7 +384,17 @@ unic_status unic_codebook_save(const unic_codebook *codebook, const char *path)
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(path);
     UNIC__HOLD_SHARED(codebook);
-    UNIC__TRY_NAMED(unic__codebook_save(codebook, path));
+    UNIC__TRY_NAMED(unic__codebook_save(codebook, UNIC__TO_FILE(path)));
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_save_sink(const unic_codebook *codebook, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(codebook);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__HOLD_SHARED(codebook);
+    UNIC__TRY_NAMED(unic__codebook_save(codebook, UNIC__TO_SINK(&to)));
     return UNIC_OK;
 }
 

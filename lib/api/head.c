@@ -142,7 +142,18 @@ unic_status unic_head_save(const unic_head *head, const char *path)
     UNIC__REQUIRE(path);
     UNIC__HOLD_SHARED(head);
     UNIC__TRY(check_trained(head, __func__));
-    UNIC__TRY_NAMED(unic__head_save(head, path));
+    UNIC__TRY_NAMED(unic__head_save(head, UNIC__TO_FILE(path)));
+    return UNIC_OK;
+}
+
+unic_status unic_head_save_sink(const unic_head *head, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(head);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__HOLD_SHARED(head);
+    UNIC__TRY(check_trained(head, __func__));
+    UNIC__TRY_NAMED(unic__head_save(head, UNIC__TO_SINK(&to)));
     return UNIC_OK;
 }
 

@@ -209,7 +209,17 @@ unic_status unic_index_save(const unic_index *index, const char *path)
     UNIC__REQUIRE(index);
     UNIC__REQUIRE(path);
     UNIC__HOLD_SHARED(index);
-    UNIC__TRY_NAMED(unic__index_save(index, path));
+    UNIC__TRY_NAMED(unic__index_save(index, UNIC__TO_FILE(path)));
+    return UNIC_OK;
+}
+
+unic_status unic_index_save_sink(const unic_index *index, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(index);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__HOLD_SHARED(index);
+    UNIC__TRY_NAMED(unic__index_save(index, UNIC__TO_SINK(&to)));
     return UNIC_OK;
 }
 

@@ -186,6 +186,15 @@ unic_status unic_model_save(unic_model *model, const char *path)
 {
     UNIC__REQUIRE(model);
     UNIC__REQUIRE(path);
-    UNIC__TRY_NAMED(unic__model_save(model, path));
+    UNIC__TRY_NAMED(unic__model_save(model, UNIC__TO_FILE(path)));
+    return UNIC_OK;
+}
+
+unic_status unic_model_save_sink(unic_model *model, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(model);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__TRY_NAMED(unic__model_save(model, UNIC__TO_SINK(&to)));
     return UNIC_OK;
 }

@@ -1,4 +1,4 @@
-/* Calls that read a file, or what the caller has in its place. */
+/* Calls that read or write a file, or what the caller has in its place. */
 #include "api/api.h"
 
 static unic_status take_options(unic__opening *o, const unic_open_options *options,
@@ -71,4 +71,20 @@ unic_status unic__opening_end(unic__opening *o, unic_status status)
         unic__fail_in(status, "%s", o->call);
     unic__source_release(o->source);
     return status;
+}
+
+void unic__opening_abandon(unic__opening *o)
+{
+    unic__budget_leave(o->outside, UNIC_OK);
+    unic__source_release(o->source);
+}
+
+unic_status unic__take_sink(unic_sink *copy, const unic_sink *sink, const char *call)
+{
+    if (!sink)
+        return unic__fail(UNIC_E_ARG, "%s: sink is NULL", call);
+    UNIC__TRY(unic__struct_take(&unic__sink_kind, copy, sink, call, "sink"));
+    if (!copy->write)
+        return unic__fail(UNIC_E_ARG, "%s: sink has no write()", call);
+    return UNIC_OK;
 }

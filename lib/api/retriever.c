@@ -155,7 +155,18 @@ unic_status unic_retriever_save(const unic_retriever *retriever, const char *pat
     UNIC__REQUIRE(path);
     UNIC__HOLD_SHARED(retriever);
     UNIC__TRY(check_trained(retriever, __func__));
-    UNIC__TRY_NAMED(unic__retriever_save(retriever, path));
+    UNIC__TRY_NAMED(unic__retriever_save(retriever, UNIC__TO_FILE(path)));
+    return UNIC_OK;
+}
+
+unic_status unic_retriever_save_sink(const unic_retriever *retriever, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(retriever);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__HOLD_SHARED(retriever);
+    UNIC__TRY(check_trained(retriever, __func__));
+    UNIC__TRY_NAMED(unic__retriever_save(retriever, UNIC__TO_SINK(&to)));
     return UNIC_OK;
 }
 

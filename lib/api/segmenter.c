@@ -192,7 +192,18 @@ unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *pat
     UNIC__REQUIRE(path);
     UNIC__HOLD_SHARED(segmenter);
     UNIC__TRY(check_trained(segmenter, __func__));
-    UNIC__TRY_NAMED(unic__segmenter_save(segmenter, path));
+    UNIC__TRY_NAMED(unic__segmenter_save(segmenter, UNIC__TO_FILE(path)));
+    return UNIC_OK;
+}
+
+unic_status unic_segmenter_save_sink(const unic_segmenter *segmenter, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(segmenter);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__HOLD_SHARED(segmenter);
+    UNIC__TRY(check_trained(segmenter, __func__));
+    UNIC__TRY_NAMED(unic__segmenter_save(segmenter, UNIC__TO_SINK(&to)));
     return UNIC_OK;
 }
 

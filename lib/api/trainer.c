@@ -110,6 +110,29 @@ unic_status unic_trainer_save(unic_trainer *trainer, const char *path)
     return UNIC_OK;
 }
 
+unic_status unic_trainer_save_sink(unic_trainer *trainer, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(trainer);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__HOLD(trainer);
+    UNIC__TRY_NAMED(unic__run_save(trainer, UNIC__TO_SINK(&to)));
+    return UNIC_OK;
+}
+
+/* Ends the opening of a run. */
+static unic_status resume(unic_trainer **out, unic__opening *from,
+                          const unic_trainer_options *o)
+{
+    int before = unic__threads_enter(o->threads);
+    unic_status status = unic__opening_end(from,
+                                           unic__run_load(out, from->source, o->settings));
+    unic__threads_leave(before);
+    if (status == UNIC_OK)
+        (*out)->threads = o->threads;
+    return status;
+}
+
 unic_status unic_trainer_resume(unic_trainer **out, const char *path,
                                 const unic_trainer_options *options,
                                 const unic_open_options *open)
@@ -126,12 +149,24 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path,
     unic_status status = unic__opening_file(&from, run, open, __func__);
     unic__free(run);
     UNIC__TRY(status);
-    int before = unic__threads_enter(o.threads);
-    status = unic__opening_end(&from, unic__run_load(out, from.source, o.settings));
-    unic__threads_leave(before);
-    UNIC__TRY(status);
-    (*out)->threads = o.threads;
-    return UNIC_OK;
+    return resume(out, &from, &o);
+}
+
+unic_status unic_trainer_resume_source(unic_trainer **out, const unic_source *source,
+                                       const unic_trainer_options *options,
+                                       const unic_open_options *open)
+{
+    unic_trainer_options o;
+    unic__opening from;
+    if (out)
+        *out = NULL;
+    UNIC__TRY(unic__opening_source(&from, out, source, open, __func__));
+    unic_status status = take_options(&o, options, true, __func__);
+    if (status != UNIC_OK) {
+        unic__opening_abandon(&from);
+        return status;
+    }
+    return resume(out, &from, &o);
 }
 
 unic_status unic_trainer_import(unic_trainer **out, const char *path, const char *settings,

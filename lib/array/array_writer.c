@@ -19,7 +19,7 @@ unic_status unic__array_writer_create(unic_npz_writer **out, const char *path)
     if (!w)
         return unic__no_memory(sizeof *w, "an npz writer");
     w->path = unic__strdup(path);
-    unic_status status = w->path ? unic__npz_create(&w->npz, path)
+    unic_status status = w->path ? unic__npz_create(&w->npz, UNIC__TO_FILE(path))
                                  : unic__no_memory(strlen(path), "a file name");
     if (status != UNIC_OK) {
         unic__array_writer_free(w);

@@ -56,20 +56,14 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const unic__member *)a)->name, ((const unic__member *)b)->name);
 }
 
-static unic_status write_half(unic__npz_writer *w, const unic__member *m, unic__npy_type as,
-                              unic__float_type type)
+static void make_f16(void *out, const void *from, size_t first, size_t n)
 {
-    enum { PART = 1024 };
-    uint16_t part[PART];
-    const float *data = m->data;
-    size_t member, count = unic__shape_count(&m->shape);
-    UNIC__TRY(unic__npz_begin(w, m->name, as, &m->shape, &member));
-    for (size_t i = 0; i < count; i += PART) {
-        const size_t n = count - i < PART ? count - i : PART;
-        unic__narrow(part, data + i, n, type);
-        UNIC__TRY(unic__npz_append(w, member, part, n * sizeof *part));
-    }
-    return UNIC_OK;
+    unic__narrow(out, (const float *)from + first, n, UNIC__FLOAT16);
+}
+
+static void make_bf16(void *out, const void *from, size_t first, size_t n)
+{
+    unic__narrow(out, (const float *)from + first, n, UNIC__BFLOAT16);
 }
 
 static unic_status write_member(unic__npz_writer *w, const unic__member *m)
@@ -80,9 +74,9 @@ static unic_status write_member(unic__npz_writer *w, const unic__member *m)
     case UNIC__MEMBER_F32:
         return unic__npz_add_f32(w, m->name, &m->shape, m->data);
     case UNIC__MEMBER_F16:
-        return write_half(w, m, UNIC__NPY_F16, UNIC__FLOAT16);
+        return unic__npz_add_made(w, m->name, UNIC__NPY_F16, &m->shape, make_f16, m->data);
     case UNIC__MEMBER_BF16:
-        return write_half(w, m, UNIC__NPY_U16, UNIC__BFLOAT16);
+        return unic__npz_add_made(w, m->name, UNIC__NPY_U16, &m->shape, make_bf16, m->data);
     case UNIC__MEMBER_I32:
         return unic__npz_add_i32(w, m->name, &m->shape, m->data);
     case UNIC__MEMBER_I64:
@@ -103,16 +97,16 @@ static unic_status check_finite(const unic__bundle *b, const char *path)
     return UNIC_OK;
 }
 
-unic_status unic__bundle_seal(unic__bundle *b, const char *path, unic__file_writer **file)
+unic_status unic__bundle_seal(unic__bundle *b, unic__output to, unic__writer **file)
 {
     *file = NULL;
     unic__npz_writer *w = NULL;
     unic_status status = b->status;
     if (status == UNIC_OK)
-        status = check_finite(b, path);
+        status = check_finite(b, to.path);
     if (status == UNIC_OK) {
         qsort(b->at, b->n, sizeof *b->at, by_name);
-        status = unic__npz_create(&w, path);
+        status = unic__npz_create(&w, to);
     }
     for (size_t i = 0; i < b->n && status == UNIC_OK; i++)
         status = write_member(w, &b->at[i]);
@@ -125,11 +119,11 @@ unic_status unic__bundle_seal(unic__bundle *b, const char *path, unic__file_writ
     return status;
 }
 
-unic_status unic__bundle_write(unic__bundle *b, const char *path)
+unic_status unic__bundle_write(unic__bundle *b, unic__output to)
 {
-    unic__file_writer *file;
-    UNIC__TRY(unic__bundle_seal(b, path, &file));
-    return unic__file_commit(file);
+    unic__writer *file;
+    UNIC__TRY(unic__bundle_seal(b, to, &file));
+    return unic__writer_commit(file);
 }
 
 unic_status unic__expect_array(unic__npz *z, const char *name, unic__shape shape)

@@ -42,12 +42,12 @@ void unic__bundle_i32(unic__bundle *b, const char *name, unic__shape shape,
 void unic__bundle_i64(unic__bundle *b, const char *name, unic__shape shape,
                       const int64_t *data);
 
-/* Writes the file atomically, and frees the bundle also on failure. UNIC_E_NUMERIC names a
+/* Writes it whole or not at all, and frees the bundle also on failure. UNIC_E_NUMERIC names a
  * member that is not finite, since unic__read_f32() would refuse it. */
-unic_status unic__bundle_write(unic__bundle *b, const char *path);
+unic_status unic__bundle_write(unic__bundle *b, unic__output to);
 /* The same without the final rename: the caller commits or abandons `*file`, which is NULL
  * after a failure. With several files, all can be written before the first is renamed. */
-unic_status unic__bundle_seal(unic__bundle *b, const char *path, unic__file_writer **file);
+unic_status unic__bundle_seal(unic__bundle *b, unic__output to, unic__writer **file);
 
 /* Checks that the array exists with this shape; call it before allocating memory for it.
  * UNIC_E_FORMAT names file, member and both shapes. */

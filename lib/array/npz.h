@@ -8,8 +8,8 @@
 #define UNIC_ARRAY_NPZ_H
 
 #include "array/npy.h"
-#include "file/file.h"
 #include "file/source.h"
+#include "file/writer.h"
 
 typedef struct unic__npz unic__npz;
 
@@ -50,13 +50,13 @@ unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out);
 unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, float *out,
                                    size_t row_count);
 
-/* ---- writing (npz_writer.c): to a temporary file beside `path`, which finish renames ---- */
+/* ---- writing (npz_writer.c): to a temporary file, which finish renames, or to a sink ----- */
 
 typedef struct unic__npz_writer unic__npz_writer;
 
 /* Members are stored (not deflated), data 64-byte aligned, a fixed timestamp, in the order
  * added (the caller adds them sorted): equal contents give equal bytes. */
-unic_status unic__npz_create(unic__npz_writer **out, const char *path);
+unic_status unic__npz_create(unic__npz_writer **out, unic__output to);
 unic_status unic__npz_add_f32(unic__npz_writer *w, const char *name, const unic__shape *shape,
                               const float *data);
 unic_status unic__npz_add_f64(unic__npz_writer *w, const char *name, const unic__shape *shape,
@@ -66,7 +66,14 @@ unic_status unic__npz_add_i32(unic__npz_writer *w, const char *name, const unic_
 unic_status unic__npz_add_i64(unic__npz_writer *w, const char *name, const unic__shape *shape,
                               const int64_t *data);
 unic_status unic__npz_add_text(unic__npz_writer *w, const char *name, const char *text);
-/* Begins an array whose elements are appended later, in pieces; several may be open at once. */
+/* An array whose elements [first, first + n) `make` writes to `out`, for all of them in pieces, and
+ * twice: once for the CRC. */
+typedef void unic__npz_make_fn(void *out, const void *from, size_t first, size_t n);
+unic_status unic__npz_add_made(unic__npz_writer *w, const char *name, unic__npy_type type,
+                               const unic__shape *shape, unic__npz_make_fn *make,
+                               const void *from);
+/* Begins an array whose elements are appended later, in pieces; several may be open at once. Not
+ * to a sink. */
 unic_status unic__npz_begin(unic__npz_writer *w, const char *name, unic__npy_type type,
                             const unic__shape *shape, size_t *member);
 /* The next bytes of its elements, in row-major order. */
@@ -76,7 +83,7 @@ unic_status unic__npz_append(unic__npz_writer *w, size_t member, const void *dat
  * a failure, an old file of that name is unchanged and the temporary file is removed. */
 unic_status unic__npz_finish(unic__npz_writer *w);
 /* The same without the rename: the caller commits or abandons `*file`, NULL after a failure. */
-unic_status unic__npz_seal(unic__npz_writer *w, unic__file_writer **file);
+unic_status unic__npz_seal(unic__npz_writer *w, unic__writer **file);
 /* Gives up: removes the temporary file and frees the writer. NULL is fine. */
 void unic__npz_abandon(unic__npz_writer *w);
 

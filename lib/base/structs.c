@@ -37,6 +37,7 @@ OPTIONS(unic__open_options_kind, unic_open_options, sizeof(unic_open_options));
 PLAIN(unic__rank_report_kind, unic_rank_report, sizeof(unic_rank_report));
 OPTIONS(unic__retriever_options_kind, unic_retriever_options, sizeof(unic_retriever_options));
 OPTIONS(unic__segmenter_options_kind, unic_segmenter_options, sizeof(unic_segmenter_options));
+OPTIONS(unic__sink_kind, unic_sink, sizeof(unic_sink));
 OPTIONS(unic__source_kind, unic_source, sizeof(unic_source));
 OPTIONS(unic__stream_options_kind, unic_stream_options, sizeof(unic_stream_options));
 OPTIONS(unic__trainer_options_kind, unic_trainer_options, sizeof(unic_trainer_options));

@@ -8,8 +8,8 @@
 #ifndef UNIC_FILE_ZIP_H
 #define UNIC_FILE_ZIP_H
 
-#include "file/file.h"
 #include "file/source.h"
+#include "file/writer.h"
 
 /* ---- reading (zip_directory.c, zip.c): by any number of threads at once ---------------- */
 
@@ -59,16 +59,20 @@ typedef struct unic__zip_writer unic__zip_writer;
 
 /* `zip64`: use the 64-bit records in any case, not only where a size, an offset or the number
  * of members needs them. */
-unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip64);
+unic_status unic__zip_create(unic__zip_writer **out, unic__output to, bool zip64);
 /* A stored member called `name` with `suffix` behind it, of `head` followed by `body`; `head`
  * starts at a multiple of 64 in the file. */
 unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suffix,
                           const void *head, size_t head_size, const void *body,
                           size_t body_size);
 /* Begins a stored member of `size` bytes, which are appended later, in pieces. Several members
- * may be open at once. */
+ * may be open at once. Not to a sink: the header, which has the CRC, is written last. */
 unic_status unic__zip_begin(unic__zip_writer *w, const char *name, const char *suffix,
                             uint64_t size, size_t *member);
+/* The same of data whose CRC is known (unic__zip_crc()). To a sink, the member is completed before
+ * the next one begins. */
+unic_status unic__zip_begin_known(unic__zip_writer *w, const char *name, const char *suffix,
+                                  uint64_t size, uint32_t crc, size_t *member);
 /* The next bytes of a member. */
 unic_status unic__zip_append(unic__zip_writer *w, size_t member, const void *data,
                              size_t bytes);
@@ -76,7 +80,10 @@ unic_status unic__zip_append(unic__zip_writer *w, size_t member, const void *dat
  * failure. Fails if a member could not be added or is not complete. */
 unic_status unic__zip_finish(unic__zip_writer *w);
 /* The same without the rename: the caller commits or abandons `*file`, NULL after a failure. */
-unic_status unic__zip_seal(unic__zip_writer *w, unic__file_writer **file);
+unic_status unic__zip_seal(unic__zip_writer *w, unic__writer **file);
 void unic__zip_abandon(unic__zip_writer *w); /* NULL is fine */
+
+/* Continues a CRC-32 (start with 0). */
+uint32_t unic__zip_crc(uint32_t crc, const void *data, size_t bytes);
 
 #endif

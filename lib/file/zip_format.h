@@ -50,9 +50,6 @@ struct unic__zip {
  * or a control character. */
 unic_status unic__zip_check_name(const char *name, size_t size);
 
-/* Continues a CRC-32 (start with 0). */
-uint32_t unic__zip_crc(uint32_t crc, const void *data, size_t bytes);
-
 static inline uint16_t unic__zip_get16(const unsigned char *p)
 {
     return (uint16_t)(p[0] | p[1] << 8);

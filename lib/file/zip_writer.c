@@ -29,11 +29,12 @@ typedef struct entry {
     uint64_t header;        /* offset of the local header in the file */
     size_t header_size, padding;
     uint32_t crc;
-    bool wide; /* its local header is a zip64 one */
+    bool wide;  /* its local header is a zip64 one */
+    bool known; /* so was the CRC when it began: the header is written */
 } entry;
 
 struct unic__zip_writer {
-    unic__file_writer *file;
+    unic__writer *file;
     bool zip64;
     unic_status failed; /* the first failure; such a file is never put in its place */
     uint64_t at;        /* offset behind the last member */
@@ -78,14 +79,14 @@ static void writer_free(unic__zip_writer *w)
     unic__free(w);
 }
 
-unic_status unic__zip_create(unic__zip_writer **out, const char *path, bool zip64)
+unic_status unic__zip_create(unic__zip_writer **out, unic__output to, bool zip64)
 {
     *out = NULL;
     unic__zip_writer *w = unic__alloc_zero(sizeof *w);
     if (!w)
         return unic__no_memory(sizeof *w, "a zip writer");
     w->zip64 = zip64;
-    unic_status status = unic__file_create(&w->file, path);
+    unic_status status = unic__writer_open(&w->file, to);
     if (status != UNIC_OK) {
         writer_free(w);
         return status;
@@ -112,7 +113,7 @@ static unic_status next_entry(unic__zip_writer *w, const char *name, const char 
     if (!whole)
         return unic__no_memory(strlen(name), "a member's name");
     if (unic__zip_check_name(whole, strlen(whole)) != UNIC_OK)
-        return unic__fail_in(UNIC_E_ARG, "%s", unic__file_writer_path(w->file));
+        return unic__fail_in(UNIC_E_ARG, "%s", unic__writer_name(w->file));
     w->entries[w->count] = (entry){.name = whole, .name_size = strlen(whole), .header = w->at};
     return UNIC_OK;
 }
@@ -156,7 +157,7 @@ static unic_status place(unic__zip_writer *w, entry *e, uint64_t size)
     uint64_t data = w->at + e->header_size;
     if (data > LARGEST_FILE || size > LARGEST_FILE - data)
         return unic__fail(UNIC_E_ARG, "%s: %s of %llu bytes does not fit into a file",
-                          unic__file_writer_path(w->file), e->name, (unsigned long long)size);
+                          unic__writer_name(w->file), e->name, (unsigned long long)size);
     w->at = data + size;
     return UNIC_OK;
 }
@@ -176,7 +177,7 @@ static unic_status write_local_header(unic__zip_writer *w, const entry *e)
     }
     p = put16(put16(p, EXTRA_ALIGNMENT), (unsigned)(EXTRA_ALIGNMENT_SIZE - 4 + e->padding));
     put16(p, ALIGNMENT);
-    unic_status status = unic__file_write_at(w->file, e->header, header, e->header_size);
+    unic_status status = unic__writer_write_at(w->file, e->header, header, e->header_size);
     unic__free(header);
     return status;
 }
@@ -194,11 +195,12 @@ static unic_status append(unic__zip_writer *w, entry *e, const void *data, size_
 {
     if (bytes > e->size - e->written)
         return unic__fail(UNIC_E_ARG, "%s: %s has %llu bytes, and %llu of them already",
-                          unic__file_writer_path(w->file), e->name, (unsigned long long)e->size,
+                          unic__writer_name(w->file), e->name, (unsigned long long)e->size,
                           (unsigned long long)e->written);
     UNIC__TRY(
-        unic__file_write_at(w->file, e->header + e->header_size + e->written, data, bytes));
-    e->crc = unic__zip_crc(e->crc, data, bytes);
+        unic__writer_write_at(w->file, e->header + e->header_size + e->written, data, bytes));
+    if (!e->known)
+        e->crc = unic__zip_crc(e->crc, data, bytes);
     e->written += bytes;
     return UNIC_OK;
 }
@@ -218,6 +220,23 @@ unic_status unic__zip_begin(unic__zip_writer *w, const char *name, const char *s
     return note(w, begin(w, name, suffix, size));
 }
 
+static unic_status begin_known(unic__zip_writer *w, const char *name, const char *suffix,
+                               uint64_t size, uint32_t crc)
+{
+    UNIC__TRY(begin(w, name, suffix, size));
+    entry *e = &w->entries[w->count - 1];
+    e->known = true;
+    e->crc = crc;
+    return write_local_header(w, e);
+}
+
+unic_status unic__zip_begin_known(unic__zip_writer *w, const char *name, const char *suffix,
+                                  uint64_t size, uint32_t crc, size_t *member)
+{
+    *member = w->count;
+    return note(w, begin_known(w, name, suffix, size, crc));
+}
+
 unic_status unic__zip_append(unic__zip_writer *w, size_t member, const void *data, size_t bytes)
 {
     return note(w, append(w, &w->entries[member], data, bytes));
@@ -228,7 +247,9 @@ unic_status unic__zip_add(unic__zip_writer *w, const char *name, const char *suf
                           size_t body_size)
 {
     size_t member;
-    UNIC__TRY(unic__zip_begin(w, name, suffix, (uint64_t)head_size + body_size, &member));
+    const uint32_t crc = unic__zip_crc(unic__zip_crc(0, head, head_size), body, body_size);
+    UNIC__TRY(
+        unic__zip_begin_known(w, name, suffix, (uint64_t)head_size + body_size, crc, &member));
     UNIC__TRY(unic__zip_append(w, member, head, head_size));
     return unic__zip_append(w, member, body, body_size);
 }
@@ -298,21 +319,22 @@ static unic_status check_names_differ(const unic__zip_writer *w)
     for (size_t i = 1; i < w->count && status == UNIC_OK; i++)
         if (strcmp(names[i - 1], names[i]) == 0)
             status = unic__fail(UNIC_E_ARG, "%s: two members are called \"%s\"",
-                                unic__file_writer_path(w->file), names[i]);
+                                unic__writer_name(w->file), names[i]);
     unic__free(names);
     return status;
 }
 
-/* A local header has the CRC of the data, so it comes last. */
+/* A local header has the CRC of the data: where that was not known before, it comes last. */
 static unic_status write_local_headers(unic__zip_writer *w)
 {
     for (size_t i = 0; i < w->count; i++) {
         const entry *e = &w->entries[i];
         if (e->written != e->size)
             return unic__fail(UNIC_E_STATE, "%s: not written, since %s has %llu of %llu bytes",
-                              unic__file_writer_path(w->file), e->name,
+                              unic__writer_name(w->file), e->name,
                               (unsigned long long)e->written, (unsigned long long)e->size);
-        UNIC__TRY(write_local_header(w, e));
+        if (!e->known)
+            UNIC__TRY(write_local_header(w, e));
     }
     return UNIC_OK;
 }
@@ -331,13 +353,13 @@ static unic_status write_directory(unic__zip_writer *w)
     for (size_t i = 0; i < w->count; i++)
         p = put_entry(p, &w->entries[i], w->zip64);
     p = put_end(p, w, (uint64_t)(p - directory));
-    unic_status status = unic__file_write_at(w->file, w->at, directory,
-                                             (size_t)(p - directory));
+    unic_status status = unic__writer_write_at(w->file, w->at, directory,
+                                               (size_t)(p - directory));
     unic__free(directory);
     return status;
 }
 
-unic_status unic__zip_seal(unic__zip_writer *w, unic__file_writer **file)
+unic_status unic__zip_seal(unic__zip_writer *w, unic__writer **file)
 {
     unic_status status = w->failed;
     *file = NULL;
@@ -345,28 +367,28 @@ unic_status unic__zip_seal(unic__zip_writer *w, unic__file_writer **file)
         status = write_directory(w);
     else
         unic__fail(status, "%s: not written, since a member could not be added",
-                   unic__file_writer_path(w->file));
+                   unic__writer_name(w->file));
     if (status == UNIC_OK)
-        status = unic__file_seal(w->file);
+        status = unic__writer_seal(w->file);
     if (status == UNIC_OK)
         *file = w->file;
     else
-        unic__file_abandon(w->file);
+        unic__writer_abandon(w->file);
     writer_free(w);
     return status;
 }
 
 unic_status unic__zip_finish(unic__zip_writer *w)
 {
-    unic__file_writer *file;
+    unic__writer *file;
     UNIC__TRY(unic__zip_seal(w, &file));
-    return unic__file_commit(file);
+    return unic__writer_commit(file);
 }
 
 void unic__zip_abandon(unic__zip_writer *w)
 {
     if (!w)
         return;
-    unic__file_abandon(w->file);
+    unic__writer_abandon(w->file);
     writer_free(w);
 }

@@ -126,7 +126,7 @@ void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb);
 unic_status unic__codebook_read(unic__npz *z, size_t codes, size_t dim, size_t modalities,
                                 unic_codebook **out);
 
-unic_status unic__codebook_save(const unic_codebook *cb, const char *path);
+unic_status unic__codebook_save(const unic_codebook *cb, unic__output to);
 /* Of the sizes that the file's shapes say. */
 unic_status unic__codebook_load(unic_codebook **out, unic__source *source);
 

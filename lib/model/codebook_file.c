@@ -12,11 +12,11 @@ void unic__bundle_codebook(unic__bundle *b, const unic_codebook *cb)
     unic__bundle_i32(b, "codebook.idle", UNIC__SHAPE_OF(cb->modalities, cb->codes), cb->idle);
 }
 
-unic_status unic__codebook_save(const unic_codebook *cb, const char *path)
+unic_status unic__codebook_save(const unic_codebook *cb, unic__output to)
 {
     unic__bundle b = {0};
     unic__bundle_codebook(&b, cb);
-    return unic__bundle_write(&b, path);
+    return unic__bundle_write(&b, to);
 }
 
 /* Averages of counts, and counts. */

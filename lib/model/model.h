@@ -64,9 +64,9 @@ unic_status unic__model_convert(unic_model **out, unic_model *model, const char 
 /* ---- model/model_file.c ---- */
 
 unic_status unic__model_open(unic_model **out, unic__source *source);
-unic_status unic__model_save(unic_model *model, const char *path);
+unic_status unic__model_save(unic_model *model, unic__output to);
 /* Without the final rename, as unic__bundle_seal(). */
-unic_status unic__model_seal(unic_model *model, const char *path, unic__file_writer **file);
+unic_status unic__model_seal(unic_model *model, unic__output to, unic__writer **file);
 
 /* Parts of a model's file that a run's file also has. */
 unic_status unic__read_config(unic__npz *z, unic_config **out);

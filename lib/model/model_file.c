@@ -109,7 +109,7 @@ static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, 
     return UNIC_OK;
 }
 
-unic_status unic__model_seal(unic_model *model, const char *path, unic__file_writer **file)
+unic_status unic__model_seal(unic_model *model, unic__output to, unic__writer **file)
 {
     *file = NULL;
     unic__bundle b = {0};
@@ -122,16 +122,16 @@ unic_status unic__model_seal(unic_model *model, const char *path, unic__file_wri
     } else {
         unic__bundle_text(&b, UNIC__CONFIG_MEMBER, model->text);
         unic__bundle_codebook(&b, model->codebook);
-        status = unic__bundle_seal(&b, path, file);
+        status = unic__bundle_seal(&b, to, file);
     }
     for (size_t m = 0; m < model->config->modality_count; m++)
         unic__free(plain[m]);
     return status;
 }
 
-unic_status unic__model_save(unic_model *model, const char *path)
+unic_status unic__model_save(unic_model *model, unic__output to)
 {
-    unic__file_writer *file;
-    UNIC__TRY(unic__model_seal(model, path, &file));
-    return unic__file_commit(file);
+    unic__writer *file;
+    UNIC__TRY(unic__model_seal(model, to, &file));
+    return unic__writer_commit(file);
 }

@@ -44,7 +44,7 @@ void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t 
                             size_t length, int32_t *labels);
 /* Computes the tables from the current parameters. */
 void unic__head_tabulate(unic_head *head);
-unic_status unic__head_save(const unic_head *head, const char *path);
+unic_status unic__head_save(const unic_head *head, unic__output to);
 unic_status unic__head_load(unic_head **out, unic__source *source);
 
 #endif

@@ -4,7 +4,7 @@
 /* A head as an npz: its options, its parameters, its copy of the codebook. A file without
  * `head.loss` belongs to a head with the plain loss. */
 
-unic_status unic__head_save(const unic_head *head, const char *path)
+unic_status unic__head_save(const unic_head *head, unic__output to)
 {
     unic_head_options o = head->options;
     int64_t numbers[UNIC__OPTIONS_MOST];
@@ -14,7 +14,7 @@ unic_status unic__head_save(const unic_head *head, const char *path)
         unic__bundle_i32(&b, "head.loss", UNIC__SCALAR, &o.loss);
     unic__bundle_codes(&b, head->codebook);
     unic__bundle_table(&b, &head->params);
-    return unic__bundle_write(&b, path);
+    return unic__bundle_write(&b, to);
 }
 
 static unic_status read_loss(unic__npz *z, unic_head_options *o)

@@ -84,7 +84,7 @@ void unic__pool_histogram(const int32_t *codes, size_t clips, size_t length, siz
 unic_status unic__pool_mean(const float *vectors, const int32_t *codes, size_t clips,
                             size_t length, size_t dim, float *out);
 
-unic_status unic__index_save(const unic_index *index, const char *path);
+unic_status unic__index_save(const unic_index *index, unic__output to);
 unic_status unic__index_load(unic_index **out, unic__source *source);
 
 #endif

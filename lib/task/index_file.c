@@ -7,7 +7,7 @@
 
 enum { METRIC, DIM, COUNT, FINGERPRINT, N_OPTIONS };
 
-unic_status unic__index_save(const unic_index *index, const char *path)
+unic_status unic__index_save(const unic_index *index, unic__output to)
 {
     size_t count = index->count, dim = index->options.dim;
     unic__bundle b = {0};
@@ -20,7 +20,7 @@ unic_status unic__index_save(const unic_index *index, const char *path)
     unic__bundle_i64(&b, "index.options", UNIC__SHAPE_OF(N_OPTIONS), options);
     unic__bundle_i64(&b, "index.ids", UNIC__SHAPE_OF(count), index->ids);
     unic__bundle_f32(&b, "index.vectors", UNIC__SHAPE_OF(count, dim), index->vectors);
-    return unic__bundle_write(&b, path);
+    return unic__bundle_write(&b, to);
 }
 
 static unic_status read_options(unic__npz *z, unic_index_options *out, size_t *count)

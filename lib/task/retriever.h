@@ -61,7 +61,7 @@ unic_status unic__retriever_queries(const unic_retriever *r, const int32_t *code
                                     size_t length, float *out);
 unic_status unic__retriever_items(const unic_retriever *r, const unic_array *items, float *out);
 
-unic_status unic__retriever_save(const unic_retriever *r, const char *path);
+unic_status unic__retriever_save(const unic_retriever *r, unic__output to);
 unic_status unic__retriever_load(unic_retriever **out, unic__source *source);
 
 #endif

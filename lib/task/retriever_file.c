@@ -3,7 +3,7 @@
 
 /* A retriever as an npz: its options, its parameters, its copy of the codebook. */
 
-unic_status unic__retriever_save(const unic_retriever *r, const char *path)
+unic_status unic__retriever_save(const unic_retriever *r, unic__output to)
 {
     unic_retriever_options o = r->options;
     int64_t numbers[UNIC__OPTIONS_MOST];
@@ -11,7 +11,7 @@ unic_status unic__retriever_save(const unic_retriever *r, const char *path)
     unic__options_bundle(&b, &unic__retriever_options, &o, r->codebook, numbers);
     unic__bundle_codes(&b, r->codebook);
     unic__bundle_table(&b, r->params);
-    return unic__bundle_write(&b, path);
+    return unic__bundle_write(&b, to);
 }
 
 static unic_status read_options(unic__npz *z, unic_retriever_options *o, unic__shape *codes)

@@ -94,7 +94,7 @@ unic_status unic__segmenter_step(double *loss, unic_segmenter *s,
 unic_status unic__segmenter_predict(const unic_segmenter *s, const unic__segment_input *in,
                                     float *logits);
 
-unic_status unic__segmenter_save(const unic_segmenter *s, const char *path);
+unic_status unic__segmenter_save(const unic_segmenter *s, unic__output to);
 unic_status unic__segmenter_load(unic_segmenter **out, unic__source *source);
 
 #endif

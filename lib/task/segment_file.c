@@ -3,7 +3,7 @@
 
 /* A segmenter as an npz: its options, weights and running moments, its copy of the codebook. */
 
-unic_status unic__segmenter_save(const unic_segmenter *s, const char *path)
+unic_status unic__segmenter_save(const unic_segmenter *s, unic__output to)
 {
     unic_segmenter_options o = s->net->options;
     int64_t numbers[UNIC__OPTIONS_MOST];
@@ -12,7 +12,7 @@ unic_status unic__segmenter_save(const unic_segmenter *s, const char *path)
     unic__bundle_codes(&b, s->codebook);
     unic__bundle_table(&b, &s->net->params);
     unic__bundle_table(&b, &s->net->state);
-    return unic__bundle_write(&b, path);
+    return unic__bundle_write(&b, to);
 }
 
 /* The options as they stand in the file: each is there, in range and goes with the others. */

@@ -41,28 +41,28 @@ char *unic__run_path(const char *path)
 
 /* Both files are written before either has its name: a full disk leaves the two old ones. */
 static unic_status seal(unic_trainer *t, const char *run_path, const char *path,
-                        unic__file_writer *file[2])
+                        unic__writer *file[2])
 {
     unic_model *model;
-    UNIC__TRY(unic__run_seal(t, run_path, &file[0]));
+    UNIC__TRY(unic__run_seal(t, UNIC__TO_FILE(run_path), &file[0]));
     UNIC__TRY(unic__trainer_export(&model, t));
-    unic_status status = unic__model_seal(model, path, &file[1]);
+    unic_status status = unic__model_seal(model, UNIC__TO_FILE(path), &file[1]);
     unic__model_free(model);
     return status;
 }
 
 unic_status unic__trainer_save(unic_trainer *t, const char *path)
 {
-    unic__file_writer *file[2] = {NULL, NULL}; /* the run, the model */
+    unic__writer *file[2] = {NULL, NULL}; /* the run, the model */
     char *run_path = unic__run_path(path);
     if (!run_path)
         return unic__no_memory(strlen(path), "a path");
     unic_status status = seal(t, run_path, path, file);
     for (size_t i = 0; i < 2; i++)
         if (status == UNIC_OK)
-            status = unic__file_commit(file[i]);
+            status = unic__writer_commit(file[i]);
         else
-            unic__file_abandon(file[i]);
+            unic__writer_abandon(file[i]);
     unic__free(run_path);
     return status;
 }

@@ -74,7 +74,7 @@ static unic_status read_table(unic__npz *z, unic__arena *names, const char *pref
     return UNIC_OK;
 }
 
-unic_status unic__run_seal(unic_trainer *t, const char *path, unic__file_writer **file)
+unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file)
 {
     unic__bundle b = {0};
     unic__arena names = {0};
@@ -94,9 +94,16 @@ unic_status unic__run_seal(unic_trainer *t, const char *path, unic__file_writer 
     bundle_table(&b, &names, "value", &t->club, t->club.values);
     bundle_table(&b, &names, "adam_m", &t->club, t->club_adam.m);
     bundle_table(&b, &names, "adam_v", &t->club, t->club_adam.v);
-    unic_status status = unic__bundle_seal(&b, path, file);
+    unic_status status = unic__bundle_seal(&b, to, file);
     unic__arena_free(&names);
     return status;
+}
+
+unic_status unic__run_save(unic_trainer *t, unic__output to)
+{
+    unic__writer *file;
+    UNIC__TRY(unic__run_seal(t, to, &file));
+    return unic__writer_commit(file);
 }
 
 static unic_status read_counters(unic_trainer *t, unic__npz *z)

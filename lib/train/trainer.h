@@ -7,7 +7,8 @@
 
 #include "array/batch.h"
 #include "base/use.h"
-#include "file/file.h"
+#include "file/source.h"
+#include "file/writer.h"
 #include "train/adam.h"
 #include "train/guard.h"
 #include "train/training_graph.h"
@@ -64,7 +65,9 @@ unic_status unic__report_create(unic_trainer *t);
 void unic__report_measure(unic_trainer *t, bool training);
 
 /* The whole state, in one file (run_file.c). */
-unic_status unic__run_seal(unic_trainer *t, const char *path, unic__file_writer **file);
+unic_status unic__run_save(unic_trainer *t, unic__output to);
+/* The same without the final rename: the caller commits or abandons `*file`, NULL after a failure. */
+unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file);
 /* `settings`: lines of config text over the run's own, or NULL. */
 unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings);
 

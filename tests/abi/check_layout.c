@@ -276,6 +276,24 @@ static unic_status give_source(void *at)
     return status == UNIC_E_FORMAT ? UNIC_OK : status;
 }
 
+static int write_nothing(const void *data, size_t bytes, void *user)
+{
+    (void)data;
+    (void)bytes;
+    (void)user;
+    return 0;
+}
+
+static unic_status give_sink(void *at)
+{
+    unic_codebook *codebook;
+    ((unic_sink *)at)->write = write_nothing;
+    ck_assert_int_eq(unic_codebook_create(&codebook, 4, 2, 2), UNIC_OK);
+    unic_status status = unic_codebook_save_sink(codebook, at);
+    unic_codebook_free(codebook);
+    return status;
+}
+
 static unic_status give_codebook_init_options(void *at)
 {
     unic_codebook *codebook;
@@ -344,6 +362,7 @@ static const grown structs[] = {
     {"unic_draws", give_draws, {72}},
     {"unic_open_options", give_open_options, {48}},
     {"unic_source", give_source, {80}},
+    {"unic_sink", give_sink, {80}},
     {"unic_codebook_init_options", give_codebook_init_options, {80}},
     {"unic_encode_options", give_encode_options, {72}},
     {"unic_encoder_options", give_encoder_options, {64}},
@@ -435,6 +454,7 @@ static const struct {
     {"unic_retriever_options", offsetof(unic_retriever_options, reserved)},
     {"unic_segmenter_options", offsetof(unic_segmenter_options, reserved)},
     {"unic_source", offsetof(unic_source, reserved)},
+    {"unic_sink", offsetof(unic_sink, reserved)},
 };
 enum { RESERVED = sizeof reserved / sizeof reserved[0] };
 

@@ -43,6 +43,15 @@ AT(unic_source, user, 40);
 AT(unic_source, reserved, 48);
 SIZE(unic_source, 80);
 
+AT(unic_sink, struct_size, 0);
+AT(unic_sink, name, 8);
+AT(unic_sink, write, 16);
+AT(unic_sink, finish, 24);
+AT(unic_sink, abandon, 32);
+AT(unic_sink, user, 40);
+AT(unic_sink, reserved, 48);
+SIZE(unic_sink, 80);
+
 AT(unic_codebook_init_options, struct_size, 0);
 AT(unic_codebook_init_options, iterations, 8);
 AT(unic_codebook_init_options, seed, 16);

@@ -281,7 +281,7 @@ START_TEST(hostile_sizes_are_named)
         unic__bundle_f32(&b, "codebook.ema_count", cases[i].count, zeros);
         unic__bundle_f32(&b, "codebook.ema_sum", cases[i].sum, zeros);
         unic__bundle_i32(&b, "codebook.idle", cases[i].idle, none);
-        io_assert_ok(unic__bundle_write(&b, path));
+        io_assert_ok(unic__bundle_write(&b, UNIC__TO_FILE(path)));
         assert_refused(path, UNIC_E_FORMAT, cases[i].says);
     }
 }
@@ -298,7 +298,7 @@ START_TEST(counts_below_zero_are_named)
         unic__bundle_f32(&b, "codebook.ema_count", UNIC__SHAPE_OF(4), which ? zeros : less);
         unic__bundle_f32(&b, "codebook.ema_sum", UNIC__SHAPE_OF(4, 2), zeros);
         unic__bundle_i32(&b, "codebook.idle", UNIC__SHAPE_OF(2, 4), which ? below : none);
-        io_assert_ok(unic__bundle_write(&b, path));
+        io_assert_ok(unic__bundle_write(&b, UNIC__TO_FILE(path)));
         assert_refused(path, UNIC_E_FORMAT,
                        which ? "codebook.idle[1,2] is -2" : "codebook.ema_count[2] is -0.5");
     }

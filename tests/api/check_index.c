@@ -369,7 +369,7 @@ static const char *write_file(const int64_t *options, const int64_t *ids, const 
     unic__bundle_i64(&b, "index.options", UNIC__SHAPE_OF(4), options);
     unic__bundle_i64(&b, "index.ids", UNIC__SHAPE_OF(2), ids);
     unic__bundle_f32(&b, "index.vectors", UNIC__SHAPE_OF(2, 3), vectors);
-    io_assert_ok(unic__bundle_write(&b, path));
+    io_assert_ok(unic__bundle_write(&b, UNIC__TO_FILE(path)));
     return path;
 }
 

@@ -29,7 +29,6 @@ static void write_codebook(const char *path)
 static void write_head(const char *path)
 {
     unic_head *head = head_of_kind(UNIC_HEAD_CLIP);
-    head->trained = true; /* drawn weights are as good as fitted ones here */
     io_assert_ok(unic_head_save(head, path));
     unic_head_free(head);
 }
@@ -53,7 +52,7 @@ static void write_retriever(const char *path)
     unic_codebook *cb = head_codebook(1);
     unic_retriever *r;
     io_assert_ok(unic_retriever_create(&r, cb, &o));
-    r->trained = true;
+    r->trained = true; /* drawn weights are as good as fitted ones here */
     io_assert_ok(unic_retriever_save(r, path));
     unic_retriever_free(r);
     unic_codebook_free(cb);
@@ -85,13 +84,18 @@ static void write_segmenter(const char *path)
     {                                                                                          \
         return unic_##thing##_save(handle, path);                                              \
     }                                                                                          \
+    static unic_status sink_##thing(void *handle, const unic_sink *sink)                       \
+    {                                                                                          \
+        return unic_##thing##_save_sink(handle, sink);                                         \
+    }                                                                                          \
     static void free_##thing(void *handle)                                                     \
     {                                                                                          \
         unic_##thing##_free(handle);                                                           \
     }
 #define ROW(thing, verb)                                                                       \
     {                                                                                          \
-#thing, verb##_##thing, source_##thing, save_##thing, free_##thing, write_##thing      \
+#thing, verb##_##thing, source_##thing, save_##thing, sink_##thing, free_##thing,      \
+            write_##thing                                                                      \
     }
 
 KIND(model, open)
@@ -142,4 +146,47 @@ unic_source io_source(io_bytes *bytes, const char *name)
                          .read_at = read_bytes,
                          .close = close_bytes,
                          .user = bytes};
+}
+
+/* ---- sinks ---- */
+
+static int take(const void *data, size_t bytes, void *user)
+{
+    io_taken *t = user;
+    ck_assert(bytes > 0 && !t->finished && !t->abandoned);
+    if (++t->writes == t->fails_at)
+        return t->returns;
+    t->data = realloc(t->data, t->size + bytes);
+    ck_assert(t->data != NULL);
+    memcpy(t->data + t->size, data, bytes);
+    t->size += bytes;
+    return 0;
+}
+
+static int finish(void *user)
+{
+    io_taken *t = user;
+    ck_assert(!t->finished && !t->abandoned);
+    if (t->finish_fails)
+        return t->returns;
+    t->finished++;
+    return 0;
+}
+
+static void abandon(void *user)
+{
+    io_taken *t = user;
+    ck_assert(!t->finished && !t->abandoned);
+    t->abandoned++;
+}
+
+unic_sink io_sink(io_taken *taken, const char *name)
+{
+    taken->size = taken->writes = taken->finished = taken->abandoned = 0;
+    return (unic_sink){.struct_size = sizeof(unic_sink),
+                       .name = name,
+                       .write = take,
+                       .finish = finish,
+                       .abandon = abandon,
+                       .user = taken};
 }

@@ -46,7 +46,7 @@ static unic_status write_from(const char *path, size_t n, size_t first)
     unic__bundle b = {0};
     for (size_t i = 0; i < n; i++)
         add(&b, (first + i) % n, names[(first + i) % n]);
-    unic_status status = unic__bundle_write(&b, path);
+    unic_status status = unic__bundle_write(&b, UNIC__TO_FILE(path));
     ck_assert(b.at == NULL && b.n == 0 &&
               b.status == UNIC_OK); /* freed, and to be used again */
     free(names);
@@ -117,7 +117,7 @@ START_TEST(refuses_what_is_not_as_expected)
     int64_t l[2] = {77};
     const unic__shape two = UNIC__SHAPE_OF(2), six = UNIC__SHAPE_OF(2, 3);
     unic__npz_writer *w;
-    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     io_assert_ok(unic__npz_add_f32(w, "floats", &six, floats));
     io_assert_ok(unic__npz_add_f32(w, "nan", &two, bad));
     io_assert_ok(unic__npz_add_f32(w, "inf", &two, bad + 2));
@@ -155,18 +155,21 @@ START_TEST(a_failure_leaves_the_old_file)
     io_assert_ok(write_from(path, 4, 0));
     unsigned char *before = io_read(path, &sizes[0]);
     unic__bundle_f32(&b, "../up", UNIC__SCALAR, floats); /* no name for a member */
-    io_assert_fails(unic__bundle_write(&b, path), UNIC_E_ARG, "../up");
+    io_assert_fails(unic__bundle_write(&b, UNIC__TO_FILE(path)), UNIC_E_ARG, "../up");
     unic__bundle_f32(&b, "twice", UNIC__SCALAR, floats);
     unic__bundle_i32(&b, "twice", UNIC__SCALAR, ints);
-    ck_assert(unic__bundle_write(&b, path) != UNIC_OK);
+    ck_assert(unic__bundle_write(&b, UNIC__TO_FILE(path)) != UNIC_OK);
     const float bad[] = {1, NAN, -INFINITY}; /* reading would refuse it */
     unic__bundle_f32(&b, "a", UNIC__SHAPE_OF(2), floats);
     unic__bundle_f32(&b, "b", UNIC__SHAPE_OF(2), bad);
-    io_assert_fails(unic__bundle_write(&b, path), UNIC_E_NUMERIC, "b holds NaN or Inf");
+    io_assert_fails(unic__bundle_write(&b, UNIC__TO_FILE(path)), UNIC_E_NUMERIC,
+                    "b holds NaN or Inf");
     unic__bundle_f32(&b, "c", UNIC__SHAPE_OF(1), bad + 2);
-    io_assert_fails(unic__bundle_write(&b, path), UNIC_E_NUMERIC, "c holds NaN or Inf");
+    io_assert_fails(unic__bundle_write(&b, UNIC__TO_FILE(path)), UNIC_E_NUMERIC,
+                    "c holds NaN or Inf");
     unic__bundle_f32(&b, "a", UNIC__SCALAR, floats);
-    io_assert_fails(unic__bundle_write(&b, nowhere), UNIC_E_NOTFOUND, "folder.npz");
+    io_assert_fails(unic__bundle_write(&b, UNIC__TO_FILE(nowhere)), UNIC_E_NOTFOUND,
+                    "folder.npz");
     unsigned char *after = io_read(path, &sizes[1]);
     ck_assert(sizes[0] == sizes[1] && memcmp(before, after, sizes[0]) == 0);
     ck_assert(!io_has_leftovers(path));

@@ -253,7 +253,7 @@ static unic__npz *open_made(const void *header, size_t header_size, size_t bytes
     static const char zeros[256];
     const char *path = io_path("made.npz");
     unic__zip_writer *w;
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     io_assert_ok(unic__zip_add(w, "x.npy", "", header, header_size, zeros, bytes));
     io_assert_ok(unic__zip_finish(w));
     return open_good(path);
@@ -362,7 +362,7 @@ static unic_status write_some(const char *path)
     static const int64_t i64[1] = {INT64_MIN};
     unic__npz_writer *w;
     unic_status status;
-    UNIC__TRY(unic__npz_create(&w, path));
+    UNIC__TRY(unic__npz_create(&w, UNIC__TO_FILE(path)));
     UNIC__TRY_OR(status, out, unic__npz_add_text(w, "config", "text \xC3\xA9\n"));
     UNIC__TRY_OR(status, out, unic__npz_add_f32(w, "deep/f32", &UNIC__SHAPE_OF(2, 3), f32));
     UNIC__TRY_OR(status, out, unic__npz_add_f64(w, "f64", &UNIC__SHAPE_OF(2), f64));
@@ -415,11 +415,11 @@ START_TEST(failed_writing_leaves_the_old_file)
     io_assert_ok(write_some(path));
     size_t before, after;
     unsigned char *old = io_read(path, &before);
-    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     io_assert_fails(unic__npz_add_f32(w, "/x", &UNIC__SCALAR, &x), UNIC_E_ARG,
                     "kept.npz: a member's name \"/x.npy\" is absolute");
     io_assert_fails(unic__npz_finish(w), UNIC_E_ARG, "a member could not be added");
-    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     io_assert_ok(unic__npz_add_f32(w, "x", &UNIC__SCALAR, &x));
     unic__npz_abandon(w);
     unic__npz_abandon(NULL);
@@ -429,9 +429,11 @@ START_TEST(failed_writing_leaves_the_old_file)
     free(kept);
     free(old);
     ck_assert(!io_has_leftovers(path));
-    io_assert_fails(unic__npz_create(&w, io_path("")), UNIC_E_IO, "is a directory");
+    io_assert_fails(unic__npz_create(&w, UNIC__TO_FILE(io_path(""))), UNIC_E_IO,
+                    "is a directory");
     ck_assert(w == NULL);
-    io_assert_fails(unic__npz_create(&w, io_path("absent/x.npz")), UNIC_E_NOTFOUND, "absent");
+    io_assert_fails(unic__npz_create(&w, UNIC__TO_FILE(io_path("absent/x.npz"))),
+                    UNIC_E_NOTFOUND, "absent");
 }
 END_TEST
 

@@ -153,6 +153,9 @@ void training(const std::string &folder)
     trainer.save(folder + "/model.npz");
     unic::trainer resumed = unic::trainer::resume(folder + "/model.npz");
     REQUIRE(resumed.step_count() == 3);
+    const unic::buffer run;
+    trainer.save(run);
+    REQUIRE(unic::trainer::resume(unic::source(run.bytes())).step_count() == 3);
     unic_trainer_options other = {};
     other.settings = "train.lr = 0.5";
     REQUIRE(unic::trainer::resume(folder + "/model.npz", other).config().find("train.lr = 0.5") != std::string::npos);
@@ -187,6 +190,24 @@ void models_and_encoders(const std::string &folder)
     REQUIRE(thrown([&] { model.convert("f8"); }).status() == UNIC_E_CONFIG);
     model.save(folder + "/copy.npz");
     const std::vector<std::byte> bytes = contents(folder + "/copy.npz");
+    const unic::buffer buffer;
+    REQUIRE(buffer.bytes().empty());
+    model.save(buffer);
+    REQUIRE(std::equal(bytes.begin(), bytes.end(), buffer.bytes().begin(), buffer.bytes().end()));
+    std::size_t written = 0, finished = 0, abandoned = 0;
+    model.save(unic::sink([&](const void *, std::size_t n) { written += n; }, [&] { finished++; }, [&] { abandoned++; }));
+    REQUIRE(written == bytes.size() && finished == 1 && abandoned == 0);
+    const unic::sink full([](const void *, std::size_t) { throw std::length_error("the vault is full"); }, [&] { finished++; },
+                          [&] { abandoned++; });
+    try {
+        model.save(full);
+        throw std::logic_error("it was saved");
+    } catch (const std::length_error &e) {
+        REQUIRE(e.what() == std::string("the vault is full") && finished == 1 && abandoned == 1);
+    }
+    unic::buffer book;
+    model.codebook().save(book);
+    REQUIRE(unic::codebook::load(unic::source(book.bytes())).fingerprint() == model.codebook().fingerprint());
     REQUIRE(unic::model(unic::source(bytes)).config() == model.config());
     const unic::source slow(bytes.size(), [&](void *to, std::size_t n, std::uint64_t offset) {
         n = std::min<std::size_t>(n, 100);
@@ -461,6 +482,9 @@ void heads(const std::string &folder)
     unic::head loaded = unic::head::load(folder + "/head.npz");
     const std::vector<std::byte> bytes = contents(folder + "/head.npz");
     REQUIRE(unic::head::load(unic::source(bytes)).fingerprint() == loaded.fingerprint());
+    const unic::buffer saved;
+    loaded.save(saved);
+    REQUIRE(saved.bytes().size() == bytes.size());
     REQUIRE(loaded.predict(c.codes, length) == moved.predict(c.codes, length));
     loaded.fit(c.codes, length, c.labels);
     loaded.accepts(c.book.fingerprint());
@@ -518,6 +542,9 @@ void retrieval(const std::string &folder)
     REQUIRE(unic::index::load(folder + "/index.npz").search(items, 2).ids == ids);
     const std::vector<std::byte> bytes = contents(folder + "/index.npz");
     REQUIRE(unic::index::load(unic::source(bytes)).search(items, 2).ids == ids);
+    const unic::buffer index_bytes;
+    unic::index::load(unic::source(bytes)).save(index_bytes);
+    REQUIRE(index_bytes.bytes().size() == bytes.size());
 
     unic_retriever_options trained{};
     trained.item_dim = 8;
@@ -537,6 +564,9 @@ void retrieval(const std::string &folder)
     REQUIRE(unic::retriever::load(folder + "/retriever.npz").queries(c.codes, length) == q);
     const std::vector<std::byte> held = contents(folder + "/retriever.npz");
     REQUIRE(unic::retriever::load(unic::source(held)).queries(c.codes, length) == q);
+    const unic::buffer retriever_bytes;
+    unic::retriever::load(unic::source(held)).save(retriever_bytes);
+    REQUIRE(retriever_bytes.bytes().size() == held.size());
 }
 
 void masks(const std::string &folder)
@@ -566,6 +596,9 @@ void masks(const std::string &folder)
     REQUIRE(unic::segmenter::load(folder + "/segmenter.npz").predict({images}, codes) == logits);
     const std::vector<std::byte> bytes = contents(folder + "/segmenter.npz");
     REQUIRE(unic::segmenter::load(unic::source(bytes)).predict({images}, codes) == logits);
+    const unic::buffer segmenter_bytes;
+    unic::segmenter::load(unic::source(bytes)).save(segmenter_bytes);
+    REQUIRE(segmenter_bytes.bytes().size() == bytes.size());
     std::vector<double> curve;
     REQUIRE(unic::metrics::masks(logits, inside, 256, &curve).mask_count == 2 && curve.size() == 255);
     REQUIRE(unic::metrics::masks(logits, inside, 256).mask_count == 2);

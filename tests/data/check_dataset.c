@@ -229,7 +229,7 @@ static const char *write_arrays(const char *name, const array *arrays, char path
 {
     unic__npz_writer *w;
     snprintf(path, 512, "%s", io_path(name));
-    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     for (; arrays->name; arrays++) {
         size_t n = unic__shape_count(&arrays->shape);
         double *x = calloc(n + 1, sizeof *x);

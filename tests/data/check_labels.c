@@ -48,7 +48,7 @@ static unic_dataset *open_labelled(const unic__shape *shape, const double *label
     const char *path = io_path("dataset-label.npz");
     const float x[2] = {0};
     unic__npz_writer *w;
-    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE_OF(2, 1, 1), x));
     io_assert_ok(unic__npz_add_f64(w, "audio.step_labels", shape, labels));
     io_assert_ok(unic__npz_add_f64(w, "label", shape, labels));

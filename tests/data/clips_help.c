@@ -108,7 +108,7 @@ static void write_zip(const char *path, const unic__shape *shape, const void *x,
     at += 4 + size;
     memcpy(at, "tb.", 3);
     unic__zip_writer *w;
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     io_assert_ok(unic__zip_add(w, "clip", ".pkl", "", 0, bytes, (size_t)(at + 3 - bytes)));
     io_assert_ok(unic__zip_finish(w));
     free(bytes);

@@ -42,7 +42,7 @@ const char *data_write(const data_file *f, char path[512])
 {
     unic__npz_writer *w;
     snprintf(path, 512, "%s", io_path(f->name));
-    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     add_features(w, "audio", f, 0, &UNIC__SHAPE_OF(f->clips, f->length, AUDIO));
     if (f->audio_lengths)
         io_assert_ok(

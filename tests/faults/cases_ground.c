@@ -365,13 +365,39 @@ CALL(codebook_save)
     return status;
 }
 
-/* That of a model. */
+CALL(codebook_save_sink)
+{
+    GIVE_SAVED(w, unic_codebook_save_sink, w->codebook);
+}
+
 CALL(codebook_load_source)
 {
     const unic_source source = world_source(files.model);
     UNIC__TRY(unic_codebook_load_source(&w->codebook, &source, NULL));
     give(w, unic_codebook_embedding(w->codebook), sizeof(float));
     return UNIC_OK;
+}
+
+CALL(buffer_create)
+{
+    return unic_buffer_create(&w->buffer);
+}
+
+CALL(buffer_free)
+{
+    unic_buffer_free(w->buffer);
+    w->buffer = NULL;
+    return UNIC_OK;
+}
+
+/* An empty one, and the sink that fills it. */
+CALL(buffer_tells)
+{
+    unic_sink sink;
+    unic_buffer_sink(&sink, w->buffer);
+    const size_t n = unic_buffer_byte_count(w->buffer);
+    give(w, &n, sizeof n);
+    return unic_buffer_data(w->buffer) ? UNIC_E_STATE : UNIC_OK;
 }
 
 /* Fills the caller's memory. */
@@ -699,9 +725,15 @@ const fault_case ground_cases[] = {
     CASE(codebook_revive, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_copy, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_save, NEEDS_CODEBOOK, WRITES),
+    CASE(codebook_save_sink, NEEDS_CODEBOOK | NEEDS_BUFFER, ALLOCATES),
     CASE(codebook_load, 0, ALLOCATES),
     CASE(codebook_load_source, 0, ALLOCATES),
     CASE(source_memory, 0, NOTHING),
+    CASE(buffer_create, 0, ALLOCATES),
+    CASE(buffer_free, NEEDS_BUFFER, NOTHING),
+    CASE_OF(buffer_sink, buffer_tells, NEEDS_BUFFER, NOTHING),
+    CASE_OF(buffer_data, buffer_tells, NEEDS_BUFFER, NOTHING),
+    CASE_OF(buffer_byte_count, buffer_tells, NEEDS_BUFFER, NOTHING),
     CASE(codebook_nearest, NEEDS_CODEBOOK, ALLOCATES),
     CASE_OF(codebook_jittered_count, codebook_ema, NEEDS_CODEBOOK, NOTHING),
     CASE_OF(codebook_ema_sums, codebook_ema, NEEDS_CODEBOOK, NOTHING),

@@ -128,6 +128,11 @@ CALL(model_save)
     return status;
 }
 
+CALL(model_save_sink)
+{
+    GIVE_SAVED(w, unic_model_save_sink, w->model);
+}
+
 CALL(model_convert_saved)
 {
     unic_model *other;
@@ -331,6 +336,17 @@ CALL(trainer_save)
     return status;
 }
 
+CALL(trainer_save_sink)
+{
+    GIVE_SAVED(w, unic_trainer_save_sink, w->trainer);
+}
+
+CALL(trainer_resume_source)
+{
+    const unic_source source = world_source(files.run);
+    return unic_trainer_resume_source(&w->trainer, &source, NULL, NULL);
+}
+
 CALL(trainer_resume)
 {
     const unic_trainer_options o = {.struct_size = sizeof o, .settings = "train.lr = 0.5\n"};
@@ -395,6 +411,9 @@ const fault_case model_cases[] = {
     CASE(trainer_evaluate, NEEDS_TRAINER, NOTHING),
     CASE(trainer_save, NEEDS_TRAINER, WRITES),
     CASE(trainer_resume, 0, ALLOCATES),
+    CASE(trainer_save_sink, NEEDS_TRAINER | NEEDS_BUFFER, ALLOCATES),
+    CASE(trainer_resume_source, 0, ALLOCATES),
+    CASE(model_save_sink, NEEDS_MODEL | NEEDS_BUFFER, ALLOCATES | KEEPS),
     CASE(trainer_import, 0, ALLOCATES),
     CASE(trainer_model, NEEDS_TRAINER, ALLOCATES),
     {NULL, NULL, 0, 0},

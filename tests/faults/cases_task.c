@@ -80,6 +80,11 @@ CALL(head_save)
     return status;
 }
 
+CALL(head_save_sink)
+{
+    GIVE_SAVED(w, unic_head_save_sink, w->head);
+}
+
 CALL(head_load_source)
 {
     const unic_source source = world_source(files.head);
@@ -171,6 +176,11 @@ CALL(retriever_save)
     return status;
 }
 
+CALL(retriever_save_sink)
+{
+    GIVE_SAVED(w, unic_retriever_save_sink, w->retriever);
+}
+
 CALL(retriever_load_source)
 {
     const unic_source source = world_source(files.retriever);
@@ -241,6 +251,11 @@ CALL(segmenter_save)
     if (status == UNIC_OK)
         give_file(w, files.out);
     return status;
+}
+
+CALL(segmenter_save_sink)
+{
+    GIVE_SAVED(w, unic_segmenter_save_sink, w->segmenter);
 }
 
 CALL(segmenter_load_source)
@@ -363,6 +378,11 @@ CALL(index_save)
     return status;
 }
 
+CALL(index_save_sink)
+{
+    GIVE_SAVED(w, unic_index_save_sink, w->index);
+}
+
 CALL(index_load_source)
 {
     const unic_source source = world_source(files.index);
@@ -472,6 +492,7 @@ const fault_case task_cases[] = {
     CASE_OF(head_fingerprint, head_accepts, NEEDS_HEAD, NOTHING),
     CASE(head_accepts, NEEDS_HEAD, NOTHING),
     CASE(head_save, NEEDS_HEAD, WRITES),
+    CASE(head_save_sink, NEEDS_HEAD | NEEDS_BUFFER, ALLOCATES),
     CASE(head_load, 0, ALLOCATES),
     CASE(head_load_source, 0, ALLOCATES),
     CASE(retriever_create, NEEDS_CODEBOOK, ALLOCATES),
@@ -483,6 +504,7 @@ const fault_case task_cases[] = {
     CASE_OF(retriever_fingerprint, retriever_accepts, NEEDS_RETRIEVER, NOTHING),
     CASE(retriever_accepts, NEEDS_RETRIEVER, NOTHING),
     CASE(retriever_save, NEEDS_RETRIEVER, WRITES),
+    CASE(retriever_save_sink, NEEDS_RETRIEVER | NEEDS_BUFFER, ALLOCATES),
     CASE(retriever_load, 0, ALLOCATES),
     CASE(retriever_load_source, 0, ALLOCATES),
     CASE(segmenter_create, NEEDS_CODEBOOK, ALLOCATES),
@@ -493,6 +515,7 @@ const fault_case task_cases[] = {
     CASE_OF(segmenter_fingerprint, segmenter_accepts, NEEDS_SEGMENTER, NOTHING),
     CASE(segmenter_accepts, NEEDS_SEGMENTER, NOTHING),
     CASE(segmenter_save, NEEDS_SEGMENTER, WRITES),
+    CASE(segmenter_save_sink, NEEDS_SEGMENTER | NEEDS_BUFFER, ALLOCATES),
     CASE(segmenter_load, 0, ALLOCATES),
     CASE(segmenter_load_source, 0, ALLOCATES),
     CASE(pool_histogram, 0, NOTHING),
@@ -512,6 +535,7 @@ const fault_case task_cases[] = {
     CASE(index_rank, NEEDS_INDEX, ALLOCATES),
     CASE(index_accepts, NEEDS_INDEX, NOTHING),
     CASE(index_save, NEEDS_INDEX, WRITES),
+    CASE(index_save_sink, NEEDS_INDEX | NEEDS_BUFFER, ALLOCATES),
     CASE(index_load, 0, ALLOCATES),
     CASE(index_load_source, 0, ALLOCATES),
     CASE(metrics_classes, 0, ALLOCATES),

@@ -26,7 +26,8 @@ typedef enum fault_needs {
     NEEDS_SEGMENTER = 1 << 10,
     NEEDS_MAP = 1 << 11,
     NEEDS_WRITER = 1 << 12,
-    NEEDS_STREAM = 1 << 13 /* with a few steps pushed */
+    NEEDS_STREAM = 1 << 13, /* with a few steps pushed */
+    NEEDS_BUFFER = 1 << 14
 } fault_needs;
 
 typedef struct world {
@@ -44,6 +45,7 @@ typedef struct world {
     unic_segmenter *segmenter;
     unic_class_map *map;
     unic_npz_writer *writer;
+    unic_buffer *buffer;
     uint64_t digest; /* of all that the call gave */
 } world;
 
@@ -82,6 +84,16 @@ typedef struct fault_case {
 extern const fault_case *const fault_tables[]; /* each ends with a NULL function; so do they */
 
 void world_files_make(void);
+/* Saves to memory, and gives the bytes that are there then. */
+#define GIVE_SAVED(w, save, handle)                                                            \
+    do {                                                                                       \
+        unic_sink sink_;                                                                       \
+        unic_buffer_sink(&sink_, (w)->buffer);                                                 \
+        UNIC__TRY(save(handle, &sink_));                                                       \
+        give(w, unic_buffer_data((w)->buffer), unic_buffer_byte_count((w)->buffer));           \
+        return UNIC_OK;                                                                        \
+    } while (0)
+
 #define CHECKPOINT "tests/cmg/fixtures/av.pt"
 /* What one of these files holds, in memory; made with them. */
 unic_source world_source(const char *file);

@@ -41,7 +41,7 @@ static void write_dataset(void)
     float x[8 * 5 * 6];
     for (size_t i = 0; i < 8 * 5 * 6; i++)
         x[i] = unic__random_normal(unic__random_key(3, 0, 0), i);
-    io_assert_ok(unic__npz_create(&w, files.dataset));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(files.dataset)));
     io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE_OF(8, 5, 6), x));
     io_assert_ok(unic__npz_add_i32(w, "audio.lengths", &UNIC__SHAPE_OF(8), lengths));
     io_assert_ok(unic__npz_add_i32(w, "label", &UNIC__SHAPE_OF(8), labels));
@@ -83,12 +83,12 @@ static struct {
     const char *file;
     unsigned char *data;
     size_t size;
-} held[7];
+} held[8];
 
 static void hold_files(void)
 {
     const char *const kept[] = {files.model,     files.head,    files.index, files.retriever,
-                                files.segmenter, files.dataset, CHECKPOINT};
+                                files.segmenter, files.dataset, files.run,   CHECKPOINT};
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
         free(held[i].data);
         held[i].file = kept[i];
@@ -254,11 +254,14 @@ world world_open(unsigned needs)
             unic_class_map_parse(&w.map, map_text, sizeof map_text - 1, NULL, &map_names));
     if (needs & NEEDS_WRITER)
         io_assert_ok(unic_npz_writer_create(&w.writer, files.out));
+    if (needs & NEEDS_BUFFER)
+        io_assert_ok(unic_buffer_create(&w.buffer));
     return w;
 }
 
 void world_close(world *w)
 {
+    unic_buffer_free(w->buffer);
     unic_npz_writer_free(w->writer);
     unic_class_map_free(w->map);
     unic_segmenter_free(w->segmenter);

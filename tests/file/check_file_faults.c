@@ -136,7 +136,7 @@ static unic_status write_npz(const char *path)
 {
     const float x[3] = {1, 2, 3};
     unic__npz_writer *w;
-    UNIC__TRY(unic__npz_create(&w, path));
+    UNIC__TRY(unic__npz_create(&w, UNIC__TO_FILE(path)));
     unic_status status = unic__npz_add_f32(w, "x", &UNIC__SHAPE_OF(3), x);
     unic_status finished = unic__npz_finish(w);
     ck_assert(finished != UNIC_OK || status == UNIC_OK);

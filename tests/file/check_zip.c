@@ -22,7 +22,7 @@ static void add(unic__zip_writer *w, const char *name, const char *body)
 static void write_some(const char *path, bool zip64)
 {
     unic__zip_writer *w;
-    io_assert_ok(unic__zip_create(&w, path, zip64));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), zip64));
     add(w, "one", "and the body");
     add(w, "two/with a folder", "");
     add(w, "dr\xC3\xA9i", "x");
@@ -196,7 +196,7 @@ START_TEST(writes_more_members_than_16_bits_count)
     const char *path = io_path("many.zip");
     unic__zip_writer *w;
     char name[16];
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     for (int i = 0; i < COUNT; i++) {
         snprintf(name, sizeof name, "%d", i);
         io_assert_ok(unic__zip_add(w, name, "", name, strlen(name), "", 0));
@@ -220,16 +220,16 @@ START_TEST(writer_refuses_bad_names)
     const char *path = io_path("names.zip");
     io_write(path, "old", 3);
     unic__zip_writer *w;
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     add(w, "b", "");
     add(w, "a", "");
     add(w, "b", "");
     io_assert_fails(unic__zip_finish(w), UNIC_E_ARG, "two members are called \"b\"");
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     io_assert_fails(unic__zip_add(w, "../b", "", "", 0, "", 0), UNIC_E_ARG, "\"..\" part");
     add(w, "c", "");
     io_assert_fails(unic__zip_finish(w), UNIC_E_ARG, "a member could not be added");
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     unic__zip_abandon(w);
     unic__zip_abandon(NULL);
     size_t size;
@@ -262,7 +262,7 @@ static unic_status write_all(const char *path)
     unic__zip_writer *w;
     unic_status status;
     char name[16];
-    UNIC__TRY(unic__zip_create(&w, path, false));
+    UNIC__TRY(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     for (int i = 0; i < 70; i++) { /* enough for the directory to grow */
         snprintf(name, sizeof name, "%d", i);
         UNIC__TRY_OR(status, out, unic__zip_add(w, name, "", "x", 1, "y", 1));

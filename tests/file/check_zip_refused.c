@@ -203,7 +203,7 @@ static const struct {
 static void write_own(const char *path)
 {
     unic__zip_writer *w;
-    io_assert_ok(unic__zip_create(&w, path, true));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), true));
     io_assert_ok(unic__zip_add(w, "x", "", "head", 4, "body", 4));
     io_assert_ok(unic__zip_add(w, "y", "", "", 0, "", 0));
     io_assert_ok(unic__zip_add(w, "z", "", "", 0, "", 0));

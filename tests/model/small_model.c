@@ -192,7 +192,7 @@ static unic_status write_half(unic__npz_writer *w, const unic__member *m)
 static void write_members(const unic__bundle *b, const char *path)
 {
     unic__npz_writer *w;
-    io_assert_ok(unic__npz_create(&w, path));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     for (size_t i = 0; i < b->n; i++) {
         const unic__member *m = &b->at[i];
         io_assert_ok(

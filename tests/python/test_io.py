@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict
 import libunicode as lu
 import numpy as np
 import pytest
-from helpers import Fixture, raises, same
+from helpers import Fixture, config, raises, same
 from libunicode import _io
 
 
@@ -48,6 +48,17 @@ class Pipe:
         return self.data
 
 
+class Taker:
+    """What can only be written to, some bytes at a time."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: memoryview) -> int:
+        self.data += bytes(data[:700])
+        return min(700, len(data))
+
+
 GIVEN: Dict[str, Callable[[bytes], Any]] = {
     "bytes": lambda data: data, "bytearray": bytearray, "memoryview": memoryview,
     "numpy": lambda data: np.frombuffer(data, np.uint8), "BytesIO": io.BytesIO, "raw": Raw, "pipe": Pipe,
@@ -58,9 +69,17 @@ GIVEN: Dict[str, Callable[[bytes], Any]] = {
 @pytest.mark.parametrize("given", GIVEN)
 def test_everything_is_read(f: Fixture, given: str, tmp_path: Path) -> None:
     of, x, model = GIVEN[given], f.x["speech"], f.model()
+
     def data(thing: Any) -> bytes:
         thing.save(tmp_path / "x.npz")
-        return (tmp_path / "x.npz").read_bytes()
+        file, taken = io.BytesIO(b"before"), Taker()
+        file.seek(6)
+        thing.save(file)
+        thing.save(taken)
+        whole = (tmp_path / "x.npz").read_bytes()
+        assert file.getvalue() == b"before" + whole and taken.data == whole
+        return whole
+
     codes = model.encode("speech", x)
     assert np.array_equal(lu.Model(of(data(model))).encode("speech", x), codes)
     assert np.array_equal(lu.Model(of(data(model)), preload=False).encode("speech", x), codes)
@@ -128,3 +147,26 @@ def test_a_checkpoint_is_read(f: Fixture) -> None:
     with open(path, "rb") as file:
         model = lu.Model(file, {"encoder.dropout": 0.25})
     assert model.config["encoder.dropout"] == 0.25 and "audio" in model.modalities
+
+
+def test_a_run_goes_on(f: Fixture) -> None:
+    trainer, file = lu.Trainer(config()), io.BytesIO()
+    trainer.fit(lu.Arrays(f.arrays, batch=10, seed=0), steps=1)
+    trainer.save(file)
+    resumed = lu.Trainer.resume(file, {"train.lr": 1e-5})
+    assert resumed.step_count == 1 and resumed.config["train.lr"] == 1e-5
+    assert same(lu.Trainer.resume(file.getvalue()).model().embedding(), trainer.model().embedding())
+
+
+def test_a_failing_file_object_holds_no_half(f: Fixture) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if self.tell() > 3000:
+                raise OSError(28, "No space left on device")
+            return super().write(data)
+    model, file = f.model(), Full(b"before")
+    file.seek(6)
+    raises(OSError, "No space left", lambda: model.save(file))
+    assert file.getvalue() == b"before" and not _io._writers
+    raises(TypeError, "or a file object, not int", lambda: model.save(3))                         # type: ignore[arg-type]
+    model.save(io.BytesIO())

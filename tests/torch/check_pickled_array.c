@@ -22,7 +22,7 @@ static const char *make_file(const void *pickle, size_t size)
     const char *path = io_path("clip.zip");
     unic__zip_writer *w;
     remove(path);
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     io_assert_ok(unic__zip_add(w, "clip.pkl", "", "", 0, pickle, size));
     io_assert_ok(unic__zip_finish(w));
     return path;

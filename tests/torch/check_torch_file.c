@@ -438,7 +438,7 @@ static void write_large_zip(const char *path)
     double w[W];
     size_t size;
     fill_w(w);
-    io_assert_ok(unic__zip_create(&writer, path, false));
+    io_assert_ok(unic__zip_create(&writer, UNIC__TO_FILE(path), false));
     io_assert_ok(unic__zip_add(writer, "x/data.pkl", "", "", 0, pickle,
                                print_large(pickle, sizeof pickle, "")));
     io_assert_ok(unic__zip_add(writer, "x/data/1", "", "", 0, w, sizeof w));

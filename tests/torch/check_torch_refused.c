@@ -32,7 +32,7 @@ static const char *make_zip(const void *pickle, size_t size, size_t bytes)
     const char *path = io_path("made.pt");
     unic__zip_writer *w;
     remove(path);
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     io_assert_ok(unic__zip_add(w, "x/data.pkl", "", "", 0, pickle, size));
     io_assert_ok(unic__zip_add(w, "x/data/0", "", "", 0, zeros, bytes));
     io_assert_ok(unic__zip_finish(w));
@@ -256,7 +256,7 @@ static const char *make_members(const char *const (*members)[2], size_t count)
     const char *path = io_path("made.pt");
     unic__zip_writer *w;
     remove(path);
-    io_assert_ok(unic__zip_create(&w, path, false));
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
     for (size_t i = 0; i < count; i++)
         io_assert_ok(
             unic__zip_add(w, members[i][0], "", "", 0, members[i][1], strlen(members[i][1])));

@@ -19,6 +19,7 @@ Codes = npt.NDArray[np.int32]
 Vectors = npt.NDArray[np.float32]
 StrPath = Union[str, bytes, "os.PathLike[Any]"]
 Readable = Union[StrPath, bytearray, memoryview, BinaryIO]  # and whatever else is a buffer or has read()
+Writable = Union[StrPath, BinaryIO]                                         # and whatever else has write()
 
 
 def integer(name: str, value: Any, least: int, most: int = 2**63 - 1) -> int:

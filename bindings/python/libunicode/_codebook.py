@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _io
 from . import _lib
-from ._arguments import Codes, Readable, StrPath, Vectors
+from ._arguments import Codes, Readable, Vectors, Writable
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle, view
 from ._lib import lib
@@ -76,10 +76,10 @@ class Codebook(SharedHandle, Saved):
         _io.load(pointer, path, lib.unic_codebook_load, lib.unic_codebook_load_source, arguments.limit(memory_limit))
         return cls._of(pointer)
 
-    def save(self, path: StrPath) -> None:
+    def save(self, path: Writable) -> None:
         """Write the codebook with all its state; on failure an older file stays."""
         with self._read() as codebook:
-            lib.unic_codebook_save(codebook, arguments.path(path))
+            _io.save(codebook, path, lib.unic_codebook_save, lib.unic_codebook_save_sink)
 
     def copy(self) -> "Codebook":
         """Another codebook with the same codes and state."""

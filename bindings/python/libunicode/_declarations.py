@@ -69,6 +69,7 @@ def opaque(name: str) -> Any:
 
 BATCH = opaque("unic_batch")
 CLASS_MAP = opaque("unic_class_map")
+BUFFER = opaque("unic_buffer")
 CODEBOOK = opaque("unic_codebook")
 CONFIG = opaque("unic_config")
 DATASET = opaque("unic_dataset")
@@ -120,6 +121,14 @@ class Source(Structure):
     _fields_ = [("struct_size", c_size_t), ("name", c_char_p), ("size", c_int64),
                 ("read_at", CFUNCTYPE(c_int64, c_void_p, c_size_t, c_int64, c_void_p)),
                 ("close", CFUNCTYPE(None, c_void_p)), ("user", c_void_p), ("reserved", c_void_p * 4)]
+
+
+class Sink(Structure):
+    """unic_sink"""
+
+    _fields_ = [("struct_size", c_size_t), ("name", c_char_p),
+                ("write", CFUNCTYPE(c_int, c_void_p, c_size_t, c_void_p)), ("finish", CFUNCTYPE(c_int, c_void_p)),
+                ("abandon", CFUNCTYPE(None, c_void_p)), ("user", c_void_p), ("reserved", c_void_p * 4)]
 
 
 class CodebookInitOptions(Structure):
@@ -269,10 +278,16 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_class_map_classes": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
     "unic_class_map_steps": (Status, [CLASS_MAP, c_void_p, c_size_t, c_void_p]),
     "unic_source_memory": (None, [POINTER(Source), c_void_p, c_size_t, c_char_p]),
+    "unic_buffer_create": (Status, [POINTER(BUFFER)]),
+    "unic_buffer_free": (None, [BUFFER]),
+    "unic_buffer_sink": (None, [POINTER(Sink), BUFFER]),
+    "unic_buffer_data": (c_void_p, [BUFFER]),
+    "unic_buffer_byte_count": (c_size_t, [BUFFER]),
     "unic_codebook_create": (Status, [POINTER(CODEBOOK), c_size_t, c_size_t, c_size_t]),
     "unic_codebook_copy": (Status, [POINTER(CODEBOOK), CODEBOOK]),
     "unic_codebook_free": (None, [CODEBOOK]),
     "unic_codebook_save": (Status, [CODEBOOK, c_char_p]),
+    "unic_codebook_save_sink": (Status, [CODEBOOK, POINTER(Sink)]),
     "unic_codebook_load": (Status, [POINTER(CODEBOOK), c_char_p, POINTER(OpenOptions)]),
     "unic_codebook_load_source": (Status, [POINTER(CODEBOOK), POINTER(Source), POINTER(OpenOptions)]),
     "unic_codebook_code_count": (c_size_t, [CODEBOOK]),
@@ -338,6 +353,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_model_convert": (Status, [POINTER(MODEL), MODEL, c_char_p]),
     "unic_model_codebook": (Status, [POINTER(CODEBOOK), MODEL]),
     "unic_model_save": (Status, [MODEL, c_char_p]),
+    "unic_model_save_sink": (Status, [MODEL, POINTER(Sink)]),
     "unic_encoder_create": (Status, [POINTER(ENCODER), MODEL, c_char_p, POINTER(EncoderOptions)]),
     "unic_encoder_free": (None, [ENCODER]),
     "unic_encoder_encode": (Status, [ENCODER, POINTER(Array), c_void_p, c_void_p, c_void_p, c_void_p]),
@@ -353,6 +369,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_head_fingerprint": (c_uint64, [HEAD]),
     "unic_head_accepts": (Status, [HEAD, c_uint64]),
     "unic_head_save": (Status, [HEAD, c_char_p]),
+    "unic_head_save_sink": (Status, [HEAD, POINTER(Sink)]),
     "unic_head_load": (Status, [POINTER(HEAD), c_char_p, POINTER(OpenOptions)]),
     "unic_head_load_source": (Status, [POINTER(HEAD), POINTER(Source), POINTER(OpenOptions)]),
     "unic_pool_histogram": (Status, [c_void_p, c_size_t, c_size_t, c_size_t, c_void_p]),
@@ -372,6 +389,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_index_rank": (Status, [INDEX, POINTER(Array), c_void_p, c_void_p]),
     "unic_index_accepts": (Status, [INDEX, c_uint64]),
     "unic_index_save": (Status, [INDEX, c_char_p]),
+    "unic_index_save_sink": (Status, [INDEX, POINTER(Sink)]),
     "unic_index_load": (Status, [POINTER(INDEX), c_char_p, POINTER(OpenOptions)]),
     "unic_index_load_source": (Status, [POINTER(INDEX), POINTER(Source), POINTER(OpenOptions)]),
     "unic_metrics_classes": (Status, [POINTER(ClassReport), c_void_p, c_void_p, c_size_t, c_size_t, c_void_p,
@@ -402,6 +420,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_retriever_fingerprint": (c_uint64, [RETRIEVER]),
     "unic_retriever_accepts": (Status, [RETRIEVER, c_uint64]),
     "unic_retriever_save": (Status, [RETRIEVER, c_char_p]),
+    "unic_retriever_save_sink": (Status, [RETRIEVER, POINTER(Sink)]),
     "unic_retriever_load": (Status, [POINTER(RETRIEVER), c_char_p, POINTER(OpenOptions)]),
     "unic_retriever_load_source": (Status, [POINTER(RETRIEVER), POINTER(Source), POINTER(OpenOptions)]),
     "unic_segmenter_create": (Status, [POINTER(SEGMENTER), CODEBOOK, POINTER(SegmenterOptions)]),
@@ -413,6 +432,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_segmenter_fingerprint": (c_uint64, [SEGMENTER]),
     "unic_segmenter_accepts": (Status, [SEGMENTER, c_uint64]),
     "unic_segmenter_save": (Status, [SEGMENTER, c_char_p]),
+    "unic_segmenter_save_sink": (Status, [SEGMENTER, POINTER(Sink)]),
     "unic_segmenter_load": (Status, [POINTER(SEGMENTER), c_char_p, POINTER(OpenOptions)]),
     "unic_segmenter_load_source": (Status, [POINTER(SEGMENTER), POINTER(Source), POINTER(OpenOptions)]),
     "unic_stream_create": (Status, [POINTER(STREAM), ENCODER, POINTER(StreamOptions)]),
@@ -433,7 +453,10 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_trainer_total_step_count": (c_uint64, [TRAINER]),
     "unic_trainer_step_count": (c_uint64, [TRAINER]),
     "unic_trainer_save": (Status, [TRAINER, c_char_p]),
+    "unic_trainer_save_sink": (Status, [TRAINER, POINTER(Sink)]),
     "unic_trainer_resume": (Status, [POINTER(TRAINER), c_char_p, POINTER(TrainerOptions), POINTER(OpenOptions)]),
+    "unic_trainer_resume_source": (Status, [POINTER(TRAINER), POINTER(Source), POINTER(TrainerOptions),
+                                            POINTER(OpenOptions)]),
     "unic_trainer_import": (Status, [POINTER(TRAINER), c_char_p, c_char_p, POINTER(TrainerOptions),
                                      POINTER(OpenOptions)]),
     "unic_trainer_model": (Status, [POINTER(MODEL), TRAINER]),

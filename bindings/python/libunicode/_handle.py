@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import pathlib
-import tempfile
+import io
 import threading
-from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Type, TypeVar
+from typing import Any, Callable, Iterator, Optional, Tuple, Type, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -126,32 +125,26 @@ class SharedHandle(Handle):
                 self._changed.notify_all()
 
 
-_NAME = "saved.npz"
-
-
 class Saved(Handle):
-    """A handle whose file holds all of it: pickle, copy and joblib write and read one."""
+    """A handle whose file holds all of it: pickle, copy and joblib write and read one in memory."""
 
     def save(self, path: Any) -> None:
         """Write the file."""
         raise NotImplementedError
 
     @classmethod
-    def _open(cls, path: str) -> Any:
+    def _open(cls, data: memoryview) -> Any:
         """What save() wrote, again."""
-        return cls.load(path)           # type: ignore[attr-defined]
+        return cls.load(data)           # type: ignore[attr-defined]
 
     def __reduce__(self) -> Any:
-        with tempfile.TemporaryDirectory() as folder:
-            self.save(pathlib.Path(folder, _NAME))
-            return _restore, (type(self), {path.name: path.read_bytes() for path in pathlib.Path(folder).iterdir()})
+        file = io.BytesIO()
+        self.save(file)
+        return _restore, (type(self), file.getvalue())
 
 
-def _restore(cls: Type[Saved], files: Dict[str, bytes]) -> Any:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, data in files.items():
-            pathlib.Path(folder, name).write_bytes(data)
-        return cls._open(str(pathlib.Path(folder, _NAME)))
+def _restore(cls: Type[Saved], data: bytes) -> Any:
+    return cls._open(memoryview(data))
 
 
 class _Memory:

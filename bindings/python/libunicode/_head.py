@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _io
 from . import _lib
-from ._arguments import Codes, Readable, StrPath, Vectors
+from ._arguments import Codes, Readable, Vectors, Writable
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle
 from ._lib import lib
@@ -155,10 +155,10 @@ class Head(SharedHandle, Saved):
         with self._read() as head:
             return accepted(lib.unic_head_accepts, head, fingerprint)
 
-    def save(self, path: StrPath) -> None:
+    def save(self, path: Writable) -> None:
         """Write the head, with its copy of the codebook."""
         with self._read() as head:
-            lib.unic_head_save(head, arguments.path(path))
+            _io.save(head, path, lib.unic_head_save, lib.unic_head_save_sink)
 
     def __repr__(self) -> str:
         return (f"<libunicode.Head: {self.class_count} classes per {self.per}{', multi' if self.multi else ''}"

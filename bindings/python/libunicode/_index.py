@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _io
 from . import _lib
-from ._arguments import Readable, StrPath, Vectors
+from ._arguments import Readable, Vectors, Writable
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle, view
 from ._lib import lib
@@ -193,10 +193,10 @@ class Index(SharedHandle, Saved):
         with self._read() as index:
             return accepted(lib.unic_index_accepts, index, fingerprint)
 
-    def save(self, path: StrPath) -> None:
+    def save(self, path: Writable) -> None:
         """Write the index; on failure an older file stays."""
         with self._read() as index:
-            lib.unic_index_save(index, arguments.path(path))
+            _io.save(index, path, lib.unic_index_save, lib.unic_index_save_sink)
 
     def __repr__(self) -> str:
         if self.closed:

@@ -12,7 +12,7 @@ from . import _arguments as arguments
 from . import _lib
 from ._errors import Error
 
-_TYPES = dict(_lib.Source._fields_)             # type: ignore[misc, arg-type]
+_TYPES = {**dict(_lib.Source._fields_), **dict(_lib.Sink._fields_)}     # type: ignore[misc, arg-type]
 
 
 class _Reader:
@@ -86,7 +86,9 @@ def _reader(given: Any) -> _Reader:
 def name_of(given: Any) -> str:
     """What stands for it in messages."""
     name = getattr(given, "name", None)
-    return name if isinstance(name, str) else "memory" if not hasattr(given, "read") else type(given).__name__
+    if isinstance(name, str):
+        return name
+    return type(given).__name__ if hasattr(given, "read") or hasattr(given, "write") else "memory"
 
 
 @contextlib.contextmanager
@@ -107,6 +109,71 @@ def opened(given: Any) -> Iterator[Any]:
         raise
     finally:
         reader.watched, reader.error = False, None
+
+
+class _Writer:
+    """A file object that C writes to."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.start = file.tell() if self._seeks() else None
+        self.error: Optional[BaseException] = None
+
+    def _seeks(self) -> bool:
+        return hasattr(self.file, "truncate") and hasattr(self.file, "seekable") and bool(self.file.seekable())
+
+    def write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left.nbytes:
+            written = self.file.write(left)
+            left = left[left.nbytes if written is None else written:]   # a raw file takes what it can
+
+    def finish(self) -> None:
+        if hasattr(self.file, "flush"):
+            self.file.flush()
+
+    def abandon(self) -> None:
+        """Takes back what was written, where the file object can."""
+        if self.start is not None:
+            self.file.seek(self.start)
+            self.file.truncate()
+
+    def guarded(self, call: Any, *given: Any) -> int:
+        try:
+            call(*given)
+            return 0
+        except BaseException as error:          # noqa: B902  C must not be jumped over; save() raises it
+            self.error = self.error or error
+            return _lib.E_IO
+
+
+_writers: Dict[int, _Writer] = {}
+_WRITE = _TYPES["write"](lambda data, count, number: _writers[number].guarded(
+    _writers[number].write, ctypes.string_at(data, count)))
+_FINISH = _TYPES["finish"](lambda number: _writers[number].guarded(_writers[number].finish))
+_ABANDON = _TYPES["abandon"](lambda number: _writers[number].guarded(_writers[number].abandon) and None)
+
+
+def save(handle: Any, to: Any, to_path: Any, to_sink: Any) -> None:
+    """Call what writes to a path, or what writes to a sink: a file object that is open for bytes."""
+    if isinstance(to, (str, bytes, os.PathLike)):
+        to_path(handle, arguments.path(to))
+        return
+    if not hasattr(to, "write"):
+        raise TypeError(f"expected a path (str, bytes or os.PathLike) or a file object, not {type(to).__name__}")
+    writer, number = _Writer(to), next(_numbers)
+    _writers[number] = writer
+    sink = _lib.sized(_lib.Sink, name=name_of(to).replace("\0", "?").encode(), write=_WRITE, finish=_FINISH,
+                      abandon=_ABANDON, user=number)
+    try:
+        to_sink(handle, ctypes.byref(sink))
+    except Error:
+        if writer.error is None:
+            raise
+        raise writer.error from None
+    finally:
+        writer.error = None
+        del _writers[number]
 
 
 def load(pointer: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> None:

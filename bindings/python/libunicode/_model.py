@@ -13,7 +13,7 @@ from . import _arguments as arguments
 from . import _config
 from . import _io
 from . import _lib
-from ._arguments import Codes, Readable, StrPath, Vectors
+from ._arguments import Codes, Readable, Vectors, Writable
 from ._batch import Batch
 from ._codebook import Codebook
 from ._config import Config
@@ -38,8 +38,8 @@ class Model(Saved):
     _kind = "model"
 
     @classmethod
-    def _open(cls, path: str) -> "Model":
-        return cls(path)
+    def _open(cls, data: memoryview) -> "Model":
+        return cls(data)
 
     def __reduce__(self) -> Any:
         return _renamed, (self._name, *super().__reduce__())
@@ -215,10 +215,10 @@ class Model(Saved):
         super().close()
         self._encoders.clear()
 
-    def save(self, path: StrPath) -> None:
+    def save(self, path: Writable) -> None:
         """Write the model with all its weights, atomically. Equal models give equal bytes."""
         with self._use() as model:
-            lib.unic_model_save(model, arguments.path(path))
+            _io.save(model, path, lib.unic_model_save, lib.unic_model_save_sink)
 
     def __repr__(self) -> str:
         if self.closed:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _io
 from . import _lib
-from ._arguments import Codes, Readable, StrPath, Vectors
+from ._arguments import Codes, Readable, Vectors, Writable
 from ._errors import ShapeError
 from ._handle import Saved, SharedHandle
 from ._lib import lib
@@ -137,10 +137,10 @@ class Retriever(SharedHandle, Saved):
         with self._read() as retriever:
             return accepted(lib.unic_retriever_accepts, retriever, fingerprint)
 
-    def save(self, path: StrPath) -> None:
+    def save(self, path: Writable) -> None:
         """Write the retriever with its settings and its copy of the codebook."""
         with self._read() as retriever:
-            lib.unic_retriever_save(retriever, arguments.path(path))
+            _io.save(retriever, path, lib.unic_retriever_save, lib.unic_retriever_save_sink)
 
     def __repr__(self) -> str:
         s = self.settings

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _io
 from . import _lib
-from ._arguments import Codes, Readable, StrPath, Vectors
+from ._arguments import Codes, Readable, Vectors, Writable
 from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle
 from ._lib import lib
@@ -168,10 +168,10 @@ class Segmenter(SharedHandle, Saved):
         with self._read() as segmenter:
             return accepted(lib.unic_segmenter_accepts, segmenter, fingerprint)
 
-    def save(self, path: StrPath) -> None:
+    def save(self, path: Writable) -> None:
         """Write the segmenter with its settings, running statistics and copy of the codebook."""
         with self._read() as segmenter:
-            lib.unic_segmenter_save(segmenter, arguments.path(path))
+            _io.save(segmenter, path, lib.unic_segmenter_save, lib.unic_segmenter_save_sink)
 
     def __repr__(self) -> str:
         s = self.settings

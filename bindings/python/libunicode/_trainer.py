@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from . import _arguments as arguments
 from . import _config
+from . import _io
 from . import _lib
-from ._arguments import StrPath
+from ._arguments import Readable, StrPath, Writable
 from ._batch import Batch
 from ._config import Config
 from ._dataset import Arrays, Dataset
@@ -46,8 +47,8 @@ class Trainer(Saved):
     _kind = "trainer"
 
     @classmethod
-    def _open(cls, path: str) -> "Trainer":
-        return cls.resume(path)
+    def _open(cls, data: memoryview) -> "Trainer":
+        return cls.resume(data)
 
     def __init__(self, config: Config, *, start_from: Optional[Model] = None, threads: int = 0) -> None:
         """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
@@ -63,17 +64,19 @@ class Trainer(Saved):
             self.start_from(start_from)
 
     @classmethod
-    def resume(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *, threads: int = 0,
+    def resume(cls, path: Readable, settings: Union[None, str, Mapping[str, Any]] = None, *, threads: int = 0,
                memory_limit: int = 0) -> "Trainer":
         """Continue a run that save(path) wrote: bit by bit, with the same threads on the same machine.
 
+        path          of the model; or a file object or its contents, of the run's state (OUT.run.npz).
         settings      that the run goes on with, {"train.lr": 1e-4, "train.freeze": "codebook"}; docs/train.md lists
                       those that may change.
         memory_limit  bytes that what is in the file may take, the trainer included; 0: no limit.
         """
-        pointer = _lib.TRAINER()
-        lib.unic_trainer_resume(ctypes.byref(pointer), arguments.path(path), _options(threads, settings),
-                                arguments.limit(memory_limit))
+        pointer, options = _lib.TRAINER(), _options(threads, settings)
+        _io.load(pointer, path, lambda out, name, limit: lib.unic_trainer_resume(out, name, options, limit),
+                 lambda out, source, limit: lib.unic_trainer_resume_source(out, source, options, limit),
+                 arguments.limit(memory_limit))
         return cls._of(pointer)
 
     @classmethod
@@ -245,10 +248,13 @@ class Trainer(Saved):
             raise ArgumentError("the data has no batches")
         return dict(zip(self._figures, (sums / clips).tolist()))
 
-    def save(self, path: StrPath) -> None:
-        """Write the run: the model to `path`, and beside it what resume(path) needs (OUT.npz, OUT.run.npz)."""
+    def save(self, path: Writable) -> None:
+        """Write the run: the model to `path`, and beside it what resume(path) needs (OUT.npz, OUT.run.npz).
+
+        To a file object, only the latter: model().save() writes the model.
+        """
         with self._use() as trainer:
-            lib.unic_trainer_save(trainer, arguments.path(path))
+            _io.save(trainer, path, lib.unic_trainer_save, lib.unic_trainer_save_sink)
 
     def model(self) -> Model:
         """The model as it is now: a copy, independent of further training."""

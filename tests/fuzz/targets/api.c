@@ -226,6 +226,59 @@ const unic_source *api_source(api *a)
     return s;
 }
 
+/* ---- sinks ---- */
+
+typedef struct taker {
+    size_t left; /* bytes that it takes */
+    int returns; /* then, and from finish() if it is odd */
+    bool finished, abandoned;
+} taker;
+
+static int take(const void *data, size_t bytes, void *user)
+{
+    taker *t = user;
+    FUZZ_CHECK(data && bytes && !t->finished && !t->abandoned);
+    if (bytes > t->left)
+        return t->returns;
+    t->left -= bytes;
+    return 0;
+}
+
+static int finish_taking(void *user)
+{
+    taker *t = user;
+    FUZZ_CHECK(!t->finished && !t->abandoned);
+    t->finished = true;
+    return t->returns & 1 ? t->returns : 0;
+}
+
+static void abandon_taking(void *user)
+{
+    taker *t = user;
+    FUZZ_CHECK(!t->abandoned);
+    t->abandoned = true;
+}
+
+const unic_sink *api_sink(api *a)
+{
+    unic_sink *s = api_memory(a, sizeof *s);
+    const unsigned how = fuzz_byte(&a->in);
+    if (how == 0xFF)
+        return NULL;
+    unic_buffer_sink(s, api_buffer_of(a));
+    s->struct_size = api_struct_size(a, sizeof *s);
+    if (how % 4 == 3) {
+        taker *t = api_memory(a, sizeof *t);
+        t->left = fuzz_size(&a->in, 20000);
+        t->returns = (int)fuzz_number(&a->in, 2) - 100;
+        s->write = take;
+        s->finish = how & 16 ? finish_taking : NULL;
+        s->abandon = how & 32 ? abandon_taking : NULL;
+        s->user = t;
+    }
+    return s;
+}
+
 const unic_open_options *api_open(api *a)
 {
     unic_open_options *o = api_memory(a, sizeof *o);
@@ -405,6 +458,13 @@ static unic_class_map *make_class_map(void)
     return map;
 }
 
+static unic_buffer *make_buffer(void)
+{
+    unic_buffer *buffer;
+    FUZZ_CHECK(unic_buffer_create(&buffer) == UNIC_OK);
+    return buffer;
+}
+
 static unic_npz_writer *make_npz_writer(void)
 {
     unic_npz_writer *w;
@@ -426,6 +486,7 @@ HANDLE(retriever, make_retriever())
 HANDLE(segmenter, make_segmenter())
 HANDLE(class_map, make_class_map())
 HANDLE(npz_writer, make_npz_writer())
+HANDLE(buffer, make_buffer())
 
 /* ---- a run ---- */
 
@@ -448,6 +509,7 @@ static void run_api(const unsigned char *data, size_t size)
         fuzz_fail_allocation(0);
     }
     FREE_ALL(&a, npz_writer);
+    FREE_ALL(&a, buffer);
     FREE_ALL(&a, stream);
     FREE_ALL(&a, encoder); /* these two in this order, */
     FREE_ALL(&a, model);

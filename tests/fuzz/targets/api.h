@@ -28,6 +28,7 @@ typedef struct api {
     API_SLOTS(unic_segmenter, segmenter);
     API_SLOTS(unic_class_map, class_map);
     API_SLOTS(unic_npz_writer, npz_writer);
+    API_SLOTS(unic_buffer, buffer);
     void *blocks[API_BLOCKS]; /* freed at the end */
     size_t block_count;
 } api;
@@ -69,6 +70,8 @@ const char *api_name(api *a, const char *const *names, size_t n);
 const char *api_path(api *a);
 /* Such a file in memory, at times not there, whose reads may be short, fail or lie. */
 const unic_source *api_source(api *a);
+/* A buffer's, or one that takes some bytes and then fails. */
+const unic_sink *api_sink(api *a);
 /* NULL, a limit, or options that are refused. */
 const unic_open_options *api_open(api *a);
 int32_t api_threads(api *a);
@@ -93,6 +96,7 @@ unic_retriever *api_retriever_of(api *a);
 unic_segmenter *api_segmenter_of(api *a);
 unic_class_map *api_class_map_of(api *a);
 unic_npz_writer *api_npz_writer_of(api *a);
+unic_buffer *api_buffer_of(api *a);
 
 /* Calls CREATE(&handle, ...) for a slot, in place of the handle that is there. */
 #define API_PUT(a, kind, call, ...)                                                            \

@@ -338,6 +338,43 @@ static void call_unic_npz_writer_finish(api *a)
 
 /* ---- files in memory ---- */
 
+static void call_unic_buffer_create(api *a)
+{
+    size_t slot = fuzz_below(&a->in, API_HANDLES);
+    unic_buffer *made;
+    if (fuzz_rarely(&a->in))
+        FUZZ_CHECK(unic_buffer_create(NULL) == UNIC_E_ARG);
+    else if (fuzz_made(unic_buffer_create(&made), made)) {
+        unic_buffer_free(a->buffer[slot]);
+        a->buffer[slot] = made;
+    }
+}
+
+static void call_unic_buffer_free(api *a)
+{
+    API_FREE(a, buffer);
+}
+
+static void call_unic_buffer_sink(api *a)
+{
+    unic_sink sink;
+    unic_buffer_sink(fuzz_rarely(&a->in) ? NULL : &sink, api_buffer_of(a));
+}
+
+static void call_unic_buffer_data(api *a)
+{
+    const unic_buffer *buffer = api_buffer_of(a);
+    const size_t bytes = unic_buffer_byte_count(buffer);
+    FUZZ_CHECK((unic_buffer_data(buffer) != NULL) == (bytes > 0));
+    if (bytes) /* what was saved is a zip file */
+        FUZZ_CHECK(memcmp(unic_buffer_data(buffer), "PK", 2) == 0);
+}
+
+static void call_unic_buffer_byte_count(api *a)
+{
+    call_unic_buffer_data(a);
+}
+
 static void call_unic_source_memory(api *a)
 {
     unic_source source;
@@ -379,6 +416,11 @@ static const api_call calls[] = {
     API_CALL(unic_class_map_classes),
     API_CALL(unic_class_map_steps),
     API_CALL(unic_source_memory),
+    API_CALL(unic_buffer_create),
+    API_CALL(unic_buffer_free),
+    API_CALL(unic_buffer_sink),
+    API_CALL(unic_buffer_data),
+    API_CALL(unic_buffer_byte_count),
     API_CALL(unic_npz_writer_create),
     API_CALL(unic_npz_writer_free),
     API_CALL(unic_npz_writer_add),

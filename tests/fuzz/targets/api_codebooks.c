@@ -193,6 +193,12 @@ static void call_unic_codebook_save(api *a)
     fuzz_ok(unic_codebook_save(codebook, api_path(a)));
 }
 
+static void call_unic_codebook_save_sink(api *a)
+{
+    const unic_codebook *codebook = api_codebook_of(a);
+    fuzz_ok(unic_codebook_save_sink(codebook, api_sink(a)));
+}
+
 static void call_unic_codebook_load(api *a)
 {
     const char *path = api_path(a);
@@ -256,6 +262,7 @@ static void call_unic_codebook_set_state(api *a)
 
 static const api_call codebook_calls[] = {
     API_CALL(unic_codebook_copy),      API_CALL(unic_codebook_save),
+    API_CALL(unic_codebook_save_sink),
     API_CALL(unic_codebook_load),
     API_CALL(unic_codebook_load_source),      API_CALL(unic_codebook_jittered_count),
     API_CALL(unic_codebook_nearest),   API_CALL(unic_codebook_ema_sums),
@@ -415,6 +422,12 @@ static void call_unic_index_save(api *a)
     fuzz_ok(unic_index_save(index, api_path(a)));
 }
 
+static void call_unic_index_save_sink(api *a)
+{
+    const unic_index *index = api_index_of(a);
+    fuzz_ok(unic_index_save_sink(index, api_sink(a)));
+}
+
 static void call_unic_index_load(api *a)
 {
     const char *path = api_path(a);
@@ -457,7 +470,8 @@ static const api_call index_calls[] = {
     API_CALL(unic_index_search),     API_CALL(unic_index_rank),
     API_CALL(unic_index_accepts),    API_CALL(unic_index_reserve),
     API_CALL(unic_index_update),     API_CALL(unic_index_remove),
-    API_CALL(unic_index_save),       API_CALL(unic_index_load),
+    API_CALL(unic_index_save),
+    API_CALL(unic_index_save_sink),       API_CALL(unic_index_load),
     API_CALL(unic_index_load_source),
     API_CALL(unic_pool_histogram),   API_CALL(unic_pool_mean),
 };

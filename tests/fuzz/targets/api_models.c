@@ -114,12 +114,26 @@ static void call_unic_trainer_save(api *a)
     fuzz_ok(unic_trainer_save(trainer, api_path(a)));
 }
 
+static void call_unic_trainer_save_sink(api *a)
+{
+    unic_trainer *trainer = api_trainer_of(a);
+    fuzz_ok(unic_trainer_save_sink(trainer, api_sink(a)));
+}
+
 static void call_unic_trainer_resume(api *a)
 {
     const char *path = api_path(a);
     const unic_trainer_options *o = trainer_options(a);
     const unic_open_options *open = api_open(a);
     API_PUT(a, trainer, unic_trainer_resume, path, o, open);
+}
+
+static void call_unic_trainer_resume_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_trainer_options *o = trainer_options(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, trainer, unic_trainer_resume_source, source, o, open);
 }
 
 static void call_unic_trainer_import(api *a)
@@ -259,6 +273,12 @@ static void call_unic_model_save(api *a)
 {
     unic_model *model = api_model_of(a);
     fuzz_ok(unic_model_save(model, api_path(a)));
+}
+
+static void call_unic_model_save_sink(api *a)
+{
+    unic_model *model = api_model_of(a);
+    fuzz_ok(unic_model_save_sink(model, api_sink(a)));
 }
 
 /* ---- encoders ---- */
@@ -415,7 +435,9 @@ static const api_call calls[] = {
     API_CALL(unic_trainer_total_step_count),
     API_CALL(unic_trainer_step_count),
     API_CALL(unic_trainer_save),
+    API_CALL(unic_trainer_save_sink),
     API_CALL(unic_trainer_resume),
+    API_CALL(unic_trainer_resume_source),
     API_CALL(unic_trainer_import),
     API_CALL(unic_trainer_model),
     API_CALL(unic_trainer_config),
@@ -436,6 +458,7 @@ static const api_call calls[] = {
     API_CALL(unic_model_weights),
     API_CALL(unic_model_convert),
     API_CALL(unic_model_save),
+    API_CALL(unic_model_save_sink),
     API_CALL(unic_encoder_create),
     API_CALL(unic_encoder_free),
     API_CALL(unic_encoder_encode),

@@ -107,6 +107,12 @@ static void call_unic_head_save(api *a)
     fuzz_ok(unic_head_save(head, api_path(a)));
 }
 
+static void call_unic_head_save_sink(api *a)
+{
+    const unic_head *head = api_head_of(a);
+    fuzz_ok(unic_head_save_sink(head, api_sink(a)));
+}
+
 static void call_unic_head_load(api *a)
 {
     const char *path = api_path(a);
@@ -210,6 +216,12 @@ static void call_unic_retriever_save(api *a)
 {
     const unic_retriever *retriever = api_retriever_of(a);
     fuzz_ok(unic_retriever_save(retriever, api_path(a)));
+}
+
+static void call_unic_retriever_save_sink(api *a)
+{
+    const unic_retriever *retriever = api_retriever_of(a);
+    fuzz_ok(unic_retriever_save_sink(retriever, api_sink(a)));
 }
 
 static void call_unic_retriever_load(api *a)
@@ -351,6 +363,12 @@ static void call_unic_segmenter_save(api *a)
     fuzz_ok(unic_segmenter_save(segmenter, api_path(a)));
 }
 
+static void call_unic_segmenter_save_sink(api *a)
+{
+    const unic_segmenter *segmenter = api_segmenter_of(a);
+    fuzz_ok(unic_segmenter_save_sink(segmenter, api_sink(a)));
+}
+
 static void call_unic_segmenter_load(api *a)
 {
     const char *path = api_path(a);
@@ -375,6 +393,7 @@ static const api_call calls[] = {
     API_CALL(unic_head_fingerprint),
     API_CALL(unic_head_accepts),
     API_CALL(unic_head_save),
+    API_CALL(unic_head_save_sink),
     API_CALL(unic_head_load),
     API_CALL(unic_head_load_source),
     API_CALL(unic_retriever_create),
@@ -386,6 +405,7 @@ static const api_call calls[] = {
     API_CALL(unic_retriever_fingerprint),
     API_CALL(unic_retriever_accepts),
     API_CALL(unic_retriever_save),
+    API_CALL(unic_retriever_save_sink),
     API_CALL(unic_retriever_load),
     API_CALL(unic_retriever_load_source),
     API_CALL(unic_segmenter_create),
@@ -396,6 +416,7 @@ static const api_call calls[] = {
     API_CALL(unic_segmenter_fingerprint),
     API_CALL(unic_segmenter_accepts),
     API_CALL(unic_segmenter_save),
+    API_CALL(unic_segmenter_save_sink),
     API_CALL(unic_segmenter_load),
     API_CALL(unic_segmenter_load_source),
 };
