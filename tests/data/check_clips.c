@@ -157,6 +157,9 @@ START_TEST(directories_that_are_refused)
     clips_folder("clips", path);
     clips_write(path, "audio/a.npy", OF(0, 2), 0);
     assert_refused(path, &o, UNIC_E_SHAPE, "clips: no clip has a step");
+    clips_write_text(clips_folder("clips", path), "features.h5", "HDF5");
+    assert_refused(path, &o, UNIC_E_NOTFOUND, "features.h5 is an HDF5 file");
+    clips_folder("clips", path);
     snprintf(inside, sizeof inside, "%s/nothing", path);
     assert_refused(inside, &o, UNIC_E_NOTFOUND, "clips/nothing: cannot open");
     o.split = "train";
@@ -435,6 +438,9 @@ START_TEST(clips_of_a_table_without_files)
     o.on_damage = UNIC_DAMAGE_FAILS;
     snprintf(table, sizeof table, "%s/list.csv", path);
     assert_refused(table, &o, UNIC_E_NOTFOUND, "list.csv: clip \"none\" has no .npy or .zip");
+    o.on_damage = UNIC_DAMAGE_SKIPS;
+    clips_write_text(path, "list.csv", "video_id,category\nnone,x\nneither,y\n");
+    assert_refused(table, &o, UNIC_E_NOTFOUND, "no clip has a file beside the table");
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* lib/data/{shard,dataset} through unic_dataset.h: every clip once an epoch, in an order of
  * seed and epoch alone, whatever is read ahead and wherever one starts. */
 #include <check.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,6 +280,31 @@ START_TEST(refuses_arrays_that_disagree)
 }
 END_TEST
 
+/* A clip that holds NaN is passed over with its name, where damage is; here there is no other. */
+START_TEST(skips_clips_that_hold_no_numbers)
+{
+    char path[512];
+    const char *file = write_arrays(
+        "dataset-1.npz", ARRAYS({"a", OF(1, 4, 2), NAN}, {"b", OF(1, 4, 2), 1}), path);
+    unic_dataset_options o = data_options(1, 0, 0);
+    o.on_damage = UNIC_DAMAGE_SKIPS;
+    unic_dataset *d;
+    const unic_batch *b = NULL;
+    unic_array x;
+    const int32_t *lengths = NULL;
+    io_log_begin();
+    io_assert_ok(unic_dataset_open(&d, &file, 1, &o));
+    unic_status status = unic_dataset_next(&b, d);
+    const char *log = io_log_end();
+    ck_assert_ptr_nonnull(strstr(log, "modality \"a\": clip 0 of "));
+    ck_assert_ptr_nonnull(strstr(log, "dataset-1.npz holds NaN or Inf in step 0, dim 0"));
+    ck_assert_int_eq(status, UNIC_OK);
+    io_assert_ok(unic_batch_get(&x, &lengths, b, "a"));
+    ck_assert(lengths && lengths[0] == 0); /* the clip is there, without a step of it */
+    unic_dataset_free(d);
+}
+END_TEST
+
 START_TEST(refuses_lengths_that_cannot_be)
 {
     const array a = {"a", OF(3, 4, 2), 0};
@@ -502,6 +528,7 @@ int main(void)
     tcase_add_loop_test(t, files_may_lack_modalities, 0, 3);
     tcase_add_loop_test(t, batches_have_the_length_asked_for, 0, 3);
     tcase_add_test(t, refuses_arrays_that_disagree);
+    tcase_add_test(t, skips_clips_that_hold_no_numbers);
     tcase_add_test(t, refuses_lengths_that_cannot_be);
     tcase_add_test(t, refuses_options_out_of_range);
     tcase_add_test(t, refuses_arguments_that_are_missing);

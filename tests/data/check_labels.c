@@ -1,5 +1,6 @@
 /* lib/data/labels through unic_dataset.h. */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "array/npz.h"
@@ -57,6 +58,33 @@ static unic_dataset *open_labelled(const unic__shape *shape, const double *label
     return data_open(path, &o);
 }
 
+/* Files of one data set have labels of one shape behind [N] or [N,T]. */
+START_TEST(labels_of_files_that_disagree)
+{
+    const char *names[] = {"dataset-a.npz", "dataset-b.npz"};
+    char path[2][512];
+    const char *paths[] = {path[0], path[1]};
+    const float x[2] = {0};
+    const double labels[8] = {0};
+    for (size_t i = 0; i < 2; i++) {
+        unic__npz_writer *w;
+        snprintf(path[i], sizeof path[i], "%s", io_path(names[i]));
+        io_assert_ok(unic__npz_create(&w, path[i]));
+        io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE_OF(2, 1, 1), x));
+        io_assert_ok(unic__npz_add_f64(w, "label", &UNIC__SHAPE_OF(2, 3 + i), labels));
+        io_assert_ok(unic__npz_finish(w));
+    }
+    unic_dataset_options o = data_options(1, 0, 0);
+    unic_dataset *d;
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    io_assert_ok(unic_dataset_open(&d, paths, 2, &o));
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, NULL), UNIC_E_SHAPE,
+                    "dataset-b.npz: \"label\" ends with [4], but with [3] in ");
+    unic_dataset_free(d);
+}
+END_TEST
+
 START_TEST(labels_are_whole_numbers_of_any_type)
 {
     int64_t dims[UNIC_MAX_RANK];
@@ -95,6 +123,7 @@ int main(void)
     TCase *t = tcase_create("labels");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, labels_come_in_the_files_order, 0, 3); /* _i is the prefetch */
+    tcase_add_test(t, labels_of_files_that_disagree);
     tcase_add_test(t, labels_are_whole_numbers_of_any_type);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);

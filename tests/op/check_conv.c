@@ -428,6 +428,7 @@ static const refusal refusals[] = {
     {true, S(2, 7, 7, 8), S(3, 3, 4, 8), S(4), {1, 0, SIZE_MAX / 2}, "expected 1..2147483647"},
     {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(4), {1, 0, 4}, "is smaller than the kernel"},
     {false, S(2, 7, 7, 8), S(3, 3, 8, 4), S(4), {1, 7, 3}, "padding 7 is not smaller"},
+    {false, S(2, 7, 7, 8), S((size_t)1 << 31, 1, 8, 4), S(4), {1, 0, 1}, "2147483647 taps"},
     {false,
      S(2, 7, 7, 8),
      S(3, 2, 8, 4),

@@ -77,6 +77,11 @@ START_TEST(concat_refuses)
     check_op_refused(&k, "input 1 is [2,3,1]");
     attr.axis = 2;
     check_op_refused(&k, "[2,3] has no axis 2");
+    attr.axis = 0;
+    k = concat_case(&attr, UNIC__SHAPE_OF(SIZE_MAX, 1), UNIC__SHAPE_OF(1, 1));
+    check_op_refused(&k, "axis 0 grows beyond a size_t");
+    k.input_count = 0;
+    check_op_refused(&k, "no input");
 }
 END_TEST
 
@@ -111,6 +116,20 @@ START_TEST(slice_values_and_gradients)
         k.golden = cases[i].golden;
         check_op(&k);
     }
+}
+END_TEST
+
+START_TEST(repeat_refuses)
+{
+    unic__repeat_attr attr = {1, 2};
+    op_case k = {.op = &unic__op_repeat, .attr = &attr, .input_count = 1};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 3);
+    check_op_refused(&k, "axis 1 of [2,3] must have size 1, and be repeated at least once");
+    attr = (unic__repeat_attr){2, 2};
+    check_op_refused(&k, "axis 2 of [2,3] must have size 1");
+    attr = (unic__repeat_attr){1, 0};
+    k.in[0].shape = UNIC__SHAPE_OF(2, 1);
+    check_op_refused(&k, "repeated at least once");
 }
 END_TEST
 
@@ -269,6 +288,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, concat_values_and_gradients);
     tcase_add_test(t, concat_refuses);
+    tcase_add_test(t, repeat_refuses);
     tcase_add_test(t, slice_values_and_gradients);
     tcase_add_test(t, slice_refuses);
     tcase_add_loop_test(t, gather_values_and_gradients, 0, MOVES);

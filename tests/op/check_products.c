@@ -189,6 +189,9 @@ START_TEST(matmul_refuses)
     check_op_refused(&k, "b [2,3,5] (transposed): the inner sizes are 4 and 5");
     k.in[0].shape = UNIC__SHAPE_OF(2, 0, 5);
     check_op_refused(&k, "empty");
+    k.in[0].shape = UNIC__SHAPE_OF(1, 1UL << 31, 5);
+    k.in[1].shape = UNIC__SHAPE_OF(1, 3, 5);
+    check_op_refused(&k, "too large for a product");
 }
 END_TEST
 
@@ -335,6 +338,9 @@ START_TEST(sq_distance_refuses)
     check_op_refused(&k, "z [2,3] does not end in the dimension of e [4,5]");
     k.in[1].shape = UNIC__SHAPE_OF(3);
     check_op_refused(&k, "input 1 has shape [3], expected rank 2");
+    k.in[0].shape = UNIC__SHAPE_OF(1UL << 31, 1);
+    k.in[1].shape = UNIC__SHAPE_OF(2, 1);
+    check_op_refused(&k, "too large for a product");
 }
 END_TEST
 

@@ -186,6 +186,11 @@ START_TEST(reduce_refuses)
     attr.axis = 1;
     k.in[0].shape = UNIC__SHAPE_OF(2, 0);
     check_op_refused(&k, "axis 1 of [2,0] is empty");
+    unic__argmin_attr argmin = {1};
+    k.op = &unic__op_argmin;
+    k.attr = &argmin;
+    k.in[0].shape = UNIC__SHAPE_OF(1, 1UL << 31);
+    check_op_refused(&k, "axis 1 has 2147483648 entries, an int32 counts to 2147483647");
 }
 END_TEST
 
