@@ -120,7 +120,7 @@ static bool score(job *j)
     bool ok = find_pairs(j, &pairs) && (ranks = cli_alloc(pairs.count, sizeof *ranks));
     if (ok) {
         const unic_array rows = cli_vectors_rows(&pairs, 0, pairs.count);
-        ok = cli_ok(unic_index_rank(j->index, &rows, pairs.ids, ranks)) &&
+        ok = cli_ok(unic_index_rank(j->index, &rows, pairs.ids, NULL, ranks)) &&
              cli_ok(unic_metrics_recall(&j->ranks, ranks, pairs.count, cli_recall_at,
                                         CLI_RECALLS, j->recall));
     }
@@ -137,7 +137,7 @@ static bool search(job *j)
     const unic_array rows = cli_vectors_rows(&j->queries, 0, count);
     return (j->hits = cli_alloc(count, top * sizeof *j->hits)) &&
            (j->scores = cli_alloc(count, top * sizeof *j->scores)) &&
-           cli_ok(unic_index_search(j->index, &rows, top, j->hits, j->scores));
+           cli_ok(unic_index_search(j->index, &rows, top, NULL, j->hits, j->scores));
 }
 
 static bool run(job *j)

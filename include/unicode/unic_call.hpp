@@ -312,7 +312,10 @@ class watched
   protected:
     watched(progress_fn function = {}) : watcher_(new progress{std::move(function)}) {}
     template <class Options> Options &with(Options &o) { return detail::with(*watcher_, o); }
-    void settle(unic_status status) { watcher_ ? watcher_->settle(status) : check(status); }
+    void settle(unic_status status) const
+    {
+        watcher_ ? watcher_->settle(status) : check(status);
+    }
 
   private:
     std::unique_ptr<progress> watcher_;

@@ -89,7 +89,8 @@ typedef struct unic_codebook_init_options {
                                     seeding; it ends earlier if no row changes its code;
                                     0: the codes are rows drawn at random                    */
     uint64_t seed;             /**< seed of the random draws                                 */
-    unic_progress_fn progress; /**< reports seeded codes, then iterations; may be NULL       */
+    unic_progress_fn progress; /**< reports seeded codes, then rows that are assigned in the
+                                    iterations; may be NULL                                  */
     void *progress_user;       /**< passed to `progress`                                     */
     int32_t threads;           /**< 1..256; 0: the number of unic_set_threads()              */
     void *reserved[4];         /**< NULL                                                     */

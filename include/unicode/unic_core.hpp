@@ -458,12 +458,14 @@ inline void encode_dataset(view<encoder> encoders, dataset &data, encoded_fn enc
     watcher.settle(status);
 }
 
-class trainer : public detail::handle<unic_trainer, unic_trainer_free>
+class trainer : private detail::watched, public detail::handle<unic_trainer, unic_trainer_free>
 {
   public:
     using handle::handle;
-    explicit trainer(const unic::config &settings, unic_trainer_options options = {})
-        : handle(detail::result(unic_trainer_create, settings, options))
+    explicit trainer(const unic::config &settings, unic_trainer_options options = {},
+                     progress_fn progress = {})
+        : watched(std::move(progress)),
+          handle(detail::result(unic_trainer_create, settings, with(options)))
     {
     }
     // options.settings: what the run goes on with, if not as it was.
@@ -494,12 +496,15 @@ class trainer : public detail::handle<unic_trainer, unic_trainer_free>
     }
     std::vector<double> step(batch_view batch, const unic_draws *draws = nullptr)
     {
-        return fill<double>(ask(unic_trainer_figure_count), unic_trainer_step, batch.get(),
-                            draws);
+        std::vector<double> figures(ask(unic_trainer_figure_count));
+        settle(ask(unic_trainer_step, batch.get(), draws, figures.data()));
+        return figures;
     }
     std::vector<double> evaluate(batch_view batch)
     {
-        return fill<double>(ask(unic_trainer_figure_count), unic_trainer_evaluate, batch.get());
+        std::vector<double> figures(ask(unic_trainer_figure_count));
+        settle(ask(unic_trainer_evaluate, batch.get(), figures.data()));
+        return figures;
     }
     void set_total_step_count(std::uint64_t n) { run(unic_trainer_set_total_step_count, n); }
     std::uint64_t total_step_count() const { return ask(unic_trainer_total_step_count); }

@@ -138,6 +138,16 @@ UNIC_API unic_status unic_index_update(unic_index *index, const unic_array *vect
  */
 UNIC_API unic_status unic_index_remove(unic_index *index, const int64_t *ids, size_t id_count);
 
+/** Options of a search. A NULL pointer means that all members are zero. */
+typedef struct unic_search_options {
+    size_t struct_size;        /**< sizeof(unic_search_options)                              */
+    unic_progress_fn progress; /**< reports pairs of a query and an item that were compared;
+                                    may be NULL                                              */
+    void *progress_user;       /**< passed to `progress`                                     */
+    int32_t threads;           /**< 1..256; 0: the number of unic_set_threads()              */
+    void *reserved[4];         /**< NULL                                                     */
+} unic_search_options;
+
 /**
  * Find the `k` items nearest to each query by comparing it with all items: nearest first, ties
  * in the order of their ids. Computed in float32, L2 as ||q||^2 + ||x||^2 - 2 q.x (at least 0).
@@ -147,14 +157,17 @@ UNIC_API unic_status unic_index_remove(unic_index *index, const int64_t *ids, si
  * @param k        1 or more. Places for which the index has no items, behind
  *                 unic_index_item_count(), get the id -1 and the score +Inf (L2) or -Inf (all
  *                 others), which no item's score is.
+ * @param options  borrowed for the call; may be NULL.
  * @param ids      [Q,k] out.
  * @param scores   [Q,k] out, the metric's values; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG if k is 0; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. Nothing is
- * written on failure. Concurrent calls are safe; results do not depend on the number of
+ * @return UNIC_OK; UNIC_E_ARG if k is 0; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM;
+ * UNIC_E_CANCELLED, after which queries that were finished before are written. Nothing is
+ * written on other failures. Concurrent calls are safe; results do not depend on the number of
  * threads. Since 0.1.
  */
 UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array *queries,
-                                       size_t k, int64_t *ids, float *scores);
+                                       size_t k, const unic_search_options *options,
+                                       int64_t *ids, float *scores);
 
 /**
  * Find the rank of one given item for each query: ranks[n] = #{items at least as near to query
@@ -163,12 +176,14 @@ UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array
  *
  * @param queries  [Q,dim], as for unic_index_search().
  * @param ids      [Q], each in the index.
+ * @param options  borrowed for the call; may be NULL.
  * @param ranks    [Q] out.
  * @return as unic_index_search(); UNIC_E_STATE if the index is empty; UNIC_E_NOTFOUND names an
  * id that is not in the index. Since 0.1.
  */
 UNIC_API unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
-                                     const int64_t *ids, int64_t *ranks);
+                                     const int64_t *ids, const unic_search_options *options,
+                                     int64_t *ranks);
 
 /** Check that codes of the codebook with this fingerprint belong to the index. @return UNIC_OK
  * if the index has this fingerprint, or none (0); UNIC_E_MISMATCH otherwise. Since 0.1. */

@@ -68,8 +68,13 @@ typedef struct unic_segmenter_options {
     uint64_t seed;
     /** Number of threads, 1..256 [the number of unic_set_threads()]. */
     int32_t threads;
+    /** Reports the operations of a step and of a prediction; may be NULL. Predictions may run
+     * concurrently, and each calls it. A segmenter that was loaded has none. */
+    unic_progress_fn progress;
+    /** Passed to `progress`. */
+    void *progress_user;
     /** NULL. */
-    void *reserved[4];
+    void *reserved[2];
 } unic_segmenter_options;
 
 /**

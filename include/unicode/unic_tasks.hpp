@@ -129,17 +129,25 @@ class index : public detail::handle<unic_index, unic_index_free>
         run(unic_index_update, vectors, ids);
     }
     void remove(view<std::int64_t> ids) { run(unic_index_remove, ids, ids.size()); }
-    neighbours search(const array &queries, std::size_t k) const
+    neighbours search(const array &queries, std::size_t k, unic_search_options options = {},
+                      progress_fn f = {}) const
     {
         neighbours found{std::vector<std::int64_t>(queries.dim(0) * k), {}};
         found.scores.resize(found.ids.size());
-        run(unic_index_search, queries, k, found.ids.data(), found.scores.data());
+        detail::progress watcher{std::move(f)};
+        watcher.settle(ask(unic_index_search, queries, k, detail::with(watcher, options),
+                           found.ids.data(), found.scores.data()));
         return found;
     }
-    std::vector<std::int64_t> rank(const array &queries, view<std::int64_t> ids) const
+    std::vector<std::int64_t> rank(const array &queries, view<std::int64_t> ids,
+                                   unic_search_options options = {}, progress_fn f = {}) const
     {
         expect(ids.size(), queries.dim(0), "unic::index: ids");
-        return fill<std::int64_t>(ids.size(), unic_index_rank, queries, ids);
+        std::vector<std::int64_t> ranks(ids.size());
+        detail::progress watcher{std::move(f)};
+        watcher.settle(
+            ask(unic_index_rank, queries, ids, detail::with(watcher, options), ranks.data()));
+        return ranks;
     }
     void accepts(std::uint64_t fingerprint) const { run(unic_index_accepts, fingerprint); }
     void save(std::string_view path) const { run(unic_index_save, path); }
@@ -193,12 +201,15 @@ class retriever : private detail::watched,
     std::size_t dim() const { return static_cast<std::size_t>(settings().dim); }
 };
 
-class segmenter : public detail::handle<unic_segmenter, unic_segmenter_free>
+// With a function to report to it is used by one thread at a time.
+class segmenter : private detail::watched,
+                  public detail::handle<unic_segmenter, unic_segmenter_free>
 {
   public:
     using handle::handle;
-    segmenter(const codebook &book, unic_segmenter_options options)
-        : handle(detail::result(unic_segmenter_create, book, options))
+    segmenter(const codebook &book, unic_segmenter_options options, progress_fn progress = {})
+        : watched(std::move(progress)),
+          handle(detail::result(unic_segmenter_create, book, with(options)))
     {
     }
     static segmenter load(std::string_view path, unic_open_options options = {})
@@ -215,7 +226,10 @@ class segmenter : public detail::handle<unic_segmenter, unic_segmenter_free>
     {
         const std::vector<const unic_array *> all = pointers(images);
         const std::size_t length = steps(images, codes);
-        return find(unic_segmenter_step, all.data(), all.size(), codes, length, masks);
+        double loss = 0;
+        settle(unic_segmenter_step(&loss, get(), all.data(), all.size(), codes.data(), length,
+                                   masks.get()));
+        return loss;
     }
     std::vector<float> predict(view<array> images, view<std::int32_t> codes) const
     {
@@ -223,8 +237,10 @@ class segmenter : public detail::handle<unic_segmenter, unic_segmenter_free>
         const std::size_t length = steps(images, codes);
         const unic_segmenter_options o = settings();
         const std::size_t frames = images[0].dim(0) * images[0].dim(1);
-        return fill<float>(frames * std::size_t(o.height) * std::size_t(o.width),
-                           unic_segmenter_predict, all.data(), all.size(), codes, length);
+        std::vector<float> logits(frames * std::size_t(o.height) * std::size_t(o.width));
+        settle(
+            ask(unic_segmenter_predict, all.data(), all.size(), codes, length, logits.data()));
+        return logits;
     }
     std::uint64_t fingerprint() const { return ask(unic_segmenter_fingerprint); }
     void accepts(std::uint64_t fingerprint) const { run(unic_segmenter_accepts, fingerprint); }

@@ -17,11 +17,15 @@ typedef struct unic_trainer unic_trainer;
 
 /** Options of a trainer. A NULL pointer means that all members are zero. */
 typedef struct unic_trainer_options {
-    size_t struct_size; /**< sizeof(unic_trainer_options)                                    */
-    int32_t threads;    /**< 1..256; 0: the number of unic_set_threads()                     */
-    const char *settings; /**< for unic_trainer_resume(), else NULL: config text, a key a
-                               line, of what the run goes on with; NULL: as it was             */
-    void *reserved[5]; /**< NULL                                                            */
+    size_t struct_size;        /**< sizeof(unic_trainer_options)                             */
+    int32_t threads;           /**< 1..256; 0: the number of unic_set_threads()              */
+    const char *settings;      /**< for unic_trainer_resume(), else NULL: config text, a key a
+                                    line, of what the run goes on with; NULL: as it was      */
+    unic_progress_fn progress; /**< reports the operations of each step and evaluation, and
+                                    before the first those of the codebook's start as
+                                    unic_codebook_init() does; may be NULL                   */
+    void *progress_user;       /**< passed to `progress`                                     */
+    void *reserved[3];         /**< NULL                                                     */
 } unic_trainer_options;
 
 /**
@@ -85,7 +89,8 @@ typedef struct unic_draws {
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features, or no clip
  *         has a step);
  *         UNIC_E_NUMERIC names the term that is not finite, or that train.guard = stop refuses:
- *         the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL. Since 0.1.
+ *         the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL; UNIC_E_CANCELLED, by
+ *         options.progress: the trainer is unchanged too. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *figures);

@@ -154,12 +154,24 @@ unic_status unic_index_reserve(unic_index *index, size_t item_count)
     return UNIC_OK;
 }
 
+/* Copies the options; NULL means all zero. */
+static unic_status take_options(unic_search_options *o, const unic_search_options *options,
+                                const char *call)
+{
+    *o = (unic_search_options){.struct_size = sizeof *o};
+    if (options)
+        UNIC__TRY(unic__struct_take(&unic__search_options_kind, o, options, call, "options"));
+    return unic__check_threads(o->threads, call);
+}
+
 unic_status unic_index_search(const unic_index *index, const unic_array *queries, size_t k,
-                              int64_t *ids, float *scores)
+                              const unic_search_options *options, int64_t *ids, float *scores)
 {
     size_t n = 0;
+    unic_search_options o;
     UNIC__REQUIRE(index);
     UNIC__HOLD_SHARED(index);
+    UNIC__TRY(take_options(&o, options, __func__));
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     size_t places, bytes;
     if (k < 1)
@@ -172,16 +184,20 @@ unic_status unic_index_search(const unic_index *index, const unic_array *queries
                           "memory",
                           __func__, k, n);
     UNIC__REQUIRE(ids);
-    UNIC__TRY_NAMED(unic__index_search(index, queries, k, ids, scores));
+    const unic__progress progress = {o.progress, o.progress_user};
+    UNIC__TRY_WITH(o.threads, unic__index_search(index, queries, k, &progress, ids, scores));
     return UNIC_OK;
 }
 
 unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
-                            const int64_t *ids, int64_t *ranks)
+                            const int64_t *ids, const unic_search_options *options,
+                            int64_t *ranks)
 {
     size_t n = 0;
+    unic_search_options o;
     UNIC__REQUIRE(index);
     UNIC__HOLD_SHARED(index);
+    UNIC__TRY(take_options(&o, options, __func__));
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     if (index->count == 0)
         return unic__fail(UNIC_E_STATE, "%s: the index is empty", __func__);
@@ -189,7 +205,8 @@ unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
         return UNIC_OK;
     UNIC__REQUIRE(ids);
     UNIC__REQUIRE(ranks);
-    UNIC__TRY_NAMED(unic__index_rank(index, queries, ids, ranks));
+    const unic__progress progress = {o.progress, o.progress_user};
+    UNIC__TRY_WITH(o.threads, unic__index_rank(index, queries, ids, &progress, ranks));
     return UNIC_OK;
 }
 

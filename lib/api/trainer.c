@@ -22,6 +22,12 @@ static unic_status take_options(unic_trainer_options *o, const unic_trainer_opti
     return unic__check_threads(o->threads, call);
 }
 
+static void set_options(unic_trainer *t, const unic_trainer_options *o)
+{
+    t->threads = o->threads;
+    t->watch.progress = (unic__progress){o->progress, o->progress_user};
+}
+
 unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
                                 const unic_trainer_options *options)
 {
@@ -31,7 +37,7 @@ unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
     UNIC__REQUIRE(config);
     UNIC__TRY(take_options(&o, options, false, __func__));
     UNIC__TRY_WITH(o.threads, unic__trainer_create(out, config));
-    (*out)->threads = o.threads;
+    set_options(*out, &o);
     return UNIC_OK;
 }
 
@@ -129,7 +135,7 @@ static unic_status resume(unic_trainer **out, unic__opening *from,
                                            unic__run_load(out, from->source, o->settings));
     unic__threads_leave(before);
     if (status == UNIC_OK)
-        (*out)->threads = o->threads;
+        set_options(*out, o);
     return status;
 }
 
@@ -185,7 +191,7 @@ unic_status unic_trainer_import(unic_trainer **out, const char *path, const char
                                            unic__trainer_import(out, from.source, settings));
     unic__threads_leave(before);
     UNIC__TRY(status);
-    (*out)->threads = o.threads;
+    set_options(*out, &o);
     return UNIC_OK;
 }
 

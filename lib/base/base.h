@@ -138,6 +138,16 @@ typedef struct unic__progress {
 unic_status unic__progress_tell(const unic__progress *progress, const char *what, uint64_t done,
                                 uint64_t total);
 
+/* Where a call stands that has many small units. */
+typedef struct unic__watch {
+    unic__progress progress;
+    const char *what;
+    uint64_t done, total;
+} unic__watch;
+
+/* Tells of `n` more units. */
+unic_status unic__watch_advance(unic__watch *watch, uint64_t n);
+
 /* ---- numbers in texts (base/number.c) ---------------------------------------------------- */
 
 enum { UNIC__NUMBER_BYTES = 64 }; /* the longest number, with its NUL */

@@ -22,3 +22,9 @@ unic_status unic__progress_tell(const unic__progress *p, const char *what, uint6
                       "stopped by the progress callback after %llu of %llu %s",
                       (unsigned long long)done, (unsigned long long)total, what);
 }
+
+unic_status unic__watch_advance(unic__watch *w, uint64_t n)
+{
+    w->done += n;
+    return unic__progress_tell(&w->progress, w->what, w->done, w->total);
+}

@@ -36,6 +36,7 @@ PLAIN(unic__match_report_kind, unic_match_report, sizeof(unic_match_report));
 OPTIONS(unic__open_options_kind, unic_open_options, sizeof(unic_open_options));
 PLAIN(unic__rank_report_kind, unic_rank_report, sizeof(unic_rank_report));
 OPTIONS(unic__retriever_options_kind, unic_retriever_options, sizeof(unic_retriever_options));
+OPTIONS(unic__search_options_kind, unic_search_options, sizeof(unic_search_options));
 OPTIONS(unic__segmenter_options_kind, unic_segmenter_options, sizeof(unic_segmenter_options));
 OPTIONS(unic__sink_kind, unic_sink, sizeof(unic_sink));
 OPTIONS(unic__source_kind, unic_source, sizeof(unic_source));

@@ -122,7 +122,7 @@ bool unic__graph_fits(unic__graph *g);
 unic_status unic__graph_plan(unic__graph *g);
 
 /* The first failure of a kernel since the last call, which is forgotten: UNIC_E_KERNEL, or
- * UNIC_E_NOMEM, with oneDNN's message of this thread. */
+ * UNIC_E_NOMEM, with oneDNN's message of this thread; or UNIC_E_CANCELLED, by the run's watch. */
 unic_status unic__graph_status(unic__graph *g);
 
 /* From now on an input's values are read from `x` (NULL: from its own memory again), which is
@@ -135,6 +135,11 @@ static inline bool unic__is_lent(const unic__node *input)
     return input->lent_over && input->t.x != input->lent_over;
 }
 
+/* The number of calls of operators in all phases, forward and, if asked for, backward: what a
+ * run's watch is told of. */
+uint64_t unic__graph_call_count(const unic__graph *g, bool with_backward);
+
+/* After the run's watch has asked to stop, nothing is computed until the status is taken. */
 void unic__graph_forward(unic__graph *g, unsigned phase);
 /* Adds to the gradients of parameters and external leaves; the caller clears those. */
 void unic__graph_backward(unic__graph *g, unsigned phase);

@@ -14,14 +14,45 @@ unic_status unic__graph_status(unic__graph *g)
     return status;
 }
 
+uint64_t unic__graph_call_count(const unic__graph *g, bool with_backward)
+{
+    uint64_t n = g->step_count;
+    for (size_t i = 0; i < g->step_count && with_backward; i++)
+        n += g->steps[i].backward;
+    return n;
+}
+
+/* Whether the run goes on after a call. */
+static bool goes_on(unic__graph *g)
+{
+    if (!g->run.watch)
+        return true;
+    unic_status status = unic__watch_advance(g->run.watch, 1);
+    if (status != UNIC_OK)
+        g->run.status = status;
+    return status == UNIC_OK;
+}
+
+static bool is_stopped(const unic__graph *g)
+{
+    return g->run.status == UNIC_E_CANCELLED;
+}
+
 void unic__graph_forward(unic__graph *g, unsigned phase)
 {
-    for (size_t i = phase_begin(g, phase); i < g->phase_end[phase]; i++)
+    if (is_stopped(g))
+        return;
+    for (size_t i = phase_begin(g, phase); i < g->phase_end[phase]; i++) {
         g->steps[i].call->op->forward(g->steps[i].call);
+        if (!goes_on(g))
+            return;
+    }
 }
 
 void unic__graph_backward(unic__graph *g, unsigned phase)
 {
+    if (is_stopped(g))
+        return;
     for (size_t i = g->phase_end[phase]; i-- > phase_begin(g, phase);) {
         unic__step *s = &g->steps[i];
         if (!s->backward)
@@ -32,5 +63,7 @@ void unic__graph_backward(unic__graph *g, unsigned phase)
         if (s->out->seed != 0.0)
             s->out->t.dx[0] += (float)s->out->seed;
         s->call->op->backward(s->call);
+        if (!goes_on(g))
+            return;
     }
 }

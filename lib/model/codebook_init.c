@@ -32,6 +32,9 @@ static void random_rows(unic_codebook *cb, const float *z, size_t rows, int32_t 
     }
 }
 
+/* Products of numbers between two reports of progress. */
+enum { PRODUCTS = 1 << 26 };
+
 /* ---- k-means++ ---- */
 
 /*
@@ -49,6 +52,7 @@ enum {
 
 typedef struct seeding {
     unic_codebook *cb;
+    const unic__progress *progress;
     const float *z;
     size_t rows, blocks;
     float *nearest;     /* [rows] squared distance to the nearest of the measured seeds */
@@ -89,9 +93,8 @@ static void measure_rows(seeding *s, size_t from, size_t to)
     }
 }
 
-static void measure_blocks(const void *context, size_t from, size_t to)
+static void measure_blocks(seeding *s, size_t from, size_t to)
 {
-    seeding *s = *(seeding *const *)context;
     for (size_t b = from; b < to; b++) {
         const size_t first = b * BLOCK, left = s->rows - first;
         const size_t last = first + (left < BLOCK ? left : BLOCK);
@@ -102,17 +105,37 @@ static void measure_blocks(const void *context, size_t from, size_t to)
     }
 }
 
-static void measure_seeds(seeding *s)
+/* The blocks from `from` on, in a part of them. */
+typedef struct block_part {
+    seeding *s;
+    size_t from;
+} block_part;
+
+static void measure_part(const void *context, size_t from, size_t to)
+{
+    const block_part *p = context;
+    measure_blocks(p->s, p->from + from, p->from + to);
+}
+
+/* At once or, if somebody is told, some milliseconds' rows at a time. */
+static unic_status measure_seeds(seeding *s)
 {
     const unic_codebook *cb = s->cb;
-    const size_t pending = s->n - s->measured;
+    const size_t pending = s->n - s->measured, each = pending * cb->dim * BLOCK;
+    const size_t part = s->progress->fn ? PRODUCTS / each + 1 : s->blocks;
     unic__pack(s->packed, cb->embedding + s->measured * cb->dim, pending, cb->dim);
-    unic__parallel(s->blocks, 1, unic__worth_splitting(s->rows, pending, cb->dim),
-                   measure_blocks, &s);
+    for (size_t b = 0; b < s->blocks; b += part) {
+        const size_t n = s->blocks - b < part ? s->blocks - b : part;
+        if (b > 0)
+            UNIC__TRY(unic__progress_tell(s->progress, "codes", s->n, cb->codes));
+        unic__parallel(n, 1, unic__worth_splitting(n * BLOCK, pending, cb->dim), measure_part,
+                       &(block_part){s, b});
+    }
     s->measured = s->n;
     s->total = 0.0;
     for (size_t b = 0; b < s->blocks; b++)
         s->total += s->sum[b];
+    return UNIC_OK;
 }
 
 /* The row at `target` of the running sum of nearest; one with a distance. */
@@ -147,23 +170,24 @@ static bool is_taken(seeding *s, size_t row)
     return now == measured || draw(s) * measured < now;
 }
 
-/* The next seed's row; false if every row is a seed already. */
-static bool draw_row(seeding *s, size_t *row)
+/* The next seed's row; *distinct is false if every row is a seed already. */
+static unic_status draw_row(seeding *s, size_t *row, bool *distinct)
 {
     enum { TRIES = 8 };
     for (;;) {
         for (int i = 0; i < TRIES && s->total > 0.0; i++) {
             *row = row_at(s, draw(s) * s->total);
             if (is_taken(s, *row))
-                return true;
+                return UNIC_OK;
         }
-        if (s->measured == s->n)
-            return false;
-        measure_seeds(s);
+        *distinct = s->measured < s->n;
+        if (!*distinct)
+            return UNIC_OK;
+        UNIC__TRY(measure_seeds(s));
     }
 }
 
-static unic_status seed_codes(seeding *s, const unic__progress *progress)
+static unic_status seed_codes(seeding *s)
 {
     unic_codebook *cb = s->cb;
     const size_t dim = cb->dim;
@@ -178,13 +202,14 @@ static unic_status seed_codes(seeding *s, const unic__progress *progress)
         else
             repeat_row(cb, s->n, s->z + row * dim, noise);
         s->n++;
-        UNIC__TRY(unic__progress_tell(progress, "codes", s->n, cb->codes));
+        UNIC__TRY(unic__progress_tell(s->progress, "codes", s->n, cb->codes));
         if (s->n == cb->codes)
             return UNIC_OK;
         const size_t pending = s->n - s->measured;
         if (distinct && (pending == PENDING || 8 * pending >= s->n))
-            measure_seeds(s);
-        distinct = distinct && draw_row(s, &row);
+            UNIC__TRY(measure_seeds(s));
+        if (distinct)
+            UNIC__TRY(draw_row(s, &row, &distinct));
         if (!distinct)
             row = (size_t)(draw(s) * (double)s->rows);
     }
@@ -230,18 +255,33 @@ static void move_codes(unic_codebook *cb, const means *m)
                                                      (double)cb->count[l]);
 }
 
+/* All rows' codes: at once or, if somebody is told, some milliseconds' rows at a time. */
+static unic_status assign_rows(const unic_codebook *cb, const means *m, int32_t *codes,
+                               unic__watch *watch)
+{
+    size_t part = m->rows;
+    if (watch->progress.fn)
+        part = PRODUCTS / (cb->codes * cb->dim) + 1024;
+    for (size_t r = 0; r < m->rows; r += part) {
+        const size_t n = m->rows - r < part ? m->rows - r : part;
+        unic__codebook_nearest(cb, m->z + r * cb->dim, n, codes + r);
+        UNIC__TRY(unic__watch_advance(watch, n));
+    }
+    return UNIC_OK;
+}
+
 /* Until the iterations are over or no row changes its code. */
 static unic_status lloyd(unic_codebook *cb, size_t iterations, const means *m, int32_t *codes,
                          int32_t *before, const unic__progress *progress)
 {
+    unic__watch watch = {*progress, "rows", 0, (uint64_t)iterations * m->rows};
     for (size_t i = 0; i < iterations; i++) {
         unic__codebook_refresh(cb);
-        unic__codebook_nearest(cb, m->z, m->rows, codes);
+        UNIC__TRY(assign_rows(cb, m, codes, &watch));
         if (i > 0 && memcmp(before, codes, m->rows * sizeof *codes) == 0)
             break;
         memcpy(before, codes, m->rows * sizeof *codes);
         move_codes(cb, m);
-        UNIC__TRY(unic__progress_tell(progress, "iterations", i + 1, iterations));
     }
     return UNIC_OK;
 }
@@ -309,6 +349,7 @@ static unic_status k_means(unic_codebook *cb, const float *z, size_t rows, size_
                            unic__key key, const workspace *w, const unic__progress *progress)
 {
     seeding s = {.cb = cb,
+                 .progress = progress,
                  .z = z,
                  .rows = rows,
                  .blocks = (rows + BLOCK - 1) / BLOCK,
@@ -317,7 +358,7 @@ static unic_status k_means(unic_codebook *cb, const float *z, size_t rows, size_
                  .packed = w->packed,
                  .key = key};
     const means m = {cb, z, rows, w->codes, w->sum};
-    UNIC__TRY(seed_codes(&s, progress));
+    UNIC__TRY(seed_codes(&s));
     return lloyd(cb, iterations, &m, w->codes, w->before, progress);
 }
 

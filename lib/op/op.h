@@ -40,7 +40,8 @@ typedef struct unic__tensor {
 typedef struct unic__run {
     bool training;       /* dropout on                                                  */
     uint64_t seed, step; /* dropout's stream                                           */
-    unic_status status;  /* sticky: set when a vendor kernel fails                      */
+    unic_status status;  /* sticky: set when a vendor kernel fails, or the watch stops   */
+    unic__watch *watch;  /* told of each call of an operator; NULL: nobody is            */
 } unic__run;
 
 typedef struct unic__call unic__call;

@@ -72,12 +72,13 @@ void unic__index_rehash(unic_index *index);
 
 /* The k nearest items of each of the queries [N,dim]; k >= 1, N > 0. `scores` may be NULL. */
 unic_status unic__index_search(const unic_index *index, const unic_array *queries, size_t k,
-                               int64_t *ids, float *scores);
+                               const unic__progress *progress, int64_t *ids, float *scores);
 
 /* ranks [N]: the place of item ids[i] among all items for query i. UNIC_E_NOTFOUND names an id
  * that no item has. */
 unic_status unic__index_rank(const unic_index *index, const unic_array *queries,
-                             const int64_t *ids, int64_t *ranks);
+                             const int64_t *ids, const unic__progress *progress,
+                             int64_t *ranks);
 
 void unic__pool_histogram(const int32_t *codes, size_t clips, size_t length, size_t code_count,
                           float *out);

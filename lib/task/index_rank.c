@@ -66,9 +66,9 @@ static void count_item(const ranking *g, int64_t *near, const float *score, size
 static void count_lane(const ranking *g, size_t lane)
 {
     const unic__index_block *b = &g->block;
-    unic__index_lane l = unic__index_lane_of(b->x, lane, g->lanes);
+    const unic__index_lane l = unic__index_lane_of(b, lane, g->lanes);
     int64_t *near = g->near + lane * b->most;
-    for (size_t j = 0; j < b->n; j++)
+    for (size_t j = 0; j < b->n && b->done == 0; j++)
         near[j] = 0;
     for (size_t first = l.from; first < l.to; first += TILE) {
         size_t n = l.to - first < TILE ? l.to - first : TILE;
@@ -98,9 +98,9 @@ static unic_status create(ranking *g, const unic_index *x, size_t most)
 }
 
 static unic_status rank_rows(const unic_index *index, const float *q, const size_t *rows,
-                             size_t queries, int64_t *ranks)
+                             unic__index_watch watch, int64_t *ranks)
 {
-    const size_t most = queries < BLOCK ? queries : BLOCK;
+    const size_t queries = watch.queries, most = queries < BLOCK ? queries : BLOCK;
     ranking g;
     unic_status status = create(&g, index, most);
     for (size_t from = 0; status == UNIC_OK && from < queries; from += most) {
@@ -109,8 +109,9 @@ static unic_status rank_rows(const unic_index *index, const float *q, const size
         g.row = rows + from;
         for (size_t j = 0; j < n; j++)
             set_own(&g, j);
-        unic__parallel(g.lanes, 1, true, count_lanes, &g);
-        for (size_t j = 0; j < n; j++) {
+        watch.before = from;
+        status = unic__index_scan(&g.block, g.lanes, &watch, count_lanes, &g);
+        for (size_t j = 0; j < n && status == UNIC_OK; j++) {
             ranks[from + j] = 0;
             for (size_t i = 0; i < g.lanes; i++)
                 ranks[from + j] += g.near[i * most + j];
@@ -141,14 +142,14 @@ static unic_status find_rows(const unic_index *x, const int64_t *ids, size_t n, 
 }
 
 unic_status unic__index_rank(const unic_index *index, const unic_array *queries,
-                             const int64_t *ids, int64_t *ranks)
+                             const int64_t *ids, const unic__progress *progress, int64_t *ranks)
 {
     size_t n = (size_t)queries->dims[0], *rows = NULL;
     float *q;
     UNIC__TRY(find_rows(index, ids, n, &rows));
     unic_status status = unic__index_read_queries(index, queries, &q);
     if (status == UNIC_OK) {
-        status = rank_rows(index, q, rows, n, ranks);
+        status = rank_rows(index, q, rows, (unic__index_watch){progress, n, 0}, ranks);
         unic__free(q);
     }
     unic__free(rows);

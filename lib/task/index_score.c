@@ -18,10 +18,36 @@ size_t unic__index_lane_count(const unic_index *x)
     return threads < tiles ? threads : tiles;
 }
 
-unic__index_lane unic__index_lane_of(const unic_index *x, size_t i, size_t lanes)
+unic__index_lane unic__index_lane_of(const unic__index_block *b, size_t i, size_t lanes)
 {
-    size_t tiles = tiles_of(x), to = tiles * (i + 1) / lanes * TILE;
-    return (unic__index_lane){tiles * i / lanes * TILE, to < x->count ? to : x->count};
+    const size_t tiles = tiles_of(b->x), first = tiles * i / lanes * TILE + b->done;
+    size_t last = tiles * (i + 1) / lanes * TILE;
+    last = last < b->x->count ? last : b->x->count;
+    const size_t from = first < last ? first : last;
+    return (unic__index_lane){from, last - from < b->span ? last : from + b->span};
+}
+
+/* Rows of a round: whole tiles, of about 2^27 products of numbers. */
+static size_t round_of(const unic__index_block *b)
+{
+    const size_t row = b->n * b->x->options.dim, rows = ((size_t)1 << 27) / row;
+    return (rows / TILE + 1) * TILE;
+}
+
+unic_status unic__index_scan(unic__index_block *b, size_t lanes, const unic__index_watch *watch,
+                             unic__part *f, const void *context)
+{
+    const size_t count = b->x->count, most = (tiles_of(b->x) + lanes - 1) / lanes * TILE;
+    b->span = watch->progress->fn ? round_of(b) : most;
+    for (b->done = 0; b->done < most; b->done += b->span) {
+        unic__parallel(lanes, 1, true, f, context);
+        const size_t rows = (b->done + b->span) * lanes;
+        UNIC__TRY(unic__progress_tell(watch->progress, "pairs",
+                                      (uint64_t)watch->before * count +
+                                          (uint64_t)b->n * (rows < count ? rows : count),
+                                      (uint64_t)watch->queries * count));
+    }
+    return UNIC_OK;
 }
 
 /* ---- a block of queries ---- */

@@ -18,13 +18,7 @@
 
 enum { UNIC__INDEX_TILE = 192, UNIC__INDEX_BLOCK = 128 };
 
-/* A lane's items. */
-typedef struct unic__index_lane {
-    size_t from, to;
-} unic__index_lane;
-
 size_t unic__index_lane_count(const unic_index *x);
-unic__index_lane unic__index_lane_of(const unic_index *x, size_t i, size_t lanes);
 
 /* A block of queries, shared by the lanes, and the lanes' tiles. */
 typedef struct unic__index_block {
@@ -38,7 +32,28 @@ typedef struct unic__index_block {
     float *length;  /* [most] its root, rounded up                           */
     size_t centred_rows;
     unic__screen screen;
+    size_t done, span; /* of each lane's items: before this round of a scan, in it */
 } unic__index_block;
+
+/* The items of a lane in this round. */
+typedef struct unic__index_lane {
+    size_t from, to;
+} unic__index_lane;
+
+unic__index_lane unic__index_lane_of(const unic__index_block *b, size_t i, size_t lanes);
+
+/* Reports the pairs of a query and an item that were compared. */
+typedef struct unic__index_watch {
+    const unic__progress *progress;
+    size_t queries, before; /* of all blocks; of blocks before this one */
+} unic__index_watch;
+
+/*
+ * Calls f(context, lane, ..) for the lanes, which look at all items: in one round, or, if somebody
+ * is told, in rounds of some milliseconds. UNIC_E_CANCELLED between two.
+ */
+unic_status unic__index_scan(unic__index_block *b, size_t lanes, const unic__index_watch *watch,
+                             unic__part *f, const void *context);
 
 /* Checks queries [N,dim] and converts them for comparison; free `*q` with unic__free(). */
 unic_status unic__index_read_queries(const unic_index *x, const unic_array *queries, float **q);

@@ -122,10 +122,10 @@ typedef struct search {
 static void search_lane(const search *s, size_t lane)
 {
     const unic__index_block *b = &s->block;
-    const unic__index_lane l = unic__index_lane_of(b->x, lane, s->lanes);
+    const unic__index_lane l = unic__index_lane_of(b, lane, s->lanes);
     const size_t place = lane * b->most;
     const hits h = {b, s->heaps + place * s->k, s->held + place, s->least + place, s->k};
-    for (size_t j = 0; j < b->n; j++) {
+    for (size_t j = 0; j < b->n && b->done == 0; j++) {
         h.held[j] = 0;
         h.least[j] = -INFINITY;
     }
@@ -198,9 +198,10 @@ static unic_status search_create(search *s, const unic_index *x, size_t queries,
                : unic__no_memory(heaps * k * sizeof(hit), "the hits of a search");
 }
 
-static unic_status search_rows(const unic_index *index, const float *q, size_t queries,
+static unic_status search_rows(const unic_index *index, const float *q, unic__index_watch watch,
                                size_t k, int64_t *ids, float *scores)
 {
+    const size_t queries = watch.queries;
     search s;
     unic_status status = search_create(&s, index, queries, k);
     for (size_t from = 0; status == UNIC_OK && from < queries; from += s.block.most) {
@@ -208,8 +209,10 @@ static unic_status search_rows(const unic_index *index, const float *q, size_t q
         unic__index_block_set(&s.block, q + from * index->options.dim, n);
         s.ids = ids + from * k;
         s.scores = scores ? scores + from * k : NULL;
-        unic__parallel(s.lanes, 1, true, search_lanes, &s);
-        unic__parallel(n, 1, s.lanes > 1 && n * s.k > TILE, finish_queries, &s);
+        watch.before = from;
+        status = unic__index_scan(&s.block, s.lanes, &watch, search_lanes, &s);
+        if (status == UNIC_OK)
+            unic__parallel(n, 1, s.lanes > 1 && n * s.k > TILE, finish_queries, &s);
     }
     unic__index_block_free(&s.block);
     unic__free(s.heaps);
@@ -219,13 +222,14 @@ static unic_status search_rows(const unic_index *index, const float *q, size_t q
 }
 
 unic_status unic__index_search(const unic_index *index, const unic_array *queries, size_t k,
-                               int64_t *ids, float *scores)
+                               const unic__progress *progress, int64_t *ids, float *scores)
 {
+    const unic__index_watch watch = {progress, (size_t)queries->dims[0], 0};
     float *q;
     UNIC__TRY(unic__index_read_queries(index, queries, &q));
     unic_status status = UNIC_OK;
     if (index->count > 0)
-        status = search_rows(index, q, (size_t)queries->dims[0], k, ids, scores);
+        status = search_rows(index, q, watch, k, ids, scores);
     else
         fill_missing(index, ids, scores, (size_t)queries->dims[0] * k);
     unic__free(q);

@@ -195,11 +195,23 @@ static unic_status check_moments(const unic__segment_graph *h)
     return UNIC_OK;
 }
 
+static unic__watch watch_of(const unic_segmenter *s, const unic__graph *g, bool training,
+                            uint64_t batches)
+{
+    const unic_segmenter_options *o = &s->net->options;
+    return (unic__watch){.progress = {o->progress, o->progress_user},
+                         .what = "operations",
+                         .total = batches * unic__graph_call_count(g, training)};
+}
+
 static unic_status run_training(unic_segmenter *s)
 {
     unic__segment_graph *h = &s->training;
-    h->g.run = (unic__run){.training = true, .seed = s->net->options.seed};
-    UNIC__TRY(unic__fit_gradient(&h->g, &s->net->params));
+    unic__watch watch = watch_of(s, &h->g, true, 1);
+    h->g.run = (unic__run){.training = true, .seed = s->net->options.seed, .watch = &watch};
+    unic_status status = unic__fit_gradient(&h->g, &s->net->params);
+    h->g.run.watch = NULL;
+    UNIC__TRY(status);
     UNIC__TRY(check_moments(h));
     return unic__fit_check(h->loss, &s->net->params);
 }
@@ -228,6 +240,8 @@ static unic_status predict(const unic_segmenter *s, unic__segment_graph *h,
                            const unic__segment_input *in, float *logits)
 {
     unic_status status;
+    unic__watch watch = watch_of(s, &h->g, false, (in->clips + h->batch - 1) / h->batch);
+    h->g.run.watch = &watch;
     size_t each = h->frames * (size_t)s->net->options.height * (size_t)s->net->options.width;
     for (size_t n = 0; n < in->clips;
          n += h->batch) /* all are looked at before any is written */

@@ -133,7 +133,16 @@ static unic_status start_codebook(unic_trainer *t)
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
     return unic__codebook_init(t->codebook, t->rows, rows, iterations,
                                unic__random_key(t->config->seed, 0, DRAW_START),
-                               &(unic__progress){NULL, NULL});
+                               &t->watch.progress);
+}
+
+/* Calls of operators in one fit of CLUB's nets, or one look at them. */
+static uint64_t club_calls(const unic_trainer *t, bool fits)
+{
+    uint64_t n = 0;
+    for (size_t m = 0; m < t->graph.n && t->config->club_weight > 0.0; m++)
+        n += unic__graph_call_count(&t->graph.club[m], fits);
+    return n;
 }
 
 /* Codes with -1 on padding, and what the update will take from each modality. */
@@ -149,17 +158,18 @@ static void collect_codes(unic_trainer *t, unic__ema_part *parts)
     }
 }
 
-/* The inner fits of q (A.5): club.steps Adam steps on the batch's detached z and zbar. */
-static void fit_club(unic_trainer *t)
+/* The inner fits of q (A.5): club.steps Adam steps on the batch's detached z and zbar, some at
+ * a time, since they are shared out over threads and only this one may tell of them. */
+static unic_status fit_club(unic_trainer *t)
 {
-    unic__adam_backup(&t->club_adam, t->club_backup);
-    unic__club_fit_run(&t->graph, &t->club_adam, t->config->club_steps, t->config->club_lr);
-}
-
-static void unfit_club(unic_trainer *t)
-{
-    uint64_t before = t->club_adam.steps - t->config->club_steps;
-    unic__adam_restore(&t->club_adam, t->club_backup, before);
+    enum { ROUND = 5 };
+    const size_t steps = t->config->club_steps;
+    for (size_t i = 0; i < steps; i += ROUND) {
+        const size_t n = steps - i < ROUND ? steps - i : ROUND;
+        unic__club_fit_run(&t->graph, &t->club_adam, n, t->config->club_lr);
+        UNIC__TRY(unic__watch_advance(&t->watch, n * club_calls(t, true)));
+    }
+    return UNIC_OK;
 }
 
 /* ---- what refuses a step ---- */
@@ -270,7 +280,13 @@ static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draw
 static void begin(unic_trainer *t, bool training)
 {
     unic__run run = {.training = training, .seed = t->config->seed, .step = t->steps};
+    const uint64_t fits = training ? t->config->club_steps : 1;
+    t->watch.what = "operations";
+    t->watch.done = 0;
+    t->watch.total = unic__graph_call_count(&t->graph.main, training) +
+                     fits * club_calls(t, training);
     t->graph.main.run = run;
+    t->graph.main.run.watch = &t->watch;
     for (size_t m = 0; m < t->graph.n; m++)
         t->graph.club[m].run = run;
 }
@@ -305,11 +321,32 @@ static void report(const unic_trainer *t, double *figures)
         figures[i] = t->report[i].value;
 }
 
+/* All that a step computes before it is committed. The codebook has started, and CLUB's nets
+ * have been saved. */
+static unic_status compute(unic_trainer *t, unic__ema_part *parts)
+{
+    unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
+    UNIC__TRY(check_kernels(t));
+    collect_codes(t, parts);
+    if (t->config->club_weight > 0.0)
+        UNIC__TRY(fit_club(t));
+    unic__graph_forward(&t->graph.main, UNIC__SCORE);
+    backward(t);
+    UNIC__TRY(check_kernels(t));
+    unic__report_measure(t, true);
+    UNIC__TRY(check_finite(t));
+    UNIC__TRY(check_moments(t));
+    UNIC__TRY(unic__guard_terms(&t->guard, t->config, t->steps, t->graph.objective.term,
+                                t->graph.objective.term_count));
+    return update_codebook(t, parts);
+}
+
 unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
                                const unic_draws *draws, double *figures)
 {
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    const bool start = !t->started, club = t->config->club_weight > 0.0;
+    const bool start = !t->started;
+    const uint64_t club_steps = t->club_adam.steps;
     UNIC__TRY(unic__fill_batch(t, batch));
     UNIC__TRY(unic__fill_draws(t, batch, draws,
                                unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
@@ -317,24 +354,10 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     UNIC__TRY(encode(t));
     if (start)
         UNIC__TRY(start_codebook(t));
-    unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
-    collect_codes(t, parts);
-    if (club)
-        fit_club(t);
-    unic__graph_forward(&t->graph.main, UNIC__SCORE);
-    backward(t);
-    unic__report_measure(t, true);
-    unic_status status = check_finite(t);
-    if (status == UNIC_OK)
-        status = check_moments(t);
-    if (status == UNIC_OK)
-        status = unic__guard_terms(&t->guard, t->config, t->steps, t->graph.objective.term,
-                                   t->graph.objective.term_count);
-    if (status == UNIC_OK)
-        status = update_codebook(t, parts);
+    unic__adam_backup(&t->club_adam, t->club_backup);
+    unic_status status = compute(t, parts);
     if (status != UNIC_OK) {
-        if (club)
-            unfit_club(t);
+        unic__adam_restore(&t->club_adam, t->club_backup, club_steps);
         if (start)
             unic__codebook_assign_state(t->codebook, t->cb_backup);
         return status;
@@ -355,10 +378,14 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     begin(t, false);
     UNIC__TRY(encode(t));
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
+    UNIC__TRY(check_kernels(t));
     collect_codes(t, parts);
-    if (t->config->club_weight > 0.0)
+    if (t->config->club_weight > 0.0) {
         unic__club_fit_evaluate(&t->graph);
+        UNIC__TRY(unic__watch_advance(&t->watch, club_calls(t, false)));
+    }
     unic__graph_forward(&t->graph.main, UNIC__SCORE);
+    UNIC__TRY(check_kernels(t));
     unic__report_measure(t, false);
     UNIC__TRY(check_finite(t));
     if (t->config->evaluate_counts)

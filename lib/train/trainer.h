@@ -28,7 +28,8 @@ struct unic_trainer {
     unic__adam adam, club_adam;
     unic_codebook *codebook;
     unic__training_graph graph;
-    int threads; /* number of threads to compute with; 0: the process's number */
+    int threads;       /* number of threads to compute with; 0: the process's number */
+    unic__watch watch; /* of a step, or an evaluation */
     uint64_t steps, total_steps; /* taken; declared for the schedule, or 0 */
     bool started;                /* the codebook has its starting codes */
     unic__guard guard;           /* against runs that diverge without a NaN */

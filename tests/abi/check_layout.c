@@ -177,6 +177,18 @@ static unic_status give_index_options(void *at)
     return status;
 }
 
+static unic_status give_search_options(void *at)
+{
+    unic_index *index;
+    unic_array none;
+    const unic_index_options o = {.struct_size = sizeof o, .dim = 2, .metric = UNIC_INDEX_L2};
+    ck_assert_int_eq(unic_index_create(&index, &o), UNIC_OK);
+    unic_array_init(&none, NULL, UNIC_F32, 2, (const int64_t[]){0, 2});
+    unic_status status = unic_index_search(index, &none, 1, at, NULL, NULL);
+    unic_index_free(index);
+    return status;
+}
+
 static unic_status with_retriever(void *given, void *taken)
 {
     unic_codebook *codebook;
@@ -371,6 +383,7 @@ static const grown structs[] = {
     {"unic_allocator", give_allocator, {32}},
     {"unic_class_names", give_class_names, {56}},
     {"unic_index_options", give_index_options, {64}},
+    {"unic_search_options", give_search_options, {64}},
     {"unic_retriever_options", give_retriever_options, {96}},
     {"unic_retriever_options (out)", take_retriever_options, {96}},
     {"unic_segmenter_options", give_segmenter_options, {136}},
@@ -451,6 +464,7 @@ static const struct {
     {"unic_trainer_options", offsetof(unic_trainer_options, reserved)},
     {"unic_class_names", offsetof(unic_class_names, reserved)},
     {"unic_index_options", offsetof(unic_index_options, reserved)},
+    {"unic_search_options", offsetof(unic_search_options, reserved)},
     {"unic_retriever_options", offsetof(unic_retriever_options, reserved)},
     {"unic_segmenter_options", offsetof(unic_segmenter_options, reserved)},
     {"unic_source", offsetof(unic_source, reserved)},

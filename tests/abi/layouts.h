@@ -127,6 +127,13 @@ AT(unic_index_options, fingerprint, 24);
 AT(unic_index_options, reserved, 32);
 SIZE(unic_index_options, 64);
 
+AT(unic_search_options, struct_size, 0);
+AT(unic_search_options, progress, 8);
+AT(unic_search_options, progress_user, 16);
+AT(unic_search_options, threads, 24);
+AT(unic_search_options, reserved, 32);
+SIZE(unic_search_options, 64);
+
 AT(unic_class_report, struct_size, 0);
 AT(unic_class_report, row_count, 8);
 AT(unic_class_report, right_count, 16);
@@ -187,7 +194,9 @@ AT(unic_segmenter_options, batch, 80);
 AT(unic_segmenter_options, learning_rate, 84);
 AT(unic_segmenter_options, seed, 88);
 AT(unic_segmenter_options, threads, 96);
-AT(unic_segmenter_options, reserved, 104);
+AT(unic_segmenter_options, progress, 104);
+AT(unic_segmenter_options, progress_user, 112);
+AT(unic_segmenter_options, reserved, 120);
 SIZE(unic_segmenter_options, 136);
 
 AT(unic_stream_options, struct_size, 0);
@@ -200,7 +209,9 @@ SIZE(unic_stream_options, 64);
 AT(unic_trainer_options, struct_size, 0);
 AT(unic_trainer_options, threads, 8);
 AT(unic_trainer_options, settings, 16);
-AT(unic_trainer_options, reserved, 24);
+AT(unic_trainer_options, progress, 24);
+AT(unic_trainer_options, progress_user, 32);
+AT(unic_trainer_options, reserved, 40);
 SIZE(unic_trainer_options, 64);
 
 AT(unic_draws, struct_size, 0);

@@ -77,8 +77,8 @@ static void assert_array_refused(unic_index *x, const unic_array *a, unic_status
     int64_t ids[N];
     const int64_t first[N] = {0};
     io_assert_fails(unic_index_add(x, a, NULL), status, says);
-    io_assert_fails(unic_index_search(x, a, 1, ids, NULL), status, says);
-    io_assert_fails(unic_index_rank(x, a, first, ids), status, says);
+    io_assert_fails(unic_index_search(x, a, 1, NULL, ids, NULL), status, says);
+    io_assert_fails(unic_index_rank(x, a, first, NULL, ids), status, says);
     ck_assert_uint_eq(unic_index_item_count(x), N);
 }
 
@@ -148,7 +148,7 @@ START_TEST(the_largest_values_do_not_overflow)
         o.metric = metrics[m];
         io_assert_ok(unic_index_create(&x, &o));
         io_assert_ok(unic_index_add(x, &a, NULL));
-        io_assert_ok(unic_index_search(x, &q, 3, ids, scores));
+        io_assert_ok(unic_index_search(x, &q, 3, NULL, ids, scores));
         ck_assert_mem_eq(ids, ((int64_t[]){0, 2, 1}), sizeof ids);
         ck_assert(isfinite(scores[0]) && isfinite(scores[1]) && isfinite(scores[2]));
         unic_index_free(x);
@@ -164,25 +164,26 @@ START_TEST(wrong_searches_are_named)
     const unic_array q = array_of(rows, UNIC_F32, 2, D), no = array_of(NULL, UNIC_F32, 0, D);
     unic_index *x = new_index(UNIC_INDEX_L2, NULL, NULL);
     ck_assert(!unic_index_vectors(x) && !unic_index_ids(x));
-    io_assert_fails(unic_index_rank(x, &q, ids, ids), UNIC_E_STATE, "the index is empty");
+    io_assert_fails(unic_index_rank(x, &q, ids, NULL, ids), UNIC_E_STATE, "the index is empty");
     unic_index_free(x);
     x = new_index(UNIC_INDEX_L2, rows, NULL);
-    io_assert_fails(unic_index_search(x, &q, 0, ids, NULL), UNIC_E_ARG,
+    io_assert_fails(unic_index_search(x, &q, 0, NULL, ids, NULL), UNIC_E_ARG,
                     "unic_index_search: k is 0, expected at least 1");
     const size_t large[] = {SIZE_MAX, SIZE_MAX / 2, SIZE_MAX / 16 + 1};
     for (size_t i = 0; i < 3; i++)
-        io_assert_fails(unic_index_search(x, &q, large[i], ids, NULL), UNIC_E_ARG,
+        io_assert_fails(unic_index_search(x, &q, large[i], NULL, ids, NULL), UNIC_E_ARG,
                         "ids for each of 2 queries are larger than any memory");
-    io_assert_fails(unic_index_search(x, &q, 1, NULL, NULL), UNIC_E_ARG, "ids is NULL");
-    io_assert_fails(unic_index_search(NULL, &q, 1, ids, NULL), UNIC_E_ARG, "index is NULL");
-    io_assert_fails(unic_index_rank(NULL, &q, ids, ids), UNIC_E_ARG, "index is NULL");
-    io_assert_fails(unic_index_rank(x, &q, NULL, ids), UNIC_E_ARG, "ids is NULL");
-    io_assert_fails(unic_index_rank(x, &q, ids, NULL), UNIC_E_ARG, "ranks is NULL");
-    io_assert_fails(unic_index_rank(x, &q, ids, ids), UNIC_E_NOTFOUND,
+    io_assert_fails(unic_index_search(x, &q, 1, NULL, NULL, NULL), UNIC_E_ARG, "ids is NULL");
+    io_assert_fails(unic_index_search(NULL, &q, 1, NULL, ids, NULL), UNIC_E_ARG,
+                    "index is NULL");
+    io_assert_fails(unic_index_rank(NULL, &q, ids, NULL, ids), UNIC_E_ARG, "index is NULL");
+    io_assert_fails(unic_index_rank(x, &q, NULL, NULL, ids), UNIC_E_ARG, "ids is NULL");
+    io_assert_fails(unic_index_rank(x, &q, ids, NULL, NULL), UNIC_E_ARG, "ranks is NULL");
+    io_assert_fails(unic_index_rank(x, &q, ids, NULL, ids), UNIC_E_NOTFOUND,
                     "id -1 of query 0 is not in the index");
     ck_assert(ids[0] == -1 && ids[1] == -1);
-    io_assert_ok(unic_index_search(x, &no, 1, NULL, NULL));
-    io_assert_ok(unic_index_rank(x, &no, NULL, NULL));
+    io_assert_ok(unic_index_search(x, &no, 1, NULL, NULL, NULL));
+    io_assert_ok(unic_index_rank(x, &no, NULL, NULL, NULL));
     io_assert_ok(unic_index_add(x, &no, NULL));
     io_assert_fails(unic_index_add(NULL, &q, NULL), UNIC_E_ARG, "index is NULL");
     unic_index_free(x);
@@ -218,8 +219,8 @@ START_TEST(doubles_are_taken_as_floats)
         wide[i] = (double)rows[i];
     unic_index *x = new_index(UNIC_INDEX_L2, rows, NULL);
     const unic_array q = array_of(rows, UNIC_F32, N, D), w = array_of(wide, UNIC_F64, N, D);
-    io_assert_ok(unic_index_search(x, &q, 1, a, NULL));
-    io_assert_ok(unic_index_search(x, &w, 1, b, NULL));
+    io_assert_ok(unic_index_search(x, &q, 1, NULL, a, NULL));
+    io_assert_ok(unic_index_search(x, &w, 1, NULL, b, NULL));
     ck_assert_mem_eq(a, b, sizeof a);
     io_assert_ok(unic_index_add(x, &w, NULL));
     ck_assert_mem_eq(unic_index_vectors(x) + N * D, rows, sizeof rows);
@@ -243,9 +244,9 @@ static unic_status grow_and_search(const char *path)
     for (int i = 0; status == UNIC_OK && i < 3; i++)
         status = unic_index_add(x, &a, NULL);
     if (status == UNIC_OK)
-        status = unic_index_search(x, &one, N, ids, NULL);
+        status = unic_index_search(x, &one, N, NULL, ids, NULL);
     if (status == UNIC_OK)
-        status = unic_index_rank(x, &one, ids, ranks);
+        status = unic_index_rank(x, &one, ids, NULL, ranks);
     if (status == UNIC_OK)
         status = unic_index_save(x, path);
     if (status == UNIC_OK)
@@ -271,12 +272,12 @@ START_TEST(an_index_that_could_not_grow_is_usable)
     size_t failures = 0;
     for (unic_status status = UNIC_E_NOMEM; status != UNIC_OK; failures++) {
         unic_index *x = new_index(UNIC_INDEX_INNER, rows, NULL);
-        io_assert_ok(unic_index_search(x, &a, 1, before, NULL));
+        io_assert_ok(unic_index_search(x, &a, 1, NULL, before, NULL));
         small_fail_allocations_after(failures);
         status = unic_index_add(x, &a, NULL);
         unic_set_allocator(NULL);
         ck_assert(status == UNIC_OK || status == UNIC_E_NOMEM);
-        io_assert_ok(unic_index_search(x, &a, 1, after, NULL));
+        io_assert_ok(unic_index_search(x, &a, 1, NULL, after, NULL));
         ck_assert_mem_eq(before, after, sizeof before);
         if (status != UNIC_OK) {
             ck_assert_uint_eq(unic_index_item_count(x), N);
@@ -312,8 +313,8 @@ START_TEST(a_loaded_index_finds_the_same)
         ck_assert_uint_eq(unic_index_item_count(back), N);
         ck_assert_mem_eq(unic_index_ids(back), ids, sizeof ids);
         ck_assert_mem_eq(unic_index_vectors(back), unic_index_vectors(x), sizeof rows);
-        io_assert_ok(unic_index_search(x, &q, N, found[0], scores[0]));
-        io_assert_ok(unic_index_search(back, &q, N, found[1], scores[1]));
+        io_assert_ok(unic_index_search(x, &q, N, NULL, found[0], scores[0]));
+        io_assert_ok(unic_index_search(back, &q, N, NULL, found[1], scores[1]));
         ck_assert_mem_eq(found[0], found[1], sizeof found[0]);
         ck_assert_mem_eq(scores[0], scores[1], sizeof scores[0]);
         io_assert_ok(unic_index_add(back, &q, NULL)); /* it can grow */
@@ -462,7 +463,7 @@ static void *search_often(void *argument)
 {
     reader *r = argument;
     for (int i = 0; i < 50; i++)
-        r->failed |= unic_index_search(r->x, r->q, 3, r->ids, NULL) != UNIC_OK;
+        r->failed |= unic_index_search(r->x, r->q, 3, NULL, r->ids, NULL) != UNIC_OK;
     return NULL;
 }
 
@@ -474,7 +475,7 @@ START_TEST(searches_in_several_threads)
     fill(rows, N * D, 1);
     unic_index *x = new_index(UNIC_INDEX_COSINE, rows, NULL);
     const unic_array q = array_of(rows, UNIC_F32, N, D);
-    io_assert_ok(unic_index_search(x, &q, 3, expected, NULL));
+    io_assert_ok(unic_index_search(x, &q, 3, NULL, expected, NULL));
     for (size_t i = 0; i < READERS; i++) {
         readers[i] = (reader){.x = x, .q = &q};
         ck_assert(!pthread_create(&readers[i].thread, NULL, search_often, &readers[i]));

@@ -60,15 +60,15 @@ static void assert_is(const unic_index *x, const float *rows, const int64_t *ids
         ck_assert_mem_eq(unic_index_ids(x), ids, n * sizeof *ids);
         ck_assert_mem_eq(unic_index_vectors(x), unic_index_vectors(fresh),
                          n * D * sizeof *rows);
-        io_assert_ok(unic_index_rank(x, &q, ids, ranks[0]));
-        io_assert_ok(unic_index_rank(fresh, &q, ids, ranks[1]));
+        io_assert_ok(unic_index_rank(x, &q, ids, NULL, ranks[0]));
+        io_assert_ok(unic_index_rank(fresh, &q, ids, NULL, ranks[1]));
         ck_assert_mem_eq(ranks[0], ranks[1], sizeof ranks[0]);
     }
     for (int threads = 1; threads <= 3; threads++) {
         io_assert_ok(unic_set_threads(threads));
-        io_assert_ok(unic_index_search(x, &q, N, found[0], scores[0]));
+        io_assert_ok(unic_index_search(x, &q, N, NULL, found[0], scores[0]));
         io_assert_ok(unic_set_threads(1));
-        io_assert_ok(unic_index_search(fresh, &q, N, found[1], scores[1]));
+        io_assert_ok(unic_index_search(fresh, &q, N, NULL, found[1], scores[1]));
         ck_assert_mem_eq(found[0], found[1], sizeof found[0]);
         ck_assert_mem_eq(scores[0], scores[1], sizeof scores[0]);
     }
@@ -218,18 +218,18 @@ START_TEST(places_without_items_say_so)
     for (int32_t metric = UNIC_INDEX_INNER; metric <= UNIC_INDEX_INTERSECTION; metric++) {
         unic_index *x = new_index(metric);
         const float worst = metric == UNIC_INDEX_L2 ? INFINITY : -INFINITY;
-        io_assert_ok(unic_index_search(x, &q, N, less, fewer));
-        io_assert_ok(unic_index_search(x, &q, K, ids, scores));
+        io_assert_ok(unic_index_search(x, &q, N, NULL, less, fewer));
+        io_assert_ok(unic_index_search(x, &q, K, NULL, ids, scores));
         for (size_t i = 0; i < Q; i++) {
             ck_assert_mem_eq(ids + i * K, less + i * N, N * sizeof *ids);
             ck_assert_mem_eq(scores + i * K, fewer + i * N, N * sizeof *scores);
             for (size_t j = N; j < K; j++)
                 ck_assert(ids[i * K + j] == -1 && scores[i * K + j] == worst);
         }
-        io_assert_ok(unic_index_search(x, &q, K, ids, NULL));
+        io_assert_ok(unic_index_search(x, &q, K, NULL, ids, NULL));
         io_assert_ok(unic_index_remove(x, all_ids, N));
         memset(ids, 0, sizeof ids);
-        io_assert_ok(unic_index_search(x, &q, K, ids, scores)); /* now it is empty */
+        io_assert_ok(unic_index_search(x, &q, K, NULL, ids, scores)); /* now it is empty */
         for (size_t i = 0; i < Q * K; i++)
             ck_assert(ids[i] == -1 && scores[i] == worst);
         unic_index_free(x);

@@ -157,7 +157,7 @@ START_TEST(a_codebook_and_an_index_change_alone)
                     "is being changed");
     io_assert_fails(unic_segmenter_create(&segmenter, cb, &segment_small), UNIC_E_STATE,
                     "is being changed");
-    io_assert_fails(unic_index_search(index, &rows, 1, ids, scores), UNIC_E_STATE,
+    io_assert_fails(unic_index_search(index, &rows, 1, NULL, ids, scores), UNIC_E_STATE,
                     "is being changed");
     REFUSES(unic_index_add(index, &rows, NULL));
     LET_GO(cb);
@@ -165,7 +165,7 @@ START_TEST(a_codebook_and_an_index_change_alone)
     io_assert_ok(unic__use_shared(&cb->use, "test", "handle"));
     io_assert_ok(unic__use_shared(&index->use, "test", "handle"));
     io_assert_ok(unic_codebook_assign(cb, &rows, codes));
-    io_assert_ok(unic_index_search(index, &rows, 1, ids, scores));
+    io_assert_ok(unic_index_search(index, &rows, 1, NULL, ids, scores));
     REFUSES(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 1, &rows, 1));
     REFUSES(unic_index_reserve(index, 7));
     LET_GO(cb);

@@ -11,6 +11,7 @@
 #include "model/small_model.h"
 #include "task/head_help.h"
 #include "task/retriever.h"
+#include "task/segment_help.h"
 
 /* Counts what it is told, and stops after `stop_at` calls (0: never). */
 typedef struct listener {
@@ -66,7 +67,7 @@ START_TEST(codebooks_start)
     unic_codebook *free_run = head_codebook(1);
     io_assert_ok(unic_codebook_init(free_run, &z, &o));
     ck_assert(all.ordered && all.calls > L && all.calls <= L + 3);
-    ck_assert_str_eq(all.what, "iterations");
+    ck_assert_str_eq(all.what, "rows");
     for (uint64_t stop = 1; stop <= all.calls; stop++) {
         listener l = {.stop_at = stop};
         o.progress_user = &l;
@@ -79,6 +80,40 @@ START_TEST(codebooks_start)
     ck_assert(unic_codebook_fingerprint(cb) == unic_codebook_fingerprint(free_run));
     unic_codebook_free(free_run);
     unic_codebook_free(cb);
+}
+END_TEST
+
+static int count_calls(const char *what, uint64_t done, uint64_t total, void *user)
+{
+    (void)what, (void)done, (void)total;
+    ++*(uint64_t *)user;
+    return 0;
+}
+
+/* So large that the rows are measured and assigned in parts, which changes nothing. */
+START_TEST(codebooks_start_in_parts)
+{
+    enum { ROWS = 4000, DIM = 512, CODES = 520 };
+    float *x = malloc((size_t)ROWS * DIM * sizeof *x);
+    uint64_t calls = 0;
+    unic_array z;
+    unic_codebook *cb[2];
+    ck_assert_ptr_nonnull(x);
+    for (size_t i = 0; i < (size_t)ROWS * DIM; i++)
+        x[i] = unic__random_uniform(unic__random_key(2, 0, 0), i);
+    unic_array_init(&z, x, UNIC_F32, 2, (const int64_t[]){ROWS, DIM});
+    unic_codebook_init_options o = {.struct_size = sizeof o, .iterations = 1};
+    for (size_t i = 0; i < 2; i++) {
+        io_assert_ok(unic_codebook_create(&cb[i], CODES, DIM, 1));
+        io_assert_ok(unic_codebook_init(cb[i], &z, &o));
+        o.progress = count_calls;
+        o.progress_user = &calls;
+    }
+    ck_assert_uint_ge(calls, CODES + 1 + ROWS / 1300); /* and one at least while measuring */
+    ck_assert(unic_codebook_fingerprint(cb[0]) == unic_codebook_fingerprint(cb[1]));
+    unic_codebook_free(cb[0]);
+    unic_codebook_free(cb[1]);
+    free(x);
 }
 END_TEST
 
@@ -190,12 +225,225 @@ START_TEST(datasets_open)
 }
 END_TEST
 
+/* An index of which a block of queries takes some rounds, whatever the metric. */
+static void fill_index(unic_index **x, unic_array *queries, int32_t metric, float *rows,
+                       size_t items, size_t dim, size_t n)
+{
+    unic_array a;
+    const unic_index_options o = {.struct_size = sizeof o, .dim = dim, .metric = metric};
+    for (size_t i = 0; i < items * dim; i++)
+        rows[i] = unic__random_uniform(unic__random_key(5, 0, 0), i);
+    unic_array_init(&a, rows, UNIC_F32, 2, (const int64_t[]){(int64_t)items, (int64_t)dim});
+    unic_array_init(queries, rows + dim, UNIC_F32, 2,
+                    (const int64_t[]){(int64_t)n, (int64_t)dim});
+    io_assert_ok(unic_index_create(x, &o));
+    io_assert_ok(unic_index_add(*x, &a, NULL));
+}
+
+/* Told of pairs alike, whatever the threads; what is found does not depend on it. */
+START_TEST(indexes_search)
+{
+    enum { ITEMS = 2500, DIM = 512, N = 129, K = 3 };
+    static float rows[ITEMS * DIM], scores[2][N * K];
+    static int64_t ids[2][N * K], own[N], ranks[2][N];
+    unic_index *x;
+    unic_array q;
+    fill_index(&x, &q, _i ? UNIC_INDEX_L2 : UNIC_INDEX_INNER, rows, ITEMS, DIM, N);
+    for (int64_t i = 0; i < N; i++)
+        own[i] = i * 7;
+    io_assert_ok(unic_index_search(x, &q, K, NULL, ids[0], scores[0]));
+    io_assert_ok(unic_index_rank(x, &q, own, NULL, ranks[0]));
+    for (int32_t threads = 1; threads <= 3; threads += 2) {
+        listener all = {0};
+        unic_search_options o = {.struct_size = sizeof o,
+                                 .progress = listen,
+                                 .progress_user = &all,
+                                 .threads = threads};
+        io_assert_ok(unic_index_search(x, &q, K, &o, ids[1], scores[1]));
+        ck_assert_mem_eq(ids[0], ids[1], sizeof ids[0]);
+        ck_assert_mem_eq(scores[0], scores[1], sizeof scores[0]);
+        ck_assert(all.ordered && all.last == ITEMS * N && all.total == ITEMS * N);
+        /* Two blocks of queries, the first in some rounds where one thread does all of it. */
+        ck_assert_uint_ge(all.calls, threads == 1 ? 3 : 2);
+        ck_assert_str_eq(all.what, "pairs");
+        for (uint64_t stop = 1; stop <= all.calls; stop++) {
+            listener l = {.stop_at = stop};
+            o.progress_user = &l;
+            assert_cancelled(unic_index_search(x, &q, K, &o, ids[1], NULL),
+                             "unic_index_search: ");
+            ck_assert_uint_eq(l.calls, stop);
+            l = (listener){.stop_at = 1};
+            assert_cancelled(unic_index_rank(x, &q, own, &o, ranks[1]), "unic_index_rank: ");
+            ck_assert_uint_eq(l.calls, 1);
+        }
+        o.progress = NULL;
+        io_assert_ok(unic_index_search(x, &q, K, &o, ids[1], scores[1]));
+        io_assert_ok(unic_index_rank(x, &q, own, &o, ranks[1]));
+        ck_assert_mem_eq(ids[0], ids[1], sizeof ids[0]);
+        ck_assert_mem_eq(ranks[0], ranks[1], sizeof ranks[0]);
+        o.threads = 257;
+        io_assert_fails(unic_index_search(x, &q, K, &o, ids[1], NULL), UNIC_E_ARG,
+                        "unic_index_search: options->threads = 257 is not in 0..256");
+    }
+    unic_index_free(x);
+}
+END_TEST
+
+/* ---- what computes: told of each call of an operator ---- */
+
+static unic_trainer *watched_trainer(const char *more, listener *l)
+{
+    unic_trainer *t;
+    unic_config *config = small_config(SMALL_THREE, more);
+    const unic_trainer_options o = {
+        .struct_size = sizeof o, .threads = 2, .progress = listen, .progress_user = l};
+    io_assert_ok(unic_trainer_create(&t, config, &o));
+    unic_config_free(config);
+    return t;
+}
+
+static const char *const runs[] = {"", "ema.start = kmeans\nclub.steps = 12\n",
+                                   "club.weight = 0\n", "behaviour = compat\n"};
+
+static void assert_same_state(unic_trainer *a, unic_trainer *b)
+{
+    small_state one = small_state_of(a), two = small_state_of(b);
+    ck_assert(small_states_equal(&one, &two));
+}
+
+/* The next call to stop at: some at the beginning, then a part of the others. */
+static uint64_t next_stop(uint64_t stop, uint64_t calls)
+{
+    const uint64_t next = stop < 4 ? stop + 1 : stop + 17;
+    return next < calls || stop == calls ? next : calls;
+}
+
+/* Stopped in its first step, at which the codes start, and in its third; then each ends where a
+ * run does that nobody stopped. */
+START_TEST(training_steps)
+{
+    listener all = {0}, l = {0};
+    unic_trainer *t = watched_trainer(runs[_i], &l), *whole = watched_trainer(runs[_i], &all);
+    for (uint64_t step = 0; step < 3; step++) {
+        small_batch *b = small_batch_new(SMALL_THREE, SMALL_BATCH, SMALL_LENGTH, step);
+        all = (listener){0};
+        io_assert_ok(unic_trainer_step(whole, b->batch, NULL, NULL));
+        ck_assert_str_eq(all.what, "operations");
+        ck_assert(all.last == all.total && all.ordered);
+        for (uint64_t stop = 1; stop <= all.calls && step != 1;
+             stop = next_stop(stop, all.calls)) {
+            l = (listener){.stop_at = stop};
+            assert_cancelled(unic_trainer_step(t, b->batch, NULL, NULL), "unic_trainer_step: ");
+            ck_assert_uint_eq(l.calls, stop);
+            ck_assert_uint_eq(unic_trainer_step_count(t), step);
+        }
+        l = (listener){0};
+        io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
+        ck_assert_uint_eq(l.calls, all.calls);
+        small_batch_free(b);
+        assert_same_state(t, whole);
+    }
+    unic_trainer_free(t);
+    unic_trainer_free(whole);
+}
+END_TEST
+
+START_TEST(evaluations)
+{
+    double figures[2][64];
+    listener l = {0};
+    unic_trainer *t = watched_trainer(runs[_i], &l);
+    small_batch *b = small_batch_new(SMALL_THREE, SMALL_BATCH, SMALL_LENGTH, 1);
+    const size_t bytes = unic_trainer_figure_count(t) * sizeof figures[0][0];
+    io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
+    unic_trainer *whole;
+    io_assert_ok(unic_trainer_save(t, small_path("progress.npz")));
+    io_assert_ok(unic_trainer_resume(&whole, small_path("progress.npz"), NULL, NULL));
+    l = (listener){0};
+    io_assert_ok(unic_trainer_evaluate(t, b->batch, figures[0]));
+    io_assert_ok(unic_trainer_evaluate(whole, b->batch, figures[1]));
+    ck_assert_mem_eq(figures[0], figures[1], bytes);
+    ck_assert(l.last == l.total && l.ordered);
+    for (uint64_t stop = 1, calls = l.calls; stop <= calls; stop = next_stop(stop, calls)) {
+        l = (listener){.stop_at = stop};
+        assert_cancelled(unic_trainer_evaluate(t, b->batch, NULL), "unic_trainer_evaluate: ");
+        ck_assert_uint_eq(l.calls, stop);
+    }
+    l = (listener){0};
+    io_assert_ok(unic_trainer_evaluate(t, b->batch, figures[0]));
+    io_assert_ok(unic_trainer_evaluate(whole, b->batch, figures[1]));
+    ck_assert_mem_eq(figures[0], figures[1], bytes);
+    assert_same_state(t, whole);
+    small_batch_free(b);
+    unic_trainer_free(t);
+    unic_trainer_free(whole);
+    remove(small_path("progress.npz"));
+    remove(small_path("progress.run.npz"));
+}
+END_TEST
+
+static unic_status predict(const unic_segmenter *s, const segment_data *d, float *logits)
+{
+    return unic_segmenter_predict(s, d->images, 1, d->codes, 2, logits);
+}
+
+START_TEST(segmenters_step_and_predict)
+{
+    static float logits[2][SEGMENT_CLIPS * SEGMENT_PIXELS];
+    segment_data *d = segment_data_new(3, -1);
+    listener l = {0};
+    unic_segmenter_options o = segment_small;
+    o.progress = listen;
+    o.progress_user = &l;
+    o.batch = 2;
+    unic_segmenter *s = segment_new(&o), *whole;
+    o.progress = NULL;
+    whole = segment_new(&o);
+    for (int step = 0; step < 2; step++) {
+        double loss[2] = {-1.0, -1.0};
+        l = (listener){.stop_at = 1};
+        assert_cancelled(segment_step(s, d, &loss[0]), "unic_segmenter_step: step ");
+        const uint64_t total = l.total;
+        for (uint64_t stop = 1; stop <= total; stop = next_stop(stop, total)) {
+            l = (listener){.stop_at = stop};
+            assert_cancelled(segment_step(s, d, &loss[0]), "unic_segmenter_step: step ");
+            ck_assert(l.calls == stop && l.ordered && loss[0] == -1.0);
+        }
+        l = (listener){0};
+        io_assert_ok(segment_step(s, d, &loss[0]));
+        io_assert_ok(segment_step(whole, d, &loss[1]));
+        ck_assert(loss[0] == loss[1] && l.last == total && l.calls == total);
+    }
+    l = (listener){.stop_at = 1};
+    assert_cancelled(predict(s, d, logits[0]), "unic_segmenter_predict: clip 0: ");
+    for (uint64_t stop = 1, total = l.total; stop <= total; stop = next_stop(stop, total)) {
+        l = (listener){.stop_at = stop};
+        assert_cancelled(predict(s, d, logits[0]), "unic_segmenter_predict: clip ");
+        ck_assert(l.calls == stop && l.ordered);
+    }
+    l = (listener){0};
+    io_assert_ok(predict(s, d, logits[0]));
+    io_assert_ok(predict(whole, d, logits[1]));
+    ck_assert(l.last == l.total);
+    ck_assert_mem_eq(logits[0], logits[1], sizeof logits[0]);
+    ck_assert(segment_same_memory(s, whole));
+    free(d);
+    unic_segmenter_free(s);
+    unic_segmenter_free(whole);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("progress");
     tcase_add_test(t, codebooks_start);
+    tcase_add_test(t, codebooks_start_in_parts);
     tcase_add_test(t, heads_fit);
     tcase_add_test(t, retrievers_fit);
     tcase_add_test(t, datasets_open);
+    tcase_add_loop_test(t, indexes_search, 0, 2);
+    tcase_add_loop_test(t, training_steps, 0, sizeof runs / sizeof runs[0]);
+    tcase_add_loop_test(t, evaluations, 0, sizeof runs / sizeof runs[0]);
+    tcase_add_test(t, segmenters_step_and_predict);
     return small_run("api/progress", t);
 }

@@ -232,8 +232,8 @@ START_TEST(indexes)
         unic_index *index;
         io_assert_ok(unic_index_create(&index, &o));
         io_assert_ok(unic_index_add(index, rows, NULL));
-        io_assert_ok(unic_index_search(index, rows, K, ids[i], scores[i]));
-        io_assert_ok(unic_index_rank(index, rows, ids[i], ranks[i]));
+        io_assert_ok(unic_index_search(index, rows, K, NULL, ids[i], scores[i]));
+        io_assert_ok(unic_index_rank(index, rows, ids[i], NULL, ranks[i]));
         unic_index_free(index);
     }
     ck_assert_mem_eq(ids[0], ids[1], sizeof ids[0]);

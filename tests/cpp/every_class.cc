@@ -159,8 +159,17 @@ void training(const std::string &folder)
     unic_trainer_options other = {};
     other.settings = "train.lr = 0.5";
     REQUIRE(unic::trainer::resume(folder + "/model.npz", other).config().find("train.lr = 0.5") != std::string::npos);
-    unic::trainer tuned{unic::config(text)};
+    int left = 5; // operations until the function throws
+    unic::trainer tuned(unic::config(text), {}, [&](const char *, std::uint64_t, std::uint64_t) -> bool {
+        return --left == 0 ? throw std::range_error("from a step") : false;
+    });
     tuned.start_from(trainer.model());
+    try {
+        tuned.step(again);
+        REQUIRE(false);
+    } catch (const std::range_error &e) {
+        REQUIRE(std::string(e.what()) == "from a step" && tuned.step_count() == 0);
+    }
     tuned.step(again);
     REQUIRE(tuned.step_count() == 1 && thrown([&] { tuned.start_from(trainer.model()); }).status() == UNIC_E_STATE);
     const std::vector<double> fourth = resumed.step(again);
@@ -523,12 +532,19 @@ void retrieval(const std::string &folder)
     REQUIRE(index.ids()[1] == 50 && index.vectors()[9] == means[9]);
     const unic::neighbours found = index.search(items, 2);
     std::vector<std::int64_t> ids(clips * 2);
-    unic::check(unic_index_search(index.get(), items.get(), 2, ids.data(), nullptr));
+    unic::check(unic_index_search(index.get(), items.get(), 2, nullptr, ids.data(), nullptr));
     REQUIRE(found.ids == ids && found.scores.size() == ids.size() && found.scores[0] == 0);
     const std::vector<std::int64_t> ranks = index.rank(items, {60, 50, 40, 30, 20, 10});
     const unic::metrics::rank_scores scores = unic::metrics::recall(ranks, {1, 6});
     REQUIRE(scores.recall[1] == 1 && scores.report.query_count == clips);
     REQUIRE(unic::metrics::ranks({1, 0, 0, 1}, {0, 1}, {0, 1}, {1}).recall[0] == 1);
+    unic_search_options threads{};
+    threads.threads = 2;
+    std::uint64_t pairs = 0;
+    const auto stopping = [&](const char *, std::uint64_t done, std::uint64_t) { return (pairs = done) > 0; };
+    REQUIRE(index.search(items, 2, threads).ids == ids && index.rank(items, {60, 50, 40, 30, 20, 10}, threads) == ranks);
+    REQUIRE(thrown([&] { index.search(items, 2, {}, stopping); }).status() == UNIC_E_CANCELLED && pairs == clips * clips);
+    REQUIRE(thrown([&] { index.rank(items, {60, 50, 40, 30, 20, 10}, {}, stopping); }).status() == UNIC_E_CANCELLED);
     index.accepts(c.book.fingerprint());
     REQUIRE(thrown([&] { index.accepts(1); }).status() == UNIC_E_MISMATCH);
     REQUIRE(thrown([&] { index.add(items, {1}); }).status() == UNIC_E_SHAPE);
@@ -576,7 +592,8 @@ void masks(const std::string &folder)
     options.height = options.width = 16;
     options.image_channels = 1;
     options.level_count = 2;
-    unic::segmenter segmenter(c.book, options);
+    bool stops = false;
+    unic::segmenter segmenter(c.book, options, [&](const char *, std::uint64_t, std::uint64_t) { return stops; });
     REQUIRE(segmenter.settings().height == 16);
     const std::vector<float> frames = wave(2 * 256, 31, 7);
     std::vector<float> truth(2 * 256);
@@ -591,6 +608,11 @@ void masks(const std::string &folder)
     std::vector<float> same(logits.size());
     unic::check(unic_segmenter_predict(segmenter.get(), all, 1, codes.data(), length, same.data()));
     REQUIRE(logits == same);
+    stops = true;
+    REQUIRE(thrown([&] { segmenter.step({images}, codes, {truth, {2, 1, 16, 16}}); }).status() == UNIC_E_CANCELLED);
+    REQUIRE(thrown([&] { segmenter.predict({images}, codes); }).status() == UNIC_E_CANCELLED);
+    stops = false;
+    REQUIRE(segmenter.predict({images}, codes) == logits);
     segmenter.accepts(segmenter.fingerprint());
     segmenter.save(folder + "/segmenter.npz");
     REQUIRE(unic::segmenter::load(folder + "/segmenter.npz").predict({images}, codes) == logits);

@@ -347,7 +347,7 @@ CALL(index_search)
 {
     int64_t ids[12 * 3];
     float scores[12 * 3];
-    unic_status status = unic_index_search(w->index, &rows, 3, ids, scores);
+    unic_status status = unic_index_search(w->index, &rows, 3, NULL, ids, scores);
     if (status == UNIC_OK) {
         give(w, ids, sizeof ids);
         give(w, scores, sizeof scores);
@@ -359,7 +359,7 @@ CALL(index_rank)
 {
     int64_t ranks[12];
     static const int64_t ids[12] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
-    unic_status status = unic_index_rank(w->index, &rows, ids, ranks);
+    unic_status status = unic_index_rank(w->index, &rows, ids, NULL, ranks);
     if (status == UNIC_OK)
         give(w, ranks, sizeof ranks);
     return status;

@@ -353,12 +353,13 @@ START_TEST(an_index_takes_or_refuses_every_kind_of_number)
                     own[i] = (int64_t)i;
                 io_assert_ok(unic_index_create(&index, &o));
                 if (numbers_taken(unic_index_add(index, &items, NULL), "adding", worst)) {
-                    if (numbers_taken(unic_index_search(index, &queries, 2, ids, scores),
+                    if (numbers_taken(unic_index_search(index, &queries, 2, NULL, ids, scores),
                                       "a search", worst))
                         ck_assert_msg(numbers_finite(scores, ROWS * 2),
                                       "metric %d: items of kind %d, queries of kind %d", _i,
                                       of_items, of_queries);
-                    numbers_taken(unic_index_rank(index, &queries, own, ranks), "ranks", worst);
+                    numbers_taken(unic_index_rank(index, &queries, own, NULL, ranks), "ranks",
+                                  worst);
                 } else {
                     ck_assert_uint_eq(unic_index_item_count(index), 0);
                 }

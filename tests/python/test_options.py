@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
+import signal
+import threading
+import time
 from typing import Any, Callable, List, Tuple
 
 import libunicode as lu
@@ -93,17 +97,69 @@ def test_progress(f: Fixture) -> None:
     def open_dataset(told: Any) -> None:
         lu.Dataset([f.data, f.data], progress=told)
 
-    for call, what in ((init, "codes"), (fit_head, "batches"), (fit_retriever, "batches"), (open_dataset, "files")):
+    index = lu.Index(4, "l2")
+    index.add(z)
+    batch = {name: x[:2] for name, x in f.arrays.items()}
+    trained = lu.Trainer(config())
+    trained.step(batch)
+    masks = np.ones((1, 1, 32, 32))
+
+    def search(told: Any) -> None:
+        index.search(np.repeat(z, 9, 0), 2, progress=told)
+
+    def rank(told: Any) -> None:
+        index.rank(np.repeat(z, 9, 0), np.zeros(270, int), progress=told)
+
+    def step(told: Any) -> None:
+        lu.Trainer(config(), progress=told).step(batch)
+
+    def segment(told: Any) -> None:
+        lu.Segmenter(codebook(), height=32, width=32, progress=told).step(np.ones((1, 1, 32, 32, 3)), codes[:1], masks)
+
+    for call, what in ((init, "codes"), (fit_head, "batches"), (fit_retriever, "batches"), (open_dataset, "files"),
+                       (search, "pairs"), (rank, "pairs"), (step, "operations"), (segment, "operations")):
         all_told = Listener()
         call(all_told)
         name, done, total = all_told.told[0]
-        assert (name, done) == (what, 1) and total >= 2 and len(all_told.told) >= 2
+        assert name == what and 1 <= done < total and len(all_told.told) >= 2
         stopped = Listener(2)
-        raises(lu.CancelledError, "stopped by the progress callback after 2 of", lambda: call(stopped))
+        raises(lu.CancelledError, f"stopped by the progress callback after {all_told.told[1][1]} of", lambda: call(stopped))
         assert stopped.told == all_told.told[:2]
         with pytest.raises(KeyError, match="mine"):
             call(Listener(2, error=True))
         call(None)
+
+
+def test_interrupt() -> None:
+    """Ctrl-C ends a long call, with or without a function that is told; the object is as good as before."""
+    rng = np.random.default_rng(4)
+    items, book = rng.standard_normal((20000, 256)).astype(np.float32), lu.Codebook(2000, 256)
+    index = lu.Index(256, "l2")
+    index.add(items)
+    found = index.search(items[:3], 2)
+    for told in (None, lambda what, done, total: None):
+        for call in (lambda: index.search(np.repeat(items, 3, 0), 1, progress=told),
+                     lambda: book.init(items, iterations=50, progress=told)):
+            timer = threading.Timer(0.2, _thread.interrupt_main)
+            began = time.monotonic()
+            timer.start()
+            with pytest.raises(KeyboardInterrupt):
+                call()
+            assert time.monotonic() - began < 3
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert same(index.search(items[:3], 2).ids, found.ids)
+
+    def late(number: int, frame: object) -> None:
+        raise TimeoutError("late")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        raises(TimeoutError, "late", lambda: book.init(items, iterations=50))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    book.init(items[:3000], iterations=1)
 
 
 def test_strides(f: Fixture) -> None:

@@ -111,7 +111,7 @@ static void search_case(int32_t metric, size_t n, size_t dim, size_t queries, si
     add(x, items, n / 3, ids); /* in two parts: the second makes it grow */
     add(x, items + n / 3 * dim, n - n / 3, ids + n / 3);
     const unic_array a = rows_of(q, queries, dim);
-    io_assert_ok(unic_index_search(x, &a, k, found, scores));
+    io_assert_ok(unic_index_search(x, &a, k, NULL, found, scores));
     for (size_t i = 0; i < queries; i++)
         assert_hits(metric, items, n, q + i * dim, dim, k, found + i * k, scores + i * k);
     unic_index_free(x);
@@ -188,8 +188,8 @@ static void check_far(float offset, float scale, int threads)
     add(x, items + 3 * FAR_D, FAR_N - 3, NULL);
     const unic_array a = rows_of(q, FAR_Q, FAR_D);
     unic__threads_set(threads);
-    io_assert_ok(unic_index_search(x, &a, FAR_K, ids, scores));
-    io_assert_ok(unic_index_rank(x, &a, own, ranks));
+    io_assert_ok(unic_index_search(x, &a, FAR_K, NULL, ids, scores));
+    io_assert_ok(unic_index_rank(x, &a, own, NULL, ranks));
     unic__threads_set(1);
     for (size_t i = 0; i < FAR_Q; i++)
         check_far_query(items, q + i * FAR_D, ids + i * FAR_K, scores + i * FAR_K, ranks[i],
@@ -226,7 +226,7 @@ START_TEST(l2_is_exact_between_far_clusters)
     int64_t ids[2];
     float scores[2];
     add(x, items, 2, NULL);
-    io_assert_ok(unic_index_search(x, &a, 2, ids, scores));
+    io_assert_ok(unic_index_search(x, &a, 2, NULL, ids, scores));
     ck_assert(ids[0] == 1 && ids[1] == 0);
     for (size_t i = 0; i < 2; i++) {
         double want = naive(UNIC_INDEX_L2, q, items + 3 * ids[i], 3);
@@ -291,7 +291,7 @@ START_TEST(equal_ones_are_in_the_order_of_their_ids)
     for (size_t m = 0; m < 3; m++) {
         tied *t = new_tied(metrics[m]);
         const unic_array q = rows_of(t->q, Q, D);
-        io_assert_ok(unic_index_search(t->x, &q, N, found, scores));
+        io_assert_ok(unic_index_search(t->x, &q, N, NULL, found, scores));
         for (size_t i = 0; i < Q; i++) {
             for (size_t r = 1; r < N; r++) {
                 size_t a, b;
@@ -305,7 +305,7 @@ START_TEST(equal_ones_are_in_the_order_of_their_ids)
                 if (scores[i * N + last[i] + 1] != scores[i * N + i * 7])
                     break;
         }
-        io_assert_ok(unic_index_rank(t->x, &q, wanted, ranks));
+        io_assert_ok(unic_index_rank(t->x, &q, wanted, NULL, ranks));
         for (size_t i = 0; i < Q; i++)
             ck_assert_int_eq(ranks[i], (int64_t)last[i] + 1);
         free_tied(t);
@@ -318,8 +318,8 @@ START_TEST(fewer_hits_are_the_first_of_more)
     static int64_t few[Q * 9], all[Q * N];
     tied *t = new_tied(UNIC_INDEX_INNER);
     const unic_array q = rows_of(t->q, Q, D);
-    io_assert_ok(unic_index_search(t->x, &q, 9, few, NULL));
-    io_assert_ok(unic_index_search(t->x, &q, N, all, NULL));
+    io_assert_ok(unic_index_search(t->x, &q, 9, NULL, few, NULL));
+    io_assert_ok(unic_index_search(t->x, &q, N, NULL, all, NULL));
     for (size_t i = 0; i < Q; i++)
         ck_assert_mem_eq(few + i * 9, all + i * N, 9 * sizeof *few);
     free_tied(t);
@@ -339,8 +339,8 @@ START_TEST(threads_change_nothing)
             add(x, items, n, NULL);
             for (int i = 0; i < 2; i++) {
                 io_assert_ok(unic_set_threads(i ? 3 : 1));
-                io_assert_ok(unic_index_search(x, &a, K, ids[i], scores[i]));
-                io_assert_ok(unic_index_rank(x, &a, ids[0], ranks[i]));
+                io_assert_ok(unic_index_search(x, &a, K, NULL, ids[i], scores[i]));
+                io_assert_ok(unic_index_rank(x, &a, ids[0], NULL, ranks[i]));
             }
             io_assert_ok(unic_set_threads(1));
             ck_assert_mem_eq(ids[0], ids[1], sizeof ids[0]);
@@ -364,7 +364,7 @@ START_TEST(ranks_count_what_is_as_near)
         add(x, items, ITEMS, NULL);
         for (size_t i = 0; i < QUERIES; i++)
             wanted[i] = (int64_t)(i * 10);
-        io_assert_ok(unic_index_rank(x, &all, wanted, ranks));
+        io_assert_ok(unic_index_rank(x, &all, wanted, NULL, ranks));
         for (size_t i = 0; i < QUERIES; i++) {
             const float *row = q + i * DIM;
             double own = naive(metric, row, items + wanted[i] * DIM, DIM);
@@ -378,8 +378,8 @@ START_TEST(ranks_count_what_is_as_near)
             ck_assert(ranks[i] > ahead && ranks[i] <= ahead + beside);
         }
         const unic_array one = rows_of(q, 1, DIM);
-        io_assert_ok(unic_index_search(x, &one, ITEMS, found, NULL));
-        io_assert_ok(unic_index_rank(x, &one, found, ranks));
+        io_assert_ok(unic_index_search(x, &one, ITEMS, NULL, found, NULL));
+        io_assert_ok(unic_index_rank(x, &one, found, NULL, ranks));
         ck_assert_int_eq(ranks[0], 1);
         unic_index_free(x);
         free(items);
@@ -396,7 +396,7 @@ START_TEST(zero_vectors_have_cosine_zero)
     unic_index *x = new_index(UNIC_INDEX_COSINE, 2);
     const unic_array a = rows_of(q, 2, 2);
     add(x, items, 3, NULL);
-    io_assert_ok(unic_index_search(x, &a, 3, ids, scores));
+    io_assert_ok(unic_index_search(x, &a, 3, NULL, ids, scores));
     ck_assert_mem_eq(ids, ((int64_t[]){1, 0, 2, 0, 1, 2}), sizeof ids);
     ck_assert(fabs(scores[0] - sqrt(0.5)) < 1e-6 && scores[1] == 0.0F && scores[2] == -1.0F);
     ck_assert(scores[3] == 0.0F && scores[4] == 0.0F && scores[5] == 0.0F);
@@ -413,7 +413,7 @@ START_TEST(an_item_is_never_less_than_nothing_away)
     unic_index *x = new_index(UNIC_INDEX_L2, DIM);
     const unic_array a = rows_of(items, ITEMS, DIM);
     add(x, items, ITEMS, NULL);
-    io_assert_ok(unic_index_search(x, &a, 1, ids, scores));
+    io_assert_ok(unic_index_search(x, &a, 1, NULL, ids, scores));
     for (int64_t i = 0; i < ITEMS; i++)
         ck_assert(ids[i] == i && scores[i] >= 0.0F && scores[i] < 1e-3F);
     unic_index_free(x);

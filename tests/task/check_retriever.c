@@ -264,7 +264,7 @@ static double recall(const unic_retriever *r, const data *d, const int32_t *code
     for (size_t n = 0; n < CLIPS; n++)
         ids[n] = (int64_t)n;
     array.data = q;
-    io_assert_ok(unic_index_rank(index, &array, ids, ranks));
+    io_assert_ok(unic_index_rank(index, &array, ids, NULL, ranks));
     for (size_t n = 0; n < CLIPS; n++)
         found += ranks[n] <= 5;
     unic_index_free(index);

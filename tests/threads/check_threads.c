@@ -82,8 +82,8 @@ static unic_status ask(results *r)
     UNIC__TRY(unic_retriever_queries(shared.retriever, r->codes[1], SMALL_BATCH, SMALL_LENGTH,
                                      r->queries));
     const unic_array q = matrix(r->vectors[1], SMALL_BATCH, SMALL_DIM);
-    UNIC__TRY(unic_index_search(shared.index, &q, FOUND, r->ids, r->scores));
-    return unic_index_rank(shared.index, &q, ids, r->ranks);
+    UNIC__TRY(unic_index_search(shared.index, &q, FOUND, NULL, r->ids, r->scores));
+    return unic_index_rank(shared.index, &q, ids, NULL, r->ranks);
 }
 
 /* A dataset of its own, read ahead, and freed while the thread that reads ahead is at work. */

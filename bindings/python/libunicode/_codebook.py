@@ -142,7 +142,7 @@ class Codebook(SharedHandle, Saved):
         threads   that it computes with; 0: the process's number.
         progress  called as f(what, done, total); something true stops it: CancelledError, nothing is changed.
         """
-        x, teller = arguments.real("z", z), Teller(progress)
+        x, teller = arguments.real("z", z), Teller(progress, stoppable=True)
         options = _lib.sized(_lib.CodebookInitOptions, iterations=arguments.integer("iterations", iterations, 0),
                              seed=arguments.integer("seed", seed, 0, 2**64 - 1), progress=teller.pointer,
                              threads=arguments.threads(threads))

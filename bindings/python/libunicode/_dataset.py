@@ -63,7 +63,7 @@ class Dataset(Handle):
         names = [arguments.path(one) for one in several]
         read, read_count = arguments.texts("modalities", modalities)
         repeat, repeat_count = arguments.texts("repeat_last", repeat_last)
-        teller = Teller(progress)
+        teller = Teller(progress, stoppable=True)
         options = _lib.sized(
             _lib.DatasetOptions, modalities=read, modality_count=read_count,
             batch=arguments.integer("batch", batch, 0), shuffle=seed is not None,

@@ -188,6 +188,13 @@ class IndexOptions(Structure):
                 ("reserved", c_void_p * 4)]
 
 
+class SearchOptions(Structure):
+    """unic_search_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("progress", PROGRESS_FN), ("progress_user", c_void_p), ("threads", c_int32),
+                ("reserved", c_void_p * 4)]
+
+
 class ClassReport(Structure):
     """unic_class_report"""
 
@@ -232,7 +239,8 @@ class SegmenterOptions(Structure):
                 ("height", c_int32), ("width", c_int32), ("level_count", c_int32),
                 ("level_channels", c_int32 * SEGMENTER_MAX_LEVELS), ("channels", c_int32), ("inner", c_int32),
                 ("dilations", c_int32 * 4), ("output_channels", c_int32 * 2), ("batch", c_int32),
-                ("learning_rate", c_float), ("seed", c_uint64), ("threads", c_int32), ("reserved", c_void_p * 4)]
+                ("learning_rate", c_float), ("seed", c_uint64), ("threads", c_int32), ("progress", PROGRESS_FN),
+                ("progress_user", c_void_p), ("reserved", c_void_p * 2)]
 
 
 class StreamOptions(Structure):
@@ -245,7 +253,8 @@ class StreamOptions(Structure):
 class TrainerOptions(Structure):
     """unic_trainer_options"""
 
-    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("settings", c_char_p), ("reserved", c_void_p * 5)]
+    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("settings", c_char_p), ("progress", PROGRESS_FN),
+                ("progress_user", c_void_p), ("reserved", c_void_p * 3)]
 
 
 class Draws(Structure):
@@ -385,8 +394,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_index_reserve": (Status, [INDEX, c_size_t]),
     "unic_index_update": (Status, [INDEX, POINTER(Array), c_void_p]),
     "unic_index_remove": (Status, [INDEX, c_void_p, c_size_t]),
-    "unic_index_search": (Status, [INDEX, POINTER(Array), c_size_t, c_void_p, c_void_p]),
-    "unic_index_rank": (Status, [INDEX, POINTER(Array), c_void_p, c_void_p]),
+    "unic_index_search": (Status, [INDEX, POINTER(Array), c_size_t, POINTER(SearchOptions), c_void_p, c_void_p]),
+    "unic_index_rank": (Status, [INDEX, POINTER(Array), c_void_p, POINTER(SearchOptions), c_void_p]),
     "unic_index_accepts": (Status, [INDEX, c_uint64]),
     "unic_index_save": (Status, [INDEX, c_char_p]),
     "unic_index_save_sink": (Status, [INDEX, POINTER(Sink)]),

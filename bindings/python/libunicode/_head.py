@@ -54,7 +54,7 @@ class Head(SharedHandle, Saved):
         if loss not in _LOSSES:
             raise ArgumentError(f"loss is {loss!r}, 'plain' or 'cmg' expected")
         kind = _lib.HEAD_CLIP if per == "clip" else _lib.HEAD_STEP_MULTI if multi else _lib.HEAD_STEP
-        most, self._teller = 2**31 - 1, Teller(progress)
+        most, self._teller = 2**31 - 1, Teller(progress, stoppable=True)
         options = _lib.sized(
             _lib.HeadOptions, kind=kind,
             class_count=arguments.integer("classes", classes, 0, most),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle, view
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
+from ._progress import Teller, Told
 
 _METRICS = {"inner": _lib.INDEX_INNER, "cosine": _lib.INDEX_COSINE, "l2": _lib.INDEX_L2,
             "intersection": _lib.INDEX_INTERSECTION}
@@ -163,28 +164,35 @@ class Index(SharedHandle, Saved):
         with self._use() as index:
             lib.unic_index_remove(index, given.ctypes.data, given.size)
 
-    def search(self, queries: npt.ArrayLike, k: int = 10) -> Found:
+    def search(self, queries: npt.ArrayLike, k: int = 10, *, threads: int = 0,
+               progress: Optional[Told] = None) -> Found:
         """The `k` items nearest to each of `queries` [Q,dim], among all; of equally near ones the lower id first.
 
         Where the index has fewer items, the rest has the id -1 and the score inf with "l2", -inf otherwise.
+
+        threads   that it computes with; 0: the process's number.
+        progress  called as f("pairs", done, total); something true stops it: CancelledError.
         """
         x, wanted = arguments.real("queries", queries), arguments.integer("k", k, 1)
-        with self._read() as index:
+        options, teller = _options(threads, progress)
+        with self._read() as index, teller.watch():
             shape = (*x.shape[:1], wanted)
             found = Found(np.empty(shape, np.int64), np.empty(shape, np.float32))
-            lib.unic_index_search(index, arguments.array(x), wanted, found.ids.ctypes.data,
+            lib.unic_index_search(index, arguments.array(x), wanted, options, found.ids.ctypes.data,
                                   found.scores.ctypes.data)
         return found
 
-    def rank(self, queries: npt.ArrayLike, ids: npt.ArrayLike) -> Ids:
+    def rank(self, queries: npt.ArrayLike, ids: npt.ArrayLike, *, threads: int = 0,
+             progress: Optional[Told] = None) -> Ids:
         """The place of one item among all, for each query: items at least as near as that of id ids[q], from 1.
 
-        Recall at k is np.mean(ranks <= k).
+        Recall at k is np.mean(ranks <= k). `threads` and `progress` are as in search().
         """
+        options, teller = _options(threads, progress)
         x, given = arguments.real("queries", queries), _ids_of(ids, queries)
         ranks = np.empty(given.shape, np.int64)
-        with self._read() as index:
-            lib.unic_index_rank(index, arguments.array(x), given.ctypes.data, ranks.ctypes.data)
+        with self._read() as index, teller.watch():
+            lib.unic_index_rank(index, arguments.array(x), given.ctypes.data, options, ranks.ctypes.data)
         return ranks
 
     def accepts(self, codes_of: CodesOf) -> bool:
@@ -210,3 +218,9 @@ def _ids_of(ids: npt.ArrayLike, rows: npt.ArrayLike) -> Ids:
     if given.shape != wanted:
         raise ShapeError(f"ids have the shape {given.shape}, {wanted} expected")
     return given
+
+
+def _options(threads: int, progress: Optional[Told]) -> Tuple[Any, Teller]:
+    teller = Teller(progress, stoppable=True)
+    return ctypes.byref(_lib.sized(_lib.SearchOptions, threads=arguments.threads(threads),
+                                   progress=teller.pointer)), teller

@@ -60,7 +60,7 @@ class Retriever(SharedHandle, Saved):
         progress       of fit(), called as f("batches", done, total); something true stops it: CancelledError.
         """
         numbers = {"item_dim": item_dim, "hidden": hidden, "dim": dim, "epochs": epochs, "batch": batch}
-        self._teller = Teller(progress)
+        self._teller = Teller(progress, stoppable=True)
         options = _lib.sized(
             _lib.RetrieverOptions, learning_rate=learning_rate, temperature=temperature,
             seed=arguments.integer("seed", seed, 0, 2**64 - 1), threads=arguments.threads(threads),

@@ -16,6 +16,7 @@ from ._errors import ArgumentError, ShapeError
 from ._handle import Saved, SharedHandle
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of
+from ._progress import Teller, Told
 
 _PRESETS = {"small": _lib.SEGMENTER_SMALL, "paper": _lib.SEGMENTER_PAPER}
 _INPUTS = {"frames": _lib.SEGMENTER_FRAMES, "maps": _lib.SEGMENTER_MAPS}
@@ -59,7 +60,7 @@ class Segmenter(SharedHandle, Saved):
                  image_channels: int = 0, height: int = 0, width: int = 0, level_count: int = 0,
                  level_channels: Sequence[int] = (), channels: int = 0, inner: int = 0, dilations: Sequence[int] = (),
                  output_channels: Sequence[int] = (), batch: int = 0, learning_rate: float = 0.0,
-                 seed: int = 0, threads: int = 0) -> None:
+                 seed: int = 0, threads: int = 0, progress: Optional[Told] = None) -> None:
         """An untrained segmenter for codes of this model or codebook; what is 0 or left out is the preset's.
 
         preset           "small": frames of 64 x 64; "paper": the paper's network, on maps of a backbone at 224 x 224.
@@ -75,6 +76,8 @@ class Segmenter(SharedHandle, Saved):
         learning_rate    Adam's.
         seed             of the starting weights.
         threads          that it computes with; 0: the process's number.
+        progress         of each step and prediction, called as f("operations", done, total); something true stops it:
+                         CancelledError.
         """
         if preset not in _PRESETS:
             raise ArgumentError(f"preset is {preset!r}, 'small' or 'paper' expected")
@@ -82,21 +85,23 @@ class Segmenter(SharedHandle, Saved):
             raise ArgumentError(f"input is {input!r}, 'frames' or 'maps' expected")
         numbers = {"image_channels": image_channels, "height": height, "width": width, "level_count": level_count,
                    "channels": channels, "inner": inner, "batch": batch}
+        teller = Teller(progress)
         options = _lib.sized(
             _lib.SegmenterOptions, preset=_PRESETS[preset], input=0 if input is None else _INPUTS[input],
             level_channels=_several("level_channels", level_channels, _lib.SEGMENTER_MAX_LEVELS),
             dilations=_several("dilations", dilations, 4),
             output_channels=_several("output_channels", output_channels, 2),
             learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1),
-            threads=arguments.threads(threads),
+            threads=arguments.threads(threads), progress=teller.pointer,
             **{name: arguments.integer(name, value, 0, 2**31 - 1) for name, value in numbers.items()})
         pointer = _lib.SEGMENTER()
         with codebook_of(codes_of)._read() as codebook:
             lib.unic_segmenter_create(ctypes.byref(pointer), codebook, ctypes.byref(options))
-        self._set_up(pointer)
+        self._set_up(pointer, teller)
 
-    def _set_up(self, pointer: Any) -> None:
+    def _set_up(self, pointer: Any, teller: Optional[Teller] = None) -> None:
         super().__init__(pointer, lib.unic_segmenter_free)
+        self._teller = teller or Teller(None)
         options = _lib.sized(_lib.SegmenterOptions)
         lib.unic_segmenter_settings(ctypes.byref(options), pointer)
         values: Dict[str, Any] = {name: getattr(options, name) for name in SegmenterSettings._fields}
@@ -141,7 +146,7 @@ class Segmenter(SharedHandle, Saved):
         """
         (arrays, given), wanted = self._read_in(images, codes), arguments.real("masks", masks)
         loss = ctypes.c_double()
-        with self._use() as segmenter:
+        with self._use() as segmenter, self._teller.watch():
             lib.unic_segmenter_step(ctypes.byref(loss), segmenter, _pointers(arrays), len(arrays),
                                     given.ctypes.data, given.shape[1], arguments.array(wanted))
         return loss.value
@@ -151,7 +156,7 @@ class Segmenter(SharedHandle, Saved):
         arrays, given = self._read_in(images, codes)
         shape = (*arrays[0].shape[:2], self.settings.height, self.settings.width)
         logits = arguments.output("out", out, shape, np.float32)
-        with self._read() as segmenter:
+        with self._read() as segmenter, self._teller.watch():
             lib.unic_segmenter_predict(segmenter, _pointers(arrays), len(arrays), given.ctypes.data, given.shape[1],
                                        logits.ctypes.data)
         return logits

@@ -20,7 +20,7 @@ from ._errors import ArgumentError, DataError, ShapeError
 from ._handle import Saved
 from ._lib import lib
 from ._model import Model
-from ._progress import Progress, Report, meter
+from ._progress import Progress, Report, Teller, Told, meter
 
 History = Dict[str, npt.NDArray[Any]]
 Data = Union[Dataset, Arrays, Mapping[str, npt.ArrayLike], Iterable[Batch]]
@@ -50,16 +50,19 @@ class Trainer(Saved):
     def _open(cls, data: memoryview) -> "Trainer":
         return cls.resume(data)
 
-    def __init__(self, config: Config, *, start_from: Optional[Model] = None, threads: int = 0) -> None:
+    def __init__(self, config: Config, *, start_from: Optional[Model] = None, threads: int = 0,
+                 progress: Optional[Told] = None) -> None:
         """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
 
         start_from  a model whose encoders and codebook it begins with, for the modalities that both have.
         threads     that it computes with; 0: the process's number.
+        progress    of each step and evaluation, called as f("operations", done, total); something true stops it:
+                    CancelledError, nothing is changed. (fit() has its own, called after each step.)
         """
-        pointer = _lib.TRAINER()
+        pointer, teller = _lib.TRAINER(), Teller(progress)
         with config._use() as handle:
-            lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads))
-        self._set_up(pointer)
+            lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads, teller=teller))
+        self._set_up(pointer, teller)
         if start_from is not None:
             self.start_from(start_from)
 
@@ -94,8 +97,9 @@ class Trainer(Saved):
         self._set_up(pointer)
         return self
 
-    def _set_up(self, pointer: Any) -> None:
+    def _set_up(self, pointer: Any, teller: Optional[Teller] = None) -> None:
         super().__init__(pointer, lib.unic_trainer_free)
+        self._teller = teller or Teller(None)
         self._figures = tuple(lib.unic_trainer_figure_name(pointer, i).decode()
                             for i in range(lib.unic_trainer_figure_count(pointer)))
 
@@ -142,7 +146,7 @@ class Trainer(Saved):
         paired = batch if isinstance(batch, Batch) else Batch(batch)
         own, _kept = (None, None) if draws is None else self._draws(draws, paired.clip_count)
         figures = np.empty(len(self._figures))
-        with paired._use() as pointer, self._use() as trainer:
+        with paired._use() as pointer, self._use() as trainer, self._teller.watch():
             lib.unic_trainer_step(trainer, pointer, own, figures.ctypes.data)
         return dict(zip(self._figures, figures.tolist()))
 
@@ -240,7 +244,7 @@ class Trainer(Saved):
             batches = self._arrays(data, shuffle=False) if isinstance(data, Mapping) else data
         sums, figures, clips = np.zeros(len(self._figures)), np.empty(len(self._figures)), 0
         for batch in batches:
-            with batch._use() as pointer, self._use() as trainer:
+            with batch._use() as pointer, self._use() as trainer, self._teller.watch():
                 lib.unic_trainer_evaluate(trainer, pointer, figures.ctypes.data)
             sums += figures * batch.clip_count
             clips += batch.clip_count
@@ -289,6 +293,7 @@ def _check_pairs(data: Union[Dataset, Arrays]) -> None:
                         "the files of one clip must have one name in every directory")
 
 
-def _options(threads: int, settings: Union[None, str, Mapping[str, Any]] = None) -> Any:
+def _options(threads: int, settings: Union[None, str, Mapping[str, Any]] = None,
+             teller: Optional[Teller] = None) -> Any:
     return ctypes.byref(_lib.sized(_lib.TrainerOptions, threads=arguments.threads(threads),
-                                   settings=_config.lines(settings)))
+                                   settings=_config.lines(settings), progress=(teller or Teller(None)).pointer))

@@ -34,7 +34,7 @@ static bool score_all(const ranking *r, const unic_index *index)
     for (size_t from = 0; ok && from < r->queries->count; from += BLOCK) {
         size_t left = r->queries->count - from, rows = left < BLOCK ? left : BLOCK;
         const unic_array queries = cli_vectors_rows(r->queries, from, rows);
-        ok = cli_ok(unic_index_search(index, &queries, gallery, ids, scores));
+        ok = cli_ok(unic_index_search(index, &queries, gallery, NULL, ids, scores));
         for (size_t i = 0; ok && i < rows * gallery; i++)
             r->scores[(from + i / gallery) * gallery + r->place[ids[i]]] = sign * scores[i];
     }

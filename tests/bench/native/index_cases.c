@@ -42,7 +42,7 @@ void bench_search_setup(void)
 double bench_search_run(void)
 {
     double start = bench_now();
-    if (unic_index_search(sx.index, &sx.queries, sx.top, sx.ids, sx.scores) != UNIC_OK)
+    if (unic_index_search(sx.index, &sx.queries, sx.top, NULL, sx.ids, sx.scores) != UNIC_OK)
         bench_die("search");
     return bench_now() - start;
 }

@@ -165,7 +165,7 @@ static void search(void)
     MUST(unic_index_create(&x, &o));
     MUST(unic_index_add(x, &z, NULL));
     unic_array_init(&z, data[0], UNIC_F32, 2, (const int64_t[]){BATCH * LENGTH, DIM});
-    MUST(unic_index_search(x, &z, 5, ids, NULL));
+    MUST(unic_index_search(x, &z, 5, NULL, ids, NULL));
     unic_index_free(x);
 }
 

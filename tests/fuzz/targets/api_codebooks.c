@@ -352,6 +352,22 @@ static void call_unic_index_add(api *a)
         FUZZ_CHECK(unic_index_item_count(index) == before);
 }
 
+/* NULL, or with a callback that may stop the search. */
+static const unic_search_options *search_options(api *a)
+{
+    unic_search_options *o = api_memory(a, sizeof *o);
+    unsigned *left = api_memory(a, sizeof *left);
+    unsigned how = fuzz_byte(&a->in);
+    *left = fuzz_byte(&a->in) & 3;
+    *o = (unic_search_options){.struct_size = api_struct_size(a, sizeof *o),
+                               .progress = how & 2 ? api_progress : NULL,
+                               .progress_user = left,
+                               .threads = api_threads(a)};
+    if (o->struct_size > sizeof *o)
+        o->struct_size = sizeof *o;
+    return how & 1 ? o : NULL;
+}
+
 static void call_unic_index_search(api *a)
 {
     enum { MOST = 8 };
@@ -361,7 +377,8 @@ static void call_unic_index_search(api *a)
     int64_t *ids = api_memory(a, MOST_ROWS * MOST * sizeof *ids);
     float *scores = api_memory(a, MOST_ROWS * MOST * sizeof *scores);
     bool with = fuzz_byte(&a->in) & 1;
-    if (!fuzz_ok(unic_index_search(index, queries, k, ids, with ? scores : NULL)) || !with)
+    const unic_search_options *o = search_options(a);
+    if (!fuzz_ok(unic_index_search(index, queries, k, o, ids, with ? scores : NULL)) || !with)
         return;
     for (size_t i = 0; i < (size_t)queries->dims[0]; i++)
         fuzz_check_finite(scores + i * k, k < n ? k : n);
@@ -376,7 +393,7 @@ static void call_unic_index_rank(api *a)
         ids[i] = fuzz_byte(&a->in) % 4;
     if (queries && queries->rank > 0 && queries->dims[0] > MOST_ROWS)
         return;
-    if (fuzz_ok(unic_index_rank(index, queries, ids, ranks)))
+    if (fuzz_ok(unic_index_rank(index, queries, ids, search_options(a), ranks)))
         for (int64_t i = 0; i < queries->dims[0]; i++)
             FUZZ_CHECK(ranks[i] >= 1 && ranks[i] <= (int64_t)unic_index_item_count(index));
 }

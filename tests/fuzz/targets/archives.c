@@ -237,9 +237,9 @@ static void run_index(const unsigned char *data, size_t size)
         float score;
         q[0] = 1;
         unic_array_init(&query, q, UNIC_F32, 2, (const int64_t[]){1, (int64_t)dim});
-        FUZZ_CHECK(fuzz_ok(unic_index_search(index, &query, 1, &id, &score)));
+        FUZZ_CHECK(fuzz_ok(unic_index_search(index, &query, 1, NULL, &id, &score)));
         fuzz_check_finite(&score, 1);
-        FUZZ_CHECK(fuzz_ok(unic_index_rank(index, &query, &id, &rank)));
+        FUZZ_CHECK(fuzz_ok(unic_index_rank(index, &query, &id, NULL, &rank)));
         FUZZ_CHECK(rank >= 1 && rank <= (int64_t)n);
         FUZZ_CHECK(unic_index_ids(index) && unic_index_metric_of(index) > 0);
         fuzz_check_finite(unic_index_vectors(index), n * dim);
