@@ -69,7 +69,7 @@ START_TEST(labels_of_files_that_disagree)
     for (size_t i = 0; i < 2; i++) {
         unic__npz_writer *w;
         snprintf(path[i], sizeof path[i], "%s", io_path(names[i]));
-        io_assert_ok(unic__npz_create(&w, path[i]));
+        io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path[i])));
         io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE_OF(2, 1, 1), x));
         io_assert_ok(unic__npz_add_f64(w, "label", &UNIC__SHAPE_OF(2, 3 + i), labels));
         io_assert_ok(unic__npz_finish(w));
