@@ -358,11 +358,34 @@ class source
         R *opened = nullptr;
         const unic_source c = get();
         const unic_status status = f(&opened, &c, detail::as::c(a)...);
-        if (state_->thrown)
-            std::rethrow_exception(std::exchange(state_->thrown, nullptr));
+        rethrow();
         check(status);
         return opened;
     }
+    // Several of them for one call of the C interface.
+    class list
+    {
+      public:
+        explicit list(view<source> of) : of_(of)
+        {
+            for (const source &one : of_)
+                structs_.push_back(one.get());
+            for (const unic_source &one : structs_)
+                pointers_.push_back(&one);
+        }
+        const unic_source *const *data() const noexcept { return pointers_.data(); }
+        unic_status settle(unic_status status) const // what the call returned
+        {
+            for (const source &one : of_)
+                one.rethrow();
+            return status;
+        }
+
+      private:
+        view<source> of_;
+        std::vector<unic_source> structs_;
+        std::vector<const unic_source *> pointers_;
+    };
     // For calls of the C interface, which close it.
     unic_source get() const
     {
@@ -381,6 +404,11 @@ class source
         read_fn read;
         std::exception_ptr thrown;
     };
+    void rethrow() const
+    {
+        if (state_->thrown)
+            std::rethrow_exception(std::exchange(state_->thrown, nullptr));
+    }
     static std::int64_t read_at(void *buffer, std::size_t bytes, std::int64_t offset,
                                 void *user) noexcept
     {

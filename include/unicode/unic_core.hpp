@@ -111,6 +111,11 @@ class dataset : public detail::handle<unic_dataset, unic_dataset_free>
         : handle(open(paths, options, modalities, {std::move(progress)}))
     {
     }
+    explicit dataset(view<source> npzs, unic_dataset_options options,
+                     view<std::string> modalities = {}, progress_fn progress = {})
+        : handle(open(npzs, options, modalities, {std::move(progress)}))
+    {
+    }
     std::size_t clip_count() const { return ask(unic_dataset_clip_count); }
     std::size_t batch_count() const { return ask(unic_dataset_batch_count); }
     std::size_t length() const { return ask(unic_dataset_length); }
@@ -163,14 +168,31 @@ class dataset : public detail::handle<unic_dataset, unic_dataset_free>
                               view<std::string> modalities, detail::progress watcher)
     {
         const std::vector<const char *> files = detail::pointers(paths);
+        const auto call = [&](unic_dataset **out, const unic_dataset_options *o) {
+            return unic_dataset_open(out, files.data(), files.size(), o);
+        };
+        return open_with(call, options, modalities, watcher);
+    }
+    static unic_dataset *open(view<source> npzs, unic_dataset_options &options,
+                              view<std::string> modalities, detail::progress watcher)
+    {
+        source::list all(npzs);
+        const auto call = [&](unic_dataset **out, const unic_dataset_options *o) {
+            return all.settle(unic_dataset_open_sources(out, all.data(), npzs.size(), o));
+        };
+        return open_with(call, options, modalities, watcher);
+    }
+    template <class Call>
+    static unic_dataset *open_with(Call call, unic_dataset_options &options,
+                                   view<std::string> modalities, detail::progress &watcher)
+    {
         const std::vector<const char *> names = detail::pointers(modalities);
         if (!names.empty()) {
             options.modalities = names.data();
             options.modality_count = names.size();
         }
         unic_dataset *opened = nullptr;
-        watcher.settle(unic_dataset_open(&opened, files.data(), files.size(),
-                                         detail::as::c(detail::with(watcher, options))));
+        watcher.settle(call(&opened, detail::as::c(detail::with(watcher, options))));
         return opened;
     }
 };

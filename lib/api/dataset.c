@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -5,52 +6,59 @@
 
 enum { LARGEST_PREFETCH = 1024 };
 
-static unic_status check_paths(const char *const *paths, size_t count)
+static unic_status check_paths(const char *const *paths, size_t count, const char *call)
 {
     if (!paths || !count)
-        return unic__fail(UNIC_E_ARG,
-                          "unic_dataset_open: no paths, at least one file expected");
+        return unic__fail(UNIC_E_ARG, "%s: no paths, at least one file expected", call);
     for (size_t i = 0; i < count; i++)
         if (!paths[i])
-            return unic__fail(UNIC_E_ARG, "unic_dataset_open: paths[%zu] is NULL", i);
+            return unic__fail(UNIC_E_ARG, "%s: paths[%zu] is NULL", call, i);
     return UNIC_OK;
 }
 
 /* Checks a list of names: it may be NULL, and its count is then 0. */
-static unic_status check_names(const char *what, const char *const *names,
+/* Checks a list of names: it may be NULL, and its count is then 0. */
+static unic_status check_names(const char *call, const char *what, const char *const *names,
                                const char *what_count, size_t count)
 {
     if (!names != !count)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: %s is %s, but %s is %zu", what,
+        return unic__fail(UNIC_E_ARG, "%s: %s is %s, but %s is %zu", call, what,
                           names ? "given" : "NULL", what_count, count);
     for (size_t i = 0; i < count; i++)
         if (!names[i] || !unic__is_modality_name(names[i]))
-            return unic__fail(
-                UNIC_E_ARG,
-                "unic_dataset_open: %s[%zu] is %s%s%s, a name without '.' and '/' "
-                "expected",
-                what, i, names[i] ? "\"" : "NULL", names[i] ? names[i] : "",
-                names[i] ? "\"" : "");
+            return unic__fail(UNIC_E_ARG,
+                              "%s: %s[%zu] is %s%s%s, a name without '.' and '/' expected",
+                              call, what, i, names[i] ? "\"" : "NULL", names[i] ? names[i] : "",
+                              names[i] ? "\"" : "");
     return UNIC_OK;
 }
 
-static unic_status check_options(const unic_dataset_options *o)
+static unic_status check_options(const unic_dataset_options *o, const char *call)
 {
     if (!o->batch)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: batch is 0, at least 1 expected");
+        return unic__fail(UNIC_E_ARG, "%s: batch is 0, at least 1 expected", call);
     if (o->prefetch < 0 || o->prefetch > LARGEST_PREFETCH)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: prefetch is %ld, 0..%d expected",
+        return unic__fail(UNIC_E_ARG, "%s: prefetch is %ld, 0..%d expected", call,
                           (long)o->prefetch, LARGEST_PREFETCH);
     if (o->on_damage != UNIC_DAMAGE_FAILS && o->on_damage != UNIC_DAMAGE_SKIPS)
-        return unic__fail(
-            UNIC_E_ARG, "unic_dataset_open: on_damage is %ld, a unic_on_damage (0, 1) expected",
-            (long)o->on_damage);
+        return unic__fail(UNIC_E_ARG, "%s: on_damage is %ld, a unic_on_damage (0, 1) expected",
+                          call, (long)o->on_damage);
     if (o->length > INT32_MAX)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_open: length is %zu, at most %ld expected",
+        return unic__fail(UNIC_E_ARG, "%s: length is %zu, at most %ld expected", call,
                           o->length, (long)INT32_MAX);
-    UNIC__TRY(check_names("modalities", o->modalities, "modality_count", o->modality_count));
-    return check_names("repeat_last", o->repeat_last, "repeat_last_count",
+    UNIC__TRY(
+        check_names(call, "modalities", o->modalities, "modality_count", o->modality_count));
+    return check_names(call, "repeat_last", o->repeat_last, "repeat_last_count",
                        o->repeat_last_count);
+}
+
+static unic_status take_options(unic_dataset_options *copy, const unic_dataset_options *options,
+                                const char *call)
+{
+    if (!options)
+        return unic__fail(UNIC_E_ARG, "%s: options is NULL", call);
+    UNIC__TRY(unic__struct_take(&unic__dataset_options_kind, copy, options, call, "options"));
+    return check_options(copy, call);
 }
 
 unic_status unic_dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
@@ -59,11 +67,84 @@ unic_status unic_dataset_open(unic_dataset **out, const char *const *paths, size
     unic_dataset_options o;
     UNIC__REQUIRE(out);
     *out = NULL;
-    UNIC__TRY(check_paths(paths, path_count));
-    UNIC__REQUIRE(options);
-    UNIC__TAKE(unic__dataset_options_kind, &o, options);
-    UNIC__TRY(check_options(&o));
-    return unic__dataset_open(out, paths, path_count, &o);
+    UNIC__TRY(check_paths(paths, path_count, __func__));
+    UNIC__TRY(take_options(&o, options, __func__));
+    return unic__dataset_open(
+        out, &(unic__dataset_files){.call = __func__, .paths = paths, .count = path_count}, &o);
+}
+
+/* ---- from sources ---- */
+
+static unic_status check_sources(const unic_source *const *sources, size_t count,
+                                 const char *call)
+{
+    char name[32];
+    unic_source copy;
+    if (!sources || !count)
+        return unic__fail(UNIC_E_ARG, "%s: no sources, at least one expected", call);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(name, sizeof name, "sources[%zu]", i);
+        UNIC__TRY(unic__check_source(&copy, sources[i], call, name));
+    }
+    return UNIC_OK;
+}
+
+static void close_all(const unic_source *const *sources, size_t count, const char *call)
+{
+    for (size_t i = 0; i < count; i++) {
+        unic_source copy;
+        unic__check_source(&copy, sources[i], call, "source"); /* which it has passed */
+        if (copy.close)
+            copy.close(copy.user);
+    }
+}
+
+/* Takes over all of them, also after a failure; `taken` has room for them. */
+static unic_status take_sources(unic__source **taken, const unic_source *const *sources,
+                                size_t count, const char *call)
+{
+    unic_status status = UNIC_OK;
+    for (size_t i = 0; i < count; i++) {
+        unic_source copy;
+        unic__check_source(&copy, sources[i], call, "source"); /* which it has passed */
+        unic_status this = unic__source_open(&taken[i], &copy);
+        status = status == UNIC_OK ? this : status;
+    }
+    return status;
+}
+
+/* What the call is asked for, once it has the sources. */
+static unic_status open_taken(unic_dataset **out, unic__source *const *taken, size_t count,
+                              const unic_dataset_options *options, const char *call)
+{
+    unic_dataset_options o;
+    if (!out)
+        return unic__fail(UNIC_E_ARG, "%s: out is NULL", call);
+    UNIC__TRY(take_options(&o, options, call));
+    return unic__dataset_open(
+        out, &(unic__dataset_files){.call = call, .sources = taken, .count = count}, &o);
+}
+
+unic_status unic_dataset_open_sources(unic_dataset **out, const unic_source *const *sources,
+                                      size_t source_count, const unic_dataset_options *options)
+{
+    if (out)
+        *out = NULL;
+    UNIC__TRY(check_sources(sources, source_count, __func__));
+    unic__source **taken = unic__alloc_array(source_count, sizeof(unic__source *));
+    if (!taken) {
+        close_all(sources, source_count, __func__);
+        return unic__fail_in(unic__no_memory(source_count, "sources"), "%s", __func__);
+    }
+    unic_status status = take_sources(taken, sources, source_count, __func__);
+    if (status != UNIC_OK)
+        unic__fail_in(status, "%s", __func__);
+    else
+        status = open_taken(out, taken, source_count, options, __func__);
+    for (size_t i = 0; i < source_count; i++)
+        unic__source_release(taken[i]); /* the dataset has its own references */
+    unic__free(taken);
+    return status;
 }
 
 void unic_dataset_free(unic_dataset *dataset)

@@ -136,9 +136,9 @@ static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *optio
         d->batches += d->clips % options->batch != 0;
     if (!d->batches)
         return unic__fail(UNIC_E_ARG,
-                          "unic_dataset_open: %zu clips do not fill a batch of %zu, and "
+                          "%s: %zu clips do not fill a batch of %zu, and "
                           "drop_last leaves out batches that are not full",
-                          d->clips, options->batch);
+                          d->call, d->clips, options->batch);
     d->seed = options->seed;
     if (!options->shuffle)
         return UNIC_OK;
@@ -206,20 +206,27 @@ static unic_status make_slots(unic_dataset *d, const unic_dataset_options *optio
                              : UNIC_OK;
 }
 
-unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
+static const char *name_of(const unic__dataset_files *files)
+{
+    return files->count != 1 ? "the dataset"
+           : files->paths    ? files->paths[0]
+                             : unic__source_name(files->sources[0]);
+}
+
+unic_status unic__dataset_open(unic_dataset **out, const unic__dataset_files *files,
                                const unic_dataset_options *options)
 {
     *out = NULL;
     unic_dataset *d = unic__alloc_zero(sizeof *d);
     if (!d)
         return unic__no_memory(sizeof *d, "a dataset");
+    d->call = files->call;
     d->how = (unic__reading){options->length,
                              options->on_damage == UNIC_DAMAGE_SKIPS,
                              {options->progress, options->progress_user}};
-    unic__budget_init(&d->budget, options->memory_limit,
-                      path_count == 1 ? paths[0] : "the dataset");
+    unic__budget_init(&d->budget, options->memory_limit, name_of(files));
     unic__budget *before = unic__budget_enter(&d->budget);
-    unic_status status = unic__dataset_find_clips(d, paths, path_count, options);
+    unic_status status = unic__dataset_find_clips(d, files, options);
     if (status == UNIC_OK)
         status = plan_epoch(d, options);
     if (status == UNIC_OK)

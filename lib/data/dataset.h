@@ -8,6 +8,7 @@
 #include "base/use.h"
 #include "data/clip_source.h"
 #include "data/prefetch.h"
+#include "file/source.h"
 #include "unicode/unic_dataset.h"
 
 /* The position of a batch. */
@@ -26,6 +27,7 @@ typedef struct unic__slot {
 } unic__slot;
 
 struct unic_dataset {
+    const char *call; /* that opened it, for messages */
     unic__use use;
     unic__budget budget; /* of all memory that reading takes, in both threads */
     unic__arena arena;
@@ -51,8 +53,16 @@ struct unic_dataset {
     unic__prefetch *prefetch; /* NULL: batches are read when they are asked for */
 };
 
+/* What a dataset is opened from: `count` paths, or, if `paths` is NULL, `count` sources. */
+typedef struct unic__dataset_files {
+    const char *call; /* for messages */
+    const char *const *paths;
+    unic__source *const *sources;
+    size_t count;
+} unic__dataset_files;
+
 /* Each option and path must have been checked. */
-unic_status unic__dataset_open(unic_dataset **out, const char *const *paths, size_t path_count,
+unic_status unic__dataset_open(unic_dataset **out, const unic__dataset_files *files,
                                const unic_dataset_options *options);
 void unic__dataset_free(unic_dataset *d); /* NULL is fine */
 
@@ -62,8 +72,8 @@ unic_status unic__dataset_seek(unic_dataset *d, uint64_t epoch, uint64_t batch);
 /* ---- dataset_open.c ---- */
 
 /* Opens the sources, finds the tracks, and sets clips and length. */
-unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths,
-                                     size_t path_count, const unic_dataset_options *options);
+unic_status unic__dataset_find_clips(unic_dataset *d, const unic__dataset_files *files,
+                                     const unic_dataset_options *options);
 
 /* ---- dataset_about.c: what is known without reading a clip ---- */
 

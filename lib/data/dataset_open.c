@@ -31,7 +31,8 @@ static bool is_table(const char *path)
 
 /* Files of single clips that follow each other are one source. */
 static unic_status open_list(unic__clip_source **out, const char *const *paths, size_t n,
-                             const unic_dataset_options *options, size_t *used)
+                             const unic_dataset_options *options, const char *call,
+                             size_t *used)
 {
     for (bool folder = false; *used < n && unic__is_clip_file(paths[*used]); ++*used) {
         UNIC__TRY(unic__is_folder(&folder, paths[*used]));
@@ -41,9 +42,8 @@ static unic_status open_list(unic__clip_source **out, const char *const *paths, 
     if (options->modality_count != 1)
         return unic__fail(
             UNIC_E_ARG,
-            "unic_dataset_open: %s is one clip of one modality, but %zu modalities "
-            "are named, 1 expected",
-            paths[0], options->modality_count);
+            "%s: %s is one clip of one modality, but %zu modalities are named, 1 expected",
+            call, paths[0], options->modality_count);
     return unic__clip_files_open_list(out, paths, *used, options->modalities[0]);
 }
 
@@ -68,24 +68,32 @@ static unic_status open_file(unic__clip_source **out, const char *path)
     return status;
 }
 
+/* Only a table has splits. */
+static unic_status check_split(const unic_dataset_options *options, const char *name,
+                               const char *call)
+{
+    if (options->split)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: split \"%s\" is asked for, but %s is no table (.csv, .tsv)",
+                          call, options->split, name);
+    return UNIC_OK;
+}
+
 /* What begins at paths[0]; *used is how many paths it takes. */
 static unic_status open_source(unic__clip_source **out, const char *const *paths, size_t n,
-                               const unic_dataset_options *options, size_t *used)
+                               const unic_dataset_options *options, const char *call,
+                               size_t *used)
 {
     bool arrays, folder;
     *used = 0;
     UNIC__TRY(unic__is_folder(&folder, paths[0]));
     if (!folder && unic__is_clip_file(paths[0]))
-        return open_list(out, paths, n, options, used);
+        return open_list(out, paths, n, options, call, used);
     *used = 1;
     if (!folder && is_table(paths[0]))
         return unic__clip_files_open_index(out, paths[0], options->split,
                                            options->on_damage == UNIC_DAMAGE_SKIPS);
-    if (options->split)
-        return unic__fail(UNIC_E_ARG,
-                          "unic_dataset_open: split \"%s\" is asked for, but %s is no table "
-                          "(.csv, .tsv)",
-                          options->split, paths[0]);
+    UNIC__TRY(check_split(options, paths[0], call));
     if (!folder)
         return open_file(out, paths[0]);
     UNIC__TRY(holds_arrays(paths[0], &arrays));
@@ -93,16 +101,22 @@ static unic_status open_source(unic__clip_source **out, const char *const *paths
                   : unic__clip_files_open(out, paths[0]);
 }
 
-static unic_status open_sources(unic_dataset *d, const char *const *paths, size_t n,
+static unic_status open_sources(unic_dataset *d, const unic__dataset_files *files,
                                 const unic_dataset_options *options)
 {
-    size_t bytes = SIZE_MAX;
+    size_t bytes = SIZE_MAX, n = files->count;
     if (unic__mul_size(n, sizeof *d->sources, &bytes))
         d->sources = unic__arena_alloc(&d->arena, bytes);
     if (!d->sources)
         return unic__no_memory(bytes, "a dataset's files");
-    for (size_t i = 0, used; i < n; i += used) {
-        UNIC__TRY(open_source(&d->sources[d->source_count], paths + i, n - i, options, &used));
+    for (size_t i = 0, used = 1; i < n; i += used) {
+        unic__clip_source **next = &d->sources[d->source_count];
+        if (files->paths) {
+            UNIC__TRY(open_source(next, files->paths + i, n - i, options, d->call, &used));
+        } else {
+            UNIC__TRY(check_split(options, unic__source_name(files->sources[i]), d->call));
+            UNIC__TRY(open_npz(next, files->sources[i]));
+        }
         d->source_count++;
     }
     return UNIC_OK;
@@ -129,8 +143,7 @@ static unic_status choose_tracks(unic_dataset *d, const unic_dataset_options *op
     for (size_t i = 0; options->modalities && i < options->modality_count; i++) {
         const char *name = options->modalities[i];
         if (unic__tracks_find(&d->tracks, name) < d->tracks.n)
-            return unic__fail(UNIC_E_ARG, "unic_dataset_open: modality \"%s\" is named twice",
-                              name);
+            return unic__fail(UNIC_E_ARG, "%s: modality \"%s\" is named twice", d->call, name);
         UNIC__TRY(find_in_any(d, name));
         UNIC__TRY(unic__tracks_add(&d->tracks, name));
     }
@@ -168,10 +181,10 @@ static unic_status load_source(unic_dataset *d, unic__clip_source *s)
     return UNIC_OK;
 }
 
-unic_status unic__dataset_find_clips(unic_dataset *d, const char *const *paths,
-                                     size_t path_count, const unic_dataset_options *options)
+unic_status unic__dataset_find_clips(unic_dataset *d, const unic__dataset_files *files,
+                                     const unic_dataset_options *options)
 {
-    UNIC__TRY(open_sources(d, paths, path_count, options));
+    UNIC__TRY(open_sources(d, files, options));
     UNIC__TRY(unic__dataset_number_classes(d));
     UNIC__TRY(choose_tracks(d, options));
     for (size_t i = 0; i < d->source_count; i++) {

@@ -338,6 +338,19 @@ void datasets(const std::string &folder)
     data.seek(0, 1);
     REQUIRE(data.next().clip_count() == 2);
     REQUIRE(unic::dataset({folder + "/clips.npz"}, options, {"b"}).modalities() == std::vector<std::string>{"b"});
+    const std::vector<std::byte> npz = contents(folder + "/clips.npz");
+    const unic::source one(npz), other(npz);
+    REQUIRE(unic::dataset({one, other}, options, {"b"}).clip_count() == 2 * data.clip_count());
+    REQUIRE(thrown([&] { unic::dataset({one, unic::source("x", 1)}, options); }).status() == UNIC_E_FORMAT);
+    const unic::source shut(1000, [](void *, std::size_t, std::uint64_t) -> std::size_t {
+        throw std::out_of_range("the vault is shut");
+    });
+    try {
+        unic::dataset unopened({one, shut}, options);
+        throw std::logic_error("it was opened");
+    } catch (const std::out_of_range &e) {
+        REQUIRE(e.what() == std::string("the vault is shut"));
+    }
 
     // Of both modalities in one pass, against a call for each.
     unic::model model(folder + "/model.npz");

@@ -547,6 +547,13 @@ CALL(dataset_open)
     return give_dataset(w, unic_dataset_open(&w->dataset, &path, 1, &o));
 }
 
+CALL(dataset_open_sources)
+{
+    const unic_source source = world_source(files.dataset), *both[] = {&source, &source};
+    const unic_dataset_options o = {.struct_size = sizeof o, .batch = 3, .shuffle = 1};
+    return give_dataset(w, unic_dataset_open_sources(&w->dataset, both, 2, &o));
+}
+
 CALL(dataset_open_clips)
 {
     const char *path = files.table;
@@ -751,6 +758,7 @@ const fault_case ground_cases[] = {
     CASE_OF(npz_writer_finish, npz_append, 0, WRITES),
     CASE(dataset_open, 0, ALLOCATES),
     CASE_OF(dataset_open, dataset_open_clips, 0, ALLOCATES),
+    CASE(dataset_open_sources, 0, ALLOCATES),
     CASE(dataset_free, NEEDS_DATASET, NOTHING),
     CASE_OF(dataset_clip_count, dataset_sizes, NEEDS_DATASET, NOTHING),
     CASE_OF(dataset_batch_count, dataset_sizes, NEEDS_DATASET, NOTHING),

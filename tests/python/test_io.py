@@ -92,7 +92,7 @@ def test_everything_is_read(f: Fixture, given: str, tmp_path: Path) -> None:
     index.add(np.eye(4), [7, 5, 3, 1])
     assert len(lu.Index.load(of(data(index)), memory_limit=10**7)) == 4
     raises(lu.OutOfMemoryError, "the limit is", lambda: lu.Index.load(of(data(index)), memory_limit=10))
-    assert not _io._readers
+    assert not _io._readers and not _io._memories
 
 
 def test_a_file_object_may_be_closed_and_bytes_are_let_go(f: Fixture) -> None:
@@ -101,12 +101,12 @@ def test_a_file_object_may_be_closed_and_bytes_are_let_go(f: Fixture) -> None:
     assert repr(str(f.path)) in repr(model)
     model.encode("speech", f.x["speech"])
     lazy = lu.Model(np.frombuffer(Path(f.path).read_bytes(), np.uint8))
-    assert "'memory'" in repr(lazy) and len(_io._readers) == 1
-    kept = weakref.ref(next(iter(_io._readers.values())))
+    assert "'memory'" in repr(lazy) and len(_io._memories) == 1
+    kept = weakref.ref(next(iter(_io._memories.values()))[0])
     lazy.close()
     del lazy
     gc.collect()
-    assert kept() is None and not _io._readers
+    assert kept() is None and not _io._memories
 
 
 def test_what_a_file_object_raises_comes_out(f: Fixture) -> None:
@@ -134,7 +134,7 @@ def test_wrong_contents_are_named(f: Fixture, tmp_path: Path) -> None:
     raises(TypeError, "or its contents, not int", lambda: lu.Head.load(7))                       # type: ignore[arg-type]
     raises(lu.ArgumentError, "has its own", lambda: lu.Model(Path(f.path).read_bytes(), {"encoder.heads": 2}))
     gc.collect()
-    assert not _io._readers
+    assert not _io._readers and not _io._memories
 
 
 class Text:
@@ -170,3 +170,29 @@ def test_a_failing_file_object_holds_no_half(f: Fixture) -> None:
     assert file.getvalue() == b"before" and not _io._writers
     raises(TypeError, "or a file object, not int", lambda: model.save(3))                         # type: ignore[arg-type]
     model.save(io.BytesIO())
+
+
+def test_a_dataset_is_read(f: Fixture) -> None:
+    data = Path(f.data).read_bytes()
+    wanted = [batch["speech"].copy() for batch in lu.Dataset(f.data, batch=7, seed=3, prefetch=0)]
+    for given in (data, memoryview(data), io.BytesIO(data), Raw(data), [data], (io.BytesIO(data),)):
+        with lu.Dataset(given, batch=7, seed=3) as dataset:
+            assert all(np.array_equal(batch["speech"], x) for batch, x in zip(dataset, wanted))
+            assert np.array_equal(dataset.labels("label"), f.label)
+    with lu.Dataset([data, data], batch=7) as dataset:
+        assert dataset.clip_count == 2 * len(f.label)
+    assert not _io._readers and not _io._memories
+    raises(TypeError, "cannot be in one dataset", lambda: lu.Dataset([data, "x.npz"]))
+    raises(lu.FormatError, "memory: is no zip file", lambda: lu.Dataset([data, bytes(100)]))
+    raises(TypeError, "or its contents, not int", lambda: lu.Dataset([data, 3]))
+    raises(lu.ArgumentError, "batch", lambda: lu.Dataset([data, io.BytesIO(data)], batch=0))
+    assert not _io._readers and not _io._memories
+
+
+def test_a_dataset_says_what_a_file_object_raised(f: Fixture) -> None:
+    class Broken(Raw):
+        def readinto(self, to: Any) -> int:
+            if self.reads >= 2:
+                raise ConnectionError("the store is gone")
+            return super().readinto(to)
+    raises(ConnectionError, "the store is gone", lambda: lu.Dataset(Broken(Path(f.data).read_bytes())))

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
+from . import _io
 from . import _lib
-from ._arguments import Codes, StrPath
+from ._arguments import Codes, Readable
 from ._batch import Batch, LentBatch, modalities_of
 from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
 from ._exchange import array_of
@@ -36,12 +37,13 @@ class Dataset(Handle):
     _kind = "dataset"
     _instead = "open another one of the same paths"
 
-    def __init__(self, paths: Union[StrPath, Sequence[StrPath]], *, modalities: Sequence[str] = (),
+    def __init__(self, paths: Union[Readable, Sequence[Readable]], *, modalities: Sequence[str] = (),
                  batch: int = 32, seed: Optional[int] = None, drop_last: bool = False, prefetch: int = 2,
                  on_damage: str = "fail", length: int = 0, split: Optional[str] = None,
                  repeat_last: Sequence[str] = (), memory_limit: int = 0, progress: Optional[Told] = None) -> None:
         """Open files and folders; their clips are counted through them.
 
+        paths        of files and folders; or file objects, or contents of files, each an npz (docs/python.md).
         modalities   names to read; none: every one there is.
         batch        clips a batch.
         seed         of the shuffle; None: the files' order.
@@ -59,8 +61,11 @@ class Dataset(Handle):
         """
         if on_damage not in _ON_DAMAGE:
             raise ArgumentError(f"on_damage is {on_damage!r}, 'fail' or 'skip' expected")
-        several = [paths] if isinstance(paths, (str, bytes, os.PathLike)) else paths
-        names = [arguments.path(one) for one in several]
+        several = [paths] if _io.is_one(paths) else list(paths)             # type: ignore[arg-type, list-item]
+        contents = [one for one in several if _io.is_contents(one)]
+        if contents and len(contents) < len(several):
+            raise TypeError("paths and contents of files cannot be in one dataset")
+        names = [] if contents else [arguments.path(one) for one in several]  # type: ignore[arg-type]
         read, read_count = arguments.texts("modalities", modalities)
         repeat, repeat_count = arguments.texts("repeat_last", repeat_last)
         teller = Teller(progress, stoppable=True)
@@ -75,8 +80,14 @@ class Dataset(Handle):
             memory_limit=arguments.integer("memory_limit", memory_limit, 0))
         pointer = _lib.DATASET()
         with teller.watch():
-            lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
-                                  ctypes.byref(options))
+            if contents:
+                with _io.opened(*contents) as sources:
+                    lib.unic_dataset_open_sources(
+                        ctypes.byref(pointer), (ctypes.POINTER(_lib.Source) * len(sources))(
+                            *map(ctypes.pointer, sources)), len(sources), ctypes.byref(options))
+            else:
+                lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
+                                      ctypes.byref(options))
         self._process = os.getpid()
         super().__init__(pointer, _free_in(self._process))
         self._turn = 0           # grows whenever the batch that was lent goes

@@ -330,6 +330,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_config_key_count": (c_size_t, []),
     "unic_config_key_at": (Status, [POINTER(ConfigKey), c_size_t]),
     "unic_dataset_open": (Status, [POINTER(DATASET), POINTER(c_char_p), c_size_t, POINTER(DatasetOptions)]),
+    "unic_dataset_open_sources": (Status, [POINTER(DATASET), POINTER(POINTER(Source)), c_size_t,
+                                           POINTER(DatasetOptions)]),
     "unic_dataset_free": (None, [DATASET]),
     "unic_dataset_clip_count": (c_size_t, [DATASET]),
     "unic_dataset_batch_count": (c_size_t, [DATASET]),

@@ -6,28 +6,28 @@ import contextlib
 import ctypes
 import itertools
 import os
-from typing import Any, Dict, Iterator, Optional, Union
+from typing import Any, Dict, Iterator, List, Optional, Union
+
+import numpy as np
 
 from . import _arguments as arguments
 from . import _lib
 from ._errors import Error
+from ._lib import lib
 
 _TYPES = {**dict(_lib.Source._fields_), **dict(_lib.Sink._fields_)}     # type: ignore[misc, arg-type]
 
 
 class _Reader:
-    """A file object, or memory, that C reads."""
+    """A file object that C reads."""
 
-    def __init__(self, file: Any, memory: Optional[memoryview], size: int) -> None:
-        self.file, self.memory, self.size = file, memory, size
+    def __init__(self, file: Any) -> None:
+        self.file = file
         self.watched = True                     # opened() raises `error`; later, it would keep the frames that it names
         self.error: Optional[BaseException] = None
 
     def read(self, buffer: int, count: int, offset: int) -> int:
         to = memoryview((ctypes.c_char * count).from_address(buffer)).cast("B")
-        if self.memory is not None:
-            to[:] = self.memory[offset:offset + count]
-            return count
         self.file.seek(offset)
         if hasattr(self.file, "readinto"):
             return int(self.file.readinto(to))
@@ -36,8 +36,9 @@ class _Reader:
         return len(data)
 
 
-# C has a reader's number. The functions that it calls live as long as the module.
+# C has a reader's number, or the address of memory. The functions that it calls live as long as the module.
 _readers: Dict[int, _Reader] = {}
+_memories: Dict[int, List[Any]] = {}            # what keeps the memory, once for each source of it
 _numbers = itertools.count(1)
 
 
@@ -51,8 +52,16 @@ def _read_at(buffer: int, count: int, offset: int, number: int) -> int:
         return -_lib.E_IO
 
 
+def _let_go(address: int) -> None:
+    held = _memories[address]
+    held.pop()
+    if not held:
+        del _memories[address]
+
+
 _READ_AT = _TYPES["read_at"](_read_at)
 _CLOSE = _TYPES["close"](lambda number: _readers.pop(number, None) and None)
+_LET_GO = _TYPES["close"](_let_go)
 
 
 def is_contents(given: Any) -> bool:
@@ -62,25 +71,20 @@ def is_contents(given: Any) -> bool:
     return not isinstance(given, (str, os.PathLike))
 
 
+def is_one(given: Any) -> bool:
+    """Whether it is one file, by its path or otherwise, and not a sequence of them."""
+    if isinstance(given, (str, bytes, os.PathLike)) or hasattr(given, "read"):
+        return True
+    try:
+        memoryview(given)
+    except TypeError:
+        return False
+    return True
+
+
 def is_file(given: Any) -> bool:
     """Whether it is an object with read()."""
     return is_contents(given) and hasattr(given, "read")
-
-
-def _reader(given: Any) -> _Reader:
-    if not hasattr(given, "read"):
-        try:
-            memory = memoryview(given).cast("B")
-        except TypeError:
-            raise TypeError("expected a path (str, bytes or os.PathLike), a file object or its contents, not "
-                            f"{type(given).__name__}") from None
-        return _Reader(None, memory, memory.nbytes)
-    if hasattr(given, "seek") and (not hasattr(given, "seekable") or given.seekable()):
-        return _Reader(given, None, given.seek(0, os.SEEK_END))
-    data = given.read()
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise TypeError(f"{given!r} gives {type(data).__name__}, but must be opened for bytes")
-    return _reader(memoryview(data))
 
 
 def name_of(given: Any) -> str:
@@ -91,24 +95,56 @@ def name_of(given: Any) -> str:
     return type(given).__name__ if hasattr(given, "read") or hasattr(given, "write") else "memory"
 
 
-@contextlib.contextmanager
-def opened(given: Any) -> Iterator[Any]:
-    """A unic_source of it, for one call: what the file object raises comes out of the call."""
-    reader, number = _reader(given), next(_numbers)
-    _readers[number] = reader
-    source = _lib.sized(_lib.Source, name=name_of(given).replace("\0", "?").encode(), size=reader.size,
-                        read_at=_READ_AT, close=_CLOSE, user=number)
+def _of_memory(given: Any, name: bytes) -> Any:
     try:
-        yield ctypes.byref(source)
-    except Error:
-        if reader.error is None:
-            raise
-        raise reader.error from None
+        memory = memoryview(given).cast("B")
+    except TypeError:
+        raise TypeError("expected a path (str, bytes or os.PathLike), a file object or its contents, not "
+                        f"{type(given).__name__}") from None
+    held = np.frombuffer(memory if memory.nbytes else b"\0", np.uint8)
+    source = _lib.Source()
+    lib.unic_source_memory(ctypes.byref(source), held.ctypes.data, memory.nbytes, name)
+    source.close = _LET_GO
+    _memories.setdefault(held.ctypes.data, []).append(held)
+    return source
+
+
+def _of_file(file: Any, name: bytes) -> Any:
+    if not hasattr(file, "seek") or (hasattr(file, "seekable") and not file.seekable()):
+        data = file.read()
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise TypeError(f"{file!r} gives {type(data).__name__}, but must be opened for bytes")
+        return _of_memory(data, name)
+    size, number = file.seek(0, os.SEEK_END), next(_numbers)
+    source = _lib.sized(_lib.Source, name=name, size=size, read_at=_READ_AT, close=_CLOSE, user=number)
+    _readers[number] = _Reader(file)
+    return source
+
+
+@contextlib.contextmanager
+def opened(*given: Any) -> Iterator[List[Any]]:
+    """A unic_source of each, for one call: what a file object raises comes out of the call."""
+    sources: List[Any] = []
+    readers: List[_Reader] = []
+    try:
+        for one in given:
+            name = name_of(one).replace("\0", "?").encode()
+            sources.append((_of_file if hasattr(one, "read") else _of_memory)(one, name))
+        readers = [_readers[source.user] for source in sources if source.user in _readers]
     except BaseException:
-        _readers.pop(number, None)              # C was not called, so it does not close it
+        for source in sources:                  # C was not called, so it does not close them
+            source.close(source.user)
+        raise
+    try:
+        yield sources
+    except Error:
+        for reader in readers:
+            if reader.error is not None:
+                raise reader.error from None
         raise
     finally:
-        reader.watched, reader.error = False, None
+        for reader in readers:
+            reader.watched, reader.error = False, None
 
 
 class _Writer:
@@ -181,5 +217,5 @@ def load(pointer: Any, given: Union[Any, bytes], from_path: Any, from_source: An
     if not is_contents(given):
         from_path(ctypes.byref(pointer), arguments.path(given), options)
         return
-    with opened(given) as source:
-        from_source(ctypes.byref(pointer), source, options)
+    with opened(given) as (source,):
+        from_source(ctypes.byref(pointer), ctypes.byref(source), options)

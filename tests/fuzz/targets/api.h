@@ -8,7 +8,7 @@
 
 #include "fuzz/targets/targets.h"
 
-enum { API_HANDLES = 2, API_BLOCKS = 256 };
+enum { API_HANDLES = 2, API_BLOCKS = 512 };
 
 #define API_SLOTS(type, name) type *name[API_HANDLES]
 

@@ -5,14 +5,16 @@
 
 static const char *const names[] = {"a", "b", "a", "b", "u", "v", "label", ""};
 
-static void call_unic_dataset_open(api *a)
+/* `stop` must live as long as the call. */
+static unic_dataset_options dataset_options(api *a, unsigned *stop)
 {
     static const char *const both[] = {"a", "b"}, *const wrong[] = {"a", "a"},
                              *const none[] = {NULL};
     unic_dataset_options o = {.struct_size = api_struct_size(a, sizeof o),
                               .batch = (size_t)fuzz_size(&a->in, 3),
                               .seed = fuzz_byte(&a->in)};
-    unsigned how = fuzz_byte(&a->in), stop = fuzz_byte(&a->in) & 3;
+    unsigned how = fuzz_byte(&a->in);
+    *stop = fuzz_byte(&a->in) & 3;
     if (o.struct_size > sizeof o)
         o.struct_size = sizeof o;
     o.modalities = how & 1 ? both : how == 0xFE ? wrong : how == 0xFC ? none : NULL;
@@ -26,10 +28,26 @@ static void call_unic_dataset_open(api *a)
     o.repeat_last = how & 0x80 ? both : NULL;
     o.repeat_last_count = how & 0x80 ? 2 : 0;
     o.memory_limit = FUZZ_LIMIT;
-    o.progress = stop ? api_progress : NULL;
-    o.progress_user = &stop;
+    o.progress = *stop ? api_progress : NULL;
+    o.progress_user = stop;
+    return o;
+}
+
+static void call_unic_dataset_open(api *a)
+{
+    unsigned stop;
+    const unic_dataset_options o = dataset_options(a, &stop);
     const char *paths[2] = {api_path(a), api_path(a)};
     API_PUT(a, dataset, unic_dataset_open, fuzz_rarely(&a->in) ? NULL : paths,
+            fuzz_below(&a->in, 3), &o);
+}
+
+static void call_unic_dataset_open_sources(api *a)
+{
+    unsigned stop;
+    const unic_dataset_options o = dataset_options(a, &stop);
+    const unic_source *sources[2] = {api_source(a), api_source(a)};
+    API_PUT(a, dataset, unic_dataset_open_sources, fuzz_rarely(&a->in) ? NULL : sources,
             fuzz_below(&a->in, 3), &o);
 }
 
@@ -145,6 +163,7 @@ static void call_unic_dataset_labels(api *a)
 }
 
 static const api_call calls[] = {
+    API_CALL(unic_dataset_open_sources),
     API_CALL(unic_dataset_open),          API_CALL(unic_dataset_free),
     API_CALL(unic_dataset_clip_count),    API_CALL(unic_dataset_batch_count),
     API_CALL(unic_dataset_length),        API_CALL(unic_dataset_modality_count),
