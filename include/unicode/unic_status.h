@@ -77,17 +77,6 @@ typedef struct unic_allocator {
  */
 UNIC_API unic_status unic_set_allocator(const unic_allocator *allocator);
 
-/** Limits for reading a file. A NULL pointer to it means no limit. */
-typedef struct unic_open_options {
-    size_t struct_size;  /**< sizeof(unic_open_options)                                      */
-    size_t memory_limit; /**< maximum number of bytes that the file's contents may make the
-                              library allocate; more fails with UNIC_E_NOMEM; 0: no limit    */
-    int32_t preload;     /**< of a model: 1: read and check all that it needs now, and close
-                              the file; 0: read a modality's weights when they are first needed.
-                              Other files are read and closed at once in any case            */
-    void *reserved[3];   /**< NULL                                                           */
-} unic_open_options;
-
 /**
  * Receives the progress of a long call: `done` of `total` units, with `what` the unit
  * ("batches", "clips"; a static string). A result other than 0 stops the call, which returns
@@ -95,6 +84,20 @@ typedef struct unic_open_options {
  * library, but must not use the handle of the running call.
  */
 typedef int (*unic_progress_fn)(const char *what, uint64_t done, uint64_t total, void *user);
+
+/** How a file is read. A NULL pointer to it means no limit. */
+typedef struct unic_open_options {
+    size_t struct_size;  /**< sizeof(unic_open_options)                                      */
+    size_t memory_limit; /**< maximum number of bytes that the file's contents may make the
+                              library allocate; more fails with UNIC_E_NOMEM; 0: no limit    */
+    int32_t preload;     /**< of a model: 1: read and check all that it needs now, and close
+                              the file; 0: read a modality's weights when they are first needed.
+                              Other files are read and closed at once in any case            */
+    unic_progress_fn progress; /**< reports bytes while the call reads, after each MiB; may be
+                                    NULL. Not of what a model reads later                    */
+    void *progress_user;       /**< passed to `progress`                                     */
+    void *reserved[2];         /**< NULL                                                     */
+} unic_open_options;
 
 /** Severity of a log line. */
 typedef enum unic_log_level { UNIC_LOG_INFO = 0, UNIC_LOG_WARNING = 1 } unic_log_level;

@@ -43,8 +43,10 @@ static unic_status end(unic__opening *from, unic_model **out, unic_status status
         unic__fail_in(status, "%s", from->call);
         unic__model_free(*out);
         *out = NULL;
+        return status;
     }
-    return status;
+    (*out)->budget.progress = (unic__progress){NULL, NULL}; /* another thread may read later */
+    return UNIC_OK;
 }
 
 unic_status unic_model_open(unic_model **out, const char *path,

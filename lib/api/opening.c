@@ -13,6 +13,7 @@ static unic_status take_options(unic__opening *o, const unic_open_options *optio
                           taken.preload);
     o->preloads = taken.preload == 1;
     unic__budget_init(&o->budget, taken.memory_limit, name);
+    o->budget.progress = (unic__progress){taken.progress, taken.progress_user};
     return UNIC_OK;
 }
 

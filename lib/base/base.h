@@ -91,22 +91,35 @@ bool unic__add_size(size_t a, size_t b, size_t *sum);
 enum { UNIC__BYTES_TEXT = 32 };
 const char *unic__bytes_print(size_t bytes, char text[UNIC__BYTES_TEXT]);
 
+/* Who is told how far a long call is (base/progress.c). */
+typedef struct unic__progress {
+    unic_progress_fn fn; /* NULL: progress is not reported */
+    void *user;
+} unic__progress;
+
 /*
  * A limit on the memory that a file's contents can make the library allocate. Every block that
  * a thread allocates between enter and leave counts, until the thread frees it there.
  * Allocations beyond the limit fail as if memory were short. Several threads may enter a
- * budget, repeatedly.
+ * budget, repeatedly. One thread alone may enter a budget with somebody who is told of the
+ * bytes that are read.
  */
 typedef struct unic__budget {
     uint64_t id;
-    size_t limit; /* bytes; 0: none */
-    size_t used;  /* atomic; at most `limit` */
-    size_t asked; /* atomic; the total with the block that was refused, or 0 */
+    unic__progress progress; /* set by the caller */
+    uint64_t read, told;     /* bytes of the file */
+    size_t limit;            /* bytes; 0: none */
+    size_t used;             /* atomic; at most `limit` */
+    size_t asked;            /* atomic; the total with the block that was refused, or 0 */
     char name[96];
 } unic__budget;
 
 /* Messages name the file by the last part of `path`. */
 void unic__budget_init(unic__budget *budget, size_t limit, const char *path);
+
+/* Counts bytes that were read of a file of `size` bytes, for the progress of the thread's budget:
+ * told after each MiB. UNIC_E_CANCELLED. */
+unic_status unic__budget_read(uint64_t bytes, uint64_t size);
 
 /* NULL: nothing is counted. The result is to be passed to leave. */
 unic__budget *unic__budget_enter(unic__budget *budget);
@@ -128,11 +141,6 @@ bool unic__has_headroom(size_t bytes);
 bool unic__has_team(int n);
 
 /* ---- progress (base/progress.c) --------------------------------------------------------- */
-
-typedef struct unic__progress {
-    unic_progress_fn fn; /* NULL: progress is not reported */
-    void *user;
-} unic__progress;
 
 /* UNIC_E_CANCELLED if the caller asks to stop. `what` names the units that are counted. */
 unic_status unic__progress_tell(const unic__progress *progress, const char *what, uint64_t done,

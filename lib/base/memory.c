@@ -58,7 +58,7 @@ void unic__budget_init(unic__budget *b, size_t limit, const char *path)
 unic__budget *unic__budget_enter(unic__budget *b)
 {
     unic__budget *before = budget;
-    budget = b && b->limit ? b : NULL;
+    budget = b && (b->limit || b->progress.fn) ? b : NULL;
     return before;
 }
 
@@ -98,7 +98,7 @@ unic_status unic__budget_leave(unic__budget *before, unic_status status)
 /* Whether this thread's budget, if it has one, has room. */
 static bool charge(size_t bytes)
 {
-    if (!budget)
+    if (!budget || !budget->limit)
         return true;
     size_t used = __atomic_load_n(&budget->used, __ATOMIC_RELAXED), sum;
     do {
@@ -137,7 +137,8 @@ void *unic__alloc(size_t bytes)
     size_t total;
     if (!unic__add_size(bytes, UNIC__ALIGN + sizeof(block_header), &total) || !charge(bytes))
         return NULL;
-    block_header h = {current.alloc(total, current.user), bytes, budget ? budget->id : 0};
+    block_header h = {current.alloc(total, current.user), bytes,
+                      budget && budget->limit ? budget->id : 0};
     if (!h.raw) {
         refund(h.id, bytes);
         return NULL;

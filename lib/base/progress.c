@@ -28,3 +28,17 @@ unic_status unic__watch_advance(unic__watch *w, uint64_t n)
     w->done += n;
     return unic__progress_tell(&w->progress, w->what, w->done, w->total);
 }
+
+unic_status unic__budget_read(uint64_t bytes, uint64_t size)
+{
+    const uint64_t step = 1 << 20;
+    unic__budget *b = unic__budget_enter(NULL); /* this thread's, which it enters again */
+    unic__budget_enter(b);
+    if (!b || !b->progress.fn)
+        return UNIC_OK;
+    b->read += bytes;
+    if (b->read < b->told + step)
+        return UNIC_OK;
+    b->told = b->read; /* what is read again counts again */
+    return unic__progress_tell(&b->progress, "bytes", b->read < size ? b->read : size, size);
+}

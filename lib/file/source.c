@@ -147,16 +147,30 @@ static unic_status read_callers(const unic__source *s, uint64_t offset, void *ou
     return UNIC_OK;
 }
 
-unic_status unic__source_read(unic__source *s, uint64_t offset, void *out, size_t bytes)
+static unic_status read_piece(unic__source *s, uint64_t offset, void *out, size_t bytes)
 {
     if (s->is_file)
         return unic__file_read_at(&s->file, offset, out, bytes);
-    if (offset > s->size || bytes > s->size - offset)
-        return unic__file_ends(s->size, offset, bytes);
     pthread_mutex_lock(&s->lock);
     unic_status status = read_callers(s, offset, out, bytes);
     pthread_mutex_unlock(&s->lock);
     return status;
+}
+
+unic_status unic__source_read(unic__source *s, uint64_t offset, void *out, size_t bytes)
+{
+    if (offset > s->size || bytes > s->size - offset)
+        return unic__file_ends(s->size, offset, bytes);
+    unsigned char *at = out;
+    while (bytes) {
+        const size_t n = bytes < UNIC__SOURCE_PIECE ? bytes : UNIC__SOURCE_PIECE;
+        UNIC__TRY(read_piece(s, offset, at, n));
+        UNIC__TRY(unic__budget_read(n, s->size));
+        at += n;
+        offset += n;
+        bytes -= n;
+    }
+    return UNIC_OK;
 }
 
 unic_status unic__source_check_unchanged(const unic__source *s)

@@ -23,6 +23,10 @@ void unic__source_release(unic__source *source); /* NULL is fine */
 const char *unic__source_name(const unic__source *source); /* a file's path */
 uint64_t unic__source_size(const unic__source *source);    /* when it was opened */
 
+/* Who reads much at a time may be stopped after each of so many bytes, and does something with
+ * them best while they are in the cache. */
+enum { UNIC__SOURCE_PIECE = 1 << 20 };
+
 /* Exactly `bytes` bytes from `offset`. Any number of threads may read one source; a caller's is
  * read by one after the other. The message does not name the source: the caller puts its name in
  * front. */

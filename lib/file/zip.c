@@ -124,7 +124,7 @@ static unic_status check_end(unic__zip_stream *s)
     return UNIC_OK;
 }
 
-static unic_status stream_read(unic__zip_stream *s, void *out, size_t bytes)
+static unic_status read_piece(unic__zip_stream *s, void *out, size_t bytes)
 {
     if (bytes > s->member->size - s->done)
         return unic__fail(UNIC_E_FORMAT, "has %llu bytes, at least %llu expected",
@@ -166,6 +166,18 @@ unic_status unic__zip_stream_open(unic__zip_stream **out, const unic__zip *z, si
         }
     }
     *out = s;
+    return UNIC_OK;
+}
+
+static unic_status stream_read(unic__zip_stream *s, void *out, size_t bytes)
+{
+    unsigned char *at = out;
+    do { /* once for no bytes too: the end of an empty member is checked */
+        const size_t n = bytes < UNIC__SOURCE_PIECE ? bytes : UNIC__SOURCE_PIECE;
+        UNIC__TRY(read_piece(s, at, n));
+        at += n;
+        bytes -= n;
+    } while (bytes);
     return UNIC_OK;
 }
 

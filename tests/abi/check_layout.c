@@ -372,7 +372,7 @@ static const grown structs[] = {
     {"unic_head_options", give_head_options, {96}},
     {"unic_head_options (out)", take_head_options, {96}},
     {"unic_draws", give_draws, {72}},
-    {"unic_open_options", give_open_options, {48}},
+    {"unic_open_options", give_open_options, {56}},
     {"unic_source", give_source, {80}},
     {"unic_sink", give_sink, {80}},
     {"unic_codebook_init_options", give_codebook_init_options, {80}},

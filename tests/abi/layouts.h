@@ -14,8 +14,10 @@ SIZE(unic_allocator, 32);
 AT(unic_open_options, struct_size, 0);
 AT(unic_open_options, memory_limit, 8);
 AT(unic_open_options, preload, 16);
-AT(unic_open_options, reserved, 24);
-SIZE(unic_open_options, 48);
+AT(unic_open_options, progress, 24);
+AT(unic_open_options, progress_user, 32);
+AT(unic_open_options, reserved, 40);
+SIZE(unic_open_options, 56);
 
 AT(unic_array, struct_size, 0);
 AT(unic_array, data, 8);

@@ -433,6 +433,112 @@ START_TEST(segmenters_step_and_predict)
 }
 END_TEST
 
+/* ---- files ---- */
+
+/* Reads the file; gives the handle back at once. */
+typedef unic_status reader(const char *path, const unic_open_options *o);
+
+#define READER(kind, ...)                                                                      \
+    static unic_status read_##kind(const char *path, const unic_open_options *o)               \
+    {                                                                                          \
+        unic_##kind *handle = (void *)&handle;                                                 \
+        unic_status status = __VA_ARGS__;                                                      \
+        ck_assert((status == UNIC_OK) == (handle != NULL));                                    \
+        unic_##kind##_free(handle);                                                            \
+        return status;                                                                         \
+    }
+READER(codebook, unic_codebook_load(&handle, path, o))
+READER(index, unic_index_load(&handle, path, o))
+READER(trainer, unic_trainer_resume(&handle, path, NULL, o))
+READER(model, unic_model_open(&handle, path, o))
+
+/* A callback that is told of no more than the bytes there are, and may stop. */
+static int hear(const char *what, uint64_t done, uint64_t total, void *user)
+{
+    listener *l = user;
+    ck_assert_str_eq(what, "bytes");
+    ck_assert(done >= l->last && done <= total);
+    l->last = done;
+    return ++l->calls == l->stop_at;
+}
+
+static void assert_reads(reader *read, const char *path, int32_t preload, const char *call)
+{
+    listener all = {0};
+    unic_open_options o = {
+        .struct_size = sizeof o, .preload = preload, .progress = hear, .progress_user = &all};
+    io_assert_ok(read(path, &o));
+    ck_assert_msg(all.calls >= 3, "%s: %d calls", call, (int)all.calls);
+    for (uint64_t stop = 1; stop <= all.calls; stop++) {
+        listener l = {.stop_at = stop};
+        o.progress_user = &l;
+        assert_cancelled(read(path, &o), call);
+        ck_assert_uint_eq(l.calls, stop);
+    }
+    o.memory_limit = 1000;
+    o.progress_user = &all;
+    ck_assert_int_eq(read(path, &o), UNIC_E_NOMEM);
+}
+
+/* Files of a few MiB. */
+START_TEST(files_are_read)
+{
+    enum { ROWS = 2000, DIM = 512 };
+    static float x[ROWS * DIM];
+    char path[512];
+    unic_array rows;
+    unic_index *index;
+    unic_codebook *cb;
+    const unic_index_options o = {.struct_size = sizeof o, .dim = DIM, .metric = UNIC_INDEX_L2};
+    for (size_t i = 0; i < ROWS * DIM; i++)
+        x[i] = unic__random_uniform(unic__random_key(8, 0, 0), i);
+    unic_array_init(&rows, x, UNIC_F32, 2, (const int64_t[]){ROWS, DIM});
+    snprintf(path, sizeof path, "%s", small_path("read.npz"));
+    io_assert_ok(unic_index_create(&index, &o));
+    io_assert_ok(unic_index_add(index, &rows, NULL));
+    io_assert_ok(unic_index_save(index, path));
+    assert_reads(read_index, path, 0, "unic_index_load: ");
+    io_assert_ok(unic_codebook_create(&cb, ROWS, DIM, 2));
+    io_assert_ok(unic_codebook_set(cb, &rows));
+    io_assert_ok(unic_codebook_save(cb, path));
+    assert_reads(read_codebook, path, 0, "unic_codebook_load: ");
+    unic_trainer *t = small_trainer(SMALL_TWO, "encoder.ff = 30000\n");
+    io_assert_ok(unic_trainer_save(t, path));
+    assert_reads(read_trainer, path, 0, "unic_trainer_resume: ");
+    assert_reads(read_model, path, 1, "unic_model_open: ");
+    unic_trainer_free(t);
+    unic_codebook_free(cb);
+    unic_index_free(index);
+    remove(path);
+    remove(small_path("read.run.npz"));
+}
+END_TEST
+
+/* What a model reads later is told to nobody: the callback may be gone. */
+START_TEST(weights_that_are_read_later)
+{
+    char path[512];
+    listener l = {.stop_at = 1};
+    unic_model *model;
+    unic_encoder *encoder;
+    const unic_open_options o = {
+        .struct_size = sizeof o, .progress = hear, .progress_user = &l};
+    const unic_encoder_options sizes = {
+        .struct_size = sizeof sizes, .max_batch = 1, .max_length = 1};
+    snprintf(path, sizeof path, "%s", small_path("later.npz"));
+    unic_trainer *t = small_trainer(SMALL_TWO, "encoder.ff = 65536\n");
+    io_assert_ok(unic_trainer_save(t, path));
+    io_assert_ok(unic_model_open(&model, path, &o));
+    io_assert_ok(unic_encoder_create(&encoder, model, "touch", &sizes));
+    ck_assert_uint_eq(l.calls, 0);
+    unic_encoder_free(encoder);
+    unic_model_free(model);
+    unic_trainer_free(t);
+    remove(path);
+    remove(small_path("later.run.npz"));
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("progress");
@@ -445,5 +551,7 @@ int main(void)
     tcase_add_loop_test(t, training_steps, 0, sizeof runs / sizeof runs[0]);
     tcase_add_loop_test(t, evaluations, 0, sizeof runs / sizeof runs[0]);
     tcase_add_test(t, segmenters_step_and_predict);
+    tcase_add_test(t, files_are_read);
+    tcase_add_test(t, weights_that_are_read_later);
     return small_run("api/progress", t);
 }

@@ -130,6 +130,24 @@ def test_progress(f: Fixture) -> None:
         call(None)
 
 
+def test_progress_of_files(f: Fixture) -> None:
+    """Reading is told of after each MiB, whatever it is that is read."""
+    book = lu.Codebook(1000, 1000)
+    book.set(np.random.default_rng(9).standard_normal((1000, 1000)))
+    path = f.folder / "large.npz"
+    book.save(path)
+    told = Listener()
+    assert lu.Codebook.load(path, progress=told).fingerprint == book.fingerprint
+    assert len(told.told) >= 4 and {what for what, _, _ in told.told} == {"bytes"}
+    for given in (path, path.read_bytes(), open(path, "rb")):
+        raises(lu.CancelledError, "stopped by the progress callback after 2", lambda: lu.Codebook.load(given, progress=Listener(2)))
+        with pytest.raises(KeyError, match="mine"):
+            lu.Codebook.load(given, progress=Listener(2, error=True))
+        assert lu.Codebook.load(given).fingerprint == book.fingerprint
+    for load in (lu.Model, lu.Trainer.resume, lu.Head.load, lu.Index.load, lu.Segmenter.load, lu.Retriever.load):
+        raises(lu.NotFoundError, "nowhere", lambda: load(f.folder / "nowhere.npz", progress=told))
+
+
 def test_interrupt() -> None:
     """Ctrl-C ends a long call, with or without a function that is told; the object is as good as before."""
     rng = np.random.default_rng(4)

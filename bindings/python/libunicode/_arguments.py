@@ -125,10 +125,12 @@ def array(x: npt.NDArray[Any]) -> Any:
     return ctypes.byref(described(x))
 
 
-def limit(memory_limit: int, preload: bool = False) -> Any:
-    """How a file is opened: `memory_limit` bytes for what it holds, 0 for no limit; whether all of it is read now."""
+def limit(memory_limit: int, preload: bool = False, progress: Any = None) -> Any:
+    """How a file is opened: `memory_limit` bytes for what it holds, 0 for no limit; whether all of it is read now; the
+    pointer of a Teller.
+    """
     return ctypes.byref(_lib.sized(_lib.OpenOptions, memory_limit=integer("memory_limit", memory_limit, 0),
-                                   preload=bool(preload)))
+                                   preload=bool(preload), progress=progress or _lib.PROGRESS_FN()))
 
 
 def threads(number: int) -> int:

@@ -66,14 +66,18 @@ class Codebook(SharedHandle, Saved):
         super().__init__(pointer, lib.unic_codebook_free)
 
     @classmethod
-    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Codebook":
+    def load(cls, path: Readable, *, memory_limit: int = 0,
+             progress: Optional[Told] = None) -> "Codebook":
         """A codebook that save() wrote, or that of a model's or a run's file; it goes on as that one would, bit for bit.
 
         path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
+        progress      called as f("bytes", done, total) while the file is read; something true stops it: CancelledError.
         """
-        pointer = _lib.CODEBOOK()
-        _io.load(pointer, path, lib.unic_codebook_load, lib.unic_codebook_load_source, arguments.limit(memory_limit))
+        pointer, teller = _lib.CODEBOOK(), Teller(progress, stoppable=True)
+        with teller.watch():
+            _io.load(pointer, path, lib.unic_codebook_load, lib.unic_codebook_load_source,
+                     arguments.limit(memory_limit, progress=teller.pointer))
         return cls._of(pointer)
 
     def save(self, path: Writable) -> None:

@@ -91,13 +91,16 @@ class Allocator(Structure):
                 ("release", CFUNCTYPE(None, c_void_p, c_void_p)), ("user", c_void_p)]
 
 
+PROGRESS_FN = CFUNCTYPE(c_int, c_char_p, c_uint64, c_uint64, c_void_p)
+
+
 class OpenOptions(Structure):
     """unic_open_options"""
 
-    _fields_ = [("struct_size", c_size_t), ("memory_limit", c_size_t), ("preload", c_int32), ("reserved", c_void_p * 3)]
+    _fields_ = [("struct_size", c_size_t), ("memory_limit", c_size_t), ("preload", c_int32), ("progress", PROGRESS_FN),
+                ("progress_user", c_void_p), ("reserved", c_void_p * 2)]
 
 
-PROGRESS_FN = CFUNCTYPE(c_int, c_char_p, c_uint64, c_uint64, c_void_p)
 LOG_FN = CFUNCTYPE(None, c_int, c_char_p, c_void_p)
 
 

@@ -75,14 +75,18 @@ class Head(SharedHandle, Saved):
         self.class_count: int = options.class_count
 
     @classmethod
-    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Head":
+    def load(cls, path: Readable, *, memory_limit: int = 0,
+             progress: Optional[Told] = None) -> "Head":
         """A head that save() wrote.
 
         path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
+        progress      called as f("bytes", done, total) while the file is read; something true stops it: CancelledError.
         """
-        pointer = _lib.HEAD()
-        _io.load(pointer, path, lib.unic_head_load, lib.unic_head_load_source, arguments.limit(memory_limit))
+        pointer, teller = _lib.HEAD(), Teller(progress, stoppable=True)
+        with teller.watch():
+            _io.load(pointer, path, lib.unic_head_load, lib.unic_head_load_source,
+                     arguments.limit(memory_limit, progress=teller.pointer))
         self = cls.__new__(cls)
         self._teller = Teller(None)
         self._set_up(pointer)

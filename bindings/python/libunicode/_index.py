@@ -88,14 +88,18 @@ class Index(SharedHandle, Saved):
         super().__init__(pointer, lib.unic_index_free)
 
     @classmethod
-    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Index":
+    def load(cls, path: Readable, *, memory_limit: int = 0,
+             progress: Optional[Told] = None) -> "Index":
         """An index that save() or unic-retrieve wrote; it finds what that one found, bit for bit.
 
         path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
+        progress      called as f("bytes", done, total) while the file is read; something true stops it: CancelledError.
         """
-        pointer = _lib.INDEX()
-        _io.load(pointer, path, lib.unic_index_load, lib.unic_index_load_source, arguments.limit(memory_limit))
+        pointer, teller = _lib.INDEX(), Teller(progress, stoppable=True)
+        with teller.watch():
+            _io.load(pointer, path, lib.unic_index_load, lib.unic_index_load_source,
+                     arguments.limit(memory_limit, progress=teller.pointer))
         self = cls.__new__(cls)
         SharedHandle.__init__(self, pointer, lib.unic_index_free)
         return self

@@ -21,6 +21,7 @@ from ._errors import ArgumentError, MismatchError, NotFoundError
 from ._exchange import array_of
 from ._handle import Handle, Saved, view
 from ._lib import lib
+from ._progress import Teller, Told
 
 Encoded = Tuple[Codes, Vectors, Vectors]
 _CLIPS = 64         # that Model.encode() encodes at a time
@@ -45,7 +46,7 @@ class Model(Saved):
         return _renamed, (self._name, *super().__reduce__())
 
     def __init__(self, path: Readable, settings: Union[None, str, Mapping[str, Any]] = None, *,
-                 memory_limit: int = 0, preload: Optional[bool] = None) -> None:
+                 memory_limit: int = 0, preload: Optional[bool] = None, progress: Optional[Told] = None) -> None:
         """Open a model file, or a checkpoint of the CMG code, whatever its file is called.
 
         path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
@@ -53,11 +54,12 @@ class Model(Saved):
         memory_limit  bytes that what is in the file may take; 0: no limit.
         preload       True: read and check all weights now, and close the file; False: those of a modality when they are
                       first needed. None: True for a file object, so that it may be closed after this call.
+        progress      called as f("bytes", done, total) while the file is read; something true stops it: CancelledError.
 
         Raises FileError, FormatError, NotFoundError, ConfigError, or ArgumentError (settings for a model file).
         """
-        pointer = _lib.MODEL()
-        options = arguments.limit(memory_limit, _io.is_file(path) if preload is None else preload)
+        pointer, teller = _lib.MODEL(), Teller(progress, stoppable=True)
+        options = arguments.limit(memory_limit, _io.is_file(path) if preload is None else preload, teller.pointer)
         lines = _config.lines(settings) if settings else None
 
         def of_path(out: Any, name: bytes, options: Any) -> None:
@@ -72,7 +74,8 @@ class Model(Saved):
             else:
                 lib.unic_model_open_source(out, source, options)
 
-        _io.load(pointer, path, of_path, of_source, options)
+        with teller.watch():
+            _io.load(pointer, path, of_path, of_source, options)
         self._set_up(pointer, _io.name_of(path) if _io.is_contents(path) else os.fsdecode(path))  # type: ignore[arg-type]
 
     @classmethod

@@ -78,14 +78,18 @@ class Retriever(SharedHandle, Saved):
         self.settings = RetrieverSettings(*(getattr(options, name) for name in RetrieverSettings._fields))
 
     @classmethod
-    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Retriever":
+    def load(cls, path: Readable, *, memory_limit: int = 0,
+             progress: Optional[Told] = None) -> "Retriever":
         """A retriever that save() wrote, to be asked or to be trained further (Adam begins anew).
 
         path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
+        progress      called as f("bytes", done, total) while the file is read; something true stops it: CancelledError.
         """
-        pointer = _lib.RETRIEVER()
-        _io.load(pointer, path, lib.unic_retriever_load, lib.unic_retriever_load_source, arguments.limit(memory_limit))
+        pointer, teller = _lib.RETRIEVER(), Teller(progress, stoppable=True)
+        with teller.watch():
+            _io.load(pointer, path, lib.unic_retriever_load, lib.unic_retriever_load_source,
+                     arguments.limit(memory_limit, progress=teller.pointer))
         self = cls.__new__(cls)
         self._teller = Teller(None)
         self._set_up(pointer)

@@ -110,14 +110,18 @@ class Segmenter(SharedHandle, Saved):
         self.settings = SegmenterSettings(**values)
 
     @classmethod
-    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Segmenter":
+    def load(cls, path: Readable, *, memory_limit: int = 0,
+             progress: Optional[Told] = None) -> "Segmenter":
         """A segmenter that save() wrote, to predict or to be trained further (Adam begins anew).
 
         path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
+        progress      called as f("bytes", done, total) while the file is read; something true stops it: CancelledError.
         """
-        pointer = _lib.SEGMENTER()
-        _io.load(pointer, path, lib.unic_segmenter_load, lib.unic_segmenter_load_source, arguments.limit(memory_limit))
+        pointer, teller = _lib.SEGMENTER(), Teller(progress, stoppable=True)
+        with teller.watch():
+            _io.load(pointer, path, lib.unic_segmenter_load, lib.unic_segmenter_load_source,
+                     arguments.limit(memory_limit, progress=teller.pointer))
         self = cls.__new__(cls)
         self._set_up(pointer)
         return self

@@ -68,33 +68,38 @@ class Trainer(Saved):
 
     @classmethod
     def resume(cls, path: Readable, settings: Union[None, str, Mapping[str, Any]] = None, *, threads: int = 0,
-               memory_limit: int = 0) -> "Trainer":
+               memory_limit: int = 0, progress: Optional[Told] = None) -> "Trainer":
         """Continue a run that save(path) wrote: bit by bit, with the same threads on the same machine.
 
         path          of the model; or a file object or its contents, of the run's state (OUT.run.npz).
         settings      that the run goes on with, {"train.lr": 1e-4, "train.freeze": "codebook"}; docs/train.md lists
                       those that may change.
         memory_limit  bytes that what is in the file may take, the trainer included; 0: no limit.
+        progress      called as f("bytes", done, total) while the file is read, and then as a trainer's; something true
+                      stops it: CancelledError.
         """
-        pointer, options = _lib.TRAINER(), _options(threads, settings)
-        _io.load(pointer, path, lambda out, name, limit: lib.unic_trainer_resume(out, name, options, limit),
-                 lambda out, source, limit: lib.unic_trainer_resume_source(out, source, options, limit),
-                 arguments.limit(memory_limit))
-        return cls._of(pointer)
+        pointer, teller, own = _lib.TRAINER(), Teller(progress, stoppable=True), Teller(progress)
+        options = _options(threads, settings, own)
+        with teller.watch():
+            _io.load(pointer, path, lambda out, name, limit: lib.unic_trainer_resume(out, name, options, limit),
+                     lambda out, source, limit: lib.unic_trainer_resume_source(out, source, options, limit),
+                     arguments.limit(memory_limit, progress=teller.pointer))
+        return cls._of(pointer, own)
 
     @classmethod
     def from_checkpoint(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
-                        threads: int = 0, memory_limit: int = 0) -> "Trainer":
+                        threads: int = 0, memory_limit: int = 0, progress: Optional[Told] = None) -> "Trainer":
         """Continue the training of a CMG checkpoint (.pt); `settings` as Model's, the rest as resume()'s."""
-        pointer = _lib.TRAINER()
-        lib.unic_trainer_import(ctypes.byref(pointer), arguments.path(path), _config.lines(settings),
-                                _options(threads), arguments.limit(memory_limit))
-        return cls._of(pointer)
+        pointer, teller, own = _lib.TRAINER(), Teller(progress, stoppable=True), Teller(progress)
+        with teller.watch():
+            lib.unic_trainer_import(ctypes.byref(pointer), arguments.path(path), _config.lines(settings),
+                                    _options(threads, teller=own), arguments.limit(memory_limit, progress=teller.pointer))
+        return cls._of(pointer, own)
 
     @classmethod
-    def _of(cls, pointer: Any) -> "Trainer":
+    def _of(cls, pointer: Any, teller: Optional[Teller] = None) -> "Trainer":
         self = cls.__new__(cls)
-        self._set_up(pointer)
+        self._set_up(pointer, teller)
         return self
 
     def _set_up(self, pointer: Any, teller: Optional[Teller] = None) -> None:

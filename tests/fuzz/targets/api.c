@@ -34,12 +34,12 @@ static void put_number(void *at, int32_t dtype, float x)
     uint16_t half;
     uint8_t byte = (uint8_t)whole;
     unic__narrow(&half, &x, 1, dtype == UNIC_F16 ? UNIC__FLOAT16 : UNIC__BFLOAT16);
-    const void *from = dtype == UNIC_F32        ? (const void *)&x
-                       : dtype == UNIC_F64      ? (const void *)&wide
-                       : dtype == UNIC_I32      ? (const void *)&shorter
-                       : item_size(dtype) == 2  ? (const void *)&half
-                       : item_size(dtype) == 1  ? (const void *)&byte
-                                                : (const void *)&whole;
+    const void *from = dtype == UNIC_F32       ? (const void *)&x
+                       : dtype == UNIC_F64     ? (const void *)&wide
+                       : dtype == UNIC_I32     ? (const void *)&shorter
+                       : item_size(dtype) == 2 ? (const void *)&half
+                       : item_size(dtype) == 1 ? (const void *)&byte
+                                               : (const void *)&whole;
     memcpy(at, from, item_size(dtype));
 }
 
@@ -75,8 +75,9 @@ static void set_strides(api *a, unic_array *x, size_t bytes)
 
 unic_array *api_array(api *a, int rank, const int64_t *dims)
 {
-    static const int32_t dtypes[] = {UNIC_F32, UNIC_F32, UNIC_F64, UNIC_F32, UNIC_F16,
-                                     UNIC_BF16, UNIC_I8, UNIC_U8, UNIC_I32, UNIC_I64, UNIC_U64};
+    static const int32_t dtypes[] = {UNIC_F32, UNIC_F32,  UNIC_F64, UNIC_F32,
+                                     UNIC_F16, UNIC_BF16, UNIC_I8,  UNIC_U8,
+                                     UNIC_I32, UNIC_I64,  UNIC_U64};
     unic_array *x = api_memory(a, sizeof *x);
     unsigned how = fuzz_byte(&a->in);
     size_t bytes;
@@ -290,6 +291,10 @@ const unic_open_options *api_open(api *a)
     o->preload = how & 2;
     o->memory_limit = (size_t)1 << how % 24;
     o->struct_size = api_struct_size(a, sizeof *o);
+    if (how & 4) {
+        o->progress = api_progress;
+        o->progress_user = api_memory(a, sizeof(unsigned)); /* 0: it does not stop */
+    }
     if (how == 0xFF)
         o->reserved[0] = o;
     return o;
