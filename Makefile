@@ -241,7 +241,8 @@ asan-check: $(TESTS)
 # Without OpenMP, whose runtime the sanitizer does not know. Each report is an error.
 TSAN_TESTS := $(patsubst %,$(BUILD)/tests/%,threads/check_threads base/check_budget base/check_error \
                 data/check_prefetch model/check_model api/check_codebook api/check_head \
-                api/check_index api/check_misuse api/check_retriever api/check_segmenter)
+                api/check_index api/check_misuse api/check_retriever api/check_segmenter \
+                api/check_source data/check_dataset_sources)
 tsan: ## run what has threads of its own under ThreadSanitizer
 	$(MAKE) --no-print-directory -j$(JOBS) tsan-check BUILD=build/tsan OPENMP=no OPT="-O1 -g" HARDEN=no \
 	  EXTRA_CFLAGS="-fsanitize=thread -DUNIC_NO_DISPATCH" EXTRA_LDFLAGS="-fsanitize=thread"

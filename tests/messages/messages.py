@@ -91,6 +91,8 @@ def c_formats(root: pathlib.Path) -> Iterator[Format]:
         area = path.relative_to(root).parent.as_posix() if path.is_relative_to(root / "lib") else PROGRAMS
         for call in re.finditer(r"\b(unic__|cli_)fail\(", text):
             given = [argument.strip() for argument in arguments(text, call.end())]
+            if given in (["..."], ["__VA_ARGS__"]):     # the macro itself
+                continue
             status = "Programs" if call[1] == "cli_" else given.pop(0)
             form = literal(given[0], macros)
             if form is not None:
