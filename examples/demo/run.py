@@ -150,12 +150,16 @@ class Demo:
                  hashlib.sha256(library).hexdigest()]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
-    def train(self, method: str, seed: int) -> dict[str, Any]:
-        """Pre-train a model, or find it trained: {"stamp", "train_s", "peak_mb"}."""
+    def train(self, method: str, seed: int, start: Path | None = None) -> dict[str, Any]:
+        """Pre-train a model, or find it trained: {"stamp", "train_s", "peak_mb"}.
+
+        start: a model whose encoders and codebook it begins with.
+        """
         path = self.models / f"{method}-{seed}"
         model, log, record = (path.with_suffix(s) for s in (".npz", ".jsonl", ".json"))
         settings = [*self.methods[method].settings, *self.settings, f"train.seed={seed}"]
-        stamp = self.stamp(settings)
+        origin = [hashlib.sha256(start.read_bytes()).hexdigest()] if start else []
+        stamp = self.stamp(settings + origin)
         title = f"{TITLES.get(method, method)}, seed {seed}"
         try:
             done = json.loads(record.read_text())
@@ -169,6 +173,7 @@ class Demo:
         seconds, peak = self.call(
             self.programs / "unic-train", "--config", self.kind.config,
             "--data", self.data / "train.npz", "--out", model, "--log", log, *self.threads,
+            *(["--from", start] if start else []),
             "--set", *settings, output=path.with_suffix(".txt"))
         done = {"stamp": stamp, "train_s": round(seconds, 1), "peak_mb": round(peak)}
         record.write_text(json.dumps(done) + "\n")

@@ -27,8 +27,10 @@ HELP = """\
 For each seed Uni-Code is pre-trained as in `make demo`, and once more with each other context. For
 each model, heads of clips and of steps are made offline, of the codes of whole clips: of images,
 and of speech. They are then given the codes of held-out speakers' clips: encoded whole, and
-streamed, a number of steps behind. Writes BUILD/demo/streaming.json; the models, which are trained
-only if they are not there yet, are in BUILD/demo/models.
+streamed, a number of steps behind. Last, the full model learns for a few more epochs to be causal,
+with its codebook kept as it is, and the heads are those of the full model. Writes
+BUILD/demo/streaming.json; the models, which are trained only if they are not there yet, are in
+BUILD/demo/models.
 """
 HEADS = ("image", "speech")            # whose codes heads are made of
 TESTED = "speech"
@@ -40,11 +42,17 @@ class Context(NamedTuple):
     value: str                         # of encoder.context
     method: str                        # the model's name in BUILD/demo/models
     lags: tuple[int, ...]
+    more: tuple[str, ...] = ()         # settings of a model that begins with the full one
+
+    @property
+    def title(self) -> str:
+        return f"{self.value}, from full" if self.more else self.value
 
 
-CONTEXTS = (Context("full", "unicode", (0, 1, 3, 5)),
-            Context("causal", "unicode-causal", (0,)),
-            Context("chunk:3", "unicode-chunk3", (0, 1, 2)))
+FULL = Context("full", "unicode", (0, 1, 3, 5))
+CONTEXTS = (FULL, Context("causal", "unicode-causal", (0,)),
+            Context("chunk:3", "unicode-chunk3", (0, 1, 2)),
+            Context("causal", "unicode-tuned", (0,), ("train.freeze=codebook", "train.epochs=6")))
 
 
 def load(path: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,16 +98,17 @@ class Heads:
                 for (name, per), head in self.heads.items()}
 
 
-def measure(path: Path, demo: Demo, context: Context, seed: int) -> list[dict[str, Any]]:
+def measure(demo: Demo, context: Context, seed: int) -> list[dict[str, Any]]:
     """The rows of one model: whole clips, then each lag."""
-    model = libunicode.Model(path)
+    model, full = (libunicode.Model(demo.models / f"{its.method}-{seed}.npz")
+                   for its in (context, FULL))
     assert model.config["encoder.context"] == context.value
-    heads = Heads(model, demo.data / "heads.npz", seed)
+    heads = Heads(full if context.more else model, demo.data / "heads.npz", seed)
     x, clips, steps = load(demo.test, TESTED)
     whole = model.encode(TESTED, x)
     rows = [("whole clip", whole)] + [(f"lag {lag}", streamed(model, x, lag))
                                       for lag in context.lags]
-    return [{"context": context.value, "seed": seed, "codes": name,
+    return [{"context": context.title, "seed": seed, "codes": name,
              "equal": float(np.mean(codes == whole)), **heads.score(codes, clips, steps)}
             for name, codes in rows]
 
@@ -132,15 +141,16 @@ def main() -> None:
         libunicode.set_threads(args.threads)
     demo = Demo(argparse.Namespace(**vars(args), avt=False, tune=False, set=[],
                                    methods=["unicode"]))
-    demo.methods |= {context.method: Method((f"encoder.context={context.value}",), "runs")
-                     for context in CONTEXTS[1:]}
+    demo.methods |= {its.method: Method((f"encoder.context={its.value}", *its.more), "runs")
+                     for its in CONTEXTS[1:]}
     try:
         demo.build_data()
         rows = []
         for seed in args.seeds:
+            full = demo.models / f"{FULL.method}-{seed}.npz"
             for context in CONTEXTS:
-                demo.train(context.method, seed)
-                rows += measure(demo.models / f"{context.method}-{seed}.npz", demo, context, seed)
+                demo.train(context.method, seed, full if context.more else None)
+                rows += measure(demo, context, seed)
     except (RuntimeError, OSError) as error:
         sys.exit(f"streaming.py: {error}")
     (demo.out / "streaming.json").write_text(json.dumps(rows, indent=1) + "\n")
