@@ -18,6 +18,7 @@ MAY_INCLUDE = {
     "model": COMPUTE | {"file", "array"},
     "loss": COMPUTE | {"model"},
     "train": COMPUTE | {"model", "loss", "file", "array"},
+    "extract": COMPUTE | {"model", "loss", "train", "file", "array"},
     # the wing that reads and writes
     "file": GROUND,
     "array": GROUND | {"file"},

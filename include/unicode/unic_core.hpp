@@ -451,6 +451,52 @@ class stream : public detail::handle<unic_stream, unic_stream_free>
     }
 };
 
+// Features of sound, frames or text. Each thread has one of its own.
+class extractor : public detail::handle<unic_extractor, unic_extractor_free>
+{
+  public:
+    using handle::handle;
+    explicit extractor(std::string_view settings, unic_extractor_options options = {})
+        : handle(detail::result(unic_extractor_create, settings, options))
+    {
+    }
+    std::string kind() const { return ask(unic_extractor_kind); }
+    std::string settings() const { return ask(unic_extractor_settings); }
+    std::uint64_t fingerprint() const { return ask(unic_extractor_fingerprint); }
+    unic_extractor_input input() const
+    {
+        return static_cast<unic_extractor_input>(ask(unic_extractor_input_of));
+    }
+    double rate() const { return ask(unic_extractor_rate); }
+    std::vector<std::int64_t> input_dims() const { return dims(unic_extractor_input_dims); }
+    std::vector<std::int64_t> feature_dims() const { return dims(unic_extractor_feature_dims); }
+    // Into features [max_steps,...]; the number of steps. NULL: they are only counted.
+    std::size_t extract(const array &input, std::size_t max_steps, float *features)
+    {
+        std::size_t steps;
+        check(unic_extractor_extract(&steps, get(), input.get(), max_steps, features));
+        return steps;
+    }
+    std::size_t extract(std::string_view text, std::size_t max_steps, float *features)
+    {
+        std::size_t steps;
+        const char *first = text.empty() ? "" : text.data();
+        check(unic_extractor_extract_text(&steps, get(), first, text.size(), max_steps,
+                                          features));
+        return steps;
+    }
+    template <class Input> std::vector<float> extract(const Input &input) // all steps
+    {
+        std::size_t width = 1;
+        for (std::int64_t dim : feature_dims())
+            width *= static_cast<std::size_t>(dim);
+        const std::size_t steps = extract(input, 0, nullptr);
+        std::vector<float> features(steps * width);
+        extract(input, steps, features.data());
+        return features;
+    }
+};
+
 // All clips of a dataset; `codes`, unless it is NULL, becomes [N,T] for each encoder.
 inline void encode_dataset(view<encoder> encoders, dataset &data, encoded_fn encoded,
                            progress_fn progress = {},

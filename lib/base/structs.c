@@ -29,6 +29,7 @@ OPTIONS(unic__dataset_options_kind, unic_dataset_options, sizeof(unic_dataset_op
 OPTIONS(unic__draws_kind, unic_draws, sizeof(unic_draws));
 OPTIONS(unic__encode_options_kind, unic_encode_options, sizeof(unic_encode_options));
 OPTIONS(unic__encoder_options_kind, unic_encoder_options, sizeof(unic_encoder_options));
+OPTIONS(unic__extractor_options_kind, unic_extractor_options, sizeof(unic_extractor_options));
 OPTIONS(unic__head_options_kind, unic_head_options, sizeof(unic_head_options));
 OPTIONS(unic__index_options_kind, unic_index_options, sizeof(unic_index_options));
 PLAIN(unic__mask_report_kind, unic_mask_report, sizeof(unic_mask_report));

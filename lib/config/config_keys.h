@@ -3,7 +3,8 @@
  * its text and its field (config_value.c), finding a key by name (config_find.c), splitting
  * text into lines (config_line.c), setting a key (config.c), whole texts (config_text.c), the
  * words of train.freeze (config_freeze.c), and what a run may change (config_change.c).
- * Only these files, those of lib/api and their tests include this header.
+ * Only these files, those of lib/extract and lib/api, and their tests include this header: an
+ * extractor's settings are keys of a table of its own.
  */
 #ifndef UNIC_CONFIG_CONFIG_KEYS_H
 #define UNIC_CONFIG_CONFIG_KEYS_H

@@ -356,6 +356,14 @@ static unic_status give_stream_options(void *at)
     return status;
 }
 
+static unic_status give_extractor_options(void *at)
+{
+    unic_extractor *extractor;
+    unic_status status = unic_extractor_create(&extractor, "kind = ngrams\nbuckets = 1", at);
+    unic_extractor_free(extractor);
+    return status;
+}
+
 /* ---- every size, at the edge of what may be read or written ---- */
 
 typedef struct grown {
@@ -378,6 +386,7 @@ static const grown structs[] = {
     {"unic_codebook_init_options", give_codebook_init_options, {80}},
     {"unic_encode_options", give_encode_options, {72}},
     {"unic_encoder_options", give_encoder_options, {64}},
+    {"unic_extractor_options", give_extractor_options, {48}},
     {"unic_stream_options", give_stream_options, {64}},
     {"unic_trainer_options", give_trainer_options, {64}},
     {"unic_allocator", give_allocator, {32}},

@@ -107,6 +107,11 @@ AT(unic_encode_options, progress_user, 32);
 AT(unic_encode_options, reserved, 40);
 SIZE(unic_encode_options, 72);
 
+AT(unic_extractor_options, struct_size, 0);
+AT(unic_extractor_options, threads, 8);
+AT(unic_extractor_options, reserved, 16);
+SIZE(unic_extractor_options, 48);
+
 AT(unic_head_options, struct_size, 0);
 AT(unic_head_options, kind, 8);
 AT(unic_head_options, class_count, 12);
@@ -229,6 +234,7 @@ SIZE(unic_log_level, sizeof(int));
 SIZE(unic_dtype, sizeof(int));
 SIZE(unic_reset_rule, sizeof(int));
 SIZE(unic_on_damage, sizeof(int));
+SIZE(unic_extractor_input, sizeof(int));
 SIZE(unic_head_kind, sizeof(int));
 SIZE(unic_head_loss, sizeof(int));
 SIZE(unic_index_metric, sizeof(int));

@@ -640,6 +640,24 @@ void masks(const std::string &folder)
     REQUIRE(unic::metrics::masks_cmg(logits, inside, 256, 1).mask_count == 2);
 }
 
+void extractors()
+{
+    unic::extractor words("kind = ngrams\ndim = 3"), sounds("kind = logmel\nparts = 2\nbands = 4");
+    REQUIRE(words.kind() == "ngrams" && words.input() == UNIC_EXTRACTOR_TEXT && words.rate() == 0);
+    REQUIRE(sounds.rate() == 16000 && sounds.input() == UNIC_EXTRACTOR_SOUND);
+    REQUIRE(unic::extractor(words.settings()).fingerprint() == words.fingerprint());
+    REQUIRE(words.input_dims().empty() && sounds.input_dims() == std::vector<std::int64_t>{0});
+    REQUIRE(words.feature_dims() == std::vector<std::int64_t>{3} && sounds.feature_dims()[0] == 8);
+    const std::vector<float> y = words.extract(std::string_view("two words"));
+    float same[6];
+    std::size_t steps;
+    unic::check(unic_extractor_extract_text(&steps, words.get(), "two words", 9, 2, same));
+    REQUIRE(steps == 2 && std::equal(y.begin(), y.end(), same, same + 6));
+    REQUIRE(words.extract(std::string_view()).empty());
+    REQUIRE(sounds.extract(unic::array(wave(32000, 7, 50), {32000})).size() == 16);
+    REQUIRE(thrown([&] { sounds.extract(std::string_view("a")); }).status() == UNIC_E_ARG);
+}
+
 void class_maps(const std::string &folder)
 {
     const std::vector<std::string> theirs = {"cat", "dog", "ox"};
@@ -688,6 +706,7 @@ try {
     retrieval(folder);
     masks(folder);
     class_maps(folder);
+    extractors();
     logs(folder);
     std::cout << "every class\n";
 } catch (const std::exception &e) {

@@ -549,4 +549,5 @@ const fault_case task_cases[] = {
     {NULL, NULL, 0, 0},
 };
 
-const fault_case *const fault_tables[] = {ground_cases, model_cases, task_cases, NULL};
+const fault_case *const fault_tables[] = {ground_cases, model_cases, task_cases, extract_cases,
+                                          NULL};

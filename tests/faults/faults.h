@@ -27,7 +27,9 @@ typedef enum fault_needs {
     NEEDS_MAP = 1 << 11,
     NEEDS_WRITER = 1 << 12,
     NEEDS_STREAM = 1 << 13, /* with a few steps pushed */
-    NEEDS_BUFFER = 1 << 14
+    NEEDS_BUFFER = 1 << 14,
+    NEEDS_EXTRACTOR = 1 << 15, /* of words      */
+    NEEDS_SPECTRA = 1 << 16    /* one of sound */
 } fault_needs;
 
 typedef struct world {
@@ -46,6 +48,7 @@ typedef struct world {
     unic_class_map *map;
     unic_npz_writer *writer;
     unic_buffer *buffer;
+    unic_extractor *extractor;
     uint64_t digest; /* of all that the call gave */
 } world;
 
@@ -94,6 +97,9 @@ void world_files_make(void);
         return UNIC_OK;                                                                        \
     } while (0)
 
+#define FAULT_LOGMEL                                                                           \
+    "kind = logmel\nrate = 1000\nwindow = 4\nhop = 2\nbands = 3\nhigh = 400\nframes = 2\n"     \
+    "parts = 1"
 #define CHECKPOINT "tests/cmg/fixtures/av.pt"
 /* What one of these files holds, in memory; made with them. */
 unic_source world_source(const char *file);
@@ -128,6 +134,6 @@ long fault_live_blocks(void);
         "unic_" #function, name, (needs), (is)                                                 \
     }
 
-extern const fault_case ground_cases[], model_cases[], task_cases[];
+extern const fault_case ground_cases[], model_cases[], task_cases[], extract_cases[];
 
 #endif

@@ -254,6 +254,11 @@ world world_open(unsigned needs)
             unic_class_map_parse(&w.map, map_text, sizeof map_text - 1, NULL, &map_names));
     if (needs & NEEDS_WRITER)
         io_assert_ok(unic_npz_writer_create(&w.writer, files.out));
+    if (needs & NEEDS_EXTRACTOR)
+        io_assert_ok(
+            unic_extractor_create(&w.extractor, "kind = ngrams\ndim = 4\nbuckets = 9", NULL));
+    if (needs & NEEDS_SPECTRA)
+        io_assert_ok(unic_extractor_create(&w.extractor, FAULT_LOGMEL, NULL));
     if (needs & NEEDS_BUFFER)
         io_assert_ok(unic_buffer_create(&w.buffer));
     return w;
@@ -261,6 +266,7 @@ world world_open(unsigned needs)
 
 void world_close(world *w)
 {
+    unic_extractor_free(w->extractor);
     unic_buffer_free(w->buffer);
     unic_npz_writer_free(w->writer);
     unic_class_map_free(w->map);

@@ -26,6 +26,7 @@ from ._config import Config, Key
 from ._dataset import Arrays, Dataset
 from ._errors import (ArgumentError, CancelledError, ConfigError, DataError, Error, FileError, FormatError, KernelError,
                       MismatchError, NotFoundError, NumericError, OutOfMemoryError, ShapeError, StateError)
+from ._extractor import Extractor
 from ._head import Head
 from ._index import Found, Index, pool_histogram, pool_mean
 from ._library import get_threads, set_log, set_threads, version
@@ -38,11 +39,11 @@ from ._trainer import Draws, Trainer
 __version__ = "0.1.0"
 
 __all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "ClassMap", "Codebook", "Config", "ConfigError",
-           "DataError", "Dataset", "Draws", "Encoder", "Error", "FileError", "FormatError", "Found", "Head", "Index",
-           "KernelError", "Key", "MismatchError", "Model", "NotFoundError", "NumericError", "OutOfMemoryError",
-           "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings", "ShapeError", "State", "StateError",
-           "Stream", "Trainer", "Usage", "get_threads", "metrics", "plot", "pool_histogram", "pool_mean", "set_log",
-           "set_threads", "version"]
+           "DataError", "Dataset", "Draws", "Encoder", "Error", "Extractor", "FileError", "FormatError", "Found",
+           "Head", "Index", "KernelError", "Key", "MismatchError", "Model", "NotFoundError", "NumericError",
+           "OutOfMemoryError", "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings", "ShapeError",
+           "State", "StateError", "Stream", "Trainer", "Usage", "get_threads", "metrics", "plot", "pool_histogram",
+           "pool_mean", "set_log", "set_threads", "version"]
 
 
 def __getattr__(name: str) -> Any:

@@ -41,6 +41,9 @@ RESET_TWO = 2
 MAX_MODALITIES = 8
 DAMAGE_FAILS = 0
 DAMAGE_SKIPS = 1
+EXTRACTOR_SOUND = 1
+EXTRACTOR_FRAMES = 2
+EXTRACTOR_TEXT = 3
 HEAD_CLIP = 1
 HEAD_STEP = 2
 HEAD_STEP_MULTI = 3
@@ -75,6 +78,7 @@ CONFIG = opaque("unic_config")
 DATASET = opaque("unic_dataset")
 MODEL = opaque("unic_model")
 ENCODER = opaque("unic_encoder")
+EXTRACTOR = opaque("unic_extractor")
 HEAD = opaque("unic_head")
 INDEX = opaque("unic_index")
 NPZ_WRITER = opaque("unic_npz_writer")
@@ -173,6 +177,12 @@ class EncodeOptions(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("encoded", ENCODED_FN), ("encoded_user", c_void_p),
                 ("progress", PROGRESS_FN), ("progress_user", c_void_p), ("reserved", c_void_p * 4)]
+
+
+class ExtractorOptions(Structure):
+    """unic_extractor_options"""
+
+    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("reserved", c_void_p * 4)]
 
 
 class HeadOptions(Structure):
@@ -374,6 +384,17 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_encoder_encode_batch": (Status, [ENCODER, BATCH, c_void_p, c_void_p, c_void_p]),
     "unic_encoder_encode_dataset": (Status, [POINTER(ENCODER), c_size_t, DATASET, POINTER(EncodeOptions),
                                              POINTER(c_void_p)]),
+    "unic_extractor_create": (Status, [POINTER(EXTRACTOR), c_char_p, POINTER(ExtractorOptions)]),
+    "unic_extractor_free": (None, [EXTRACTOR]),
+    "unic_extractor_kind": (c_char_p, [EXTRACTOR]),
+    "unic_extractor_settings": (c_char_p, [EXTRACTOR]),
+    "unic_extractor_fingerprint": (c_uint64, [EXTRACTOR]),
+    "unic_extractor_input_of": (c_int32, [EXTRACTOR]),
+    "unic_extractor_rate": (c_double, [EXTRACTOR]),
+    "unic_extractor_input_dims": (Status, [c_void_p, EXTRACTOR, c_void_p]),
+    "unic_extractor_feature_dims": (Status, [c_void_p, EXTRACTOR, c_void_p]),
+    "unic_extractor_extract": (Status, [c_void_p, EXTRACTOR, POINTER(Array), c_size_t, c_void_p]),
+    "unic_extractor_extract_text": (Status, [c_void_p, EXTRACTOR, c_char_p, c_size_t, c_size_t, c_void_p]),
     "unic_head_create": (Status, [POINTER(HEAD), CODEBOOK, POINTER(HeadOptions)]),
     "unic_head_free": (None, [HEAD]),
     "unic_head_settings": (Status, [POINTER(HeadOptions), HEAD]),

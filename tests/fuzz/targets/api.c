@@ -477,6 +477,16 @@ static unic_npz_writer *make_npz_writer(void)
     return w;
 }
 
+static unic_extractor *make_extractor(unsigned how)
+{
+    static const char *const settings[] = {
+        "kind = ngrams\ndim = 3\nbuckets = 5",
+        "kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2"};
+    unic_extractor *e;
+    FUZZ_CHECK(unic_extractor_create(&e, settings[how / 2 % 2], NULL) == UNIC_OK);
+    return e;
+}
+
 HANDLE(config, fuzz_small_config(config_text(how)))
 HANDLE(trainer, fuzz_small_trainer(config_text(how)))
 HANDLE(model, fuzz_small_model(config_text(how)))
@@ -492,11 +502,12 @@ HANDLE(segmenter, make_segmenter())
 HANDLE(class_map, make_class_map())
 HANDLE(npz_writer, make_npz_writer())
 HANDLE(buffer, make_buffer())
+HANDLE(extractor, make_extractor(how))
 
 /* ---- a run ---- */
 
 static const api_part *const parts[] = {&api_base,  &api_codebooks, &api_models, &api_data,
-                                        &api_tasks, &api_metrics,   &api_indexes};
+                                        &api_tasks, &api_metrics,   &api_indexes, &api_extract};
 
 #define FREE_ALL(a, kind)                                                                      \
     for (size_t i_ = 0; i_ < API_HANDLES; i_++)                                                \
@@ -515,6 +526,7 @@ static void run_api(const unsigned char *data, size_t size)
     }
     FREE_ALL(&a, npz_writer);
     FREE_ALL(&a, buffer);
+    FREE_ALL(&a, extractor);
     FREE_ALL(&a, stream);
     FREE_ALL(&a, encoder); /* these two in this order, */
     FREE_ALL(&a, model);

@@ -29,6 +29,7 @@ typedef struct api {
     API_SLOTS(unic_class_map, class_map);
     API_SLOTS(unic_npz_writer, npz_writer);
     API_SLOTS(unic_buffer, buffer);
+    API_SLOTS(unic_extractor, extractor);
     void *blocks[API_BLOCKS]; /* freed at the end */
     size_t block_count;
 } api;
@@ -51,7 +52,7 @@ typedef struct api_part {
 #define API_PART(name, list) const api_part name = {list, sizeof(list) / sizeof((list)[0])}
 
 extern const api_part api_base, api_codebooks, api_indexes, api_models, api_data, api_tasks,
-    api_metrics;
+    api_metrics, api_extract;
 
 /* ---- arguments ---- */
 
@@ -97,6 +98,7 @@ unic_segmenter *api_segmenter_of(api *a);
 unic_class_map *api_class_map_of(api *a);
 unic_npz_writer *api_npz_writer_of(api *a);
 unic_buffer *api_buffer_of(api *a);
+unic_extractor *api_extractor_of(api *a);
 
 /* Calls CREATE(&handle, ...) for a slot, in place of the handle that is there. */
 #define API_PUT(a, kind, call, ...)                                                            \

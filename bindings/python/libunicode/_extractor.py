@@ -1,0 +1,89 @@
+"""Extractors: features of sound, pictures and text."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any, Optional, Tuple, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _lib
+from ._arguments import Vectors
+from ._handle import Handle
+from ._lib import lib
+
+_INPUTS = {_lib.EXTRACTOR_SOUND: "sound", _lib.EXTRACTOR_FRAMES: "frames", _lib.EXTRACTOR_TEXT: "text"}
+
+
+class Extractor(Handle):
+    """Features of what a decoder gives, one row a step.
+
+        spectra = libunicode.Extractor("logmel", framing="vggish").extract(samples)    # [n] -> [T,96,64]
+        words = libunicode.Extractor("ngrams").extract("a red shoe")                   # [3,64]
+
+    Threads that use one take turns; for more at a time, make one for each.
+    """
+
+    _kind = "extractor"
+    _instead = "make another one of its settings"
+
+    def __init__(self, kind: str, *, threads: int = 0, **settings: Union[str, int, float]) -> None:
+        """An extractor of this kind; docs/media.md lists kinds and their settings.
+
+        kind      "logmel", "ngrams", ..., or the text of another one's `settings`.
+        threads   that it computes with; 0: the process's number.
+        settings  keys of the kind.
+
+        Raises ConfigError (an unknown kind or key, a value out of bounds); OutOfMemoryError.
+        """
+        lines = [kind if "=" in kind else f"kind = {kind}"] + [f"{key} = {value}" for key, value in settings.items()]
+        options = _lib.sized(_lib.ExtractorOptions, threads=arguments.threads(threads))
+        pointer = _lib.EXTRACTOR()
+        lib.unic_extractor_create(ctypes.byref(pointer), arguments.text("settings", "\n".join(lines)),
+                                  ctypes.byref(options))
+        super().__init__(pointer, lib.unic_extractor_free)
+        self._describe()
+
+    def _describe(self) -> None:
+        with self._use() as extractor:
+            self.kind: str = lib.unic_extractor_kind(extractor).decode()
+            self.settings: str = lib.unic_extractor_settings(extractor).decode()
+            self.input: str = _INPUTS[lib.unic_extractor_input_of(extractor)]
+            self.rate: float = lib.unic_extractor_rate(extractor)
+            self.dims: Tuple[int, ...] = arguments.dims_of(lib.unic_extractor_feature_dims, extractor)
+            self.input_dims: Tuple[int, ...] = arguments.dims_of(lib.unic_extractor_input_dims, extractor)
+
+    @property
+    def fingerprint(self) -> int:
+        """A hash of settings and weights: features of equal ones may be mixed."""
+        with self._use() as extractor:
+            return int(lib.unic_extractor_fingerprint(extractor))
+
+    def extract(self, given: Union[str, npt.ArrayLike], out: Optional[Vectors] = None) -> Vectors:
+        """The features [T,...] of sound [n], of frames [n,H,W,3] uint8 or of a text, whichever it reads.
+
+        T is 0 if the input is shorter than one step. With `out`, whose shape must be that of the result, they are
+        written there.
+
+        Raises ShapeError; DataError (NaN, Inf, text that is not UTF-8); ArgumentError (it reads something else);
+        NumericError (samples so large that features are not finite).
+        """
+        call: Any
+        what: Tuple[Any, ...]
+        if isinstance(given, str):
+            data = given.encode()
+            call, what = lib.unic_extractor_extract_text, (data, len(data))
+        else:
+            x = arguments.real("input", given)
+            call, what = lib.unic_extractor_extract, (arguments.array(x),)
+        steps = ctypes.c_size_t()
+        with self._use() as extractor:
+            call(ctypes.byref(steps), extractor, *what, 0, None)
+            features = arguments.output("out", out, (steps.value, *self.dims), np.float32)
+            call(ctypes.byref(steps), extractor, *what, steps.value, arguments.address(features))
+        return features
+
+    def __repr__(self) -> str:
+        return f"<libunicode.Extractor {self.kind!r}, {self.input} to {self.dims}{', closed' if self.closed else ''}>"

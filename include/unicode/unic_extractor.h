@@ -1,0 +1,124 @@
+/**
+ * @file unic_extractor.h
+ * From sound, pictures and text to features. An extractor is given what a decoder gives (PCM, RGB
+ * frames, UTF-8) and computes one row of features a step, which an encoder or a data set takes.
+ * docs/media.md says which kinds there are, what each computes, and where it comes from.
+ */
+#ifndef UNICODE_UNIC_EXTRACTOR_H
+#define UNICODE_UNIC_EXTRACTOR_H
+
+#include "unic_array.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An extractor: its settings, its tables, its workspace. Opaque; used by one thread at a time, so
+ * each thread creates one of its own. */
+typedef struct unic_extractor unic_extractor;
+
+/** What an extractor reads. Values are part of the ABI. */
+typedef enum unic_extractor_input {
+    UNIC_EXTRACTOR_SOUND = 1,  /**< [samples] real numbers, mono, mostly in -1..1, at the
+                                    extractor's rate                                         */
+    UNIC_EXTRACTOR_FRAMES = 2, /**< [frames,H,W,3] uint8, RGB                                */
+    UNIC_EXTRACTOR_TEXT = 3    /**< UTF-8                                                    */
+} unic_extractor_input;
+
+/** An extractor's settings beside those of its kind. */
+typedef struct unic_extractor_options {
+    size_t struct_size; /**< sizeof(unic_extractor_options)                                  */
+    int32_t threads;    /**< 1..256; 0: the number of unic_set_threads()                     */
+    void *reserved[4];  /**< NULL                                                            */
+} unic_extractor_options;
+
+/**
+ * Create an extractor. This computes its tables and allocates all memory that extracting needs.
+ *
+ * @param out       the extractor, to be freed with unic_extractor_free(); NULL on failure.
+ * @param settings  lines "key = value" as in a config (unic_config.h), NUL-terminated: `kind` and,
+ *                  in any order, keys of this kind; what is left out has its default. The kinds
+ *                  and their keys are listed in docs/media.md.
+ * @param options   NULL: defaults.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG names the line, the key and what is allowed;
+ *         UNIC_E_NOMEM. Thread-safe. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_create(unic_extractor **out, const char *settings,
+                                           const unic_extractor_options *options);
+/** Free the extractor. NULL is allowed. Since 0.1. */
+UNIC_API void unic_extractor_free(unic_extractor *extractor);
+
+/** The word of its kind ("logmel"), valid as long as the extractor; NULL for NULL. Since 0.1. */
+UNIC_API const char *unic_extractor_kind(const unic_extractor *extractor);
+
+/**
+ * All settings with their values, as text that unic_extractor_create() takes, with `kind` first;
+ * valid as long as the extractor; NULL for NULL. Since 0.1.
+ */
+UNIC_API const char *unic_extractor_settings(const unic_extractor *extractor);
+
+/**
+ * A hash of the settings' text and of the weights, if it has any: features of extractors with the
+ * same fingerprint may be mixed. 0 for NULL. Since 0.1.
+ */
+UNIC_API uint64_t unic_extractor_fingerprint(const unic_extractor *extractor);
+
+/** What it reads: a unic_extractor_input; 0 for NULL. Since 0.1. */
+UNIC_API int32_t unic_extractor_input_of(const unic_extractor *extractor);
+
+/** The samples a second of the sound that it reads; 0 if it reads none. Nothing is resampled.
+ * Since 0.1. */
+UNIC_API double unic_extractor_rate(const unic_extractor *extractor);
+
+/**
+ * Get the dims of the arrays that it reads, 0 standing for any number: {0} for sound, {0,H,W,3} for
+ * frames, none for text. `dims` has room for UNIC_MAX_RANK.
+ * @return UNIC_OK; UNIC_E_ARG. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_input_dims(size_t *rank, const unic_extractor *extractor,
+                                               int64_t *dims);
+
+/**
+ * Get the dims of one step of its features ({128}, {7,7,64}); `dims` has room for UNIC_MAX_RANK.
+ * @return UNIC_OK; UNIC_E_ARG. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_feature_dims(size_t *rank, const unic_extractor *extractor,
+                                                 int64_t *dims);
+
+/**
+ * Extract the features of sound or of frames.
+ *
+ * @param step_count  out: the number of steps that the input gives; 0 if it is shorter than one.
+ *                    It is also told if max_steps is too small.
+ * @param extractor   used by one thread at a time.
+ * @param input       sound or frames, whichever it reads.
+ * @param max_steps   room of `features`, in steps.
+ * @param features    [max_steps,...] out, steps of unic_extractor_feature_dims(); NULL: the steps
+ *                    are only counted, which reads no values.
+ * @return UNIC_OK; UNIC_E_ARG, also if the extractor reads something else; UNIC_E_SHAPE names the
+ *         dims, or that the features need more room; UNIC_E_VALUE for NaN or Inf in the sound;
+ *         UNIC_E_NUMERIC if samples are so large that features are not finite; UNIC_E_STATE if
+ *         another thread is using it. After a failure `features` are undefined. Allocates
+ *         nothing. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_extract(size_t *step_count, unic_extractor *extractor,
+                                            const unic_array *input, size_t max_steps,
+                                            float *features);
+
+/**
+ * Extract the features of a text.
+ *
+ * @param step_count, extractor, max_steps, features  as for unic_extractor_extract().
+ * @param text   UTF-8; need not end with NUL.
+ * @param bytes  of the text.
+ * @return as unic_extractor_extract(); UNIC_E_VALUE names the byte where the text is not UTF-8.
+ *         Allocates nothing. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_extract_text(size_t *step_count, unic_extractor *extractor,
+                                                 const char *text, size_t bytes,
+                                                 size_t max_steps, float *features);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,123 @@
+#include "api/api.h"
+#include "array/array.h"
+#include "extract/extract.h"
+
+unic_status unic_extractor_create(unic_extractor **out, const char *settings,
+                                  const unic_extractor_options *options)
+{
+    unic_extractor_options o = {.struct_size = sizeof o};
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(settings);
+    if (options)
+        UNIC__TAKE(unic__extractor_options_kind, &o, options);
+    UNIC__TRY(unic__check_threads(o.threads, __func__));
+    UNIC__TRY_NAMED(unic__extractor_create(out, settings, o.threads));
+    return UNIC_OK;
+}
+
+void unic_extractor_free(unic_extractor *extractor)
+{
+    unic__extractor_free(extractor);
+}
+
+const char *unic_extractor_kind(const unic_extractor *extractor)
+{
+    return extractor ? extractor->kind->name : NULL;
+}
+
+const char *unic_extractor_settings(const unic_extractor *extractor)
+{
+    return extractor ? extractor->text : NULL;
+}
+
+uint64_t unic_extractor_fingerprint(const unic_extractor *extractor)
+{
+    return extractor ? unic__extractor_fingerprint(extractor) : 0;
+}
+
+int32_t unic_extractor_input_of(const unic_extractor *extractor)
+{
+    return extractor ? extractor->kind->input : 0;
+}
+
+double unic_extractor_rate(const unic_extractor *extractor)
+{
+    return extractor ? extractor->rate : 0;
+}
+
+static void give_dims(size_t *rank, const unic__shape *shape, int64_t *dims)
+{
+    *rank = shape->rank;
+    for (size_t i = 0; i < shape->rank; i++)
+        dims[i] = (int64_t)shape->dim[i];
+}
+
+unic_status unic_extractor_input_dims(size_t *rank, const unic_extractor *extractor,
+                                      int64_t *dims)
+{
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(dims);
+    UNIC__REQUIRE(rank);
+    give_dims(rank, &extractor->in, dims);
+    return UNIC_OK;
+}
+
+unic_status unic_extractor_feature_dims(size_t *rank, const unic_extractor *extractor,
+                                        int64_t *dims)
+{
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(dims);
+    UNIC__REQUIRE(rank);
+    give_dims(rank, &extractor->dims, dims);
+    return UNIC_OK;
+}
+
+static unic_status check_input(const unic_extractor *e, bool text, const char *call)
+{
+    static const char *const names[] = {
+        [UNIC_EXTRACTOR_SOUND] = "sound: unic_extractor_extract()",
+        [UNIC_EXTRACTOR_FRAMES] = "frames: unic_extractor_extract()",
+        [UNIC_EXTRACTOR_TEXT] = "text: unic_extractor_extract_text()"};
+    if (text != (e->kind->input == UNIC_EXTRACTOR_TEXT))
+        return unic__fail(UNIC_E_ARG, "%s: an extractor of kind %s reads %s", call,
+                          e->kind->name, names[e->kind->input]);
+    return UNIC_OK;
+}
+
+unic_status unic_extractor_extract(size_t *step_count, unic_extractor *extractor,
+                                   const unic_array *input, size_t max_steps, float *features)
+{
+    UNIC__REQUIRE(step_count);
+    *step_count = 0;
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(input);
+    UNIC__TRY(check_input(extractor, false, __func__));
+    UNIC__TRY(unic__array_check_real(input, __func__, "input"));
+    if (extractor->kind->input == UNIC_EXTRACTOR_FRAMES && input->dtype != UNIC_U8) {
+        char name[UNIC__DTYPE_TEXT];
+        return unic__fail(UNIC_E_ARG, "%s: frames are %s, uint8 of 0..255 expected", __func__,
+                          unic__dtype_print(input->dtype, name));
+    }
+    UNIC__HOLD(extractor);
+    const unic__extract_input in = {.array = input};
+    UNIC__TRY_WITH(extractor->threads,
+                   unic__extractor_run(step_count, extractor, &in, max_steps, features));
+    return UNIC_OK;
+}
+
+unic_status unic_extractor_extract_text(size_t *step_count, unic_extractor *extractor,
+                                        const char *text, size_t bytes, size_t max_steps,
+                                        float *features)
+{
+    UNIC__REQUIRE(step_count);
+    *step_count = 0;
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(text);
+    UNIC__TRY(check_input(extractor, true, __func__));
+    UNIC__HOLD(extractor);
+    const unic__extract_input in = {.text = text, .bytes = bytes};
+    UNIC__TRY_WITH(extractor->threads,
+                   unic__extractor_run(step_count, extractor, &in, max_steps, features));
+    return UNIC_OK;
+}

@@ -1,0 +1,73 @@
+/*
+ * Feature extractors: what a decoder gives in, one row of features a step out. A kind is a table of
+ * its settings and a few functions (kinds.c lists them); settings.c reads and prints the text of
+ * any kind, extractor.c creates and runs one.
+ */
+#ifndef UNIC_EXTRACT_EXTRACT_H
+#define UNIC_EXTRACT_EXTRACT_H
+
+#include "base/use.h"
+#include "config/config_keys.h"
+#include "extract/kinds.h"
+#include "unicode/unic_extractor.h"
+
+/* What a call reads: an array, or a text where `array` is NULL. */
+typedef struct unic__extract_input {
+    const unic_array *array; /* checked, with the dims that the kind takes */
+    const char *text;
+    size_t bytes;
+} unic__extract_input;
+
+typedef struct unic__extract_kind {
+    const char *name;
+    int32_t input; /* a unic_extractor_input */
+    const unic__config_key *keys;
+    size_t key_count;
+    /* Checks settings that must fit together, sets rate and dims, makes the tables. UNIC_E_CONFIG;
+     * UNIC_E_NOMEM. */
+    unic_status (*plan)(unic_extractor *e);
+    void (*release)(unic_extractor *e); /* frees what plan allocated outside of the arena */
+    /* The steps of an input; UNIC_E_VALUE for a text that is none. */
+    unic_status (*count)(const unic_extractor *e, const unic__extract_input *in, size_t *steps);
+    /* Writes all of them. Allocates nothing. */
+    unic_status (*run)(unic_extractor *e, const unic__extract_input *in, float *features);
+} unic__extract_kind;
+
+struct unic_extractor {
+    unic__use use;
+    const unic__extract_kind *kind;
+    unic__extract_settings settings;
+    const char *text; /* all settings, with their values */
+    double rate;      /* samples a second; 0: it reads no sound */
+    unic__shape in;   /* dims of an input array, 0: any number */
+    unic__shape dims; /* of a step's features */
+    int threads;
+    unic__arena arena; /* holds the text, and the tables of plan */
+    union {
+        struct unic__logmel *logmel;
+        struct unic__ngrams *ngrams;
+    } plan;
+};
+
+extern const unic__extract_kind unic__extract_logmel, unic__extract_ngrams;
+
+/* ---- settings.c ---- */
+
+/* Reads the text into kind and settings. UNIC_E_CONFIG. */
+unic_status unic__extract_settings_read(unic_extractor *e, const char *text);
+/* Prints them to e->text. UNIC_E_NOMEM. */
+unic_status unic__extract_settings_print(unic_extractor *e);
+
+/* ---- extractor.c ---- */
+
+unic_status unic__extractor_create(unic_extractor **out, const char *settings, int threads);
+void unic__extractor_free(unic_extractor *e);
+uint64_t unic__extractor_fingerprint(const unic_extractor *e);
+/* Memory of the arena; the message names `what`. */
+unic_status unic__extract_memory(void **out, unic_extractor *e, size_t count, size_t size,
+                                 const char *what);
+unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
+                                const unic__extract_input *in, size_t max_steps,
+                                float *features);
+
+#endif

@@ -1,0 +1,30 @@
+/* The settings of each kind of extractor, as plain values; each kind's file has the table of their
+ * keys, with bounds, defaults and help. */
+#ifndef UNIC_EXTRACT_KINDS_H
+#define UNIC_EXTRACT_KINDS_H
+
+#include "base/base.h"
+
+typedef enum unic__framing { UNIC__FRAMING_SECOND, UNIC__FRAMING_VGGISH } unic__framing;
+
+typedef struct unic__logmel_settings {
+    size_t rate;        /* samples a second                                     */
+    double window, hop; /* milliseconds                                         */
+    size_t bands;
+    double low, high, offset; /* Hz, Hz, and what is added before the logarithm */
+    size_t frames;            /* of a patch                                     */
+    unsigned framing;         /* a unic__framing                                */
+    size_t parts;             /* that a patch's frames are averaged in; 0: none */
+} unic__logmel_settings;
+
+typedef struct unic__ngrams_settings {
+    size_t dim, buckets, shortest, longest;
+    uint64_t seed;
+} unic__ngrams_settings;
+
+typedef union unic__extract_settings {
+    unic__logmel_settings logmel;
+    unic__ngrams_settings ngrams;
+} unic__extract_settings;
+
+#endif

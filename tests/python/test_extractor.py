@@ -1,0 +1,53 @@
+"""Extractors: what they say of themselves, what they give, threads, what is refused."""
+
+from __future__ import annotations
+
+import libunicode as lu
+import numpy as np
+from helpers import in_threads, raises
+
+SOUND = np.sin(np.arange(16000 * 2) / 20).astype(np.float32)
+
+
+def test_what_it_says_of_itself() -> None:
+    extractor = lu.Extractor("logmel", parts=2, bands=4, framing="vggish")
+    assert (extractor.kind, extractor.input, extractor.rate) == ("logmel", "sound", 16000)
+    assert extractor.dims == (8,) and extractor.input_dims == (0,)
+    assert "framing = vggish\n" in extractor.settings
+    assert repr(extractor) == "<libunicode.Extractor 'logmel', sound to (8,)>"
+    again = lu.Extractor(extractor.settings)
+    assert again.fingerprint == extractor.fingerprint != lu.Extractor("logmel").fingerprint
+    assert lu.Extractor("ngrams").input_dims == ()
+
+
+def test_features() -> None:
+    sounds, words = lu.Extractor("logmel"), lu.Extractor("ngrams", dim=5)
+    features = sounds.extract(SOUND)
+    assert features.shape == (2, 96, 64) and features.dtype == np.float32
+    np.testing.assert_array_equal(sounds.extract(np.repeat(SOUND, 2)[::2]), features)
+    out = np.empty((2, 96, 64), np.float32)
+    assert sounds.extract(SOUND, out) is out
+    np.testing.assert_array_equal(out, features)
+    assert sounds.extract(SOUND[:100]).shape == (0, 96, 64)
+    assert words.extract("a b\0c").shape == (2, 5) and words.extract("").shape == (0, 5)
+
+
+def test_threads_take_turns() -> None:
+    extractor = lu.Extractor("logmel")
+    expected = extractor.extract(SOUND)
+    in_threads(lambda _: np.testing.assert_array_equal(extractor.extract(SOUND), expected))
+
+
+def test_what_is_refused() -> None:
+    raises(lu.ConfigError, "kind = log is not one of", lambda: lu.Extractor("log"))
+    raises(lu.ConfigError, "band is not a key of kind logmel; did you mean bands?", lambda: lu.Extractor("logmel", band=3))
+    raises(lu.ArgumentError, "threads = 257", lambda: lu.Extractor("logmel", threads=257))
+    sounds, words = lu.Extractor("logmel"), lu.Extractor("ngrams")
+    raises(lu.ShapeError, "average the channels", lambda: sounds.extract(np.zeros((16000, 2))))
+    raises(lu.DataError, "NaN or Inf in sample 3", lambda: sounds.extract(np.where(np.arange(16000) == 3, np.nan, 0)))
+    raises(lu.ArgumentError, "reads text", lambda: words.extract(SOUND))
+    raises(lu.ArgumentError, "reads sound", lambda: sounds.extract("a"))
+    raises(lu.ShapeError, "out has the shape", lambda: sounds.extract(SOUND, np.empty((1, 96, 64), np.float32)))
+    raises(TypeError, "make another one of its settings", sounds.__reduce__)
+    sounds.close()
+    raises(lu.StateError, "the extractor is closed", lambda: sounds.extract(SOUND))
