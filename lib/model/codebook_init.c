@@ -3,7 +3,6 @@
 
 #include "array/array.h"
 #include "kernel/distance.h"
-#include "kernel/packed.h"
 #include "model/codebook.h"
 
 /* Starting codes from data: rows at random, or k-means++ seeds and Lloyd's algorithm. */
@@ -40,14 +39,14 @@ enum { PRODUCTS = 1 << 26 };
 /*
  * Each next seed is a row drawn with probability ~ its squared distance to the nearest seed so
  * far. To measure all rows after each seed would read them once for each code. They are
- * measured only after a few seeds, all of those at once; until then a row is drawn by what was
- * last measured, which is no less than what is true, and taken with the probability true /
- * measured: the same distribution.
+ * measured after many seeds: the products of an assignment find the nearest of those, and its
+ * distance alone is computed. Until then a row is drawn by what was last measured, which is no
+ * less than what is true, and taken with the probability true / measured: the same distribution.
+ * Where few rows would be taken, they are measured earlier.
  */
 enum {
-    BLOCK = 512,  /* rows whose distances are summed up                   */
-    PENDING = 64, /* the most seeds that are not measured yet             */
-    TILE = 16     /* rows of a call of unic__distances()                  */
+    BLOCK = 512, /* rows whose distances are summed up       */
+    PENDING = 256 /* the most seeds that are not measured yet */
 };
 
 typedef struct seeding {
@@ -55,10 +54,11 @@ typedef struct seeding {
     const unic__progress *progress;
     const float *z;
     size_t rows, blocks;
-    float *nearest;     /* [rows] squared distance to the nearest of the measured seeds */
-    double *sum;        /* [blocks] of nearest                                          */
-    double total;       /* of sum                                                       */
-    float *packed;      /* [PENDING,D]                                                  */
+    float *nearest; /* [rows] squared distance to the nearest of the measured seeds */
+    double *sum;    /* [blocks] of nearest                                          */
+    double total;   /* of sum                                                       */
+    unic__code_table *pending; /* of the seeds that are not measured                    */
+    int32_t *code;      /* [rows] the nearest of them                                   */
     size_t measured, n; /* seeds that were measured; seeds there are                    */
     unic__key key;
     uint64_t drawn; /* numbers of the key's stream */
@@ -69,39 +69,19 @@ static double draw(seeding *s)
     return (double)(unic__random_bits(s->key, s->drawn++) >> 11) * 0x1p-53;
 }
 
-/* nearest = min(nearest, distance [rows,pending]) */
-UNIC__SIMD static void take_nearer(float *nearest, const float *distance, size_t rows,
-                                   size_t pending)
-{
-    for (size_t r = 0; r < rows; r++, distance += pending) {
-        float lowest = nearest[r];
-#pragma omp simd reduction(min : lowest)
-        for (size_t l = 0; l < pending; l++)
-            lowest = distance[l] < lowest ? distance[l] : lowest;
-        nearest[r] = lowest;
-    }
-}
-
-static void measure_rows(seeding *s, size_t from, size_t to)
-{
-    const size_t dim = s->cb->dim, pending = s->n - s->measured;
-    float distance[TILE * PENDING];
-    for (size_t r = from; r < to; r += TILE) {
-        const size_t n = to - r < TILE ? to - r : TILE;
-        unic__distances(distance, pending, s->z + r * dim, n, s->packed, pending, dim);
-        take_nearer(s->nearest + r, distance, n, pending);
-    }
-}
-
 static void measure_blocks(seeding *s, size_t from, size_t to)
 {
+    const size_t dim = s->cb->dim;
     for (size_t b = from; b < to; b++) {
         const size_t first = b * BLOCK, left = s->rows - first;
         const size_t last = first + (left < BLOCK ? left : BLOCK);
-        measure_rows(s, first, last);
         s->sum[b] = 0.0;
-        for (size_t r = first; r < last; r++)
+        for (size_t r = first; r < last; r++) {
+            const float *seed = s->pending->e + (size_t)s->code[r] * dim;
+            const float d = (float)unic__distance2(s->z + r * dim, seed, dim);
+            s->nearest[r] = d < s->nearest[r] ? d : s->nearest[r];
             s->sum[b] += (double)s->nearest[r];
+        }
     }
 }
 
@@ -123,12 +103,16 @@ static unic_status measure_seeds(seeding *s)
     const unic_codebook *cb = s->cb;
     const size_t pending = s->n - s->measured, each = pending * cb->dim * BLOCK;
     const size_t part = s->progress->fn ? PRODUCTS / each + 1 : s->blocks;
-    unic__pack(s->packed, cb->embedding + s->measured * cb->dim, pending, cb->dim);
+    s->pending->e = cb->embedding + s->measured * cb->dim;
+    s->pending->count = pending;
+    unic__code_table_refresh(s->pending);
     for (size_t b = 0; b < s->blocks; b += part) {
-        const size_t n = s->blocks - b < part ? s->blocks - b : part;
+        const size_t n = s->blocks - b < part ? s->blocks - b : part, first = b * BLOCK;
+        const size_t rows = n * BLOCK < s->rows - first ? n * BLOCK : s->rows - first;
         if (b > 0)
             UNIC__TRY(unic__progress_tell(s->progress, "codes", s->n, cb->codes));
-        unic__parallel(n, 1, unic__worth_splitting(n * BLOCK, pending, cb->dim), measure_part,
+        unic__assign(s->code + first, s->z + first * cb->dim, rows, s->pending);
+        unic__parallel(n, 1, unic__worth_splitting(rows, cb->dim, 1), measure_part,
                        &(block_part){s, b});
     }
     s->measured = s->n;
@@ -205,8 +189,7 @@ static unic_status seed_codes(seeding *s)
         UNIC__TRY(unic__progress_tell(s->progress, "codes", s->n, cb->codes));
         if (s->n == cb->codes)
             return UNIC_OK;
-        const size_t pending = s->n - s->measured;
-        if (distinct && (pending == PENDING || 8 * pending >= s->n))
+        if (distinct && s->n - s->measured == PENDING)
             UNIC__TRY(measure_seeds(s));
         if (distinct)
             UNIC__TRY(draw_row(s, &row, &distinct));
@@ -305,12 +288,12 @@ static float scale_of(const float *z, size_t n)
 
 /* All memory, of which none is asked for later. */
 typedef struct workspace {
-    int32_t *codes, *before; /* [rows]        */
-    float *scaled;           /* [rows,D]      */
-    float *nearest;          /* [rows]        */
-    double *block_sum;       /* [blocks]      */
-    float *packed;           /* [PENDING,D]   */
-    double *sum;             /* [L,D]         */
+    int32_t *codes, *before;  /* [rows]        */
+    float *scaled;            /* [rows,D]      */
+    float *nearest;           /* [rows]        */
+    double *block_sum;        /* [blocks]      */
+    unic__code_table pending; /* of PENDING seeds */
+    double *sum;              /* [L,D]         */
 } workspace;
 
 static void workspace_free(workspace *w)
@@ -320,7 +303,7 @@ static void workspace_free(workspace *w)
     unic__free(w->scaled);
     unic__free(w->nearest);
     unic__free(w->block_sum);
-    unic__free(w->packed);
+    unic__code_table_free(&w->pending);
     unic__free(w->sum);
 }
 
@@ -335,18 +318,18 @@ static unic_status workspace_create(workspace *w, const unic_codebook *cb, size_
         w->before = unic__alloc_array(rows, sizeof *w->before);
         w->nearest = unic__alloc_array(rows, sizeof *w->nearest);
         w->block_sum = unic__alloc_array(rows / BLOCK + 1, sizeof *w->block_sum);
-        w->packed = unic__alloc_array(unic__packed_count(PENDING, dim), sizeof *w->packed);
         w->sum = unic__alloc_array(cb->codes * dim, sizeof *w->sum);
     }
     if (w->codes && (w->scaled || !scaled) &&
-        (!k_means || (w->before && w->nearest && w->block_sum && w->packed && w->sum)))
+        (!k_means || (w->before && w->nearest && w->block_sum && w->sum &&
+                      unic__code_table_create(&w->pending, NULL, PENDING, dim) == UNIC_OK)))
         return UNIC_OK;
     workspace_free(w);
     return unic__no_memory((cb->codes + rows) * dim * sizeof(float), "starting codes");
 }
 
 static unic_status k_means(unic_codebook *cb, const float *z, size_t rows, size_t iterations,
-                           unic__key key, const workspace *w, const unic__progress *progress)
+                           unic__key key, workspace *w, const unic__progress *progress)
 {
     seeding s = {.cb = cb,
                  .progress = progress,
@@ -355,7 +338,8 @@ static unic_status k_means(unic_codebook *cb, const float *z, size_t rows, size_
                  .blocks = (rows + BLOCK - 1) / BLOCK,
                  .nearest = w->nearest,
                  .sum = w->block_sum,
-                 .packed = w->packed,
+                 .pending = &w->pending,
+                 .code = w->codes,
                  .key = key};
     const means m = {cb, z, rows, w->codes, w->sum};
     UNIC__TRY(seed_codes(&s));
