@@ -19,6 +19,9 @@ JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
 # Other builds (docs/abi.md), each in a BUILD of its own: CC=clang; OPT="-O2 -g"; ONEDNN=no leaves
 # oneDNN out; BLAS_LIBS and BLAS_CFLAGS name another CBLAS. `make variants` tries them.
 ONEDNN      ?= yes
+# libunicode-media decodes with FFmpeg's libraries (docs/media-decoding.md): built where they are, left out by MEDIA=no.
+FFMPEG      := libavformat libavcodec libswscale libswresample libavutil
+MEDIA       ?= $(shell pkg-config --exists $(FFMPEG) 2>/dev/null && echo yes || echo no)
 BLAS_LIBS   ?= -lopenblas
 BLAS_CFLAGS ?=
 
@@ -26,7 +29,8 @@ BLAS_CFLAGS ?=
 PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib1g-dev \
               check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
               python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
-              dataset-fashion-mnist espeak-ng flite patch strace cmake meson $(MORE_PACKAGES)
+              dataset-fashion-mnist espeak-ng flite patch strace cmake meson \
+              libavformat-dev libavcodec-dev libswscale-dev libswresample-dev ffmpeg $(MORE_PACKAGES)
 # What `make analyze`, coverage and fuzz need: make setup MORE_PACKAGES="clang clang-tidy cppcheck gcovr libomp-dev"
 MORE_PACKAGES ?=
 
@@ -71,14 +75,24 @@ LDLIBS       := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm $(filter -fopenmp,$(OMP_FLAG))
 
 # oneDNN's glue, or what stands in its place.
 NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/kernel/dnnl_glue.c,lib/kernel/dnnl_none.c)
-LIB_SRC  := $(sort $(filter-out $(NOT_BUILT),$(wildcard lib/*/*.c)))
+# Libraries of their own, over the public API alone.
+BESIDE   := lib/media/%
+LIB_SRC  := $(sort $(filter-out $(NOT_BUILT) $(BESIDE),$(wildcard lib/*/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 SHARED   := $(BUILD)/libunicode.so.$(VERSION)
 STATIC   := $(BUILD)/libunicode.a
 # With the internals visible, for the unit tests; $(STATIC) has the public symbols only.
 INTERNAL := $(BUILD)/libunicode-internal.a
 OPENMP_LIB = $(if $(filter no,$(OPENMP)),,$(if $(CLANG),-lomp,-lgomp))
-HEADERS  := $(sort $(wildcard include/unicode/unic*.h include/unicode/unic*.hpp))
+ifeq ($(MEDIA),yes)
+MEDIA_OBJ    := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/media/*.c)))
+MEDIA_SHARED := $(BUILD)/libunicode-media.so.$(VERSION)
+MEDIA_PC     := $(BUILD)/unicode-media.pc
+MEDIA_FLAGS  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(FFMPEG)))
+MEDIA_LIBS   := $(shell pkg-config --libs $(FFMPEG)) -lm -lpthread
+endif
+HEADERS  := $(sort $(filter-out $(if $(MEDIA_OBJ),,%/unic_media.h),\
+              $(wildcard include/unicode/unic*.h include/unicode/unic*.hpp)))
 PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/programs/unic-*.c)))
 CMAKE_FILES := $(BUILD)/unicode-config.cmake $(BUILD)/unicode-config-version.cmake
 MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
@@ -86,10 +100,10 @@ CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/
 # What belongs to one program alone stands in a folder of its name.
 PARTS    := eval inspect train
 PARTS_OF  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/$(1)/*.c)))
-TEST_SRC := $(sort $(wildcard tests/*/check_*.c))
+TEST_SRC := $(sort $(filter-out $(if $(MEDIA_OBJ),,tests/media/%),$(wildcard tests/*/check_*.c)))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
-              $(sort $(filter-out $(TEST_SRC),$(wildcard tests/*.c tests/*/*.c))))
+              $(sort $(filter-out tests/media/% $(TEST_SRC),$(wildcard tests/*.c tests/*/*.c))))
 FORMATTED = $(sort $(wildcard include/unicode/*.h include/unicode/*.hpp lib/*/*.[ch] \
               examples/programs/*.[ch] examples/programs/*/*.[ch] examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
 
@@ -120,7 +134,7 @@ endif
 FORCE:
 .PHONY: FORCE all demo demo-avt demo-streaming tasks check check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
-all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) ## build the library and the programs
+all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) $(MEDIA_SHARED) $(MEDIA_PC) ## build the library and the programs
 
 # Their frames are fixed and large (packed operands, 88 to 181 kB), and a small product uses little of
 # one: touching every page of it in every call took 6 % of a training step.
@@ -157,6 +171,16 @@ $(SHARED): $(LIB_OBJ) lib/libunicode.map
 	$(Q)ln -sf libunicode.so.$(VERSION) $(BUILD)/libunicode.so.$(SOVERSION)
 	$(Q)ln -sf libunicode.so.$(SOVERSION) $(BUILD)/libunicode.so
 
+# What FFmpeg needs is linked to this library alone.
+$(MEDIA_OBJ): ALL_CFLAGS += $(MEDIA_FLAGS)
+$(MEDIA_SHARED): $(MEDIA_OBJ) lib/libunicode-media.map
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared -Wl,-soname,libunicode-media.so.$(SOVERSION) \
+	  -Wl,--version-script=lib/libunicode-media.map -Wl,--no-undefined -Wl,--as-needed \
+	  $(ALL_LDFLAGS) -o $@ $(MEDIA_OBJ) $(MEDIA_LIBS)
+	$(Q)ln -sf libunicode-media.so.$(VERSION) $(BUILD)/libunicode-media.so.$(SOVERSION)
+	$(Q)ln -sf libunicode-media.so.$(SOVERSION) $(BUILD)/libunicode-media.so
+
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
 LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 $(foreach p,$(PARTS),$(eval $(BUILD)/bin/unic-$(p): $(call PARTS_OF,$(p))))
@@ -174,7 +198,7 @@ $(BUILD)/man/%.1: $(BUILD)/bin/% docs/man/from-help.awk
 # Always written anew: PREFIX may be another one than last time. What lies under it is named by
 # it, so that the whole may be moved (pkg-config --define-prefix).
 IN_PREFIX = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
-$(BUILD)/unicode.pc: pkgconfig/unicode.pc.in FORCE
+$(BUILD)/%.pc: pkgconfig/%.pc.in FORCE
 	@mkdir -p $(@D)
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call IN_PREFIX,$(LIBDIR))|' \
 	    -e 's|@INCLUDEDIR@|$(call IN_PREFIX,$(INCLUDEDIR))|' -e 's|@VERSION@|$(VERSION)|' \
@@ -207,6 +231,10 @@ $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D) $(BUILD)/tests/file $(BUILD)/tests/model
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS)
+
+$(BUILD)/tests/media/%: $(BUILD)/obj/tests/media/%.o $(TEST_OBJ) $(INTERNAL) $(MEDIA_OBJ)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) -lcheck -lsubunit -lrt $(LDLIBS) $(MEDIA_LIBS)
 
 # The fuzz targets, with what they try of the programs: run on kept inputs by `make check`, by
 # libFuzzer (clang) under `make fuzz`.
@@ -349,11 +377,13 @@ messages-page: all $(NOTED_TESTS)
 config-doc: $(BUILD)/tests/config/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<
 
-abi: $(SHARED) ## compare the binary interface with the committed one (libabigail)
+abi: $(SHARED) $(MEDIA_SHARED) ## compare the binary interface with the committed one (libabigail)
 	@$(PYTHON) tests/abi/abi.py check $(SHARED)
+	$(if $(MEDIA_SHARED),@$(PYTHON) tests/abi/abi.py check $(MEDIA_SHARED) --library media)
 
-abi-baseline: $(SHARED) ## take the binary interface as it is now for the committed one
+abi-baseline: $(SHARED) $(MEDIA_SHARED) ## take the binary interface as it is now for the committed one
 	@$(PYTHON) tests/abi/abi.py write $(SHARED)
+	$(if $(MEDIA_SHARED),@$(PYTHON) tests/abi/abi.py write $(MEDIA_SHARED) --library media)
 
 # Each of these builds works on a few programs that go from the operators to training and back.
 # Debian's places of other CBLAS libraries; a distribution's own names are given the same way.
@@ -516,7 +546,9 @@ INSTALLED = $(addprefix $(DEST_INC)/,$(notdir $(HEADERS))) \
             $(addprefix $(DEST_MAN)/,$(notdir $(MANUALS))) \
             $(addprefix $(DEST_DOC)/,$(DOCUMENTS)) \
             $(addprefix $(DEST_LIB)/,libunicode.a libunicode.so libunicode.so.$(SOVERSION) \
-              libunicode.so.$(VERSION) pkgconfig/unicode.pc $(addprefix cmake/unicode/,$(notdir $(CMAKE_FILES))))
+              libunicode.so.$(VERSION) pkgconfig/unicode.pc $(addprefix cmake/unicode/,$(notdir $(CMAKE_FILES)))) \
+            $(if $(MEDIA_SHARED),$(addprefix $(DEST_LIB)/,libunicode-media.so libunicode-media.so.$(SOVERSION) \
+              libunicode-media.so.$(VERSION) pkgconfig/unicode-media.pc))
 # Folders that are the library's own: removed when they are empty, the inner ones first.
 OWN_FOLDERS = $(addprefix $(DEST_DOC)/,$(wildcard examples/api/*/) examples/api examples docs lib) \
               $(DEST_DOC) $(DEST_LIB)/cmake/unicode
@@ -532,7 +564,10 @@ install: all ## install under PREFIX (DESTDIR, LIBDIR and the like are honoured)
 	install -m 755 $(SHARED) $(DEST_LIB)
 	ln -sf libunicode.so.$(VERSION) $(DEST_LIB)/libunicode.so.$(SOVERSION)
 	ln -sf libunicode.so.$(SOVERSION) $(DEST_LIB)/libunicode.so
-	install -m 644 $(BUILD)/unicode.pc $(DEST_LIB)/pkgconfig
+	$(if $(MEDIA_SHARED),install -m 755 $(MEDIA_SHARED) $(DEST_LIB))
+	$(if $(MEDIA_SHARED),ln -sf libunicode-media.so.$(VERSION) $(DEST_LIB)/libunicode-media.so.$(SOVERSION))
+	$(if $(MEDIA_SHARED),ln -sf libunicode-media.so.$(SOVERSION) $(DEST_LIB)/libunicode-media.so)
+	install -m 644 $(BUILD)/unicode.pc $(MEDIA_PC) $(DEST_LIB)/pkgconfig
 	install -m 644 $(CMAKE_FILES) $(DEST_LIB)/cmake/unicode
 	install -m 755 $(PROGRAMS) $(DEST_BIN)
 	install -m 644 $(MANUALS) $(DEST_MAN)
@@ -549,7 +584,7 @@ clean: ## remove what was built (the demo's data too)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(LIB_OBJ:.o=.d) $(MEDIA_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
 -include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/programs/%.d,$(PROGRAMS))
 .SECONDARY:
 

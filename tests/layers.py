@@ -29,7 +29,11 @@ MAY_INCLUDE = {
     "task": COMPUTE | {"model", "loss", "train", "file", "array"},
 }
 MAY_INCLUDE["api"] = set(MAY_INCLUDE)
-VENDOR = {"cblas.h": "lib/kernel/blas_glue.c", "dnnl": "lib/kernel/dnnl_versions.h", "zlib.h": "lib/file/zip.c"}
+# Libraries of their own: the public headers alone.
+BESIDE = {"media": set()}
+MAY_INCLUDE.update(BESIDE)
+VENDOR = {"cblas.h": "lib/kernel/blas_glue.c", "dnnl": "lib/kernel/dnnl_versions.h", "zlib.h": "lib/file/zip.c",
+          "libav": "lib/media/ffmpeg.h", "libsw": "lib/media/ffmpeg.h"}
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 

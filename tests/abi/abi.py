@@ -10,6 +10,7 @@ import argparse
 import pathlib
 import subprocess
 import sys
+from typing import Tuple
 
 import headers
 
@@ -19,10 +20,16 @@ FLAGS = ["--drop-private-types", "--exported-interfaces-only", "--no-corpus-path
          "--short-locs", "--no-elf-needed", "--drop-undefined-syms"]
 
 
-def constants(folder: pathlib.Path) -> str:
+def files(baseline: pathlib.Path, beside: str) -> Tuple[pathlib.Path, pathlib.Path]:
+    """Types and constants as they are committed, of the core or of a library beside it."""
+    end = f"-{beside}" if beside else ""
+    return baseline / f"libunicode{end}.abi", baseline / f"constants{end}.txt"
+
+
+def constants(folder: pathlib.Path, beside: str) -> str:
     """Every enumerator and macro, one "name = value" a line."""
     try:
-        found = headers.read(folder).constants
+        found = headers.read(folder, beside).constants
     except headers.Unknown as unknown:
         sys.exit(f"abi: {unknown}")
     return "".join(f"{name} = {value}\n" for name, value in sorted(found.items())
@@ -35,21 +42,22 @@ def need_debug_information(library: pathlib.Path) -> None:
         sys.exit(f"abi: {library} has no debug information: build it with -g")
 
 
-def write(library: pathlib.Path, folder: pathlib.Path, baseline: pathlib.Path) -> None:
-    subprocess.run(["abidw", "--headers-dir", folder, *FLAGS, "--out-file", baseline / "libunicode.abi", library],
-                   check=True)
-    (baseline / "constants.txt").write_text(constants(folder))
-    print(f"abi: written: {baseline.name}/libunicode.abi, {baseline.name}/constants.txt")
+def write(library: pathlib.Path, folder: pathlib.Path, baseline: pathlib.Path, beside: str) -> None:
+    types, values = files(baseline, beside)
+    subprocess.run(["abidw", "--headers-dir", folder, *FLAGS, "--out-file", types, library], check=True)
+    values.write_text(constants(folder, beside))
+    print(f"abi: written: {baseline.name}/{types.name}, {baseline.name}/{values.name}")
 
 
-def differences(library: pathlib.Path, folder: pathlib.Path, baseline: pathlib.Path) -> str:
+def differences(library: pathlib.Path, folder: pathlib.Path, baseline: pathlib.Path, beside: str) -> str:
+    types, values = files(baseline, beside)
     done = subprocess.run(["abidiff", "--headers-dir2", folder, "--drop-private-types", "--exported-interfaces-only",
-                           "--harmless", baseline / "libunicode.abi", library], capture_output=True, text=True)
+                           "--harmless", types, library], capture_output=True, text=True)
     if done.returncode & 3 or not done.returncode and done.stdout:
         sys.exit(f"abi: abidiff failed ({done.returncode}):\n{done.stdout}{done.stderr}")
     text = done.stdout
-    before = (baseline / "constants.txt").read_text().splitlines()
-    now = constants(folder).splitlines()
+    before = values.read_text().splitlines()
+    now = constants(folder, beside).splitlines()
     text += "".join(f"constant gone: {line}\n" for line in before if line not in now)
     text += "".join(f"constant new: {line}\n" for line in now if line not in before)
     return text
@@ -59,14 +67,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("command", choices=["check", "write"])
     parser.add_argument("library", type=pathlib.Path)
+    parser.add_argument("--library", dest="beside", default="", help="the library beside the core that it is: media")
     parser.add_argument("--headers", type=pathlib.Path, default=HERE.parents[1] / "include/unicode")
     parser.add_argument("--baseline", type=pathlib.Path, default=HERE)
     args = parser.parse_args()
     need_debug_information(args.library)
     if args.command == "write":
-        write(args.library, args.headers, args.baseline)
+        write(args.library, args.headers, args.baseline, args.beside)
         return 0
-    text = differences(args.library, args.headers, args.baseline)
+    text = differences(args.library, args.headers, args.baseline, args.beside)
     if text:
         print(f"{text}\nabi: the interface is not the committed one. If that is meant: a line under ABI in "
               "CHANGELOG.md, then make abi-baseline.")

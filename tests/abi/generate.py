@@ -5,6 +5,8 @@
   bindings/python/libunicode/_declarations.py structures, constants and signatures for ctypes
   tests/abi/layouts.h                         the place of every member of every public struct, as assertions
   docs/api.md                                 the tables of functions and types, between its two markers
+  lib/libunicode-media.map, bindings/python/libunicode/_media_declarations.py, tests/media/layouts.h
+                                              the same of the library beside it that decodes media
 
   generate.py write      writes what differs
   generate.py check      fails if something differs, and says what
@@ -16,7 +18,7 @@ import pathlib
 import re
 import sys
 import textwrap
-from typing import Dict, List, Union
+from typing import Dict, List, Optional, Union
 
 import headers
 from headers import Callback, Declaration, Interface, Type, Unknown, Variable
@@ -50,9 +52,11 @@ def symbols(interface: Interface) -> str:
 class Python:
     """The declarations as Python: names without their prefix, HeadOptions for unic_head_options."""
 
-    def __init__(self, interface: Interface) -> None:
-        self.interface = interface
-        self.kinds = {d.name: d.kind for d in interface.all("enum", "opaque", "struct", "callback")}
+    def __init__(self, interface: Interface, core: Optional[Interface] = None) -> None:
+        """`core`: what `interface` stands on, whose declarations are in _declarations.py."""
+        self.interface, self.core = interface, core
+        kinds = ("enum", "opaque", "struct", "callback")
+        self.kinds = {d.name: d.kind for d in [*(core.all(*kinds) if core else []), *interface.all(*kinds)]}
 
     @staticmethod
     def short(name: str) -> str:
@@ -119,17 +123,21 @@ class Python:
         types = "".join(self.declaration(d) for kind in ("opaque", "")
                         for d in self.interface.all(*([kind] if kind else ["callback", "struct"])))
         types = re.sub(r"\]\n(?=[A-Z])", "]\n\n\n", types)       # a callback behind a structure
-        body = (f"{self.constants()}\n\nclass Status(c_int):\n"
-                '    """A unic_status that is checked: not UNIC_OK raises."""\n\n\n'
-                'def opaque(name: str) -> Any:\n    """The type of pointers to an opaque C struct."""\n'
-                f"    return POINTER(type(name, (Structure,), {{}}))\n\n\n{types}\n\n"
+        basis = "" if self.core else (
+            '\n\nclass Status(c_int):\n    """A unic_status that is checked: not UNIC_OK raises."""\n\n\n'
+            'def opaque(name: str) -> Any:\n    """The type of pointers to an opaque C struct."""\n'
+            "    return POINTER(type(name, (Structure,), {}))\n\n")
+        body = (f"{self.constants()}{basis}\n{types}\n\n"
                 "# name: result, arguments. Numbers that numpy holds go by address: c_void_p.\n"
                 f"SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {{\n{self.signatures()}}}\n")
         used = sorted({"CFUNCTYPE", "POINTER", "Structure", "c_int", *re.findall(r"\bc_\w+", body)} &
                       set(re.findall(r"\w+", body)))
+        taken = {self.name(d.name) for d in self.core.all("opaque", "struct", "callback")} if self.core else set()
+        taken = sorted((taken | {"Status", "opaque"}) & set(re.findall(r"\w+", body))) if self.core else []
         return (f'"""Constants, structures and signatures of the C library; written {BY}."""\n\n'
                 "from __future__ import annotations\n\n" + filled("from ctypes import (", used, ")")
-                + f"from typing import Any, Dict, List, Tuple\n\n{body}")
+                + "from typing import Any, Dict, List, Tuple\n\n"
+                + (f"from ._declarations import {', '.join(taken)}\n\n" if taken else "") + body)
 
 
 def filled(start: str, parts: List[str], end: str) -> str:
@@ -190,12 +198,13 @@ def section(header: headers.Header) -> str:
 
 
 def not_in_python(interface: Interface, package: pathlib.Path) -> str:
-    code = "".join(path.read_text() for path in sorted(package.glob("*.py")) if path.name != "_declarations.py")
+    code = "".join(path.read_text() for path in sorted(package.glob("*.py")) if not path.name.endswith("_declarations.py"))
     names = sorted(f.name for f in interface.all("function") if not re.search(rf"\b{f.name}\b", code))
     return textwrap.fill("The Python binding does not use: " + ", ".join(f"`{n}`" for n in names) + ".", 120) + "\n"
 
 
 def page(interface: Interface, now: str, package: pathlib.Path) -> str:
+    """`interface`: of all libraries."""
     if now.count(BEGIN) != 1 or now.count(END) != 1 or now.index(BEGIN) > now.index(END):
         raise Unknown(f"docs/api.md does not have the lines {BEGIN}and {END}once each, in this order")
     by_name = sorted(interface.headers, key=lambda header: header.name)
@@ -207,12 +216,16 @@ def page(interface: Interface, now: str, package: pathlib.Path) -> str:
 
 def generated(root: pathlib.Path) -> Dict[str, str]:
     """What each file should hold."""
-    interface = headers.read(root / "include/unicode")
+    interface, media = (headers.read(root / "include/unicode", library) for library in ("", "media"))
     check_released(interface, (root / "tests/abi/check_layout.c").read_text())
+    both = Interface(interface.headers + media.headers)
     return {"lib/libunicode.map": symbols(interface),
+            "lib/libunicode-media.map": symbols(media),
             "bindings/python/libunicode/_declarations.py": Python(interface).text(),
+            "bindings/python/libunicode/_media_declarations.py": Python(media, interface).text(),
             "tests/abi/layouts.h": layouts(interface),
-            "docs/api.md": page(interface, (root / "docs/api.md").read_text(), root / "bindings/python/libunicode")}
+            "tests/media/layouts.h": layouts(media),
+            "docs/api.md": page(both, (root / "docs/api.md").read_text(), root / "bindings/python/libunicode")}
 
 
 def main() -> int:

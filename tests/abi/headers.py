@@ -18,6 +18,8 @@ import re
 from typing import Dict, List, NamedTuple, NoReturn, Optional, Tuple, Union
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include/unicode"
+# Headers of the libraries beside the core: each has its symbols, its baseline and its Python module.
+BESIDE = {"unic_media.h": "media"}
 # What the headers say of themselves to a compiler, and to C++.
 GUARD = re.compile(r"\A((?:\s*/\*.*?\*/)*\s*)#ifndef (UNICODE_\w+_H)\n#define \2\n(.*)\n#endif\n\Z", re.S)
 EXPORT = """\
@@ -417,13 +419,17 @@ def types_of(d: Declaration) -> List[Tuple[str, Type]]:
     return found
 
 
-def read(folder: pathlib.Path = INCLUDE) -> Interface:
-    """What the headers of a folder declare; Unknown is raised at what is not understood."""
+def read(folder: pathlib.Path = INCLUDE, library: str = "") -> Interface:
+    """What the headers of a folder declare of the core, or of a library beside it; Unknown is raised at what is not
+    understood."""
     headers = {path.name: Reader(path).read() for path in sorted(folder.glob("unic*.h"))}
     for header in headers.values():
         missing = [name for name in header.includes if name not in headers]
         if missing:
             raise Unknown(f"{header.name} includes {missing[0]}, which is not there")
-    interface = Interface(in_order(headers))
-    check(interface)
-    return interface
+        beside = [name for name in header.includes if BESIDE.get(name, "") not in ("", BESIDE.get(header.name, ""))]
+        if beside:
+            raise Unknown(f"{header.name} includes {beside[0]}, which belongs to another library")
+    whole = Interface(in_order(headers))
+    check(whole)
+    return Interface([header for header in whole.headers if BESIDE.get(header.name, "") == library])

@@ -30,7 +30,7 @@ def is_single(function: Declaration, variable: Variable, structs: Set[str]) -> b
     if kind.pointers == 2:      # const char *const *paths are read: their names are plural
         return not variable.name.endswith("s") or variable.name in ("lengths", "class")
     return not kind.constant and (kind.base in structs or kind.base == "size_t" or
-                                  variable.name in ("loss", "perplexity"))
+                                  variable.name in ("loss", "perplexity", "time"))
 
 
 def order_of(function: Declaration, structs: Set[str], opaque: Set[str]) -> Iterator[str]:
@@ -52,11 +52,11 @@ def order_of(function: Declaration, structs: Set[str], opaque: Set[str]) -> Iter
 
 
 def check_order() -> Iterator[str]:
-    interface = headers.read()
-    structs = {d.name for d in interface.all("struct")}
-    opaque = {d.name for d in interface.all("opaque")}
-    for function in interface.all("function"):
-        yield from order_of(function, structs, opaque)
+    core = headers.read()
+    for interface in (core, *(headers.read(library=library) for library in headers.BESIDE.values())):
+        structs, opaque = ({d.name for d in [*core.all(kind), *interface.all(kind)]} for kind in ("struct", "opaque"))
+        for function in interface.all("function"):
+            yield from order_of(function, structs, opaque)
 
 
 def check_counts() -> Iterator[str]:

@@ -13,12 +13,16 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BUILD", "build")
 VERSION = re.search(r"^VERSION +:= (\S+)", (ROOT / "Makefile").read_text(), re.M).group(1)
 LIBRARY = BUILD / f"libunicode.so.{VERSION}"
+MEDIA = BUILD / f"libunicode-media.so.{VERSION}"      # where FFmpeg's libraries are
+LIBRARIES = [LIBRARY] + [MEDIA] * MEDIA.exists()
 ARCHIVE = BUILD / "libunicode.a"
 PROGRAMS = [BUILD / "bin" / p.stem for p in sorted((ROOT / "examples/programs").glob("unic-*.c"))]
 HARDENED = os.environ.get("HARDEN", "yes") != "no"
 # What the library may need: the vendors' libraries, C's, and the compiler's own.
 NEEDED = re.compile(r"lib(c|m|z|pthread|gcc_s|[gi]?omp|mvec|dnnl|openblas|blas|cblas|blis)(-\w+)?\.so\.[\d.]+"
                     r"|lib(omp|blas|openblas)\S*\.so\S*|ld-linux\S*")
+
+FFMPEG = re.compile(r"lib(avformat|avcodec|avutil|swscale|swresample)\.so\.\d+")      # of libunicode-media alone
 
 
 def readelf(path, *options):
@@ -44,12 +48,12 @@ def imports(path):
 @unittest.skipUnless(HARDENED, "built with HARDEN=no")
 class Hardening(unittest.TestCase):
     def test_relocations_are_read_only_and_bound_at_the_start(self):
-        for path in [LIBRARY, *PROGRAMS]:
+        for path in [*LIBRARIES, *PROGRAMS]:
             self.assertIn("GNU_RELRO", dict(segments(path)), path)
             self.assertRegex(readelf(path, "-d"), r"BIND_NOW|Flags:.*\bNOW\b", path)
 
     def test_no_segment_is_writable_and_executable(self):
-        for path in [LIBRARY, *PROGRAMS]:
+        for path in [*LIBRARIES, *PROGRAMS]:
             found = segments(path)
             self.assertGreater(len(found), 5)
             self.assertIn("GNU_STACK", dict(found), path)
@@ -63,12 +67,12 @@ class Hardening(unittest.TestCase):
             self.assertRegex(readelf(path, "-d"), r"Flags:.*\bPIE\b", path)
 
     def test_the_stack_is_protected(self):
-        for path in [LIBRARY, *PROGRAMS]:
+        for path in [*LIBRARIES, *PROGRAMS]:
             self.assertIn("__stack_chk_fail", imports(path), path)
 
     @unittest.skipIf("-O0" in os.environ.get("OPT", ""), "built without optimisation")
     def test_calls_of_the_c_library_are_checked(self):
-        for path in [LIBRARY, *PROGRAMS]:
+        for path in [*LIBRARIES, *PROGRAMS]:
             self.assertTrue([name for name in imports(path) if re.fullmatch(r"__\w+_chk", name)], path)
 
     # The linker writes it only where the C library's start files have it too, so the archive is asked,
@@ -80,20 +84,22 @@ class Hardening(unittest.TestCase):
 
 class Contents(unittest.TestCase):
     def test_what_is_needed(self):
-        for path in [LIBRARY, *PROGRAMS]:
+        for path in [*LIBRARIES, *PROGRAMS]:
             for name in dynamic(path, "NEEDED"):
                 own = path != LIBRARY and name == "libunicode.so.0"
+                own |= path == MEDIA and bool(FFMPEG.fullmatch(name))
                 self.assertTrue(own or NEEDED.fullmatch(name), f"{path} needs {name}")
 
     def test_libraries_are_searched_beside_the_programs_alone(self):
         if not os.environ.get("EXTRA_LDFLAGS") and not os.environ.get("LDFLAGS"):
-            self.assertEqual(dynamic(LIBRARY, "RUNPATH") + dynamic(LIBRARY, "RPATH"), [])
+            for path in LIBRARIES:
+                self.assertEqual(dynamic(path, "RUNPATH") + dynamic(path, "RPATH"), [])
             for path in PROGRAMS:
                 for folder in dynamic(path, "RUNPATH")[0].split(":"):
                     self.assertTrue(folder.startswith("$ORIGIN"), f"{path}: {folder}")
 
     def test_nothing_tells_where_it_was_built(self):
-        for path in [LIBRARY, ARCHIVE, *PROGRAMS]:
+        for path in [*LIBRARIES, ARCHIVE, *PROGRAMS]:
             self.assertNotIn(bytes(ROOT) + b"/", path.read_bytes(), path)
 
     def test_an_archive_has_no_times_and_no_users(self):

@@ -11,7 +11,9 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
-HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h*"))
+# Whether libunicode-media was built: it needs FFmpeg's libraries.
+MEDIA = (BUILD / "libunicode-media.so").exists()
+HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h*") if MEDIA or p.name != "unic_media.h")
 PROGRAMS = sorted(p.stem for p in (ROOT / "examples/programs").glob("unic-*.c"))
 # What a reader wants at hand, in the folders in which the pages name each other.
 DOCUMENTS = sorted({"LICENSE", "README.md", "CHANGELOG.md", "lib/README.md"} | {
@@ -60,6 +62,9 @@ class Staged(unittest.TestCase):
                                                 f"libunicode.so.{VERSION}", "pkgconfig/unicode.pc",
                                                 "cmake/unicode/unicode-config.cmake",
                                                 "cmake/unicode/unicode-config-version.cmake")}
+        if MEDIA:
+            wanted |= {f"{lib}/{name}" for name in ("libunicode-media.so", "libunicode-media.so.0",
+                                                    f"libunicode-media.so.{VERSION}", "pkgconfig/unicode-media.pc")}
         wanted |= {f"usr/share/doc/libunicode/{name}" for name in DOCUMENTS}
         found = tree(self.dest)
         self.assertEqual(set(found), wanted)

@@ -6,7 +6,7 @@ import ctypes
 import os
 from ctypes import Structure
 from pathlib import Path
-from typing import Any, Iterator, Type, TypeVar
+from typing import Any, Dict, Iterator, List, Tuple, Type, TypeVar
 
 from ._declarations import *  # noqa: F403  what is in the headers is in this module: _lib.HeadOptions, _lib.HEAD_CLIP
 from ._declarations import SIGNATURES, VERSION_MAJOR, VERSION_MINOR, Status
@@ -46,22 +46,27 @@ def _open() -> ctypes.CDLL:
                        ". Install it, or set LIBUNICODE to the path of libunicode.so"))
 
 
-def _load() -> ctypes.CDLL:
-    """Open the library and declare its functions."""
-    library = _open()
+def declare(library: ctypes.CDLL, signatures: Dict[str, Tuple[Any, List[Any]]], last_error: str) -> None:
+    """Declare a library's functions: one that returns a status raises what it stands for, with `last_error`'s words."""
 
     def check(status: Status, _function: Any, _arguments: Any) -> None:
         if status.value:
-            raise error_of(status.value, library.unic_last_error().decode())
+            raise error_of(status.value, getattr(library, last_error)().decode(errors="replace"))
 
     try:
-        for name, (result, arguments) in SIGNATURES.items():
+        for name, (result, arguments) in signatures.items():
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
             if result is Status:
                 function.errcheck = check
     except AttributeError as error:
         raise ImportError(f"{library._name} is no libunicode, or an older one: {error}") from None
+
+
+def _load() -> ctypes.CDLL:
+    """Open the library and declare its functions."""
+    library = _open()
+    declare(library, SIGNATURES, "unic_last_error")
     version = library.unic_version().decode()
     if tuple(map(int, version.split(".")[:2])) != VERSION:
         raise ImportError(f"{library._name} is libunicode {version}, but this binding is for "

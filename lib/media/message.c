@@ -1,0 +1,101 @@
+/* Messages: this library's last error, and what FFmpeg logs meanwhile. */
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "media/media.h"
+
+enum { MESSAGE_BYTES = 1024, LINE_BYTES = 256 };
+
+static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local char last_line[LINE_BYTES]; /* of FFmpeg's log, in this call */
+static _Thread_local bool inside;
+
+const char *unic_media_last_error(void)
+{
+    return message;
+}
+
+/* Names and tags from files are in it. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            *text = ' ';
+}
+
+void *unic__media_owner(void)
+{
+    static char owner;
+    return &owner;
+}
+
+/* Decoders that were asked to run on threads log there, outside any call: they are known by their
+ * `opaque`. */
+static bool of_ours(void *object)
+{
+    const AVClass *class = object ? *(const AVClass *const *)object : NULL;
+    return class == avcodec_get_class() &&
+           ((AVCodecContext *)object)->opaque == unic__media_owner();
+}
+
+static void receive(void *object, int level, const char *format, va_list args)
+{
+    if (!inside && !of_ours(object)) {
+        av_log_default_callback(object, level, format, args);
+        return;
+    }
+    if (level > AV_LOG_ERROR || !inside)
+        return;
+    char line[LINE_BYTES];
+    vsnprintf(line, sizeof line, format, args);
+    make_printable(line);
+    size_t end = strlen(line);
+    while (end && (line[end - 1] == ' ' || line[end - 1] == '.'))
+        line[--end] = '\0';
+    if (end)
+        memcpy(last_line, line, end + 1);
+}
+
+static void take_the_log(void)
+{
+    av_log_set_callback(receive);
+}
+
+void unic__media_enter(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, take_the_log);
+    inside = true;
+    last_line[0] = '\0';
+}
+
+unic_status unic__media_leave(unic_status status)
+{
+    inside = false;
+    return status;
+}
+
+unic_status unic__media_fail(unic_status status, const char *format, ...)
+{
+    char whole[MESSAGE_BYTES]; /* arguments may point into `message` */
+    va_list args;
+    va_start(args, format);
+    vsnprintf(whole, sizeof whole, format, args);
+    va_end(args);
+    make_printable(whole);
+    memcpy(message, whole, sizeof message);
+    return status;
+}
+
+unic_status unic__media_fail_code(int code, const char *name, const char *what)
+{
+    char words[128];
+    if (code == AVERROR(ENOMEM))
+        return unic__media_fail(UNIC_E_NOMEM, "%s: %s: out of memory", name, what);
+    if (av_strerror(code, words, sizeof words) < 0)
+        snprintf(words, sizeof words, "error %d", code);
+    return unic__media_fail(UNIC_E_FORMAT, "%s: %s: %s%s%s%s", name, what, words,
+                            last_line[0] ? " (" : "", last_line, last_line[0] ? ")" : "");
+}

@@ -1,0 +1,111 @@
+/* One decoded frame as RGB: scaled by libswscale, then turned as the file says. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "media/media.h"
+
+static bool quarter_turn(unic__media_turn t)
+{
+    return abs(t.a) + abs(t.c) == 1 && abs(t.b) + abs(t.d) == 1 && abs(t.a) + abs(t.b) == 1;
+}
+
+static int sign_of(int32_t fixed) /* 16.16 */
+{
+    return fixed > 0x8000 ? 1 : fixed < -0x8000 ? -1 : 0;
+}
+
+unic__media_turn unic__media_turn_of(const AVStream *stream)
+{
+    const int32_t *m = unic__media_display_matrix(stream);
+    unic__media_turn none = {1, 0, 0, 1};
+    if (!m)
+        return none;
+    unic__media_turn turn = {sign_of(m[0]), sign_of(m[1]), sign_of(m[3]), sign_of(m[4])};
+    return quarter_turn(turn) ? turn : none;
+}
+
+/* A picture's own tag (EXIF 1 to 8), where the stream has none. */
+static unic__media_turn turn_of_picture(const AVFrame *frame, unic__media_turn turn)
+{
+    static const unic__media_turn by_tag[] = {{1, 0, 0, 1},   {-1, 0, 0, 1}, {-1, 0, 0, -1},
+                                              {1, 0, 0, -1},  {0, 1, 1, 0},  {0, 1, -1, 0},
+                                              {0, -1, -1, 0}, {0, -1, 1, 0}};
+    const AVDictionaryEntry *entry = av_dict_get(frame->metadata, "Orientation", NULL, 0);
+    int tag = entry ? atoi(entry->value) : 1;
+    return turn.a == 1 && turn.d == 1 && tag >= 1 && tag <= 8 ? by_tag[tag - 1] : turn;
+}
+
+/* Room for the scaled frame: libswscale writes whole vectors, beyond a row's end. */
+static int make_room(unic__media_scaler *scaler, int width, int height)
+{
+    if (scaler->data[0] && scaler->width == width && scaler->height == height)
+        return 0;
+    av_freep(&scaler->data[0]);
+    scaler->width = width;
+    scaler->height = height;
+    return av_image_alloc(scaler->data, scaler->lines, width, height, AV_PIX_FMT_RGB24, 64);
+}
+
+static int scale(unic__media_scaler *scaler, const AVFrame *frame, int width, int height)
+{
+    enum { FLAGS = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT };
+    int code = make_room(scaler, width, height);
+    if (code < 0)
+        return code;
+    scaler->context = sws_getCachedContext(scaler->context, frame->width, frame->height,
+                                           (enum AVPixelFormat)frame->format, width, height,
+                                           AV_PIX_FMT_RGB24, FLAGS, NULL, NULL, NULL);
+    if (!scaler->context)
+        return AVERROR(EINVAL);
+    const int *matrix = sws_getCoefficients((int)frame->colorspace);
+    int full = frame->color_range == AVCOL_RANGE_JPEG;
+    const int *from, *to;
+    int from_full, to_full, brightness, contrast, saturation;
+    if (sws_getColorspaceDetails(scaler->context, (int **)(void *)&from, &from_full,
+                                 (int **)(void *)&to, &to_full, &brightness, &contrast,
+                                 &saturation) >= 0)
+        sws_setColorspaceDetails(scaler->context, matrix, full || from_full, to, to_full,
+                                 brightness, contrast, saturation);
+    code = sws_scale(scaler->context, (const uint8_t *const *)frame->data, frame->linesize, 0,
+                     frame->height, scaler->data, scaler->lines);
+    return code == height ? 0 : code < 0 ? code : AVERROR(EINVAL);
+}
+
+/* Each pixel to its place in the frame as it is shown, which has `width` columns. */
+static void place(const unic__media_scaler *scaler, unic__media_turn t, size_t width,
+                  size_t height, uint8_t *rgb)
+{
+    ptrdiff_t step_x = 3 * (t.a + t.b * (ptrdiff_t)width);
+    ptrdiff_t step_y = 3 * (t.c + t.d * (ptrdiff_t)width);
+    size_t first_x = t.a < 0 || t.c < 0 ? width - 1 : 0;
+    size_t first_y = t.b < 0 || t.d < 0 ? height - 1 : 0;
+    uint8_t *origin = rgb + 3 * (first_y * width + first_x);
+    for (int y = 0; y < scaler->height; y++) {
+        const uint8_t *from = scaler->data[0] + (ptrdiff_t)y * scaler->lines[0];
+        uint8_t *to = origin + y * step_y;
+        if (step_x == 3)
+            memcpy(to, from, 3 * width);
+        else
+            for (int x = 0; x < scaler->width; x++)
+                memcpy(to + x * step_x, from + (ptrdiff_t)3 * x, 3);
+    }
+}
+
+unic_status unic__media_scale(unic__media_scaler *scaler, const AVFrame *frame,
+                              unic__media_turn turn, int width, int height, uint8_t *rgb)
+{
+    turn = turn_of_picture(frame, turn);
+    int code = turn.a ? scale(scaler, frame, width, height)
+                      : scale(scaler, frame, height, width);
+    if (code < 0)
+        return unic__media_fail_code(code, "frame", "scaling it failed");
+    place(scaler, turn, (size_t)width, (size_t)height, rgb);
+    return UNIC_OK;
+}
+
+void unic__media_scaler_close(unic__media_scaler *scaler)
+{
+    sws_freeContext(scaler->context);
+    av_freep(&scaler->data[0]);
+    memset(scaler, 0, sizeof *scaler);
+}

@@ -1,0 +1,278 @@
+/*
+ * libunicode-media on damaged and hostile files, and what it refuses: under the sanitizers (`make
+ * asan`) nothing is read, written or left behind that should not be. Files come from the program
+ * ffmpeg; the Python test beside this one has the rest.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "unicode/unic_media.h"
+
+#include "media/layouts.h"
+
+enum { WIDTH = 16, HEIGHT = 12, BLOCK = 4096 };
+
+typedef struct file {
+    unsigned char *data;
+    size_t size;
+} file;
+
+static char folder[] = "/tmp/check_mediaXXXXXX";
+
+/* A file that ffmpeg makes, one second long; without bytes if this ffmpeg cannot. */
+static file make(const char *name, const char *arguments)
+{
+    char command[1024], path[256];
+    file made = {NULL, 0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    snprintf(command, sizeof command,
+             "ffmpeg -v quiet -y -f lavfi -i testsrc=s=64x48:r=12:d=1 -f lavfi -i "
+             "sine=440:d=1:r=16000 -pix_fmt yuv420p %s %s",
+             arguments, path);
+    FILE *in = system(command) ? NULL : fopen(path, "rb");
+    if (!in)
+        return made;
+    fseek(in, 0, SEEK_END);
+    made.size = (size_t)ftell(in);
+    rewind(in);
+    made.data = malloc(made.size);
+    ck_assert(fread(made.data, 1, made.size, in) == made.size);
+    fclose(in);
+    unlink(path);
+    return made;
+}
+
+static void check_status(unic_status status)
+{
+    ck_assert_msg(status == UNIC_OK || status == UNIC_E_FORMAT || status == UNIC_E_NOMEM ||
+                      status == UNIC_E_NOTFOUND,
+                  "%d: %s", status, unic_media_last_error());
+    ck_assert(status == UNIC_OK || strlen(unic_media_last_error()) > 10);
+}
+
+/* Everything that can be asked of a file; returns how many samples and frames it gave. */
+static size_t read_all(const unsigned char *data, size_t size, int skip_damaged)
+{
+    unic_media_options options = {.struct_size = sizeof options,
+                                  .skip_damaged = skip_damaged,
+                                  .max_pixels = 1 << 16,
+                                  .max_seconds = 20};
+    float samples[BLOCK];
+    uint8_t rgb[WIDTH * HEIGHT * 3];
+    unic_source source;
+    unic_media *media;
+    size_t total = 0, count = 0;
+    unic_source_memory(&source, data, size, "hostile");
+    unic_status status = unic_media_open_source(&media, &source, &options);
+    check_status(status);
+    if (status != UNIC_OK)
+        return 0;
+    for (size_t i = 0; i < unic_media_stream_count(media); i++) {
+        unic_media_stream stream = {.struct_size = sizeof stream};
+        ck_assert(unic_media_stream_get(&stream, media, i) == UNIC_OK);
+    }
+    for (size_t i = 0; i < unic_media_tag_count(media); i++) {
+        const char *key, *value;
+        ck_assert(unic_media_tag_get(&key, &value, media, i) == UNIC_OK);
+    }
+    status = unic_media_sound_begin(media, 8000);
+    check_status(status);
+    while (status == UNIC_OK) {
+        check_status(status = unic_media_sound_read(&count, media, BLOCK, samples));
+        total += count;
+        if (!count)
+            break;
+    }
+    for (double at = 0.9; at > -0.5; at -= 0.3)
+        check_status(status = unic_media_frame_at(NULL, media, at, WIDTH, HEIGHT, rgb));
+    check_status(status = unic_media_frame_times(&count, media, 0, NULL));
+    total += status == UNIC_OK ? count : 0;
+    unic_media_free(media);
+    return total;
+}
+
+static const char *const kinds[][2] = {
+    {"h.mp4", "-c:v libx264 -bf 2 -c:a aac"},
+    {"h.mkv", "-c:v libx264 -c:a flac"},
+    {"h.webm", "-c:v libvpx -c:a libvorbis"},
+    {"h.avi", "-c:v mpeg4 -c:a libmp3lame"},
+    {"h.ts", "-c:v mpeg2video -c:a mp2"},
+    {"h.wav", "-map 1:a"},
+    {"h.flac", "-map 1:a"},
+    {"h.ogg", "-map 1:a -c:a libvorbis"},
+    {"h.mp3", "-map 1:a"},
+    {"h.png", "-map 0:v -frames:v 1"},
+    {"h.jpg", "-map 0:v -frames:v 1"},
+    {"h.gif", "-map 0:v"},
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+START_TEST(test_truncated_and_flipped)
+{
+    file whole = make(kinds[_i][0], kinds[_i][1]);
+    if (!whole.data) {
+        printf("skipped: media: this ffmpeg makes no %s\n", kinds[_i][0]);
+        return;
+    }
+    size_t intact = read_all(whole.data, whole.size, 0);
+    ck_assert_msg(intact > 0, "%s: %s", kinds[_i][0], unic_media_last_error());
+    for (size_t part = 0; part < 20; part++) {
+        /* memory of its own, so that a byte behind the end is noticed */
+        size_t size = whole.size * part / 20;
+        unsigned char *cut = malloc(size ? size : 1);
+        memcpy(cut, whole.data, size);
+        for (int skip = 0; skip < 2; skip++)
+            read_all(cut, size, skip);
+        free(cut);
+    }
+    uint64_t random = 88172645463325252u + (uint64_t)_i;
+    unsigned char *hurt = malloc(whole.size);
+    for (int round = 0; round < 30; round++) {
+        memcpy(hurt, whole.data, whole.size);
+        for (int i = 0; i < 1 + round; i++) {
+            random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+            /* every second flip hits the headers */
+            size_t within = i % 2 && whole.size > 512 ? 512 : whole.size;
+            hurt[(random >> 16) % within] ^= (unsigned char)(1u << (random & 7));
+        }
+        read_all(hurt, whole.size, round & 1);
+    }
+    free(hurt);
+    free(whole.data);
+}
+END_TEST
+
+static void refused(unic_status status, unic_status wanted, const char *words)
+{
+    ck_assert_int_eq(status, wanted);
+    ck_assert_msg(strstr(unic_media_last_error(), words) != NULL, "%s",
+                  unic_media_last_error());
+}
+
+START_TEST(test_arguments)
+{
+    unic_media *media = (unic_media *)1;
+    unic_media_options small = {.struct_size = 8};
+    size_t count;
+    float sample;
+    uint8_t rgb[3];
+    refused(unic_media_open(NULL, "x", NULL), UNIC_E_ARG, "out is NULL");
+    refused(unic_media_open(&media, NULL, NULL), UNIC_E_ARG, "path is NULL");
+    ck_assert_ptr_null(media);
+    refused(unic_media_open_source(&media, NULL, NULL), UNIC_E_ARG, "source is NULL");
+    refused(unic_media_open(&media, "/proc/self/status", &small), UNIC_E_ARG,
+            "struct_size is 8");
+    refused(unic_media_sound_begin(NULL, 0), UNIC_E_ARG, "media is NULL");
+    refused(unic_media_sound_read(&count, NULL, 1, &sample), UNIC_E_ARG, "media is NULL");
+    refused(unic_media_frame_at(NULL, NULL, 0, 1, 1, rgb), UNIC_E_ARG, "media is NULL");
+    refused(unic_media_frame_times(&count, NULL, 0, NULL), UNIC_E_ARG, "media is NULL");
+    refused(unic_media_stream_get(NULL, NULL, 0), UNIC_E_ARG, "media is NULL");
+    ck_assert_str_eq(unic_media_format(NULL), "");
+    ck_assert(!unic_media_stream_count(NULL) && !unic_media_tag_count(NULL) &&
+              !unic_media_damaged_count(NULL) && !unic_media_has(NULL, UNIC_MEDIA_SOUND));
+    unic_media_free(NULL);
+}
+END_TEST
+
+START_TEST(test_states)
+{
+    file whole = make("s.wav", "-map 1:a");
+    if (!whole.data)
+        return;
+    unic_source source;
+    unic_media *media;
+    float samples[100];
+    size_t count = 0;
+    unic_source_memory(&source, whole.data, whole.size, "s.wav");
+    ck_assert(unic_media_open_source(&media, &source, NULL) == UNIC_OK);
+    refused(unic_media_sound_read(&count, media, 100, samples), UNIC_E_STATE, "comes first");
+    refused(unic_media_sound_begin(media, 999), UNIC_E_ARG,
+            "s.wav: rate is 999, expected 1000..");
+    refused(unic_media_frame_times(&count, media, 0, NULL), UNIC_E_NOTFOUND,
+            "s.wav: it has no frames");
+    ck_assert(unic_media_sound_begin(media, 0) == UNIC_OK);
+    refused(unic_media_sound_read(&count, media, 0, samples), UNIC_E_ARG, "max_count is 0");
+    size_t total = 0;
+    do {
+        ck_assert(unic_media_sound_read(&count, media, 100, samples) == UNIC_OK);
+        total += count;
+    } while (count);
+    ck_assert_uint_eq(total, 16000);
+    ck_assert(unic_media_sound_read(&count, media, 100, samples) == UNIC_OK && !count);
+    unic_media_free(media);
+    free(whole.data);
+}
+END_TEST
+
+static int64_t closed;
+
+static void count_close(void *user)
+{
+    (void)user;
+    closed++;
+}
+
+static int64_t fail_at(void *buffer, size_t bytes, int64_t offset, void *user)
+{
+    file *whole = user;
+    if (offset + (int64_t)bytes > (int64_t)whole->size / 2)
+        return -UNIC_E_CANCELLED;
+    memcpy(buffer, whole->data + offset, bytes);
+    return (int64_t)bytes;
+}
+
+START_TEST(test_a_source_that_fails)
+{
+    file whole = make("f.wav", "-map 1:a -af aloop=loop=20:size=16000");
+    if (!whole.data)
+        return;
+    unic_source source = {.struct_size = sizeof source,
+                          .name = "f.wav",
+                          .size = (int64_t)whole.size,
+                          .read_at = fail_at,
+                          .close = count_close,
+                          .user = &whole};
+    unic_media *media;
+    float samples[BLOCK];
+    size_t count;
+    unic_status status = unic_media_open_source(&media, &source, NULL);
+    if (status == UNIC_OK) {
+        ck_assert(unic_media_sound_begin(media, 8000) == UNIC_OK);
+        while ((status = unic_media_sound_read(&count, media, BLOCK, samples)) == UNIC_OK &&
+               count)
+            continue;
+        ck_assert_int_eq(closed, 0);
+        unic_media_free(media);
+    }
+    refused(status, UNIC_E_CANCELLED, "f.wav: reading it failed");
+    ck_assert_int_eq(closed, 1);
+    source.size = 0; /* empty: closed after the failure too */
+    refused(unic_media_open_source(&media, &source, NULL), UNIC_E_FORMAT, "f.wav: ");
+    ck_assert_int_eq(closed, 2);
+    ck_assert(unic_media_open_source(NULL, &source, NULL) == UNIC_E_ARG && closed == 3);
+    free(whole.data);
+}
+END_TEST
+
+int main(void)
+{
+    if (!mkdtemp(folder))
+        return 1;
+    Suite *suite = suite_create("media");
+    TCase *files = tcase_create("files");
+    tcase_set_timeout(files, 600);
+    tcase_add_test(files, test_arguments);
+    tcase_add_test(files, test_states);
+    tcase_add_test(files, test_a_source_that_fails);
+    tcase_add_loop_test(files, test_truncated_and_flipped, 0, KINDS);
+    suite_add_tcase(suite, files);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    rmdir(folder);
+    return failed > 0;
+}
