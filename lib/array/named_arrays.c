@@ -3,7 +3,7 @@
 unic_status unic__named_arrays_open_npz(unic__named_arrays *a, unic__source *source)
 {
     *a = (unic__named_arrays){NULL, NULL};
-    return unic__npz_open_source(&a->npz, source);
+    return unic__npz_open(&a->npz, source);
 }
 
 unic_status unic__named_arrays_open_folder(unic__named_arrays *a, const char *path)

@@ -57,7 +57,7 @@ static unic_status fill_members(unic__npz *z)
     return UNIC_OK;
 }
 
-unic_status unic__npz_open_source(unic__npz **out, unic__source *source)
+unic_status unic__npz_open(unic__npz **out, unic__source *source)
 {
     *out = NULL;
     unic__npz *z = unic__alloc_zero(sizeof *z);
@@ -72,16 +72,6 @@ unic_status unic__npz_open_source(unic__npz **out, unic__source *source)
     }
     *out = z;
     return UNIC_OK;
-}
-
-unic_status unic__npz_open(unic__npz **out, const char *path)
-{
-    unic__source *source;
-    *out = NULL;
-    UNIC__TRY(unic__source_open_file(&source, path));
-    unic_status status = unic__npz_open_source(out, source);
-    unic__source_release(source);
-    return status;
 }
 
 void unic__npz_close(unic__npz *z)

@@ -14,8 +14,7 @@
 typedef struct unic__npz unic__npz;
 
 /* Opens and checks the directory (see zip.h); members are read later. */
-unic_status unic__npz_open(unic__npz **out, const char *path);
-unic_status unic__npz_open_source(unic__npz **out, unic__source *source);
+unic_status unic__npz_open(unic__npz **out, unic__source *source);
 void unic__npz_close(unic__npz *z);
 const char *unic__npz_path(const unic__npz *z); /* or the name of its source */
 unic__source *unic__npz_source(const unic__npz *z);

@@ -98,7 +98,7 @@ static unic_status read_any(unic__npz *z, unic_codebook **out)
 unic_status unic__codebook_load(unic_codebook **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = read_any(z, out);
     unic__npz_close(z);
     return status;

@@ -79,7 +79,7 @@ unic_status unic__model_open(unic_model **out, unic__source *source)
     unic__npz *z;
     unic_config *config = NULL;
     unic_codebook *codebook = NULL;
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = unic__read_config(z, &config);
     if (status == UNIC_OK)
         status = unic__read_codebook(z, config, &codebook);

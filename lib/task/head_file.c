@@ -59,7 +59,7 @@ static unic_status read_head(unic__npz *z, unic_head **out)
 unic_status unic__head_load(unic_head **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = read_head(z, out);
     unic__npz_close(z);
     return status;

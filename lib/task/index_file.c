@@ -92,7 +92,7 @@ static unic_status read_index(unic__npz *z, unic_index **out)
 unic_status unic__index_load(unic_index **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = read_index(z, out);
     unic__npz_close(z);
     return status;

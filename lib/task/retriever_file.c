@@ -38,7 +38,7 @@ static unic_status read_retriever(unic__npz *z, unic_retriever **out)
 unic_status unic__retriever_load(unic_retriever **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = read_retriever(z, out);
     unic__npz_close(z);
     return status;

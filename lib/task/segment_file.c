@@ -44,7 +44,7 @@ static unic_status read_segmenter(unic__npz *z, unic_segmenter **out)
 unic_status unic__segmenter_load(unic_segmenter **out, unic__source *source)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = read_segmenter(z, out);
     unic__npz_close(z);
     return status;

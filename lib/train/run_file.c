@@ -160,7 +160,7 @@ unic_status unic__run_load(unic_trainer **out, unic__source *source, const char 
     unic_config *was = NULL, *config = NULL;
     unic_trainer *t = NULL;
     unic__arena names = {0};
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = read_configs(z, settings, &was, &config);
     if (status == UNIC_OK)
         status = check_members(z, config);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "array/bundle.h"
+#include "array/npz_help.h"
 #include "file/io_help.h"
 #include "model/small_model.h"
 #include "unicode/unic.h"
@@ -70,7 +71,7 @@ START_TEST(parameters_are_listed)
     io_assert_ok(unic_model_save(model, path));
     io_assert_ok(unic_model_open(&copy, path, NULL));
     unic__npz *file;
-    io_assert_ok(unic__npz_open(&file, path));
+    io_assert_ok(npz_open(&file, path));
     bool seen = false;
     while (unic_model_parameter_at(&name, &data, &rank, model, n, dims) == UNIC_OK) {
         const char *other;

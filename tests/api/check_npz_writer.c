@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "file/io_help.h"
 #include "unicode/unic_npz.h"
 
@@ -76,7 +77,7 @@ START_TEST(writes_whole_arrays_and_pieces)
     unic__npz *z;
     io_assert_ok(write_all(path));
     ck_assert(!io_has_leftovers(path));
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     ck_assert_uint_eq(unic__npz_count(z), 8);
     ck_assert_str_eq(unic__npz_name(z, 0), "grown/floats");
     io_assert_ok(unic__npz_read_f32(z, "grown/floats", f, ROWS * WIDTH));
@@ -140,7 +141,7 @@ START_TEST(writes_arrays_with_strides)
     io_assert_ok(unic_npz_writer_add(w, "same", &same));
     io_assert_ok(unic_npz_writer_finish(w));
     unic_npz_writer_free(w);
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     io_assert_ok(unic__npz_read_i32(z, "column", got, MANY));
     for (int i = 0; i < MANY; i++)
         ck_assert_int_eq(got[i], -i);
@@ -169,7 +170,7 @@ START_TEST(writes_small_numbers)
     io_assert_ok(add(w, "counts", counts, UNIC_U8, 1, DIMS(3)));
     io_assert_ok(unic_npz_writer_finish(w));
     unic_npz_writer_free(w);
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     for (size_t i = 0; i < 3; i++) {
         io_assert_ok(unic__npz_read_f32(z, names[i], f, 3));
         ck_assert_mem_eq(f, want[i], sizeof f);
@@ -310,7 +311,7 @@ START_TEST(an_array_that_lacks_elements_is_no_file)
                     "npz_lacks.npz: not written: \"numbers\" lacks 3 elements");
     io_assert_fails(unic_npz_writer_add(w, "x", &some), UNIC_E_STATE, "was finished before");
     unic_npz_writer_free(w);
-    io_assert_fails(unic__npz_open(&(unic__npz *){NULL}, path), UNIC_E_NOTFOUND, "npz_lacks");
+    io_assert_fails(npz_open(&(unic__npz *){NULL}, path), UNIC_E_NOTFOUND, "npz_lacks");
 }
 END_TEST
 
@@ -323,7 +324,7 @@ START_TEST(without_finish_nothing_is_left)
     unic_npz_writer_free(w);
     unic_npz_writer_free(NULL);
     ck_assert(!io_has_leftovers(path));
-    io_assert_fails(unic__npz_open(&(unic__npz *){NULL}, path), UNIC_E_NOTFOUND, "npz_freed");
+    io_assert_fails(npz_open(&(unic__npz *){NULL}, path), UNIC_E_NOTFOUND, "npz_freed");
     io_assert_fails(unic_npz_writer_create(NULL, path), UNIC_E_ARG, "out is NULL");
     io_assert_fails(unic_npz_writer_create(&w, NULL), UNIC_E_ARG, "path is NULL");
     io_assert_fails(unic_npz_writer_create(&w, io_path("absent/x.npz")), UNIC_E_NOTFOUND,

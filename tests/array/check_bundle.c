@@ -1,6 +1,7 @@
 /* lib/array/bundle: named arrays in a file, the same bytes whatever the order, and read back
  * only as they are expected. */
 #include "array/bundle.h"
+#include "array/npz_help.h"
 
 #include <check.h>
 #include <math.h>
@@ -56,7 +57,7 @@ static unic_status write_from(const char *path, size_t n, size_t first)
 static unic__npz *opened(const char *path)
 {
     unic__npz *z;
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     return z;
 }
 
@@ -188,7 +189,7 @@ static unic_status read_some(const char *path)
     unic__npz *z;
     float f[6];
     int32_t i[3];
-    unic_status status = unic__npz_open(&z, path);
+    unic_status status = npz_open(&z, path);
     if (status != UNIC_OK)
         return status;
     status = unic__read_f32(z, "b.floats", UNIC__SHAPE_OF(2, 3), f);

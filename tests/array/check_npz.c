@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "file/io_help.h"
 #include "file/zip.h"
 
@@ -36,7 +37,7 @@ static double fixture_value(unic__npy_type type, size_t i)
 static unic__npz *open_good(const char *path)
 {
     unic__npz *z;
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     return z;
 }
 
@@ -181,7 +182,7 @@ START_TEST(refuses_wrong_requests)
                     "is no text: it has a NUL byte");
     ck_assert(text == NULL);
     unic__npz_close(z);
-    io_assert_fails(unic__npz_open(&z, FIXTURES "absent.npz"), UNIC_E_NOTFOUND, "absent.npz");
+    io_assert_fails(npz_open(&z, FIXTURES "absent.npz"), UNIC_E_NOTFOUND, "absent.npz");
     ck_assert(z == NULL);
 }
 END_TEST
@@ -442,7 +443,7 @@ END_TEST
 static unic_status read_all(const char *path)
 {
     unic__npz *z;
-    UNIC__TRY(unic__npz_open(&z, path));
+    UNIC__TRY(npz_open(&z, path));
     unic_status status = UNIC_OK;
     for (size_t i = 0; i < unic__npz_count(z) && status == UNIC_OK; i++) {
         const char *name = unic__npz_name(z, i);
@@ -487,7 +488,7 @@ static int read_damaged(const char *path)
 {
     unic__npz *z;
     int read = 0;
-    if (unic__npz_open(&z, path) != UNIC_OK)
+    if (npz_open(&z, path) != UNIC_OK)
         return 0;
     for (size_t m = 0; m < unic__npz_count(z); m++) {
         const char *name = unic__npz_name(z, m);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "cmg/cmg_names.h"
 #include "train/trainer.h"
 #include "unicode/unic.h"
@@ -308,7 +309,7 @@ int main(void)
                ")\n100%%: Checks: 0, Failures: 0, Errors: 0\n");
         return 0;
     }
-    if (unic__npz_open(&trace, SAMPLE "trace.npz") != UNIC_OK) {
+    if (npz_open(&trace, SAMPLE "trace.npz") != UNIC_OK) {
         printf("%s\n", unic_last_error());
         return 1;
     }

@@ -1,4 +1,5 @@
 #include "cmg_help.h"
+#include "array/npz_help.h"
 
 #include <check.h>
 #include <math.h>
@@ -43,7 +44,7 @@ unic__npz *cmg_expected(void)
 {
     static unic__npz *file; /* until the program ends: cases that fork have their own */
     if (!file)
-        io_assert_ok(unic__npz_open(&file, CMG "expected.npz"));
+        io_assert_ok(npz_open(&file, CMG "expected.npz"));
     return file;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "base/base_help.h"
 #include "graph/graph_help.h"
 
@@ -77,7 +78,7 @@ void golden_open(golden *k, const char *name)
     unic__npz *z;
     size_t count, at = 0;
     *k = (golden){.name = name};
-    base_assert_ok(unic__npz_open(&z, GOLDENS));
+    base_assert_ok(npz_open(&z, GOLDENS));
     k->config = read_text(z, name, "config");
     k->index = read_text(z, name, "index");
     k->values = read_values(z, name, "values", &count);

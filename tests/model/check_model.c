@@ -1,4 +1,5 @@
 /* lib/model/model: files of models, what is read of them and when, and who holds what. */
+#include "array/npz_help.h"
 #include "model/model.h"
 
 #include <check.h>
@@ -121,7 +122,7 @@ START_TEST(members_are_sorted_and_hold_no_more_than_inference_needs)
 {
     const char *path = saved(SMALL_THREE, "members.npz", 1);
     unic__npz *z;
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     size_t n = unic__npz_count(z);
     for (size_t i = 0; i < n; i++) {
         const char *name = unic__npz_name(z, i);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "array/npz_help.h"
 #include "file/io_help.h"
 #include "model/model.h"
 #include "small_model.h"
@@ -100,7 +101,7 @@ static unic__npy_type type_in(const char *path, const char *member)
 {
     unic__npz *z;
     unic__npy_info info;
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     io_assert_ok(unic__npz_info(z, member, &info));
     unic__npz_close(z);
     return info.type;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "array/bundle.h"
+#include "array/npz_help.h"
 #include "file/io_help.h"
 #include "train/trainer.h"
 
@@ -212,7 +213,7 @@ static void copy_npz(const char *from, const char *to, const char *member,
     unic__bundle b = {0};
     unic__npy_info info;
     bool found = false;
-    io_assert_ok(unic__npz_open(&z, from));
+    io_assert_ok(npz_open(&z, from));
     size_t n = unic__npz_count(z);
     void **hold = calloc(n, sizeof *hold);
     ck_assert(hold != NULL);
@@ -243,7 +244,7 @@ static void damage(const char *from, const char *to, const char *member)
     unic__npy_info info;
     size_t size, at = 0;
     unsigned char *file = io_read(from, &size);
-    io_assert_ok(unic__npz_open(&z, from));
+    io_assert_ok(npz_open(&z, from));
     io_assert_ok(unic__npz_info(z, member, &info));
     size_t count = unic__shape_count(&info.shape), bytes = count * sizeof(float);
     float *data = malloc(bytes);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "op_harness.h"
 
 #define GOLDENS "tests/golden/ops.npz"
@@ -560,7 +561,7 @@ static double *golden_array(unic__npz *z, const char *golden, const char *what,
 static void check_golden(const op_case *k)
 {
     unic__npz *z;
-    NPZ(unic__npz_open(&z, GOLDENS));
+    NPZ(npz_open(&z, GOLDENS));
     values v = {0};
     expected e = {0};
     golden_values(z, k, &v);

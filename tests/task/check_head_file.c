@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "file/io_help.h"
 #include "model/small_model.h"
 #include "task/head.h"
@@ -79,7 +80,7 @@ START_TEST(the_weighted_loss_survives_its_file)
     ck_assert(again->options.loss == UNIC_HEAD_LOSS_PLAIN && head_same(head, again));
     unic__npz *z;
     io_assert_ok(unic_head_save(plain, path));
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     ck_assert(!unic__npz_has(z, "head.loss") && !unic__npz_has(z, "weighted.alpha"));
     unic__npz_close(z);
     unic_head_free(again);

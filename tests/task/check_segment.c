@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "array/bundle.h"
+#include "array/npz_help.h"
 #include "base/base_help.h"
 #include "file/io_help.h"
 #include "graph/graph_help.h"
@@ -84,7 +85,7 @@ static void golden_open(golden *k, const char *name)
     unic_codebook *cb;
     unic__npy_info info;
     *k = (golden){.name = name};
-    io_assert_ok(unic__npz_open(&k->z, GOLDENS));
+    io_assert_ok(npz_open(&k->z, GOLDENS));
     io_assert_ok(unic__read_i64(k->z, member(k, "numbers"), UNIC__SHAPE_OF(table.number_count),
                                 numbers));
     io_assert_ok(unic__read_i64(k->z, member(k, "sizes"), UNIC__SHAPE_OF(5), sizes));

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "file/io_help.h"
 #include "file/zip_format.h"
 #include "torch/torch_file.h"
@@ -76,7 +77,7 @@ START_TEST(an_npz_file_needs_its_crcs)
     drop_crcs(zip, size, 0);
     io_write(path, zip, size);
     free(zip);
-    io_assert_ok(unic__npz_open(&z, path));
+    io_assert_ok(npz_open(&z, path));
     io_assert_fails(unic__npz_read_f32(z, "x", y, 3), UNIC_E_FORMAT, "is damaged: its CRC");
     unic__npz_close(z);
 }

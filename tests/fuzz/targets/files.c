@@ -4,6 +4,7 @@
 
 #include "array/npy_file.h"
 #include "array/npz.h"
+#include "array/npz_help.h"
 #include "file/sniff.h"
 #include "file/zip.h"
 #include "fuzz/harness/fuzz.h"
@@ -262,7 +263,7 @@ static void run_npz(const unsigned char *data, size_t size)
 {
     unic__npz *z;
     fuzz_bytes zip = fuzz_parcel_zip(data, size);
-    if (fuzz_made(unic__npz_open(&z, fuzz_file(zip.at, zip.size)), z)) {
+    if (fuzz_made(npz_open(&z, fuzz_file(zip.at, zip.size)), z)) {
         for (size_t i = 0; i < unic__npz_count(z) && i < 16; i++)
             read_arrays(z, unic__npz_name(z, i));
         unic__npz_close(z);
