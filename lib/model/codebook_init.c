@@ -45,7 +45,7 @@ enum { PRODUCTS = 1 << 26 };
  * Where few rows would be taken, they are measured earlier.
  */
 enum {
-    BLOCK = 512, /* rows whose distances are summed up       */
+    BLOCK = 512,  /* rows whose distances are summed up       */
     PENDING = 256 /* the most seeds that are not measured yet */
 };
 
