@@ -354,9 +354,9 @@ generate-check: ## check that what follows from the public headers is as they ar
 
 # The recorder stands in the place of what sets a message (tests/messages/recorder).
 NOTED         := -Wl,--wrap=unic__fail -Wl,--wrap=unic__fail_in -Wl,--wrap=unic__no_memory -Wl,--wrap=cli_fail
-# Tests in Python that make the library fail; the others try the build.
-NOTED_SCRIPTS := $(sort $(wildcard tests/api/test_*.py tests/array/test_*.py tests/cmg/test_*.py tests/data/test_*.py \
-                   tests/files/test_*.py tests/task/test_metrics.py)) tests/python
+# Tests in Python that make the library fail; the others try the build, or what it does to a process.
+NOTED_SCRIPTS := $(filter-out tests/api/test_shared.py,$(sort $(wildcard tests/api/test_*.py tests/array/test_*.py \
+                   tests/cmg/test_*.py tests/data/test_*.py tests/files/test_*.py tests/task/test_metrics.py))) tests/python
 messages: ## run the tests (or ONLY="api/check_x tests/python/test_x.py"), write their error messages into docs/messages.md
 	@mkdir -p build/messages
 	$(Q)$(CC) -std=c11 -O2 -fPIC -Wall -Wextra -Iinclude -c -o build/messages/recorder.o tests/messages/recorder/recorder.c

@@ -66,9 +66,11 @@ unic_status unic_batch_get(unic_array *features, const int32_t **lengths,
     if (!batch || !name)
         return unic__fail(UNIC_E_ARG, "unic_batch_get: %s is NULL", batch ? "name" : "batch");
     const unic__batch_entry *e = unic__batch_find(batch, name);
+    char names[UNIC__BATCH_NAMES];
     if (!e)
-        return unic__fail(UNIC_E_NOTFOUND, "unic_batch_get: no modality \"%s\" in the batch",
-                          name);
+        return unic__fail(UNIC_E_NOTFOUND,
+                          "unic_batch_get: the batch has no modality \"%s\", it has %s", name,
+                          unic__batch_names(batch, names));
     if (features)
         *features = e->features;
     if (lengths)

@@ -9,7 +9,8 @@ static unic_status take_names(unic_class_names *copy, const unic_class_names *na
     UNIC__TRY(unic__struct_take(&unic__class_names_kind, copy, names, call, "names"));
     if (copy->their_count < 1 || copy->their_count > UNIC__CLASS_MAP_CLASSES ||
         copy->our_count < 1 || copy->our_count > UNIC__CLASS_MAP_CLASSES)
-        return unic__fail(UNIC_E_ARG, "%s: %zu classes of theirs, %zu of ours; 1..%d expected",
+        return unic__fail(UNIC_E_ARG,
+                          "%s: names->their_count = %zu and our_count = %zu; 1..%d expected",
                           call, copy->their_count, copy->our_count, UNIC__CLASS_MAP_CLASSES);
     return UNIC_OK;
 }

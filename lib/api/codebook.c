@@ -15,8 +15,8 @@ unic_status unic_codebook_create(unic_codebook **out, size_t code_count, size_t 
         dim > UNIC__CODEBOOK_MAX_DIM || modality_count < 1 ||
         modality_count > UNIC_MAX_MODALITIES)
         return unic__fail(UNIC_E_ARG,
-                          "%s: %zu codes of dim %zu for %zu modalities; expected 1..%d, 1..%d "
-                          "and 1..%d",
+                          "%s: code_count = %zu, dim = %zu and modality_count = %zu; expected "
+                          "1..%d, 1..%d and 1..%d",
                           __func__, code_count, dim, modality_count, UNIC__CODEBOOK_MAX_CODES,
                           UNIC__CODEBOOK_MAX_DIM, UNIC_MAX_MODALITIES);
     UNIC__TRY_NAMED(unic__codebook_create(out, code_count, dim, modality_count));
@@ -96,7 +96,8 @@ unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embeddi
     UNIC__TRY(read_rows(codebook, embedding, __func__, "embedding", &rows, &n));
     if (n != codebook->codes) {
         unic__free(rows);
-        return unic__fail(UNIC_E_SHAPE, "%s: embedding has %zu rows, the codebook %zu codes",
+        return unic__fail(UNIC_E_SHAPE,
+                          "%s: embedding has %zu rows, %zu expected, one for each code",
                           __func__, n, codebook->codes);
     }
     unic__codebook_set(codebook, rows);
@@ -118,7 +119,7 @@ unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
     UNIC__TRY(unic__check_threads(o.threads, __func__));
     UNIC__TRY(read_rows(codebook, z, __func__, "z", &rows, &n));
     if (n == 0)
-        return unic__fail(UNIC_E_SHAPE, "%s: z has no rows", __func__);
+        return unic__fail(UNIC_E_SHAPE, "%s: z has no rows, at least 1 expected", __func__);
     int before = unic__threads_enter(o.threads);
     unic_status status = unic__codebook_init(codebook, rows, n, o.iterations,
                                              unic__random_key(o.seed, 0, 0),
@@ -264,8 +265,8 @@ unic_status unic_codebook_update(unic_codebook *codebook, float decay, const siz
         if (row_counts[m] == 0)
             continue;
         if (!targets[m] || !codes[m])
-            return unic__fail(UNIC_E_ARG, "%s: modality %zu has %zu rows but no %s", __func__,
-                              m, row_counts[m], targets[m] ? "codes" : "targets");
+            return unic__fail(UNIC_E_ARG, "%s: %s[%zu] is NULL, but row_counts[%zu] is %zu",
+                              __func__, targets[m] ? "codes" : "targets", m, m, row_counts[m]);
         UNIC__TRY(check_codes(codebook, __func__, codes[m], row_counts[m]));
         if (!unic__all_finite(targets[m], row_counts[m] * codebook->dim))
             return not_finite_targets(codebook, __func__, m, targets[m], row_counts[m]);
@@ -285,8 +286,8 @@ unic_status unic_codebook_revive(size_t *revived, unic_codebook *codebook, unic_
     UNIC__REQUIRE(z);
     UNIC__HOLD(codebook);
     if (rule != UNIC_RESET_OFF && rule != UNIC_RESET_ANY && rule != UNIC_RESET_TWO)
-        return unic__fail(UNIC_E_ARG, "%s: rule %d is none of unic_reset_rule", __func__,
-                          (int)rule);
+        return unic__fail(UNIC_E_ARG, "%s: rule = %d is none of unic_reset_rule (%d..%d)",
+                          __func__, (int)rule, UNIC_RESET_OFF, UNIC_RESET_TWO);
     UNIC__TRY(read_rows(codebook, z, __func__, "z", &rows, &n));
     unic__revival revival = {.rule = (unic__reset)rule,
                              .steps = steps,

@@ -93,8 +93,9 @@ unic_status unic_config_key_at(unic_config_key *key, size_t i)
     };
     UNIC__REQUIRE(key);
     if (i >= unic__config_key_count)
-        return unic__fail(UNIC_E_ARG, "unic_config_key_at: i = %zu, but there are %zu keys", i,
-                          unic__config_key_count);
+        return unic__fail(UNIC_E_ARG,
+                          "unic_config_key_at: i = %zu, but there are %zu keys, counted from 0",
+                          i, unic__config_key_count);
     UNIC__REQUIRE_SIZE(unic__config_key_kind, key);
     const unic__config_key *entry = &unic__config_key_table[i];
     const unic_config_key found = {.struct_size = sizeof found,

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "base/text.h"
 #include "data/dataset.h"
 
 enum { LARGEST_PREFETCH = 1024 };
@@ -69,8 +70,9 @@ unic_status unic_dataset_open(unic_dataset **out, const char *const *paths, size
     *out = NULL;
     UNIC__TRY(check_paths(paths, path_count, __func__));
     UNIC__TRY(take_options(&o, options, __func__));
-    return unic__dataset_open(
-        out, &(unic__dataset_files){.call = __func__, .paths = paths, .count = path_count}, &o);
+    UNIC__TRY_NAMED(unic__dataset_open(
+        out, &(unic__dataset_files){.paths = paths, .count = path_count}, &o));
+    return UNIC_OK;
 }
 
 /* ---- from sources ---- */
@@ -121,8 +123,9 @@ static unic_status open_taken(unic_dataset **out, unic__source *const *taken, si
     if (!out)
         return unic__fail(UNIC_E_ARG, "%s: out is NULL", call);
     UNIC__TRY(take_options(&o, options, call));
-    return unic__dataset_open(
-        out, &(unic__dataset_files){.call = call, .sources = taken, .count = count}, &o);
+    unic_status status = unic__dataset_open(
+        out, &(unic__dataset_files){.sources = taken, .count = count}, &o);
+    return status == UNIC_OK ? status : unic__fail_in(status, "%s", call);
 }
 
 unic_status unic_dataset_open_sources(unic_dataset **out, const unic_source *const *sources,
@@ -181,11 +184,14 @@ const char *unic_dataset_modality_name(const unic_dataset *dataset, size_t i)
 static unic_status find_track(const unic_dataset *d, const char *call, const char *name,
                               size_t *track)
 {
+    char names[256] = "";
     *track = unic__tracks_find(&d->tracks, name);
-    return *track < d->tracks.n
-               ? UNIC_OK
-               : unic__fail(UNIC_E_NOTFOUND, "%s: no modality \"%s\" in the dataset", call,
-                            name);
+    if (*track < d->tracks.n)
+        return UNIC_OK;
+    for (size_t i = 0; i < d->tracks.n; i++)
+        unic__text_list_add(names, sizeof names, d->tracks.at[i].name);
+    return unic__fail(UNIC_E_NOTFOUND, "%s: the dataset has no modality \"%s\", it has %s",
+                      call, name, names);
 }
 
 unic_status unic_dataset_feature_dims(size_t *rank, const unic_dataset *dataset,
@@ -234,8 +240,8 @@ unic_status unic_dataset_clip_name(const unic_dataset *dataset, const char *moda
     UNIC__REQUIRE(text);
     if (clip >= dataset->clips || !size)
         return unic__fail(UNIC_E_ARG,
-                          "%s: clip is %zu and size %zu, 0..%zu and a size expected", __func__,
-                          clip, size, dataset->clips - 1);
+                          "%s: clip is %zu and size %zu, 0..%zu and at least 1 expected",
+                          __func__, clip, size, dataset->clips - 1);
     unic__dataset_name_clip(dataset, modality, (int64_t)clip, text, size);
     unic__text_printable(text);
     return UNIC_OK;
@@ -260,14 +266,16 @@ unic_status unic_dataset_next(const unic_batch **batch, unic_dataset *dataset)
     UNIC__REQUIRE(dataset);
     UNIC__REQUIRE(batch);
     UNIC__HOLD(dataset);
-    return unic__dataset_next(batch, dataset);
+    UNIC__TRY_NAMED(unic__dataset_next(batch, dataset));
+    return UNIC_OK;
 }
 
 unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t batch)
 {
     UNIC__REQUIRE(dataset);
     UNIC__HOLD(dataset);
-    return unic__dataset_seek(dataset, epoch, batch);
+    UNIC__TRY_NAMED(unic__dataset_seek(dataset, epoch, batch));
+    return UNIC_OK;
 }
 
 unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char *name,
@@ -279,5 +287,7 @@ unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char 
     UNIC__REQUIRE(rank);
     UNIC__HOLD(dataset);
     unic__budget *before = unic__budget_enter(&dataset->budget);
-    return unic__budget_leave(before, unic__dataset_labels(rank, dataset, name, dims, out));
+    UNIC__TRY_NAMED(
+        unic__budget_leave(before, unic__dataset_labels(rank, dataset, name, dims, out)));
+    return UNIC_OK;
 }

@@ -69,8 +69,8 @@ unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
     UNIC__REQUIRE(labels);
     if (clip_count == 0 || length == 0)
         return unic__fail(UNIC_E_ARG,
-                          "%s: %zu clips of %zu steps; at least one of each expected", __func__,
-                          clip_count, length);
+                          "%s: clip_count = %zu and length = %zu; at least 1 of each expected",
+                          __func__, clip_count, length);
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
     UNIC__TRY_NAMED(check_labels(head, labels, clip_count, length));

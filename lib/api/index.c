@@ -20,7 +20,7 @@ unic_status unic_pool_histogram(const int32_t *codes, size_t clip_count, size_t 
                                 size_t code_count, float *out)
 {
     if (code_count == 0)
-        return unic__fail(UNIC_E_ARG, "%s: code_count is 0", __func__);
+        return unic__fail(UNIC_E_ARG, "%s: code_count is 0, at least 1 expected", __func__);
     UNIC__TRY(check_sizes(__func__, clip_count, length, code_count));
     if (clip_count == 0)
         return UNIC_OK;
@@ -40,7 +40,7 @@ unic_status unic_pool_mean(const float *vectors, const int32_t *codes, size_t cl
                            size_t length, size_t dim, float *out)
 {
     if (dim == 0)
-        return unic__fail(UNIC_E_ARG, "%s: dim is 0", __func__);
+        return unic__fail(UNIC_E_ARG, "%s: dim is 0, at least 1 expected", __func__);
     UNIC__TRY(check_sizes(__func__, clip_count, length, dim));
     if (clip_count == 0)
         return UNIC_OK;
@@ -200,7 +200,8 @@ unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
     UNIC__TRY(take_options(&o, options, __func__));
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     if (index->count == 0)
-        return unic__fail(UNIC_E_STATE, "%s: the index is empty", __func__);
+        return unic__fail(UNIC_E_STATE, "%s: the index is empty; call unic_index_add() before",
+                          __func__);
     if (n == 0)
         return UNIC_OK;
     UNIC__REQUIRE(ids);

@@ -12,16 +12,26 @@
     unic_##kind found = {.struct_size = sizeof found}
 #define GIVE_REPORT(kind, report) unic__struct_give(&unic__##kind##_kind, report, &found)
 
+/* A size that a call is given, under the name that it has there. */
+typedef struct named_size {
+    const char *name;
+    size_t n;
+} named_size;
+
+#define SIZE(argument) ((named_size){#argument, argument})
+
 /* rows x columns elements of `size` bytes, none of them 0. */
-static unic_status check_size(const char *call, size_t rows, size_t columns, size_t size)
+static unic_status check_size(const char *call, named_size rows, named_size columns,
+                              size_t size)
 {
     size_t count, bytes;
-    if (rows == 0 || columns == 0)
-        return unic__fail(UNIC_E_ARG, "%s: sizes %zu and %zu; at least 1 of each expected",
-                          call, rows, columns);
-    if (!unic__mul_size(rows, columns, &count) || !unic__mul_size(count, size, &bytes))
-        return unic__fail(UNIC_E_ARG, "%s: %zu times %zu is larger than any memory", call, rows,
-                          columns);
+    if (rows.n == 0 || columns.n == 0)
+        return unic__fail(UNIC_E_ARG, "%s: %s is 0, at least 1 expected", call,
+                          rows.n == 0 ? rows.name : columns.name);
+    if (!unic__mul_size(rows.n, columns.n, &count) || !unic__mul_size(count, size, &bytes))
+        return unic__fail(UNIC_E_ARG,
+                          "%s: %s = %zu times %s = %zu elements are larger than any memory",
+                          call, rows.name, rows.n, columns.name, columns.n);
     return UNIC_OK;
 }
 
@@ -48,9 +58,10 @@ static unic_status check_truth(const char *call, const int32_t *truth, size_t ro
 
 static unic_status check_steps(const char *call, const unic__step_scores *s)
 {
-    UNIC__TRY(check_size(call, s->rows, s->classes, sizeof(int32_t)));
+    UNIC__TRY(check_size(call, (named_size){"row_count", s->rows},
+                         (named_size){"class_count", s->classes}, sizeof(int32_t)));
     if (isnan(s->threshold))
-        return unic__fail(UNIC_E_ARG, "%s: threshold is NaN", call);
+        return unic__fail(UNIC_E_ARG, "%s: threshold is NaN, a number expected", call);
     if (s->background < -1 || (s->background >= 0 && (size_t)s->background >= s->classes))
         return unic__fail(UNIC_E_ARG, "%s: background = %d is not in -1..%zu", call,
                           s->background, s->classes - 1);
@@ -60,9 +71,10 @@ static unic_status check_steps(const char *call, const unic__step_scores *s)
 
 static unic_status check_masks(const char *call, const unic__masks *m)
 {
-    UNIC__TRY(check_size(call, m->masks, m->pixels, sizeof(float)));
+    UNIC__TRY(check_size(call, (named_size){"mask_count", m->masks},
+                         (named_size){"pixel_count", m->pixels}, sizeof(float)));
     if (m->batch == 0)
-        return unic__fail(UNIC_E_ARG, "%s: batch is 0; at least 1 expected", call);
+        return unic__fail(UNIC_E_ARG, "%s: batch is 0, at least 1 expected", call);
     for (size_t i = 0; i < m->masks * m->pixels; i++)
         if (m->truth[i] > 1)
             return unic__fail(UNIC_E_VALUE, "%s: truth %d of mask %zu, pixel %zu is not 0 or 1",
@@ -79,9 +91,9 @@ unic_status unic_metrics_classes(unic_class_report *report, const float *scores,
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(class_report, report);
-    UNIC__TRY(check_size(__func__, row_count, class_count, sizeof(float)));
+    UNIC__TRY(check_size(__func__, SIZE(row_count), SIZE(class_count), sizeof(float)));
     if (confusion)
-        UNIC__TRY(check_size(__func__, class_count, class_count, sizeof(int64_t)));
+        UNIC__TRY(check_size(__func__, SIZE(class_count), SIZE(class_count), sizeof(int64_t)));
     UNIC__TRY(check_scores(__func__, scores, row_count, class_count));
     UNIC__TRY(check_truth(__func__, truth, row_count, 1, class_count));
     UNIC__TRY_NAMED(unic__metrics_classes(&found, scores, truth, row_count, class_count,
@@ -114,7 +126,7 @@ unic_status unic_metrics_steps_cmg(unic_match_report *report, const float *score
     REQUIRE_REPORT(match_report, report);
     UNIC__TRY(check_steps(__func__, &s));
     if (batch_rows == 0)
-        return unic__fail(UNIC_E_ARG, "%s: batch_rows is 0; at least 1 expected", __func__);
+        return unic__fail(UNIC_E_ARG, "%s: batch_rows is 0, at least 1 expected", __func__);
     unic__metrics_steps_cmg(&found, &s, batch_rows);
     GIVE_REPORT(match_report, report);
     return UNIC_OK;
@@ -129,7 +141,7 @@ unic_status unic_metrics_events(unic_match_report *report, const float *scores,
     UNIC__REQUIRE(scores);
     UNIC__REQUIRE(truth);
     REQUIRE_REPORT(match_report, report);
-    UNIC__TRY(check_size(__func__, clip_count, length, sizeof(float)));
+    UNIC__TRY(check_size(__func__, SIZE(clip_count), SIZE(length), sizeof(float)));
     s.rows = clip_count * length;
     UNIC__TRY(check_steps(__func__, &s));
     if (!(least_iou > 0.0 && least_iou <= 1.0))
@@ -178,9 +190,7 @@ unic_status unic_metrics_ranks(unic_rank_report *report, const float *scores,
     UNIC__REQUIRE(query_ids);
     UNIC__REQUIRE(gallery_ids);
     REQUIRE_REPORT(rank_report, report);
-    if (item_count == 0)
-        return unic__fail(UNIC_E_ARG, "%s: the gallery is empty", __func__);
-    UNIC__TRY(check_size(__func__, query_count, item_count, sizeof(float)));
+    UNIC__TRY(check_size(__func__, SIZE(query_count), SIZE(item_count), sizeof(float)));
     if (k_count > 0) {
         UNIC__REQUIRE(k);
         UNIC__REQUIRE(recall);
@@ -206,7 +216,7 @@ unic_status unic_metrics_recall(unic_rank_report *report, const int64_t *ranks,
 {
     UNIC__REQUIRE(ranks);
     REQUIRE_REPORT(rank_report, report);
-    UNIC__TRY(check_size(__func__, query_count, 1, sizeof(int64_t)));
+    UNIC__TRY(check_size(__func__, SIZE(query_count), (named_size){"1", 1}, sizeof(int64_t)));
     if (k_count > 0) {
         UNIC__REQUIRE(k);
         UNIC__REQUIRE(recall);

@@ -18,7 +18,8 @@ void unic_npz_writer_free(unic_npz_writer *writer)
 static unic_status check_writer(const unic_npz_writer *writer, const char *call)
 {
     if (!writer->npz)
-        return unic__fail(UNIC_E_STATE, "%s: %s was finished before", call, writer->path);
+        return unic__fail(UNIC_E_STATE, "%s: %s is finished already; nothing can be added",
+                          call, writer->path);
     return UNIC_OK;
 }
 
@@ -30,7 +31,8 @@ static unic_status check_member(unic_npz_writer *writer, const char *call, const
     UNIC__TRY(check_writer(writer, call));
     if (!name || !*name)
         return unic__array_writer_note(
-            writer, unic__fail(UNIC_E_ARG, "%s: name is %s", call, name ? "empty" : "NULL"));
+            writer, unic__fail(UNIC_E_ARG, "%s: name is %s, an array's name expected", call,
+                               name ? "empty" : "NULL"));
     if (!given)
         return unic__array_writer_note(writer,
                                        unic__fail(UNIC_E_ARG, "%s: %s is NULL", call, what));

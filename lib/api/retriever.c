@@ -15,9 +15,7 @@ unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *cod
     UNIC__REQUIRE(options);
     UNIC__TAKE(unic__retriever_options_kind, &o, options);
     UNIC__TRY(unic__check_threads(o.threads, __func__));
-    unic_status status = unic__retriever_complete(&o, UNIC_E_ARG);
-    if (status != UNIC_OK)
-        return unic__fail_in(status, "%s: options", __func__);
+    UNIC__TRY_NAMED(unic__retriever_complete(&o, "options->", UNIC_E_ARG));
     UNIC__HOLD_SHARED(codebook);
     UNIC__TRY_NAMED(unic__codebook_copy(&copy, codebook));
     UNIC__TRY_WITH(o.threads, unic__retriever_create(out, copy, &o, NULL));

@@ -16,7 +16,7 @@ static unic_status take_options(unic_trainer_options *o, const unic_trainer_opti
         UNIC__TRY(unic__struct_take(&unic__trainer_options_kind, o, options, call, "options"));
     if (o->settings && !is_saved)
         return unic__fail(UNIC_E_ARG,
-                          "%s: options.settings is not NULL, but only unic_trainer_resume() "
+                          "%s: options->settings is not NULL, but only unic_trainer_resume() "
                           "takes it",
                           call);
     return unic__check_threads(o->threads, call);

@@ -128,7 +128,8 @@ static unic_status append(unic_npz_writer *w, unic__written_array *to, const uni
                           to->name, unic__dtype_print(to->dtype, wanted),
                           unic__dtype_print(a->dtype, given));
     if (count > to->left)
-        return unic__fail(UNIC_E_SHAPE, "%s: \"%s\" lacks %zu elements, %zu are given", w->path,
+        return unic__fail(UNIC_E_SHAPE,
+                          "%s: \"%s\" has room for %zu more elements, %zu are given", w->path,
                           to->name, to->left, count);
     UNIC__TRY(append_elements(w, to->member, a));
     to->left -= count;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 unic_status unic__batch_create(unic_batch **out)
 {
     *out = unic__alloc_zero(sizeof **out);
@@ -36,6 +38,14 @@ const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name)
 {
     size_t i = find(b, name);
     return i < b->n ? &b->entries[i] : NULL;
+}
+
+const char *unic__batch_names(const unic_batch *b, char text[UNIC__BATCH_NAMES])
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < b->n; i++)
+        unic__text_list_add(text, UNIC__BATCH_NAMES, b->entries[i].name);
+    return b->n ? text : "none";
 }
 
 static unic_status check_features(const unic_array *features, const char *name)

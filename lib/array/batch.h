@@ -43,6 +43,10 @@ const char *unic__batch_clip(const unic_batch *b, const char *modality, size_t r
 unic_status unic__lengths_check(const int32_t *lengths, size_t clips, size_t longest,
                                 const char *modality, const unic_batch *b);
 
+enum { UNIC__BATCH_NAMES = 256 };
+/* The modalities' names for messages, "audio, video"; "none" of an empty batch. */
+const char *unic__batch_names(const unic_batch *b, char text[UNIC__BATCH_NAMES]);
+
 /* The entry of that name, or NULL. */
 const unic__batch_entry *unic__batch_find(const unic_batch *b, const char *name);
 

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 size_t unic__line_end(const char *at, const char *end)
@@ -59,4 +60,11 @@ unic__piece unic__piece_trim(unic__piece piece)
     while (piece.size && is_blank(piece.start[piece.size - 1]))
         piece.size--;
     return piece;
+}
+
+void unic__text_list_add(char *text, size_t size, const char *name)
+{
+    size_t used = strlen(text);
+    if (used < size)
+        snprintf(text + used, size - used, "%s%s", used ? ", " : "", name);
 }

@@ -38,6 +38,9 @@ bool unic__lines_next(unic__lines *lines, unic__piece *line);
  * control characters become "?", in place (base/printable.c). */
 void unic__text_printable(char *text);
 
+/* Adds a name to a list "a, b" for messages, as long as there is room; the list begins as "". */
+void unic__text_list_add(char *text, size_t size, const char *name);
+
 /* The piece without leading and trailing blanks and tabs. */
 unic__piece unic__piece_trim(unic__piece piece);
 

@@ -136,9 +136,9 @@ static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *optio
         d->batches += d->clips % options->batch != 0;
     if (!d->batches)
         return unic__fail(UNIC_E_ARG,
-                          "%s: %zu clips do not fill a batch of %zu, and "
+                          "%zu clips do not fill a batch of %zu, and "
                           "drop_last leaves out batches that are not full",
-                          d->call, d->clips, options->batch);
+                          d->clips, options->batch);
     d->seed = options->seed;
     if (!options->shuffle)
         return UNIC_OK;
@@ -220,7 +220,6 @@ unic_status unic__dataset_open(unic_dataset **out, const unic__dataset_files *fi
     unic_dataset *d = unic__alloc_zero(sizeof *d);
     if (!d)
         return unic__no_memory(sizeof *d, "a dataset");
-    d->call = files->call;
     d->how = (unic__reading){options->length,
                              options->on_damage == UNIC_DAMAGE_SKIPS,
                              {options->progress, options->progress_user}};
@@ -312,7 +311,7 @@ unic_status unic__dataset_next(const unic_batch **batch, unic_dataset *d)
 unic_status unic__dataset_seek(unic_dataset *d, uint64_t epoch, uint64_t batch)
 {
     if (batch > d->batches)
-        return unic__fail(UNIC_E_ARG, "unic_dataset_seek: batch is %llu, 0..%zu expected",
+        return unic__fail(UNIC_E_ARG, "batch is %llu, 0..%zu expected",
                           (unsigned long long)batch, d->batches);
     if (d->prefetch)
         unic__prefetch_stop(d->prefetch);

@@ -27,7 +27,6 @@ typedef struct unic__slot {
 } unic__slot;
 
 struct unic_dataset {
-    const char *call; /* that opened it, for messages */
     unic__use use;
     unic__budget budget; /* of all memory that reading takes, in both threads */
     unic__arena arena;
@@ -55,7 +54,6 @@ struct unic_dataset {
 
 /* What a dataset is opened from: `count` paths, or, if `paths` is NULL, `count` sources. */
 typedef struct unic__dataset_files {
-    const char *call; /* for messages */
     const char *const *paths;
     unic__source *const *sources;
     size_t count;

@@ -31,8 +31,7 @@ static bool is_table(const char *path)
 
 /* Files of single clips that follow each other are one source. */
 static unic_status open_list(unic__clip_source **out, const char *const *paths, size_t n,
-                             const unic_dataset_options *options, const char *call,
-                             size_t *used)
+                             const unic_dataset_options *options, size_t *used)
 {
     for (bool folder = false; *used < n && unic__is_clip_file(paths[*used]); ++*used) {
         UNIC__TRY(unic__is_folder(&folder, paths[*used]));
@@ -42,8 +41,8 @@ static unic_status open_list(unic__clip_source **out, const char *const *paths, 
     if (options->modality_count != 1)
         return unic__fail(
             UNIC_E_ARG,
-            "%s: %s is one clip of one modality, but %zu modalities are named, 1 expected",
-            call, paths[0], options->modality_count);
+            "%s is one clip of one modality, but %zu modalities are named, 1 expected",
+            paths[0], options->modality_count);
     return unic__clip_files_open_list(out, paths, *used, options->modalities[0]);
 }
 
@@ -69,31 +68,29 @@ static unic_status open_file(unic__clip_source **out, const char *path)
 }
 
 /* Only a table has splits. */
-static unic_status check_split(const unic_dataset_options *options, const char *name,
-                               const char *call)
+static unic_status check_split(const unic_dataset_options *options, const char *name)
 {
     if (options->split)
         return unic__fail(UNIC_E_ARG,
-                          "%s: split \"%s\" is asked for, but %s is no table (.csv, .tsv)",
-                          call, options->split, name);
+                          "split \"%s\" is asked for, but %s is no table (.csv, .tsv)",
+                          options->split, name);
     return UNIC_OK;
 }
 
 /* What begins at paths[0]; *used is how many paths it takes. */
 static unic_status open_source(unic__clip_source **out, const char *const *paths, size_t n,
-                               const unic_dataset_options *options, const char *call,
-                               size_t *used)
+                               const unic_dataset_options *options, size_t *used)
 {
     bool arrays, folder;
     *used = 0;
     UNIC__TRY(unic__is_folder(&folder, paths[0]));
     if (!folder && unic__is_clip_file(paths[0]))
-        return open_list(out, paths, n, options, call, used);
+        return open_list(out, paths, n, options, used);
     *used = 1;
     if (!folder && is_table(paths[0]))
         return unic__clip_files_open_index(out, paths[0], options->split,
                                            options->on_damage == UNIC_DAMAGE_SKIPS);
-    UNIC__TRY(check_split(options, paths[0], call));
+    UNIC__TRY(check_split(options, paths[0]));
     if (!folder)
         return open_file(out, paths[0]);
     UNIC__TRY(holds_arrays(paths[0], &arrays));
@@ -112,9 +109,9 @@ static unic_status open_sources(unic_dataset *d, const unic__dataset_files *file
     for (size_t i = 0, used = 1; i < n; i += used) {
         unic__clip_source **next = &d->sources[d->source_count];
         if (files->paths) {
-            UNIC__TRY(open_source(next, files->paths + i, n - i, options, d->call, &used));
+            UNIC__TRY(open_source(next, files->paths + i, n - i, options, &used));
         } else {
-            UNIC__TRY(check_split(options, unic__source_name(files->sources[i]), d->call));
+            UNIC__TRY(check_split(options, unic__source_name(files->sources[i])));
             UNIC__TRY(open_npz(next, files->sources[i]));
         }
         d->source_count++;
@@ -143,7 +140,7 @@ static unic_status choose_tracks(unic_dataset *d, const unic_dataset_options *op
     for (size_t i = 0; options->modalities && i < options->modality_count; i++) {
         const char *name = options->modalities[i];
         if (unic__tracks_find(&d->tracks, name) < d->tracks.n)
-            return unic__fail(UNIC_E_ARG, "%s: modality \"%s\" is named twice", d->call, name);
+            return unic__fail(UNIC_E_ARG, "modality \"%s\" is named twice", name);
         UNIC__TRY(find_in_any(d, name));
         UNIC__TRY(unic__tracks_add(&d->tracks, name));
     }

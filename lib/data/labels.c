@@ -94,7 +94,7 @@ static unic_status check_names(const unic_dataset *d, const char *name)
     return !named || !other
                ? UNIC_OK
                : unic__fail(UNIC_E_MISMATCH,
-                            "unic_dataset_labels: \"%s\" has names of classes in "
+                            "\"%s\" has names of classes in "
                             "%s, but numbers alone in %s: they cannot be told to be "
                             "the same",
                             name, named->path, other->path);
@@ -106,7 +106,7 @@ unic_status unic__dataset_labels(size_t *rank, unic_dataset *d, const char *name
     bool steps = unic__is_of_steps(name);
     if (!steps && strcmp(name, "label") != 0)
         return unic__fail(UNIC_E_NOTFOUND,
-                          "unic_dataset_labels: no labels \"%s\"; \"label\" or "
+                          "no labels \"%s\"; \"label\" or "
                           "\"<modality>%s\" expected",
                           name, step_suffix);
     if (d->prefetch) /* its thread reads the same files */
@@ -124,7 +124,7 @@ unic_status unic__dataset_labels(size_t *rank, unic_dataset *d, const char *name
     if ((steps && !unic__mul_size(d->length, each, &want)) ||
         !unic__mul_size(d->clips, want, &count) || !unic__mul_size(count, sizeof *out, &count))
         return unic__fail(UNIC_E_SHAPE,
-                          "unic_dataset_labels: \"%s\" of %zu clips, %zu steps and %zu classes "
+                          "\"%s\" of %zu clips, %zu steps and %zu classes "
                           "is more than memory can be",
                           name, d->clips, d->length, each);
     for (size_t i = 0; out && i < d->source_count; i++) {

@@ -316,8 +316,10 @@ unic_status unic__encoder_encode_batch(unic_encoder *encoder, const unic_batch *
 {
     const char *name = encoder->modality->name;
     const unic__batch_entry *e = unic__batch_find(batch, name);
+    char names[UNIC__BATCH_NAMES];
     if (!e)
-        return unic__fail(UNIC_E_NOTFOUND, "the batch holds no modality \"%s\"", name);
+        return unic__fail(UNIC_E_NOTFOUND, "the batch has no modality \"%s\", it has %s", name,
+                          unic__batch_names(batch, names));
     return unic__encoder_encode(encoder, &e->features, e->lengths, batch, codes, quantized,
                                 semantic);
 }

@@ -166,7 +166,8 @@ unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param
         }
         first += weights->n;
     }
-    return unic__fail(UNIC_E_NOTFOUND, "parameter %zu of %zu", i, first);
+    return unic__fail(UNIC_E_NOTFOUND,
+                      "i = %zu, but the model has %zu parameters, counted from 0", i, first);
 }
 
 /* ---- a table as a source ---- */

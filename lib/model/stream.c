@@ -57,9 +57,10 @@ static unic_status check_steps(const unic_stream *s, const unic_array *steps)
     memcpy(want.dim + 1, m->dims.dim, m->dims.rank * sizeof want.dim[0]);
     if (!unic__shape_equal(&got, &want))
         return unic__fail(UNIC_E_SHAPE,
-                          "modality \"%s\": steps are %s, [n,..] as in %s "
-                          "expected",
-                          m->name, unic__shape_print(&got, gs), unic__shape_print(&want, ws));
+                          "modality \"%s\": steps are %s, [n,...] with the dims of a step, "
+                          "%s, expected",
+                          m->name, unic__shape_print(&got, gs),
+                          unic__shape_print(&m->dims, ws));
     size_t waiting = (size_t)(s->pushed - s->pulled);
     if (s->finished && got.dim[0] > 0)
         return unic__fail(UNIC_E_STATE, "the clip is finished; unic_stream_reset() begins the "

@@ -37,7 +37,8 @@ unic_status unic__head_complete(unic_head_options *o, size_t dim, const char *pr
                           fewest, MOST_CLASSES);
     UNIC__TRY(unic__options_complete(o, &unic__head_options, 0, prefix, status));
     if (o->loss != UNIC_HEAD_LOSS_PLAIN && o->loss != UNIC_HEAD_LOSS_CMG)
-        return unic__fail(status, "%sloss = %d is none of unic_head_loss", prefix, o->loss);
+        return unic__fail(status, "%sloss = %d is none of unic_head_loss (%d..%d)", prefix,
+                          o->loss, UNIC_HEAD_LOSS_PLAIN, UNIC_HEAD_LOSS_CMG);
     if (o->loss == UNIC_HEAD_LOSS_CMG && o->kind != UNIC_HEAD_STEP_MULTI)
         return unic__fail(status,
                           "%sloss = UNIC_HEAD_LOSS_CMG is for heads of kind "

@@ -43,8 +43,9 @@ static unic_status check_number(const unic__option *o, int64_t value, const char
     if (unic__option_accepts(o, value))
         return UNIC_OK;
     if (o->values && status != UNIC_E_FORMAT)
-        return unic__fail(status, "%s%s%s = %lld is none of %s", prefix, o->name, o->item,
-                          (long long)value, o->values);
+        return unic__fail(status, "%s%s%s = %lld is none of %s (%lld..%lld)", prefix, o->name,
+                          o->item, (long long)value, o->values, (long long)o->low,
+                          (long long)o->high);
     return unic__fail(status, "%s%s%s = %lld is not in %lld..%lld", prefix, o->name, o->item,
                       (long long)value, (long long)o->low, (long long)o->high);
 }

@@ -28,7 +28,8 @@ extern const unic__options_table unic__retriever_options;
 
 /* retriever_options.c. Fills in what is zero, and checks. Failures are of `status` and name the
  * option. */
-unic_status unic__retriever_complete(unic_retriever_options *options, unic_status status);
+unic_status unic__retriever_complete(unic_retriever_options *options, const char *prefix,
+                                     unic_status status);
 
 /* Takes over `codebook`, also on failure; the options are complete. From a file (`z`) if it is
  * not NULL: its members must be as the options say before memory is asked for them. */

@@ -31,7 +31,8 @@ const unic__options_table unic__retriever_options = {
     .real_count = sizeof reals / sizeof reals[0],
 };
 
-unic_status unic__retriever_complete(unic_retriever_options *o, unic_status status)
+unic_status unic__retriever_complete(unic_retriever_options *o, const char *prefix,
+                                     unic_status status)
 {
-    return unic__options_complete(o, &unic__retriever_options, 0, "", status);
+    return unic__options_complete(o, &unic__retriever_options, 0, prefix, status);
 }

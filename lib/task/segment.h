@@ -17,7 +17,8 @@
 
 /* Fills in what is zero by the preset, and checks. Failures are of `status` and name the
  * option. */
-unic_status unic__segment_complete(unic_segmenter_options *options, unic_status status);
+unic_status unic__segment_complete(unic_segmenter_options *options, const char *prefix,
+                                   unic_status status);
 
 extern const unic__options_table unic__segmenter_options;
 

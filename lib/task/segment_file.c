@@ -20,7 +20,7 @@ static unic_status read_options(unic__npz *z, unic_segmenter_options *o, unic__s
 {
     *o = (unic_segmenter_options){.struct_size = sizeof *o};
     UNIC__TRY(unic__options_read(o, codes, &unic__segmenter_options, z));
-    unic_status status = unic__segment_complete(o, UNIC_E_FORMAT);
+    unic_status status = unic__segment_complete(o, "", UNIC_E_FORMAT);
     return status == UNIC_OK
                ? status
                : unic__fail_in(status, "%s: segmenter.options", unic__npz_path(z));

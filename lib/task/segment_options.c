@@ -43,20 +43,22 @@ const unic__options_table unic__segmenter_options = {
     .real_count = sizeof reals / sizeof reals[0],
 };
 
-static unic_status check_size(const char *name, int32_t size, int32_t levels,
-                              unic_status status)
+static unic_status check_size(const char *prefix, const char *name, int32_t size,
+                              int32_t levels, unic_status status)
 {
     int32_t step = 1 << (levels + 1);
     if (size % step)
-        return unic__fail(status, "%s = %d is not a multiple of %d, the coarsest of %d levels",
-                          name, size, step, levels);
+        return unic__fail(status,
+                          "%s%s = %d is not a multiple of %d, the coarsest of %d levels",
+                          prefix, name, size, step, levels);
     return UNIC_OK;
 }
 
-unic_status unic__segment_complete(unic_segmenter_options *o, unic_status status)
+unic_status unic__segment_complete(unic_segmenter_options *o, const char *prefix,
+                                   unic_status status)
 {
     size_t preset = o->preset == UNIC_SEGMENTER_PAPER ? 1 : 0;
-    UNIC__TRY(unic__options_complete(o, &unic__segmenter_options, preset, "", status));
-    UNIC__TRY(check_size("height", o->height, o->level_count, status));
-    return check_size("width", o->width, o->level_count, status);
+    UNIC__TRY(unic__options_complete(o, &unic__segmenter_options, preset, prefix, status));
+    UNIC__TRY(check_size(prefix, "height", o->height, o->level_count, status));
+    return check_size(prefix, "width", o->width, o->level_count, status);
 }

@@ -22,10 +22,12 @@ static unic_status no_modality(const unic_trainer *t, const unic_batch *batch, c
         if (unic__config_modality(t->config, batch->entries[i].name) == t->graph.n)
             others[n++] = batch->entries[i].name;
     const char *near = unic__nearest_word(name, others, n);
+    char names[UNIC__BATCH_NAMES];
     if (!near)
-        return unic__fail(UNIC_E_ARG, "the batch holds no modality \"%s\"", name);
+        return unic__fail(UNIC_E_ARG, "the batch has no modality \"%s\", it has %s", name,
+                          unic__batch_names(batch, names));
     return unic__fail(UNIC_E_ARG,
-                      "the batch holds no modality \"%s\", but one named \"%s\"; did you mean "
+                      "the batch has no modality \"%s\", but one named \"%s\"; did you mean "
                       "\"%s\"?",
                       name, near, name);
 }

@@ -112,8 +112,8 @@ static unic_status read_counters(unic_trainer *t, unic__npz *z)
     UNIC__TRY(unic__read_i64(z, "counters", UNIC__SHAPE_OF(N_COUNTERS), counters));
     for (size_t i = 0; i < N_COUNTERS; i++)
         if (counters[i] < 0)
-            return unic__fail(UNIC_E_FORMAT, "%s: counters[%zu] is negative", unic__npz_path(z),
-                              i);
+            return unic__fail(UNIC_E_FORMAT, "%s: counters[%zu] is %lld, 0 or more expected",
+                              unic__npz_path(z), i, (long long)counters[i]);
     t->steps = (uint64_t)counters[STEPS];
     t->total_steps = (uint64_t)counters[TOTAL_STEPS];
     t->started = counters[STARTED] != 0;

@@ -187,11 +187,15 @@ static unic_status check_kernels(const unic_trainer *t)
 static unic_status check_finite(const unic_trainer *t)
 {
     UNIC__TRY(check_kernels(t));
-    for (size_t i = 1; i < t->figure_count; i++) /* not the total: a term names the cause */
-        if (!isfinite(t->report[i].value))
-            return unic__fail(UNIC_E_NUMERIC, "step %llu refused: %s is %g",
+    for (size_t i = 1; i < t->figure_count; i++) { /* not the total: a term names the cause */
+        const double value = t->report[i].value;
+        if (!isfinite(value))
+            return unic__fail(UNIC_E_NUMERIC, "step %llu refused: %s is %s, a number expected",
                               (unsigned long long)t->steps, t->report[i].name,
-                              t->report[i].value);
+                              isnan(value)  ? "NaN"
+                              : value > 0.0 ? "Inf"
+                                            : "-Inf");
+    }
     return UNIC_OK;
 }
 

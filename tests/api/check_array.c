@@ -194,6 +194,37 @@ START_TEST(finds_what_is_not_finite)
 }
 END_TEST
 
+/* As a caller reads it. */
+START_TEST(the_call_and_the_array_are_named)
+{
+    static const struct {
+        int rank;
+        int64_t dims[3], stride;
+        size_t shift;
+        const char *says;
+    } cases[] = {
+        {-1, {2, 3, 4}, 0, 0, "rank -1, 0..6 expected"},
+        {3, {2, INT64_MAX, 4}, 0, 0, "is larger than any memory (its first 2 dims)"},
+        {3, {2, 3, 4}, INT64_MAX, 0, "strides[0] = 9223372036854775807 of 2 entries"},
+        {3, {2, 3, 4}, 0, 2, "data that are not aligned for float32"},
+    };
+    char says[128];
+    unic_batch *b;
+    io_assert_ok(unic_batch_create(&b));
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unic_array a;
+        unic_array_init(&a, (const char *)floats + cases[i].shift, UNIC_F32, cases[i].rank,
+                        cases[i].dims);
+        a.strides[0] = cases[i].stride;
+        snprintf(says, sizeof says, "unic_batch_set: modality \"audio\" %s%s",
+                 strncmp(cases[i].says, "is ", 3) == 0 ? "" : "has ", cases[i].says);
+        unic_status wanted = cases[i].shift ? UNIC_E_ARG : UNIC_E_SHAPE;
+        io_assert_fails(unic_batch_set(b, "audio", &a, NULL), wanted, says);
+    }
+    unic_batch_free(b);
+}
+END_TEST
+
 /* ---- batches ----------------------------------------------------------------------------- */
 
 static unic_batch *new_batch(void)
@@ -224,7 +255,7 @@ START_TEST(a_batch_refers_to_the_callers_arrays)
     ck_assert(got.data == doubles && got.dtype == UNIC_F64 && got.rank == 5 && given == NULL);
     io_assert_ok(unic_batch_get(NULL, NULL, b, "video"));
     io_assert_fails(unic_batch_get(&got, NULL, b, "xudio"), UNIC_E_NOTFOUND,
-                    "no modality \"xudio\" in the batch");
+                    "the batch has no modality \"xudio\", it has audio, video");
     unic_batch_free(b);
 }
 END_TEST
@@ -348,6 +379,7 @@ int main(void)
     tcase_add_test(t, only_real_numbers_are_converted);
     tcase_add_test(t, small_numbers_are_exact);
     tcase_add_test(t, finds_what_is_not_finite);
+    tcase_add_test(t, the_call_and_the_array_are_named);
     tcase_add_test(t, a_batch_refers_to_the_callers_arrays);
     tcase_add_test(t, modalities_of_a_batch_agree);
     tcase_add_test(t, batches_refuse_wrong_arguments);

@@ -63,6 +63,22 @@ START_TEST(creates_and_tells_its_sizes)
 }
 END_TEST
 
+/* Sums that only double holds, and sizes that no memory has. */
+START_TEST(the_nearest_few_have_limits)
+{
+    const float far[2 * D] = {3e38F, 3e38F, 3e38F, 0, 0, 0};
+    float distances[2 * L];
+    int32_t codes[2 * L];
+    unic_codebook *cb = new_codebook(1);
+    unic_array z = rows_of(far, UNIC_F32, 2, D);
+    io_assert_fails(unic_codebook_nearest(cb, &z, 1, codes, distances), UNIC_E_NUMERIC,
+                    "unic_codebook_nearest: the squared distance of row 0 and code 0 is more");
+    io_assert_fails(unic_codebook_nearest(cb, &z, SIZE_MAX / 4, codes, NULL), UNIC_E_ARG,
+                    "codes for each of 2 rows are larger than any memory");
+    unic_codebook_free(cb);
+}
+END_TEST
+
 START_TEST(sets_codes_from_both_floats)
 {
     double wide[L * D];
@@ -77,7 +93,7 @@ START_TEST(sets_codes_from_both_floats)
 
     e = rows_of(wide, UNIC_F64, L - 1, D);
     io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_SHAPE,
-                    "has 5 rows, the codebook 6 codes");
+                    "has 5 rows, 6 expected, one for each code");
     e = rows_of(wide, UNIC_F64, L, D - 1);
     io_assert_fails(unic_codebook_set(cb, &e), UNIC_E_SHAPE,
                     "unic_codebook_set: embedding has shape [6,2], expected [rows,3]");
@@ -223,9 +239,9 @@ START_TEST(updating_refuses_and_changes_nothing)
         io_assert_fails(unic_codebook_update(cb, decays[i], rows, targets, codes), UNIC_E_ARG,
                         "is not in [0, 1)");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, half, codes), UNIC_E_ARG,
-                    "modality 1 has 1 rows but no targets");
+                    "unic_codebook_update: targets[1] is NULL, but row_counts[1] is 1");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, targets, none), UNIC_E_ARG,
-                    "modality 0 has 1 rows but no codes");
+                    "unic_codebook_update: codes[0] is NULL, but row_counts[0] is 1");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, targets, over), UNIC_E_VALUE,
                     "code 6 of row 0 is not in -1..5");
     io_assert_fails(unic_codebook_update(cb, 0.5F, rows, targets, under), UNIC_E_VALUE,
@@ -373,7 +389,7 @@ START_TEST(reviving_and_starting_refuse)
     io_assert_fails(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, NULL, 0), UNIC_E_ARG,
                     "z is NULL");
     io_assert_fails(unic_codebook_revive(NULL, cb, (unic_reset_rule)3, 1, 0, &rows, 0),
-                    UNIC_E_ARG, "rule 3 is none of unic_reset_rule");
+                    UNIC_E_ARG, "rule = 3 is none of unic_reset_rule (0..2)");
     io_assert_fails(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, &rows, 0),
                     UNIC_E_VALUE, "z holds NaN or Inf");
     io_assert_fails(unic_codebook_revive(NULL, cb, UNIC_RESET_ANY, 1, 0, &narrow, 0),
@@ -407,7 +423,7 @@ START_TEST(reviving_and_starting_refuse)
             cb, &none,
             &(unic_codebook_init_options){
                 .struct_size = sizeof(unic_codebook_init_options), .iterations = 0, .seed = 0}),
-        UNIC_E_SHAPE, "z has no rows");
+        UNIC_E_SHAPE, "z has no rows, at least 1 expected");
     ck_assert(unic_codebook_fingerprint(cb) == before);
     unic_codebook_free(cb);
 }
@@ -574,6 +590,7 @@ int main(void)
     TCase *t = tcase_create("codebook");
     tcase_add_test(t, creates_and_tells_its_sizes);
     tcase_add_test(t, sets_codes_from_both_floats);
+    tcase_add_test(t, the_nearest_few_have_limits);
     tcase_add_test(t, assigns_rows);
     tcase_add_test(t, assigning_refuses_wrong_rows);
     tcase_add_test(t, looks_codes_up);

@@ -233,7 +233,7 @@ START_TEST(refuses_what_does_not_fit)
     io_assert_fails(unic_encoder_encode_dataset(with_null, 2, data, NULL, NULL), UNIC_E_ARG,
                     "encoders[1] is NULL");
     io_assert_fails(unic_encoder_encode_dataset(encoders, 2, data, NULL, NULL), UNIC_E_NOTFOUND,
-                    "the batch holds no modality \"audio\"");
+                    "the batch has no modality \"audio\"");
     unic_dataset_free(data);
     io_assert_ok(unic_dataset_open(&data, &path, 1, &large));
     io_assert_fails(unic_encoder_encode_dataset(encoders, 1, data, NULL, NULL), UNIC_E_SHAPE,

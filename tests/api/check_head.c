@@ -167,9 +167,9 @@ START_TEST(wrong_arguments_are_named)
     io_assert_fails(unic_head_fit(NULL, head, NULL, 1, 1, labels), UNIC_E_ARG, "codes is NULL");
     io_assert_fails(unic_head_fit(NULL, head, codes, 1, 1, NULL), UNIC_E_ARG, "labels is NULL");
     io_assert_fails(unic_head_fit(NULL, head, codes, 0, 1, labels), UNIC_E_ARG,
-                    "0 clips of 1 steps");
+                    "clip_count = 0 and length = 1; at least 1 of each expected");
     io_assert_fails(unic_head_fit(NULL, head, codes, 1, 0, labels), UNIC_E_ARG,
-                    "1 clips of 0 steps");
+                    "clip_count = 1 and length = 0");
     io_assert_fails(unic_head_fit(NULL, head, codes, half, 4, labels), UNIC_E_ARG,
                     "larger than any memory");
     io_assert_fails(unic_head_predict(NULL, codes, 1, 1, logits), UNIC_E_ARG, "head is NULL");

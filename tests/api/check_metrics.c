@@ -39,8 +39,8 @@ START_TEST(classes)
     FAILS("unic_metrics_classes: scores is NULL", NULL, truth, 2, 3, &r);
     FAILS("truth is NULL", scores, NULL, 2, 3, &r);
     FAILS("report is NULL", scores, truth, 2, 3, NULL);
-    FAILS("sizes 0 and 3; at least 1", scores, truth, 0, 3, &r);
-    FAILS("sizes 2 and 0; at least 1", scores, truth, 2, 0, &r);
+    FAILS("row_count is 0, at least 1 expected", scores, truth, 0, 3, &r);
+    FAILS("class_count is 0, at least 1 expected", scores, truth, 2, 0, &r);
     FAILS("larger than any memory", scores, truth, half, 3, &r);
     FAILS("larger than any memory", scores, truth, 1, half / 4, &r);
 #undef FAILS
@@ -86,8 +86,8 @@ START_TEST(steps_and_events)
     } while (0)
     FAILS(UNIC_E_ARG, "scores is NULL", NULL, truth, 2, 2, 0.0F, -1);
     FAILS(UNIC_E_ARG, "truth is NULL", scores, NULL, 2, 2, 0.0F, -1);
-    FAILS(UNIC_E_ARG, "at least 1 of each expected", scores, truth, 0, 2, 0.0F, -1);
-    FAILS(UNIC_E_ARG, "at least 1 of each expected", scores, truth, 2, 0, 0.0F, -1);
+    FAILS(UNIC_E_ARG, "is 0, at least 1 expected", scores, truth, 0, 2, 0.0F, -1);
+    FAILS(UNIC_E_ARG, "is 0, at least 1 expected", scores, truth, 2, 0, 0.0F, -1);
     FAILS(UNIC_E_ARG, "larger than any memory", scores, truth, half / 8, 16, 0.0F, -1);
     FAILS(UNIC_E_ARG, "threshold is NaN", scores, truth, 2, 2, NAN, -1);
     FAILS(UNIC_E_ARG, "background = 2 is not in -1..1", scores, truth, 2, 2, 0.0F, 2);
@@ -126,8 +126,8 @@ START_TEST(masks)
     } while (0)
     FAILS(UNIC_E_ARG, "logits is NULL", NULL, good, 2, 2);
     FAILS(UNIC_E_ARG, "truth is NULL", scores, NULL, 2, 2);
-    FAILS(UNIC_E_ARG, "at least 1 of each expected", scores, good, 0, 2);
-    FAILS(UNIC_E_ARG, "at least 1 of each expected", scores, good, 2, 0);
+    FAILS(UNIC_E_ARG, "is 0, at least 1 expected", scores, good, 0, 2);
+    FAILS(UNIC_E_ARG, "is 0, at least 1 expected", scores, good, 2, 0);
     FAILS(UNIC_E_ARG, "larger than any memory", scores, good, half, 4);
     FAILS(UNIC_E_VALUE, "truth 255 of mask 1, pixel 0 is not 0 or 1", scores, bad, 2, 2);
     FAILS(UNIC_E_VALUE, "the score of row 1, column 1 is NaN", nan, good, 2, 2);
@@ -156,8 +156,9 @@ START_TEST(rankings)
     FAILS(UNIC_E_ARG, "gallery_ids is NULL", scores, 2, 3, ids, NULL, k, 2, recall);
     FAILS(UNIC_E_ARG, "k is NULL", scores, 2, 3, ids, ids, NULL, 2, recall);
     FAILS(UNIC_E_ARG, "recall is NULL", scores, 2, 3, ids, ids, k, 2, NULL);
-    FAILS(UNIC_E_ARG, "the gallery is empty", scores, 2, 0, ids, ids, k, 2, recall);
-    FAILS(UNIC_E_ARG, "at least 1 of each expected", scores, 0, 3, ids, ids, k, 2, recall);
+    FAILS(UNIC_E_ARG, "item_count is 0, at least 1 expected", scores, 2, 0, ids, ids, k, 2,
+          recall);
+    FAILS(UNIC_E_ARG, "is 0, at least 1 expected", scores, 0, 3, ids, ids, k, 2, recall);
     FAILS(UNIC_E_ARG, "larger than any memory", scores, half, 3, ids, ids, k, 2, recall);
     FAILS(UNIC_E_ARG, "k[1] = 4 is not in 1..3, the gallery's size", scores, 2, 3, ids, ids,
           many, 2, recall);
@@ -183,7 +184,7 @@ START_TEST(known_ranks)
 #define FAILS(status, says, ranks, n, k, n_k, out)                                             \
     io_assert_fails(unic_metrics_recall(&r, ranks, n, k, n_k, out), status, says)
     FAILS(UNIC_E_ARG, "ranks is NULL", NULL, 2, k, 2, recall);
-    FAILS(UNIC_E_ARG, "at least 1 of each expected", ranks, 0, k, 2, recall);
+    FAILS(UNIC_E_ARG, "is 0, at least 1 expected", ranks, 0, k, 2, recall);
     FAILS(UNIC_E_ARG, "k is NULL", ranks, 2, NULL, 2, recall);
     FAILS(UNIC_E_ARG, "recall is NULL", ranks, 2, k, 2, NULL);
     FAILS(UNIC_E_ARG, "k[1] is 0, at least 1 expected", ranks, 2, none, 2, recall);

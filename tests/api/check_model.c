@@ -93,7 +93,8 @@ START_TEST(parameters_are_listed)
     }
     ck_assert(seen);
     char says[64];
-    snprintf(says, sizeof says, "unic_model_parameter_at: parameter %zu of %zu", n, n);
+    snprintf(says, sizeof says,
+             "unic_model_parameter_at: i = %zu, but the model has %zu parameters", n, n);
     io_assert_fails(unic_model_parameter_at(&name, &data, &rank, copy, n, dims),
                     UNIC_E_NOTFOUND, says);
     io_assert_fails(unic_model_parameter_at(&name, NULL, &rank, copy, SIZE_MAX, dims),

@@ -276,7 +276,7 @@ static const struct {
     {unknown_array, UNIC_E_NOTFOUND, "no array \"nubmers\" was begun"},
     {elements_of_a_text, UNIC_E_NOTFOUND, "no array \"text\" was begun"},
     {other_dtype, UNIC_E_ARG, "\"numbers\" is of int32, but its elements of float32"},
-    {too_many, UNIC_E_SHAPE, "\"numbers\" lacks 0 elements, 1 are given"},
+    {too_many, UNIC_E_SHAPE, "\"numbers\" has room for 0 more elements, 1 are given"},
 };
 
 START_TEST(refuses_what_is_wrong_and_writes_nothing)
@@ -309,7 +309,8 @@ START_TEST(an_array_that_lacks_elements_is_no_file)
     io_assert_ok(unic_npz_writer_append(w, "numbers", &some));
     io_assert_fails(unic_npz_writer_finish(w), UNIC_E_STATE,
                     "npz_lacks.npz: not written: \"numbers\" lacks 3 elements");
-    io_assert_fails(unic_npz_writer_add(w, "x", &some), UNIC_E_STATE, "was finished before");
+    io_assert_fails(unic_npz_writer_add(w, "x", &some), UNIC_E_STATE,
+                    "npz_lacks.npz is finished already; nothing can be added");
     unic_npz_writer_free(w);
     io_assert_fails(npz_open(&(unic__npz *){NULL}, path), UNIC_E_NOTFOUND, "npz_lacks");
 }

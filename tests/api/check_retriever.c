@@ -48,7 +48,7 @@ START_TEST(wrong_options_are_named)
         int32_t item_dim, hidden, dim, epochs, batch;
         float rate, temperature;
         const char *says;
-    } cases[] = {{0, 0, 0, 0, 0, 0, 0, "options: item_dim = 0 is not in 1..65536"},
+    } cases[] = {{0, 0, 0, 0, 0, 0, 0, "options->item_dim = 0 is not in 1..65536"},
                  {65537, 0, 0, 0, 0, 0, 0, "item_dim = 65537"},
                  {4, -1, 0, 0, 0, 0, 0, "hidden = -1"},
                  {4, 65537, 0, 0, 0, 0, 0, "hidden = 65537"},

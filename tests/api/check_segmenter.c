@@ -21,9 +21,9 @@ START_TEST(wrong_options_are_named)
         const char *says;
     } cases[] = {
 #define AT(field) offsetof(unic_segmenter_options, field)
-        {AT(preset), 2, "options: preset = 2 is none of unic_segmenter_preset"},
-        {AT(preset), -1, "options: preset = -1"},
-        {AT(input), 3, "options: input = 3 is not in 1..2"},
+        {AT(preset), 2, "options->preset = 2 is none of unic_segmenter_preset"},
+        {AT(preset), -1, "options->preset = -1"},
+        {AT(input), 3, "options->input = 3 is not in 1..2"},
         {AT(image_channels), 17, "image_channels = 17 is not in 1..16"},
         {AT(image_channels), -3, "image_channels = -3"},
         {AT(height), 4104, "height = 4104 is not in 4..4096"},

@@ -195,7 +195,7 @@ START_TEST(pairs_are_counted)
     ck_assert(!unic_dataset_has(d, "b", 3) && !unic_dataset_has(d, "a", 4));
     ck_assert(!unic_dataset_has(d, "c", 0) && !unic_dataset_has(NULL, "a", 0));
     io_assert_fails(unic_dataset_paired_count(&n, d, "a", "c"), UNIC_E_NOTFOUND,
-                    "unic_dataset_paired_count: no modality \"c\"");
+                    "unic_dataset_paired_count: the dataset has no modality \"c\", it has ");
     io_assert_ok(unic_dataset_clip_name(d, "b", 2, text, sizeof text));
     ck_assert_ptr_nonnull(strstr(text, "tables/pairs/b/3.npy"));
     io_assert_ok(unic_dataset_clip_name(d, "b", 0, text, sizeof text));

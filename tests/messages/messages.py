@@ -2,11 +2,12 @@
 """docs/messages.md: every error message, as the tests provoke it.
 
     messages.py write NOTES     of what `make messages` noted (recorder/recorder.c, noting.py)
+    messages.py write           what is on the page alone, in order: after a merge that kept the lines of both sides
     messages.py check           that the page has the messages that lib/ has now
 
-The page has one example of each format. An example stays from one writing to the next as long as the tests still
-provoke it; else it is the shortest one that names its call. Checking needs no tests: each format must have an
-example that it can have made, and each example a format.
+The page has one example of each format, the shortest one of those that name their call; it stays from one writing to
+the next as long as the tests still provoke it. Checking needs no tests: each format must have an example that it can
+have made, and each example a format.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ PYTHON, PROGRAMS = "bindings/python", "examples/programs"
 AREAS = {
     "lib/api": "What a call is given", "lib/array": "Arrays, npy and npz", "lib/base": "Memory, texts, threads",
     "lib/cmg": "Checkpoints of CMG", "lib/config": "Settings", "lib/data": "Datasets",
-    "lib/file": "Files and archives", "lib/graph": "Graphs", "lib/kernel": "Kernels", "lib/loss": "The objective",
+    "lib/extract": "Features of sound and of words", "lib/media": "Media files", "lib/file": "Files and archives", "lib/graph": "Graphs", "lib/kernel": "Kernels", "lib/loss": "The objective",
     "lib/model": "Models, encoders, codebooks", "lib/op": "Operators",
     "lib/task": "Heads, indexes, retrievers, segmenters", "lib/torch": "Checkpoints of PyTorch",
     "lib/train": "Training", PYTHON: "Said by the Python binding itself",
@@ -241,7 +242,7 @@ def calls(names: List[str]) -> str:
 def example(kept: Set[str], messages: Set[str]) -> str:
     """The message that stands for its format."""
     def rank(message: str) -> Tuple[bool, bool, bool, int, str]:
-        return message not in kept, not call_of(message), "a-file" in message, len(message), message
+        return not call_of(message), message not in kept, "a-file" in message, len(message), message
 
     return min(messages, key=rank)
 
@@ -272,10 +273,11 @@ def page(seen: List[Note], known: List[Format], before: Page, part: bool = False
     out, found = [HEAD], sections(seen, known, before, part)
     for status, what in {**statuses(), "Programs": ""}.items():
         areas = [area for area in AREAS if (status, area) in found]
+        areas += sorted(area for where, area in found if where == status and area not in AREAS)
         if areas:
             out.append(f"## `{status}`\n\nWhen: {what}.\n" if what else f"## {status}\n")
         for area in areas:
-            out.append(f"### {AREAS[area]} (`{area}`)\n\n" + "\n".join(found[status, area]) + "\n")
+            out.append(f"### {AREAS.get(area, area)} (`{area}`)\n\n" + "\n".join(found[status, area]) + "\n")
     silent = [form for form in known if not fitting(form, Page.read("\n".join(out)))]
     if silent:
         out.append(f"## Not provoked by a test\n\n{len(silent)} of {len(known)} formats; each wants a test.\n\n" +
@@ -312,8 +314,8 @@ def main() -> int:
     path, known = ROOT / "docs/messages.md", formats()
     now = Page.read(path.read_text() if path.exists() else "")
     if given.what == "write":
-        seen = [*notes(given.notes), *python_notes(pathlib.Path(f"{given.notes}.python"), known)]
-        path.write_text(page(seen, known, now, given.part))
+        seen = [*notes(given.notes), *python_notes(pathlib.Path(f"{given.notes}.python"), known)] if given.notes else []
+        path.write_text(page(seen, known, now, given.part or not given.notes))
         now = Page.read(path.read_text())
         print(f"messages: {len(known) - len(now.silent)} of {len(known)} formats are provoked by a test")
     said = differences(known, now)

@@ -414,8 +414,9 @@ START_TEST(bad_steps_are_refused_whole)
                     "unic_stream_push: 2 more steps, but 3 wait already to be pulled, and at "
                     "most backlog = 4 may");
     x.dims[1] = 5;
-    io_assert_fails(unic_stream_push(s, &x), UNIC_E_SHAPE,
-                    "modality \"audio\": steps are [2,5], [n,..] as in [2,6] expected");
+    io_assert_fails(
+        unic_stream_push(s, &x), UNIC_E_SHAPE,
+        "modality \"audio\": steps are [2,5], [n,...] with the dims of a step, [6], expected");
     x = steps_of(b, 0, 3, 4, true);
     io_assert_fails(unic_stream_push(s, &x), UNIC_E_SHAPE, "steps are [1,1,6]");
     x.rank = 0;

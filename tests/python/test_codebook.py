@@ -144,7 +144,7 @@ def test_files_and_copies(f: Fixture) -> None:
 def test_refused() -> None:
     book, codes = codebook(2), np.zeros(3, int)
     for error, text, call in (
-            (lu.ArgumentError, "0 codes", lambda: lu.Codebook(0, 4)),
+            (lu.ArgumentError, "code_count = 0", lambda: lu.Codebook(0, 4)),
             (lu.ArgumentError, "dim is -1", lambda: lu.Codebook(3, -1)),
             (lu.ShapeError, "[35,3]", lambda: book.assign(Z[..., :3])),
             (lu.ShapeError, "z is a number", lambda: book.assign(1.0)),

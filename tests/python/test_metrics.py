@@ -148,6 +148,7 @@ def test_refused() -> None:
             (lu.DataError, "truth are float64", lambda: metrics.masks(mask, mask)),
             (lu.ArgumentError, "batch is 0", lambda: metrics.masks_cmg(mask, mask > 0, 0)),
             (lu.ArgumentError, "k[1] = 5", lambda: metrics.ranks(mask[0], [0, 1, 2], [0, 1, 2])),
+            (lu.ShapeError, "(queries, gallery) expected", lambda: metrics.ranks(X[None], [0], [0])),
             (lu.ShapeError, "gallery_ids", lambda: metrics.ranks(mask[0], [0, 1, 2], [0, 1])),
             (lu.DataError, "id -2 of query 0", lambda: metrics.ranks(mask[0], [-2, 1, 2], [0, 1, 2], k=[1]))):
         raises(error, text, call)

@@ -89,6 +89,8 @@ def test_errors(f: Fixture) -> None:
     u, model, x = libunicode, f.model(), f.x["image"]
     encoder = model.encoder("image", N, T)
     raises(u.ShapeError, "image", lambda: encoder.encode(x[:, :, :3]))
+    raises(u.ArgumentError, r"the setting 'a': '1\nb' is not one line of `key = value`",
+           lambda: u.Model(f.path, {"a": "1\nb"}))
     raises(u.ShapeError, "dim 0, the number of clips, is 21, but max_batch = 20 allows 1..20",
            lambda: encoder.encode(np.zeros((N + 1, T, 5, 5, 8))))
     raises(u.ShapeError, "max_length = 6 allows 1..6", lambda: encoder.encode(np.zeros((N, T + 1, 5, 5, 8))))

@@ -52,7 +52,7 @@ def test_refused(f: Fixture) -> None:
     raises(u.ArgumentError, "options->lag = 3 is not below", lambda: u.Stream(encoder, 3, 3))
     raises(u.ArgumentError, "backlog = 1", lambda: u.Stream(encoder, 3, 1, 1))
     stream = u.Stream(encoder, 3, 1)
-    raises(u.ShapeError, "[n,..]", lambda: stream.push(x[:, :5]))
+    raises(u.ShapeError, "[n,...] with the dims of a step", lambda: stream.push(x[:, :5]))
     raises(u.DataError, "step 1, dim 0", lambda: stream.push(np.where(np.arange(2)[:, None] == 1, np.nan, x[:2])))
     raises(u.StateError, "backlog = 4", lambda: stream.push(x[:5]))
     raises(u.ArgumentError, "max_count is -1", lambda: stream.pull(-1))

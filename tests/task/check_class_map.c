@@ -241,7 +241,7 @@ START_TEST(wrong_arguments_are_named)
     names = named;
     names.our_count = 0;
     io_assert_fails(unic_class_map_parse(&map, "", 0, NULL, &names), UNIC_E_ARG,
-                    "5 classes of theirs, 0 of ours");
+                    "names->their_count = 5 and our_count = 0; 1..1048576 expected");
     names.our_count = SIZE_MAX;
     io_assert_fails(unic_class_map_load(&map, "x", &names), UNIC_E_ARG, "1..1048576 expected");
     map = map_of("Dog = food", &named);

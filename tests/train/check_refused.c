@@ -145,14 +145,13 @@ START_TEST(batches_that_do_not_fit)
         "modality \"touch\": features are [4,5], of rank 2; expected rank 3, as [4,5,5]");
     unic_batch *half = b->batch;
     io_assert_ok(unic_batch_create(&b->batch));
-    assert_refused(t, b, UNIC_E_ARG, "the batch holds no modality \"audio\"");
+    assert_refused(t, b, UNIC_E_ARG, "the batch has no modality \"audio\"");
     io_assert_ok(unic_batch_set(b->batch, "audio", &b->array[0], NULL));
-    assert_refused(t, b, UNIC_E_ARG, "the batch holds no modality \"touch\"");
+    assert_refused(t, b, UNIC_E_ARG, "the batch has no modality \"touch\"");
     io_assert_ok(unic_batch_set(b->batch, "tuoch", &b->array[1], NULL));
-    assert_refused(
-        t, b, UNIC_E_ARG,
-        "the batch holds no modality \"touch\", but one named \"tuoch\"; did you mean "
-        "\"touch\"?");
+    assert_refused(t, b, UNIC_E_ARG,
+                   "the batch has no modality \"touch\", but one named \"tuoch\"; did you mean "
+                   "\"touch\"?");
     io_assert_ok(unic_batch_set(b->batch, "touch", &b->array[1], NULL));
     io_assert_ok(unic_batch_set(b->batch, "taste", &b->array[1], NULL)); /* not asked for */
     io_assert_ok(unic_trainer_evaluate(t, b->batch, NULL));
@@ -208,7 +207,8 @@ START_TEST(features_that_are_too_large)
             for (size_t i = 0; i < SMALL_BATCH * SMALL_LENGTH * b->step[m]; i++)
                 b->x[m][i] *= 1e-11F; /* audio's encoder bears that */
             if (m == 1)
-                assert_refused(t, b, UNIC_E_NUMERIC, "refused: reconstruction.audio is inf");
+                assert_refused(t, b, UNIC_E_NUMERIC,
+                               "refused: reconstruction.audio is Inf, a number expected");
             small_batch_free(b);
         }
         assert_undisturbed(t, SMALL_THREE, variants[_i]);

@@ -385,7 +385,7 @@ START_TEST(settings_of_a_resumed_run)
     unic_trainer *none;
     unic_config *config = small_config(SMALL_TWO, "");
     io_assert_fails(unic_trainer_create(&none, config, &o), UNIC_E_ARG,
-                    "unic_trainer_create: options.settings is not NULL, but only");
+                    "unic_trainer_create: options->settings is not NULL, but only");
     unic_config_free(config);
     unic_trainer_free(t);
     remove(path);

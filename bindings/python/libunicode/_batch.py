@@ -62,7 +62,7 @@ class Batch:
 
     def _get(self, name: str) -> Tuple[npt.NDArray[Any], Optional[Codes]]:
         if name not in self._arrays:
-            raise NotFoundError(f"no modality {name!r} in the batch, it has {', '.join(self._arrays) or 'none'}")
+            raise NotFoundError(f"the batch has no modality {name!r}, it has {', '.join(self._arrays) or 'none'}")
         return self._arrays[name]
 
     @property
