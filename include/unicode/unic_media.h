@@ -34,6 +34,14 @@ typedef enum unic_media_kind {
     UNIC_MEDIA_FRAMES = 2 /**< read by unic_media_frame_at()                                 */
 } unic_media_kind;
 
+/** What becomes of an alpha channel. Values are part of the ABI. */
+typedef enum unic_media_alpha {
+    UNIC_MEDIA_ON_WHITE = 0, /**< the frame is laid on white, as pages show it             */
+    UNIC_MEDIA_ON_BLACK = 1, /**< the frame is laid on black                               */
+    UNIC_MEDIA_ALPHA_IGNORED =
+        2 /**< what is stored under transparent pixels is seen          */
+} unic_media_alpha;
+
 /** Limits and choices for reading. A NULL pointer to it, and every 0, means the default. */
 typedef struct unic_media_options {
     size_t struct_size;   /**< sizeof(unic_media_options)                                     */
@@ -44,6 +52,8 @@ typedef struct unic_media_options {
     int64_t max_pixels;   /**< maximum of width x height of a stored or an asked-for frame;
                                0: 2^26. A decoder holds up to about 20 frames                 */
     double max_seconds;   /**< maximum duration; 0: 86400, one day                            */
+    int32_t alpha;        /**< a unic_media_alpha: what becomes of transparent pixels         */
+    int32_t reserved_int; /**< 0                                                              */
     void *reserved[4];    /**< NULL                                                           */
 } unic_media_options;
 
@@ -187,7 +197,8 @@ UNIC_API unic_status unic_media_frame_times(size_t *count, unic_media *media, si
  *
  * Frames are turned as the file's tags say (by quarters, with mirroring), scaled to the size asked
  * for by FFmpeg's libswscale, bilinear, the aspect ratio not kept, and converted to RGB with the
- * film's matrix and range. An alpha channel is left out; grey has three equal channels.
+ * film's matrix and range. An alpha channel is treated as options.alpha says; grey has three equal
+ * channels.
  * @param time    out: when this frame begins; may be NULL.
  * @param media   has frames.
  * @param at      seconds, finite.

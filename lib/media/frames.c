@@ -157,7 +157,8 @@ unic_status unic_media_frame_at(double *time, unic_media *media, double at, int 
     unic__media_frames *frames = &media->frames;
     unic_status status = find(&frame, &begins, media, at);
     if (status == UNIC_OK)
-        status = unic__media_scale(&frames->scaler, frame, frames->turn, width, height, rgb);
+        status = unic__media_scale(&frames->scaler, frame, frames->turn, media->options.alpha,
+                                   width, height, rgb);
     if (status != UNIC_OK)
         frames->open = false; /* the next call begins anew */
     else if (time)

@@ -34,11 +34,17 @@ static unic_status take_options(unic_media_options *out, const unic_media_option
     if (!(from->max_seconds >= 0 && from->max_seconds <= 1e9))
         return unic__media_fail(UNIC_E_ARG, "%s: options.max_seconds is %g, expected 0..1e9",
                                 call, from->max_seconds);
+    if (from->alpha < UNIC_MEDIA_ON_WHITE || from->alpha > UNIC_MEDIA_ALPHA_IGNORED)
+        return unic__media_fail(UNIC_E_ARG, "%s: options.alpha is %d, no unic_media_alpha",
+                                call, (int)from->alpha);
+    if (from->reserved_int)
+        return unic__media_fail(UNIC_E_ARG, "%s: options.reserved_int is not 0", call);
     for (size_t i = 0; i < sizeof from->reserved / sizeof from->reserved[0]; i++)
         if (from->reserved[i])
             return unic__media_fail(UNIC_E_ARG, "%s: options.reserved is not NULL", call);
     out->threads = from->threads ? from->threads : defaults.threads;
     out->skip_damaged = from->skip_damaged;
+    out->alpha = from->alpha;
     out->max_pixels = from->max_pixels ? from->max_pixels : defaults.max_pixels;
     out->max_seconds = from->max_seconds > 0 ? from->max_seconds : defaults.max_seconds;
     return UNIC_OK;

@@ -115,7 +115,8 @@ typedef struct unic__media_scaler {
 } unic__media_scaler;
 
 unic_status unic__media_scale(unic__media_scaler *scaler, const AVFrame *frame,
-                              unic__media_turn turn, int width, int height, uint8_t *rgb);
+                              unic__media_turn turn, int alpha, int width, int height,
+                              uint8_t *rgb);
 void unic__media_scaler_close(unic__media_scaler *scaler);
 
 typedef struct unic__media_frames {

@@ -46,6 +46,67 @@ static int make_room(unic__media_scaler *scaler, int width, int height)
     return av_image_alloc(scaler->data, scaler->lines, width, height, AV_PIX_FMT_RGB24, 64);
 }
 
+/* The matrix and the range that the film says. */
+static void set_colours(struct SwsContext *context, const AVFrame *frame)
+{
+    const int *matrix = sws_getCoefficients((int)frame->colorspace);
+    int full = frame->color_range == AVCOL_RANGE_JPEG;
+    const int *from, *to;
+    int from_full, to_full, brightness, contrast, saturation;
+    if (sws_getColorspaceDetails(context, (int **)(void *)&from, &from_full,
+                                 (int **)(void *)&to, &to_full, &brightness, &contrast,
+                                 &saturation) >= 0)
+        sws_setColorspaceDetails(context, matrix, full || from_full, to, to_full, brightness,
+                                 contrast, saturation);
+}
+
+static bool has_alpha(const AVFrame *frame)
+{
+    const AVPixFmtDescriptor *about = av_pix_fmt_desc_get((enum AVPixelFormat)frame->format);
+    return about && about->flags & AV_PIX_FMT_FLAG_ALPHA;
+}
+
+/* c a + ground (1 - a) in each of the three channels, in the frame's own size: what is stored under
+ * transparent pixels must not be mixed into their neighbours by scaling. */
+static void lay_on(AVFrame *flat, unsigned ground)
+{
+    for (int y = 0; y < flat->height; y++) {
+        uint8_t *pixel = flat->data[0] + (ptrdiff_t)y * flat->linesize[0];
+        for (int x = 0; x < flat->width; x++, pixel += 4)
+            for (int c = 0; c < 3; c++)
+                pixel[c] = (uint8_t)((pixel[c] * pixel[3] + ground * (255u - pixel[3]) + 127) /
+                                     255);
+    }
+}
+
+/* *out: the frame without alpha. */
+static int flatten(AVFrame **out, const AVFrame *frame, int alpha)
+{
+    AVFrame *flat = av_frame_alloc();
+    if (!flat)
+        return AVERROR(ENOMEM);
+    *out = flat;
+    flat->format = AV_PIX_FMT_RGBA;
+    flat->width = frame->width;
+    flat->height = frame->height;
+    int code = av_frame_get_buffer(flat, 0);
+    if (code < 0)
+        return code;
+    struct SwsContext *context = sws_getContext(
+        frame->width, frame->height, (enum AVPixelFormat)frame->format, frame->width,
+        frame->height, AV_PIX_FMT_RGBA, SWS_POINT | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, NULL,
+        NULL, NULL);
+    if (!context)
+        return AVERROR(EINVAL);
+    set_colours(context, frame);
+    code = sws_scale(context, (const uint8_t *const *)frame->data, frame->linesize, 0,
+                     frame->height, flat->data, flat->linesize);
+    sws_freeContext(context);
+    lay_on(flat, alpha == UNIC_MEDIA_ON_WHITE ? 255 : 0);
+    flat->format = AV_PIX_FMT_RGB0;
+    return code;
+}
+
 static int scale(unic__media_scaler *scaler, const AVFrame *frame, int width, int height)
 {
     enum { FLAGS = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT };
@@ -57,15 +118,7 @@ static int scale(unic__media_scaler *scaler, const AVFrame *frame, int width, in
                                            AV_PIX_FMT_RGB24, FLAGS, NULL, NULL, NULL);
     if (!scaler->context)
         return AVERROR(EINVAL);
-    const int *matrix = sws_getCoefficients((int)frame->colorspace);
-    int full = frame->color_range == AVCOL_RANGE_JPEG;
-    const int *from, *to;
-    int from_full, to_full, brightness, contrast, saturation;
-    if (sws_getColorspaceDetails(scaler->context, (int **)(void *)&from, &from_full,
-                                 (int **)(void *)&to, &to_full, &brightness, &contrast,
-                                 &saturation) >= 0)
-        sws_setColorspaceDetails(scaler->context, matrix, full || from_full, to, to_full,
-                                 brightness, contrast, saturation);
+    set_colours(scaler->context, frame);
     code = sws_scale(scaler->context, (const uint8_t *const *)frame->data, frame->linesize, 0,
                      frame->height, scaler->data, scaler->lines);
     return code == height ? 0 : code < 0 ? code : AVERROR(EINVAL);
@@ -92,11 +145,18 @@ static void place(const unic__media_scaler *scaler, unic__media_turn t, size_t w
 }
 
 unic_status unic__media_scale(unic__media_scaler *scaler, const AVFrame *frame,
-                              unic__media_turn turn, int width, int height, uint8_t *rgb)
+                              unic__media_turn turn, int alpha, int width, int height,
+                              uint8_t *rgb)
 {
+    AVFrame *flat = NULL;
+    int code = 0;
     turn = turn_of_picture(frame, turn);
-    int code = turn.a ? scale(scaler, frame, width, height)
-                      : scale(scaler, frame, height, width);
+    if (alpha != UNIC_MEDIA_ALPHA_IGNORED && has_alpha(frame))
+        code = flatten(&flat, frame, alpha);
+    if (code >= 0)
+        code = scale(scaler, flat ? flat : frame, turn.a ? width : height,
+                     turn.a ? height : width);
+    av_frame_free(&flat);
     if (code < 0)
         return unic__media_fail_code(code, "frame", "scaling it failed");
     place(scaler, turn, (size_t)width, (size_t)height, rgb);

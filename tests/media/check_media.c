@@ -104,7 +104,7 @@ static const char *const kinds[][2] = {
     {"h.flac", "-map 1:a"},
     {"h.ogg", "-map 1:a -c:a libvorbis"},
     {"h.mp3", "-map 1:a"},
-    {"h.png", "-map 0:v -frames:v 1"},
+    {"h.png", "-map 0:v -frames:v 1 -pix_fmt rgba"},
     {"h.jpg", "-map 0:v -frames:v 1"},
     {"h.gif", "-map 0:v"},
 };

@@ -10,8 +10,10 @@ AT(unic_media_options, threads, 8);
 AT(unic_media_options, skip_damaged, 12);
 AT(unic_media_options, max_pixels, 16);
 AT(unic_media_options, max_seconds, 24);
-AT(unic_media_options, reserved, 32);
-SIZE(unic_media_options, 64);
+AT(unic_media_options, alpha, 32);
+AT(unic_media_options, reserved_int, 36);
+AT(unic_media_options, reserved, 40);
+SIZE(unic_media_options, 72);
 
 AT(unic_media_stream, struct_size, 0);
 AT(unic_media_stream, kind, 8);
@@ -30,3 +32,4 @@ SIZE(unic_media_stream, 96);
 
 /* A C enum may be as small as its values allow; the ABI has it as int. */
 SIZE(unic_media_kind, sizeof(int));
+SIZE(unic_media_alpha, sizeof(int));

@@ -286,11 +286,26 @@ class Frames(unittest.TestCase):
             raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
                                  capture_output=True, check=True).stdout
             wanted = np.frombuffer(raw, np.uint8).reshape(47, 61, 3).astype(int)
-            with Media(path) as media:
+            with Media(path, alpha="ignored") as media:
                 frame = media.frame_at(0, (47, 61))[1]
             self.assertLessEqual(np.abs(frame - wanted).max(), 1, form)
             if form in ("gray", "ya8"):
                 self.assertTrue((frame == frame[..., :1]).all())
+
+    def test_alpha(self):
+        """A black bar of alpha 0, 85, 170 and 255 on white, on black, and with alpha ignored; scaling mixes nothing in."""
+        path = ffmpeg("bar.png", "-f", "lavfi", "-i", "color=red:s=64x48,format=rgba,"
+                      "geq=r=200*gt(X\\,15):g=100*gt(X\\,15):b=0:a='85*floor(X/16)'", "-frames:v", 1)
+        colour, bars = np.array([200, 100, 0]), np.array([0, 1, 2, 3])[:, None] / 3
+        for alpha, wanted in (("white", colour * bars + 255 * (1 - bars)), ("black", colour * bars),
+                              ("ignored", colour * (bars > 0))):
+            with Media(path, alpha=alpha) as media:
+                whole, small = media.frame_at(0, (48, 64))[1], media.frame_at(0, (3, 4))[1]
+            np.testing.assert_allclose(whole[20, 8::16], wanted, atol=1, err_msg=alpha)
+            if alpha == "white":
+                self.assertGreater(small[1, 0].min(), 235)      # nothing of what lies under it
+        with self.assertRaisesRegex(libunicode.ArgumentError, "alpha is 'grey'"):
+            Media(path, alpha="grey")
 
     def test_colours_by_matrix_and_range(self):
         """The same colour under each matrix and range that a film may say."""

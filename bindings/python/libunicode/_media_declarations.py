@@ -10,6 +10,9 @@ from ._declarations import Source, Status, opaque
 MEDIA_OTHER = 0
 MEDIA_SOUND = 1
 MEDIA_FRAMES = 2
+MEDIA_ON_WHITE = 0
+MEDIA_ON_BLACK = 1
+MEDIA_ALPHA_IGNORED = 2
 
 MEDIA = opaque("unic_media")
 
@@ -18,7 +21,7 @@ class MediaOptions(Structure):
     """unic_media_options"""
 
     _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("skip_damaged", c_int32), ("max_pixels", c_int64),
-                ("max_seconds", c_double), ("reserved", c_void_p * 4)]
+                ("max_seconds", c_double), ("alpha", c_int32), ("reserved_int", c_int32), ("reserved", c_void_p * 4)]
 
 
 class MediaStream(Structure):

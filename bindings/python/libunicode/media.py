@@ -23,11 +23,13 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _lib
 from . import _media_declarations as declared
+from ._errors import ArgumentError
 from ._handle import Handle
 from ._io import load
 
 SONAME = "libunicode-media.so.0"
 _KINDS = {declared.MEDIA_SOUND: "sound", declared.MEDIA_FRAMES: "frames"}
+_ALPHA = {"white": declared.MEDIA_ON_WHITE, "black": declared.MEDIA_ON_BLACK, "ignored": declared.MEDIA_ALPHA_IGNORED}
 
 __all__ = ["Media", "Stream"]
 
@@ -74,21 +76,25 @@ class Media(Handle):
     _instead = "open it again"
 
     def __init__(self, file: Any, *, threads: int = 1, skip_damaged: bool = False, max_pixels: int = 0,
-                 max_seconds: float = 0) -> None:
+                 max_seconds: float = 0, alpha: str = "white") -> None:
         """Open a path, a file object, or a file's contents.
 
         threads       threads that decode, 1..64.
         skip_damaged  pass over damaged parts, which `damaged_count` counts, instead of raising FormatError.
         max_pixels    largest width x height; 0: 2^26.
         max_seconds   longest duration; 0: one day.
+        alpha         what transparent pixels are laid on, "white" or "black", or "ignored": what is stored under them
+                      is seen.
 
         Raises ArgumentError; NotFoundError; FileError; FormatError (damaged, or no film, sound or picture);
         OutOfMemoryError (also beyond a limit).
         """
+        if alpha not in _ALPHA:
+            raise ArgumentError(f"alpha is {alpha!r}, but must be one of {', '.join(_ALPHA)}")
         pointer = declared.MEDIA()
         options = _lib.sized(declared.MediaOptions, threads=arguments.integer("threads", threads, 0, 2**31 - 1),
                              skip_damaged=int(skip_damaged), max_pixels=arguments.integer("max_pixels", max_pixels, 0),
-                             max_seconds=float(max_seconds))
+                             max_seconds=float(max_seconds), alpha=_ALPHA[alpha])
         load(pointer, file, _media.unic_media_open, _media.unic_media_open_source, ctypes.byref(options))
         super().__init__(pointer, _media.unic_media_free)
 
