@@ -460,6 +460,20 @@ class extractor : public detail::handle<unic_extractor, unic_extractor_free>
         : handle(detail::result(unic_extractor_create, settings, options))
     {
     }
+    static extractor load(std::string_view path, unic_open_options options = {})
+    {
+        return extractor(detail::result(unic_extractor_load, path, options));
+    }
+    static extractor load(const source &from, unic_open_options options = {})
+    {
+        return extractor(from.open(unic_extractor_load_source, options));
+    }
+    void fit(const array &input) { run(unic_extractor_fit, input); }
+    void save(std::string_view path) const { run(unic_extractor_save, path); }
+    void save(const sink &to) const
+    {
+        to.save<const unic_extractor>(unic_extractor_save_sink, get());
+    }
     std::string kind() const { return ask(unic_extractor_kind); }
     std::string settings() const { return ask(unic_extractor_settings); }
     std::uint64_t fingerprint() const { return ask(unic_extractor_fingerprint); }

@@ -8,6 +8,7 @@
 #define UNICODE_UNIC_EXTRACTOR_H
 
 #include "unic_array.h"
+#include "unic_io.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -98,7 +99,8 @@ UNIC_API unic_status unic_extractor_feature_dims(size_t *rank, const unic_extrac
  * @return UNIC_OK; UNIC_E_ARG, also if the extractor reads something else; UNIC_E_SHAPE names the
  *         dims, or that the features need more room; UNIC_E_VALUE for NaN or Inf in the sound;
  *         UNIC_E_NUMERIC if samples are so large that features are not finite; UNIC_E_STATE if
- *         another thread is using it. After a failure `features` are undefined. Allocates
+ *         another thread is using it, or if it has no weights yet. After a failure `features`
+ *         are undefined. Allocates
  *         nothing. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_extract(size_t *step_count, unic_extractor *extractor,
@@ -117,6 +119,48 @@ UNIC_API unic_status unic_extractor_extract(size_t *step_count, unic_extractor *
 UNIC_API unic_status unic_extractor_extract_text(size_t *step_count, unic_extractor *extractor,
                                                  const char *text, size_t bytes,
                                                  size_t max_steps, float *features);
+
+/**
+ * Learn the weights of an extractor that has some (kind `patches`) from the caller's own data: the
+ * typical patches of frames (docs/media.md). Fitted again, it forgets what it learnt before.
+ *
+ * @param extractor  used by one thread at a time.
+ * @param input      what it reads: [frames,H,W,3] uint8 for `patches`.
+ * @return UNIC_OK; UNIC_E_ARG, also for a kind that is not fitted; UNIC_E_SHAPE; UNIC_E_VALUE if
+ *         there are too few frames, or nothing to see in them; UNIC_E_NOMEM; UNIC_E_STATE if
+ *         another thread is using it. A failure leaves the extractor as it was. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *input);
+
+/**
+ * Write an extractor, its settings and weights, to one npz. The file appears complete or not at
+ * all.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it has no weights yet; UNIC_E_NOMEM.
+ * Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_save(const unic_extractor *extractor, const char *path);
+/**
+ * The same as unic_extractor_save(), to a sink (unic_io.h) instead of a file. @return also what the
+ * sink's functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_save_sink(const unic_extractor *extractor,
+                                              const unic_sink *sink);
+
+/**
+ * Read an extractor that unic_extractor_save() wrote. It computes with the number of threads of
+ * unic_set_threads().
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that is
+ * not as expected (`*out` is NULL); UNIC_E_NOMEM. Thread-safe. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_load(unic_extractor **out, const char *path,
+                                         const unic_open_options *options);
+/**
+ * The same as unic_extractor_load(), from a source (unic_io.h) instead of a file. The source is
+ * closed by this call. @return also what the source's read_at() returned, UNIC_E_IO if it is no
+ * status. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_load_source(unic_extractor **out, const unic_source *source,
+                                                const unic_open_options *options);
 
 #ifdef __cplusplus
 }

@@ -85,6 +85,20 @@ static unic_status check_input(const unic_extractor *e, bool text, const char *c
     return UNIC_OK;
 }
 
+/* Whether it is an array of what the extractor reads; its dims are checked inside. */
+static unic_status check_array(const unic_extractor *e, const unic_array *input,
+                               const char *call)
+{
+    UNIC__TRY(check_input(e, false, call));
+    UNIC__TRY(unic__array_check_real(input, call, "input"));
+    if (e->kind->input == UNIC_EXTRACTOR_FRAMES && input->dtype != UNIC_U8) {
+        char name[UNIC__DTYPE_TEXT];
+        return unic__fail(UNIC_E_ARG, "%s: frames are %s, uint8 of 0..255 expected", call,
+                          unic__dtype_print(input->dtype, name));
+    }
+    return UNIC_OK;
+}
+
 unic_status unic_extractor_extract(size_t *step_count, unic_extractor *extractor,
                                    const unic_array *input, size_t max_steps, float *features)
 {
@@ -92,13 +106,7 @@ unic_status unic_extractor_extract(size_t *step_count, unic_extractor *extractor
     *step_count = 0;
     UNIC__REQUIRE(extractor);
     UNIC__REQUIRE(input);
-    UNIC__TRY(check_input(extractor, false, __func__));
-    UNIC__TRY(unic__array_check_real(input, __func__, "input"));
-    if (extractor->kind->input == UNIC_EXTRACTOR_FRAMES && input->dtype != UNIC_U8) {
-        char name[UNIC__DTYPE_TEXT];
-        return unic__fail(UNIC_E_ARG, "%s: frames are %s, uint8 of 0..255 expected", __func__,
-                          unic__dtype_print(input->dtype, name));
-    }
+    UNIC__TRY(check_array(extractor, input, __func__));
     UNIC__HOLD(extractor);
     const unic__extract_input in = {.array = input};
     UNIC__TRY_WITH(extractor->threads,
@@ -120,4 +128,54 @@ unic_status unic_extractor_extract_text(size_t *step_count, unic_extractor *extr
     UNIC__TRY_WITH(extractor->threads,
                    unic__extractor_run(step_count, extractor, &in, max_steps, features));
     return UNIC_OK;
+}
+
+unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *input)
+{
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(input);
+    UNIC__TRY(check_array(extractor, input, __func__));
+    UNIC__HOLD(extractor);
+    UNIC__TRY_WITH(extractor->threads, unic__extractor_fit(extractor, input));
+    return UNIC_OK;
+}
+
+unic_status unic_extractor_save(const unic_extractor *extractor, const char *path)
+{
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(path);
+    UNIC__HOLD_SHARED(extractor);
+    UNIC__TRY_NAMED(unic__extractor_save(extractor, UNIC__TO_FILE(path)));
+    return UNIC_OK;
+}
+
+unic_status unic_extractor_save_sink(const unic_extractor *extractor, const unic_sink *sink)
+{
+    unic_sink to;
+    UNIC__REQUIRE(extractor);
+    UNIC__TRY(unic__take_sink(&to, sink, __func__));
+    UNIC__HOLD_SHARED(extractor);
+    UNIC__TRY_NAMED(unic__extractor_save(extractor, UNIC__TO_SINK(&to)));
+    return UNIC_OK;
+}
+
+unic_status unic_extractor_load(unic_extractor **out, const char *path,
+                                const unic_open_options *options)
+{
+    unic__opening from;
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(path);
+    UNIC__TRY(unic__opening_file(&from, path, options, __func__));
+    return unic__opening_end(&from, unic__extractor_load(out, from.source));
+}
+
+unic_status unic_extractor_load_source(unic_extractor **out, const unic_source *source,
+                                       const unic_open_options *options)
+{
+    unic__opening from;
+    if (out)
+        *out = NULL;
+    UNIC__TRY(unic__opening_source(&from, out, source, options, __func__));
+    return unic__opening_end(&from, unic__extractor_load(out, from.source));
 }

@@ -9,6 +9,8 @@
 #include "base/use.h"
 #include "config/config_keys.h"
 #include "extract/kinds.h"
+#include "file/source.h"
+#include "file/writer.h"
 #include "unicode/unic_extractor.h"
 
 /* What a call reads: an array, or a text where `array` is NULL. */
@@ -31,7 +33,16 @@ typedef struct unic__extract_kind {
     unic_status (*count)(const unic_extractor *e, const unic__extract_input *in, size_t *steps);
     /* Writes all of them. Allocates nothing. */
     unic_status (*run)(unic_extractor *e, const unic__extract_input *in, float *features);
+    /* Learns the weights; NULL: it has none that can be learnt. UNIC_E_VALUE; UNIC_E_NOMEM. */
+    unic_status (*fit)(unic_extractor *e, const unic_array *input);
 } unic__extract_kind;
+
+/* A weight of an extractor, in the arena. */
+typedef struct unic__extract_weight {
+    const char *name; /* in its file, in which weights stand in the order of their names */
+    unic__shape shape;
+    float *data;
+} unic__extract_weight;
 
 struct unic_extractor {
     unic__use use;
@@ -41,15 +52,20 @@ struct unic_extractor {
     double rate;      /* samples a second; 0: it reads no sound */
     unic__shape in;   /* dims of an input array, 0: any number */
     unic__shape dims; /* of a step's features */
+    const unic__extract_weight *weights;
+    size_t weight_count;
+    bool has_weights; /* they were fitted or loaded */
     int threads;
     unic__arena arena; /* holds the text, and the tables of plan */
     union {
         struct unic__logmel *logmel;
         struct unic__ngrams *ngrams;
+        struct unic__patches *patches;
     } plan;
 };
 
-extern const unic__extract_kind unic__extract_logmel, unic__extract_ngrams;
+extern const unic__extract_kind unic__extract_logmel, unic__extract_ngrams,
+    unic__extract_patches;
 
 /* ---- settings.c ---- */
 
@@ -69,5 +85,14 @@ unic_status unic__extract_memory(void **out, unic_extractor *e, size_t count, si
 unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
                                 const unic__extract_input *in, size_t max_steps,
                                 float *features);
+
+/* UNIC_E_STATE if it has weights that were neither fitted nor loaded. */
+unic_status unic__extractor_check_weights(const unic_extractor *e);
+unic_status unic__extractor_fit(unic_extractor *e, const unic_array *input);
+
+/* ---- extractor_file.c ---- */
+
+unic_status unic__extractor_save(const unic_extractor *e, unic__output to);
+unic_status unic__extractor_load(unic_extractor **out, unic__source *source);
 
 #endif

@@ -48,7 +48,11 @@ void unic__extractor_free(unic_extractor *e)
 
 uint64_t unic__extractor_fingerprint(const unic_extractor *e)
 {
-    return unic__hash_bytes(UNIC__FNV_START, e->text, strlen(e->text));
+    uint64_t hash = unic__hash_bytes(UNIC__FNV_START, e->text, strlen(e->text));
+    for (size_t i = 0; e->has_weights && i < e->weight_count; i++)
+        hash = unic__hash_bytes(hash, e->weights[i].data,
+                                unic__shape_count(&e->weights[i].shape) * sizeof(float));
+    return hash;
 }
 
 /* Whether the array has the dims that the kind takes. */
@@ -67,6 +71,27 @@ static unic_status check_dims(const unic_extractor *e, const unic_array *a)
     return UNIC_OK;
 }
 
+unic_status unic__extractor_check_weights(const unic_extractor *e)
+{
+    if (e->weight_count > 0 && !e->has_weights)
+        return unic__fail(UNIC_E_STATE,
+                          "an extractor of kind %s has no weights until it is "
+                          "fitted; unic_extractor_load() reads one that was",
+                          e->kind->name);
+    return UNIC_OK;
+}
+
+unic_status unic__extractor_fit(unic_extractor *e, const unic_array *input)
+{
+    if (!e->kind->fit)
+        return unic__fail(UNIC_E_ARG, "an extractor of kind %s has nothing that is fitted",
+                          e->kind->name);
+    UNIC__TRY(check_dims(e, input));
+    UNIC__TRY(e->kind->fit(e, input));
+    e->has_weights = true;
+    return UNIC_OK;
+}
+
 unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
                                 const unic__extract_input *in, size_t max_steps,
                                 float *features)
@@ -81,6 +106,7 @@ unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
                           "the input gives %zu steps, but features have room for "
                           "max_steps = %zu",
                           *step_count, max_steps);
+    UNIC__TRY(unic__extractor_check_weights(e));
     UNIC__TRY(e->kind->run(e, in, features));
     const size_t width = unic__shape_count(&e->dims);
     if (!unic__all_finite(features, *step_count * width))

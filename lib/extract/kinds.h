@@ -22,9 +22,17 @@ typedef struct unic__ngrams_settings {
     uint64_t seed;
 } unic__ngrams_settings;
 
+typedef struct unic__patches_settings {
+    size_t side, cells, patch;
+    unsigned colors; /* 1: all three */
+    size_t components, channels, samples;
+    uint64_t seed;
+} unic__patches_settings;
+
 typedef union unic__extract_settings {
     unic__logmel_settings logmel;
     unic__ngrams_settings ngrams;
+    unic__patches_settings patches;
 } unic__extract_settings;
 
 #endif

@@ -113,7 +113,10 @@ static unic_status plan_band(unic_extractor *e, unic__logmel *l, size_t b)
 {
     const size_t bins = l->n / 2 + 1;
     const unic__logmel_settings *s = &e->settings.logmel;
-    size_t first = 0, last;
+    const double edge = mel(s->low) +
+                        (mel(s->high) - mel(s->low)) / (double)(s->bands + 1) * (double)b;
+    const double bin = 700.0 * expm1(edge / 1127.0) * (double)l->n / (double)s->rate;
+    size_t first = bin > 1 ? (size_t)(bin - 1) : 0, last; /* before it there are none */
     while (first < bins && weight_of(s, l, b, first) <= 0)
         first++;
     for (last = first; last < bins && weight_of(s, l, b, last) > 0;)

@@ -19,7 +19,7 @@
                               : offsetof(unic__ngrams_settings, field))
 
 static const unic__config_key keys[] = {
-    {"dim", UNIC__KEY_SIZE, KEY(size_t, dim), "[1, 4096]", "64", NULL,
+    {"dim", UNIC__KEY_SIZE, KEY(size_t, dim), "[1, 1024]", "64", NULL,
      "Dims of a word's features."},
     {"buckets", UNIC__KEY_SIZE, KEY(size_t, buckets), "[1, 65536]", "4096", NULL,
      "Rows that n-grams are hashed to."},

@@ -65,6 +65,23 @@ static void write_segmenter(const char *path)
     unic_segmenter_free(s);
 }
 
+static void write_extractor(const char *path)
+{
+    unsigned char pixels[9 * 4 * 4 * 3];
+    unic_array frames;
+    unic_extractor *e;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (unsigned char)(i * i * 31 >> 3);
+    unic_array_init(&frames, pixels, UNIC_U8, 4, (const int64_t[]){9, 4, 4, 3});
+    io_assert_ok(unic_extractor_create(&e,
+                                       "kind = patches\nside = 4\ncells = 2\npatch = 2\n"
+                                       "components = 2\nchannels = 3",
+                                       NULL));
+    io_assert_ok(unic_extractor_fit(e, &frames));
+    io_assert_ok(unic_extractor_save(e, path));
+    unic_extractor_free(e);
+}
+
 #define KIND(thing, verb)                                                                      \
     static unic_status verb##_##thing(void **out, const char *path)                            \
     {                                                                                          \
@@ -104,10 +121,11 @@ KIND(head, load)
 KIND(index, load)
 KIND(retriever, load)
 KIND(segmenter, load)
+KIND(extractor, load)
 
-const io_kind io_kinds[IO_KINDS] = {ROW(model, open),     ROW(codebook, load),
-                                    ROW(head, load),      ROW(index, load),
-                                    ROW(retriever, load), ROW(segmenter, load)};
+const io_kind io_kinds[IO_KINDS] = {
+    ROW(model, open),     ROW(codebook, load),  ROW(head, load),     ROW(index, load),
+    ROW(retriever, load), ROW(segmenter, load), ROW(extractor, load)};
 
 /* ---- sources ---- */
 

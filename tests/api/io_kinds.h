@@ -16,7 +16,7 @@ typedef struct io_kind {
     void (*write)(const char *path); /* a file of it */
 } io_kind;
 
-enum { IO_KINDS = 6 };
+enum { IO_KINDS = 7 };
 extern const io_kind io_kinds[IO_KINDS];
 
 /* A file in memory, as a source. */

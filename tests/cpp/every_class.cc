@@ -640,7 +640,7 @@ void masks(const std::string &folder)
     REQUIRE(unic::metrics::masks_cmg(logits, inside, 256, 1).mask_count == 2);
 }
 
-void extractors()
+void extractors(const std::string &folder)
 {
     unic::extractor words("kind = ngrams\ndim = 3"), sounds("kind = logmel\nparts = 2\nbands = 4");
     REQUIRE(words.kind() == "ngrams" && words.input() == UNIC_EXTRACTOR_TEXT && words.rate() == 0);
@@ -655,6 +655,19 @@ void extractors()
     REQUIRE(steps == 2 && std::equal(y.begin(), y.end(), same, same + 6));
     REQUIRE(words.extract(std::string_view()).empty());
     REQUIRE(sounds.extract(unic::array(wave(32000, 7, 50), {32000})).size() == 16);
+    unic::extractor patches("kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3");
+    std::vector<std::uint8_t> pixels(9 * 4 * 4 * 3);
+    for (std::size_t i = 0; i < pixels.size(); i++)
+        pixels[i] = static_cast<std::uint8_t>(i * i * 31 >> 3);
+    const unic::array frames(pixels, {9, 4, 4, 3});
+    REQUIRE(thrown([&] { patches.extract(frames); }).status() == UNIC_E_STATE);
+    patches.fit(frames);
+    patches.save(folder + "/patches.npz");
+    REQUIRE(unic::extractor::load(folder + "/patches.npz").extract(frames) == patches.extract(frames));
+    const std::vector<std::byte> held = contents(folder + "/patches.npz");
+    const unic::buffer bytes;
+    unic::extractor::load(unic::source(held)).save(bytes);
+    REQUIRE(bytes.bytes().size() == held.size());
     REQUIRE(thrown([&] { sounds.extract(std::string_view("a")); }).status() == UNIC_E_ARG);
 }
 
@@ -706,7 +719,7 @@ try {
     retrieval(folder);
     masks(folder);
     class_maps(folder);
-    extractors();
+    extractors(folder);
     logs(folder);
     std::cout << "every class\n";
 } catch (const std::exception &e) {

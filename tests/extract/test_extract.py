@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import sys
+import tempfile
 import unittest
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "examples/demo")]
 
+import images as demo_images  # noqa: E402 (the line above says where it is)
 import libunicode as lu  # noqa: E402 (the line above says where it is)
 import text as demo_text  # noqa: E402
 
@@ -101,6 +103,51 @@ class NGrams(unittest.TestCase):
     def test_words_are_those_of_split(self) -> None:
         blanks = "".join(chr(c) for c in range(0x3001) if chr(c).isspace() and not 0x1C <= c <= 0x1F)
         self.assertEqual(len(lu.Extractor("ngrams").extract(f"{blanks}a{blanks}bc{blanks}".join("xy"))), 4)
+
+
+class Patches(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls) -> None:
+        """Blobs in grey, and what the library learns of them."""
+        rng = np.random.default_rng(8)
+        y, x = np.mgrid[0:28, 0:28]
+        centre, width = rng.uniform(4, 24, (300, 2, 1, 1)), rng.uniform(2, 8, (300, 2, 1, 1))
+        blobs = np.exp(-((y - centre[:, 0]) / width[:, 0]) ** 2 - ((x - centre[:, 1]) / width[:, 1]) ** 2)
+        cls.pictures = (255 * np.clip(blobs + 0.1 * rng.standard_normal(blobs.shape), 0, 1)).astype(np.uint8)
+        cls.frames = np.repeat(cls.pictures[..., None], 3, -1)
+        cls.temporary = tempfile.TemporaryDirectory()
+        path = pathlib.Path(cls.temporary.name) / "patches.npz"
+        cls.extractor = lu.Extractor("patches").fit(cls.frames)
+        cls.extractor.save(path)
+        with np.load(path) as file:
+            cls.weights = {name: file[name] for name in file if not name.endswith(".ini")}
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.temporary.cleanup()
+
+    def test_features_are_the_demos(self) -> None:
+        w = {name: array.astype(np.float64) for name, array in self.weights.items()}
+        demo = demo_images.Extractor(w["projection"], w["shift"], w["centres"], w["mean"], w["deviation"])
+        golden = demo(demo_images.as_float(self.pictures).astype(np.float64))
+        ours = self.extractor.extract(self.frames)
+        self.assertEqual(ours.shape, golden.shape)
+        self.assertLessEqual(np.abs(ours - golden).max(), 1e-5 * np.abs(golden).max())
+
+    def test_fit_is_the_demos(self) -> None:
+        """The same components (all 14700 patches are looked at), and typical patches as near as the script's."""
+        x = demo_images.patches(demo_images.as_float(self.pictures)).astype(np.float64)
+        power, axes = np.linalg.eigh(np.cov(x, rowvar=False))
+        power, axes = power[-40:], axes[:, -40:]
+        golden = (axes / np.sqrt(power + 0.1 * power.mean()))[:, ::-1]
+        ours = self.weights["projection"].astype(np.float64)
+        ours *= np.sign((ours * golden).sum(axis=0))
+        np.testing.assert_allclose((ours ** 2).sum(0), (golden ** 2).sum(0), rtol=1e-3)
+        np.testing.assert_allclose(ours[:, :8], golden[:, :8], atol=1e-3 * np.abs(golden).max())
+        z = x @ self.weights["projection"] - self.weights["shift"]
+        script = demo_images.kmeans(z.astype(np.float32), np.random.default_rng(0))
+        error = [demo_images.squared_distances(z, c).min(1).mean() for c in (self.weights["centres"], script)]
+        self.assertLess(error[0], 1.02 * error[1])
 
 
 if __name__ == "__main__":

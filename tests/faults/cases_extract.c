@@ -62,6 +62,35 @@ CALL(extractor_extract_text)
     return status;
 }
 
+CALL(extractor_fit)
+{
+    return give_extractor(w, unic_extractor_fit(w->extractor, &shown));
+}
+
+CALL(extractor_save)
+{
+    unic_status status = unic_extractor_save(w->extractor, files.out);
+    if (status == UNIC_OK)
+        give_file(w, files.out);
+    return status;
+}
+
+CALL(extractor_save_sink)
+{
+    GIVE_SAVED(w, unic_extractor_save_sink, w->extractor);
+}
+
+CALL(extractor_load)
+{
+    return give_extractor(w, unic_extractor_load(&w->extractor, files.extractor, NULL));
+}
+
+CALL(extractor_load_source)
+{
+    const unic_source source = world_source(files.extractor);
+    return give_extractor(w, unic_extractor_load_source(&w->extractor, &source, NULL));
+}
+
 const fault_case extract_cases[] = {
     CASE(extractor_create, 0, ALLOCATES),
     CASE(extractor_free, NEEDS_EXTRACTOR, NOTHING),
@@ -74,5 +103,10 @@ const fault_case extract_cases[] = {
     CASE_OF(extractor_feature_dims, extractor_about, NEEDS_EXTRACTOR, NOTHING),
     CASE(extractor_extract, NEEDS_SPECTRA, NOTHING),
     CASE(extractor_extract_text, NEEDS_EXTRACTOR, NOTHING),
+    CASE(extractor_fit, NEEDS_PATCHES, ALLOCATES),
+    CASE(extractor_save, NEEDS_PATCHES, WRITES),
+    CASE(extractor_save_sink, NEEDS_PATCHES | NEEDS_BUFFER, ALLOCATES),
+    CASE(extractor_load, 0, ALLOCATES),
+    CASE(extractor_load_source, 0, ALLOCATES),
     {NULL, NULL, 0, 0},
 };

@@ -29,7 +29,8 @@ typedef enum fault_needs {
     NEEDS_STREAM = 1 << 13, /* with a few steps pushed */
     NEEDS_BUFFER = 1 << 14,
     NEEDS_EXTRACTOR = 1 << 15, /* of words      */
-    NEEDS_SPECTRA = 1 << 16    /* one of sound */
+    NEEDS_SPECTRA = 1 << 16,   /* one of sound */
+    NEEDS_PATCHES = 1 << 17    /* one of frames, fitted */
 } fault_needs;
 
 typedef struct world {
@@ -55,7 +56,8 @@ typedef struct world {
 /* Files and arrays that no call changes, made once; `folder` holds nothing else. */
 typedef struct world_files {
     char folder[512];
-    char model[600], run[600], head[600], index[600], retriever[600], segmenter[600];
+    char model[600], run[600], head[600], index[600], retriever[600], segmenter[600],
+        extractor[600];
     char dataset[600], clips[600], table[600], config[600], map[600];
     char out[600], out_run[600]; /* where calls write; hold "old" before each call */
 } world_files;
@@ -100,6 +102,10 @@ void world_files_make(void);
 #define FAULT_LOGMEL                                                                           \
     "kind = logmel\nrate = 1000\nwindow = 4\nhop = 2\nbands = 3\nhigh = 400\nframes = 2\n"     \
     "parts = 1"
+#define FAULT_PATCHES                                                                          \
+    "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3\nsamples = " \
+    "100"
+extern unic_array shown; /* [9,4,4,3] uint8 */
 #define CHECKPOINT "tests/cmg/fixtures/av.pt"
 /* What one of these files holds, in memory; made with them. */
 unic_source world_source(const char *file);

@@ -16,7 +16,7 @@ world_files files;
 const small_batch *features;
 const head_data *head_clips;
 const segment_data *pictures;
-unic_array rows, items;
+unic_array rows, items, shown;
 
 static const char map_text[] = "dog = animal\ncat = animal\nbread = food\n";
 static const unic_class_names map_names = {
@@ -77,18 +77,23 @@ static void write_handles(void)
     io_assert_ok(unic_retriever_save(w.retriever, files.retriever));
     io_assert_ok(unic_segmenter_save(w.segmenter, files.segmenter));
     world_close(&w);
+    io_assert_ok(unic_extractor_create(&w.extractor, FAULT_PATCHES, NULL));
+    io_assert_ok(unic_extractor_fit(w.extractor, &shown));
+    io_assert_ok(unic_extractor_save(w.extractor, files.extractor));
+    world_close(&w);
 }
 
 static struct {
     const char *file;
     unsigned char *data;
     size_t size;
-} held[8];
+} held[9];
 
 static void hold_files(void)
 {
-    const char *const kept[] = {files.model,     files.head,    files.index, files.retriever,
-                                files.segmenter, files.dataset, files.run,   CHECKPOINT};
+    const char *const kept[] = {files.model,     files.head,      files.index,
+                                files.retriever, files.segmenter, files.dataset,
+                                files.run,       CHECKPOINT,      files.extractor};
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
         free(held[i].data);
         held[i].file = kept[i];
@@ -109,6 +114,7 @@ unic_source world_source(const char *file)
 void world_files_make(void)
 {
     static float row[12 * 6], item[CLIPS * 3];
+    static unsigned char pixels[9 * 4 * 4 * 3];
     snprintf(files.folder, sizeof files.folder, "%s", small_path("faults"));
     ck_assert(mkdir(files.folder, 0777) == 0);
     name(files.model, "m.npz");
@@ -116,6 +122,7 @@ void world_files_make(void)
     name(files.head, "h.npz");
     name(files.index, "i.npz");
     name(files.retriever, "r.npz");
+    name(files.extractor, "e.npz");
     name(files.segmenter, "s.npz");
     name(files.dataset, "d.npz");
     name(files.table, "t.csv");
@@ -131,6 +138,9 @@ void world_files_make(void)
         row[i] = unic__random_normal(unic__random_key(4, 0, 0), i);
     for (size_t i = 0; i < CLIPS * 3; i++)
         item[i] = unic__random_normal(unic__random_key(4, 0, 1), i);
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (unsigned char)unic__random_bits(unic__random_key(4, 0, 2), i);
+    unic_array_init(&shown, pixels, UNIC_U8, 4, (const int64_t[]){9, 4, 4, 3});
     unic_array_init(&rows, row, UNIC_F32, 2, (const int64_t[]){12, 6});
     unic_array_init(&items, item, UNIC_F32, 2, (const int64_t[]){CLIPS, 3});
     io_write(files.config, SMALL_TWO, strlen(SMALL_TWO));
@@ -257,6 +267,8 @@ world world_open(unsigned needs)
     if (needs & NEEDS_EXTRACTOR)
         io_assert_ok(
             unic_extractor_create(&w.extractor, "kind = ngrams\ndim = 4\nbuckets = 9", NULL));
+    if (needs & NEEDS_PATCHES)
+        io_assert_ok(unic_extractor_load(&w.extractor, files.extractor, NULL));
     if (needs & NEEDS_SPECTRA)
         io_assert_ok(unic_extractor_create(&w.extractor, FAULT_LOGMEL, NULL));
     if (needs & NEEDS_BUFFER)

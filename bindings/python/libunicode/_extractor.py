@@ -9,25 +9,25 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
-from . import _lib
-from ._arguments import Vectors
-from ._handle import Handle
+from . import _io, _lib
+from ._arguments import Readable, Vectors, Writable
+from ._handle import Handle, Saved
 from ._lib import lib
 
 _INPUTS = {_lib.EXTRACTOR_SOUND: "sound", _lib.EXTRACTOR_FRAMES: "frames", _lib.EXTRACTOR_TEXT: "text"}
 
 
-class Extractor(Handle):
+class Extractor(Saved):
     """Features of what a decoder gives, one row a step.
 
         spectra = libunicode.Extractor("logmel", framing="vggish").extract(samples)    # [n] -> [T,96,64]
         words = libunicode.Extractor("ngrams").extract("a red shoe")                   # [3,64]
+        cells = libunicode.Extractor("patches").fit(frames).extract(frames)            # [n,28,28,3] -> [n,7,7,64]
 
     Threads that use one take turns; for more at a time, make one for each.
     """
 
     _kind = "extractor"
-    _instead = "make another one of its settings"
 
     def __init__(self, kind: str, *, threads: int = 0, **settings: Union[str, int, float]) -> None:
         """An extractor of this kind; docs/media.md lists kinds and their settings.
@@ -54,6 +54,36 @@ class Extractor(Handle):
             self.rate: float = lib.unic_extractor_rate(extractor)
             self.dims: Tuple[int, ...] = arguments.dims_of(lib.unic_extractor_feature_dims, extractor)
             self.input_dims: Tuple[int, ...] = arguments.dims_of(lib.unic_extractor_input_dims, extractor)
+
+    @classmethod
+    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Extractor":
+        """An extractor that save() wrote.
+
+        path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+        """
+        pointer = _lib.EXTRACTOR()
+        _io.load(pointer, path, lib.unic_extractor_load, lib.unic_extractor_load_source,
+                 arguments.limit(memory_limit))
+        self = cls.__new__(cls)
+        Handle.__init__(self, pointer, lib.unic_extractor_free)
+        self._describe()
+        return self
+
+    def save(self, path: Writable) -> None:
+        """Write settings and weights. Raises StateError if it has no weights yet."""
+        with self._use() as extractor:
+            _io.save(extractor, path, lib.unic_extractor_save, lib.unic_extractor_save_sink)
+
+    def fit(self, given: npt.ArrayLike) -> "Extractor":
+        """Learn the weights of kind "patches" from frames [n,H,W,3] uint8, and forget what it learnt before.
+
+        Raises ArgumentError (another kind); ShapeError; DataError (too few frames, or nothing to see in them).
+        """
+        x = arguments.real("input", given)
+        with self._use() as extractor:
+            lib.unic_extractor_fit(extractor, arguments.array(x))
+        return self
 
     @property
     def fingerprint(self) -> int:

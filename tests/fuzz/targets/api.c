@@ -481,9 +481,10 @@ static unic_extractor *make_extractor(unsigned how)
 {
     static const char *const settings[] = {
         "kind = ngrams\ndim = 3\nbuckets = 5",
-        "kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2"};
+        "kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2",
+        "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3"};
     unic_extractor *e;
-    FUZZ_CHECK(unic_extractor_create(&e, settings[how / 2 % 2], NULL) == UNIC_OK);
+    FUZZ_CHECK(unic_extractor_create(&e, settings[how / 2 % 3], NULL) == UNIC_OK);
     return e;
 }
 

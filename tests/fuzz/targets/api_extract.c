@@ -11,6 +11,7 @@ static void call_unic_extractor_create(api *a)
         "kind = ngrams\ndim = 3\nbuckets = 5\nshortest = 1",
         "kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2",
         "kind = logmel\nrate = 2000\nhigh = 900\nframes = 4\nparts = 2\nframing = vggish",
+        "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3",
         "kind = logmel\nhigh = 1"};
     unic_extractor_options o = {.struct_size = api_struct_size(a, sizeof o),
                                 .threads = api_threads(a)};
@@ -116,6 +117,56 @@ static void call_unic_extractor_extract_text(api *a)
         fuzz_check_finite(y, STEPS * WIDTH);
 }
 
+/* Frames of 4 x 4, whose values are the input's. */
+static const unic_array *frames_of(api *a)
+{
+    unic_array *frames = api_memory(a, sizeof *frames);
+    const int64_t dims[] = {(int64_t)fuzz_below(&a->in, 6), 4, 4, fuzz_rarely(&a->in) ? 2 : 3};
+    unsigned char *pixels = api_memory(a, 6 * 4 * 4 * 3);
+    for (size_t i = 0; i < 24; i++)
+        pixels[i * 7] = (unsigned char)fuzz_byte(&a->in);
+    unic_array_init(frames, pixels, UNIC_U8, 4, dims);
+    return frames;
+}
+
+static void call_unic_extractor_fit(api *a)
+{
+    unic_extractor *e = api_extractor_of(a);
+    const unic_array *frames = frames_of(a);
+    float y[6 * WIDTH];
+    size_t steps;
+    if (fuzz_ok(unic_extractor_fit(e, frames)) && width_of(e) == 12) {
+        FUZZ_CHECK(fuzz_ok(unic_extractor_extract(&steps, e, frames, 6, y)));
+        fuzz_check_finite(y, steps * 12);
+    }
+}
+
+static void call_unic_extractor_save(api *a)
+{
+    const unic_extractor *e = api_extractor_of(a);
+    fuzz_ok(unic_extractor_save(e, api_path(a)));
+}
+
+static void call_unic_extractor_save_sink(api *a)
+{
+    const unic_extractor *e = api_extractor_of(a);
+    fuzz_ok(unic_extractor_save_sink(e, api_sink(a)));
+}
+
+static void call_unic_extractor_load(api *a)
+{
+    const char *path = api_path(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, extractor, unic_extractor_load, path, open);
+}
+
+static void call_unic_extractor_load_source(api *a)
+{
+    const unic_source *source = api_source(a);
+    const unic_open_options *open = api_open(a);
+    API_PUT(a, extractor, unic_extractor_load_source, source, open);
+}
+
 static const api_call calls[] = {
     API_CALL(unic_extractor_create),
     API_CALL(unic_extractor_free),
@@ -128,5 +179,10 @@ static const api_call calls[] = {
     API_CALL(unic_extractor_feature_dims),
     API_CALL(unic_extractor_extract),
     API_CALL(unic_extractor_extract_text),
+    API_CALL(unic_extractor_fit),
+    API_CALL(unic_extractor_save),
+    API_CALL(unic_extractor_save_sink),
+    API_CALL(unic_extractor_load),
+    API_CALL(unic_extractor_load_source),
 };
 API_PART(api_extract, calls);

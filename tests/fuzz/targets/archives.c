@@ -274,6 +274,64 @@ const fuzz_target fuzz_index_target = {.name = "index",
                                        .run = run_index,
                                        .seeds = index_seeds};
 
+/* ---- extractor ---- */
+
+/* One frame or a few words, if the extractor is a small one. */
+static void run_extractor(const unsigned char *data, size_t size)
+{
+    unic_extractor *extractor;
+    LOAD(extractor, unic_extractor_load, data, size);
+    if (!extractor)
+        return;
+    static unsigned char pixels[3 * 64 * 64];
+    int64_t in[UNIC_MAX_RANK], dims[UNIC_MAX_RANK];
+    size_t rank, steps, width = 1;
+    unic_array frame;
+    FUZZ_CHECK(fuzz_ok(unic_extractor_feature_dims(&rank, extractor, dims)));
+    for (size_t i = 0; i < rank; i++)
+        width *= (size_t)dims[i];
+    FUZZ_CHECK(fuzz_ok(unic_extractor_input_dims(&rank, extractor, in)));
+    float *y = calloc(2 * width, sizeof *y);
+    if (rank == 4 && in[1] <= 64) {
+        in[0] = 1;
+        unic_array_init(&frame, pixels, UNIC_U8, 4, in);
+        if (fuzz_ok(unic_extractor_extract(&steps, extractor, &frame, 2, y)))
+            fuzz_check_finite(y, steps * width);
+    } else if (rank == 0 && fuzz_ok(unic_extractor_extract_text(&steps, extractor, "a bcd", 5, 2, y))) {
+        fuzz_check_finite(y, steps * width);
+    }
+    free(y);
+    CHECK_ROUND_TRIP(extractor, unic_extractor_load, extractor);
+    unic_extractor_free(extractor);
+}
+
+static void extractor_seeds(fuzz_seed_fn *add)
+{
+    static const char *const settings[] = {
+        "kind = ngrams\nbuckets = 3\ndim = 2",
+        "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3"};
+    unsigned char pixels[9 * 4 * 4 * 3];
+    unic_array frames;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (unsigned char)(i * i * 31 >> 3);
+    unic_array_init(&frames, pixels, UNIC_U8, 4, (const int64_t[]){9, 4, 4, 3});
+    for (size_t i = 0; i < 2; i++) {
+        unic_extractor *extractor;
+        FUZZ_CHECK(unic_extractor_create(&extractor, settings[i], NULL) == UNIC_OK);
+        FUZZ_CHECK(i == 0 || unic_extractor_fit(extractor, &frames) == UNIC_OK);
+        FUZZ_CHECK(unic_extractor_save(extractor, fuzz_path("seed.npz")) == UNIC_OK);
+        fuzz_seed_parcel(add, fuzz_path("seed.npz"));
+        unic_extractor_free(extractor);
+    }
+}
+
+const fuzz_target fuzz_extractor_target = {.name = "extractor",
+                                           .reads = "an extractor's file: settings and weights",
+                                           .form = FUZZ_PARCEL,
+                                           .largest = 1 << 14,
+                                           .run = run_extractor,
+                                           .seeds = extractor_seeds};
+
 /* ---- retriever ---- */
 
 static void run_retriever(const unsigned char *data, size_t size)

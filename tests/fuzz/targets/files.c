@@ -30,6 +30,7 @@ static void run_sniff(const unsigned char *data, size_t size)
     unic_trainer *trainer;
     unic_retriever *retriever;
     unic_segmenter *segmenter;
+    unic_extractor *extractor;
     unic_config *config;
     fuzz_limit_begin();
     if (fuzz_made(unic_model_open(&model, path, &fuzz_open), model))
@@ -44,6 +45,8 @@ static void run_sniff(const unsigned char *data, size_t size)
         unic_retriever_free(retriever);
     if (fuzz_made(unic_segmenter_load(&segmenter, path, &fuzz_open), segmenter))
         unic_segmenter_free(segmenter);
+    if (fuzz_made(unic_extractor_load(&extractor, path, &fuzz_open), extractor))
+        unic_extractor_free(extractor);
     fuzz_limit_end();
     if (fuzz_ok(unic_config_create(&config)))
         fuzz_ok(unic_config_load(config, path));

@@ -22,6 +22,7 @@
     X(pickled_array)                                                                           \
     X(programs)                                                                                \
     X(retriever)                                                                               \
+    X(extractor)                                                                               \
     X(run_file)                                                                                \
     X(segmenter)                                                                               \
     X(sniff)                                                                                   \

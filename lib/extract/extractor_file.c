@@ -1,0 +1,58 @@
+/* An extractor as an npz: its settings as text, and its weights if it has any. */
+#include <string.h>
+
+#include "array/bundle.h"
+#include "extract/extract.h"
+
+static const char settings_member[] = "extractor.ini";
+
+unic_status unic__extractor_save(const unic_extractor *e, unic__output to)
+{
+    unic__bundle b = {0};
+    UNIC__TRY(unic__extractor_check_weights(e));
+    unic__bundle_text(&b, settings_member, e->text);
+    for (size_t i = 0; i < e->weight_count; i++)
+        unic__bundle_f32(&b, e->weights[i].name, e->weights[i].shape, e->weights[i].data);
+    return unic__bundle_write(&b, to);
+}
+
+static unic_status create(unic_extractor **out, unic__npz *z)
+{
+    char *text;
+    if (!unic__npz_has(z, settings_member))
+        return unic__fail(UNIC_E_FORMAT, "%s is no extractor: it has no member %s",
+                          unic__npz_path(z), settings_member);
+    UNIC__TRY(unic__npz_read_text(z, settings_member, &text));
+    unic_status status = unic__extractor_create(out, text, 0);
+    unic__free(text);
+    if (status == UNIC_E_CONFIG)
+        status = unic__fail(UNIC_E_FORMAT, "%s", unic_last_error());
+    return status == UNIC_OK ? status : unic__fail_in(status, "%s", unic__npz_path(z));
+}
+
+static unic_status read_weights(unic_extractor *e, unic__npz *z)
+{
+    for (size_t i = 0; i < e->weight_count; i++) {
+        const unic__extract_weight *w = &e->weights[i];
+        UNIC__TRY(unic__expect_array(z, w->name, w->shape));
+        UNIC__TRY(unic__read_f32(z, w->name, w->shape, w->data));
+    }
+    e->has_weights = true;
+    return UNIC_OK;
+}
+
+unic_status unic__extractor_load(unic_extractor **out, unic__source *source)
+{
+    unic_extractor *e = NULL;
+    unic__npz *z;
+    UNIC__TRY(unic__npz_open_source(&z, source));
+    unic_status status = create(&e, z);
+    if (status == UNIC_OK)
+        status = read_weights(e, z);
+    unic__npz_close(z);
+    if (status == UNIC_OK)
+        *out = e;
+    else
+        unic__extractor_free(e);
+    return status;
+}
