@@ -29,7 +29,7 @@ PYTHON, PROGRAMS = "bindings/python", "examples/programs"
 AREAS = {
     "lib/api": "What a call is given", "lib/array": "Arrays, npy and npz", "lib/base": "Memory, texts, threads",
     "lib/cmg": "Checkpoints of CMG", "lib/config": "Settings", "lib/data": "Datasets",
-    "lib/extract": "Features of sound and of words", "lib/media": "Media files", "lib/file": "Files and archives", "lib/graph": "Graphs", "lib/kernel": "Kernels", "lib/loss": "The objective",
+    "lib/extract": "Features of sound and of words", "lib/file": "Files and archives", "lib/graph": "Graphs", "lib/kernel": "Kernels", "lib/loss": "The objective",
     "lib/model": "Models, encoders, codebooks", "lib/op": "Operators",
     "lib/task": "Heads, indexes, retrievers, segmenters", "lib/torch": "Checkpoints of PyTorch",
     "lib/train": "Training", PYTHON: "Said by the Python binding itself",

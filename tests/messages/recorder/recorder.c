@@ -29,7 +29,9 @@ static struct notes {
     char text[TEXT];
 } *notes;
 
-/* A program has the recorder, but the library's functions are not its own. */
+/* Programs and libunicode-media have the recorder, but the library's functions are not their own. */
+#pragma weak unic_last_error
+#pragma weak unic_status_name
 __attribute__((weak)) unic_status __real_unic__fail(unic_status status, const char *format, ...);
 unic_status __wrap_unic__fail(unic_status status, const char *format, ...);
 __attribute__((weak)) unic_status __real_unic__fail_in(unic_status status, const char *format, ...);
