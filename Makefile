@@ -93,7 +93,8 @@ MEDIA_LIBS   := $(shell pkg-config --libs $(FFMPEG)) -lm -lpthread
 endif
 HEADERS  := $(sort $(filter-out $(if $(MEDIA_OBJ),,%/unic_media.h),\
               $(wildcard include/unicode/unic*.h include/unicode/unic*.hpp)))
-PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/programs/unic-*.c)))
+PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(filter-out $(if $(MEDIA_OBJ),,%/unic-media.c),\
+              $(wildcard examples/programs/unic-*.c))))
 CMAKE_FILES := $(BUILD)/unicode-config.cmake $(BUILD)/unicode-config-version.cmake
 MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
 CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/cli/*.c)))
@@ -184,10 +185,13 @@ $(MEDIA_SHARED): $(MEDIA_OBJ) lib/libunicode-media.map
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
 LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 $(foreach p,$(PARTS),$(eval $(BUILD)/bin/unic-$(p): $(call PARTS_OF,$(p))))
+# One program decodes: with the library beside the core.
+$(BUILD)/bin/unic-media: $(MEDIA_SHARED)
+$(BUILD)/bin/unic-media: BESIDE_LIBS := -lunicode-media
 $(BUILD)/bin/%: $(BUILD)/obj/examples/programs/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(HARDEN_BIN) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lunicode -lm \
+	$(Q)$(CC) $(HARDEN_BIN) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) $(BESIDE_LIBS) -lunicode -lm \
 	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/$(LIB_FROM_BIN)'
 
 $(BUILD)/man/%.1: $(BUILD)/bin/% docs/man/from-help.awk

@@ -479,6 +479,30 @@ class Files(unittest.TestCase):
         self.assertEqual(done.stderr, "")
         self.assertIn("moov atom not found", done.stdout)
 
+    def program(self, *arguments, status=0):
+        done = subprocess.run([BUILD / "bin/unic-media", *map(str, arguments)], capture_output=True, text=True, cwd=DIR)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_the_program(self):
+        path = film("program.mp4", "-c:v", "libx264")
+        said = self.program(path)
+        self.assertRegex(said, r"(?s)mp4.*, 0:02\n.*frames +h264 +2.000 +64 x 48, 20 a second.*sound +aac .*44100 Hz, 1 channels")
+        self.assertIn("written: s.npy: ", self.program(path, "--sound", "s.npy", "--rate", 8000))
+        self.program(path, "--frames", "f.npy", "--width", 32, "--height", 24)
+        self.program(path, "--frames", "f5.npy", "--fps", 5)
+        with Media(path) as media:
+            np.testing.assert_array_equal(np.load(DIR / "s.npy"), media.sound(8000))
+            np.testing.assert_array_equal(np.load(DIR / "f.npy"), media.frames(media.frame_times(), SIZE))
+            np.testing.assert_array_equal(np.load(DIR / "f5.npy"), media.frames(np.arange(10) / 5, (224, 224)))
+        self.program(DIR / "program.mp4", "--sound", "program.mp4", status=1)       # it would overwrite what it reads
+        (DIR / "words.mp4").write_text("no film")
+        self.assertIn("unic-media: words.mp4: no film", self.program("words.mp4", "--sound", "none.npy", status=1))
+        self.assertIn("it has no sound", self.program(film("mute.mp4", sound=False), "--sound", "none.npy", status=1))
+        self.assertEqual(list(DIR.glob("*none.npy*")), [])
+        self.assertIn("expected one FILE", self.program(status=2))
+        self.assertIn("--fps", self.program("--help"))
+
     def test_threads(self):
         path = film("threads.mp4", "-c:v", "libx264")
         with Media(path) as media:

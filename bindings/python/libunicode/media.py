@@ -90,7 +90,7 @@ class Media(Handle):
         OutOfMemoryError (also beyond a limit).
         """
         if alpha not in _ALPHA:
-            raise ArgumentError(f"alpha is {alpha!r}, but must be one of {', '.join(_ALPHA)}")
+            raise ArgumentError(f"alpha is {alpha!r}, 'white', 'black' or 'ignored' expected")
         pointer = declared.MEDIA()
         options = _lib.sized(declared.MediaOptions, threads=arguments.integer("threads", threads, 0, 2**31 - 1),
                              skip_damaged=int(skip_damaged), max_pixels=arguments.integer("max_pixels", max_pixels, 0),
