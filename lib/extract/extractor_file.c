@@ -45,7 +45,7 @@ unic_status unic__extractor_load(unic_extractor **out, unic__source *source)
 {
     unic_extractor *e = NULL;
     unic__npz *z;
-    UNIC__TRY(unic__npz_open_source(&z, source));
+    UNIC__TRY(unic__npz_open(&z, source));
     unic_status status = create(&e, z);
     if (status == UNIC_OK)
         status = read_weights(e, z);
