@@ -133,7 +133,8 @@ static void assert_near(golden *k, const char *what, const float *got, size_t co
     const float *want = read_all(k, what, &info);
     ck_assert_uint_eq(unic__shape_count(&info.shape), count);
     for (size_t i = 0; i < count; i++)
-        if (1e-5 * fabs((double)want[i]) > allowed) /* gcc 12 for aarch64 fails on fmax() here */
+        if (1e-5 * fabs((double)want[i]) >
+            allowed) /* gcc 12 for aarch64 fails on fmax() here */
             allowed = 1e-5 * fabs((double)want[i]);
     for (size_t i = 0; i < count; i++)
         base_require(fabs((double)got[i] - (double)want[i]) <= allowed,
