@@ -1,4 +1,4 @@
-/* What extracting (patches.c) and fitting (patches_fit.c) typical patches share. */
+/* What extracting (patches.c), fitting (patches_fit.c) and the kind's row (patches_kind.c) share. */
 #ifndef UNIC_EXTRACT_PATCHES_H
 #define UNIC_EXTRACT_PATCHES_H
 
