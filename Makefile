@@ -356,7 +356,8 @@ generate: ## write what follows from the public headers: exports, ctypes, layout
 generate-check: ## check that what follows from the public headers is as they are
 	@$(PYTHON) tests/abi/generate.py check
 
-# The recorder stands in the place of what sets a message (tests/messages/recorder).
+# The recorder stands in the place of what sets a message (tests/messages/recorder), which is in the
+# library itself: those beside it would not link.
 NOTED         := -Wl,--wrap=unic__fail -Wl,--wrap=unic__fail_in -Wl,--wrap=unic__no_memory -Wl,--wrap=cli_fail
 # Tests in Python that make the library fail; the others try the build, or what it does to a process.
 NOTED_SCRIPTS := $(filter-out tests/api/test_shared.py,$(sort $(wildcard tests/api/test_*.py tests/array/test_*.py \
@@ -364,7 +365,7 @@ NOTED_SCRIPTS := $(filter-out tests/api/test_shared.py,$(sort $(wildcard tests/a
 messages: ## run the tests (or ONLY="api/check_x tests/python/test_x.py"), write their error messages into docs/messages.md
 	@mkdir -p build/messages
 	$(Q)$(CC) -std=c11 -O2 -fPIC -Wall -Wextra -Iinclude -c -o build/messages/recorder.o tests/messages/recorder/recorder.c
-	@$(MAKE) --no-print-directory messages-page BUILD=build/messages EXTRA_LDFLAGS="$(NOTED) build/messages/recorder.o" \
+	@$(MAKE) --no-print-directory messages-page BUILD=build/messages MEDIA=no EXTRA_LDFLAGS="$(NOTED) build/messages/recorder.o" \
 	  NOTED_TESTS="$(if $(ONLY),$(patsubst %,build/messages/tests/%,$(filter-out %.py,$(ONLY))),$(TESTS:$(BUILD)/%=build/messages/%))" \
 	  NOTED_SCRIPTS="$(if $(ONLY),$(filter %.py,$(ONLY)),$(NOTED_SCRIPTS))"
 
