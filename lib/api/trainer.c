@@ -134,8 +134,8 @@ static unic_status resume(unic_trainer **out, unic__opening *from,
     unic_status status = unic__opening_end(from,
                                            unic__run_load(out, from->source, o->settings));
     unic__threads_leave(before);
-    if (status == UNIC_OK)
-        set_options(*out, o);
+    if (status == UNIC_OK)    /* `out` is not NULL: the opening refuses that */
+        set_options(*out, o); /* NOLINT(clang-analyzer-core.NullDereference) */
     return status;
 }
 

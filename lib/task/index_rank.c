@@ -125,33 +125,30 @@ static unic_status rank_rows(const unic_index *index, const float *q, const size
     return status;
 }
 
-/* The rows of items by their ids; free `*rows`. */
-static unic_status find_rows(const unic_index *x, const int64_t *ids, size_t n, size_t **rows)
+/* The rows of items by their ids. */
+static unic_status find_rows(const unic_index *x, const int64_t *ids, size_t n, size_t *rows)
 {
-    size_t *found = unic__alloc_array(n, sizeof *found);
-    if (!found)
-        return unic__no_memory(n * sizeof *found, "a ranking's items");
     for (size_t i = 0; i < n; i++)
-        if (!unic__index_find(x, ids[i], &found[i])) {
-            unic__free(found);
+        if (!unic__index_find(x, ids[i], &rows[i]))
             return unic__fail(UNIC_E_NOTFOUND, "id %lld of query %zu is not in the index",
                               (long long)ids[i], i);
-        }
-    *rows = found;
     return UNIC_OK;
 }
 
 unic_status unic__index_rank(const unic_index *index, const unic_array *queries,
                              const int64_t *ids, const unic__progress *progress, int64_t *ranks)
 {
-    size_t n = (size_t)queries->dims[0], *rows = NULL;
-    float *q;
-    UNIC__TRY(find_rows(index, ids, n, &rows));
-    unic_status status = unic__index_read_queries(index, queries, &q);
-    if (status == UNIC_OK) {
-        status = rank_rows(index, q, rows, (unic__index_watch){progress, n, 0}, ranks);
-        unic__free(q);
-    }
+    const unic__index_watch watch = {progress, (size_t)queries->dims[0], 0};
+    size_t *rows = unic__alloc_array(watch.queries, sizeof *rows);
+    float *q = NULL;
+    if (!rows)
+        return unic__no_memory(watch.queries * sizeof *rows, "a ranking's items");
+    unic_status status = find_rows(index, ids, watch.queries, rows);
+    if (status == UNIC_OK)
+        status = unic__index_read_queries(index, queries, &q);
+    if (status == UNIC_OK)
+        status = rank_rows(index, q, rows, watch, ranks);
+    unic__free(q);
     unic__free(rows);
     return status;
 }

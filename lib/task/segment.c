@@ -130,12 +130,15 @@ static unic_status fill_images(unic__segment_graph *h, const unic__segment_input
     for (size_t i = 0; i < h->image_count; i++) {
         const unic_array part = unic__array_part(in->images[i], 0, from, count);
         unic__array_to_f32(&part, h->image[i]->t.x);
-        const size_t all = unic__array_count(&part), frames = count * h->frames;
+        const size_t all = unic__array_count(&part);
         const size_t at = unic__first_not_finite(h->image[i]->t.x, all);
-        if (at < all)
-            return unic__fail(UNIC_E_VALUE,
-                              "images[%zu] holds NaN or Inf in clip %zu, frame %zu", i,
-                              from + at / (all / count), at / (all / frames) % h->frames);
+        if (at == all)
+            continue;
+        /* There is a number, so there are clips and frames.
+         * NOLINTNEXTLINE(clang-analyzer-core.DivideZero) */
+        const size_t clip = at / (all / count), frame = at / (all / count / h->frames);
+        return unic__fail(UNIC_E_VALUE, "images[%zu] holds NaN or Inf in clip %zu, frame %zu",
+                          i, from + clip, frame % h->frames);
     }
     return UNIC_OK;
 }
@@ -240,8 +243,6 @@ static unic_status predict(const unic_segmenter *s, unic__segment_graph *h,
                            const unic__segment_input *in, float *logits)
 {
     unic_status status;
-    unic__watch watch = watch_of(s, &h->g, false, (in->clips + h->batch - 1) / h->batch);
-    h->g.run.watch = &watch;
     size_t each = h->frames * (size_t)s->net->options.height * (size_t)s->net->options.width;
     for (size_t n = 0; n < in->clips;
          n += h->batch) /* all are looked at before any is written */
@@ -269,12 +270,16 @@ static unic_status predict(const unic_segmenter *s, unic__segment_graph *h,
 unic_status unic__segmenter_predict(const unic_segmenter *s, const unic__segment_input *in,
                                     float *logits)
 {
+    unic__watch watch;
     unic__segment_graph h;
     size_t most = (size_t)s->net->options.batch;
     unic__segment_build(&h, s->net, in->clips < most ? in->clips : most, in->frames, false);
     unic_status status = unic__graph_plan(&h.g);
-    if (status == UNIC_OK)
+    if (status == UNIC_OK) {
+        watch = watch_of(s, &h.g, false, (in->clips + h.batch - 1) / h.batch);
+        h.g.run.watch = &watch;
         status = predict(s, &h, in, logits);
+    }
     unic__graph_free(&h.g);
     return status;
 }
