@@ -145,6 +145,27 @@ START_TEST(test_truncated_and_flipped)
 }
 END_TEST
 
+/* FFmpeg's own: nothing larger than this is allocated. */
+void av_max_alloc(size_t bytes);
+
+START_TEST(test_allocations_that_fail)
+{
+    static const size_t limits[] = {100,   200,   400,   800,   1600,   3000,   6000,
+                                    12000, 25000, 50000, 70000, 100000, 150000, 300000};
+    file whole = make(kinds[_i][0], kinds[_i][1]);
+    if (!whole.data)
+        return;
+    for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
+        for (int skip = 0; skip < 2; skip++) {
+            av_max_alloc(limits[i]);
+            read_all(whole.data, whole.size, skip);
+            av_max_alloc(INT32_MAX);
+        }
+    ck_assert(read_all(whole.data, whole.size, 0) > 0);
+    free(whole.data);
+}
+END_TEST
+
 static void refused(unic_status status, unic_status wanted, const char *words)
 {
     ck_assert_int_eq(status, wanted);
@@ -268,6 +289,7 @@ int main(void)
     tcase_add_test(files, test_states);
     tcase_add_test(files, test_a_source_that_fails);
     tcase_add_loop_test(files, test_truncated_and_flipped, 0, KINDS);
+    tcase_add_loop_test(files, test_allocations_that_fail, 0, KINDS);
     suite_add_tcase(suite, files);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

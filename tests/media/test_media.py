@@ -136,6 +136,20 @@ class Sound(unittest.TestCase):
                         break
                 np.testing.assert_array_equal(np.concatenate(parts), short)
 
+    def test_rate_and_channels_change_inside(self):
+        """Two files in one, as radio streams are: the second has another rate and two channels."""
+        for name, encoder, *more in (("a.mp3", "libmp3lame", "-write_xing", 0, "-id3v2_version", 0), ("a.ogg", "libvorbis")):
+            if encoder not in ENCODERS:
+                continue
+            parts = [sine(f"{n}{name}", "-c:a", encoder, "-ac", n, *more, rate=rate).read_bytes()
+                     for n, rate in ((1, 44100), (2, 48000))]
+            samples = Media(b"".join(parts)).sound(16000)
+            self.assertLess(abs(len(samples) / 16000 - 4), 0.2, name)
+            for part, level in ((samples[:32000], 0.5), (samples[-32000:], 0.5 / 2**0.5)):
+                found, amplitude = tone_of(part, 16000)
+                self.assertLess(abs(found - 500), 2)
+                self.assertLess(abs(amplitude - level), 0.1 * level)
+
     def test_late_sound_keeps_its_time(self):
         path = ffmpeg("late.mkv", "-f", "lavfi", "-i", NUMBERED.format(rate=20, seconds=3), "-itsoffset", "1", "-f", "lavfi",
                       "-i", "aevalsrc=0.5:d=1:s=16000", "-c:a", "pcm_s16le")
