@@ -72,7 +72,9 @@ int main(int argc, char **argv)
 try {
     const std::string path = std::string(argc > 1 ? argv[1] : ".") + "/service.npz";
     train(path);
-    const unic::model model(path);
+    unic_open_options whole{};
+    whole.preload = 1; // what is damaged is found now, and no file stays open
+    const unic::model model(path, whole);
 
     std::vector<request> one = make_requests(400, model.code_dim()), four = make_requests(400, model.code_dim());
     pool alone(model, "sound", max_steps, 1), pool_of_four(model, "sound", max_steps, 4);
