@@ -49,6 +49,11 @@ unic__node *unic__avg_pool2d(unic__graph *g, unic__node *x, size_t window, size_
     return APPLY(unic__op_avg_pool2d, ((unic__pool_attr){window, stride}), x);
 }
 
+unic__node *unic__max_pool2d(unic__graph *g, unic__node *x, size_t window, size_t stride)
+{
+    return APPLY(unic__op_max_pool2d, ((unic__pool_attr){window, stride}), x);
+}
+
 unic__node *unic__upsample(unic__graph *g, unic__node *x, size_t factor, bool align_corners)
 {
     return APPLY(unic__op_upsample, ((unic__upsample_attr){factor, align_corners}), x);

@@ -21,6 +21,7 @@ unic__node *unic__dilated_conv2d(unic__graph *g, unic__node *x, unic__node *w, u
 unic__node *unic__conv_transpose2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                                    size_t stride, size_t pad);
 unic__node *unic__avg_pool2d(unic__graph *g, unic__node *x, size_t window, size_t stride);
+unic__node *unic__max_pool2d(unic__graph *g, unic__node *x, size_t window, size_t stride);
 unic__node *unic__upsample(unic__graph *g, unic__node *x, size_t factor, bool align_corners);
 
 /* sequences */

@@ -1,4 +1,4 @@
-#include "op/operators.h"
+#include "op/pool.h"
 
 /*
  * Mean over k x k windows of channels-last images: x [..,H,W,C] -> y [..,Ho,Wo,C],
@@ -7,50 +7,8 @@
  * backward:  dx[oy stride + ky, ox stride + kx] += dy[oy,ox] / k^2
  */
 
-typedef struct dims {
-    size_t n, h, w, c, k, stride, oh, ow;
-} dims;
-
-static dims dims_of(const unic__call *c)
-{
-    const unic__pool_attr *attr = c->attr;
-    const unic__shape *x = &c->in[0]->shape;
-    const size_t *image = x->dim + x->rank - 3;
-    return (dims){.n = unic__shape_count(x) / (image[0] * image[1] * image[2]),
-                  .h = image[0],
-                  .w = image[1],
-                  .c = image[2],
-                  .k = attr->window,
-                  .stride = attr->stride,
-                  .oh = (image[0] - attr->window) / attr->stride + 1,
-                  .ow = (image[1] - attr->window) / attr->stride + 1};
-}
-
-static unic_status infer(unic__call *c)
-{
-    UNIC__TRY(unic__expect_f32(c, 0));
-    const unic__pool_attr *attr = c->attr;
-    const unic__shape *x = &c->in[0]->shape;
-    char text[UNIC__SHAPE_TEXT];
-    if (x->rank < 3 || !unic__shape_count(x))
-        return unic__shape_fail(c, "x %s is not [..,H,W,C] without empty dims",
-                                unic__shape_print(x, text));
-    const size_t *image = x->dim + x->rank - 3;
-    if (!attr->window || !attr->stride)
-        return unic__shape_fail(c, "window %zu and stride %zu must be at least 1", attr->window,
-                                attr->stride);
-    if (attr->window > image[0] || attr->window > image[1])
-        return unic__shape_fail(c, "window %zu is larger than x %s", attr->window,
-                                unic__shape_print(x, text));
-    dims d = dims_of(c);
-    c->out->dtype = UNIC__F32;
-    c->out->shape = *x;
-    c->out->shape.dim[x->rank - 3] = d.oh;
-    c->out->shape.dim[x->rank - 2] = d.ow;
-    return UNIC_OK;
-}
-
-UNIC__SIMD static void pool(float *restrict y, const float *restrict x, const dims *d)
+UNIC__SIMD static void pool(float *restrict y, const float *restrict x,
+                            const unic__pool_dims *d)
 {
     float scale = 1.0F / (float)(d->k * d->k);
     for (size_t oy = 0; oy < d->oh; oy++)
@@ -68,26 +26,21 @@ UNIC__SIMD static void pool(float *restrict y, const float *restrict x, const di
         }
 }
 
-static bool worth_splitting(const dims *d)
-{
-    return d->n * d->h * d->w * d->c > 1U << 15;
-}
-
 static void forward_images(const void *call, size_t from, size_t to)
 {
     const unic__call *c = call;
-    const dims d = dims_of(c);
+    const unic__pool_dims d = unic__pool_dims_of(c);
     for (size_t i = from; i < to; i++)
         pool(c->out->x + i * d.oh * d.ow * d.c, c->in[0]->x + i * d.h * d.w * d.c, &d);
 }
 
 static void forward(unic__call *c)
 {
-    const dims d = dims_of(c);
-    unic__parallel(d.n, 1, worth_splitting(&d), forward_images, c);
+    unic__pool_images(c, forward_images);
 }
 
-UNIC__SIMD static void unpool(float *restrict dx, const float *restrict dy, const dims *d)
+UNIC__SIMD static void unpool(float *restrict dx, const float *restrict dy,
+                              const unic__pool_dims *d)
 {
     float scale = 1.0F / (float)(d->k * d->k);
     for (size_t oy = 0; oy < d->oh; oy++)
@@ -104,21 +57,20 @@ UNIC__SIMD static void unpool(float *restrict dx, const float *restrict dy, cons
 static void backward_images(const void *call, size_t from, size_t to)
 {
     const unic__call *c = call;
-    const dims d = dims_of(c);
+    const unic__pool_dims d = unic__pool_dims_of(c);
     for (size_t i = from; i < to; i++)
         unpool(c->in[0]->dx + i * d.h * d.w * d.c, c->out->dx + i * d.oh * d.ow * d.c, &d);
 }
 
 static void backward(unic__call *c)
 {
-    const dims d = dims_of(c);
     if (c->in[0]->dx)
-        unic__parallel(d.n, 1, worth_splitting(&d), backward_images, c);
+        unic__pool_images(c, backward_images);
 }
 
 const unic__op unic__op_avg_pool2d = {
     .name = "avg_pool2d",
-    .infer = infer,
+    .infer = unic__pool_infer,
     .forward = forward,
     .backward = backward,
     .keeps = UNIC__KEEP_NONE,

@@ -36,11 +36,11 @@ extern const unic__op unic__op_conv2d;
  * conv2d it undoes. */
 extern const unic__op unic__op_conv_transpose2d; /* unic__conv_attr */
 
-/* avg_pool2d.c: (0) x [..,H,W,C] -> [..,Ho,Wo,C]; window k x k, no padding. */
+/* avg_pool2d.c, max_pool2d.c: (0) x [..,H,W,C] -> [..,Ho,Wo,C]; window k x k, no padding. */
 typedef struct unic__pool_attr {
     size_t window, stride;
 } unic__pool_attr;
-extern const unic__op unic__op_avg_pool2d;
+extern const unic__op unic__op_avg_pool2d, unic__op_max_pool2d;
 
 /* upsample.c: (0) x [..,H,W,C] -> [..,factor H,factor W,C], bilinear. `align_corners`: the
  * centres of the corner pixels coincide; otherwise the edges of the images do. */

@@ -1,4 +1,4 @@
-"""Goldens of conv2d.c, conv_transpose2d.c, avg_pool2d.c (see make_ops.py). Images are [..,H,W,C]."""
+"""Goldens of conv2d.c, conv_transpose2d.c, avg_pool2d.c, max_pool2d.c (see make_ops.py). Images are [..,H,W,C]."""
 import numpy as np
 import torch.nn.functional as F
 
@@ -30,9 +30,9 @@ def conv(x, w, bias, stride, pad, transposed=False):
     return make
 
 
-def pool(x, window, stride):
+def pool(x, window, stride, pooled=F.avg_pool2d):
     def fn(x):
-        return channels_last(F.avg_pool2d(channels_first(x), window, stride), x.shape[:-3])
+        return channels_last(pooled(channels_first(x), window, stride), x.shape[:-3])
     return lambda: dict(inputs=[uniform(1, x)], fn=fn, grads=[True])
 
 
@@ -49,4 +49,6 @@ CASES = {
     "avg_pool2d_3x3": pool((2, 2, 5, 6, 3), 3, 1),
     "avg_pool2d_whole": pool((3, 7, 7, 3), 7, 7),
     "avg_pool2d_strided": pool((2, 7, 6, 5), 2, 2),
+    "max_pool2d_3x3": pool((2, 2, 5, 6, 3), 3, 1, F.max_pool2d),
+    "max_pool2d_strided": pool((2, 7, 6, 5), 2, 2, F.max_pool2d),
 }

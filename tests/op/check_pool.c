@@ -1,5 +1,6 @@
-/* avg_pool2d. */
+/* avg_pool2d, max_pool2d. */
 #include <check.h>
+#include <math.h>
 
 #include "op_harness.h"
 
@@ -20,6 +21,24 @@ static void pool_naive(const op_case *k, const double *const in[], double *out)
                     in[0]
                       [((n * h + oy * attr->stride + ky) * w + ox * attr->stride + kx) * c + j];
         out[i] = sum / (double)(attr->window * attr->window);
+    }
+}
+
+static void max_naive(const op_case *k, const double *const in[], double *out)
+{
+    const unic__pool_attr *attr = k->attr;
+    const unic__shape *x = &k->in[0].shape, *y = &k->expect;
+    size_t h = x->dim[x->rank - 3], w = x->dim[x->rank - 2], c = x->dim[x->rank - 1];
+    size_t oh = y->dim[y->rank - 3], ow = y->dim[y->rank - 2];
+    for (size_t i = 0; i < unic__shape_count(y); i++) {
+        size_t j = i % c, ox = i / c % ow, oy = i / (c * ow) % oh, n = i / (c * ow * oh);
+        out[i] = -INFINITY;
+        for (size_t ky = 0; ky < attr->window; ky++)
+            for (size_t kx = 0; kx < attr->window; kx++)
+                out[i] = fmax(
+                    out[i],
+                    in[0][((n * h + oy * attr->stride + ky) * w + ox * attr->stride + kx) * c +
+                          j]);
     }
 }
 
@@ -52,6 +71,47 @@ START_TEST(values_and_gradients)
 }
 END_TEST
 
+static const struct pool_case max_cases[] = {
+    {"max_pool2d_3x3", S(2, 2, 5, 6, 3), {3, 1}, S(2, 2, 3, 4, 3)},
+    {"max_pool2d_strided", S(2, 7, 6, 5), {2, 2}, S(2, 3, 3, 5)},
+    {NULL, S(1, 1, 1), {1, 1}, S(1, 1, 1)},
+    {NULL, S(3, 4, 4, 33), {4, 4}, S(3, 1, 1, 33)},
+    {NULL, S(2, 8, 9, 5), {2, 3}, S(2, 3, 3, 5)},     /* pixels no window reads */
+    {NULL, S(40, 8, 8, 16), {2, 2}, S(40, 4, 4, 16)}, /* enough for two threads */
+};
+
+START_TEST(largest_values_and_gradients)
+{
+    const struct pool_case *s = &max_cases[_i];
+    op_case k = {.golden = s->golden,
+                 .op = &unic__op_max_pool2d,
+                 .attr = &s->attr,
+                 .input_count = 1,
+                 .naive = max_naive,
+                 .expect = s->out};
+    k.in[0].shape = s->x;
+    check_op(&k);
+}
+END_TEST
+
+/* What is not finite is not lost on the way to where it is looked for. */
+START_TEST(a_nan_stays)
+{
+    float x[4] = {1, 2, 3, 4}, y[1];
+    unic__tensor in = {.shape = S(2, 2, 1), .x = x}, out = {.x = y};
+    const unic__pool_attr attr = {2, 2};
+    unic__call c = {
+        .op = &unic__op_max_pool2d, .out = &out, .in = {&in}, .input_count = 1, .attr = &attr};
+    ck_assert_int_eq(c.op->infer(&c), UNIC_OK);
+    for (size_t i = 0; i < 4; i++) {
+        x[i] = NAN;
+        c.op->forward(&c);
+        ck_assert(isnan(y[0]));
+        x[i] = (float)i;
+    }
+}
+END_TEST
+
 static const struct refusal {
     unic__shape x;
     unic__pool_attr attr;
@@ -71,6 +131,8 @@ START_TEST(refuses)
     op_case k = {.op = &unic__op_avg_pool2d, .attr = &r->attr, .input_count = 1};
     k.in[0].shape = r->x;
     check_op_refused(&k, r->words);
+    k.op = &unic__op_max_pool2d;
+    check_op_refused(&k, r->words);
 }
 END_TEST
 
@@ -80,6 +142,9 @@ int main(void)
     TCase *t = tcase_create("core");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, values_and_gradients, 0, (int)(sizeof cases / sizeof cases[0]));
+    tcase_add_loop_test(t, largest_values_and_gradients, 0,
+                        (int)(sizeof max_cases / sizeof max_cases[0]));
+    tcase_add_test(t, a_nan_stays);
     tcase_add_loop_test(t, refuses, 0, (int)(sizeof refusals / sizeof refusals[0]));
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
