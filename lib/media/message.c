@@ -35,8 +35,7 @@ void *unic__media_owner(void)
  * `opaque`. */
 static bool of_ours(void *object)
 {
-    const AVClass *class = object ? *(const AVClass *const *)object : NULL;
-    return class == avcodec_get_class() &&
+    return object && *(const AVClass *const *)object == avcodec_get_class() &&
            ((AVCodecContext *)object)->opaque == unic__media_owner();
 }
 

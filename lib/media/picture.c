@@ -31,7 +31,7 @@ static unic__media_turn turn_of_picture(const AVFrame *frame, unic__media_turn t
                                               {1, 0, 0, -1},  {0, 1, 1, 0},  {0, 1, -1, 0},
                                               {0, -1, -1, 0}, {0, -1, 1, 0}};
     const AVDictionaryEntry *entry = av_dict_get(frame->metadata, "Orientation", NULL, 0);
-    int tag = entry ? atoi(entry->value) : 1;
+    long tag = entry ? strtol(entry->value, NULL, 10) : 1;
     return turn.a == 1 && turn.d == 1 && tag >= 1 && tag <= 8 ? by_tag[tag - 1] : turn;
 }
 
