@@ -62,7 +62,7 @@ static unic_status make_array(unic__npz_writer *w, const size_t *member, unic__n
         make(part, from, first, n);
         if (member)
             UNIC__TRY(unic__zip_append(w->zip, *member, part, n * size));
-        else
+        else if (crc)
             *crc = unic__zip_crc(*crc, part, n * size);
     }
     return UNIC_OK;

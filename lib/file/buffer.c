@@ -31,7 +31,7 @@ static int append(const void *data, size_t bytes, void *user)
         clear(b);
     if (!unic__add_size(b->size, bytes, &size))
         return UNIC_E_NOMEM;
-    if (size > b->room) {
+    if (size > b->room || !b->data) {
         const size_t twice = b->room < SIZE_MAX / 2 ? 2 * b->room : SIZE_MAX;
         const size_t room = size > twice ? size + FIRST : twice;
         void *grown = unic__realloc(b->data, b->size, room);
