@@ -319,7 +319,7 @@ $(BUILD)/fuzz: $(BUILD)/obj/tests/fuzz/harness/fuzzer.o $(FUZZ_OBJ) $(FUZZ_PARTS
 # Loops written out by the hundred, and no input: with every addition checked, clang takes minutes for
 # them (gcc does not: `make asan` checks them).
 ifneq ($(findstring fuzzer,$(EXTRA_CFLAGS)),)
-$(patsubst %,$(BUILD)/obj/lib/kernel/%.o,tile winograd_transform): CFLAGS += -fno-sanitize=undefined -O0
+$(patsubst %,$(BUILD)/obj/lib/kernel/%.o,tile winograd_transform): ALL_CFLAGS += -fno-sanitize=undefined -O0
 endif
 
 # Preloaded: ends a program at a call of its that is to be tried.

@@ -78,7 +78,7 @@ class Sound(unittest.TestCase):
         with Media(path) as media:
             self.assertTrue(media.has_sound)
             samples = media.sound(rate)
-        self.assertLess(abs(len(samples) / rate - seconds), 0.1, path.name)
+        self.assertLess(abs(len(samples) / rate - seconds), 0.1 if path.suffix == ".wma" else 0.08, path.name)
         found, level = tone_of(samples, rate)
         self.assertLess(abs(found - frequency), 2, path.name)
         self.assertLess(abs(level - amplitude), within * amplitude, path.name)
