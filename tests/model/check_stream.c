@@ -100,6 +100,18 @@ static void assert_same(const given *got, const given *want, size_t length)
     ck_assert_mem_eq(got->z, want->z, length * SMALL_DIM * sizeof(float));
 }
 
+/* The same codes, and z up to rounding: a BLAS may add up in another order where it is given more
+ * rows (kernel.backend = blas, docs/abi.md). */
+static void assert_near(const given *got, const given *want, size_t length)
+{
+    float largest = 0.0F;
+    for (size_t i = 0; i < length * SMALL_DIM; i++)
+        largest = fmaxf(largest, fabsf(want->z[i]));
+    ck_assert_mem_eq(got->codes, want->codes, length * sizeof(int32_t));
+    for (size_t i = 0; i < length * SMALL_DIM; i++)
+        ck_assert_float_le(fabsf(got->z[i] - want->z[i]), 1e-5F * largest);
+}
+
 /* A clip through the stream: `piece` steps at a time, at most `most` codes at a time. */
 static void run_clip(unic_stream *s, const small_batch *b, size_t m, size_t length,
                      size_t piece, size_t most, given *got)
@@ -133,6 +145,7 @@ START_TEST(codes_are_those_of_their_windows)
         "kernel.backend = onednn\n",
         "encoder.context = chunk:2\nkernel.backend = blas\n"};
     const size_t window = 5;
+    const bool other_rows = _i % 2 && strstr(contexts[_i / 2], "blas");
     unic_model *model = small_model(SMALL_THREE, contexts[_i / 2], 1);
     small_batch *b = small_batch_new(SMALL_THREE, 1, LONGEST, 3);
     for (size_t m = 0; m < b->n; m++) {
@@ -144,7 +157,10 @@ START_TEST(codes_are_those_of_their_windows)
                 unic_stream *s = stream_of(_i % 2 ? four : one, window, lag, window + lag);
                 for (size_t piece = 1; piece <= window; piece += 2) {
                     run_clip(s, b, m, lengths[i], piece, piece == 3 ? 2 : LONGEST, &got);
-                    assert_same(&got, &want, lengths[i]);
+                    if (other_rows)
+                        assert_near(&got, &want, lengths[i]);
+                    else
+                        assert_same(&got, &want, lengths[i]);
                     io_assert_ok(unic_stream_reset(s));
                 }
                 unic_stream_free(s);
