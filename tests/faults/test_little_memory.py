@@ -9,6 +9,7 @@ OpenBLAS starts its threads when it is loaded, and waits for ever in there where
 line of this library has run. So it is told to start none (docs/reliability.md).
 """
 import collections
+import functools
 import os
 import pathlib
 import resource
@@ -22,9 +23,21 @@ PROGRAM = BUILD / "tests/faults/under_limit"
 ALL = os.environ.get("FAULTS") == "all"
 WORKS = ["train", "encode", "assign", "search", "fit", "segment"]
 BACKENDS = ["auto", "onednn", "blas"]
+USAGE = 2  # the status of a program that is told to do nothing
 SECONDS = 20  # of computing; waiting is bounded by the clock
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
 NO_LOADER = ("error while loading shared libraries", "failed to map")
+
+
+@functools.lru_cache(maxsize=None)
+def loads(limit):
+    """Whether a program that is linked with the library, and does nothing, starts under the limit."""
+    def limits():
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS // 4, SECONDS // 4))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (limit << 10, resource.RLIM_INFINITY))
+
+    return subprocess.run([str(PROGRAM)], capture_output=True, env=ENVIRONMENT, preexec_fn=limits).returncode == USAGE
 
 
 def run(folder, work, backend, threads, headroom, limit):
@@ -45,6 +58,8 @@ def run(folder, work, backend, threads, headroom, limit):
     if done.returncode == 0:
         return "no memory" if "again" in last[0] else "ok"
     if limit and any(text in done.stderr for text in NO_LOADER):
+        return "not loaded"
+    if limit and not loads(limit):
         return "not loaded"
     if done.returncode == -signal.SIGXCPU or done.returncode == -signal.SIGKILL:
         return "computes for ever"

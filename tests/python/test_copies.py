@@ -88,6 +88,8 @@ def test_batches(f: Fixture, way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_has_none(f: Fixture, way: str, recwarn: Any, capsys: Any) -> None:
+    if way == "joblib":
+        pytest.importorskip("joblib")
     model = f.model()
     for thing, words in ((model.encoder("speech", 1, 1), "take another one from the model"),
                          (lu.Dataset(f.data), "open another one of the same paths"),

@@ -198,22 +198,18 @@ static void fit(void)
 static void segment(void)
 {
     static int32_t codes[2 * 3];
-    static unsigned char bytes[1];
-    (void)bytes;
+    static float pixels[2 * 3 * 64 * 64 * 3],
+        truth[2 * 3 * 64 * 64]; /* mapped before the limit */
     unic_codebook *b;
     unic_segmenter *s;
     unic_array images, masks;
     const unic_array *levels[] = {&images};
     unic_segmenter_options o = {.struct_size = sizeof o, .input = UNIC_SEGMENTER_FRAMES};
     codebook(&b);
-    float *pixels = calloc(2 * 3 * 64 * 64 * 3, sizeof *pixels),
-          *truth = calloc(2 * 3 * 64 * 64, sizeof *truth);
     unic_array_init(&images, pixels, UNIC_F32, 5, (const int64_t[]){2, 3, 64, 64, 3});
     unic_array_init(&masks, truth, UNIC_F32, 4, (const int64_t[]){2, 3, 64, 64});
     MUST(unic_segmenter_create(&s, b, &o));
     MUST(unic_segmenter_step(NULL, s, levels, 1, codes, 3, &masks));
-    free(truth);
-    free(pixels);
     unic_segmenter_free(s);
     unic_codebook_free(b);
 }
