@@ -48,6 +48,8 @@ def run(folder, work, backend, threads, headroom, limit):
         if limit:
             resource.setrlimit(resource.RLIMIT_AS, (limit << 10, resource.RLIM_INFINITY))
 
+    if limit and not loads(limit):
+        return "not loaded"
     command = [PROGRAM, work, backend, threads, headroom, folder / f"{backend}.npz"]
     try:
         done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=ENVIRONMENT, preexec_fn=limits,
@@ -58,8 +60,6 @@ def run(folder, work, backend, threads, headroom, limit):
     if done.returncode == 0:
         return "no memory" if "again" in last[0] else "ok"
     if limit and any(text in done.stderr for text in NO_LOADER):
-        return "not loaded"
-    if limit and not loads(limit):
         return "not loaded"
     if done.returncode == -signal.SIGXCPU or done.returncode == -signal.SIGKILL:
         return "computes for ever"
