@@ -29,31 +29,30 @@ ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "pa
 NO_LOADER = ("error while loading shared libraries", "failed to map")
 
 
-@functools.lru_cache(maxsize=None)
-def loads(limit):
-    """Whether a program that is linked with the library, and does nothing, starts under the limit."""
+def program(arguments, seconds, limit):
+    """Runs the program for at most so many seconds of computing, under a limit in kB (0: none)."""
     def limits():
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS // 4, SECONDS // 4))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (limit << 10, resource.RLIM_INFINITY))
-
-    return subprocess.run([str(PROGRAM)], capture_output=True, env=ENVIRONMENT, preexec_fn=limits).returncode == USAGE
-
-
-def run(folder, work, backend, threads, headroom, limit):
-    """"ok", "no memory", "not loaded", or what went wrong."""
-    def limits():
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if limit:
             resource.setrlimit(resource.RLIMIT_AS, (limit << 10, resource.RLIM_INFINITY))
 
+    return subprocess.run([str(a) for a in (PROGRAM, *arguments)], capture_output=True, text=True, env=ENVIRONMENT,
+                          preexec_fn=limits, timeout=600)
+
+
+@functools.lru_cache(maxsize=None)
+def loads(limit):
+    """Whether a program that is linked with the library, and does nothing, starts under the limit."""
+    return program([], SECONDS // 4, limit).returncode == USAGE
+
+
+def run(folder, work, backend, threads, headroom, limit):
+    """"ok", "no memory", "not loaded", or what went wrong."""
     if limit and not loads(limit):
         return "not loaded"
-    command = [PROGRAM, work, backend, threads, headroom, folder / f"{backend}.npz"]
     try:
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=ENVIRONMENT, preexec_fn=limits,
-                              timeout=600)
+        done = program([work, backend, threads, headroom, folder / f"{backend}.npz"], SECONDS, limit)
     except subprocess.TimeoutExpired:
         return "waits for ever"
     last = (done.stdout + done.stderr).strip().splitlines()[-1:] or [""]

@@ -173,14 +173,15 @@ START_TEST(codes_are_those_of_their_windows)
 }
 END_TEST
 
-START_TEST(a_window_of_the_whole_clip_gives_the_clips_codes)
+/* With a window of the whole clip, and this lag, the codes are the whole clip's. */
+static void assert_codes_of_the_clip(const char *context, uint64_t seed, size_t lag)
 {
     static given got, want;
-    unic_model *model = small_model(SMALL_THREE, "", 1);
-    small_batch *b = small_batch_new(SMALL_THREE, 1, LONGEST, 4);
+    unic_model *model = small_model(SMALL_THREE, context, 1);
+    small_batch *b = small_batch_new(SMALL_THREE, 1, LONGEST, seed);
     for (size_t m = 0; m < b->n; m++) {
         unic_encoder *encoder = encoder_of(model, b->name[m], 2);
-        unic_stream *s = stream_of(encoder, LONGEST, LONGEST - 1, 0);
+        unic_stream *s = stream_of(encoder, LONGEST, lag, 0);
         const unic_array x = steps_of(b, m, 0, LONGEST, true);
         io_assert_ok(
             unic_encoder_encode(encoder, &x, NULL, want.codes, want.quantized, want.z));
@@ -192,29 +193,19 @@ START_TEST(a_window_of_the_whole_clip_gives_the_clips_codes)
     unic_model_free(model);
     small_batch_free(b);
 }
+
+START_TEST(a_window_of_the_whole_clip_gives_the_clips_codes)
+{
+    assert_codes_of_the_clip("", 4, LONGEST - 1);
+}
 END_TEST
 
 /* Without a lag where the encoder is causal, otherwise with that of a chunk. */
 START_TEST(a_window_of_the_whole_clip_is_enough_if_nothing_later_is_seen)
 {
-    static given got, want;
     static const char *const contexts[] = {"encoder.context = causal\nencoder.layers = 2\n",
                                            "encoder.context = chunk:4\nencoder.layers = 2\n"};
-    unic_model *model = small_model(SMALL_THREE, contexts[_i], 1);
-    small_batch *b = small_batch_new(SMALL_THREE, 1, LONGEST, 14);
-    for (size_t m = 0; m < b->n; m++) {
-        unic_encoder *encoder = encoder_of(model, b->name[m], 2);
-        unic_stream *s = stream_of(encoder, LONGEST, _i ? 3 : 0, 0);
-        const unic_array x = steps_of(b, m, 0, LONGEST, true);
-        io_assert_ok(
-            unic_encoder_encode(encoder, &x, NULL, want.codes, want.quantized, want.z));
-        run_clip(s, b, m, LONGEST, 1, LONGEST, &got);
-        assert_same(&got, &want, LONGEST);
-        unic_stream_free(s);
-        unic_encoder_free(encoder);
-    }
-    unic_model_free(model);
-    small_batch_free(b);
+    assert_codes_of_the_clip(contexts[_i], 14, _i ? 3 : 0);
 }
 END_TEST
 

@@ -57,17 +57,21 @@ static const struct pool_case {
     {NULL, S(40, 7, 7, 24), {3, 1}, S(40, 5, 5, 24)}, /* enough for two threads */
 };
 
-START_TEST(values_and_gradients)
+static void check_case(const struct pool_case *s, const unic__op *op, op_naive naive)
 {
-    const struct pool_case *s = &cases[_i];
     op_case k = {.golden = s->golden,
-                 .op = &unic__op_avg_pool2d,
+                 .op = op,
                  .attr = &s->attr,
                  .input_count = 1,
-                 .naive = pool_naive,
+                 .naive = naive,
                  .expect = s->out};
     k.in[0].shape = s->x;
     check_op(&k);
+}
+
+START_TEST(values_and_gradients)
+{
+    check_case(&cases[_i], &unic__op_avg_pool2d, pool_naive);
 }
 END_TEST
 
@@ -82,15 +86,7 @@ static const struct pool_case max_cases[] = {
 
 START_TEST(largest_values_and_gradients)
 {
-    const struct pool_case *s = &max_cases[_i];
-    op_case k = {.golden = s->golden,
-                 .op = &unic__op_max_pool2d,
-                 .attr = &s->attr,
-                 .input_count = 1,
-                 .naive = max_naive,
-                 .expect = s->out};
-    k.in[0].shape = s->x;
-    check_op(&k);
+    check_case(&max_cases[_i], &unic__op_max_pool2d, max_naive);
 }
 END_TEST
 
