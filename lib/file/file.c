@@ -201,11 +201,6 @@ unic_status unic__file_create(unic__file_writer **out, const char *path)
     return UNIC_OK;
 }
 
-const char *unic__file_writer_path(const unic__file_writer *w)
-{
-    return w->path;
-}
-
 unic_status unic__file_write_at(unic__file_writer *w, uint64_t offset, const void *data,
                                 size_t bytes)
 {

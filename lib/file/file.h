@@ -37,7 +37,6 @@ bool unic__file_error_is_of_process(int error);
 typedef struct unic__file_writer unic__file_writer;
 
 unic_status unic__file_create(unic__file_writer **out, const char *path);
-const char *unic__file_writer_path(const unic__file_writer *w);
 /* Appends after the bytes that unic__file_write() wrote before. */
 unic_status unic__file_write(unic__file_writer *w, const void *data, size_t bytes);
 /* Writes at `offset`, which may be past the end; bytes that are not written are 0. */
