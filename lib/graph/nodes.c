@@ -82,9 +82,10 @@ unic__node *unic__attention(unic__graph *g, unic__node *q, unic__node *k, unic__
                  key_mask, query_mask);
 }
 
-unic__node *unic__layer_norm(unic__graph *g, unic__node *x, unic__node *gamma, unic__node *beta)
+unic__node *unic__layer_norm(unic__graph *g, unic__node *x, unic__node *gamma, unic__node *beta,
+                             double eps)
 {
-    return APPLY(unic__op_layer_norm, ((unic__layer_norm_attr){1e-5F}), x, gamma, beta);
+    return APPLY(unic__op_layer_norm, ((unic__layer_norm_attr){(float)eps}), x, gamma, beta);
 }
 
 unic__node *unic__channel_moments(unic__graph *g, unic__node *x)
@@ -158,6 +159,11 @@ unic__node *unic__clamp(unic__graph *g, unic__node *x, double low, double high)
 unic__node *unic__affine(unic__graph *g, unic__node *x, double a, double b)
 {
     return unary(g, UNIC__AFFINE, x, a, b);
+}
+
+unic__node *unic__gelu(unic__graph *g, unic__node *x)
+{
+    return unary(g, UNIC__GELU, x, 0, 0);
 }
 
 static unic__node *binary(unic__graph *g, unic__binary_kind kind, unic__node *a, unic__node *b)

@@ -35,8 +35,8 @@ unic__node *unic__attention(unic__graph *g, unic__node *q, unic__node *k, unic__
                             unic__node *key_mask, unic__node *query_mask, size_t heads);
 
 /* over the last axis; batch_norm's moments are over the others */
-unic__node *unic__layer_norm(unic__graph *g, unic__node *x, unic__node *gamma,
-                             unic__node *beta);
+unic__node *unic__layer_norm(unic__graph *g, unic__node *x, unic__node *gamma, unic__node *beta,
+                             double eps);
 unic__node *unic__channel_moments(unic__graph *g, unic__node *x);
 unic__node *unic__batch_norm(unic__graph *g, unic__node *x, unic__node *gamma, unic__node *beta,
                              unic__node *moments);
@@ -53,6 +53,7 @@ unic__node *unic__sqrt(unic__graph *g, unic__node *x);
 unic__node *unic__square(unic__graph *g, unic__node *x);
 unic__node *unic__clamp(unic__graph *g, unic__node *x, double low, double high);
 unic__node *unic__affine(unic__graph *g, unic__node *x, double a, double b); /* a x + b */
+unic__node *unic__gelu(unic__graph *g, unic__node *x);                       /* by erf */
 unic__node *unic__add(unic__graph *g, unic__node *a, unic__node *b);
 unic__node *unic__sub(unic__graph *g, unic__node *a, unic__node *b);
 unic__node *unic__mul(unic__graph *g, unic__node *a, unic__node *b);

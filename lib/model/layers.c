@@ -68,7 +68,7 @@ static unic__node *norm(unic__graph *g, unic__node *x, const char *prefix, int i
                                          i);
     unic__node *beta = unic__param_node(g, UNIC__SHAPE_OF(d), zeros, "%s.norm%d.bias", prefix,
                                         i);
-    return unic__layer_norm(g, x, gamma, beta);
+    return unic__layer_norm(g, x, gamma, beta, 1e-5);
 }
 
 unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node *x,

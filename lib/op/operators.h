@@ -113,6 +113,7 @@ typedef enum unic__unary_kind {
     UNIC__SQUARE,
     UNIC__CLAMP,  /* to [a, b]; gradient 0 outside             */
     UNIC__AFFINE, /* a x + b                                   */
+    UNIC__GELU,   /* x (1 + erf(x / sqrt 2)) / 2               */
 } unic__unary_kind;
 typedef struct unic__unary_attr {
     unic__unary_kind kind;

@@ -5,7 +5,7 @@
  * Functions of one element: y = f(x). A NaN stays a NaN.
  * backward:  dx += dy f'(x),   f' from y where that is cheaper:
  *   relu [y > 0], tanh 1 - y^2, sigmoid y (1 - y), exp y, log 1/x, sqrt 1/(2y), square 2x,
- *   clamp [a <= x <= b], affine a
+ *   clamp [a <= x <= b], affine a, gelu P(X < x) + x p(x), P and p of the normal distribution
  */
 
 enum {
@@ -52,6 +52,8 @@ UNIC__SIMD static void forward_part(const void *call, size_t from, size_t to)
         EACH(y[i] = x[i] < a ? a : x[i] > b ? b : x[i]);
     case UNIC__AFFINE:
         EACH(y[i] = a * x[i] + b);
+    case UNIC__GELU:
+        EACH(y[i] = unic__geluf(x[i]));
     }
 }
 
@@ -59,6 +61,13 @@ static void forward(unic__call *c)
 {
     const size_t count = unic__shape_count(&c->out->shape);
     unic__parallel(count, LINE, count >= PARALLEL_COUNT, forward_part, c);
+}
+
+/* d gelu / dx */
+UNIC__INLINE float gelu_slope(float x)
+{
+    float density, below = unic__normalf(x, &density);
+    return below + x * density;
 }
 
 #define ADD(gradient) dx[i] = unic__so_far(fresh, dx[i]) + (gradient)
@@ -91,6 +100,8 @@ UNIC__SIMD static void backward_part(const void *call, size_t from, size_t to)
         EACH(ADD(x[i] >= a && x[i] <= b ? dy[i] : 0.0F));
     case UNIC__AFFINE:
         EACH(ADD(a * dy[i]));
+    case UNIC__GELU:
+        EACH(ADD(dy[i] * gelu_slope(x[i])));
     }
 }
 

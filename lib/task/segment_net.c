@@ -161,7 +161,7 @@ static unic__node *attend(const build *b, unic__node *x, size_t l)
                                         "level.%zu.layer_norm.weight", l);
     unic__node *bias = unic__param_node(g, UNIC__SHAPE_OF(c), zeros,
                                         "level.%zu.layer_norm.bias", l);
-    return unic__layer_norm(g, unic__add(g, x, y), gain, bias);
+    return unic__layer_norm(g, unic__add(g, x, y), gain, bias, 1e-5);
 }
 
 /* r + conv3x3(relu(conv3x3(r))),  r = relu(x) */

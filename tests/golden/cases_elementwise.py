@@ -24,6 +24,7 @@ CASES = {
     "unary_square": unary(-3, 3, torch.square),
     "unary_clamp": unary(-2, 2, lambda x: x.clamp(-0.625, 0.375)),
     "unary_affine": unary(-3, 3, lambda x: -1.5 * x + 0.25),
+    "unary_gelu": unary(-5, 5, F.gelu),
 }
 
 # ---- binary ----

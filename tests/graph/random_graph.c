@@ -164,7 +164,7 @@ static unic__node *layer(random_graph *r, size_t i)
         return unic__linear_relu(g, x, weight(r, 6, last), weight(r, 0, 6));
     case 2:
     case 3:
-        return unic__layer_norm(g, x, weight(r, 0, last), weight(r, 0, last));
+        return unic__layer_norm(g, x, weight(r, 0, last), weight(r, 0, last), 1e-5);
     case 4:
         return unic__softmax(g, x, NULL);
     case 5:

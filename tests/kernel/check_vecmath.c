@@ -21,6 +21,7 @@ VECTOR(vector_log, unic__logf)
 VECTOR(vector_log1p, unic__log1pf)
 VECTOR(vector_tanh, unic__tanhf)
 VECTOR(vector_sigmoid, unic__sigmoidf)
+VECTOR(vector_gelu, unic__geluf)
 
 static double sigmoid(double x)
 {
@@ -90,6 +91,26 @@ START_TEST(sigmoid_whole_range)
 }
 END_TEST
 
+/* Within 2^-22 of x, which is what an error of 2^-22 of the probability makes. */
+START_TEST(gelu_whole_range)
+{
+    static float x[N], y[N];
+    for (uint64_t bits = 0; bits < UINT64_C(1) << 32;) {
+        for (size_t i = 0; i < N; i++, bits += STRIDE) {
+            x[i] = unic__float_of((uint32_t)bits);
+            if (!(fabsf(x[i]) < inf))
+                x[i] = 0.0F;
+        }
+        vector_gelu(y, x, N);
+        for (size_t i = 0; i < N; i++) {
+            const double want = (double)x[i] * 0.5 * erfc((double)x[i] * -sqrt(0.5));
+            if (!(fabs((double)y[i] - want) <= 0x1p-22 * fabs((double)x[i]) + 0x1p-149))
+                ck_abort_msg("gelu(%a) is %a, expected %a", (double)x[i], (double)y[i], want);
+        }
+    }
+}
+END_TEST
+
 /* What a loop over all bit patterns passes by. */
 START_TEST(exact_points)
 {
@@ -130,6 +151,7 @@ int main(void)
     tcase_add_test(t, log_whole_range);
     tcase_add_test(t, tanh_whole_range);
     tcase_add_test(t, sigmoid_whole_range);
+    tcase_add_test(t, gelu_whole_range);
     tcase_add_test(t, exact_points);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

@@ -28,6 +28,8 @@ static double unary_value(const unic__unary_attr *attr, double x)
         return x * x;
     case UNIC__CLAMP:
         return fmin(fmax(x, (double)attr->a), (double)attr->b);
+    case UNIC__GELU:
+        return 0.5 * x * (1.0 + erf(x / sqrt(2.0)));
     default:
         return (double)attr->a * x + (double)attr->b;
     }
@@ -53,6 +55,7 @@ static const struct unary_range {
     {{UNIC__SQUARE, 0, 0}, -3, 3, "unary_square"},
     {{UNIC__CLAMP, -0.625F, 0.375F}, -2, 2, "unary_clamp"},
     {{UNIC__AFFINE, -1.5F, 0.25F}, -3, 3, "unary_affine"},
+    {{UNIC__GELU, 0, 0}, -5, 5, "unary_gelu"},
 };
 
 START_TEST(unary_values_and_gradients)
@@ -85,11 +88,25 @@ START_TEST(unary_special_values)
         unic__unary_kind kind;
         double x, y;
     } cases[] = {
-        {UNIC__EXP, 1000, inf},        {UNIC__EXP, -1000, 0}, {UNIC__LOG, 0, -inf},
-        {UNIC__TANH, 50, 1},           {UNIC__TANH, -50, -1}, {UNIC__SIGMOID, 200, 1},
-        {UNIC__SIGMOID, -200, 0},      {UNIC__SQRT, 0, 0},    {UNIC__RELU, -inf, 0},
+        {UNIC__EXP, 1000, inf},
+        {UNIC__EXP, -1000, 0},
+        {UNIC__LOG, 0, -inf},
+        {UNIC__TANH, 50, 1},
+        {UNIC__TANH, -50, -1},
+        {UNIC__SIGMOID, 200, 1},
+        {UNIC__SIGMOID, -200, 0},
+        {UNIC__SQRT, 0, 0},
+        {UNIC__RELU, -inf, 0},
         {UNIC__RELU, (double)NAN, 7}, /* 7 is never reached: NaN is looked for */
-        {UNIC__CLAMP, (double)NAN, 7}, {UNIC__LOG, -1, 7},    {UNIC__EXP, (double)NAN, 7},
+        {UNIC__CLAMP, (double)NAN, 7},
+        {UNIC__LOG, -1, 7},
+        {UNIC__EXP, (double)NAN, 7},
+        {UNIC__GELU, 0, 0},
+        {UNIC__GELU, 50, 50},
+        {UNIC__GELU, -50, 0},
+        {UNIC__GELU, 0x1p99, 0x1p99},
+        {UNIC__GELU, inf, inf},
+        {UNIC__GELU, (double)NAN, 7},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         float x = (float)cases[i].x, y = 0.0F;
