@@ -348,6 +348,7 @@ steps: $(BUILD)/tests/numbers/check_steps ## take STEPS=100000 tiny training ste
 goldens: ## make the committed PyTorch goldens again (needs python3-torch)
 	$(PYTHON) tests/golden/make_ops.py
 	$(PYTHON) tests/golden/make_losses.py
+	$(PYTHON) tests/golden/make_methods.py
 	$(PYTHON) tests/golden/make_segment.py
 
 generate: ## write what follows from the public headers: exports, ctypes, layouts, docs/api.md

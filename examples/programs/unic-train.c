@@ -327,7 +327,11 @@ static const char purpose[] =
 static const char more[] =
     "The config is text, one \"key = value\" a line; docs/config.md lists the keys:\n"
     "  preset = small\n"
+    "  objective = unicode\n"
     "  train.epochs = 12\n"
+    "\"preset\" says how large the model is (none, small, paper-av, paper-at, paper-vt,\n"
+    "paper-avt), \"objective\" whether Uni-Code or another method is trained (unicode,\n"
+    "baseline, smit, cmcm, dcid+smit, dcid+cmcm).\n"
     "If it does not set \"modalities\", they are those of the data file: grids where a\n"
     "step's features have rank 3, vectors where 1. \"<modality>.dims\" come from it too.\n"
     "\n"

@@ -41,8 +41,8 @@ UNIC_API void unic_config_free(unic_config *config);
 UNIC_API unic_status unic_config_copy(unic_config **out, const unic_config *config);
 
 /**
- * Set one key from text. Setting `behaviour` or `preset` resets the keys it governs, except
- * those that were set individually.
+ * Set one key from text. Setting `behaviour`, `preset` or `objective` resets the keys it governs,
+ * except those that were set individually.
  * @return UNIC_OK; UNIC_E_CONFIG names the key, the value and what is allowed (for an unknown
  * key, the nearest existing one), and the config is unchanged. Since 0.1.
  */

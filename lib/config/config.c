@@ -2,8 +2,8 @@
  * A config is plain values, so a change is made on a draft (a copy on the stack) that replaces
  * the config on success. On an error the config is unchanged. Nothing is allocated.
  *
- * A key's value depends on behaviour, preset and the keys that were set one by one, not on
- * their order: when behaviour, preset or `modalities` changes, all values are computed anew.
+ * A key's value depends on behaviour, preset, objective and the keys that were set one by one,
+ * not on their order: when one of these or `modalities` changes, all values are computed anew.
  */
 #include <stdio.h>
 #include <string.h>
@@ -126,18 +126,24 @@ static unic_status assign_text(unic_config *config, const char *text)
     }
 }
 
-/* Defaults, then the preset. */
-static unic_status start(unic_config *config, unic__behaviour behaviour, int preset)
+static unic_status assign_parts(unic_config *config, const unic__preset *chosen)
 {
-    *config = (unic_config){.behaviour = behaviour, .preset = preset};
+    for (size_t i = 0; i < UNIC__PRESET_PARTS && chosen->parts[i]; i++)
+        UNIC__TRY(assign_text(config, chosen->parts[i]));
+    return UNIC_OK;
+}
+
+/* Defaults, then the preset, then the objective. */
+static unic_status start(unic_config *config, unic__behaviour behaviour, int preset,
+                         int objective)
+{
+    *config = (unic_config){.behaviour = behaviour, .preset = preset, .objective = objective};
     for (size_t i = UNIC__KEY_FIRST_SINGLE; i < unic__config_key_count; i++)
         if (unic__config_key_table[i].owner == UNIC__OF_CONFIG)
             UNIC__TRY(assign(config, (unic__key_ref){i, 0},
                              unic__key_default(&unic__config_key_table[i], behaviour)));
-    const unic__preset *chosen = &unic__config_presets[preset];
-    for (size_t i = 0; i < UNIC__PRESET_PARTS && chosen->parts[i]; i++)
-        UNIC__TRY(assign_text(config, chosen->parts[i]));
-    return UNIC_OK;
+    UNIC__TRY(assign_parts(config, &unic__config_presets[preset]));
+    return assign_parts(config, &unic__config_objectives[objective]);
 }
 
 /* The modalities become those of `old`, with the preset's values for the names it has. */
@@ -156,12 +162,12 @@ static unic_status take_modalities(unic_config *config, const unic_config *old)
     return UNIC_OK;
 }
 
-/* Defaults, the preset, and on top the keys that were set one by one. */
+/* Defaults, the preset, the objective, and on top the keys that were set one by one. */
 static unic_status rebuild(unic_config *config)
 {
     unic__key_ref refs[UNIC__MAX_REFS];
     unic_config old = *config;
-    UNIC__TRY(start(config, old.behaviour, old.preset));
+    UNIC__TRY(start(config, old.behaviour, old.preset, old.objective));
     config->set = old.set;
     if (unic__key_in(&old.set, UNIC__KEY_MODALITIES))
         UNIC__TRY(take_modalities(config, &old));
@@ -217,7 +223,7 @@ unic_status unic__config_create(unic_config **out)
     unic_config *config = unic__alloc_zero(sizeof *config);
     if (!config)
         return unic__no_memory(sizeof *config, "a config");
-    unic_status status = start(config, UNIC__PAPER, 0);
+    unic_status status = start(config, UNIC__PAPER, 0, 0);
     if (status != UNIC_OK) {
         unic__free(config);
         return status;

@@ -42,6 +42,7 @@ typedef enum unic__match_form {
     UNIC__MATCH_SYMMETRIC,
     UNIC__MATCH_ASYMMETRIC
 } unic__match_form;
+typedef enum unic__margin { UNIC__MARGIN_ADAPTIVE, UNIC__MARGIN_FIXED } unic__margin;
 typedef enum unic__target { UNIC__TARGET_DETACHED, UNIC__TARGET_ATTACHED } unic__target;
 typedef enum unic__reset { UNIC__RESET_OFF, UNIC__RESET_ANY, UNIC__RESET_TWO } unic__reset;
 typedef enum unic__reset_source { UNIC__SOURCE_ENCODER, UNIC__SOURCE_CODE } unic__reset_source;
@@ -86,6 +87,7 @@ typedef struct unic__modality {
 struct unic_config {
     unic__behaviour behaviour; /* behaviour  */
     int preset;                /* preset: index of its word, 0 = none */
+    int objective;             /* objective: index of its word, 0 = unicode */
     size_t modality_count;     /* modalities */
     unic__modality modality[UNIC_MAX_MODALITIES];
 
@@ -122,6 +124,14 @@ struct unic_config {
     unic__contrast cpc_contrast; /* cpc.contrast                                       */
     double match_weight;         /* code_match.weight, of each pair                    */
     unic__match_form match_form; /* code_match.form                                    */
+    double margin_weight;        /* margin.weight, of each pair                        */
+    unic__margin margin_form;    /* margin.form                                        */
+    double margin_alpha;         /* margin.alpha                                       */
+    bool margin_rows;            /* margin.rows                                        */
+    double margin_size;          /* margin.size                                        */
+    double margin_growth;        /* margin.growth: each 1000 steps                     */
+    size_t margin_head;          /* margin.head; 0: none                               */
+    double margin_temperature;   /* margin.temperature: of cosines, without heads      */
 
     /* codebook */
     unic__partner ema_partner;       /* ema.partner                                    */

@@ -17,11 +17,13 @@ static const char *const may_change[] = {
     "train.length",    "train.epochs",    "train.optimizer",    "train.lr",
     "train.schedule",  "train.warmup",    "train.lr_floor",     "train.weight_decay",
     "train.clip",      "train.guard",     "train.freeze",       "kernel.backend",
-    "kernel.winograd",
+    "kernel.winograd", "margin.weight",   "margin.form",        "margin.alpha",
+    "margin.rows",     "margin.size",     "margin.growth",      "margin.temperature",
 };
 
 /* Weights of terms that have parameters, which are not there while the weight is 0. */
-static const char *const with_parameters[] = {"recon.weight", "club.weight", "cpc.weight"};
+static const char *const with_parameters[] = {"recon.weight", "club.weight", "cpc.weight",
+                                              "margin.weight"};
 
 static bool is_in(const char *name, const char *const *list, size_t n)
 {

@@ -47,6 +47,11 @@ const unic__config_key unic__config_key_table[] = {
      "none", NULL,
      "Sizes and schedule in one word (listed below), applied after behaviour and before single "
      "keys."},
+    {"objective", CHOICE(objective), "unicode | baseline | smit | cmcm | dcid+smit | dcid+cmcm",
+     "unicode", NULL,
+     "Which terms are trained, in one word: Uni-Code, or one of the methods that it is "
+     "compared "
+     "with (listed below and in methods.md). Applied after preset and before single keys."},
     {"modalities", NAMES(modality_count), "up to 8 names", "", NULL,
      "The modalities' names, in the order that every loop over them takes; a name has letters, "
      "digits, - and _, begins with a letter, and is not the first part of another key."},
@@ -155,6 +160,25 @@ const unic__config_key unic__config_key_table[] = {
     {"code_match.form", CHOICE(match_form), "symmetric | asymmetric", "symmetric", "asymmetric",
      "Cross-entropy of the clips' code distributions in both directions; compat: A.4 as it "
      "stands, whose off-diagonal terms mix the directions."},
+
+    {"margin.weight", NUMBER(margin_weight), WEIGHT, "0", NULL,
+     "Weight of the margin softmax of each pair of modalities (S-MiT); 0 leaves it out."},
+    {"margin.form", CHOICE(margin_form), "adaptive | fixed", "adaptive", NULL,
+     "The margin that is taken from a pair's own score: a part of how far it is above the "
+     "others' mean, or the same number for all."},
+    {"margin.alpha", NUMBER(margin_alpha), "[0, 1]", "0.5", NULL, "Adaptive: the part."},
+    {"margin.rows", SWITCH(margin_rows), ON_OFF, "off", NULL,
+     "Adaptive: the margins of the rows also serve the columns, as in a released code; off: "
+     "each direction has its own."},
+    {"margin.size", NUMBER(margin_size), WEIGHT, "0.001", NULL,
+     "Fixed: the margin in the first 1000 steps."},
+    {"margin.growth", NUMBER(margin_growth), "[1, 2]", "1.002", NULL,
+     "Fixed: its factor after every 1000 steps."},
+    {"margin.head", SIZE(margin_head), OR_ZERO, "256", NULL,
+     "Width of the gated projection of each modality in front of the scores; 0: none, the "
+     "scores are cosines over margin.temperature."},
+    {"margin.temperature", NUMBER(margin_temperature), "(0, 100]", "0.07", NULL,
+     "Without heads: what cosines are divided by."},
 
     {"ema.partner", CHOICE(ema_partner), "attention | same_step | none", "attention",
      "same_step",

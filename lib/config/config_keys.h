@@ -1,6 +1,6 @@
 /*
- * The internals of the config: its keys as data (config_keys.c), conversion of a value between
- * its text and its field (config_value.c), finding a key by name (config_find.c), splitting
+ * The internals of the config: its keys as data (config_keys.c), the objectives as texts of keys
+ * (config_objectives.c), conversion of a value between its text and its field (config_value.c), finding a key by name (config_find.c), splitting
  * text into lines (config_line.c), setting a key (config.c), whole texts (config_text.c), the
  * words of train.freeze (config_freeze.c), and what a run may change (config_change.c).
  * Only these files, those of lib/extract and lib/api, and their tests include this header: an
@@ -48,7 +48,13 @@ typedef struct unic__config_key {
 } unic__config_key;
 
 /* The first keys of the table set defaults of the others, and are applied before them. */
-enum { UNIC__KEY_BEHAVIOUR, UNIC__KEY_PRESET, UNIC__KEY_MODALITIES, UNIC__KEY_FIRST_SINGLE };
+enum {
+    UNIC__KEY_BEHAVIOUR,
+    UNIC__KEY_PRESET,
+    UNIC__KEY_OBJECTIVE,
+    UNIC__KEY_MODALITIES,
+    UNIC__KEY_FIRST_SINGLE
+};
 enum {
     UNIC__MAX_KEYS = 128,
     UNIC__PRESET_PARTS = 5,
@@ -81,6 +87,10 @@ typedef struct unic__preset {
 
 extern const unic__preset unic__config_presets[];
 extern const size_t unic__config_preset_count;
+
+/* Objectives (config_objectives.c) are texts of the same make, applied after the preset. */
+extern const unic__preset unic__config_objectives[];
+extern const size_t unic__config_objective_count;
 
 enum {
     UNIC__KEY_BYTES = 64,    /* of a key's name with its modality's                    */

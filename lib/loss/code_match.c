@@ -16,15 +16,11 @@ static const double nearest = 1e-9; /* below it the root's gradient has no bound
 static const double fade = 1e-5;    /* of the asymmetric form's denominator       */
 
 /* P [B,L] */
-static unic__node *clip_codes(unic__graph *g, const unic_config *c, const unic__stream *s)
+static unic__node *clip_codes(unic__graph *g, const unic__stream *s)
 {
-    size_t batch = s->mask->t.shape.dim[0], length = s->mask->t.shape.dim[1];
     unic__node *d = unic__clamp(g, s->distance, nearest, INFINITY); /* [B,T,L] */
     unic__node *p = unic__softmax(g, unic__affine(g, unic__sqrt(g, d), -1.0, 0.0), NULL);
-    unic__node *mask = unic__reshape(g, s->mask, UNIC__SHAPE_OF(batch, 1, length));
-    unic__node *sum = unic__matmul(g, mask, p, false, false); /* [B,1,L] */
-    unic__node *count = unic__clamp(g, unic__sum(g, mask, 2, true), 1.0, INFINITY);
-    return unic__reshape(g, unic__div(g, sum, count), UNIC__SHAPE_OF(batch, c->code_count));
+    return unic__clip_mean(g, p, s->mask);
 }
 
 /* `valid` [B]: rows and columns of S [B,B] that count. */
@@ -48,7 +44,7 @@ unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
 {
     unic__node *p[UNIC_MAX_MODALITIES], *log_p[UNIC_MAX_MODALITIES], *loss = NULL;
     for (size_t m = 0; m < n; m++) {
-        p[m] = clip_codes(g, c, &streams[m]);
+        p[m] = clip_codes(g, &streams[m]);
         log_p[m] = unic__log(g, unic__affine(g, p[m], 1.0, tiny));
     }
     for (size_t a = 0; a < n; a++)
@@ -81,8 +77,8 @@ static unic_status fill_inputs(const unic__objective *o, void *inputs, const uni
     unic__match_inputs *in = inputs;
     (void)draw;
     unic__pairs_fill(o, in->target, in->valid, 0);
-    for (size_t i = 0; in->identity && i < o->batch * o->batch; i++)
-        in->identity->t.x[i] = i % (o->batch + 1) == 0 ? 1.0F : 0.0F;
+    if (in->identity)
+        unic__identity_fill(in->identity);
     return UNIC_OK;
 }
 

@@ -18,7 +18,8 @@
     X(commitment)                                                                              \
     X(club)                                                                                    \
     X(cross_cpc)                                                                               \
-    X(code_match)
+    X(code_match)                                                                              \
+    X(margin)
 
 #define UNIC__COUNT_ONE(name) +1
 enum { UNIC__TERM_KINDS = 0 UNIC__TERM_LIST(UNIC__COUNT_ONE) };
@@ -67,6 +68,7 @@ typedef struct unic__objective {
 typedef struct unic__draw {
     const unic_draws *given; /* by the caller; NULL: none */
     size_t clips;            /* of the batch */
+    uint64_t step;           /* steps taken before this one */
     unic__key key;           /* of this step */
 } unic__draw;
 
@@ -117,6 +119,14 @@ void unic__pairs_make(const unic__objective *o, unic__graph *g, unic__pair_nodes
 void unic__pairs_fill(const unic__objective *o, unic__pair_nodes target, unic__pair_nodes valid,
                       int32_t reach);
 
+/* 1 on the diagonal of a [n,n] input. */
+void unic__identity_fill(unic__node *identity);
+
+/* Mean of v [B,T,C] over each clip's valid steps: [B,C], 0 for a clip without any. */
+unic__node *unic__clip_mean(unic__graph *g, unic__node *v, unic__node *mask);
+/* Rows of x [B,D] scaled to length 1; rows shorter than 1e-6 stay shorter. */
+unic__node *unic__unit_rows(unic__graph *g, unic__node *x);
+
 /* Sum of mask x v over all of [B,T] / number of valid steps (0 if there is none). */
 unic__node *unic__valid_mean(unic__graph *g, unic__node *v, unic__node *mask);
 
@@ -163,5 +173,13 @@ typedef struct unic__match_inputs {
 /* A.4: cross-modal code matching, summed over unordered pairs. */
 unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, const unic__match_inputs *in);
+
+/* S-MiT: the margin softmax of scores S [B,B], both directions summed; target [B] i32 and valid
+ * [B] as of a pair, identity [B,B], fixed [1,1] the fixed form's margin. */
+unic__node *unic__margin_softmax(unic__graph *g, const unic_config *c, unic__node *score,
+                                 unic__node *target, unic__node *valid, unic__node *identity,
+                                 unic__node *fixed);
+/* The fixed form's margin at a step. */
+double unic__margin_at(const unic_config *c, uint64_t step);
 
 #endif

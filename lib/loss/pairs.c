@@ -31,3 +31,10 @@ void unic__pairs_fill(const unic__objective *o, unic__pair_nodes target, unic__p
             }
         }
 }
+
+void unic__identity_fill(unic__node *identity)
+{
+    size_t n = identity->t.shape.dim[0];
+    for (size_t i = 0; i < n * n; i++)
+        identity->t.x[i] = i % (n + 1) == 0 ? 1.0F : 0.0F;
+}

@@ -84,7 +84,7 @@ static unic_status check_sources(const unic_trainer *t, const int32_t *from)
 unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
                              unic__key key)
 {
-    const unic__draw draw = {draws, unic__batch_clip_count(batch), key};
+    const unic__draw draw = {draws, unic__batch_clip_count(batch), t->steps, key};
     UNIC__TRY(unic__objective_fill(&t->graph.objective, &draw));
     return draws && draws->revival_source ? check_sources(t, draws->revival_source) : UNIC_OK;
 }

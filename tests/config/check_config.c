@@ -38,9 +38,19 @@ START_TEST(every_key_has_good_defaults_and_text)
     ck_assert_uint_eq(of_modality, UNIC__MODALITY_KEYS);
     ck_assert_str_eq(unic__config_key_table[UNIC__KEY_BEHAVIOUR].name, "behaviour");
     ck_assert_str_eq(unic__config_key_table[UNIC__KEY_PRESET].name, "preset");
+    ck_assert_str_eq(unic__config_key_table[UNIC__KEY_OBJECTIVE].name, "objective");
     ck_assert_str_eq(unic__config_key_table[UNIC__KEY_MODALITIES].name, "modalities");
 }
 END_TEST
+
+static void words_of(size_t key, const unic__preset *list, size_t n)
+{
+    char words[256] = "";
+    for (size_t i = 0; i < n; i++)
+        snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? " | " : "",
+                 list[i].word);
+    ck_assert_str_eq(unic__config_key_table[key].allowed, words);
+}
 
 START_TEST(words_stand_in_the_order_of_their_enums)
 {
@@ -57,6 +67,7 @@ START_TEST(words_stand_in_the_order_of_their_enums)
         {"club.input", "semantic | quantized", UNIC__CLUB_QUANTIZED},
         {"club.form", "all_pairs | permutation", UNIC__CLUB_PERMUTATION},
         {"cpc.contrast", "futures | predictions", UNIC__OVER_PREDICTIONS},
+        {"margin.form", "adaptive | fixed", UNIC__MARGIN_FIXED},
         {"code_match.form", "symmetric | asymmetric", UNIC__MATCH_ASYMMETRIC},
         {"ema.partner", "attention | same_step | none", UNIC__PARTNER_NONE},
         {"ema.order", "joint | sequential", UNIC__EMA_SEQUENTIAL},
@@ -72,7 +83,8 @@ START_TEST(words_stand_in_the_order_of_their_enums)
     size_t choice_count = 0;
     for (size_t i = 0; i < unic__config_key_count; i++)
         choice_count += unic__config_key_table[i].type == UNIC__KEY_CHOICE;
-    ck_assert_uint_eq(choice_count, sizeof choices / sizeof choices[0] + 1); /* and preset */
+    ck_assert_uint_eq(choice_count,
+                      sizeof choices / sizeof choices[0] + 2); /* preset, objective */
     for (size_t c = 0; c < sizeof choices / sizeof choices[0]; c++)
         for (size_t i = 0; i < unic__config_key_count; i++) {
             const unic__config_key *key = &unic__config_key_table[i];
@@ -84,11 +96,8 @@ START_TEST(words_stand_in_the_order_of_their_enums)
             ok(unic__key_parse(key, key->name, "", last, &word));
             ck_assert_int_eq((int)word, choices[c].last);
         }
-    char words[128] = "";
-    for (size_t i = 0; i < unic__config_preset_count; i++)
-        snprintf(words + strlen(words), sizeof words - strlen(words), "%s%s", i ? " | " : "",
-                 unic__config_presets[i].word);
-    ck_assert_str_eq(unic__config_key_table[UNIC__KEY_PRESET].allowed, words);
+    words_of(UNIC__KEY_PRESET, unic__config_presets, unic__config_preset_count);
+    words_of(UNIC__KEY_OBJECTIVE, unic__config_objectives, unic__config_objective_count);
 }
 END_TEST
 
@@ -261,17 +270,42 @@ START_TEST(presets_give_sizes)
 }
 END_TEST
 
-/* behaviour, preset and single keys give the same config in any order of setting. */
+/* The rows of Table 1: what is added to, or missing from, Uni-Code. */
+START_TEST(objectives_choose_terms)
+{
+    unic_config *c = parsed("preset = small"), *fresh = parsed("preset = small");
+    for (int i = 1; i < (int)unic__config_objective_count; i++) {
+        const char *word = unic__config_objectives[i].word;
+        bool dcid = strncmp(word, "dcid+", 5) == 0;
+        ok(unic_config_set(c, "objective", word));
+        ck_assert_int_eq(c->objective, i);
+        ck_assert(c->recon_weight == 1 && c->commit_own == 0.25 && c->commit_cross == 0);
+        ck_assert(c->ema_partner == UNIC__PARTNER_NONE && c->code_dim == 64);
+        ck_assert(c->club_weight == (dcid ? 0.1 : 0) && c->cpc_weight == (dcid ? 1 : 0));
+        ck_assert_int_eq(c->reset_rule, dcid ? UNIC__RESET_TWO : UNIC__RESET_OFF);
+    }
+    ok(unic_config_set(c, "objective", "baseline"));
+    ck_assert(c->match_weight == 0 && c->commit_weight == 1);
+    ok(unic_config_set(c, "club.weight", "0.5")); /* a key of one's own stays */
+    ok(unic_config_set(c, "objective", "unicode"));
+    ck_assert(c->club_weight == 0.5 && c->cpc_weight == 1 && c->match_weight == 1);
+    ok(unic_config_set(fresh, "club.weight", "0.5"));
+    ck_assert_str_eq(text_of(c), text_of(fresh));
+    ck_assert_int_eq(unic_config_set(c, "objective", "base"), UNIC_E_CONFIG);
+    unic_config_free(c);
+    unic_config_free(fresh);
+}
+END_TEST
+
+/* behaviour, preset, objective and single keys give the same config in any order of setting. */
 START_TEST(order_does_not_matter)
 {
-    static const char *const settings[][2] = {{"behaviour", "compat"},
-                                              {"preset", "paper-av"},
-                                              {"reset.steps", "7"},
-                                              {"ema.partner", "none"},
-                                              {"train.lr", "0.01"}};
-    enum { N = 5 };
+    static const char *const settings[][2] = {
+        {"behaviour", "compat"}, {"preset", "paper-av"}, {"reset.steps", "7"},
+        {"ema.partner", "none"}, {"train.lr", "0.01"},   {"objective", "baseline"}};
+    enum { N = 6 };
     unic_config *first = NULL;
-    for (int order = 0; order < 120; order++) {
+    for (int order = 0; order < 720; order++) {
         unic_config *config = new_config();
         bool used[N] = {false};
         for (int k = 0, rest = order; k < N; k++) {
@@ -287,6 +321,8 @@ START_TEST(order_does_not_matter)
         has(config, "train.lr", "0.01");
         has(config, "train.batch", "80");
         has(config, "commit.own", "0.5");
+        has(config, "cpc.weight", "0");
+        has(config, "reset.rule", "off");
         if (first)
             ck_assert_str_eq(text_of(first), text_of(config));
         else
@@ -511,6 +547,7 @@ int main(void)
     tcase_add_test(cases, paper_defaults);
     tcase_add_test(cases, compat_defaults);
     tcase_add_test(cases, presets_give_sizes);
+    tcase_add_test(cases, objectives_choose_terms);
     tcase_add_test(cases, order_does_not_matter);
     tcase_add_test(cases, modalities_keep_what_stays);
     tcase_add_test(cases, messages_name_key_value_and_what_is_allowed);

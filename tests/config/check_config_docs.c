@@ -13,13 +13,11 @@ static const char intro[] =
     "\n"
     "A config is text: one `key = value` a line, `#` begins a comment. First `behaviour`, "
     "then\n"
-    "`preset`, then `modalities`, then all other keys are applied, whatever their order in "
-    "the\n"
-    "text; a key that is set one by one stays when `behaviour` or `preset` changes. An "
-    "unknown\n"
-    "key, a key given twice in a text, or a value that is not allowed is an error that names "
-    "it,\n"
-    "and nothing of that text is applied then.\n"
+    "`preset`, then `objective`, then `modalities`, then all other keys are applied, whatever\n"
+    "their order in the text; a key that is set one by one stays when `behaviour`, `preset` "
+    "or\n"
+    "`objective` changes. An unknown key, a key given twice in a text, or a value that is not\n"
+    "allowed is an error that names it, and nothing of that text is applied then.\n"
     "\n"
     "`[0, 1)` allows 0 and all numbers below 1. P and A with a number are the equations of "
     "the\n"
@@ -81,18 +79,27 @@ static void put_keys(FILE *out)
     }
 }
 
+/* A word, and the lines that it stands for. */
+static void put_parts(FILE *out, const unic__preset *chosen)
+{
+    if (!chosen->parts[0])
+        return;
+    fprintf(out, "\n`%s`\n\n", chosen->word);
+    for (size_t p = 0; p < UNIC__PRESET_PARTS && chosen->parts[p]; p++)
+        for (const char *line = chosen->parts[p]; *line; line = strchr(line, '\n') + 1)
+            fprintf(out, "    %.*s\n", (int)strcspn(line, "\n"), line);
+}
+
 static void put_presets(FILE *out)
 {
     fputs("\n## Presets\n\nA preset stands for these lines:\n", out);
-    for (size_t i = 0; i < unic__config_preset_count; i++) {
-        const unic__preset *preset = &unic__config_presets[i];
-        if (!preset->parts[0])
-            continue;
-        fprintf(out, "\n`%s`\n\n", preset->word);
-        for (size_t p = 0; p < UNIC__PRESET_PARTS && preset->parts[p]; p++)
-            for (const char *line = preset->parts[p]; *line; line = strchr(line, '\n') + 1)
-                fprintf(out, "    %.*s\n", (int)strcspn(line, "\n"), line);
-    }
+    for (size_t i = 0; i < unic__config_preset_count; i++)
+        put_parts(out, &unic__config_presets[i]);
+    fputs("\n## Objectives\n\nAn objective stands for these lines; what each computes is in "
+          "[methods.md](methods.md). `unicode` is\nall that the keys above say.\n",
+          out);
+    for (size_t i = 0; i < unic__config_objective_count; i++)
+        put_parts(out, &unic__config_objectives[i]);
 }
 
 static char *made(void)

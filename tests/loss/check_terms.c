@@ -46,6 +46,11 @@ static void match(loss_case *k)
     loss_out(k, unic__code_match(&k->g, k->c, k->n, k->stream, &k->match));
 }
 
+static void margin(loss_case *k)
+{
+    loss_term_out(k, &unic__term_margin);
+}
+
 static void ema(loss_case *k)
 {
     for (size_t m = 0; m < k->n; m++)
@@ -79,6 +84,11 @@ static const struct {
     {"match_3", match},
     {"match_asymmetric_2", match},
     {"match_asymmetric_3", match},
+    {"margin_adaptive_2", margin},
+    {"margin_adaptive_3", margin},
+    {"margin_fixed", margin},
+    {"margin_rows", margin},
+    {"margin_cosine", margin},
     {"ema_attention_2", ema},
     {"ema_attention_3", ema},
     {"ema_same_step_2", ema},
@@ -239,7 +249,8 @@ START_TEST(lone_clips_count_nothing)
 {
     loss_lengths one = {{0, 3, 0, 0, 0}, {2, 0, 0, 0, 0}, {0, 0, 0, 0, 5}};
     loss_lengths pairs = {{0, 3, 0, 0, 0}, {2, 3, 0, 0, 0}, {0, 0, 4, 2, 0}};
-    bool contrasts = cases[_i].term == cpc || cases[_i].term == match;
+    bool contrasts = cases[_i].term == cpc || cases[_i].term == match ||
+                     cases[_i].term == margin;
     if (!contrasts && cases[_i].term != club)
         return;
     loss_open(&k, cases[_i].name, cases[_i].term);

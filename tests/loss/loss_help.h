@@ -1,6 +1,6 @@
 /*
- * Cases of tests/golden/losses.npz: PyTorch's numbers for the terms of the objective (see
- * make_losses.py), and a graph of one term on the streams that a case gives.
+ * Cases of tests/golden/losses.npz and methods.npz: PyTorch's numbers for the terms of the
+ * objective (see make_losses.py and make_methods.py), and a graph of one term on the streams that a case gives.
  */
 #ifndef TESTS_LOSS_LOSS_HELP_H
 #define TESTS_LOSS_LOSS_HELP_H
@@ -93,6 +93,9 @@ struct loss_case {
     unic__cpc_inputs cpc;
     unic__match_inputs match;
     unic__node *permutation[UNIC_MAX_MODALITIES];
+    unic__objective objective; /* what a term of its own inputs is built from */
+    const unic__term_kind *kind;
+    void *inputs;
     loss_leaf leaf[4 * UNIC_MAX_MODALITIES];
     size_t leaf_count;
     unic__node *out[UNIC_MAX_MODALITIES];
@@ -104,6 +107,9 @@ void loss_open(loss_case *k, const char *name, loss_term term);
 void loss_close(loss_case *k);
 /* The next output: out/<its name> of the file; its gradient counts output_count times. */
 void loss_out(loss_case *k, unic__node *node);
+/* The same for a term by its description: its own inputs, filled as the trainer fills them, and
+ * its node. */
+void loss_term_out(loss_case *k, const unic__term_kind *kind);
 /* Other lengths than the file's. */
 void loss_set_lengths(loss_case *k, loss_lengths lengths);
 /* Fills the steps beyond a clip's length: `scale` times random numbers. */

@@ -58,7 +58,7 @@ class Config(Handle):
     _kind = "config"
 
     def __init__(self, *, modalities: Optional[Modalities] = None, **settings: Any) -> None:
-        """Every default, then `settings`: `behaviour` and `preset` first, whatever their order.
+        """Every default, then `settings`: `behaviour`, `preset` and `objective` first, whatever their order.
 
         modalities  their names and each one's kind and dims, {"speech": ("vector", 128), ...}; or data (a
                     Dataset, Arrays), whose dims decide: three are a grid, one is a vector.
@@ -227,7 +227,7 @@ def _pairs(settings: Mapping[str, Any]) -> List[Tuple[str, str]]:
         pairs.append((key, " ".join(kinds)))
         for name, (kind, *dims) in kinds.items():
             pairs += [(f"{name}.kind", kind), (f"{name}.dims", _to_text(name, dims))]
-    first = ("behaviour", "preset", "modalities")
+    first = ("behaviour", "preset", "objective", "modalities")
     return sorted(pairs, key=lambda pair: first.index(pair[0]) if pair[0] in first else len(first))
 
 

@@ -1,0 +1,35 @@
+/*
+ * The objectives as texts of keys: which terms of the objective are there, and how the codebook
+ * moves. What each computes, and its source, is in docs/methods.md.
+ */
+#include "config/config_keys.h"
+
+/* What only Uni-Code has: code matching, and partners in the codebook's sums and targets. */
+static const char own_codes[] = "code_match.weight = 0\n"
+                                "commit.cross = 0\n"
+                                "ema.partner = none\n";
+
+/* Without the dual cross-modal information disentangling ("DCID"), and without the reset that
+ * comes with it. */
+static const char no_dcid[] = "club.weight = 0\n"
+                              "cpc.weight = 0\n"
+                              "reset.rule = off\n";
+
+static const char smit[] = "margin.weight = 1\n";
+
+static const char cmcm[] = "margin.weight = 1\n"
+                           "margin.form = fixed\n"
+                           "code_match.weight = 0.1\n"
+                           "code_match.form = symmetric\n";
+
+const unic__preset unic__config_objectives[] = {
+    {"unicode", {NULL}},
+    {"baseline", {own_codes, no_dcid}},
+    {"smit", {own_codes, no_dcid, smit}},
+    {"cmcm", {own_codes, no_dcid, cmcm}},
+    {"dcid+smit", {own_codes, smit}},
+    {"dcid+cmcm", {own_codes, cmcm}},
+};
+
+const size_t unic__config_objective_count = sizeof unic__config_objectives /
+                                            sizeof unic__config_objectives[0];

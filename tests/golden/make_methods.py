@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/methods.npz: the terms of the methods that Uni-Code is compared with (docs/methods.md), by PyTorch
+in float64. The file is laid out as losses.npz, whose cases, parameters and layers make_losses.py has."""
+import pathlib
+
+import numpy as np
+import torch
+
+import make_losses as base
+from make_losses import AV, AVT, FULL, RAGGED, ZERO, config, dense, term_case
+
+HERE = pathlib.Path(__file__).resolve().parent
+LIMIT = 200_000  # bytes; the file is committed
+
+
+def settings(modalities, **more):
+    """Every key that the terms here read."""
+    return config(modalities, **{"margin_form": "adaptive", "margin_alpha": "0.5", "margin_rows": "off",
+                                 "margin_size": "0.001", "margin_head": "4", "margin_temperature": "0.07", **more})
+
+
+def unit(x):
+    return x / x.norm(dim=-1, keepdim=True)
+
+
+def pairs(streams):
+    """Every two modalities, and the clips that have both; pairs with fewer than two such clips are left out."""
+    for i, a in enumerate(streams):
+        for b in streams[i + 1:]:
+            clips = [k for k in range(a.case.batch) if a.lengths[k] and b.lengths[k]]
+            if len(clips) > 1:
+                yield a, b, clips
+
+
+def pooled(s, clips):
+    return torch.stack([s.z[k].mean(0) for k in clips])
+
+
+def right(score):
+    """Mean cross-entropy of the rows with the diagonal."""
+    return -torch.log_softmax(score, -1).diagonal().mean()
+
+
+def margin(c, streams):  # S-MiT, Eq 2 and 3
+    def vector(s, clips):
+        h, width = pooled(s, clips), c.size("margin.head")
+        if not width:
+            return unit(h)
+        u = dense(c, h, width, f"{s.name}.margin.head")
+        return u * torch.sigmoid(dense(c, u, width, f"{s.name}.margin.gate"))
+
+    def own(score):
+        n = len(score)
+        if c["margin.form"] == "fixed":
+            return torch.full((n,), c.number("margin.size"), dtype=base.REAL)
+        others = [sum(score[i, j] for j in range(n) if j != i) / (n - 1) for i in range(n)]
+        return c.number("margin.alpha") * (score.diagonal() - torch.stack(others))
+
+    loss = ZERO
+    for a, b, clips in pairs(streams):
+        score = base.product(vector(a, clips), vector(b, clips))
+        if not c.size("margin.head"):
+            score = score / c.number("margin.temperature")
+        rows = own(score)
+        columns = rows if c["margin.rows"] == "on" else own(score.T)
+        loss = loss + right(score - torch.diag(rows)) + right(score.T - torch.diag(columns))
+    return loss
+
+
+def cases():
+    of = lambda term: lambda c, streams: {term.__name__: term(c, streams)}
+    yield term_case("margin_adaptive_2", settings(AV), RAGGED, of(margin))
+    yield term_case("margin_adaptive_3", settings(AVT, margin_alpha="0.3"), RAGGED, of(margin))
+    yield term_case("margin_fixed", settings(AVT, margin_form="fixed", margin_size="0.2"), RAGGED, of(margin))
+    yield term_case("margin_rows", settings(AV, margin_rows="on", margin_alpha="0.9"), FULL, of(margin))
+    yield term_case("margin_cosine", settings(AVT, margin_head="0", margin_temperature="0.4"), RAGGED, of(margin))
+
+
+def main():
+    arrays = {}
+    for case in cases():
+        arrays.update(base.packed(case))
+    target = HERE / "methods.npz"
+    np.savez_compressed(target, **{k: arrays[k] for k in sorted(arrays)})
+    size = target.stat().st_size
+    print(f"{target}: {len(arrays)} arrays, {size} bytes")
+    assert size <= LIMIT, f"that is over {LIMIT} bytes: make the cases smaller"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
