@@ -250,11 +250,6 @@ unic__node *unic__gather(unic__graph *g, unic__node *table, unic__node *index)
     return APPLY_PLAIN(unic__op_gather, table, index);
 }
 
-unic__node *unic__scatter_add(unic__graph *g, unic__node *x, unic__node *index, size_t rows)
-{
-    return APPLY(unic__op_scatter_add, ((unic__scatter_attr){rows}), x, index);
-}
-
 unic__node *unic__sq_distance(unic__graph *g, unic__node *z, unic__node *e)
 {
     return APPLY_PLAIN(unic__op_sq_distance, z, e);

@@ -70,7 +70,6 @@ unic__node *unic__concat(unic__graph *g, size_t n, unic__node *const *x, size_t 
 unic__node *unic__slice(unic__graph *g, unic__node *x, size_t axis, size_t start, size_t size);
 unic__node *unic__repeat(unic__graph *g, unic__node *x, size_t axis, size_t times);
 unic__node *unic__gather(unic__graph *g, unic__node *table, unic__node *index);
-unic__node *unic__scatter_add(unic__graph *g, unic__node *x, unic__node *index, size_t rows);
 
 /* distances and losses */
 unic__node *unic__sq_distance(unic__graph *g, unic__node *z, unic__node *e);

@@ -172,14 +172,8 @@ typedef struct unic__repeat_attr {
 } unic__repeat_attr;
 extern const unic__op unic__op_repeat;
 
-/* gather.c: (0) table [L,D], (1) index i32 [..] -> [..,D]; a negative index gives a zero row.
- * scatter_add: (0) x [..,D], (1) index i32 [..] -> [rows,D], out[index] += x; a negative index
- * is left out. D = last dim. */
+/* gather.c: (0) table [L,D], (1) index i32 [..] -> [..,D]; a negative index gives a zero row. */
 extern const unic__op unic__op_gather;
-typedef struct unic__scatter_attr {
-    size_t rows;
-} unic__scatter_attr;
-extern const unic__op unic__op_scatter_add;
 
 /* ---- distances and losses ---- */
 

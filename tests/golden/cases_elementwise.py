@@ -72,18 +72,12 @@ def gather(table, index):
     return torch.where(index[..., None] < 0, torch.zeros(()).double(), table[index.clamp(min=0)])
 
 
-def scatter_add(x, index):
-    keep = index.flatten() >= 0
-    return torch.zeros(6, 5).double().index_add(0, index.flatten()[keep], x.reshape(-1, 5)[keep])
-
-
 CASES |= {
     "concat_3": lambda: dict(inputs=[uniform(1, (2, 3)), uniform(2, (2, 1)), uniform(3, (2, 5))],
                              fn=lambda *x: torch.cat(x, 1), grads=[True] * 3),
     "slice_1": lambda: dict(inputs=[uniform(1, (5, 7))], fn=lambda x: x[:, 2:5], grads=[True]),
     "slice_mid": lambda: dict(inputs=[uniform(1, (2, 5, 3))], fn=lambda x: x[:, 1:5], grads=[True]),
     "gather": lambda: dict(inputs=[uniform(1, (6, 5)), INDEX], fn=gather, grads=[True, False]),
-    "scatter_add": lambda: dict(inputs=[uniform(1, (3, 4, 5)), INDEX], fn=scatter_add, grads=[True, False]),
 }
 
 # ---- softmax, layer norm ----

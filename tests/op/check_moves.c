@@ -1,4 +1,4 @@
-/* concat, slice, gather, scatter_add. */
+/* concat, slice, gather. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -162,18 +162,6 @@ static void gather_naive(const op_case *k, const double *const in[], double *out
         }
 }
 
-static void scatter_naive(const op_case *k, const double *const in[], double *out)
-{
-    const unic__scatter_attr *attr = k->attr;
-    const size_t d = unic__shape_last(&k->in[0].shape);
-    for (size_t i = 0; i < attr->rows * d; i++)
-        out[i] = 0.0;
-    for (size_t i = 0; i < unic__shape_count(&k->in[1].shape); i++)
-        for (size_t j = 0; j < d; j++)
-            if (k->in[1].index[i] >= 0)
-                out[(size_t)k->in[1].index[i] * d + j] += in[0][i * d + j];
-}
-
 enum { INDICES = 600 };
 
 /* Indices below `rows`, some of them repeated, every seventh -1. */
@@ -207,31 +195,11 @@ START_TEST(gather_values_and_gradients)
 }
 END_TEST
 
-START_TEST(scatter_add_values_and_gradients)
+START_TEST(gather_golden)
 {
-    const struct move *m = &moves[_i];
-    unic__scatter_attr attr = {m->rows};
-    op_case k = {
-        .op = &unic__op_scatter_add, .attr = &attr, .input_count = 2, .naive = scatter_naive};
-    k.in[0].shape = m->index;
-    k.in[0].shape.dim[k.in[0].shape.rank++] = m->d;
-    k.in[1] = (op_input){.shape = m->index, .index = indices(m->rows)};
-    k.expect = UNIC__SHAPE_OF(m->rows, m->d);
-    check_op(&k);
-}
-END_TEST
-
-START_TEST(gather_and_scatter_goldens)
-{
-    unic__scatter_attr attr = {6};
     op_case k = {.golden = "gather", .op = &unic__op_gather, .attr = "", .input_count = 2};
     k.in[0].shape = UNIC__SHAPE_OF(6, 5);
     k.in[1].shape = UNIC__SHAPE_OF(3, 4);
-    check_op(&k);
-    k.golden = "scatter_add";
-    k.op = &unic__op_scatter_add;
-    k.attr = &attr;
-    k.in[0].shape = UNIC__SHAPE_OF(3, 4, 5);
     check_op(&k);
 }
 END_TEST
@@ -243,27 +211,22 @@ START_TEST(index_past_the_end)
     float table[4] = {1, 2, 3, 4}, y[4] = {9, 9, 9, 9}, dy[4] = {1, 1, 1, 1}, dx[4] = {0};
     unic__tensor in0 = {.shape = UNIC__SHAPE_OF(2, 2)}, out = {.x = y, .dx = dy};
     unic__tensor in1 = {.shape = UNIC__SHAPE_OF(2), .dtype = UNIC__I32, .ix = index};
-    unic__scatter_attr attr = {2};
     in0.x = table;
     in0.dx = dx;
-    unic__call call = {.out = &out, .in = {&in0, &in1}, .input_count = 2, .attr = &attr};
-    const unic__op *ops[] = {&unic__op_gather, &unic__op_scatter_add};
-    for (size_t i = 0; i < 2; i++) {
-        call.op = ops[i];
-        ck_assert_int_eq(ops[i]->infer(&call), UNIC_OK);
-        ops[i]->forward(&call);
-        ops[i]->backward(&call);
-        for (size_t j = 0; j < 4; j++)
-            ck_assert(y[j] == 0.0F && dx[j] == 0.0F);
-    }
+    unic__call call = {
+        .op = &unic__op_gather, .out = &out, .in = {&in0, &in1}, .input_count = 2, .attr = ""};
+    ck_assert_int_eq(unic__op_gather.infer(&call), UNIC_OK);
+    unic__op_gather.forward(&call);
+    unic__op_gather.backward(&call);
+    for (size_t j = 0; j < 4; j++)
+        ck_assert(y[j] == 0.0F && dx[j] == 0.0F);
 }
 END_TEST
 
-START_TEST(gather_and_scatter_refuse)
+START_TEST(gather_refuses)
 {
     static const int32_t index[12];
-    unic__scatter_attr attr = {3};
-    op_case k = {.op = &unic__op_gather, .attr = &attr, .input_count = 2};
+    op_case k = {.op = &unic__op_gather, .attr = "", .input_count = 2};
     k.in[0].shape = UNIC__SHAPE_OF(2, 3, 4);
     k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(2), .index = index};
     check_op_refused(&k, "input 0 has shape [2,3,4], expected rank 2");
@@ -272,12 +235,6 @@ START_TEST(gather_and_scatter_refuse)
     check_op_refused(&k, "input 1 must be int32");
     k.in[1] = (op_input){.shape = UNIC__SHAPE_OF(1, 1, 1, 1, 1, 1), .index = index};
     check_op_refused(&k, "leaves no rank");
-    k.op = &unic__op_scatter_add;
-    k.in[1].shape = UNIC__SHAPE_OF(3);
-    check_op_refused(&k, "index [3] is not the leading dims of x [2,3]");
-    k.in[1].shape = UNIC__SHAPE_OF(2);
-    attr.rows = 0;
-    check_op_refused(&k, "no rows");
 }
 END_TEST
 
@@ -292,10 +249,9 @@ int main(void)
     tcase_add_test(t, slice_values_and_gradients);
     tcase_add_test(t, slice_refuses);
     tcase_add_loop_test(t, gather_values_and_gradients, 0, MOVES);
-    tcase_add_loop_test(t, scatter_add_values_and_gradients, 0, MOVES);
-    tcase_add_test(t, gather_and_scatter_goldens);
+    tcase_add_test(t, gather_golden);
     tcase_add_test(t, index_past_the_end);
-    tcase_add_test(t, gather_and_scatter_refuse);
+    tcase_add_test(t, gather_refuses);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
