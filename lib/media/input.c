@@ -91,17 +91,9 @@ static int demuxer_read(void *user, uint8_t *buffer, int bytes)
 static int64_t demuxer_seek(void *user, int64_t offset, int whence)
 {
     unic__media_demuxer *demuxer = user;
-    int64_t size = demuxer->input->source.size;
-    whence &= ~AVSEEK_FORCE;
     if (whence == AVSEEK_SIZE)
-        return size;
-    if (whence == SEEK_CUR)
-        offset += demuxer->position;
-    else if (whence == SEEK_END)
-        offset += size;
-    else if (whence != SEEK_SET)
-        return AVERROR(EINVAL);
-    if (offset < 0)
+        return demuxer->input->source.size;
+    if (whence != SEEK_SET || offset < 0) /* FFmpeg counts from the start itself */
         return AVERROR(EINVAL);
     return demuxer->position = offset;
 }
@@ -118,16 +110,29 @@ static int refuse_others(AVFormatContext *format, AVIOContext **io, const char *
     return AVERROR(EPERM);
 }
 
-/* The limits hold for the decoders too with which FFmpeg finds out what the streams are. */
+/* The limits hold for the decoders too with which FFmpeg finds out what the streams are. Of a stream
+ * with larger frames FFmpeg then forgets the size that the header said: it is put back, so that the
+ * stream can be refused with it. */
 static int find_streams(AVFormatContext *format, const unic_media_options *options)
 {
+    struct {
+        int width, height;
+    } said[MAX_STREAMS];
     unsigned count = format->nb_streams;
     AVDictionary **each = count ? av_calloc(count, sizeof(AVDictionary *)) : NULL;
     int code = count && !each ? AVERROR(ENOMEM) : 0;
-    for (unsigned i = 0; code >= 0 && i < count; i++)
+    for (unsigned i = 0; code >= 0 && i < count; i++) {
+        said[i].width = format->streams[i]->codecpar->width;
+        said[i].height = format->streams[i]->codecpar->height;
         code = av_dict_set_int(&each[i], "max_pixels", options->max_pixels, 0);
+    }
     if (code >= 0)
         code = avformat_find_stream_info(format, each);
+    for (unsigned i = 0; code >= 0 && i < count; i++)
+        if (!format->streams[i]->codecpar->width) {
+            format->streams[i]->codecpar->width = said[i].width;
+            format->streams[i]->codecpar->height = said[i].height;
+        }
     for (unsigned i = 0; each && i < count; i++)
         av_dict_free(&each[i]);
     av_free(each);
