@@ -263,7 +263,7 @@ check: all $(TESTS) $(BUILD)/bench/bench $(FAULT_TOOLS) layers format-check gene
 # The same tests, with the errors that C does not report by itself.
 asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(MAKE) --no-print-directory -j$(JOBS) asan-check BUILD=build/asan OPT="-O1 -g" HARDEN=no \
-	  EXTRA_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DUNIC_NO_DISPATCH" \
+	  EXTRA_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DUNIC_NO_DISPATCH -DUNIC_ARENA_PIECES" \
 	  EXTRA_LDFLAGS="-fsanitize=address,undefined"
 
 .PHONY: asan-check
@@ -290,7 +290,7 @@ COVERAGE_SCRIPTS = $(filter-out tests/api/test_shared.py,$(wildcard tests/api/te
 coverage: ## run the tests in a build that counts: lines, branches and functions of lib/ that they run (needs gcovr)
 	@gcovr --version >/dev/null 2>&1 || { echo "make coverage needs gcovr"; exit 1; }
 	$(MAKE) --no-print-directory -j$(JOBS) coverage-check BUILD=build/coverage OPT="-O1 -g" HARDEN=no CI= \
-	  EXTRA_CFLAGS="--coverage -fprofile-update=atomic -DUNIC_NO_DISPATCH" EXTRA_LDFLAGS="--coverage"
+	  EXTRA_CFLAGS="--coverage -fprofile-update=atomic -DUNIC_NO_DISPATCH -DUNIC_ARENA_PIECES" EXTRA_LDFLAGS="--coverage"
 
 .PHONY: coverage coverage-check
 coverage-check: all $(TESTS) $(FAULT_TOOLS)

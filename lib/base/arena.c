@@ -3,7 +3,14 @@
 
 #include "base/base.h"
 
-enum { BLOCK_BYTES = 16384, ARENA_ALIGN = 16 };
+/* Builds that watch memory give each piece a block of its own: the sanitizers see where it ends, and
+ * the sweep of failing allocations meets every one. */
+#ifdef UNIC_ARENA_PIECES
+enum { BLOCK_BYTES = 0 };
+#else
+enum { BLOCK_BYTES = 16384 };
+#endif
+enum { ARENA_ALIGN = 16 };
 
 struct unic__arena_block {
     struct unic__arena_block *next;
