@@ -21,6 +21,16 @@ size_t unic__utf8_bytes(const char *at, const char *end, uint32_t *point)
     return n;
 }
 
+size_t unic__utf8_put(char *to, uint32_t point)
+{
+    static const unsigned lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    const size_t n = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    for (size_t i = n - 1; i > 0; i--, point >>= 6)
+        to[i] = (char)(0x80 | (point & 0x3F));
+    to[0] = (char)(lead[n] | point);
+    return n;
+}
+
 unic_status unic__utf8_check(const char *text, size_t bytes)
 {
     const char *at = text, *end = text + bytes;

@@ -8,6 +8,9 @@
  * than needed, a surrogate, or beyond U+10FFFF. */
 size_t unic__utf8_bytes(const char *at, const char *end, uint32_t *point);
 
+/* The bytes of a code point, up to 4; returns how many. */
+size_t unic__utf8_put(char *to, uint32_t point);
+
 /* UNIC_E_VALUE names the first byte that is no UTF-8. */
 unic_status unic__utf8_check(const char *text, size_t bytes);
 
