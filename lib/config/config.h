@@ -9,6 +9,10 @@
 #include "base/half.h"
 #include "unicode/unic_config.h"
 
+/* Parameters that all modalities share have this in front of their names; no modality can be
+ * named so, because keys are. */
+#define UNIC__SHARED_PREFIX "encoder."
+
 enum {
     UNIC__NAME_SIZE = 32,
     UNIC__WORDS_SIZE = 256 /* of a list of words */
@@ -43,6 +47,11 @@ typedef enum unic__match_form {
     UNIC__MATCH_ASYMMETRIC
 } unic__match_form;
 typedef enum unic__margin { UNIC__MARGIN_ADAPTIVE, UNIC__MARGIN_FIXED } unic__margin;
+typedef enum unic__shared {
+    UNIC__SHARED_NONE,
+    UNIC__SHARED_ALL,
+    UNIC__SHARED_AFTER_FIRST
+} unic__shared;
 typedef enum unic__target { UNIC__TARGET_DETACHED, UNIC__TARGET_ATTACHED } unic__target;
 typedef enum unic__reset { UNIC__RESET_OFF, UNIC__RESET_ANY, UNIC__RESET_TWO } unic__reset;
 typedef enum unic__reset_source { UNIC__SOURCE_ENCODER, UNIC__SOURCE_CODE } unic__reset_source;
@@ -92,13 +101,14 @@ struct unic_config {
     unic__modality modality[UNIC_MAX_MODALITIES];
 
     /* encoders and codebook */
-    size_t code_dim;        /* code.dim: D                                             */
-    size_t code_count;      /* code.count: L                                           */
-    size_t encoder_layers;  /* encoder.layers                                          */
-    size_t encoder_heads;   /* encoder.heads                                           */
-    size_t encoder_ff;      /* encoder.ff                                              */
-    double encoder_dropout; /* encoder.dropout                                         */
-    size_t encoder_context; /* encoder.context: steps of a chunk; 0: full, 1: causal   */
+    size_t code_dim;             /* code.dim: D                                             */
+    size_t code_count;           /* code.count: L                                           */
+    size_t encoder_layers;       /* encoder.layers                                          */
+    size_t encoder_heads;        /* encoder.heads                                           */
+    size_t encoder_ff;           /* encoder.ff                                              */
+    double encoder_dropout;      /* encoder.dropout                                         */
+    size_t encoder_context;      /* encoder.context: steps of a chunk; 0: full, 1: causal   */
+    unic__shared encoder_shared; /* encoder.shared: layers that modalities share        */
     unic__float_type encoder_weights; /* encoder.weights: of files, and of packed weights */
     unic__padding padding; /* padding: masked, or zeros are real steps (compat)       */
 
@@ -130,6 +140,10 @@ struct unic_config {
     bool margin_rows;            /* margin.rows                                        */
     double margin_size;          /* margin.size                                        */
     double margin_growth;        /* margin.growth: each 1000 steps                     */
+    double contrast_weight;      /* contrast.weight, of each pair                      */
+    size_t contrast_head;        /* contrast.head; 0: none                             */
+    double contrast_temperature; /* contrast.temperature: at the start                 */
+    bool contrast_learn;         /* contrast.learn: the temperature is trained         */
     size_t margin_head;          /* margin.head; 0: none                               */
     double margin_temperature;   /* margin.temperature: of cosines, without heads      */
 

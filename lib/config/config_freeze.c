@@ -40,8 +40,24 @@ bool unic__config_freezes_codebook(const unic_config *config)
     return has_word(config->freeze, codebook, strlen(codebook));
 }
 
+/* What modalities share makes the codes of each, so it stands still where one of theirs does. */
+static bool freezes_shared(const unic_config *config)
+{
+    for (size_t m = 0; m < config->modality_count; m++) {
+        char word[WORD_BYTES];
+        const char *name = config->modality[m].name;
+        snprintf(word, sizeof word, "%s.%s", name, parts[0].name);
+        if (has_word(config->freeze, name, strlen(name)) ||
+            has_word(config->freeze, word, strlen(word)))
+            return true;
+    }
+    return false;
+}
+
 bool unic__config_freezes(const unic_config *config, const char *parameter)
 {
+    if (strncmp(parameter, UNIC__SHARED_PREFIX, strlen(UNIC__SHARED_PREFIX)) == 0)
+        return freezes_shared(config);
     size_t modality = strcspn(parameter, ".");
     if (has_word(config->freeze, parameter, modality))
         return true;

@@ -47,8 +47,9 @@ const unic__config_key unic__config_key_table[] = {
      "none", NULL,
      "Sizes and schedule in one word (listed below), applied after behaviour and before single "
      "keys."},
-    {"objective", CHOICE(objective), "unicode | baseline | smit | cmcm | dcid+smit | dcid+cmcm",
-     "unicode", NULL,
+    {"objective", CHOICE(objective),
+     "unicode | baseline | smit | mst | cmcm | dcid+smit | dcid+mst | dcid+cmcm", "unicode",
+     NULL,
      "Which terms are trained, in one word: Uni-Code, or one of the methods that it is "
      "compared "
      "with (listed below and in methods.md). Applied after preset and before single keys."},
@@ -99,6 +100,9 @@ const unic__config_key unic__config_key_table[] = {
      "Steps that a step's z depends on: all of its clip; itself and those before it; or those "
      "of its own chunk of n steps (1..65536) and before, so that codes of a clip that still "
      "comes in are final. It holds for attention and for the LSTM of a token modality."},
+    {"encoder.shared", CHOICE(encoder_shared), "none | all | after_first", "none", NULL,
+     "Layers whose attention and feed-forward part all modalities share, as in MS-CLIP; "
+     "projections and norms stay each modality's own."},
     {"encoder.weights", CHOICE(encoder_weights), "f32 | f16 | bf16", "f32", NULL,
      "Numbers of the matrices in a model's file, and in its encoders' memory where "
      "kernel.backend is auto: f16 and bf16 are half as large, and rounded to the nearest. "
@@ -179,6 +183,17 @@ const unic__config_key unic__config_key_table[] = {
      "scores are cosines over margin.temperature."},
     {"margin.temperature", NUMBER(margin_temperature), "(0, 100]", "0.07", NULL,
      "Without heads: what cosines are divided by."},
+
+    {"contrast.weight", NUMBER(contrast_weight), WEIGHT, "0", NULL,
+     "Weight of the symmetric contrastive loss of each pair of modalities (CLIP's, as MS-CLIP "
+     "has it); 0 leaves it out."},
+    {"contrast.head", SIZE(contrast_head), OR_ZERO, "256", NULL,
+     "Width of the projection of each modality, without bias, in front of the cosines; 0: "
+     "none."},
+    {"contrast.temperature", NUMBER(contrast_temperature), "[0.01, 100]", "0.07", NULL,
+     "What cosines are divided by; a learnt one starts so, and does not fall below 0.01."},
+    {"contrast.learn", SWITCH(contrast_learn), ON_OFF, "on", NULL,
+     "The temperature is trained."},
 
     {"ema.partner", CHOICE(ema_partner), "attention | same_step | none", "attention",
      "same_step",

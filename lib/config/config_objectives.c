@@ -17,6 +17,9 @@ static const char no_dcid[] = "club.weight = 0\n"
 
 static const char smit[] = "margin.weight = 1\n";
 
+static const char mst[] = "contrast.weight = 1\n"
+                          "encoder.shared = all\n";
+
 static const char cmcm[] = "margin.weight = 1\n"
                            "margin.form = fixed\n"
                            "code_match.weight = 0.1\n"
@@ -26,8 +29,10 @@ const unic__preset unic__config_objectives[] = {
     {"unicode", {NULL}},
     {"baseline", {own_codes, no_dcid}},
     {"smit", {own_codes, no_dcid, smit}},
+    {"mst", {own_codes, no_dcid, mst}},
     {"cmcm", {own_codes, no_dcid, cmcm}},
     {"dcid+smit", {own_codes, smit}},
+    {"dcid+mst", {own_codes, mst}},
     {"dcid+cmcm", {own_codes, cmcm}},
 };
 

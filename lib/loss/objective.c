@@ -89,3 +89,10 @@ unic_status unic__objective_fill(const unic__objective *o, const unic__draw *dra
             UNIC__TRY(kinds[i]->fill(o, o->inputs[i], draw));
     return UNIC_OK;
 }
+
+void unic__objective_settle(const unic__objective *o, unic__param_table *params)
+{
+    for (size_t i = 0; i < UNIC__TERM_KINDS; i++)
+        if (kinds[i]->settle)
+            kinds[i]->settle(o, params);
+}

@@ -19,7 +19,8 @@
     X(club)                                                                                    \
     X(cross_cpc)                                                                               \
     X(code_match)                                                                              \
-    X(margin)
+    X(margin)                                                                                  \
+    X(contrast)
 
 #define UNIC__COUNT_ONE(name) +1
 enum { UNIC__TERM_KINDS = 0 UNIC__TERM_LIST(UNIC__COUNT_ONE) };
@@ -85,6 +86,8 @@ typedef struct unic__term_kind {
     unic_status (*fill)(const unic__objective *o, void *inputs, const unic__draw *draw);
     /* The scalar, unweighted; of modality m if `each`. */
     unic__node *(*build)(const unic__objective *o, unic__graph *g, void *inputs, size_t m);
+    /* Puts parameters back within their bounds after the optimizer's step; or NULL. */
+    void (*settle)(const unic__objective *o, unic__param_table *params);
 } unic__term_kind;
 
 #define UNIC__DECLARE_TERM(name) extern const unic__term_kind unic__term_##name;
@@ -101,6 +104,7 @@ void unic__objective_build(unic__objective *o, unic__graph *g, unic__param_table
 void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
                          const char *modality, unic__node *node, double weight);
 unic_status unic__objective_fill(const unic__objective *o, const unic__draw *draw);
+void unic__objective_settle(const unic__objective *o, unic__param_table *params);
 /* The struct of a kind's input nodes. */
 void *unic__objective_inputs_of(const unic__objective *o, const unic__term_kind *kind);
 
@@ -179,6 +183,9 @@ unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
 unic__node *unic__margin_softmax(unic__graph *g, const unic_config *c, unic__node *score,
                                  unic__node *target, unic__node *valid, unic__node *identity,
                                  unic__node *fixed);
+/* CLIP's: 1/2 [ce(rows) + ce(columns)] of scores [B,B] and the same turned round. */
+unic__node *unic__symmetric_contrast(unic__graph *g, unic__node *rows, unic__node *columns,
+                                     unic__node *target, unic__node *valid);
 /* The fixed form's margin at a step. */
 double unic__margin_at(const unic_config *c, uint64_t step);
 

@@ -72,29 +72,29 @@ static unic__node *norm(unic__graph *g, unic__node *x, const char *prefix, int i
 }
 
 unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node *x,
-                                unic__node *mask, const char *prefix)
+                                unic__node *mask, const char *weights, const char *norms)
 {
     size_t d = c->code_dim;
     double p = c->encoder_dropout;
     /* Q, K and V by one product; its start is Xavier's, the biases' zero, as in PyTorch. */
     unic__init xavier = {UNIC__INIT_UNIFORM, sqrt(6.0 / (double)(4 * d))};
     unic__node *w = unic__weight_node(g, UNIC__SHAPE_OF(3 * d, d), xavier,
-                                      "%s.attention.in.weight", prefix);
+                                      "%s.attention.in.weight", weights);
     unic__node *b = unic__param_node(g, UNIC__SHAPE_OF(3 * d), zeros, "%s.attention.in.bias",
-                                     prefix);
+                                     weights);
     unic__node *wo = unic__weight_node(g, UNIC__SHAPE_OF(d, d), uniform(d),
-                                       "%s.attention.out.weight", prefix);
+                                       "%s.attention.out.weight", weights);
     unic__node *bo = unic__param_node(g, UNIC__SHAPE_OF(d), zeros, "%s.attention.out.bias",
-                                      prefix);
+                                      weights);
 
     unic__node *qkv = unic__linear(g, x, w, b); /* [B,T,3D] */
     unic__node *a = unic__self_attention(g, qkv, mask, c->encoder_heads, p,
                                          c->encoder_context); /* [B,T,D]  */
     a = unic__dropout(g, unic__linear(g, a, wo, bo), p);
-    unic__node *h = norm(g, unic__add(g, x, a), prefix, 1);
-    unic__node *f = unic__dense_relu(g, h, c->encoder_ff, "%s.ff1", prefix); /* [B,T,F]  */
-    f = unic__dense(g, unic__dropout(g, f, p), d, "%s.ff2", prefix);         /* [B,T,D]  */
-    return norm(g, unic__add(g, h, unic__dropout(g, f, p)), prefix, 2);
+    unic__node *h = norm(g, unic__add(g, x, a), norms, 1);
+    unic__node *f = unic__dense_relu(g, h, c->encoder_ff, "%s.ff1", weights); /* [B,T,F]  */
+    f = unic__dense(g, unic__dropout(g, f, p), d, "%s.ff2", weights);         /* [B,T,D]  */
+    return norm(g, unic__add(g, h, unic__dropout(g, f, p)), norms, 2);
 }
 
 static unic__node *lstm(unic__graph *g, unic__node *x, unic__node *lengths, size_t hidden,

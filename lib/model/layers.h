@@ -22,9 +22,11 @@ unic__dense_no_bias(unic__graph *g, unic__node *x, size_t out, const char *forma
 
 /* One post-norm transformer layer over time (A.2):
  *   h = norm(x + dropout(attention(x)));  y = norm(h + dropout(ff(h)))
- * mask [B,T]: 1 on valid steps; NULL: all are. A step sees the steps of encoder.context. */
+ * mask [B,T]: 1 on valid steps; NULL: all are. A step sees the steps of encoder.context.
+ * Attention and feed-forward part are named by `weights`, the norms by `norms`: the same name
+ * unless modalities share the former. */
 unic__node *unic__encoder_layer(unic__graph *g, const unic_config *c, unic__node *x,
-                                unic__node *mask, const char *prefix);
+                                unic__node *mask, const char *weights, const char *norms);
 
 /* `layers` unidirectional LSTMs, one on the other; lengths i32 [B] or NULL.
  * [B,T,C] -> [B,T,H] */

@@ -136,6 +136,11 @@ unic_status unic__model_preload(unic_model *model)
     return UNIC_OK;
 }
 
+bool unic__model_repeats(size_t m, const unic__param *p)
+{
+    return m > 0 && strncmp(p->name, UNIC__SHARED_PREFIX, strlen(UNIC__SHARED_PREFIX)) == 0;
+}
+
 /* The values of modality m's parameters, unpacked, one after the other; the model's. */
 static unic_status plain_values(unic_model *model, size_t m, const float **values)
 {
@@ -155,16 +160,16 @@ unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param
     for (size_t m = 0; m < model->config->modality_count; m++) {
         unic__param_table *weights;
         UNIC__TRY(unic__model_weights(model, m, &weights));
-        if (i - first < weights->n) {
-            *param = weights->at[i - first];
+        for (size_t k = 0, at = 0; k < weights->n; at += weights->at[k++]->count) {
+            if (unic__model_repeats(m, weights->at[k]) || first++ < i)
+                continue;
+            *param = weights->at[k];
             if (!values)
                 return UNIC_OK;
             UNIC__TRY(plain_values(model, m, values));
-            for (size_t k = 0; k < i - first; k++)
-                *values += weights->at[k]->count;
+            *values += at;
             return UNIC_OK;
         }
-        first += weights->n;
     }
     return unic__fail(UNIC_E_NOTFOUND,
                       "i = %zu, but the model has %zu parameters, counted from 0", i, first);

@@ -45,6 +45,10 @@ unic_status unic__model_weights(unic_model *model, size_t m, unic__param_table *
 /* Reads the weights of all modalities, which closes the source. */
 unic_status unic__model_preload(unic_model *model);
 
+/* Whether modality m > 0 has the parameter in common with the first, which all its tables hold
+ * but a file holds once. */
+bool unic__model_repeats(size_t m, const unic__param *p);
+
 /* The i-th parameter of all modalities together, and its plain values (`values` may be NULL);
  * both are the model's. Thread-safe. UNIC_E_NOTFOUND says how many there are. */
 unic_status unic__model_parameter(unic_model *model, size_t i, const unic__param **param,

@@ -100,9 +100,9 @@ static unic_status bundle_weights(unic__bundle *b, unic_model *model, size_t m, 
     const float *next = *plain;
     for (size_t i = 0; i < weights->n; i++) {
         const unic__param *p = weights->at[i];
-        if (p->shape.rank < 2)
+        if (!unic__model_repeats(m, p) && p->shape.rank < 2)
             unic__bundle_f32(b, p->name, p->shape, next);
-        else
+        else if (!unic__model_repeats(m, p))
             unic__bundle_numbers(b, p->name, p->shape, next, weights->type);
         next += p->count;
     }

@@ -5,7 +5,20 @@
  *   z = layers(affine(h)):  project to D, then post-norm transformer layers over time. No
  *   positional encoding: without it the encoder treats the steps that a step sees as a set.
  * A grid is pooled over positions first (kind_grid.c).
+ *
+ * encoder.shared: attention and feed-forward part of all layers, or of all but the first, are
+ * the same tensors for every modality, as in MS-CLIP (You et al., ECCV 2022). Projections and
+ * norms stay each modality's own.
  */
+
+/* Where layer i's attention and feed-forward part are in the table; `own` is its other place. */
+static const char *weights_of(unic__graph *g, const unic_config *c, size_t i, const char *own)
+{
+    if (c->encoder_shared == UNIC__SHARED_NONE ||
+        (c->encoder_shared == UNIC__SHARED_AFTER_FIRST && i == 0))
+        return own;
+    return unic__graph_name(g, UNIC__SHARED_PREFIX "layer%zu", i);
+}
 
 unic__shape unic__feature_shape(const unic__modality *m, size_t batch, size_t length)
 {
@@ -29,8 +42,9 @@ unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
     if (parts->pool)
         h = parts->pool(g, m, h);                                      /* -> [B,T,C] */
     h = unic__dense(g, h, c->code_dim, "%s.semantic.affine", m->name); /* -> [B,T,D] */
-    for (size_t i = 0; i < c->encoder_layers; i++)
-        h = unic__encoder_layer(g, c, h, mask,
-                                unic__graph_name(g, "%s.semantic.layer%zu", m->name, i));
+    for (size_t i = 0; i < c->encoder_layers; i++) {
+        const char *own = unic__graph_name(g, "%s.semantic.layer%zu", m->name, i);
+        h = unic__encoder_layer(g, c, h, mask, weights_of(g, c, i, own), own);
+    }
     return h;
 }

@@ -36,6 +36,7 @@ static unic_status check_sizes(const unic_trainer *t, const unic_model *model)
         {"encoder.layers", a->encoder_layers, b->encoder_layers},
         {"encoder.heads", a->encoder_heads, b->encoder_heads},
         {"encoder.ff", a->encoder_ff, b->encoder_ff},
+        {"encoder.shared", a->encoder_shared, b->encoder_shared},
     };
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         if (sizes[i].here != sizes[i].there)

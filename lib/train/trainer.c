@@ -277,6 +277,7 @@ static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draw
     double lr = unic__learning_rate(c, t->steps, t->total_steps);
     unic__adam_step(&t->adam, lr, c->optimizer == UNIC__ADAMW ? c->weight_decay : 0.0, c->clip,
                     t->grad_norm);
+    unic__objective_settle(&t->graph.objective, &t->params);
     *t->revived = (double)renew_codes(t, parts, draws);
     t->steps++;
 }

@@ -67,6 +67,7 @@ START_TEST(words_stand_in_the_order_of_their_enums)
         {"club.input", "semantic | quantized", UNIC__CLUB_QUANTIZED},
         {"club.form", "all_pairs | permutation", UNIC__CLUB_PERMUTATION},
         {"cpc.contrast", "futures | predictions", UNIC__OVER_PREDICTIONS},
+        {"encoder.shared", "none | all | after_first", UNIC__SHARED_AFTER_FIRST},
         {"margin.form", "adaptive | fixed", UNIC__MARGIN_FIXED},
         {"code_match.form", "symmetric | asymmetric", UNIC__MATCH_ASYMMETRIC},
         {"ema.partner", "attention | same_step | none", UNIC__PARTNER_NONE},

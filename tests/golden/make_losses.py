@@ -231,15 +231,15 @@ def residual(c, x, name):
     return torch.relu(r + dense(c, f, x.shape[-1], f"{name}.conv1", bias=False))
 
 
-def encoder_layer(c, x, heads, width, name):
-    """Post-norm transformer layer on one clip [T,D] (A.2)."""
+def encoder_layer(c, x, heads, width, own, name):
+    """Post-norm transformer layer on one clip [T,D] (A.2): norms `own`, the rest `name`, which may be the same."""
     d = x.shape[-1]
     qkv = linear(x, c.P(f"{name}.attention.in.weight", 3 * d, d), c.P(f"{name}.attention.in.bias", 3 * d))
     out = []
     for q, k, v in zip(*(part.split(d // heads, -1) for part in qkv.split(d, -1))):
         out.append(torch.softmax(product(q, k) / math.sqrt(d // heads), -1) @ v)
     a = linear(torch.cat(out, -1), c.P(f"{name}.attention.out.weight", d, d), c.P(f"{name}.attention.out.bias", d))
-    norm = lambda i, y: F.layer_norm(y, (d,), c.P(f"{name}.norm{i}.weight", d), c.P(f"{name}.norm{i}.bias", d), 1e-5)
+    norm = lambda i, y: F.layer_norm(y, (d,), c.P(f"{own}.norm{i}.weight", d), c.P(f"{own}.norm{i}.bias", d), 1e-5)
     h = norm(1, x + a)
     return norm(2, h + dense(c, torch.relu(dense(c, h, width, f"{name}.ff1")), d, f"{name}.ff2"))
 
@@ -280,7 +280,10 @@ def semantic(c, m, h):
         h = spatial_pool(c, m, h)
     h = dense(c, h, c.size("code.dim"), f"{m}.semantic.affine")
     for i in range(c.size("encoder.layers")):
-        h = encoder_layer(c, h, c.size("encoder.heads"), c.size("encoder.ff"), f"{m}.semantic.layer{i}")
+        own, shared = f"{m}.semantic.layer{i}", c.settings.get("encoder.shared", "none")
+        apart = shared == "none" or (shared == "after_first" and i == 0)
+        h = encoder_layer(c, h, c.size("encoder.heads"), c.size("encoder.ff"), own,
+                          own if apart else f"encoder.layer{i}")
     return h
 
 
@@ -562,7 +565,8 @@ def codes_among(c, streams):
     return c.fixed("embedding", near + c.draw("embedding", *near.shape, scale=0.3))
 
 
-def model_case(name, settings, lengths, t, permutations=None, scale=0.3):
+def model_case(name, settings, lengths, t, permutations=None, scale=0.3, more=()):
+    """`more`: terms besides those of P9, by their names in reports."""
     c = Case(name, settings)
     c.set_lengths(lengths)
     c.arrays["t"] = np.array(t, np.int32)
@@ -591,6 +595,8 @@ def model_case(name, settings, lengths, t, permutations=None, scale=0.3):
         c.arrays[f"fit/{s.name}"] = club_fit(c, s).detach().numpy()
     add("cpc", "cpc.weight", cross_cpc(c, streams, t))
     add("code_match", "code_match.weight", code_match(c, streams))
+    for term in more:
+        add(term.__name__, f"{term.__name__}.weight", term(c, streams))
     frozen = {name for name in c.params if ".club." in name and c.settings.get("behaviour") != "compat"}
     c.finish({k: v for k, (_, v) in outs.items()}, sum(w * v for w, v in outs.values()), frozen)
     return c

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import make_losses as base
-from make_losses import AV, AVT, FULL, RAGGED, ZERO, config, dense, term_case
+from make_losses import AV, AVT, FULL, RAGGED, ZERO, config, dense, model_case, term_case
 
 HERE = pathlib.Path(__file__).resolve().parent
 LIMIT = 200_000  # bytes; the file is committed
@@ -16,7 +16,8 @@ LIMIT = 200_000  # bytes; the file is committed
 def settings(modalities, **more):
     """Every key that the terms here read."""
     return config(modalities, **{"margin_form": "adaptive", "margin_alpha": "0.5", "margin_rows": "off",
-                                 "margin_size": "0.001", "margin_head": "4", "margin_temperature": "0.07", **more})
+                                 "margin_size": "0.001", "margin_head": "4", "margin_temperature": "0.07",
+                                 "contrast_head": "4", "contrast_temperature": "0.2", "contrast_learn": "on", **more})
 
 
 def unit(x):
@@ -67,18 +68,45 @@ def margin(c, streams):  # S-MiT, Eq 2 and 3
     return loss
 
 
+def contrast(c, streams):  # CLIP's loss, as MS-CLIP has it
+    def vector(s, clips):
+        h, width = pooled(s, clips), c.size("contrast.head")
+        return unit(dense(c, h, width, f"{s.name}.contrast.head", bias=False) if width else h)
+
+    scale = 1 / c.number("contrast.temperature")
+    if c["contrast.learn"] == "on":
+        scale = scale * torch.exp(c.P("contrast.scale", 1))
+    loss = ZERO
+    for a, b, clips in pairs(streams):
+        score = scale * base.product(vector(a, clips), vector(b, clips))
+        loss = loss + (right(score) + right(score.T)) / 2
+    return loss
+
+
+def models():
+    """With layers that modalities share: the gradient of a shared tensor is the sum of theirs."""
+    more = {"contrast_weight": "0.6", "contrast_head": "5", "contrast_temperature": "0.5", "contrast_learn": "on",
+            "encoder_shared": "all"}
+    yield model_case("model_mst", base.model_settings(**more), [[4, 4, 2], [4, 4, 0], [4, 4, 3]], 1, more=[contrast])
+    yield model_case("model_mst_first", base.model_settings(AV, **{**more, "encoder_shared": "after_first"}),
+                     [[4, 4, 2], [4, 3, 4]], 1, more=[contrast])
+
+
 def cases():
     of = lambda term: lambda c, streams: {term.__name__: term(c, streams)}
     yield term_case("margin_adaptive_2", settings(AV), RAGGED, of(margin))
     yield term_case("margin_adaptive_3", settings(AVT, margin_alpha="0.3"), RAGGED, of(margin))
     yield term_case("margin_fixed", settings(AVT, margin_form="fixed", margin_size="0.2"), RAGGED, of(margin))
     yield term_case("margin_rows", settings(AV, margin_rows="on", margin_alpha="0.9"), FULL, of(margin))
+    yield term_case("contrast_2", settings(AV), RAGGED, of(contrast))
+    yield term_case("contrast_3", settings(AVT, contrast_temperature="0.5"), RAGGED, of(contrast))
+    yield term_case("contrast_plain", settings(AVT, contrast_head="0", contrast_learn="off"), RAGGED, of(contrast))
     yield term_case("margin_cosine", settings(AVT, margin_head="0", margin_temperature="0.4"), RAGGED, of(margin))
 
 
 def main():
     arrays = {}
-    for case in cases():
+    for case in (*cases(), *models()):
         arrays.update(base.packed(case))
     target = HERE / "methods.npz"
     np.savez_compressed(target, **{k: arrays[k] for k in sorted(arrays)})

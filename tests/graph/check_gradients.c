@@ -69,7 +69,8 @@ static void build_encoder(unic__graph *g)
 {
     unic__node *x = draw(g, UNIC__SHAPE_OF(BATCH, STEPS, 8));
     for (int i = 0; i < 2; i++)
-        x = unic__encoder_layer(g, config, x, mask(g), i ? "layer1" : "layer0");
+        x = unic__encoder_layer(g, config, x, mask(g), i ? "layer1" : "layer0",
+                                i ? "layer1" : "layer0");
     add_loss(g, x, 1.0);
 }
 

@@ -34,6 +34,8 @@ static void fill_inputs(whole *w)
                             club->permutation};
     golden_lengths(&w->golden, w->lengths);
     loss_fill(&in, w->c, &w->golden, w->lengths);
+    base_assert_ok(unic__term_contrast.fill(
+        o, unic__objective_inputs_of(o, &unic__term_contrast), &(unic__draw){.step = 0}));
     for (size_t m = 0; m < tg->n; m++) {
         const unic__shape *shape = &tg->stream[m].x->t.shape;
         const golden_array *x = golden_get(&w->golden, shape, "%s.x", w->c->modality[m].name);
@@ -41,11 +43,11 @@ static void fill_inputs(whole *w)
     }
 }
 
-static size_t count_parameters(const golden *k)
+static size_t count_named(const golden *k, const char *prefix)
 {
     size_t n = 0;
     for (size_t i = 0; i < k->n; i++)
-        n += strncmp(k->at[i].name, "param/", 6) == 0;
+        n += strncmp(k->at[i].name, prefix, strlen(prefix)) == 0;
     return n;
 }
 
@@ -62,7 +64,7 @@ static void open_whole(whole *w, const char *name, const char *more)
     base_assert_ok(
         unic__training_graph_create(&w->tg, w->c, w->codebook, &w->params, &w->club));
     size_t n = golden_load(&w->golden, &w->params) + golden_load(&w->golden, &w->club);
-    ck_assert_uint_eq(n, count_parameters(&w->golden)); /* none is left over */
+    ck_assert_uint_eq(n, count_named(&w->golden, "param/")); /* none is left over */
     fill_inputs(w);
 }
 
@@ -126,12 +128,13 @@ static double weight_of(const unic_config *c, const char *term)
            : strncmp(term, "commitment.", 11) == 0   ? c->commit_weight
            : strncmp(term, "club.", 5) == 0          ? c->club_weight
            : strcmp(term, "cpc") == 0                ? c->cpc_weight
+           : strcmp(term, "contrast") == 0           ? c->contrast_weight
                                                      : c->match_weight;
 }
 
 static void compare_terms(const whole *w)
 {
-    ck_assert_uint_eq(w->tg.objective.term_count, 3 * w->tg.n + 2);
+    ck_assert_uint_eq(w->tg.objective.term_count, count_named(&w->golden, "out/"));
     for (size_t i = 0; i < w->tg.objective.term_count; i++) {
         const unic__term *term = &w->tg.objective.term[i];
         ck_assert(term->weight == weight_of(w->c, term->name));
@@ -152,10 +155,11 @@ static void compare_gradients(const whole *w, const unic__param_table *params)
     }
 }
 
-static const char *const models[] = {"model_paper", "model_light", "model_compat"};
+static const char *const models[] = {"model_paper", "model_light", "model_compat", "model_mst",
+                                     "model_mst_first"};
 static const char *const backends[] = {"", "kernel.backend = onednn\n",
                                        "kernel.backend = blas\n"};
-enum { MODELS = 3, BACKENDS = 3 };
+enum { MODELS = 5, BACKENDS = 3 };
 
 static whole w;
 

@@ -51,6 +51,11 @@ static void margin(loss_case *k)
     loss_term_out(k, &unic__term_margin);
 }
 
+static void contrast(loss_case *k)
+{
+    loss_term_out(k, &unic__term_contrast);
+}
+
 static void ema(loss_case *k)
 {
     for (size_t m = 0; m < k->n; m++)
@@ -89,6 +94,9 @@ static const struct {
     {"margin_fixed", margin},
     {"margin_rows", margin},
     {"margin_cosine", margin},
+    {"contrast_2", contrast},
+    {"contrast_3", contrast},
+    {"contrast_plain", contrast},
     {"ema_attention_2", ema},
     {"ema_attention_3", ema},
     {"ema_same_step_2", ema},
@@ -249,9 +257,9 @@ START_TEST(lone_clips_count_nothing)
 {
     loss_lengths one = {{0, 3, 0, 0, 0}, {2, 0, 0, 0, 0}, {0, 0, 0, 0, 5}};
     loss_lengths pairs = {{0, 3, 0, 0, 0}, {2, 3, 0, 0, 0}, {0, 0, 4, 2, 0}};
-    bool contrasts = cases[_i].term == cpc || cases[_i].term == match ||
-                     cases[_i].term == margin;
-    if (!contrasts && cases[_i].term != club)
+    const loss_term term = cases[_i].term;
+    bool contrasts = term == cpc || term == match || term == margin || term == contrast;
+    if (!contrasts && term != club)
         return;
     loss_open(&k, cases[_i].name, cases[_i].term);
     for (size_t m = 0; m < 3; m++)
