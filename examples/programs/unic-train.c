@@ -21,6 +21,7 @@
 #include "cli/summary.h"
 #include "cli/threads.h"
 #include "train/checkpoint.h"
+#include "train/drift.h"
 #include "train/figures.h"
 #include "train/interval.h"
 
@@ -43,6 +44,7 @@ typedef struct run {
     uint64_t begun_at;        /* the step this process began at */
     double started;
     train_figures figures;
+    train_drift drift;
     train_checkpoint checkpoint;
     train_interval interval; /* between two saves within an epoch */
     bool save_failed;        /* there is no use in trying again */
@@ -73,6 +75,7 @@ static bool open_data(run *r, unic_dataset **out, const char *path, bool train)
     };
     if (!cli_data_open(out, &r->how, r->config, &path, 1, options))
         return false;
+    r->drift.batch = options.batch;
     if (unic_dataset_length(*out) > length)
         return cli_fail("%s has clips of %zu steps, but train.length is %llu: give --set "
                         "train.length=%zu, or --cut",
@@ -214,13 +217,13 @@ static bool save(run *r)
  * after logging: a run that is killed here has lines too many, and resuming drops them. */
 static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 {
-    char train[TRAIN_LINE], valid[TRAIN_LINE];
+    char train[TRAIN_LINE], valid[TRAIN_LINE], drift[TRAIN_DRIFT_LINE];
     train_figures_so_far(&r->figures, false, train);
     train_figures_end_epoch(&r->figures, epoch);
     if (r->valid && (!validate(r) || !cli_log_write(&r->log, step, epoch, "valid", r->trainer,
                                                     r->figures.held_out)))
         return false;
-    if (!save(r))
+    if (!save(r) || !train_drift_end_epoch(&r->drift, r->trainer, r->valid, drift))
         return false;
     cli_progress_clear();
     fprintf(stderr, "epoch %llu/%llu  step %llu  %s  (%.1f steps/s)\n",
@@ -229,6 +232,8 @@ static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
     if (r->valid)
         fprintf(stderr, "    on %s: %s\n", r->valid_path,
                 train_figures_line(&r->figures, r->figures.held_out, 1.0, false, valid));
+    if (*drift)
+        fprintf(stderr, "    codes: %s\n", drift);
     return true;
 }
 
@@ -316,6 +321,7 @@ static void release(run *r)
     unic_config_free(r->config);
     cli_list_free(&r->settings);
     train_figures_free(&r->figures);
+    train_drift_free(&r->drift);
     train_checkpoint_close(&r->checkpoint);
 }
 

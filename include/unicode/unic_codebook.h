@@ -253,6 +253,37 @@ UNIC_API double unic_codebook_perplexity(const unic_codebook *codebook);
  */
 UNIC_API unic_status unic_codebook_distances(const unic_codebook *codebook, float *out);
 
+/** How far a codebook has gone. The caller sets `struct_size`; nothing is written beyond it. */
+typedef struct unic_drift_report {
+    size_t struct_size;   /**< sizeof(unic_drift_report)                                     */
+    size_t moved_count;   /**< codes that are now nearer to another code's earlier place than
+                             to their own                                                    */
+    size_t step_count;    /**< steps that had a code before and have one now                 */
+    size_t changed_count; /**< of these, steps whose code is another one now                 */
+    double moved;         /**< moved_count / L                                               */
+    double changed;       /**< changed_count / step_count; 0 if there are none               */
+    double distance; /**< sqrt(sum_l ||e'_l - e_l||^2 / sum_l ||e_l||^2), 0 if all e are 0 */
+} unic_drift_report;
+
+/**
+ * How much a codebook, and the codes of some clips, have changed: between two epochs of a
+ * training, for example, where both settle down if it goes well.
+ *
+ * @param report        out.
+ * @param before        the earlier state; concurrent reads are safe.
+ * @param after         the later one, with as many codes and dims.
+ * @param codes_before  [count] codes of some steps at the earlier time; may be NULL if `count`
+ *                      is 0.
+ * @param codes_after   [count] of the same steps at the later time; -1 in either: not counted.
+ * @param count         may be 0.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if the sizes differ; UNIC_E_VALUE names a code that
+ * is not in -1..L-1; UNIC_E_NOMEM. Nothing is written after a failure. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_drift(unic_drift_report *report, const unic_codebook *before,
+                                         const unic_codebook *after,
+                                         const int32_t *codes_before,
+                                         const int32_t *codes_after, size_t count);
+
 /**
  * A hash of L, D and the codes, equal for equal codebooks (defined in docs/formats.md). Store
  * it with codes to check later that a head belongs to their codebook (unic_head_accepts()).

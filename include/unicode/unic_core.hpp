@@ -322,6 +322,14 @@ class codebook : public detail::handle<unic_codebook, unic_codebook_free>
         return fill<float>(code_count() * code_count(), unic_codebook_distances);
     }
     std::uint64_t fingerprint() const { return ask(unic_codebook_fingerprint); }
+    // What has changed until `after`, also in the codes of some steps, then and now.
+    unic_drift_report drift(const codebook &after, view<std::int32_t> codes_before = {},
+                            view<std::int32_t> codes_after = {}) const
+    {
+        expect(codes_after.size(), codes_before.size(), "unic::codebook::drift: codes_after");
+        return find(unic_codebook_drift, after.get(), codes_before, codes_after,
+                    codes_before.size());
+    }
 };
 
 struct parameter {

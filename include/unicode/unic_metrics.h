@@ -226,6 +226,53 @@ UNIC_API unic_status unic_metrics_recall(unic_rank_report *report, const int64_t
                                          size_t query_count, const size_t *k, size_t k_count,
                                          double *recall);
 
+/* ---- how codes are used ---- */
+
+/** Codes used fewer times than this are too rare to say which modalities they belong to. */
+enum { UNIC_METRICS_OFTEN = 5 };
+
+/** How the modalities use a codebook together. The caller sets `struct_size`; nothing is written
+ * beyond it. */
+typedef struct unic_usage_report {
+    size_t struct_size;  /**< sizeof(unic_usage_report)                                      */
+    size_t use_count;    /**< codes given, all modalities together, without those of -1      */
+    size_t used_count;   /**< different codes that any modality uses                         */
+    size_t dead_count;   /**< codes that none uses                                           */
+    size_t common_count; /**< codes that every modality uses                                 */
+    size_t often_count;  /**< codes used at least UNIC_METRICS_OFTEN times                   */
+    size_t shared_count; /**< of these, codes of whose uses every modality has 20 to 80 %    */
+    size_t paired_count; /**< steps at which every modality has a code                       */
+    size_t agreed_count; /**< of these, steps at which all have the same code                */
+    double shared;       /**< shared_count / often_count                                     */
+    double agreement;    /**< agreed_count / paired_count                                    */
+    double perplexity;   /**< exp(-sum p log p) of the shares p of all uses                  */
+    double divergence;   /**< Jensen-Shannon divergence of the modalities' distributions over
+                            codes, each with the same weight, divided by the logarithm of
+                            their number: 0 if all use the codes alike, 1 if they use different
+                            ones. Modalities without a code are left out                     */
+} unic_usage_report;
+
+/**
+ * How the codes of the same clips in several modalities use a codebook: what they share, where
+ * they agree, what is dead.
+ *
+ * @param report          out.
+ * @param codes           [modality_count] pointers to [step_count] codes in -1..code_count-1
+ *                        (-1: no code); step t is the same moment in each.
+ * @param modality_count  1..UNIC_MAX_MODALITIES.
+ * @param step_count      steps of all clips, >= 1.
+ * @param code_count      L, >= 1.
+ * @param counts          [modality_count,L] out, uses of each code; may be NULL.
+ * @param shares          [modality_count,L] out, the part of a code's uses that is this
+ *                        modality's; 0 for codes that are not used. May be NULL.
+ * @param perplexity      [modality_count] out, of each modality's uses; may be NULL.
+ * @return as all of this file. Since 0.1.
+ */
+UNIC_API unic_status unic_metrics_usage(unic_usage_report *report, const int32_t *const *codes,
+                                        size_t modality_count, size_t step_count,
+                                        size_t code_count, int64_t *counts, double *shares,
+                                        double *perplexity);
+
 #ifdef __cplusplus
 }
 #endif

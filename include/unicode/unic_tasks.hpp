@@ -419,6 +419,30 @@ inline rank_scores recall(view<std::int64_t> ranks, view<std::size_t> k = {})
     return s;
 }
 
+struct usage_scores {
+    unic_usage_report report;
+    std::vector<std::int64_t> counts; // [modalities,L]
+    std::vector<double> shares;       // [modalities,L]
+    std::vector<double> perplexity;   // [modalities]
+};
+
+// `codes` are those of the same steps in each modality.
+inline usage_scores usage(const std::vector<view<std::int32_t>> &codes, std::size_t code_count)
+{
+    std::vector<const std::int32_t *> rows;
+    for (const auto &of : codes) {
+        expect(of.size(), codes.front().size(), "unic::metrics::usage: codes of a modality");
+        rows.push_back(of.data());
+    }
+    const std::size_t cells = codes.size() * code_count;
+    usage_scores s{{}, std::vector<std::int64_t>(cells), std::vector<double>(cells), {}};
+    s.perplexity.resize(codes.size());
+    s.report = detail::result(unic_metrics_usage, rows.data(), rows.size(),
+                              codes.empty() ? 0 : codes.front().size(), code_count,
+                              s.counts.data(), s.shares.data(), s.perplexity.data());
+    return s;
+}
+
 } // namespace metrics
 
 } // namespace unic

@@ -438,3 +438,41 @@ uint64_t unic_codebook_fingerprint(const unic_codebook *codebook)
 {
     return codebook ? unic__codebook_fingerprint(codebook) : 0;
 }
+
+/* `before` is held by the caller, `after` here: a function holds one handle. */
+static unic_status drift_of(unic_drift_report *found, const unic_codebook *before,
+                            const unic_codebook *after, const int32_t *codes_before,
+                            const int32_t *codes_after, size_t count, const char *call)
+{
+    UNIC__TRY(unic__use_shared(&after->use, call, "after"));
+    UNIC__HELD_HERE(after);
+    if (before->codes != after->codes || before->dim != after->dim)
+        return unic__fail(UNIC_E_SHAPE,
+                          "%s: before has %zu codes of %zu dims, after %zu of %zu; the same "
+                          "expected",
+                          call, before->codes, before->dim, after->codes, after->dim);
+    UNIC__TRY(check_codes(before, call, codes_before, count));
+    UNIC__TRY(check_codes(before, call, codes_after, count));
+    unic_status status = unic__codebook_drift(found, before, after, codes_before, codes_after,
+                                              count);
+    return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "%s", call);
+}
+
+unic_status unic_codebook_drift(unic_drift_report *report, const unic_codebook *before,
+                                const unic_codebook *after, const int32_t *codes_before,
+                                const int32_t *codes_after, size_t count)
+{
+    unic_drift_report found = {.struct_size = sizeof found};
+    UNIC__REQUIRE(report);
+    UNIC__REQUIRE(before);
+    UNIC__REQUIRE(after);
+    if (count > 0) {
+        UNIC__REQUIRE(codes_before);
+        UNIC__REQUIRE(codes_after);
+    }
+    UNIC__REQUIRE_SIZE(unic__drift_report_kind, report);
+    UNIC__HOLD_SHARED(before);
+    UNIC__TRY(drift_of(&found, before, after, codes_before, codes_after, count, __func__));
+    unic__struct_give(&unic__drift_report_kind, report, &found);
+    return UNIC_OK;
+}

@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "api/api.h"
+#include "config/config.h"
 #include "task/metrics.h"
 
 /* ---- checks ---- */
@@ -230,5 +231,41 @@ unic_status unic_metrics_recall(unic_rank_report *report, const int64_t *ranks,
                               (long long)ranks[i], i);
     UNIC__TRY_NAMED(unic__metrics_recall(&found, ranks, query_count, k, k_count, recall));
     GIVE_REPORT(rank_report, report);
+    return UNIC_OK;
+}
+
+static unic_status check_usage(const char *call, const unic__usage *u)
+{
+    if (u->modalities < 1 || u->modalities > UNIC_MAX_MODALITIES)
+        return unic__fail(UNIC_E_ARG, "%s: modality_count = %zu is not in 1..%d", call,
+                          u->modalities, UNIC_MAX_MODALITIES);
+    UNIC__TRY(check_size(call, (named_size){"step_count", u->steps},
+                         (named_size){"modality_count", u->modalities}, sizeof(int32_t)));
+    UNIC__TRY(check_size(call, (named_size){"code_count", u->count},
+                         (named_size){"modality_count + 1", u->modalities + 1},
+                         sizeof(int64_t)));
+    for (size_t m = 0; m < u->modalities; m++) {
+        if (!u->codes[m])
+            return unic__fail(UNIC_E_ARG, "%s: codes[%zu] is NULL", call, m);
+        for (size_t t = 0; t < u->steps; t++)
+            if (u->codes[m][t] < -1 ||
+                (u->codes[m][t] >= 0 && (size_t)u->codes[m][t] >= u->count))
+                return unic__fail(UNIC_E_VALUE,
+                                  "%s: code %d of modality %zu, step %zu is not in -1..%zu",
+                                  call, u->codes[m][t], m, t, u->count - 1);
+    }
+    return UNIC_OK;
+}
+
+unic_status unic_metrics_usage(unic_usage_report *report, const int32_t *const *codes,
+                               size_t modality_count, size_t step_count, size_t code_count,
+                               int64_t *counts, double *shares, double *perplexity)
+{
+    const unic__usage u = {codes, modality_count, step_count, code_count};
+    UNIC__REQUIRE(codes);
+    REQUIRE_REPORT(usage_report, report);
+    UNIC__TRY(check_usage(__func__, &u));
+    UNIC__TRY_NAMED(unic__metrics_usage(&found, &u, counts, shares, perplexity));
+    GIVE_REPORT(usage_report, report);
     return UNIC_OK;
 }

@@ -27,6 +27,7 @@ OPTIONS(unic__codebook_init_options_kind, unic_codebook_init_options,
 OPTIONS(unic__config_key_kind, unic_config_key, sizeof(unic_config_key));
 OPTIONS(unic__dataset_options_kind, unic_dataset_options, sizeof(unic_dataset_options));
 OPTIONS(unic__draws_kind, unic_draws, sizeof(unic_draws));
+PLAIN(unic__drift_report_kind, unic_drift_report, sizeof(unic_drift_report));
 OPTIONS(unic__encode_options_kind, unic_encode_options, sizeof(unic_encode_options));
 OPTIONS(unic__encoder_options_kind, unic_encoder_options, sizeof(unic_encoder_options));
 OPTIONS(unic__extractor_options_kind, unic_extractor_options, sizeof(unic_extractor_options));
@@ -43,6 +44,7 @@ OPTIONS(unic__sink_kind, unic_sink, sizeof(unic_sink));
 OPTIONS(unic__source_kind, unic_source, sizeof(unic_source));
 OPTIONS(unic__stream_options_kind, unic_stream_options, sizeof(unic_stream_options));
 OPTIONS(unic__trainer_options_kind, unic_trainer_options, sizeof(unic_trainer_options));
+PLAIN(unic__usage_report_kind, unic_usage_report, sizeof(unic_usage_report));
 
 static size_t size_of(const void *given)
 {

@@ -114,6 +114,11 @@ void unic__codebook_count(const unic_codebook *cb, const int32_t *codes, size_t 
 /* out [L,L] = ||e_a - e_b||^2; UNIC_E_NUMERIC if one is more than a float holds. */
 unic_status unic__codebook_distances(const unic_codebook *cb, float *out);
 
+/* Codebooks of the same sizes; the report's counts are 0, codes are in range. */
+unic_status unic__codebook_drift(unic_drift_report *report, const unic_codebook *before,
+                                 const unic_codebook *after, const int32_t *codes_before,
+                                 const int32_t *codes_after, size_t count);
+
 /* exp(-sum p log p) of counts [L]; 0 if nothing was counted. */
 double unic__perplexity(const int64_t *counts, size_t n);
 double unic__codebook_perplexity(const unic_codebook *cb); /* of the EMA counts */

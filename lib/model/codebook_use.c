@@ -3,6 +3,7 @@
  * memory that a training step has planned beforehand.
  */
 #include <float.h>
+#include <math.h>
 #include <string.h>
 
 #include "kernel/distance.h"
@@ -72,5 +73,45 @@ unic_status unic__codebook_distances(const unic_codebook *cb, float *out)
                     a, b, d);
             out[a * n + b] = (float)d;
         }
+    return UNIC_OK;
+}
+
+/* Whether code l, at `e` now, has another code's earlier place nearer than its own; `nearest` is
+ * the nearest of all, which on a tie with its own is none. */
+static bool has_moved(const unic_codebook *before, const float *e, size_t l, int32_t nearest)
+{
+    const float *own = before->embedding + l * before->dim;
+    const float *other = before->embedding + (size_t)nearest * before->dim;
+    return unic__distance2(e, other, before->dim) < unic__distance2(e, own, before->dim);
+}
+
+unic_status unic__codebook_drift(unic_drift_report *report, const unic_codebook *before,
+                                 const unic_codebook *after, const int32_t *codes_before,
+                                 const int32_t *codes_after, size_t count)
+{
+    const size_t n = before->codes, dim = before->dim;
+    double way = 0.0, length = 0.0;
+    int32_t *nearest = unic__alloc_array(n, sizeof *nearest);
+    if (!nearest)
+        return unic__no_memory(n * sizeof *nearest, "the codes' earlier places");
+    unic__codebook_nearest(before, after->embedding, n, nearest);
+    for (size_t l = 0; l < n; l++) {
+        const float *now = after->embedding + l * dim, *then = before->embedding + l * dim;
+        report->moved_count += has_moved(before, now, l, nearest[l]);
+        way += unic__distance2(now, then, dim);
+        for (size_t d = 0; d < dim; d++)
+            length += (double)then[d] * (double)then[d];
+    }
+    unic__free(nearest);
+    for (size_t t = 0; t < count; t++) {
+        bool there = codes_before[t] >= 0 && codes_after[t] >= 0;
+        report->step_count += there;
+        report->changed_count += there && codes_before[t] != codes_after[t];
+    }
+    report->moved = (double)report->moved_count / (double)n;
+    report->changed = report->step_count
+                          ? (double)report->changed_count / (double)report->step_count
+                          : 0.0;
+    report->distance = length > 0.0 ? sqrt(way / length) : 0.0;
     return UNIC_OK;
 }

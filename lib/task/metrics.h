@@ -63,4 +63,16 @@ unic_status unic__metrics_ranks(unic_rank_report *report, const unic__rankings *
 unic_status unic__metrics_recall(unic_rank_report *report, const int64_t *ranks, size_t n,
                                  const size_t *k, size_t k_count, double *recall);
 
+/* ---- metrics_usage.c ---- */
+
+typedef struct unic__usage {
+    const int32_t *const *codes; /* [modalities] of [steps], -1: none */
+    size_t modalities, steps, count;
+} unic__usage;
+
+/* The report's counts are 0; counts and shares [modalities,count] and perplexity [modalities]
+ * may be NULL. */
+unic_status unic__metrics_usage(unic_usage_report *report, const unic__usage *u,
+                                int64_t *counts, double *shares, double *perplexity);
+
 #endif

@@ -65,7 +65,7 @@ void unic__guard_codes(unic__guard *guard, const unic_config *config, uint64_t s
     unic__log_line(
         UNIC_LOG_WARNING,
         "step %llu: nearly all steps of modality \"%s\" have had the same code for %zu "
-        "steps (perplexity %.2f): the codebook has collapsed (docs/train.md, \"When "
-        "codes collapse\")",
+        "steps (perplexity %.2f): the codebook has collapsed; scale the features to unit "
+        "size, or lower reset.steps or train.lr (docs/train.md, \"When codes collapse\")",
         (unsigned long long)step, config->modality[m].name, guard->collapsed[m], perplexity);
 }

@@ -262,6 +262,21 @@ static unic_status take_rank_report(void *at)
     return unic_metrics_ranks(at, scores, 2, 2, truth, truth, NULL, 0, NULL);
 }
 
+static unic_status take_usage_report(void *at)
+{
+    static const int32_t codes[] = {0, 1};
+    return unic_metrics_usage(at, (const int32_t *const[]){codes}, 1, 2, 2, NULL, NULL, NULL);
+}
+
+static unic_status take_drift_report(void *at)
+{
+    unic_codebook *codebook;
+    ck_assert_int_eq(unic_codebook_create(&codebook, 2, 1, 1), UNIC_OK);
+    unic_status status = unic_codebook_drift(at, codebook, codebook, NULL, NULL, 0);
+    unic_codebook_free(codebook);
+    return status;
+}
+
 /* There is no such file: what is refused before that is the struct. */
 static unic_status give_open_options(void *at)
 {
@@ -401,6 +416,8 @@ static const grown structs[] = {
     {"unic_match_report (out)", take_match_report, {56}},
     {"unic_mask_report (out)", take_mask_report, {40}},
     {"unic_rank_report (out)", take_rank_report, {32}},
+    {"unic_usage_report (out)", take_usage_report, {104}},
+    {"unic_drift_report (out)", take_drift_report, {56}},
 };
 enum { STRUCTS = sizeof structs / sizeof structs[0], LATER = 48, TAIL = 0xA5 };
 

@@ -63,6 +63,15 @@ AT(unic_codebook_init_options, threads, 40);
 AT(unic_codebook_init_options, reserved, 48);
 SIZE(unic_codebook_init_options, 80);
 
+AT(unic_drift_report, struct_size, 0);
+AT(unic_drift_report, moved_count, 8);
+AT(unic_drift_report, step_count, 16);
+AT(unic_drift_report, changed_count, 24);
+AT(unic_drift_report, moved, 32);
+AT(unic_drift_report, changed, 40);
+AT(unic_drift_report, distance, 48);
+SIZE(unic_drift_report, 56);
+
 AT(unic_config_key, struct_size, 0);
 AT(unic_config_key, name, 8);
 AT(unic_config_key, type, 16);
@@ -169,6 +178,21 @@ AT(unic_rank_report, query_count, 8);
 AT(unic_rank_report, median_rank, 16);
 AT(unic_rank_report, mean_average_precision, 24);
 SIZE(unic_rank_report, 32);
+
+AT(unic_usage_report, struct_size, 0);
+AT(unic_usage_report, use_count, 8);
+AT(unic_usage_report, used_count, 16);
+AT(unic_usage_report, dead_count, 24);
+AT(unic_usage_report, common_count, 32);
+AT(unic_usage_report, often_count, 40);
+AT(unic_usage_report, shared_count, 48);
+AT(unic_usage_report, paired_count, 56);
+AT(unic_usage_report, agreed_count, 64);
+AT(unic_usage_report, shared, 72);
+AT(unic_usage_report, agreement, 80);
+AT(unic_usage_report, perplexity, 88);
+AT(unic_usage_report, divergence, 96);
+SIZE(unic_usage_report, 104);
 
 AT(unic_retriever_options, struct_size, 0);
 AT(unic_retriever_options, item_dim, 8);

@@ -339,7 +339,7 @@ class Programs(unittest.TestCase):
             for word in words:
                 self.assertIn(word, bars[-1])
             self.assertTrue(bars[-1].startswith("100%"))
-            self.assertLess(seen.rindex("%"), seen.rindex("\r\x1b[K"))  # wiped
+            self.assertLess(seen.rindex("% |"), seen.rindex("\r\x1b[K"))  # wiped
 
     def test_ctrl_c_on_a_terminal(self):
         status, seen = self.on_a_terminal(80, "unic-train", *self.train_arguments("ctrl-c.npz", "--set", "train.epochs=2000"),
@@ -451,6 +451,9 @@ class Programs(unittest.TestCase):
         p = total[total > 0] / total.sum()
         self.assertAlmostEqual(result["perplexity"], np.exp(-(p * np.log(p)).sum()), 5)
         self.assertIn(f"shared codes\t{expected:.4f} of {often.sum()} used at least 5 times\n", printed)
+        self.assertEqual(result["codes_used_by_none"], (total == 0).sum())
+        self.assertEqual(result["codes_used_by_all"], (usage > 0).all(0).sum())
+        self.assertIn(f"same code\t{result['agreement']:.4f} of ", printed)
         return result
 
     def test_table(self):

@@ -158,6 +158,16 @@ class Train(unittest.TestCase):
         self.assertNotIn("stopped at", self.train(data="bad.npz", status=1).stderr)
         self.assertEqual(self.names(), ["bad.npz", "c.ini", "good.npz"])
 
+    def test_each_epoch_tells_how_codes_change(self):
+        moved, use = r"    codes: \d+ % of the codebook moved", r"\d+ codes in use, \d+ % of the frequent ones shared, \d+ % "
+        alone = self.train().stderr
+        self.assertEqual(len(re.findall(moved + "\n", alone)), STEPS // EPOCH - 1)         # since the epoch before
+        np.savez(self.dir / "valid.npz", **features(6))
+        valid = self.train("--valid", self.dir / "valid.npz").stderr
+        self.assertEqual(len(re.findall(moved + r", \d+ % of the steps got another code; " + use, valid)), STEPS // EPOCH - 1)
+        self.assertEqual(len(re.findall("    codes: " + use, valid)), 1)
+        self.assertEqual(self.files(), self.straight())                           # to look changes nothing
+
     # ---- runs that diverge without a NaN ----
 
     def test_a_club_that_falls_without_end_is_told(self):

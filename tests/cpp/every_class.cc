@@ -431,6 +431,10 @@ void codebooks(const std::string &folder)
     copy.set_state({3, 4}, {}, {0, 1, 2, 3});
     REQUIRE(copy.ema_counts() == std::vector<float>{3, 4} && copy.idle()[3] == 3 && copy.ema_sums()[1] == book.ema_sums()[1]);
     REQUIRE(thrown([&] { copy.set_state({1}, {}, {}); }).status() == UNIC_E_SHAPE);
+    REQUIRE(book.drift(copy).moved == 0 && book.drift(copy, {0, 1}, {0, 0}).changed == 0.5);
+    REQUIRE(thrown([&] { book.drift(copy, {0, 1}, {0}); }).status() == UNIC_E_SHAPE);
+    const unic::metrics::usage_scores used = unic::metrics::usage({{0, 1, 1}, {0, 0, -1}}, 2);
+    REQUIRE(used.report.agreed_count == 1 && used.counts[1] == 2 && used.perplexity[1] == 1);
     copy.save(folder + "/codebook.npz");
     REQUIRE(unic::codebook::load(folder + "/codebook.npz").ema_counts() == copy.ema_counts());
     book.set({points.data(), {2, 2}});

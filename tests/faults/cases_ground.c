@@ -467,6 +467,15 @@ CALL(codebook_distances)
     return status;
 }
 
+CALL(codebook_drift)
+{
+    unic_drift_report r = {.struct_size = sizeof r};
+    unic_status status = unic_codebook_drift(&r, w->codebook, w->codebook, NULL, NULL, 0);
+    if (status == UNIC_OK)
+        give(w, &r.distance, sizeof r.distance);
+    return status;
+}
+
 CALL(codebook_fingerprint)
 {
     uint64_t f = unic_codebook_fingerprint(w->codebook);
@@ -748,6 +757,7 @@ const fault_case ground_cases[] = {
     CASE(codebook_usage, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_perplexity, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_distances, NEEDS_CODEBOOK, NOTHING),
+    CASE(codebook_drift, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_fingerprint, NEEDS_CODEBOOK, NOTHING),
     CASE_OF(npz_writer_create, npz_create, 0, WRITES),
     CASE_OF(npz_writer_free, npz_free, NEEDS_WRITER, NOTHING),

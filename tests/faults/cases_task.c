@@ -482,6 +482,19 @@ CALL(metrics_recall)
     return status;
 }
 
+CALL(metrics_usage)
+{
+    static const int32_t other[6] = {2, 1, 0, 2, 1, -1};
+    unic_usage_report r = {.struct_size = sizeof r};
+    int64_t counts[2 * 3];
+    double shares[2 * 3], perplexity[2];
+    unic_status status = unic_metrics_usage(&r, (const int32_t *const[]){classes, other}, 2, 6,
+                                            3, counts, shares, perplexity);
+    if (status == UNIC_OK)
+        give(w, &r.divergence, sizeof r.divergence);
+    return status;
+}
+
 const fault_case task_cases[] = {
     CASE(head_create, NEEDS_CODEBOOK, ALLOCATES),
     CASE(head_free, NEEDS_HEAD, NOTHING),
@@ -546,6 +559,7 @@ const fault_case task_cases[] = {
     CASE(metrics_masks_cmg, 0, NOTHING),
     CASE(metrics_ranks, 0, ALLOCATES),
     CASE(metrics_recall, 0, ALLOCATES),
+    CASE(metrics_usage, 0, ALLOCATES),
     {NULL, NULL, 0, 0},
 };
 

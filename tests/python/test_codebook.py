@@ -206,3 +206,24 @@ def test_threads(f: Fixture) -> None:
     first = model.codebook()
     first.set(np.zeros((first.code_count, first.dim)))
     assert model.codebook().embedding.any()         # a copy: the model keeps its own
+
+
+def test_drift_and_usage_of_modalities():
+    then, now = lu.Codebook(3, 2), lu.Codebook(3, 2)
+    then.set([[0, 0], [4, 0], [8, 0]])
+    now.set([[0, 1], [7, 0], [8, 0]])                   # the second has come nearer to the third's place
+    drift = then.drift(now, [0, 1, 2, -1], [0, 2, 2, 1])
+    assert drift == (1 / 3, np.sqrt(10 / 80), 1 / 3) and then.drift(then) == (0, 0, 0)
+    raises(lu.ShapeError, "codes_after", lambda: then.drift(now, [0], [0, 1]))
+    raises(lu.ShapeError, "the same expected", lambda: then.drift(lu.Codebook(2, 2)))
+
+    usage = lu.metrics.usage([[[0, 0, 1], [1, 1, -1]], [[0, 2, 1], [1, 1, 1]]], 4)
+    assert usage.counts.tolist() == [[2, 3, 0, 0], [1, 4, 1, 0]]
+    assert usage.shares[:, 1].tolist() == [3 / 7, 4 / 7] and usage.shares[:, 3].tolist() == [0, 0]
+    assert (usage.common_count, usage.used_count, usage.dead_count) == (2, 3, 1)
+    assert (usage.paired_count, usage.agreed_count, usage.agreement) == (5, 4, 0.8)
+    assert (usage.often_count, usage.shared_count, usage.shared) == (1, 1, 1)
+    assert 0 < usage.divergence < 1 < usage.perplexity < 4 and len(usage.perplexities) == 2
+    raises(lu.DataError, "code 4 of modality 0", lambda: lu.metrics.usage([[0, 4]], 4))
+    raises(lu.ShapeError, "codes has the shape", lambda: lu.metrics.usage([[0], [0, 1]], 4))
+    raises(lu.ArgumentError, "modality_count = 0", lambda: lu.metrics.usage([], 4))

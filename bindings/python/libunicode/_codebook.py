@@ -37,6 +37,17 @@ class State(NamedTuple):
     ema_sums: Vectors
 
 
+class Drift(NamedTuple):
+    """What has changed between two states of a codebook: the part of its codes that are now nearer to another's earlier
+    place than to their own; the way all of them went, in parts of their length; and of the codes of the steps that were
+    given, the part that is another now.
+    """
+
+    moved: float
+    distance: float
+    changed: float
+
+
 class Nearest(NamedTuple):
     """The codes nearest to each vector, the nearest first, and their squared distances, both [...,k]."""
 
@@ -239,6 +250,20 @@ class Codebook(SharedHandle, Saved):
             lib.unic_codebook_usage(ctypes.byref(perplexity), codebook, given.ctypes.data, given.size,
                                     counts.ctypes.data)
         return Usage(counts, perplexity.value)
+
+    def drift(self, after: "Codebook", codes_before: npt.ArrayLike = (), codes_after: npt.ArrayLike = ()) -> Drift:
+        """How far the codebook has gone until `after`, of the same sizes, and the codes of some steps with it.
+
+        codes_before, codes_after  of the same steps, then and now; -1 in either: not counted.
+        """
+        was, now = (arguments.whole(name, c) for name, c in
+                    (("codes_before", codes_before), ("codes_after", codes_after)))
+        if was.shape != now.shape:
+            raise ShapeError(f"codes_after has the shape {now.shape}, {was.shape} expected, as codes_before")
+        report = _lib.sized(_lib.DriftReport)
+        with self._read() as before, after._read() as later:
+            lib.unic_codebook_drift(ctypes.byref(report), before, later, was.ctypes.data, now.ctypes.data, was.size)
+        return Drift(report.moved, report.distance, report.changed)
 
     def state(self) -> State:
         """What training left behind; copies."""

@@ -54,6 +54,7 @@ INDEX_COSINE = 2
 INDEX_L2 = 3
 INDEX_INTERSECTION = 4
 METRICS_THRESHOLD_COUNT = 255
+METRICS_OFTEN = 5
 SEGMENTER_MAX_LEVELS = 4
 SEGMENTER_SMALL = 0
 SEGMENTER_PAPER = 1
@@ -145,6 +146,13 @@ class CodebookInitOptions(Structure):
                 ("progress_user", c_void_p), ("threads", c_int32), ("reserved", c_void_p * 4)]
 
 
+class DriftReport(Structure):
+    """unic_drift_report"""
+
+    _fields_ = [("struct_size", c_size_t), ("moved_count", c_size_t), ("step_count", c_size_t),
+                ("changed_count", c_size_t), ("moved", c_double), ("changed", c_double), ("distance", c_double)]
+
+
 class ConfigKey(Structure):
     """unic_config_key"""
 
@@ -234,6 +242,15 @@ class RankReport(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("query_count", c_size_t), ("median_rank", c_double),
                 ("mean_average_precision", c_double)]
+
+
+class UsageReport(Structure):
+    """unic_usage_report"""
+
+    _fields_ = [("struct_size", c_size_t), ("use_count", c_size_t), ("used_count", c_size_t), ("dead_count", c_size_t),
+                ("common_count", c_size_t), ("often_count", c_size_t), ("shared_count", c_size_t),
+                ("paired_count", c_size_t), ("agreed_count", c_size_t), ("shared", c_double), ("agreement", c_double),
+                ("perplexity", c_double), ("divergence", c_double)]
 
 
 class RetrieverOptions(Structure):
@@ -330,6 +347,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_codebook_set_state": (Status, [CODEBOOK, c_void_p, c_void_p, c_void_p]),
     "unic_codebook_perplexity": (c_double, [CODEBOOK]),
     "unic_codebook_distances": (Status, [CODEBOOK, c_void_p]),
+    "unic_codebook_drift": (Status, [POINTER(DriftReport), CODEBOOK, CODEBOOK, c_void_p, c_void_p, c_size_t]),
     "unic_codebook_fingerprint": (c_uint64, [CODEBOOK]),
     "unic_config_create": (Status, [POINTER(CONFIG)]),
     "unic_config_free": (None, [CONFIG]),
@@ -444,6 +462,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_metrics_ranks": (Status, [POINTER(RankReport), c_void_p, c_size_t, c_size_t, c_void_p, c_void_p, c_void_p,
                                     c_size_t, c_void_p]),
     "unic_metrics_recall": (Status, [POINTER(RankReport), c_void_p, c_size_t, c_void_p, c_size_t, c_void_p]),
+    "unic_metrics_usage": (Status, [POINTER(UsageReport), POINTER(c_void_p), c_size_t, c_size_t, c_size_t, c_void_p,
+                                    c_void_p, c_void_p]),
     "unic_npz_writer_create": (Status, [POINTER(NPZ_WRITER), c_char_p]),
     "unic_npz_writer_free": (None, [NPZ_WRITER]),
     "unic_npz_writer_add": (Status, [NPZ_WRITER, c_char_p, POINTER(Array)]),

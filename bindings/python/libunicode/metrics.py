@@ -22,8 +22,8 @@ from ._arguments import Codes, Vectors
 from ._errors import ShapeError
 from ._lib import lib
 
-__all__ = ["ClassReport", "MaskReport", "MaskReportCmg", "MatchReport", "RankReport", "classes", "events", "masks",
-           "masks_cmg", "ranks", "steps", "steps_cmg"]
+__all__ = ["ClassReport", "MaskReport", "MaskReportCmg", "MatchReport", "RankReport", "UsageReport", "classes", "events",
+           "masks", "masks_cmg", "ranks", "steps", "steps_cmg", "usage"]
 
 Numbers = npt.NDArray[np.float64]
 
@@ -77,6 +77,31 @@ class RankReport(NamedTuple):
     recall: Dict[int, float]
     median_rank: float
     mean_average_precision: float
+
+
+class UsageReport(NamedTuple):
+    """Of usage(): of the L codes those in use, and how the modalities share them.
+
+    Codes used 5 times or more are `often_count`; of these `shared_count` have 20 to 80 % of their uses from every
+    modality. `paired_count` steps have a code in every modality, at `agreed_count` of them it is the same one.
+    `divergence` is the Jensen-Shannon divergence of the modalities' distributions over codes, from 0 (alike) to 1.
+    """
+
+    use_count: int
+    used_count: int
+    dead_count: int                         # codes that no modality uses
+    common_count: int                       # codes that every modality uses
+    often_count: int
+    shared_count: int
+    paired_count: int
+    agreed_count: int
+    shared: float                           # shared_count / often_count
+    agreement: float                        # agreed_count / paired_count
+    perplexity: float                       # of all uses
+    divergence: float
+    counts: npt.NDArray[np.int64]           # [modalities,L] uses of each code
+    shares: Numbers                         # [modalities,L] a modality's part of a code's uses, 0 for unused codes
+    perplexities: Numbers                   # [modalities]
 
 
 def classes(scores: npt.ArrayLike, truth: npt.ArrayLike) -> ClassReport:
@@ -182,6 +207,26 @@ def ranks(scores: npt.ArrayLike, query_ids: npt.ArrayLike, gallery_ids: npt.Arra
                            places, len(k), recall.ctypes.data)
     return RankReport(report.query_count, dict(zip(k, recall.tolist())), report.median_rank,
                       report.mean_average_precision)
+
+
+def usage(codes: Sequence[npt.ArrayLike], code_count: int) -> UsageReport:
+    """How the codes of the same clips in several modalities use a codebook of `code_count` codes.
+
+    codes  for each modality, all of one shape: codes in -1..code_count-1 (-1: none), step by step.
+    """
+    given = [arguments.whole("codes", c) for c in codes]
+    for c in given:
+        _shaped("codes", c, given[0].shape)
+    size = arguments.integer("code_count", code_count, 0), given[0].size if given else 0
+    counts = np.zeros((len(given), size[0]), np.int64)
+    shares, perplexities = np.zeros(counts.shape), np.zeros(len(given))
+    report = _lib.sized(_lib.UsageReport)
+    lib.unic_metrics_usage(ctypes.byref(report), arguments.addresses(given), len(given), size[1], size[0],
+                           counts.ctypes.data, shares.ctypes.data, perplexities.ctypes.data)
+    return UsageReport(report.use_count, report.used_count, report.dead_count, report.common_count,
+                       report.often_count, report.shared_count, report.paired_count, report.agreed_count,
+                       report.shared, report.agreement, report.perplexity, report.divergence, counts, shares,
+                       perplexities)
 
 
 def _scores(given: npt.ArrayLike, rank: int) -> Vectors:

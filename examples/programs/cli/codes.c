@@ -144,56 +144,27 @@ int64_t cli_usage_total(const cli_usage *usage, size_t modalities, size_t l)
     return total;
 }
 
-/* Whether every modality has 20 to 80 % of the uses of code `l`. */
-static bool is_shared(const cli_usage *u, size_t modalities, size_t l, int64_t total)
-{
-    for (size_t i = 0; i < modalities; i++)
-        if (5 * u->counts[i][l] < total || 5 * u->counts[i][l] > 4 * total)
-            return false;
-    return true;
-}
-
-static void count_shared(cli_usage *u, size_t modalities)
-{
-    for (size_t l = 0; l < u->codes; l++) {
-        int64_t total = cli_usage_total(u, modalities, l);
-        if (total < CLI_OFTEN)
-            continue;
-        u->often++;
-        u->shared += is_shared(u, modalities, l, total);
-    }
-}
-
-/* The codes of all modalities are one array. */
-static bool count_all(cli_usage *u, const cli_codes *c, const unic_codebook *codebook)
-{
-    int64_t *counts = cli_alloc(u->codes, sizeof *counts);
-    bool ok = counts && cli_ok(unic_codebook_usage(&u->perplexity_of_all, codebook, c->codes[0],
-                                                   c->count * c->clips * c->length, counts));
-    free(counts);
-    return ok;
-}
-
 bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook *codebook)
 {
     memset(out, 0, sizeof *out);
     out->codes = unic_codebook_code_count(codebook);
-    for (size_t i = 0; i < codes->count; i++) {
-        out->counts[i] = cli_alloc(out->codes, sizeof *out->counts[i]);
-        if (!out->counts[i] ||
-            !cli_ok(unic_codebook_usage(&out->perplexity[i], codebook, codes->codes[i],
-                                        codes->clips * codes->length, out->counts[i])))
-            return false;
+    out->all.struct_size = sizeof out->all;
+    if (!(out->counts[0] = cli_alloc(out->codes, codes->count * sizeof *out->counts[0])))
+        return false;
+    for (size_t i = 1; i < codes->count; i++)
+        out->counts[i] = out->counts[0] + i * out->codes;
+    if (!cli_ok(unic_metrics_usage(&out->all, (const int32_t *const *)codes->codes,
+                                   codes->count, codes->clips * codes->length, out->codes,
+                                   out->counts[0], NULL, out->perplexity)))
+        return false;
+    for (size_t i = 0; i < codes->count; i++)
         for (size_t l = 0; l < out->codes; l++)
             out->used[i] += out->counts[i][l] > 0;
-    }
-    count_shared(out, codes->count);
-    return count_all(out, codes, codebook);
+    return true;
 }
 
 void cli_usage_free(cli_usage *usage)
 {
-    for (size_t i = 0; i < UNIC_MAX_MODALITIES; i++)
-        free(usage->counts[i]);
+    free(usage->counts[0]);
     memset(usage, 0, sizeof *usage);
 }

@@ -34,16 +34,12 @@ bool cli_codes_any(const int32_t *codes, size_t length);
 
 /* How often each code is used, and statistics of that. */
 typedef struct cli_usage {
-    size_t codes;                           /* L */
-    int64_t *counts[UNIC_MAX_MODALITIES];   /* [L] each */
-    double perplexity[UNIC_MAX_MODALITIES]; /* exp(-sum p log p) */
-    size_t used[UNIC_MAX_MODALITIES];       /* codes used at all */
-    double perplexity_of_all;               /* of the modalities' counts together */
-    size_t often;  /* codes used at least CLI_OFTEN times, by all modalities together */
-    size_t shared; /* of those, codes of whose uses every modality has 20 to 80 % */
+    size_t codes;                         /* L */
+    unic_usage_report all;                /* of the modalities together */
+    int64_t *counts[UNIC_MAX_MODALITIES]; /* [L] each, one after another */
+    double perplexity[UNIC_MAX_MODALITIES];
+    size_t used[UNIC_MAX_MODALITIES]; /* codes used at all */
 } cli_usage;
-
-enum { CLI_OFTEN = 5 };
 
 /* `out` is to be freed also on failure. */
 bool cli_usage_count(cli_usage *out, const cli_codes *codes, const unic_codebook *codebook);

@@ -45,11 +45,6 @@ static const char *direction(const evaluation *e, size_t a, size_t b, char *text
     return text;
 }
 
-static double part(size_t some, size_t all)
-{
-    return all ? (double)some / (double)all : 0.0;
-}
-
 /* ---- stdout ---- */
 
 static bool print_matrix(const evaluation *e)
@@ -163,10 +158,13 @@ bool eval_print(const evaluation *e)
         print_lines(e);
     else if (!print_matrix(e) || !print_columns(e))
         return false;
+    const unic_usage_report *used = &e->usage.all;
     if (e->test.count > 1)
-        printf("shared codes\t%.4f of %zu used at least %d times\n",
-               part(e->usage.shared, e->usage.often), e->usage.often, CLI_OFTEN);
-    printf("perplexity\t%.1f of %zu codes\n", e->usage.perplexity_of_all, e->usage.codes);
+        printf("shared codes\t%.4f of %zu used at least %d times\n"
+               "same code\t%.4f of %zu steps that all have\n",
+               used->shared, used->often_count, UNIC_METRICS_OFTEN, used->agreement,
+               used->paired_count);
+    printf("perplexity\t%.1f of %zu codes\n", used->perplexity, e->usage.codes);
     return true;
 }
 
@@ -295,10 +293,23 @@ static void write_directions(const evaluation *e, FILE *out, const char *name,
 
 static void write_usage(const evaluation *e, FILE *out)
 {
-    fputs(",\n  \"shared_codes\": ", out);
-    cli_json_number(out, part(e->usage.shared, e->usage.often));
-    fprintf(out, ",\n  \"codes_used_often\": %zu,\n  \"perplexity\": ", e->usage.often);
-    cli_json_number(out, e->usage.perplexity_of_all);
+    const unic_usage_report *used = &e->usage.all;
+    const struct {
+        const char *name;
+        double number;
+    } figures[] = {
+        {"shared_codes", used->shared},
+        {"codes_used_often", (double)used->often_count},
+        {"codes_used_by_all", (double)used->common_count},
+        {"codes_used_by_none", (double)used->dead_count},
+        {"agreement", used->agreement},
+        {"divergence", used->divergence},
+        {"perplexity", used->perplexity},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        fprintf(out, ",\n  \"%s\": ", figures[i].name);
+        cli_json_number(out, figures[i].number);
+    }
     fputs(",\n  \"usage\": ", out);
     for (size_t i = 0; i < e->test.count; i++) {
         fputs(i ? ",\n    " : "{\n    ", out);

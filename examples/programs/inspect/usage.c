@@ -57,6 +57,19 @@ static bool print_strips(const cli_codes *c, const cli_usage *u)
     return true;
 }
 
+/* What the modalities have in common. */
+static void print_together(const unic_usage_report *r)
+{
+    printf("%zu of the %zu codes used at least %d times are shared: every modality has 20 to "
+           "80 %% of the uses\n"
+           "%zu codes are used by every modality, %zu by some, %zu by none\n",
+           r->shared_count, r->often_count, UNIC_METRICS_OFTEN, r->common_count,
+           r->used_count - r->common_count, r->dead_count);
+    printf("%.1f %% of the %zu steps that every modality has have the same code in all\n"
+           "divergence of the modalities' use of codes: %.3f, from 0 (alike) to 1\n",
+           100.0 * r->agreement, r->paired_count, r->divergence);
+}
+
 static bool print_usage(const cli_codes *c, const cli_usage *u)
 {
     cli_table table;
@@ -78,10 +91,8 @@ static bool print_usage(const cli_codes *c, const cli_usage *u)
     if (!cli_table_end(&table, stdout) || !print_strips(c, u))
         return false;
     if (c->count > 1)
-        printf("%zu of the %zu codes used at least %d times are shared: every modality has 20 "
-               "to 80 %% of the uses\n",
-               u->shared, u->often, CLI_OFTEN);
-    printf("perplexity of all uses: %.1f\n", u->perplexity_of_all);
+        print_together(&u->all);
+    printf("perplexity of all uses: %.1f\n", u->all.perplexity);
     return true;
 }
 

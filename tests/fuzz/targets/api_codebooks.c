@@ -176,6 +176,17 @@ static void call_unic_codebook_distances(api *a)
         fuzz_check_finite(out, n * n);
 }
 
+static void call_unic_codebook_drift(api *a)
+{
+    unic_drift_report r = {.struct_size = sizeof r};
+    const unic_codebook *before = api_codebook_of(a), *after = api_codebook_of(a);
+    size_t n = fuzz_below(&a->in, 5);
+    int32_t *was = api_codes(a, 4, 3), *is = api_codes(a, 4, 3);
+    if (fuzz_ok(unic_codebook_drift(&r, before, after, was, is, n)))
+        FUZZ_CHECK(r.moved >= 0 && r.moved <= 1 && r.changed <= 1 && r.distance >= 0 &&
+                   r.changed_count <= r.step_count && r.step_count <= n);
+}
+
 static void call_unic_codebook_fingerprint(api *a)
 {
     unic_codebook_fingerprint(api_codebook_of(a));
@@ -275,6 +286,7 @@ static const api_call codebook_calls[] = {
     API_CALL(unic_codebook_revive),    API_CALL(unic_codebook_usage),
     API_CALL(unic_codebook_state),     API_CALL(unic_codebook_perplexity),
     API_CALL(unic_codebook_distances), API_CALL(unic_codebook_fingerprint),
+    API_CALL(unic_codebook_drift),
 };
 API_PART(api_codebooks, codebook_calls);
 

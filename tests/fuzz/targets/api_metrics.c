@@ -132,10 +132,28 @@ static void call_unic_metrics_recall(api *a)
         check_share(r.mean_average_precision);
 }
 
+static void call_unic_metrics_usage(api *a)
+{
+    unic_usage_report r = {.struct_size = sizeof r};
+    const int32_t *codes[] = {api_codes(a, ROWS, CLASSES), api_codes(a, ROWS, CLASSES)};
+    size_t modalities = count(a, 2), steps = count(a, ROWS), n = count(a, CLASSES);
+    int64_t counts[2 * CLASSES];
+    double shares[2 * CLASSES], perplexity[2];
+    unsigned how = fuzz_byte(&a->in);
+    if (fuzz_ok(unic_metrics_usage(&r, codes, modalities, steps, n, how & 1 ? counts : NULL,
+                                   how & 2 ? shares : NULL, how & 4 ? perplexity : NULL))) {
+        check_share(r.shared);
+        check_share(r.agreement);
+        check_share(r.divergence);
+        FUZZ_CHECK(r.used_count + r.dead_count == n && r.agreed_count <= r.paired_count);
+    }
+}
+
 static const api_call calls[] = {
     API_CALL(unic_metrics_classes),   API_CALL(unic_metrics_steps),
     API_CALL(unic_metrics_steps_cmg), API_CALL(unic_metrics_events),
     API_CALL(unic_metrics_masks),     API_CALL(unic_metrics_masks_cmg),
     API_CALL(unic_metrics_ranks),     API_CALL(unic_metrics_recall),
+    API_CALL(unic_metrics_usage),
 };
 API_PART(api_metrics, calls);
