@@ -93,13 +93,12 @@ MEDIA_LIBS   := $(shell pkg-config --libs $(FFMPEG)) -lm -lpthread
 endif
 HEADERS  := $(sort $(filter-out $(if $(MEDIA_OBJ),,%/unic_media.h),\
               $(wildcard include/unicode/unic*.h include/unicode/unic*.hpp)))
-PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(filter-out $(if $(MEDIA_OBJ),,%/unic-media.c),\
-              $(wildcard examples/programs/unic-*.c))))
+PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/programs/unic-*.c)))
 CMAKE_FILES := $(BUILD)/unicode-config.cmake $(BUILD)/unicode-config-version.cmake
 MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
 CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/cli/*.c)))
 # What belongs to one program alone stands in a folder of its name.
-PARTS    := eval inspect train
+PARTS    := eval extract inspect train
 PARTS_OF  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/$(1)/*.c)))
 TEST_SRC := $(sort $(filter-out $(if $(MEDIA_OBJ),,tests/media/%),$(wildcard tests/*/check_*.c)))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
@@ -183,15 +182,15 @@ $(MEDIA_SHARED): $(MEDIA_OBJ) lib/libunicode-media.map
 	$(Q)ln -sf libunicode-media.so.$(SOVERSION) $(BUILD)/libunicode-media.so
 
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
+# Those that decode load libunicode-media when they are asked to (cli/media.c); dlopen() is a library's
+# own where the C library is old.
+DLOPEN       := -Wl,--as-needed -ldl -Wl,--no-as-needed
 LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 $(foreach p,$(PARTS),$(eval $(BUILD)/bin/unic-$(p): $(call PARTS_OF,$(p))))
-# One program decodes: with the library beside the core.
-$(BUILD)/bin/unic-media: $(MEDIA_SHARED)
-$(BUILD)/bin/unic-media: BESIDE_LIBS := -lunicode-media
 $(BUILD)/bin/%: $(BUILD)/obj/examples/programs/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
 	@echo "  LINK  $@"
-	$(Q)$(CC) $(HARDEN_BIN) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) $(BESIDE_LIBS) -lunicode -lm \
+	$(Q)$(CC) $(HARDEN_BIN) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lunicode -lm $(DLOPEN) \
 	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/$(LIB_FROM_BIN)'
 
 $(BUILD)/man/%.1: $(BUILD)/bin/% docs/man/from-help.awk
@@ -362,10 +361,12 @@ generate-check: ## check that what follows from the public headers is as they ar
 NOTED         := -Wl,--wrap=unic__fail -Wl,--wrap=unic__fail_in -Wl,--wrap=unic__no_memory -Wl,--wrap=cli_fail
 # Tests in Python that make the library fail; the others try the build, or what it does to a process.
 NOTED_SCRIPTS := $(filter-out tests/api/test_shared.py,$(sort $(wildcard tests/api/test_*.py tests/array/test_*.py \
-                   tests/cmg/test_*.py tests/data/test_*.py tests/files/test_*.py tests/task/test_metrics.py))) tests/python
-messages: ## run the tests (or ONLY="api/check_x tests/python/test_x.py"), write their error messages into docs/messages.md
+                   tests/cmg/test_*.py tests/data/test_*.py tests/files/test_*.py tests/task/test_metrics.py \
+                   tests/media/test_*_program*.py))) tests/python
+messages: $(MEDIA_SHARED) ## run the tests (or ONLY="api/check_x tests/python/test_x.py"), write their error messages into docs/messages.md
 	@mkdir -p build/messages
 	$(Q)$(CC) -std=c11 -O2 -fPIC -Wall -Wextra -Iinclude -c -o build/messages/recorder.o tests/messages/recorder/recorder.c
+	$(if $(MEDIA_SHARED),$(Q)cp -P $(BUILD)/libunicode-media.so* build/messages)
 	@$(MAKE) --no-print-directory messages-page BUILD=build/messages MEDIA=no EXTRA_LDFLAGS="$(NOTED) build/messages/recorder.o" \
 	  NOTED_TESTS="$(if $(ONLY),$(patsubst %,build/messages/tests/%,$(filter-out %.py,$(ONLY))),$(TESTS:$(BUILD)/%=build/messages/%))" \
 	  NOTED_SCRIPTS="$(if $(ONLY),$(filter %.py,$(ONLY)),$(NOTED_SCRIPTS))"

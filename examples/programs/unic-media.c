@@ -1,23 +1,21 @@
 /*
  * unic-media: what is in a film, a sound or a picture; its sound and frames as arrays.
  */
-#include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <unicode/unic.h>
-#include <unicode/unic_media.h>
 
+#include "cli/limit.h"
+#include "cli/media.h"
+#include "cli/npy.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
-#include "cli/table.h"
 
-enum { BLOCK = 1 << 16, HEADER = 128, MAX_SIDE = 16384, MAX_RATE = 768000 };
+enum { BLOCK = 1 << 16, MAX_SIDE = 16384, MAX_RATE = 768000 };
 
 typedef struct request {
     const char *path, *sound_path, *frames_path; /* the last two may be NULL */
@@ -25,95 +23,35 @@ typedef struct request {
     bool skip_damaged;
 } request;
 
-static bool media_ok(unic_status status)
-{
-    return status == UNIC_OK || cli_fail("%s", unic_media_last_error());
-}
-
-/* ---- what there is ---- */
-
-static bool print_streams(const unic_media *media)
-{
-    static const char *const kinds[] = {"other", "sound", "frames"};
-    cli_table table;
-    char duration[CLI_DURATION];
-    printf("%s, %s\n\n", unic_media_format(media),
-           unic_media_seconds(media) > 0 ? cli_duration(duration, unic_media_seconds(media))
-                                         : "no duration");
-    cli_table_begin(&table, 4);
-    cli_table_cell(&table, "stream");
-    cli_table_cell(&table, "codec");
-    cli_table_cell(&table, "seconds");
-    cli_table_cell(&table, "holds");
-    for (size_t i = 0; i < unic_media_stream_count(media); i++) {
-        unic_media_stream s = {.struct_size = sizeof s};
-        if (!media_ok(unic_media_stream_get(&s, media, i)))
-            return false;
-        cli_table_cell(&table, "%s%s", kinds[s.kind],
-                       s.chosen || s.kind == UNIC_MEDIA_OTHER ? "" : " (not read)");
-        cli_table_cell(&table, "%s", s.codec);
-        cli_table_cell(&table, "%.3f", s.seconds);
-        if (s.kind == UNIC_MEDIA_SOUND)
-            cli_table_cell(&table, "%" PRId32 " Hz, %" PRId32 " channels", s.rate, s.channels);
-        else if (s.kind == UNIC_MEDIA_FRAMES)
-            cli_table_cell(&table, "%" PRId32 " x %" PRId32 ", %.4g a second", s.width,
-                           s.height, s.frame_rate);
-        else
-            cli_table_cell(&table, "-");
-    }
-    return cli_table_end(&table, stdout);
-}
-
 /* ---- arrays ---- */
-
-/* The beginning of an npy. Its length is known at the end only, so the header has a fixed size. */
-static bool write_header(FILE *out, const char *type, size_t count, const char *more_dims)
-{
-    char header[HEADER + 1];
-    int used = snprintf(
-        header, sizeof header,
-        "\x93NUMPY%c%c%c%c{'descr': '%s', 'fortran_order': False, 'shape': (%zu,%s), }", 1, '?',
-        HEADER - 10, '?', type, count, more_dims);
-    memset(header + used, ' ', (size_t)(HEADER - used));
-    header[7] = header[9] = 0; /* version 1.0, a length of two bytes */
-    header[HEADER - 1] = '\n';
-    return fseek(out, 0, SEEK_SET) == 0 && fwrite(header, 1, HEADER, out) == HEADER;
-}
-
-static bool written(cli_output *out, bool ok)
-{
-    if (!ok)
-        cli_fail("cannot write %s: %s", out->path, strerror(errno));
-    return ok;
-}
 
 static bool sound_into(cli_output *out, const request *r, unic_media *media)
 {
     static float samples[BLOCK];
     size_t total = 0, count;
-    if (!media_ok(unic_media_sound_begin(media, (int)r->rate)) ||
-        !written(out, write_header(out->stream, "<f4", 0, "")))
+    if (!cli_media_ok(cli_media.sound_begin(media, (int)r->rate)) ||
+        !cli_npy_header(out, "<f4", 0, NULL, 0))
         return false;
     do {
-        if (!media_ok(unic_media_sound_read(&count, media, BLOCK, samples)) ||
-            !written(out, fwrite(samples, sizeof *samples, count, out->stream) == count))
+        if (!cli_media_ok(cli_media.sound_read(&count, media, BLOCK, samples)) ||
+            !cli_npy_append(out, samples, count * sizeof *samples))
             return false;
         total += count;
     } while (count == BLOCK);
     printf("written: %s: %zu samples\n", out->path, total);
-    return written(out, write_header(out->stream, "<f4", total, ""));
+    return cli_npy_header(out, "<f4", total, NULL, 0);
 }
 
 /* The times of the frames that are wanted; NULL after a failure. */
 static double *wanted_times(size_t *count, const request *r, unic_media *media)
 {
-    double seconds = unic_media_seconds(media);
+    double seconds = cli_media.seconds(media);
     *count = (size_t)floor(seconds * (double)r->fps + 1e-6);
     bool every = !r->fps || !*count; /* of unknown duration, too */
-    if (every && !media_ok(unic_media_frame_times(count, media, 0, NULL)))
+    if (every && !cli_media_ok(cli_media.frame_times(count, media, 0, NULL)))
         return NULL;
     double *times = cli_alloc(*count, sizeof *times);
-    if (times && every && !media_ok(unic_media_frame_times(count, media, *count, times))) {
+    if (times && every && !cli_media_ok(cli_media.frame_times(count, media, *count, times))) {
         free(times);
         return NULL;
     }
@@ -124,18 +62,17 @@ static double *wanted_times(size_t *count, const request *r, unic_media *media)
 
 static bool frames_into(cli_output *out, const request *r, unic_media *media)
 {
-    char dims[64];
+    const int64_t dims[] = {(int64_t)r->height, (int64_t)r->width, 3};
     size_t count, size = (size_t)(3 * r->width * r->height);
     double *times = wanted_times(&count, r, media);
     uint8_t *rgb = times ? cli_alloc(size, 1) : NULL;
     bool ok = rgb != NULL;
-    snprintf(dims, sizeof dims, " %" PRIu64 ", %" PRIu64 ", 3", r->height, r->width);
-    ok = ok && written(out, write_header(out->stream, "|u1", count, dims));
+    ok = ok && cli_npy_header(out, "|u1", count, dims, 3);
     cli_progress_begin(count, 0, "frames");
     for (size_t i = 0; ok && i < count; i++) {
-        ok = media_ok(unic_media_frame_at(NULL, media, times[i], (int)r->width, (int)r->height,
-                                          rgb)) &&
-             written(out, fwrite(rgb, 1, size, out->stream) == size);
+        ok = cli_media_ok(cli_media.frame_at(NULL, media, times[i], (int)r->width,
+                                             (int)r->height, rgb)) &&
+             cli_npy_append(out, rgb, size);
         cli_progress_at(i + 1, "");
     }
     cli_progress_clear();
@@ -159,19 +96,17 @@ static bool write_array(const char *path, const request *r, unic_media *media,
 static bool run(const request *r)
 {
     unic_media *media;
-    const unic_media_options options = {.struct_size = sizeof options,
-                                        .skip_damaged = r->skip_damaged};
     if (!cli_output_apart("--sound", r->sound_path, &r->path, 1) ||
         !cli_output_apart("--frames", r->frames_path, &r->path, 1) ||
-        !media_ok(unic_media_open(&media, r->path, &options)))
+        !cli_media_open(&media, r->path, r->skip_damaged, 1))
         return false;
-    bool ok = r->sound_path || r->frames_path || print_streams(media);
+    bool ok = r->sound_path || r->frames_path || cli_media_print(media);
     ok = ok && write_array(r->sound_path, r, media, sound_into) &&
          write_array(r->frames_path, r, media, frames_into);
-    if (unic_media_damaged_count(media))
+    if (cli_media.damaged_count(media))
         cli_note("%s: %zu damaged parts were passed over", r->path,
-                 unic_media_damaged_count(media));
-    unic_media_free(media);
+                 cli_media.damaged_count(media));
+    cli_media.free(media);
     return ok;
 }
 
@@ -205,6 +140,7 @@ int main(int argc, char **argv)
          .most = MAX_SIDE},
         {"--skip-damaged", NULL, "pass over damaged parts of the file, and say how many",
          .flag = &r.skip_damaged},
+        CLI_MEMORY_LIMIT_OPTION,
     };
     const cli_program program = {
         .name = "unic-media",

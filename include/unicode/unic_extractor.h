@@ -67,8 +67,8 @@ UNIC_API uint64_t unic_extractor_fingerprint(const unic_extractor *extractor);
 /** What it reads: a unic_extractor_input; 0 for NULL. Since 0.1. */
 UNIC_API int32_t unic_extractor_input_of(const unic_extractor *extractor);
 
-/** The samples a second of the sound that it reads; 0 if it reads none. Nothing is resampled.
- * Since 0.1. */
+/** The samples a second of the sound that it reads, or the frames a second of a film; 0 if it reads
+ * text. Nothing is resampled. Since 0.1. */
 UNIC_API double unic_extractor_rate(const unic_extractor *extractor);
 
 /**

@@ -62,22 +62,26 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The fewest digits that read back as the same value. */
+/* The shortest text that reads back as the same value. */
 static void print_number(double value, char *text)
 {
+    size_t shortest = SIZE_MAX;
     for (int precision = 1; precision <= 17; precision++) {
-        char raw[UNIC__NUMBER_BYTES];
+        char raw[UNIC__NUMBER_BYTES], now[UNIC__NUMBER_BYTES];
         double back;
         size_t n = 0;
         snprintf(raw, sizeof raw, "%.*g", precision, value);
         for (const char *c = raw; *c; c++) { /* what is no digit, sign or 'e' is the point */
             bool kept = is_digit(*c) || *c == '-' || *c == '+' || *c == 'e';
-            if (kept || (n > 0 && text[n - 1] != '.'))
-                text[n++] = kept ? *c : '.';
+            if (kept || (n > 0 && now[n - 1] != '.'))
+                now[n++] = kept ? *c : '.';
         }
-        text[n] = '\0';
-        if (unic__parse_number(text, &back) && memcmp(&back, &value, sizeof value) == 0)
-            return;
+        now[n] = '\0';
+        if (n < shortest && unic__parse_number(now, &back) &&
+            memcmp(&back, &value, sizeof value) == 0) {
+            strcpy(text, now);
+            shortest = n;
+        }
     }
 }
 

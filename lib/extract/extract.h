@@ -49,7 +49,7 @@ struct unic_extractor {
     const unic__extract_kind *kind;
     unic__extract_settings settings;
     const char *text; /* all settings, with their values */
-    double rate;      /* samples a second; 0: it reads no sound */
+    double rate;      /* samples or frames a second; 0: it reads text */
     unic__shape in;   /* dims of an input array, 0: any number */
     unic__shape dims; /* of a step's features */
     const unic__extract_weight *weights;

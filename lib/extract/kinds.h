@@ -23,6 +23,7 @@ typedef struct unic__ngrams_settings {
 } unic__ngrams_settings;
 
 typedef struct unic__patches_settings {
+    double rate; /* frames a second */
     size_t side, cells, patch;
     unsigned colors; /* 1: all three */
     size_t components, channels, samples;

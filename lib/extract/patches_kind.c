@@ -11,6 +11,8 @@
 static const unic__config_key keys[] = {
     {"side", UNIC__KEY_SIZE, KEY(size_t, side), "[4, 1024]", "28", NULL,
      "Pixels of a frame's height and width."},
+    {"rate", UNIC__KEY_NUMBER, KEY(double, rate), "[0.001, 1000]", "1", NULL,
+     "Frames a second of a film, each of which is a step."},
     {"cells", UNIC__KEY_SIZE, KEY(size_t, cells), "[1, 64]", "7", NULL,
      "Cells along a side, which they divide."},
     {"patch", UNIC__KEY_SIZE, KEY(size_t, patch), "[1, 16]", "12", NULL,
@@ -94,6 +96,7 @@ static unic_status plan_patches(unic_extractor *e)
     memcpy(p->weights, weights, sizeof weights);
     e->weights = p->weights;
     e->weight_count = UNIC__PATCHES_WEIGHTS;
+    e->rate = s->rate;
     e->in = UNIC__SHAPE_OF(0, s->side, s->side, 3);
     e->dims = UNIC__SHAPE_OF(s->cells, s->cells, s->channels);
     return UNIC_OK;

@@ -16,8 +16,7 @@ LIBRARY = BUILD / f"libunicode.so.{VERSION}"
 MEDIA = BUILD / f"libunicode-media.so.{VERSION}"      # where FFmpeg's libraries are
 LIBRARIES = [LIBRARY] + [MEDIA] * MEDIA.exists()
 ARCHIVE = BUILD / "libunicode.a"
-PROGRAMS = [BUILD / "bin" / p.stem for p in sorted((ROOT / "examples/programs").glob("unic-*.c"))
-            if MEDIA.exists() or p.stem != "unic-media"]
+PROGRAMS = [BUILD / "bin" / p.stem for p in sorted((ROOT / "examples/programs").glob("unic-*.c"))]
 HARDENED = os.environ.get("HARDEN", "yes") != "no"
 # What the library may need: the vendors' libraries, C's, and the compiler's own.
 NEEDED = re.compile(r"lib(c|m|z|pthread|gcc_s|[gi]?omp|mvec|dnnl|openblas|blas|cblas|blis)(-\w+)?\.so\.[\d.]+"
@@ -88,7 +87,6 @@ class Contents(unittest.TestCase):
         for path in [*LIBRARIES, *PROGRAMS]:
             for name in dynamic(path, "NEEDED"):
                 own = path != LIBRARY and name == "libunicode.so.0"
-                own |= path.name == "unic-media" and name == "libunicode-media.so.0"
                 own |= path == MEDIA and bool(FFMPEG.fullmatch(name))
                 self.assertTrue(own or NEEDED.fullmatch(name), f"{path} needs {name}")
 

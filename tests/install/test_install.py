@@ -14,7 +14,7 @@ BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 # Whether libunicode-media was built: it needs FFmpeg's libraries.
 MEDIA = (BUILD / "libunicode-media.so").exists()
 HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h*") if MEDIA or p.name != "unic_media.h")
-PROGRAMS = sorted(p.stem for p in (ROOT / "examples/programs").glob("unic-*.c") if MEDIA or p.stem != "unic-media")
+PROGRAMS = sorted(p.stem for p in (ROOT / "examples/programs").glob("unic-*.c"))
 # What a reader wants at hand, in the folders in which the pages name each other.
 DOCUMENTS = sorted({"LICENSE", "README.md", "CHANGELOG.md", "lib/README.md"} | {
     str(p.relative_to(ROOT)) for pattern in ("docs/*.md", "docs/*.svg", "examples/api/*.*", "examples/api/*/*")

@@ -1,0 +1,112 @@
+#include "cli/media.h"
+
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/limit.h"
+#include "cli/report.h"
+#include "cli/table.h"
+#include "cli/text.h"
+
+enum { MOST_THREADS = 64, HELD = 20, BYTES = 4 }; /* frames a decoder holds, bytes of a pixel */
+
+cli_media_calls cli_media;
+
+bool cli_media_load(void)
+{
+    static const char file[] = "libunicode-media.so.0";
+    cli_media_calls calls;
+    void *library = cli_media.open ? NULL : dlopen(file, RTLD_NOW | RTLD_LOCAL);
+    void *symbol;
+    if (cli_media.open)
+        return true;
+    if (!library)
+        return cli_fail(
+            "films, sound and pictures are decoded by libunicode-media, which cannot "
+            "be loaded: %s",
+            dlerror());
+#define LOAD(name)                                                                             \
+    if (!(symbol = dlsym(library, "unic_media_" #name)))                                       \
+        return cli_fail("%s has no unic_media_%s: it is of another version", file, #name);     \
+    memcpy(&calls.name, &symbol, sizeof symbol);
+    CLI_MEDIA_CALLS(LOAD)
+#undef LOAD
+    cli_media = calls;
+    return true;
+}
+
+bool cli_media_ok(unic_status status)
+{
+    return status == UNIC_OK || cli_fail("%s", cli_media.last_error());
+}
+
+bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint64_t threads)
+{
+    const unic_media_options options = {
+        .struct_size = sizeof options,
+        .threads = (int32_t)(threads < MOST_THREADS ? threads : MOST_THREADS),
+        .skip_damaged = skip_damaged,
+        .max_pixels = (int64_t)(cli_memory_limit / (HELD * BYTES))};
+    *out = NULL;
+    return cli_media_load() && cli_media_ok(cli_media.open(out, path, &options));
+}
+
+/* ---- what there is ---- */
+
+static bool print_streams(const unic_media *media)
+{
+    static const char *const kinds[] = {"other", "sound", "frames"};
+    static const char *const head[] = {"stream", "codec", "seconds", "holds"};
+    cli_table table;
+    cli_table_begin(&table, sizeof head / sizeof *head);
+    for (size_t i = 0; i < sizeof head / sizeof *head; i++)
+        cli_table_cell(&table, "%s", head[i]);
+    for (size_t i = 0; i < cli_media.stream_count(media); i++) {
+        unic_media_stream s = {.struct_size = sizeof s};
+        if (!cli_media_ok(cli_media.stream_get(&s, media, i)))
+            return false;
+        cli_table_cell(&table, "%s%s", kinds[s.kind],
+                       s.chosen || s.kind == UNIC_MEDIA_OTHER ? "" : " (not read)");
+        cli_table_cell(&table, "%s", s.codec);
+        cli_table_cell(&table, "%.3f", s.seconds);
+        if (s.kind == UNIC_MEDIA_SOUND)
+            cli_table_cell(&table, "%" PRId32 " Hz, %" PRId32 " channels", s.rate, s.channels);
+        else if (s.kind == UNIC_MEDIA_FRAMES && s.still)
+            cli_table_cell(&table, "%" PRId32 " x %" PRId32 ", a picture", s.width, s.height);
+        else if (s.kind == UNIC_MEDIA_FRAMES)
+            cli_table_cell(&table, "%" PRId32 " x %" PRId32 ", %.4g a second", s.width,
+                           s.height, s.frame_rate);
+        else
+            cli_table_cell(&table, "-");
+    }
+    return cli_table_end(&table, stdout);
+}
+
+static bool print_tags(const unic_media *media)
+{
+    size_t count = cli_media.tag_count(media);
+    for (size_t i = 0; i < count; i++) {
+        const char *key, *value;
+        if (!cli_media_ok(cli_media.tag_get(&key, &value, media, i)))
+            return false;
+        printf("%s", i ? "  " : "tags\n  ");
+        cli_text_print(key);
+        printf(": ");
+        cli_text_print(value);
+        putchar('\n');
+    }
+    if (count)
+        putchar('\n');
+    return true;
+}
+
+bool cli_media_print(const unic_media *media)
+{
+    char duration[CLI_DURATION];
+    double seconds = cli_media.seconds(media);
+    printf("%s, %s\n\n", cli_media.format(media),
+           seconds > 0 ? cli_duration(duration, seconds) : "no duration");
+    return print_streams(media) && print_tags(media);
+}

@@ -1,0 +1,194 @@
+/* Which clips the files of the command line are: one a file, or the lines of a table of texts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "cli/model.h"
+#include "cli/report.h"
+#include "cli/text.h"
+#include "extract/clips.h"
+
+enum { MOST_TABLE = 1 << 28, COLUMNS = 64 };
+
+static extract_clip *add(extract_clips *clips)
+{
+    if (clips->count == clips->capacity) {
+        size_t capacity = clips->capacity ? 2 * clips->capacity : 64;
+        void *items = realloc(clips->items, capacity * sizeof *clips->items);
+        if (!items) {
+            cli_fail("out of memory (%zu clips)", capacity);
+            return NULL;
+        }
+        clips->items = items;
+        clips->capacity = capacity;
+    }
+    clips->items[clips->count] = (extract_clip){.path = NULL};
+    return &clips->items[clips->count++];
+}
+
+/* The clip's name and place: what stands behind the last '/', without its suffix. */
+static bool give_name(extract_clip *clip, const extract_request *r, const char *called)
+{
+    const char *slash = strrchr(called, '/'), *base = slash ? slash + 1 : called;
+    const char *dot = strrchr(base, '.');
+    int length = (int)(dot && dot > base ? (size_t)(dot - base) : strlen(base));
+    size_t size = (size_t)length + strlen(r->folder) + sizeof "/.npy";
+    clip->name = cli_alloc((size_t)length + 1, 1);
+    clip->out = cli_alloc(size, 1);
+    if (!clip->name || !clip->out)
+        return false;
+    if (length == 0 || *base == '.')
+        return cli_fail("%s: \"%s\" is no name for a clip", clip->path, base);
+    snprintf(clip->name, (size_t)length + 1, "%s", base);
+    snprintf(clip->out, size, "%s/%s.npy", r->folder, clip->name);
+    return true;
+}
+
+static void find_done(extract_clip *clip)
+{
+    struct stat in, out;
+    clip->done = !stat(clip->path, &in) && !stat(clip->out, &out) &&
+                 out.st_mtime >= in.st_mtime;
+}
+
+static bool add_file(extract_clips *clips, const extract_request *r, const char *path)
+{
+    struct stat about;
+    extract_clip *clip = add(clips);
+    if (!clip)
+        return false;
+    clip->path = path;
+    clip->bytes = stat(path, &about) ? 0 : (uint64_t)about.st_size;
+    if (!give_name(clip, r, path))
+        return false;
+    find_done(clip);
+    return true;
+}
+
+/* ---- tables of texts ---- */
+
+/* Splits a line at its tabs; returns the number of fields. */
+static size_t split(char *line, char *fields[COLUMNS])
+{
+    size_t n = 0;
+    for (char *next = line; next && n < COLUMNS; n++) {
+        char *field = next;
+        next = strchr(field, '\t');
+        if (next)
+            *next++ = '\0';
+        fields[n] = cli_text_trim(field);
+    }
+    return n;
+}
+
+/* The first column of the header that has one of the names; `count` if none has. */
+static size_t column(char *const fields[COLUMNS], size_t count, const char *const names[],
+                     size_t name_count)
+{
+    for (size_t i = 0; i < name_count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (!strcasecmp(fields[k], names[i]))
+                return k;
+    return count;
+}
+
+static bool add_row(extract_clips *clips, const extract_request *r, const char *path,
+                    const char *id, const char *text)
+{
+    extract_clip *clip = add(clips);
+    if (!clip)
+        return false;
+    clip->path = path;
+    clip->text = text;
+    clip->bytes = strlen(text);
+    if (!give_name(clip, r, id))
+        return false;
+    find_done(clip);
+    return true;
+}
+
+static bool add_table(extract_clips *clips, const extract_request *r, const char *path)
+{
+    static const char *const ids[] = {"video_id", "filename", "id"};
+    static const char *const texts[] = {"text", "caption"};
+    char *fields[COLUMNS], *line;
+    char **tables = realloc(clips->tables, (clips->table_count + 1) * sizeof *tables);
+    if (!tables)
+        return cli_fail("out of memory for %s", path);
+    clips->tables = tables;
+    char *text = cli_text_read(path, MOST_TABLE, "table");
+    if (!text)
+        return false;
+    clips->tables[clips->table_count++] = text;
+    char *at = cli_text_begin(text);
+    size_t count = (line = cli_text_line(&at)) ? split(line, fields) : 0;
+    size_t id = column(fields, count, ids, sizeof ids / sizeof *ids);
+    size_t words = column(fields, count, texts, sizeof texts / sizeof *texts);
+    if (id == count || words == count)
+        return cli_fail(
+            "%s: its first line must name, between tabs, a column video_id, filename "
+            "or id and a column text or caption",
+            path);
+    for (size_t number = 2; (line = cli_text_line(&at)); number++) {
+        if (!*cli_text_trim(line))
+            continue;
+        count = split(line, fields);
+        if (count <= id || count <= words)
+            return cli_fail("%s:%zu: it has %zu columns, fewer than the first line", path,
+                            number, count);
+        if (!add_row(clips, r, path, fields[id], fields[words]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- all ---- */
+
+static int by_name(const void *a, const void *b)
+{
+    const extract_clip *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* Two clips of one name would be written to one file. */
+static bool check_names(const extract_clips *clips)
+{
+    const extract_clip **sorted = cli_alloc(clips->count, sizeof *sorted);
+    bool ok = sorted != NULL;
+    for (size_t i = 0; ok && i < clips->count; i++)
+        sorted[i] = &clips->items[i];
+    if (ok)
+        qsort(sorted, clips->count, sizeof *sorted, by_name);
+    for (size_t i = 1; ok && i < clips->count; i++)
+        if (!strcmp(sorted[i - 1]->name, sorted[i]->name))
+            ok = cli_fail("two clips are called %s (%s, %s): they would be written to one file",
+                          sorted[i]->name, sorted[i - 1]->path, sorted[i]->path);
+    free(sorted);
+    return ok;
+}
+
+bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads_text)
+{
+    memset(out, 0, sizeof *out);
+    for (size_t i = 0; i < r->files.count; i++) {
+        const char *path = r->files.items[i];
+        bool table = reads_text && cli_ends_with(path, ".tsv");
+        if (!(table ? add_table : add_file)(out, r, path))
+            return false;
+    }
+    return check_names(out);
+}
+
+void extract_clips_free(extract_clips *clips)
+{
+    for (size_t i = 0; i < clips->count; i++) {
+        free(clips->items[i].name);
+        free(clips->items[i].out);
+    }
+    for (size_t i = 0; i < clips->table_count; i++)
+        free(clips->tables[i]);
+    free(clips->items);
+    free(clips->tables);
+}

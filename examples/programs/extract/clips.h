@@ -1,0 +1,45 @@
+/* unic-extract: its options, and what its parts do. */
+#ifndef UNIC_EXTRACT_CLIPS_H
+#define UNIC_EXTRACT_CLIPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <unicode/unic.h>
+
+#include "cli/extractor.h"
+#include "cli/features.h"
+#include "cli/options.h"
+
+typedef struct extract_request {
+    const char *folder, *fit_path; /* --out, --fit; either may be NULL */
+    cli_extractor_source from;
+    cli_list files, settings;
+    bool skip_damaged;
+    uint64_t threads;
+} extract_request;
+
+/* One clip to be made: from a file, or from a text of a table. */
+typedef struct extract_clip {
+    const char *path; /* of the file */
+    const char *text; /* NULL: the file is the clip */
+    char *name, *out; /* without what stands behind the last dot; FOLDER/name.npy */
+    uint64_t bytes;   /* of the file or the text, by which progress counts */
+    bool done;        /* its features stand there, and are not older than the file */
+} extract_clip;
+
+typedef struct extract_clips {
+    extract_clip *items;
+    size_t count, capacity;
+    char **tables; /* texts that clips are of */
+    size_t table_count;
+} extract_clips;
+
+/* Finds the clips of the files; two may not have one name. It is to be freed also on failure. */
+bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads_text);
+void extract_clips_free(extract_clips *clips);
+
+/* Learns the extractor's weights from the files, and writes it to --fit. */
+bool extract_fit(const extract_request *r, unic_extractor *extractor, cli_features *f);
+
+#endif

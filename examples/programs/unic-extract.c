@@ -1,0 +1,333 @@
+/*
+ * unic-extract: the features of films, sounds, pictures and texts, as unic_dataset reads them.
+ *
+ * One clip's way: file -> cli_features_file() -> FOLDER/clip.npy.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <unicode/unic.h>
+
+#include "cli/limit.h"
+#include "cli/model.h"
+#include "cli/npy.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/report.h"
+#include "cli/signal.h"
+#include "cli/table.h"
+#include "cli/threads.h"
+#include "extract/clips.h"
+
+enum { KILO = 1024 };
+
+typedef struct job {
+    extract_request request;
+    unic_extractor *extractor;
+    cli_features features;
+    extract_clips clips;
+    size_t made, before, bad; /* clips */
+    uint64_t steps;           /* of those that were made */
+    uint64_t bytes;           /* of files that are done, by which progress counts */
+    const extract_clip *clip; /* that is being made */
+    cli_output out;
+    size_t clip_steps;
+} job;
+
+/* ---- the folder ---- */
+
+/* Whether the folder has features without telling how they were made. */
+static bool has_strange_features(const char *folder)
+{
+    DIR *names = opendir(folder);
+    bool has = false;
+    for (const struct dirent *entry; names && !has && (entry = readdir(names));)
+        has = *entry->d_name != '.' &&
+              (cli_ends_with(entry->d_name, ".npy") || cli_ends_with(entry->d_name, ".zip"));
+    if (names)
+        closedir(names);
+    return has;
+}
+
+/* Makes the folder, and those that it stands in. */
+static bool make_folder(const char *folder)
+{
+    char *path = strdup(folder);
+    bool ok = path != NULL || cli_fail("out of memory for the path %s", folder);
+    for (char *end = path; ok && end;) {
+        end = strchr(end + 1, '/');
+        if (end)
+            *end = '\0';
+        ok = !*path || !mkdir(path, 0777) || errno == EEXIST ||
+             cli_fail("cannot make the folder %s: %s", path, strerror(errno));
+        if (end)
+            *end = '/';
+    }
+    free(path);
+    return ok;
+}
+
+/* The folder keeps what made its features, and takes none of another extractor. */
+static bool take_folder(const job *j)
+{
+    const char *folder = j->request.folder;
+    char *own = cli_extractor_words(j->extractor), *there = NULL;
+    bool ok = own && make_folder(folder) && cli_extractor_read(&there, folder);
+    if (ok && there && strcmp(there, own))
+        ok = cli_fail("%s has features of another extractor, %s; these would be of %s: name "
+                      "another --out",
+                      folder, there, own);
+    else if (ok && !there && has_strange_features(folder))
+        ok = cli_fail(
+            "%s has features already, and no extract.ini that tells which extractor made "
+            "them: name another --out",
+            folder);
+    else if (ok && !there)
+        ok = cli_extractor_write(own, folder);
+    free(own);
+    free(there);
+    return ok;
+}
+
+/* ---- clips ---- */
+
+static void tell_progress(const job *j, double part)
+{
+    uint64_t bytes = j->bytes + (uint64_t)(part * (double)j->clip->bytes);
+    cli_progress_at(bytes / KILO, j->clip->name);
+}
+
+/* A cli_features_fn. */
+static bool take_steps(const float *features, size_t steps, double part, void *user)
+{
+    job *j = user;
+    j->clip_steps += steps;
+    tell_progress(j, part);
+    return !cli_signal() &&
+           cli_npy_append(&j->out, features, steps * j->features.numbers * sizeof *features);
+}
+
+static cli_outcome make_clip(job *j)
+{
+    const extract_clip *clip = j->clip;
+    const int64_t *dims = j->features.dims;
+    const size_t rank = j->features.rank;
+    j->clip_steps = 0;
+    cli_output_clear(clip->out);
+    if (!cli_output_open(&j->out, clip->out) || !cli_npy_header(&j->out, "<f4", 0, dims, rank))
+        return CLI_FAILED;
+    cli_outcome outcome = clip->text
+                              ? cli_features_text(&j->features, clip->name, clip->text,
+                                                  take_steps, j)
+                              : cli_features_file(&j->features, clip->path, take_steps, j);
+    if (outcome == CLI_GOOD && (!cli_npy_header(&j->out, "<f4", j->clip_steps, dims, rank) ||
+                                !cli_output_commit(&j->out)))
+        outcome = CLI_FAILED;
+    cli_output_discard(&j->out);
+    return outcome;
+}
+
+static bool make_all(job *j)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < j->clips.count; i++)
+        total += j->clips.items[i].done ? 0 : j->clips.items[i].bytes;
+    cli_progress_begin(total / KILO, 0, "kB");
+    for (size_t i = 0; i < j->clips.count && !cli_signal(); i++) {
+        j->clip = &j->clips.items[i];
+        if (j->clip->done) {
+            j->before++;
+            continue;
+        }
+        cli_outcome outcome = make_clip(j);
+        if (outcome == CLI_FAILED || (outcome == CLI_BAD && !j->request.skip_damaged))
+            return false;
+        j->made += outcome == CLI_GOOD;
+        j->bad += outcome == CLI_BAD;
+        j->steps += outcome == CLI_GOOD ? j->clip_steps : 0;
+        j->bytes += j->clip->bytes;
+        tell_progress(j, 0);
+    }
+    return !cli_signal();
+}
+
+/* ---- the end ---- */
+
+static bool print_table(const job *j, double seconds)
+{
+    const struct {
+        const char *name;
+        size_t count;
+    } rows[] = {{"made", j->made}, {"made before", j->before}, {"bad, passed over", j->bad}};
+    char time[CLI_DURATION], dims[128] = "";
+    cli_table table;
+    for (size_t i = 0, used = 0; i < j->features.rank; i++)
+        used += (size_t)snprintf(dims + used, sizeof dims - used, ",%lld",
+                                 (long long)j->features.dims[i]);
+    cli_table_begin(&table, 3);
+    cli_table_cell(&table, "%s", unic_extractor_kind(j->extractor));
+    cli_table_cell(&table, "clips");
+    cli_table_cell(&table, "steps");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cli_table_cell(&table, "%s", rows[i].name);
+        cli_table_cell(&table, "%zu", rows[i].count);
+        if (i == 0)
+            cli_table_cell(&table, "%llu", (unsigned long long)j->steps);
+        else
+            cli_table_cell(&table, "-");
+    }
+    if (!cli_table_end(&table, stdout))
+        return false;
+    printf("%s: float32 [steps%s] a clip, in %s, at most %.0f MB of memory\n",
+           j->request.folder, dims, cli_duration(time, seconds),
+           (double)cli_peak_memory() / 1e6);
+    return true;
+}
+
+static bool extract(job *j)
+{
+    double started = cli_now();
+    if (!extract_clips_find(&j->clips, &j->request, j->features.reads == UNIC_EXTRACTOR_TEXT) ||
+        !take_folder(j))
+        return false;
+    bool ok = make_all(j);
+    cli_progress_clear();
+    if (!ok) {
+        cli_note("stopped after %zu of %zu clips; the same command goes on from there",
+                 j->made + j->before, j->clips.count);
+        return false;
+    }
+    if (!print_table(j, cli_now() - started))
+        return false;
+    return j->made || j->before ||
+           cli_fail("nothing came of any of the %zu clips", j->clips.count);
+}
+
+static bool run(job *j)
+{
+    const extract_request *r = &j->request;
+    return cli_ok(unic_set_threads((int)r->threads)) &&
+           cli_extractor_open(&j->extractor, &r->from) &&
+           cli_features_begin(&j->features, j->extractor, r->skip_damaged, r->threads) &&
+           (!r->fit_path || extract_fit(r, j->extractor, &j->features)) &&
+           (!r->folder || extract(j));
+}
+
+static void release(job *j)
+{
+    extract_clips_free(&j->clips);
+    cli_features_free(&j->features);
+    unic_extractor_free(j->extractor);
+    cli_list_free(&j->request.files);
+    cli_list_free(&j->request.settings);
+}
+
+static const char purpose[] =
+    "the features of films, sounds, pictures and texts.\n\n"
+    "Writes one array [steps,...] a FILE, FOLDER/clip.npy of clip.mp4: what unic-train,\n"
+    "unic-encode and unic-inspect read as one modality, if FOLDER is DIR/<modality>. Clips of\n"
+    "several modalities belong together by their names.";
+
+static const char more[] =
+    "Kinds (docs/media.md has their keys):\n"
+    "  logmel   sound to [96,64], spectra as VGGish takes them; with --set bands=16 parts=8 "
+    "to\n"
+    "           [128], which can be trained on as it is\n"
+    "  patches  frames to [7,7,64], how near each cell is to typical patches, which --fit "
+    "learns\n"
+    "           from pictures or films of your own\n"
+    "  ngrams   words to [64], by their letters; FILEs are texts, one a clip, or tables .tsv\n"
+    "           whose first line names a column video_id, filename or id, and a column text\n"
+    "\n"
+    "Sound is averaged over its channels and resampled, frames are taken at the extractor's\n"
+    "rate and scaled, as docs/media-decoding.md says. Any length of film is read in parts.\n"
+    "\n"
+    "FOLDER/extract.ini keeps the extractor's settings and fingerprint: a folder has features\n"
+    "of one extractor, and a model that is trained on them remembers it. The same command "
+    "goes\n"
+    "on where it was stopped: clips whose arrays are not older than their files are left as\n"
+    "they are. Arrays appear complete or not at all.\n"
+    "\n"
+    "Examples:\n"
+    "  unic-extract --kind logmel --set bands=16 parts=8 --out features/audio clips/*.mp4\n"
+    "  unic-extract --kind patches --fit patches.npz clips/*.mp4\n"
+    "  unic-extract --extractor patches.npz --out features/video clips/*.mp4\n"
+    "  unic-extract --kind ngrams --out features/text captions.tsv\n"
+    "  unic-train --config small.ini --data features --out model.npz";
+
+/* Of the words that belong to no option, "parts=8" is one more setting, unless a file is called so. */
+static bool sort_words(extract_request *r)
+{
+    const char **settings = cli_alloc(r->settings.count + r->files.count, sizeof *settings);
+    struct stat about;
+    size_t files = 0;
+    if (!settings)
+        return false;
+    for (size_t i = 0; i < r->settings.count; i++)
+        settings[i] = r->settings.items[i];
+    free(r->settings.items);
+    r->settings.items = settings;
+    for (size_t i = 0; i < r->files.count; i++) {
+        const char *word = r->files.items[i];
+        if (strchr(word, '=') && stat(word, &about))
+            settings[r->settings.count++] = word;
+        else
+            r->files.items[files++] = word;
+    }
+    r->files.count = files;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    cli_threads_begin(argv);
+    job j = {.request = {.threads = cli_threads_default()}};
+    extract_request *r = &j.request;
+    const cli_option options[] = {
+        {"--kind", "KIND", "a new extractor: logmel, patches or ngrams", .text = &r->from.kind},
+        {"--set", "KEY=VALUE...", "settings of the kind", .list = &r->settings},
+        {"--extractor", "E.npz", "instead of --kind: an extractor that was fitted",
+         .text = &r->from.path},
+        {"--fit", "E.npz", "learn the extractor's weights from the FILEs, and write it",
+         .text = &r->fit_path},
+        {"--out", "FOLDER", "where the arrays are written; made if it is not there",
+         .text = &r->folder},
+        {"--skip-damaged", NULL,
+         "pass over files that nothing comes of, and damaged parts of films, and name them",
+         .flag = &r->skip_damaged},
+        CLI_MEMORY_LIMIT_OPTION,
+        CLI_THREADS_OPTION(&r->threads),
+    };
+    const cli_program program = {
+        .name = "unic-extract",
+        .purpose = purpose,
+        .usage = "--kind KIND|--extractor E.npz --out FOLDER [options] FILE...",
+        .options = options,
+        .option_count = sizeof options / sizeof *options,
+        .operands = &r->files,
+        .more = more,
+    };
+    cli_parse(&program, argc, argv);
+    if (!sort_words(r))
+        return EXIT_FAILURE;
+    r->from.keys = &r->settings;
+    if (!r->from.kind == !r->from.path)
+        cli_wrong_usage(&program, "one of --kind KIND and --extractor E.npz is expected");
+    if (r->from.path && r->settings.count)
+        cli_wrong_usage(&program,
+                        "--set goes with --kind: an extractor's file has its settings");
+    if (!r->folder && !r->fit_path)
+        cli_wrong_usage(&program, "--out FOLDER is missing");
+    if (r->files.count == 0)
+        cli_wrong_usage(&program, "there is no FILE");
+
+    cli_signal_catch();
+    bool ok = run(&j);
+    int status = ok || !cli_signal() ? cli_exit_status(ok) : 128 + cli_signal();
+    release(&j);
+    return status;
+}

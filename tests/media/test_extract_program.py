@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""unic-extract as a user meets it: what it writes, how it goes on, what it refuses. No program ffmpeg is needed."""
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import wave
+import zlib
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
+DECODES = (BUILD / "libunicode-media.so").exists()
+os.environ["LIBUNICODE"] = str(BUILD / "libunicode.so")
+sys.path.insert(0, str(ROOT / "bindings/python"))
+
+import libunicode as lu  # noqa: E402 (the lines above say which)
+
+if DECODES:
+    from libunicode.media import Media
+else:
+    print("skipped: tests/media/test_extract_program.py: no libunicode-media, texts alone are tried")
+
+
+def write_wav(path, seconds, rate=16000, seed=0):
+    samples = np.random.default_rng(seed).integers(-9000, 9000, int(seconds * rate)).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(samples.tobytes())
+    return path
+
+
+def write_png(path, seed=0, side=56):
+    """Blocks in random shades."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (side // 4, side // 4, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    return path
+
+
+class Program(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.dir = pathlib.Path(folder.name)
+
+    def run_it(self, *arguments, status=0, program="unic-extract"):
+        done = subprocess.run([BUILD / "bin" / program, *map(str, arguments)], capture_output=True, text=True, cwd=self.dir,
+                              timeout=300)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def load(self, name):
+        return np.load(self.dir / name)
+
+    def left(self):
+        return [path.name for path in self.dir.rglob("*.tmp-*")]
+
+
+class Texts(Program):
+    def test_one_a_file_and_tables(self):
+        (self.dir / "b.txt").write_text("a photo of\ntwo red shoes\n")
+        (self.dir / "more.tsv").write_text("\ufefftext\tvideo_id\r\nRed shoes\tc.mp4\r\n\r\nÉté à la mer\td_1.x\r\n")
+        said = self.run_it("--kind", "ngrams", "--set", "dim=8", "longest=4", "--out", "deep/f/text", "b.txt", "more.tsv")
+        self.assertRegex(said, r"made +3 +12\n")
+        words = lu.Extractor("ngrams", dim=8, longest=4)
+        for name, text in (("b", "a photo of two red shoes"), ("c", "Red shoes"), ("d_1", "Été à la mer")):
+            np.testing.assert_array_equal(self.load(f"deep/f/text/{name}.npy"), words.extract(text))
+        kept = (self.dir / "deep/f/text/extract.ini").read_text()
+        self.assertEqual(kept, "# How unic-extract made the features of this folder.\n" + words.settings +
+                         f"fingerprint = {words.fingerprint:016x}\n")
+        said = self.run_it("deep/f", program="unic-inspect")
+        self.assertRegex(said, r"(?s)3 clips of up to 6 steps.*text +8 +12 +2\.\.6")
+
+    def test_it_goes_on(self):
+        """What is there, and not older than its file, is left as it is."""
+        for name in ("a", "b"):
+            (self.dir / f"{name}.txt").write_text("one two")
+        self.run_it("--kind", "ngrams", "--out", "f", "a.txt")
+        made = self.dir / "f/a.npy"
+        before = made.stat().st_ino
+        self.assertRegex(self.run_it("--kind", "ngrams", "--out", "f", "a.txt", "b.txt"),
+                         r"(?s)made +1 +2\n.*made before +1 ")
+        self.assertEqual(made.stat().st_ino, before)
+        (self.dir / "a.txt").write_text("one two three")
+        os.utime(self.dir / "a.txt", (time.time() + 10, time.time() + 10))
+        self.assertRegex(self.run_it("--kind", "ngrams", "--out", "f", "a.txt", "b.txt"), r"made +1 +3\n")
+        self.assertEqual(len(np.load(made)), 3)
+
+    def test_extractors_are_not_mixed(self):
+        (self.dir / "a.txt").write_text("one two")
+        (self.dir / "b.txt").write_text("one two")
+        self.run_it("--kind", "ngrams", "--out", "f", "a.txt")
+        said = self.run_it("--kind", "ngrams", "--set", "dim=8", "--out", "f", "b.txt", status=1)
+        self.assertRegex(said, r"f has features of another extractor, kind=ngrams dim=64 .* these would be of kind=ngrams dim=8 ")
+        (self.dir / "f/extract.ini").unlink()
+        self.assertIn("f has features already, and no extract.ini", self.run_it("--kind", "ngrams", "--out", "f", "b.txt", status=1))
+        (self.dir / "f/extract.ini").write_text("kind = ngrams\n")
+        self.assertIn("has no fingerprint", self.run_it("--kind", "ngrams", "--out", "f", "b.txt", status=1))
+        self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["a.npy", "extract.ini"])
+
+    def test_what_is_bad(self):
+        (self.dir / "good.txt").write_text("one")
+        (self.dir / "empty.txt").write_text(" \n\t")
+        (self.dir / "latin.txt").write_bytes(b"caf\xe9")
+        for name, why in (("empty.txt", "there is no word in it"), ("latin.txt", "UTF-8"), ("none.txt", "No such file")):
+            said = self.run_it("--kind", "ngrams", "--out", "f", name, "good.txt", status=1)
+            self.assertIn(why, said)
+            self.assertIn("stopped after 0 of 2 clips", said)
+            self.assertFalse((self.dir / "f/good.npy").exists())
+        said = self.run_it("--kind", "ngrams", "--out", "f", "--skip-damaged", "empty.txt", "latin.txt", "good.txt")
+        self.assertRegex(said, r"(?s)made +1 +1\n.*bad, passed over +2 ")
+        said = self.run_it("--kind", "ngrams", "--out", "g", "--skip-damaged", "empty.txt", "latin.txt", status=1)
+        self.assertIn("nothing came of any of the 2 clips", said)
+        self.assertEqual(self.left(), [])
+
+    def test_what_is_refused(self):
+        (self.dir / "a.txt").write_text("one")
+        (self.dir / "x").mkdir()
+        (self.dir / "x/a.md").write_text("two")
+        (self.dir / "bare.tsv").write_text("a\tone two\n")
+        (self.dir / "short.tsv").write_text("id\ttext\nx\n")
+        for arguments, why in (
+                (["--kind", "ngrams", "--out", "f", "a.txt", "x/a.md"], "two clips are called a (a.txt, x/a.md)"),
+                (["--kind", "ngrams", "--out", "f", "bare.tsv"], "its first line must name"),
+                (["--kind", "ngrams", "--out", "f", "short.tsv"], "short.tsv:2: it has 1 columns"),
+                (["--kind", "ngram", "--out", "f", "a.txt"], "did you mean ngrams?"),
+                (["--kind", "ngrams", "--set", "dims=3", "--out", "f", "a.txt"], "did you mean dim?"),
+                (["--kind", "ngrams", "--out", "a.txt/f", "a.txt"], "cannot make the folder"),
+                (["--kind", "ngrams", "--fit", "e.npz", "a.txt"], "has nothing that is fitted"),
+                (["--extractor", "a.txt", "--out", "f", "a.txt"], "a.txt")):
+            self.assertIn(why, self.run_it(*arguments, status=1))
+        for arguments in ([], ["a.txt"], ["--kind", "ngrams", "a.txt"], ["--kind", "ngrams", "--out", "f"],
+                          ["--kind", "ngrams", "--extractor", "e", "--out", "f", "a.txt"],
+                          ["--extractor", "e", "--set", "dim=3", "--out", "f", "a.txt"]):
+            self.run_it(*arguments, status=2)
+        self.assertEqual(self.left(), [])
+
+
+@unittest.skipUnless(DECODES, "no libunicode-media")
+class Films(Program):
+    def test_sound_in_parts_is_the_sound_as_a_whole(self):
+        """Steps that overlap, that leave gaps, and both of other rates than the file's."""
+        path = write_wav(self.dir / "long.wav", 41.3)
+        for i, settings in enumerate(({}, {"framing": "vggish"}, {"bands": 16, "parts": 8},
+                                      {"rate": 8000, "high": 3500, "framing": "vggish", "hop": 2.5, "window": 60})):
+            sets = [f"{key}={value}" for key, value in settings.items()]
+            self.run_it("--kind", "logmel", *(["--set", *sets] if sets else []), "--out", f"f{i}", path)
+            extractor = lu.Extractor("logmel", **settings)
+            with Media(path) as media:
+                whole = extractor.extract(media.sound(int(extractor.rate)))
+            self.assertGreater(len(whole), 33)
+            np.testing.assert_array_equal(self.load(f"f{i}/long.npy"), whole)
+
+    def test_pictures(self):
+        pictures = [write_png(self.dir / f"{i}.png", i) for i in range(12)]
+        said = self.run_it("--kind", "patches", "--set", "channels=16", "--fit", "p.npz", "--out", "f", *pictures)
+        self.assertIn("written: p.npz: fitted on 12 frames of 12 files\n", said)
+        frames = []
+        for picture in pictures:
+            with Media(picture) as media:
+                frames.append(media.frame_at(0, (28, 28))[1])
+        extractor = lu.Extractor("patches", channels=16).fit(np.stack(frames))
+        self.assertEqual(lu.Extractor.load(self.dir / "p.npz").fingerprint, extractor.fingerprint)
+        self.run_it("--extractor", "p.npz", "--out", "g", *pictures[:2])
+        for i in range(2):
+            want = extractor.extract(frames[i][None])
+            np.testing.assert_array_equal(self.load(f"f/{i}.npy"), want)
+            np.testing.assert_array_equal(self.load(f"g/{i}.npy"), want)
+        self.assertIn("until it is fitted", self.run_it("--kind", "patches", "--out", "h", pictures[0], status=1))
+        said = self.run_it("--kind", "patches", "--fit", "0.png", pictures[0], status=1)
+        self.assertIn("--fit 0.png is an input", said)
+
+    def test_nothing_comes_of_a_file(self):
+        write_wav(self.dir / "short.wav", 0.9)
+        write_wav(self.dir / "empty.wav", 0)
+        write_png(self.dir / "picture.png")
+        (self.dir / "words.mp4").write_text("no film")
+        data = write_wav(self.dir / "whole.wav", 3).read_bytes()
+        (self.dir / "head.wav").write_bytes(data[:30])
+        for name, why in (("short.wav", "its sound lasts 0.9 s, and the first step takes 0.975 s"), ("empty.wav", "empty.wav: "),
+                          ("picture.png", "it has no sound"), ("words.mp4", "words.mp4: no film, sound or picture"),
+                          ("head.wav", "head.wav: "), ("none.wav", "No such file")):
+            self.assertIn(why, self.run_it("--kind", "logmel", "--out", "f", name, status=1))
+        self.assertIn("it has no", self.run_it("--kind", "patches", "--fit", "p.npz", "whole.wav", status=1))
+        said = self.run_it("--kind", "logmel", "--skip-damaged", "--out", "f", "short.wav", "words.mp4", "whole.wav")
+        self.assertRegex(said, r"(?s)made +1 +3\n.*bad, passed over +2 ")
+        self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["extract.ini", "whole.npy"])
+
+    def test_stopped_it_leaves_nothing_half_written(self):
+        path = write_wav(self.dir / "long.wav", 1500)
+        process = subprocess.Popen([BUILD / "bin/unic-extract", "--kind", "logmel", "--out", "f", path], cwd=self.dir,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        for _ in range(2000):
+            if self.left() or process.poll() is not None:
+                break
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+        if process.returncode != 0:         # else it was quicker
+            self.assertEqual(process.returncode, 130, said)
+            self.assertIn("stopped after 0 of 1 clips", said)
+            self.assertEqual([path.name for path in (self.dir / "f").iterdir()], ["extract.ini"])
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_a_long_film_streams(self):
+        """10 minutes: sound and frames under 300 MB."""
+        path = self.dir / "long.mp4"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=320x180:r=5:d=600", "-f", "lavfi", "-i",
+                        "sine=300:d=600:r=44100", "-c:v", "mpeg4", "-shortest", path], check=True)
+        self.run_it("--kind", "patches", "--fit", "p.npz", path)
+        for arguments in (["--kind", "logmel"], ["--extractor", "p.npz"]):
+            said = self.run_it(*arguments, "--out", arguments[-1] + ".f", path)
+            self.assertLess(int(said.split("at most ")[1].split(" MB")[0]), 300)
+            self.assertEqual(len(self.load(arguments[-1] + ".f/long.npy")), 600)
+
+
+def is_installed():
+    """Asked of another process: this one may have loaded the build's."""
+    return not subprocess.run([sys.executable, "-c", "import ctypes; ctypes.CDLL('libunicode-media.so.0')"],
+                              capture_output=True).returncode
+
+
+@unittest.skipIf(is_installed(), "libunicode-media is installed in the system too")
+class WithoutTheLibrary(Program):
+    def test_films_are_refused_and_texts_are_not(self):
+        """The program beside nothing but the core."""
+        (self.dir / "bin").mkdir()
+        for source, name in ((BUILD / "bin/unic-extract", "bin/unic-extract"), (BUILD / "libunicode.so.0", "libunicode.so.0")):
+            shutil.copy(source, self.dir / name)
+        (self.dir / "a.txt").write_text("one two")
+        write_wav(self.dir / "a.wav", 2)
+
+        def alone(kind, name, status):
+            done = subprocess.run([self.dir / "bin/unic-extract", "--kind", kind, "--out", kind, name], capture_output=True, text=True,
+                                  cwd=self.dir, timeout=300)
+            self.assertEqual(done.returncode, status, done.stderr)
+            return done.stderr
+
+        alone("ngrams", "a.txt", 0)
+        self.assertIn("decoded by libunicode-media, which cannot be loaded: libunicode-media.so.0", alone("logmel", "a.wav", 1))
+
+
+if __name__ == "__main__":
+    unittest.main()
