@@ -356,11 +356,17 @@ class source
     R *open(unic_status (*f)(R **, const unic_source *, P...), A &&...a) const
     {
         R *opened = nullptr;
+        read(&opened, f, std::forward<A>(a)...);
+        return opened;
+    }
+    // f(into, source, ...): the same into a handle that there is.
+    template <class T, class... P, class... A>
+    void read(T *into, unic_status (*f)(T *, const unic_source *, P...), A &&...a) const
+    {
         const unic_source c = get();
-        const unic_status status = f(&opened, &c, detail::as::c(a)...);
+        const unic_status status = f(into, &c, detail::as::c(a)...);
         rethrow();
         check(status);
-        return opened;
     }
     // Several of them for one call of the C interface.
     class list

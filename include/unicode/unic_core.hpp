@@ -477,6 +477,14 @@ class extractor : public detail::handle<unic_extractor, unic_extractor_free>
         return extractor(from.open(unic_extractor_load_source, options));
     }
     void fit(const array &input) { run(unic_extractor_fit, input); }
+    void load_weights(std::string_view path, unic_open_options options = {})
+    {
+        run(unic_extractor_load_weights, path, options);
+    }
+    void load_weights(const source &from, unic_open_options options = {})
+    {
+        from.read(get(), unic_extractor_load_weights_source, options);
+    }
     void save(std::string_view path) const { run(unic_extractor_save, path); }
     void save(const sink &to) const
     {

@@ -34,7 +34,8 @@ typedef struct unic_extractor_options {
 } unic_extractor_options;
 
 /**
- * Create an extractor. This computes its tables and allocates all memory that extracting needs.
+ * Create an extractor. This computes its tables and allocates all memory that extracting needs; for
+ * a pretrained network, unic_extractor_load_weights() does.
  *
  * @param out       the extractor, to be freed with unic_extractor_free(); NULL on failure.
  * @param settings  lines "key = value" as in a config (unic_config.h), NUL-terminated: `kind` and,
@@ -81,6 +82,7 @@ UNIC_API unic_status unic_extractor_input_dims(size_t *rank, const unic_extracto
 
 /**
  * Get the dims of one step of its features ({128}, {7,7,64}); `dims` has room for UNIC_MAX_RANK.
+ * Those of a pretrained network are known for certain once it has its weights.
  * @return UNIC_OK; UNIC_E_ARG. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_feature_dims(size_t *rank, const unic_extractor *extractor,
@@ -131,6 +133,32 @@ UNIC_API unic_status unic_extractor_extract_text(size_t *step_count, unic_extrac
  *         another thread is using it. A failure leaves the extractor as it was. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *input);
+
+/**
+ * Give an extractor of a kind that is a pretrained network (`vggish`) the weights of a file: what
+ * torch.save() wrote (.pth, .pt, .bin), safetensors, or an npz, which is known by its contents.
+ * Names are those that are published for the network (docs/media.md), with or without a common
+ * beginning ("module."); tensors that it does not need are not read. Its sizes are those of the
+ * file: unic_extractor_feature_dims() may change. Memory that extracting needs is allocated here.
+ *
+ * @param extractor  used by one thread at a time.
+ * @param path       of the file.
+ * @param options    NULL: defaults.
+ * @return UNIC_OK; UNIC_E_ARG, also for a kind without such weights; UNIC_E_NOTFOUND; UNIC_E_IO;
+ *         UNIC_E_FORMAT lists tensors that are missing or have other shapes, and what the file has;
+ *         UNIC_E_NOMEM; UNIC_E_CANCELLED; UNIC_E_STATE if another thread is using it. A failure
+ *         leaves the extractor as it was. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_load_weights(unic_extractor *extractor, const char *path,
+                                                 const unic_open_options *options);
+/**
+ * The same as unic_extractor_load_weights(), from a source (unic_io.h) instead of a file. The
+ * source is closed by this call. @return also what the source's read_at() returned, UNIC_E_IO if it
+ * is no status. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_load_weights_source(unic_extractor *extractor,
+                                                        const unic_source *source,
+                                                        const unic_open_options *options);
 
 /**
  * Write an extractor, its settings and weights, to one npz. The file appears complete or not at

@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "array/array.h"
 #include "extract/extract.h"
+#include "torch/weight_open.h"
 
 unic_status unic_extractor_create(unic_extractor **out, const char *settings,
                                   const unic_extractor_options *options)
@@ -138,6 +139,46 @@ unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *inpu
     UNIC__HOLD(extractor);
     UNIC__TRY_WITH(extractor->threads, unic__extractor_fit(extractor, input));
     return UNIC_OK;
+}
+
+static unic_status load_weights(unic_extractor *extractor, unic__source *source)
+{
+    unic__weight_file *f;
+    UNIC__TRY(unic__extractor_takes_weights(extractor));
+    UNIC__TRY(unic__weight_file_open(&f, source));
+    const int before = unic__threads_enter(extractor->threads);
+    const unic_status status = unic__extractor_load_weights(extractor, f);
+    unic__threads_leave(before);
+    unic__weight_file_close(f);
+    return status;
+}
+
+unic_status unic_extractor_load_weights(unic_extractor *extractor, const char *path,
+                                        const unic_open_options *options)
+{
+    unic__opening from;
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(path);
+    UNIC__HOLD(extractor);
+    UNIC__TRY(unic__opening_file(&from, path, options, __func__));
+    return unic__opening_end(&from, load_weights(extractor, from.source));
+}
+
+unic_status unic_extractor_load_weights_source(unic_extractor *extractor,
+                                               const unic_source *source,
+                                               const unic_open_options *options)
+{
+    unic__opening from;
+    UNIC__TRY(unic__opening_source(&from, source, source, options, __func__));
+    unic_status status = extractor ? unic__use_alone(&extractor->use, __func__, "extractor")
+                                   : unic__fail(UNIC_E_ARG, "%s: extractor is NULL", __func__);
+    if (status != UNIC_OK) {
+        unic__opening_abandon(&from); /* the source is closed in any case */
+        return status;
+    }
+    status = unic__opening_end(&from, load_weights(extractor, from.source));
+    unic__use_end(&extractor->use);
+    return status;
 }
 
 unic_status unic_extractor_save(const unic_extractor *extractor, const char *path)

@@ -5,30 +5,9 @@
 #include <string.h>
 
 #include "array/array.h"
+#include "base/complaint.h"
 #include "cmg/cmg_layout.h"
 #include "model/model.h"
-
-/* A list of tensors for a message, cut off where the message is full. */
-typedef struct complaint {
-    char text[600];
-    size_t at, n, named; /* characters; tensors; of them in the text */
-} complaint;
-
-__attribute__((format(printf, 2, 3))) static void complain(complaint *c, const char *format,
-                                                           ...)
-{
-    char line[300];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    c->n++;
-    if (c->named + 1 < c->n || c->at + strlen(line) + 2 >= sizeof c->text)
-        return; /* one was left out: so are those behind it */
-    c->at += (size_t)snprintf(c->text + c->at, sizeof c->text - c->at, "%s%s",
-                              c->at ? "; " : "", line);
-    c->named++;
-}
 
 /* The modality that a parameter's name begins with. */
 static const unic__modality *modality_of(const unic_config *c, const char *name)
@@ -44,39 +23,39 @@ static const unic__modality *modality_of(const unic_config *c, const char *name)
 /* The tensor of a parameter; NULL, and a complaint, if it is not there as it should be. */
 static const unic__torch_tensor *find(const unic__torch_file *f, const unic_config *c,
                                       const unic__param *p, unic__cmg_place *place,
-                                      complaint *wrong)
+                                      unic__complaint *wrong)
 {
     char path[UNIC__TORCH_PATH], got[UNIC__SHAPE_TEXT], want[UNIC__SHAPE_TEXT];
     const unic__modality *m = modality_of(c, p->name);
     if (!m || !unic__cmg_find(m, p->name, place)) {
-        complain(wrong, "%s has no counterpart in CMG", p->name);
+        unic__complain(wrong, "%s has no counterpart in CMG", p->name);
         return NULL;
     }
     snprintf(path, sizeof path, "%s/%s", place->part, place->name);
     const unic__torch_tensor *t = NULL;
     unic__shape shape = unic__cmg_shape(place, &p->shape);
     if (unic__cmg_tensor(f, path, &t) != UNIC_OK) {
-        complain(wrong, "%s", unic_last_error());
+        unic__complain(wrong, "%s", unic_last_error());
         return NULL;
     }
     if (unic__shape_equal(&t->shape, &shape))
         return t;
-    complain(wrong, "%s is %s, expected %s", t->given, unic__shape_print(&t->shape, got),
-             unic__shape_print(&shape, want));
+    unic__complain(wrong, "%s is %s, expected %s", t->given, unic__shape_print(&t->shape, got),
+                   unic__shape_print(&shape, want));
     return NULL;
 }
 
-static unic_status verdict(const unic__torch_file *f, const complaint *wrong)
+static unic_status verdict(const unic__torch_file *f, const unic__complaint *wrong)
 {
     if (wrong->n == 0)
         return UNIC_OK;
     return unic__fail(UNIC_E_FORMAT, "%s: %zu %s not as expected: %s%s", unic__torch_path(f),
                       wrong->n, wrong->n == 1 ? "tensor is" : "tensors are", wrong->text,
-                      wrong->named < wrong->n ? "; ..." : "");
+                      unic__complaint_rest(wrong));
 }
 
 static void check_params(const unic__torch_file *f, const unic_config *c,
-                         const unic__param_table *params, complaint *wrong)
+                         const unic__param_table *params, unic__complaint *wrong)
 {
     unic__cmg_place place;
     for (size_t i = 0; i < params->n; i++)
@@ -86,7 +65,7 @@ static void check_params(const unic__torch_file *f, const unic_config *c,
 unic_status unic__cmg_check_params(const unic__torch_file *f, const unic_config *c,
                                    const unic__param_table *params)
 {
-    complaint wrong = {.n = 0};
+    unic__complaint wrong = {.n = 0};
     check_params(f, c, params, &wrong);
     return verdict(f, &wrong);
 }
@@ -122,7 +101,7 @@ unic_status unic__cmg_read_tensor(unic__torch_file *f, const unic__torch_tensor 
 static unic_status read_param(unic__torch_file *f, const unic_config *c, const unic__param *p,
                               float *values)
 {
-    complaint none = {.n = 0};
+    unic__complaint none = {.n = 0};
     unic__cmg_place place = {.layout = UNIC__CMG_SAME};
     const unic__torch_tensor *t = find(f, c, p, &place, &none);
     if (!t)
@@ -197,25 +176,25 @@ static bool is_idle(const unic_config *c, const char *path)
 
 void unic__cmg_log_extra(const unic__torch_file *f, const unic_config *c)
 {
-    complaint extra = {.n = 0};
+    unic__complaint extra = {.n = 0};
     for (size_t i = 0; i < unic__torch_count(f); i++) {
         const char *path = unic__torch_tensor_at(f, i)->path, *slash = strchr(path, '/');
         bool optimiser = strncmp(path, "optimizer", 9) == 0;
         if (slash && !optimiser && !unic__cmg_is_dead(slash + 1) && !is_idle(c, path) &&
             strncmp(slash + 1, "Cross_quantizer.", 16) != 0 && !unic__cmg_is_known(c, path))
-            complain(&extra, "%s", path);
+            unic__complain(&extra, "%s", path);
     }
     if (extra.n > 0)
         unic__log_line(UNIC_LOG_WARNING, "%s: %zu %s not used: %s%s", unic__torch_path(f),
                        extra.n, extra.n == 1 ? "tensor is" : "tensors are", extra.text,
-                       extra.named < extra.n ? "; ..." : "");
+                       unic__complaint_rest(&extra));
 }
 
 /* Whether all inference tensors are there, before anything is promised. */
 static unic_status check_model(const unic__torch_file *f, const unic_config *config)
 {
     unic_config *c;
-    complaint wrong = {.n = 0};
+    unic__complaint wrong = {.n = 0};
     UNIC__TRY(unic__config_copy(&c, config));
     unic__config_resolve(c);
     unic_status status = UNIC_OK;

@@ -6,6 +6,7 @@
 #ifndef UNIC_EXTRACT_EXTRACT_H
 #define UNIC_EXTRACT_EXTRACT_H
 
+#include "array/weight_file.h"
 #include "base/use.h"
 #include "config/config_keys.h"
 #include "extract/kinds.h"
@@ -35,6 +36,7 @@ typedef struct unic__extract_kind {
     unic_status (*run)(unic_extractor *e, const unic__extract_input *in, float *features);
     /* Learns the weights; NULL: it has none that can be learnt. UNIC_E_VALUE; UNIC_E_NOMEM. */
     unic_status (*fit)(unic_extractor *e, const unic_array *input);
+    const struct unic__pretrained *pretrained; /* its network (network.h); NULL: it has none */
 } unic__extract_kind;
 
 /* A weight of an extractor, in the arena. */
@@ -54,18 +56,21 @@ struct unic_extractor {
     unic__shape dims; /* of a step's features */
     const unic__extract_weight *weights;
     size_t weight_count;
-    bool has_weights; /* they were fitted or loaded */
+    bool has_weights;              /* they were fitted or loaded */
+    struct unic__network *network; /* of a kind that has one, once its weights were loaded */
     int threads;
     unic__arena arena; /* holds the text, and the tables of plan */
     union {
         struct unic__logmel *logmel;
         struct unic__ngrams *ngrams;
         struct unic__patches *patches;
+        struct unic__vggish *vggish;
+        struct unic__vgg19 *vgg19;
     } plan;
 };
 
 extern const unic__extract_kind unic__extract_logmel, unic__extract_ngrams,
-    unic__extract_patches;
+    unic__extract_patches, unic__extract_vggish;
 
 /* ---- settings.c ---- */
 
@@ -89,6 +94,10 @@ unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
 /* UNIC_E_STATE if it has weights that were neither fitted nor loaded. */
 unic_status unic__extractor_check_weights(const unic_extractor *e);
 unic_status unic__extractor_fit(unic_extractor *e, const unic_array *input);
+/* UNIC_E_ARG for a kind without a network. */
+unic_status unic__extractor_takes_weights(const unic_extractor *e);
+/* The weights of a file, in place of those that it has; as unic__network_create(). */
+unic_status unic__extractor_load_weights(unic_extractor *e, unic__weight_file *f);
 
 /* ---- extractor_file.c ---- */
 

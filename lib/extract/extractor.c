@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "array/array.h"
+#include "extract/network.h"
 
 unic_status unic__extract_memory(void **out, unic_extractor *e, size_t count, size_t size,
                                  const char *what)
@@ -42,6 +43,7 @@ void unic__extractor_free(unic_extractor *e)
         return;
     if (e->kind && e->kind->release)
         e->kind->release(e);
+    unic__network_free(e->network);
     unic__arena_free(&e->arena);
     unic__free(e);
 }
@@ -52,6 +54,8 @@ uint64_t unic__extractor_fingerprint(const unic_extractor *e)
     for (size_t i = 0; e->has_weights && i < e->weight_count; i++)
         hash = unic__hash_bytes(hash, e->weights[i].data,
                                 unic__shape_count(&e->weights[i].shape) * sizeof(float));
+    if (e->network)
+        hash = unic__hash_bytes(hash, &e->network->hash, sizeof e->network->hash);
     return hash;
 }
 
@@ -78,6 +82,29 @@ unic_status unic__extractor_check_weights(const unic_extractor *e)
                           "an extractor of kind %s has no weights until it is "
                           "fitted; unic_extractor_load() reads one that was",
                           e->kind->name);
+    if (e->kind->pretrained && !e->network)
+        return unic__fail(UNIC_E_STATE,
+                          "an extractor of kind %s has no weights until "
+                          "unic_extractor_load_weights() has read them (%s)",
+                          e->kind->name, e->kind->pretrained->source);
+    return UNIC_OK;
+}
+
+unic_status unic__extractor_takes_weights(const unic_extractor *e)
+{
+    if (!e->kind->pretrained)
+        return unic__fail(UNIC_E_ARG, "an extractor of kind %s has no weights that are loaded",
+                          e->kind->name);
+    return UNIC_OK;
+}
+
+unic_status unic__extractor_load_weights(unic_extractor *e, unic__weight_file *f)
+{
+    unic__network *n;
+    UNIC__TRY(unic__network_create(&n, e, f));
+    unic__network_free(e->network);
+    e->network = n;
+    e->dims = n->dims;
     return UNIC_OK;
 }
 

@@ -3,13 +3,30 @@
 
 #include "array/bundle.h"
 #include "extract/extract.h"
+#include "extract/network.h"
 
 static const char settings_member[] = "extractor.ini";
+
+/* Its weights go to the file one after the other: they are large. */
+static unic_status save_network(const unic_extractor *e, unic__output to)
+{
+    unic__npz_writer *w;
+    UNIC__TRY(unic__npz_create(&w, to));
+    unic_status status = unic__npz_add_text(w, settings_member, e->text);
+    if (status == UNIC_OK)
+        status = unic__network_write(e, w);
+    if (status == UNIC_OK)
+        return unic__npz_finish(w);
+    unic__npz_abandon(w);
+    return status;
+}
 
 unic_status unic__extractor_save(const unic_extractor *e, unic__output to)
 {
     unic__bundle b = {0};
     UNIC__TRY(unic__extractor_check_weights(e));
+    if (e->network)
+        return save_network(e, to);
     unic__bundle_text(&b, settings_member, e->text);
     for (size_t i = 0; i < e->weight_count; i++)
         unic__bundle_f32(&b, e->weights[i].name, e->weights[i].shape, e->weights[i].data);
@@ -30,8 +47,19 @@ static unic_status create(unic_extractor **out, unic__npz *z)
     return status == UNIC_OK ? status : unic__fail_in(status, "%s", unic__npz_path(z));
 }
 
+static unic_status read_network(unic_extractor *e, unic__npz *z)
+{
+    unic__weight_file *f;
+    UNIC__TRY(unic__weight_npz(&f, z));
+    const unic_status status = unic__extractor_load_weights(e, f);
+    unic__weight_file_close(f);
+    return status;
+}
+
 static unic_status read_weights(unic_extractor *e, unic__npz *z)
 {
+    if (e->kind->pretrained)
+        return read_network(e, z);
     for (size_t i = 0; i < e->weight_count; i++) {
         const unic__extract_weight *w = &e->weights[i];
         UNIC__TRY(unic__expect_array(z, w->name, w->shape));

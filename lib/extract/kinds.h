@@ -30,10 +30,17 @@ typedef struct unic__patches_settings {
     uint64_t seed;
 } unic__patches_settings;
 
+typedef struct unic__vggish_settings {
+    unsigned framing; /* a unic__framing                                              */
+    bool last_relu;   /* features are not negative                                     */
+    bool pca;         /* AudioSet's principal components, in steps of 0..255          */
+} unic__vggish_settings;
+
 typedef union unic__extract_settings {
     unic__logmel_settings logmel;
     unic__ngrams_settings ngrams;
     unic__patches_settings patches;
+    unic__vggish_settings vggish;
 } unic__extract_settings;
 
 #endif

@@ -10,10 +10,11 @@
  * Spectra are computed in double precision: between loud bands the logarithm shows the rounding of
  * the loud ones in the quiet. Two frames are the real and the imaginary part of one transform.
  */
+#include "extract/logmel.h"
+
 #include <math.h>
 
 #include "array/array.h"
-#include "extract/extract.h"
 
 #define KEY(type, field)                                                                       \
     UNIC__OF_CONFIG, _Generic(((unic__logmel_settings *)0)->field, type                        \
@@ -42,19 +43,6 @@ static const unic__config_key keys[] = {
      "Averages a patch over so many parts of equal length; 0: all frames stay."},
 };
 
-typedef struct unic__logmel {
-    size_t window, hop, n;      /* samples; n is that of the transform                       */
-    size_t patch, stride;       /* samples of a patch, and from one to the next              */
-    double *hann;               /* [window]                                                  */
-    double *cosine, *sine;      /* [n/2] of 2 pi k / n                                       */
-    uint32_t *reversed;         /* [n] the numbers' bits in reverse                          */
-    double *re, *im, *spectrum; /* [n], [n], [n/2+1]                                         */
-    uint32_t *first, *last;     /* [bands] bins of a band, last not among them               */
-    double **weight;            /* [bands] of its bins, from the first on                    */
-    float *samples;             /* [window]                                                  */
-    double *row;                /* [bands]                                                   */
-} unic__logmel;
-
 /* ---- the plan ---- */
 
 static double mel(double hertz)
@@ -62,8 +50,9 @@ static double mel(double hertz)
     return 1127.0 * log1p(hertz / 700.0);
 }
 
-static unic_status check_settings(const unic__logmel_settings *s, const unic__logmel *l)
+static unic_status check_settings(const unic__logmel *l)
 {
+    const unic__logmel_settings *s = &l->set;
     if (s->high <= s->low || s->high > (double)s->rate / 2.0)
         return unic__fail(UNIC_E_CONFIG,
                           "high = %g is not above low = %g and at most half of "
@@ -99,9 +88,9 @@ static void fill_transform(unic__logmel *l)
 }
 
 /* The weight of bin k in band b; edges are those of the comment above. */
-static double weight_of(const unic__logmel_settings *s, const unic__logmel *l, size_t b,
-                        size_t k)
+static double weight_of(const unic__logmel *l, size_t b, size_t k)
 {
+    const unic__logmel_settings *s = &l->set;
     const double step = (mel(s->high) - mel(s->low)) / (double)(s->bands + 1);
     const double q = mel((double)k * (double)s->rate / (double)l->n);
     const double centre = mel(s->low) + step * (double)(b + 1);
@@ -112,27 +101,27 @@ static double weight_of(const unic__logmel_settings *s, const unic__logmel *l, s
 static unic_status plan_band(unic_extractor *e, unic__logmel *l, size_t b)
 {
     const size_t bins = l->n / 2 + 1;
-    const unic__logmel_settings *s = &e->settings.logmel;
+    const unic__logmel_settings *s = &l->set;
     const double edge = mel(s->low) +
                         (mel(s->high) - mel(s->low)) / (double)(s->bands + 1) * (double)b;
     const double bin = 700.0 * expm1(edge / 1127.0) * (double)l->n / (double)s->rate;
     size_t first = bin > 1 ? (size_t)(bin - 1) : 0, last; /* before it there are none */
-    while (first < bins && weight_of(s, l, b, first) <= 0)
+    while (first < bins && weight_of(l, b, first) <= 0)
         first++;
-    for (last = first; last < bins && weight_of(s, l, b, last) > 0;)
+    for (last = first; last < bins && weight_of(l, b, last) > 0;)
         last++;
     l->first[b] = (uint32_t)first;
     l->last[b] = (uint32_t)last;
     UNIC__TRY(unic__extract_memory((void **)&l->weight[b], e, last - first, sizeof(double),
                                    "a mel band"));
     for (size_t k = first; k < last; k++)
-        l->weight[b][k - first] = weight_of(s, l, b, k);
+        l->weight[b][k - first] = weight_of(l, b, k);
     return UNIC_OK;
 }
 
 static unic_status plan_memory(unic_extractor *e, unic__logmel *l)
 {
-    const size_t bands = e->settings.logmel.bands;
+    const size_t bands = l->set.bands;
     const struct {
         void **at;
         size_t count, size;
@@ -156,39 +145,38 @@ static unic_status plan_memory(unic_extractor *e, unic__logmel *l)
     return UNIC_OK;
 }
 
-static unic_status plan_logmel(unic_extractor *e)
+unic_status unic__logmel_plan(unic__logmel **out, unic_extractor *e,
+                              const unic__logmel_settings *settings)
 {
-    const unic__logmel_settings *s = &e->settings.logmel;
+    const unic__logmel_settings *s = settings;
     unic__logmel *l;
     UNIC__TRY(unic__extract_memory((void **)&l, e, 1, sizeof *l, "log-mel tables"));
-    e->plan.logmel = l;
+    l->set = *s;
     l->window = (size_t)(s->window * (double)s->rate / 1000.0 + 0.5);
     l->hop = (size_t)(s->hop * (double)s->rate / 1000.0 + 0.5);
     l->patch = (s->frames - 1) * l->hop + l->window;
     l->stride = s->framing == UNIC__FRAMING_SECOND ? s->rate : s->frames * l->hop;
-    UNIC__TRY(check_settings(s, l));
+    UNIC__TRY(check_settings(l));
     for (l->n = 2; l->n < l->window;)
         l->n *= 2;
     UNIC__TRY(plan_memory(e, l));
     fill_transform(l);
     for (size_t b = 0; b < s->bands; b++)
         UNIC__TRY(plan_band(e, l, b));
-    e->rate = (double)s->rate;
-    e->in = UNIC__SHAPE_OF(0);
-    e->dims = s->parts ? UNIC__SHAPE_OF(s->parts * s->bands)
-                       : UNIC__SHAPE_OF(s->frames, s->bands);
+    *out = l;
     return UNIC_OK;
 }
 
-/* ---- a call ---- */
-
-static unic_status count_patches(const unic_extractor *e, const unic__extract_input *in,
-                                 size_t *steps)
+size_t unic__logmel_width(const unic__logmel *l)
 {
-    const unic__logmel *l = e->plan.logmel;
-    const size_t n = (size_t)in->array->dims[0];
-    *steps = n < l->patch ? 0 : 1 + (n - l->patch) / l->stride;
-    return UNIC_OK;
+    return (l->set.parts ? l->set.parts : l->set.frames) * l->set.bands;
+}
+
+/* ---- a patch ---- */
+
+size_t unic__logmel_count(const unic__logmel *l, size_t samples)
+{
+    return samples < l->patch ? 0 : 1 + (samples - l->patch) / l->stride;
 }
 
 /* re + i im <- its transform, in place (Cooley and Tukey, radix 2). */
@@ -247,8 +235,9 @@ static void take_spectrum(const unic__logmel *l, bool imaginary)
 }
 
 /* row [bands] <- ln(mel + offset) of the spectrum. */
-static void take_bands(const unic__logmel *l, const unic__logmel_settings *s)
+static void take_bands(const unic__logmel *l)
 {
+    const unic__logmel_settings *s = &l->set;
     for (size_t b = 0; b < s->bands; b++) {
         const double *w = l->weight[b], *x = l->spectrum + l->first[b];
         double sum = 0;
@@ -259,9 +248,9 @@ static void take_bands(const unic__logmel *l, const unic__logmel_settings *s)
 }
 
 /* Frame f of a patch to its place, or onto the mean of its part. */
-static void put_frame(const unic__logmel *l, const unic__logmel_settings *s, size_t f,
-                      float *patch)
+static void put_frame(const unic__logmel *l, size_t f, float *patch)
 {
+    const unic__logmel_settings *s = &l->set;
     const size_t per = s->parts ? s->frames / s->parts : 1;
     const double share = 1.0 / (double)per;
     float *y = patch + f / per * s->bands;
@@ -269,27 +258,50 @@ static void put_frame(const unic__logmel *l, const unic__logmel_settings *s, siz
         y[b] = (float)(l->row[b] * share + (f % per ? (double)y[b] : 0));
 }
 
-static unic_status run_logmel(unic_extractor *e, const unic__extract_input *in, float *features)
+unic_status unic__logmel_patch(const unic__logmel *l, const unic_array *sound, size_t t,
+                               float *patch)
+{
+    for (size_t f = 0; f < l->set.frames; f++) {
+        if (f % 2 == 0) {
+            const size_t at = t * l->stride + f * l->hop;
+            UNIC__TRY(load_frame(l, sound, at, l->re));
+            /* a last frame without a partner is its own */
+            UNIC__TRY(load_frame(l, sound, f + 1 < l->set.frames ? at + l->hop : at, l->im));
+            transform(l);
+        }
+        take_spectrum(l, f % 2);
+        take_bands(l);
+        put_frame(l, f, patch);
+    }
+    return UNIC_OK;
+}
+
+/* ---- the kind ---- */
+
+static unic_status plan_logmel(unic_extractor *e)
 {
     const unic__logmel_settings *s = &e->settings.logmel;
+    UNIC__TRY(unic__logmel_plan(&e->plan.logmel, e, s));
+    e->rate = (double)s->rate;
+    e->in = UNIC__SHAPE_OF(0);
+    e->dims = s->parts ? UNIC__SHAPE_OF(s->parts * s->bands)
+                       : UNIC__SHAPE_OF(s->frames, s->bands);
+    return UNIC_OK;
+}
+
+static unic_status count_patches(const unic_extractor *e, const unic__extract_input *in,
+                                 size_t *steps)
+{
+    *steps = unic__logmel_count(e->plan.logmel, (size_t)in->array->dims[0]);
+    return UNIC_OK;
+}
+
+static unic_status run_logmel(unic_extractor *e, const unic__extract_input *in, float *features)
+{
     const unic__logmel *l = e->plan.logmel;
-    const size_t width = unic__shape_count(&e->dims);
-    size_t steps;
-    UNIC__TRY(count_patches(e, in, &steps));
-    for (size_t t = 0; t < steps; t++, features += width)
-        for (size_t f = 0; f < s->frames; f++) {
-            if (f % 2 == 0) {
-                const size_t at = t * l->stride + f * l->hop;
-                UNIC__TRY(load_frame(l, in->array, at, l->re));
-                /* a last frame without a partner is its own */
-                UNIC__TRY(
-                    load_frame(l, in->array, f + 1 < s->frames ? at + l->hop : at, l->im));
-                transform(l);
-            }
-            take_spectrum(l, f % 2);
-            take_bands(l, s);
-            put_frame(l, s, f, features);
-        }
+    const size_t steps = unic__logmel_count(l, (size_t)in->array->dims[0]);
+    for (size_t t = 0; t < steps; t++, features += unic__logmel_width(l))
+        UNIC__TRY(unic__logmel_patch(l, in->array, t, features));
     return UNIC_OK;
 }
 

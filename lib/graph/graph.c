@@ -165,6 +165,8 @@ static unic__node *param_node(unic__graph *g, unic__shape shape, unic__init init
     unic__node *node = new_node(g, &shape, UNIC__F32);
     node->param = param;
     node->table = g->params;
+    node->t.packed = param->product &&
+                     g->params->packed; /* what operators need depends on it */
     node->wants_grad = !g->frozen && !g->inference;
     return node;
 }
@@ -255,6 +257,7 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
         .op = op, .out = &out->t, .input_count = n, .attr = settings, .run = &g->run};
     call->backend = g->backend;
     call->direct = g->direct;
+    call->many_shapes = g->many_shapes;
     call->id = g->step_count;
     for (size_t i = 0; i < n; i++) {
         inputs[i] = in[i];

@@ -50,6 +50,7 @@ typedef struct unic__graph {
     unsigned phase;            /* of calls made from now on                               */
     unic__backend backend;     /* of calls made from now on                               */
     bool direct;               /* of calls made from now on                               */
+    bool many_shapes;          /* calls made from now on will be made again for others    */
     bool again;                /* between unic__graph_again() and unic__graph_fits()      */
     unic__node *again_at;      /* the next node that is made again                        */
     bool outgrown;             /* a shape needs more than was planned                     */
@@ -113,7 +114,8 @@ const char *unic__graph_vname(unic__graph *g, const char *format, va_list args);
  * change their shapes, and allocate nothing. Before planning, this makes memory be planned for
  * the largest of all shapes. After it, unic__graph_fits() says whether the shapes fit that
  * memory; if they do not, the graph can only be freed. For graphs of one phase, for inference,
- * whose operators hold no primitives, which serve one shape.
+ * whose operators hold no primitives, which serve one shape: where there are convolutions, set
+ * g->many_shapes before.
  */
 void unic__graph_again(unic__graph *g);
 bool unic__graph_fits(unic__graph *g);

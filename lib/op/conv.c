@@ -64,7 +64,7 @@ static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)
 {
     if (c->backend != UNIC__AUTO)
         return c->backend == UNIC__ONEDNN;
-    return unic__dnnl_available() && !winograd_tile(c, d) &&
+    return unic__dnnl_available() && !c->many_shapes && !winograd_tile(c, d) &&
            unic__conv_depth(d) * d->co <= few_weights();
 }
 

@@ -38,7 +38,7 @@ static unic_status infer(unic__call *c)
     c->out->dtype = UNIC__F32;
     c->out->shape = *x;
     c->out->shape.dim[x->rank - 1] = w->dim[0];
-    size_t packed = unic__packed_count(w->dim[0], w->dim[1]);
+    size_t packed = c->in[1]->packed ? 0 : unic__packed_count(w->dim[0], w->dim[1]);
     size_t masked = attr->relu ? unic__shape_count(&c->out->shape) : 0; /* dy behind the relu */
     c->scratch_size = packed > masked ? packed : masked;
     return UNIC_OK;

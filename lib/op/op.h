@@ -83,6 +83,8 @@ struct unic__call {
     unsigned fresh;
     unic__backend backend;
     bool direct; /* no convolution by transforms (kernel.winograd = off) */
+    bool
+        many_shapes; /* the call is made for one shape after another: `auto` makes no primitives */
     uint64_t
         id; /* differs between the calls of one graph: dropout's stream of random numbers */
     unic__run *run;

@@ -644,6 +644,25 @@ void masks(const std::string &folder)
     REQUIRE(unic::metrics::masks_cmg(logits, inside, 256, 1).mask_count == 2);
 }
 
+// VGGish with one channel.
+void write_network(const std::string &path)
+{
+    unic::npz_writer file(path);
+    std::int64_t wide = 24;
+    for (int layer : {0, 3, 6, 8, 11, 13}) {
+        const std::string name = "features." + std::to_string(layer);
+        file.add(name + ".weight", unic::array(wave(9, 3, 8), {1, 1, 3, 3}));
+        file.add(name + ".bias", unic::array(wave(1, 2, 8), {1}));
+    }
+    for (int layer : {0, 2, 4}) {
+        const std::string name = "embeddings." + std::to_string(layer);
+        file.add(name + ".weight", unic::array(wave(static_cast<std::size_t>(3 * wide), 4, 30), {3, wide}));
+        file.add(name + ".bias", unic::array(wave(3, 2, 8), {3}));
+        wide = 3;
+    }
+    file.finish();
+}
+
 void extractors(const std::string &folder)
 {
     unic::extractor words("kind = ngrams\ndim = 3"), sounds("kind = logmel\nparts = 2\nbands = 4");
@@ -673,6 +692,15 @@ void extractors(const std::string &folder)
     unic::extractor::load(unic::source(held)).save(bytes);
     REQUIRE(bytes.bytes().size() == held.size());
     REQUIRE(thrown([&] { sounds.extract(std::string_view("a")); }).status() == UNIC_E_ARG);
+    unic::extractor network("kind = vggish");
+    REQUIRE(thrown([&] { network.load_weights(folder + "/patches.npz"); }).status() == UNIC_E_FORMAT);
+    write_network(folder + "/weights.npz");
+    network.load_weights(folder + "/weights.npz");
+    const std::uint64_t loaded = network.fingerprint();
+    const std::vector<std::byte> weights = contents(folder + "/weights.npz");
+    network.load_weights(unic::source(weights));
+    REQUIRE(network.fingerprint() == loaded && network.feature_dims()[0] == 3);
+    REQUIRE(network.extract(unic::array(wave(32000, 7, 50), {32000})).size() == 6);
 }
 
 void class_maps(const std::string &folder)

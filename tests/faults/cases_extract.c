@@ -67,6 +67,17 @@ CALL(extractor_fit)
     return give_extractor(w, unic_extractor_fit(w->extractor, &shown));
 }
 
+CALL(extractor_load_weights)
+{
+    return give_extractor(w, unic_extractor_load_weights(w->extractor, files.weights, NULL));
+}
+
+CALL(extractor_load_weights_source)
+{
+    const unic_source source = world_source(files.weights);
+    return give_extractor(w, unic_extractor_load_weights_source(w->extractor, &source, NULL));
+}
+
 CALL(extractor_save)
 {
     unic_status status = unic_extractor_save(w->extractor, files.out);
@@ -104,6 +115,8 @@ const fault_case extract_cases[] = {
     CASE(extractor_extract, NEEDS_SPECTRA, NOTHING),
     CASE(extractor_extract_text, NEEDS_EXTRACTOR, NOTHING),
     CASE(extractor_fit, NEEDS_PATCHES, ALLOCATES),
+    CASE(extractor_load_weights, NEEDS_NETWORK, ALLOCATES),
+    CASE(extractor_load_weights_source, NEEDS_NETWORK, ALLOCATES),
     CASE(extractor_save, NEEDS_PATCHES, WRITES),
     CASE(extractor_save_sink, NEEDS_PATCHES | NEEDS_BUFFER, ALLOCATES),
     CASE(extractor_load, 0, ALLOCATES),

@@ -36,6 +36,43 @@ def test_features() -> None:
     assert words.extract("a b\0c").shape == (2, 5) and words.extract("").shape == (0, 5)
 
 
+def narrow_vggish() -> dict[str, np.ndarray]:
+    rng, planes, tensors = np.random.default_rng(4), 1, {}
+    for layer, wide in ((0, 2), (3, 2), (6, 3), (8, 2), (11, 2), (13, 2)):
+        tensors[f"features.{layer}.weight"] = rng.standard_normal((wide, planes, 3, 3))
+        tensors[f"features.{layer}.bias"] = rng.standard_normal(wide)
+        planes = wide
+    for layer, shape in ((0, (5, 48)), (2, (4, 5)), (4, (3, 4))):
+        tensors[f"embeddings.{layer}.weight"] = rng.standard_normal(shape)
+        tensors[f"embeddings.{layer}.bias"] = rng.standard_normal(shape[0])
+    return tensors
+
+
+def test_pretrained_weights(tmp_path: Path) -> None:
+    extractor, tensors = lu.Extractor("vggish"), narrow_vggish()
+    assert extractor.dims == (128,)
+    raises(lu.StateError, "has no weights until", lambda: extractor.extract(SOUND))
+    np.savez(tmp_path / "w.npz", **tensors)
+    before = extractor.fingerprint
+    assert extractor.load_weights(tmp_path / "w.npz") is extractor and extractor.dims == (3,)
+    features = extractor.extract(SOUND)
+    assert features.shape == (2, 3) and extractor.fingerprint != before
+    for given in ((tmp_path / "w.npz").read_bytes(), open(tmp_path / "w.npz", "rb")):
+        np.testing.assert_array_equal(lu.Extractor("vggish").load_weights(given).extract(SOUND), features)
+    again = pickle.loads(pickle.dumps(extractor))
+    np.testing.assert_array_equal(again.extract(SOUND), features)
+    assert again.fingerprint == extractor.fingerprint
+    extractor.save(tmp_path / "saved.npz")
+    with np.load(tmp_path / "saved.npz") as saved:
+        for name, x in tensors.items():
+            np.testing.assert_array_equal(saved[name], x.astype(np.float32))
+    del tensors["features.3.bias"]
+    np.savez(tmp_path / "w.npz", **tensors)
+    raises(lu.FormatError, "features.3.bias [2] is missing", lambda: extractor.load_weights(tmp_path / "w.npz"))
+    raises(lu.ArgumentError, "no weights that are loaded", lambda: lu.Extractor("ngrams").load_weights(tmp_path / "w.npz"))
+    np.testing.assert_array_equal(extractor.extract(SOUND), features)
+
+
 def frames(count: int = 60, side: int = 8) -> np.ndarray:
     """Pictures of blocks in random shades."""
     shades = np.random.default_rng(4).integers(0, 256, (count, side // 2, side // 2, 3), np.uint8)

@@ -85,6 +85,21 @@ class Extractor(Saved):
             lib.unic_extractor_fit(extractor, arguments.array(x))
         return self
 
+    def load_weights(self, path: Readable, *, memory_limit: int = 0) -> "Extractor":
+        """Give a pretrained network ("vggish") the weights of a file: of torch.save(), safetensors, or an npz.
+
+        path          as for load().
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+
+        Raises FormatError, which lists tensors that are missing or have other shapes; ArgumentError (a kind without
+        such weights). It is as before after a failure.
+        """
+        with self._use() as extractor:
+            _io.read(extractor, path, lib.unic_extractor_load_weights, lib.unic_extractor_load_weights_source,
+                     arguments.limit(memory_limit))
+        self._describe()
+        return self
+
     @property
     def fingerprint(self) -> int:
         """A hash of settings and weights: features of equal ones may be mixed."""

@@ -212,10 +212,15 @@ def save(handle: Any, to: Any, to_path: Any, to_sink: Any) -> None:
         del _writers[number]
 
 
-def load(pointer: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> None:
-    """Call what reads a path, or what reads a source, whichever is given."""
+def read(first: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> None:
+    """Call what reads a path, or what reads a source, whichever is given, with this first argument."""
     if not is_contents(given):
-        from_path(ctypes.byref(pointer), arguments.path(given), options)
+        from_path(first, arguments.path(given), options)
         return
     with opened(given) as (source,):
-        from_source(ctypes.byref(pointer), ctypes.byref(source), options)
+        from_source(first, ctypes.byref(source), options)
+
+
+def load(pointer: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> None:
+    """The same, for what makes a handle."""
+    read(ctypes.byref(pointer), given, from_path, from_source, options)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/half.h"
+#include "extract/small_weights.h"
 
 enum { MOST_CALLS = 24, MOST_BYTES = 1 << 16 };
 
@@ -482,9 +483,15 @@ static unic_extractor *make_extractor(unsigned how)
     static const char *const settings[] = {
         "kind = ngrams\ndim = 3\nbuckets = 5",
         "kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2",
-        "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3"};
+        "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3",
+        "kind = vggish"};
     unic_extractor *e;
-    FUZZ_CHECK(unic_extractor_create(&e, settings[how / 2 % 3], NULL) == UNIC_OK);
+    FUZZ_CHECK(unic_extractor_create(&e, settings[how / 2 % 4], NULL) == UNIC_OK);
+    if (how / 2 % 4 == 3 && how / 8 % 2) {
+        const char *path = fuzz_path("w.npz");
+        FUZZ_CHECK(small_weights(path, &small_vggish, "", SIZE_MAX) == UNIC_OK);
+        FUZZ_CHECK(unic_extractor_load_weights(e, path, NULL) == UNIC_OK);
+    }
     return e;
 }
 

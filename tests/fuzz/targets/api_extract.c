@@ -141,6 +141,20 @@ static void call_unic_extractor_fit(api *a)
     }
 }
 
+static void call_unic_extractor_load_weights(api *a)
+{
+    unic_extractor *e = api_extractor_of(a);
+    const char *path = api_path(a);
+    fuzz_ok(unic_extractor_load_weights(e, path, api_open(a)));
+}
+
+static void call_unic_extractor_load_weights_source(api *a)
+{
+    unic_extractor *e = api_extractor_of(a);
+    const unic_source *source = api_source(a);
+    fuzz_ok(unic_extractor_load_weights_source(e, source, api_open(a)));
+}
+
 static void call_unic_extractor_save(api *a)
 {
     const unic_extractor *e = api_extractor_of(a);
@@ -180,6 +194,8 @@ static const api_call calls[] = {
     API_CALL(unic_extractor_extract),
     API_CALL(unic_extractor_extract_text),
     API_CALL(unic_extractor_fit),
+    API_CALL(unic_extractor_load_weights),
+    API_CALL(unic_extractor_load_weights_source),
     API_CALL(unic_extractor_save),
     API_CALL(unic_extractor_save_sink),
     API_CALL(unic_extractor_load),

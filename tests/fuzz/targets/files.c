@@ -5,6 +5,7 @@
 #include "array/npy_file.h"
 #include "array/npz.h"
 #include "array/npz_help.h"
+#include "array/safetensors.h"
 #include "file/sniff.h"
 #include "file/zip.h"
 #include "fuzz/harness/fuzz.h"
@@ -47,6 +48,10 @@ static void run_sniff(const unsigned char *data, size_t size)
         unic_segmenter_free(segmenter);
     if (fuzz_made(unic_extractor_load(&extractor, path, &fuzz_open), extractor))
         unic_extractor_free(extractor);
+    if (fuzz_ok(unic_extractor_create(&extractor, "kind = vggish", NULL))) {
+        fuzz_ok(unic_extractor_load_weights(extractor, path, &fuzz_open));
+        unic_extractor_free(extractor);
+    }
     fuzz_limit_end();
     if (fuzz_ok(unic_config_create(&config)))
         fuzz_ok(unic_config_load(config, path));
@@ -288,3 +293,72 @@ const fuzz_target fuzz_npz_target = {.name = "npz",
                                      .largest = 4096,
                                      .run = run_npz,
                                      .seeds = npz_seeds};
+
+/* ---- safetensors: the header's bytes, and behind a zero byte the elements ---- */
+
+static void read_weights(unic__weight_file *f)
+{
+    static const char *const names[] = {"a", "b.c"};
+    char text[UNIC__WEIGHT_LIST];
+    FUZZ_CHECK(*unic__weight_file_list(f, text));
+    fuzz_ok(unic__weight_file_enter(f, names, 2));
+    for (size_t i = 0; i < f->count && i < 16; i++) {
+        const unic__weight_tensor *t = &f->at[i];
+        FUZZ_CHECK(i == 0 || strcmp(f->at[i - 1].name, t->name) < 0);
+        FUZZ_CHECK(*f->prefix || unic__weight_file_find(f, t->name) == t);
+        const size_t n = t->wrong ? 0 : unic__shape_count(&t->shape);
+        if (n > MOST)
+            continue;
+        float *x = malloc((n + 1) * sizeof *x);
+        if (fuzz_ok(unic__weight_file_read(f, t, x)))
+            fuzz_check_finite(x, n);
+        free(x);
+    }
+}
+
+static void run_safetensors(const unsigned char *data, size_t size)
+{
+    const unsigned char *zero = size ? memchr(data, 0, size) : NULL;
+    const size_t header = zero ? (size_t)(zero - data) : size;
+    const size_t rest = zero ? size - header - 1 : 0;
+    unsigned char *file = malloc(8 + size);
+    unic__source *source;
+    unic__weight_file *f;
+    for (size_t i = 0; i < 8; i++)
+        file[i] = (unsigned char)((uint64_t)header >> 8 * i);
+    if (header)
+        memcpy(file + 8, data, header);
+    if (rest)
+        memcpy(file + 8 + header, zero + 1, rest);
+    FUZZ_CHECK(unic__source_open_file(&source, fuzz_file(file, 8 + header + rest)) == UNIC_OK);
+    fuzz_limit_begin();
+    if (fuzz_made(unic__safetensors_open(&f, source), f)) {
+        read_weights(f);
+        unic__weight_file_close(f);
+    }
+    fuzz_limit_end();
+    unic__source_release(source);
+    free(file);
+}
+
+static void safetensors_seeds(fuzz_seed_fn *add)
+{
+    static const char *const texts[] = {
+        "{\"__metadata__\":{\"format\":\"pt\"},\"a\":{\"dtype\":\"F32\",\"shape\":[1,2],"
+        "\"data_offsets\":[0,8]},\"m.b.c\":{\"dtype\":\"F16\",\"shape\":[2],\"data_offsets\":"
+        "[8,12]}} \0abcdefghijkl",
+        "{\"\\u00e9\\ud83d\\ude00\\n\":{\"shape\":[],\"dtype\":\"F64\",\"data_offsets\":[0,8]},"
+        "\"i\":{\"dtype\":\"I64\",\"shape\":[0,3],\"data_offsets\":[8,8]},\"h\":{\"dtype\":\"BF16"
+        "\",\"shape\":[1],\"data_offsets\":[8,10]}}\0abcdefghij",
+        "{}\0"};
+    static const size_t elements[] = {12, 10, 0};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        add((const unsigned char *)texts[i], strlen(texts[i]) + 1 + elements[i]);
+}
+
+const fuzz_target fuzz_safetensors_target = {.name = "safetensors",
+                                             .reads = "files of safetensors",
+                                             .form = FUZZ_RAW,
+                                             .largest = 2048,
+                                             .run = run_safetensors,
+                                             .seeds = safetensors_seeds};

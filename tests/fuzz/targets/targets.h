@@ -23,6 +23,7 @@
     X(programs)                                                                                \
     X(retriever)                                                                               \
     X(extractor)                                                                               \
+    X(safetensors)                                                                             \
     X(run_file)                                                                                \
     X(segmenter)                                                                               \
     X(sniff)                                                                                   \

@@ -1,0 +1,59 @@
+#include "torch/weight_open.h"
+
+#include "array/safetensors.h"
+#include "file/sniff.h"
+#include "torch/torch_file.h"
+
+/* ---- a checkpoint of PyTorch as a file of weights ---- */
+
+static unic_status read_tensor(void *file, const unic__weight_tensor *t, float *out)
+{
+    return unic__torch_read_f32(file, t->entry, out, unic__shape_count(&t->shape));
+}
+
+static void close_torch(void *file)
+{
+    unic__torch_close(file);
+}
+
+static unic_status open_torch(unic__weight_file **out, unic__source *source)
+{
+    static const unic__weight_file_class is = {read_tensor, close_torch};
+    unic__torch_file *torch;
+    unic__weight_file *f;
+    UNIC__TRY(unic__torch_open(&torch, source));
+    UNIC__TRY(unic__weight_file_create(&f, &is, torch, source)); /* closes it, if it fails */
+    unic_status status = UNIC_OK;
+    for (size_t i = 0; i < unic__torch_count(torch) && status == UNIC_OK; i++) {
+        const unic__torch_tensor *t = unic__torch_tensor_at(torch, i);
+        status = unic__weight_file_add(f, t->path, t->wrong, &t->shape, t);
+    }
+    if (status == UNIC_OK)
+        status = unic__weight_file_sort(f);
+    if (status != UNIC_OK)
+        unic__weight_file_close(f);
+    else
+        *out = f;
+    return status;
+}
+
+unic_status unic__weight_file_open(unic__weight_file **out, unic__source *source)
+{
+    unic__file_kind kind;
+    *out = NULL;
+    UNIC__TRY(unic__file_sniff(&kind, source));
+    switch (kind) {
+    case UNIC__FILE_TORCH:
+        return open_torch(out, source);
+    case UNIC__FILE_SAFETENSORS:
+        return unic__safetensors_open(out, source);
+    case UNIC__FILE_ZIP:
+        return unic__weight_npz_open(out, source);
+    default:
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s is %s; weights are read of what torch.save() or safetensors "
+                          "wrote, or of an npz%s",
+                          unic__source_name(source), unic__file_kind_name(kind),
+                          unic__file_kind_advice(kind));
+    }
+}

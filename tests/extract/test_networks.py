@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""Pretrained networks against PyTorch in float64 with random weights of the published names.
+
+Features must be within 1e-4 of the largest entry. Weights come from what torch.save() writes and from safetensors,
+which this test writes itself. Without PyTorch nothing is tested.
+"""
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+import tempfile
+import unittest
+from typing import Any, Dict
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/extract")]
+
+import libunicode as lu  # noqa: E402 (the line above says where it is)
+from test_extract import log_mel  # noqa: E402 (likewise)
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+
+def safetensors(path: pathlib.Path, tensors: Dict[str, np.ndarray]) -> None:
+    """The format as its specification has it; F16 and F64 by the arrays' own types."""
+    names = {"float16": "F16", "float32": "F32", "float64": "F64", "int64": "I64"}
+    header: Dict[str, Any] = {"__metadata__": {"format": "pt", "a \"quoted\" key": "a\ttext \u00e9"}}
+    at = 0
+    for name, x in tensors.items():
+        header[name] = {"dtype": names[x.dtype.name], "shape": list(x.shape), "data_offsets": [at, at + x.nbytes]}
+        at += x.nbytes
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for x in tensors.values():
+            file.write(np.ascontiguousarray(x).tobytes())
+
+
+def vggish(channels: Any = (64, 128, 256, 256, 512, 512), hidden: int = 4096, dim: int = 128) -> Any:
+    """harritaylor/torchvggish: its modules, and so their names; heights and widths are flattened before channels."""
+    nn = torch.nn
+
+    class VGGish(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            layers, planes = [], 1
+            for i, wide in enumerate(channels):
+                layers += [nn.Conv2d(planes, wide, 3, padding=1), nn.ReLU()] + [nn.MaxPool2d(2, 2)] * (i in (0, 1, 3, 5))
+                planes = wide
+            self.features = nn.Sequential(*layers)
+            self.embeddings = nn.Sequential(nn.Linear(24 * planes, hidden), nn.ReLU(), nn.Linear(hidden, hidden),
+                                            nn.ReLU(), nn.Linear(hidden, dim), nn.ReLU())
+
+        def forward(self, x: Any) -> Any:
+            x = self.features(x)
+            return self.embeddings(x.permute(0, 2, 3, 1).reshape(len(x), -1))
+
+    return VGGish()
+
+
+def spread(model: Any, seed: int) -> Any:
+    """Random weights under which values neither fade nor grow; of single precision, computed with in double."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.dim() > 1:
+                weight.normal_(0, (2 / weight[0].numel()) ** 0.5, generator=generator)
+            else:
+                weight.uniform_(-0.1, 0.1, generator=generator)
+    return model.double()
+
+
+def weights_of(model: Any, prefix: str = "") -> Dict[str, np.ndarray]:
+    return {prefix + name: x.numpy().astype(np.float32) for name, x in model.state_dict().items()}
+
+
+@unittest.skipIf(torch is None, "PyTorch is not installed: nothing to compare networks with")
+class Networks(unittest.TestCase):
+    folder: tempfile.TemporaryDirectory[str]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.folder = tempfile.TemporaryDirectory(prefix="unic-")
+        cls.at = pathlib.Path(cls.folder.name)
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.folder.cleanup()
+
+    def near(self, ours: np.ndarray, golden: np.ndarray) -> None:
+        self.assertEqual(ours.shape, golden.shape)
+        self.assertLessEqual(np.abs(ours - golden).max(), 1e-4 * np.abs(golden).max())
+
+    def sound(self, seconds: float = 3.2) -> np.ndarray:
+        return (0.3 * np.random.default_rng(2).standard_normal(int(seconds * 16000))).astype(np.float32)
+
+    def patches(self, x: np.ndarray, stride: int) -> Any:
+        starts = range(0, len(x) - 15600 + 1, stride)
+        return torch.from_numpy(np.stack([log_mel(x[s:s + 15600]) for s in starts])[:, None])
+
+    def test_vggish(self) -> None:
+        """Full size, from both files; the port's ReLU at the end, and what stands before it."""
+        model, x = spread(vggish(), 1), self.sound()
+        torch.save({"module." + k: v.float() for k, v in model.state_dict().items()}, self.at / "vggish.pth")
+        safetensors(self.at / "vggish.safetensors", weights_of(model))
+        with torch.no_grad():
+            golden = model(self.patches(x, 16000)).numpy()
+            model.embeddings = model.embeddings[:-1]
+            before = model(self.patches(x, 15360)).numpy()
+        ours = lu.Extractor("vggish").load_weights(self.at / "vggish.pth").extract(x)
+        self.near(ours, golden)
+        other = lu.Extractor("vggish", framing="vggish", last_relu="off").load_weights(self.at / "vggish.safetensors")
+        self.near(other.extract(x), before)
+        self.assertTrue((before < 0).any())
+
+
+if __name__ == "__main__":
+    if torch is None:
+        print("skipped: PyTorch is not installed: nothing to compare networks with")
+    unittest.main()
