@@ -24,13 +24,17 @@ static bool run(evaluation *e)
 {
     const char *queries = e->task == RETRIEVE ? e->test_path : e->train_path;
     const char *const inputs[] = {e->model_path, e->train_path, e->test_path};
+    cli_space some;
+    const cli_space *space = e->requantize ? &some : NULL;
     if (!cli_ok(unic_set_threads((int)e->threads)) ||
         !cli_output_apart("--json", e->json_path, inputs, 3) ||
         !cli_output_apart("--logits", e->logits_path, inputs, 3) ||
         !cli_model_open(&e->model, e->model_path, &e->settings) ||
-        !cli_ok(unic_model_codebook(&e->codebook, e->model)) ||
-        !cli_codes_read(&e->train, e->model, &e->how, queries, &e->train_on) ||
-        !cli_codes_read(&e->test, e->model, &e->how, e->test_path, &e->test_on) ||
+        !cli_ok(unic_model_codebook(&e->codebook, e->model)) || !eval_choose_channels(e))
+        return false;
+    some = (cli_space){e->codebook, e->channels.chosen};
+    if (!cli_codes_read(&e->train, e->model, &e->how, queries, &e->train_on, space) ||
+        !cli_codes_read(&e->test, e->model, &e->how, e->test_path, &e->test_on, space) ||
         !cli_usage_count(&e->usage, &e->test, e->codebook))
         return false;
     switch (e->task) {
@@ -58,6 +62,7 @@ static void release(evaluation *e)
     cli_codes_free(&e->train);
     cli_codes_free(&e->test);
     unic_codebook_free(e->codebook);
+    free(e->channels.chosen);
     unic_model_free(e->model);
     cli_list_free(&e->settings);
     cli_list_free(&e->train_on);
@@ -164,6 +169,11 @@ static void check_usage(const cli_program *program, evaluation *e)
                         e->task_name);
     check_task(program, e);
     set_threshold(program, e);
+    if (e->channels_text && !eval_parse_channels(&e->channels, e->channels_text))
+        cli_wrong_usage(program, "--toc is \"%s\", but must be C or C:P:Q, as 32 or 32:3:1",
+                        e->channels_text);
+    if (e->requantize && !e->channels_text)
+        cli_wrong_usage(program, "--requantize is given, but no --toc that chooses channels");
     if (!e->segmenter)
         e->segmenter = "small";
     if (strcmp(e->segmenter, "small") && strcmp(e->segmenter, "paper"))
@@ -215,6 +225,12 @@ int main(int argc, char **argv)
         {"--relevant", "WHAT", "retrieve: pairs (the same clip) or classes [pairs]",
          .text = &e.relevant},
         {"--metric", "NAME", "retrieve: " CLI_METRIC_NAMES " [cosine]", .text = &e.metric_name},
+        {"--toc", "C[:P:Q]",
+         "use C channels of the codes: P parts of those that tell most apart, Q of the least "
+         "[all; P 1, Q 0]",
+         .text = &e.channels_text},
+        {"--requantize", NULL, "with --toc: assign codes anew, in these channels alone",
+         .flag = &e.requantize},
         {"--epochs", "N", "over the train clips [30; segment: 15]", .number = &e.epochs,
          .least = 1, .most = 1000000},
         {"--json", "FILE", "write results and statistics there", .text = &e.json_path},

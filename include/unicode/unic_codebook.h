@@ -285,6 +285,49 @@ UNIC_API unic_status unic_codebook_drift(unic_drift_report *report, const unic_c
                                          const int32_t *codes_after, size_t count);
 
 /**
+ * Choose the channels (dims) in which codes differ most and overlap least: TOC, the training-free
+ * optimisation of a codebook (Huang et al., TOC_H-DCID). Over the codes e_1..e_L each channel has
+ *
+ *     sim_d   = ((sum_i e_id)^2 - sum_i e_id^2) / (L (L-1)),   the mean product of two codes
+ *     score_d = (1-lambda) mean_i e_id^2 - sim_d
+ *
+ * which is (1-lambda) var_d - lambda sim_d with the unbiased variance var_d. Of `most` channels,
+ * floor(most / (p+q)) p are those of the highest scores and floor(most / (p+q)) q those of the
+ * lowest, the lower channel first on a tie. All codes count, also dead ones. Computed in double
+ * precision.
+ *
+ * @param count     out: how many are chosen, floor(most / (p+q)) (p+q).
+ * @param codebook  of at least 2 codes; concurrent reads are safe.
+ * @param lambda    0..1; the authors' code has 0.7.
+ * @param most      1..D.
+ * @param p         parts of the highest; p + q is in 1..most.
+ * @param q         parts of the lowest.
+ * @param channels  [most] out, 0..D-1: the highest first, then the lowest from the lowest on; only
+ *                  `*count` of them are written.
+ * @param scores    [D] out, may be NULL.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_channels(size_t *count, const unic_codebook *codebook,
+                                            double lambda, size_t most, size_t p, size_t q,
+                                            size_t *channels, double *scores);
+
+/**
+ * A codebook of some channels of another one: code l is still code l, with fewer dims, and so are
+ * its EMA state and its idle counters. Heads, indexes and segmenters that are created for it are
+ * given the same codes; unic_codebook_assign() of the same channels of z quantises anew in the
+ * smaller space.
+ *
+ * @param out       the caller's.
+ * @param codebook  concurrent reads are safe.
+ * @param channels  [count], each in 0..D-1, none twice; their order is that of the new dims.
+ * @param count     1..D.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a channel that is out of range or there twice;
+ * UNIC_E_NOMEM (`*out` is NULL after a failure). Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_select(unic_codebook **out, const unic_codebook *codebook,
+                                          const size_t *channels, size_t count);
+
+/**
  * A hash of L, D and the codes, equal for equal codebooks (defined in docs/formats.md). Store
  * it with codes to check later that a head belongs to their codebook (unic_head_accepts()).
  * Since 0.1.

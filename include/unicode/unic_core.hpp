@@ -322,6 +322,22 @@ class codebook : public detail::handle<unic_codebook, unic_codebook_free>
         return fill<float>(code_count() * code_count(), unic_codebook_distances);
     }
     std::uint64_t fingerprint() const { return ask(unic_codebook_fingerprint); }
+    // TOC: the channels that tell the codes apart, p parts of the highest scores to q of the lowest.
+    std::vector<std::size_t> channels(std::size_t most, std::size_t p = 1, std::size_t q = 0,
+                                      double lambda = 0.7,
+                                      std::vector<double> *scores = nullptr) const
+    {
+        std::vector<std::size_t> found(dim());
+        if (scores)
+            scores->resize(dim());
+        found.resize(find(unic_codebook_channels, lambda, most, p, q, found.data(),
+                          scores ? scores->data() : nullptr));
+        return found;
+    }
+    codebook select(view<std::size_t> channels) const // the same codes, in these channels alone
+    {
+        return codebook(find(unic_codebook_select, channels, channels.size()));
+    }
     // What has changed until `after`, also in the codes of some steps, then and now.
     unic_drift_report drift(const codebook &after, view<std::int32_t> codes_before = {},
                             view<std::int32_t> codes_after = {}) const

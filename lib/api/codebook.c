@@ -476,3 +476,62 @@ unic_status unic_codebook_drift(unic_drift_report *report, const unic_codebook *
     unic__struct_give(&unic__drift_report_kind, report, &found);
     return UNIC_OK;
 }
+
+unic_status unic_codebook_channels(size_t *count, const unic_codebook *codebook, double lambda,
+                                   size_t most, size_t p, size_t q, size_t *channels,
+                                   double *scores)
+{
+    UNIC__REQUIRE(count);
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(channels);
+    UNIC__HOLD_SHARED(codebook);
+    if (codebook->codes < 2)
+        return unic__fail(UNIC_E_ARG, "%s: the codebook has 1 code, at least 2 expected",
+                          __func__);
+    if (!(lambda >= 0.0 && lambda <= 1.0))
+        return unic__fail(UNIC_E_ARG, "%s: lambda = %g is not in 0..1", __func__, lambda);
+    if (most < 1 || most > codebook->dim)
+        return unic__fail(UNIC_E_ARG, "%s: most = %zu is not in 1..%zu, the codes' dims",
+                          __func__, most, codebook->dim);
+    if (p > most || q > most || p + q < 1 || p + q > most)
+        return unic__fail(UNIC_E_ARG, "%s: p + q = %zu + %zu is not in 1..%zu", __func__, p, q,
+                          most);
+    size_t parts = most / (p + q);
+    UNIC__TRY_NAMED(
+        unic__codebook_channels(codebook, lambda, parts * p, parts * q, channels, scores));
+    *count = parts * (p + q);
+    return UNIC_OK;
+}
+
+/* Each of the channels is there, and once. */
+static unic_status check_channels(const unic_codebook *cb, const char *call,
+                                  const size_t *channels, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (channels[i] >= cb->dim)
+            return unic__fail(UNIC_E_VALUE, "%s: channels[%zu] = %zu is not in 0..%zu", call, i,
+                              channels[i], cb->dim - 1);
+        for (size_t j = 0; j < i; j++)
+            if (channels[j] == channels[i])
+                return unic__fail(UNIC_E_VALUE,
+                                  "%s: channels[%zu] and channels[%zu] are both %zu", call, j,
+                                  i, channels[i]);
+    }
+    return UNIC_OK;
+}
+
+unic_status unic_codebook_select(unic_codebook **out, const unic_codebook *codebook,
+                                 const size_t *channels, size_t count)
+{
+    UNIC__REQUIRE(out);
+    *out = NULL;
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(channels);
+    UNIC__HOLD_SHARED(codebook);
+    if (count < 1 || count > codebook->dim)
+        return unic__fail(UNIC_E_ARG, "%s: count = %zu is not in 1..%zu, the codes' dims",
+                          __func__, count, codebook->dim);
+    UNIC__TRY(check_channels(codebook, __func__, channels, count));
+    UNIC__TRY_NAMED(unic__codebook_select(out, codebook, channels, count));
+    return UNIC_OK;
+}

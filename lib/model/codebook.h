@@ -123,6 +123,18 @@ unic_status unic__codebook_drift(unic_drift_report *report, const unic_codebook 
 double unic__perplexity(const int64_t *counts, size_t n);
 double unic__codebook_perplexity(const unic_codebook *cb); /* of the EMA counts */
 
+/* ---- channels (codebook_channels.c) ---- */
+
+/* scores [D]; at least 2 codes. */
+void unic__codebook_channel_scores(const unic_codebook *cb, double lambda, double *scores);
+/* channels [highest + lowest <= D]: those of the highest scores, then those of the lowest;
+ * `scores` [D] may be NULL. */
+unic_status unic__codebook_channels(const unic_codebook *cb, double lambda, size_t highest,
+                                    size_t lowest, size_t *channels, double *scores);
+/* The channels are in range. */
+unic_status unic__codebook_select(unic_codebook **out, const unic_codebook *cb,
+                                  const size_t *channels, size_t count);
+
 /* ---- files (codebook_file.c) ---- */
 
 /* The four members of a codebook, borrowed until the bundle is written. */

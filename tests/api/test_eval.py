@@ -221,6 +221,40 @@ class Eval(unittest.TestCase):
         return confusion, {"counted": int(counts.sum()), "right": right, "accuracy": right / counts.sum(),
                            "mean_accuracy": np.nanmean(per_class), "per_class": per_class}
 
+    def test_channels_of_the_codes(self):
+        """--toc against heads of the codebook's own choice; --requantize with the codes of the smaller space."""
+        book = self.model.codebook()
+        for text, channels in (("6", book.channels(6)), ("6:2:1", book.channels(6, 2, 1))):
+            some = book.select(channels.channels)
+            anew = {}
+            for key in self.codes:
+                data = self.data[key[0]]
+                z = self.model.encode(key[1], data[key[1]], data.get(f"{key[1]}.lengths"), vectors=True)[2]
+                codes = some.assign(z[..., channels.channels])
+                anew[key] = np.where(self.codes[key] < 0, -1, codes)
+            for more, codes in (((), self.codes), (("--requantize",), anew)):
+                result = self.evaluate("classify", "--toc", text, *more)[0]
+                for a in DIMS:
+                    head = lu.Head(some, classes=CLASSES)
+                    head.fit(codes["train", a], self.data["train"]["label"])
+                    for b in DIMS:
+                        truth = head.mask_labels(codes["test", b], self.data["test"]["label"])
+                        right = lu.metrics.classes(head.predict(codes["test", b]), truth).accuracy
+                        self.assertAlmostEqual(result["results"][f"{a}>{b}"], right, 6)
+                self.assertEqual(result["usage"]["light"], np.bincount(codes["test", "light"][
+                    codes["test", "light"] >= 0], minlength=L).tolist())
+
+    def test_channels_that_are_none(self):
+        for text in ("x", "6:", "6:1", "6:1:1:", "-6", "6 "):
+            done = run("unic-eval", "--model", "m", "--train", "a", "--test", "b", "--toc", text, status=2)
+            self.assertIn(f'--toc is "{text}", but must be C or C:P:Q', done.stderr)
+        done = run("unic-eval", "--model", "m", "--train", "a", "--test", "b", "--requantize", status=2)
+        self.assertIn("--requantize is given, but no --toc that chooses channels", done.stderr)
+        for text, says in ((f"{D + 1}", f"most = {D + 1} is not in 1..{D}"), ("2:2:1", "p + q = 2 + 1 is not in 1..2")):
+            done = run("unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / "train.npz", "--test",
+                       self.dir / "test.npz", "--toc", text, status=1)
+            self.assertIn(says, done.stderr)
+
     def test_classify(self):
         result, text = self.evaluate("classify", "--table", "--seed", 3, "--classes", self.dir / "ours.txt")
         self.assertEqual(list(result["scores"]), DIRECTIONS)

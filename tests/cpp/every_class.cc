@@ -431,6 +431,9 @@ void codebooks(const std::string &folder)
     copy.set_state({3, 4}, {}, {0, 1, 2, 3});
     REQUIRE(copy.ema_counts() == std::vector<float>{3, 4} && copy.idle()[3] == 3 && copy.ema_sums()[1] == book.ema_sums()[1]);
     REQUIRE(thrown([&] { copy.set_state({1}, {}, {}); }).status() == UNIC_E_SHAPE);
+    std::vector<double> scores;
+    REQUIRE(book.channels(1, 1, 0, 0.7, &scores).size() == 1 && scores.size() == 2);
+    REQUIRE(book.select(book.channels(2, 1, 1)).dim() == 2 && book.select({1}).embedding()[0] == book.embedding()[1]);
     REQUIRE(book.drift(copy).moved == 0 && book.drift(copy, {0, 1}, {0, 0}).changed == 0.5);
     REQUIRE(thrown([&] { book.drift(copy, {0, 1}, {0}); }).status() == UNIC_E_SHAPE);
     const unic::metrics::usage_scores used = unic::metrics::usage({{0, 1, 1}, {0, 0, -1}}, 2);

@@ -476,6 +476,28 @@ CALL(codebook_drift)
     return status;
 }
 
+CALL(codebook_channels)
+{
+    size_t count, channels[3];
+    double scores[8];
+    unic_status status = unic_codebook_channels(&count, w->codebook, 0.7, 3, 2, 1, channels,
+                                                scores);
+    if (status == UNIC_OK)
+        give(w, channels, count * sizeof *channels);
+    return status;
+}
+
+CALL(codebook_select)
+{
+    unic_codebook *some = NULL;
+    unic_status status = unic_codebook_select(&some, w->codebook, (const size_t[]){2, 0}, 2);
+    if (status == UNIC_OK)
+        give(w, unic_codebook_embedding(some),
+             2 * unic_codebook_code_count(some) * sizeof(float));
+    unic_codebook_free(some);
+    return status;
+}
+
 CALL(codebook_fingerprint)
 {
     uint64_t f = unic_codebook_fingerprint(w->codebook);
@@ -758,6 +780,8 @@ const fault_case ground_cases[] = {
     CASE(codebook_perplexity, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_distances, NEEDS_CODEBOOK, NOTHING),
     CASE(codebook_drift, NEEDS_CODEBOOK, ALLOCATES),
+    CASE(codebook_channels, NEEDS_CODEBOOK, ALLOCATES),
+    CASE(codebook_select, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_fingerprint, NEEDS_CODEBOOK, NOTHING),
     CASE_OF(npz_writer_create, npz_create, 0, WRITES),
     CASE_OF(npz_writer_free, npz_free, NEEDS_WRITER, NOTHING),

@@ -208,7 +208,7 @@ def test_threads(f: Fixture) -> None:
     assert model.codebook().embedding.any()         # a copy: the model keeps its own
 
 
-def test_drift_and_usage_of_modalities():
+def test_drift_and_usage_of_modalities() -> None:
     then, now = lu.Codebook(3, 2), lu.Codebook(3, 2)
     then.set([[0, 0], [4, 0], [8, 0]])
     now.set([[0, 1], [7, 0], [8, 0]])                   # the second has come nearer to the third's place
@@ -227,3 +227,18 @@ def test_drift_and_usage_of_modalities():
     raises(lu.DataError, "code 4 of modality 0", lambda: lu.metrics.usage([[0, 4]], 4))
     raises(lu.ShapeError, "codes has the shape", lambda: lu.metrics.usage([[0], [0, 1]], 4))
     raises(lu.ArgumentError, "modality_count = 0", lambda: lu.metrics.usage([], 4))
+
+
+def test_channels() -> None:
+    book = lu.Codebook(3, 2)
+    book.set([[1, 2], [-1, 2], [2, 1]])
+    found = book.channels(1)
+    assert found.channels.tolist() == [0] and np.allclose(found.scores, [14 / 15, -53 / 30], atol=1e-12)
+    assert book.channels(2, 1, 1).channels.tolist() == [0, 1] and book.channels(2, lam=0).channels.tolist() == [0, 1]
+    small = codebook().select([3, 0])
+    assert np.array_equal(small.embedding, E[:, [3, 0]])
+    squares = ((Z[..., None, [3, 0]] - E[:, [3, 0]]) ** 2).sum(-1)
+    assert np.array_equal(small.assign(Z[..., [3, 0]]), squares.argmin(-1))
+    raises(lu.ArgumentError, "most = 3 is not in 1..2", lambda: book.channels(3))
+    raises(lu.DataError, "channels[0] and channels[1] are both 1", lambda: book.select([1, 1]))
+    raises(lu.DataError, "cannot hold", lambda: book.select([-1]))

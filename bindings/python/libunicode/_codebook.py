@@ -37,6 +37,13 @@ class State(NamedTuple):
     ema_sums: Vectors
 
 
+class Channels(NamedTuple):
+    """Of channels(): the chosen ones, the highest scores first, and the scores of all, [D]."""
+
+    channels: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+
+
 class Drift(NamedTuple):
     """What has changed between two states of a codebook: the part of its codes that are now nearer to another's earlier
     place than to their own; the way all of them went, in parts of their length; and of the codes of the steps that were
@@ -250,6 +257,28 @@ class Codebook(SharedHandle, Saved):
             lib.unic_codebook_usage(ctypes.byref(perplexity), codebook, given.ctypes.data, given.size,
                                     counts.ctypes.data)
         return Usage(counts, perplexity.value)
+
+    def channels(self, count: int, p: int = 1, q: int = 0, lam: float = 0.7) -> Channels:
+        """TOC: the channels in which codes differ most and overlap least, without training.
+
+        A channel's score is (1 - lam) mean e^2 - sim, with sim the mean product of two codes. Of `count` channels
+        floor(count / (p + q)) p have the highest scores, and as many times q the lowest; ties go to the lower channel.
+        """
+        found, scores = np.empty(max(self.dim, 1), np.uintp), np.empty(self.dim)
+        chosen = ctypes.c_size_t()
+        with self._read() as codebook:
+            lib.unic_codebook_channels(ctypes.byref(chosen), codebook, lam, arguments.integer("count", count, 0),
+                                       arguments.integer("p", p, 0), arguments.integer("q", q, 0),
+                                       found.ctypes.data, scores.ctypes.data)
+        return Channels(found[:chosen.value].astype(np.int64), scores)
+
+    def select(self, channels: npt.ArrayLike) -> "Codebook":
+        """The same codes in some channels alone, in the order given: for heads, or to assign z[..., channels] anew."""
+        given = arguments.whole("channels", channels, np.uintp)
+        pointer = _lib.CODEBOOK()
+        with self._read() as codebook:
+            lib.unic_codebook_select(ctypes.byref(pointer), codebook, given.ctypes.data, given.size)
+        return self._of(pointer)
 
     def drift(self, after: "Codebook", codes_before: npt.ArrayLike = (), codes_after: npt.ArrayLike = ()) -> Drift:
         """How far the codebook has gone until `after`, of the same sizes, and the codes of some steps with it.

@@ -71,27 +71,77 @@ static bool create_encoders(const cli_codes *c, unic_model *model, unic_encoder 
     return true;
 }
 
-/* The codes of the modalities that are named, one behind the other. */
-static bool encode(cli_codes *c, unic_model *model)
+/* ---- codes of some channels alone ---- */
+
+typedef struct assignment {
+    const cli_space *space;
+    cli_codes *codes;
+    size_t dim;                       /* of the semantic vectors */
+    size_t done[UNIC_MAX_MODALITIES]; /* clips; they come in the file's order */
+    float *rows;                      /* [BATCH x length, channels] */
+} assignment;
+
+static bool assignment_begin(assignment *a, cli_codes *c, const cli_space *space,
+                             const unic_model *model)
 {
-    static const unic_encode_options options = {.struct_size = sizeof options,
-                                                .progress = cli_progress_told};
+    *a = (assignment){.space = space, .codes = c, .dim = unic_model_code_dim(model)};
+    if (!space)
+        return true;
+    size_t channels = unic_codebook_dim(space->codebook);
+    return (a->rows = cli_alloc(BATCH * c->length, channels * sizeof *a->rows));
+}
+
+/* unic_encoded_fn: a batch's codes, instead of those that the encoder gave. */
+static int assign_batch(size_t encoder, const unic_batch *batch, const int32_t *codes,
+                        const float *quantized, const float *semantic, void *user)
+{
+    assignment *a = user;
+    const cli_space *space = a->space;
+    size_t steps = unic_batch_clip_count(batch) * a->codes->length;
+    size_t channels = unic_codebook_dim(space->codebook);
+    int32_t *out = a->codes->codes[encoder] + a->done[encoder] * a->codes->length;
+    unic_array rows;
+    (void)quantized;
+    for (size_t i = 0; i < steps; i++)
+        for (size_t d = 0; d < channels; d++)
+            a->rows[i * channels + d] = semantic[i * a->dim + space->channels[d]];
+    unic_array_init(&rows, a->rows, UNIC_F32, 2,
+                    (const int64_t[]){(int64_t)steps, (int64_t)channels});
+    if (!cli_ok(unic_codebook_assign(space->codebook, &rows, out)))
+        return 1;
+    for (size_t i = 0; i < steps; i++)
+        out[i] = codes[i] < 0 ? -1 : out[i];
+    a->done[encoder] += unic_batch_clip_count(batch);
+    return 0;
+}
+
+/* The codes of the modalities that are named, one behind the other. */
+static bool encode(cli_codes *c, unic_model *model, const cli_space *space)
+{
+    assignment a = {NULL};
+    const unic_encode_options options = {.struct_size = sizeof options,
+                                         .progress = cli_progress_told,
+                                         .encoded = space ? assign_batch : NULL,
+                                         .encoded_user = &a};
     unic_encoder *encoders[UNIC_MAX_MODALITIES] = {NULL};
     size_t steps = c->clips * c->length;
     int32_t *all = cli_alloc(steps, c->count * sizeof *all);
     for (size_t i = 0; all && i < c->count; i++)
         c->codes[i] = all + i * steps;
-    bool ok = all && create_encoders(c, model, encoders);
+    bool ok = all && assignment_begin(&a, c, space, model) &&
+              create_encoders(c, model, encoders);
     cli_progress_begin(c->clips, 0, "clips");
     ok = ok &&
          cli_ok(unic_encoder_encode_dataset(encoders, c->count, c->data, &options, c->codes));
     cli_progress_clear();
     for (size_t i = 0; i < c->count; i++)
         unic_encoder_free(encoders[i]);
+    free(a.rows);
     return ok;
 }
 
-static bool read_named(cli_codes *c, unic_model *model, const cli_data *how, const char *path)
+static bool read_named(cli_codes *c, unic_model *model, const cli_data *how, const char *path,
+                       const cli_space *space)
 {
     const unic_dataset_options options = {.struct_size = sizeof options,
                                           .modalities = c->names,
@@ -102,21 +152,21 @@ static bool read_named(cli_codes *c, unic_model *model, const cli_data *how, con
         return false;
     c->clips = unic_dataset_clip_count(c->data);
     c->length = unic_dataset_length(c->data);
-    return encode(c, model);
+    return encode(c, model, space);
 }
 
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
-                    const cli_list *only)
+                    const cli_list *only, const cli_space *space)
 {
     memset(out, 0, sizeof *out);
-    return find_common(out, model, how, path, only) && read_named(out, model, how, path);
+    return find_common(out, model, how, path, only) && read_named(out, model, how, path, space);
 }
 
 bool cli_codes_read_one(cli_codes *out, unic_model *model, const cli_data *how,
                         const char *path, const char *modality)
 {
     *out = (cli_codes){.count = 1, .names = {modality}};
-    return read_named(out, model, how, path);
+    return read_named(out, model, how, path, NULL);
 }
 
 void cli_codes_free(cli_codes *codes)

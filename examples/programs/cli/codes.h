@@ -20,10 +20,16 @@ typedef struct cli_codes {
     int32_t *codes[UNIC_MAX_MODALITIES]; /* [clips,length], -1 on padding; one after another */
 } cli_codes;
 
+/* Channels of the semantic vectors, and a codebook of as many dims that assigns them. */
+typedef struct cli_space {
+    const unic_codebook *codebook;
+    const size_t *channels;
+} cli_space;
+
 /* Encodes a file or directory (cli/data.h): the modalities of `only`, or all if that is NULL or
- * empty. `out` borrows names from the model; it is to be freed also on failure. */
+ * empty; with `space`, codes are assigned there instead of among all channels. `out` borrows names from the model; it is to be freed also on failure. */
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
-                    const cli_list *only);
+                    const cli_list *only, const cli_space *space);
 /* The same for one modality, which the file must have. */
 bool cli_codes_read_one(cli_codes *out, unic_model *model, const cli_data *how,
                         const char *path, const char *modality);

@@ -45,12 +45,19 @@ typedef struct eval_score {
     size_t gallery;
 } eval_score;
 
+/* Which of the codes' channels are used (TOC). */
+typedef struct eval_channels {
+    size_t most, p, q; /* the command line: so many, p parts highest to q lowest; 0: all */
+    size_t *chosen, count;
+} eval_channels;
+
 typedef struct evaluation {
     /* the command line */
     const char *model_path, *train_path, *test_path, *task_name, *json_path, *logits_path;
     const char *class_map_path, *classes_path, *test_classes_path;
     const char *background_name, *threshold_text, *segmenter, *relevant, *metric_name;
-    bool table;
+    const char *channels_text;
+    bool table, requantize;
     cli_list settings, train_on, test_on;
     cli_data how;
     uint64_t seed, epochs, threads;
@@ -60,8 +67,9 @@ typedef struct evaluation {
     const cli_metric *metric; /* to retrieve by */
     bool by_class;            /* retrieve: what is relevant */
     unic_model *model;
-    unic_codebook *codebook;
-    cli_codes train, test; /* to retrieve: the queries, the gallery */
+    eval_channels channels;
+    unic_codebook *codebook; /* of these channels alone, if there are any */
+    cli_codes train, test;   /* to retrieve: the queries, the gallery */
     eval_names names, test_names;
     eval_labels train_labels, test_labels;
     size_t classes;     /* that heads have, and the test's labels are of */
@@ -70,6 +78,11 @@ typedef struct evaluation {
     unic_npz_writer *logits;
     eval_score scores[M][M]; /* trained on, tested on */
 } evaluation;
+
+/* "64" or "64:3:1". */
+bool eval_parse_channels(eval_channels *out, const char *text);
+/* The codebook becomes that of the channels that are asked for. */
+bool eval_choose_channels(evaluation *e);
 
 /* Reads the names that the command line gives, and the labels of both files, and maps the
  * test's classes to those of the heads. */

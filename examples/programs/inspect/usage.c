@@ -101,7 +101,7 @@ bool inspect_usage(unic_model *model, const unic_codebook *codebook, const cli_d
 {
     cli_codes codes;
     cli_usage usage = {0};
-    bool ok = cli_codes_read(&codes, model, how, path, NULL) &&
+    bool ok = cli_codes_read(&codes, model, how, path, NULL, NULL) &&
               cli_usage_count(&usage, &codes, codebook) &&
               printf("usage on %s, %zu clips\n", path, codes.clips) > 0 &&
               print_usage(&codes, &usage);

@@ -187,6 +187,28 @@ static void call_unic_codebook_drift(api *a)
                    r.changed_count <= r.step_count && r.step_count <= n);
 }
 
+static void call_unic_codebook_channels(api *a)
+{
+    const unic_codebook *codebook = api_codebook_of(a);
+    size_t dim = unic_codebook_dim(codebook), count = 0, most = (size_t)fuzz_size(&a->in, 5);
+    size_t *channels = api_memory(a, (dim + 1) * sizeof *channels);
+    double *scores = api_memory(a, (dim + 1) * sizeof *scores);
+    double lambda = fuzz_byte(&a->in) & 1 ? 0.7 : (double)fuzz_float(&a->in);
+    size_t p = (size_t)fuzz_size(&a->in, 3), q = (size_t)fuzz_size(&a->in, 3);
+    if (fuzz_ok(unic_codebook_channels(&count, codebook, lambda, most, p, q, channels,
+                                       fuzz_byte(&a->in) & 1 ? NULL : scores)))
+        for (size_t i = 0; i < count; i++)
+            FUZZ_CHECK(count <= most && channels[i] < dim);
+}
+
+static void call_unic_codebook_select(api *a)
+{
+    const unic_codebook *codebook = api_codebook_of(a);
+    const size_t channels[3] = {(size_t)fuzz_size(&a->in, 3), (size_t)fuzz_size(&a->in, 3)};
+    size_t count = fuzz_below(&a->in, 4);
+    API_PUT(a, codebook, unic_codebook_select, codebook, channels, count);
+}
+
 static void call_unic_codebook_fingerprint(api *a)
 {
     unic_codebook_fingerprint(api_codebook_of(a));
@@ -286,7 +308,8 @@ static const api_call codebook_calls[] = {
     API_CALL(unic_codebook_revive),    API_CALL(unic_codebook_usage),
     API_CALL(unic_codebook_state),     API_CALL(unic_codebook_perplexity),
     API_CALL(unic_codebook_distances), API_CALL(unic_codebook_fingerprint),
-    API_CALL(unic_codebook_drift),
+    API_CALL(unic_codebook_drift),     API_CALL(unic_codebook_channels),
+    API_CALL(unic_codebook_select),
 };
 API_PART(api_codebooks, codebook_calls);
 
