@@ -337,7 +337,7 @@ static const char more[] =
     "  train.epochs = 12\n"
     "\"preset\" says how large the model is (none, small, paper-av, paper-at, paper-vt,\n"
     "paper-avt), \"objective\" whether Uni-Code or another method is trained (unicode,\n"
-    "baseline, smit, mst, cmcm, dcid+smit, dcid+mst, dcid+cmcm).\n"
+    "baseline, smit, mst, turn, cmcm, dcid+smit, dcid+mst, dcid+turn, dcid+cmcm).\n"
     "If it does not set \"modalities\", they are those of the data file: grids where a\n"
     "step's features have rank 3, vectors where 1. \"<modality>.dims\" come from it too.\n"
     "\n"

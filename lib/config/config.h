@@ -52,6 +52,7 @@ typedef enum unic__shared {
     UNIC__SHARED_ALL,
     UNIC__SHARED_AFTER_FIRST
 } unic__shared;
+typedef enum unic__pool { UNIC__POOL_STEPS, UNIC__POOL_CLIP } unic__pool;
 typedef enum unic__target { UNIC__TARGET_DETACHED, UNIC__TARGET_ATTACHED } unic__target;
 typedef enum unic__reset { UNIC__RESET_OFF, UNIC__RESET_ANY, UNIC__RESET_TWO } unic__reset;
 typedef enum unic__reset_source { UNIC__SOURCE_ENCODER, UNIC__SOURCE_CODE } unic__reset_source;
@@ -103,6 +104,8 @@ struct unic_config {
     /* encoders and codebook */
     size_t code_dim;             /* code.dim: D                                             */
     size_t code_count;           /* code.count: L                                           */
+    unic__pool code_pool;        /* code.pool: what a code stands for in training           */
+    size_t code_groups;          /* code.groups: q; L is the q-th power of a whole number   */
     size_t encoder_layers;       /* encoder.layers                                          */
     size_t encoder_heads;        /* encoder.heads                                           */
     size_t encoder_ff;           /* encoder.ff                                              */
@@ -140,6 +143,8 @@ struct unic_config {
     bool margin_rows;            /* margin.rows                                        */
     double margin_size;          /* margin.size                                        */
     double margin_growth;        /* margin.growth: each 1000 steps                     */
+    double restore_weight;       /* restore.weight, of each ordered pair               */
+    double restore_mask;         /* restore.mask: the part of the steps                */
     double contrast_weight;      /* contrast.weight, of each pair                      */
     size_t contrast_head;        /* contrast.head; 0: none                             */
     double contrast_temperature; /* contrast.temperature: at the start                 */
@@ -210,6 +215,9 @@ unic_status unic__config_parse(unic_config *config, const char *text, size_t len
  * or after to keep the sizes.
  */
 void unic__config_resolve(unic_config *config);
+
+/* K, of which code.count is the power of code.groups; 0 if there is none. */
+size_t unic__config_group_size(const unic_config *config);
 
 /* Whether train.freeze names the codebook, or a part to which the parameter of that name
  * ("audio.semantic.layer0.ff1.weight") belongs (config_freeze.c). */

@@ -19,12 +19,13 @@ static const char *const may_change[] = {
     "train.clip",      "train.guard",     "train.freeze",       "kernel.backend",
     "kernel.winograd", "margin.weight",   "margin.form",        "margin.alpha",
     "margin.rows",     "margin.size",     "margin.growth",      "margin.temperature",
-    "contrast.weight",
+    "contrast.weight", "restore.weight",  "restore.mask",
 };
 
 /* Weights of terms that have parameters, which are not there while the weight is 0. */
-static const char *const with_parameters[] = {"recon.weight", "club.weight", "cpc.weight",
-                                              "margin.weight", "contrast.weight"};
+static const char *const with_parameters[] = {"recon.weight",    "club.weight",
+                                              "cpc.weight",      "margin.weight",
+                                              "contrast.weight", "restore.weight"};
 
 static bool is_in(const char *name, const char *const *list, size_t n)
 {

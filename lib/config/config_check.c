@@ -59,6 +59,31 @@ static unic_status check_modality(const unic_config *config, const unic__modalit
     return check_size(config, m);
 }
 
+size_t unic__config_group_size(const unic_config *config)
+{
+    for (size_t k = 1;; k++) {
+        size_t power = 1;
+        for (size_t i = 0; i < config->code_groups; i++)
+            if (__builtin_mul_overflow(power, k, &power))
+                power = SIZE_MAX;
+        if (power >= config->code_count)
+            return power == config->code_count ? k : 0;
+    }
+}
+
+static unic_status check_groups(const unic_config *config)
+{
+    if (config->code_dim % config->code_groups != 0)
+        return unic__fail(UNIC_E_CONFIG, "code.dim = %zu is not divisible by code.groups = %zu",
+                          config->code_dim, config->code_groups);
+    if (unic__config_group_size(config) < 2)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.count = %zu is not the number of combinations of "
+                          "code.groups = %zu equal groups of two or more vectors",
+                          config->code_count, config->code_groups);
+    return UNIC_OK;
+}
+
 unic_status unic__config_check(const unic_config *config)
 {
     if (config->modality_count == 0)
@@ -73,7 +98,7 @@ unic_status unic__config_check(const unic_config *config)
         return unic__fail(UNIC_E_CONFIG,
                           "code.dim = %zu is not divisible by encoder.heads = %zu",
                           config->code_dim, config->encoder_heads);
-    return UNIC_OK;
+    return check_groups(config);
 }
 
 static void derive(size_t *size, size_t from)

@@ -48,8 +48,9 @@ const unic__config_key unic__config_key_table[] = {
      "Sizes and schedule in one word (listed below), applied after behaviour and before single "
      "keys."},
     {"objective", CHOICE(objective),
-     "unicode | baseline | smit | mst | cmcm | dcid+smit | dcid+mst | dcid+cmcm", "unicode",
-     NULL,
+     "unicode | baseline | smit | mst | turn | cmcm | dcid+smit | dcid+mst | "
+     "dcid+turn | dcid+cmcm",
+     "unicode", NULL,
      "Which terms are trained, in one word: Uni-Code, or one of the methods that it is "
      "compared "
      "with (listed below and in methods.md). Applied after preset and before single keys."},
@@ -87,6 +88,12 @@ const unic__config_key unic__config_key_table[] = {
     {"code.dim", SIZE(code_dim), POSITIVE, "256", NULL,
      "D, the dimension of semantic vectors and codes (P1, P2)."},
     {"code.count", SIZE(code_count), "[2, 65536]", "400", NULL, "L, the number of codes (P2)."},
+    {"code.pool", CHOICE(code_pool), "steps | clip", "steps", NULL,
+     "What gets a code in training: every step's z, or the mean of the clip's, which then "
+     "stands at all its steps. A model encodes step by step either way."},
+    {"code.groups", SIZE(code_groups), "[1, 8]", "1", NULL,
+     "q: a code is made of q parts, each the nearest of its own K vectors of D / q dims; "
+     "code.count is their combinations, K to the power of q."},
 
     {"encoder.layers", SIZE(encoder_layers), "[1, 64]", "2", NULL,
      "Post-norm transformer layers of each semantic encoder Phi (A.2)."},
@@ -194,6 +201,12 @@ const unic__config_key unic__config_key_table[] = {
      "What cosines are divided by; a learnt one starts so, and does not fall below 0.01."},
     {"contrast.learn", SWITCH(contrast_learn), ON_OFF, "on", NULL,
      "The temperature is trained."},
+
+    {"restore.weight", NUMBER(restore_weight), WEIGHT, "0", NULL,
+     "Weight of the masked steps of one modality restored from the code of another, for each "
+     "ordered pair (TURN); 0 leaves it out."},
+    {"restore.mask", NUMBER(restore_mask), "[0, 1]", "0.3", NULL,
+     "The part of the steps that is masked and restored."},
 
     {"ema.partner", CHOICE(ema_partner), "attention | same_step | none", "attention",
      "same_step",

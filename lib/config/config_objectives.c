@@ -20,6 +20,16 @@ static const char smit[] = "margin.weight = 1\n";
 static const char mst[] = "contrast.weight = 1\n"
                           "encoder.shared = all\n";
 
+/* 400 codes are the combinations of 20 and 20, which no reset of single codes can renew. */
+static const char turn[] = "code.pool = clip\n"
+                           "code.groups = 2\n"
+                           "code.count = 400\n"
+                           "restore.weight = 1\n"
+                           "contrast.weight = 1\n"
+                           "contrast.head = 0\n"
+                           "contrast.learn = off\n"
+                           "reset.rule = off\n";
+
 static const char cmcm[] = "margin.weight = 1\n"
                            "margin.form = fixed\n"
                            "code_match.weight = 0.1\n"
@@ -30,9 +40,11 @@ const unic__preset unic__config_objectives[] = {
     {"baseline", {own_codes, no_dcid}},
     {"smit", {own_codes, no_dcid, smit}},
     {"mst", {own_codes, no_dcid, mst}},
+    {"turn", {own_codes, no_dcid, turn}},
     {"cmcm", {own_codes, no_dcid, cmcm}},
     {"dcid+smit", {own_codes, smit}},
     {"dcid+mst", {own_codes, mst}},
+    {"dcid+turn", {own_codes, turn}},
     {"dcid+cmcm", {own_codes, cmcm}},
 };
 

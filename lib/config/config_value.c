@@ -8,7 +8,7 @@
 
 #include "config/config_keys.h"
 
-enum { MAX_WORDS = 8, ALLOWED_BYTES = 96 };
+enum { MAX_WORDS = 16, ALLOWED_BYTES = 160 };
 
 bool unic__key_applies(const unic__config_key *key, unic__kind kind)
 {

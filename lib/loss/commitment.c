@@ -1,18 +1,19 @@
 #include "loss/objective.h"
 
 /* L^m = own ||z^m - sg[e^m]||^2 + cross mean_{n != m} ||z^m - sg[e^n]||^2   (P7, own = beta and
- * cross = beta / 2), means over valid steps and D; a cross part counts where both are valid. */
+ * cross = beta / 2), z as code.pool says, means over valid steps and D; a cross part counts where both are valid. */
 unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m)
 {
     const unic__stream *s = &streams[m];
-    unic__node *loss = unic__affine(g, unic__mse(g, s->z, s->e, s->mask), c->commit_own, 0.0);
+    unic__node *loss = unic__affine(g, unic__mse(g, s->coded, s->e, s->mask), c->commit_own,
+                                    0.0);
     double cross = c->commit_cross / (double)(n - 1);
     for (size_t k = 0; k < n && cross != 0.0; k++) {
         if (k == m)
             continue;
         unic__node *both = unic__mul(g, s->mask, streams[k].mask);
-        unic__node *part = unic__mse(g, s->z, streams[k].e, both);
+        unic__node *part = unic__mse(g, s->coded, streams[k].e, both);
         loss = unic__add(g, loss, unic__affine(g, part, cross, 0.0));
     }
     return loss;

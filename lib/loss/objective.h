@@ -20,7 +20,8 @@
     X(cross_cpc)                                                                               \
     X(code_match)                                                                              \
     X(margin)                                                                                  \
-    X(contrast)
+    X(contrast)                                                                                \
+    X(restore)
 
 #define UNIC__COUNT_ONE(name) +1
 enum { UNIC__TERM_KINDS = 0 UNIC__TERM_LIST(UNIC__COUNT_ONE) };
@@ -39,6 +40,7 @@ typedef struct unic__stream {
     unic__node *lengths;   /* i32 [B] input                                                  */
     unic__node *front;     /* [B,T,..] x, or a token modality's BiLSTM of it                 */
     unic__node *z;         /* [B,T,D] semantic features                                      */
+    unic__node *coded;     /* [B,T,D] what gets codes: z, or its clip's mean (code.pool)      */
     unic__node *zbar;      /* specific features                                              */
     unic__node *y;         /* [B,T,Y] CLUB's view of zbar                                    */
     unic__node *distance;  /* [B,T,L] ||z - e||^2                                            */
@@ -186,6 +188,13 @@ unic__node *unic__margin_softmax(unic__graph *g, const unic_config *c, unic__nod
 /* CLIP's: 1/2 [ce(rows) + ce(columns)] of scores [B,B] and the same turned round. */
 unic__node *unic__symmetric_contrast(unic__graph *g, unic__node *rows, unic__node *columns,
                                      unic__node *target, unic__node *valid);
+typedef struct unic__restore_inputs {
+    unic__node *masked[UNIC_MAX_MODALITIES]; /* [B,T]: 1 on valid steps that are masked */
+} unic__restore_inputs;
+/* TURN: masked steps of modality m restored from each partner's code. */
+unic__node *unic__restore(unic__graph *g, const unic_config *c, size_t n,
+                          const unic__stream *streams, const unic__restore_inputs *in,
+                          size_t m);
 /* The fixed form's margin at a step. */
 double unic__margin_at(const unic_config *c, uint64_t step);
 

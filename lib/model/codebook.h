@@ -90,6 +90,13 @@ typedef struct unic__revival {
 /* Returns how many codes were restarted. `order` has room for L. */
 size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t *order);
 
+/* ---- codes in q groups of K vectors each, L = K^q (codebook_groups.c) ---- */
+
+/* After unic__codebook_init(): every code becomes the combination of its parts. */
+void unic__codebook_group_start(unic_codebook *cb, size_t groups, size_t k);
+/* The same after an update, of N and o as they are; `scratch` has room for D / q numbers. */
+void unic__codebook_group(unic_codebook *cb, size_t groups, size_t k, double *scratch);
+
 /* A hash of L, D and the codes. */
 uint64_t unic__codebook_fingerprint(const unic_codebook *cb);
 

@@ -8,7 +8,7 @@
  *   r^n = softmax(z^m z^n^T / sqrt(D)) z^n      ema.partner = attention
  *   r^n = z^n at the same step                  ema.partner = same_step
  * The mean is over the partners that are there (for the clip, or at the step); without any, the
- * target is z^m itself. No gradient passes.
+ * target is z^m itself. No gradient passes. z is what gets codes (code.pool).
  */
 
 /* r [B,T,D] and, in `there` [B,T or 1,1], 1 where the partner is there. */
@@ -18,16 +18,16 @@ static unic__node *partner(unic__graph *g, const unic_config *c, const unic__str
     size_t batch = s->mask->t.shape.dim[0], length = s->mask->t.shape.dim[1];
     if (c->ema_partner == UNIC__PARTNER_SAME_STEP) {
         *there = unic__reshape(g, other->mask, UNIC__SHAPE_OF(batch, length, 1));
-        return other->z;
+        return other->coded;
     }
     *there = unic__reshape(g, unic__max(g, other->mask, 1, true), UNIC__SHAPE_OF(batch, 1, 1));
-    return unic__attention(g, s->z, other->z, other->z, other->mask, s->mask, 1);
+    return unic__attention(g, s->coded, other->coded, other->coded, other->mask, s->mask, 1);
 }
 
 unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m)
 {
-    unic__node *z = streams[m].z;
+    unic__node *z = streams[m].coded;
     if (c->ema_partner == UNIC__PARTNER_NONE)
         return unic__stop_gradient(g, z);
     unic__node *sum = NULL, *count = NULL; /* [B,T,D], [B,T or 1,1] */

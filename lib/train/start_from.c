@@ -33,6 +33,7 @@ static unic_status check_sizes(const unic_trainer *t, const unic_model *model)
     } sizes[] = {
         {"code.dim", a->code_dim, b->code_dim},
         {"code.count", a->code_count, b->code_count},
+        {"code.groups", a->code_groups, b->code_groups},
         {"encoder.layers", a->encoder_layers, b->encoder_layers},
         {"encoder.heads", a->encoder_heads, b->encoder_heads},
         {"encoder.ff", a->encoder_ff, b->encoder_ff},

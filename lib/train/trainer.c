@@ -19,9 +19,11 @@ static unic_status allocate_scratch(unic_trainer *t)
     t->ema_scratch = unic__alloc_array(unic__codebook_update_scratch(codes, dim),
                                        sizeof(float));
     t->order = unic__alloc_array(codes, sizeof(int32_t));
+    t->group_scratch = unic__alloc_array(dim, sizeof(double));
     t->usage = unic__alloc_array(codes, sizeof(int64_t));
     t->club_backup = unic__alloc_array(3 * t->club.total + 1, sizeof(float));
-    if (!t->rows || !t->codes || !t->ema_scratch || !t->order || !t->usage || !t->club_backup)
+    if (!t->rows || !t->codes || !t->ema_scratch || !t->order || !t->group_scratch ||
+        !t->usage || !t->club_backup)
         return unic__no_memory(steps * dim * sizeof(float), "a trainer");
     return unic__report_create(t);
 }
@@ -99,6 +101,7 @@ void unic__trainer_free(unic_trainer *t)
     unic__free(t->codes);
     unic__free(t->ema_scratch);
     unic__free(t->order);
+    unic__free(t->group_scratch);
     unic__free(t->usage);
     unic__free(t->club_backup);
     unic__config_free(t->config);
@@ -119,6 +122,14 @@ static size_t gather_rows(unic_trainer *t)
     return n;
 }
 
+/* Codes in groups are the combinations of their parts, whatever became of them one by one. */
+static void group_codes(unic_trainer *t)
+{
+    if (t->config->code_groups > 1)
+        unic__codebook_group(t->codebook, t->config->code_groups,
+                             unic__config_group_size(t->config), t->group_scratch);
+}
+
 /* The codebook starts from the first z there are: N = 1, o = e. */
 static unic_status start_codebook(unic_trainer *t)
 {
@@ -131,9 +142,13 @@ static unic_status start_codebook(unic_trainer *t)
             t->config->freeze);
     unic__codebook_assign_state(t->cb_backup, t->codebook);
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
-    return unic__codebook_init(t->codebook, t->rows, rows, iterations,
-                               unic__random_key(t->config->seed, 0, DRAW_START),
-                               &t->watch.progress);
+    UNIC__TRY(unic__codebook_init(t->codebook, t->rows, rows, iterations,
+                                  unic__random_key(t->config->seed, 0, DRAW_START),
+                                  &t->watch.progress));
+    if (t->config->code_groups > 1)
+        unic__codebook_group_start(t->codebook, t->config->code_groups,
+                                   unic__config_group_size(t->config));
+    return UNIC_OK;
 }
 
 /* Calls of operators in one fit of CLUB's nets, or one look at them. */
@@ -242,9 +257,10 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
         return UNIC_OK;
     unic_status status = unic__codebook_update(t->codebook, c->ema_order, c->ema_decay,
                                                c->ema_epsilon, parts, t->ema_scratch);
-    return status == UNIC_OK
-               ? UNIC_OK
-               : unic__fail_in(status, "step %llu refused", (unsigned long long)t->steps);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "step %llu refused", (unsigned long long)t->steps);
+    group_codes(t);
+    return UNIC_OK;
 }
 
 /* ---- the step ---- */
@@ -268,7 +284,10 @@ static size_t renew_codes(unic_trainer *t, const unic__ema_part *parts, const un
         .from = draws ? draws->revival_source : NULL,
         .key = unic__random_key(c->seed, t->steps, DRAW_REVIVAL),
     };
-    return unic__codebook_revive(t->codebook, &revival, t->order);
+    size_t revived = unic__codebook_revive(t->codebook, &revival, t->order);
+    if (revived > 0)
+        group_codes(t);
+    return revived;
 }
 
 static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws)

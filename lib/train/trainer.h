@@ -44,8 +44,9 @@ struct unic_trainer {
     int32_t *codes;     /* [M, B T] of the batch, -1 on padding */
     float *ema_scratch; /* of the codebook's update */
     int32_t *order;     /* [L] */
-    int64_t *usage;     /* [L] */
-    float *club_backup; /* values and both moments, for a refused step */
+    double *group_scratch;    /* [D], of codes in groups */
+    int64_t *usage;           /* [L] */
+    float *club_backup;       /* values and both moments, for a refused step */
     unic_codebook *cb_backup; /* the same, of the codebook, in the step that starts it */
 };
 

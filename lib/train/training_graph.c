@@ -1,5 +1,14 @@
 #include "train/training_graph.h"
 
+/* The mean of a clip's z at each of its steps: [B,T,D] */
+static unic__node *clip_at_each_step(const unic__training_graph *tg, unic__graph *g,
+                                     const unic__stream *s)
+{
+    unic__node *h = unic__clip_mean(g, s->z, s->mask); /* [B,D] */
+    h = unic__reshape(g, h, UNIC__SHAPE_OF(tg->batch, 1, tg->config->code_dim));
+    return unic__repeat(g, h, 1, tg->length);
+}
+
 /* x -> front -> z = Phi, zbar = Psi (P1) */
 static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
 {
@@ -13,20 +22,21 @@ static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
     s->front = unic__front(g, c, s->m, s->x, s->lengths);
     g->group = "encoder";
     s->z = unic__keep(unic__semantic_encoder(g, c, s->m, s->front, s->mask));
+    s->coded = c->code_pool == UNIC__POOL_STEPS ? s->z : clip_at_each_step(tg, g, s);
     s->zbar = unic__specific_encoder(g, s->m, s->front);
     if (c->club_weight > 0.0)
         s->y = unic__keep(unic__specific_vector(g, s->m, s->zbar));
 }
 
-/* d, l = argmin d, zhat = z + sg[e_l - z] (P2) */
+/* d, l = argmin d, zhat = z + sg[e_l - z] (P2), z as code.pool says */
 static void build_assignment(unic__training_graph *tg, unic__graph *g, unic__node *embedding,
                              size_t m)
 {
     unic__stream *s = &tg->stream[m];
-    s->distance = unic__sq_distance(g, s->z, embedding);
+    s->distance = unic__sq_distance(g, s->coded, embedding);
     s->codes = unic__keep(unic__argmin(g, s->distance, 2));
     s->e = unic__gather(g, embedding, s->codes);
-    s->quantized = unic__straight_through(g, s->z, s->e);
+    s->quantized = unic__straight_through(g, s->coded, s->e);
     if (tg->config->club_input == UNIC__CLUB_QUANTIZED && tg->config->club_weight > 0.0)
         unic__keep(s->quantized);
 }

@@ -166,7 +166,9 @@ class Stream:
 
     def quantize(self, embedding):  # P2
         self.embedding, self.e, self.quantized, self.codes = embedding, [], [], []
-        for z in self.z:
+        clip = self.case.settings.get("code.pool") == "clip"
+        self.coded = [z.mean(0, keepdim=True).expand(z.shape) if clip and len(z) else z for z in self.z]
+        for z in self.coded:
             distance = ((z[:, None] - embedding) ** 2).sum(-1)
             if len(z):
                 two = distance.detach().sort(-1)[0]
@@ -340,9 +342,9 @@ def reconstruction(c, s):  # P3
 
 def commitment(c, streams, m):  # P7
     s, partners = streams[m], [p for p in streams if p is not streams[m]]
-    loss = c.number("commit.own") * mean_square(list(zip(s.z, s.e)))
+    loss = c.number("commit.own") * mean_square(list(zip(s.coded, s.e)))
     for p in partners:
-        both = [(z[:len(e)], e[:len(z)]) for z, e in zip(s.z, p.e)]
+        both = [(z[:len(e)], e[:len(z)]) for z, e in zip(s.coded, p.e)]
         loss = loss + c.number("commit.cross") / len(partners) * mean_square(both)
     return loss
 
@@ -350,12 +352,12 @@ def commitment(c, streams, m):  # P7
 def ema_target(c, streams, m):  # P6, A.3
     s, partners = streams[m], [p for p in streams if p is not streams[m]]
     clips = []
-    for b, z in enumerate(s.z):
+    for b, z in enumerate(s.coded):
         steps = []
         for t in range(len(z)):
             r = []
             for p in partners:
-                other = p.z[b]
+                other = p.coded[b]
                 if c["ema.partner"] == "attention" and len(other):
                     r.append(torch.softmax(other @ z[t] / math.sqrt(len(z[t])), 0) @ other)
                 if c["ema.partner"] == "same_step" and t < len(other):
@@ -441,8 +443,8 @@ def code_match(c, streams):  # A.4
             clips = [k for k in range(c.batch) if a.lengths[k] and b.lengths[k]]
             if len(clips) < 2:
                 continue
-            pa = torch.stack([spread(a.z[k], a.embedding) for k in clips])
-            pb = torch.stack([spread(b.z[k], b.embedding) for k in clips])
+            pa = torch.stack([spread(a.coded[k], a.embedding) for k in clips])
+            pb = torch.stack([spread(b.coded[k], b.embedding) for k in clips])
             la, lb = torch.log(pa + 1e-10), torch.log(pb + 1e-10)
             if c["code_match.form"] == "symmetric":
                 loss = loss - torch.log_softmax(pa @ lb.T + la @ pb.T, -1).diagonal().mean()
@@ -475,6 +477,8 @@ def term_case(name, settings, lengths, outs, leaves="z", t=None):
         s.permutation = permutations[i]
         s.z = c.clips("z", m, c.size("code.dim"))
         kind, width = c[f"{m}.kind"], c.size(f"{m}.specific")
+        if "x" in leaves.split():
+            s.x = c.clips("x", m, *(int(n) for n in c[f"{m}.dims"].split()), trained=False)
         if "y" in leaves:
             s.y = c.clips("y", m, width)
         if "front" in leaves:
@@ -542,7 +546,7 @@ def ema_case(name, settings):
     c.fixed("embedding", c.draw("embedding", c.size("code.count"), c.size("code.dim")))
     streams = [Stream(c, m) for m in c.names]
     for s in streams:
-        s.z = c.clips("z", s.name, c.size("code.dim"), trained=False)
+        s.z = s.coded = c.clips("z", s.name, c.size("code.dim"), trained=False)
     for m, s in enumerate(streams):
         c.arrays[f"out/{s.name}"] = ema_target(c, streams, m).numpy()
     return c
@@ -577,6 +581,7 @@ def model_case(name, settings, lengths, t, permutations=None, scale=0.3, more=()
         s = Stream(c, m)
         s.permutation = permutations[i] if permutations else None
         x = c.clips("x", m, *(int(n) for n in c[f"{m}.dims"].split()), trained=False, scale=scale)
+        s.x = x
         s.front = each_clip(x, lambda clip: front(c, m, clip))
         s.z = each_clip(s.front, lambda clip: semantic(c, m, clip))
         s.zbar = each_clip(s.front, lambda clip: specific(c, m, clip))
@@ -596,7 +601,9 @@ def model_case(name, settings, lengths, t, permutations=None, scale=0.3, more=()
     add("cpc", "cpc.weight", cross_cpc(c, streams, t))
     add("code_match", "code_match.weight", code_match(c, streams))
     for term in more:
-        add(term.__name__, f"{term.__name__}.weight", term(c, streams))
+        name, value = term.__name__, term(c, streams)
+        for m, part in value.items() if isinstance(value, dict) else [(None, value)]:
+            add(f"{name}.{m}" if m else name, f"{name}.weight", part)
     frozen = {name for name in c.params if ".club." in name and c.settings.get("behaviour") != "compat"}
     c.finish({k: v for k, (_, v) in outs.items()}, sum(w * v for w, v in outs.values()), frozen)
     return c

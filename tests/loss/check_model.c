@@ -36,6 +36,8 @@ static void fill_inputs(whole *w)
     loss_fill(&in, w->c, &w->golden, w->lengths);
     base_assert_ok(unic__term_contrast.fill(
         o, unic__objective_inputs_of(o, &unic__term_contrast), &(unic__draw){.step = 0}));
+    loss_fill_masked(unic__objective_inputs_of(o, &unic__term_restore), &w->golden, tg->n,
+                     tg->stream);
     for (size_t m = 0; m < tg->n; m++) {
         const unic__shape *shape = &tg->stream[m].x->t.shape;
         const golden_array *x = golden_get(&w->golden, shape, "%s.x", w->c->modality[m].name);
@@ -129,6 +131,7 @@ static double weight_of(const unic_config *c, const char *term)
            : strncmp(term, "club.", 5) == 0          ? c->club_weight
            : strcmp(term, "cpc") == 0                ? c->cpc_weight
            : strcmp(term, "contrast") == 0           ? c->contrast_weight
+           : strncmp(term, "restore.", 8) == 0       ? c->restore_weight
                                                      : c->match_weight;
 }
 
@@ -155,11 +158,11 @@ static void compare_gradients(const whole *w, const unic__param_table *params)
     }
 }
 
-static const char *const models[] = {"model_paper", "model_light", "model_compat", "model_mst",
-                                     "model_mst_first"};
+static const char *const models[] = {"model_paper", "model_light",     "model_compat",
+                                     "model_mst",   "model_mst_first", "model_turn"};
 static const char *const backends[] = {"", "kernel.backend = onednn\n",
                                        "kernel.backend = blas\n"};
-enum { MODELS = 5, BACKENDS = 3 };
+enum { MODELS = 6, BACKENDS = 3 };
 
 static whole w;
 

@@ -56,6 +56,11 @@ static void contrast(loss_case *k)
     loss_term_out(k, &unic__term_contrast);
 }
 
+static void restore(loss_case *k)
+{
+    loss_term_out(k, &unic__term_restore);
+}
+
 static void ema(loss_case *k)
 {
     for (size_t m = 0; m < k->n; m++)
@@ -97,6 +102,9 @@ static const struct {
     {"contrast_2", contrast},
     {"contrast_3", contrast},
     {"contrast_plain", contrast},
+    {"restore_2", restore},
+    {"restore_3", restore},
+    {"restore_none", restore},
     {"ema_attention_2", ema},
     {"ema_attention_3", ema},
     {"ema_same_step_2", ema},

@@ -277,7 +277,8 @@ static void add_stream(loss_case *k, size_t m)
     s->m = &k->c->modality[m];
     s->mask = unic__input(g, UNIC__SHAPE_OF(k->batch, k->length), UNIC__F32);
     s->lengths = unic__input(g, UNIC__SHAPE_OF(k->batch), UNIC__I32);
-    s->z = add_leaf(k, m, "z");
+    s->x = add_leaf(k, m, "x");
+    s->z = s->coded = add_leaf(k, m, "z");
     s->y = add_leaf(k, m, "y");
     s->front = add_leaf(k, m, "front");
     s->zbar = add_leaf(k, m, "zbar");
@@ -339,6 +340,15 @@ void loss_term_out(loss_case *k, const unic__term_kind *kind)
         loss_out(k, kind->build(&k->objective, &k->g, k->inputs, m));
 }
 
+void loss_fill_masked(unic__restore_inputs *in, const golden *k, size_t n,
+                      const unic__stream *streams)
+{
+    const golden_array *masked = golden_find(k, "masked");
+    for (size_t m = 0, at = 0; masked && m < n; m++)
+        for (size_t i = 0; i < masked->count / n; i++, at++)
+            in->masked[m]->t.x[i] = masked->x[at] * streams[m].mask->t.x[i];
+}
+
 void loss_set_lengths(loss_case *k, loss_lengths lengths)
 {
     const loss_inputs in = {k->n,    k->batch,  k->length,     k->stream,
@@ -347,6 +357,8 @@ void loss_set_lengths(loss_case *k, loss_lengths lengths)
     loss_fill(&in, k->c, &k->golden, k->lengths);
     if (k->kind && k->kind->fill)
         base_assert_ok(k->kind->fill(&k->objective, k->inputs, &(unic__draw){.step = 0}));
+    if (k->kind == &unic__term_restore)
+        loss_fill_masked(k->inputs, &k->golden, k->n, k->stream);
 }
 
 void loss_open(loss_case *k, const char *name, loss_term term)

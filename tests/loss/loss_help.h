@@ -71,6 +71,10 @@ typedef struct loss_inputs {
 void loss_fill(const loss_inputs *in, const unic_config *c, const golden *k,
                loss_lengths lengths);
 
+/* The steps that the file masks, as far as they are valid, in the place of the term's draw. */
+void loss_fill_masked(unic__restore_inputs *in, const golden *k, size_t n,
+                      const unic__stream *streams);
+
 /* ---- one term ---- */
 
 typedef struct loss_leaf {
