@@ -135,7 +135,7 @@ UNIC_API unic_status unic_extractor_extract_text(size_t *step_count, unic_extrac
 UNIC_API unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *input);
 
 /**
- * Give an extractor of a kind that is a pretrained network (`vggish`) the weights of a file: what
+ * Give an extractor of a kind that is a pretrained network (`vggish`, `vgg19`) the weights of a file: what
  * torch.save() wrote (.pth, .pt, .bin), safetensors, or an npz, which is known by its contents.
  * Names are those that are published for the network (docs/media.md), with or without a common
  * beginning ("module."); tensors that it does not need are not read. Its sizes are those of the

@@ -65,12 +65,11 @@ struct unic_extractor {
         struct unic__ngrams *ngrams;
         struct unic__patches *patches;
         struct unic__vggish *vggish;
-        struct unic__vgg19 *vgg19;
     } plan;
 };
 
 extern const unic__extract_kind unic__extract_logmel, unic__extract_ngrams,
-    unic__extract_patches, unic__extract_vggish;
+    unic__extract_patches, unic__extract_vggish, unic__extract_vgg19;
 
 /* ---- settings.c ---- */
 

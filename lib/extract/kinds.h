@@ -36,11 +36,19 @@ typedef struct unic__vggish_settings {
     bool pca;         /* AudioSet's principal components, in steps of 0..255          */
 } unic__vggish_settings;
 
+typedef struct unic__vgg19_settings {
+    unsigned preprocessing; /* 0: torch; 1: caffe                                       */
+    size_t rate;            /* frames of a step                                         */
+    unsigned times;         /* for who decodes: 0: by their index; 1: by their time     */
+    size_t side;            /* pixels                                                   */
+} unic__vgg19_settings;
+
 typedef union unic__extract_settings {
     unic__logmel_settings logmel;
     unic__ngrams_settings ngrams;
     unic__patches_settings patches;
     unic__vggish_settings vggish;
+    unic__vgg19_settings vgg19;
 } unic__extract_settings;
 
 #endif

@@ -29,6 +29,7 @@ typedef struct unic__vgg {
     const unic__vgg_form *form;
     const unic__extract_settings *settings;
     size_t channels[UNIC__VGG_CONVS], wide[UNIC__VGG_LINEARS];
+    size_t middle; /* channels between two stages */
     unic__vgg_stage stage[UNIC__NETWORK_GRAPHS];
     void (*describe)(struct unic__vgg *v, unic__vgg_stage *s, size_t batch);
 } unic__vgg;

@@ -46,8 +46,8 @@ START_TEST(settings_that_are_refused)
 {
     refuses("", "settings have no line \"kind = ...\"");
     refuses("kind = logmels",
-            "line 1: kind = logmels is not one of logmel | ngrams | patches | vggish; "
-            "did you mean logmel?");
+            "line 1: kind = logmels is not one of logmel | ngrams | patches | vggish | "
+            "vgg19; did you mean logmel?");
     refuses("kind = logmel\nkind = ngrams", "line 2: kind was already set in line 1");
     refuses("kind = logmel\nband = 3", "line 2: band is not a key of kind logmel; did you mean "
                                        "bands?");
@@ -308,7 +308,7 @@ START_TEST(every_key_is_in_the_docs)
 {
     static const unic__extract_kind *const kinds[] = {
         &unic__extract_logmel, &unic__extract_ngrams, &unic__extract_patches,
-        &unic__extract_vggish};
+        &unic__extract_vggish, &unic__extract_vgg19};
     char row[512];
     size_t size;
     char *page = (char *)io_read("docs/media.md", &size);

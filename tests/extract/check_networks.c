@@ -169,6 +169,61 @@ START_TEST(vggish_is_what_double_loops_give)
 }
 END_TEST
 
+/* [side/32,side/32,2] of one frame. */
+static double *naive_vgg19(const unsigned char *rgb, size_t side, bool caffe)
+{
+    static const size_t blocks[] = {2, 2, 4, 4, 4};
+    static const double means[] = {0.485, 0.456, 0.406}, deviations[] = {0.229, 0.224, 0.225};
+    static const double blues[] = {103.939, 116.779, 123.68};
+    double *x = calloc(side * side * 3, sizeof *x);
+    ck_assert_ptr_nonnull(x);
+    for (size_t i = 0; i < side * side * 3; i++)
+        x[i] = caffe ? rgb[i / 3 * 3 + 2 - i % 3] - blues[i % 3]
+                     : (rgb[i] / 255.0 - means[i % 3]) / deviations[i % 3];
+    return naive_blocks(x, side, side, &small_vgg19, blocks);
+}
+
+START_TEST(vgg19_is_what_double_loops_give)
+{
+    enum { SIDE = 64, FRAMES = 11, RATE = 5, WIDTH = 2 * 2 * 2 };
+    static unsigned char pixels[FRAMES * SIDE * SIDE * 3];
+    const size_t frame = SIDE * SIDE * 3;
+    unic_array frames;
+    size_t steps;
+    for (size_t i = 0; i < sizeof pixels; i++)
+        pixels[i] = (unsigned char)(i * 7 + i / 97 * 31 + i * i / 5003);
+    unic_array_init(&frames, pixels, UNIC_U8, 4, (const int64_t[]){FRAMES, SIDE, SIDE, 3});
+    for (int caffe = 0; caffe < 2; caffe++) {
+        float y[2][WIDTH];
+        unic_extractor *e = loaded(caffe ? "kind = vgg19\nside = 64\nrate = 5\n"
+                                           "preprocessing = caffe"
+                                         : "kind = vgg19\nside = 64\nrate = 5",
+                                   &small_vgg19, "");
+        ck_assert_double_eq(unic_extractor_rate(e), RATE);
+        io_assert_ok(unic_extractor_extract(&steps, e, &frames, 2, y[0]));
+        ck_assert_uint_eq(steps, 2); /* the last frame is no second */
+        for (size_t t = 0; t < 2; t++) {
+            double mean[WIDTH] = {0}, largest = 0;
+            for (size_t f = 0; f < RATE; f++) {
+                double *map = naive_vgg19(pixels + (t * RATE + f) * frame, SIDE, caffe);
+                for (size_t i = 0; i < WIDTH; i++)
+                    mean[i] += map[i] / RATE;
+                free(map);
+            }
+            for (size_t i = 0; i < WIDTH; i++)
+                largest = fmax(largest, mean[i]);
+            ck_assert_double_gt(largest, 0);
+            for (size_t i = 0; i < WIDTH; i++)
+                ck_assert_double_eq_tol(y[t][i], mean[i], 1e-5 * largest);
+        }
+        unic_extractor_free(e);
+    }
+    unic_extractor *e;
+    io_assert_fails(unic_extractor_create(&e, "kind = vgg19\nside = 48", NULL), UNIC_E_CONFIG,
+                    "side = 48 is no multiple of 32");
+}
+END_TEST
+
 /* ---- principal components ---- */
 
 START_TEST(components_are_whole_numbers_of_a_byte)
@@ -314,6 +369,7 @@ int main(void)
 {
     TCase *t = tcase_create("networks");
     tcase_add_test(t, vggish_is_what_double_loops_give);
+    tcase_add_test(t, vgg19_is_what_double_loops_give);
     tcase_add_test(t, components_are_whole_numbers_of_a_byte);
     tcase_add_test(t, files_that_are_refused);
     tcase_add_test(t, one_network_of_several_is_not_guessed);

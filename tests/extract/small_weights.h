@@ -17,6 +17,15 @@ typedef struct small_network {
 static const small_network small_vggish = {
     6, {0, 3, 6, 8, 11, 13}, {2, 3, 2, 2, 3, 2}, 1, 3, {5, 4, 3}, 24 * 2};
 
+static const small_network small_vgg19 = {
+    16,
+    {0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34},
+    {2, 3, 2, 4, 3, 3, 2, 2, 3, 2, 2, 3, 2, 2, 3, 2},
+    3,
+    0,
+    {0},
+    0};
+
 /* Tensor number `seed` of `n` elements, whose values depend on both. */
 static inline float *small_tensor(size_t n, size_t seed, double scale)
 {

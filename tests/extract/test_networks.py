@@ -25,6 +25,10 @@ try:
     import torch
 except ImportError:
     torch = None
+try:
+    import torchvision
+except ImportError:
+    torchvision = None
 
 
 def safetensors(path: pathlib.Path, tensors: Dict[str, np.ndarray]) -> None:
@@ -119,6 +123,27 @@ class Networks(unittest.TestCase):
         other = lu.Extractor("vggish", framing="vggish", last_relu="off").load_weights(self.at / "vggish.safetensors")
         self.near(other.extract(x), before)
         self.assertTrue((before < 0).any())
+
+    def test_vgg19(self) -> None:
+        """torchvision's, full size, from both files and forms; means over the frames of a second; both preprocessings."""
+        if torchvision is None:
+            self.skipTest("torchvision is not installed")
+        model = spread(torchvision.models.vgg19(weights=None).features, 3)
+        torch.save(torch.nn.ModuleDict({"features": model}).float().state_dict(), self.at / "vgg19.pth",
+                   _use_new_zipfile_serialization=False)
+        safetensors(self.at / "vgg19.safetensors", weights_of(model, "features."))
+        frames = np.random.default_rng(3).integers(0, 256, (3, 56, 56, 3), np.uint8).repeat(4, 1).repeat(4, 2)
+        x = torch.from_numpy(frames).double().permute(0, 3, 1, 2)
+        mean, deviation = (torch.tensor(v, dtype=torch.float64)[:, None, None]
+                           for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+        model = model.double()
+        with torch.no_grad():
+            maps = model((x / 255 - mean) / deviation).permute(0, 2, 3, 1).numpy()
+            blue = model(x[:1, [2, 1, 0]] - torch.tensor((103.939, 116.779, 123.68), dtype=torch.float64)[:, None, None])
+        ours = lu.Extractor("vgg19", rate=2).load_weights(self.at / "vgg19.pth").extract(frames)
+        self.near(ours, maps[:2].mean(0, keepdims=True))
+        each = lu.Extractor("vgg19", rate=1, preprocessing="caffe").load_weights(self.at / "vgg19.safetensors")
+        self.near(each.extract(frames[:1]), blue.permute(0, 2, 3, 1).numpy())
 
 
 if __name__ == "__main__":
