@@ -98,7 +98,7 @@ CMAKE_FILES := $(BUILD)/unicode-config.cmake $(BUILD)/unicode-config-version.cma
 MANUALS  := $(PROGRAMS:$(BUILD)/bin/%=$(BUILD)/man/%.1)
 CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/cli/*.c)))
 # What belongs to one program alone stands in a folder of its name.
-PARTS    := eval extract inspect train
+PARTS    := encode eval extract inspect train
 PARTS_OF  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/$(1)/*.c)))
 TEST_SRC := $(sort $(filter-out $(if $(MEDIA_OBJ),,tests/media/%),$(wildcard tests/*/check_*.c)))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)

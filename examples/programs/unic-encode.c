@@ -1,8 +1,10 @@
 /*
- * unic-encode: the codes of a modality's features.
+ * unic-encode: the codes of a modality's features, or of films, sounds, pictures and texts.
  *
- * One clip's way: data file -> unic_encoder_encode_dataset() -> output file.
+ * One clip's way: data file -> unic_encoder_encode_dataset() -> output file; a film's goes through
+ * encode_media_files() instead.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,13 +12,16 @@
 
 #include "cli/data.h"
 #include "cli/limit.h"
+#include "cli/media.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signal.h"
+#include "cli/text.h"
 #include "cli/threads.h"
+#include "encode/media.h"
 
 enum { READ_AHEAD = 2 };
 
@@ -35,10 +40,27 @@ typedef struct job {
     size_t clips, length, dim; /* N, T, D */
     size_t done;               /* clips that are encoded */
     int32_t *codes, *lengths;  /* [N,T], [N] */
-    int32_t *labels;           /* NULL if the inputs have none */
+    encode_media media;        /* how films become features */
+    encode_result *results;    /* of films, whose codes are written at the end */
+    size_t result_count;
+    int32_t *labels; /* NULL if the inputs have none */
     size_t label_rank;
     int64_t label_dims[UNIC_MAX_RANK];
 } job;
+
+static bool open_model(job *j)
+{
+    return cli_ok(unic_set_threads((int)j->threads)) &&
+           cli_output_apart("--out", j->out_path, j->inputs.items, j->inputs.count) &&
+           cli_model_open(&j->model, j->model_path, &j->settings);
+}
+
+static bool make_room(job *j)
+{
+    j->dim = unic_model_code_dim(j->model);
+    return (j->codes = cli_alloc(j->clips, j->length * sizeof *j->codes)) &&
+           (j->lengths = cli_alloc(j->clips, sizeof *j->lengths));
+}
 
 static bool open_all(job *j)
 {
@@ -47,20 +69,15 @@ static bool open_all(job *j)
                                     .modality_count = 1,
                                     .batch = (size_t)j->batch,
                                     .prefetch = READ_AHEAD};
-    if (!cli_ok(unic_set_threads((int)j->threads)) ||
-        !cli_output_apart("--out", j->out_path, j->inputs.items, j->inputs.count) ||
-        !cli_model_open(&j->model, j->model_path, &j->settings) ||
-        !cli_data_open_for(&j->data, &j->how, j->model, j->inputs.items, j->inputs.count,
+    if (!cli_data_open_for(&j->data, &j->how, j->model, j->inputs.items, j->inputs.count,
                            options))
         return false;
     j->clips = unic_dataset_clip_count(j->data);
     j->length = unic_dataset_length(j->data);
-    j->dim = unic_model_code_dim(j->model);
     const unic_encoder_options shape = {
         .struct_size = sizeof shape, .max_batch = (size_t)j->batch, .max_length = j->length};
     return cli_ok(unic_encoder_create(&j->encoder, j->model, j->modality, &shape)) &&
-           (j->codes = cli_alloc(j->clips, j->length * sizeof *j->codes)) &&
-           (j->lengths = cli_alloc(j->clips, sizeof *j->lengths));
+           make_room(j);
 }
 
 /* The inputs' labels, if they have any: [N], or [N,C]. */
@@ -170,8 +187,85 @@ static bool finish_output(job *j)
                   j->out_path) > 0;
 }
 
+/* ---- films ---- */
+
+/* An encode_take_fn: the codes of a file, as a line. */
+static bool print_codes(encode_result *result, void *user)
+{
+    (void)user;
+    cli_progress_clear();
+    cli_text_print(result->path);
+    printf("\t%s\t", result->modality);
+    for (size_t t = 0; t < result->steps; t++)
+        printf("%s%d", t ? " " : "", (int)result->codes[t]);
+    putchar('\n');
+    return true;
+}
+
+/* An encode_take_fn: how long the longest clip is, is known at the end. */
+static bool keep_codes(encode_result *result, void *user)
+{
+    job *j = user;
+    j->length = result->steps > j->length ? result->steps : j->length;
+    j->results[j->result_count++] = *result;
+    result->codes = NULL;
+    result->quantized = result->semantic = NULL;
+    return true;
+}
+
+/* A clip's vectors, with zeros behind its end. */
+static bool append_padded(job *j, const char *name, const float *vectors, size_t steps)
+{
+    float *padded = cli_alloc(j->length * j->dim, sizeof *padded);
+    if (padded && steps)
+        memcpy(padded, vectors, steps * j->dim * sizeof *padded);
+    bool ok = padded && append_vectors(j, name, 1, padded);
+    free(padded);
+    return ok;
+}
+
+static bool write_results(job *j)
+{
+    j->clips = j->result_count;
+    if (j->length == 0)
+        return cli_fail("nothing came of any of the %zu files", j->clips);
+    if (!make_room(j) || !open_output(j))
+        return false;
+    for (size_t i = 0; i < j->clips; i++) {
+        const encode_result *r = &j->results[i];
+        for (size_t t = 0; t < j->length; t++)
+            j->codes[i * j->length + t] = t < r->steps ? r->codes[t] : -1;
+        if (j->vectors && (!append_padded(j, "quantized", r->quantized, r->steps) ||
+                           !append_padded(j, "semantic", r->semantic, r->steps)))
+            return false;
+    }
+    return finish_output(j);
+}
+
+static bool encode_films(job *j)
+{
+    j->media.model = j->model;
+    j->media.model_path = j->model_path;
+    j->media.modality = j->modality;
+    j->media.skip_damaged = j->how.skip_damaged;
+    j->media.vectors = j->vectors;
+    j->media.threads = j->threads;
+    if (!j->out_path)
+        return encode_media_files(&j->media, &j->inputs, print_codes, j);
+    j->results = cli_alloc(j->inputs.count, sizeof *j->results);
+    return j->results && encode_media_files(&j->media, &j->inputs, keep_codes, j) &&
+           write_results(j);
+}
+
 static void release(job *j)
 {
+    for (size_t i = 0; i < j->result_count; i++) {
+        free(j->results[i].codes);
+        free(j->results[i].quantized);
+        free(j->results[i].semantic);
+    }
+    free(j->results);
+    cli_list_free(&j->media.extractors);
     unic_npz_writer_free(j->out);
     unic_encoder_free(j->encoder);
     unic_dataset_free(j->data);
@@ -184,7 +278,7 @@ static void release(job *j)
 }
 
 static const char purpose[] =
-    "the codes of a modality's features.\n\n"
+    "the codes of features, or of films, sounds, pictures and texts.\n\n"
     "Every step of every clip becomes one integer, the number of the nearest code of\n"
     "the model's codebook; the same event has the same code in every modality.";
 
@@ -194,6 +288,17 @@ static const char more[] =
     "directory of such arrays or of clips, a table of clips, or a .npy or .zip file of\n"
     "one clip [T,...]; docs/data.md has them all.\n"
     "Several INPUTs are read one after the other, as one file.\n"
+    "\n"
+    "Or INPUTs are films, sounds, pictures and texts (.txt), if the model remembers how the\n"
+    "features of its modalities are made, as one that was trained on the folders of\n"
+    "unic-extract does: --extractor names the file of an extractor with weights, --extract\n"
+    "FILE.ini says it all by lines such as\n"
+    "  speech.kind = logmel\n"
+    "  speech.bands = 16\n"
+    "  image.extractor = patches.npz\n"
+    "Another extractor than the model's is refused. Without --out the codes are printed, a\n"
+    "line for each file and modality, and without --modality those of all that a file has. A\n"
+    "file is one clip, whose steps see each other: cut long films as the training clips were.\n"
     "\n"
     "A checkpoint of the CMG code is read as it is, and so are its clips: all of them\n"
     "have train.length steps (10; --set train.length=N).\n"
@@ -207,6 +312,7 @@ static const char more[] =
     "  semantic     [N,T,D] float32, with --vectors: what was rounded to them\n"
     "\n"
     "Examples:\n"
+    "  unic-encode --model model.npz clip.mp4\n"
     "  unic-encode --model model.npz --modality speech --out codes.npz test.npz\n"
     "  unic-encode --model DCID-model-0.pt --modality audio --out codes.npz audio/*.zip";
 
@@ -216,9 +322,14 @@ int main(int argc, char **argv)
     job j = {.batch = 64, .threads = cli_threads_default()};
     const cli_option options[] = {
         {"--model", "FILE", CLI_MODEL_HELP, .text = &j.model_path, .required = true},
-        {"--modality", "NAME", "whose features", .text = &j.modality, .required = true},
-        {"--out", "FILE", "the npz to write", .text = &j.out_path, .required = true},
+        {"--modality", "NAME", "whose features", .text = &j.modality},
+        {"--out", "FILE", "the npz to write", .text = &j.out_path},
         {"--data", "FILE", "one INPUT", .list = &j.inputs},
+        {"--extractor", "E.npz",
+         "of films: an extractor of the model's that has weights; may be given again",
+         .list = &j.media.extractors},
+        {"--extract", "FILE", "of films: how their features are made",
+         .text = &j.media.description},
         CLI_MODEL_SET_OPTION(&j.settings),
         {"--vectors", NULL, "write the vectors too", .flag = &j.vectors},
         {"--batch", "N", "encode N clips at a time [64]", .number = &j.batch, .least = 1,
@@ -230,7 +341,7 @@ int main(int argc, char **argv)
     const cli_program program = {
         .name = "unic-encode",
         .purpose = purpose,
-        .usage = "--model MODEL.npz --modality NAME --out C.npz [options] INPUT...",
+        .usage = "--model MODEL.npz [--modality NAME --out C.npz] [options] INPUT...",
         .options = options,
         .option_count = sizeof options / sizeof *options,
         .operands = &j.inputs,
@@ -239,10 +350,23 @@ int main(int argc, char **argv)
     cli_parse(&program, argc, argv);
     if (j.inputs.count == 0)
         cli_wrong_usage(&program, "there is no INPUT");
+    size_t films = 0;
+    for (size_t i = 0; i < j.inputs.count; i++)
+        films += cli_media_is(j.inputs.items[i]);
+    if (films && films < j.inputs.count)
+        cli_wrong_usage(&program,
+                        "%zu of the %zu INPUTs are films, sounds, pictures or texts, and "
+                        "the others are features",
+                        films, j.inputs.count);
+    if (!j.modality && (!films || j.out_path))
+        cli_wrong_usage(&program, "--modality NAME is missing");
+    if (!j.out_path && (!films || j.vectors))
+        cli_wrong_usage(&program, "--out FILE is missing");
 
     cli_signal_catch();
-    bool ok = open_all(&j) && read_labels(&j) && open_output(&j) && encode(&j) &&
-              finish_output(&j);
+    bool ok = open_model(&j) && (films ? encode_films(&j)
+                                       : open_all(&j) && read_labels(&j) && open_output(&j) &&
+                                             encode(&j) && finish_output(&j));
     int status = ok || !cli_signal() ? cli_exit_status(ok) : 128 + cli_signal();
     release(&j);
     return status;

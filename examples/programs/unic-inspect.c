@@ -1,5 +1,5 @@
 /*
- * unic-inspect: what is in a model or a data file.
+ * unic-inspect: what is in a model, a data file, or a film.
  */
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +8,7 @@
 
 #include "cli/data.h"
 #include "cli/limit.h"
+#include "cli/media.h"
 #include "cli/model.h"
 #include "cli/options.h"
 #include "cli/report.h"
@@ -21,6 +22,19 @@ static bool is_table(const char *path)
 {
     const char *end = path + strcspn(path, ":");
     return end - path > 4 && (!strncmp(end - 4, ".csv", 4) || !strncmp(end - 4, ".tsv", 4));
+}
+
+/* What is neither a model nor data is a film, or nothing that is known. */
+static bool inspect_film(const char *path, const char *why_no_model)
+{
+    unic_media *media;
+    const char *why_no_film = cli_media_try(&media, path, false, 1);
+    if (why_no_film)
+        return cli_fail("%s is no model or data file (%s) and no film (%s)", path, why_no_model,
+                        why_no_film);
+    bool ok = printf("%s: ", path) > 0 && cli_media_print(media);
+    cli_media.free(media);
+    return ok;
 }
 
 static bool inspect(const inspect_request *r)
@@ -48,6 +62,8 @@ static bool inspect(const inspect_request *r)
         unic_dataset_free(data);
         return ok;
     }
+    if (cli_media_is(r->path))
+        return inspect_film(r->path, why_no_model);
     if (!*why_no_model ||
         strstr(why_no_model, unic_last_error())) /* no npz, or no file at all */
         return cli_fail("%s", unic_last_error());
@@ -56,13 +72,15 @@ static bool inspect(const inspect_request *r)
 }
 
 static const char purpose[] =
-    "what is in a model or a data file.\n\n"
+    "what is in a model, a data file, or a film.\n\n"
     "Of a model, or a checkpoint of the CMG code: modalities, codebook, settings, and with\n"
     "--data how its codes are used.\n"
-    "Of a data file: modalities, their dims, lengths and values, and the labels.";
+    "Of a data file: modalities, their dims, lengths and values, and the labels.\n"
+    "Of a film, a sound or a picture: streams, duration and tags.";
 
 static const char more[] = "Examples:\n"
                            "  unic-inspect train.npz\n"
+                           "  unic-inspect clip.mp4\n"
                            "  unic-inspect model.npz --data test.npz\n"
                            "  unic-inspect model.npz --config > same-settings.ini";
 

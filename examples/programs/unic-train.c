@@ -11,6 +11,7 @@
 
 #include "cli/config.h"
 #include "cli/data.h"
+#include "cli/extractor.h"
 #include "cli/limit.h"
 #include "cli/log.h"
 #include "cli/options.h"
@@ -84,14 +85,20 @@ static bool open_data(run *r, unic_dataset **out, const char *path, bool train)
     return (!train || cli_summary_print(stderr, *out, path)) && cli_summary_check(*out, path);
 }
 
-/* A run from its beginning: what the config leaves out comes from the data. */
+/* What the config leaves out comes from the data: modalities, dims, how the features were made. */
+static bool complete(run *r)
+{
+    return cli_config_complete(r->config, r->data) &&
+           cli_extractor_keep(r->config, r->data, r->data_path);
+}
+
+/* A run from its beginning. */
 static bool begin(run *r)
 {
     return cli_ok(unic_config_create(&r->config)) &&
            cli_ok(unic_config_load(r->config, r->config_path)) &&
            cli_config_apply(r->config, &r->settings) &&
-           open_data(r, &r->data, r->data_path, true) &&
-           cli_config_complete(r->config, r->data) &&
+           open_data(r, &r->data, r->data_path, true) && complete(r) &&
            cli_ok(unic_trainer_create(&r->trainer, r->config, NULL));
 }
 
@@ -116,8 +123,7 @@ static bool begin_from_model(run *r)
                                     : unic_config_parse(r->config, unic_model_config(model),
                                                         r->from_path)) &&
               cli_config_apply(r->config, &r->settings) &&
-              open_data(r, &r->data, r->data_path, true) &&
-              cli_config_complete(r->config, r->data) &&
+              open_data(r, &r->data, r->data_path, true) && complete(r) &&
               cli_ok(unic_trainer_create(&r->trainer, r->config, NULL)) &&
               cli_ok(unic_trainer_start_from(r->trainer, model));
     unic_model_free(model);
@@ -170,7 +176,9 @@ static bool prepare(run *r)
                                    : begin_from_checkpoint(r)) ||
         !train_figures_create(&r->figures, r->trainer))
         return false;
-    if (r->valid_path && !open_data(r, &r->valid, r->valid_path, false))
+    if (!cli_extractor_keep(r->config, r->data, r->data_path) ||
+        (r->valid_path && (!open_data(r, &r->valid, r->valid_path, false) ||
+                           !cli_extractor_keep(r->config, r->valid, r->valid_path))))
         return false;
     r->batches = unic_dataset_batch_count(r->data);
     r->begun_at = unic_trainer_step_count(r->trainer);

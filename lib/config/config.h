@@ -91,6 +91,7 @@ typedef struct unic__modality {
     unic__spatial attention;    /* .attention: grid: softmax over positions, or a sum      */
     size_t recurrent;           /* .recurrent: token: hidden size of each direction        */
     size_t recurrent_layers;    /* .recurrent_layers                                       */
+    char extractor[UNIC__WORDS_SIZE]; /* .extractor: how its features were made; "": unknown */
     unic__key_set set;
 } unic__modality;
 

@@ -19,6 +19,7 @@
 #define CHOICE(field)     UNIC__KEY_CHOICE, UNIC__OF_CONFIG, WORD(unic_config, field)
 #define KIND(field)       UNIC__KEY_CHOICE, UNIC__OF_MODALITY, WORD(unic__modality, field)
 #define CONTEXT(field)    UNIC__KEY_CONTEXT, CONFIG(size_t, field)
+#define TEXT(field)       UNIC__KEY_WORDS, UNIC__OF_MODALITY, MODALITY(char *, field)
 #define DIMS(field)       UNIC__KEY_DIMS, UNIC__OF_MODALITY, MODALITY(unic__shape, field)
 #define ANY_SIZE(field)   UNIC__KEY_SIZE, UNIC__OF_MODALITY, MODALITY(size_t, field)
 #define GRID_SIZE(field)  UNIC__KEY_SIZE, UNIC__OF_GRID, MODALITY(size_t, field)
@@ -84,6 +85,11 @@ const unic__config_key unic__config_key_table[] = {
      "Token: hidden size of each direction of the LSTM (A.2); 0: half of code.dim."},
     {"<modality>.recurrent_layers", TOKEN_SIZE(recurrent_layers), "[1, 16]", "2", NULL,
      "Token: layers of the LSTM (A.2)."},
+    {"<modality>.extractor", TEXT(extractor), "words", "", NULL,
+     "How its features were made, the settings and the fingerprint of an extractor: "
+     "\"kind=logmel rate=16000 ... fingerprint=0123456789abcdef\". unic-train sets it from the "
+     "extract.ini of a folder of features, and features of another one are refused "
+     "(media.md)."},
 
     {"code.dim", SIZE(code_dim), POSITIVE, "256", NULL,
      "D, the dimension of semantic vectors and codes (P1, P2)."},

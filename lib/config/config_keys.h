@@ -21,7 +21,8 @@ typedef enum unic__key_type {
     UNIC__KEY_DIMS,    /* unic__shape                           */
     UNIC__KEY_CONTEXT, /* size_t: steps of a chunk              */
     UNIC__KEY_NAMES,   /* the list of modalities                */
-    UNIC__KEY_WORDS    /* char[UNIC__WORDS_SIZE]: words with one space between; "": none */
+    UNIC__KEY_WORDS    /* char[UNIC__WORDS_SIZE]: words with one space between; "": none,
+                          or, where the default is "", not set */
 } unic__key_type;
 
 /* Which struct has a key's field, and which modalities have the key. */
@@ -58,7 +59,7 @@ enum {
 enum {
     UNIC__MAX_KEYS = 128,
     UNIC__PRESET_PARTS = 5,
-    UNIC__MODALITY_KEYS = 10, /* keys named "<modality>.x" */
+    UNIC__MODALITY_KEYS = 11, /* keys named "<modality>.x" */
     UNIC__MAX_REFS = UNIC__MAX_KEYS + UNIC_MAX_MODALITIES * UNIC__MODALITY_KEYS
 };
 

@@ -322,8 +322,8 @@ bool unic__key_print(const unic__config_key *key, const void *field,
         return print_dims(field, text);
     case UNIC__KEY_WORDS:
         snprintf(text, UNIC__VALUE_BYTES, "%s",
-                 *(const char *)field ? (const char *)field : "none");
-        return true;
+                 *(const char *)field ? (const char *)field : key->paper);
+        return *text != '\0';
     case UNIC__KEY_CONTEXT:
         print_context(*(const size_t *)field, text);
         return true;

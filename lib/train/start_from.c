@@ -60,6 +60,7 @@ static unic_status check_modality(const unic_trainer *t, const unic_model *model
         {"recurrent", a->kind != UNIC__TOKEN || a->recurrent == b->recurrent},
         {"recurrent_layers",
          a->kind != UNIC__TOKEN || a->recurrent_layers == b->recurrent_layers},
+        {"extractor", !*a->extractor || !*b->extractor || !strcmp(a->extractor, b->extractor)},
     };
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         if (!parts[i].same) {

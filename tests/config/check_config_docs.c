@@ -72,7 +72,8 @@ static void put_keys(FILE *out)
         put_cell(out, key.name, true);
         put_cell(out, key.type, false);
         put_cell(out, key.allowed, true);
-        put_cell(out, key.value[0] ? key.value : "must be given", key.value[0] != '\0');
+        bool must = key.value[0] == '\0' && strcmp(key.allowed, "words") != 0;
+        put_cell(out, must ? "must be given" : key.value, !must);
         put_cell(out, key.compat, true);
         put_cell(out, key.help, false);
         fputs("\n", out);

@@ -134,6 +134,7 @@ START_TEST(text_gives_an_equal_config)
         "preset = small\n" GOOD,
         "preset = paper-avt\nbehaviour = compat\nvideo.attention = softmax\n",
         "modalities = a b\nb.inner = 3\n",
+        "modalities = a b\nb.extractor = kind=ngrams dim=64 fingerprint=0123456789abcdef\n",
         GOOD "train.seed = 18446744073709551615\nema.decay = 0.1234567890123456789\n"
              "train.lr = 3.3e-7\nema.epsilon = 1e-300\ntrain.clip = 999999.99999999988\n"
              "commit.own = 0.30000000000000004\nclub.lr = 5e-324\n",

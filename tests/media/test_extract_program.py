@@ -1,23 +1,16 @@
 #!/usr/bin/env python3
 """unic-extract as a user meets it: what it writes, how it goes on, what it refuses. No program ffmpeg is needed."""
 import os
-import pathlib
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 import unittest
-import wave
-import zlib
 
 import numpy as np
+from program_help import BUILD, DECODES, ROOT, Program, write_png, write_wav
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
-DECODES = (BUILD / "libunicode-media.so").exists()
 os.environ["LIBUNICODE"] = str(BUILD / "libunicode.so")
 sys.path.insert(0, str(ROOT / "bindings/python"))
 
@@ -27,46 +20,6 @@ if DECODES:
     from libunicode.media import Media
 else:
     print("skipped: tests/media/test_extract_program.py: no libunicode-media, texts alone are tried")
-
-
-def write_wav(path, seconds, rate=16000, seed=0):
-    samples = np.random.default_rng(seed).integers(-9000, 9000, int(seconds * rate)).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, rate, 0, "NONE", ""))
-        file.writeframes(samples.tobytes())
-    return path
-
-
-def write_png(path, seed=0, side=56):
-    """Blocks in random shades."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (side // 4, side // 4, 3), np.uint8).repeat(4, 0).repeat(4, 1)
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
-                     chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-    return path
-
-
-class Program(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.dir = pathlib.Path(folder.name)
-
-    def run_it(self, *arguments, status=0, program="unic-extract"):
-        done = subprocess.run([BUILD / "bin" / program, *map(str, arguments)], capture_output=True, text=True, cwd=self.dir,
-                              timeout=300)
-        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
-        return done.stdout + done.stderr
-
-    def load(self, name):
-        return np.load(self.dir / name)
-
-    def left(self):
-        return [path.name for path in self.dir.rglob("*.tmp-*")]
 
 
 class Texts(Program):

@@ -126,10 +126,13 @@ START_TEST(what_does_not_fit_is_named)
         {"text.recurrent = 6\n", "the run has text.recurrent = 4, but the model 6"},
         {"text.recurrent_layers = 2\n", "the run has text.recurrent_layers = 1, but the model "
                                         "2"},
+        {"audio.extractor = kind=logmel bands=7\n",
+         "the run has audio.extractor = kind=logmel bands=6, but the model kind=logmel "
+         "bands=7"},
         {"image.squeeze = 3\n", "the run has image.squeeze = 1, but the model 3"},
         {"image.attention = sum\n", "the run has image.attention = softmax, but the model sum"},
     };
-    unic_trainer *t = small_trainer(SMALL_THREE, "");
+    unic_trainer *t = small_trainer(SMALL_THREE, "audio.extractor = kind=logmel bands=6\n");
     small_state before = small_state_of(t);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         unic_model *model = small_model(SMALL_THREE, cases[i].more, 0);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/config.h"
+#include "cli/extractor.h"
 #include "cli/limit.h"
 #include "cli/report.h"
 
@@ -131,6 +132,8 @@ bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model
     bool ok = cli_ok(unic_config_create(&config)) &&
               cli_ok(unic_config_parse(config, unic_model_config(model), "the model")) &&
               cli_data_open(out, how, config, paths, path_count, options);
+    for (size_t i = 0; ok && i < path_count; i++)
+        ok = cli_extractor_keep(config, *out, paths[i]);
     unic_config_free(config);
     return ok;
 }

@@ -30,7 +30,8 @@ typedef struct cli_data {
 bool cli_data_open(unic_dataset **out, const cli_data *how, unic_config *config,
                    const char *const *paths, size_t path_count, unic_dataset_options options);
 
-/* The same with a model's config. */
+/* The same with a model's config; features that another extractor made than the model's are
+ * refused (cli/extractor.h). *out is to be freed also on failure. */
 bool cli_data_open_for(unic_dataset **out, const cli_data *how, const unic_model *model,
                        const char *const *paths, size_t path_count,
                        unic_dataset_options options);

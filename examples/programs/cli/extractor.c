@@ -8,6 +8,7 @@
 
 #include "cli/config.h"
 #include "cli/limit.h"
+#include "cli/model.h"
 #include "cli/output.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -96,6 +97,12 @@ static bool is_that_of(const unic_extractor *extractor, const char *words, const
     return same;
 }
 
+bool cli_extractor_is(const unic_extractor *extractor, const char *words, const char *what,
+                      const char *path)
+{
+    return is_that_of(extractor, words, what, true, path);
+}
+
 /* The one of several files that has the fingerprint; the last one is told of if none has. */
 static bool find_file(unic_extractor **out, const char *words, const cli_list *paths,
                       const char *what)
@@ -123,12 +130,66 @@ bool cli_extractor_recall(unic_extractor **out, const char *words, const cli_lis
         return true;
     unic_extractor_free(*out);
     *out = NULL;
-    if (ok && paths->count)
-        return find_file(out, words, paths, what);
-    return ok &&
-           cli_fail("%s has features of the extractor %s, which has weights: give its file "
-                    "with --extractor E.npz",
-                    what, words);
+    return ok && (!paths->count || find_file(out, words, paths, what));
+}
+
+/* The words "key=value" of a text's lines "<modality>.key = value". */
+static bool words_of_modality(cli_list *keys, char *text, const char *modality)
+{
+    const size_t length = strlen(modality);
+    char *line;
+    keys->items = cli_alloc(strlen(text) / 2 + 1, sizeof *keys->items);
+    for (char *at = cli_text_begin(text); keys->items && (line = cli_text_line(&at));) {
+        line = cli_text_trim(line);
+        char *key = line + length + 1, *words;
+        if (strncmp(line, modality, length) != 0 || line[length] != '.')
+            continue;
+        words = words_of_lines(key);
+        if (!words)
+            return false;
+        keys->items[keys->count++] = words;
+    }
+    return keys->items != NULL;
+}
+
+/* Takes a key's word off the list; what it is set to, NULL if it is not there. */
+static const char *take_key(cli_list *keys, const char *key)
+{
+    const size_t length = strlen(key);
+    for (size_t i = 0; i < keys->count; i++)
+        if (!strncmp(keys->items[i], key, length) && keys->items[i][length] == '=') {
+            const char *word = keys->items[i];
+            keys->items[i] = keys->items[--keys->count];
+            keys->items[keys->count] = word; /* which is still to be freed */
+            return word + length + 1;
+        }
+    return NULL;
+}
+
+bool cli_extractor_described(unic_extractor **out, const char *path, const char *modality)
+{
+    cli_list keys = {0};
+    *out = NULL;
+    char *text = cli_text_read(path, MOST_TEXT, "description of extractors");
+    bool ok = text && words_of_modality(&keys, text, modality);
+    const size_t all = keys.count;
+    cli_extractor_source from = {.keys = &keys};
+    if (ok && all) {
+        from.path = take_key(&keys, "extractor");
+        from.kind = from.path ? NULL : take_key(&keys, "kind");
+        if (!from.path && !from.kind)
+            ok = cli_fail("%s: %s.kind or %s.extractor is missing", path, modality, modality);
+        else if (from.path && keys.count)
+            ok = cli_fail("%s: %s.extractor names a file, which has its settings: %s", path,
+                          modality, keys.items[0]);
+        else
+            ok = cli_extractor_open(out, &from);
+    }
+    for (size_t i = 0; i < all; i++)
+        free((char *)(uintptr_t)keys.items[i]);
+    cli_list_free(&keys);
+    free(text);
+    return ok;
 }
 
 /* ---- folders ---- */
@@ -196,18 +257,18 @@ bool cli_extractor_of(const char **words, unic_config *config, const char *modal
     return status == UNIC_E_CONFIG || cli_ok(status);
 }
 
-/* The folder of a modality's clips, to be freed: that of a table, or the data's own. */
+/* The folder of a modality's clips, to be freed: of a single clip the one that it stands in, of a table
+ * and of a folder the one in it, or beside it, that has the modality's name. */
 static char *folder_of(const char *path, const char *modality)
 {
+    const bool clip = cli_ends_with(path, ".npy") || cli_ends_with(path, ".zip");
     const char *table = strstr(path, ".csv") ? strstr(path, ".csv") : strstr(path, ".tsv");
-    const char *slash = table ? strrchr(path, '/') : NULL;
-    size_t length = !table ? strlen(path) : slash ? (size_t)(slash - path) : 0;
-    size_t size = length + strlen(modality) + sizeof "./";
+    const char *slash = clip || table ? strrchr(path, '/') : path + strlen(path);
+    size_t size = strlen(path) + strlen(modality) + sizeof "./";
     char *folder = cli_alloc(size, 1);
-    if (folder && length)
-        snprintf(folder, size, "%.*s/%s", (int)length, path, modality);
-    else if (folder)
-        snprintf(folder, size, "%s", modality);
+    if (folder)
+        snprintf(folder, size, "%.*s%s%s", slash ? (int)(slash - path) : 1, slash ? path : ".",
+                 clip ? "" : "/", clip ? "" : modality);
     return folder;
 }
 

@@ -4,37 +4,59 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/limit.h"
+#include "cli/model.h"
 #include "cli/report.h"
 #include "cli/table.h"
 #include "cli/text.h"
 
-enum { MOST_THREADS = 64, HELD = 20, BYTES = 4 }; /* frames a decoder holds, bytes of a pixel */
+enum {
+    MESSAGE = 512,
+    MOST_THREADS = 64,
+    HELD = 20,
+    BYTES = 4
+}; /* frames a decoder holds, bytes of a pixel */
 
 cli_media_calls cli_media;
 
-bool cli_media_load(void)
+bool cli_media_is(const char *path)
+{
+    static const char *const others[] = {".npz", ".npy", ".zip", ".csv", ".tsv",        ".pkl",
+                                         ".pt",  ".pth", ".bin", ".h5",  ".safetensors"};
+    struct stat about;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (cli_ends_with(path, others[i]))
+            return false;
+    return !stat(path, &about) && S_ISREG(about.st_mode);
+}
+
+/* Loads the library; why not, or NULL. */
+static const char *load(void)
 {
     static const char file[] = "libunicode-media.so.0";
+    static char why[MESSAGE];
     cli_media_calls calls;
     void *library = cli_media.open ? NULL : dlopen(file, RTLD_NOW | RTLD_LOCAL);
     void *symbol;
     if (cli_media.open)
-        return true;
-    if (!library)
-        return cli_fail(
-            "films, sound and pictures are decoded by libunicode-media, which cannot "
-            "be loaded: %s",
-            dlerror());
+        return NULL;
+    if (!library) {
+        snprintf(why, sizeof why,
+                 "films, sound and pictures are decoded by libunicode-media, which cannot be "
+                 "loaded: %s",
+                 dlerror());
+        return why;
+    }
 #define LOAD(name)                                                                             \
     if (!(symbol = dlsym(library, "unic_media_" #name)))                                       \
-        return cli_fail("%s has no unic_media_%s: it is of another version", file, #name);     \
+        return "libunicode-media has no unic_media_" #name "(): it is of another version";     \
     memcpy(&calls.name, &symbol, sizeof symbol);
     CLI_MEDIA_CALLS(LOAD)
 #undef LOAD
     cli_media = calls;
-    return true;
+    return NULL;
 }
 
 bool cli_media_ok(unic_status status)
@@ -42,7 +64,8 @@ bool cli_media_ok(unic_status status)
     return status == UNIC_OK || cli_fail("%s", cli_media.last_error());
 }
 
-bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint64_t threads)
+const char *cli_media_try(unic_media **out, const char *path, bool skip_damaged,
+                          uint64_t threads)
 {
     const unic_media_options options = {
         .struct_size = sizeof options,
@@ -50,7 +73,16 @@ bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint6
         .skip_damaged = skip_damaged,
         .max_pixels = (int64_t)(cli_memory_limit / (HELD * BYTES))};
     *out = NULL;
-    return cli_media_load() && cli_media_ok(cli_media.open(out, path, &options));
+    const char *why = load();
+    if (why)
+        return why;
+    return cli_media.open(out, path, &options) == UNIC_OK ? NULL : cli_media.last_error();
+}
+
+bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint64_t threads)
+{
+    const char *why = cli_media_try(out, path, skip_damaged, threads);
+    return !why || cli_fail("%s", why);
 }
 
 /* ---- what there is ---- */

@@ -35,11 +35,15 @@ typedef struct cli_media_calls {
 
 extern cli_media_calls cli_media;
 
-/* Loads the library; false, after a message, if it is not there. Later calls do nothing. */
-bool cli_media_load(void);
+/* Whether the path is a film, sound, picture or text, rather than features or a model: a regular
+ * file without a suffix of those. */
+bool cli_media_is(const char *path);
 
-/* Loads it and opens a file, within --memory-limit, for `threads` to decode. */
+/* Opens a file, within --memory-limit, for `threads` to decode; the first call loads the library. */
 bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint64_t threads);
+/* The same without a message: why not, or NULL. */
+const char *cli_media_try(unic_media **out, const char *path, bool skip_damaged,
+                          uint64_t threads);
 
 /* Whether a call of that library succeeded; reports its message if not. */
 bool cli_media_ok(unic_status status);

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""From media to codes by the programs alone: a model remembers its extractors, takes files, and refuses other features."""
+import shutil
+import sys
+import unittest
+
+import numpy as np
+from program_help import BUILD, DECODES, ROOT, Program, write_png, write_wav
+
+if not DECODES:
+    print("skipped: tests/media/test_codes_program.py: no libunicode-media")
+    sys.exit(0)
+
+CONFIG = """
+preset = small
+code.dim = 16
+code.count = 12
+encoder.ff = 16
+train.batch = 8
+train.epochs = 1
+"""
+SOUND = ("--kind", "logmel", "bands=16", "parts=8")
+CLIPS, COLOURS = 9, ("red", "blue", "green")
+
+
+class Codes(Program):
+    def setUp(self):
+        """Three sounds with three words and three pictures, and a model of them."""
+        super().setUp()
+        (self.dir / "clips").mkdir()
+        for i in range(CLIPS):
+            write_wav(self.dir / f"clips/c{i}.wav", 3 + i % 2, seed=i, tone=200 * (1 + i % 3))
+            (self.dir / f"clips/c{i}.txt").write_text(" ".join([COLOURS[i % 3]] * 3))
+            write_png(self.dir / f"clips/c{i}.png", i % 3)
+        self.wavs, self.txts, self.pngs = ([f"clips/c{i}.{kind}" for i in range(CLIPS)] for kind in ("wav", "txt", "png"))
+        self.run_it(*SOUND, "--out", "f/sound", *self.wavs)
+        self.run_it("--kind", "ngrams", "--out", "f/text", *self.txts)
+        self.run_it("--kind", "patches", "channels=8", "--fit", "p.npz", "--out", "f/image", *self.pngs)
+        (self.dir / "c.ini").write_text(CONFIG)
+        self.train("--config", "c.ini", "--data", "f", "--out", "m.npz")
+
+    def train(self, *arguments, status=0):
+        return self.run_it(*arguments, "--threads", 1, program="unic-train", status=status)
+
+    def encode(self, *arguments, status=0):
+        return self.run_it("--model", "m.npz", *arguments, program="unic-encode", status=status)
+
+    def test_the_model_remembers(self):
+        said = self.run_it("m.npz", program="unic-inspect")
+        for modality, kind in (("sound", "logmel"), ("text", "ngrams"), ("image", "patches")):
+            self.assertRegex(said, rf"{modality}\.extractor = kind={kind} .* fingerprint=[0-9a-f]{{16}}\n")
+        self.train("--resume", "--data", "f", "--out", "m.npz", "train.epochs=2")
+        self.train("--from", "m.npz", "--data", "f", "--out", "m2.npz")
+        self.assertIn("sound.extractor = kind=logmel", self.run_it("m2.npz", "--config", program="unic-inspect"))
+
+    def test_codes_of_files_are_those_of_their_features(self):
+        self.encode("--modality", "sound", "--vectors", "--out", "a.npz", "f")
+        self.encode("--modality", "sound", "--vectors", "--out", "b.npz", *self.wavs)
+        a, b = self.load("a.npz"), self.load("b.npz")
+        for name in ("codes", "lengths", "fingerprint", "quantized", "semantic"):
+            np.testing.assert_array_equal(a[name], b[name], name)
+        self.assertEqual(sorted(set(a["lengths"])), [3, 4])
+        said = self.encode("--extractor", "p.npz", "clips/c1.wav", "clips/c1.txt", "clips/c1.png")
+        words = [line.split("\t") for line in said.splitlines()]
+        self.assertEqual([line[:2] for line in words],
+                         [["clips/c1.wav", "sound"], ["clips/c1.txt", "text"], ["clips/c1.png", "image"]])
+        self.assertEqual(list(map(int, words[0][2].split())), a["codes"][1].tolist())
+        self.assertEqual([len(line[2].split()) for line in words], [4, 3, 1])
+
+    def test_other_features_are_refused(self):
+        self.run_it("--kind", "logmel", "bands=32", "parts=4", "--out", "g/sound", *self.wavs)
+        for name in ("text", "image"):
+            shutil.copytree(self.dir / "f" / name, self.dir / "g" / name)
+        both = r"the features in g/sound are of another extractor, .* bands=32 .*, than those of the model, .* bands=16 "
+        (self.dir / "g/t.csv").write_text("video_id,category\n" + "".join(f"c{i},x\n" for i in range(CLIPS)))
+        for path in ("g", "g/t.csv", "g/sound/c1.npy"):
+            self.assertRegex(self.encode("--modality", "sound", "--out", "a.npz", path, status=1), both)
+        self.assertRegex(self.train("--resume", "--data", "g", "--out", "m.npz", "train.epochs=3", status=1), both)
+        self.assertRegex(self.train("--config", "c.ini", "--data", "f", "--valid", "g", "--out", "n.npz", status=1), both)
+        self.assertRegex(self.train("--from", "m.npz", "--config", "c.ini", "--data", "g", "--out", "n.npz", status=1),
+                         r"the run has sound.extractor = kind=logmel .* bands=32 .*, but the model kind=logmel .* bands=16 ")
+        np.savez(self.dir / "unknown.npz", sound=np.zeros((2, 3, 128), "f4"))      # which nobody has described
+        self.encode("--modality", "sound", "--out", "a.npz", "unknown.npz")
+
+    def test_extractors_with_weights(self):
+        self.assertRegex(self.encode("--modality", "image", "clips/c1.png", status=1),
+                         "m.npz: modality image has features of the extractor kind=patches .*, which has weights: give its file with")
+        self.run_it("--kind", "patches", "channels=8", "--fit", "q.npz", *self.pngs[:2])
+        self.assertRegex(self.encode("--modality", "image", "--extractor", "q.npz", "clips/c1.png", status=1),
+                         "m.npz: modality image has features of the extractor kind=patches .*; q.npz is another one: kind=patches ")
+        said = self.encode("clips/c1.wav")
+        self.assertIn("m.npz: modality image is left out: its extractor has weights", said)
+        self.assertRegex(said, r"clips/c1.wav\tsound\t\d+ ")
+        one = self.encode("--modality", "image", "--extractor", "q.npz", "--extractor", "p.npz", "clips/c1.png")
+        self.encode("--modality", "image", "--out", "a.npz", "f")
+        self.assertEqual(one, f"clips/c1.png\timage\t{self.load('a.npz')['codes'][1, 0]}\n")
+
+    def test_a_text_says_how(self):
+        (self.dir / "e.ini").write_text("# how\nsound.kind = logmel\nsound.bands = 16\nsound.parts = 8\nimage.extractor = p.npz\n")
+        said = self.encode("--extract", "e.ini", "clips/c1.wav", "clips/c1.png")
+        self.assertEqual(len(said.splitlines()), 2)
+        (self.dir / "e.ini").write_text("sound.kind = logmel\nsound.bands = 32\nsound.parts = 4\n")
+        self.assertRegex(self.encode("--extract", "e.ini", "clips/c1.wav", status=1), "bands=16 .*; e.ini is another one: .* bands=32")
+        for text, why in (("sound.bands = 16\n", "sound.kind or sound.extractor is missing"), ("sound.kind = logmel\nsound.band = 3\n", "did you mean bands?"),
+                          ("sound.extractor = p.npz\nsound.bands = 3\n", "names a file, which has its settings: bands=3")):
+            (self.dir / "e.ini").write_text(text)
+            self.assertIn(why, self.encode("--modality", "sound", "--extract", "e.ini", "clips/c1.wav", status=1))
+        self.forget()
+        self.assertIn("the model does not say how features are made", self.encode("clips/c1.wav", status=1))
+        self.assertIn("does not say how the features of sound are made", self.encode("--modality", "sound", "clips/c1.wav", status=1))
+        (self.dir / "e.ini").write_text("sound.kind = logmel\nsound.bands = 16\nsound.parts = 8\n")
+        self.assertIn("\tsound\t", self.encode("--extract", "e.ini", "clips/c1.wav"))
+        (self.dir / "e.ini").write_text("sound.kind = logmel\n")
+        self.assertIn("e.ini: its extractor's features have other dims than the model's modality sound", self.encode("--extract", "e.ini", "clips/c1.wav", status=1))
+
+    def forget(self):
+        """The same model, of features that nobody has described."""
+        for path in self.dir.glob("f/*/extract.ini"):
+            path.unlink()
+        self.train("--config", "c.ini", "--data", "f", "--out", "m.npz")
+
+    def test_files_of_which_nothing_comes(self):
+        write_wav(self.dir / "short.wav", 0.5)
+        (self.dir / "words.mp4").write_text("no film")
+        sound = ("--modality", "sound")
+        self.assertIn("its sound lasts 0.5 s", self.encode("short.wav", status=1))
+        self.assertIn("words.mp4: no film", self.encode("words.mp4", status=1))
+        self.encode(*sound, "--out", "a.npz", "clips/c1.wav", "short.wav", status=1)
+        self.assertFalse((self.dir / "a.npz").exists())
+        self.encode(*sound, "--skip-damaged", "--out", "a.npz", "words.mp4", "short.wav", "clips/c1.wav")
+        self.assertEqual(self.load("a.npz")["lengths"].tolist(), [0, 0, 4])
+        self.assertIn("nothing came of any of the 1 files", self.encode(*sound, "--skip-damaged", "--out", "b.npz", "short.wav", status=1))
+        self.assertEqual(self.left(), [])
+        self.assertIn("c1.png holds nothing that a modality", self.encode("--extract", self.sound_alone(), "clips/c1.png", status=1))
+
+    def sound_alone(self):
+        """A model that only knows how its sound is made."""
+        self.forget()
+        (self.dir / "s.ini").write_text("sound.kind = logmel\nsound.bands = 16\nsound.parts = 8\n")
+        return "s.ini"
+
+    def test_wrong_usage(self):
+        for arguments in (["clips/c1.wav", "m.npz"], ["--out", "a.npz", "clips/c1.wav"], ["f"], ["--modality", "sound", "f"],
+                          ["--modality", "sound", "--vectors", "clips/c1.wav"]):
+            self.encode(*arguments, status=2)
+        self.assertIn("taste", self.encode("--modality", "taste", "clips/c1.wav", status=1))
+
+    def test_inspect(self):
+        said = self.run_it("clips/c1.wav", program="unic-inspect")
+        self.assertRegex(said, r"clips/c1.wav: wav, 0:04\n\nstream +codec +seconds +holds\nsound +pcm_s16le +4.000 +16000 Hz, 1 channels\n")
+        self.assertRegex(self.run_it("clips/c1.png", program="unic-inspect"), r"frames +png +0.000 +56 x 56, a picture")
+        (self.dir / "words.mp4").write_text("no film")
+        said = self.run_it("words.mp4", program="unic-inspect", status=1)
+        self.assertIn("and no film (words.mp4: no film, sound or picture", said)
+        self.assertIn("is no model", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
