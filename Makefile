@@ -132,7 +132,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt demo-streaming tasks check check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
+.PHONY: FORCE all demo demo-avt demo-streaming tasks table check check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) $(MEDIA_SHARED) $(MEDIA_PC) ## build the library and the programs
 
@@ -537,6 +537,11 @@ demo-streaming: all ## what streaming costs on the demo's clips, and with encode
 tasks: all ## classify, localise, cross data sets, segment, retrieve: baseline against Uni-Code
 	LIBUNICODE=$(abspath $(SHARED)) PYTHONPATH=bindings/python $(PYTHON) examples/tasks/run_tasks.py \
 	  --build $(BUILD) --seeds "$(SEEDS)"
+
+# SEEDS is 0 unless it is given; the table's are 0 1 2.
+table: all ## every method and ablation side by side (docs/table.md): ROWS="ablations" SEEDS="0 1 2" DATA=easy JOBS=2
+	$(PYTHON) examples/table/run.py --build $(BUILD) --rows "$(ROWS)" --data "$(or $(DATA),easy)" --jobs $(JOBS) \
+	  --seeds "$(if $(filter file,$(origin SEEDS)),0 1 2,$(SEEDS))"
 
 # ---- install: by file name, since ICU owns include/unicode too ----
 

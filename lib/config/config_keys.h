@@ -58,7 +58,7 @@ enum {
 };
 enum {
     UNIC__MAX_KEYS = 128,
-    UNIC__PRESET_PARTS = 5,
+    UNIC__PRESET_PARTS = 6,
     UNIC__MODALITY_KEYS = 11, /* keys named "<modality>.x" */
     UNIC__MAX_REFS = UNIC__MAX_KEYS + UNIC_MAX_MODALITIES * UNIC__MODALITY_KEYS
 };

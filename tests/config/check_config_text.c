@@ -74,7 +74,8 @@ START_TEST(errors_name_source_and_line)
          "config.ini:1: unknown key encoder.layer; did you mean encoder.layers?"},
         {"modalities = a a", "config.ini:1: modalities: a is named twice"},
         {"preset = large", "config.ini:1: preset = large is not one of none | small | paper-av "
-                           "| paper-at | paper-vt | paper-avt"},
+                           "| paper-at | paper-vt | paper-avt | recommended | recommended-av | "
+                           "recommended-at | recommended-vt | recommended-avt"},
     };
     unic_config *config = parsed(GOOD), *same;
     ok(unic_config_copy(&same, config));
