@@ -565,6 +565,8 @@ class Files(unittest.TestCase):
         self.assertEqual(sorted(re.findall(r" T (\w+)@@", names)), listed)
         taken = set(re.findall(r" U (\w+)", names))
         self.assertFalse({name for name in taken if name.startswith("unic_")})
+        if b"__gcov_init" in (BUILD / "libunicode-media.so").read_bytes():
+            self.skipTest("a build that counts what runs takes more from the system")
         self.assertFalse(taken & {"abort", "exit", "printf", "puts", "stderr", "stdout", "getenv", "signal", "rand"})
 
     def test_messages_belong_to_threads(self):
