@@ -282,14 +282,14 @@ tsan: ## run what has threads of its own under ThreadSanitizer
 tsan-check: $(TSAN_TESTS)
 	@TSAN_OPTIONS=halt_on_error=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TSAN_TESTS)
 
-# -O1 without instruction sets of their own: every line is there once. What is built or installed
-# otherwise has no counts.
+# -O1 without instruction sets of their own and without copies of functions: every line is there once.
+# What is built or installed otherwise has no counts.
 COVERAGE_SCRIPTS = $(filter-out tests/api/test_shared.py,$(wildcard tests/api/test_*.py tests/array/test_*.py tests/cmg/test_*.py tests/data/test_*.py \
                      tests/extract/test_*.py tests/files/test_*.py tests/media/test_*.py tests/task/test_*.py))
 coverage: ## run the tests in a build that counts: lines, branches and functions of lib/ that they run (needs gcovr)
 	@gcovr --version >/dev/null 2>&1 || { echo "make coverage needs gcovr"; exit 1; }
 	$(MAKE) --no-print-directory -j$(JOBS) coverage-check BUILD=build/coverage OPT="-O1 -g" HARDEN=no CI= \
-	  EXTRA_CFLAGS="--coverage -fprofile-update=atomic -DUNIC_NO_DISPATCH -DUNIC_ARENA_PIECES" EXTRA_LDFLAGS="--coverage -Wl,-u,__gcov_dump"
+	  EXTRA_CFLAGS="--coverage -fprofile-update=atomic -fno-inline -DUNIC_NO_COPIES -DUNIC_NO_DISPATCH -DUNIC_ARENA_PIECES" EXTRA_LDFLAGS="--coverage -Wl,-u,__gcov_dump"
 
 .PHONY: coverage coverage-check
 coverage-check: all $(TESTS) $(FAULT_TOOLS)
