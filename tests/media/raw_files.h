@@ -11,14 +11,17 @@ enum { WIDTH = 8, HEIGHT = 6, PIXELS = WIDTH * HEIGHT, FRAMES_A_SECOND = 10, RAT
 
 typedef struct file {
     unsigned char *data;
-    size_t size;
+    size_t size, room;
     int64_t closed;     /* how often a source of it was */
     struct file *later; /* what it has become, if it is not NULL */
 } file;
 
 static void put(file *f, const void *bytes, size_t count)
 {
-    f->data = realloc(f->data, f->size + count);
+    if (f->size + count > f->room) {
+        f->room = 2 * (f->size + count);
+        f->data = realloc(f->data, f->room);
+    }
     memcpy(f->data + f->size, bytes, count);
     f->size += count;
 }
