@@ -4,8 +4,9 @@
  * gives what it gives where nothing fails. A function of lib/libunicode.map that has no case
  * fails the test.
  *
- * FAULTS=all tries every allocation of every call; otherwise calls with many allocations have
- * a part of them tried, the first ones and an even choice of the others.
+ * FAULTS=all tries every allocation of every call; FAULTS=places the first one of each place in the
+ * code, told by the functions on the stack; otherwise calls with many allocations have a part of
+ * them tried, the first ones and an even choice of the others.
  */
 #include <check.h>
 #include <stdio.h>
@@ -30,7 +31,29 @@ static size_t call_with_failure(const fault_case *c, world *w, size_t n, unic_st
 typedef struct expected {
     uint64_t digest;
     size_t allocations;
+    bool *tried; /* [allocations] those that are to fail; free() it */
 } expected;
+
+static bool is_faults(const char *choice)
+{
+    const char *faults = getenv("FAULTS");
+    return faults && strcmp(faults, choice) == 0;
+}
+
+/* Allocation n, counted from 1, of `count`, whose places have just been noted. */
+static bool is_tried(size_t n, size_t count)
+{
+    if (is_faults("places")) {
+        size_t first = 1;
+        while (first < n && fault_place(first) != fault_place(n))
+            first++;
+        return first == n;
+    }
+    if (is_faults("all") || n <= FIRST || count <= FIRST + CHOICE)
+        return true;
+    size_t stride = (count - FIRST) / CHOICE + 1;
+    return (n - FIRST) % stride == 0 || n == count;
+}
 
 static expected without_failure(const fault_case *c)
 {
@@ -38,10 +61,15 @@ static expected without_failure(const fault_case *c)
     outputs_reset();
     long start = fault_live_blocks();
     world w = world_open(c->needs);
+    fault_note_places(true);
     expected e = {.allocations = call_with_failure(c, &w, 0, &status)};
+    fault_note_places(false);
     ck_assert_msg(status == UNIC_OK, "%s: %s: %s", c->function, unic_status_name(status),
                   unic_last_error());
     e.digest = w.digest;
+    e.tried = calloc(e.allocations + 1, sizeof *e.tried);
+    for (size_t n = 1; n <= e.allocations; n++)
+        e.tried[n - 1] = is_tried(n, e.allocations);
     world_close(&w);
     ck_assert_msg(fault_live_blocks() == start, "%s: %ld blocks are left", c->function,
                   fault_live_blocks() - start);
@@ -81,15 +109,6 @@ static void with_failure(const fault_case *c, const expected *e, size_t n)
                   fault_live_blocks() - start);
 }
 
-static bool is_tried(size_t n, size_t count)
-{
-    const char *all = getenv("FAULTS");
-    if ((all && strcmp(all, "all") == 0) || n <= FIRST || count <= FIRST + CHOICE)
-        return true;
-    size_t stride = (count - FIRST) / CHOICE + 1;
-    return (n - FIRST) % stride == 0 || n == count;
-}
-
 /* ---- tests ---- */
 
 enum { MAX_CASES = 256 };
@@ -104,10 +123,11 @@ START_TEST(each_allocation_fails_in_turn)
     ck_assert_msg((e.allocations == 0) == ((c->is & NOTHING) != 0), "%s: %zu allocations",
                   c->function, e.allocations);
     for (size_t n = 1; n <= e.allocations; n++)
-        if (is_tried(n, e.allocations)) {
+        if (e.tried[n - 1]) {
             with_failure(c, &e, n);
             tried++;
         }
+    free(e.tried);
 }
 END_TEST
 

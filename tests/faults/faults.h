@@ -128,6 +128,9 @@ void fault_allocator_begin(void);
 void fault_allocator_end(void);
 /* From now on the n-th allocation fails (0: none); the number of allocations since the last call. */
 size_t fault_allocation_fails(size_t n);
+/* Between on and off: which calls led to the n-th allocation, as a hash. */
+void fault_note_places(bool on);
+uint64_t fault_place(size_t n);
 long fault_live_blocks(void);
 
 /* How the tables' parts are written: a call, its case, the case of a function by another call. */
