@@ -12,6 +12,8 @@
 /* Parameters that all modalities share have this in front of their names; no modality can be
  * named so, because keys are. */
 #define UNIC__SHARED_PREFIX "encoder."
+/* The codes, where gradients train them (CODIS). */
+#define UNIC__PROTOTYPES "codis.prototypes"
 
 enum {
     UNIC__NAME_SIZE = 32,
@@ -52,6 +54,7 @@ typedef enum unic__shared {
     UNIC__SHARED_ALL,
     UNIC__SHARED_AFTER_FIRST
 } unic__shared;
+typedef enum unic__plan { UNIC__PLAN_IPOT, UNIC__PLAN_SINKHORN } unic__plan;
 typedef enum unic__pool { UNIC__POOL_STEPS, UNIC__POOL_CLIP } unic__pool;
 typedef enum unic__target { UNIC__TARGET_DETACHED, UNIC__TARGET_ATTACHED } unic__target;
 typedef enum unic__reset { UNIC__RESET_OFF, UNIC__RESET_ANY, UNIC__RESET_TWO } unic__reset;
@@ -144,6 +147,15 @@ struct unic_config {
     bool margin_rows;            /* margin.rows                                        */
     double margin_size;          /* margin.size                                        */
     double margin_growth;        /* margin.growth: each 1000 steps                     */
+    double codis_weight;         /* codis.weight; > 0: codes are trained by gradients   */
+    double codis_momentum;       /* codis.momentum: of the teachers                    */
+    unic__plan codis_plan;       /* codis.plan                                         */
+    double codis_beta;           /* codis.beta: of the plan                            */
+    size_t codis_rounds;         /* codis.rounds: of the plan                          */
+    double codis_sharpness;      /* codis.prototype_temperature                        */
+    double codis_temperature;    /* codis.temperature: of instances, at the start      */
+    double codis_soft;           /* codis.soft: the teachers' part of the targets      */
+    size_t codis_queue;          /* codis.queue: clips of the past; 0: none            */
     double restore_weight;       /* restore.weight, of each ordered pair               */
     double restore_mask;         /* restore.mask: the part of the steps                */
     double contrast_weight;      /* contrast.weight, of each pair                      */

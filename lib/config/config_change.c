@@ -19,7 +19,9 @@ static const char *const may_change[] = {
     "train.clip",      "train.guard",     "train.freeze",       "kernel.backend",
     "kernel.winograd", "margin.weight",   "margin.form",        "margin.alpha",
     "margin.rows",     "margin.size",     "margin.growth",      "margin.temperature",
-    "contrast.weight", "restore.weight",  "restore.mask",
+    "contrast.weight", "restore.weight",  "restore.mask",       "codis.momentum",
+    "codis.plan",      "codis.beta",      "codis.rounds",       "codis.prototype_temperature",
+    "codis.soft",
 };
 
 /* Weights of terms that have parameters, which are not there while the weight is 0. */

@@ -58,6 +58,8 @@ bool unic__config_freezes(const unic_config *config, const char *parameter)
 {
     if (strncmp(parameter, UNIC__SHARED_PREFIX, strlen(UNIC__SHARED_PREFIX)) == 0)
         return freezes_shared(config);
+    if (strcmp(parameter, UNIC__PROTOTYPES) == 0)
+        return unic__config_freezes_codebook(config);
     size_t modality = strcspn(parameter, ".");
     if (has_word(config->freeze, parameter, modality))
         return true;

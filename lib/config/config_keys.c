@@ -52,8 +52,8 @@ const unic__config_key unic__config_key_table[] = {
      "Sizes and schedule in one word (listed below), applied after behaviour and before single "
      "keys."},
     {"objective", CHOICE(objective),
-     "unicode | baseline | smit | mst | turn | cmcm | dcid+smit | dcid+mst | "
-     "dcid+turn | dcid+cmcm",
+     "unicode | baseline | smit | mst | codis | turn | cmcm | dcid+smit | dcid+mst | "
+     "dcid+codis | dcid+turn | dcid+cmcm",
      "unicode", NULL,
      "Which terms are trained, in one word: Uni-Code, or one of the methods that it is "
      "compared "
@@ -216,6 +216,28 @@ const unic__config_key unic__config_key_table[] = {
      "ordered pair (TURN); 0 leaves it out."},
     {"restore.mask", NUMBER(restore_mask), "[0, 1]", "0.3", NULL,
      "The part of the steps that is masked and restored."},
+
+    {"codis.weight", NUMBER(codis_weight), WEIGHT, "0", NULL,
+     "Weight of CODIS's losses: codes are then unit vectors trained by gradients instead of "
+     "the "
+     "EMA, towards optimal transport plans and momentum teachers; 0 leaves it out."},
+    {"codis.momentum", NUMBER(codis_momentum), "[0, 1]", "0.995", NULL,
+     "m of the teachers, theta' <- m theta' + (1 - m) theta after each step."},
+    {"codis.plan", CHOICE(codis_plan), "ipot | sinkhorn", "ipot", NULL,
+     "How the plan between clips and codes is found: by proximal steps (IPOT) or by Sinkhorn's "
+     "iterations."},
+    {"codis.beta", NUMBER(codis_beta), "[0.001, 100]", "0.5", NULL,
+     "What costs are divided by in exp(-D / beta)."},
+    {"codis.rounds", SIZE(codis_rounds), "[1, 1000]", "50", NULL,
+     "Rounds in which the plan is found."},
+    {"codis.prototype_temperature", NUMBER(codis_sharpness), "[0.001, 100]", "0.1", NULL,
+     "What cosines to the codes are divided by in the prediction of the partner's plan."},
+    {"codis.temperature", NUMBER(codis_temperature), "[0.001, 0.5]", "0.07", NULL,
+     "What cosines of clips are divided by at the start; it is learnt within these bounds."},
+    {"codis.soft", NUMBER(codis_soft), "[0, 1]", "0.4", NULL,
+     "The part of the teachers' own distribution in the targets of cross pairs."},
+    {"codis.queue", SIZE(codis_queue), OR_ZERO, "2048", NULL,
+     "Clips of past batches, as the teachers gave them, among the negatives; 0: none."},
 
     {"ema.partner", CHOICE(ema_partner), "attention | same_step | none", "attention",
      "same_step",

@@ -20,6 +20,11 @@ static const char smit[] = "margin.weight = 1\n";
 static const char mst[] = "contrast.weight = 1\n"
                           "encoder.shared = all\n";
 
+/* The codes are trained by its own losses, so nothing commits to them. */
+static const char codis[] = "code.pool = clip\n"
+                            "codis.weight = 1\n"
+                            "commit.weight = 0\n";
+
 /* 400 codes are the combinations of 20 and 20, which no reset of single codes can renew. */
 static const char turn[] = "code.pool = clip\n"
                            "code.groups = 2\n"
@@ -40,10 +45,12 @@ const unic__preset unic__config_objectives[] = {
     {"baseline", {own_codes, no_dcid}},
     {"smit", {own_codes, no_dcid, smit}},
     {"mst", {own_codes, no_dcid, mst}},
+    {"codis", {own_codes, no_dcid, codis}},
     {"turn", {own_codes, no_dcid, turn}},
     {"cmcm", {own_codes, no_dcid, cmcm}},
     {"dcid+smit", {own_codes, smit}},
     {"dcid+mst", {own_codes, mst}},
+    {"dcid+codis", {own_codes, codis}},
     {"dcid+turn", {own_codes, turn}},
     {"dcid+cmcm", {own_codes, cmcm}},
 };

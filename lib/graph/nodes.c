@@ -229,6 +229,13 @@ unic__node *unic__argmin(unic__graph *g, unic__node *x, size_t axis)
     return APPLY(unic__op_argmin, ((unic__argmin_attr){axis}), x);
 }
 
+unic__node *unic__transport(unic__graph *g, unic__node *cost, unic__node *valid, double beta,
+                            size_t rounds, bool proximal)
+{
+    return APPLY(unic__op_transport, ((unic__transport_attr){beta, rounds, proximal}), cost,
+                 valid);
+}
+
 unic__node *unic__concat(unic__graph *g, size_t n, unic__node *const *x, size_t axis)
 {
     return unic__apply(g, &unic__op_concat, &(unic__concat_attr){axis},

@@ -66,6 +66,9 @@ unic__node *unic__sum(unic__graph *g, unic__node *x, size_t axis, bool keep);
 unic__node *unic__mean(unic__graph *g, unic__node *x, size_t axis, bool keep);
 unic__node *unic__max(unic__graph *g, unic__node *x, size_t axis, bool keep);
 unic__node *unic__argmin(unic__graph *g, unic__node *x, size_t axis);
+/* cost [N,K], valid [N] -> the plan [N,K] */
+unic__node *unic__transport(unic__graph *g, unic__node *cost, unic__node *valid, double beta,
+                            size_t rounds, bool proximal);
 unic__node *unic__concat(unic__graph *g, size_t n, unic__node *const *x, size_t axis);
 unic__node *unic__slice(unic__graph *g, unic__node *x, size_t axis, size_t start, size_t size);
 unic__node *unic__repeat(unic__graph *g, unic__node *x, size_t axis, size_t times);

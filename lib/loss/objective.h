@@ -9,6 +9,7 @@
 #ifndef UNIC_LOSS_OBJECTIVE_H
 #define UNIC_LOSS_OBJECTIVE_H
 
+#include "loss/memory_queue.h"
 #include "model/modality.h"
 #include "unicode/unic_trainer.h"
 
@@ -21,7 +22,8 @@
     X(code_match)                                                                              \
     X(margin)                                                                                  \
     X(contrast)                                                                                \
-    X(restore)
+    X(restore)                                                                                 \
+    X(codis)
 
 #define UNIC__COUNT_ONE(name) +1
 enum { UNIC__TERM_KINDS = 0 UNIC__TERM_LIST(UNIC__COUNT_ONE) };
@@ -62,6 +64,8 @@ typedef struct unic__objective {
     size_t n; /* modalities */
     size_t batch, length;
     const unic__stream *stream;     /* [n] */
+    unic__param_table *teacher;     /* momentum teachers' parameters; empty without any */
+    unic__memory_queue *queue;      /* [n] their past, of each modality */
     void *inputs[UNIC__TERM_KINDS]; /* of each kind; NULL: it has none */
     unic__term term[UNIC__MAX_TERMS];
     size_t term_count;
@@ -195,6 +199,12 @@ typedef struct unic__restore_inputs {
 unic__node *unic__restore(unic__graph *g, const unic_config *c, size_t n,
                           const unic__stream *streams, const unic__restore_inputs *in,
                           size_t m);
+/* CODIS: -mean over `rows` of sum_j y_ij log softmax_j(logits_ij) over `columns`, with
+ * y = (1 - soft) [j = target_i] + soft softmax(teacher). logits and teacher [B,N], target i32 [B],
+ * rows [B], columns [N]. */
+unic__node *unic__soft_contrast(unic__graph *g, unic__node *logits, unic__node *teacher,
+                                unic__node *target, unic__node *rows, unic__node *columns,
+                                double soft);
 /* The fixed form's margin at a step. */
 double unic__margin_at(const unic_config *c, uint64_t step);
 

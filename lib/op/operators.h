@@ -155,6 +155,14 @@ typedef struct unic__argmin_attr {
 } unic__argmin_attr;
 extern const unic__op unic__op_argmin;
 
+/* transport.c: (0) costs D [N,K], (1) rows that count [N] -> a plan [N,K], no gradient. */
+typedef struct unic__transport_attr {
+    double beta;
+    size_t rounds;
+    bool proximal; /* IPOT; else Sinkhorn's iterations */
+} unic__transport_attr;
+extern const unic__op unic__op_transport;
+
 /* concat.c: up to UNIC__MAX_INPUTS tensors whose dims agree except at `axis`.
  * slice: [start, start+n). */
 typedef struct unic__concat_attr {

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "array/bundle.h"
@@ -25,6 +26,56 @@ static void bundle_table(unic__bundle *b, unic__arena *names, const char *prefix
     }
 }
 
+/* "queue/<modality>", and where each goes on: what CODIS remembers of the past. */
+static void bundle_queues(unic__bundle *b, unic__arena *names, const unic_trainer *t,
+                          int64_t next[UNIC_MAX_MODALITIES])
+{
+    const size_t n = t->graph.n;
+    if (t->graph.queue[0].capacity == 0)
+        return;
+    for (size_t m = 0; m < n; m++) {
+        const unic__memory_queue *q = &t->graph.queue[m];
+        const char *name = unic__arena_printf(names, "queue/%s", t->config->modality[m].name);
+        if (!name && b->status == UNIC_OK)
+            b->status = unic__no_memory(64, "a name");
+        unic__bundle_f32(b, name, UNIC__SHAPE_OF(q->capacity, q->dim), q->rows);
+        next[m] = (int64_t)q->next;
+    }
+    unic__bundle_i64(b, "queue_next", UNIC__SHAPE_OF(n), next);
+}
+
+static unic_status expect_queues(unic__npz *z, const unic_config *c)
+{
+    if (c->codis_weight == 0.0 || c->codis_queue == 0)
+        return UNIC_OK;
+    for (size_t m = 0; m < c->modality_count; m++) {
+        char name[UNIC__NAME_SIZE + 8];
+        snprintf(name, sizeof name, "queue/%s", c->modality[m].name);
+        UNIC__TRY(unic__expect_array(z, name, UNIC__SHAPE_OF(c->codis_queue, c->code_dim)));
+    }
+    return unic__expect_array(z, "queue_next", UNIC__SHAPE_OF(c->modality_count));
+}
+
+static unic_status read_queues(unic_trainer *t, unic__npz *z)
+{
+    int64_t next[UNIC_MAX_MODALITIES];
+    const size_t n = t->graph.n;
+    if (t->graph.queue[0].capacity == 0)
+        return UNIC_OK;
+    UNIC__TRY(unic__read_i64(z, "queue_next", UNIC__SHAPE_OF(n), next));
+    for (size_t m = 0; m < n; m++) {
+        unic__memory_queue *q = &t->graph.queue[m];
+        char name[UNIC__NAME_SIZE + 8];
+        snprintf(name, sizeof name, "queue/%s", t->config->modality[m].name);
+        UNIC__TRY(unic__read_f32(z, name, UNIC__SHAPE_OF(q->capacity, q->dim), q->rows));
+        if (next[m] < 0 || (uint64_t)next[m] >= q->capacity)
+            return unic__fail(UNIC_E_FORMAT, "%s: queue_next[%zu] is %lld, not in 0..%zu",
+                              unic__npz_path(z), m, (long long)next[m], q->capacity - 1);
+        q->next = (size_t)next[m];
+    }
+    return UNIC_OK;
+}
+
 static unic_status expect_table(unic__npz *z, const char *prefix,
                                 const unic__param_table *params)
 {
@@ -48,6 +99,7 @@ static unic_status check_members(unic__npz *z, const unic_config *config)
     UNIC__TRY(unic__expect_array(z, "counters", UNIC__SHAPE_OF(N_COUNTERS)));
     UNIC__TRY(unic__expect_array(z, "codebook.embedding",
                                  UNIC__SHAPE_OF(config->code_count, config->code_dim)));
+    UNIC__TRY(expect_queues(z, config));
     unic_status status = unic__training_graph_declare(config, &params, &club);
     if (status == UNIC_E_SHAPE) /* of a size that no tensor has */
         status = unic__fail_in(UNIC_E_FORMAT, "%s", unic__npz_path(z));
@@ -78,13 +130,13 @@ unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file
 {
     unic__bundle b = {0};
     unic__arena names = {0};
-    int64_t counters[N_COUNTERS] = {
-        [STEPS] = (int64_t)t->steps,
-        [TOTAL_STEPS] = (int64_t)t->total_steps,
-        [STARTED] = t->started,
-        [ADAM_STEPS] = (int64_t)t->adam.steps,
-        [CLUB_STEPS] = (int64_t)t->club_adam.steps,
-    };
+    int64_t next[UNIC_MAX_MODALITIES], counters[N_COUNTERS] = {
+                                           [STEPS] = (int64_t)t->steps,
+                                           [TOTAL_STEPS] = (int64_t)t->total_steps,
+                                           [STARTED] = t->started,
+                                           [ADAM_STEPS] = (int64_t)t->adam.steps,
+                                           [CLUB_STEPS] = (int64_t)t->club_adam.steps,
+                                       };
     unic__bundle_text(&b, UNIC__CONFIG_MEMBER, t->text);
     unic__bundle_i64(&b, "counters", UNIC__SHAPE_OF(N_COUNTERS), counters);
     unic__bundle_codebook(&b, t->codebook);
@@ -94,6 +146,8 @@ unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file
     bundle_table(&b, &names, "value", &t->club, t->club.values);
     bundle_table(&b, &names, "adam_m", &t->club, t->club_adam.m);
     bundle_table(&b, &names, "adam_v", &t->club, t->club_adam.v);
+    bundle_table(&b, &names, "teacher", &t->graph.teacher, t->graph.teacher.values);
+    bundle_queues(&b, &names, t, next);
     unic_status status = unic__bundle_seal(&b, to, file);
     unic__arena_free(&names);
     return status;
@@ -135,6 +189,8 @@ static unic_status read_state(unic_trainer *t, unic__npz *z, unic__arena *names)
     UNIC__TRY(read_table(z, names, "value", &t->club, t->club.values));
     UNIC__TRY(read_table(z, names, "adam_m", &t->club, t->club_adam.m));
     UNIC__TRY(read_table(z, names, "adam_v", &t->club, t->club_adam.v));
+    UNIC__TRY(read_table(z, names, "teacher", &t->graph.teacher, t->graph.teacher.values));
+    UNIC__TRY(read_queues(t, z));
     UNIC__TRY(unic__adam_check(&t->adam, unic__npz_path(z)));
     return unic__adam_check(&t->club_adam, unic__npz_path(z));
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "array/array.h"
+#include "loss/teacher.h"
 #include "train/club_fit.h"
 #include "train/schedule.h"
 
@@ -64,6 +65,7 @@ static unic_status build(unic_trainer *t, const unic_config *config)
         unic__codebook_create(&t->cb_backup, c->code_count, c->code_dim, c->modality_count));
     scatter_codes(t);
     UNIC__TRY(unic__training_graph_create(&t->graph, c, t->codebook, &t->params, &t->club));
+    unic__prototypes_take(t);
     freeze(&t->params, c);
     freeze(&t->club, c);
     UNIC__TRY(unic__adam_create(&t->adam, &t->params));
@@ -253,7 +255,7 @@ static void guard_codes(unic_trainer *t)
 static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
 {
     const unic_config *c = t->config;
-    if (unic__config_freezes_codebook(c))
+    if (unic__config_freezes_codebook(c) || c->codis_weight > 0.0)
         return UNIC_OK;
     unic_status status = unic__codebook_update(t->codebook, c->ema_order, c->ema_decay,
                                                c->ema_epsilon, parts, t->ema_scratch);
@@ -297,6 +299,7 @@ static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draw
     unic__adam_step(&t->adam, lr, c->optimizer == UNIC__ADAMW ? c->weight_decay : 0.0, c->clip,
                     t->grad_norm);
     unic__objective_settle(&t->graph.objective, &t->params);
+    unic__prototypes_give(t);
     *t->revived = (double)renew_codes(t, parts, draws);
     t->steps++;
 }
@@ -375,15 +378,19 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     UNIC__TRY(unic__fill_draws(t, batch, draws,
                                unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
     begin(t, true);
+    if (t->steps == 0) /* the parameters may have been set since they were drawn */
+        unic__teacher_copy(&t->graph.teacher, &t->params);
     UNIC__TRY(encode(t));
     if (start)
         UNIC__TRY(start_codebook(t));
+    unic__prototypes_take(t);
     unic__adam_backup(&t->club_adam, t->club_backup);
     unic_status status = compute(t, parts);
     if (status != UNIC_OK) {
         unic__adam_restore(&t->club_adam, t->club_backup, club_steps);
         if (start)
             unic__codebook_assign_state(t->codebook, t->cb_backup);
+        unic__prototypes_take(t);
         return status;
     }
     t->started = true;
@@ -401,6 +408,7 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
         unic__fill_draws(t, batch, NULL, unic__random_key(t->config->seed, 0, DRAW_EVALUATE)));
     begin(t, false);
     UNIC__TRY(encode(t));
+    unic__prototypes_take(t);
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
     UNIC__TRY(check_kernels(t));
     collect_codes(t, parts);

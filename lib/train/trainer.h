@@ -61,6 +61,10 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch);
 unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
                              unic__key key);
 
+/* CODIS's codes, before a step and after it (prototypes.c); nothing without them. */
+void unic__prototypes_take(unic_trainer *t);
+void unic__prototypes_give(unic_trainer *t);
+
 /* A step's figures (report.c): the table with its names, then all values as graphs and codes
  * stand. Gradients are measured in training alone, and no code is revived yet. */
 unic_status unic__report_create(unic_trainer *t);

@@ -1,5 +1,7 @@
 #include "train/training_graph.h"
 
+#include "loss/teacher.h"
+
 /* The mean of a clip's z at each of its steps: [B,T,D] */
 static unic__node *clip_at_each_step(const unic__training_graph *tg, unic__graph *g,
                                      const unic__stream *s)
@@ -87,7 +89,9 @@ static void start(unic__training_graph *tg, const unic_config *config,
                                       .n = tg->n,
                                       .batch = tg->batch,
                                       .length = tg->length,
-                                      .stream = tg->stream};
+                                      .stream = tg->stream,
+                                      .teacher = &tg->teacher,
+                                      .queue = tg->queue};
     unic__graph_init(&tg->main, params, false);
     unic__use_kernels(&tg->main, config);
     for (size_t m = 0; m < tg->n; m++) {
@@ -110,11 +114,22 @@ unic_status unic__training_graph_declare(const unic_config *config, unic__param_
     return status;
 }
 
+/* Before the graph, which reads them where they lie. */
+static unic_status create_queues(unic__training_graph *tg, const unic_config *c)
+{
+    for (size_t m = 0; m < tg->n && c->codis_weight > 0.0; m++)
+        UNIC__TRY(unic__memory_queue_create(
+            &tg->queue[m], c->codis_queue, c->code_dim,
+            unic__random_key(c->seed, m, unic__random_hash("queue"))));
+    return UNIC_OK;
+}
+
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
                                         unic_codebook *codebook, unic__param_table *params,
                                         unic__param_table *club)
 {
     start(tg, config, params, club);
+    UNIC__TRY(create_queues(tg, config));
     build_main(tg, codebook, club);
     if (tg->main.status != UNIC_OK)
         return unic__graph_plan(&tg->main); /* reports it */
@@ -122,6 +137,8 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
     UNIC__TRY(unic__param_table_seal(club, true));
     unic__param_table_init(params, config->seed);
     unic__param_table_init(club, config->seed);
+    UNIC__TRY(unic__param_table_seal(&tg->teacher, false));
+    unic__teacher_copy(&tg->teacher, params);
     UNIC__TRY(unic__graph_plan(&tg->main));
     return config->club_weight == 0.0 ? UNIC_OK : build_club(tg);
 }
@@ -131,4 +148,7 @@ void unic__training_graph_free(unic__training_graph *tg)
     unic__graph_free(&tg->main);
     for (size_t m = 0; m < tg->n; m++)
         unic__graph_free(&tg->club[m]);
+    unic__param_table_free(&tg->teacher);
+    for (size_t m = 0; m < tg->n; m++)
+        unic__memory_queue_free(&tg->queue[m]);
 }

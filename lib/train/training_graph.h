@@ -23,6 +23,8 @@ typedef struct unic__training_graph {
     unic__stream stream[UNIC_MAX_MODALITIES];
     const unic__node *club_fit[UNIC_MAX_MODALITIES];
     unic__objective objective;
+    unic__param_table teacher; /* of CODIS; empty without it */
+    unic__memory_queue queue[UNIC_MAX_MODALITIES];
 } unic__training_graph;
 
 /* Declares into the tables (unsealed), seals and initialises them, plans all graphs. `club`

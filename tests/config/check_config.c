@@ -69,6 +69,7 @@ START_TEST(words_stand_in_the_order_of_their_enums)
         {"cpc.contrast", "futures | predictions", UNIC__OVER_PREDICTIONS},
         {"encoder.shared", "none | all | after_first", UNIC__SHARED_AFTER_FIRST},
         {"code.pool", "steps | clip", UNIC__POOL_CLIP},
+        {"codis.plan", "ipot | sinkhorn", UNIC__PLAN_SINKHORN},
         {"margin.form", "adaptive | fixed", UNIC__MARGIN_FIXED},
         {"code_match.form", "symmetric | asymmetric", UNIC__MATCH_ASYMMETRIC},
         {"ema.partner", "attention | same_step | none", UNIC__PARTNER_NONE},

@@ -113,6 +113,74 @@ def restored(c, streams, m, masked):
     return loss
 
 
+class Teacher:
+    """A case whose parameters are others, near the student's: a momentum teacher's."""
+
+    def __init__(self, case):
+        self.case, self.values = case, {}
+
+    def __getattr__(self, name):
+        return getattr(self.case, name)
+
+    def __getitem__(self, key):
+        return self.case[key]
+
+    def P(self, name, *shape):
+        if name not in self.values:
+            own = self.case.params[name].detach().numpy()
+            value = (own + self.case.draw(f"teacher/{name}", *shape, scale=0.1)).astype(np.float32)
+            self.case.arrays[f"teacher/{name}"] = value
+            self.values[name] = base.real(value)
+        return self.values[name]
+
+
+def transport(c, cost):
+    """IPOT as it stands; a constant."""
+    cost = cost.detach()
+    n, k = cost.shape
+    a, s, t = torch.exp(-cost / c.number("codis.beta")), torch.full((k,), 1 / k, dtype=base.REAL), 1
+    for _ in range(c.size("codis.rounds")):
+        q = a * t if c["codis.plan"] == "ipot" else a
+        d = 1 / (n * (q @ s))
+        s = 1 / (k * (q.T @ d))
+        t = d[:, None] * q * s
+    return t
+
+
+def codis(c, streams):
+    tau = c.number("codis.temperature") + c.P("codis.temperature", 1)
+    prototypes = c.P("codis.prototypes", c.size("code.count"), c.size("code.dim"))
+    teacher, count = Teacher(c), len(streams)
+    with torch.no_grad():
+        for s in streams:
+            z = [base.semantic(teacher, s.name, base.front(teacher, s.name, x)) if len(x) else None for x in s.x]
+            s.g = [None if v is None else unit(v.mean(0)) for v in z]
+            s.past = unit(base.real(c.draw(f"queue/{s.name}", c.size("codis.queue"), c.size("code.dim"))))
+            c.arrays[f"queue/{s.name}"] = s.past.numpy().astype(np.float32)
+            s.past = base.real(c.arrays[f"queue/{s.name}"])
+    loss, plans = ZERO, {}
+    for s in streams:
+        clips = [k for k in range(c.batch) if s.lengths[k]]
+        cost = 1 - base.product(unit(pooled(s, clips)), prototypes)
+        loss = loss + (transport(c, cost) * cost).sum()
+        plan = transport(c, 1 - base.product(torch.stack([s.g[k] for k in clips]), prototypes))
+        plans[s.name] = dict(zip(clips, plan / plan.sum(1, keepdim=True)))
+    for a in streams:
+        for b in streams:
+            clips = [k for k in range(c.batch) if a.lengths[k] and b.lengths[k]]
+            keys = torch.cat([torch.stack([b.g[k] for k in clips]), b.past])
+            logits = base.product(unit(pooled(a, clips)), keys) / tau
+            y = torch.eye(len(clips), len(keys), dtype=base.REAL)
+            if a is not b:
+                theirs = torch.softmax(base.product(torch.stack([a.g[k] for k in clips]), keys) / tau, -1).detach()
+                y = (1 - c.number("codis.soft")) * y + c.number("codis.soft") * theirs
+                log_p = torch.log_softmax(base.product(unit(pooled(b, clips)), prototypes)
+                                          / c.number("codis.prototype_temperature"), -1)
+                loss = loss - (torch.stack([plans[a.name][k] for k in clips]) * log_p).sum(1).mean()
+            loss = loss - (y * torch.log_softmax(logits, -1)).sum(1).mean() / count ** 2
+    return loss
+
+
 def models():
     """With layers that modalities share: the gradient of a shared tensor is the sum of theirs."""
     more = {"contrast_weight": "0.6", "contrast_head": "5", "contrast_temperature": "0.5", "contrast_learn": "on",
@@ -123,6 +191,12 @@ def models():
     yield model_case("model_turn", base.model_settings(
         AV, code_pool="clip", restore_weight="0.8", restore_mask="0.5", contrast_weight="0.5", contrast_head="0",
         contrast_temperature="0.3", contrast_learn="off"), [[4, 4, 2], [4, 3, 4]], 1, more=[contrast, restore])
+    few = {"codis_weight": "0.7", "codis_queue": "3", "codis_temperature": "0.3", "codis_soft": "0.4",
+           "codis_prototype__temperature": "0.4", "codis_beta": "0.7", "codis_rounds": "4", "codis_plan": "ipot"}
+    yield model_case("model_codis", base.model_settings(AV, code_pool="clip", **few), [[4, 4, 2], [4, 3, 4]], 1,
+                     more=[codis])
+    yield model_case("model_codis_3", base.model_settings(**{**few, "codis_plan": "sinkhorn"}),
+                     [[4, 4, 2], [4, 4, 0], [4, 4, 3]], 1, more=[codis])
 
 
 def cases():

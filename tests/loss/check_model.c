@@ -20,6 +20,22 @@ typedef struct whole {
     loss_lengths lengths;
 } whole;
 
+/* The teachers' parameters and their queues, where the case has any. */
+static void fill_teachers(whole *w)
+{
+    unic__param_table *teacher = &w->tg.teacher;
+    for (size_t i = 0; i < teacher->n; i++) {
+        const unic__param *p = teacher->at[i];
+        const golden_array *value = golden_get(&w->golden, &p->shape, "teacher/%s", p->name);
+        memcpy(teacher->values + p->offset, value->x, value->count * sizeof(float));
+    }
+    for (size_t m = 0; m < w->tg.n; m++) {
+        const golden_array *past = golden_find(&w->golden, "queue/%s", w->c->modality[m].name);
+        if (past)
+            memcpy(w->tg.queue[m].rows, past->x, past->count * sizeof(float));
+    }
+}
+
 static void fill_inputs(whole *w)
 {
     unic__training_graph *tg = &w->tg;
@@ -36,6 +52,9 @@ static void fill_inputs(whole *w)
     loss_fill(&in, w->c, &w->golden, w->lengths);
     base_assert_ok(unic__term_contrast.fill(
         o, unic__objective_inputs_of(o, &unic__term_contrast), &(unic__draw){.step = 0}));
+    base_assert_ok(unic__term_codis.fill(o, unic__objective_inputs_of(o, &unic__term_codis),
+                                         &(unic__draw){.step = 0}));
+    fill_teachers(w);
     loss_fill_masked(unic__objective_inputs_of(o, &unic__term_restore), &w->golden, tg->n,
                      tg->stream);
     for (size_t m = 0; m < tg->n; m++) {
@@ -131,6 +150,7 @@ static double weight_of(const unic_config *c, const char *term)
            : strncmp(term, "club.", 5) == 0          ? c->club_weight
            : strcmp(term, "cpc") == 0                ? c->cpc_weight
            : strcmp(term, "contrast") == 0           ? c->contrast_weight
+           : strcmp(term, "codis") == 0              ? c->codis_weight
            : strncmp(term, "restore.", 8) == 0       ? c->restore_weight
                                                      : c->match_weight;
 }
@@ -159,10 +179,11 @@ static void compare_gradients(const whole *w, const unic__param_table *params)
 }
 
 static const char *const models[] = {"model_paper", "model_light",     "model_compat",
-                                     "model_mst",   "model_mst_first", "model_turn"};
+                                     "model_mst",   "model_mst_first", "model_turn",
+                                     "model_codis", "model_codis_3"};
 static const char *const backends[] = {"", "kernel.backend = onednn\n",
                                        "kernel.backend = blas\n"};
-enum { MODELS = 6, BACKENDS = 3 };
+enum { MODELS = 8, BACKENDS = 3 };
 
 static whole w;
 
