@@ -99,9 +99,9 @@ START_TEST(long_messages_lose_their_middle)
     text[sizeof text - 2] = '\0';
     for (size_t i = 0; i < sizeof text - 2; i++) /* two bytes each: no half character is left */
         text[i] = i % 2 ? '\xA4' : '\xC3';
-    for (int odd = 0; odd < 2; odd++) {
-        unic__fail(UNIC_E_IO, "%s%s", odd ? "x" : "", text);
-        const unsigned char *u = (const unsigned char *)m + odd;
+    for (int odd = 0; odd < 4; odd++) {
+        unic__fail(UNIC_E_IO, "%s%s%s", odd & 1 ? "x" : "", text, odd & 2 ? "." : "");
+        const unsigned char *u = (const unsigned char *)m + (odd & 1);
         for (; *u; u++)
             if (*u == 0xC3)
                 ck_assert_int_eq(u[1], 0xA4);

@@ -227,6 +227,10 @@ START_TEST(needs_a_zip_file_of_one_member)
                     "arrays.zip: has 59 members, \"");
     io_assert_fails(unic__pickled_array_open(&a, FIXTURES "absent.zip"), UNIC_E_NOTFOUND,
                     "absent.zip: cannot open");
+    io_assert_fails(open_made(&a, P("\x93NUMPY\x01")), UNIC_E_FORMAT,
+                    "member \"clip.pkl\": is no npy array: it has 7 bytes");
+    io_assert_fails(open_made(&a, P("\x93NUMPY\x01\0\xFF\0{}  ")), UNIC_E_FORMAT,
+                    "has an npy header of 265 bytes, but ends after 14");
     io_assert_fails(unic__pickled_array_open(&a, __FILE__), UNIC_E_FORMAT, "is no zip file");
     ck_assert(a == NULL);
 }
