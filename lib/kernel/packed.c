@@ -6,9 +6,11 @@
 #include "kernel/tile.h"
 
 enum {
-    ROWS_BLOCK = 192, /* rows of X that stay in the second cache while all panels pass     */
-    WIDENED = 4,      /* panels of 16 bits that are widened together                       */
-    FEW_ROWS = 24,    /* rows that are worth no buffer for the widened panels              */
+    ROWS_BLOCK = 192,   /* rows of X that stay in the second cache while all panels pass     */
+    CACHED_PANELS = 32, /* panels whose parts the second cache holds; of more ...   */
+    FEW_PANELS = 8,     /* ... so many pass all rows, one tile after another       */
+    WIDENED = 4,        /* panels of 16 bits that are widened together                       */
+    FEW_ROWS = 24,      /* rows that are worth no buffer for the widened panels              */
     COPY_ROW = UNIC__SUM_PART + 16 /* floats of a copied row: not a power of two            */
 };
 
@@ -262,12 +264,15 @@ static void run_part(const unic__packed_product *p, size_t from, size_t to, size
         run_half(p, from, to, first, last);
         return;
     }
-    const float *b = (const float *)p->packed + first * UNIC__PANEL * p->k;
+    const size_t step = UNIC__PANEL * p->k;
+    const size_t most = last - first > CACHED_PANELS ? FEW_PANELS : CACHED_PANELS;
+    const float *packed = p->packed;
     for (size_t block = from; block < to; block += ROWS_BLOCK) {
         const size_t end = to - block < ROWS_BLOCK ? to : block + ROWS_BLOCK;
         for (size_t k = 0; k == 0 || k < p->k; k += UNIC__SUM_PART)
-            run_block(p, block, end, first, last, k, b + k * UNIC__PANEL, NULL,
-                      UNIC__PANEL * p->k);
+            for (size_t j = first; j < last; j += most)
+                run_block(p, block, end, j, last - j < most ? last : j + most, k,
+                          packed + j * step + k * UNIC__PANEL, NULL, step);
     }
 }
 
