@@ -501,6 +501,16 @@ class extractor : public detail::handle<unic_extractor, unic_extractor_free>
     {
         from.read(get(), unic_extractor_load_weights_source, options);
     }
+    void load_words(std::string_view path, unic_extractor_list list,
+                    unic_open_options options = {})
+    {
+        run(unic_extractor_load_words, path, list, options);
+    }
+    void load_words(const source &from, unic_extractor_list list,
+                    unic_open_options options = {})
+    {
+        from.read(get(), unic_extractor_load_words_source, list, options);
+    }
     void save(std::string_view path) const { run(unic_extractor_save, path); }
     void save(const sink &to) const
     {

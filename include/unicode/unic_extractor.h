@@ -160,6 +160,41 @@ UNIC_API unic_status unic_extractor_load_weights_source(unic_extractor *extracto
                                                         const unic_source *source,
                                                         const unic_open_options *options);
 
+/** What a list of words is for. Values are part of the ABI. */
+typedef enum unic_extractor_list {
+    UNIC_EXTRACTOR_VOCABULARY = 1, /**< the pieces of WordPiece, in the order of the network's
+                                        embeddings, as a vocab.txt has them; [UNK], [CLS] and
+                                        [SEP] are among them                                  */
+    UNIC_EXTRACTOR_KEEP = 2        /**< words that give a step, as the tokenizer makes them (in
+                                        lower case); all others give none, nor do words that
+                                        are not one piece of the vocabulary                   */
+} unic_extractor_list;
+
+/**
+ * Give an extractor of a kind that reads text by a vocabulary (`bert`) a list of words, in place of
+ * the one that it has: UTF-8, one a line, up to 16 MiB. The extractor's own file has it too, and it
+ * counts in the fingerprint.
+ *
+ * @param extractor  used by one thread at a time.
+ * @param path       of the file.
+ * @param list       a unic_extractor_list.
+ * @param options    NULL: defaults.
+ * @return UNIC_OK; UNIC_E_ARG, also for a kind without such lists; UNIC_E_NOTFOUND; UNIC_E_IO;
+ *         UNIC_E_FORMAT names the line that is not as expected, a piece that is missing, or that
+ *         the network knows fewer pieces; UNIC_E_NOMEM; UNIC_E_STATE if another thread is using
+ *         the extractor. A failure leaves it as it was. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_load_words(unic_extractor *extractor, const char *path,
+                                               int32_t list, const unic_open_options *options);
+/**
+ * The same as unic_extractor_load_words(), from a source (unic_io.h) instead of a file. The source
+ * is closed by this call. @return also what the source's read_at() returned, UNIC_E_IO if it is no
+ * status. Since 0.1.
+ */
+UNIC_API unic_status unic_extractor_load_words_source(unic_extractor *extractor,
+                                                      const unic_source *source, int32_t list,
+                                                      const unic_open_options *options);
+
 /**
  * Write an extractor, its settings and weights, to one npz. The file appears complete or not at
  * all.

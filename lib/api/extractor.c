@@ -164,19 +164,60 @@ unic_status unic_extractor_load_weights(unic_extractor *extractor, const char *p
     return unic__opening_end(&from, load_weights(extractor, from.source));
 }
 
+/* Opens a source for an extractor, which is then held; after a failure the source is closed. */
+static unic_status hold_with_source(unic__opening *from, unic_extractor *extractor,
+                                    const unic_source *source, const unic_open_options *options,
+                                    const char *call)
+{
+    UNIC__TRY(unic__opening_source(from, source, source, options, call));
+    const unic_status status = extractor
+                                   ? unic__use_alone(&extractor->use, call, "extractor")
+                                   : unic__fail(UNIC_E_ARG, "%s: extractor is NULL", call);
+    if (status != UNIC_OK)
+        unic__opening_abandon(from);
+    return status;
+}
+
 unic_status unic_extractor_load_weights_source(unic_extractor *extractor,
                                                const unic_source *source,
                                                const unic_open_options *options)
 {
     unic__opening from;
-    UNIC__TRY(unic__opening_source(&from, source, source, options, __func__));
-    unic_status status = extractor ? unic__use_alone(&extractor->use, __func__, "extractor")
-                                   : unic__fail(UNIC_E_ARG, "%s: extractor is NULL", __func__);
-    if (status != UNIC_OK) {
-        unic__opening_abandon(&from); /* the source is closed in any case */
-        return status;
-    }
-    status = unic__opening_end(&from, load_weights(extractor, from.source));
+    UNIC__TRY(hold_with_source(&from, extractor, source, options, __func__));
+    const unic_status status = unic__opening_end(&from, load_weights(extractor, from.source));
+    unic__use_end(&extractor->use);
+    return status;
+}
+
+static unic_status load_words(unic_extractor *extractor, int32_t list, unic__source *source)
+{
+    if (list != UNIC_EXTRACTOR_VOCABULARY && list != UNIC_EXTRACTOR_KEEP)
+        return unic__fail(UNIC_E_ARG,
+                          "list = %d is not UNIC_EXTRACTOR_VOCABULARY (%d) or "
+                          "UNIC_EXTRACTOR_KEEP (%d)",
+                          list, UNIC_EXTRACTOR_VOCABULARY, UNIC_EXTRACTOR_KEEP);
+    return unic__extractor_load_words(extractor, (unic__word_use)(list - 1), source);
+}
+
+unic_status unic_extractor_load_words(unic_extractor *extractor, const char *path, int32_t list,
+                                      const unic_open_options *options)
+{
+    unic__opening from;
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(path);
+    UNIC__HOLD(extractor);
+    UNIC__TRY(unic__opening_file(&from, path, options, __func__));
+    return unic__opening_end(&from, load_words(extractor, list, from.source));
+}
+
+unic_status unic_extractor_load_words_source(unic_extractor *extractor,
+                                             const unic_source *source, int32_t list,
+                                             const unic_open_options *options)
+{
+    unic__opening from;
+    UNIC__TRY(hold_with_source(&from, extractor, source, options, __func__));
+    const unic_status status = unic__opening_end(&from,
+                                                 load_words(extractor, list, from.source));
     unic__use_end(&extractor->use);
     return status;
 }

@@ -10,6 +10,7 @@
 #include "base/use.h"
 #include "config/config_keys.h"
 #include "extract/kinds.h"
+#include "extract/word_list.h"
 #include "file/source.h"
 #include "file/writer.h"
 #include "unicode/unic_extractor.h"
@@ -20,6 +21,13 @@ typedef struct unic__extract_input {
     const char *text;
     size_t bytes;
 } unic__extract_input;
+
+/* The lists of words that an extractor may have, each at its unic_extractor_list less 1. */
+typedef enum unic__word_use {
+    UNIC__WORDS_VOCABULARY,
+    UNIC__WORDS_KEEP,
+    UNIC__WORD_USES,
+} unic__word_use;
 
 typedef struct unic__extract_kind {
     const char *name;
@@ -36,6 +44,10 @@ typedef struct unic__extract_kind {
     unic_status (*run)(unic_extractor *e, const unic__extract_input *in, float *features);
     /* Learns the weights; NULL: it has none that can be learnt. UNIC_E_VALUE; UNIC_E_NOMEM. */
     unic_status (*fit)(unic_extractor *e, const unic_array *input);
+    /* Checks a list of words before it takes the place of the one that there is; NULL: it reads no
+     * lists. UNIC_E_FORMAT; UNIC_E_ARG. */
+    unic_status (*take_words)(unic_extractor *e, unic__word_use use,
+                              const unic__word_list *list);
     const struct unic__pretrained *pretrained; /* its network (network.h); NULL: it has none */
 } unic__extract_kind;
 
@@ -58,9 +70,11 @@ struct unic_extractor {
     size_t weight_count;
     bool has_weights;              /* they were fitted or loaded */
     struct unic__network *network; /* of a kind that has one, once its weights were loaded */
+    unic__word_list *words[UNIC__WORD_USES]; /* NULL: it has none                            */
     int threads;
     unic__arena arena; /* holds the text, and the tables of plan */
     union {
+        struct unic__bert *bert;
         struct unic__logmel *logmel;
         struct unic__ngrams *ngrams;
         struct unic__patches *patches;
@@ -68,7 +82,7 @@ struct unic_extractor {
     } plan;
 };
 
-extern const unic__extract_kind unic__extract_logmel, unic__extract_ngrams,
+extern const unic__extract_kind unic__extract_bert, unic__extract_logmel, unic__extract_ngrams,
     unic__extract_patches, unic__extract_vggish, unic__extract_vgg19;
 
 /* ---- settings.c ---- */
@@ -97,6 +111,20 @@ unic_status unic__extractor_fit(unic_extractor *e, const unic_array *input);
 unic_status unic__extractor_takes_weights(const unic_extractor *e);
 /* The weights of a file, in place of those that it has; as unic__network_create(). */
 unic_status unic__extractor_load_weights(unic_extractor *e, unic__weight_file *f);
+
+/* ---- extractor_words.c ---- */
+
+/* UNIC_E_ARG for a kind that reads no lists of words. */
+unic_status unic__extractor_takes_words(const unic_extractor *e);
+/* UNIC_E_STATE if it reads lists of words and has no vocabulary. */
+unic_status unic__extractor_check_words(const unic_extractor *e);
+/* A list in place of the one that the extractor has. UNIC_E_FORMAT; UNIC_E_ARG; UNIC_E_NOMEM. */
+unic_status unic__extractor_load_words(unic_extractor *e, unic__word_use use,
+                                       unic__source *source);
+/* Adds the lists to the hash; writes them to an npz, and reads them from it. */
+uint64_t unic__extractor_hash_words(const unic_extractor *e, uint64_t hash);
+unic_status unic__extractor_write_words(const unic_extractor *e, unic__npz_writer *w);
+unic_status unic__extractor_read_words(unic_extractor *e, unic__npz *z);
 
 /* ---- extractor_file.c ---- */
 

@@ -44,6 +44,8 @@ void unic__extractor_free(unic_extractor *e)
     if (e->kind && e->kind->release)
         e->kind->release(e);
     unic__network_free(e->network);
+    for (size_t i = 0; i < UNIC__WORD_USES; i++)
+        unic__word_list_free(e->words[i]);
     unic__arena_free(&e->arena);
     unic__free(e);
 }
@@ -56,7 +58,7 @@ uint64_t unic__extractor_fingerprint(const unic_extractor *e)
                                 unic__shape_count(&e->weights[i].shape) * sizeof(float));
     if (e->network)
         hash = unic__hash_bytes(hash, &e->network->hash, sizeof e->network->hash);
-    return hash;
+    return unic__extractor_hash_words(e, hash);
 }
 
 /* Whether the array has the dims that the kind takes. */

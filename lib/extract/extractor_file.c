@@ -16,6 +16,8 @@ static unic_status save_network(const unic_extractor *e, unic__output to)
     if (status == UNIC_OK)
         status = unic__network_write(e, w);
     if (status == UNIC_OK)
+        status = unic__extractor_write_words(e, w);
+    if (status == UNIC_OK)
         return unic__npz_finish(w);
     unic__npz_abandon(w);
     return status;
@@ -24,6 +26,7 @@ static unic_status save_network(const unic_extractor *e, unic__output to)
 unic_status unic__extractor_save(const unic_extractor *e, unic__output to)
 {
     unic__bundle b = {0};
+    UNIC__TRY(unic__extractor_check_words(e));
     UNIC__TRY(unic__extractor_check_weights(e));
     if (e->network)
         return save_network(e, to);
@@ -58,6 +61,7 @@ static unic_status read_network(unic_extractor *e, unic__npz *z)
 
 static unic_status read_weights(unic_extractor *e, unic__npz *z)
 {
+    UNIC__TRY(unic__extractor_read_words(e, z));
     if (e->kind->pretrained)
         return read_network(e, z);
     for (size_t i = 0; i < e->weight_count; i++) {

@@ -43,7 +43,17 @@ typedef struct unic__vgg19_settings {
     size_t side;            /* pixels                                                   */
 } unic__vgg19_settings;
 
+typedef enum unic__bert_steps { UNIC__STEPS_WORDS, UNIC__STEPS_PIECES } unic__bert_steps;
+
+typedef struct unic__bert_settings {
+    unsigned steps;    /* a unic__bert_steps                                           */
+    bool lower_case;   /* and without accents                                          */
+    size_t max_length; /* pieces of a text, with [CLS] and [SEP]                       */
+    size_t heads;      /* of attention; 0: one for each 64 dims                        */
+} unic__bert_settings;
+
 typedef union unic__extract_settings {
+    unic__bert_settings bert;
     unic__logmel_settings logmel;
     unic__ngrams_settings ngrams;
     unic__patches_settings patches;

@@ -20,6 +20,7 @@ typedef struct unic__network {
     unic__shape dims; /* of a step's features */
     uint64_t hash;    /* of the weights */
     union {
+        struct unic__bert_network *bert;
         struct unic__vgg *vgg;
     } plan; /* in the arena */
 } unic__network;

@@ -4,9 +4,9 @@
 
 #include "extract/extract.h"
 
-static const unic__extract_kind *const kinds[] = {&unic__extract_logmel, &unic__extract_ngrams,
-                                                  &unic__extract_patches, &unic__extract_vggish,
-                                                  &unic__extract_vgg19};
+static const unic__extract_kind *const kinds[] = {&unic__extract_bert, &unic__extract_logmel,
+                                                  &unic__extract_ngrams, &unic__extract_patches,
+                                                  &unic__extract_vggish, &unic__extract_vgg19};
 enum { KINDS = sizeof kinds / sizeof kinds[0], KEYS = 32, LIST = 128 };
 
 static void *field_of(unic_extractor *e, const unic__config_key *key)

@@ -27,17 +27,21 @@ static unic_status check_line(unic__piece word, size_t number)
 /* Copies the lines into list->text, and those with a word into list->line. */
 static unic_status take_lines(unic__word_list *list, unic__lines *lines)
 {
-    char *to = list->text;
-    for (unic__piece word; unic__lines_next(lines, &word); list->lines++) {
+    char *to = list->text, *last = to;
+    for (unic__piece word; unic__lines_next(lines, &word);) {
         word = unic__piece_trim(word);
         UNIC__TRY(check_line(word, lines->number));
         memcpy(to, word.start, word.size);
         if (word.size > 0)
-            list->line[list->n++] = (unic__word_line){{to, word.size}, list->lines};
+            list->line[list->n++] = (unic__word_line){{to, word.size}, lines->number - 1};
         to += word.size;
         *to++ = '\n';
+        if (word.size > 0) {
+            last = to;
+            list->lines = lines->number;
+        }
     }
-    *to = '\0';
+    *last = '\0';
     return UNIC_OK;
 }
 
@@ -71,6 +75,7 @@ static size_t count_lines(unic__lines lines)
 unic_status unic__word_list_parse(unic__word_list **out, const char *text, size_t size)
 {
     unic__lines lines;
+    *out = NULL;
     UNIC__TRY(unic__lines_begin(&lines, text, size));
     const size_t n = count_lines(lines);
     unic__word_list *list = unic__alloc_zero(sizeof *list);

@@ -16,11 +16,10 @@ typedef struct unic__word_line {
 } unic__word_line;
 
 typedef struct unic__word_list {
-    char *text;   /* its lines, each ended by LF, and a NUL; the same list, the same text */
-    size_t lines; /* of the text                                                         */
-    unic__word_line
-        *line; /* sorted by their bytes; of lines that are equal, the last one alone   */
-    size_t n;  /* without those that are empty                                         */
+    char *text;   /* the lines up to the last word, each ended by LF, and a NUL       */
+    size_t lines; /* of the text                                                      */
+    size_t n;     /* of `line`: without those that are empty, or stand again later on */
+    unic__word_line *line; /* sorted by their bytes                                   */
 } unic__word_list;
 
 /* Blanks and tabs around a word do not count. UNIC_E_FORMAT, with the line, for a NUL and for bytes

@@ -259,6 +259,7 @@ SIZE(unic_dtype, sizeof(int));
 SIZE(unic_reset_rule, sizeof(int));
 SIZE(unic_on_damage, sizeof(int));
 SIZE(unic_extractor_input, sizeof(int));
+SIZE(unic_extractor_list, sizeof(int));
 SIZE(unic_head_kind, sizeof(int));
 SIZE(unic_head_loss, sizeof(int));
 SIZE(unic_index_metric, sizeof(int));

@@ -706,6 +706,22 @@ void extractors(const std::string &folder)
     REQUIRE(network.extract(unic::array(wave(32000, 7, 50), {32000})).size() == 6);
 }
 
+void lists_of_words(const std::string &folder)
+{
+    unic::extractor network("kind = bert");
+    REQUIRE(thrown([&] { network.load_words(folder + "/words.txt", UNIC_EXTRACTOR_KEEP); }).status() == UNIC_E_NOTFOUND);
+    const std::uint64_t before = network.fingerprint();
+    const std::string words = "[UNK]\n[CLS]\n[SEP]\none\n";
+    std::ofstream(folder + "/words.txt", std::ios::binary) << words;
+    network.load_words(folder + "/words.txt", UNIC_EXTRACTOR_VOCABULARY);
+    const std::uint64_t loaded = network.fingerprint();
+    REQUIRE(loaded != before);
+    const std::vector<std::byte> held = contents(folder + "/words.txt");
+    network.load_words(unic::source(held), UNIC_EXTRACTOR_VOCABULARY);
+    REQUIRE(network.fingerprint() == loaded);
+    REQUIRE(thrown([&] { network.extract(std::string_view("one")); }).status() == UNIC_E_STATE);
+}
+
 void class_maps(const std::string &folder)
 {
     const std::vector<std::string> theirs = {"cat", "dog", "ox"};
@@ -755,6 +771,7 @@ try {
     masks(folder);
     class_maps(folder);
     extractors(folder);
+    lists_of_words(folder);
     logs(folder);
     std::cout << "every class\n";
 } catch (const std::exception &e) {

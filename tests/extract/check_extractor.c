@@ -46,7 +46,7 @@ START_TEST(settings_that_are_refused)
 {
     refuses("", "settings have no line \"kind = ...\"");
     refuses("kind = logmels",
-            "line 1: kind = logmels is not one of logmel | ngrams | patches | vggish | "
+            "line 1: kind = logmels is not one of bert | logmel | ngrams | patches | vggish | "
             "vgg19; did you mean logmel?");
     refuses("kind = logmel\nkind = ngrams", "line 2: kind was already set in line 1");
     refuses("kind = logmel\nband = 3", "line 2: band is not a key of kind logmel; did you mean "

@@ -78,6 +78,19 @@ CALL(extractor_load_weights_source)
     return give_extractor(w, unic_extractor_load_weights_source(w->extractor, &source, NULL));
 }
 
+CALL(extractor_load_words)
+{
+    return give_extractor(w, unic_extractor_load_words(w->extractor, files.words,
+                                                       UNIC_EXTRACTOR_VOCABULARY, NULL));
+}
+
+CALL(extractor_load_words_source)
+{
+    const unic_source source = world_source(files.words);
+    return give_extractor(w, unic_extractor_load_words_source(w->extractor, &source,
+                                                              UNIC_EXTRACTOR_VOCABULARY, NULL));
+}
+
 CALL(extractor_save)
 {
     unic_status status = unic_extractor_save(w->extractor, files.out);
@@ -117,6 +130,8 @@ const fault_case extract_cases[] = {
     CASE(extractor_fit, NEEDS_PATCHES, ALLOCATES),
     CASE(extractor_load_weights, NEEDS_NETWORK, ALLOCATES),
     CASE(extractor_load_weights_source, NEEDS_NETWORK, ALLOCATES),
+    CASE(extractor_load_words, NEEDS_BERT, ALLOCATES),
+    CASE(extractor_load_words_source, NEEDS_BERT, ALLOCATES),
     CASE(extractor_save, NEEDS_PATCHES, WRITES),
     CASE(extractor_save_sink, NEEDS_PATCHES | NEEDS_BUFFER, ALLOCATES),
     CASE(extractor_load, 0, ALLOCATES),

@@ -31,7 +31,8 @@ typedef enum fault_needs {
     NEEDS_EXTRACTOR = 1 << 15, /* of words      */
     NEEDS_SPECTRA = 1 << 16,   /* one of sound */
     NEEDS_PATCHES = 1 << 17,   /* one of frames, fitted */
-    NEEDS_NETWORK = 1 << 18    /* one without its weights */
+    NEEDS_NETWORK = 1 << 18,   /* one without its weights */
+    NEEDS_BERT = 1 << 19       /* one of text, without weights and words */
 } fault_needs;
 
 typedef struct world {
@@ -58,7 +59,7 @@ typedef struct world {
 typedef struct world_files {
     char folder[512];
     char model[600], run[600], head[600], index[600], retriever[600], segmenter[600],
-        extractor[600], weights[600];
+        extractor[600], weights[600], words[600];
     char dataset[600], clips[600], table[600], config[600], map[600];
     char out[600], out_run[600]; /* where calls write; hold "old" before each call */
 } world_files;

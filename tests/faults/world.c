@@ -8,7 +8,7 @@
 
 #include "array/npz.h"
 #include "data/clips_help.h"
-#include "extract/small_weights.h"
+#include "extract/small_bert.h"
 #include "faults.h"
 #include "file/io_help.h"
 #include "task/retriever.h"
@@ -82,6 +82,7 @@ static void write_handles(void)
     io_assert_ok(unic_extractor_fit(w.extractor, &shown));
     io_assert_ok(unic_extractor_save(w.extractor, files.extractor));
     io_assert_ok(small_weights(files.weights, &small_vggish, "", SIZE_MAX));
+    io_write(files.words, SMALL_BERT_WORDS, sizeof SMALL_BERT_WORDS - 1);
     world_close(&w);
 }
 
@@ -89,13 +90,13 @@ static struct {
     const char *file;
     unsigned char *data;
     size_t size;
-} held[10];
+} held[11];
 
 static void hold_files(void)
 {
     const char *const kept[] = {files.model,     files.head,    files.index, files.retriever,
                                 files.segmenter, files.dataset, files.run,   CHECKPOINT,
-                                files.extractor, files.weights};
+                                files.extractor, files.weights, files.words};
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
         free(held[i].data);
         held[i].file = kept[i];
@@ -126,6 +127,7 @@ void world_files_make(void)
     name(files.retriever, "r.npz");
     name(files.extractor, "e.npz");
     name(files.weights, "w.npz");
+    name(files.words, "w.txt");
     name(files.segmenter, "s.npz");
     name(files.dataset, "d.npz");
     name(files.table, "t.csv");
@@ -276,6 +278,8 @@ world world_open(unsigned needs)
         io_assert_ok(unic_extractor_create(&w.extractor, FAULT_LOGMEL, NULL));
     if (needs & NEEDS_NETWORK)
         io_assert_ok(unic_extractor_create(&w.extractor, "kind = vggish", NULL));
+    if (needs & NEEDS_BERT)
+        io_assert_ok(unic_extractor_create(&w.extractor, SMALL_BERT, NULL));
     if (needs & NEEDS_BUFFER)
         io_assert_ok(unic_buffer_create(&w.buffer));
     return w;

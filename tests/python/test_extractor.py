@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 from pathlib import Path
 
@@ -71,6 +72,22 @@ def test_pretrained_weights(tmp_path: Path) -> None:
     raises(lu.FormatError, "features.3.bias [2] is missing", lambda: extractor.load_weights(tmp_path / "w.npz"))
     raises(lu.ArgumentError, "no weights that are loaded", lambda: lu.Extractor("ngrams").load_weights(tmp_path / "w.npz"))
     np.testing.assert_array_equal(extractor.extract(SOUND), features)
+
+
+def test_lists_of_words(tmp_path: Path) -> None:
+    extractor = lu.Extractor("bert", heads=2)
+    assert extractor.dims == (768,) and extractor.input == "text"
+    raises(lu.StateError, "no vocabulary until", lambda: extractor.extract("one"))
+    (tmp_path / "vocab.txt").write_text("[UNK]\n[CLS]\n[SEP]\none\n")
+    before = extractor.fingerprint
+    assert extractor.load_words(tmp_path / "vocab.txt") is extractor and extractor.fingerprint != before
+    same = lu.Extractor("bert", heads=2).load_words(io.BytesIO(b"[UNK]\r\n[CLS]\r\n[SEP]\r\none"), "vocabulary")
+    assert same.fingerprint == extractor.fingerprint
+    raises(lu.StateError, "no weights until", lambda: extractor.extract("one"))
+    raises(lu.FormatError, "line 1 of the words to keep", lambda: extractor.load_words(bytearray(b"One"), "keep"))
+    assert extractor.load_words(bytearray(b"one"), "keep").fingerprint != same.fingerprint
+    raises(lu.ArgumentError, "words is 'all', one of 'vocabulary', 'keep' expected", lambda: extractor.load_words("a", "all"))
+    raises(lu.ArgumentError, "reads no lists of words", lambda: lu.Extractor("ngrams").load_words(tmp_path / "vocab.txt"))
 
 
 def frames(count: int = 60, side: int = 8) -> np.ndarray:

@@ -44,6 +44,8 @@ DAMAGE_SKIPS = 1
 EXTRACTOR_SOUND = 1
 EXTRACTOR_FRAMES = 2
 EXTRACTOR_TEXT = 3
+EXTRACTOR_VOCABULARY = 1
+EXTRACTOR_KEEP = 2
 HEAD_CLIP = 1
 HEAD_STEP = 2
 HEAD_STEP_MULTI = 3
@@ -419,6 +421,8 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_extractor_fit": (Status, [EXTRACTOR, POINTER(Array)]),
     "unic_extractor_load_weights": (Status, [EXTRACTOR, c_char_p, POINTER(OpenOptions)]),
     "unic_extractor_load_weights_source": (Status, [EXTRACTOR, POINTER(Source), POINTER(OpenOptions)]),
+    "unic_extractor_load_words": (Status, [EXTRACTOR, c_char_p, c_int32, POINTER(OpenOptions)]),
+    "unic_extractor_load_words_source": (Status, [EXTRACTOR, POINTER(Source), c_int32, POINTER(OpenOptions)]),
     "unic_extractor_save": (Status, [EXTRACTOR, c_char_p]),
     "unic_extractor_save_sink": (Status, [EXTRACTOR, POINTER(Sink)]),
     "unic_extractor_load": (Status, [POINTER(EXTRACTOR), c_char_p, POINTER(OpenOptions)]),

@@ -11,10 +11,12 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _io, _lib
 from ._arguments import Readable, Vectors, Writable
+from ._errors import ArgumentError
 from ._handle import Handle, Saved
 from ._lib import lib
 
 _INPUTS = {_lib.EXTRACTOR_SOUND: "sound", _lib.EXTRACTOR_FRAMES: "frames", _lib.EXTRACTOR_TEXT: "text"}
+_LISTS = {"vocabulary": _lib.EXTRACTOR_VOCABULARY, "keep": _lib.EXTRACTOR_KEEP}
 
 
 class Extractor(Saved):
@@ -98,6 +100,26 @@ class Extractor(Saved):
             _io.read(extractor, path, lib.unic_extractor_load_weights, lib.unic_extractor_load_weights_source,
                      arguments.limit(memory_limit))
         self._describe()
+        return self
+
+    def load_words(self, path: Readable, words: str = "vocabulary", *, memory_limit: int = 0) -> "Extractor":
+        """Give an extractor of kind "bert" a list of words, one a line.
+
+        path          as for load(); a text in memory as io.BytesIO or a bytearray, since bytes are taken for a path.
+        words         "vocabulary": the pieces of WordPiece, as a vocab.txt has them; "keep": the words that give a step,
+                      as the tokenizer makes them (in lower case). All others, and those of several pieces, give none.
+        memory_limit  bytes that what is in the file may take; 0: no limit.
+
+        Raises FormatError (a line that is not as expected, a piece that is missing, a network of fewer pieces);
+        ArgumentError (a kind without such lists). It is as before after a failure.
+        """
+        if words not in _LISTS:
+            raise ArgumentError(f"words is {words!r}, one of {', '.join(map(repr, _LISTS))} expected")
+        number = _LISTS[words]
+        with self._use() as extractor:
+            _io.read(extractor, path, lambda e, at, options: lib.unic_extractor_load_words(e, at, number, options),
+                     lambda e, source, options: lib.unic_extractor_load_words_source(e, source, number, options),
+                     arguments.limit(memory_limit))
         return self
 
     @property

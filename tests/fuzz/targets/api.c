@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/half.h"
-#include "extract/small_weights.h"
+#include "extract/small_bert.h"
 
 enum { MOST_CALLS = 24, MOST_BYTES = 1 << 16 };
 
@@ -478,20 +478,43 @@ static unic_npz_writer *make_npz_writer(void)
     return w;
 }
 
+static void give_bert(unic_extractor *e)
+{
+    const char *path = fuzz_path("w.npz");
+    unic_source words;
+    unic_source_memory(&words, SMALL_BERT_WORDS, sizeof SMALL_BERT_WORDS - 1, "w.txt");
+    FUZZ_CHECK(small_bert(path, SIZE_MAX, SIZE_MAX) == UNIC_OK);
+    FUZZ_CHECK(unic_extractor_load_weights(e, path, NULL) == UNIC_OK);
+    FUZZ_CHECK(unic_extractor_load_words_source(e, &words, UNIC_EXTRACTOR_VOCABULARY, NULL) ==
+               UNIC_OK);
+}
+
+static void give_vggish(unic_extractor *e)
+{
+    const char *path = fuzz_path("w.npz");
+    FUZZ_CHECK(small_weights(path, &small_vggish, "", SIZE_MAX) == UNIC_OK);
+    FUZZ_CHECK(unic_extractor_load_weights(e, path, NULL) == UNIC_OK);
+}
+
 static unic_extractor *make_extractor(unsigned how)
 {
-    static const char *const settings[] = {
-        "kind = ngrams\ndim = 3\nbuckets = 5",
-        "kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2",
-        "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3",
-        "kind = vggish"};
+    static const struct {
+        const char *settings;
+        void (*give)(unic_extractor *e);
+    } kinds[] = {
+        {"kind = ngrams\ndim = 3\nbuckets = 5", NULL},
+        {"kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2",
+         NULL},
+        {"kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3", NULL},
+        {"kind = vggish", give_vggish},
+        {SMALL_BERT, give_bert},
+    };
+    enum { KINDS = sizeof kinds / sizeof kinds[0] };
+    const size_t kind = how / 2 % KINDS;
     unic_extractor *e;
-    FUZZ_CHECK(unic_extractor_create(&e, settings[how / 2 % 4], NULL) == UNIC_OK);
-    if (how / 2 % 4 == 3 && how / 8 % 2) {
-        const char *path = fuzz_path("w.npz");
-        FUZZ_CHECK(small_weights(path, &small_vggish, "", SIZE_MAX) == UNIC_OK);
-        FUZZ_CHECK(unic_extractor_load_weights(e, path, NULL) == UNIC_OK);
-    }
+    FUZZ_CHECK(unic_extractor_create(&e, kinds[kind].settings, NULL) == UNIC_OK);
+    if (kinds[kind].give && how / 16 % 2)
+        kinds[kind].give(e);
     return e;
 }
 

@@ -12,6 +12,7 @@ static void call_unic_extractor_create(api *a)
         "kind = logmel\nrate = 1000\nwindow = 3\nhop = 1\nbands = 3\nhigh = 500\nframes = 2",
         "kind = logmel\nrate = 2000\nhigh = 900\nframes = 4\nparts = 2\nframing = vggish",
         "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3",
+        "kind = bert\nheads = 2\nmax_seq_length = 8",
         "kind = logmel\nhigh = 1"};
     unic_extractor_options o = {.struct_size = api_struct_size(a, sizeof o),
                                 .threads = api_threads(a)};
@@ -155,6 +156,28 @@ static void call_unic_extractor_load_weights_source(api *a)
     fuzz_ok(unic_extractor_load_weights_source(e, source, api_open(a)));
 }
 
+static int32_t list_of(api *a)
+{
+    static const int32_t lists[] = {UNIC_EXTRACTOR_VOCABULARY, UNIC_EXTRACTOR_KEEP, 0, 7};
+    return lists[fuzz_below(&a->in, 4)];
+}
+
+static void call_unic_extractor_load_words(api *a)
+{
+    unic_extractor *e = api_extractor_of(a);
+    const char *path = api_path(a);
+    const int32_t list = list_of(a);
+    fuzz_ok(unic_extractor_load_words(e, path, list, api_open(a)));
+}
+
+static void call_unic_extractor_load_words_source(api *a)
+{
+    unic_extractor *e = api_extractor_of(a);
+    const unic_source *source = api_source(a);
+    const int32_t list = list_of(a);
+    fuzz_ok(unic_extractor_load_words_source(e, source, list, api_open(a)));
+}
+
 static void call_unic_extractor_save(api *a)
 {
     const unic_extractor *e = api_extractor_of(a);
@@ -196,6 +219,8 @@ static const api_call calls[] = {
     API_CALL(unic_extractor_fit),
     API_CALL(unic_extractor_load_weights),
     API_CALL(unic_extractor_load_weights_source),
+    API_CALL(unic_extractor_load_words),
+    API_CALL(unic_extractor_load_words_source),
     API_CALL(unic_extractor_save),
     API_CALL(unic_extractor_save_sink),
     API_CALL(unic_extractor_load),

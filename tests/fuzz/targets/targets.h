@@ -30,6 +30,7 @@
     X(table)                                                                                   \
     X(torch)                                                                                   \
     X(torch_old)                                                                               \
+    X(words)                                                                                   \
     X(zip)
 
 #define X(name) extern const fuzz_target fuzz_##name##_target;

@@ -7,6 +7,9 @@
 #include "cli/text.h"
 #include "config/config.h"
 #include "data/clip_table.h"
+#include "extract/small_bert.h"
+#include "extract/utf8.h"
+#include "extract/wordpiece.h"
 #include "fuzz/targets/targets.h"
 #include "train/interval.h"
 
@@ -327,3 +330,76 @@ const fuzz_target fuzz_programs_target = {
     .largest = 1024,
     .run = run_programs,
     .seeds = programs_seeds};
+
+/* ---- words: a list as words to keep and as a vocabulary, and a text, each ended by a NUL ---- */
+
+/* Every word has pieces, which are lines of the vocabulary, and lines are found by their words. */
+static void check_pieces(const unic__word_list *list, const char *text, size_t size,
+                         bool lower_case)
+{
+    unic__wordpiece w;
+    unic__word_reader r;
+    int32_t pieces[UNIC__WORD_POINTS];
+    for (size_t i = 0; i < list->n; i++)
+        FUZZ_CHECK(unic__word_list_find(list, list->line[i].word.start,
+                                        list->line[i].word.size) ==
+                   (int32_t)list->line[i].number);
+    if (!fuzz_ok(unic__wordpiece_begin(&w, list)))
+        return;
+    unic__words_begin(&r, text, size, lower_case);
+    for (size_t n; unic__words_next(&r);) {
+        n = unic__wordpiece_split(&w, &r, pieces);
+        FUZZ_CHECK(n >= 1 && n <= UNIC__WORD_POINTS && r.bytes > 0);
+        for (size_t i = 0; i < n; i++)
+            FUZZ_CHECK(pieces[i] >= 0 && (size_t)pieces[i] < list->lines);
+    }
+}
+
+static void use_words(unic_extractor *e, const char *list, size_t size, const char *text,
+                      size_t bytes)
+{
+    float y[8 * SMALL_BERT_DIM];
+    size_t steps = 0;
+    const char *path = fuzz_file(list, size);
+    fuzz_ok(unic_extractor_load_words(e, path, UNIC_EXTRACTOR_KEEP, &fuzz_open));
+    fuzz_ok(unic_extractor_load_words(e, path, UNIC_EXTRACTOR_VOCABULARY, &fuzz_open));
+    if (fuzz_ok(unic_extractor_extract_text(&steps, e, text, bytes, 8, y)))
+        fuzz_check_finite(y, steps * SMALL_BERT_DIM);
+}
+
+static void run_words(const unsigned char *data, size_t size)
+{
+    fuzz_in in = {data, data + size};
+    size_t n;
+    const char *list = (const char *)fuzz_part(&in, &n), *text = (const char *)in.at;
+    const size_t bytes = (size_t)(in.end - in.at);
+    unic__word_list *parsed;
+    unic_extractor *e;
+    const bool valid = unic__utf8_check(text, bytes) == UNIC_OK;
+    if (fuzz_made(unic__word_list_parse(&parsed, list, n), parsed)) {
+        check_pieces(parsed, text, valid ? bytes : 0, size % 2);
+        unic__word_list_free(parsed);
+    }
+    const char *weights = fuzz_path("w.npz");
+    FUZZ_CHECK(small_bert(weights, SIZE_MAX, SIZE_MAX) == UNIC_OK);
+    FUZZ_CHECK(unic_extractor_create(&e, SMALL_BERT, NULL) == UNIC_OK);
+    FUZZ_CHECK(unic_extractor_load_weights(e, weights, NULL) == UNIC_OK);
+    use_words(e, list, n, text, bytes);
+    use_words(e, SMALL_BERT_WORDS, sizeof SMALL_BERT_WORDS - 1, text, bytes);
+    unic_extractor_free(e);
+}
+
+static void words_seeds(fuzz_seed_fn *add)
+{
+    FUZZ_SEED(add, SMALL_BERT_WORDS "\0Dogs, one. TWO\n");
+    FUZZ_SEED(add, "\xEF\xBB\xBFone\r\ntwo\rone\n\n\0one two \xC3\xA9\xE4\xB8\x80\xED\x95\x9C\xCE\xA3");
+    FUZZ_SEED(add, "[UNK]\n[CLS]\n[SEP]\n##\n#\n##a\na\nab\n\xE4\xB8\x80\n\0"
+                   "aab a#b \xE2\x80\x8D\xCC\x81");
+}
+
+const fuzz_target fuzz_words_target = {.name = "words",
+                                       .reads = "vocabularies, words to keep, and texts",
+                                       .form = FUZZ_RAW,
+                                       .largest = 2048,
+                                       .run = run_words,
+                                       .seeds = words_seeds};
