@@ -4,7 +4,7 @@
 
 #include "extract/extract.h"
 
-static const unic__extract_kind *const kinds[] = {&unic__extract_bert, &unic__extract_logmel,
+static const unic__extract_kind *const kinds[] = {&unic__extract_bert,   &unic__extract_logmel,
                                                   &unic__extract_ngrams, &unic__extract_patches,
                                                   &unic__extract_vggish, &unic__extract_vgg19};
 enum { KINDS = sizeof kinds / sizeof kinds[0], KEYS = 32, LIST = 128 };

@@ -32,14 +32,13 @@ static unic_status take_lines(unic__word_list *list, unic__lines *lines)
         word = unic__piece_trim(word);
         UNIC__TRY(check_line(word, lines->number));
         memcpy(to, word.start, word.size);
-        if (word.size > 0)
-            list->line[list->n++] = (unic__word_line){{to, word.size}, lines->number - 1};
+        word.start = to;
         to += word.size;
         *to++ = '\n';
-        if (word.size > 0) {
-            last = to;
-            list->lines = lines->number;
-        }
+        list->line[list->n] = (unic__word_line){word, lines->number - 1};
+        list->n += word.size > 0; /* an empty line's place is the next one's */
+        list->lines = word.size > 0 ? lines->number : list->lines;
+        last = word.size > 0 ? to : last;
     }
     *last = '\0';
     return UNIC_OK;
