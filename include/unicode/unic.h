@@ -18,6 +18,7 @@
 #include "unic_array.h"
 #include "unic_class_map.h"
 #include "unic_codebook.h"
+#include "unic_comm.h"
 #include "unic_config.h"
 #include "unic_dataset.h"
 #include "unic_encoder.h"

@@ -5,6 +5,7 @@
 #ifndef UNICODE_UNIC_TRAINER_H
 #define UNICODE_UNIC_TRAINER_H
 
+#include "unic_comm.h"
 #include "unic_model.h"
 
 #ifdef __cplusplus
@@ -25,12 +26,21 @@ typedef struct unic_trainer_options {
                                     before the first those of the codebook's start as
                                     unic_codebook_init() does; may be NULL                   */
     void *progress_user;       /**< passed to `progress`                                     */
-    void *reserved[3];         /**< NULL                                                     */
+    const unic_comm *comm;     /**< the ranks that train as one (unic_comm.h); copied; NULL:
+                                    this process alone                                       */
+    void *reserved[2];         /**< NULL                                                     */
 } unic_trainer_options;
 
 /**
  * Create a trainer at step 0, for batches of up to `train.batch` clips of up to `train.length`
  * steps. The config is copied.
+ *
+ * Of R ranks each takes its part of a batch of `train.batch` clips: with B = train.batch / R,
+ * rounded up, rank r has the clips r B .. r B + B - 1 of what one process would be given. All
+ * ranks call unic_trainer_step() and unic_trainer_evaluate() together. Losses and gradients are
+ * those of the whole batch, figures too, and every rank's trainer holds the same bits, so that
+ * any of them can be saved; the file continues with any number of ranks. `behaviour = compat`
+ * is refused (UNIC_E_CONFIG), and fewer clips than ranks.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
@@ -83,14 +93,18 @@ typedef struct unic_draws {
  * every loss and every gradient norm is finite.
  *
  * @param trainer  used by one thread at a time.
- * @param batch    every modality of the config, B <= train.batch, T <= train.length.
+ * @param batch    every modality of the config, B <= train.batch, T <= train.length. With
+ *                 several ranks this rank's part; a batch without modalities if it has no clip.
  * @param draws    NULL: the trainer's own draws, which are functions of (train.seed, step).
  * @param figures  [unic_trainer_figure_count()] out; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features, or no clip
  *         has a step);
  *         UNIC_E_NUMERIC names the term that is not finite, or that train.guard = stop refuses:
  *         the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL; UNIC_E_CANCELLED, by
- *         options.progress: the trainer is unchanged too. Since 0.1.
+ *         options.progress: the trainer is unchanged too. With several ranks a step is taken by all
+ *         or by none: where one fails, the others return its status and name the rank; also what
+ *         a function of the unic_comm returned; UNIC_E_STATE if the ranks' configs or states are
+ *         not the same. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *figures);

@@ -8,10 +8,13 @@
 #include "train/start_from.h"
 
 /* Copies the options; NULL means all zero. Only a run that was saved has settings to change. */
-static unic_status take_options(unic_trainer_options *o, const unic_trainer_options *options,
-                                bool is_saved, const char *call)
+static unic_status take_options(unic_trainer_options *o, unic__ranks *ranks,
+                                const unic_trainer_options *options, bool is_saved,
+                                const char *call)
 {
+    unic_comm comm;
     *o = (unic_trainer_options){.struct_size = sizeof *o};
+    *ranks = (unic__ranks){.size = 1};
     if (options)
         UNIC__TRY(unic__struct_take(&unic__trainer_options_kind, o, options, call, "options"));
     if (o->settings && !is_saved)
@@ -19,6 +22,10 @@ static unic_status take_options(unic_trainer_options *o, const unic_trainer_opti
                           "%s: options->settings is not NULL, but only unic_trainer_resume() "
                           "takes it",
                           call);
+    if (o->comm) {
+        UNIC__TRY(unic__struct_take(&unic__comm_kind, &comm, o->comm, call, "options->comm"));
+        UNIC__TRY(unic__ranks_take(ranks, &comm, call));
+    }
     return unic__check_threads(o->threads, call);
 }
 
@@ -32,11 +39,12 @@ unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
                                 const unic_trainer_options *options)
 {
     unic_trainer_options o;
+    unic__ranks ranks;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(config);
-    UNIC__TRY(take_options(&o, options, false, __func__));
-    UNIC__TRY_WITH(o.threads, unic__trainer_create(out, config));
+    UNIC__TRY(take_options(&o, &ranks, options, false, __func__));
+    UNIC__TRY_WITH(o.threads, unic__trainer_create(out, config, &ranks));
     set_options(*out, &o);
     return UNIC_OK;
 }
@@ -128,11 +136,11 @@ unic_status unic_trainer_save_sink(unic_trainer *trainer, const unic_sink *sink)
 
 /* Ends the opening of a run. */
 static unic_status resume(unic_trainer **out, unic__opening *from,
-                          const unic_trainer_options *o)
+                          const unic_trainer_options *o, const unic__ranks *ranks)
 {
     int before = unic__threads_enter(o->threads);
-    unic_status status = unic__opening_end(from,
-                                           unic__run_load(out, from->source, o->settings));
+    unic_status status = unic__opening_end(
+        from, unic__run_load(out, from->source, o->settings, ranks));
     unic__threads_leave(before);
     if (status == UNIC_OK)    /* `out` is not NULL: the opening refuses that */
         set_options(*out, o); /* NOLINT(clang-analyzer-core.NullDereference) */
@@ -144,18 +152,19 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path,
                                 const unic_open_options *open)
 {
     unic_trainer_options o;
+    unic__ranks ranks;
     unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(take_options(&o, options, true, __func__));
+    UNIC__TRY(take_options(&o, &ranks, options, true, __func__));
     char *run = unic__run_path(path);
     if (!run)
         return unic__fail_in(unic__no_memory(strlen(path), "a path"), "%s", __func__);
     unic_status status = unic__opening_file(&from, run, open, __func__);
     unic__free(run);
     UNIC__TRY(status);
-    return resume(out, &from, &o);
+    return resume(out, &from, &o, &ranks);
 }
 
 unic_status unic_trainer_resume_source(unic_trainer **out, const unic_source *source,
@@ -163,16 +172,17 @@ unic_status unic_trainer_resume_source(unic_trainer **out, const unic_source *so
                                        const unic_open_options *open)
 {
     unic_trainer_options o;
+    unic__ranks ranks;
     unic__opening from;
     if (out)
         *out = NULL;
     UNIC__TRY(unic__opening_source(&from, out, source, open, __func__));
-    unic_status status = take_options(&o, options, true, __func__);
+    unic_status status = take_options(&o, &ranks, options, true, __func__);
     if (status != UNIC_OK) {
         unic__opening_abandon(&from);
         return status;
     }
-    return resume(out, &from, &o);
+    return resume(out, &from, &o, &ranks);
 }
 
 unic_status unic_trainer_import(unic_trainer **out, const char *path, const char *settings,
@@ -180,15 +190,16 @@ unic_status unic_trainer_import(unic_trainer **out, const char *path, const char
                                 const unic_open_options *open)
 {
     unic_trainer_options o;
+    unic__ranks ranks;
     unic__opening from;
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(take_options(&o, options, false, __func__));
+    UNIC__TRY(take_options(&o, &ranks, options, false, __func__));
     UNIC__TRY(unic__opening_file(&from, path, open, __func__));
     int before = unic__threads_enter(o.threads);
-    unic_status status = unic__opening_end(&from,
-                                           unic__trainer_import(out, from.source, settings));
+    unic_status status = unic__opening_end(
+        &from, unic__trainer_import(out, from.source, settings, &ranks));
     unic__threads_leave(before);
     UNIC__TRY(status);
     set_options(*out, &o);

@@ -24,6 +24,7 @@ OPTIONS(unic__class_names_kind, unic_class_names, sizeof(unic_class_names));
 PLAIN(unic__class_report_kind, unic_class_report, sizeof(unic_class_report));
 OPTIONS(unic__codebook_init_options_kind, unic_codebook_init_options,
         sizeof(unic_codebook_init_options));
+OPTIONS(unic__comm_kind, unic_comm, sizeof(unic_comm));
 OPTIONS(unic__config_key_kind, unic_config_key, sizeof(unic_config_key));
 OPTIONS(unic__dataset_options_kind, unic_dataset_options, sizeof(unic_dataset_options));
 OPTIONS(unic__draws_kind, unic_draws, sizeof(unic_draws));

@@ -17,14 +17,14 @@ typedef struct unic__struct_kind {
 } unic__struct_kind;
 
 extern const unic__struct_kind unic__allocator_kind, unic__array_kind, unic__class_names_kind,
-    unic__class_report_kind, unic__codebook_init_options_kind, unic__config_key_kind,
-    unic__dataset_options_kind, unic__draws_kind, unic__drift_report_kind,
-    unic__encode_options_kind, unic__encoder_options_kind, unic__extractor_options_kind,
-    unic__head_options_kind, unic__index_options_kind, unic__mask_report_kind,
-    unic__match_report_kind, unic__open_options_kind, unic__rank_report_kind,
-    unic__retriever_options_kind, unic__search_options_kind, unic__segmenter_options_kind,
-    unic__sink_kind, unic__source_kind, unic__stream_options_kind, unic__trainer_options_kind,
-    unic__usage_report_kind;
+    unic__class_report_kind, unic__codebook_init_options_kind, unic__comm_kind,
+    unic__config_key_kind, unic__dataset_options_kind, unic__draws_kind,
+    unic__drift_report_kind, unic__encode_options_kind, unic__encoder_options_kind,
+    unic__extractor_options_kind, unic__head_options_kind, unic__index_options_kind,
+    unic__mask_report_kind, unic__match_report_kind, unic__open_options_kind,
+    unic__rank_report_kind, unic__retriever_options_kind, unic__search_options_kind,
+    unic__segmenter_options_kind, unic__sink_kind, unic__source_kind, unic__stream_options_kind,
+    unic__trainer_options_kind, unic__usage_report_kind;
 
 /* Checks that the struct's size is accepted; else UNIC_E_ARG. Messages read
  * "<call>: <argument> has ...". */

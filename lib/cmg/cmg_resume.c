@@ -155,7 +155,8 @@ static unic_status read_training(unic__torch_file *f, unic_trainer *t)
     return UNIC_OK;
 }
 
-unic_status unic__trainer_import(unic_trainer **out, unic__source *source, const char *settings)
+unic_status unic__trainer_import(unic_trainer **out, unic__source *source, const char *settings,
+                                 const unic__ranks *ranks)
 {
     unic__torch_file *f;
     unic_config *config = NULL;
@@ -163,7 +164,7 @@ unic_status unic__trainer_import(unic_trainer **out, unic__source *source, const
     UNIC__TRY(unic__cmg_open(&f, source));
     unic_status status = unic__cmg_config(f, settings, &config);
     if (status == UNIC_OK)
-        status = unic__trainer_create(&t, config);
+        status = unic__trainer_create(&t, config, ranks);
     if (status == UNIC_OK)
         status = read_training(f, t);
     unic__config_free(config);

@@ -4,7 +4,7 @@
 
 #include "train/trainer.h"
 
-unic_status unic__trainer_import(unic_trainer **out, unic__source *source,
-                                 const char *settings);
+unic_status unic__trainer_import(unic_trainer **out, unic__source *source, const char *settings,
+                                 const unic__ranks *ranks);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "graph/plan.h"
 #include "kernel/packed.h"
+#include "op/operators.h"
 
 void unic__graph_init(unic__graph *g, unic__param_table *params, bool inference)
 {
@@ -275,6 +276,24 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
     g->steps[g->step_count - 1].in = inputs;
     g->steps[g->step_count - 1].attr = settings;
     return grow_step(g, call, out);
+}
+
+static bool draws(const unic__step *s)
+{
+    return s->call->op == &unic__op_dropout || s->call->op == &unic__op_attention;
+}
+
+void unic__graph_draw_as(unic__graph *g, const unic__graph *as)
+{
+    size_t k = 0;
+    for (size_t i = 0; i < g->step_count; i++) {
+        if (!draws(&g->steps[i]))
+            continue;
+        while (k < as->step_count && !draws(&as->steps[k]))
+            k++;
+        if (k < as->step_count)
+            g->steps[i].call->id = as->steps[k++].call->id;
+    }
 }
 
 static unic__node *view_of(unic__graph *g, const unic__node *x, const unic__shape *shape,

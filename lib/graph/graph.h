@@ -51,6 +51,7 @@ typedef struct unic__graph {
     unic__backend backend;     /* of calls made from now on                               */
     bool direct;               /* of calls made from now on                               */
     bool many_shapes;          /* calls made from now on will be made again for others    */
+    struct unic__ranks *ranks; /* that compute it together; NULL: one                     */
     bool again;                /* between unic__graph_again() and unic__graph_fits()      */
     unic__node *again_at;      /* the next node that is made again                        */
     bool outgrown;             /* a shape needs more than was planned                     */
@@ -140,6 +141,15 @@ static inline bool unic__is_lent(const unic__node *input)
 /* The number of calls of operators in all phases, forward and, if asked for, backward: what a
  * run's watch is told of. */
 uint64_t unic__graph_call_count(const unic__graph *g, bool with_backward);
+
+/* at[i]: the call, by its place in the forward order, after whose backward the gradient of
+ * parameter i of the table is whole; SIZE_MAX: it gets none. */
+void unic__graph_gradient_ends(const unic__graph *g, const unic__param_table *params,
+                               size_t *at);
+
+/* The calls that draw random numbers draw those of `as`, a graph with the same of them in the same
+ * order, but with other calls in between. Before planning. */
+void unic__graph_draw_as(unic__graph *g, const unic__graph *as);
 
 /* After the run's watch has asked to stop, nothing is computed until the status is taken. */
 void unic__graph_forward(unic__graph *g, unsigned phase);

@@ -257,6 +257,24 @@ unic__node *unic__gather(unic__graph *g, unic__node *table, unic__node *index)
     return APPLY_PLAIN(unic__op_gather, table, index);
 }
 
+unic__node *unic__all_rows(unic__graph *g, unic__node *x)
+{
+    return g->ranks ? APPLY(unic__op_all_rows, ((unic__all_ranks_attr){g->ranks}), x) : x;
+}
+
+unic__node *unic__all_sum(unic__graph *g, unic__node *x)
+{
+    return g->ranks ? APPLY(unic__op_all_sum, ((unic__all_ranks_attr){g->ranks}), x) : x;
+}
+
+unic__node *unic__own_rows(unic__graph *g, unic__node *x)
+{
+    if (!g->ranks)
+        return x;
+    const size_t rows = x->t.shape.dim[0] / g->ranks->size;
+    return unic__slice(g, x, 0, g->ranks->rank * rows, rows);
+}
+
 unic__node *unic__sq_distance(unic__graph *g, unic__node *z, unic__node *e)
 {
     return APPLY_PLAIN(unic__op_sq_distance, z, e);

@@ -74,6 +74,11 @@ unic__node *unic__slice(unic__graph *g, unic__node *x, size_t axis, size_t start
 unic__node *unic__repeat(unic__graph *g, unic__node *x, size_t axis, size_t times);
 unic__node *unic__gather(unic__graph *g, unic__node *table, unic__node *index);
 
+/* between the ranks of g->ranks; x itself where there is one rank (op/all_ranks.c) */
+unic__node *unic__all_rows(unic__graph *g, unic__node *x); /* [B,..] -> [R B,..] */
+unic__node *unic__all_sum(unic__graph *g, unic__node *x);
+unic__node *unic__own_rows(unic__graph *g, unic__node *x); /* [R B,..] -> [B,..] */
+
 /* distances and losses */
 unic__node *unic__sq_distance(unic__graph *g, unic__node *z, unic__node *e);
 unic__node *unic__mse(unic__graph *g, unic__node *a, unic__node *b, unic__node *mask);

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <string.h>
 
 #include "loss/objective.h"
 
@@ -29,25 +30,33 @@ static void club_nets(unic__graph *g, const unic_config *c, const unic__modality
     g->group = group;
 }
 
-/* [B,T,Y], mask [B,T] -> [1,T,Y]: mean over the clips that are valid at t */
-static unic__node *mean_over_clips(unic__graph *g, unic__node *v, unic__node *mask)
+/* [B,T] -> [B,T,1] */
+static unic__node *of_steps(unic__graph *g, unic__node *mask)
 {
-    size_t batch = mask->t.shape.dim[0], length = mask->t.shape.dim[1];
-    mask = unic__reshape(g, mask, UNIC__SHAPE_OF(batch, length, 1));
-    unic__node *count = unic__clamp(g, unic__sum(g, mask, 0, true), 1.0, INFINITY);
-    return unic__div(g, unic__sum(g, unic__mul(g, v, mask), 0, true), count);
+    return unic__reshape(g, mask,
+                         UNIC__SHAPE_OF(mask->t.shape.dim[0], mask->t.shape.dim[1], 1));
+}
+
+/* [B,T,Y] -> [1,T,Y]: mean over the clips, of all ranks, that are valid at t */
+static unic__node *mean_over_clips(unic__graph *g, unic__node *v, const unic__stream *st)
+{
+    unic__node *mask = of_steps(g, st->mask);
+    unic__node *all = g->ranks ? of_steps(g, st->all_mask) : mask;
+    unic__node *count = unic__clamp(g, unic__sum(g, all, 0, true), 1.0, INFINITY);
+    unic__node *sum = unic__all_sum(g, unic__sum(g, unic__mul(g, v, mask), 0, true));
+    return unic__div(g, sum, count);
 }
 
 static unic__node *all_pairs(unic__graph *g, const unic__stream *st, unic__node *mu,
                              unic__node *s)
 {
     unic__node *y = st->y, *yy = unic__square(g, y);
-    unic__node *first = unic__sub(g, mean_over_clips(g, yy, st->mask), yy);
-    unic__node *second = unic__sub(g, y, mean_over_clips(g, y, st->mask));
+    unic__node *first = unic__sub(g, mean_over_clips(g, yy, st), yy);
+    unic__node *second = unic__sub(g, y, mean_over_clips(g, y, st));
     unic__node *sum = unic__add(g, first, unic__affine(g, unic__mul(g, mu, second), 2.0, 0.0));
     sum = unic__mul(g, sum, unic__exp(g, unic__affine(g, s, -1.0, 0.0)));
     sum = unic__affine(g, unic__sum(g, sum, 2, false), 0.5, 0.0); /* [B,T] */
-    return unic__valid_mean(g, sum, st->mask);
+    return unic__of_all(g, unic__valid_mean(g, sum, st->mask), st->mask, st->all_mask);
 }
 
 /* [B,T,Y] -> [B,Y]: mean over the steps in `mask` [B,T,1], of which there are `count` [B,1] */
@@ -69,8 +78,10 @@ static unic__node *one_permutation(unic__graph *g, const unic__stream *st, unic_
     unic__shape shape = st->y->t.shape; /* [B,T,Y] */
     size_t batch = shape.dim[0], length = shape.dim[1];
     unic__node *rows = unic__reshape(g, st->y, UNIC__SHAPE_OF(batch, length * shape.dim[2]));
-    unic__node *other = unic__reshape(g, unic__gather(g, rows, permutation), shape);
-    unic__node *both = unic__mul(g, st->mask, unic__gather(g, st->mask, permutation));
+    unic__node *other = unic__gather(g, unic__all_rows(g, rows), permutation);
+    other = unic__reshape(g, other, shape);
+    unic__node *all_mask = g->ranks ? st->all_mask : st->mask;
+    unic__node *both = unic__mul(g, st->mask, unic__gather(g, all_mask, permutation));
     unic__node *steps = unic__sum(g, both, 1, true); /* [B,1] */
     unic__node *count = unic__clamp(g, steps, 1.0, INFINITY);
     both = unic__reshape(g, both, UNIC__SHAPE_OF(batch, length, 1));
@@ -81,7 +92,7 @@ static unic__node *one_permutation(unic__graph *g, const unic__stream *st, unic_
     gap = unic__affine(g, unic__sum(g, gap, 1, false), 0.5, 0.0); /* [B] */
     unic__node *compared = unic__clamp(g, unic__reshape(g, steps, UNIC__SHAPE_OF(batch)), 0.0,
                                        1.0);
-    return unic__valid_mean(g, gap, compared);
+    return unic__of_all(g, unic__valid_mean(g, gap, compared), compared, NULL);
 }
 
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
@@ -96,14 +107,14 @@ unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream 
 
 /* -mean over valid steps of 1/2 sum_d [ -(y - mu)^2 / exp(s) - s ] */
 unic__node *unic__club_fit(unic__graph *g, const unic_config *c, const unic__modality *m,
-                           unic__node *x, unic__node *y, unic__node *mask)
+                           unic__node *x, unic__node *y, unic__node *mask, unic__node *all_mask)
 {
     unic__node *mu, *s;
     club_nets(g, c, m, x, unic__shape_last(&y->t.shape), &mu, &s);
     unic__node *square = unic__square(g, unic__sub(g, y, mu));
     unic__node *sum = unic__mul(g, square, unic__exp(g, unic__affine(g, s, -1.0, 0.0)));
     sum = unic__affine(g, unic__sum(g, unic__add(g, sum, s), 2, false), 0.5, 0.0); /* [B,T] */
-    return unic__valid_mean(g, sum, mask);
+    return unic__of_all(g, unic__valid_mean(g, sum, mask), mask, all_mask);
 }
 
 /* ---- as a term ---- */
@@ -113,17 +124,22 @@ static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
     unic__club_inputs *in = inputs;
     for (size_t m = 0; m < o->n && o->config->club_form == UNIC__CLUB_PERMUTATION; m++)
         in->permutation[m] = unic__input(g, UNIC__SHAPE_OF(o->batch), UNIC__I32);
+    if (!in->permutation[0])
+        return;
+    in->all = unic__arena_alloc(&g->arena, unic__all_batch(o) * sizeof *in->all);
+    if (!in->all)
+        unic__graph_fail(g, UNIC_E_NOMEM, "out of memory (a permutation of the clips)");
 }
 
-/* The other clip that each of the batch's clips is compared with, given or drawn; rows without
- * a clip stay alone. */
+/* The other clip that each of the whole batch's clips is compared with, given or drawn; rows
+ * without a clip stay alone. */
 static unic_status fill_permutation(const unic__objective *o, size_t m, int32_t *to,
                                     const unic__draw *draw)
 {
     const int32_t *given = draw->given && draw->given->club_permutation
                                ? draw->given->club_permutation[m]
                                : NULL;
-    for (size_t b = draw->clips; b < o->batch; b++)
+    for (size_t b = draw->clips; b < unic__all_batch(o); b++)
         to[b] = (int32_t)b;
     if (!given) {
         const unic__key own = {unic__random_bits(draw->key, m + 1)};
@@ -143,8 +159,11 @@ static unic_status fill_permutation(const unic__objective *o, size_t m, int32_t 
 static unic_status fill_inputs(const unic__objective *o, void *inputs, const unic__draw *draw)
 {
     const unic__club_inputs *in = inputs;
-    for (size_t m = 0; m < o->n && in->permutation[m]; m++)
-        UNIC__TRY(fill_permutation(o, m, in->permutation[m]->t.ix, draw));
+    for (size_t m = 0; m < o->n && in->permutation[m]; m++) {
+        UNIC__TRY(fill_permutation(o, m, in->all, draw));
+        memcpy(in->permutation[m]->t.ix, in->all + unic__first_row(o),
+               o->batch * sizeof *in->all);
+    }
     return UNIC_OK;
 }
 

@@ -216,6 +216,7 @@ static void settle(const unic__objective *o, unic__param_table *params)
 }
 
 const unic__term_kind unic__term_codis = {
+    .alone = true, /* a plan is of all clips at once, and the queue has one order */
     .name = "codis",
     .weight = offsetof(unic_config, codis_weight),
     .group = "codis",

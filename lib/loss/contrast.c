@@ -34,8 +34,8 @@ static unic__node *scaled(unic__graph *g, const unic_config *c, unic__node *f)
 unic__node *unic__symmetric_contrast(unic__graph *g, unic__node *rows, unic__node *columns,
                                      unic__node *target, unic__node *valid)
 {
-    unic__node *sum = unic__add(g, unic__cross_entropy(g, rows, target, valid),
-                                unic__cross_entropy(g, columns, target, valid));
+    unic__node *sum = unic__add(g, unic__pair_loss(g, rows, target, valid),
+                                unic__pair_loss(g, columns, target, valid));
     return unic__affine(g, sum, 0.5, 0.0);
 }
 
@@ -72,15 +72,18 @@ static unic__node *build_term(const unic__objective *o, unic__graph *g, void *in
 {
     const contrast_inputs *in = inputs;
     unic__node *f[UNIC_MAX_MODALITIES], *scaled_f[UNIC_MAX_MODALITIES], *loss = NULL;
+    unic__node *all[UNIC_MAX_MODALITIES], *all_scaled[UNIC_MAX_MODALITIES]; /* [R B,P] */
     (void)m;
     for (size_t a = 0; a < o->n; a++) {
         f[a] = clip_vector(g, o->config, &o->stream[a]);
         scaled_f[a] = scaled(g, o->config, f[a]);
+        all[a] = unic__all_rows(g, f[a]);
+        all_scaled[a] = unic__all_rows(g, scaled_f[a]);
     }
     for (size_t a = 0; a < o->n; a++)
         for (size_t b = a + 1; b < o->n; b++) {
-            unic__node *rows = unic__matmul(g, scaled_f[a], f[b], false, true); /* [B,B] */
-            unic__node *columns = unic__matmul(g, f[b], scaled_f[a], false, true);
+            unic__node *rows = unic__matmul(g, scaled_f[a], all[b], false, true); /* [B, R B] */
+            unic__node *columns = unic__matmul(g, f[b], all_scaled[a], false, true);
             unic__node *term = unic__symmetric_contrast(g, rows, columns, in->target[a][b],
                                                         in->valid[a][b]);
             loss = loss ? unic__add(g, loss, term) : term;

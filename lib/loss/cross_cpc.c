@@ -46,24 +46,25 @@ unic__node *unic__cross_cpc(unic__graph *g, const unic_config *c, size_t n,
     unic__node *context[UNIC_MAX_MODALITIES], *loss = NULL;
     for (size_t m = 0; m < n; m++)
         context[m] = context_of(g, c, &streams[m], in); /* [B,H] */
+    const bool futures = c->cpc_contrast == UNIC__OVER_FUTURES;
     for (size_t k = 0; k < horizon; k++) {
         unic__node *prediction[UNIC_MAX_MODALITIES], *future[UNIC_MAX_MODALITIES]; /* [B,D] */
+        unic__node *among[UNIC_MAX_MODALITIES];                                    /* [R B,D] */
         for (size_t m = 0; m < n; m++) {
             prediction[m] = unic__dense(g, context[m], c->code_dim, "%s.cpc.predict%zu",
                                         streams[m].m->name, k);
             future[m] = rows_at(g, streams[m].z, in->future[k]);
+            among[m] = unic__all_rows(g, futures ? future[m] : prediction[m]);
         }
         for (size_t a = 0; a < n; a++)
             for (size_t b = 0; b < n; b++) { /* a predicts b */
                 double weight = (a == b ? c->cpc_self : 1.0) / (double)horizon;
                 if (weight == 0.0)
                     continue;
-                bool futures = c->cpc_contrast == UNIC__OVER_FUTURES;
                 unic__node *rows = futures ? prediction[a] : future[b];
-                unic__node *columns = futures ? future[b] : prediction[a];
-                unic__node *score = unic__matmul(g, rows, columns, false, true); /* [B,B] */
-                unic__node *term = unic__cross_entropy(g, score, in->target[a][b],
-                                                       in->valid[a][b]);
+                unic__node *columns = among[futures ? b : a];
+                unic__node *score = unic__matmul(g, rows, columns, false, true); /* [B, R B] */
+                unic__node *term = unic__pair_loss(g, score, in->target[a][b], in->valid[a][b]);
                 term = unic__affine(g, term, weight, 0.0);
                 loss = loss ? unic__add(g, loss, term) : term;
             }
@@ -88,7 +89,7 @@ static size_t clip_length(const unic__objective *o, size_t b)
 {
     size_t shortest = SIZE_MAX;
     for (size_t m = 0; m < o->n; m++) {
-        size_t n = (size_t)o->stream[m].lengths->t.ix[b];
+        size_t n = (size_t)unic__all_lengths(o, m)[b];
         shortest = n > 0 && n < shortest ? n : shortest;
     }
     return shortest == SIZE_MAX ? 0 : shortest;
@@ -98,7 +99,7 @@ static size_t clip_length(const unic__objective *o, size_t b)
 static size_t draw_step(const unic__objective *o, size_t horizon, size_t shift, unic__key key)
 {
     size_t reach = shift ? horizon : 0, longest = 0, second = 0;
-    for (size_t b = 0; b < o->batch; b++) {
+    for (size_t b = 0; b < unic__all_batch(o); b++) {
         size_t n = clip_length(o, b);
         if (n > longest) {
             second = longest;

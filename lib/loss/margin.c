@@ -20,7 +20,7 @@
 
 typedef struct margin_inputs {
     unic__pair_nodes target, valid; /* the clips that have both modalities */
-    unic__node *identity;           /* [B,B] */
+    unic__node *identity;           /* [B, R B] */
     unic__node *fixed;              /* [1,1] the fixed form's margin of the step */
 } margin_inputs;
 
@@ -29,12 +29,11 @@ double unic__margin_at(const unic_config *c, uint64_t step)
     return c->margin_size * pow(c->margin_growth, (double)(step / 1000));
 }
 
-/* delta [B,1] of the rows of S */
+/* delta [B,1] of the rows of S [B, R B] */
 static unic__node *adaptive(unic__graph *g, const unic_config *c, unic__node *score,
                             unic__node *valid, unic__node *identity)
 {
-    size_t batch = score->t.shape.dim[0];
-    unic__node *row = unic__reshape(g, valid, UNIC__SHAPE_OF(1, batch));
+    unic__node *row = unic__reshape(g, valid, UNIC__SHAPE_OF(1, score->t.shape.dim[1]));
     unic__node *own = unic__sum(g, unic__mul(g, score, identity), 1, true); /* S_ii [B,1] */
     unic__node *all = unic__sum(g, unic__mul(g, score, row), 1, true);
     unic__node *others = unic__affine(g, unic__sum(g, row, 1, true), 1.0, -1.0);
@@ -44,10 +43,11 @@ static unic__node *adaptive(unic__graph *g, const unic_config *c, unic__node *sc
 }
 
 unic__node *unic__margin_softmax(unic__graph *g, const unic_config *c, unic__node *score,
-                                 unic__node *target, unic__node *valid, unic__node *identity,
-                                 unic__node *fixed)
+                                 unic__node *turned, unic__node *target, unic__node *valid,
+                                 unic__node *identity, unic__node *fixed)
 {
-    unic__node *turned = unic__matmul(g, score, identity, true, false); /* S^T */
+    if (!turned)
+        turned = unic__matmul(g, score, identity, true, false);
     unic__node *rows = fixed, *columns = fixed;
     if (c->margin_form == UNIC__MARGIN_ADAPTIVE) {
         rows = adaptive(g, c, score, valid, identity);
@@ -55,8 +55,8 @@ unic__node *unic__margin_softmax(unic__graph *g, const unic_config *c, unic__nod
     }
     rows = unic__sub(g, score, unic__mul(g, identity, rows));
     columns = unic__sub(g, turned, unic__mul(g, identity, columns));
-    return unic__add(g, unic__cross_entropy(g, rows, target, valid),
-                     unic__cross_entropy(g, columns, target, valid));
+    return unic__add(g, unic__pair_loss(g, rows, target, valid),
+                     unic__pair_loss(g, columns, target, valid));
 }
 
 /* What is compared of a modality's clips: [B,P]. */
@@ -70,13 +70,21 @@ static unic__node *clip_vector(unic__graph *g, const unic_config *c, const unic_
     return unic__mul(g, u, unic__sigmoid(g, gate));
 }
 
+static unic__node *scores(unic__graph *g, const unic_config *c, unic__node *rows,
+                          unic__node *columns)
+{
+    unic__node *score = unic__matmul(g, rows, columns, false, true);
+    return c->margin_head == 0 ? unic__affine(g, score, 1.0 / c->margin_temperature, 0.0)
+                               : score;
+}
+
 /* ---- as a term ---- */
 
 static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
 {
     margin_inputs *in = inputs;
     unic__pairs_make(o, g, in->target, in->valid);
-    in->identity = unic__input(g, UNIC__SHAPE_OF(o->batch, o->batch), UNIC__F32);
+    in->identity = unic__input(g, UNIC__SHAPE_OF(o->batch, unic__all_batch(o)), UNIC__F32);
     in->fixed = unic__input(g, UNIC__SHAPE_OF(1, 1), UNIC__F32);
 }
 
@@ -84,7 +92,7 @@ static unic_status fill_inputs(const unic__objective *o, void *inputs, const uni
 {
     margin_inputs *in = inputs;
     unic__pairs_fill(o, in->target, in->valid, 0);
-    unic__identity_fill(in->identity);
+    unic__identity_fill(in->identity, unic__first_row(o));
     in->fixed->t.x[0] = (float)unic__margin_at(o->config, draw->step);
     return UNIC_OK;
 }
@@ -93,16 +101,17 @@ static unic__node *build_term(const unic__objective *o, unic__graph *g, void *in
 {
     const unic_config *c = o->config;
     const margin_inputs *in = inputs;
-    unic__node *vector[UNIC_MAX_MODALITIES], *loss = NULL;
+    unic__node *vector[UNIC_MAX_MODALITIES], *all[UNIC_MAX_MODALITIES], *loss = NULL;
     (void)m;
-    for (size_t a = 0; a < o->n; a++)
+    for (size_t a = 0; a < o->n; a++) {
         vector[a] = clip_vector(g, c, &o->stream[a]);
+        all[a] = unic__all_rows(g, vector[a]);
+    }
     for (size_t a = 0; a < o->n; a++)
         for (size_t b = a + 1; b < o->n; b++) {
-            unic__node *score = unic__matmul(g, vector[a], vector[b], false, true); /* [B,B] */
-            if (c->margin_head == 0)
-                score = unic__affine(g, score, 1.0 / c->margin_temperature, 0.0);
-            unic__node *term = unic__margin_softmax(g, c, score, in->target[a][b],
+            unic__node *score = scores(g, c, vector[a], all[b]); /* [B, R B] */
+            unic__node *turned = g->ranks ? scores(g, c, vector[b], all[a]) : NULL;
+            unic__node *term = unic__margin_softmax(g, c, score, turned, in->target[a][b],
                                                     in->valid[a][b], in->identity, in->fixed);
             loss = loss ? unic__add(g, loss, term) : term;
         }

@@ -5,6 +5,17 @@
  *
  * A new term is: loss/<name>.c with `const unic__term_kind unic__term_<name>`, a line in
  * UNIC__TERM_LIST, and its weight in config.h and config_keys.c.
+ *
+ * Several ranks train as one (base/ranks.h): rank r has the rows r B .. (r+1) B - 1 of the whole
+ * batch, and its terms are its share, which sum up to the term of the whole. Three rules make a
+ * term do so. With one rank each of these calls returns its argument.
+ *   - Own clips are compared with the clips of all: what the others are compared by goes through
+ *     unic__all_rows(), so scores are [B, R B]; targets and identities count rows of the whole.
+ *     unic__pair_loss() is the cross-entropy of such scores.
+ *   - A mean over own steps or clips is made the share of it: unic__of_all().
+ *   - Inputs are filled from unic__all_lengths(), which all ranks know, and drawn from the step's
+ *     key alone: every rank draws for the whole batch and takes its own rows.
+ * A term that does not keep them is `alone`: it is refused where there are several ranks.
  */
 #ifndef UNIC_LOSS_OBJECTIVE_H
 #define UNIC_LOSS_OBJECTIVE_H
@@ -39,6 +50,7 @@ typedef struct unic__stream {
     const unic__modality *m;
     unic__node *x;         /* [B,T,dims..] input                                             */
     unic__node *mask;      /* [B,T] input                                                    */
+    unic__node *all_mask;  /* [R B,T] input, of all ranks; NULL for one                      */
     unic__node *lengths;   /* i32 [B] input                                                  */
     unic__node *front;     /* [B,T,..] x, or a token modality's BiLSTM of it                 */
     unic__node *z;         /* [B,T,D] semantic features                                      */
@@ -63,10 +75,12 @@ typedef struct unic__objective {
     const unic_config *config;
     size_t n; /* modalities */
     size_t batch, length;
-    const unic__stream *stream;     /* [n] */
-    unic__param_table *teacher;     /* momentum teachers' parameters; empty without any */
-    unic__memory_queue *queue;      /* [n] their past, of each modality */
-    void *inputs[UNIC__TERM_KINDS]; /* of each kind; NULL: it has none */
+    const unic__stream *stream; /* [n] */
+    unic__param_table *teacher; /* momentum teachers' parameters; empty without any */
+    unic__memory_queue *queue;  /* [n] their past, of each modality */
+    const unic__ranks *ranks;   /* NULL: one */
+    int32_t *lengths[UNIC_MAX_MODALITIES]; /* [R B] of all ranks' clips; NULL for one */
+    void *inputs[UNIC__TERM_KINDS];        /* of each kind; NULL: it has none */
     unic__term term[UNIC__MAX_TERMS];
     size_t term_count;
 } unic__objective;
@@ -74,7 +88,7 @@ typedef struct unic__objective {
 /* The source of one step's random inputs. */
 typedef struct unic__draw {
     const unic_draws *given; /* by the caller; NULL: none */
-    size_t clips;            /* of the batch */
+    size_t clips;            /* rows of the whole batch; those behind have no clip */
     uint64_t step;           /* steps taken before this one */
     unic__key key;           /* of this step */
 } unic__draw;
@@ -85,6 +99,7 @@ typedef struct unic__term_kind {
     bool each;           /* one node for each modality, or one for all together */
     const char *group;   /* of its parameters, or NULL */
     bool fitted;         /* its parameters have an optimizer of their own (CLUB's q) */
+    bool alone;          /* it cannot be shared out over ranks */
     size_t inputs_bytes; /* of the struct that holds its input nodes; 0: it has none */
     /* Makes the input nodes. */
     void (*inputs)(const unic__objective *o, unic__graph *g, void *inputs);
@@ -110,16 +125,29 @@ void unic__objective_build(unic__objective *o, unic__graph *g, unic__param_table
 void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
                          const char *modality, unic__node *node, double weight);
 unic_status unic__objective_fill(const unic__objective *o, const unic__draw *draw);
+/* The first term with a weight that is for one rank, or NULL. */
+const char *unic__objective_alone(const unic_config *config);
 void unic__objective_settle(const unic__objective *o, unic__param_table *params);
 /* The struct of a kind's input nodes. */
 void *unic__objective_inputs_of(const unic__objective *o, const unic__term_kind *kind);
 
+/* ---- several ranks ---- */
+
+/* Rows of the whole batch, and this rank's first; the valid steps of its clips. */
+size_t unic__all_batch(const unic__objective *o);
+size_t unic__first_row(const unic__objective *o);
+const int32_t *unic__all_lengths(const unic__objective *o, size_t m);
+
+/* A mean over what `own` (0 or 1, of any shape) selects -> this rank's share of the mean over
+ * that of all ranks, `all`; NULL: the ranks are asked how much that is. */
+unic__node *unic__of_all(unic__graph *g, unic__node *mean, unic__node *own, unic__node *all);
+
 /* ---- parts of terms ---- */
 
 /*
- * Which clips a term that contrasts pairs of modalities compares: target [B] i32 is b for clip
- * b, or -1 where it is left out, valid [B] is 1 or 0. A pair's two directions share their
- * nodes. With fewer than two clips there is nothing to contrast: all are left out, and the term
+ * Which clips a term that contrasts pairs of modalities compares: target [B] i32 is clip b's row
+ * of the whole batch, or -1 where it is left out, valid [R B] is 1 or 0 for each of its rows. A
+ * pair's two directions share their nodes. With fewer than two clips there is nothing to contrast: all are left out, and the term
  * is 0.
  */
 typedef unic__node *unic__pair_nodes[UNIC_MAX_MODALITIES][UNIC_MAX_MODALITIES];
@@ -129,8 +157,12 @@ void unic__pairs_make(const unic__objective *o, unic__graph *g, unic__pair_nodes
 void unic__pairs_fill(const unic__objective *o, unic__pair_nodes target, unic__pair_nodes valid,
                       int32_t reach);
 
-/* 1 on the diagonal of a [n,n] input. */
-void unic__identity_fill(unic__node *identity);
+/* The cross-entropy of own rows among all: scores [B, R B]. */
+unic__node *unic__pair_loss(unic__graph *g, unic__node *score, unic__node *target,
+                            unic__node *valid);
+
+/* 1 where row b of a [B, R B] input meets itself, which is row first + b of the whole. */
+void unic__identity_fill(unic__node *identity, size_t first);
 
 /* Mean of v [B,T,C] over each clip's valid steps: [B,C], 0 for a clip without any. */
 unic__node *unic__clip_mean(unic__graph *g, unic__node *v, unic__node *mask);
@@ -149,16 +181,19 @@ unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const uni
 unic__node *unic__commitment(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, size_t m);
 
-/* P4: CLUB's bound on I(z; zbar), with q's nets as they are; `permutation` i32 [B] is used
- * by club.form = permutation alone. */
+/* P4: CLUB's bound on I(z; zbar), with q's nets as they are; `permutation` i32 [B], rows of the
+ * whole batch, is used by club.form = permutation alone. */
 unic__node *unic__club(unic__graph *g, const unic_config *c, const unic__stream *s,
                        unic__node *permutation);
 typedef struct unic__club_inputs {
     unic__node *permutation[UNIC_MAX_MODALITIES]; /* NULL with club.form = all_pairs */
+    int32_t *all;                                 /* [R B], one modality's at a time */
 } unic__club_inputs;
-/* The fit of q: minus its mean log-likelihood on x [B,T,D], y [B,T,Y] (A.5). */
+/* The fit of q: minus its mean log-likelihood on x [B,T,D], y [B,T,Y] (A.5); the masks are a
+ * stream's. */
 unic__node *unic__club_fit(unic__graph *g, const unic_config *c, const unic__modality *m,
-                           unic__node *x, unic__node *y, unic__node *mask);
+                           unic__node *x, unic__node *y, unic__node *mask,
+                           unic__node *all_mask);
 
 enum { UNIC__MAX_CPC_STEPS = 64 };
 
@@ -177,19 +212,20 @@ size_t unic__cpc_horizon(const unic_config *c, size_t length, size_t *shift);
 
 typedef struct unic__match_inputs {
     unic__pair_nodes target, valid; /* the clips that have both modalities */
-    unic__node *identity;           /* [B,B]; NULL with code_match.form = symmetric */
+    unic__node *identity;           /* [B, R B]; NULL with code_match.form = symmetric */
 } unic__match_inputs;
 
 /* A.4: cross-modal code matching, summed over unordered pairs. */
 unic__node *unic__code_match(unic__graph *g, const unic_config *c, size_t n,
                              const unic__stream *streams, const unic__match_inputs *in);
 
-/* S-MiT: the margin softmax of scores S [B,B], both directions summed; target [B] i32 and valid
- * [B] as of a pair, identity [B,B], fixed [1,1] the fixed form's margin. */
+/* S-MiT: the margin softmax of scores S [B, R B], both directions summed; `turned` are the rows
+ * of S^T (NULL, for one rank: made of S), target and valid are a pair's, identity is [B, R B],
+ * fixed [1,1] the fixed form's margin. */
 unic__node *unic__margin_softmax(unic__graph *g, const unic_config *c, unic__node *score,
-                                 unic__node *target, unic__node *valid, unic__node *identity,
-                                 unic__node *fixed);
-/* CLIP's: 1/2 [ce(rows) + ce(columns)] of scores [B,B] and the same turned round. */
+                                 unic__node *turned, unic__node *target, unic__node *valid,
+                                 unic__node *identity, unic__node *fixed);
+/* CLIP's: 1/2 [ce(rows) + ce(columns)] of scores [B, R B] and the same turned round. */
 unic__node *unic__symmetric_contrast(unic__graph *g, unic__node *rows, unic__node *columns,
                                      unic__node *target, unic__node *valid);
 typedef struct unic__restore_inputs {

@@ -9,7 +9,8 @@ unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const uni
     unic__node *decoded = unic__decoder(g, s->m, s->quantized, s->zbar, channels);
     if (c->recon_target == UNIC__TARGET_DETACHED)
         target = unic__stop_gradient(g, target);
-    return unic__mse(g, decoded, target, s->mask);
+    unic__node *mean = unic__mse(g, decoded, target, s->mask);
+    return unic__of_all(g, mean, s->mask, s->all_mask);
 }
 
 static unic__node *build_term(const unic__objective *o, unic__graph *g, void *inputs, size_t m)

@@ -67,7 +67,8 @@ unic__node *unic__restore(unic__graph *g, const unic_config *c, size_t n,
         unic__node *error = unic__mean(g, absolute(g, unic__sub(g, y, x)), 2,
                                        false);                      /* [B,T] */
         unic__node *there = unic__max(g, streams[k].mask, 1, true); /* [B,1] */
-        unic__node *term = unic__valid_mean(g, error, unic__mul(g, in->masked[m], there));
+        unic__node *counts = unic__mul(g, in->masked[m], there);
+        unic__node *term = unic__of_all(g, unic__valid_mean(g, error, counts), counts, NULL);
         loss = loss ? unic__add(g, loss, term) : term;
     }
     return loss;
@@ -86,12 +87,13 @@ static void make_inputs(const unic__objective *o, unic__graph *g, void *inputs)
 static unic_status fill_inputs(const unic__objective *o, void *inputs, const unic__draw *draw)
 {
     unic__restore_inputs *in = inputs;
-    const size_t steps = o->batch * o->length;
+    const size_t steps = o->batch * o->length, all = o->config->batch * o->length;
+    const size_t first = unic__first_row(o) * o->length;
     const unic__key key = {unic__random_bits(draw->key, unic__random_hash("restore"))};
     for (size_t m = 0; m < o->n; m++)
         for (size_t i = 0; i < steps; i++) {
             bool valid = o->stream[m].mask->t.x[i] > 0.0F;
-            double at = (double)unic__random_uniform(key, m * steps + i);
+            double at = (double)unic__random_uniform(key, m * all + first + i);
             in->masked[m]->t.x[i] = valid && at < o->config->restore_mask ? 1.0F : 0.0F;
         }
     return UNIC_OK;

@@ -125,6 +125,14 @@ static void clear(const update *u)
     memset(u->sums, 0, codes * u->from->dim * sizeof(float));
 }
 
+/* What the ranks have collected, hits and sums in one: each goes on with the same numbers. */
+static void collect_ranks(const update *u)
+{
+    const size_t count = u->from->codes * (u->from->dim + 1);
+    if (u->from->ranks)
+        unic__ranks_sum(u->from->ranks, u->hits, count, UNIC_COMM_FLOAT32);
+}
+
 /* hits[l] and sums[l] of one part, rows in index order. */
 static void collect(const update *u, const unic__ema_part *part)
 {
@@ -187,6 +195,7 @@ static void sequential_update(const update *u, float decay, double epsilon,
     for (size_t m = 0; m < u->from->modalities; m++) {
         clear(u);
         collect(u, &parts[m]);
+        collect_ranks(u);
         smoothed_update(u, decay, epsilon);
     }
     for (size_t l = 0; l < u->from->codes; l++)
@@ -198,6 +207,7 @@ static void sequential_update(const update *u, float decay, double epsilon,
 static unic_status end_update(unic_codebook *cb, const update *u)
 {
     size_t cells = cb->codes * cb->dim;
+    UNIC__TRY(unic__ranks_status(cb->ranks));
     for (size_t l = 0; l < cb->codes; l++)
         if (!isfinite(u->count[l]) || !unic__all_finite(u->sum + l * cb->dim, cb->dim) ||
             !unic__all_finite(u->sums + l * cb->dim, cb->dim))
@@ -221,6 +231,7 @@ unic_status unic__codebook_update(unic_codebook *cb, unic__ema_order order, doub
     clear(&u);
     for (size_t m = 0; m < cb->modalities; m++)
         collect(&u, &parts[m]);
+    collect_ranks(&u);
     joint_update(&u, (float)decay);
     return end_update(cb, &u);
 }
@@ -299,16 +310,36 @@ static size_t list_idle(const unic_codebook *cb, const unic__revival *r, int32_t
     return r->max && n > r->max ? r->max : n;
 }
 
+/* The same, if there is anything to restart them from. */
+static size_t list_due(const unic_codebook *cb, const unic__revival *r, int32_t *order,
+                       size_t *used)
+{
+    size_t n = r->rule == UNIC__RESET_OFF ? 0 : list_idle(cb, r, order, used);
+    if (n == 0 || (r->source == UNIC__SOURCE_ENCODER ? r->rows : *used) == 0)
+        return 0;
+    return n;
+}
+
+size_t unic__codebook_due(const unic_codebook *cb, const unic__revival *r, int32_t *order)
+{
+    size_t used;
+    return list_due(cb, r, order, &used);
+}
+
+size_t unic__revival_row(const unic__revival *r, size_t i, const int32_t *order)
+{
+    return r->from ? (size_t)r->from[order[i]] : unic__random_below(r->key, i, r->rows);
+}
+
 size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t *order)
 {
-    size_t used, n = r->rule == UNIC__RESET_OFF ? 0 : list_idle(cb, r, order, &used);
-    if (n == 0 || (r->source == UNIC__SOURCE_ENCODER ? r->rows : used) == 0)
+    size_t used, n = list_due(cb, r, order, &used);
+    if (n == 0)
         return 0;
     for (size_t i = 0; i < n; i++) {
         size_t l = (size_t)order[i];
         if (r->source == UNIC__SOURCE_ENCODER) {
-            size_t row = r->from ? (size_t)r->from[l] : unic__random_below(r->key, i, r->rows);
-            restart(cb, r, l, r->z + row * cb->dim, false);
+            restart(cb, r, l, r->z + unic__revival_row(r, i, order) * cb->dim, false);
         } else {
             size_t k = unic__random_below(r->key, i, used);
             restart(cb, r, l, cb->embedding + (size_t)order[cb->codes - 1 - k] * cb->dim, true);

@@ -7,6 +7,7 @@
 #define UNIC_MODEL_CODEBOOK_H
 
 #include "array/bundle.h"
+#include "base/ranks.h"
 #include "base/use.h"
 #include "config/config.h"
 #include "kernel/assign.h"
@@ -26,7 +27,8 @@ struct unic_codebook {
     float *count;                  /* N [L]   */
     float *sum;                    /* o [L,D] */
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
-    size_t jittered; /* codes that the last unic__codebook_init() made of rows and noise */
+    unic__ranks *ranks; /* that learn it together: an update's sums are theirs; NULL: one */
+    size_t jittered;    /* codes that the last unic__codebook_init() made of rows and noise */
 };
 
 unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
@@ -68,7 +70,7 @@ typedef struct unic__ema_part {
 size_t unic__codebook_update_scratch(size_t codes, size_t dim);
 
 /* P6 (joint) or A.3 (sequential, with smoothing). UNIC_E_NUMERIC names a code that would become
- * NaN or Inf; the codebook is then unchanged. */
+ * NaN or Inf; or what the ranks' sum returned: the codebook is then unchanged. */
 unic_status unic__codebook_update(unic_codebook *cb, unic__ema_order order, double decay,
                                   double epsilon, const unic__ema_part *parts, float *scratch);
 
@@ -87,6 +89,10 @@ typedef struct unic__revival {
     unic__key key;
 } unic__revival;
 
+/* The codes that are to be restarted, in `order`, which has room for L; how many. */
+size_t unic__codebook_due(const unic_codebook *cb, const unic__revival *r, int32_t *order);
+/* The row of z that the i-th of them takes, with source = encoder. */
+size_t unic__revival_row(const unic__revival *r, size_t i, const int32_t *order);
 /* Returns how many codes were restarted. `order` has room for L. */
 size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t *order);
 

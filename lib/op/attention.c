@@ -39,6 +39,7 @@ typedef struct attention {
     float dropout;                       /* 0 when not training                    */
     size_t chunk;                        /* steps of a chunk, > 0                  */
     unic__key key;
+    size_t first_head; /* what the draws call this call's first head     */
     const float *q, *k, *v, *dy;
     const float *key_mask, *query_mask;
     float *dq, *dk, *dv, *y;
@@ -136,6 +137,7 @@ static attention parts(const unic__call *c)
     a.backend = c->backend;
     a.dropout = c->run->training ? attr->dropout : 0.0F;
     a.key = unic__random_key(c->run->seed, c->run->step, c->id);
+    a.first_head = (size_t)c->run->part * a.batch * a.heads;
     return a;
 }
 
@@ -214,7 +216,7 @@ static void for_each_head(const unic__call *c, const attention *a, head_function
 UNIC__SIMD static void drop(float *y, const float *x, const attention *a, size_t head)
 {
     float keep = 1.0F / (1.0F - a->dropout);
-    size_t i = head * a->queries * a->keys;
+    size_t i = (a->first_head + head) * a->queries * a->keys;
     for (size_t r = 0; r < a->queries; r++, i += a->keys, x += a->p_stride, y += a->p_stride)
         for (size_t s = 0; s < a->keys; s++)
             y[s] = unic__random_uniform(a->key, i + s) >= a->dropout ? x[s] * keep : 0.0F;

@@ -6,8 +6,9 @@
 /*
  * Dropout: y = x m / (1 - p) in training, y = x otherwise.
  * backward:  dx += dy m / (1 - p)
- * m_i = [u_i >= p] with u_i the i-th uniform number of the stream (seed, step, call): it is
- * drawn again in the backward pass, so nothing is saved.
+ * m_i = [u_i >= p] with u_i the i-th uniform number of the stream (seed, step, call), where i is
+ * counted in the whole batch of which this is a part. It is drawn again in the backward pass, so
+ * nothing is saved.
  */
 
 enum {
@@ -29,6 +30,7 @@ static unic_status infer(unic__call *c)
 /* What the loops need: u >= p is u's 24 bits >= threshold, and 0 keeps all. */
 typedef struct draw {
     unic__key key;
+    uint64_t first; /* number of the first element's draw */
     uint64_t threshold;
     float scale;
 } draw;
@@ -37,8 +39,9 @@ static draw draw_of(const unic__call *c)
 {
     const unic__dropout_attr *attr = c->attr;
     if (!c->run->training)
-        return (draw){{0}, 0, 1.0F};
+        return (draw){{0}, 0, 0, 1.0F};
     return (draw){unic__random_key(c->run->seed, c->run->step, c->id),
+                  c->run->part * unic__shape_count(&c->out->shape),
                   (uint64_t)(attr->p * 0x1p24F), 1.0F / (1.0F - attr->p)};
 }
 
@@ -53,7 +56,7 @@ UNIC__SIMD static void forward_part(const void *call, size_t from, size_t to)
         return;
     }
     for (size_t i = from; i < to; i++) {
-        bool keep = unic__random_bits(d.key, i) >> 40 >= d.threshold;
+        bool keep = unic__random_bits(d.key, d.first + i) >> 40 >= d.threshold;
         y[i] = keep ? x[i] * d.scale : 0.0F;
     }
 }
@@ -72,7 +75,7 @@ UNIC__SIMD static void backward_part(const void *call, size_t from, size_t to)
     const float *restrict dy = c->out->dx;
     float *restrict dx = c->in[0]->dx;
     for (size_t i = from; i < to; i++) {
-        bool keep = unic__random_bits(d.key, i) >> 40 >= d.threshold;
+        bool keep = unic__random_bits(d.key, d.first + i) >> 40 >= d.threshold;
         dx[i] = unic__so_far(fresh, dx[i]) + (keep ? dy[i] * d.scale : 0.0F);
     }
 }

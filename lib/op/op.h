@@ -40,8 +40,14 @@ typedef struct unic__tensor {
 typedef struct unic__run {
     bool training;       /* dropout on                                                  */
     uint64_t seed, step; /* dropout's stream                                           */
+    uint64_t part;       /* which part of a larger batch this is, all of one size: draws count
+                            from this part's first element                             */
     unic_status status;  /* sticky: set when a vendor kernel fails, or the watch stops   */
     unic__watch *watch;  /* told of each call of an operator; NULL: nobody is            */
+    /* Told of each call, by its place in the forward order, whose backward is over; may be
+     * NULL. */
+    void (*passed)(void *context, size_t step);
+    void *context;
 } unic__run;
 
 typedef struct unic__call unic__call;

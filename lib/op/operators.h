@@ -6,6 +6,7 @@
 #ifndef UNIC_OP_OPERATORS_H
 #define UNIC_OP_OPERATORS_H
 
+#include "base/ranks.h"
 #include "op/op.h"
 
 /* ---- products ---- */
@@ -182,6 +183,14 @@ extern const unic__op unic__op_repeat;
 
 /* gather.c: (0) table [L,D], (1) index i32 [..] -> [..,D]; a negative index gives a zero row. */
 extern const unic__op unic__op_gather;
+
+/* ---- between ranks ---- */
+
+/* all_ranks.c: (0) x [B,..] -> [R B,..], the rows of all ranks; and x -> the sum of theirs. */
+typedef struct unic__all_ranks_attr {
+    unic__ranks *ranks;
+} unic__all_ranks_attr;
+extern const unic__op unic__op_all_rows, unic__op_all_sum;
 
 /* ---- distances and losses ---- */
 

@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+#include "base/ranks.h"
+
 typedef struct fits {
     unic__training_graph *tg;
     unic__adam *adam;
     size_t steps; /* 0: evaluate */
     double lr;
+    bool gradients_alone; /* of one step, which is not taken yet */
 } fits;
 
 /* The parameters of a modality's graph: a range of the table, since they were declared one
@@ -39,6 +42,13 @@ static void clear_gradients(const unic__param_table *params, range r)
         memset(params->grads + params->at[i]->offset, 0, params->at[i]->count * sizeof(float));
 }
 
+static void compute_gradients(unic__graph *g, range r)
+{
+    unic__graph_forward(g, 0);
+    clear_gradients(g->params, r);
+    unic__graph_backward(g, 0);
+}
+
 static void fit(const fits *f, size_t m)
 {
     unic__graph *g = &f->tg->club[m];
@@ -47,10 +57,10 @@ static void fit(const fits *f, size_t m)
     if (!steps)
         unic__graph_forward(g, 0);
     for (size_t i = 0; i < steps; i++) {
-        unic__graph_forward(g, 0);
-        clear_gradients(g->params, r);
-        unic__graph_backward(g, 0);
-        unic__adam_apply(f->adam, f->adam->steps + i + 1, r.from, r.to, f->lr, 0.0, 0.0, NULL);
+        compute_gradients(g, r);
+        if (!f->gradients_alone)
+            unic__adam_apply(f->adam, f->adam->steps + i + 1, r.from, r.to, f->lr, 0.0, 0.0,
+                             NULL);
     }
 }
 
@@ -70,9 +80,27 @@ static void fit_all(const fits *f)
     fit_part(f, shared, n);
 }
 
+/* The same step at all ranks: their gradients are summed up in each. */
+static void fit_ranks(const fits *f)
+{
+    const unic__param_table *params = f->adam->params;
+    fits one = *f;
+    one.steps = 1;
+    one.gradients_alone = true;
+    for (size_t i = 0; i < f->steps; i++) {
+        fit_all(&one);
+        unic__ranks_sum(f->tg->main.ranks, params->grads, params->total, UNIC_COMM_FLOAT32);
+        unic__adam_apply(f->adam, f->adam->steps + i + 1, 0, params->n, f->lr, 0.0, 0.0, NULL);
+    }
+}
+
 void unic__club_fit_run(unic__training_graph *tg, unic__adam *adam, size_t steps, double lr)
 {
-    fit_all(&(fits){tg, adam, steps, lr});
+    const fits f = {tg, adam, steps, lr, false};
+    if (tg->main.ranks)
+        fit_ranks(&f);
+    else
+        fit_all(&f);
     adam->steps += steps;
 }
 

@@ -1,4 +1,5 @@
 #include "model/feature_input.h"
+#include "train/together.h"
 #include "train/trainer.h"
 
 /* A batch and a step's draws, written into the inputs of the training graph. */
@@ -7,8 +8,9 @@ static unic_status check_entry(const unic_trainer *t, const unic__modality *m,
                                const unic_batch *batch, const unic__batch_entry *entry)
 {
     const unic__shape got = unic__array_shape(&entry->features);
-    const unic__feature_limits limits = {t->graph.batch, t->graph.length, "train.batch",
-                                         "train.length"};
+    const unic__feature_limits limits = {
+        t->graph.batch, t->graph.length,
+        t->ranks ? "a rank's part of train.batch" : "train.batch", "train.length"};
     UNIC__TRY(unic__feature_shape_check(m, &got, &limits));
     return unic__lengths_check(entry->lengths, got.dim[0], got.dim[1], m->name, batch);
 }
@@ -40,10 +42,24 @@ static bool has_step(const unic__batch_entry *entry)
     return some;
 }
 
-unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
+/* Rows without a clip, of a rank that has no part in this batch. */
+static unic_status fill_nothing(unic_trainer *t)
+{
+    const unic_array none = {.dims = {0}};
+    for (size_t m = 0; m < t->graph.n; m++) {
+        const unic__stream *s = &t->graph.stream[m];
+        const unic__feature_input to = {s->m, s->x, s->mask, s->lengths};
+        UNIC__TRY(unic__feature_input_fill(&to, &none, NULL, 0, false, NULL));
+    }
+    return UNIC_OK;
+}
+
+static unic_status fill_own(unic_trainer *t, const unic_batch *batch)
 {
     const unic__batch_entry *entries[UNIC_MAX_MODALITIES];
     bool some = false;
+    if (t->ranks && batch->n == 0)
+        return fill_nothing(t);
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__modality *modality = &t->config->modality[m];
         entries[m] = unic__batch_find(batch, modality->name);
@@ -52,7 +68,7 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
         UNIC__TRY(check_entry(t, modality, batch, entries[m]));
         some = some || has_step(entries[m]);
     }
-    if (!some)
+    if (!some && !t->ranks)
         return unic__fail(UNIC_E_VALUE, "no clip of the batch has a step: the lengths of all "
                                         "modalities are 0");
     for (size_t m = 0; m < t->graph.n; m++) {
@@ -64,13 +80,20 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch)
     return UNIC_OK;
 }
 
+unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *clips)
+{
+    unic_status status = fill_own(t, batch);
+    *clips = unic__batch_clip_count(batch);
+    return t->ranks ? unic__together_lengths(t, status, *clips, clips) : status;
+}
+
 /* Each is a row of all that the encoders give for this batch. */
 static unic_status check_sources(const unic_trainer *t, const int32_t *from)
 {
     size_t rows = 0;
     for (size_t m = 0; m < t->graph.n; m++)
-        for (size_t b = 0; b < t->graph.batch; b++)
-            rows += (size_t)t->graph.stream[m].lengths->t.ix[b];
+        for (size_t b = 0; b < unic__all_batch(&t->graph.objective); b++)
+            rows += (size_t)unic__all_lengths(&t->graph.objective, m)[b];
     for (size_t l = 0; l < t->codebook->codes; l++)
         if (from[l] < 0 || (size_t)from[l] >= rows)
             return unic__fail(
@@ -81,10 +104,10 @@ static unic_status check_sources(const unic_trainer *t, const int32_t *from)
     return UNIC_OK;
 }
 
-unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
+unic_status unic__fill_draws(unic_trainer *t, size_t clips, const unic_draws *draws,
                              unic__key key)
 {
-    const unic__draw draw = {draws, unic__batch_clip_count(batch), t->steps, key};
+    const unic__draw draw = {draws, clips, t->steps, key};
     UNIC__TRY(unic__objective_fill(&t->graph.objective, &draw));
     return draws && draws->revival_source ? check_sources(t, draws->revival_source) : UNIC_OK;
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "train/schedule.h"
+#include "train/together.h"
 #include "train/trainer.h"
 
 /* A kind of figure: how many there are of it, and of each its label and its value. */
@@ -109,7 +110,7 @@ static double club_norm(const unic_trainer *t, size_t k)
 
 static double perplexity(const unic_trainer *t, size_t m)
 {
-    size_t steps = t->graph.batch * t->graph.length;
+    size_t steps = unic__all_steps(t);
     unic__codebook_count(t->codebook, t->codes + m * steps, steps, t->usage);
     return unic__perplexity(t->usage, t->codebook->codes);
 }
@@ -117,7 +118,7 @@ static double perplexity(const unic_trainer *t, size_t m)
 /* The part of the steps, valid for all modalities, at which all take the same code. */
 static double agreement(const unic_trainer *t, size_t i)
 {
-    size_t steps = t->graph.batch * t->graph.length, same = 0, valid = 0;
+    size_t steps = unic__all_steps(t), same = 0, valid = 0;
     for (i = 0; i < steps; i++) {
         bool there = true, equal = true;
         for (size_t m = 0; m < t->graph.n; m++) {
@@ -197,6 +198,8 @@ void unic__report_measure(unic_trainer *t, bool training)
     unic__figure *f = t->report;
     memset(t->grad_norm, 0, sizeof t->grad_norm);
     memset(t->club_norm, 0, sizeof t->club_norm);
+    if (t->ranks)
+        unic__together_terms(t);
     if (training)
         take_norms(t);
     for (size_t k = 0; k < KINDS; k++)

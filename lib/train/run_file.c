@@ -210,7 +210,8 @@ static unic_status read_configs(unic__npz *z, const char *settings, unic_config 
     return unic__config_may_become(*config, *changed);
 }
 
-unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings)
+unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings,
+                           const unic__ranks *ranks)
 {
     unic__npz *z;
     unic_config *was = NULL, *config = NULL;
@@ -221,7 +222,7 @@ unic_status unic__run_load(unic_trainer **out, unic__source *source, const char 
     if (status == UNIC_OK)
         status = check_members(z, config);
     if (status == UNIC_OK)
-        status = unic__trainer_create(&t, config);
+        status = unic__trainer_create(&t, config, ranks);
     if (status == UNIC_OK)
         status = read_state(t, z, &names);
     if (status == UNIC_OK)

@@ -7,6 +7,7 @@
 #include "loss/teacher.h"
 #include "train/club_fit.h"
 #include "train/schedule.h"
+#include "train/together.h"
 
 /* Streams of random numbers within a step, besides dropout's. */
 enum { DRAW_STEP = 1 << 20, DRAW_START, DRAW_REVIVAL, DRAW_EVALUATE };
@@ -16,7 +17,7 @@ static unic_status allocate_scratch(unic_trainer *t)
     size_t steps = t->graph.n * t->graph.batch * t->graph.length;
     size_t codes = t->codebook->codes, dim = t->codebook->dim;
     t->rows = unic__alloc_array(steps * dim, sizeof(float));
-    t->codes = unic__alloc_array(steps, sizeof(int32_t));
+    t->codes = unic__alloc_array(t->graph.n * unic__all_steps(t), sizeof(int32_t));
     t->ema_scratch = unic__alloc_array(unic__codebook_update_scratch(codes, dim),
                                        sizeof(float));
     t->order = unic__alloc_array(codes, sizeof(int32_t));
@@ -64,20 +65,29 @@ static unic_status build(unic_trainer *t, const unic_config *config)
     UNIC__TRY(
         unic__codebook_create(&t->cb_backup, c->code_count, c->code_dim, c->modality_count));
     scatter_codes(t);
+    if (t->ranks)
+        UNIC__TRY(unic__together_allows(t));
+    t->codebook->ranks = t->ranks;
     UNIC__TRY(unic__training_graph_create(&t->graph, c, t->codebook, &t->params, &t->club));
     unic__prototypes_take(t);
     freeze(&t->params, c);
     freeze(&t->club, c);
     UNIC__TRY(unic__adam_create(&t->adam, &t->params));
     UNIC__TRY(unic__adam_create(&t->club_adam, &t->club));
-    return allocate_scratch(t);
+    UNIC__TRY(allocate_scratch(t));
+    return t->ranks ? unic__together_create(t) : UNIC_OK;
 }
 
-unic_status unic__trainer_create(unic_trainer **out, const unic_config *config)
+unic_status unic__trainer_create(unic_trainer **out, const unic_config *config,
+                                 const unic__ranks *ranks)
 {
     unic_trainer *t = unic__alloc_zero(sizeof *t);
     if (!t)
         return unic__no_memory(sizeof *t, "a trainer");
+    if (ranks && ranks->size > 1) {
+        t->own_ranks = *ranks;
+        t->ranks = &t->own_ranks;
+    }
     unic_status status = build(t, config);
     if (status != UNIC_OK) {
         unic__trainer_free(t);
@@ -107,6 +117,7 @@ void unic__trainer_free(unic_trainer *t)
     unic__free(t->usage);
     unic__free(t->club_backup);
     unic__config_free(t->config);
+    unic__together_free(t);
     unic__free(t);
 }
 
@@ -135,7 +146,6 @@ static void group_codes(unic_trainer *t)
 /* The codebook starts from the first z there are: N = 1, o = e. */
 static unic_status start_codebook(unic_trainer *t)
 {
-    size_t rows = gather_rows(t);
     if (unic__config_freezes_codebook(t->config))
         return unic__fail(
             UNIC_E_STATE,
@@ -143,10 +153,20 @@ static unic_status start_codebook(unic_trainer *t)
             "start from a model",
             t->config->freeze);
     unic__codebook_assign_state(t->cb_backup, t->codebook);
+    float *all = NULL;
+    size_t rows = t->ranks ? 0 : gather_rows(t);
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
-    UNIC__TRY(unic__codebook_init(t->codebook, t->rows, rows, iterations,
-                                  unic__random_key(t->config->seed, 0, DRAW_START),
-                                  &t->watch.progress));
+    if (t->ranks)
+        UNIC__TRY(unic__together_rows(t, &all, &rows));
+    unic_status status = unic__codebook_init(t->codebook, all ? all : t->rows, rows, iterations,
+                                             unic__random_key(t->config->seed, 0, DRAW_START),
+                                             &t->watch.progress);
+    unic__free(all);
+    status = unic__ranks_agree(t->ranks, status);
+    if (status != UNIC_OK) { /* another rank's, perhaps: this one's codes have changed */
+        unic__codebook_assign_state(t->codebook, t->cb_backup);
+        return status;
+    }
     if (t->config->code_groups > 1)
         unic__codebook_group_start(t->codebook, t->config->code_groups,
                                    unic__config_group_size(t->config));
@@ -168,25 +188,30 @@ static void collect_codes(unic_trainer *t, unic__ema_part *parts)
     size_t steps = t->graph.batch * t->graph.length;
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__stream *s = &t->graph.stream[m];
-        int32_t *codes = t->codes + m * steps;
+        int32_t *codes = (t->ranks ? t->own_codes : t->codes) + m * steps;
         for (size_t i = 0; i < steps; i++)
             codes[i] = s->mask->t.x[i] > 0.0F ? s->codes->t.ix[i] : -1;
         parts[m] = (unic__ema_part){steps, s->target->t.x, codes};
     }
+    if (t->ranks)
+        unic__together_codes(t);
 }
 
 /* The inner fits of q (A.5): club.steps Adam steps on the batch's detached z and zbar, some at
- * a time, since they are shared out over threads and only this one may tell of them. */
+ * a time, since they are shared out over threads and only this one may tell of them. Other ranks
+ * wait for a rank that is to stop: it goes on to the end. */
 static unic_status fit_club(unic_trainer *t)
 {
     enum { ROUND = 5 };
     const size_t steps = t->config->club_steps;
-    for (size_t i = 0; i < steps; i += ROUND) {
+    unic_status status = UNIC_OK;
+    for (size_t i = 0; i < steps && (status == UNIC_OK || t->ranks); i += ROUND) {
         const size_t n = steps - i < ROUND ? steps - i : ROUND;
         unic__club_fit_run(&t->graph, &t->club_adam, n, t->config->club_lr);
-        UNIC__TRY(unic__watch_advance(&t->watch, n * club_calls(t, true)));
+        if (status == UNIC_OK)
+            status = unic__watch_advance(&t->watch, n * club_calls(t, true));
     }
-    return UNIC_OK;
+    return status;
 }
 
 /* ---- what refuses a step ---- */
@@ -239,7 +264,7 @@ static unic_status check_moments(const unic_trainer *t)
 
 static void guard_codes(unic_trainer *t)
 {
-    size_t steps = t->graph.batch * t->graph.length;
+    size_t steps = unic__all_steps(t);
     for (size_t m = 0; m < t->graph.n; m++) {
         const int32_t *codes = t->codes + m * steps;
         size_t valid = 0;
@@ -267,14 +292,18 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
 
 /* ---- the step ---- */
 
-/* P8: counts who was selected, and restarts the codes that were not. Returns how many. */
-static size_t renew_codes(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws)
+/* P8: counts who was selected, and restarts the codes that were not; how many is reported. */
+static unic_status renew_codes(unic_trainer *t, const unic_draws *draws)
 {
     const unic_config *c = t->config;
+    unic__ema_part all[UNIC_MAX_MODALITIES];
+    const size_t steps = unic__all_steps(t);
+    *t->revived = 0.0;
     if (unic__config_freezes_codebook(c))
-        return 0;
-    size_t rows = gather_rows(t);
-    unic__codebook_count_idle(t->codebook, parts);
+        return UNIC_OK;
+    for (size_t m = 0; m < t->graph.n; m++)
+        all[m] = (unic__ema_part){.rows = steps, .codes = t->codes + m * steps};
+    unic__codebook_count_idle(t->codebook, all);
     unic__revival revival = {
         .rule = c->reset_rule,
         .steps = c->reset_steps,
@@ -282,17 +311,20 @@ static size_t renew_codes(unic_trainer *t, const unic__ema_part *parts, const un
         .ema = c->reset_ema,
         .source = c->reset_source,
         .z = t->rows,
-        .rows = rows,
+        .rows = t->ranks ? unic__together_row_count(t) : gather_rows(t),
         .from = draws ? draws->revival_source : NULL,
         .key = unic__random_key(c->seed, t->steps, DRAW_REVIVAL),
     };
-    size_t revived = unic__codebook_revive(t->codebook, &revival, t->order);
+    if (t->ranks)
+        UNIC__TRY(unic__together_sources(t, &revival));
+    const size_t revived = unic__codebook_revive(t->codebook, &revival, t->order);
     if (revived > 0)
         group_codes(t);
-    return revived;
+    *t->revived = (double)revived;
+    return UNIC_OK;
 }
 
-static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draws *draws)
+static void commit(unic_trainer *t)
 {
     const unic_config *c = t->config;
     double lr = unic__learning_rate(c, t->steps, t->total_steps);
@@ -300,13 +332,12 @@ static void commit(unic_trainer *t, const unic__ema_part *parts, const unic_draw
                     t->grad_norm);
     unic__objective_settle(&t->graph.objective, &t->params);
     unic__prototypes_give(t);
-    *t->revived = (double)renew_codes(t, parts, draws);
-    t->steps++;
 }
 
 static void begin(unic_trainer *t, bool training)
 {
     unic__run run = {.training = training, .seed = t->config->seed, .step = t->steps};
+    run.part = t->ranks ? t->ranks->rank : 0;
     const uint64_t fits = training ? t->config->club_steps : 1;
     t->watch.what = "operations";
     t->watch.done = 0;
@@ -314,6 +345,10 @@ static void begin(unic_trainer *t, bool training)
                      fits * club_calls(t, training);
     t->graph.main.run = run;
     t->graph.main.run.watch = &t->watch;
+    if (t->ranks && training) {
+        t->graph.main.run.passed = unic__grad_sums_passed;
+        t->graph.main.run.context = &t->grad_sums;
+    }
     for (size_t m = 0; m < t->graph.n; m++)
         t->graph.club[m].run = run;
 }
@@ -334,12 +369,34 @@ static unic_status encode(unic_trainer *t)
     return UNIC_OK;
 }
 
+/* Everything before the codebook is asked for anything. */
+static unic_status prepare(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
+                           bool training)
+{
+    size_t clips;
+    const uint64_t seed = t->config->seed;
+    UNIC__TRY(unic__fill_batch(t, batch, &clips));
+    unic_status status = unic__fill_draws(t, clips, draws,
+                                          training ? unic__random_key(seed, t->steps, DRAW_STEP)
+                                                   : unic__random_key(seed, 0, DRAW_EVALUATE));
+    begin(t, training);
+    if (training && t->steps == 0) /* the parameters may have been set since they were drawn */
+        unic__teacher_copy(&t->graph.teacher, &t->params);
+    if (status == UNIC_OK)
+        status = encode(t);
+    return unic__ranks_agree(t->ranks, status);
+}
+
 static void backward(unic_trainer *t)
 {
     memset(t->params.grads, 0, t->params.total * sizeof(float));
+    if (t->ranks)
+        unic__grad_sums_begin(&t->grad_sums);
     unic__graph_backward(&t->graph.main, UNIC__SCORE);
     unic__graph_backward(&t->graph.main, UNIC__ASSIGN);
     unic__graph_backward(&t->graph.main, UNIC__ENCODE);
+    if (t->ranks)
+        unic__grad_sums_end(&t->grad_sums);
 }
 
 static void report(const unic_trainer *t, double *figures)
@@ -349,18 +406,24 @@ static void report(const unic_trainer *t, double *figures)
 }
 
 /* All that a step computes before it is committed. The codebook has started, and CLUB's nets
- * have been saved. */
+ * have been saved. Ranks agree wherever one of them alone may have failed. */
 static unic_status compute(unic_trainer *t, unic__ema_part *parts)
 {
+    unic_status status = UNIC_OK;
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
-    UNIC__TRY(check_kernels(t));
+    UNIC__TRY(unic__ranks_agree(t->ranks, check_kernels(t)));
     collect_codes(t, parts);
     if (t->config->club_weight > 0.0)
-        UNIC__TRY(fit_club(t));
+        status = fit_club(t);
+    if (status != UNIC_OK && !t->ranks)
+        return status;
     unic__graph_forward(&t->graph.main, UNIC__SCORE);
     backward(t);
-    UNIC__TRY(check_kernels(t));
+    if (status == UNIC_OK)
+        status = check_kernels(t);
+    UNIC__TRY(unic__ranks_agree(t->ranks, status));
     unic__report_measure(t, true);
+    UNIC__TRY(unic__ranks_status(t->ranks));
     UNIC__TRY(check_finite(t));
     UNIC__TRY(check_moments(t));
     UNIC__TRY(unic__guard_terms(&t->guard, t->config, t->steps, t->graph.objective.term,
@@ -374,28 +437,31 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     unic__ema_part parts[UNIC_MAX_MODALITIES];
     const bool start = !t->started;
     const uint64_t club_steps = t->club_adam.steps;
-    UNIC__TRY(unic__fill_batch(t, batch));
-    UNIC__TRY(unic__fill_draws(t, batch, draws,
-                               unic__random_key(t->config->seed, t->steps, DRAW_STEP)));
-    begin(t, true);
-    if (t->steps == 0) /* the parameters may have been set since they were drawn */
-        unic__teacher_copy(&t->graph.teacher, &t->params);
-    UNIC__TRY(encode(t));
+    if (t->ranks)
+        UNIC__TRY(unic__together_check(t));
+    UNIC__TRY(prepare(t, batch, draws, true));
+    if (t->ranks)
+        unic__codebook_assign_state(t->cb_backup, t->codebook);
     if (start)
         UNIC__TRY(start_codebook(t));
     unic__prototypes_take(t);
     unic__adam_backup(&t->club_adam, t->club_backup);
     unic_status status = compute(t, parts);
+    if (status == UNIC_OK && t->ranks) /* before the commit, since ranks can fail in it */
+        status = renew_codes(t, draws);
     if (status != UNIC_OK) {
         unic__adam_restore(&t->club_adam, t->club_backup, club_steps);
-        if (start)
+        if (start || t->ranks)
             unic__codebook_assign_state(t->codebook, t->cb_backup);
         unic__prototypes_take(t);
         return status;
     }
     t->started = true;
     guard_codes(t);
-    commit(t, parts, draws);
+    commit(t);
+    if (!t->ranks)
+        UNIC__TRY(renew_codes(t, draws));
+    t->steps++;
     report(t, figures);
     return UNIC_OK;
 }
@@ -403,25 +469,27 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
 unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures)
 {
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    UNIC__TRY(unic__fill_batch(t, batch));
-    UNIC__TRY(
-        unic__fill_draws(t, batch, NULL, unic__random_key(t->config->seed, 0, DRAW_EVALUATE)));
-    begin(t, false);
-    UNIC__TRY(encode(t));
+    unic_status status = UNIC_OK;
+    UNIC__TRY(prepare(t, batch, NULL, false));
     unic__prototypes_take(t);
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
-    UNIC__TRY(check_kernels(t));
+    UNIC__TRY(unic__ranks_agree(t->ranks, check_kernels(t)));
     collect_codes(t, parts);
     if (t->config->club_weight > 0.0) {
         unic__club_fit_evaluate(&t->graph);
-        UNIC__TRY(unic__watch_advance(&t->watch, club_calls(t, false)));
+        status = unic__watch_advance(&t->watch, club_calls(t, false));
     }
+    if (status != UNIC_OK && !t->ranks)
+        return status;
     unic__graph_forward(&t->graph.main, UNIC__SCORE);
-    UNIC__TRY(check_kernels(t));
+    if (status == UNIC_OK)
+        status = check_kernels(t);
+    UNIC__TRY(unic__ranks_agree(t->ranks, status));
     unic__report_measure(t, false);
+    UNIC__TRY(unic__ranks_status(t->ranks));
     UNIC__TRY(check_finite(t));
     if (t->config->evaluate_counts)
-        *t->revived = (double)renew_codes(t, parts, NULL);
+        UNIC__TRY(renew_codes(t, NULL));
     report(t, figures);
     return UNIC_OK;
 }

@@ -6,10 +6,12 @@
 #define UNIC_TRAIN_TRAINER_H
 
 #include "array/batch.h"
+#include "base/ranks.h"
 #include "base/use.h"
 #include "file/source.h"
 #include "file/writer.h"
 #include "train/adam.h"
+#include "train/grad_sums.h"
 #include "train/guard.h"
 #include "train/training_graph.h"
 #include "unicode/unic_trainer.h"
@@ -41,24 +43,42 @@ struct unic_trainer {
     /* scratch of a step */
     double grad_norm[UNIC__MAX_GROUPS], club_norm[UNIC__MAX_GROUPS]; /* 0 if not taken */
     float *rows;        /* [M B T, D] valid encoder outputs, for starting and reviving codes */
-    int32_t *codes;     /* [M, B T] of the batch, -1 on padding */
+    int32_t *codes;     /* [M, R B T] of the whole batch, -1 on padding */
     float *ema_scratch; /* of the codebook's update */
     int32_t *order;     /* [L] */
-    double *group_scratch;    /* [D], of codes in groups */
-    int64_t *usage;           /* [L] */
-    float *club_backup;       /* values and both moments, for a refused step */
-    unic_codebook *cb_backup; /* the same, of the codebook, in the step that starts it */
+    double *group_scratch; /* [D], of codes in groups */
+    int64_t *usage;        /* [L] */
+    float *club_backup;    /* values and both moments, for a refused step */
+    /* the same, of the codebook, in the step that starts it, and with several ranks in each */
+    unic_codebook *cb_backup;
+
+    /* of several ranks (together.c) */
+    unic__ranks own_ranks, *ranks; /* which `ranks` points to; NULL: one rank */
+    bool checked;                  /* the ranks have compared their states */
+    unic__grad_sums grad_sums;
+    int32_t *own_codes; /* [M, B T] */
+    int32_t *exchange;  /* this rank's status and lengths, and behind it those of all */
+    int32_t *source_of; /* [L] */
 };
 
-unic_status unic__trainer_create(unic_trainer **out, const unic_config *config);
+/* Steps of one modality in the whole batch, R B T. */
+static inline size_t unic__all_steps(const unic_trainer *t)
+{
+    return unic__all_batch(&t->graph.objective) * t->graph.length;
+}
+
+/* `ranks` is copied; NULL, or of one rank: alone. */
+unic_status unic__trainer_create(unic_trainer **out, const unic_config *config,
+                                 const unic__ranks *ranks);
 void unic__trainer_free(unic_trainer *t);
 unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
                                const unic_draws *draws, double *figures);
 unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures);
 
 /* Fills the graph's inputs from a batch and this step's draws (fill.c). */
-unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch);
-unic_status unic__fill_draws(unic_trainer *t, const unic_batch *batch, const unic_draws *draws,
+unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *clips);
+/* `clips` are those of the whole batch. */
+unic_status unic__fill_draws(unic_trainer *t, size_t clips, const unic_draws *draws,
                              unic__key key);
 
 /* CODIS's codes, before a step and after it (prototypes.c); nothing without them. */
@@ -75,6 +95,7 @@ unic_status unic__run_save(unic_trainer *t, unic__output to);
 /* The same without the final rename: the caller commits or abandons `*file`, NULL after a failure. */
 unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file);
 /* `settings`: lines of config text over the run's own, or NULL. */
-unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings);
+unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings,
+                           const unic__ranks *ranks);
 
 #endif

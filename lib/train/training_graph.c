@@ -11,6 +11,17 @@ static unic__node *clip_at_each_step(const unic__training_graph *tg, unic__graph
     return unic__repeat(g, h, 1, tg->length);
 }
 
+/* What is known of the clips of all ranks. */
+static void add_whole(unic__training_graph *tg, unic__graph *g, size_t m)
+{
+    const size_t rows = unic__all_batch(&tg->objective);
+    int32_t **lengths = &tg->objective.lengths[m];
+    tg->stream[m].all_mask = unic__input(g, UNIC__SHAPE_OF(rows, tg->length), UNIC__F32);
+    *lengths = unic__arena_alloc(&g->arena, rows * sizeof **lengths);
+    if (!*lengths)
+        unic__graph_fail(g, UNIC_E_NOMEM, "out of memory (the lengths of %zu clips)", rows);
+}
+
 /* x -> front -> z = Phi, zbar = Psi (P1) */
 static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
 {
@@ -20,6 +31,8 @@ static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
     s->x = unic__input(g, unic__feature_shape(s->m, tg->batch, tg->length), UNIC__F32);
     s->mask = unic__input(g, UNIC__SHAPE_OF(tg->batch, tg->length), UNIC__F32);
     s->lengths = unic__input(g, UNIC__SHAPE_OF(tg->batch), UNIC__I32);
+    if (g->ranks)
+        add_whole(tg, g, m);
     g->group = "front";
     s->front = unic__front(g, c, s->m, s->x, s->lengths);
     g->group = "encoder";
@@ -73,17 +86,22 @@ static unic_status build_club(unic__training_graph *tg)
         unic__node *x = unic__external(g, from->t.shape, from->t.x, NULL);
         unic__node *y = unic__external(g, s->y->t.shape, s->y->t.x, NULL);
         unic__node *mask = unic__external(g, s->mask->t.shape, s->mask->t.x, NULL);
-        tg->club_fit[m] = unic__loss(unic__club_fit(g, c, &c->modality[m], x, y, mask), 1.0);
+        unic__node *all = NULL;
+        if (s->all_mask)
+            all = unic__external(g, s->all_mask->t.shape, s->all_mask->t.x, NULL);
+        tg->club_fit[m] = unic__loss(unic__club_fit(g, c, &c->modality[m], x, y, mask, all),
+                                     1.0);
         UNIC__TRY(unic__graph_plan(g));
     }
     return UNIC_OK;
 }
 
-static void start(unic__training_graph *tg, const unic_config *config,
+static void start(unic__training_graph *tg, const unic_config *config, unic__ranks *ranks,
                   unic__param_table *params, unic__param_table *club)
 {
+    const size_t parts = ranks ? ranks->size : 1;
     *tg = (unic__training_graph){.config = config, .n = config->modality_count};
-    tg->batch = config->batch;
+    tg->batch = (config->batch + parts - 1) / parts;
     tg->length = config->length;
     tg->objective = (unic__objective){.config = config,
                                       .n = tg->n,
@@ -91,25 +109,33 @@ static void start(unic__training_graph *tg, const unic_config *config,
                                       .length = tg->length,
                                       .stream = tg->stream,
                                       .teacher = &tg->teacher,
-                                      .queue = tg->queue};
+                                      .queue = tg->queue,
+                                      .ranks = ranks};
     unic__graph_init(&tg->main, params, false);
     unic__use_kernels(&tg->main, config);
+    tg->main.ranks = ranks;
     for (size_t m = 0; m < tg->n; m++) {
         unic__graph_init(&tg->club[m], club, false);
+        tg->club[m].ranks = ranks;
         unic__use_kernels(&tg->club[m], config);
     }
+}
+
+/* The main graph of one rank, without memory; to be freed also after a failure. */
+static unic_status build_alone(unic__training_graph *tg, const unic_config *config,
+                               unic__param_table *params, unic__param_table *club)
+{
+    unic_codebook sizes = {.codes = config->code_count, .dim = config->code_dim};
+    start(tg, config, NULL, params, club);
+    build_main(tg, &sizes, club);
+    return tg->main.status == UNIC_OK ? UNIC_OK : unic__graph_plan(&tg->main); /* reports it */
 }
 
 unic_status unic__training_graph_declare(const unic_config *config, unic__param_table *params,
                                          unic__param_table *club)
 {
     unic__training_graph tg;
-    unic_codebook sizes = {.codes = config->code_count, .dim = config->code_dim};
-    start(&tg, config, params, club);
-    build_main(&tg, &sizes, club);
-    unic_status status = UNIC_OK;
-    if (tg.main.status != UNIC_OK)
-        status = unic__graph_plan(&tg.main); /* reports it */
+    unic_status status = build_alone(&tg, config, params, club);
     unic__training_graph_free(&tg);
     return status;
 }
@@ -124,15 +150,29 @@ static unic_status create_queues(unic__training_graph *tg, const unic_config *c)
     return UNIC_OK;
 }
 
+/* A call's number is its stream of random numbers, and terms of several ranks have more calls. */
+static unic_status draw_as_one(unic__training_graph *tg, unic__param_table *params,
+                               unic__param_table *club)
+{
+    unic__training_graph alone;
+    unic_status status = build_alone(&alone, tg->config, params, club);
+    if (status == UNIC_OK)
+        unic__graph_draw_as(&tg->main, &alone.main);
+    unic__training_graph_free(&alone);
+    return status;
+}
+
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
                                         unic_codebook *codebook, unic__param_table *params,
                                         unic__param_table *club)
 {
-    start(tg, config, params, club);
+    start(tg, config, codebook->ranks, params, club);
     UNIC__TRY(create_queues(tg, config));
     build_main(tg, codebook, club);
     if (tg->main.status != UNIC_OK)
         return unic__graph_plan(&tg->main); /* reports it */
+    if (codebook->ranks)
+        UNIC__TRY(draw_as_one(tg, params, club));
     UNIC__TRY(unic__param_table_seal(params, true));
     UNIC__TRY(unic__param_table_seal(club, true));
     unic__param_table_init(params, config->seed);

@@ -17,8 +17,8 @@ enum { UNIC__ENCODE, UNIC__ASSIGN, UNIC__SCORE };
 
 typedef struct unic__training_graph {
     const unic_config *config;
-    size_t n; /* modalities */
-    size_t batch, length;
+    size_t n;             /* modalities */
+    size_t batch, length; /* clips of this rank; steps */
     unic__graph main, club[UNIC_MAX_MODALITIES];
     unic__stream stream[UNIC_MAX_MODALITIES];
     const unic__node *club_fit[UNIC_MAX_MODALITIES];
@@ -28,8 +28,9 @@ typedef struct unic__training_graph {
 } unic__training_graph;
 
 /* Declares into the tables (unsealed), seals and initialises them, plans all graphs. `club`
- * gets the parameters of CLUB's nets, which have an optimiser of their own. On failure the
- * graph is to be freed all the same. */
+ * gets the parameters of CLUB's nets, which have an optimiser of their own. Of several ranks
+ * each has its part of the batch, and the codebook's ranks are these. On failure the graph is to
+ * be freed all the same. */
 unic_status unic__training_graph_create(unic__training_graph *tg, const unic_config *config,
                                         unic_codebook *codebook, unic__param_table *params,
                                         unic__param_table *club);

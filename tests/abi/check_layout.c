@@ -339,6 +339,44 @@ static unic_status give_trainer_options(void *at)
     return trainer ? UNIC_OK : UNIC_E_ARG;
 }
 
+static int start_nothing(void *data, size_t count, unic_comm_type type, void **request,
+                         void *user)
+{
+    (void)data;
+    (void)count;
+    (void)type;
+    (void)request;
+    (void)user;
+    return 0;
+}
+
+static int wait_for_nothing(void *request, void *user)
+{
+    (void)request;
+    (void)user;
+    return 0;
+}
+
+static int gather_nothing(const void *data, size_t bytes, void *all, void *user)
+{
+    (void)data;
+    (void)bytes;
+    (void)all;
+    (void)user;
+    return 0;
+}
+
+static unic_status give_comm(void *at)
+{
+    unic_comm *comm = at;
+    unic_trainer_options o = {.struct_size = sizeof o, .comm = comm};
+    comm->size = 1;
+    comm->sum_start = start_nothing;
+    comm->sum_wait = wait_for_nothing;
+    comm->gather = gather_nothing;
+    return give_trainer_options(&o);
+}
+
 static unic_status give_encoder_options(void *at)
 {
     unic_model *model;
@@ -404,6 +442,7 @@ static const grown structs[] = {
     {"unic_extractor_options", give_extractor_options, {48}},
     {"unic_stream_options", give_stream_options, {64}},
     {"unic_trainer_options", give_trainer_options, {64}},
+    {"unic_comm", give_comm, {88}},
     {"unic_allocator", give_allocator, {32}},
     {"unic_class_names", give_class_names, {56}},
     {"unic_index_options", give_index_options, {64}},
@@ -488,6 +527,7 @@ static const struct {
     {"unic_encode_options", offsetof(unic_encode_options, reserved)},
     {"unic_encoder_options", offsetof(unic_encoder_options, reserved)},
     {"unic_trainer_options", offsetof(unic_trainer_options, reserved)},
+    {"unic_comm", offsetof(unic_comm, reserved)},
     {"unic_class_names", offsetof(unic_class_names, reserved)},
     {"unic_index_options", offsetof(unic_index_options, reserved)},
     {"unic_search_options", offsetof(unic_search_options, reserved)},

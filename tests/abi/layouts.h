@@ -72,6 +72,17 @@ AT(unic_drift_report, changed, 40);
 AT(unic_drift_report, distance, 48);
 SIZE(unic_drift_report, 56);
 
+AT(unic_comm, struct_size, 0);
+AT(unic_comm, rank, 8);
+AT(unic_comm, size, 12);
+AT(unic_comm, check_steps, 16);
+AT(unic_comm, sum_start, 24);
+AT(unic_comm, sum_wait, 32);
+AT(unic_comm, gather, 40);
+AT(unic_comm, user, 48);
+AT(unic_comm, reserved, 56);
+SIZE(unic_comm, 88);
+
 AT(unic_config_key, struct_size, 0);
 AT(unic_config_key, name, 8);
 AT(unic_config_key, type, 16);
@@ -242,7 +253,8 @@ AT(unic_trainer_options, threads, 8);
 AT(unic_trainer_options, settings, 16);
 AT(unic_trainer_options, progress, 24);
 AT(unic_trainer_options, progress_user, 32);
-AT(unic_trainer_options, reserved, 40);
+AT(unic_trainer_options, comm, 40);
+AT(unic_trainer_options, reserved, 48);
 SIZE(unic_trainer_options, 64);
 
 AT(unic_draws, struct_size, 0);
@@ -257,6 +269,7 @@ SIZE(unic_status, sizeof(int));
 SIZE(unic_log_level, sizeof(int));
 SIZE(unic_dtype, sizeof(int));
 SIZE(unic_reset_rule, sizeof(int));
+SIZE(unic_comm_type, sizeof(int));
 SIZE(unic_on_damage, sizeof(int));
 SIZE(unic_extractor_input, sizeof(int));
 SIZE(unic_extractor_list, sizeof(int));

@@ -274,6 +274,44 @@ CALL(trainer_create)
     return unic_trainer_create(&w->trainer, w->config, NULL);
 }
 
+static int sum_start(void *data, size_t count, unic_comm_type type, void **request, void *user)
+{
+    (void)data;
+    (void)count;
+    (void)type;
+    (void)request;
+    (void)user;
+    return UNIC_E_IO;
+}
+
+static int sum_wait(void *request, void *user)
+{
+    (void)request;
+    (void)user;
+    return UNIC_E_IO;
+}
+
+static int gather(const void *data, size_t bytes, void *all, void *user)
+{
+    (void)data;
+    (void)bytes;
+    (void)all;
+    (void)user;
+    return UNIC_E_IO;
+}
+
+/* One of two ranks: to create a trainer asks nothing of the other. */
+CALL(trainer_create_rank)
+{
+    const unic_comm comm = {.struct_size = sizeof comm,
+                            .size = 2,
+                            .sum_start = sum_start,
+                            .sum_wait = sum_wait,
+                            .gather = gather};
+    const unic_trainer_options o = {.struct_size = sizeof o, .comm = &comm};
+    return unic_trainer_create(&w->trainer, w->config, &o);
+}
+
 /* The model's weights are read here. */
 CALL(trainer_start_from)
 {
@@ -399,6 +437,7 @@ const fault_case model_cases[] = {
     CASE(stream_ready_count, NEEDS_STREAM, NOTHING),
     CASE(stream_reset, NEEDS_STREAM, NOTHING),
     CASE(trainer_create, NEEDS_CONFIG, ALLOCATES),
+    CASE_OF(trainer_create, trainer_create_rank, NEEDS_CONFIG, ALLOCATES),
     CASE(trainer_start_from, NEEDS_TRAINER | NEEDS_MODEL, KEEPS),
     CASE(trainer_free, NEEDS_TRAINER, NOTHING),
     CASE_OF(trainer_figure_count, trainer_sizes, NEEDS_TRAINER, NOTHING),

@@ -29,14 +29,14 @@ static result margin_of(const unic_config *c, const float *score, size_t n, cons
     unic__node *valid = unic__input(&g, UNIC__SHAPE_OF(n), UNIC__F32);
     unic__node *identity = unic__input(&g, UNIC__SHAPE_OF(n, n), UNIC__F32);
     unic__node *fixed = unic__input(&g, UNIC__SHAPE_OF(1, 1), UNIC__F32);
-    unic__node *loss = unic__margin_softmax(&g, c, s, target, valid, identity, fixed);
+    unic__node *loss = unic__margin_softmax(&g, c, s, NULL, target, valid, identity, fixed);
     unic__loss(loss, 1.0);
     graph_ready(&g, 0);
     for (size_t i = 0; i < n; i++) {
         target->t.ix[i] = there[i] ? (int32_t)i : -1;
         valid->t.x[i] = there[i] ? 1.0F : 0.0F;
     }
-    unic__identity_fill(identity);
+    unic__identity_fill(identity, 0);
     fixed->t.x[0] = (float)unic__margin_at(c, 0);
     graph_forward(&g);
     graph_backward(&g);

@@ -32,7 +32,7 @@ static void club_fit(loss_case *k)
 {
     for (size_t m = 0; m < k->n; m++) {
         const unic__stream *s = &k->stream[m];
-        loss_out(k, unic__club_fit(&k->g, k->c, s->m, s->z, s->y, s->mask));
+        loss_out(k, unic__club_fit(&k->g, k->c, s->m, s->z, s->y, s->mask, NULL));
     }
 }
 

@@ -38,6 +38,9 @@ U8 = 9
 RESET_OFF = 0
 RESET_ANY = 1
 RESET_TWO = 2
+COMM_FLOAT32 = 0
+COMM_FLOAT64 = 1
+COMM_INT64 = 2
 MAX_MODALITIES = 8
 DAMAGE_FAILS = 0
 DAMAGE_SKIPS = 1
@@ -153,6 +156,16 @@ class DriftReport(Structure):
 
     _fields_ = [("struct_size", c_size_t), ("moved_count", c_size_t), ("step_count", c_size_t),
                 ("changed_count", c_size_t), ("moved", c_double), ("changed", c_double), ("distance", c_double)]
+
+
+class Comm(Structure):
+    """unic_comm"""
+
+    _fields_ = [("struct_size", c_size_t), ("rank", c_int32), ("size", c_int32), ("check_steps", c_int32),
+                ("sum_start", CFUNCTYPE(c_int, c_void_p, c_size_t, c_int, POINTER(c_void_p), c_void_p)),
+                ("sum_wait", CFUNCTYPE(c_int, c_void_p, c_void_p)),
+                ("gather", CFUNCTYPE(c_int, c_void_p, c_size_t, c_void_p, c_void_p)), ("user", c_void_p),
+                ("reserved", c_void_p * 4)]
 
 
 class ConfigKey(Structure):
@@ -286,7 +299,7 @@ class TrainerOptions(Structure):
     """unic_trainer_options"""
 
     _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("settings", c_char_p), ("progress", PROGRESS_FN),
-                ("progress_user", c_void_p), ("reserved", c_void_p * 3)]
+                ("progress_user", c_void_p), ("comm", POINTER(Comm)), ("reserved", c_void_p * 2)]
 
 
 class Draws(Structure):

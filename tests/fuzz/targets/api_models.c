@@ -8,6 +8,46 @@ static const char *const settings[] = {"encoder.heads = 2\n", "", "code.dim = 3\
 static const char *const changes[] = {"train.lr = 0.5\n", "train.freeze = a codebook\n",
                                       "code.dim = 3\n", "x = y\n"};
 
+/* The ranks of a comm are there, but none of them answers. */
+static int sum_start(void *data, size_t count, unic_comm_type type, void **request, void *user)
+{
+    (void)data;
+    (void)count;
+    (void)type;
+    (void)request;
+    (void)user;
+    return UNIC_E_IO;
+}
+
+static int sum_wait(void *request, void *user)
+{
+    (void)request;
+    (void)user;
+    return UNIC_E_IO;
+}
+
+static int gather(const void *data, size_t bytes, void *all, void *user)
+{
+    (void)data;
+    (void)bytes;
+    (void)all;
+    (void)user;
+    return UNIC_E_IO;
+}
+
+static const unic_comm *comm_of(api *a)
+{
+    unic_comm *comm = api_memory(a, sizeof *comm + 16);
+    const unsigned ranks = fuzz_byte(&a->in);
+    *comm = (unic_comm){.struct_size = api_struct_size(a, sizeof *comm),
+                        .rank = (int32_t)(ranks >> 4) - 1,
+                        .size = (int32_t)(ranks & 15) - 1,
+                        .sum_start = sum_start,
+                        .sum_wait = sum_wait,
+                        .gather = gather};
+    return comm;
+}
+
 /* NULL, or with as many threads as there may be. */
 static const unic_trainer_options *trainer_options(api *a)
 {
@@ -17,6 +57,8 @@ static const unic_trainer_options *trainer_options(api *a)
     unsigned how = fuzz_byte(&a->in);
     if (how & 2) /* refused but where a run is resumed */
         o->settings = api_name(a, changes, 4);
+    if (how & 4)
+        o->comm = comm_of(a);
     return how & 1 ? NULL : o;
 }
 

@@ -1,0 +1,259 @@
+#include "train/together.h"
+
+#include <string.h>
+
+unic_status unic__together_allows(const unic_trainer *t)
+{
+    const char *term = unic__objective_alone(t->config);
+    if (t->config->behaviour == UNIC__COMPAT)
+        return unic__fail(UNIC_E_CONFIG, "behaviour = compat: the CMG code's mixture of CLUB's "
+                                         "gradients is for one rank; with several, "
+                                         "behaviour = paper");
+    if (term)
+        return unic__fail(UNIC_E_CONFIG,
+                          "%s.weight is not 0: this term is for one rank, and there are %zu",
+                          term, t->ranks->size);
+    if (t->config->batch < t->ranks->size)
+        return unic__fail(UNIC_E_CONFIG,
+                          "train.batch = %zu, the clips of all ranks, is less than their "
+                          "number, %zu",
+                          t->config->batch, t->ranks->size);
+    return UNIC_OK;
+}
+
+unic_status unic__together_create(unic_trainer *t)
+{
+    enum { LARGEST = 1 << 19 }; /* 2 MB: a message that is worth its latency */
+    const size_t steps = t->graph.batch * t->graph.length, parts = t->params.total / 16;
+    t->own_codes = unic__alloc_array(t->graph.n * steps, sizeof *t->own_codes);
+    t->source_of = unic__alloc_array(t->codebook->codes, sizeof *t->source_of);
+    t->exchange = unic__alloc_array((t->ranks->size + 1) * (3 + t->graph.n * t->graph.batch),
+                                    sizeof *t->exchange);
+    if (!t->own_codes || !t->source_of || !t->exchange)
+        return unic__no_memory(t->graph.n * steps * sizeof *t->own_codes, "a rank's batch");
+    return unic__grad_sums_create(&t->grad_sums, &t->graph.main,
+                                  parts < LARGEST ? parts : LARGEST);
+}
+
+void unic__together_free(unic_trainer *t)
+{
+    unic__grad_sums_free(&t->grad_sums);
+    unic__free(t->own_codes);
+    unic__free(t->source_of);
+    unic__free(t->exchange);
+}
+
+/* ---- the same state everywhere ---- */
+
+static uint64_t hash_adam(uint64_t h, const unic__adam *adam)
+{
+    const size_t bytes = adam->params->total * sizeof(float);
+    h = unic__hash_bytes(h, adam->params->values, bytes);
+    h = unic__hash_bytes(h, adam->m, bytes);
+    h = unic__hash_bytes(h, adam->v, bytes);
+    return unic__hash_bytes(h, &adam->steps, sizeof adam->steps);
+}
+
+static uint64_t hash_state(const unic_trainer *t)
+{
+    const unic_codebook *cb = t->codebook;
+    const uint64_t counters[] = {t->steps, t->total_steps, t->started};
+    uint64_t h = unic__hash_bytes(UNIC__FNV_START, counters, sizeof counters);
+    h = hash_adam(hash_adam(h, &t->adam), &t->club_adam);
+    h = unic__hash_bytes(h, cb->embedding, cb->codes * cb->dim * sizeof(float));
+    h = unic__hash_bytes(h, cb->count, cb->codes * sizeof(float));
+    h = unic__hash_bytes(h, cb->sum, cb->codes * cb->dim * sizeof(float));
+    return unic__hash_bytes(h, cb->idle, cb->modalities * cb->codes * sizeof(int32_t));
+}
+
+enum { CONFIG, STATE, STEP, HASHES };
+
+unic_status unic__together_check(unic_trainer *t)
+{
+    const int32_t asked = t->ranks->comm.check_steps;
+    const uint64_t every = asked == 0 ? 100 : (uint64_t)asked;
+    if (t->checked && (asked < 0 || t->steps % every))
+        return UNIC_OK;
+    const uint64_t mine[HASHES] = {unic__hash_bytes(UNIC__FNV_START, t->text, strlen(t->text)),
+                                   hash_state(t), t->steps};
+    uint64_t all[UNIC__MAX_RANKS][HASHES];
+    unic__ranks_gather(t->ranks, mine, sizeof mine, all);
+    UNIC__TRY(unic__ranks_status(t->ranks));
+    for (size_t r = 1; r < t->ranks->size; r++) {
+        if (all[r][CONFIG] != all[0][CONFIG])
+            return unic__fail(UNIC_E_STATE, "rank %zu has another config than rank 0", r);
+        if (all[r][STATE] != all[0][STATE])
+            return unic__fail(UNIC_E_STATE,
+                              "step %llu: the state of rank %zu, at its step %llu, is not that "
+                              "of rank 0, at step %llu: they began from different runs, or the "
+                              "ranks' machines compute differently",
+                              (unsigned long long)t->steps, r, (unsigned long long)all[r][STEP],
+                              (unsigned long long)all[0][STEP]);
+    }
+    t->checked = true;
+    return UNIC_OK;
+}
+
+/* ---- the shape of a step ---- */
+
+enum { STATUS, CLIPS, FIRST_LENGTH };
+
+/* A stream's mask, as a rank fills its own: 1 on a clip's first steps. */
+static void fill_whole(unic_trainer *t, size_t m, const int32_t *all, size_t each)
+{
+    unic__objective *o = &t->graph.objective;
+    const size_t batch = t->graph.batch, length = t->graph.length;
+    float *mask = t->graph.stream[m].all_mask->t.x;
+    for (size_t row = 0; row < unic__all_batch(o); row++) {
+        const size_t b = row % batch;
+        o->lengths[m][row] = all[row / batch * each + FIRST_LENGTH + m * batch + b];
+        for (size_t i = 0; i < length; i++)
+            mask[row * length + i] = (int32_t)i < o->lengths[m][row] ? 1.0F : 0.0F;
+    }
+}
+
+unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t clips,
+                                   size_t *whole)
+{
+    const size_t batch = t->graph.batch, each = FIRST_LENGTH + t->graph.n * batch;
+    int32_t *mine = t->exchange, *all = mine + each;
+    mine[STATUS] = (int32_t)status;
+    mine[CLIPS] = (int32_t)clips;
+    for (size_t m = 0; m < t->graph.n; m++)
+        memcpy(mine + FIRST_LENGTH + m * batch, t->graph.stream[m].lengths->t.ix,
+               batch * sizeof *mine);
+    unic__ranks_gather(t->ranks, mine, each * sizeof *mine, all);
+    if (status != UNIC_OK)
+        return status;
+    UNIC__TRY(unic__ranks_status(t->ranks));
+    *whole = 0;
+    for (size_t r = 0; r < t->ranks->size; r++) {
+        const int32_t *of = all + r * each;
+        if (of[STATUS] != (int32_t)UNIC_OK)
+            return unic__ranks_refused(t->ranks, r, (unic_status)of[STATUS]);
+        *whole = of[CLIPS] > 0 ? r * batch + (size_t)of[CLIPS] : *whole;
+    }
+    for (size_t m = 0; m < t->graph.n; m++)
+        fill_whole(t, m, all, each);
+    if (unic__together_row_count(t) == 0)
+        return unic__fail(UNIC_E_VALUE, "no clip of the batch has a step, at any rank: the "
+                                        "lengths of all modalities are 0");
+    return UNIC_OK;
+}
+
+/* ---- codes ---- */
+
+void unic__together_codes(unic_trainer *t)
+{
+    const size_t steps = t->graph.batch * t->graph.length, all = unic__all_steps(t);
+    for (size_t m = 0; m < t->graph.n; m++)
+        unic__ranks_gather(t->ranks, t->own_codes + m * steps, steps * sizeof *t->codes,
+                           t->codes + m * all);
+}
+
+/* ---- encoder outputs, numbered as one rank would have them: by modality, clip and step ---- */
+
+size_t unic__together_row_count(const unic_trainer *t)
+{
+    const unic__objective *o = &t->graph.objective;
+    size_t n = 0;
+    for (size_t m = 0; m < o->n; m++)
+        for (size_t row = 0; row < unic__all_batch(o); row++)
+            n += (size_t)o->lengths[m][row];
+    return n;
+}
+
+/* This rank's output that has this number, or NULL: another's. */
+static const float *own_row(const unic_trainer *t, size_t number)
+{
+    const unic__objective *o = &t->graph.objective;
+    const size_t first = unic__first_row(o);
+    for (size_t m = 0; m < o->n; m++)
+        for (size_t row = 0; row < unic__all_batch(o); row++) {
+            const size_t n = (size_t)o->lengths[m][row];
+            if (number >= n) {
+                number -= n;
+                continue;
+            }
+            if (row < first || row >= first + o->batch)
+                return NULL;
+            return t->graph.stream[m].z->t.x +
+                   ((row - first) * o->length + number) * t->codebook->dim;
+        }
+    return NULL;
+}
+
+/* Moves the valid ones of z [rows,T,D] to the front of `to`, which may begin at z. */
+static size_t keep_valid(const unic__objective *o, size_t m, const float *z, float *to,
+                         size_t dim)
+{
+    size_t n = 0;
+    for (size_t row = 0; row < unic__all_batch(o); row++) {
+        const size_t valid = (size_t)o->lengths[m][row];
+        memmove(to + n * dim, z + row * o->length * dim, valid * dim * sizeof *to);
+        n += valid;
+    }
+    return n;
+}
+
+unic_status unic__together_rows(unic_trainer *t, float **rows, size_t *count)
+{
+    const unic__objective *o = &t->graph.objective;
+    const size_t dim = t->codebook->dim, own = o->batch * o->length * dim;
+    *count = 0;
+    *rows = unic__alloc_array(t->graph.n * unic__all_steps(t) * dim, sizeof **rows);
+    unic_status status = *rows ? UNIC_OK
+                               : unic__no_memory(own * sizeof **rows, "all ranks' vectors");
+    status = unic__ranks_agree(t->ranks, status);
+    for (size_t m = 0; status == UNIC_OK && m < t->graph.n; m++) {
+        float *to = *rows + *count * dim; /* room for all that follow, since none is longer */
+        unic__ranks_gather(t->ranks, t->graph.stream[m].z->t.x, own * sizeof *to, to);
+        *count += keep_valid(o, m, to, to, dim);
+        status = unic__ranks_status(t->ranks);
+    }
+    if (status != UNIC_OK) {
+        unic__free(*rows);
+        *rows = NULL;
+    }
+    return status;
+}
+
+unic_status unic__together_sources(unic_trainer *t, unic__revival *revival)
+{
+    const size_t dim = t->codebook->dim;
+    const size_t n = unic__codebook_due(t->codebook, revival, t->order);
+    if (n == 0 || revival->source != UNIC__SOURCE_ENCODER)
+        return UNIC_OK;
+    float *z = t->ema_scratch; /* which the update no longer needs: it has room for all codes */
+    memset(z, 0, n * dim * sizeof *z);
+    for (size_t i = 0; i < n; i++) {
+        const float *row = own_row(t, unic__revival_row(revival, i, t->order));
+        if (row)
+            memcpy(z + i * dim, row, dim * sizeof *z);
+        t->source_of[t->order[i]] = (int32_t)i;
+    }
+    unic__ranks_sum(t->ranks, z, n * dim, UNIC_COMM_FLOAT32);
+    revival->z = z;
+    revival->rows = n;
+    revival->from = t->source_of;
+    return unic__ranks_status(t->ranks);
+}
+
+/* ---- figures ---- */
+
+void unic__together_terms(unic_trainer *t)
+{
+    const unic__objective *o = &t->graph.objective;
+    float *at[UNIC__MAX_TERMS + UNIC_MAX_MODALITIES];
+    double sum[UNIC__MAX_TERMS + UNIC_MAX_MODALITIES];
+    size_t n = 0;
+    for (size_t i = 0; i < o->term_count; i++)
+        at[n++] = o->term[i].node->t.x;
+    for (size_t m = 0; m < o->n && t->graph.club_fit[m]; m++)
+        at[n++] = t->graph.club_fit[m]->t.x;
+    for (size_t i = 0; i < n; i++)
+        sum[i] = (double)*at[i];
+    unic__ranks_sum(t->ranks, sum, n, UNIC_COMM_FLOAT64);
+    for (size_t i = 0; i < n; i++)
+        *at[i] = (float)sum[i];
+}

@@ -1,0 +1,39 @@
+/*
+ * What a step of several ranks does besides the sums in its graph (base/ranks.h). With one rank
+ * none of this is called.
+ */
+#ifndef UNIC_TRAIN_TOGETHER_H
+#define UNIC_TRAIN_TOGETHER_H
+
+#include "train/trainer.h"
+
+/* Whether a run of this config can be shared out: UNIC_E_CONFIG says what cannot. */
+unic_status unic__together_allows(const unic_trainer *t);
+/* The memory it takes; the graph is planned. */
+unic_status unic__together_create(unic_trainer *t);
+void unic__together_free(unic_trainer *t);
+
+/* Now and then, before a step: whether all ranks have the same config and the same bits of
+ * state. UNIC_E_STATE names one that has not. */
+unic_status unic__together_check(unic_trainer *t);
+
+/* After a rank has filled the graph with its `clips` clips, or failed to: all know all lengths,
+ * or all fail. `*whole` becomes the clips of the whole batch. UNIC_E_VALUE if it has no step. */
+unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t clips,
+                                   size_t *whole);
+
+/* t->codes <- the codes of all ranks, from t->own_codes. */
+void unic__together_codes(unic_trainer *t);
+
+/* The valid encoder outputs of all ranks, as one rank would have them; unic__free() *rows. */
+unic_status unic__together_rows(unic_trainer *t, float **rows, size_t *count);
+/* How many there are. */
+size_t unic__together_row_count(const unic_trainer *t);
+
+/* Fetches the rows that the revival will take: it then takes them from `z`. */
+unic_status unic__together_sources(unic_trainer *t, unic__revival *revival);
+
+/* The terms, and CLUB's fits, of the whole batch, in the place of this rank's shares. */
+void unic__together_terms(unic_trainer *t);
+
+#endif
