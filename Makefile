@@ -289,7 +289,7 @@ COVERAGE_SCRIPTS = $(filter-out tests/api/test_shared.py,$(wildcard tests/api/te
 coverage: ## run the tests in a build that counts: lines, branches and functions of lib/ that they run (needs gcovr)
 	@gcovr --version >/dev/null 2>&1 || { echo "make coverage needs gcovr"; exit 1; }
 	$(MAKE) --no-print-directory -j$(JOBS) coverage-check BUILD=build/coverage OPT="-O1 -g" HARDEN=no CI= \
-	  EXTRA_CFLAGS="--coverage -fprofile-update=atomic -fno-inline -DUNIC_NO_COPIES -DUNIC_NO_DISPATCH -DUNIC_ARENA_PIECES" EXTRA_LDFLAGS="--coverage -Wl,-u,__gcov_dump"
+	  EXTRA_CFLAGS="--coverage -fprofile-update=atomic -DUNIC_NO_COPIES -DUNIC_NO_DISPATCH -DUNIC_ARENA_PIECES" EXTRA_LDFLAGS="--coverage -Wl,-u,__gcov_dump"
 
 .PHONY: coverage coverage-check
 coverage-check: all $(TESTS) $(FAULT_TOOLS)
