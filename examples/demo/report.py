@@ -17,8 +17,10 @@ import numpy as np  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.figure import SubFigure  # noqa: E402
 
-TITLES = {"baseline": "baseline", "unicode": "Uni-Code", "unicode-no-club": "without CLUB"}
-COLOURS = {"baseline": "#7d7d7d", "unicode": "#c0392b", "unicode-no-club": "#8e6bbf"}
+TITLES = {"baseline": "baseline", "unicode": "Uni-Code", "unicode-no-club": "without CLUB",
+          "recommended": "recommended"}
+COLOURS = {"baseline": "#7d7d7d", "unicode": "#c0392b", "unicode-no-club": "#8e6bbf",
+           "recommended": "#2a7f62"}
 HUES = ("#3b76af", "#e8963c", "#5a9e6f")             # of the modalities
 OFTEN, SHARED = 5, (0.2, 0.8)                        # as unic-eval counts shared codes
 

@@ -24,17 +24,20 @@ static bool run(evaluation *e)
 {
     const char *queries = e->task == RETRIEVE ? e->test_path : e->train_path;
     const char *const inputs[] = {e->model_path, e->train_path, e->test_path};
-    cli_space some;
-    const cli_space *space = e->requantize ? &some : NULL;
     if (!cli_ok(unic_set_threads((int)e->threads)) ||
         !cli_output_apart("--json", e->json_path, inputs, 3) ||
         !cli_output_apart("--logits", e->logits_path, inputs, 3) ||
         !cli_model_open(&e->model, e->model_path, &e->settings) ||
-        !cli_ok(unic_model_codebook(&e->codebook, e->model)) || !eval_choose_channels(e))
+        !cli_ok(unic_model_codebook(&e->whole, e->model)) || !eval_choose_channels(e))
         return false;
-    some = (cli_space){e->codebook, e->channels.chosen};
-    if (!cli_codes_read(&e->train, e->model, &e->how, queries, &e->train_on, space) ||
-        !cli_codes_read(&e->test, e->model, &e->how, e->test_path, &e->test_on, space) ||
+    const cli_space space = {e->requantize ? e->codebook : e->whole,
+                             e->requantize ? e->channels.chosen : NULL, 0, e->temperature};
+    const cli_space *train = e->requantize ? &space : NULL;
+    cli_space test = space;
+    test.k = e->soft;
+    if (!cli_codes_read(&e->train, e->model, &e->how, queries, &e->train_on, train) ||
+        !cli_codes_read(&e->test, e->model, &e->how, e->test_path, &e->test_on,
+                        e->soft ? &test : train) ||
         !cli_usage_count(&e->usage, &e->test, e->codebook))
         return false;
     switch (e->task) {
@@ -62,6 +65,7 @@ static void release(evaluation *e)
     cli_codes_free(&e->train);
     cli_codes_free(&e->test);
     unic_codebook_free(e->codebook);
+    unic_codebook_free(e->whole);
     free(e->channels.chosen);
     unic_model_free(e->model);
     cli_list_free(&e->settings);
@@ -128,6 +132,7 @@ static void check_task(const cli_program *program, const evaluation *e)
         {"--class-map", e->class_map_path, heads},
         {"--classes", e->classes_path, heads},
         {"--test-classes", e->test_classes_path, heads},
+        {"--soft", e->soft_text, heads},
         {"--background", e->background_name, e->task == LOCALISE},
         {"--threshold", e->threshold_text, e->task == LOCALISE},
         {"--segmenter", e->segmenter, e->task == SEGMENT},
@@ -172,6 +177,9 @@ static void check_usage(const cli_program *program, evaluation *e)
     if (e->channels_text && !eval_parse_channels(&e->channels, e->channels_text))
         cli_wrong_usage(program, "--toc is \"%s\", but must be C or C:P:Q, as 32 or 32:3:1",
                         e->channels_text);
+    if (e->soft_text && !eval_parse_soft(e, e->soft_text))
+        cli_wrong_usage(program, "--soft is \"%s\", but must be K or K:T, as 8 or 8:0.25",
+                        e->soft_text);
     if (e->requantize && !e->channels_text)
         cli_wrong_usage(program, "--requantize is given, but no --toc that chooses channels");
     if (!e->segmenter)
@@ -229,6 +237,11 @@ int main(int argc, char **argv)
          "use C channels of the codes: P parts of those that tell most apart, Q of the least "
          "[all; P 1, Q 0]",
          .text = &e.channels_text},
+        {"--soft", "K[:T]",
+         "heads are given the K nearest codes of each test step, with weights exp(-distance / "
+         "T) "
+         "[one; T 0.5]",
+         .text = &e.soft_text},
         {"--requantize", NULL, "with --toc: assign codes anew, in these channels alone",
          .flag = &e.requantize},
         {"--epochs", "N", "over the train clips [30; segment: 15]", .number = &e.epochs,

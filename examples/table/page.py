@@ -29,6 +29,8 @@ class Column(NamedTuple):
 COLUMNS = (
     Column("I>S", "acc", "image>speech"),
     Column("S>I", "acc", "speech>image"),
+    Column("soft I>S", "soft", "image>speech"),
+    Column("soft S>I", "soft", "speech>image"),
     Column("loc. I>S", "loc", "image>speech"),
     Column("loc. S>I", "loc", "speech>image"),
     Column("other engine I>S", "other", "image>speech"),
@@ -60,7 +62,7 @@ def cell(row: dict[str, Any], column: Column) -> str:
 
 def in_short(scores: dict[str, Any]) -> str:
     """A run's scores for a line of progress."""
-    found = ((column, number(scores, column)) for column in COLUMNS[:5])
+    found = ((column, number(scores, column)) for column in COLUMNS[:6])
     return ", ".join(f"{column.title} {value:.1f}" for column, value in found if value is not None)
 
 
@@ -91,7 +93,7 @@ def draw(path: Path, results: dict[str, Any]) -> None:
     if len(sizes) < 2:
         return
     figure, axes = plt.subplots(figsize=(6.4, 4.2))
-    for column in COLUMNS[:8]:
+    for column in COLUMNS[:-2]:
         points = [(n, number(sizes[n]["mean"], column), number(sizes[n]["deviation"], column)) for n in sorted(sizes)]
         if all(point[1] is not None for point in points):
             axes.errorbar(*zip(*points), label=column.title, marker="o", markersize=3, capsize=2, lw=1.4)

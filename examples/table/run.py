@@ -64,15 +64,22 @@ class Score(NamedTuple):
     task: str
     train: str
     test: str
+    options: tuple[str, ...] = ()
 
 
+SOFT = ("--soft", "8")
 SCORES = (
     Score("acc", "classify", "heads", "test"),
+    Score("soft", "classify", "heads", "test", SOFT),
     Score("loc", "localise", "heads", "test"),
     Score("other", "classify", "heads", "other"),
     Score("unaligned", "localise", "unaligned-heads", "unaligned-test"),
 )
-VALID_SCORES = (Score("acc", "classify", "heads", "valid"), Score("loc", "localise", "heads", "valid"))
+VALID_SCORES = (
+    Score("acc", "classify", "heads", "valid"),
+    Score("soft", "classify", "heads", "valid", SOFT),
+    Score("loc", "localise", "heads", "valid"),
+)
 
 
 def say(text: str) -> None:
@@ -180,7 +187,7 @@ class Table:
         found = self.runs / f"{job.name}.{score.key}.eval"
         self.call("unic-eval", "--model", model, "--task", score.task, "--seed", job.seed,
                   "--train", self.clips / f"{score.train}.npz", "--test", self.clips / f"{score.test}.npz",
-                  "--json", found, log=log)
+                  "--json", found, *score.options, log=log)
         result = json.loads(found.read_text())
         found.unlink()
         named: dict[str, Any] = {score.key: {d: round(s, 4) for d, s in result["results"].items()}}

@@ -151,6 +151,27 @@ UNIC_API unic_status unic_codebook_nearest(const unic_codebook *codebook, const 
                                            size_t k, int32_t *codes, float *distances);
 
 /**
+ * Assign each row of `z` softly: its `k` nearest codes, with weights that sum to 1,
+ *
+ *     w_i = exp(-d_i / temperature) / sum_j exp(-d_j / temperature),   d_i = ||z_n - e_i||_2,
+ *
+ * the nearest first. With k = 1 the weight is 1. unic_head_predict_soft() takes them.
+ *
+ * @param codebook     concurrent reads are safe.
+ * @param z            [rows,D] real numbers; may have no rows.
+ * @param k            1 or more. Places behind the last of the L codes get the code -1 and the
+ *                     weight 0.
+ * @param temperature  positive and finite. Code matching trains with 1; docs/tasks.md says what
+ *                     is worth using.
+ * @param codes        [rows,k] out.
+ * @param weights      [rows,k] out.
+ * @return as unic_codebook_nearest(). Since 0.1.
+ */
+UNIC_API unic_status unic_codebook_soften(const unic_codebook *codebook, const unic_array *z,
+                                          size_t k, double temperature, int32_t *codes,
+                                          float *weights);
+
+/**
  * Look up the vectors of codes: out[n] = e_{codes[n]}; a code of -1 (padding) gives zeros.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code that is not in -1..L-1. Since 0.1.
  */

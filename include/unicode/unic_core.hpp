@@ -258,6 +258,15 @@ class codebook : public detail::handle<unic_codebook, unic_codebook_free>
         run(unic_codebook_nearest, z, k, codes.data(), distances ? distances->data() : nullptr);
         return codes;
     }
+    // The k nearest codes of each row [rows,k], with weights that sum to 1.
+    std::vector<std::int32_t> soften(const array &z, std::size_t k, double temperature,
+                                     std::vector<float> &weights) const
+    {
+        std::vector<std::int32_t> codes(z.dim(0) * k);
+        weights.resize(codes.size());
+        run(unic_codebook_soften, z, k, temperature, codes.data(), weights.data());
+        return codes;
+    }
     std::size_t jittered_count() const { return ask(unic_codebook_jittered_count); }
     std::vector<float> lookup(view<std::int32_t> codes) const
     {

@@ -95,6 +95,25 @@ UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *cod
                                        size_t clip_count, size_t length, float *logits);
 
 /**
+ * Predict from soft codes, several with a weight for each step, as unic_codebook_soften() gives
+ * them: what the first layer gives of a step is the weighted sum of what it gives of the codes
+ * (of a step head, the logits are). With k = 1 and weights of 1 it is unic_head_predict().
+ *
+ * @param head        concurrent calls are safe.
+ * @param codes       [N,T,k] in -1..L-1; -1: there is none. A step without any is padding.
+ * @param weights     [N,T,k], finite; what stands beside a -1 is not looked at.
+ * @param k           >= 1.
+ * @param clip_count  N.
+ * @param length      T.
+ * @param logits      out, as of unic_head_predict().
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range or a weight that is not
+ *         finite; UNIC_E_STATE as unic_head_predict(). Since 0.1.
+ */
+UNIC_API unic_status unic_head_predict_soft(const unic_head *head, const int32_t *codes,
+                                            const float *weights, size_t k, size_t clip_count,
+                                            size_t length, float *logits);
+
+/**
  * Mask labels for which there are no codes, so that the metrics of unic_metrics.h do not count
  * them: labels, in the layout of unic_head_fit(), become -1 on padding, and for a clip head
  * where a clip has no code at all because it lacks the modality.

@@ -47,6 +47,15 @@ class head : private detail::watched, public detail::handle<unic_head, unic_head
     {
         run(unic_head_predict, codes, detail::count(codes.size(), length), length, logits);
     }
+    // Codes and weights [clips,length,k], as codebook::soften() gives them.
+    std::vector<float> predict_soft(view<std::int32_t> codes, view<float> weights,
+                                    std::size_t k, std::size_t length) const
+    {
+        expect(weights.size(), codes.size(), "unic::head: weights");
+        const std::size_t clips = detail::count(codes.size(), length * k);
+        return fill<float>(width(clips, length, true), unic_head_predict_soft, codes, weights,
+                           k, clips, length);
+    }
     void mask_labels(view<std::int32_t> codes, std::size_t length,
                      std::vector<std::int32_t> &labels) const
     {

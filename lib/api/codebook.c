@@ -215,6 +215,36 @@ unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_arra
     return distances ? check_distances(__func__, codes, distances, rows, k) : UNIC_OK;
 }
 
+/* Squared distances [rows,k], nearest first, as weights; exp of differences to the first one. */
+static void weigh(const int32_t *codes, float *distances, size_t rows, size_t k,
+                  double temperature)
+{
+    for (size_t r = 0; r < rows; r++, codes += k, distances += k) {
+        double first = sqrt((double)distances[0]), sum = 0.0;
+        for (size_t i = 0; i < k && codes[i] >= 0; i++)
+            sum += exp((first - sqrt((double)distances[i])) / temperature);
+        for (size_t i = 0; i < k; i++)
+            distances[i] = codes[i] < 0 ? 0.0F
+                                        : (float)(exp((first - sqrt((double)distances[i])) /
+                                                      temperature) /
+                                                  sum);
+    }
+}
+
+unic_status unic_codebook_soften(const unic_codebook *codebook, const unic_array *z, size_t k,
+                                 double temperature, int32_t *codes, float *weights)
+{
+    UNIC__REQUIRE(weights);
+    if (!(temperature > 0.0 && isfinite(temperature)))
+        return unic__fail(UNIC_E_ARG, "%s: temperature = %g, a positive number expected",
+                          __func__, temperature);
+    unic_status status = unic_codebook_nearest(codebook, z, k, codes, weights);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", __func__);
+    weigh(codes, weights, (size_t)z->dims[0], k, temperature);
+    return UNIC_OK;
+}
+
 /* Every code is in -1..L-1. */
 static unic_status check_codes(const unic_codebook *cb, const char *call, const int32_t *codes,
                                size_t rows)

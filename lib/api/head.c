@@ -1,5 +1,7 @@
 #include "task/head.h"
 
+#include <math.h>
+
 #include "api/api.h"
 #include "task/codes.h"
 
@@ -102,7 +104,50 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
     UNIC__HOLD_SHARED(head);
     UNIC__TRY(check_trained(head, __func__));
     int before = unic__threads_enter(head->options.threads);
-    unic__head_predict(head, codes, clip_count, length, logits);
+    unic__head_predict(head, codes, NULL, 1, clip_count, length, logits);
+    unic__threads_leave(before);
+    return UNIC_OK;
+}
+
+/* [steps,k] of all clips, and the weights of those codes that there are. */
+static unic_status check_soft(const unic_head *head, const char *call, const int32_t *codes,
+                              const float *weights, size_t steps, size_t k)
+{
+    const size_t n = head->codebook->codes;
+    for (size_t i = 0; i < steps * k; i++) {
+        if (codes[i] < -1 || (codes[i] >= 0 && (size_t)codes[i] >= n))
+            return unic__fail(UNIC_E_VALUE, "%s: code %zu of step %zu is %d, not in -1..%zu",
+                              call, i % k, i / k, codes[i], n - 1);
+        if (codes[i] >= 0 && !isfinite(weights[i]))
+            return unic__fail(UNIC_E_VALUE, "%s: weight %zu of step %zu is NaN or Inf", call,
+                              i % k, i / k);
+    }
+    return UNIC_OK;
+}
+
+unic_status unic_head_predict_soft(const unic_head *head, const int32_t *codes,
+                                   const float *weights, size_t k, size_t clip_count,
+                                   size_t length, float *logits)
+{
+    size_t steps;
+    UNIC__REQUIRE(head);
+    if (k < 1)
+        return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
+    if (clip_count == 0 || length == 0)
+        return UNIC_OK;
+    UNIC__REQUIRE(codes);
+    UNIC__REQUIRE(weights);
+    UNIC__REQUIRE(logits);
+    if (!unic__mul_size(length, k, &steps))
+        return unic__fail(UNIC_E_ARG,
+                          "%s: length = %zu times k = %zu are larger than any memory", __func__,
+                          length, k);
+    UNIC__TRY(check_sizes(head, __func__, clip_count, steps));
+    UNIC__TRY(check_soft(head, __func__, codes, weights, clip_count * length, k));
+    UNIC__HOLD_SHARED(head);
+    UNIC__TRY(check_trained(head, __func__));
+    int before = unic__threads_enter(head->options.threads);
+    unic__head_predict(head, codes, weights, k, clip_count, length, logits);
     unic__threads_leave(before);
     return UNIC_OK;
 }

@@ -256,8 +256,36 @@ void unic__head_tabulate(unic_head *head)
           classes);
 }
 
+/* What steps are given as: k codes each with a weight, or, `weights` NULL, one code. */
+typedef struct soft_codes {
+    const int32_t *codes; /* [T,k] of a clip */
+    const float *weights;
+    size_t k;
+} soft_codes;
+
+static bool is_padding(const soft_codes *s, size_t t)
+{
+    for (size_t i = 0; i < s->k; i++)
+        if (s->codes[t * s->k + i] >= 0)
+            return false;
+    return true;
+}
+
+/* Column j of step t's row, of a table [L,columns]. */
+static float look_up(const soft_codes *s, size_t t, const float *table, size_t columns,
+                     size_t j)
+{
+    float sum = 0.0F;
+    if (!s->weights)
+        return table[(size_t)s->codes[t] * columns + j];
+    for (size_t i = t * s->k; i < (t + 1) * s->k; i++)
+        if (s->codes[i] >= 0)
+            sum += s->weights[i] * table[(size_t)s->codes[i] * columns + j];
+    return sum;
+}
+
 /* The maximum over a clip's valid steps, then the second layer. */
-static void predict_clip(const unic_head *head, const int32_t *codes, size_t length,
+static void predict_clip(const unic_head *head, const soft_codes *s, size_t length,
                          float *logits)
 {
     size_t hidden = (size_t)head->options.hidden, classes = (size_t)head->options.class_count;
@@ -265,33 +293,43 @@ static void predict_clip(const unic_head *head, const int32_t *codes, size_t len
     const unic__param *b = unic__param_table_find(&head->params, "linear2.bias");
     bool any = false;
     for (size_t t = 0; t < length; t++)
-        any = any || codes[t] >= 0;
+        any = any || !is_padding(s, t);
     for (size_t c = 0; c < classes; c++)
         logits[c] = any ? head->params.values[b->offset + c] : 0.0F;
     for (size_t j = 0; any && j < hidden; j++) {
         float top = -INFINITY;
         for (size_t t = 0; t < length; t++)
-            if (codes[t] >= 0 && head->hidden[(size_t)codes[t] * hidden + j] > top)
-                top = head->hidden[(size_t)codes[t] * hidden + j];
+            if (!is_padding(s, t))
+                top = fmaxf(top, look_up(s, t, head->hidden, hidden, j));
         for (size_t c = 0; c < classes; c++)
             logits[c] += top * head->params.values[w->offset + c * hidden + j];
     }
 }
 
-void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,
-                        size_t length, float *logits)
+static void predict_steps(const unic_head *head, const soft_codes *s, size_t length,
+                          float *logits)
 {
     size_t classes = (size_t)head->options.class_count;
-    if (head->options.kind == UNIC_HEAD_CLIP) {
-        for (size_t n = 0; n < clips; n++)
-            predict_clip(head, codes + n * length, length, logits + n * classes);
-        return;
-    }
-    for (size_t i = 0; i < clips * length; i++)
+    for (size_t t = 0; t < length; t++)
         for (size_t c = 0; c < classes; c++)
-            logits[i * classes + c] = codes[i] < 0
+            logits[t * classes + c] = is_padding(s, t)
                                           ? 0.0F
-                                          : head->logits[(size_t)codes[i] * classes + c];
+                                          : look_up(s, t, head->logits, classes, c);
+}
+
+void unic__head_predict(const unic_head *head, const int32_t *codes, const float *weights,
+                        size_t k, size_t clips, size_t length, float *logits)
+{
+    size_t classes = (size_t)head->options.class_count;
+    bool whole = head->options.kind == UNIC_HEAD_CLIP;
+    for (size_t n = 0; n < clips; n++) {
+        const soft_codes s = {codes + n * length * k, weights ? weights + n * length * k : NULL,
+                              k};
+        if (whole)
+            predict_clip(head, &s, length, logits + n * classes);
+        else
+            predict_steps(head, &s, length, logits + n * length * classes);
+    }
 }
 
 void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,

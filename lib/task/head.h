@@ -38,8 +38,9 @@ unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
 void unic__head_free(unic_head *head);
 unic_status unic__head_fit(double *loss, unic_head *head, const int32_t *codes, size_t clips,
                            size_t length, const int32_t *labels);
-void unic__head_predict(const unic_head *head, const int32_t *codes, size_t clips,
-                        size_t length, float *logits);
+/* codes and weights [clips,length,k]; weights NULL: k is 1, and so are they. */
+void unic__head_predict(const unic_head *head, const int32_t *codes, const float *weights,
+                        size_t k, size_t clips, size_t length, float *logits);
 void unic__head_mask_labels(const unic_head *head, const int32_t *codes, size_t clips,
                             size_t length, int32_t *labels);
 /* Computes the tables from the current parameters. */

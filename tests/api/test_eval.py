@@ -244,6 +244,27 @@ class Eval(unittest.TestCase):
                 self.assertEqual(result["usage"]["light"], np.bincount(codes["test", "light"][
                     codes["test", "light"] >= 0], minlength=L).tolist())
 
+    def test_soft_codes(self):
+        """--soft on the test clips, also with --toc: the same as the binding's."""
+        book = self.model.codebook()
+        small = book.select(book.channels(6).channels)
+        for more, of in (((), book), (("--toc", "6"), small)):
+            result = self.evaluate("localise", "--soft", "3:0.75", *more)[0]
+            for a in DIMS:
+                head = lu.Head(of, classes=STEP_CLASSES, per="step")
+                head.fit(self.codes["train", a], self.data["train"][f"{a}.step_labels"])
+                for b in DIMS:
+                    data, codes = self.data["test"], self.codes["test", b]
+                    z = self.model.encode(b, data[b], data.get(f"{b}.lengths"), vectors=True)[2]
+                    soft = book.soften(z, 3, 0.75)
+                    soft.codes[codes < 0] = -1
+                    truth = head.mask_labels(codes, data[f"{b}.step_labels"])
+                    right = lu.metrics.classes(head.predict_soft(*soft), truth).accuracy
+                    self.assertAlmostEqual(result["results"][f"{a}>{b}"], right, 6)
+        for text in ("0", "x", "2:", "2:x", "2:-1", "2:0", "2:0.5x"):
+            done = run("unic-eval", "--model", "m", "--train", "a", "--test", "b", "--soft", text, status=2)
+            self.assertIn(f'--soft is "{text}", but must be K or K:T', done.stderr)
+
     def test_channels_that_are_none(self):
         for text in ("x", "6:", "6:1", "6:1:1:", "-6", "6 "):
             done = run("unic-eval", "--model", "m", "--train", "a", "--test", "b", "--toc", text, status=2)

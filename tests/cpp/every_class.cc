@@ -434,6 +434,9 @@ void codebooks(const std::string &folder)
     std::vector<double> scores;
     REQUIRE(book.channels(1, 1, 0, 0.7, &scores).size() == 1 && scores.size() == 2);
     REQUIRE(book.select(book.channels(2, 1, 1)).dim() == 2 && book.select({1}).embedding()[0] == book.embedding()[1]);
+    std::vector<float> weights;
+    const std::vector<std::int32_t> soft = book.soften(z, 2, 0.5, weights);
+    REQUIRE(soft.size() == 2 * z.dim(0) && weights[0] >= 0.5F);
     REQUIRE(book.drift(copy).moved == 0 && book.drift(copy, {0, 1}, {0, 0}).changed == 0.5);
     REQUIRE(thrown([&] { book.drift(copy, {0, 1}, {0}); }).status() == UNIC_E_SHAPE);
     const unic::metrics::usage_scores used = unic::metrics::usage({{0, 1, 1}, {0, 0, -1}}, 2);
@@ -486,6 +489,7 @@ void heads(const std::string &folder)
     unic_head_free(plain);
     REQUIRE(told > 0 && loss == plain_loss && logits == head.predict(c.codes, length));
     head.predict(c.codes, length, same.data());
+    REQUIRE(head.predict_soft(c.codes, std::vector<float>(c.codes.size(), 1), 1, length) == logits);
     REQUIRE(same == logits);
     const unic::metrics::class_scores scores = unic::metrics::classes(logits, c.labels, classes);
     REQUIRE(scores.report.row_count == clips && scores.confusion.size() == 4 && scores.per_class.size() == 2);

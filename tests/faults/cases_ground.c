@@ -498,6 +498,20 @@ CALL(codebook_select)
     return status;
 }
 
+CALL(codebook_soften)
+{
+    static const float z[2 * 64];
+    int32_t codes[2 * 3];
+    float weights[2 * 3];
+    unic_array rows;
+    unic_array_init(&rows, z, UNIC_F32, 2,
+                    (const int64_t[]){2, (int64_t)unic_codebook_dim(w->codebook)});
+    unic_status status = unic_codebook_soften(w->codebook, &rows, 3, 0.5, codes, weights);
+    if (status == UNIC_OK)
+        give(w, weights, sizeof weights);
+    return status;
+}
+
 CALL(codebook_fingerprint)
 {
     uint64_t f = unic_codebook_fingerprint(w->codebook);
@@ -782,6 +796,7 @@ const fault_case ground_cases[] = {
     CASE(codebook_drift, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_channels, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_select, NEEDS_CODEBOOK, ALLOCATES),
+    CASE(codebook_soften, NEEDS_CODEBOOK, ALLOCATES),
     CASE(codebook_fingerprint, NEEDS_CODEBOOK, NOTHING),
     CASE_OF(npz_writer_create, npz_create, 0, WRITES),
     CASE_OF(npz_writer_free, npz_free, NEEDS_WRITER, NOTHING),

@@ -56,6 +56,17 @@ CALL(head_predict)
     return status;
 }
 
+CALL(head_predict_soft)
+{
+    static const int32_t two[2 * 2] = {0, 1, 1, -1};
+    static const float weights[2 * 2] = {0.75F, 0.25F, 1.0F, 0.0F};
+    float logits[2 * 8] = {0};
+    unic_status status = unic_head_predict_soft(w->head, two, weights, 2, 1, 2, logits);
+    if (status == UNIC_OK)
+        give(w, logits, sizeof logits);
+    return status;
+}
+
 CALL(head_mask_labels)
 {
     int32_t labels[CLIPS];
@@ -501,6 +512,7 @@ const fault_case task_cases[] = {
     CASE(head_settings, NEEDS_HEAD, NOTHING),
     CASE(head_fit, NEEDS_HEAD, ALLOCATES),
     CASE(head_predict, NEEDS_HEAD, NOTHING),
+    CASE(head_predict_soft, NEEDS_HEAD, NOTHING),
     CASE(head_mask_labels, NEEDS_HEAD, NOTHING),
     CASE_OF(head_fingerprint, head_accepts, NEEDS_HEAD, NOTHING),
     CASE(head_accepts, NEEDS_HEAD, NOTHING),

@@ -105,3 +105,20 @@ def test_threads(f: Fixture) -> None:
 
     in_threads(work)
     assert np.array_equal(head.predict(codes), states[1]) and codes.max() < L
+
+
+def test_soft_codes() -> None:
+    book = lu.Codebook(5, 2)
+    book.set(np.random.default_rng(0).normal(size=(5, 2)))
+    z = np.random.default_rng(1).normal(size=(3, 4, 2))
+    soft = book.soften(z, 3, 0.5)
+    near = book.nearest(z, 3)
+    weights = np.exp(-np.sqrt(near.distances) / 0.5)
+    assert np.array_equal(soft.codes, near.codes)
+    np.testing.assert_allclose(soft.weights, weights / weights.sum(-1, keepdims=True), atol=1e-6)
+    head = lu.Head(book, classes=3, per="step")
+    head.fit(near.codes[..., 0], np.arange(12).reshape(3, 4) % 3)
+    each = head.predict(np.arange(5)[None])[0]
+    np.testing.assert_allclose(head.predict_soft(*soft), (each[soft.codes] * soft.weights[..., None]).sum(-2), atol=1e-5)
+    raises(lu.ShapeError, "the same (N, T, k) expected", lambda: head.predict_soft(soft.codes, soft.weights[:2]))
+    raises(lu.ArgumentError, "temperature = 0", lambda: book.soften(z, 3, 0))

@@ -21,7 +21,7 @@ from typing import Any
 from . import metrics
 from ._batch import Batch
 from ._class_map import ClassMap
-from ._codebook import Channels, Codebook, Drift, State, Usage
+from ._codebook import Channels, Codebook, Drift, Soft, State, Usage
 from ._config import Config, Key
 from ._dataset import Arrays, Dataset
 from ._errors import (ArgumentError, CancelledError, ConfigError, DataError, Error, FileError, FormatError, KernelError,
@@ -38,12 +38,12 @@ from ._trainer import Draws, Trainer
 
 __version__ = "0.1.0"
 
-__all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "Channels", "ClassMap", "Codebook", "Config", "ConfigError",
-           "DataError", "Dataset", "Draws", "Drift", "Encoder", "Error", "Extractor", "FileError", "FormatError", "Found",
-           "Head", "Index", "KernelError", "Key", "MismatchError", "Model", "NotFoundError", "NumericError",
-           "OutOfMemoryError", "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings", "ShapeError",
-           "State", "StateError", "Stream", "Trainer", "Usage", "get_threads", "metrics", "plot", "pool_histogram",
-           "pool_mean", "set_log", "set_threads", "version"]
+__all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "Channels", "ClassMap", "Codebook", "Config",
+           "ConfigError", "DataError", "Dataset", "Draws", "Drift", "Encoder", "Error", "Extractor", "FileError",
+           "FormatError", "Found", "Head", "Index", "KernelError", "Key", "MismatchError", "Model", "NotFoundError",
+           "NumericError", "OutOfMemoryError", "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings",
+           "ShapeError", "Soft", "State", "StateError", "Stream", "Trainer", "Usage", "get_threads", "metrics", "plot",
+           "pool_histogram", "pool_mean", "set_log", "set_threads", "version"]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,6 +62,13 @@ class Nearest(NamedTuple):
     distances: Vectors
 
 
+class Soft(NamedTuple):
+    """Of soften(): each vector's nearest codes and their weights, both [...,k]."""
+
+    codes: Codes
+    weights: Vectors
+
+
 class Codebook(SharedHandle, Saved):
     """L codes of D dims.
 
@@ -205,6 +212,21 @@ class Codebook(SharedHandle, Saved):
         with self._read() as codebook:
             lib.unic_codebook_nearest(codebook, arguments.array(rows), wanted, found.codes.ctypes.data,
                                       found.distances.ctypes.data)
+        return found
+
+    def soften(self, z: npt.ArrayLike, k: int, temperature: float = 0.5) -> Soft:
+        """The `k` nearest codes of each vector with weights exp(-distance / temperature) that sum to 1: z [...,D] ->
+        both [...,k], the nearest first; behind the last of all codes -1 with 0. Head.predict_soft() takes them.
+        """
+        x, wanted = arguments.real("z", z), arguments.integer("k", k, 1)
+        if x.ndim == 0:
+            raise ShapeError("z is a number, vectors [...,D] expected")
+        shape = (*x.shape[:-1], wanted)
+        found = Soft(np.empty(shape, np.int32), np.empty(shape, np.float32))
+        rows = x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+        with self._read() as codebook:
+            lib.unic_codebook_soften(codebook, arguments.array(rows), wanted, temperature, found.codes.ctypes.data,
+                                     found.weights.ctypes.data)
         return found
 
     def lookup(self, codes: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:

@@ -139,6 +139,21 @@ class Head(SharedHandle, Saved):
             lib.unic_head_predict(head, given.ctypes.data, *given.shape, logits.ctypes.data)
         return logits
 
+    def predict_soft(self, codes: npt.ArrayLike, weights: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:
+        """predict() from several codes a step with weights, both [N,T,k], as Codebook.soften() gives them.
+
+        What the head's first layer gives of a step is the weighted sum of what it gives of the codes; -1: no code.
+        """
+        given, parts = arguments.whole("codes", codes), arguments.single("weights", weights)
+        if given.ndim != 3 or parts.shape != given.shape:
+            raise ShapeError(f"codes have the shape {given.shape} and weights {parts.shape}; the same (N, T, k) expected")
+        clips, length, k = given.shape
+        shape = (clips,) if self.per == "clip" else (clips, length)
+        logits = arguments.output("out", out, (*shape, self.class_count), np.float32)
+        with self._read() as head:
+            lib.unic_head_predict_soft(head, given.ctypes.data, parts.ctypes.data, k, clips, length, logits.ctypes.data)
+        return logits
+
     def mask_labels(self, codes: npt.ArrayLike, labels: npt.ArrayLike) -> Codes:
         """A copy of labels that is -1 where the head sees nothing: padding, and clips without a code."""
         given, masked = arguments.whole("codes", codes), arguments.whole("labels", labels).copy()

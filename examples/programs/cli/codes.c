@@ -71,12 +71,12 @@ static bool create_encoders(const cli_codes *c, unic_model *model, unic_encoder 
     return true;
 }
 
-/* ---- codes of some channels alone ---- */
+/* ---- codes that are assigned here ---- */
 
 typedef struct assignment {
     const cli_space *space;
     cli_codes *codes;
-    size_t dim;                       /* of the semantic vectors */
+    size_t dim, channels;             /* of the semantic vectors, of the codebook */
     size_t done[UNIC_MAX_MODALITIES]; /* clips; they come in the file's order */
     float *rows;                      /* [BATCH x length, channels] */
 } assignment;
@@ -84,11 +84,23 @@ typedef struct assignment {
 static bool assignment_begin(assignment *a, cli_codes *c, const cli_space *space,
                              const unic_model *model)
 {
+    size_t places;
     *a = (assignment){.space = space, .codes = c, .dim = unic_model_code_dim(model)};
     if (!space)
         return true;
-    size_t channels = unic_codebook_dim(space->codebook);
-    return (a->rows = cli_alloc(BATCH * c->length, channels * sizeof *a->rows));
+    a->channels = unic_codebook_dim(space->codebook);
+    c->k = space->k;
+    places = c->clips * c->length * c->k;
+    if (!(a->rows = cli_alloc(BATCH * c->length, a->channels * sizeof *a->rows)))
+        return false;
+    if (c->k && (!(c->near[0] = cli_alloc(places, c->count * sizeof **c->near)) ||
+                 !(c->weights[0] = cli_alloc(places, c->count * sizeof **c->weights))))
+        return false;
+    for (size_t i = 1; c->k && i < c->count; i++) {
+        c->near[i] = c->near[0] + i * places;
+        c->weights[i] = c->weights[0] + i * places;
+    }
+    return true;
 }
 
 /* unic_encoded_fn: a batch's codes, instead of those that the encoder gave. */
@@ -97,20 +109,30 @@ static int assign_batch(size_t encoder, const unic_batch *batch, const int32_t *
 {
     assignment *a = user;
     const cli_space *space = a->space;
-    size_t steps = unic_batch_clip_count(batch) * a->codes->length;
-    size_t channels = unic_codebook_dim(space->codebook);
-    int32_t *out = a->codes->codes[encoder] + a->done[encoder] * a->codes->length;
+    cli_codes *c = a->codes;
+    size_t steps = unic_batch_clip_count(batch) * c->length;
+    size_t first = a->done[encoder] * c->length;
+    int32_t *out = c->codes[encoder] + first;
     unic_array rows;
     (void)quantized;
     for (size_t i = 0; i < steps; i++)
-        for (size_t d = 0; d < channels; d++)
-            a->rows[i * channels + d] = semantic[i * a->dim + space->channels[d]];
+        for (size_t d = 0; d < a->channels; d++)
+            a->rows[i * a->channels + d] =
+                semantic[i * a->dim + (space->channels ? space->channels[d] : d)];
     unic_array_init(&rows, a->rows, UNIC_F32, 2,
-                    (const int64_t[]){(int64_t)steps, (int64_t)channels});
-    if (!cli_ok(unic_codebook_assign(space->codebook, &rows, out)))
+                    (const int64_t[]){(int64_t)steps, (int64_t)a->channels});
+    if (!cli_ok(unic_codebook_assign(space->codebook, &rows, out)) ||
+        (c->k && !cli_ok(unic_codebook_soften(space->codebook, &rows, c->k, space->temperature,
+                                              c->near[encoder] + first * c->k,
+                                              c->weights[encoder] + first * c->k))))
         return 1;
-    for (size_t i = 0; i < steps; i++)
-        out[i] = codes[i] < 0 ? -1 : out[i];
+    for (size_t i = 0; i < steps; i++) {
+        if (codes[i] >= 0)
+            continue;
+        out[i] = -1;
+        for (size_t j = 0; j < c->k; j++)
+            c->near[encoder][(first + i) * c->k + j] = -1;
+    }
     a->done[encoder] += unic_batch_clip_count(batch);
     return 0;
 }
@@ -172,6 +194,8 @@ bool cli_codes_read_one(cli_codes *out, unic_model *model, const cli_data *how,
 void cli_codes_free(cli_codes *codes)
 {
     free(codes->codes[0]);
+    free(codes->near[0]);
+    free(codes->weights[0]);
     unic_dataset_free(codes->data);
     memset(codes, 0, sizeof *codes);
 }

@@ -18,16 +18,21 @@ typedef struct cli_codes {
     size_t count; /* modalities, in the model's order */
     const char *names[UNIC_MAX_MODALITIES];
     int32_t *codes[UNIC_MAX_MODALITIES]; /* [clips,length], -1 on padding; one after another */
+    size_t k; /* soft codes of each step, 0: none; likewise, both [clips,length,k] */
+    int32_t *near[UNIC_MAX_MODALITIES];
+    float *weights[UNIC_MAX_MODALITIES];
 } cli_codes;
 
-/* Channels of the semantic vectors, and a codebook of as many dims that assigns them. */
+/* How semantic vectors are assigned codes, if not as the encoders do it. */
 typedef struct cli_space {
-    const unic_codebook *codebook;
-    const size_t *channels;
+    const unic_codebook *codebook; /* of the channels' dims */
+    const size_t *channels;        /* of the semantic vectors; NULL: all */
+    size_t k;                      /* soft codes too, the k nearest; 0: none */
+    double temperature;
 } cli_space;
 
 /* Encodes a file or directory (cli/data.h): the modalities of `only`, or all if that is NULL or
- * empty; with `space`, codes are assigned there instead of among all channels. `out` borrows names from the model; it is to be freed also on failure. */
+ * empty; with `space`, codes are assigned there. `out` borrows names from the model; it is to be freed also on failure. */
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
                     const cli_list *only, const cli_space *space);
 /* The same for one modality, which the file must have. */

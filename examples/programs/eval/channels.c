@@ -1,4 +1,4 @@
-/* TOC: heads see some of the codes' channels alone. */
+/* What heads are given of the codes: some channels alone (TOC); several soft ones a step. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -32,18 +32,27 @@ bool eval_parse_channels(eval_channels *out, const char *text)
            read_number(&text, &out->q) && *text == '\0';
 }
 
+bool eval_parse_soft(evaluation *e, const char *text)
+{
+    char *end;
+    e->temperature = 0.5; /* docs/tasks.md */
+    if (!read_number(&text, &e->soft) || e->soft == 0)
+        return false;
+    if (*text == '\0')
+        return true;
+    e->temperature = strtod(text + 1, &end);
+    return *text == ':' && end > text + 1 && *end == '\0' && e->temperature > 0.0 &&
+           e->temperature < 1e6;
+}
+
 bool eval_choose_channels(evaluation *e)
 {
     eval_channels *c = &e->channels;
-    unic_codebook *some;
     if (c->most == 0)
-        return true;
-    if (!(c->chosen = cli_alloc(unic_codebook_dim(e->codebook), sizeof *c->chosen)) ||
-        !cli_ok(unic_codebook_channels(&c->count, e->codebook, lambda, c->most, c->p, c->q,
-                                       c->chosen, NULL)) ||
-        !cli_ok(unic_codebook_select(&some, e->codebook, c->chosen, c->count)))
+        return cli_ok(unic_codebook_copy(&e->codebook, e->whole));
+    if (!(c->chosen = cli_alloc(unic_codebook_dim(e->whole), sizeof *c->chosen)) ||
+        !cli_ok(unic_codebook_channels(&c->count, e->whole, lambda, c->most, c->p, c->q,
+                                       c->chosen, NULL)))
         return false;
-    unic_codebook_free(e->codebook);
-    e->codebook = some;
-    return true;
+    return cli_ok(unic_codebook_select(&e->codebook, e->whole, c->chosen, c->count));
 }

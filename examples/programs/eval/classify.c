@@ -73,6 +73,15 @@ static bool score_classes(const evaluation *e, const float *logits, const int32_
            (e->task == CLASSIFY || score_single_steps(e, logits, truth, out));
 }
 
+static unic_status predict(const cli_codes *test, const unic_head *head, size_t b,
+                           float *logits)
+{
+    if (test->k)
+        return unic_head_predict_soft(head, test->near[b], test->weights[b], test->k,
+                                      test->clips, test->length, logits);
+    return unic_head_predict(head, test->codes[b], test->clips, test->length, logits);
+}
+
 static bool test_head(evaluation *e, const unic_head *head, size_t a, size_t b)
 {
     const cli_codes *test = &e->test;
@@ -80,9 +89,7 @@ static bool test_head(evaluation *e, const unic_head *head, size_t a, size_t b)
     float *logits = cli_alloc(rows, e->classes * sizeof *logits);
     int32_t *truth = logits ? labels_that_count(e, head, b) : NULL;
     eval_score *score = &e->scores[a][b];
-    bool ok = truth &&
-              cli_ok(
-                  unic_head_predict(head, test->codes[b], test->clips, test->length, logits)) &&
+    bool ok = truth && cli_ok(predict(test, head, b, logits)) &&
               (e->test_labels.multi ? score_steps(e, logits, truth, e->threshold, score)
                                     : score_classes(e, logits, truth, score));
     score->there = ok;

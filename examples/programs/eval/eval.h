@@ -56,7 +56,7 @@ typedef struct evaluation {
     const char *model_path, *train_path, *test_path, *task_name, *json_path, *logits_path;
     const char *class_map_path, *classes_path, *test_classes_path;
     const char *background_name, *threshold_text, *segmenter, *relevant, *metric_name;
-    const char *channels_text;
+    const char *channels_text, *soft_text;
     bool table, requantize;
     cli_list settings, train_on, test_on;
     cli_data how;
@@ -68,6 +68,9 @@ typedef struct evaluation {
     bool by_class;            /* retrieve: what is relevant */
     unic_model *model;
     eval_channels channels;
+    size_t soft;             /* the nearest codes of a test step that a head is given; 0: one */
+    double temperature;      /* of their weights */
+    unic_codebook *whole;    /* of all channels */
     unic_codebook *codebook; /* of these channels alone, if there are any */
     cli_codes train, test;   /* to retrieve: the queries, the gallery */
     eval_names names, test_names;
@@ -81,7 +84,9 @@ typedef struct evaluation {
 
 /* "64" or "64:3:1". */
 bool eval_parse_channels(eval_channels *out, const char *text);
-/* The codebook becomes that of the channels that are asked for. */
+/* "8" or "8:0.25". */
+bool eval_parse_soft(evaluation *e, const char *text);
+/* The codebook becomes that of the channels that are asked for; the whole one stays. */
 bool eval_choose_channels(evaluation *e);
 
 /* Reads the names that the command line gives, and the labels of both files, and maps the

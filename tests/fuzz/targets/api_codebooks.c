@@ -271,6 +271,21 @@ static void call_unic_codebook_nearest(api *a)
         }
 }
 
+static void call_unic_codebook_soften(api *a)
+{
+    enum { MOST = 3 };
+    const unic_codebook *codebook = api_codebook_of(a);
+    size_t k = fuzz_below(&a->in, MOST + 1);
+    int32_t *codes = api_memory(a, (1 << 14) * MOST * sizeof *codes);
+    float *weights = api_memory(a, (1 << 14) * MOST * sizeof *weights);
+    unic_array *z = rows_for(a, codebook, ROWS);
+    double temperature = fuzz_byte(&a->in) & 1 ? 0.5 : (double)fuzz_float(&a->in);
+    if (!fuzz_ok(unic_codebook_soften(codebook, z, k, temperature, codes, weights)))
+        return;
+    for (size_t i = 0; i < (size_t)z->dims[0] * k; i++)
+        FUZZ_CHECK(weights[i] >= 0 && weights[i] <= 1 && (codes[i] >= 0 || weights[i] <= 0));
+}
+
 static void call_unic_codebook_ema_sums(api *a)
 {
     const unic_codebook *codebook = api_codebook_of(a);
@@ -309,7 +324,7 @@ static const api_call codebook_calls[] = {
     API_CALL(unic_codebook_state),     API_CALL(unic_codebook_perplexity),
     API_CALL(unic_codebook_distances), API_CALL(unic_codebook_fingerprint),
     API_CALL(unic_codebook_drift),     API_CALL(unic_codebook_channels),
-    API_CALL(unic_codebook_select),
+    API_CALL(unic_codebook_select),    API_CALL(unic_codebook_soften),
 };
 API_PART(api_codebooks, codebook_calls);
 

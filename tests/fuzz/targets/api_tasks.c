@@ -77,6 +77,18 @@ static void call_unic_head_predict(api *a)
         fuzz_check_finite(logits, n);
 }
 
+static void call_unic_head_predict_soft(api *a)
+{
+    const unic_head *head = api_head_of(a);
+    size_t clips = fuzz_below(&a->in, CLIPS), length = 1 + fuzz_below(&a->in, LENGTH);
+    size_t classes = classes_of(head), n = CLIPS * LENGTH * classes, k = fuzz_below(&a->in, 3);
+    float *logits = api_memory(a, classes <= 64 ? n * sizeof *logits : 0);
+    int32_t *codes = api_codes(a, 2 * CLIPS * LENGTH, CODES);
+    const float *weights = api_floats(a, 2 * CLIPS * LENGTH);
+    if (classes <= 64)
+        fuzz_ok(unic_head_predict_soft(head, codes, weights, k, clips, length, logits));
+}
+
 static void call_unic_head_mask_labels(api *a)
 {
     const unic_head *head = api_head_of(a);
@@ -389,7 +401,7 @@ static const api_call calls[] = {
     API_CALL(unic_head_settings),
     API_CALL(unic_head_fit),
     API_CALL(unic_head_predict),
-    API_CALL(unic_head_mask_labels),
+    API_CALL(unic_head_mask_labels), API_CALL(unic_head_predict_soft),
     API_CALL(unic_head_fingerprint),
     API_CALL(unic_head_accepts),
     API_CALL(unic_head_save),
