@@ -20,7 +20,8 @@ sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/extract")]
 
 import libunicode as lu  # noqa: E402 (the line above says where it is)
 from make_code_points import UNICODE  # noqa: E402 (likewise)
-from test_networks import safetensors, torch, weights_of  # noqa: E402 (likewise)
+import test_networks  # noqa: E402 (likewise)
+from test_networks import safetensors, torch  # noqa: E402 (likewise)
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 UNKNOWN, BEGIN, END = 1, 2, 3
@@ -250,7 +251,7 @@ class Network(unittest.TestCase):
         state["bert.embeddings.position_ids"] = torch.arange(25)[None]
         torch.save(state, self.at / "pytorch_model.bin")
         self.compare(model, self.at / "pytorch_model.bin", 4)
-        safetensors(self.at / "tiny.safetensors", weights_of(model))
+        safetensors(self.at / "tiny.safetensors", test_networks.weights_of(model))
         self.compare(model, self.at / "tiny.safetensors", 4)
         # words that are kept, and the whole extractor as one file
         keep = ["dog", "unaffable", "shoes", "red", "the", "xyz"]
@@ -270,7 +271,7 @@ class Network(unittest.TestCase):
     def test_base(self) -> None:
         """BERT-base's layers, heads by default; two threads give the same numbers."""
         model = bert(len(PIECES), 768, 3072, 3, 12, 512)
-        safetensors(self.at / "base.safetensors", weights_of(model, "bert."))
+        safetensors(self.at / "base.safetensors", test_networks.weights_of(model, "bert."))
         self.compare(model, self.at / "base.safetensors", 0)
         one, two = (lu.Extractor("bert", threads=n).load_weights(self.at / "base.safetensors").load_words(self.at / "vocab.txt")
                     for n in (1, 2))
