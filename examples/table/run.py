@@ -51,10 +51,13 @@ class DataSet(NamedTuple):
 
     folder: str                        # under the build tree
     config: Path
-    options: tuple[str, ...] = ()      # of build_data.py
+    builder: Path                      # writes them into --out DIR
 
 
-DATA = {"easy": DataSet("demo/data", DEMO / "unicode.ini")}
+DATA = {
+    "easy": DataSet("demo/data", DEMO / "unicode.ini", DEMO / "build_data.py"),
+    "hard": DataSet("table/hard/data", DEMO / "unicode.ini", HERE / "hard_data.py"),
+}
 
 
 class Score(NamedTuple):
@@ -203,8 +206,7 @@ class Table:
 
     def build_data(self) -> None:
         """The clips, or find them built."""
-        subprocess.run([sys.executable, str(DEMO / "build_data.py"), "--out", str(self.clips), *self.kind.options],
-                       check=True)
+        subprocess.run([sys.executable, str(self.kind.builder), "--out", str(self.clips)], check=True)
 
     def stop(self) -> None:
         """End the programs that are at work; no more are begun."""
@@ -306,7 +308,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, metavar="N",
                         help="runs at a time (%(default)s, as many as there are cores)")
     parser.add_argument("--clips", type=Path, metavar="DIR", help="where the clips are, or will be "
-                        "(BUILD/demo/data)")
+                        "(BUILD/demo/data, BUILD/table/hard/data)")
     parser.add_argument("--config", metavar="ROW", help="print the config of this row, for unic-train, and no more")
     developers = parser.add_argument_group("for developers")
     developers.add_argument("--tune", action="store_true",

@@ -94,8 +94,10 @@ unic_status unic__metrics_usage(unic_usage_report *report, const unic__usage *u,
         if (perplexity_out)
             perplexity_out[m] = perplexity[m];
     }
-    for (size_t i = 0; shares && i < cells; i++)
-        shares[i] = unic__share((double)counts[i], (double)all[i % u->count]);
+    for (size_t m = 0; shares && m < u->modalities; m++)
+        for (size_t l = 0; l < u->count; l++)
+            shares[m * u->count + l] = unic__share((double)counts[m * u->count + l],
+                                                   (double)all[l]);
     if (counts_out)
         memcpy(counts_out, counts, cells * sizeof *counts);
     report->shared = unic__share((double)report->shared_count, (double)report->often_count);

@@ -64,7 +64,8 @@ START_TEST(scores_are_those_of_the_double_loop)
     unic_codebook *codebook = codebook_of(e, CODES, DIM);
     size_t count, channels[DIM];
     double scores[DIM];
-    for (double lambda = 0.0; lambda <= 1.0; lambda += 0.25) {
+    for (int quarters = 0; quarters <= 4; quarters++) {
+        const double lambda = quarters / 4.0;
         io_assert_ok(
             unic_codebook_channels(&count, codebook, lambda, DIM, 1, 0, channels, scores));
         ck_assert_uint_eq(count, DIM);

@@ -19,7 +19,8 @@ BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
 sys.dont_write_bytecode = True
 sys.path[:0] = [str(ROOT / "examples/table")]
 
-import page  # noqa: E402 (the line above says where these are)
+import hard_data  # noqa: E402 (the line above says where these are; it sets BLAS's threads)
+import page  # noqa: E402
 import rows  # noqa: E402
 import run as table  # noqa: E402
 
@@ -51,6 +52,13 @@ def write_clips(path: Path, aligned: bool) -> None:
              speech=(rng.normal(size=(CLIPS, T, 4)) + label[:, None, None]).astype("f4"), **marks)
 
 
+class Dealt:
+    """A deck that deals the class itself."""
+
+    def deal(self, label: int) -> int:
+        return label
+
+
 class Table(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -65,7 +73,7 @@ class Table(unittest.TestCase):
         for name in ("bin", "libunicode.so"):
             (self.dir / "build" / name).symlink_to(BUILD / name)
         self.kept = table.DATA["easy"]
-        table.DATA["easy"] = table.DataSet("clips", self.dir / "tiny.ini")
+        table.DATA["easy"] = table.DataSet("clips", self.dir / "tiny.ini", Path("nobody builds"))
 
     def tearDown(self):
         table.DATA["easy"] = self.kept
@@ -146,6 +154,29 @@ class Table(unittest.TestCase):
                                    self.clips / "train.npz", "--out", self.dir / "row.npz", "--threads", "1"],
                                   capture_output=True, text=True)
             self.assertEqual(done.returncode, 0, (row.name, done.stderr))
+
+    def test_hard_clips(self):
+        """Of other letters other pictures; in pre-training events that differ between modalities in a quarter of the
+        clips, and come at another time in another."""
+        rng = np.random.default_rng(0)
+        cuts = hard_data.glyphs("DejaVu Sans")
+        self.assertEqual(len({cut.tobytes() for cut in cuts.reshape(-1, 64 * 64)}), 26 * 4)
+        paper = np.zeros((28, 28), np.float32)
+        one, other = hard_data.printed(cuts[0, 0], paper, rng), hard_data.printed(cuts[0, 0], paper, rng)
+        self.assertGreater(one.max(), 100)
+        self.assertTrue((one != other).any() and (hard_data.degraded(one, rng) != one).any())
+        kinds = []
+        for _ in range(4000):
+            events = hard_data.demo.unaligned_events(1, rng)[0]
+            said = hard_data.varied(events, rng)
+            self.assertTrue(all(0 <= start < end <= 10 and c < 36 for c, start, end in said))
+            classes = [c for c, _, _ in said] == [c for c, _, _ in events]
+            kinds.append("same" if said == events else "later" if classes else "differs")
+        for kind, part in (("same", 0.5), ("later", 0.25), ("differs", 0.25)):
+            self.assertAlmostEqual(kinds.count(kind) / len(kinds), part, delta=0.03)
+        script = hard_data.write_script(hard_data.SPLITS["train"], Dealt(), Dealt(), rng)
+        self.assertEqual(script.arrays["speech.step_labels"].shape, (3000, 10, 36))
+        self.assertGreater((script.arrays["speech.step_labels"] != script.arrays["image.step_labels"]).any((1, 2)).mean(), 0.4)
 
     def test_unknown_rows_are_named(self):
         _, said = self.run_table("--rows", "unicode nothing", status="2")
