@@ -5,6 +5,7 @@ Python has other Unicode data than the library, that part is not tested.
 """
 from __future__ import annotations
 
+import os
 import pathlib
 import random
 import sys
@@ -16,6 +17,7 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ["LIBUNICODE"] = str((ROOT / os.environ.get("BUILD", "build")).resolve() / "libunicode.so")
 sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/extract")]
 
 import libunicode as lu  # noqa: E402 (the line above says where it is)

@@ -5,6 +5,7 @@ The spectra must be within 1e-5 of the largest entry, the words the demo's own n
 """
 from __future__ import annotations
 
+import os
 import pathlib
 import sys
 import tempfile
@@ -13,6 +14,7 @@ import unittest
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ["LIBUNICODE"] = str((ROOT / os.environ.get("BUILD", "build")).resolve() / "libunicode.so")
 sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "examples/demo")]
 
 import images as demo_images  # noqa: E402 (the line above says where it is)

@@ -7,6 +7,7 @@ which this test writes itself. Without PyTorch nothing is tested.
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Any, Dict
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+os.environ["LIBUNICODE"] = str((ROOT / os.environ.get("BUILD", "build")).resolve() / "libunicode.so")
 sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/extract")]
 
 import libunicode as lu  # noqa: E402 (the line above says where it is)
