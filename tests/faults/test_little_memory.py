@@ -65,11 +65,12 @@ def run(folder, work, backend, threads, headroom, limit):
     return f"ends with {done.returncode}: {last[0]}"
 
 
-def limits(first):
+def limits(first, enough_for_one):
     """(headroom in kB or -1, limit in kB or 0): dense where little is there."""
     if ALL:
         return [(int(200_000 * (i / 60) ** 2.5), 0) for i in range(61)] + [(-1, kb) for kb in range(60_000, 420_000, 15_000)]
-    return [(24_795, 0), (-1, 200_000)] + ([(0, 0), (700, 0), (5_000, 0), (90_000, 0)] if first else [])
+    return ([(24_795, 0), (-1, 200_000)] + ([(0, 0), (700, 0), (5_000, 0), (90_000, 0)] if first else []) +
+            ([(155_000, 0), (168_314, 0), (181_000, 0)] if enough_for_one else []))
 
 
 def plans():
@@ -93,7 +94,7 @@ def main():
             if backend not in built:
                 continue
             ends = collections.Counter()
-            for headroom, limit in limits((backend, threads) == ("auto", 1)):
+            for headroom, limit in limits((backend, threads) == ("auto", 1), (backend, threads) == ("blas", 3)):
                 end = run(folder, work, backend, threads, headroom, limit)
                 ends[end] += 1
                 if end not in ("ok", "no memory", "not loaded"):
