@@ -132,7 +132,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt demo-streaming tasks table check check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
+.PHONY: FORCE all demo demo-avt demo-media demo-streaming tasks table check check-real-media check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) $(MEDIA_SHARED) $(MEDIA_PC) ## build the library and the programs
 
@@ -522,6 +522,9 @@ $(BUILD)/bench/bench: $(BENCH_OBJ) $(INTERNAL)
 bench: all $(BUILD)/bench/bench ## measure against the peers (docs/performance.md; ONLY=help lists the groups)
 	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py
 
+check-real-media: all ## every sound and picture of tuxpaint-stamps-default, and files of many formats, to features
+	@BUILD=$(BUILD) $(PYTHON) tests/media/real/real_media.py
+
 # ---- the demo ----
 
 demo: all ## pre-train on image-speech clips and transfer heads; SEEDS="0 1 2" for more seeds
@@ -529,6 +532,9 @@ demo: all ## pre-train on image-speech clips and transfer heads; SEEDS="0 1 2" f
 
 demo-avt: all ## the same with three modalities: image, speech and text
 	$(PYTHON) examples/demo/run.py --build $(BUILD) --avt --seeds "$(SEEDS)"
+
+demo-media: all ## the demo from sounds, pictures and texts by the programs alone; FILMS=yes: test clips are .mp4
+	$(PYTHON) examples/demo/media.py --build $(BUILD) --seeds "$(firstword $(SEEDS))" $(if $(FILMS),--films)
 
 demo-streaming: all ## what streaming costs on the demo's clips, and with encoder.context (docs/streaming.md)
 	LIBUNICODE=$(abspath $(SHARED)) PYTHONPATH=bindings/python $(PYTHON) examples/demo/streaming.py \

@@ -221,7 +221,15 @@ def forked_pool(workers, stock):
 
 
 def clip_chunk(task):
-    """Features of a few clips: image float16 [n,T,7,7,64], speech raw float32 [n,T,128].
+    """Features of a few clips: image float16 [n,T,7,7,64], speech raw float32 [n,T,128]."""
+    pictures, seconds = clip_media(task)
+    image = STOCK.extractor(pictures).astype(np.float16)
+    sound = np.stack([speech.log_mel(clip) for clip in seconds])
+    return image.reshape(-1, T, *image.shape[1:]), sound
+
+
+def clip_media(task):
+    """A few clips as they are seen and heard: [n*T,28,28] in 0..1, and for each clip [T,RATE].
 
     The random numbers belong to the chunk, not to the worker, so that the number of workers and
     their order do not matter.
@@ -235,12 +243,18 @@ def clip_chunk(task):
     for picture, step in zip(pictures, shown):
         if step:          # two garments: a double exposure, as two voices are a sum of sounds
             picture[:] = np.mean([images.as_float(STOCK.pixels[i]) for i in step], axis=0)
-    image = STOCK.extractor(pictures).astype(np.float16)
-
     said = [[STOCK.waves[i] for i in step] for step in said]
-    sound = [speech.render(said[clip:clip + T], rng)
-             for clip in range(0, len(said), T)]               # clip by clip: it fits the cache
-    return image.reshape(-1, T, *image.shape[1:]), np.stack(sound)
+    return pictures, [speech.sound(said[clip:clip + T], rng)
+                      for clip in range(0, len(said), T)]      # clip by clip: it fits the cache
+
+
+def split_tasks(name, stock, seed):
+    """What happens in each clip of a split, and the tasks of clip_chunk() or clip_media()."""
+    number = list(SPLITS).index(name)
+    rng = np.random.default_rng([seed, 4, number])
+    script = write_script(SPLITS[name], *stock.decks(SPLITS[name], rng), rng)
+    return script, [((seed, 5, number, i), script.image[i:i + CHUNK], script.speech[i:i + CHUNK])
+                    for i in range(0, SPLITS[name].clips, CHUNK)]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -286,11 +300,8 @@ def fit_extractor(pixels, seed):
 
 def build_split(name, stock, args, speech_norm):
     """Make the clips of one split and write its file: (speech normalisation, summary)."""
-    split, number = SPLITS[name], list(SPLITS).index(name)
-    rng = np.random.default_rng([args.seed, 4, number])
-    script = write_script(split, *stock.decks(split, rng), rng)
-    tasks = [((args.seed, 5, number, i), script.image[i:i + CHUNK], script.speech[i:i + CHUNK])
-             for i in range(0, split.clips, CHUNK)]
+    split = SPLITS[name]
+    script, tasks = split_tasks(name, stock, args.seed)
     progress = Progress(name, split.clips, "clips")
     sounds, moments = [], Moments()
 
@@ -337,15 +348,19 @@ def add_text(args):
     print(f"data: text added in {args.text} in {time.monotonic() - begin:.0f} s")
 
 
+def split_sentences(name, steps, seed):
+    """The tokens of a split's clips, whose steps [N,T] are of these classes."""
+    rng = np.random.default_rng([seed, 6, list(SPLITS).index(name)])
+    return text.write(steps, BACKGROUND, text.kit_of(SPLITS[name].speakers), rng)
+
+
 def add_text_to(name, args, norm):
     """One split's file with text: (text normalisation, summary)."""
     source, path = args.out / f"{name}.npz", args.text / f"{name}.npz"
-    rng = np.random.default_rng([args.seed, 6, list(SPLITS).index(name)])
     progress = Progress(f"{name}, text", SPLITS[name].clips, "clips")
     with np.load(source) as file:
         steps = file["image.step_labels"]
-    kit = text.kit_of(SPLITS[name].speakers)
-    clips = text.write(steps, BACKGROUND, kit, rng)
+    clips = split_sentences(name, steps, args.seed)
     raw = text.embed(clips)
     if norm is None:                                   # z-score over the pre-training clips
         norm = raw.mean(axis=(0, 1)), raw.std(axis=(0, 1))

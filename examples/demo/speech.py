@@ -165,18 +165,23 @@ def refuse_equal(names, digests):
 # features
 
 def render(steps, rng):
-    """One second of noisy sound per step -> raw features [len(steps), DIM].
+    """One second of noisy sound per step -> raw features [len(steps), DIM]."""
+    return log_mel(sound(steps, rng))
+
+
+def sound(steps, rng):
+    """One second of noisy sound per step: [len(steps), RATE].
 
     A step is a list of waveforms: none is background (noise alone), two are two people talking
     at once. Every call draws new offsets and new noise, so no step is ever heard twice.
     """
-    sound = noise(len(steps), rng)
-    for row, waves in zip(sound, steps):
+    seconds = noise(len(steps), rng)
+    for row, waves in zip(seconds, steps):
         for wave in waves:
             room = min(int(MAX_OFFSET * RATE), RATE - len(wave))
             start = rng.integers(0, room + 1)
             row[start:start + len(wave)] += wave
-    return log_mel(sound)
+    return seconds
 
 
 def noise(n, rng):

@@ -13,6 +13,8 @@
 #include "kernel/gemm.h"
 #include "model/codebook.h"
 
+static const double LEAST = 0.1;
+
 enum {
     KMEANS_ROUNDS = 15,
     SHOWN = 2000, /* frames that mean and deviation are taken of, at most */
@@ -199,7 +201,20 @@ static unic_status find_centres(const fitting *f)
     return UNIC_OK;
 }
 
-/* Mean and deviation of each channel over frames that are spread over all of them. */
+/* The i-th of the frames that are looked at: spread over all of them evenly, and in step with no
+ * period of theirs (multiples of the golden ratio; Knuth, 6.4). Every tenth frame may be the first
+ * of each clip. */
+static size_t spread(size_t i, size_t n, size_t frames)
+{
+    const double at = (double)i * 0.61803398874989485;
+    return n == frames ? i : (size_t)((at - floor(at)) * (double)frames);
+}
+
+/*
+ * Mean and deviation of each channel over frames that are spread over all of them. A channel that is
+ * hardly ever above 0, as of a centre far from all others, would get a deviation near 0 and with it
+ * values in the thousands: none is below LEAST of the mean deviation.
+ */
 static unic_status normalise(const fitting *f)
 {
     const unic__patches_settings *s = &f->e->settings.patches;
@@ -213,7 +228,7 @@ static unic_status normalise(const fitting *f)
     for (size_t k = 0; k < s->channels; k++)
         p->mean[k] = 0, p->deviation[k] = 1;
     for (size_t i = 0; i < n; i++) {
-        unic__patches_rows(f->e, f->frames, (size_t)((double)i * (double)frames / (double)n));
+        unic__patches_rows(f->e, f->frames, spread(i, n, frames));
         unic__patches_features(f->e, f->features);
         for (size_t j = 0; j < cells * s->channels; j++) {
             const double y = (double)f->features[j];
@@ -221,11 +236,17 @@ static unic_status normalise(const fitting *f)
             square[j % s->channels] += y * y;
         }
     }
+    double typical = 0;
     for (size_t k = 0; k < s->channels; k++) {
         const double mean = sum[k] / (double)(n * cells);
         const double variance = square[k] / (double)(n * cells) - mean * mean;
         p->mean[k] = (float)mean;
-        p->deviation[k] = variance > 1e-12 ? (float)sqrt(variance) : 1; /* a channel of zeros */
+        square[k] = variance > 1e-12 ? sqrt(variance) : 0;
+        typical += square[k] / (double)s->channels;
+    }
+    for (size_t k = 0; k < s->channels; k++) {
+        const double least = typical > 0 ? LEAST * typical : 1;
+        p->deviation[k] = (float)(square[k] > least ? square[k] : least);
     }
     unic__free(sum);
     return UNIC_OK;

@@ -109,6 +109,22 @@ def test_patches_and_files(tmp_path: Path) -> None:
     raises(lu.ArgumentError, "has nothing that is fitted", lambda: lu.Extractor("logmel").fit(SOUND))
 
 
+def test_patches_are_normalised_over_all_frames() -> None:
+    """Also where every second frame is of one sort, and where a typical patch is seen hardly ever."""
+    rng = np.random.default_rng(5)
+    pictures = frames(4000, 8)
+    pictures[::2] = pictures[::2] // 8 + 100                    # of little contrast
+    pictures[1] = rng.integers(0, 2, pictures[1].shape) * 255
+    features = lu.Extractor("patches", side=8, cells=4, patch=4, components=6, channels=9).fit(pictures).extract(pictures)
+    flat = features.reshape(-1, 9)
+    assert np.abs(flat.mean(axis=0)).max() < 0.1
+    assert np.abs(flat.std(axis=0) - 1).max() < 0.15
+    rare = np.full((3000, 8, 8, 3), 90, np.uint8) + rng.integers(0, 40, (3000, 8, 8, 1), np.uint8)
+    rare[1500] = frames(1, 8)[0]
+    features = lu.Extractor("patches", side=8, cells=4, patch=4, components=6, channels=9).fit(rare).extract(rare)
+    assert np.abs(features).max() < 500
+
+
 def test_threads_take_turns() -> None:
     extractor = lu.Extractor("logmel")
     expected = extractor.extract(SOUND)

@@ -186,27 +186,34 @@ static cli_outcome sound(cli_features *f, const char *path, unic_media *media,
 
 /* ---- frames ---- */
 
+/* How long a film lasts that does not say it, by decoding it; one frame alone is a picture. */
+static bool measure(double *seconds, bool *still, unic_media *media)
+{
+    size_t frames;
+    double *times = NULL;
+    bool ok = cli_media_ok(cli_media.frame_times(&frames, media, 0, NULL)) &&
+              (times = cli_alloc(frames, sizeof *times)) &&
+              cli_media_ok(cli_media.frame_times(&frames, media, frames, times));
+    if (ok) {
+        *still = frames == 1;
+        *seconds = frames > 1 ? times[frames - 1] + times[frames - 1] / (double)(frames - 1)
+                              : 0;
+    }
+    free(times);
+    return ok;
+}
+
 /* How many frames the film gives, at the times 0, 1 / rate, 2 / rate, ...; those of a picture are
  * one step of the same frame. */
 static bool count_frames(size_t *count, const cli_features *f, const char *path,
                          unic_media *media, bool *still)
 {
     *still = false;
-    double seconds = duration_of(media, UNIC_MEDIA_FRAMES, still);
-    size_t frames;
-    if (!*still && seconds <= 0) { /* the file does not say: it has to be decoded for that */
-        double *times, mean;
-        if (!cli_media_ok(cli_media.frame_times(&frames, media, 0, NULL)) ||
-            !(times = cli_alloc(frames, sizeof *times)))
-            return false;
-        bool ok = cli_media_ok(cli_media.frame_times(&frames, media, frames, times));
-        mean = ok && frames > 1 ? times[frames - 1] / (double)(frames - 1) : 0;
-        seconds = ok && frames ? times[frames - 1] + mean : 0;
-        free(times);
-        if (!ok)
-            return false;
-    }
-    double steps = floor(seconds * f->rate / (double)f->stride + LAST);
+    const double step = (double)f->stride / f->rate;
+    double seconds = duration_of(media, UNIC_MEDIA_FRAMES, still), steps;
+    if (!*still && seconds < (1 - LAST) * step && !measure(&seconds, still, media))
+        return false;
+    steps = floor(seconds / step + LAST);
     *count = *still ? f->window : steps < 1 ? 0 : (size_t)(steps - 1) * f->stride + f->window;
     return *count > 0 || cli_fail("%s: it lasts %.3g s, and a step takes %.3g s", path, seconds,
                                   (double)f->window / f->rate);
