@@ -557,7 +557,7 @@ DEST_BIN = $(DESTDIR)$(BINDIR)
 DEST_MAN = $(DESTDIR)$(MANDIR)/man1
 DEST_DOC = $(DESTDIR)$(DOCDIR)
 # The pages, the map that they name and the examples, in the folders in which they name each other.
-DOCUMENTS := $(sort $(wildcard LICENSE README.md CHANGELOG.md docs/*.md docs/*.svg lib/README.md \
+DOCUMENTS := $(sort $(wildcard LICENSE README.md CHANGELOG.md docs/*.md docs/*.svg docs/*.png lib/README.md \
                examples/api/*.c examples/api/*.cc examples/api/*.py examples/api/*/CMakeLists.txt examples/api/*/meson.build))
 INSTALLED = $(addprefix $(DEST_INC)/,$(notdir $(HEADERS))) \
             $(addprefix $(DEST_BIN)/,$(notdir $(PROGRAMS))) \

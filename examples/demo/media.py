@@ -27,14 +27,15 @@ SPLITS = ("train", "heads", "test")
 LABELS = ("label", "image.step_labels", "speech.step_labels")
 # The demo's features of the same kinds: 16 bands in 8 parts of a second; patches by default.
 LOGMEL = ("--kind", "logmel", "--set", "bands=16", "parts=8")
+PHOTOGRAPHS = 4000       # that patches are fitted on, as many as `make demo` takes
 RECIPE = "1"             # raise it whenever the files change
 
 HELP = """\
 Writes the clips of `make demo`, the same pictures, voices, noise and sentences, as files into
 BUILD/demo-media/clips/<split>: <clip>.png, ten pictures shown a second each (an animated PNG),
-<clip>.wav and <clip>.txt. With --films, where the program ffmpeg is, the test clips are films
+<clip>.wav and <clip>.txt; and 4000 photographs of the training pictures, clips/photographs. With --films, where the program ffmpeg is, the test clips are films
 <clip>.mp4 instead, H.264 with AAC. From there on programs do all of it: unic-extract (patches, fitted
-on the pictures of train; logmel; ngrams), unic-train and unic-eval.
+on the photographs; logmel; ngrams), unic-train and unic-eval.
 """
 
 
@@ -113,11 +114,16 @@ def write_files(args: argparse.Namespace, out: Path) -> None:
         return
     for folder in ("clips", "data", "models"):
         shutil.rmtree(out / folder, ignore_errors=True)
+    (out / "patches.npz").unlink(missing_ok=True)
     record.unlink(missing_ok=True)
     speech.check_installed()
     pixels, labels, pools = build_data.divide_images(args.fashion, args.seed)
     plan, waves = build_data.record_speech(args.seed, args.workers)
     stock = build_data.Stock(pixels, labels, pools, plan, waves, None)
+    photographs = out / "clips/photographs"
+    photographs.mkdir(parents=True)
+    for number in pools["train"][:PHOTOGRAPHS]:
+        write_apng(photographs / f"{number}.png", pixels[number][None])
     for name in SPLITS:
         write_split(name, stock, args, out / "clips" / name)
     record.write_text(json.dumps(stamp) + "\n")
@@ -141,11 +147,13 @@ class Programs:
         run.say(f"{name}, {modality}: {len(files)} files in {seconds:.1f} s, at most {peak:.0f} MB of memory")
 
     def extract_all(self) -> None:
-        """Of all splits; the pictures' extractor is fitted on those of train."""
+        """Of all splits; the pictures' extractor is fitted on the photographs, once."""
         patches = self.out / "patches.npz"
+        if not patches.exists():
+            self.call(self.bin / "unic-extract", "--kind", "patches", "--fit", patches,
+                      *sorted((self.out / "clips/photographs").iterdir()))
         for name in SPLITS:
-            fit = ("--kind", "patches", "--fit", patches) if name == "train" else ("--extractor", patches)
-            self.extract(fit, name, "image", ".png .mp4")
+            self.extract(("--extractor", patches), name, "image", ".png .mp4")
             self.extract(LOGMEL, name, "speech", ".wav .mp4")
             self.extract(("--kind", "ngrams"), name, "text", ".txt")
 

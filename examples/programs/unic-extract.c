@@ -214,6 +214,8 @@ static bool run(job *j)
            cli_extractor_open(&j->extractor, &r->from) &&
            cli_features_begin(&j->features, j->extractor, r->skip_damaged, r->threads) &&
            (!r->fit_path || extract_fit(r, j->extractor, &j->features)) &&
+           (!r->save_path || (cli_output_possible(r->save_path) &&
+                              cli_ok(unic_extractor_save(j->extractor, r->save_path)))) &&
            (!r->folder || extract(j));
 }
 
@@ -240,6 +242,9 @@ static const char more[] =
     "  patches  frames to [7,7,64], how near each cell is to typical patches, which --fit "
     "learns\n"
     "           from pictures or films of your own\n"
+    "  vggish   sound to [128], a pretrained network, with --weights\n"
+    "  vgg19    frames to [7,7,512], a pretrained network, with --weights\n"
+    "  bert     words to [768], a pretrained network, with --weights and --vocabulary\n"
     "  ngrams   words to [64], by their letters; FILEs are texts, one a clip, or tables .tsv\n"
     "           whose first line names a column video_id, filename or id, and a column text\n"
     "\n"
@@ -288,9 +293,18 @@ int main(int argc, char **argv)
     job j = {.request = {.threads = cli_threads_default()}};
     extract_request *r = &j.request;
     const cli_option options[] = {
-        {"--kind", "KIND", "a new extractor: logmel, patches or ngrams", .text = &r->from.kind},
+        {"--kind", "KIND", "a new extractor: logmel, patches, ngrams, vggish, vgg19 or bert",
+         .text = &r->from.kind},
         {"--set", "KEY=VALUE...", "settings of the kind", .list = &r->settings},
-        {"--extractor", "E.npz", "instead of --kind: an extractor that was fitted",
+        {"--weights", "FILE",
+         "of a pretrained network: what torch.save() wrote, safetensors, or an npz",
+         .text = &r->from.weights},
+        {"--vocabulary", "FILE", "of bert: its vocab.txt", .text = &r->from.vocabulary},
+        {"--keep", "FILE", "of bert: words that give a step, one a line; others give none",
+         .text = &r->from.keep},
+        {"--save", "E.npz", "write the extractor with its weights, for --extractor",
+         .text = &r->save_path},
+        {"--extractor", "E.npz", "instead of --kind: an extractor from --fit or --save",
          .text = &r->from.path},
         {"--fit", "E.npz", "learn the extractor's weights from the FILEs, and write it",
          .text = &r->fit_path},
@@ -317,12 +331,16 @@ int main(int argc, char **argv)
     r->from.keys = &r->settings;
     if (!r->from.kind == !r->from.path)
         cli_wrong_usage(&program, "one of --kind KIND and --extractor E.npz is expected");
+    if (r->from.path && (r->from.weights || r->from.vocabulary || r->from.keep))
+        cli_wrong_usage(&program,
+                        "--weights, --vocabulary and --keep go with --kind: an extractor's "
+                        "file has them");
     if (r->from.path && r->settings.count)
         cli_wrong_usage(&program,
                         "--set goes with --kind: an extractor's file has its settings");
-    if (!r->folder && !r->fit_path)
+    if (!r->folder && !r->fit_path && !r->save_path)
         cli_wrong_usage(&program, "--out FOLDER is missing");
-    if (r->files.count == 0)
+    if (r->files.count == 0 && (r->folder || r->fit_path))
         cli_wrong_usage(&program, "there is no FILE");
 
     cli_signal_catch();

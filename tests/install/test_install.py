@@ -17,7 +17,7 @@ HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h*") if 
 PROGRAMS = sorted(p.stem for p in (ROOT / "examples/programs").glob("unic-*.c"))
 # What a reader wants at hand, in the folders in which the pages name each other.
 DOCUMENTS = sorted({"LICENSE", "README.md", "CHANGELOG.md", "lib/README.md"} | {
-    str(p.relative_to(ROOT)) for pattern in ("docs/*.md", "docs/*.svg", "examples/api/*.*", "examples/api/*/*")
+    str(p.relative_to(ROOT)) for pattern in ("docs/*.md", "docs/*.svg", "docs/*.png", "examples/api/*.*", "examples/api/*/*")
     for p in ROOT.glob(pattern) if p.is_file() and p.suffix != ".pyc"})
 VERSION = re.search(r"^VERSION +:= (\S+)", (ROOT / "Makefile").read_text(), re.M).group(1)
 

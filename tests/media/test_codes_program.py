@@ -101,7 +101,8 @@ class Codes(Program):
         self.assertEqual(len(said.splitlines()), 2)
         (self.dir / "e.ini").write_text("sound.kind = logmel\nsound.bands = 32\nsound.parts = 4\n")
         self.assertRegex(self.encode("--extract", "e.ini", "clips/c1.wav", status=1), "bands=16 .*; e.ini is another one: .* bands=32")
-        for text, why in (("sound.bands = 16\n", "sound.kind or sound.extractor is missing"), ("sound.kind = logmel\nsound.band = 3\n", "did you mean bands?"),
+        for text, why in (("sound.bands = 16\n", "sound.kind or sound.extractor is missing"),
+                          ("sound.kind = logmel\nsound.band = 3\n", "did you mean bands?"),
                           ("sound.extractor = p.npz\nsound.bands = 3\n", "names a file, which has its settings: bands=3")):
             (self.dir / "e.ini").write_text(text)
             self.assertIn(why, self.encode("--modality", "sound", "--extract", "e.ini", "clips/c1.wav", status=1))
@@ -111,7 +112,8 @@ class Codes(Program):
         (self.dir / "e.ini").write_text("sound.kind = logmel\nsound.bands = 16\nsound.parts = 8\n")
         self.assertIn("\tsound\t", self.encode("--extract", "e.ini", "clips/c1.wav"))
         (self.dir / "e.ini").write_text("sound.kind = logmel\n")
-        self.assertIn("e.ini: its extractor's features have other dims than the model's modality sound", self.encode("--extract", "e.ini", "clips/c1.wav", status=1))
+        self.assertIn("e.ini: its extractor's features have other dims than the model's modality sound",
+                      self.encode("--extract", "e.ini", "clips/c1.wav", status=1))
 
     def forget(self):
         """The same model, of features that nobody has described."""

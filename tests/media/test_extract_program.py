@@ -12,9 +12,10 @@ import numpy as np
 from program_help import BUILD, DECODES, ROOT, Program, write_png, write_wav
 
 os.environ["LIBUNICODE"] = str(BUILD / "libunicode.so")
-sys.path.insert(0, str(ROOT / "bindings/python"))
+sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/extract")]
 
 import libunicode as lu  # noqa: E402 (the lines above say which)
+from test_bert import echo  # noqa: E402
 
 if DECODES:
     from libunicode.media import Media
@@ -79,6 +80,27 @@ class Texts(Program):
         self.assertIn("nothing came of any of the 2 clips", said)
         self.assertEqual(self.left(), [])
 
+    def test_a_pretrained_network(self):
+        """Weights and lists of words of its own; --save keeps all of it in one file."""
+        vocabulary = ["[UNK]", "[CLS]", "[SEP]", "red", "shoe", "##s", "."]
+        echo(self.dir / "w.safetensors", vocabulary)
+        (self.dir / "v.txt").write_text("\n".join(vocabulary) + "\n")
+        (self.dir / "k.txt").write_text("red\n")
+        (self.dir / "a.txt").write_text("Red shoes.")
+        network = ("--kind", "bert", "--set", "heads=4", "--weights", "w.safetensors", "--vocabulary", "v.txt")
+        want = lu.Extractor("bert", heads=4).load_weights(self.dir / "w.safetensors").load_words(self.dir / "v.txt")
+        self.run_it(*network, "--save", "e.npz", "--out", "f", "a.txt")
+        np.testing.assert_array_equal(self.load("f/a.npy"), want.extract("Red shoes."))
+        self.assertEqual(lu.Extractor.load(self.dir / "e.npz").fingerprint, want.fingerprint)
+        self.run_it("--extractor", "e.npz", "--out", "f", "a.txt")
+        said = self.run_it(*network, "--keep", "k.txt", "--out", "f", "a.txt", status=1)
+        self.assertIn("f has features of another extractor", said)
+        self.run_it(*network, "--keep", "k.txt", "--out", "g", "a.txt")
+        self.assertEqual(len(self.load("g/a.npy")), 1)
+        self.assertIn("until", self.run_it("--kind", "bert", "--out", "h", "a.txt", status=1))
+        self.assertIn("none.pth", self.run_it("--kind", "bert", "--weights", "none.pth", "--out", "h", "a.txt", status=1))
+        self.run_it("--extractor", "e.npz", "--keep", "k.txt", "--out", "h", "a.txt", status=2)
+
     def test_what_is_refused(self):
         (self.dir / "a.txt").write_text("one")
         (self.dir / "x").mkdir()
@@ -135,6 +157,31 @@ class Films(Program):
         self.assertIn("until it is fitted", self.run_it("--kind", "patches", "--out", "h", pictures[0], status=1))
         said = self.run_it("--kind", "patches", "--fit", "0.png", pictures[0], status=1)
         self.assertIn("--fit 0.png is an input", said)
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_frames_by_their_number(self):
+        """As AVE's script chooses them: second s has the frames int(s k + i k / rate), k = floor(frames / seconds)."""
+        wide, weights, rng = 3, {}, np.random.default_rng(6)
+        for number, out in zip((0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34), [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8):
+            weights[f"features.{number}.weight"] = rng.standard_normal((out, wide, 3, 3), np.float32) * np.sqrt(2 / (9 * wide))
+            weights[f"features.{number}.bias"] = np.zeros(out, np.float32)
+            wide = out
+        np.savez(self.dir / "w.npz", **weights)
+        film = self.dir / "film.mkv"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=30000/1001:d=3", "-frames:v", "89", "-c:v",
+                        "ffv1", film], check=True)
+        settings = {"side": 32, "rate": 4}
+        for times in ("index", "time"):
+            sets = [f"{key}={value}" for key, value in {**settings, "times": times}.items()]
+            self.run_it("--kind", "vgg19", "--set", *sets, "--weights", "w.npz", "--out", times, film)
+            with Media(film) as media:
+                begins, k = media.frame_times(), 89 // 3
+                numbers = [s * k + i * k // 4 for s in range(3) for i in range(4)]
+                at = begins[numbers] if times == "index" else np.arange(12) / 4
+                frames = media.frames(at, (32, 32))
+            want = lu.Extractor("vgg19", times=times, **settings).load_weights(self.dir / "w.npz").extract(frames)
+            np.testing.assert_array_equal(self.load(f"{times}/film.npy"), want)
+        self.assertFalse(np.array_equal(self.load("index/film.npy"), self.load("time/film.npy")))
 
     def test_nothing_comes_of_a_file(self):
         write_wav(self.dir / "short.wav", 0.9)

@@ -68,6 +68,24 @@ char *cli_extractor_words(const unic_extractor *extractor)
 
 /* ---- extractors ---- */
 
+/* Gives a pretrained network what it is made of. */
+static bool load_files(unic_extractor *e, const cli_extractor_source *from)
+{
+    const struct {
+        const char *path;
+        int32_t list;
+    } lists[] = {{from->vocabulary, UNIC_EXTRACTOR_VOCABULARY},
+                 {from->keep, UNIC_EXTRACTOR_KEEP}};
+    if (from->weights &&
+        !cli_ok(unic_extractor_load_weights(e, from->weights, cli_open_options())))
+        return false;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i].path && !cli_ok(unic_extractor_load_words(e, lists[i].path, lists[i].list,
+                                                               cli_open_options())))
+            return false;
+    return true;
+}
+
 bool cli_extractor_open(unic_extractor **out, const cli_extractor_source *from)
 {
     *out = NULL;
@@ -81,7 +99,11 @@ bool cli_extractor_open(unic_extractor **out, const cli_extractor_source *from)
               cli_ok(unic_extractor_create(out, settings, NULL));
     free(settings);
     free(keys);
-    return ok;
+    if (ok && !load_files(*out, from)) {
+        unic_extractor_free(*out);
+        *out = NULL;
+    }
+    return *out != NULL;
 }
 
 /* Whether the extractor is the one of the words; tells both if it is not. */
@@ -177,6 +199,9 @@ bool cli_extractor_described(unic_extractor **out, const char *path, const char 
     if (ok && all) {
         from.path = take_key(&keys, "extractor");
         from.kind = from.path ? NULL : take_key(&keys, "kind");
+        from.weights = from.kind ? take_key(&keys, "weights") : NULL;
+        from.vocabulary = from.kind ? take_key(&keys, "vocabulary") : NULL;
+        from.keep = from.kind ? take_key(&keys, "keep") : NULL;
         if (!from.path && !from.kind)
             ok = cli_fail("%s: %s.kind or %s.extractor is missing", path, modality, modality);
         else if (from.path && keys.count)

@@ -17,9 +17,10 @@ char *cli_extractor_words(const unic_extractor *extractor);
 
 /* What an extractor is made of; all may be left out. */
 typedef struct cli_extractor_source {
-    const char *path;     /* an extractor's npz */
-    const char *kind;     /* or a kind, with settings */
-    const cli_list *keys; /* "key=value" */
+    const char *path;                        /* an extractor's npz */
+    const char *kind;                        /* or a kind, with settings */
+    const cli_list *keys;                    /* "key=value" */
+    const char *weights, *vocabulary, *keep; /* files that the kind takes; NULL: none */
 } cli_extractor_source;
 
 bool cli_extractor_open(unic_extractor **out, const cli_extractor_source *from);

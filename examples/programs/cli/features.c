@@ -99,6 +99,8 @@ bool cli_features_begin(cli_features *out, unic_extractor *extractor, bool skip_
         out->height = (int)in[1];
         out->width = (int)in[2];
         out->element = (size_t)(3 * in[1] * in[2]);
+        out->by_number = strstr(unic_extractor_settings(extractor), "\ntimes = index\n") !=
+                         NULL;
     }
     if (!find_step(out))
         return false;
@@ -226,15 +228,30 @@ typedef struct frame_sink {
     void *user;
 } frame_sink;
 
-static cli_outcome each_frame(const cli_features *f, const char *path, unic_media *media,
-                              const frame_sink *sink)
+/* The times of the frames that a script would choose by number: of second s and its frame i
+ * int(s k + i k / rate), k = floor(frames / seconds). NULL after a failure. */
+static double *times_by_number(const cli_features *f, unic_media *media, size_t count)
 {
-    size_t count;
-    bool still;
-    if (!count_frames(&count, f, path, media, &still))
-        return CLI_BAD;
+    size_t frames;
+    double *all = NULL, *chosen = cli_alloc(count, sizeof *chosen);
+    bool ok = chosen && cli_media_ok(cli_media.frame_times(&frames, media, 0, NULL)) &&
+              (all = cli_alloc(frames, sizeof *all)) &&
+              cli_media_ok(cli_media.frame_times(&frames, media, frames, all));
+    const size_t seconds = count / f->stride, each = ok && seconds ? frames / seconds : 0;
+    for (size_t i = 0; ok && i < count; i++)
+        chosen[i] = all[i / f->stride * each + i % f->stride * each / f->stride];
+    free(all);
+    if (ok)
+        return chosen;
+    free(chosen);
+    return NULL;
+}
+
+static cli_outcome each_chosen(const cli_features *f, unic_media *media, const frame_sink *sink,
+                               size_t count, const double *times)
+{
     for (size_t i = 0; i < count; i++) {
-        double at = still ? 0 : (double)i / f->rate;
+        double at = times ? times[i] : (double)i / f->rate;
         if (!cli_media_ok(cli_media.frame_at(NULL, media, at, f->width, f->height,
                                              sink->place(sink->user))))
             return CLI_BAD;
@@ -243,6 +260,21 @@ static cli_outcome each_frame(const cli_features *f, const char *path, unic_medi
             return outcome;
     }
     return CLI_GOOD;
+}
+
+static cli_outcome each_frame(const cli_features *f, const char *path, unic_media *media,
+                              const frame_sink *sink)
+{
+    size_t count;
+    bool still;
+    double *times = NULL;
+    if (!count_frames(&count, f, path, media, &still))
+        return CLI_BAD;
+    if (!still && f->by_number && !(times = times_by_number(f, media, count)))
+        return CLI_BAD;
+    cli_outcome outcome = each_chosen(f, media, sink, count, times);
+    free(times);
+    return outcome;
 }
 
 typedef struct frame_run {

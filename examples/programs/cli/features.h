@@ -28,6 +28,7 @@ typedef struct cli_features {
     size_t window, stride;     /* a step's samples or frames, and from one step to the next */
     size_t element;            /* bytes of a sample or frame */
     int height, width;         /* of a frame */
+    bool by_number;            /* frames are chosen by their number, as AVE's script does */
     size_t at_once, room;      /* steps of a call, elements of `input` */
     unsigned char *input;
     float *output; /* [at_once,width]; of a text, as many steps as it has */

@@ -12,7 +12,7 @@
 #include "cli/options.h"
 
 typedef struct extract_request {
-    const char *folder, *fit_path; /* --out, --fit; either may be NULL */
+    const char *folder, *fit_path, *save_path; /* --out, --fit, --save; each may be NULL */
     cli_extractor_source from;
     cli_list files, settings;
     bool skip_damaged;
