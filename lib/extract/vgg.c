@@ -48,7 +48,7 @@ unic__node *unic__vgg_blocks(unic__graph *g, const unic__vgg *v, unic__node *x, 
                                              "features.%zu.weight", layer);
             unic__node *c = unic__param_node(g, UNIC__SHAPE_OF(out), zeros, "features.%zu.bias",
                                              layer);
-            x = unic__relu(g, unic__conv2d(g, x, w, c, 1, 1));
+            x = unic__conv2d_relu(g, x, w, c, 1, 1);
         }
         if (b >= from)
             x = unic__max_pool2d(g, x, 2, 2);

@@ -32,6 +32,12 @@ unic__node *unic__conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__nod
     return APPLY(unic__op_conv2d, ((unic__conv_attr){stride, pad, 1}), x, w, b);
 }
 
+unic__node *unic__conv2d_relu(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
+                              size_t stride, size_t pad)
+{
+    return APPLY(unic__op_conv2d_relu, ((unic__conv_attr){stride, pad, 1}), x, w, b);
+}
+
 unic__node *unic__dilated_conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                                  size_t dilation, size_t pad)
 {

@@ -16,6 +16,8 @@ unic__node *unic__matmul(unic__graph *g, unic__node *a, unic__node *b, bool tran
                          bool transpose_b);
 unic__node *unic__conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                          size_t stride, size_t pad);
+unic__node *unic__conv2d_relu(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
+                              size_t stride, size_t pad);
 unic__node *unic__dilated_conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                                  size_t dilation, size_t pad);
 unic__node *unic__conv_transpose2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,

@@ -194,13 +194,14 @@ static void transform_w(const plan *p, float *u, size_t k0, size_t k, size_t n0,
 {
     const size_t ci = p->d->ci, co = p->d->co;
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT, p->m);
-    for (size_t i = 0; i < k; i++)
-        f(&(unic__winograd_step){
-            .channels = n,
-            .x = p->job->b + (k0 + i) * co + n0,
-            .from = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
-            .y = u + i * UNIC__PANEL,
-            .to = unic__whole_grid(0, p->side, p->u_place, k * UNIC__PANEL)});
+    f(&(unic__winograd_step){.channels = n,
+                             .x = p->job->b + k0 * co + n0,
+                             .from = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
+                             .y = u,
+                             .to = unic__whole_grid(0, p->side, p->u_place, k * UNIC__PANEL),
+                             .count = k, /* panel by panel: its places are written on and on */
+                             .from_next = co,
+                             .to_next = UNIC__PANEL});
 }
 
 /* The same of U^T: k0.. of co and n0.. of ci. */
@@ -318,7 +319,9 @@ static void forward(const block *b, size_t from, size_t to, float *own)
                                      .from = unic__whole_grid(0, p->side, c_place, UNIC__PANEL),
                                      .y = p->job->c,
                                      .to = from_channel(y_grid(b, t), n0),
-                                     .add = p->job->accumulate});
+                                     .add = p->job->accumulate,
+                                     .bias = p->job->bias ? p->job->bias + n0 : NULL,
+                                     .relu = p->job->relu});
     }
 }
 

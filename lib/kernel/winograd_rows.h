@@ -9,6 +9,7 @@
  */
 typedef float WINOGRAD(vector)
     __attribute__((vector_size(WINOGRAD_BYTES), aligned(4), may_alias));
+typedef int32_t WINOGRAD(bits) __attribute__((vector_size(WINOGRAD_BYTES)));
 
 enum { WINOGRAD(lanes) = WINOGRAD_BYTES / sizeof(float) };
 
@@ -33,14 +34,22 @@ WINOGRAD_TARGET __attribute__((always_inline)) static inline WINOGRAD(vector)
     return sum;
 }
 
-/* Y = M X M^T of the lanes that begin with channel k. */
-WINOGRAD_TARGET __attribute__((always_inline)) static inline void
-WINOGRAD(sandwich)(const elements *e, size_t k, const float *m, const bool transposed,
-                   const size_t out, const size_t in)
+/* y + b, then its maximum with 0, of what is asked for; without a branch for every element. */
+WINOGRAD_TARGET __attribute__((always_inline)) static inline WINOGRAD(vector)
+    WINOGRAD(ended)(const WINOGRAD(vector) y, const WINOGRAD(vector) bias, const bool relu)
 {
-    const size_t from = k / UNIC__PANEL * e->from_block + k % UNIC__PANEL;
-    const size_t to = k / UNIC__PANEL * e->to_block + k % UNIC__PANEL;
-    const bool add = e->add;
+    const WINOGRAD(vector) sum = y + bias;
+    return relu ? (WINOGRAD(vector))((WINOGRAD(bits))sum & ~(WINOGRAD(bits))(sum < 0.0F)) : sum;
+}
+
+/* Y = M X M^T of some lanes; `ends`: with what follows an output. */
+WINOGRAD_TARGET __attribute__((always_inline)) static inline void
+WINOGRAD(sandwich)(const elements *e, size_t from, size_t to, size_t k, const float *m,
+                   const bool transposed, const size_t out, const size_t in, const bool ends)
+{
+    const bool add = e->add, relu = e->relu;
+    const WINOGRAD(vector) bias = ends && e->bias ? *(const WINOGRAD(vector) *)(e->bias + k)
+                                                  : (WINOGRAD(vector)){0};
     WINOGRAD(vector) x[6], half[6][6];
 #pragma GCC unroll 6
     for (size_t c = 0; c < in; c++) {
@@ -59,14 +68,15 @@ WINOGRAD(sandwich)(const elements *e, size_t k, const float *m, const bool trans
             WINOGRAD(vector) *element = (WINOGRAD(vector) *)(e->to[i * out + j] + to);
             if (add)
                 y += *element;
-            *element = y;
+            *element = ends ? WINOGRAD(ended)(y, bias, relu) : y;
         }
 }
 
-#define WINOGRAD_STEP(kind, m, matrix, transposed, out, in)                                    \
-    WINOGRAD_TARGET static void WINOGRAD(kind##_##m##_lanes)(const elements *e, size_t k)      \
+#define WINOGRAD_STEP(kind, m, matrix, transposed, out, in, ends)                              \
+    WINOGRAD_TARGET static void WINOGRAD(kind##_##m##_lanes)(const elements *e, size_t from,   \
+                                                             size_t to, size_t k)              \
     {                                                                                          \
-        WINOGRAD(sandwich)(e, k, matrix, transposed, out, in);                                 \
+        WINOGRAD(sandwich)(e, from, to, k, matrix, transposed, out, in, ends);                 \
     }                                                                                          \
     static void WINOGRAD(kind##_##m)(const unic__winograd_step *s)                             \
     {                                                                                          \
@@ -74,12 +84,12 @@ WINOGRAD(sandwich)(const elements *e, size_t k, const float *m, const bool trans
     }
 
 #define WINOGRAD_STEPS(m, a)                                                                   \
-    WINOGRAD_STEP(input, m, bt_##m, false, a, a)                                               \
-    WINOGRAD_STEP(input_adjoint, m, bt_##m, true, a, a)                                        \
-    WINOGRAD_STEP(output, m, at_##m, false, m, a)                                              \
-    WINOGRAD_STEP(output_adjoint, m, at_##m, true, a, m)                                       \
-    WINOGRAD_STEP(weight, m, g_##m, false, a, 3)                                               \
-    WINOGRAD_STEP(weight_adjoint, m, g_##m, true, 3, a)
+    WINOGRAD_STEP(input, m, bt_##m, false, a, a, false)                                        \
+    WINOGRAD_STEP(input_adjoint, m, bt_##m, true, a, a, false)                                 \
+    WINOGRAD_STEP(output, m, at_##m, false, m, a, true)                                        \
+    WINOGRAD_STEP(output_adjoint, m, at_##m, true, a, m, false)                                \
+    WINOGRAD_STEP(weight, m, g_##m, false, a, 3, false)                                        \
+    WINOGRAD_STEP(weight_adjoint, m, g_##m, true, 3, a, false)
 
 WINOGRAD_STEPS(2, 4)
 WINOGRAD_STEPS(3, 5)

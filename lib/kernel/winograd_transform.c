@@ -72,11 +72,12 @@ enum {
 typedef struct elements {
     const float *from[MAX_SIDE * MAX_SIDE];
     float *to[MAX_SIDE * MAX_SIDE];
-    size_t from_block, to_block;
-    bool add;
+    bool add, relu;
+    const float *bias; /* of the chunk's first channel */
 } elements;
 
-typedef void lanes_step(const elements *e, size_t k);
+/* The lanes that lie `from` and `to` floats behind the elements, of channel k of the chunk. */
+typedef void lanes_step(const elements *e, size_t from, size_t to, size_t k);
 
 static bool in_memory(const unic__grid *g, size_t r, size_t c)
 {
@@ -102,27 +103,30 @@ static elements elements_of(const unic__winograd_step *s, size_t in, size_t out,
         for (size_t c = 0; c < out; c++)
             e.to[r * out + c] = in_memory(&s->to, r, c) ? s->y + place_of(&s->to, r, c, k)
                                                         : nowhere;
-    e.from_block = s->from.block;
-    e.to_block = s->to.block;
     e.add = s->add;
+    e.relu = s->relu;
+    e.bias = s->bias ? s->bias + k : NULL;
     return e;
 }
 
 /* The `n` channels from k on, fewer than a vector has, by way of buffers. */
-static void run_rest(const elements *e, size_t k, size_t n, size_t in, size_t out, size_t lanes,
-                     lanes_step *step)
+static void run_rest(const elements *e, size_t from, size_t to, size_t k, size_t n, size_t in,
+                     size_t out, size_t lanes, lanes_step *step)
 {
     float x[MAX_SIDE * MAX_SIDE * MAX_LANES] = {0}, y[MAX_SIDE * MAX_SIDE * MAX_LANES];
-    const size_t from = k / UNIC__PANEL * e->from_block + k % UNIC__PANEL;
-    const size_t to = k / UNIC__PANEL * e->to_block + k % UNIC__PANEL;
-    elements rest = {.add = false};
+    float bias[MAX_LANES] = {0};
+    elements rest = {.add = false, .relu = e->relu};
+    if (e->bias) {
+        memcpy(bias, e->bias + k, n * sizeof *bias);
+        rest.bias = bias;
+    }
     for (size_t i = 0; i < in; i++) {
         rest.from[i] = x + i * lanes;
         memcpy(x + i * lanes, e->from[i] + from, n * sizeof *x);
     }
     for (size_t i = 0; i < out; i++)
         rest.to[i] = y + i * lanes;
-    step(&rest, 0);
+    step(&rest, 0, 0, 0);
     for (size_t i = 0; i < out; i++)
         for (size_t j = 0; j < n; j++) {
             float *put = e->to[i] + to + j;
@@ -139,11 +143,16 @@ static void run(const unic__winograd_step *s, size_t in, size_t out, size_t lane
     for (size_t first = 0; first < s->channels; first += CHUNK) {
         const elements e = elements_of(s, in, out, first, nowhere);
         const size_t left = s->channels - first, n = left < CHUNK ? left : CHUNK;
-        size_t k = 0;
-        for (; k + lanes <= n; k += lanes)
-            step(&e, k);
-        if (k < n)
-            run_rest(&e, k, n - k, in * in, out * out, lanes, step);
+        for (size_t panel = 0; panel < n; panel += UNIC__PANEL)
+            for (size_t i = 0; i < (s->count ? s->count : 1); i++) {
+                const size_t end = panel + UNIC__PANEL < n ? panel + UNIC__PANEL : n;
+                size_t from = panel / UNIC__PANEL * s->from.block + i * s->from_next;
+                size_t to = panel / UNIC__PANEL * s->to.block + i * s->to_next, k = panel;
+                for (; k + lanes <= end; k += lanes, from += lanes, to += lanes)
+                    step(&e, from, to, k);
+                if (k < end)
+                    run_rest(&e, from, to, k, end - k, in * in, out * out, lanes, step);
+            }
     }
 }
 

@@ -42,7 +42,11 @@ typedef struct unic__winograd_step {
     unic__grid from;
     float *y;
     unic__grid to;
-    bool add; /* y += instead of y = */
+    bool add;          /* y += instead of y = */
+    const float *bias; /* [channels], added to each element of an output; NULL */
+    bool relu;         /* of an output: then its maximum with 0, a NaN stays one */
+    /* How many matrices, which lie these floats apart in X and in Y; 0: one. */
+    size_t count, from_next, to_next;
 } unic__winograd_step;
 
 typedef void unic__winograd_transform(const unic__winograd_step *step);

@@ -112,28 +112,53 @@ void unic__conv_unplan(unic__call *c)
     c->prim = NULL;
 }
 
+/* By the kernel of the product; returns whether it has ended a value by bias and relu. */
+static bool run(unic__call *c, const unic__conv_job *job)
+{
+    const unic__conv_dims *d = job->dims;
+    conv_plan *plan = c->prim;
+    if (plan && plan->dnnl[job->product]) {
+        unic__dnnl_conv_run(plan->dnnl[job->product], job->a, job->b, job->c, &c->run->status);
+        return false;
+    }
+    const size_t tile = winograd_tile(c, d);
+    if (tile)
+        unic__winograd_run(job, tile);
+    else
+        unic__conv_own(job);
+    return tile;
+}
+
+static unic__conv_job job_of(const unic__call *c, const unic__conv_dims *d,
+                             unic__conv_product product, const float *a, const float *b,
+                             float *result)
+{
+    return (unic__conv_job){.dims = d,
+                            .product = product,
+                            .a = a,
+                            .b = b,
+                            .c = result,
+                            .backend = c->backend,
+                            .scratch = c->scratch,
+                            .scratch_size = c->scratch_size};
+}
+
 void unic__conv_run(unic__call *c, const unic__conv_dims *d, unic__conv_product product,
                     const float *a, const float *b, float *result, bool accumulate)
 {
-    conv_plan *plan = c->prim;
-    if (plan && plan->dnnl[product]) {
-        unic__dnnl_conv_run(plan->dnnl[product], a, b, result, &c->run->status);
-        return;
-    }
-    const unic__conv_job job = {.dims = d,
-                                .product = product,
-                                .a = a,
-                                .b = b,
-                                .c = result,
-                                .accumulate = accumulate,
-                                .backend = c->backend,
-                                .scratch = c->scratch,
-                                .scratch_size = c->scratch_size};
-    const size_t tile = winograd_tile(c, d);
-    if (tile)
-        unic__winograd_run(&job, tile);
-    else
-        unic__conv_own(&job);
+    unic__conv_job job = job_of(c, d, product, a, b, result);
+    job.accumulate = accumulate;
+    run(c, &job);
+}
+
+void unic__conv_forward(unic__call *c, const unic__conv_dims *d, const float *a, const float *b,
+                        const float *bias, bool relu, float *y)
+{
+    unic__conv_job job = job_of(c, d, UNIC__CONV_FORWARD, a, b, y);
+    job.bias = bias;
+    job.relu = relu;
+    if (!run(c, &job))
+        unic__conv_end(y, bias, relu, d->n * d->oh * d->ow, d->co);
 }
 
 unic_status unic__conv_check(const unic__call *c, size_t channels)
@@ -188,27 +213,34 @@ unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d)
     return UNIC_OK;
 }
 
-UNIC__SIMD static void add_bias(float *restrict y, const float *restrict b, size_t rows,
-                                size_t n)
+UNIC__SIMD static void end_rows(float *restrict y, const float *restrict b, bool relu,
+                                size_t rows, size_t n)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < n; j++)
-            y[r * n + j] += b[j];
+    for (size_t r = 0; r < rows; r++, y += n) {
+        if (b)
+            for (size_t j = 0; j < n; j++)
+                y[j] += b[j];
+        if (relu)
+            for (size_t j = 0; j < n; j++)
+                y[j] = y[j] < 0.0F ? 0.0F : y[j];
+    }
 }
 
-typedef struct bias_sum {
+typedef struct ending {
     float *y;
     const float *b;
+    bool relu;
     size_t n;
-} bias_sum;
+} ending;
 
-static void add_rows(const void *context, size_t from, size_t to)
+static void end_part(const void *context, size_t from, size_t to)
 {
-    const bias_sum *s = context;
-    add_bias(s->y + from * s->n, s->b, to - from, s->n);
+    const ending *s = context;
+    end_rows(s->y + from * s->n, s->b, s->relu, to - from, s->n);
 }
 
-void unic__conv_add_bias(float *y, const float *b, size_t rows, size_t n)
+void unic__conv_end(float *y, const float *b, bool relu, size_t rows, size_t n)
 {
-    unic__parallel(rows, 1, rows * n > 1U << 16, add_rows, &(bias_sum){y, b, n});
+    if (b || relu)
+        unic__parallel(rows, 1, rows * n > 1U << 16, end_part, &(ending){y, b, relu, n});
 }

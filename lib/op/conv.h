@@ -32,7 +32,11 @@ void unic__conv_unplan(unic__call *c);
 void unic__conv_run(unic__call *c, const unic__conv_dims *d, unic__conv_product product,
                     const float *a, const float *b, float *result, bool accumulate);
 
-/* y[r] += b for every row of y [rows,n]. */
-void unic__conv_add_bias(float *y, const float *b, size_t rows, size_t n);
+/* The value of conv2d: y = a * b + bias [co] (NULL: without), then max(0, y) if `relu`. */
+void unic__conv_forward(unic__call *c, const unic__conv_dims *d, const float *a, const float *b,
+                        const float *bias, bool relu, float *y);
+
+/* y[r] += b for every row of y [rows,n], then its maximum with 0 if `relu`; b may be NULL. */
+void unic__conv_end(float *y, const float *b, bool relu, size_t rows, size_t n);
 
 #endif

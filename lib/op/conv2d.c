@@ -6,7 +6,9 @@
  *   x [..,H,W,Ci], w [kh,kw,Ci,Co], b [Co]? -> y [..,Ho,Wo,Co],
  *   Ho = (H + 2 pad - (kh - 1) dilation - 1) / stride + 1, rounded down
  *   y[oy,ox] = b + sum_{ky,kx} x[iy,ix] w[ky,kx],   iy = oy stride + ky dilation - pad
- * backward:  dx += dy scattered through w^T,   dw += im2col(x)^T dy,   db += sum_rows(dy)
+ * with relu, then y = max(0, y): conv2d_relu.
+ * backward:  dx += dy scattered through w^T,   dw += im2col(x)^T dy,   db += sum_rows(dy);
+ * with relu, dy is first masked by y > 0
  */
 
 static unic__conv_dims dims_of(const unic__call *c)
@@ -29,6 +31,11 @@ static unic__conv_dims dims_of(const unic__call *c)
     return d;
 }
 
+static bool has_relu(const unic__call *c)
+{
+    return c->op == &unic__op_conv2d_relu;
+}
+
 static unic_status infer(unic__call *c)
 {
     UNIC__TRY(unic__conv_check(c, 2));
@@ -46,7 +53,10 @@ static unic_status infer(unic__call *c)
     c->out->shape.dim[x->rank - 3] = d.oh;
     c->out->shape.dim[x->rank - 2] = d.ow;
     c->out->shape.dim[x->rank - 1] = d.co;
-    return unic__conv_workspace(c, &d);
+    UNIC__TRY(unic__conv_workspace(c, &d));
+    if (has_relu(c))
+        c->scratch_size += d.n * d.oh * d.ow * d.co; /* dy behind the relu */
+    return UNIC_OK;
 }
 
 static unic_status plan(unic__call *c)
@@ -59,16 +69,30 @@ static void forward(unic__call *c)
 {
     const unic__tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
     unic__conv_dims d = dims_of(c);
-    unic__conv_run(c, &d, UNIC__CONV_FORWARD, x->x, w->x, c->out->x, false);
-    if (b)
-        unic__conv_add_bias(c->out->x, b->x, d.n * d.oh * d.ow, d.co);
+    unic__conv_forward(c, &d, x->x, w->x, b ? b->x : NULL, has_relu(c), c->out->x);
+}
+
+/* masked = dy where y > 0, else 0 */
+UNIC__SIMD static void mask_by_output(const void *call, size_t from, size_t to)
+{
+    const unic__call *c = call;
+    float *restrict masked = c->scratch + c->scratch_size - unic__shape_count(&c->out->shape);
+    const float *restrict dy = c->out->dx, *restrict y = c->out->x;
+    for (size_t i = from; i < to; i++)
+        masked[i] = y[i] > 0.0F ? dy[i] : 0.0F;
 }
 
 static void backward(unic__call *c)
 {
+    enum { LINE = UNIC__ALIGN / sizeof(float) };
     const unic__tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
     const float *dy = c->out->dx;
+    const size_t count = unic__shape_count(&c->out->shape);
     unic__conv_dims d = dims_of(c);
+    if (has_relu(c)) {
+        unic__parallel(count, LINE, count > 1U << 16, mask_by_output, c);
+        dy = c->scratch + c->scratch_size - count;
+    }
     if (x->dx)
         unic__conv_run(c, &d, UNIC__CONV_DATA, dy, w->x, x->dx, !unic__is_fresh(c, 0));
     if (w->dx)
@@ -85,5 +109,16 @@ const unic__op unic__op_conv2d = {
     .backward = backward,
     .unplan = unic__conv_unplan,
     .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1),
+    .stores = UNIC__STORES_IN(0),
+};
+
+const unic__op unic__op_conv2d_relu = {
+    .name = "conv2d_relu",
+    .infer = infer,
+    .plan = plan,
+    .forward = forward,
+    .backward = backward,
+    .unplan = unic__conv_unplan,
+    .keeps = UNIC__KEEP_IN(0) | UNIC__KEEP_IN(1) | UNIC__KEEP_OUT,
     .stores = UNIC__STORES_IN(0),
 };

@@ -78,8 +78,7 @@ static void forward(unic__call *c)
     const unic__tensor *x = c->in[0], *w = c->in[1], *b = c->in[2];
     unic__conv_dims d = dims_of(c);
     unic__conv_run(c, &d, UNIC__CONV_DATA, x->x, w->x, c->out->x, false);
-    if (b)
-        unic__conv_add_bias(c->out->x, b->x, d.n * d.h * d.w, d.ci);
+    unic__conv_end(c->out->x, b ? b->x : NULL, false, d.n * d.h * d.w, d.ci);
 }
 
 static void backward(unic__call *c)

@@ -7,19 +7,41 @@
  * backward:  dx += dy at the window's largest pixel, of equal ones the first in row-major order
  */
 
-UNIC__SIMD static void pool(float *restrict y, const float *restrict x,
-                            const unic__pool_dims *d)
+/* The larger of two pixels' channels; a NaN that is met stays. */
+static inline float larger(float so_far, float pixel)
+{
+    return pixel <= so_far || so_far != so_far ? so_far : pixel;
+}
+
+/* A window of 2 x 2 by what was loaded once. */
+UNIC__SIMD static void pool_four(float *restrict y, const float *restrict a,
+                                 const float *restrict b, size_t c)
+{
+    for (size_t j = 0; j < c; j++)
+        y[j] = larger(larger(larger(a[j], a[c + j]), b[j]), b[c + j]);
+}
+
+UNIC__SIMD static void pool_window(float *restrict y, const float *restrict window,
+                                   const unic__pool_dims *d)
+{
+    for (size_t j = 0; j < d->c; j++)
+        y[j] = window[j];
+    for (size_t i = 1; i < d->k * d->k; i++) {
+        const float *pixel = window + (i / d->k * d->w + i % d->k) * d->c;
+        for (size_t j = 0; j < d->c; j++)
+            y[j] = larger(y[j], pixel[j]);
+    }
+}
+
+static void pool(float *y, const float *x, const unic__pool_dims *d)
 {
     for (size_t oy = 0; oy < d->oh; oy++)
         for (size_t ox = 0; ox < d->ow; ox++, y += d->c) {
             const float *window = x + (oy * d->w + ox) * d->stride * d->c;
-            for (size_t j = 0; j < d->c; j++)
-                y[j] = window[j];
-            for (size_t i = 1; i < d->k * d->k; i++) {
-                const float *pixel = window + (i / d->k * d->w + i % d->k) * d->c;
-                for (size_t j = 0; j < d->c; j++) /* a NaN that is met stays */
-                    y[j] = pixel[j] <= y[j] || y[j] != y[j] ? y[j] : pixel[j];
-            }
+            if (d->k == 2)
+                pool_four(y, window, window + d->w * d->c, d->c);
+            else
+                pool_window(y, window, d);
         }
 }
 

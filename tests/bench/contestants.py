@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Sequence
 
 from servers import Contestant, Failed, Server
 
@@ -98,11 +99,25 @@ def onnx_peer(modality: str, batch: int, threads: int, calls: int,
     if not path.exists():
         Server([sys.executable, str(HERE / "torch_peer.py"), "export", f"model={model}",
                 f"modality={modality}", f"batch={batch}", f"out={path}"]).close()
-    words = [str(path), str(threads), str(calls), str(batch), "10", *map(str, DIMS[modality])]
+    return onnx_of(path, threads, calls, (batch, 10, *DIMS[modality]))
+
+
+def onnx_of(path: Path, threads: int, calls: int, dims: Sequence[int]) -> list[Contestant]:
+    """A file of ONNX on inputs of these dims."""
+    words = [str(path), str(threads), str(calls), *map(str, dims)]
     if BY_NODE:
         return [Contestant("onnxruntime", ["node", str(HERE / "onnx_peer.js"), *words],
                            {"NODE_PATH": str(NODE_PATH)})]
     return [Contestant("onnxruntime", [sys.executable, str(HERE / "onnx_peer.py"), *words], {})]
+
+
+def onnx_network(kind: str, n: int, dims: Sequence[int], threads: int) -> list[Contestant]:
+    if ISA or not TORCH or not (BY_NODE or BY_PYTHON):
+        return []
+    path = OUT / f"{kind}.{n}.onnx"
+    if not path.exists():
+        Server([sys.executable, str(HERE / "torch_peer.py"), "network", f"kind={kind}", f"n={n}", f"out={path}"]).close()
+    return onnx_of(path, threads, 1, (n, *dims))
 
 
 def faiss_peer(items: int, rows: int, each: int, threads: int, top: int = 1,

@@ -30,7 +30,7 @@ from typing import Any, Callable, Iterator, NamedTuple, Sequence
 
 import table
 from contestants import (BENCH, DIMS, FAISS, FAISS_HEADER, HERE, ISA, OUT, ROOT, TORCH, copied, faiss_peer,
-                         fixed_work, fma_peak, has_isa, memory_read, onnx_peer, ours, sgemm,
+                         fixed_work, fma_peak, has_isa, memory_read, onnx_network, onnx_peer, ours, sgemm,
                          torch_peer, versions)
 from servers import Contestant, Failed, Server, Side, duel, fresh
 
@@ -221,6 +221,27 @@ def stream() -> Iterator[Row]:
                                 fixed_work(calls)])
 
 
+# kind, inputs (patches: seconds of sound; frames), how many of ours are one, the shape of a peer's, multiply-adds of one
+NETWORKS = [("vggish", 10, 16000, (1, 96, 64), 0.863e9), ("vggish", 40, 16000, (1, 96, 64), 0.863e9),
+            ("vgg19", 8, 1, (3, 224, 224), 19.51e9)]
+
+
+def extract() -> Iterator[Row]:
+    """Features of pretrained networks with random weights; ours makes spectra and scales pixels too."""
+    for kind, n, each, dims, products in NETWORKS[::2] if QUICK else NETWORKS:
+        weights = OUT / f"{kind}.weights.npz"
+        if not TORCH:
+            print("extract: PyTorch makes the weights, and is not installed", flush=True)
+            return
+        if not weights.exists():
+            Server(torch_peer("network", 1, kind=kind, weights=weights)[0].command).close()
+        settings = f"kind:{kind}" + (",rate:1" if kind == "vgg19" else "")
+        yield from against(f"{kind}, {n} {'frames' if kind == 'vgg19' else 'patches'}", 1, [("", rate(n, "1/s"))],
+                           [ours("extract", 1, settings=settings, weights=weights, n=n * each),
+                            *torch_peer("network", 1, kind=kind, n=n), *onnx_network(kind, n, dims, 1)],
+                           runs=min(RUNS, 5), flops=2.0 * products * n)
+
+
 def half() -> Iterator[Row]:
     """The paper's encoders with weights of 16 bits, against the same with float32."""
     for weights, modality, batch in ((w, m, b) for w in HALF for m in DIMS for b in (80, 1)):
@@ -396,6 +417,7 @@ def scaling() -> Iterator[Row]:
 
 
 CASES = {"limits": limits, "encode": encoding, "latency": latency, "stream": stream, "half": half,
+         "extract": extract,
          "assign": assignment, "init": starting, "retrieval": retrieval, "conv": convolutions,
          "product": products,
          "demo-step": demo_step, "head": head, "start": start, "reader": reader,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The same computations in PyTorch, served as bench.c serves them (its comment has the protocol).
 
-    torch_peer.py CASE key=value ...      cases: encode first step head dataset assign export
+    torch_peer.py CASE key=value ...      cases: encode first step head dataset assign export network
 
 Float32, written as one writes it in PyTorch: its fused modules, no_grad, and a frozen TorchScript
 trace where that is the faster of the two.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 from typing import Any, Callable
 
 import numpy as np
@@ -93,6 +94,25 @@ def export(options: Options) -> Case:
     return Case(lambda: None, {})
 
 
+def network(options: Options) -> Case:
+    """A pretrained network of tests/extract on random inputs: writes its weights, exports it as ONNX, or runs it."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "extract"))
+    import torch_networks as networks
+    kind, dims = networks.NETWORKS[options["kind"]]
+    module = networks.spread(kind(), 0).eval()
+    x = torch.rand((int(options.get("n", 1)), *dims))
+    if "weights" in options:
+        np.savez(options["weights"], **networks.weights_of(module))
+        return Case(lambda: None, {})
+    if "out" in options:
+        torch.onnx.export(module, (x,), options["out"], input_names=["x"], output_names=["y"], opset_version=14)
+        return Case(lambda: None, {})
+    last = module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    traced = frozen(module, x)
+    return Case(best_of([lambda: module(x), lambda: traced(x), lambda: last[0](last[1])]), {},
+                int(options.get("calls", 1)))
+
+
 def step(options: Options) -> Case:
     """One pre-training step on one batch."""
     run = torch_step.Trainer(torch_step.read_config(options["config"]))
@@ -160,7 +180,7 @@ def assign(options: Options) -> Case:
 
 CASES: dict[str, Callable[[Options], Case]] = {
     "encode": encode, "first": first, "step": step, "head": head, "dataset": dataset,
-    "assign": assign, "export": export,
+    "assign": assign, "export": export, "network": network,
 }
 
 

@@ -25,6 +25,7 @@ from test_extract import log_mel  # noqa: E402 (likewise)
 
 try:
     import torch
+    from torch_networks import VGGish, spread, weights_of
 except ImportError:
     torch = None
 try:
@@ -47,44 +48,6 @@ def safetensors(path: pathlib.Path, tensors: Dict[str, np.ndarray]) -> None:
         file.write(len(text).to_bytes(8, "little") + text)
         for x in tensors.values():
             file.write(np.ascontiguousarray(x).tobytes())
-
-
-def vggish(channels: Any = (64, 128, 256, 256, 512, 512), hidden: int = 4096, dim: int = 128) -> Any:
-    """harritaylor/torchvggish: its modules, and so their names; heights and widths are flattened before channels."""
-    nn = torch.nn
-
-    class VGGish(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            layers, planes = [], 1
-            for i, wide in enumerate(channels):
-                layers += [nn.Conv2d(planes, wide, 3, padding=1), nn.ReLU()] + [nn.MaxPool2d(2, 2)] * (i in (0, 1, 3, 5))
-                planes = wide
-            self.features = nn.Sequential(*layers)
-            self.embeddings = nn.Sequential(nn.Linear(24 * planes, hidden), nn.ReLU(), nn.Linear(hidden, hidden),
-                                            nn.ReLU(), nn.Linear(hidden, dim), nn.ReLU())
-
-        def forward(self, x: Any) -> Any:
-            x = self.features(x)
-            return self.embeddings(x.permute(0, 2, 3, 1).reshape(len(x), -1))
-
-    return VGGish()
-
-
-def spread(model: Any, seed: int) -> Any:
-    """Random weights under which values neither fade nor grow; of single precision, computed with in double."""
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weight in model.parameters():
-            if weight.dim() > 1:
-                weight.normal_(0, (2 / weight[0].numel()) ** 0.5, generator=generator)
-            else:
-                weight.uniform_(-0.1, 0.1, generator=generator)
-    return model.double()
-
-
-def weights_of(model: Any, prefix: str = "") -> Dict[str, np.ndarray]:
-    return {prefix + name: x.numpy().astype(np.float32) for name, x in model.state_dict().items()}
 
 
 @unittest.skipIf(torch is None, "PyTorch is not installed: nothing to compare networks with")
@@ -113,7 +76,7 @@ class Networks(unittest.TestCase):
 
     def test_vggish(self) -> None:
         """Full size, from both files; the port's ReLU at the end, and what stands before it."""
-        model, x = spread(vggish(), 1), self.sound()
+        model, x = spread(VGGish(), 1).double(), self.sound()
         torch.save({"module." + k: v.float() for k, v in model.state_dict().items()}, self.at / "vggish.pth")
         safetensors(self.at / "vggish.safetensors", weights_of(model))
         with torch.no_grad():

@@ -168,6 +168,23 @@ START_TEST(conv2d_values_and_gradients)
 }
 END_TEST
 
+static void relu_naive(const op_case *k, const double *const in[], double *out)
+{
+    conv_naive(k, in, out);
+    for (size_t i = 0; i < unic__shape_count(&k->expect); i++)
+        out[i] = out[i] < 0 ? 0 : out[i];
+}
+
+START_TEST(conv2d_relu_values_and_gradients)
+{
+    op_case k = case_of(&forward_cases[_i], false);
+    k.op = &unic__op_conv2d_relu;
+    k.naive = relu_naive;
+    k.golden = NULL;
+    check_op(&k);
+}
+END_TEST
+
 START_TEST(conv_transpose2d_values_and_gradients)
 {
     op_case k = case_of(&transposed_cases[_i], true);
@@ -474,6 +491,7 @@ int main(void)
     TCase *t = tcase_create("core");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, conv2d_values_and_gradients, 0, COUNT(forward_cases));
+    tcase_add_loop_test(t, conv2d_relu_values_and_gradients, 0, COUNT(forward_cases));
     tcase_add_loop_test(t, conv_transpose2d_values_and_gradients, 0, COUNT(transposed_cases));
     tcase_add_test(t, threads_change_after_the_plan);
     tcase_add_test(t, gradients_asked_for_after_the_plan);

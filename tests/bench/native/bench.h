@@ -51,6 +51,10 @@ void bench_print_percentiles(double *each, size_t n);
 void bench_stream_setup(void);
 double bench_stream_run(void);
 
+/* extract_cases.c */
+void bench_extract_setup(void);
+double bench_extract_run(void);
+
 /* index_cases.c */
 void bench_search_setup(void);
 double bench_search_run(void);

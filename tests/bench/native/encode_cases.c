@@ -166,6 +166,7 @@ static double init_run(void)
 const bench_case bench_cases[] = {
     {"encode", encode_setup, encode_run},
     {"stream", bench_stream_setup, bench_stream_run},
+    {"extract", bench_extract_setup, bench_extract_run},
     {"first", first_setup, NULL},
     {"assign", assign_setup, assign_run},
     {"init", init_setup, init_run},
