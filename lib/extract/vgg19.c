@@ -7,8 +7,6 @@
  * torch: R, G, B, m = 255 (0.485, 0.456, 0.406), d = 255 (0.229, 0.224, 0.225)
  * The numbers of channels follow from the file of weights.
  */
-#include <string.h>
-
 #include "array/array.h"
 #include "extract/vgg.h"
 
@@ -28,14 +26,15 @@ static const unic__config_key keys[] = {
      "Pixels of a frame's height and width, a multiple of 32."},
 };
 
-enum { PLANES = 3, HALVINGS = 32, FRONT = 2, TOGETHER = 8 };
+enum { PLANES = 3, HALVINGS = 32 };
 
-/* Large images go through the first blocks one by one, what is left of them several at a time:
- * then the transforms of the many weights pay. */
-static const unic__vgg_form form = {.blocks = 5,
+static const unic__vgg_form form = {.planes = PLANES,
+                                    .blocks = 5,
                                     .convs = {2, 2, 4, 4, 4},
                                     .channels = {64, 128, 256, 512, 512},
-                                    .planes = PLANES};
+                                    .front = 2,
+                                    .few = 1,
+                                    .many = 8};
 
 static unic_status plan_vgg19(unic_extractor *e)
 {
@@ -51,26 +50,14 @@ static unic_status plan_vgg19(unic_extractor *e)
 
 /* ---- the network ---- */
 
-static void describe(unic__vgg *v, unic__vgg_stage *s, size_t batch)
-{
-    const bool front = s == &v->stage[0];
-    const size_t side = v->settings->vgg19.side / (front ? 1 : 1 << FRONT);
-    s->x = unic__input(s->graph, UNIC__SHAPE_OF(batch, side, side, front ? PLANES : v->middle),
-                       UNIC__F32);
-    s->y = unic__keep(
-        unic__vgg_blocks(s->graph, v, s->x, front ? 0 : FRONT, front ? FRONT : form.blocks));
-}
-
 static unic_status build(const unic_extractor *e, unic__network *n, unic__weight_file *f)
 {
     UNIC__TRY(unic__vgg_begin(e, n, f, &form));
     unic__vgg *v = n->plan.vgg;
-    n->dims = e->dims;
-    n->dims.dim[2] = v->channels[UNIC__VGG_CONVS - 1];
-    v->middle = v->channels[form.convs[0] + form.convs[1] - 1];
-    v->describe = describe;
-    unic__vgg_add_stage(n, 1);
-    unic__vgg_add_stage(n, TOGETHER);
+    v->height = v->width = e->settings.vgg19.side;
+    n->dims = UNIC__SHAPE_OF(v->height / HALVINGS, v->width / HALVINGS,
+                             v->channels[UNIC__VGG_CONVS - 1]);
+    unic__vgg_build(n);
     return UNIC_OK;
 }
 
@@ -84,8 +71,8 @@ static unic_status count_seconds(const unic_extractor *e, const unic__extract_in
 }
 
 /* x [side,side,3] <- one frame. */
-static void load_frame(const unic_extractor *e, const unic_array *frames, size_t frame,
-                       float *x)
+static unic_status load_frame(const unic_extractor *e, const unic__extract_input *in,
+                              size_t frame, float *x)
 {
     static const float means[2][PLANES] = {{123.675F, 116.28F, 103.53F},
                                            {103.939F, 116.779F, 123.68F}};
@@ -93,13 +80,14 @@ static void load_frame(const unic_extractor *e, const unic_array *frames, size_t
                                             {1.0F, 1.0F, 1.0F}};
     const unsigned how = e->settings.vgg19.preprocessing; /* 0: torch; 1: caffe */
     const size_t count = e->settings.vgg19.side * e->settings.vgg19.side;
-    unic__array_rows_to_f32(frames, frame, 1, x);
+    unic__array_rows_to_f32(in->array, frame, 1, x);
     for (size_t i = 0; i < count; i++, x += PLANES) {
         const float first = x[how ? 2 : 0], last = x[how ? 0 : 2];
         x[0] = (first - means[how][0]) * scales[how][0];
         x[1] = (x[1] - means[how][1]) * scales[how][1];
         x[2] = (last - means[how][2]) * scales[how][2];
     }
+    return UNIC_OK;
 }
 
 /* Adds the maps of frames [frame,frame + n) to the means of their seconds. */
@@ -117,22 +105,14 @@ static void add_maps(const unic_extractor *e, const float *map, size_t frame, si
 
 static unic_status run_vgg19(unic_extractor *e, const unic__extract_input *in, float *features)
 {
-    unic__vgg *v = e->network->plan.vgg;
-    unic__vgg_stage *front = &v->stage[0], *back = &v->stage[1];
     size_t steps;
+    const float *maps;
     UNIC__TRY(count_seconds(e, in, &steps));
     const size_t frames = steps * e->settings.vgg19.rate;
-    const size_t middle = unic__shape_count(&front->y->t.shape);
     for (size_t f = 0, n; f < frames; f += n) {
-        n = frames - f < TOGETHER ? frames - f : TOGETHER;
-        unic__vgg_resize(v, back, n);
-        for (size_t i = 0; i < n; i++) {
-            load_frame(e, in->array, f + i, front->x->t.x);
-            UNIC__TRY(unic__vgg_run(front));
-            memcpy(back->x->t.x + i * middle, front->y->t.x, middle * sizeof(float));
-        }
-        UNIC__TRY(unic__vgg_run(back));
-        add_maps(e, back->y->t.x, f, n, features);
+        n = frames - f < form.many ? frames - f : form.many;
+        UNIC__TRY(unic__vgg_run(e, in, f, n, load_frame, &maps));
+        add_maps(e, maps, f, n, features);
     }
     return UNIC_OK;
 }

@@ -32,12 +32,18 @@ enum {
     BANDS = 64,
     EMBEDDING = 128,
     HIDDEN = 4096,
-    CELLS = FRAMES * BANDS / 256, /* behind four halvings of each side */
-    TOGETHER = 16                 /* patches */
+    CELLS = FRAMES * BANDS / 256 /* behind four halvings of each side */
 };
 
-static const unic__vgg_form form = {
-    .blocks = 4, .convs = {1, 1, 2, 2}, .channels = {64, 128, 256, 512}, .planes = 1};
+static const unic__vgg_form form = {.height = FRAMES,
+                                    .width = BANDS,
+                                    .planes = 1,
+                                    .blocks = 4,
+                                    .convs = {1, 1, 2, 2},
+                                    .channels = {64, 128, 256, 512},
+                                    .front = 2,
+                                    .few = 8,
+                                    .many = 32};
 
 typedef struct unic__vggish {
     unic__logmel *logmel;
@@ -84,18 +90,15 @@ static unic__node *principal(unic__graph *g, unic__node *y, size_t dim)
     return unic__affine(g, unic__clamp(g, y, -2.0, 2.0), 255.0 / 4.0, 255.0 / 2.0);
 }
 
-static void describe(unic__vgg *v, unic__vgg_stage *s, size_t batch)
+static unic__node *tail(unic__graph *g, const unic__vgg *v, unic__node *h, size_t batch)
 {
     const unic__vggish_settings *set = &v->settings->vggish;
-    unic__graph *g = s->graph;
-    s->x = unic__input(g, UNIC__SHAPE_OF(batch, FRAMES, BANDS, 1), UNIC__F32);
-    unic__node *h = unic__vgg_blocks(g, v, s->x, 0, form.blocks);
     const size_t channels = unic__shape_last(&h->t.shape);
     h = unic__reshape(g, h, UNIC__SHAPE_OF(batch, CELLS * channels));
     h = linear(g, h, 0, v->wide[0], true);
     h = linear(g, h, 2, v->wide[1], true);
     h = linear(g, h, 4, v->wide[2], set->last_relu);
-    s->y = unic__keep(set->pca ? principal(g, h, v->wide[2]) : h);
+    return set->pca ? principal(g, h, v->wide[2]) : h;
 }
 
 static unic_status build(const unic_extractor *e, unic__network *n, unic__weight_file *f)
@@ -105,9 +108,9 @@ static unic_status build(const unic_extractor *e, unic__network *n, unic__weight
     v->wide[0] = unic__vgg_rows(f, "embeddings.0.weight", 2, HIDDEN);
     v->wide[1] = unic__vgg_rows(f, "embeddings.2.weight", 2, HIDDEN);
     v->wide[2] = unic__vgg_rows(f, "embeddings.4.weight", 2, EMBEDDING);
-    v->describe = describe;
+    v->tail = tail;
     n->dims = UNIC__SHAPE_OF(v->wide[2]);
-    unic__vgg_add_stage(n, TOGETHER);
+    unic__vgg_build(n);
     return UNIC_OK;
 }
 
@@ -129,22 +132,22 @@ static unic_status count_patches(const unic_extractor *e, const unic__extract_in
     return UNIC_OK;
 }
 
-/* Patches in equal parts of no more than fit the graph. */
+static unic_status fill_patch(const unic_extractor *e, const unic__extract_input *in, size_t i,
+                              float *x)
+{
+    return unic__logmel_patch(e->plan.vggish->logmel, in->array, i, x);
+}
+
 static unic_status run_vggish(unic_extractor *e, const unic__extract_input *in, float *features)
 {
-    const unic__logmel *l = e->plan.vggish->logmel;
-    const size_t steps = unic__logmel_count(l, (size_t)in->array->dims[0]);
-    const size_t parts = (steps + TOGETHER - 1) / TOGETHER, each = (steps + parts - 1) / parts;
-    const size_t width = unic__logmel_width(l), dim = unic__shape_count(&e->dims);
-    unic__vgg *v = e->network->plan.vgg;
-    unic__vgg_stage *s = &v->stage[0];
+    const size_t dim = unic__shape_count(&e->dims);
+    size_t steps;
+    const float *y;
+    UNIC__TRY(count_patches(e, in, &steps));
     for (size_t t = 0, n; t < steps; t += n) {
-        n = steps - t < each ? steps - t : each;
-        unic__vgg_resize(v, s, n);
-        for (size_t i = 0; i < n; i++)
-            UNIC__TRY(unic__logmel_patch(l, in->array, t + i, s->x->t.x + i * width));
-        UNIC__TRY(unic__vgg_run(s));
-        memcpy(features + t * dim, s->y->t.x, n * dim * sizeof *features);
+        n = steps - t < form.many ? steps - t : form.many;
+        UNIC__TRY(unic__vgg_run(e, in, t, n, fill_patch, &y));
+        memcpy(features + t * dim, y, n * dim * sizeof *features);
     }
     for (size_t i = 0; e->settings.vggish.pca && i < steps * dim; i++)
         features[i] = nearbyintf(features[i]);

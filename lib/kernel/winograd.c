@@ -25,6 +25,8 @@ enum {
     GROUP = 128,
     DEPTH = UNIC__SUM_PART,
     SLAB = 64,
+    /* Floats of V and M in a part of an image. */
+    CACHED = 1 << 18,
     /* Tiles whose channels stay in the second cache while all of U's panels pass. */
     ROWS = 384,
     /* Floats between rows: rows a power of two apart would share cache sets. */
@@ -36,20 +38,21 @@ typedef struct plan {
     const unic__conv_dims *d;
     size_t m, side, places;   /* m, a, a^2 */
     size_t across, per_image; /* tiles */
-    size_t images;            /* of a block */
+    size_t tiles;             /* of a block, of whole images but for forward */
     size_t depth, group;      /* channels: DEPTH and GROUP, or all where there are fewer */
     size_t u_place;           /* floats of U's part from place to place */
     size_t parts;             /* threads */
 } plan;
 
-/* A block: its images, and V and M as far as they are shared. */
+/* A block: its tiles, counted through all images, and V and M as far as they are shared. */
 typedef struct block {
     const plan *p;
-    size_t image, tiles;
+    size_t first, tiles;
     float *v, *m;
     size_t v_place, m_place; /* floats from place to place */
     float *own;              /* own_size floats for each thread */
     size_t own_size;
+    bool has_u; /* the only part of U is there from the block before */
 } block;
 
 static size_t min_size(size_t a, size_t b)
@@ -103,8 +106,24 @@ static plan plan_of(const unic__conv_dims *d, size_t m)
     size_t shared = p.places * d->ci * d->co > SHARED_MOST / REUSE
                         ? SHARED_MOST
                         : max_size(SHARED_LEAST, REUSE * p.places * d->ci * d->co);
-    p.images = max_size(1, min_size(shared / shared_size(&p, p.per_image), d->n));
+    p.tiles = max_size(1, min_size(shared / shared_size(&p, p.per_image), d->n)) * p.per_image;
     return p;
+}
+
+/* Whether U has one part: then what a thread makes of it serves all its blocks. */
+static bool is_one_part(const plan *p)
+{
+    return p->d->ci <= p->depth && p->d->co <= p->group;
+}
+
+/* Tiles of a forward product are independent: large images are cut where V and M would leave the
+ * cache, but each block should have twice as much of these as of U, which it reads. */
+static void cut_images(plan *p)
+{
+    const size_t tile = p->places * (row_of(p->d->ci) + row_of(p->group));
+    const size_t floats = max_size(CACHED, 2 * p->places * p->u_place);
+    if (p->job->product == UNIC__CONV_FORWARD && is_one_part(p))
+        p->tiles = min_size(p->tiles, max_size(floats / tile, UNIC__TILE_ROWS));
 }
 
 /* The part of x that a tile reads, and that of y that it writes. */
@@ -112,7 +131,7 @@ static unic__grid x_grid(const block *b, size_t tile)
 {
     const plan *p = b->p;
     const unic__conv_dims *d = p->d;
-    const size_t n = b->image + tile / p->per_image, t = tile % p->per_image;
+    const size_t n = (b->first + tile) / p->per_image, t = (b->first + tile) % p->per_image;
     const size_t y = t / p->across * p->m, x = t % p->across * p->m; /* with the padding */
     const ptrdiff_t row = (ptrdiff_t)(n * d->h + y) - (ptrdiff_t)d->pad;
     const ptrdiff_t col = (ptrdiff_t)x - (ptrdiff_t)d->pad;
@@ -130,7 +149,7 @@ static unic__grid y_grid(const block *b, size_t tile)
 {
     const plan *p = b->p;
     const unic__conv_dims *d = p->d;
-    const size_t n = b->image + tile / p->per_image, t = tile % p->per_image;
+    const size_t n = (b->first + tile) / p->per_image, t = (b->first + tile) % p->per_image;
     const size_t y = t / p->across * p->m, x = t % p->across * p->m;
     return (unic__grid){.at = (ptrdiff_t)(((n * d->oh + y) * d->ow + x) * d->co),
                         .row = d->ow * d->co,
@@ -303,13 +322,14 @@ static void forward(const block *b, size_t from, size_t to, float *own)
 {
     const plan *p = b->p;
     const size_t ci = p->d->ci, c_place = b->tiles * row_of(p->group) + PAD;
-    float *u = own + p->places * c_place;
+    float *u = own + p->places * (p->tiles * row_of(p->group) + PAD); /* of the largest block */
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_OUTPUT, p->m);
     for (size_t n0 = from * p->group; n0 < min_size(to * p->group, p->d->co); n0 += p->group) {
         const size_t n = min_size(p->d->co - n0, p->group);
         for (size_t k0 = 0; k0 < ci; k0 += p->depth) {
             const size_t k = min_size(ci - k0, p->depth);
-            transform_w(p, u, k0, k, n0, n);
+            if (!b->has_u)
+                transform_w(p, u, k0, k, n0, n);
             multiply(p, &(rows_product){b->tiles, k, n, b->v + k0, u, row_of(ci), b->v_place,
                                         own, row_of(p->group), c_place, k0 > 0});
         }
@@ -328,8 +348,8 @@ static void forward(const block *b, size_t from, size_t to, float *own)
 static void clear_channels(const block *b, size_t first, size_t n)
 {
     const unic__conv_dims *d = b->p->d;
-    const size_t pixels = d->h * d->w, end = b->image + b->tiles / b->p->per_image;
-    for (size_t i = b->image * pixels; i < end * pixels; i++)
+    const size_t pixels = d->h * d->w, image = b->first / b->p->per_image;
+    for (size_t i = image * pixels; i < (image + b->tiles / b->p->per_image) * pixels; i++)
         memset(b->p->job->c + i * d->ci + first, 0, n * sizeof(float));
 }
 
@@ -421,8 +441,8 @@ static size_t groups_of(const plan *p)
     }
 }
 
-/* Images from..to, a block at a time. */
-static void run_images(const plan *p, size_t from, size_t to, float *scratch)
+/* Tiles from..to, a block at a time. */
+static void run_tiles(const plan *p, size_t from, size_t to, float *scratch)
 {
     static stage_part *const products[] = {
         [UNIC__CONV_FORWARD] = forward,
@@ -430,15 +450,15 @@ static void run_images(const plan *p, size_t from, size_t to, float *scratch)
         [UNIC__CONV_WEIGHTS] = weights,
     };
     const unic__conv_product product = p->job->product;
-    for (size_t i = from; i < to; i += p->images) {
-        block b = {.p = p, .image = i};
-        b.tiles = min_size(p->images, to - i) * p->per_image;
+    for (size_t i = from; i < to; i += p->tiles) {
+        block b = {.p = p, .first = i, .has_u = i > from && is_one_part(p) && p->parts == 1};
+        b.tiles = min_size(p->tiles, to - i);
         b.v_place = b.tiles * row_of(p->d->ci) + PAD;
         b.m_place = b.tiles * row_of(p->d->co) + PAD;
         b.v = scratch;
         b.m = b.v + p->places * b.v_place;
-        b.own = scratch + shared_size(p, p->images * p->per_image);
-        b.own_size = own_size(p, p->images * p->per_image);
+        b.own = scratch + shared_size(p, p->tiles);
+        b.own_size = own_size(p, p->tiles);
         if (product != UNIC__CONV_DATA)
             run_stage(&b, transform_x, b.tiles);
         if (product != UNIC__CONV_FORWARD)
@@ -449,6 +469,8 @@ static void run_images(const plan *p, size_t from, size_t to, float *scratch)
 
 typedef struct split {
     const plan *p;
+    size_t units,
+        unit; /* what is split: blocks of a forward product in parts of images, or images */
     size_t parts, each; /* floats of scratch */
 } split;
 
@@ -456,8 +478,10 @@ static void run_split(const void *context, size_t from, size_t to)
 {
     const split *s = context;
     for (size_t i = from; i < to; i++)
-        run_images(s->p, s->p->d->n * i / s->parts, s->p->d->n * (i + 1) / s->parts,
-                   s->p->job->scratch + i * s->each);
+        run_tiles(
+            s->p, s->units * i / s->parts * s->unit,
+            min_size(s->units * (i + 1) / s->parts * s->unit, s->p->per_image * s->p->d->n),
+            s->p->job->scratch + i * s->each);
 }
 
 bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, size_t *floats)
@@ -468,33 +492,36 @@ bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, size_t *floats)
     if (a2 * (image + GROUP) * channels + a2 * (double)d->ci * (double)d->co > 0x1p60)
         return false;
     const plan p = plan_of(d, m);
-    const size_t tiles = p.images * p.per_image, threads = (size_t)unic__threads();
-    *floats = shared_size(&p, tiles) + threads * own_size(&p, tiles);
+    const size_t threads = (size_t)unic__threads();
+    *floats = shared_size(&p, p.tiles) + threads * own_size(&p, p.tiles);
     return true;
 }
 
-/* A product of few groups is split by images, where there are as many: the groups' part of U is
- * then made by each thread. */
+/* A product of few groups is split by images, or by blocks of their tiles, where there are as many:
+ * the groups' part of U is then made by each thread. */
 void unic__winograd_run(const unic__conv_job *job, size_t m)
 {
     plan p = plan_of(job->dims, m);
-    const size_t tiles = p.images * p.per_image, shared = shared_size(&p, tiles);
+    const size_t whole = p.tiles, all = p.per_image * p.d->n;
     const size_t threads = min_size((size_t)unic__threads(),
-                                    (job->scratch_size - shared) / own_size(&p, tiles));
+                                    (job->scratch_size - shared_size(&p, whole)) /
+                                        own_size(&p, whole));
     p.job = job;
-    const bool worth = (double)p.places * (double)(p.per_image * p.d->n) *
-                           (double)(p.d->ci * p.d->co) >=
-                       1 << 21;
+    cut_images(&p);
+    const bool worth = (double)p.places * (double)all * (double)(p.d->ci * p.d->co) >= 1 << 21;
     p.parts = worth ? threads : 1;
+    const size_t unit = p.tiles < whole ? p.tiles : p.per_image; /* of what is split */
+    const size_t most = whole / unit; /* for so many the scratch has room */
     if (p.parts == 1 || job->product == UNIC__CONV_WEIGHTS || groups_of(&p) >= 2 * p.parts ||
-        p.images < p.parts) {
-        run_images(&p, 0, p.d->n, job->scratch);
+        most < p.parts) {
+        run_tiles(&p, 0, all, job->scratch);
         return;
     }
-    split s = {&p, p.parts, 0};
-    p.images /= p.parts;
+    split s = {&p, count_of(all, unit), unit, p.parts, 0};
+    if (p.tiles == whole)
+        p.tiles = most / p.parts * unit;
     p.parts = 1;
-    s.each = shared_size(&p, p.images * p.per_image) + own_size(&p, p.images * p.per_image);
+    s.each = shared_size(&p, p.tiles) + own_size(&p, p.tiles);
     unic__parallel(s.parts, 1, true, run_split, &s);
 }
 

@@ -53,6 +53,8 @@ static const conv_case forward_cases[] = {
     {NULL, S(4, 7, 7, 17), S(3, 3, 17, 35), true, {1, 0, 1}, S(4, 5, 5, 35)},
     {NULL, S(4, 7, 8, 24), S(3, 3, 24, 16), false, {1, 1, 1}, S(4, 7, 8, 16)},
     {NULL, S(16, 2, 2, 24), S(3, 3, 24, 40), true, {1, 2, 1}, S(16, 4, 4, 40)},
+    /* images that are cut for the cache, also between threads */
+    {NULL, S(1, 50, 46, 16), S(3, 3, 16, 17), true, {1, 1, 1}, S(1, 50, 46, 17)},
 };
 
 static const conv_case transposed_cases[] = {
