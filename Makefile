@@ -22,6 +22,9 @@ ONEDNN      ?= yes
 # libunicode-media decodes with FFmpeg's libraries (docs/media-decoding.md): built where they are, left out by MEDIA=no.
 FFMPEG      := libavformat libavcodec libswscale libswresample libavutil
 MEDIA       ?= $(shell pkg-config --exists $(FFMPEG) 2>/dev/null && echo yes || echo no)
+# libunicode-mpi trains over MPI (docs/train.md): built where mpicc is, left out by MPI=no; MPICC=mpicc.mpich is another MPI.
+MPICC       ?= mpicc
+MPI         ?= $(if $(shell command -v $(MPICC)),yes,no)
 BLAS_LIBS   ?= -lopenblas
 BLAS_CFLAGS ?=
 
@@ -30,7 +33,7 @@ PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib
               check clang-format abigail-tools doxygen python3 python3-numpy python3-scipy python3-matplotlib \
               python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
               dataset-fashion-mnist espeak-ng flite patch strace cmake meson \
-              libavformat-dev libavcodec-dev libswscale-dev libswresample-dev ffmpeg $(MORE_PACKAGES)
+              libavformat-dev libavcodec-dev libswscale-dev libswresample-dev ffmpeg libopenmpi-dev $(MORE_PACKAGES)
 # What `make analyze`, coverage and fuzz need: make setup MORE_PACKAGES="clang clang-tidy cppcheck gcovr libomp-dev"
 MORE_PACKAGES ?=
 
@@ -76,7 +79,7 @@ LDLIBS       := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm $(filter -fopenmp,$(OMP_FLAG))
 # oneDNN's glue, or what stands in its place.
 NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/kernel/dnnl_glue.c,lib/kernel/dnnl_none.c)
 # Libraries of their own, over the public API alone.
-BESIDE   := lib/media/%
+BESIDE   := lib/media/% lib/mpi/%
 LIB_SRC  := $(sort $(filter-out $(NOT_BUILT) $(BESIDE),$(wildcard lib/*/*.c)))
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/obj/%.o)
 SHARED   := $(BUILD)/libunicode.so.$(VERSION)
@@ -91,7 +94,15 @@ MEDIA_PC     := $(BUILD)/unicode-media.pc
 MEDIA_FLAGS  := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(FFMPEG)))
 MEDIA_LIBS   := $(shell pkg-config --libs $(FFMPEG)) -lm -lpthread
 endif
-HEADERS  := $(sort $(filter-out $(if $(MEDIA_OBJ),,%/unic_media.h),\
+ifeq ($(MPI),yes)
+MPI_OBJ    := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/mpi/*.c)))
+MPI_SHARED := $(BUILD)/libunicode-mpi.so.$(VERSION)
+MPI_PC     := $(BUILD)/unicode-mpi.pc
+# What mpicc adds, as Open MPI (-showme) and MPICH (-compile-info, whose first word is the compiler) say it.
+MPI_FLAGS  := $(patsubst -I%,-isystem %,$(filter -I%,$(shell $(MPICC) -showme:compile 2>/dev/null || $(MPICC) -compile-info)))
+MPI_LIBS   := $(filter -L% -l%,$(shell $(MPICC) -showme:link 2>/dev/null || $(MPICC) -link-info))
+endif
+HEADERS  := $(sort $(filter-out $(if $(MEDIA_OBJ),,%/unic_media.h) $(if $(MPI_OBJ),,%/unic_mpi.h),\
               $(wildcard include/unicode/unic*.h include/unicode/unic*.hpp)))
 PROGRAMS := $(patsubst examples/programs/%.c,$(BUILD)/bin/%,$(sort $(wildcard examples/programs/unic-*.c)))
 CMAKE_FILES := $(BUILD)/unicode-config.cmake $(BUILD)/unicode-config-version.cmake
@@ -132,9 +143,9 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE all demo demo-avt demo-media demo-streaming tasks table check check-real-media check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
+.PHONY: FORCE check-mpi all demo demo-avt demo-media demo-streaming tasks table check check-real-media check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
-all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) $(MEDIA_SHARED) $(MEDIA_PC) ## build the library and the programs
+all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) $(MEDIA_SHARED) $(MEDIA_PC) $(MPI_SHARED) $(MPI_PC) ## build the library and the programs
 
 # Their frames are fixed and large (packed operands, 88 to 181 kB), and a small product uses little of
 # one: touching every page of it in every call took 6 % of a training step.
@@ -180,6 +191,16 @@ $(MEDIA_SHARED): $(MEDIA_OBJ) lib/libunicode-media.map
 	  $(ALL_LDFLAGS) -o $@ $(MEDIA_OBJ) $(MEDIA_LIBS)
 	$(Q)ln -sf libunicode-media.so.$(VERSION) $(BUILD)/libunicode-media.so.$(SOVERSION)
 	$(Q)ln -sf libunicode-media.so.$(SOVERSION) $(BUILD)/libunicode-media.so
+
+# What MPI needs is linked to this library alone.
+$(MPI_OBJ): ALL_CFLAGS += $(MPI_FLAGS)
+$(MPI_SHARED): $(MPI_OBJ) lib/libunicode-mpi.map
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared -Wl,-soname,libunicode-mpi.so.$(SOVERSION) \
+	  -Wl,--version-script=lib/libunicode-mpi.map -Wl,--no-undefined -Wl,--as-needed \
+	  $(ALL_LDFLAGS) -o $@ $(MPI_OBJ) $(MPI_LIBS)
+	$(Q)ln -sf libunicode-mpi.so.$(VERSION) $(BUILD)/libunicode-mpi.so.$(SOVERSION)
+	$(Q)ln -sf libunicode-mpi.so.$(SOVERSION) $(BUILD)/libunicode-mpi.so
 
 # The programs stand beside the library: $$ORIGIN finds it in the build tree and when installed.
 # Those that decode load libunicode-media when they are asked to (cli/media.c); dlopen() is a library's
@@ -367,7 +388,7 @@ messages: $(MEDIA_SHARED) ## run the tests (or ONLY="api/check_x tests/python/te
 	@mkdir -p build/messages
 	$(Q)$(CC) -std=c11 -O2 -fPIC -Wall -Wextra -Iinclude -c -o build/messages/recorder.o tests/messages/recorder/recorder.c
 	$(if $(MEDIA_SHARED),$(Q)cp -P $(BUILD)/libunicode-media.so* build/messages)
-	@$(MAKE) --no-print-directory messages-page BUILD=build/messages MEDIA=no EXTRA_LDFLAGS="$(NOTED) build/messages/recorder.o" \
+	@$(MAKE) --no-print-directory messages-page BUILD=build/messages MEDIA=no MPI=no EXTRA_LDFLAGS="$(NOTED) build/messages/recorder.o" \
 	  NOTED_TESTS="$(if $(ONLY),$(patsubst %,build/messages/tests/%,$(filter-out %.py,$(ONLY))),$(TESTS:$(BUILD)/%=build/messages/%))" \
 	  NOTED_SCRIPTS="$(if $(ONLY),$(filter %.py,$(ONLY)),$(NOTED_SCRIPTS))"
 
@@ -381,16 +402,21 @@ messages-page: all $(NOTED_TESTS)
 	    $(PYTHON) "$$@" > $(BUILD)/test.log 2>&1 || tail -n 5 $(BUILD)/test.log; done
 	@$(PYTHON) tests/messages/messages.py write $(BUILD)/notes $(if $(ONLY),--part)
 
+check-mpi: all ## train over MPI with 1, 2 and 4 processes, with each MPI that is installed; kill one (a minute)
+	@BUILD=$(BUILD) $(PYTHON) tests/mpi/test_mpi.py
+
 config-doc: $(BUILD)/tests/config/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<
 
-abi: $(SHARED) $(MEDIA_SHARED) ## compare the binary interface with the committed one (libabigail)
+abi: $(SHARED) $(MEDIA_SHARED) $(MPI_SHARED) ## compare the binary interface with the committed one (libabigail)
 	@$(PYTHON) tests/abi/abi.py check $(SHARED)
 	$(if $(MEDIA_SHARED),@$(PYTHON) tests/abi/abi.py check $(MEDIA_SHARED) --library media)
+	$(if $(MPI_SHARED),@$(PYTHON) tests/abi/abi.py check $(MPI_SHARED) --library mpi)
 
-abi-baseline: $(SHARED) $(MEDIA_SHARED) ## take the binary interface as it is now for the committed one
+abi-baseline: $(SHARED) $(MEDIA_SHARED) $(MPI_SHARED) ## take the binary interface as it is now for the committed one
 	@$(PYTHON) tests/abi/abi.py write $(SHARED)
 	$(if $(MEDIA_SHARED),@$(PYTHON) tests/abi/abi.py write $(MEDIA_SHARED) --library media)
+	$(if $(MPI_SHARED),@$(PYTHON) tests/abi/abi.py write $(MPI_SHARED) --library mpi)
 
 # Each of these builds works on a few programs that go from the operators to training and back.
 # Debian's places of other CBLAS libraries; a distribution's own names are given the same way.
@@ -566,7 +592,9 @@ INSTALLED = $(addprefix $(DEST_INC)/,$(notdir $(HEADERS))) \
             $(addprefix $(DEST_LIB)/,libunicode.a libunicode.so libunicode.so.$(SOVERSION) \
               libunicode.so.$(VERSION) pkgconfig/unicode.pc $(addprefix cmake/unicode/,$(notdir $(CMAKE_FILES)))) \
             $(if $(MEDIA_SHARED),$(addprefix $(DEST_LIB)/,libunicode-media.so libunicode-media.so.$(SOVERSION) \
-              libunicode-media.so.$(VERSION) pkgconfig/unicode-media.pc))
+              libunicode-media.so.$(VERSION) pkgconfig/unicode-media.pc)) \
+            $(if $(MPI_SHARED),$(addprefix $(DEST_LIB)/,libunicode-mpi.so libunicode-mpi.so.$(SOVERSION) \
+              libunicode-mpi.so.$(VERSION) pkgconfig/unicode-mpi.pc))
 # Folders that are the library's own: removed when they are empty, the inner ones first.
 OWN_FOLDERS = $(addprefix $(DEST_DOC)/,$(wildcard examples/api/*/) examples/api examples docs lib) \
               $(DEST_DOC) $(DEST_LIB)/cmake/unicode
@@ -585,7 +613,10 @@ install: all ## install under PREFIX (DESTDIR, LIBDIR and the like are honoured)
 	$(if $(MEDIA_SHARED),install -m 755 $(MEDIA_SHARED) $(DEST_LIB))
 	$(if $(MEDIA_SHARED),ln -sf libunicode-media.so.$(VERSION) $(DEST_LIB)/libunicode-media.so.$(SOVERSION))
 	$(if $(MEDIA_SHARED),ln -sf libunicode-media.so.$(SOVERSION) $(DEST_LIB)/libunicode-media.so)
-	install -m 644 $(BUILD)/unicode.pc $(MEDIA_PC) $(DEST_LIB)/pkgconfig
+	$(if $(MPI_SHARED),install -m 755 $(MPI_SHARED) $(DEST_LIB))
+	$(if $(MPI_SHARED),ln -sf libunicode-mpi.so.$(VERSION) $(DEST_LIB)/libunicode-mpi.so.$(SOVERSION))
+	$(if $(MPI_SHARED),ln -sf libunicode-mpi.so.$(SOVERSION) $(DEST_LIB)/libunicode-mpi.so)
+	install -m 644 $(BUILD)/unicode.pc $(MEDIA_PC) $(MPI_PC) $(DEST_LIB)/pkgconfig
 	install -m 644 $(CMAKE_FILES) $(DEST_LIB)/cmake/unicode
 	install -m 755 $(PROGRAMS) $(DEST_BIN)
 	install -m 644 $(MANUALS) $(DEST_MAN)
@@ -602,7 +633,7 @@ clean: ## remove what was built (the demo's data too)
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
--include $(LIB_OBJ:.o=.d) $(MEDIA_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
+-include $(LIB_OBJ:.o=.d) $(MEDIA_OBJ:.o=.d) $(MPI_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(foreach p,$(PARTS),$(patsubst %.o,%.d,$(call PARTS_OF,$(p)))) $(TEST_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BENCH_OBJ:.o=.d) $(TEST_SRC:%.c=$(BUILD)/obj/%.d)
 -include $(patsubst $(BUILD)/bin/%,$(BUILD)/obj/examples/programs/%.d,$(PROGRAMS))
 .SECONDARY:
 

@@ -30,10 +30,10 @@ MAY_INCLUDE = {
 }
 MAY_INCLUDE["api"] = set(MAY_INCLUDE)
 # Libraries of their own: the public headers alone.
-BESIDE = {"media": set()}
+BESIDE = {"media": set(), "mpi": set()}
 MAY_INCLUDE.update(BESIDE)
 VENDOR = {"cblas.h": "lib/kernel/blas_glue.c", "dnnl": "lib/kernel/dnnl_versions.h", "zlib.h": "lib/file/zip.c",
-          "libav": "lib/media/ffmpeg.h", "libsw": "lib/media/ffmpeg.h"}
+          "libav": "lib/media/ffmpeg.h", "libsw": "lib/media/ffmpeg.h", "mpi.h": "lib/mpi/mpi.c"}
 INCLUDE = re.compile(r'\s*#\s*include\s*[<"]([^>"]+)[>"]')
 
 

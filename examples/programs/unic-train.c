@@ -4,6 +4,7 @@
  * A run can be stopped and resumed at any step: the trainer saves all of its state, and the
  * order of the dataset is a function of seed, epoch and batch.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@
 #include "train/drift.h"
 #include "train/figures.h"
 #include "train/interval.h"
+#include "train/ranks.h"
 
 enum { READ_AHEAD = 2 };
 
@@ -32,7 +34,8 @@ typedef struct run {
     /* the command line */
     const char *config_path, *from_path, *data_path, *valid_path, *out_path, *log_path;
     const char *save_every;
-    bool resume;
+    bool resume, mpi;
+    uint64_t timeout;
     cli_data how;
     cli_list settings;
     uint64_t threads;
@@ -74,6 +77,7 @@ static bool open_data(run *r, unic_dataset **out, const char *path, bool train)
         .drop_last = train && drop_last,
         .prefetch = READ_AHEAD,
     };
+    train_ranks_part(&options);
     if (!cli_data_open(out, &r->how, r->config, &path, 1, options))
         return false;
     r->drift.batch = options.batch;
@@ -82,7 +86,8 @@ static bool open_data(run *r, unic_dataset **out, const char *path, bool train)
                         "train.length=%zu, or --cut",
                         path, unic_dataset_length(*out), (unsigned long long)length,
                         unic_dataset_length(*out));
-    return (!train || cli_summary_print(stderr, *out, path)) && cli_summary_check(*out, path);
+    return (!train || !train_ranks_first() || cli_summary_print(stderr, *out, path)) &&
+           cli_summary_check(*out, path);
 }
 
 /* What the config leaves out comes from the data: modalities, dims, how the features were made. */
@@ -92,14 +97,21 @@ static bool complete(run *r)
            cli_extractor_keep(r->config, r->data, r->data_path);
 }
 
+/* A new trainer of the config, in step with those of the other ranks. */
+static bool create_trainer(run *r)
+{
+    const unic_trainer_options options = {.struct_size = sizeof options,
+                                          .comm = train_ranks_comm()};
+    return cli_ok(unic_trainer_create(&r->trainer, r->config, &options));
+}
+
 /* A run from its beginning. */
 static bool begin(run *r)
 {
     return cli_ok(unic_config_create(&r->config)) &&
            cli_ok(unic_config_load(r->config, r->config_path)) &&
            cli_config_apply(r->config, &r->settings) &&
-           open_data(r, &r->data, r->data_path, true) && complete(r) &&
-           cli_ok(unic_trainer_create(&r->trainer, r->config, NULL));
+           open_data(r, &r->data, r->data_path, true) && complete(r) && create_trainer(r);
 }
 
 /* Whether the file is a model of this library, rather than a checkpoint of other code. */
@@ -123,8 +135,7 @@ static bool begin_from_model(run *r)
                                     : unic_config_parse(r->config, unic_model_config(model),
                                                         r->from_path)) &&
               cli_config_apply(r->config, &r->settings) &&
-              open_data(r, &r->data, r->data_path, true) && complete(r) &&
-              cli_ok(unic_trainer_create(&r->trainer, r->config, NULL)) &&
+              open_data(r, &r->data, r->data_path, true) && complete(r) && create_trainer(r) &&
               cli_ok(unic_trainer_start_from(r->trainer, model));
     unic_model_free(model);
     return ok;
@@ -134,8 +145,10 @@ static bool begin_from_model(run *r)
 static bool begin_from_checkpoint(run *r)
 {
     char *settings = cli_config_lines(r->config_path, &r->settings);
+    const unic_trainer_options options = {.struct_size = sizeof options,
+                                          .comm = train_ranks_comm()};
     bool ok = settings &&
-              cli_ok(unic_trainer_import(&r->trainer, r->from_path, settings, NULL,
+              cli_ok(unic_trainer_import(&r->trainer, r->from_path, settings, &options,
                                          cli_open_options())) &&
               cli_ok(unic_config_create(&r->config)) &&
               cli_ok(unic_config_parse(r->config, unic_trainer_config(r->trainer),
@@ -149,7 +162,9 @@ static bool begin_from_checkpoint(run *r)
 static bool resume(run *r)
 {
     char *settings = cli_config_lines(r->config_path, &r->settings);
-    bool ok = settings && train_checkpoint_resume(&r->checkpoint, &r->trainer, settings) &&
+    bool ok = settings &&
+              train_checkpoint_resume(&r->checkpoint, &r->trainer, settings,
+                                      train_ranks_comm()) &&
               cli_ok(unic_config_create(&r->config)) &&
               cli_ok(
                   unic_config_parse(r->config, unic_trainer_config(r->trainer), r->out_path)) &&
@@ -161,6 +176,8 @@ static bool resume(run *r)
 /* The place to write to: nobody else writes there, and it can be written to. */
 static bool take_place(run *r)
 {
+    if (!train_ranks_first()) /* it reads from there alone */
+        return train_checkpoint_name(&r->checkpoint, r->out_path);
     return cli_output_possible(r->out_path) &&
            train_checkpoint_open(&r->checkpoint, r->out_path, r->log_path) &&
            cli_output_possible(r->checkpoint.run_path);
@@ -169,7 +186,8 @@ static bool take_place(run *r)
 static bool prepare(run *r)
 {
     r->checkpoint.is_new = !r->resume;
-    if (!cli_ok(unic_set_threads((int)r->threads)) || !take_place(r) ||
+    if ((r->mpi && !train_ranks_begin(r->timeout)) ||
+        !cli_ok(unic_set_threads((int)r->threads)) || !take_place(r) ||
         !(r->resume                ? resume(r)
           : !r->from_path          ? begin(r)
           : is_model(r->from_path) ? begin_from_model(r)
@@ -184,8 +202,9 @@ static bool prepare(run *r)
     r->begun_at = unic_trainer_step_count(r->trainer);
     return cli_config_number(r->config, "train.epochs", &r->epochs) &&
            cli_ok(unic_trainer_set_total_step_count(r->trainer, r->epochs * r->batches)) &&
-           (!r->resume || train_checkpoint_mend(&r->checkpoint, r->trainer)) &&
-           cli_log_open(&r->log, r->log_path, r->resume ? r->begun_at : 0);
+           (!train_ranks_first() ||
+            ((!r->resume || train_checkpoint_mend(&r->checkpoint, r->trainer)) &&
+             cli_log_open(&r->log, r->log_path, r->resume ? r->begun_at : 0)));
 }
 
 /* ---- the loop ---- */
@@ -194,7 +213,7 @@ static bool prepare(run *r)
 static bool validate(run *r)
 {
     train_figures *f = &r->figures;
-    double clips = 0.0;
+    size_t left = unic_dataset_clip_count(r->valid), clips = left;
     memset(f->held_out, 0, f->count * sizeof *f->held_out);
     for (;;) {
         const unic_batch *batch;
@@ -204,18 +223,18 @@ static bool validate(run *r)
             break;
         if (!cli_ok(unic_trainer_evaluate(r->trainer, batch, f->now)))
             return false;
-        double size = (double)unic_batch_clip_count(batch);
+        const size_t size = left < r->drift.batch ? left : r->drift.batch; /* of all ranks */
         for (size_t i = 0; i < f->count; i++)
-            f->held_out[i] += size * f->now[i];
-        clips += size;
+            f->held_out[i] += (double)size * f->now[i] / (double)clips;
+        left -= size;
     }
-    for (size_t i = 0; i < f->count; i++)
-        f->held_out[i] /= clips;
     return true;
 }
 
 static bool save(run *r)
 {
+    if (!train_ranks_first()) /* which has the same bits */
+        return true;
     r->save_failed = !train_checkpoint_save(&r->checkpoint, r->trainer);
     train_interval_restart(&r->interval);
     return !r->save_failed;
@@ -225,13 +244,19 @@ static bool save(run *r)
  * after logging: a run that is killed here has lines too many, and resuming drops them. */
 static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 {
-    char train[TRAIN_LINE], valid[TRAIN_LINE], drift[TRAIN_DRIFT_LINE];
+    char train[TRAIN_LINE], valid[TRAIN_LINE], drift[TRAIN_DRIFT_LINE] = "";
     train_figures_so_far(&r->figures, false, train);
     train_figures_end_epoch(&r->figures, epoch);
-    if (r->valid && (!validate(r) || !cli_log_write(&r->log, step, epoch, "valid", r->trainer,
-                                                    r->figures.held_out)))
+    if (r->valid && !validate(r))
         return false;
-    if (!save(r) || !train_drift_end_epoch(&r->drift, r->trainer, r->valid, drift))
+    if (!train_ranks_first())
+        return true;
+    if (r->valid &&
+        !cli_log_write(&r->log, step, epoch, "valid", r->trainer, r->figures.held_out))
+        return false;
+    /* Each rank reads a part of the clips, so none can encode all of them. */
+    if (!save(r) || !train_drift_end_epoch(&r->drift, r->trainer,
+                                           train_ranks_comm() ? NULL : r->valid, drift))
         return false;
     cli_progress_clear();
     fprintf(stderr, "epoch %llu/%llu  step %llu  %s  (%.1f steps/s)\n",
@@ -245,12 +270,18 @@ static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
     return true;
 }
 
-static bool take_step(run *r, uint64_t *step)
+/* `*stops`: a rank was told to stop, or cannot read on, and all of them stop before this step. */
+static bool take_step(run *r, uint64_t *step, bool *stops)
 {
-    const unic_batch *batch;
+    const unic_batch *batch = NULL;
     char tail[TRAIN_LINE];
-    if (!cli_ok(unic_dataset_next(&batch, r->data)))
+    *stops = cli_signal() > 0;
+    const bool is_read = *stops || cli_ok(unic_dataset_next(&batch, r->data));
+    *stops = *stops || !is_read;
+    if (!train_ranks_any(stops))
         return false;
+    if (*stops)
+        return is_read;
     if (!batch) /* the epoch's end; the next call begins another */
         return true;
     if (!cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->figures.now)))
@@ -258,9 +289,11 @@ static bool take_step(run *r, uint64_t *step)
     uint64_t epoch = *step / r->batches + 1;
     ++*step;
     train_figures_add(&r->figures);
-    if (!cli_log_write(&r->log, *step, epoch, "figures", r->trainer, r->figures.now))
-        return false;
-    cli_progress_at(*step, train_figures_so_far(&r->figures, true, tail));
+    if (train_ranks_first()) {
+        if (!cli_log_write(&r->log, *step, epoch, "figures", r->trainer, r->figures.now))
+            return false;
+        cli_progress_at(*step, train_figures_so_far(&r->figures, true, tail));
+    }
     if (*step % r->batches == 0)
         return end_epoch(r, *step, epoch);
     return !train_interval_is_over(&r->interval) || save(r);
@@ -285,24 +318,31 @@ static int train(run *r)
 {
     uint64_t step = r->begun_at, total = r->epochs * r->batches;
     bool ok = cli_ok(unic_dataset_seek(r->data, step / r->batches, step % r->batches));
+    bool stops = false;
     if (!ok)
         return EXIT_FAILURE;
     cli_signal_catch();
-    cli_progress_begin(total, step, "steps");
+    if (train_ranks_first())
+        cli_progress_begin(total, step, "steps");
     r->started = cli_now();
     train_interval_restart(&r->interval);
-    while (ok && step < total && !cli_signal())
-        ok = take_step(r, &step);
+    while (ok && step < total && !stops)
+        ok = take_step(r, &step, &stops);
     cli_progress_clear();
     if (ok && step >= total)
         return EXIT_SUCCESS;
-    return stop(r, step, total) && ok ? 128 + cli_signal() : EXIT_FAILURE;
+    ok = stop(r, step, total) && ok;
+    stops = true;
+    train_ranks_wait(&stops); /* for the first to have saved the run */
+    return ok ? 128 + (cli_signal() ? cli_signal() : SIGTERM) : EXIT_FAILURE;
 }
 
 /* ---- the end ---- */
 
 static bool summarise(const run *r)
 {
+    if (!train_ranks_first())
+        return true;
     char time[CLI_DURATION];
     uint64_t steps = unic_trainer_step_count(r->trainer) - r->begun_at;
     double seconds = cli_now() - r->started;
@@ -372,6 +412,10 @@ static const char more[] =
     "The log has an object for each step, {\"step\":..,\"epoch\":..,\n"
     "\"figures\":{..}}, and with --valid one for each epoch, with \"valid\" for \"figures\".\n"
     "\n"
+    "mpirun -n 4 unic-train --mpi ... shares each batch out over four processes, on as many\n"
+    "machines as mpirun says: train.batch counts the clips of all of them, every one reads\n"
+    "its part, and the first writes and prints. The run can be resumed with any number.\n"
+    "\n"
     "Example:\n"
     "  unic-train --config small.ini --data train.npz --valid valid.npz --out model.npz \\\n"
     "             --log run.jsonl --set train.epochs=20 train.seed=1\n"
@@ -406,6 +450,10 @@ int main(int argc, char **argv)
         {"--keep", "K", "keep the last K checkpoints [1]", .number = &r.checkpoint.keep,
          .least = 1, .most = 1000000},
         {"--cut", NULL, "cut clips that are longer than train.length", .flag = &r.how.cut},
+        {"--mpi", NULL, "one of the processes that mpirun started, which train as one",
+         .flag = &r.mpi},
+        {"--timeout", "SECONDS", "with --mpi: wait so long for another process [600]",
+         .number = &r.timeout, .least = 1, .most = 1000000},
         CLI_SKIP_DAMAGED_OPTION(&r.how.skip_damaged),
         CLI_MEMORY_LIMIT_OPTION,
         CLI_THREADS_OPTION(&r.threads),
@@ -436,5 +484,6 @@ int main(int argc, char **argv)
     if (status == EXIT_SUCCESS)
         status = cli_exit_status(cli_log_close(&r.log) && summarise(&r));
     release(&r);
+    train_ranks_end(status == EXIT_FAILURE);
     return status;
 }

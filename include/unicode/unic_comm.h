@@ -41,8 +41,8 @@ typedef struct unic_comm {
                               of their states; 0: 100; -1: before the first alone             */
     /** Begins to replace data[count] by its sum over all ranks, of which every rank must get
      * the same bits. The data are not touched until the request, which is stored, has been
-     * waited for; NULL says that the sum is there already. Several sums may be under way; they
-     * are waited for in the order of starting. */
+     * waited for; NULL says that the sum is there already. Several sums may be under way, and
+     * are waited for in any order. */
     int (*sum_start)(void *data, size_t count, unic_comm_type type, void **request, void *user);
     /** Waits for a sum. */
     int (*sum_wait)(void *request, void *user);

@@ -61,7 +61,10 @@ typedef struct unic_dataset_options {
     unic_progress_fn progress;      /**< reports files, and clips if each is opened, while
                                          the dataset is being opened; may be NULL            */
     void *progress_user;            /**< passed to `progress`                                */
-    void *reserved[4];              /**< NULL                                                */
+    int32_t part;                   /**< 0..parts-1: which part of each batch is read         */
+    int32_t parts;                  /**< of how many, as the ranks of a training take them
+                                         (unic_trainer_create()); 0 or 1: all of it          */
+    void *reserved[3];              /**< NULL                                                */
 } unic_dataset_options;
 
 /**
@@ -168,7 +171,8 @@ UNIC_API const char *unic_dataset_class_name(const unic_dataset *dataset, const 
  * from a clip's length on, and the lengths. `*batch` is borrowed until the next call of this
  * function. It is NULL at the end of the epoch; the call after that begins the next epoch with
  * a new shuffle. Unless on_damage is UNIC_DAMAGE_SKIPS, values are not checked for NaN and Inf
- * here. Clips that were skipped or cut are logged by the call that returns their batch.
+ * here. Clips that were skipped or cut are logged by the call that returns their batch. With
+ * options.parts it has this part's clips alone, of which a small last batch may have none.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO, UNIC_E_FORMAT name the file; UNIC_E_NOMEM. A failure
  *         does not move the dataset: the next call tries the same batch again, and a seek can
  *         skip it. Since 0.1.

@@ -94,7 +94,7 @@ typedef struct unic_draws {
  *
  * @param trainer  used by one thread at a time.
  * @param batch    every modality of the config, B <= train.batch, T <= train.length. With
- *                 several ranks this rank's part; a batch without modalities if it has no clip.
+ *                 several ranks this rank's part; a batch without clips if it has none.
  * @param draws    NULL: the trainer's own draws, which are functions of (train.seed, step).
  * @param figures  [unic_trainer_figure_count()] out; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features, or no clip

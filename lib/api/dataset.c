@@ -44,6 +44,9 @@ static unic_status check_options(const unic_dataset_options *o, const char *call
     if (o->on_damage != UNIC_DAMAGE_FAILS && o->on_damage != UNIC_DAMAGE_SKIPS)
         return unic__fail(UNIC_E_ARG, "%s: on_damage is %ld, a unic_on_damage (0, 1) expected",
                           call, (long)o->on_damage);
+    if (o->parts < 0 || o->part < 0 || o->part >= (o->parts ? o->parts : 1))
+        return unic__fail(UNIC_E_ARG, "%s: part is %ld of %ld parts, 0..parts-1 expected", call,
+                          (long)o->part, (long)o->parts);
     if (o->length > INT32_MAX)
         return unic__fail(UNIC_E_ARG, "%s: length is %zu, at most %ld expected", call,
                           o->length, (long)INT32_MAX);

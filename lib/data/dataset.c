@@ -104,7 +104,10 @@ static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i
 static unic_status fill_slot(unic_dataset *d, unic__slot *s)
 {
     size_t start = (size_t)d->reading.batch * d->batch;
-    size_t rows = d->batch < d->clips - start ? d->batch : d->clips - start;
+    size_t all = d->batch < d->clips - start ? d->batch : d->clips - start;
+    size_t left = d->part_first < all ? all - d->part_first : 0;
+    size_t rows = left < d->part_size ? left : d->part_size;
+    start += d->part_first;
     clear_reports(d, s);
     for (size_t row = 0; row < rows; row++) {
         size_t clip = clip_at(d, d->reading.epoch, start + row);
@@ -130,7 +133,11 @@ static unic_status fill(void *user, size_t slot)
 
 static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *options)
 {
+    const size_t parts = options->parts > 1 ? (size_t)options->parts : 1;
+    const size_t each = options->batch / parts + (options->batch % parts != 0);
     d->batch = options->batch < d->clips ? options->batch : d->clips;
+    d->part_first = (size_t)options->part * each;
+    d->part_size = each < d->batch ? each : d->batch;
     d->batches = d->clips / options->batch;
     if (!options->drop_last)
         d->batches += d->clips % options->batch != 0;
@@ -151,19 +158,19 @@ static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *optio
 static unic_status make_track(unic_dataset *d, unic__slot *slot, size_t i)
 {
     const unic__track *track = &d->tracks.at[i];
-    size_t count = d->batch, bytes = SIZE_MAX;
+    size_t count = d->part_size, bytes = SIZE_MAX;
     if (unic__mul_size(count, d->length, &count) &&
         unic__mul_size(count, track->step_count, &count) &&
         unic__mul_size(count, sizeof(float), &bytes))
         slot->features[i] = unic__alloc(bytes);
-    slot->lengths[i] = unic__arena_alloc(&d->arena, d->batch * sizeof(int32_t));
+    slot->lengths[i] = unic__arena_alloc(&d->arena, d->part_size * sizeof(int32_t));
     if (!slot->features[i] || !slot->lengths[i])
         return unic__no_memory(bytes, "a batch");
     unic_array features = {.struct_size = sizeof features,
                            .data = slot->features[i],
                            .dtype = UNIC_F32,
                            .rank = (int32_t)track->step.rank + 2,
-                           .dims = {(int64_t)d->batch, (int64_t)d->length}};
+                           .dims = {(int64_t)d->part_size, (int64_t)d->length}};
     for (size_t k = 0; k < track->step.rank; k++)
         features.dims[k + 2] = (int64_t)track->step.dim[k];
     return unic__batch_set(slot->batch, track->name, &features, slot->lengths[i]);
@@ -176,7 +183,7 @@ static unic_status make_slot(unic_dataset *d, unic__slot *slot)
     slot->lengths = unic__arena_alloc(&d->arena, n * sizeof *slot->lengths);
     slot->cut = unic__arena_alloc(&d->arena, n * sizeof *slot->cut);
     size_t reports = 0, bytes = SIZE_MAX;
-    if (unic__mul_size(d->batch, n, &reports) &&
+    if (unic__mul_size(d->part_size, n, &reports) &&
         unic__mul_size(reports, sizeof *slot->damage, &bytes))
         slot->damage = unic__arena_alloc(&d->arena, bytes);
     if (!slot->features || !slot->lengths || !slot->cut || !slot->damage)
@@ -184,9 +191,9 @@ static unic_status make_slot(unic_dataset *d, unic__slot *slot)
     UNIC__TRY(unic__batch_create(&slot->batch));
     for (size_t i = 0; i < n; i++)
         UNIC__TRY(make_track(d, slot, i));
-    slot->clips = unic__arena_alloc(&d->arena, d->batch * sizeof *slot->clips);
+    slot->clips = unic__arena_alloc(&d->arena, d->part_size * sizeof *slot->clips);
     if (!slot->clips)
-        return unic__no_memory(d->batch * sizeof *slot->clips, "the clips of a batch");
+        return unic__no_memory(d->part_size * sizeof *slot->clips, "the clips of a batch");
     slot->batch->clips = slot->clips;
     slot->batch->name_clip = unic__dataset_name_clip;
     slot->batch->name_user = d;

@@ -34,10 +34,11 @@ struct unic_dataset {
     unic__track_table tracks;
     size_t source_count;
     unic__reading how;
-    size_t clips, length;  /* N of all sources, T of the batches */
-    size_t batch, batches; /* clips in a batch, batches in an epoch */
-    unic__position at;     /* the batch that unic__dataset_next() returns next */
-    size_t *cut;           /* for each track: clips cut since the last log line */
+    size_t clips, length;         /* N of all sources, T of the batches */
+    size_t batch, batches;        /* clips in a batch, batches in an epoch */
+    size_t part_first, part_size; /* the rows of a batch that are read, as far as it has them */
+    unic__position at;            /* the batch that unic__dataset_next() returns next */
+    size_t *cut;                  /* for each track: clips cut since the last log line */
     unic__class_names categories, event_names; /* of all sources */
 
     /* State of reading: owned by the prefetch thread while it runs. */

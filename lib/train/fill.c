@@ -58,7 +58,7 @@ static unic_status fill_own(unic_trainer *t, const unic_batch *batch)
 {
     const unic__batch_entry *entries[UNIC_MAX_MODALITIES];
     bool some = false;
-    if (t->ranks && batch->n == 0)
+    if (t->ranks && unic__batch_clip_count(batch) == 0)
         return fill_nothing(t);
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__modality *modality = &t->config->modality[m];

@@ -7,6 +7,7 @@
   docs/api.md                                 the tables of functions and types, between its two markers
   lib/libunicode-media.map, bindings/python/libunicode/_media_declarations.py, tests/media/layouts.h
                                               the same of the library beside it that decodes media
+  lib/libunicode-mpi.map                      what libunicode-mpi exports
 
   generate.py write      writes what differs
   generate.py check      fails if something differs, and says what
@@ -216,16 +217,17 @@ def page(interface: Interface, now: str, package: pathlib.Path) -> str:
 
 def generated(root: pathlib.Path) -> Dict[str, str]:
     """What each file should hold."""
-    interface, media = (headers.read(root / "include/unicode", library) for library in ("", "media"))
+    interface, media, mpi = (headers.read(root / "include/unicode", library) for library in ("", "media", "mpi"))
     check_released(interface, (root / "tests/abi/check_layout.c").read_text())
-    both = Interface(interface.headers + media.headers)
+    every = Interface(interface.headers + media.headers + mpi.headers)
     return {"lib/libunicode.map": symbols(interface),
             "lib/libunicode-media.map": symbols(media),
+            "lib/libunicode-mpi.map": symbols(mpi),
             "bindings/python/libunicode/_declarations.py": Python(interface).text(),
             "bindings/python/libunicode/_media_declarations.py": Python(media, interface).text(),
             "tests/abi/layouts.h": layouts(interface),
             "tests/media/layouts.h": layouts(media),
-            "docs/api.md": page(both, (root / "docs/api.md").read_text(), root / "bindings/python/libunicode")}
+            "docs/api.md": page(every, (root / "docs/api.md").read_text(), root / "bindings/python/libunicode")}
 
 
 def main() -> int:

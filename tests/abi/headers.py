@@ -19,7 +19,7 @@ from typing import Dict, List, NamedTuple, NoReturn, Optional, Tuple, Union
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include/unicode"
 # Headers of the libraries beside the core: each has its symbols, its baseline and its Python module.
-BESIDE = {"unic_media.h": "media"}
+BESIDE = {"unic_media.h": "media", "unic_mpi.h": "mpi"}
 # What the headers say of themselves to a compiler, and to C++.
 GUARD = re.compile(r"\A((?:\s*/\*.*?\*/)*\s*)#ifndef (UNICODE_\w+_H)\n#define \2\n(.*)\n#endif\n\Z", re.S)
 EXPORT = """\

@@ -109,7 +109,9 @@ AT(unic_dataset_options, repeat_last_count, 80);
 AT(unic_dataset_options, memory_limit, 88);
 AT(unic_dataset_options, progress, 96);
 AT(unic_dataset_options, progress_user, 104);
-AT(unic_dataset_options, reserved, 112);
+AT(unic_dataset_options, part, 112);
+AT(unic_dataset_options, parts, 116);
+AT(unic_dataset_options, reserved, 120);
 SIZE(unic_dataset_options, 144);
 
 AT(unic_encoder_options, struct_size, 0);

@@ -26,6 +26,37 @@ START_TEST(reads_in_the_files_order)
 }
 END_TEST
 
+/* Ranks that read their parts read what one reads; only its rows. */
+START_TEST(parts_are_rows_of_the_whole_batches)
+{
+    const size_t batches[] = {4, 7, 16}, parts[] = {2, 3, 4};
+    for (size_t k = 0; k < 3; k++)
+        for (size_t n = 0; n < 3; n++) {
+            const size_t each = (batches[k] + parts[n] - 1) / parts[n];
+            int32_t whole[MOST], got[MOST];
+            unic_dataset *d = data_open_ten(batches[k], 1, _i);
+            const size_t count = data_read(d, 6, NULL, whole);
+            unic_dataset_free(d);
+            for (size_t p = 0; p < parts[n]; p++) {
+                char path[512];
+                unic_dataset_options o = data_options(batches[k], 1, _i);
+                o.part = (int32_t)p;
+                o.parts = (int32_t)parts[n];
+                d = data_open(data_write(&data_ten, path), &o);
+                size_t at = 0, row = 0, wanted = data_read(d, 6, NULL, got);
+                for (size_t i = 0; i < count; i++) {
+                    const bool own = whole[i] == END || row / each == p;
+                    ck_assert(!own || (at < wanted && got[at] == whole[i]));
+                    at += own;
+                    row = whole[i] == END || row + 1 == batches[k] ? 0 : row + 1;
+                }
+                ck_assert_uint_eq(at, wanted);
+                unic_dataset_free(d);
+            }
+        }
+}
+END_TEST
+
 START_TEST(shuffles_every_epoch_anew)
 {
     int32_t first[11], second[11], again[11];
@@ -452,8 +483,12 @@ START_TEST(refuses_options_out_of_range)
     o.split = "train";
     assert_option(o, UNIC_E_ARG, "split \"train\" is asked for, but ");
     o = data_options(1, 0, 0);
-    o.reserved[3] = &o;
-    assert_option(o, UNIC_E_ARG, "options: reserved[3] of unic_dataset_options is not zero");
+    o.reserved[2] = &o;
+    assert_option(o, UNIC_E_ARG, "options: reserved[2] of unic_dataset_options is not zero");
+    o = data_options(1, 0, 0);
+    o.part = 2;
+    o.parts = 2;
+    assert_option(o, UNIC_E_ARG, "part is 2 of 2 parts, 0..parts-1 expected");
     o = data_options(1, 0, 0);
     o.modality_count = 2;
     assert_option(o, UNIC_E_ARG, "modalities is NULL, but modality_count is 2");
@@ -516,6 +551,7 @@ int main(void)
     TCase *t = tcase_create("dataset");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, reads_in_the_files_order, 0, 3); /* _i is the prefetch */
+    tcase_add_loop_test(t, parts_are_rows_of_the_whole_batches, 0, 3);
     tcase_add_loop_test(t, shuffles_every_epoch_anew, 0, 3);
     tcase_add_test(t, the_order_of_a_seed_is_pinned);
     tcase_add_test(t, the_order_does_not_depend_on_the_batch);

@@ -14,7 +14,8 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 VERSION = re.search(r"^VERSION +:= (\S+)", (ROOT / "Makefile").read_text(), re.M).group(1)
 LIBRARY = BUILD / f"libunicode.so.{VERSION}"
 MEDIA = BUILD / f"libunicode-media.so.{VERSION}"      # where FFmpeg's libraries are
-LIBRARIES = [LIBRARY] + [MEDIA] * MEDIA.exists()
+MPI = BUILD / f"libunicode-mpi.so.{VERSION}"          # where mpicc is
+LIBRARIES = [LIBRARY] + [MEDIA] * MEDIA.exists() + [MPI] * MPI.exists()
 ARCHIVE = BUILD / "libunicode.a"
 PROGRAMS = [BUILD / "bin" / p.stem for p in sorted((ROOT / "examples/programs").glob("unic-*.c"))]
 HARDENED = os.environ.get("HARDEN", "yes") != "no"
@@ -88,6 +89,7 @@ class Contents(unittest.TestCase):
             for name in dynamic(path, "NEEDED"):
                 own = path != LIBRARY and name == "libunicode.so.0"
                 own |= path == MEDIA and bool(FFMPEG.fullmatch(name))
+                own |= path == MPI and bool(re.fullmatch(r"lib(mpi|mpich|open-pal|open-rte)\.so\.\d+", name))
                 self.assertTrue(own or NEEDED.fullmatch(name), f"{path} needs {name}")
 
     def test_libraries_are_searched_beside_the_programs_alone(self):

@@ -13,7 +13,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILD = pathlib.Path(os.environ.get("BUILD", "build"))
 # Whether libunicode-media was built: it needs FFmpeg's libraries.
 MEDIA = (BUILD / "libunicode-media.so").exists()
-HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h*") if MEDIA or p.name != "unic_media.h")
+# Whether libunicode-mpi was: it needs mpicc.
+MPI = (BUILD / "libunicode-mpi.so").exists()
+HEADERS = sorted(p.name for p in (ROOT / "include/unicode").glob("unic*.h*")
+                 if (MEDIA or p.name != "unic_media.h") and (MPI or p.name != "unic_mpi.h"))
 PROGRAMS = sorted(p.stem for p in (ROOT / "examples/programs").glob("unic-*.c"))
 # What a reader wants at hand, in the folders in which the pages name each other.
 DOCUMENTS = sorted({"LICENSE", "README.md", "CHANGELOG.md", "lib/README.md"} | {
@@ -65,6 +68,9 @@ class Staged(unittest.TestCase):
         if MEDIA:
             wanted |= {f"{lib}/{name}" for name in ("libunicode-media.so", "libunicode-media.so.0",
                                                     f"libunicode-media.so.{VERSION}", "pkgconfig/unicode-media.pc")}
+        if MPI:
+            wanted |= {f"{lib}/{name}" for name in ("libunicode-mpi.so", "libunicode-mpi.so.0",
+                                                    f"libunicode-mpi.so.{VERSION}", "pkgconfig/unicode-mpi.pc")}
         wanted |= {f"usr/share/doc/libunicode/{name}" for name in DOCUMENTS}
         found = tree(self.dest)
         self.assertEqual(set(found), wanted)

@@ -182,7 +182,8 @@ class DatasetOptions(Structure):
                 ("batch", c_size_t), ("seed", c_uint64), ("shuffle", c_int32), ("drop_last", c_int32),
                 ("prefetch", c_int32), ("on_damage", c_int32), ("length", c_size_t), ("split", c_char_p),
                 ("repeat_last", POINTER(c_char_p)), ("repeat_last_count", c_size_t), ("memory_limit", c_size_t),
-                ("progress", PROGRESS_FN), ("progress_user", c_void_p), ("reserved", c_void_p * 4)]
+                ("progress", PROGRESS_FN), ("progress_user", c_void_p), ("part", c_int32), ("parts", c_int32),
+                ("reserved", c_void_p * 3)]
 
 
 class EncoderOptions(Structure):

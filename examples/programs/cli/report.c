@@ -10,11 +10,20 @@
 #include "cli/progress.h"
 
 static const char *program_name = "unic";
+static int32_t rank_number;
+
+void cli_report_rank(int32_t rank)
+{
+    rank_number = rank;
+}
 
 static void say(const char *kind, const char *format, va_list args)
 {
     cli_progress_clear();
-    fprintf(stderr, "%s: %s", program_name, kind);
+    fprintf(stderr, "%s: ", program_name);
+    if (rank_number > 0)
+        fprintf(stderr, "rank %d: ", rank_number);
+    fputs(kind, stderr);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
 }
@@ -31,6 +40,8 @@ bool cli_fail(const char *format, ...)
 void cli_note(const char *format, ...)
 {
     va_list args;
+    if (rank_number > 0)
+        return;
     va_start(args, format);
     say("", format, args);
     va_end(args);

@@ -12,6 +12,9 @@
 
 /* The name in front of every message; the library's warnings are sent the same way. */
 void cli_report_begin(const char *program);
+/* Of several processes: if this is not the first, rank 0, failures name it, and nothing else is
+ * printed. */
+void cli_report_rank(int32_t rank);
 /* Turns printing of the library's log on or off: off while a file is opened only to probe
  * it. */
 void cli_report_log(bool on);

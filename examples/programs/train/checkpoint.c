@@ -126,10 +126,15 @@ static bool list_kept(train_checkpoint *c, steps *s)
 
 /* ---- opening ---- */
 
-bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log)
+bool train_checkpoint_name(train_checkpoint *c, const char *model_path)
 {
     c->model_path = model_path;
-    return split_path(c, model_path) && train_lock_take(&c->lock, model_path) &&
+    return split_path(c, model_path);
+}
+
+bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log)
+{
+    return train_checkpoint_name(c, model_path) && train_lock_take(&c->lock, model_path) &&
            cli_output_clear(model_path) && cli_output_clear(c->run_path) &&
            (!log || cli_output_clear(log));
 }
@@ -189,9 +194,11 @@ static bool resume_older(train_checkpoint *c, unic_trainer **trainer,
     return ok;
 }
 
-bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const char *settings)
+bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const char *settings,
+                             const unic_comm *comm)
 {
-    const unic_trainer_options options = {.struct_size = sizeof options, .settings = settings};
+    const unic_trainer_options options = {
+        .struct_size = sizeof options, .settings = settings, .comm = comm};
     unic_status status = unic_trainer_resume(trainer, c->model_path, &options,
                                              cli_open_options());
     if (status != UNIC_OK && !is_lost(status))

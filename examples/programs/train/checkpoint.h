@@ -25,11 +25,14 @@ typedef struct train_checkpoint {
 /* Locks the output and removes partly written files that dead processes left of it and of
  * `log`, which may be NULL. */
 bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log);
+/* For a process that only resumes: the names, without lock. */
+bool train_checkpoint_name(train_checkpoint *c, const char *model_path);
 void train_checkpoint_close(train_checkpoint *c);
 
 /* The newest run that can be read: damaged ones are reported and skipped. `settings`, config
- * text, is what it goes on with. */
-bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const char *settings);
+ * text, is what it goes on with; `comm`: the ranks, or NULL. */
+bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const char *settings,
+                             const unic_comm *comm);
 
 /* Completes the newest pair before the run continues: a process that ended between writing the
  * two files left an older model or none, and damage may have left no run. */

@@ -27,6 +27,8 @@ static unic_dataset_options dataset_options(api *a, unsigned *stop)
     o.split = how == 0x80 ? "train" : NULL;
     o.repeat_last = how & 0x80 ? both : NULL;
     o.repeat_last_count = how & 0x80 ? 2 : 0;
+    o.parts = how == 0xFC ? 3 : 0;
+    o.part = how == 0xFC ? (int32_t)(o.seed & 3) : 0; /* 3 is one too many */
     o.memory_limit = FUZZ_LIMIT;
     o.progress = *stop ? api_progress : NULL;
     o.progress_user = stop;

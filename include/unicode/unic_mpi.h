@@ -1,0 +1,61 @@
+/**
+ * @file unic_mpi.h
+ * A unic_comm over MPI: the processes that `mpirun` started train as one.
+ *
+ * This header belongs to a library of its own, libunicode-mpi (`-lunicode-mpi`, pkg-config
+ * `unicode-mpi`), which is built where mpicc is, for the MPI that mpicc belongs to. libunicode does
+ * not need it, and it needs of libunicode the headers alone.
+ */
+#ifndef UNICODE_UNIC_MPI_H
+#define UNICODE_UNIC_MPI_H
+
+#include "unic_comm.h"
+#include "unic_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** The processes of MPI_COMM_WORLD, as ranks of a training. Opaque; used by the thread that
+ * created it. */
+typedef struct unic_mpi unic_mpi;
+
+/** Options; a NULL pointer, and every 0, means the default. */
+typedef struct unic_mpi_options {
+    size_t struct_size;   /**< sizeof(unic_mpi_options)                                       */
+    double timeout;       /**< seconds that a call waits for the other ranks before it fails;
+                               0: 600. The longest that a rank computes alone is less than one
+                               step, and once in an epoch what the program does between steps */
+    int32_t check_steps;  /**< as in unic_comm                                                */
+    int32_t reserved_int; /**< 0                                                              */
+    void *reserved[4];    /**< NULL                                                           */
+} unic_mpi_options;
+
+/**
+ * Join the processes of MPI_COMM_WORLD; all of them call it. MPI is initialised if it is not yet
+ * (with MPI_THREAD_FUNNELED), and then unic_mpi_free() finalises it, after which a process cannot
+ * begin again.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO with MPI's message; UNIC_E_STATE if MPI was finalised;
+ *         UNIC_E_NOMEM. Since 0.1.
+ */
+UNIC_API unic_status unic_mpi_create(unic_mpi **out, const unic_mpi_options *options);
+
+/** Leave, when all ranks do: waits for them. NULL is allowed. Since 0.1. */
+UNIC_API void unic_mpi_free(unic_mpi *mpi);
+
+/** For unic_trainer_options.comm; borrowed, valid as long as `mpi`. Its functions return
+ * UNIC_E_IO after the timeout and for MPI's errors; unic_mpi_last_error() says more. Since 0.1. */
+UNIC_API const unic_comm *unic_mpi_comm(const unic_mpi *mpi);
+
+/** End the processes of all ranks (MPI_Abort), with an exit status that is not 0: for a rank that
+ * cannot go on, since the others would wait for it. Does not return. Since 0.1. */
+UNIC_API void unic_mpi_abort(unic_mpi *mpi);
+
+/** The message of the calling thread's last failure in this library; "" if there was none. Since
+ * 0.1. */
+UNIC_API const char *unic_mpi_last_error(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

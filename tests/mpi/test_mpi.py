@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""unic-train over MPI (make check-mpi), with each MPI that is installed: 1, 2 and 4 ranks learn the same; what ends one
+rank ends all of them with its message, in time; a run resumes with another number of ranks."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
+TRAIN = BUILD / "bin/unic-train"
+# Each with what it asks of who runs more ranks than cores, or as root.
+OPTIONS = {"openmpi": ["--oversubscribe", "--allow-run-as-root"], "mpich": []}
+CLIPS, STEPS, TIMEOUT = 44, 6, 4
+CONFIG = """\
+preset = small
+code.dim = 16
+code.count = 16
+encoder.ff = 32
+train.batch = 16
+train.length = 6
+train.epochs = 3
+train.drop_last = off
+reset.steps = 2
+"""
+
+
+def processes():
+    """The number, the parent and the program of each."""
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            rest = (folder / "stat").read_text().rpartition(")")[2].split()
+            program = (folder / "cmdline").read_bytes().split(b"\0")[0].decode()
+        except OSError:
+            continue
+        yield int(folder.name), int(rest[1]), pathlib.Path(program).name
+
+
+class Ranks(unittest.TestCase):
+    mpi: str = ""
+
+    @classmethod
+    def setUpClass(cls):
+        if not cls.mpi:
+            raise unittest.SkipTest("of each MPI")
+        if not TRAIN.exists():
+            raise unittest.SkipTest("unic-train is not built")
+        cls.compiler, cls.start = (shutil.which(f"{program}.{cls.mpi}") for program in ("mpicc", "mpirun"))
+        if not cls.compiler or not cls.start:
+            raise unittest.SkipTest(f"mpicc.{cls.mpi} and mpirun.{cls.mpi} are not installed")
+        folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        cls.build_library()
+        cls.write_data()
+
+    @classmethod
+    def build_library(cls):
+        """libunicode-mpi for this MPI, which is found before the one of the build."""
+        name = "libunicode-mpi.so.0"
+        subprocess.run([cls.compiler, "-std=c11", "-D_GNU_SOURCE", "-O2", "-fPIC", "-shared", f"-I{ROOT}/include",
+                        f"-Wl,-soname,{name}", "-o", cls.folder / name, *sorted((ROOT / "lib/mpi").glob("*.c"))], check=True)
+
+    @classmethod
+    def write_data(cls):
+        rng = np.random.default_rng(0)
+        label = rng.integers(0, 5, CLIPS)
+        arrays = {name: (rng.normal(size=(5, dims))[label][:, None] + 0.5 * rng.normal(size=(CLIPS, STEPS, dims))).astype("f4")
+                  for name, dims in (("sight", 12), ("sound", 10))}
+        lengths = {f"{name}.lengths": rng.integers(0, STEPS + 1, CLIPS).astype("i4") for name in arrays}
+        np.savez(cls.folder / "data.npz", **arrays, **lengths)
+        spoilt = dict(arrays, **lengths)
+        spoilt["sight"] = arrays["sight"].copy()
+        spoilt["sight"][:, 0] = np.nan
+        np.savez(cls.folder / "spoilt.npz", **spoilt)
+        (cls.folder / "config.ini").write_text(CONFIG)
+
+    def command(self, ranks, out, *more, data="data.npz"):
+        return [self.start, *OPTIONS[self.mpi], "-n", str(ranks), TRAIN, "--mpi", "--timeout", str(TIMEOUT), "--threads", "1",
+                "--data", data, "--out", f"{out}.npz", *(() if "--resume" in more else ("--config", "config.ini")), *more]
+
+    def environment(self):
+        return {**os.environ, "LD_LIBRARY_PATH": f"{self.folder}:{os.environ.get('LD_LIBRARY_PATH', '')}"}
+
+    def begin(self, *arguments, **data):
+        return subprocess.Popen(self.command(*arguments, **data), cwd=self.folder, env=self.environment(), text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def end(self, process, seconds=60):
+        self.addCleanup(process.kill)
+        out, err = process.communicate(timeout=seconds)
+        return process.returncode, out + err
+
+    def train(self, *arguments, **data):
+        status, text = self.end(self.begin(*arguments, **data))
+        self.assertEqual(status, 0, text)
+        return text
+
+    def figures(self, log):
+        """Of each step, and the validation's."""
+        lines = [json.loads(line) for line in (self.folder / f"{log}.jsonl").read_text().splitlines()]
+        return [list(line.get("figures", line.get("valid")).values()) for line in lines]
+
+    def ranks_of(self, process, count):
+        """The processes of unic-train that a mpirun has started, once they are all there."""
+        for _ in range(200):
+            rows = list(processes())
+            family, grown = {process.pid}, True
+            while grown:
+                more = {pid for pid, parent, _ in rows if parent in family} - family
+                family, grown = family | more, bool(more)
+            found = sorted(pid for pid, _, name in rows if pid in family and name == "unic-train")
+            if len(found) == count:
+                return found
+            time.sleep(0.05)
+        self.fail(f"{count} ranks were expected, {len(found)} are there")
+
+    def wait_for_step(self, log):
+        path = self.folder / f"{log}.jsonl"
+        for _ in range(400):
+            if path.exists() and path.read_text().count("\n") >= 3:
+                return
+            time.sleep(0.05)
+        self.fail("no step was taken")
+
+    def test_any_number_learns_the_same(self):
+        for ranks in (1, 2, 4):
+            text = self.train(ranks, f"of{ranks}", "--log", f"of{ranks}.jsonl", "--valid", "data.npz")
+            self.assertEqual(text.count("written: "), 1, text)   # one rank prints
+            self.assertEqual(text.count("epoch 3/3"), 1, text)
+        want = self.figures("of1")
+        self.assertEqual(len(want), 3 * 3 + 3)
+        for ranks in (2, 4):
+            np.testing.assert_allclose(self.figures(f"of{ranks}"), want, rtol=1e-3, atol=1e-3)
+            np.testing.assert_allclose(self.figures(f"of{ranks}")[0], want[0], rtol=1e-5, atol=1e-5)
+
+    def test_a_run_resumes_with_another_number(self):
+        self.train(4, "first", "--set", "train.epochs=2")
+        self.train(2, "first", "--resume", "--set", "train.epochs=3", "--log", "second.jsonl")
+        self.train(1, "whole", "--log", "whole.jsonl")
+        np.testing.assert_allclose(self.figures("second"), self.figures("whole")[6:], rtol=1e-3, atol=1e-3)
+
+    def test_a_rank_that_is_killed_ends_all_and_the_run_resumes(self):
+        process = self.begin(4, "killed", "--log", "killed.jsonl", "--save-every", "1", "--set", "train.epochs=100000")
+        ranks = self.ranks_of(process, 4)
+        self.wait_for_step("killed")
+        os.kill(ranks[2], signal.SIGKILL)
+        status, text = self.end(process, TIMEOUT + 20)
+        self.assertNotEqual(status, 0)
+        self.assertRegex(text, r"(?i)signal|KILLED|timeout")
+        with np.load(self.folder / "killed.run.npz") as run:
+            taken = int(run["counters"][0])
+        text = self.train(2, "killed", "--resume", "--set", f"train.epochs={taken // 3 + 1}")
+        self.assertIn("written: killed.npz", text)
+
+    def test_a_rank_that_hangs_ends_all_after_the_timeout(self):
+        process = self.begin(2, "hung", "--log", "hung.jsonl", "--set", "train.epochs=100000")
+        ranks = self.ranks_of(process, 2)
+        self.wait_for_step("hung")
+        os.kill(ranks[1], signal.SIGSTOP)
+        self.addCleanup(lambda: self.resume(ranks[1]))
+        begun = time.monotonic()
+        while process.poll() is None and time.monotonic() < begun + TIMEOUT + 3:
+            time.sleep(0.1)
+        self.resume(ranks[1])   # to be ended by its mpirun
+        status, text = self.end(process, 20)
+        self.assertNotEqual(status, 0)
+        self.assertRegex(text, r"rank \d of 2 has waited 4 seconds for the others, the timeout")
+
+    @staticmethod
+    def resume(pid):
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
+
+    def test_a_rank_that_fails_says_why_and_ends_all(self):
+        status, text = self.end(self.begin(3, "failed", data="spoilt.npz"))
+        self.assertNotEqual(status, 0)
+        self.assertRegex(text, r"clip \d+.*NaN|NaN.*clip")
+        status, text = self.end(self.begin(2, "missing", data="missing.npz"))
+        self.assertNotEqual(status, 0)
+        self.assertIn("missing.npz", text)
+        status, text = self.end(self.begin(17, "many", "--set", "train.batch=16"))
+        self.assertNotEqual(status, 0)
+        self.assertIn("train.batch = 16, the clips of all ranks, is less than their number, 17", re.sub(r"\s+", " ", text))
+
+
+class OpenMpi(Ranks):
+    mpi = "openmpi"
+
+
+class Mpich(Ranks):
+    mpi = "mpich"
+
+
+if __name__ == "__main__":
+    unittest.main()
