@@ -228,18 +228,30 @@ NETWORKS = [("vggish", 10, 16000, (1, 96, 64), 0.863e9), ("vggish", 40, 16000, (
 
 def extract() -> Iterator[Row]:
     """Features of pretrained networks with random weights; ours makes spectra and scales pixels too."""
+    if not TORCH:
+        print("extract: PyTorch makes the weights, and is not installed", flush=True)
+        return
     for kind, n, each, dims, products in NETWORKS[::2] if QUICK else NETWORKS:
-        weights = OUT / f"{kind}.weights.npz"
-        if not TORCH:
-            print("extract: PyTorch makes the weights, and is not installed", flush=True)
-            return
-        if not weights.exists():
-            Server(torch_peer("network", 1, kind=kind, weights=weights)[0].command).close()
+        weights = weights_of(kind)
         settings = f"kind:{kind}" + (",rate:1" if kind == "vgg19" else "")
         yield from against(f"{kind}, {n} {'frames' if kind == 'vgg19' else 'patches'}", 1, [("", rate(n, "1/s"))],
                            [ours("extract", 1, settings=settings, weights=weights, n=n * each),
                             *torch_peer("network", 1, kind=kind, n=n), *onnx_network(kind, n, dims, 1)],
                            runs=min(RUNS, 5), flops=2.0 * products * n)
+    words = OUT / "bert.vocab.txt"
+    words.write_text("".join(f"{word}\n" for word in ["[UNK]", "[CLS]", "[SEP]", *(f"w{i}" for i in range(1000))]))
+    for n in (25,) if QUICK else (25, 8):
+        yield from against(f"BERT-base, a text of {n} pieces", 1, [("", MS)],
+                           [ours("extract", 1, settings="kind:bert", weights=weights_of("bert"), words=words, n=n - 2),
+                            *torch_peer("network", 1, kind="bert", n=n), *onnx_network("bert", n, (), 1)],
+                           flops=2.0 * 85e6 * n)
+
+
+def weights_of(kind: str) -> Path:
+    weights = OUT / f"{kind}.weights.npz"
+    if not weights.exists():
+        Server(torch_peer("network", 1, kind=kind, weights=weights)[0].command).close()
+    return weights
 
 
 def half() -> Iterator[Row]:

@@ -107,10 +107,12 @@ def network(options: Options) -> Case:
     if "out" in options:
         torch.onnx.export(module, (x,), options["out"], input_names=["x"], output_names=["y"], opset_version=14)
         return Case(lambda: None, {})
-    last = module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     traced = frozen(module, x)
-    return Case(best_of([lambda: module(x), lambda: traced(x), lambda: last[0](last[1])]), {},
-                int(options.get("calls", 1)))
+    ways = [lambda: module(x), lambda: traced(x)]
+    if x.dim() == 4:
+        last = module.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+        ways.append(lambda: last[0](last[1]))
+    return Case(best_of(ways), {}, int(options.get("calls", 1)))
 
 
 def step(options: Options) -> Case:

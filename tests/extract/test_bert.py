@@ -25,6 +25,11 @@ from make_code_points import UNICODE  # noqa: E402 (likewise)
 import test_networks  # noqa: E402 (likewise)
 from test_networks import safetensors, torch  # noqa: E402 (likewise)
 
+try:
+    from torch_networks import bert
+except ImportError:
+    pass  # without PyTorch
+
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 UNKNOWN, BEGIN, END = 1, 2, 3
 
@@ -149,58 +154,6 @@ class WordPiece(unittest.TestCase):
 
 # ---- the network ----
 
-def bert(pieces: int, dim: int, wide: int, layers: int, heads: int, positions: int) -> Any:
-    """Hugging Face's modules, and so their names."""
-    nn = torch.nn
-
-    class Attention(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.self = nn.ModuleDict({name: nn.Linear(dim, dim) for name in ("query", "key", "value")})
-            self.output = nn.ModuleDict({"dense": nn.Linear(dim, dim), "LayerNorm": nn.LayerNorm(dim, 1e-12)})
-
-        def forward(self, x: Any) -> Any:
-            q, k, v = (self.self[name](x).view(len(x), heads, -1).transpose(0, 1) for name in ("query", "key", "value"))
-            a = torch.softmax(q @ k.transpose(1, 2) / (dim // heads) ** 0.5, -1) @ v
-            return self.output["LayerNorm"](x + self.output["dense"](a.transpose(0, 1).reshape(x.shape)))
-
-    class Layer(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.attention = Attention()
-            self.intermediate = nn.ModuleDict({"dense": nn.Linear(dim, wide)})
-            self.output = nn.ModuleDict({"dense": nn.Linear(wide, dim), "LayerNorm": nn.LayerNorm(dim, 1e-12)})
-
-        def forward(self, x: Any) -> Any:
-            h = self.attention(x)
-            f = nn.functional.gelu(self.intermediate["dense"](h))
-            return self.output["LayerNorm"](h + self.output["dense"](f))
-
-    class Bert(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.embeddings = nn.ModuleDict({
-                "word_embeddings": nn.Embedding(pieces, dim), "position_embeddings": nn.Embedding(positions, dim),
-                "token_type_embeddings": nn.Embedding(2, dim), "LayerNorm": nn.LayerNorm(dim, 1e-12)})
-            self.encoder = nn.ModuleDict({"layer": nn.ModuleList(Layer() for _ in range(layers))})
-
-        def forward(self, tokens: List[int]) -> Any:
-            e = self.embeddings
-            x = e["word_embeddings"].weight[tokens] + e["position_embeddings"].weight[:len(tokens)]
-            x = e["LayerNorm"](x + e["token_type_embeddings"].weight[0])
-            for layer in self.encoder["layer"]:
-                x = layer(x)
-            return x
-
-    model = Bert()
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            weight.normal_(1.0 if name.endswith("LayerNorm.weight") else 0.0, 0.3 if weight.dim() == 1 else dim ** -0.5,
-                           generator=generator)
-    return model.double()
-
-
 PIECES = SPECIAL + "a photo of two red shoe ##s un ##aff ##able , . ! ' caf ##e dog ##walk ##ing over the \u4e00".split()
 VOCABULARY = {piece: i for i, piece in enumerate(PIECES)}
 TEXTS = ["A photo of two red shoes.", "unaffable dogwalking, cafés!", "dog", "over \u4e00 xyz the dog's shoes",
@@ -246,7 +199,7 @@ class Network(unittest.TestCase):
 
     def test_tiny(self) -> None:
         """As older files have it: all names behind "bert.", LayerNorm.gamma, weights of a head beside; and a padded table."""
-        model = bert(len(PIECES) + 6, 24, 40, 2, 4, 25)
+        model = bert(len(PIECES) + 6, 24, 40, 2, 4, 25).double()
         state = {"bert." + k.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta"):
                  v.float() for k, v in model.state_dict().items()}
         state["cls.predictions.bias"] = torch.zeros(5)
@@ -272,7 +225,7 @@ class Network(unittest.TestCase):
 
     def test_base(self) -> None:
         """BERT-base's layers, heads by default; two threads give the same numbers."""
-        model = bert(len(PIECES), 768, 3072, 3, 12, 512)
+        model = bert(len(PIECES), 768, 3072, 3, 12, 512).double()
         safetensors(self.at / "base.safetensors", test_networks.weights_of(model, "bert."))
         self.compare(model, self.at / "base.safetensors", 0)
         one, two = (lu.Extractor("bert", threads=n).load_weights(self.at / "base.safetensors").load_words(self.at / "vocab.txt")
