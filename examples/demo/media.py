@@ -33,7 +33,8 @@ RECIPE = "1"             # raise it whenever the files change
 HELP = """\
 Writes the clips of `make demo`, the same pictures, voices, noise and sentences, as files into
 BUILD/demo-media/clips/<split>: <clip>.png, ten pictures shown a second each (an animated PNG),
-<clip>.wav and <clip>.txt; and 4000 photographs of the training pictures, clips/photographs. With --films, where the program ffmpeg is, the test clips are films
+<clip>.wav and <clip>.txt; and 4000 photographs of the training pictures, clips/photographs. With
+--films, where the program ffmpeg is, the test clips are films
 <clip>.mp4 instead, H.264 with AAC. From there on programs do all of it: unic-extract (patches, fitted
 on the photographs; logmel; ngrams), unic-train and unic-eval.
 """
