@@ -41,6 +41,7 @@ TRACED = ",".join(ERRORS)
 TEXT = {"EIO": "Input/output error", "ENOSPC": "No space left on device", "EMFILE": "Too many open files"}
 ENVIRONMENT = {**os.environ, "GOMP_SPINCOUNT": "0", "OPENBLAS_NUM_THREADS": "1", "LC_ALL": "C"}
 LINE = re.compile(r"^(\d+) +(\w+)\((.*)")
+AT_HERE = re.compile(r"AT_FDCWD<[^>]*>")     # newer straces name the directory, of the loader's calls too
 
 
 class Command:
@@ -86,16 +87,21 @@ def calls_on_files(folder, command):
     log = folder.parent / "trace"
     done = command.run(folder, "strace", "-f", "-y", "-s", "0", "-e", f"trace={TRACED}", "-o", log)
     assert done.returncode == 0, (command.name, done.returncode, done.stderr)
-    seen, calls = collections.Counter(), []
+    seen, calls, others = collections.Counter(), [], set()
     for line in log.read_text(errors="replace").splitlines():
         match = LINE.match(line)
         if not match:
             continue
         thread, call, rest = match.groups()
+        rest = AT_HERE.sub("AT_FDCWD", rest)
         seen[thread, call] += 1
         if str(folder) in rest or (call == "openat" and 'AT_FDCWD' in rest and not rest.split('"')[1:2] == [] and
                                    not rest.split('"')[1].startswith("/")) or (call == "rename" and '"/' not in rest):
             calls.append((call, seen[thread, call], rest))
+        else:
+            others.add((call, seen[thread, call]))
+    # strace counts in each thread: the loader's call of that number, in the first one, would fail too
+    calls = [call for call in calls if call[:2] not in others]
     return calls, {name: (folder / name).read_bytes() for name in command.outputs}, done
 
 

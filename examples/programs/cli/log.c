@@ -8,6 +8,7 @@
 #include "cli/json.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/text.h"
 
 /* Whether a line is whole and of a step up to `step`. */
 static bool is_kept(const char *line, uint64_t step)
@@ -27,7 +28,7 @@ static bool trim(const char *path, uint64_t step)
     struct stat about;
     if (!stat(path, &about) && !S_ISREG(about.st_mode))
         return true; /* what a pipe has taken is gone */
-    FILE *old = fopen(path, "r");
+    FILE *old = cli_fopen(path, "r");
     if (!old)
         return errno == ENOENT || cli_fail("cannot read %s: %s", path, strerror(errno));
     bool ok = cli_output_open(&kept, path);
@@ -51,7 +52,7 @@ bool cli_log_open(cli_log *log, const char *path, uint64_t step)
         return true;
     if (step > 0 && !trim(path, step))
         return false;
-    log->stream = fopen(path, step > 0 ? "a" : "w");
+    log->stream = cli_fopen(path, step > 0 ? "a" : "w");
     return log->stream || cli_fail("cannot write %s: %s", path, strerror(errno));
 }
 

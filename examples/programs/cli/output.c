@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/report.h"
+#include "cli/text.h"
 
 static const char TEMPORARY[] = ".tmp-";
 
@@ -92,7 +93,7 @@ static bool open_temporary(cli_output *o)
     for (int i = 0; o->temporary && file < 0 && i < TRIES; i++) {
         snprintf(o->temporary, size, "%.*s%s%ld-%u", kept, o->path, TEMPORARY, (long)getpid(),
                  number++);
-        file = open(o->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        file = cli_open(o->temporary, O_RDWR | O_CREAT | O_EXCL);
         if (file < 0 && errno != EEXIST)
             break;
     }

@@ -10,11 +10,29 @@
 
 #include "cli/report.h"
 
+int cli_open(const char *path, int flags)
+{
+    int file;
+    do
+        file = open(path, flags | O_CLOEXEC, 0666);
+    while (file < 0 && errno == EINTR);
+    return file;
+}
+
+FILE *cli_fopen(const char *path, const char *mode)
+{
+    FILE *file;
+    do
+        file = fopen(path, mode);
+    while (!file && errno == EINTR);
+    return file;
+}
+
 /* Opens a regular file; NULL, after a message, if it is none. */
 static FILE *open_file(const char *path)
 {
     struct stat about;
-    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int file = cli_open(path, O_RDONLY | O_NONBLOCK);
     FILE *in = file < 0 ? NULL : fdopen(file, "rb");
     if (!in || fstat(file, &about)) {
         cli_fail("cannot open %s: %s", path, strerror(errno));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cli/report.h"
+#include "cli/text.h"
 
 static const char SUFFIX[] = ".lock";
 
@@ -44,7 +45,7 @@ static bool try_lock(train_lock *lock, const char *out, bool *again)
 {
     struct flock all = whole_file();
     *again = false;
-    lock->file = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    lock->file = cli_open(lock->path, O_RDWR | O_CREAT);
     if (lock->file < 0)
         return cli_fail("cannot write %s: %s", lock->path, strerror(errno));
     if (fcntl(lock->file, F_SETLK, &all)) {
