@@ -265,13 +265,13 @@ typedef struct unic_usage_report {
  * @param counts          [modality_count,L] out, uses of each code; may be NULL.
  * @param shares          [modality_count,L] out, the part of a code's uses that is this
  *                        modality's; 0 for codes that are not used. May be NULL.
- * @param perplexity      [modality_count] out, of each modality's uses; may be NULL.
+ * @param perplexities    [modality_count] out, of each modality's uses; may be NULL.
  * @return as all of this file. Since 0.1.
  */
 UNIC_API unic_status unic_metrics_usage(unic_usage_report *report, const int32_t *const *codes,
                                         size_t modality_count, size_t step_count,
                                         size_t code_count, int64_t *counts, double *shares,
-                                        double *perplexity);
+                                        double *perplexities);
 
 #ifdef __cplusplus
 }

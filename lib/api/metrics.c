@@ -259,13 +259,13 @@ static unic_status check_usage(const char *call, const unic__usage *u)
 
 unic_status unic_metrics_usage(unic_usage_report *report, const int32_t *const *codes,
                                size_t modality_count, size_t step_count, size_t code_count,
-                               int64_t *counts, double *shares, double *perplexity)
+                               int64_t *counts, double *shares, double *perplexities)
 {
     const unic__usage u = {codes, modality_count, step_count, code_count};
     UNIC__REQUIRE(codes);
     REQUIRE_REPORT(usage_report, report);
     UNIC__TRY(check_usage(__func__, &u));
-    UNIC__TRY_NAMED(unic__metrics_usage(&found, &u, counts, shares, perplexity));
+    UNIC__TRY_NAMED(unic__metrics_usage(&found, &u, counts, shares, perplexities));
     GIVE_REPORT(usage_report, report);
     return UNIC_OK;
 }

@@ -47,12 +47,12 @@ static size_t split_hangul(uint32_t syllable, uint32_t to[UNIC__FOLD_MOST])
 size_t unic__point_fold(uint32_t point, uint32_t to[UNIC__FOLD_MOST])
 {
     enum { SYLLABLES = 0xAC00, SYLLABLE_COUNT = 11172 };
-    const unic__fold *folds = unic__point_folds;
+    const unic__fold *folds = unic__fold_table;
     const unic__expansion *expansions = unic__point_expansions;
     if (point - SYLLABLES < SYLLABLE_COUNT)
         return split_hangul(point - SYLLABLES, to);
     const unic__fold *fold = folds + last_at_most(&folds->from, sizeof *folds,
-                                                  COUNT(unic__point_folds), point);
+                                                  COUNT(unic__fold_table), point);
     const unic__expansion *more = expansions +
                                   last_at_most(&expansions->from, sizeof *expansions,
                                                COUNT(unic__point_expansions), point);

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 NAME = re.compile(r"\b(?:unic|UNIC)_\w+")
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 # Arrays that a call fills, beside those of numbers: strings.
-FILLED = {"float", "double", "char", "int32_t", "int64_t", "uint8_t"}
+FILLED = {"float", "double", "char", "int32_t", "int64_t", "uint8_t", "size_t"}
 
 
 def is_pointer(variable: Variable) -> bool:
@@ -29,6 +29,8 @@ def is_single(function: Declaration, variable: Variable, structs: Set[str]) -> b
         return False
     if kind.pointers == 2:      # const char *const *paths are read: their names are plural
         return not variable.name.endswith("s") or variable.name in ("lengths", "class")
+    if kind.base == "size_t" and variable.name.endswith("s"):       # size_t *channels
+        return False
     return not kind.constant and (kind.base in structs or kind.base == "size_t" or
                                   variable.name in ("loss", "perplexity", "time"))
 

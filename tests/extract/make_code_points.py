@@ -4,7 +4,7 @@
   make_code_points.py         writes the table
   make_code_points.py check   compares it with the committed one; exits 77 if this Python has other Unicode data
 
-Two tables. `unic__point_runs`: where a run of code points of one class begins, as first << 8 | class. `unic__point_folds`:
+Two tables. `unic__point_runs`: where a run of code points of one class begins, as first << 8 | class. `unic__fold_table`:
 what becomes of a code point in lower case (all of Unicode's mappings), decomposed (NFD), without its marks (Mn); those of
 which more than one is left are in `unic__point_expansions`. Hangul syllables are decomposed by arithmetic instead.
 """
@@ -84,7 +84,7 @@ static const uint32_t unic__point_runs[] = {{
 {lines_of(runs)}
 }};
 
-static const unic__fold unic__point_folds[] = {{
+static const unic__fold unic__fold_table[] = {{
 {lines_of(folds)}
 }};
 

@@ -71,7 +71,7 @@ static size_t nearest_part(const unic_codebook *cb, size_t g, const float *z)
 }
 
 /* The nearest combination is that of the nearest parts; another first part leaves the second. */
-START_TEST(parts_are_quantised_by_themselves)
+START_TEST(parts_are_quantized_by_themselves)
 {
     unic_codebook *cb = codebook();
     float z[ROWS * DIM];
@@ -152,7 +152,7 @@ END_TEST
 
 /* One group is the plain quantiser: a step with code.groups = 1 says nothing of groups, and
  * tying one group changes no bit of what an update left. */
-START_TEST(one_group_is_the_plain_quantiser)
+START_TEST(one_group_is_the_plain_quantizer)
 {
     unic_codebook *cb, *plain;
     float z[ROWS * DIM], *scratch = malloc(unic__codebook_update_scratch(CODES, DIM) * 4);
@@ -248,9 +248,9 @@ int main(void)
 {
     TCase *t = tcase_create("groups");
     tcase_add_test(t, a_code_is_the_combination_of_its_parts);
-    tcase_add_test(t, parts_are_quantised_by_themselves);
+    tcase_add_test(t, parts_are_quantized_by_themselves);
     tcase_add_test(t, groups_move_as_codebooks_of_their_own);
-    tcase_add_test(t, one_group_is_the_plain_quantiser);
+    tcase_add_test(t, one_group_is_the_plain_quantizer);
     tcase_add_test(t, a_run_keeps_its_groups);
     tcase_add_test(t, clips_get_one_code);
     tcase_add_test(t, counts_that_are_no_power_are_refused);
