@@ -1,12 +1,13 @@
 /*
  * unic-convert: a model in another format: a CMG checkpoint as a model of this library, and
- * either as safetensors.
+ * either as safetensors; the weights of a pretrained network as an extractor's file.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <unicode/unic.h>
 
+#include "cli/extractor.h"
 #include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
@@ -17,6 +18,7 @@
 typedef struct request {
     const char *in_path, *out_path; /* out_path: NULL with --list */
     const char *weights;            /* NULL: the model's own */
+    cli_extractor_source network;   /* kind NULL: IN is a model */
     bool list;
     cli_list settings;
 } request;
@@ -120,11 +122,23 @@ static bool convert(const request *r)
     return ok;
 }
 
+/* The weights of a pretrained network, as the file of an extractor. */
+static bool convert_network(const request *r)
+{
+    unic_extractor *extractor = NULL;
+    const bool ok = cli_extractor_open(&extractor, &r->network) &&
+                    cli_ok(unic_extractor_save(extractor, r->out_path));
+    if (ok)
+        printf("written: %s\n", r->out_path);
+    unic_extractor_free(extractor);
+    return ok;
+}
+
 static const char purpose[] =
     "a model in another format.\n\n"
     "A checkpoint of the CMG code becomes a model's file, which the other programs and the\n"
     "library open; a checkpoint or a model's file becomes safetensors. A model's file becomes\n"
-    "one of half its size.";
+    "one of half its size. Weights of a pretrained network become an extractor's file.";
 
 static const char more[] =
     "IN is a checkpoint (.pt, .pth, .pth.tar, .ckpt, .bin, ...) or a model's file (.npz): it "
@@ -138,12 +152,29 @@ static const char more[] =
     "f16 rounds weights to 11 significant bits, which changes few codes, and bf16 to 8; a\n"
     "weight beyond 65504 is refused for f16. Biases, norms and the codebook stay f32. Such a\n"
     "model takes half the memory too.\n"
+    "With --kind, IN is what torch.save() wrote of a network (.pth, .bin), safetensors or an\n"
+    "npz, and OUT an .npz with its weights, settings and word lists, which unic-extract and\n"
+    "unic-encode take as --extractor.\n"
     "\n"
     "Examples:\n"
     "  unic-convert DCID-model-4.pt model.npz --set encoder.heads=8\n"
     "  unic-convert model.npz half.npz --weights f16\n"
     "  unic-convert model.npz model.safetensors\n"
-    "  unic-convert --list DCID-model-4.pt";
+    "  unic-convert --list DCID-model-4.pt\n"
+    "  unic-convert --kind vgg19 vgg19-dcbb9e9d.pth vgg19.npz --set preprocessing=torch";
+
+static void check_network(const cli_program *program, request *r)
+{
+    if (!r->network.kind && (r->network.vocabulary || r->network.keep))
+        cli_wrong_usage(program, "--vocabulary and --keep go with --kind");
+    if (!r->network.kind)
+        return;
+    if (r->list || r->weights || !cli_ends_with(r->out_path, ".npz"))
+        cli_wrong_usage(program, "--kind goes with an OUT that ends in .npz, and neither with "
+                                 "--list nor with --weights");
+    r->network.weights = r->in_path;
+    r->network.keys = &r->settings;
+}
 
 static void check_usage(const cli_program *program, const cli_list *files, request *r)
 {
@@ -159,6 +190,7 @@ static void check_usage(const cli_program *program, const cli_list *files, reque
                         r->out_path);
     if (r->weights && (r->list || !cli_ends_with(r->out_path, ".npz")))
         cli_wrong_usage(program, "--weights is for an OUT that ends in .npz");
+    check_network(program, r);
 }
 
 int main(int argc, char **argv)
@@ -166,10 +198,19 @@ int main(int argc, char **argv)
     request r = {0};
     cli_list files = {0};
     const cli_option options[] = {
-        CLI_MODEL_SET_OPTION(&r.settings),
+        {"--set", "KEY=VALUE",
+         "what a CMG checkpoint does not tell (encoder.heads=8), or a setting of the kind; may "
+         "be given again",
+         .list = &r.settings},
         {"--weights", "TYPE",
          "of an .npz: f16 or bf16 for weights of 16 bits, or f32; without it as in IN",
          .text = &r.weights},
+        {"--kind", "KIND",
+         "IN has the weights of this kind of extractor: vggish, vgg19 or bert",
+         .text = &r.network.kind},
+        {"--vocabulary", "FILE", "of bert: its vocab.txt", .text = &r.network.vocabulary},
+        {"--keep", "FILE", "of bert: words that give a step, one a line; others give none",
+         .text = &r.network.keep},
         {"--list", NULL, "print the tensors' names and dims, and write nothing",
          .flag = &r.list},
         CLI_MEMORY_LIMIT_OPTION,
@@ -185,7 +226,7 @@ int main(int argc, char **argv)
     };
     cli_parse(&program, argc, argv);
     check_usage(&program, &files, &r);
-    int status = cli_exit_status(convert(&r));
+    int status = cli_exit_status(r.network.kind ? convert_network(&r) : convert(&r));
     cli_list_free(&files);
     cli_list_free(&r.settings);
     return status;

@@ -101,6 +101,25 @@ class Texts(Program):
         self.assertIn("none.pth", self.run_it("--kind", "bert", "--weights", "none.pth", "--out", "h", "a.txt", status=1))
         self.run_it("--extractor", "e.npz", "--keep", "k.txt", "--out", "h", "a.txt", status=2)
 
+    def test_weights_are_converted(self):
+        """unic-convert --kind: the file that --save would write."""
+        vocabulary = ["[UNK]", "[CLS]", "[SEP]", "red", "shoe", "##s", "."]
+        echo(self.dir / "w.safetensors", vocabulary)
+        (self.dir / "v.txt").write_text("\n".join(vocabulary) + "\n")
+        (self.dir / "a.txt").write_text("Red shoes.")
+        self.run_it("--kind", "bert", "--set", "heads=4", "--weights", "w.safetensors", "--vocabulary", "v.txt",
+                    "--save", "saved.npz", "--out", "f", "a.txt")
+        convert = ("--kind", "bert", "--set", "heads=4", "--vocabulary", "v.txt", "w.safetensors")
+        said = self.run_it(*convert, "made.npz", program="unic-convert")
+        self.assertIn("written: made.npz", said)
+        self.assertEqual((self.dir / "made.npz").read_bytes(), (self.dir / "saved.npz").read_bytes())
+        for arguments in ((*convert, "made.safetensors"), (*convert, "made.npz", "--weights", "f16"),
+                          ("--keep", "v.txt", "w.safetensors", "made.npz"), (*convert, "--list")):
+            self.run_it(*arguments, program="unic-convert", status=2)
+        said = self.run_it("--kind", "vgg19", "w.safetensors", "no.npz", program="unic-convert", status=1)
+        self.assertIn("features.0.weight", said)
+        self.assertFalse((self.dir / "no.npz").exists())
+
     def test_what_is_refused(self):
         (self.dir / "a.txt").write_text("one")
         (self.dir / "x").mkdir()
