@@ -34,7 +34,7 @@ static const unic__vgg_form form = {.planes = PLANES,
                                     .channels = {64, 128, 256, 512, 512},
                                     .front = 2,
                                     .few = 1,
-                                    .many = 8};
+                                    .many = 3};
 
 static unic_status plan_vgg19(unic_extractor *e)
 {

@@ -259,6 +259,7 @@ unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, si
     call->backend = g->backend;
     call->direct = g->direct;
     call->many_shapes = g->many_shapes;
+    call->inference = g->inference;
     call->id = g->step_count;
     for (size_t i = 0; i < n; i++) {
         inputs[i] = in[i];

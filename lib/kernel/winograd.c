@@ -42,6 +42,7 @@ typedef struct plan {
     size_t depth, group;      /* channels: DEPTH and GROUP, or all where there are fewer */
     size_t u_place;           /* floats of U's part from place to place */
     size_t parts;             /* threads */
+    bool forward;             /* the product, or the only one that memory is for */
 } plan;
 
 /* A block: its tiles, counted through all images, and V and M as far as they are shared. */
@@ -83,15 +84,23 @@ static size_t row_of(size_t channels)
     return whole_panels(channels) + PAD;
 }
 
+/* V and M; a forward product has M among what is its own. */
 static size_t shared_size(const plan *p, size_t tiles)
 {
-    return p->places * (tiles * (row_of(p->d->ci) + row_of(p->d->co)) + 2 * PAD);
+    const size_t m_row = p->forward ? 0 : row_of(p->d->co);
+    return p->places * (tiles * (row_of(p->d->ci) + m_row) + 2 * PAD);
 }
 
 /* The result's group, a part of U, and what transposes it. */
 static size_t own_size(const plan *p, size_t tiles)
 {
     return p->places * (tiles * row_of(p->group) + PAD + p->u_place + UNIC__PANEL * SLAB + PAD);
+}
+
+/* What a thread has that computes blocks by itself. */
+static size_t part_size(const plan *p)
+{
+    return shared_size(p, p->tiles) + own_size(p, p->tiles);
 }
 
 static plan plan_of(const unic__conv_dims *d, size_t m)
@@ -117,13 +126,15 @@ static bool is_one_part(const plan *p)
 }
 
 /* Tiles of a forward product are independent: large images are cut where V and M would leave the
- * cache, but each block should have twice as much of these as of U, which it reads. */
-static void cut_images(plan *p)
+ * cache, but each block should have twice as much of these as of U, which it reads. Whether they
+ * were. */
+static bool cut_images(plan *p)
 {
-    const size_t tile = p->places * (row_of(p->d->ci) + row_of(p->group));
+    const size_t tile = p->places * (row_of(p->d->ci) + row_of(p->group)), whole = p->tiles;
     const size_t floats = max_size(CACHED, 2 * p->places * p->u_place);
-    if (p->job->product == UNIC__CONV_FORWARD && is_one_part(p))
-        p->tiles = min_size(p->tiles, max_size(floats / tile, UNIC__TILE_ROWS));
+    if (is_one_part(p))
+        p->tiles = min_size(whole, max_size(floats / tile, UNIC__TILE_ROWS));
+    return p->tiles < whole;
 }
 
 /* The part of x that a tile reads, and that of y that it writes. */
@@ -484,16 +495,20 @@ static void run_split(const void *context, size_t from, size_t to)
             s->p->job->scratch + i * s->each);
 }
 
-bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, size_t *floats)
+bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, bool forward, size_t *floats)
 {
     const double a2 = (double)((m + 2) * (m + 2));
     const double image = (double)(count_of(d->oh, m) * count_of(d->ow, m));
     const double channels = (double)d->ci + (double)d->co + 2 * GROUP;
     if (a2 * (image + GROUP) * channels + a2 * (double)d->ci * (double)d->co > 0x1p60)
         return false;
-    const plan p = plan_of(d, m);
+    plan p = plan_of(d, m);
+    p.forward = forward;
     const size_t threads = (size_t)unic__threads();
-    *floats = shared_size(&p, p.tiles) + threads * own_size(&p, p.tiles);
+    if (forward && cut_images(&p))
+        *floats = threads * part_size(&p);
+    else
+        *floats = shared_size(&p, p.tiles) + threads * own_size(&p, p.tiles);
     return true;
 }
 
@@ -502,26 +517,27 @@ bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, size_t *floats)
 void unic__winograd_run(const unic__conv_job *job, size_t m)
 {
     plan p = plan_of(job->dims, m);
-    const size_t whole = p.tiles, all = p.per_image * p.d->n;
+    const size_t whole = p.tiles / p.per_image, all = p.per_image * p.d->n;
+    p.forward = job->product == UNIC__CONV_FORWARD;
+    const bool cut = p.forward && cut_images(&p);
     const size_t threads = min_size((size_t)unic__threads(),
-                                    (job->scratch_size - shared_size(&p, whole)) /
-                                        own_size(&p, whole));
+                                    (job->scratch_size - shared_size(&p, p.tiles)) /
+                                        own_size(&p, p.tiles));
     p.job = job;
-    cut_images(&p);
     const bool worth = (double)p.places * (double)all * (double)(p.d->ci * p.d->co) >= 1 << 21;
     p.parts = worth ? threads : 1;
-    const size_t unit = p.tiles < whole ? p.tiles : p.per_image; /* of what is split */
-    const size_t most = whole / unit; /* for so many the scratch has room */
+    const size_t unit = cut ? p.tiles : p.per_image;                     /* of what is split */
+    const size_t most = cut ? job->scratch_size / part_size(&p) : whole; /* that have room */
     if (p.parts == 1 || job->product == UNIC__CONV_WEIGHTS || groups_of(&p) >= 2 * p.parts ||
         most < p.parts) {
         run_tiles(&p, 0, all, job->scratch);
         return;
     }
     split s = {&p, count_of(all, unit), unit, p.parts, 0};
-    if (p.tiles == whole)
+    if (!cut)
         p.tiles = most / p.parts * unit;
     p.parts = 1;
-    s.each = shared_size(&p, p.tiles) + own_size(&p, p.tiles);
+    s.each = part_size(&p);
     unic__parallel(s.parts, 1, true, run_split, &s);
 }
 

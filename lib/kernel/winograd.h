@@ -12,9 +12,9 @@
 /* The best side m of the tiles for these dims; 0: Winograd's transforms do not suit them. */
 size_t unic__winograd_tile(const unic__conv_dims *d);
 
-/* Floats of scratch that the three products use, with up to unic__threads() threads; false: no
- * size_t has them. */
-bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, size_t *floats);
+/* Floats of scratch that the three products use, or the forward product alone, with up to
+ * unic__threads() threads; false: no size_t has them. */
+bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, bool forward, size_t *floats);
 
 /* The job by tiles of side m. Its bits do not depend on the number of threads. */
 void unic__winograd_run(const unic__conv_job *job, size_t m);

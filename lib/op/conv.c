@@ -199,13 +199,15 @@ unic_status unic__conv_check(const unic__call *c, size_t channels)
     return UNIC_OK;
 }
 
-unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d)
+unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d,
+                                 unic__conv_product value)
 {
     if (unic__conv_depth(d) > INT_MAX || d->co > INT_MAX || d->n * d->h * d->w > INT_MAX ||
         d->n * d->oh * d->ow > INT_MAX)
         return unic__shape_fail(c, "more than %d pixels or weights of a channel", INT_MAX);
     const size_t tile = winograd_tile(c, d);
-    if (!(tile ? unic__winograd_scratch(d, tile, &c->scratch_size)
+    if (!(tile ? unic__winograd_scratch(d, tile, c->inference && value == UNIC__CONV_FORWARD,
+                                        &c->scratch_size)
                : unic__conv_scratch(d, &c->scratch_size)))
         return unic__shape_fail(c,
                                 "%zu pixels times %zu taps and channels do not fit in memory",

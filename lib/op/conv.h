@@ -15,7 +15,8 @@
 unic_status unic__conv_check(const unic__call *c, size_t channels);
 
 /* For infer: sets scratch_size; refuses what does not fit the products' 31-bit sizes. */
-unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d);
+unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d,
+                                 unic__conv_product value);
 
 /*
  * For plan and unplan: creates oneDNN's kernels if the backend, or the rule of `auto`, selects

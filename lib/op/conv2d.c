@@ -53,7 +53,7 @@ static unic_status infer(unic__call *c)
     c->out->shape.dim[x->rank - 3] = d.oh;
     c->out->shape.dim[x->rank - 2] = d.ow;
     c->out->shape.dim[x->rank - 1] = d.co;
-    UNIC__TRY(unic__conv_workspace(c, &d));
+    UNIC__TRY(unic__conv_workspace(c, &d, UNIC__CONV_FORWARD));
     if (has_relu(c))
         c->scratch_size += d.n * d.oh * d.ow * d.co; /* dy behind the relu */
     return UNIC_OK;

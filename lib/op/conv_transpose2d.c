@@ -64,7 +64,7 @@ static unic_status infer(unic__call *c)
     c->out->dtype = UNIC__F32;
     c->out->shape = out;
     unic__conv_dims d = dims_of(c);
-    return unic__conv_workspace(c, &d);
+    return unic__conv_workspace(c, &d, UNIC__CONV_DATA);
 }
 
 static unic_status plan(unic__call *c)

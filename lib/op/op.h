@@ -88,9 +88,10 @@ struct unic__call {
      * backward runs. Set before plan, then constant. */
     unsigned fresh;
     unic__backend backend;
-    bool direct; /* no convolution by transforms (kernel.winograd = off) */
-    bool
-        many_shapes; /* the call is made for one shape after another: `auto` makes no primitives */
+    bool direct;      /* no convolution by transforms (kernel.winograd = off) */
+    bool many_shapes; /* the call is made for one shape after another: `auto` makes no
+                         primitives */
+    bool inference;   /* backward is never called */
     uint64_t
         id; /* differs between the calls of one graph: dropout's stream of random numbers */
     unic__run *run;

@@ -106,13 +106,16 @@ static void trial_close(trial *t)
     unic__free(t->want);
 }
 
-/* With scratch that was measured for `planned` threads, in a scratch full of NaN. */
-static void trial_run(trial *t, size_t m, int planned, int threads)
+/* With scratch that was measured for `planned` threads, and for this product alone or for all
+ * three, in a scratch full of NaN. */
+static void trial_run_in(trial *t, size_t m, int planned, int threads, bool alone)
 {
     enum { GUARD = 64 };
-    size_t size;
+    size_t size, all;
     unic__threads_set(planned);
-    ck_assert(unic__winograd_scratch(&t->d, m, &size));
+    ck_assert(unic__winograd_scratch(&t->d, m, false, &all));
+    ck_assert(unic__winograd_scratch(&t->d, m, alone, &size));
+    ck_assert_uint_le(size, all);
     unic__threads_set(threads);
     float *scratch = unic__alloc((size + GUARD) * sizeof *scratch);
     for (size_t i = 0; i < size + GUARD; i++)
@@ -133,6 +136,11 @@ static void trial_run(trial *t, size_t m, int planned, int threads)
         ck_assert(isnan(scratch[i]));
     unic__free(scratch);
     unic__threads_set(1);
+}
+
+static void trial_run(trial *t, size_t m, int planned, int threads)
+{
+    trial_run_in(t, m, planned, threads, false);
 }
 
 /* max |got - want| / max |want| */
@@ -279,12 +287,36 @@ START_TEST(tiles_are_those_of_fewest_products)
 }
 END_TEST
 
+/* Images of 12,544 pixels are cut for the cache: so is the scratch of a forward product alone. */
+START_TEST(inference_needs_little_scratch)
+{
+    size_t all, alone;
+    const unic__conv_dims d = dims_of(&(shape){2, 112, 112, 16, 16, 1});
+    ck_assert(unic__winograd_scratch(&d, 4, false, &all));
+    ck_assert(unic__winograd_scratch(&d, 4, true, &alone));
+    ck_assert_uint_lt(4 * alone, all);
+    trial t = trial_open(&(shape){2, 112, 112, 16, 16, 1}, UNIC__CONV_FORWARD, false);
+    float *first = unic__alloc(t.count * sizeof(float));
+    trial_run_in(&t, 4, 1, 1, false);
+    ck_assert(error_of(&t) <= 1e-5);
+    memcpy(first, t.got, t.count * sizeof(float));
+    for (int planned = 1; planned <= 3; planned++)
+        for (int threads = 1; threads <= 3; threads++) {
+            trial_run_in(&t, 4, planned, threads, true);
+            ck_assert_msg(!memcmp(first, t.got, t.count * sizeof(float)),
+                          "%d threads, scratch for %d", threads, planned);
+        }
+    unic__free(first);
+    trial_close(&t);
+}
+END_TEST
+
 START_TEST(sizes_beyond_memory_are_refused)
 {
     size_t size;
     unic__conv_dims d = dims_of(
         &(shape){1, (size_t)1 << 30, 1 << 1, (size_t)1 << 30, (size_t)1 << 30, 1});
-    ck_assert(!unic__winograd_scratch(&d, 4, &size));
+    ck_assert(!unic__winograd_scratch(&d, 4, true, &size));
 }
 END_TEST
 
@@ -298,6 +330,7 @@ int main(void)
     tcase_add_test(t, every_instruction_set_follows_the_loops);
     tcase_add_loop_test(t, errors_are_as_stated, 0, COUNT(errors));
     tcase_add_test(t, tiles_are_those_of_fewest_products);
+    tcase_add_test(t, inference_needs_little_scratch);
     tcase_add_test(t, sizes_beyond_memory_are_refused);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
