@@ -42,7 +42,8 @@ static void check_product(unic__backend backend, bool ta, bool tb, bool add, siz
                 sum += (double)(ta ? a[p * lda + i] : a[i * lda + p]) *
                        (double)(tb ? b[j * ldb + p] : b[p * ldb + j]);
             largest = fmax(largest, fabs(sum));
-            worst = fmax(worst, fabs(sum - (double)c[i * ldc + j]));
+            const double off = fabs(sum - (double)c[i * ldc + j]);
+            worst = isnan(off) || off > worst ? off : worst;
         }
         for (size_t j = n; j < ldc; j++)
             if (c[i * ldc + j] != old[i * ldc + j])

@@ -159,7 +159,8 @@ static double gradient_floor(const unic__param_table *params)
 {
     double largest = 0.0;
     for (size_t i = 0; i < params->total; i++)
-        largest = fmax(largest, fabs((double)params->grads[i]));
+        if (fabs((double)params->grads[i]) > largest)
+            largest = fabs((double)params->grads[i]);
     return 1e-6 * largest;
 }
 
@@ -230,8 +231,10 @@ END_TEST
 static float largest_difference(const float *a, const float *b, size_t n)
 {
     float largest = 0.0F;
-    for (size_t i = 0; i < n; i++)
-        largest = fmaxf(largest, fabsf(a[i] - b[i]));
+    for (size_t i = 0; i < n; i++) {
+        const float off = fabsf(a[i] - b[i]);
+        largest = isnan(off) || off > largest ? off : largest;
+    }
     return largest;
 }
 
