@@ -470,8 +470,10 @@ $(CAPPED:%=capped-%): capped-%:
 # dpkg --add-architecture arm64; apt-get install gcc-aarch64-linux-gnu qemu-user-static
 # libopenblas-dev:arm64 libdnnl-dev:arm64 zlib1g-dev:arm64 check:arm64
 # Debian 12 refuses libdnnl-dev:arm64 beside the host's libdnnl-dev (their dnnl_config.h differ).
-# FFmpeg and MPI, which pkg-config and mpicc find, are the host's.
-AARCH64 := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN=qemu-aarch64-static MEDIA=no MPI=no
+# FFmpeg and MPI, which pkg-config and mpicc find, are the host's. Libraries that are unpacked into a
+# folder are named in BLAS_CFLAGS, BLAS_LIBS, EXTRA_LDFLAGS and EMULATOR="qemu-aarch64-static -L FOLDER".
+EMULATOR ?= qemu-aarch64-static
+AARCH64  := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN="$(EMULATOR)" MEDIA=no MPI=no
 check-aarch64: ## cross-compile for aarch64 and run the C tests in an emulator (qemu-user)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/aarch64 $(AARCH64) emulated-check
 
