@@ -86,7 +86,7 @@ const unic__weight_tensor *unic__weight_file_find(const unic__weight_file *f, co
     enum { LONGEST = 1 << 10 };
     char whole[LONGEST];
     const int n = snprintf(whole, sizeof whole, "%s%s", f->prefix, name);
-    return n > 0 && n < LONGEST ? find(f, whole) : NULL;
+    return n >= 0 && n < LONGEST ? find(f, whole) : NULL; /* a name may be empty */
 }
 
 /* Bytes in front of `name` in the name of a larger module's tensor; 0: it is none. */
