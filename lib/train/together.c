@@ -205,7 +205,7 @@ unic_status unic__together_rows(unic_trainer *t, float **rows, size_t *count)
     unic_status status = *rows ? UNIC_OK
                                : unic__no_memory(own * sizeof **rows, "all ranks' vectors");
     status = unic__ranks_agree(t->ranks, status);
-    for (size_t m = 0; status == UNIC_OK && m < t->graph.n; m++) {
+    for (size_t m = 0; *rows && status == UNIC_OK && m < t->graph.n; m++) {
         float *to = *rows + *count * dim; /* room for all that follow, since none is longer */
         unic__ranks_gather(t->ranks, t->graph.stream[m].z->t.x, own * sizeof *to, to);
         *count += keep_valid(o, m, to, to, dim);
