@@ -38,10 +38,15 @@ static void add_labels(unic__npz_writer *w, const data_file *f)
         unic__npz_add_i32(w, "video.step_labels", &UNIC__SHAPE_OF(f->clips, f->length), step));
 }
 
+extern char *program_invocation_short_name; /* glibc's */
+
+/* Programs that run at the same time have files of their own. */
 const char *data_write(const data_file *f, char path[512])
 {
     unic__npz_writer *w;
-    snprintf(path, 512, "%s", io_path(f->name));
+    char name[256];
+    snprintf(name, sizeof name, "%s-%s", program_invocation_short_name, f->name);
+    snprintf(path, 512, "%s", io_path(name));
     io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
     add_features(w, "audio", f, 0, &UNIC__SHAPE_OF(f->clips, f->length, AUDIO));
     if (f->audio_lengths)
