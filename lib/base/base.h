@@ -241,8 +241,8 @@ void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void
 void unic__threads_started(void);
 bool unic__threads_lost(void); /* whether this is such a child */
 
-/* Whether a product is large enough to split over threads: waking a sleeping thread takes tens
- * of microseconds. */
+/* Whether a product [m,k] [k,n] is large enough to split over threads: it takes ten microseconds,
+ * as long as a thread needs to hear of its part. */
 bool unic__worth_splitting(size_t m, size_t n, size_t k);
 
 /* For OpenMP's simd loops in macros. */

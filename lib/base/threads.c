@@ -59,7 +59,10 @@ bool unic__threads_lost(void)
 
 bool unic__worth_splitting(size_t m, size_t n, size_t k)
 {
-    return (double)m * (double)n * (double)k >= 1 << 21;
+    enum { VECTOR = 16, FEW = 4 }; /* columns that cost as much as one; products as a store */
+    const double columns = (double)(n < VECTOR ? VECTOR : n),
+                 sums = (double)(k < FEW ? FEW : k);
+    return (double)m * columns * sums >= 1 << 20;
 }
 
 static void run_piece(unic__part *f, const void *context, size_t n, size_t each, size_t parts,

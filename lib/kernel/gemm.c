@@ -157,6 +157,23 @@ static void run_columns(const void *product, size_t from, size_t to)
     run_part(p, 0, p->m, from, to);
 }
 
+/* The part of `n` that the busiest thread has, where `each` is not cut. */
+static double largest_share(size_t n, size_t each, size_t threads)
+{
+    const size_t pieces = (n + each - 1) / each, most = (pieces + threads - 1) / threads;
+    return (double)min_size(most * each, n) / (double)n;
+}
+
+/* Whether rows are shared out among threads, or columns: what is more even; of what is as even,
+ * the longer side. Only columns are packed once in all. */
+static bool splits_rows(const unic__gemm *p)
+{
+    const size_t threads = (size_t)unic__threads();
+    const double rows = largest_share(p->m, UNIC__TILE_ROWS, threads);
+    const double columns = largest_share(p->n, UNIC__PANEL, threads);
+    return rows < columns || (rows == columns && p->m >= p->n);
+}
+
 void unic__gemm_run(const unic__gemm *p)
 {
     if (!p->k && !p->add) /* an empty sum */
@@ -165,7 +182,7 @@ void unic__gemm_run(const unic__gemm *p)
     else if (unic__threads() == 1 || !unic__worth_splitting(p->m, p->n, p->k) ||
              omp_in_parallel())
         run_part(p, 0, p->m, 0, p->n);
-    else if (p->m >= p->n)
+    else if (splits_rows(p))
         unic__parallel(p->m, UNIC__TILE_ROWS, true, run_rows, p);
     else
         unic__parallel(p->n, UNIC__PANEL, true, run_columns, p);

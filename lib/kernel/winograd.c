@@ -53,7 +53,8 @@ typedef struct block {
     size_t v_place, m_place; /* floats from place to place */
     float *own;              /* own_size floats for each thread */
     size_t own_size;
-    bool has_u; /* the only part of U is there from the block before */
+    bool has_u;   /* the only part of U is there from the block before */
+    size_t group; /* of U, while dw is computed */
 } block;
 
 static size_t min_size(size_t a, size_t b)
@@ -391,28 +392,46 @@ static void data(const block *b, size_t from, size_t to, float *own)
     }
 }
 
+/* A group of U: `rows` channels of x from i0 on, `cols` of y from j0 on. */
+typedef struct u_group {
+    size_t i0, rows, j0, cols;
+} u_group;
+
 /* Groups of U are numbered along co first. */
-static void weights(const block *b, size_t from, size_t to, float *own)
+static u_group u_group_of(const plan *p, size_t g)
 {
+    const size_t across = count_of(p->d->co, p->group);
+    const size_t i0 = g / across * p->depth, j0 = g % across * p->group;
+    return (u_group){i0, min_size(p->d->ci - i0, p->depth), j0,
+                     min_size(p->d->co - j0, p->group)};
+}
+
+/* Places from..to of a group of U, which all threads share: b->own. */
+static void multiply_places(const block *b, size_t from, size_t to, float *own)
+{
+    (void)own;
+    const u_group g = u_group_of(b->p, b->group);
+    for (size_t place = from; place < to; place++)
+        for (size_t k = 0; k < b->tiles; k += UNIC__SUM_PART)
+            multiply_panels(b, b->own, place, k, g.i0, g.rows, g.j0, g.cols);
+}
+
+/* Rows from..to of dw, when all places of the group are there. */
+static void transform_u(const block *b, size_t from, size_t to, float *own)
+{
+    (void)own;
     const plan *p = b->p;
-    const size_t ci = p->d->ci, co = p->d->co, across = count_of(co, p->group);
+    const size_t ci = p->d->ci, co = p->d->co;
+    const u_group g = u_group_of(p, b->group);
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT_ADJOINT,
                                                               p->m);
-    for (size_t g = from; g < to; g++) {
-        const size_t i0 = g / across * p->depth, rows = min_size(ci - i0, p->depth);
-        const size_t j0 = g % across * p->group, cols = min_size(co - j0, p->group);
-        for (size_t place = 0; place < p->places; place++)
-            for (size_t k = 0; k < b->tiles; k += UNIC__SUM_PART)
-                multiply_panels(b, own, place, k, i0, rows, j0, cols);
-        for (size_t i = 0; i < rows; i++)
-            f(&(unic__winograd_step){
-                .channels = cols,
-                .x = own + i * p->group,
-                .from = unic__whole_grid(0, p->side, p->u_place, UNIC__PANEL),
-                .y = p->job->c + (i0 + i) * co + j0,
-                .to = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
-                .add = true});
-    }
+    for (size_t i = from; i < to; i++)
+        f(&(unic__winograd_step){.channels = g.cols,
+                                 .x = b->own + i * p->group,
+                                 .from = unic__whole_grid(0, p->side, p->u_place, UNIC__PANEL),
+                                 .y = p->job->c + (g.i0 + i) * co + g.j0,
+                                 .to = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
+                                 .add = true});
 }
 
 /* ---- blocks and threads ---- */
@@ -439,6 +458,7 @@ static void run_stage(const block *b, stage_part *run, size_t n)
     unic__parallel(b->p->parts, 1, true, run_parts, &(stage){b, run, n});
 }
 
+/* Groups of the result's channels: those of U for dw. */
 static size_t groups_of(const plan *p)
 {
     const unic__conv_dims *d = p->d;
@@ -452,14 +472,18 @@ static size_t groups_of(const plan *p)
     }
 }
 
+/* A group has enough places for all threads; often there is but one group. */
+static void weights(block *b)
+{
+    for (b->group = 0; b->group < groups_of(b->p); b->group++) {
+        run_stage(b, multiply_places, b->p->places);
+        run_stage(b, transform_u, u_group_of(b->p, b->group).rows);
+    }
+}
+
 /* Tiles from..to, a block at a time. */
 static void run_tiles(const plan *p, size_t from, size_t to, float *scratch)
 {
-    static stage_part *const products[] = {
-        [UNIC__CONV_FORWARD] = forward,
-        [UNIC__CONV_DATA] = data,
-        [UNIC__CONV_WEIGHTS] = weights,
-    };
     const unic__conv_product product = p->job->product;
     for (size_t i = from; i < to; i += p->tiles) {
         block b = {.p = p, .first = i, .has_u = i > from && is_one_part(p) && p->parts == 1};
@@ -474,7 +498,10 @@ static void run_tiles(const plan *p, size_t from, size_t to, float *scratch)
             run_stage(&b, transform_x, b.tiles);
         if (product != UNIC__CONV_FORWARD)
             run_stage(&b, transform_dy, b.tiles);
-        run_stage(&b, products[product], groups_of(p));
+        if (product == UNIC__CONV_WEIGHTS)
+            weights(&b);
+        else
+            run_stage(&b, product == UNIC__CONV_FORWARD ? forward : data, groups_of(p));
     }
 }
 
