@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "faults.h"
+#include "train/silent_comm.h"
 #include "train/trainer.h"
 
 /* ---- models ---- */
@@ -274,40 +275,10 @@ CALL(trainer_create)
     return unic_trainer_create(&w->trainer, w->config, NULL);
 }
 
-static int sum_start(void *data, size_t count, unic_comm_type type, void **request, void *user)
-{
-    (void)data;
-    (void)count;
-    (void)type;
-    (void)request;
-    (void)user;
-    return UNIC_E_IO;
-}
-
-static int sum_wait(void *request, void *user)
-{
-    (void)request;
-    (void)user;
-    return UNIC_E_IO;
-}
-
-static int gather(const void *data, size_t bytes, void *all, void *user)
-{
-    (void)data;
-    (void)bytes;
-    (void)all;
-    (void)user;
-    return UNIC_E_IO;
-}
-
 /* One of two ranks: to create a trainer asks nothing of the other. */
 CALL(trainer_create_rank)
 {
-    const unic_comm comm = {.struct_size = sizeof comm,
-                            .size = 2,
-                            .sum_start = sum_start,
-                            .sum_wait = sum_wait,
-                            .gather = gather};
+    const unic_comm comm = silent_comm();
     const unic_trainer_options o = {.struct_size = sizeof o, .comm = &comm};
     return unic_trainer_create(&w->trainer, w->config, &o);
 }
