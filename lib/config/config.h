@@ -39,7 +39,8 @@ typedef enum unic__ema_start {
 typedef enum unic__guard_choice {
     UNIC__GUARD_WARN,
     UNIC__GUARD_STOP,
-    UNIC__GUARD_OFF
+    UNIC__GUARD_OFF,
+    UNIC__GUARD_LOWER
 } unic__guard_choice;
 typedef enum unic__club_x { UNIC__CLUB_SEMANTIC, UNIC__CLUB_QUANTIZED } unic__club_x;
 typedef enum unic__club_form { UNIC__CLUB_ALL_PAIRS, UNIC__CLUB_PERMUTATION } unic__club_form;

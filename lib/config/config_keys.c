@@ -295,9 +295,10 @@ const unic__config_key unic__config_key_table[] = {
     {"train.drop_last", SWITCH(drop_last), ON_OFF, "on", "off",
      "The smaller batch at an epoch's end is left out; compat: it is used, even if it is one "
      "clip (A.9)."},
-    {"train.guard", CHOICE(guard), "warn | stop | off", "warn", NULL,
+    {"train.guard", CHOICE(guard), "warn | stop | off | lower", "warn", NULL,
      "What becomes of a run whose CLUB falls below minus all other terms and stays there: a "
-     "warning, or the step is refused. A warning too where codes collapse into one."},
+     "warning, or the step is refused, or the term has a tenth of its weight from then on. A "
+     "warning too where codes collapse into one; with lower, CLUB has a tenth of its weight."},
     {"train.freeze", WORDS(freeze), "none | names", "none", NULL,
      "Parts that do not learn: codebook; audio, which is all parts of modality audio; or one "
      "of "

@@ -46,7 +46,7 @@ void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
         return;
     }
     t->node = unic__loss(node, weight);
-    t->weight = weight;
+    t->given = t->weight = weight;
     o->term_count++;
 }
 

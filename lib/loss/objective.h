@@ -67,8 +67,9 @@ typedef struct unic__stream {
 /* One node of the objective: weight x node. */
 typedef struct unic__term {
     char name[UNIC__TERM_SIZE]; /* "cpc", "club.speech" */
-    const unic__node *node;
-    double weight;
+    unic__node *node;
+    double given;  /* the config's weight */
+    double weight; /* what is left of it (train/guard.h) */
 } unic__term;
 
 typedef struct unic__objective {

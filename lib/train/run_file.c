@@ -1,3 +1,4 @@
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,6 +77,73 @@ static unic_status read_queues(unic_trainer *t, unic__npz *z)
     return UNIC_OK;
 }
 
+/* "guard/<term>": for how many steps it has been falling, and how often its weight was lowered;
+ * and of each modality for how many its codes have been one. Only with train.guard = lower do
+ * numbers depend on them. */
+static void bundle_guard(unic__bundle *b, unic__arena *names, const unic_trainer *t,
+                         int64_t terms[UNIC__MAX_TERMS][2], int64_t codes[UNIC_MAX_MODALITIES])
+{
+    const unic__objective *o = &t->graph.objective;
+    if (t->config->guard != UNIC__GUARD_LOWER)
+        return;
+    for (size_t i = 0; i < o->term_count; i++) {
+        const char *name = unic__arena_printf(names, "guard/%s", o->term[i].name);
+        if (!name && b->status == UNIC_OK)
+            b->status = unic__no_memory(64, "a name");
+        terms[i][0] = (int64_t)t->guard.falling[i];
+        terms[i][1] = (int64_t)t->guard.lowered[i];
+        unic__bundle_i64(b, name, UNIC__SHAPE_OF(2), terms[i]);
+    }
+    for (size_t m = 0; m < t->graph.n; m++)
+        codes[m] = (int64_t)t->guard.collapsed[m];
+    unic__bundle_i64(b, "guard_codes", UNIC__SHAPE_OF(t->graph.n), codes);
+}
+
+/* A count of the guard, `*to`. */
+static unic_status take_count(const unic__npz *z, const char *name, size_t i, int64_t value,
+                              int64_t most, size_t *to)
+{
+    if (value < 0 || value > most)
+        return unic__fail(UNIC_E_FORMAT, "%s: %s[%zu] is %lld, not in 0..%lld",
+                          unic__npz_path(z), name, i, (long long)value, (long long)most);
+    *to = (size_t)value;
+    return UNIC_OK;
+}
+
+/* One term's; a run that had another guard, or not this term, has none. */
+static unic_status read_guard_term(unic_trainer *t, unic__npz *z, size_t i)
+{
+    const unic__term *term = &t->graph.objective.term[i];
+    char name[UNIC__TERM_SIZE + 8];
+    int64_t pair[2];
+    snprintf(name, sizeof name, "guard/%s", term->name);
+    if (!unic__npz_has(z, name))
+        return UNIC_OK;
+    UNIC__TRY(unic__read_i64(z, name, UNIC__SHAPE_OF(2), pair));
+    UNIC__TRY(take_count(z, name, 0, pair[0], INT32_MAX, &t->guard.falling[i]));
+    UNIC__TRY(take_count(z, name, 1, pair[1], UNIC__MOST_LOWERED, &t->guard.lowered[i]));
+    if (t->guard.lowered[i] > 0)
+        unic__log_line(UNIC_LOG_INFO,
+                       "the run goes on with %s at %g of its weight, lowered before",
+                       term->name, pow(10.0, -(double)t->guard.lowered[i]));
+    return UNIC_OK;
+}
+
+static unic_status read_guard(unic_trainer *t, unic__npz *z)
+{
+    unic__objective *o = &t->graph.objective;
+    int64_t codes[UNIC_MAX_MODALITIES];
+    if (t->config->guard != UNIC__GUARD_LOWER || !unic__npz_has(z, "guard_codes"))
+        return UNIC_OK;
+    UNIC__TRY(unic__read_i64(z, "guard_codes", UNIC__SHAPE_OF(t->graph.n), codes));
+    for (size_t m = 0; m < t->graph.n; m++)
+        UNIC__TRY(take_count(z, "guard_codes", m, codes[m], INT32_MAX, &t->guard.collapsed[m]));
+    for (size_t i = 0; i < o->term_count; i++)
+        UNIC__TRY(read_guard_term(t, z, i));
+    unic__guard_weigh(&t->guard, o->term, o->term_count);
+    return UNIC_OK;
+}
+
 static unic_status expect_table(unic__npz *z, const char *prefix,
                                 const unic__param_table *params)
 {
@@ -130,6 +198,7 @@ unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file
 {
     unic__bundle b = {0};
     unic__arena names = {0};
+    int64_t guarded[UNIC__MAX_TERMS][2], collapsed[UNIC_MAX_MODALITIES];
     int64_t next[UNIC_MAX_MODALITIES], counters[N_COUNTERS] = {
                                            [STEPS] = (int64_t)t->steps,
                                            [TOTAL_STEPS] = (int64_t)t->total_steps,
@@ -148,6 +217,7 @@ unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file
     bundle_table(&b, &names, "adam_v", &t->club, t->club_adam.v);
     bundle_table(&b, &names, "teacher", &t->graph.teacher, t->graph.teacher.values);
     bundle_queues(&b, &names, t, next);
+    bundle_guard(&b, &names, t, guarded, collapsed);
     unic_status status = unic__bundle_seal(&b, to, file);
     unic__arena_free(&names);
     return status;
@@ -191,6 +261,7 @@ static unic_status read_state(unic_trainer *t, unic__npz *z, unic__arena *names)
     UNIC__TRY(read_table(z, names, "adam_v", &t->club, t->club_adam.v));
     UNIC__TRY(read_table(z, names, "teacher", &t->graph.teacher, t->graph.teacher.values));
     UNIC__TRY(read_queues(t, z));
+    UNIC__TRY(read_guard(t, z));
     UNIC__TRY(unic__adam_check(&t->adam, unic__npz_path(z)));
     return unic__adam_check(&t->club_adam, unic__npz_path(z));
 }

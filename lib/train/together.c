@@ -59,6 +59,7 @@ static uint64_t hash_state(const unic_trainer *t)
     const unic_codebook *cb = t->codebook;
     const uint64_t counters[] = {t->steps, t->total_steps, t->started};
     uint64_t h = unic__hash_bytes(UNIC__FNV_START, counters, sizeof counters);
+    h = unic__hash_bytes(h, t->guard.lowered, sizeof t->guard.lowered);
     h = hash_adam(hash_adam(h, &t->adam), &t->club_adam);
     h = unic__hash_bytes(h, cb->embedding, cb->codes * cb->dim * sizeof(float));
     h = unic__hash_bytes(h, cb->count, cb->codes * sizeof(float));

@@ -272,7 +272,8 @@ static void guard_codes(unic_trainer *t)
             valid += codes[i] >= 0;
         unic__codebook_count(t->codebook, codes, steps, t->usage);
         unic__guard_codes(&t->guard, t->config, t->steps, m,
-                          unic__perplexity(t->usage, t->codebook->codes), valid);
+                          unic__perplexity(t->usage, t->codebook->codes), valid,
+                          t->graph.objective.term, t->graph.objective.term_count);
     }
 }
 
@@ -332,6 +333,8 @@ static void commit(unic_trainer *t)
                     t->grad_norm);
     unic__objective_settle(&t->graph.objective, &t->params);
     unic__prototypes_give(t);
+    if (c->guard == UNIC__GUARD_LOWER)
+        unic__guard_weigh(&t->guard, t->graph.objective.term, t->graph.objective.term_count);
 }
 
 static void begin(unic_trainer *t, bool training)
@@ -437,6 +440,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     unic__ema_part parts[UNIC_MAX_MODALITIES];
     const bool start = !t->started;
     const uint64_t club_steps = t->club_adam.steps;
+    const unic__guard guard = t->guard;
     if (t->ranks)
         UNIC__TRY(unic__together_check(t));
     UNIC__TRY(prepare(t, batch, draws, true));
@@ -451,6 +455,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
         status = renew_codes(t, draws);
     if (status != UNIC_OK) {
         unic__adam_restore(&t->club_adam, t->club_backup, club_steps);
+        t->guard = guard;
         if (start || t->ranks)
             unic__codebook_assign_state(t->codebook, t->cb_backup);
         unic__prototypes_take(t);

@@ -184,6 +184,11 @@ class Train(unittest.TestCase):
         done = self.train(*wild, "train.guard=stop", data="noise.npz", status=1)
         self.assertEqual(len(re.findall(told, done.stderr)), 1)
         self.assertIn("stopped at step", done.stderr)
+        done = self.train(*wild, "train.guard=lower", data="noise.npz")
+        lowered = re.findall(told + r": it falls without end; the weight of club\.v is lowered from (\S+) to (\S+)", done.stderr)
+        self.assertEqual(lowered[0], ("1", "0.1"))
+        again = self.train("--resume", *wild, "train.guard=lower", "train.epochs=21", data="noise.npz")
+        self.assertRegex(again.stderr, r"the run goes on with club\.v at \S+ of its weight, lowered before")
         done = self.train(*wild, "train.guard=off", data="noise.npz")
         self.assertNotIn("outweighed", done.stderr)
         done = self.train(*wild, "train.lr=0.0004", data="noise.npz")  # as the page advises

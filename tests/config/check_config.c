@@ -75,7 +75,7 @@ START_TEST(words_stand_in_the_order_of_their_enums)
         {"ema.partner", "attention | same_step | none", UNIC__PARTNER_NONE},
         {"ema.order", "joint | sequential", UNIC__EMA_SEQUENTIAL},
         {"ema.start", "data | kmeans | uniform", UNIC__START_UNIFORM},
-        {"train.guard", "warn | stop | off", UNIC__GUARD_OFF},
+        {"train.guard", "warn | stop | off | lower", UNIC__GUARD_LOWER},
         {"reset.rule", "off | any | two", UNIC__RESET_TWO},
         {"reset.source", "encoder | code", UNIC__SOURCE_CODE},
         {"train.optimizer", "adam | adamw", UNIC__ADAMW},

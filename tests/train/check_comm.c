@@ -369,6 +369,45 @@ START_TEST(a_comm_of_one_rank_changes_no_bit)
 }
 END_TEST
 
+/* ---- train.guard = lower ---- */
+
+/* One term alone is left, and has been falling for nine steps: of the whole batch it is about
+ * -1.5, of either half's share more than the -1 at which it counts. */
+static void let_one_fall(unic_trainer *t)
+{
+    unic__objective *o = &t->graph.objective;
+    for (size_t i = 0; i < o->term_count; i++) {
+        const bool club = strcmp(o->term[i].name, "club.audio") == 0;
+        o->term[i].weight = club ? -1.5 / (double)o->term[i].node->t.x[0] : 0.0;
+        t->guard.falling[i] = club ? 9 : 0;
+    }
+    t->steps--; /* the next one has the same draws, and so the same value */
+}
+
+START_TEST(a_weight_is_lowered_at_all_ranks)
+{
+    fixture *f = ranks_new(2, "margin.head = 4\ntrain.guard = lower\ntrain.lr = 1e-7\n"
+                              "club.weight = 0.5\nreset.rule = off\n");
+    for (size_t r = 0; r < 2; r++)
+        f->of[r]->ranks->comm.check_steps = 1; /* the third step compares their states */
+    for (int step = 0; step < 3; step++) {
+        cut_all(f, ragged(CLIPS, 0));
+        step_ranks_ok(f);
+        for (size_t r = 0; r < 2 && step == 0; r++)
+            let_one_fall(f->of[r]);
+        free_all(f);
+    }
+    size_t lowered = 0;
+    for (size_t i = 0; i < f->of[0]->graph.objective.term_count; i++) {
+        ck_assert_uint_eq(f->of[0]->guard.lowered[i], f->of[1]->guard.lowered[i]);
+        lowered += f->of[0]->guard.lowered[i];
+    }
+    ck_assert_uint_eq(lowered, 1);
+    compare_states(f);
+    ranks_free(f);
+}
+END_TEST
+
 /* ---- overlap ---- */
 
 START_TEST(sums_begin_while_backward_goes_on)
@@ -631,6 +670,7 @@ int main(void)
     tcase_add_test(t, ranks_evaluate_as_one);
     tcase_add_test(t, draws_of_the_callers_count_the_whole_batch);
     tcase_add_test(t, a_comm_of_one_rank_changes_no_bit);
+    tcase_add_test(t, a_weight_is_lowered_at_all_ranks);
     tcase_add_test(t, sums_begin_while_backward_goes_on);
     tcase_add_test(t, a_step_is_taken_by_all_or_none);
     tcase_add_test(t, a_call_that_fails_refuses_the_step);
