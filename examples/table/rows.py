@@ -69,6 +69,8 @@ ROWS: Sequence[Row] = (
 
     *(Row(f"codes-{n}", f"{n} codes", SIZES, (f"code.count={n}",)) for n in (25, 50, 100, 400, 800)),
 
+    Row("micu", "MICU", ADVICE, ("objective=micu",)),
+    Row("recommended-micu", "`recommended` with MICU's terms", ADVICE, ("preset=recommended", "objective=micu")),
     Row("paper-weights", "Uni-Code, the paper's weights", ADVICE, ("club.weight=1", "cpc.self=0")),
     Row("recommended", "preset = recommended", ADVICE, ("preset=recommended",)),
     Row("recommended-club", "+ CLUB at 0.1", ADVICE, ("preset=recommended", "club.weight=0.1")),

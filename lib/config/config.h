@@ -165,6 +165,15 @@ struct unic_config {
     bool contrast_learn;         /* contrast.learn: the temperature is trained         */
     size_t margin_head;          /* margin.head; 0: none                               */
     double margin_temperature;   /* margin.temperature: of cosines, without heads      */
+    double masked_weight;        /* masked.weight                                      */
+    double masked_part;          /* masked.part: of the steps                          */
+    double masked_temperature;   /* masked.temperature                                 */
+    double masked_fine;          /* masked.fine: of each ordered pair's steps          */
+    double masked_coarse;        /* masked.coarse: of each ordered pair's clips        */
+    double jigsaw_weight;        /* jigsaw.weight                                      */
+    size_t jigsaw_parts;         /* jigsaw.parts: S                                    */
+    size_t jigsaw_orders;        /* jigsaw.orders: P                                   */
+    size_t jigsaw_width;         /* jigsaw.width: hidden, of its net                   */
 
     /* codebook */
     unic__partner ema_partner;       /* ema.partner                                    */

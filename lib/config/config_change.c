@@ -21,13 +21,14 @@ static const char *const may_change[] = {
     "margin.rows",     "margin.size",     "margin.growth",      "margin.temperature",
     "contrast.weight", "restore.weight",  "restore.mask",       "codis.momentum",
     "codis.plan",      "codis.beta",      "codis.rounds",       "codis.prototype_temperature",
-    "codis.soft",
+    "codis.soft",      "masked.weight",   "masked.part",        "masked.temperature",
+    "masked.fine",     "masked.coarse",   "jigsaw.weight",
 };
 
 /* Weights of terms that have parameters, which are not there while the weight is 0. */
-static const char *const with_parameters[] = {"recon.weight",    "club.weight",
-                                              "cpc.weight",      "margin.weight",
-                                              "contrast.weight", "restore.weight"};
+static const char *const with_parameters[] = {
+    "recon.weight",    "club.weight",    "cpc.weight",   "margin.weight",
+    "contrast.weight", "restore.weight", "jigsaw.weight"};
 
 static bool is_in(const char *name, const char *const *list, size_t n)
 {

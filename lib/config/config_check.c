@@ -84,6 +84,25 @@ static unic_status check_groups(const unic_config *config)
     return UNIC_OK;
 }
 
+static unic_status check_jigsaw(const unic_config *config)
+{
+    size_t most = 1;
+    if (config->jigsaw_weight == 0.0)
+        return UNIC_OK;
+    if (config->code_dim % config->jigsaw_parts != 0)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.dim = %zu is not divisible by jigsaw.parts = %zu",
+                          config->code_dim, config->jigsaw_parts);
+    for (size_t i = 2; i <= config->jigsaw_parts; i++)
+        most *= i;
+    if (config->jigsaw_orders > most)
+        return unic__fail(UNIC_E_CONFIG,
+                          "jigsaw.orders = %zu is more than the %zu orders of "
+                          "jigsaw.parts = %zu",
+                          config->jigsaw_orders, most, config->jigsaw_parts);
+    return UNIC_OK;
+}
+
 unic_status unic__config_check(const unic_config *config)
 {
     if (config->modality_count == 0)
@@ -98,6 +117,7 @@ unic_status unic__config_check(const unic_config *config)
         return unic__fail(UNIC_E_CONFIG,
                           "code.dim = %zu is not divisible by encoder.heads = %zu",
                           config->code_dim, config->encoder_heads);
+    UNIC__TRY(check_jigsaw(config));
     return check_groups(config);
 }
 

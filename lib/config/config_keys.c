@@ -53,11 +53,11 @@ const unic__config_key unic__config_key_table[] = {
      "keys."},
     {"objective", CHOICE(objective),
      "unicode | baseline | smit | mst | codis | turn | cmcm | dcid+smit | dcid+mst | "
-     "dcid+codis | dcid+turn | dcid+cmcm",
+     "dcid+codis | dcid+turn | dcid+cmcm | micu",
      "unicode", NULL,
-     "Which terms are trained, in one word: Uni-Code, or one of the methods that it is "
-     "compared "
-     "with (listed below and in methods.md). Applied after preset and before single keys."},
+     "Which terms are trained, in one word: Uni-Code, one of the methods that it is compared "
+     "with, or a successor (listed below and in methods.md). Applied after preset and before "
+     "single keys."},
     {"modalities", NAMES(modality_count), "up to 8 names", "", NULL,
      "The modalities' names, in the order that every loop over them takes; a name has letters, "
      "digits, - and _, begins with a letter, and is not the first part of another key."},
@@ -238,6 +238,28 @@ const unic__config_key unic__config_key_table[] = {
      "The part of the teachers' own distribution in the targets of cross pairs."},
     {"codis.queue", SIZE(codis_queue), OR_ZERO, "2048", NULL,
      "Clips of past batches, as the teachers gave them, among the negatives; 0: none."},
+
+    {"masked.weight", NUMBER(masked_weight), WEIGHT, "0", NULL,
+     "Weight of the masked contrast of all ordered pairs of modalities (MICU); 0 leaves it "
+     "out."},
+    {"masked.part", NUMBER(masked_part), "[0, 1]", "0.3", NULL,
+     "The part of the steps that is masked, the same steps in all modalities."},
+    {"masked.temperature", NUMBER(masked_temperature), "[0.001, 100]", "0.1", NULL,
+     "What cosines are divided by."},
+    {"masked.fine", NUMBER(masked_fine), WEIGHT, "1", NULL,
+     "Factor of the contrast of a step with the steps of the same clip."},
+    {"masked.coarse", NUMBER(masked_coarse), WEIGHT, "1", NULL,
+     "Factor of the contrast of a clip's mean with those of the batch."},
+
+    {"jigsaw.weight", NUMBER(jigsaw_weight), WEIGHT, "0", NULL,
+     "Weight of the jigsaw: in which order the parts of codes stand, each of a modality drawn "
+     "at random (MICU); 0 leaves it out."},
+    {"jigsaw.parts", SIZE(jigsaw_parts), "[2, 4]", "2", NULL,
+     "S: the parts of equal size that code.dim is cut into."},
+    {"jigsaw.orders", SIZE(jigsaw_orders), "[2, 24]", "2", NULL,
+     "P: how many of the S! orders there are, drawn once."},
+    {"jigsaw.width", SIZE(jigsaw_width), POSITIVE, "512", NULL,
+     "Hidden width of the net that tells the order."},
 
     {"ema.partner", CHOICE(ema_partner), "attention | same_step | none", "attention",
      "same_step",

@@ -40,6 +40,14 @@ static const char cmcm[] = "margin.weight = 1\n"
                            "code_match.weight = 0.1\n"
                            "code_match.form = symmetric\n";
 
+/* A successor: codes move and commit as Uni-Code's, and two losses stand for CLUB, Cross-CPC and
+ * code matching. */
+static const char micu[] = "club.weight = 0\n"
+                           "cpc.weight = 0\n"
+                           "code_match.weight = 0\n"
+                           "masked.weight = 1\n"
+                           "jigsaw.weight = 1\n";
+
 const unic__preset unic__config_objectives[] = {
     {"unicode", {NULL}},
     {"baseline", {own_codes, no_dcid}},
@@ -53,6 +61,7 @@ const unic__preset unic__config_objectives[] = {
     {"dcid+codis", {own_codes, codis}},
     {"dcid+turn", {own_codes, turn}},
     {"dcid+cmcm", {own_codes, cmcm}},
+    {"micu", {micu}},
 };
 
 const size_t unic__config_objective_count = sizeof unic__config_objectives /

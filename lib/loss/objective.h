@@ -34,7 +34,9 @@
     X(margin)                                                                                  \
     X(contrast)                                                                                \
     X(restore)                                                                                 \
-    X(codis)
+    X(codis)                                                                                   \
+    X(masked)                                                                                  \
+    X(jigsaw)
 
 #define UNIC__COUNT_ONE(name) +1
 enum { UNIC__TERM_KINDS = 0 UNIC__TERM_LIST(UNIC__COUNT_ONE) };
@@ -236,6 +238,25 @@ typedef struct unic__restore_inputs {
 unic__node *unic__restore(unic__graph *g, const unic_config *c, size_t n,
                           const unic__stream *streams, const unic__restore_inputs *in,
                           size_t m);
+typedef struct unic__masked_inputs {
+    unic__node *keep;               /* [B,T]: 0 on steps whose queries are masked */
+    unic__node *step;               /* i32 [B T]: t of row b T + t */
+    unic__pair_nodes target, valid; /* the clips that have both modalities */
+} unic__masked_inputs;
+
+/* MICU's jigsaw: its parts and orders at most; `chosen` [1,1] is 1 for the modality of a part. */
+enum { UNIC__MOST_JIGSAW_PARTS = 4, UNIC__MOST_JIGSAW_ORDERS = 24 };
+typedef struct unic__jigsaw_inputs {
+    unic__node *chosen[UNIC__MOST_JIGSAW_PARTS][UNIC_MAX_MODALITIES];
+    unic__node *counts; /* [B,T]: 1 on steps that the chosen modalities have */
+    unic__node *target; /* i32 [P B T]: the order's number, -1 where the step does not count */
+} unic__jigsaw_inputs;
+/* Fills them: modality[s] is that of part s. */
+void unic__jigsaw_choose(const unic__objective *o, unic__jigsaw_inputs *in,
+                         const size_t *modality);
+/* The numbers, rising, of the config's orders among all S! in lexicographic order. */
+void unic__jigsaw_orders(const unic_config *c, size_t *numbers);
+
 /* CODIS: -mean over `rows` of sum_j y_ij log softmax_j(logits_ij) over `columns`, with
  * y = (1 - soft) [j = target_i] + soft softmax(teacher). logits and teacher [B,N], target i32 [B],
  * rows [B], columns [N]. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Makes tests/golden/methods.npz: the terms of the methods that Uni-Code is compared with (docs/methods.md), by PyTorch
 in float64. The file is laid out as losses.npz, whose cases, parameters and layers make_losses.py has."""
+import itertools
 import pathlib
 
 import numpy as np
@@ -113,6 +114,52 @@ def restored(c, streams, m, masked):
     return loss
 
 
+def masked(c, streams):  # MICU's FCMI
+    def row(x):
+        return x / x.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+
+    def scores(query, key):
+        return base.product(row(query), row(key)) / c.number("masked.temperature")
+
+    kept = np.random.RandomState(13).random_sample((c.batch, c.length)) >= c.number("masked.part")
+    c.arrays["kept"] = kept.astype(np.float32)
+    loss = ZERO
+    for s in streams:
+        s.masked = [z * torch.tensor(kept[k, :len(z), None]) for k, z in enumerate(s.z)]
+    for a in streams:
+        for b in streams:
+            clips = [k for k in range(c.batch) if a.lengths[k] and b.lengths[k]]
+            steps = []
+            for k in clips:
+                n = min(a.lengths[k], b.lengths[k])
+                steps.append(-torch.log_softmax(scores(a.masked[k][:n], b.z[k][:n]), -1).diagonal())
+            if steps:
+                loss = loss + c.number("masked.fine") * torch.cat(steps).mean()
+            if len(clips) > 1:
+                query = torch.stack([a.masked[k].mean(0) for k in clips])
+                loss = loss + c.number("masked.coarse") * right(scores(query, pooled(b, clips)))
+    return loss
+
+
+def jigsaw(c, streams):  # MICU's CUJP
+    parts, most, width = c.size("jigsaw.parts"), c.size("jigsaw.orders"), c.size("code.dim")
+    orders = list(itertools.permutations(range(parts)))
+    assert most == len(orders), "which of them are drawn is not known here"
+    chosen = np.random.RandomState(17).randint(len(streams), size=parts)
+    chosen[-1] = (chosen[0] + 1) % len(streams)  # two that differ, at least
+    c.arrays["chosen"] = chosen
+    rows = []
+    for k in range(c.batch):
+        n = min(streams[m].lengths[k] for m in chosen)
+        part = [streams[m].quantized[k][:n].chunk(parts, -1)[s] for s, m in enumerate(chosen)]
+        rows.append(torch.stack([torch.cat([part[s] for s in order], -1) for order in orders]))
+    rows = torch.cat(rows, 1)  # [P,steps,D]
+    assert rows.shape[-1] == width
+    hidden = torch.relu(dense(c, rows, c.size("jigsaw.width"), "jigsaw.0"))
+    log_p = torch.log_softmax(dense(c, hidden, most, "jigsaw.1"), -1)
+    return -torch.stack([log_p[p, :, p] for p in range(most)]).mean()
+
+
 class Teacher:
     """A case whose parameters are others, near the student's: a momentum teacher's."""
 
@@ -199,6 +246,13 @@ def models():
                      [[4, 4, 2], [4, 4, 0], [4, 4, 3]], 1, more=[codis])
 
 
+    yield model_case("model_micu", base.model_settings(
+        AV,
+        masked_weight="0.8", masked_part="0.4", masked_temperature="0.5", masked_fine="0.7", masked_coarse="1.3",
+        jigsaw_weight="0.6", jigsaw_parts="2", jigsaw_orders="2", jigsaw_width="5"),
+        [[4, 4, 2], [4, 3, 4]], 1, more=[masked, jigsaw])
+
+
 def cases():
     of = lambda term: lambda c, streams: {term.__name__: term(c, streams)}
     yield term_case("margin_adaptive_2", settings(AV), RAGGED, of(margin))
@@ -212,6 +266,14 @@ def cases():
     yield term_case("restore_2", settings(AV, restore_mask="0.4", **few), RAGGED, restore, "x z")
     yield term_case("restore_3", settings(AVT, restore_mask="0.6", **few), RAGGED, restore, "x z")
     yield term_case("restore_none", settings(AV, restore_mask="0", **few), RAGGED, restore, "x z")
+    few = {"masked_part": "0.3", "masked_temperature": "0.4", "masked_fine": "1", "masked_coarse": "1"}
+    yield term_case("masked_2", settings(AV, **few), RAGGED, of(masked))
+    yield term_case("masked_3", settings(AVT, **{**few, "masked_fine": "0.7", "masked_coarse": "0.6"}), RAGGED, of(masked))
+    yield term_case("masked_fine", settings(AV, **{**few, "masked_part": "0.6", "masked_coarse": "0"}), FULL, of(masked))
+    yield term_case("masked_none", settings(AV, **{**few, "masked_part": "0"}), RAGGED, of(masked))
+    few = {"jigsaw_weight": "1", "jigsaw_width": "4", "jigsaw_orders": "2", "jigsaw_parts": "2"}
+    yield term_case("jigsaw_2", settings(AV, **few), RAGGED, of(jigsaw))
+    yield term_case("jigsaw_3", settings(AVT, **{**few, "jigsaw_parts": "3", "jigsaw_orders": "6"}), RAGGED, of(jigsaw))
     yield term_case("margin_cosine", settings(AVT, margin_head="0", margin_temperature="0.4"), RAGGED, of(margin))
 
 

@@ -57,6 +57,10 @@ static void fill_inputs(whole *w)
     fill_teachers(w);
     loss_fill_masked(unic__objective_inputs_of(o, &unic__term_restore), &w->golden, tg->n,
                      tg->stream);
+    base_assert_ok(unic__term_masked.fill(o, unic__objective_inputs_of(o, &unic__term_masked),
+                                          &(unic__draw){.step = 0}));
+    loss_fill_kept(unic__objective_inputs_of(o, &unic__term_masked), &w->golden);
+    loss_fill_chosen(o, unic__objective_inputs_of(o, &unic__term_jigsaw), &w->golden);
     for (size_t m = 0; m < tg->n; m++) {
         const unic__shape *shape = &tg->stream[m].x->t.shape;
         const golden_array *x = golden_get(&w->golden, shape, "%s.x", w->c->modality[m].name);
@@ -151,6 +155,8 @@ static double weight_of(const unic_config *c, const char *term)
            : strcmp(term, "cpc") == 0                ? c->cpc_weight
            : strcmp(term, "contrast") == 0           ? c->contrast_weight
            : strcmp(term, "codis") == 0              ? c->codis_weight
+           : strcmp(term, "masked") == 0             ? c->masked_weight
+           : strcmp(term, "jigsaw") == 0             ? c->jigsaw_weight
            : strncmp(term, "restore.", 8) == 0       ? c->restore_weight
                                                      : c->match_weight;
 }
@@ -180,10 +186,10 @@ static void compare_gradients(const whole *w, const unic__param_table *params)
 
 static const char *const models[] = {"model_paper", "model_light",     "model_compat",
                                      "model_mst",   "model_mst_first", "model_turn",
-                                     "model_codis", "model_codis_3"};
+                                     "model_codis", "model_codis_3",   "model_micu"};
 static const char *const backends[] = {"", "kernel.backend = onednn\n",
                                        "kernel.backend = blas\n"};
-enum { MODELS = 8, BACKENDS = 3 };
+enum { MODELS = 9, BACKENDS = 3 };
 
 static whole w;
 

@@ -61,6 +61,16 @@ static void restore(loss_case *k)
     loss_term_out(k, &unic__term_restore);
 }
 
+static void masked(loss_case *k)
+{
+    loss_term_out(k, &unic__term_masked);
+}
+
+static void jigsaw(loss_case *k)
+{
+    loss_term_out(k, &unic__term_jigsaw);
+}
+
 static void ema(loss_case *k)
 {
     for (size_t m = 0; m < k->n; m++)
@@ -105,6 +115,12 @@ static const struct {
     {"restore_2", restore},
     {"restore_3", restore},
     {"restore_none", restore},
+    {"masked_2", masked},
+    {"masked_3", masked},
+    {"masked_fine", masked},
+    {"masked_none", masked},
+    {"jigsaw_2", jigsaw},
+    {"jigsaw_3", jigsaw},
     {"ema_attention_2", ema},
     {"ema_attention_3", ema},
     {"ema_same_step_2", ema},

@@ -349,6 +349,23 @@ void loss_fill_masked(unic__restore_inputs *in, const golden *k, size_t n,
             in->masked[m]->t.x[i] = masked->x[at] * streams[m].mask->t.x[i];
 }
 
+void loss_fill_kept(unic__masked_inputs *in, const golden *k)
+{
+    const golden_array *kept = golden_find(k, "kept");
+    if (kept)
+        memcpy(in->keep->t.x, kept->x, kept->count * sizeof(float));
+}
+
+void loss_fill_chosen(const unic__objective *o, unic__jigsaw_inputs *in, const golden *k)
+{
+    const golden_array *chosen = golden_find(k, "chosen");
+    size_t modality[UNIC__MOST_JIGSAW_PARTS] = {0};
+    for (size_t s = 0; chosen && s < chosen->count; s++)
+        modality[s] = (size_t)chosen->x[s];
+    if (chosen)
+        unic__jigsaw_choose(o, in, modality);
+}
+
 void loss_set_lengths(loss_case *k, loss_lengths lengths)
 {
     const loss_inputs in = {k->n,    k->batch,  k->length,     k->stream,
@@ -359,6 +376,10 @@ void loss_set_lengths(loss_case *k, loss_lengths lengths)
         base_assert_ok(k->kind->fill(&k->objective, k->inputs, &(unic__draw){.step = 0}));
     if (k->kind == &unic__term_restore)
         loss_fill_masked(k->inputs, &k->golden, k->n, k->stream);
+    if (k->kind == &unic__term_masked)
+        loss_fill_kept(k->inputs, &k->golden);
+    if (k->kind == &unic__term_jigsaw)
+        loss_fill_chosen(&k->objective, k->inputs, &k->golden);
 }
 
 void loss_open(loss_case *k, const char *name, loss_term term)

@@ -75,6 +75,10 @@ void loss_fill(const loss_inputs *in, const unic_config *c, const golden *k,
 void loss_fill_masked(unic__restore_inputs *in, const golden *k, size_t n,
                       const unic__stream *streams);
 
+/* The same for MICU's draws: the queries that the file keeps, and each part's modality. */
+void loss_fill_kept(unic__masked_inputs *in, const golden *k);
+void loss_fill_chosen(const unic__objective *o, unic__jigsaw_inputs *in, const golden *k);
+
 /* ---- one term ---- */
 
 typedef struct loss_leaf {

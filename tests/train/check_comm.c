@@ -255,6 +255,9 @@ static const struct {
     {2, "margin.head = 4\ncontrast.weight = 1\ncontrast.head = 4\nrestore.weight = 1\n"},
     {3, "objective = turn\n"},
     {2, "objective = mst\ncontrast.learn = off\n"},
+    {2, "objective = micu\nmargin.head = 4\njigsaw.width = 6\n"},
+    {3, "objective = micu\nmargin.head = 4\njigsaw.width = 6\njigsaw.parts = 4\n"
+        "jigsaw.orders = 5\nmasked.fine = 0.5\n"},
     {2, "margin.head = 4\npadding = real\nema.partner = same_step\n"},
 };
 enum { CASES = sizeof cases / sizeof cases[0] };
