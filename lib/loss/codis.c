@@ -32,7 +32,8 @@ static const double left_out = 1e4; /* below all logits, which are at most 1 / l
 typedef struct codis_inputs {
     unic__pair_nodes target, valid; /* the clips that have both; [m][m]: that have m */
     unic__node *past;               /* [Q] ones; NULL without a queue */
-    unic__node *teacher[UNIC_MAX_MODALITIES]; /* g^m [B,D] */
+    unic__node *teacher[UNIC_MAX_MODALITIES]; /* g^m [B,D]                       */
+    unic__node *all[UNIC_MAX_MODALITIES];     /* the same of all ranks: [R B,D]  */
 } codis_inputs;
 
 /* ---- the three losses ---- */
@@ -53,11 +54,13 @@ unic__node *unic__soft_contrast(unic__graph *g, unic__node *logits, unic__node *
                      unic__affine(g, unic__valid_mean(g, each, rows), soft, 0.0));
 }
 
+/* The own rows of the plan of all ranks' clips: cost [B,K], valid [R B]. */
 static unic__node *plan_of(unic__graph *g, const unic_config *c, unic__node *cost,
                            unic__node *valid)
 {
-    return unic__transport(g, cost, valid, c->codis_beta, c->codis_rounds,
-                           c->codis_plan == UNIC__PLAN_IPOT);
+    unic__node *all = unic__all_rows(g, unic__stop_gradient(g, cost));
+    return unic__own_rows(g, unic__transport(g, all, valid, c->codis_beta, c->codis_rounds,
+                                             c->codis_plan == UNIC__PLAN_IPOT));
 }
 
 /* 1 - cosine */
@@ -87,7 +90,9 @@ static unic__node *assignment(unic__graph *g, const unic_config *c, unic__node *
 static unic__node *predict(unic__graph *g, unic__node *q, unic__node *log_p, unic__node *both)
 {
     unic__node *each = unic__sum(g, unic__mul(g, q, log_p), 1, false); /* [B] */
-    return unic__affine(g, unic__valid_mean(g, each, both), -1.0, 0.0);
+    unic__node *own = unic__own_rows(g, both);
+    unic__node *mean = unic__of_all(g, unic__valid_mean(g, each, own), own, both);
+    return unic__affine(g, mean, -1.0, 0.0);
 }
 
 /* ---- as a term ---- */
@@ -122,7 +127,7 @@ static unic__node *teacher_of(const unic__objective *o, unic__graph *g, size_t m
     unic__node *z = unic__semantic_encoder(g, o->config, s->m, front, s->mask);
     g->params = own;
     g->frozen = frozen;
-    return unic__keep(unic__unit_rows(g, unic__clip_mean(g, z, s->mask)));
+    return unic__unit_rows(g, unic__clip_mean(g, z, s->mask));
 }
 
 /* [g^n; queue^n], and which of them count for clips of m. */
@@ -131,11 +136,11 @@ static unic__node *keys_of(const unic__objective *o, unic__graph *g, const codis
 {
     *columns = in->valid[m][n];
     if (!in->past)
-        return in->teacher[n];
+        return in->all[n];
     size_t dim = o->config->code_dim, past = o->config->codis_queue;
     unic__node *queue = unic__external(g, UNIC__SHAPE_OF(past, dim), o->queue[n].rows, NULL);
     *columns = unic__concat(g, 2, (unic__node *[]){in->valid[m][n], in->past}, 0);
-    return unic__concat(g, 2, (unic__node *[]){in->teacher[n], queue}, 0);
+    return unic__concat(g, 2, (unic__node *[]){in->all[n], queue}, 0);
 }
 
 /* L_ica, not yet divided by M^2 */
@@ -152,9 +157,10 @@ static unic__node *instances(const unic__objective *o, unic__graph *g, const cod
             unic__node *logits = unic__div(g, unic__matmul(g, h[m], keys, false, true), tau);
             unic__node *teacher = unic__div(
                 g, unic__matmul(g, in->teacher[m], keys, false, true), tau);
-            unic__node *term = unic__soft_contrast(g, logits, teacher, in->target[m][n],
-                                                   in->valid[m][n], columns,
-                                                   m == n ? 0.0 : c->codis_soft);
+            unic__node *own = unic__own_rows(g, in->valid[m][n]);
+            unic__node *term = unic__soft_contrast(g, logits, teacher, in->target[m][n], own,
+                                                   columns, m == n ? 0.0 : c->codis_soft);
+            term = unic__of_all(g, term, own, in->valid[m][n]);
             loss = loss ? unic__add(g, loss, term) : term;
         }
     return loss;
@@ -172,6 +178,7 @@ static unic__node *build_term(const unic__objective *o, unic__graph *g, void *in
     for (size_t m = 0; m < o->n; m++) {
         h[m] = unic__unit_rows(g, unic__clip_mean(g, o->stream[m].z, o->stream[m].mask));
         in->teacher[m] = teacher_of(o, g, m);
+        in->all[m] = unic__keep(unic__all_rows(g, in->teacher[m]));
     }
     unic__node *loss = unic__affine(g, instances(o, g, in, h), 1.0 / (double)(o->n * o->n),
                                     0.0);
@@ -209,14 +216,13 @@ static void settle(const unic__objective *o, unic__param_table *params)
         unic__make_unit(params->values + p->offset + k * c->code_dim, c->code_dim);
     bound_tau(c, params);
     for (size_t m = 0; m < o->n; m++)
-        for (size_t b = 0; b < o->batch; b++)
-            if (o->stream[m].lengths->t.ix[b] > 0)
-                unic__memory_queue_push(&o->queue[m], in->teacher[m]->t.x + b * c->code_dim);
+        for (size_t b = 0; b < unic__all_batch(o); b++)
+            if (unic__all_lengths(o, m)[b] > 0)
+                unic__memory_queue_push(&o->queue[m], in->all[m]->t.x + b * c->code_dim);
     unic__teacher_follow(o->teacher, params, c->codis_momentum);
 }
 
 const unic__term_kind unic__term_codis = {
-    .alone = true, /* a plan is of all clips at once, and the queue has one order */
     .name = "codis",
     .weight = offsetof(unic_config, codis_weight),
     .group = "codis",

@@ -55,14 +55,6 @@ static double weight_of(const unic__term_kind *kind, const unic_config *config)
     return *(const double *)(const void *)((const char *)config + kind->weight);
 }
 
-const char *unic__objective_alone(const unic_config *config)
-{
-    for (size_t i = 0; i < UNIC__TERM_KINDS; i++)
-        if (kinds[i]->alone && weight_of(kinds[i], config) > 0.0)
-            return kinds[i]->name;
-    return NULL;
-}
-
 static void build_kind(unic__objective *o, const unic__term_kind *kind, unic__graph *g,
                        void *inputs)
 {

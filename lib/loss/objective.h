@@ -15,7 +15,6 @@
  *   - A mean over own steps or clips is made the share of it: unic__of_all().
  *   - Inputs are filled from unic__all_lengths(), which all ranks know, and drawn from the step's
  *     key alone: every rank draws for the whole batch and takes its own rows.
- * A term that does not keep them is `alone`: it is refused where there are several ranks.
  */
 #ifndef UNIC_LOSS_OBJECTIVE_H
 #define UNIC_LOSS_OBJECTIVE_H
@@ -102,7 +101,6 @@ typedef struct unic__term_kind {
     bool each;           /* one node for each modality, or one for all together */
     const char *group;   /* of its parameters, or NULL */
     bool fitted;         /* its parameters have an optimizer of their own (CLUB's q) */
-    bool alone;          /* it cannot be shared out over ranks */
     size_t inputs_bytes; /* of the struct that holds its input nodes; 0: it has none */
     /* Makes the input nodes. */
     void (*inputs)(const unic__objective *o, unic__graph *g, void *inputs);
@@ -128,8 +126,6 @@ void unic__objective_build(unic__objective *o, unic__graph *g, unic__param_table
 void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
                          const char *modality, unic__node *node, double weight);
 unic_status unic__objective_fill(const unic__objective *o, const unic__draw *draw);
-/* The first term with a weight that is for one rank, or NULL. */
-const char *unic__objective_alone(const unic_config *config);
 void unic__objective_settle(const unic__objective *o, unic__param_table *params);
 /* The struct of a kind's input nodes. */
 void *unic__objective_inputs_of(const unic__objective *o, const unic__term_kind *kind);

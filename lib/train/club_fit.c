@@ -56,6 +56,8 @@ static void fit(const fits *f, size_t m)
     const size_t steps = learns(g->params, r) ? f->steps : 0;
     if (!steps)
         unic__graph_forward(g, 0);
+    if (!steps && f->steps) /* the gradients are the step's, though nobody reads them */
+        clear_gradients(g->params, r);
     for (size_t i = 0; i < steps; i++) {
         compute_gradients(g, r);
         if (!f->gradients_alone)

@@ -189,8 +189,11 @@ unic_status unic__report_create(unic_trainer *t)
 static void take_norms(unic_trainer *t)
 {
     unic__grad_norms(&t->params, t->grad_norm);
-    if (club_groups(t))
-        unic__grad_norms(&t->club, t->club_norm);
+    if (!club_groups(t))
+        return;
+    if (t->ranks)
+        unic__together_norms_end(t);
+    unic__grad_norms(&t->club, t->club_norm);
 }
 
 void unic__report_measure(unic_trainer *t, bool training)

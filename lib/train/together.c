@@ -4,15 +4,6 @@
 
 unic_status unic__together_allows(const unic_trainer *t)
 {
-    const char *term = unic__objective_alone(t->config);
-    if (t->config->behaviour == UNIC__COMPAT)
-        return unic__fail(UNIC_E_CONFIG, "behaviour = compat: the CMG code's mixture of CLUB's "
-                                         "gradients is for one rank; with several, "
-                                         "behaviour = paper");
-    if (term)
-        return unic__fail(UNIC_E_CONFIG,
-                          "%s.weight is not 0: this term is for one rank, and there are %zu",
-                          term, t->ranks->size);
     if (t->config->batch < t->ranks->size)
         return unic__fail(UNIC_E_CONFIG,
                           "train.batch = %zu, the clips of all ranks, is less than their "
@@ -54,6 +45,18 @@ static uint64_t hash_adam(uint64_t h, const unic__adam *adam)
     return unic__hash_bytes(h, &adam->steps, sizeof adam->steps);
 }
 
+/* What CODIS remembers. */
+static uint64_t hash_past(uint64_t h, const unic__training_graph *tg)
+{
+    h = unic__hash_bytes(h, tg->teacher.values, tg->teacher.total * sizeof(float));
+    for (size_t m = 0; m < tg->n; m++) {
+        const unic__memory_queue *q = &tg->queue[m];
+        h = unic__hash_bytes(h, q->rows, q->capacity * q->dim * sizeof *q->rows);
+        h = unic__hash_bytes(h, &q->next, sizeof q->next);
+    }
+    return h;
+}
+
 static uint64_t hash_state(const unic_trainer *t)
 {
     const unic_codebook *cb = t->codebook;
@@ -61,6 +64,7 @@ static uint64_t hash_state(const unic_trainer *t)
     uint64_t h = unic__hash_bytes(UNIC__FNV_START, counters, sizeof counters);
     h = unic__hash_bytes(h, t->guard.lowered, sizeof t->guard.lowered);
     h = hash_adam(hash_adam(h, &t->adam), &t->club_adam);
+    h = hash_past(h, &t->graph);
     h = unic__hash_bytes(h, cb->embedding, cb->codes * cb->dim * sizeof(float));
     h = unic__hash_bytes(h, cb->count, cb->codes * sizeof(float));
     h = unic__hash_bytes(h, cb->sum, cb->codes * cb->dim * sizeof(float));
@@ -241,6 +245,17 @@ unic_status unic__together_sources(unic_trainer *t, unic__revival *revival)
 }
 
 /* ---- figures ---- */
+
+void unic__together_norms_begin(unic_trainer *t)
+{
+    if (t->config->behaviour == UNIC__COMPAT && t->ranks->rank > 0)
+        memset(t->club.grads, 0, t->club.total * sizeof *t->club.grads);
+}
+
+void unic__together_norms_end(unic_trainer *t)
+{
+    unic__ranks_sum(t->ranks, t->club.grads, t->club.total, UNIC_COMM_FLOAT32);
+}
 
 void unic__together_terms(unic_trainer *t)
 {

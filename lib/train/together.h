@@ -33,6 +33,12 @@ size_t unic__together_row_count(const unic_trainer *t);
 /* Fetches the rows that the revival will take: it then takes them from `z`. */
 unic_status unic__together_sources(unic_trainer *t, unic__revival *revival);
 
+/* compat: CLUB's gradients are those of its last fit, which all ranks have summed up already, and
+ * of the bound, of which each has its share. Before the backward pass one rank alone keeps the
+ * former, and after it all have the sum of both. */
+void unic__together_norms_begin(unic_trainer *t);
+void unic__together_norms_end(unic_trainer *t);
+
 /* The terms, and CLUB's fits, of the whole batch, in the place of this rank's shares. */
 void unic__together_terms(unic_trainer *t);
 

@@ -293,19 +293,19 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
 
 /* ---- the step ---- */
 
-/* P8: counts who was selected, and restarts the codes that were not; how many is reported. */
-static unic_status renew_codes(unic_trainer *t, const unic_draws *draws)
+/* P8: counts who was selected, and finds what the codes that were not may restart from. The last
+ * thing in which ranks can fail. */
+static unic_status count_idle(unic_trainer *t, const unic_draws *draws, unic__revival *revival)
 {
     const unic_config *c = t->config;
     unic__ema_part all[UNIC_MAX_MODALITIES];
     const size_t steps = unic__all_steps(t);
-    *t->revived = 0.0;
     if (unic__config_freezes_codebook(c))
         return UNIC_OK;
     for (size_t m = 0; m < t->graph.n; m++)
         all[m] = (unic__ema_part){.rows = steps, .codes = t->codes + m * steps};
     unic__codebook_count_idle(t->codebook, all);
-    unic__revival revival = {
+    *revival = (unic__revival){
         .rule = c->reset_rule,
         .steps = c->reset_steps,
         .max = c->reset_max,
@@ -316,13 +316,19 @@ static unic_status renew_codes(unic_trainer *t, const unic_draws *draws)
         .from = draws ? draws->revival_source : NULL,
         .key = unic__random_key(c->seed, t->steps, DRAW_REVIVAL),
     };
-    if (t->ranks)
-        UNIC__TRY(unic__together_sources(t, &revival));
-    const size_t revived = unic__codebook_revive(t->codebook, &revival, t->order);
+    return t->ranks ? unic__together_sources(t, revival) : UNIC_OK;
+}
+
+/* Restarts them, when the codes that gradients train have taken their step; how many is
+ * reported. */
+static void restart_idle(unic_trainer *t, const unic__revival *revival)
+{
+    size_t revived = 0;
+    if (!unic__config_freezes_codebook(t->config))
+        revived = unic__codebook_revive(t->codebook, revival, t->order);
     if (revived > 0)
         group_codes(t);
     *t->revived = (double)revived;
-    return UNIC_OK;
 }
 
 static void commit(unic_trainer *t)
@@ -393,8 +399,10 @@ static unic_status prepare(unic_trainer *t, const unic_batch *batch, const unic_
 static void backward(unic_trainer *t)
 {
     memset(t->params.grads, 0, t->params.total * sizeof(float));
-    if (t->ranks)
+    if (t->ranks) {
+        unic__together_norms_begin(t);
         unic__grad_sums_begin(&t->grad_sums);
+    }
     unic__graph_backward(&t->graph.main, UNIC__SCORE);
     unic__graph_backward(&t->graph.main, UNIC__ASSIGN);
     unic__graph_backward(&t->graph.main, UNIC__ENCODE);
@@ -438,6 +446,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
                                const unic_draws *draws, double *figures)
 {
     unic__ema_part parts[UNIC_MAX_MODALITIES];
+    unic__revival revival = {0};
     const bool start = !t->started;
     const uint64_t club_steps = t->club_adam.steps;
     const unic__guard guard = t->guard;
@@ -451,8 +460,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     unic__prototypes_take(t);
     unic__adam_backup(&t->club_adam, t->club_backup);
     unic_status status = compute(t, parts);
-    if (status == UNIC_OK && t->ranks) /* before the commit, since ranks can fail in it */
-        status = renew_codes(t, draws);
+    if (status == UNIC_OK)
+        status = count_idle(t, draws, &revival);
     if (status != UNIC_OK) {
         unic__adam_restore(&t->club_adam, t->club_backup, club_steps);
         t->guard = guard;
@@ -464,11 +473,23 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     t->started = true;
     guard_codes(t);
     commit(t);
-    if (!t->ranks)
-        UNIC__TRY(renew_codes(t, draws));
+    restart_idle(t, &revival);
     t->steps++;
     report(t, figures);
     return UNIC_OK;
+}
+
+/* Without a step: after a failure the codebook is as it was. */
+static unic_status renew_codes(unic_trainer *t)
+{
+    unic__revival revival = {0};
+    unic__codebook_assign_state(t->cb_backup, t->codebook);
+    const unic_status status = count_idle(t, NULL, &revival);
+    if (status == UNIC_OK)
+        restart_idle(t, &revival);
+    else
+        unic__codebook_assign_state(t->codebook, t->cb_backup);
+    return status;
 }
 
 unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures)
@@ -494,7 +515,7 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     UNIC__TRY(unic__ranks_status(t->ranks));
     UNIC__TRY(check_finite(t));
     if (t->config->evaluate_counts)
-        UNIC__TRY(renew_codes(t, NULL));
+        UNIC__TRY(renew_codes(t));
     report(t, figures);
     return UNIC_OK;
 }
