@@ -178,16 +178,16 @@ static void let_one_fall(unic_trainer *t)
 
 START_TEST(a_weight_is_lowered_at_all_ranks)
 {
-    fixture *f = ranks_new(2, "margin.head = 4\ntrain.guard = lower\ntrain.lr = 1e-7\n"
-                              "club.weight = 0.5\nreset.rule = off\n");
+    comm_fixture *f = comm_new(2, "margin.head = 4\ntrain.guard = lower\ntrain.lr = 1e-7\n"
+                                  "club.weight = 0.5\nreset.rule = off\n");
     for (size_t r = 0; r < 2; r++)
         f->of[r]->ranks->comm.check_steps = 1; /* the third step compares their states */
     for (int step = 0; step < 3; step++) {
-        cut_all(f, ragged(CLIPS, 0));
-        step_ranks_ok(f);
+        comm_cut(f, comm_ragged(COMM_CLIPS, 0));
+        comm_step_ok(f);
         for (size_t r = 0; r < 2 && step == 0; r++)
             let_one_fall(f->of[r]);
-        free_all(f);
+        comm_uncut(f);
     }
     size_t lowered = 0;
     for (size_t i = 0; i < f->of[0]->graph.objective.term_count; i++) {
@@ -195,8 +195,8 @@ START_TEST(a_weight_is_lowered_at_all_ranks)
         lowered += f->of[0]->guard.lowered[i];
     }
     ck_assert_uint_eq(lowered, 1);
-    compare_states(f);
-    ranks_free(f);
+    comm_compare_states(f);
+    comm_free(f);
 }
 END_TEST
 
