@@ -141,6 +141,8 @@ class Programs(unittest.TestCase):
             ("unic-train", [*needed, "data.npz"], '"data.npz" is neither an option nor KEY=VALUE'),
             ("unic-encode", ["--model", "m", "--modality", "x", "--out", "o"], "there is no INPUT"),
             ("unic-encode", ["--model", "m", "--out", "o", "i"], "--modality NAME is missing"),
+            ("unic-encode", ["--model", "m", "--modality", "x", "--out", "o", "--out-dir", "d", "i"], "--out and --out-dir are given"),
+            ("unic-encode", ["--model", "m", "--out-dir", "d", "i"], "--modality NAME is missing"),
             ("unic-encode", ["--batch", "99999999999999999999"], "--batch is"),
             ("unic-eval", ["--model", "m", "--train", "a", "--test", "b", "--task", "guess"], "classify, localise"),
             ("unic-eval", ["--model", "m", "extra"], 'what is "extra" for?'),

@@ -135,6 +135,29 @@ class Codes(Program):
         self.assertEqual(self.left(), [])
         self.assertIn("c1.png holds nothing that a modality", self.encode("--extract", self.sound_alone(), "clips/c1.png", status=1))
 
+    def test_an_output_for_each_file(self):
+        """Of a directory, those files that the modality is made of; a file of which nothing comes is told."""
+        sound = ("--modality", "sound", "--vectors")
+        said = self.encode(*sound, "--out-dir", "codes", "clips")
+        self.assertRegex(said, rf"encoded here +{CLIPS} +{CLIPS} +\d+ ")
+        for i in range(CLIPS):
+            self.encode(*sound, "--out", "one.npz", f"clips/c{i}.wav")
+            self.assertEqual((self.dir / f"codes/c{i}.wav.npz").read_bytes(), (self.dir / "one.npz").read_bytes())
+        self.assertEqual(len(list((self.dir / "codes").iterdir())), CLIPS + 1)
+        self.assertRegex(self.encode("--modality", "text", "--out-dir", "words", "clips"), rf"encoded here +{CLIPS} +{CLIPS} ")
+        write_wav(self.dir / "clips/d.wav", 0.5)
+        said = self.encode(*sound, "--out-dir", "codes", "clips", status=1)
+        self.assertRegex(said, rf"there, or by others +{CLIPS} ")
+        self.assertIn("clips/d.wav: no output was made of it", said)
+        self.assertRegex(self.encode(*sound, "--out-dir", "codes", "--skip-damaged", "clips"), "passed over +1 ")
+        self.assertIn('were made with "vectors = yes", and these would be with "vectors = no"',
+                      self.encode("--modality", "sound", "--out-dir", "codes", "clips", status=1))
+        shutil.copy(self.dir / "f/sound/c1.npy", self.dir / "c1.npy")   # features and films side by side, if they are named
+        said = self.encode(*sound, "--out-dir", "both", "clips/c1.wav", "c1.npy")
+        self.assertRegex(said, "encoded here +2 +2 ")
+        np.testing.assert_array_equal(self.load("both/c1.npy.npz")["codes"], self.load("both/c1.wav.npz")["codes"])
+        self.assertEqual(self.left(), [])
+
     def sound_alone(self):
         """A model that only knows how its sound is made."""
         self.forget()

@@ -123,18 +123,19 @@ bool cli_output_open(cli_output *output, const char *path)
     return ok;
 }
 
-static bool synchronise(FILE *stream)
+bool cli_synchronise(int file)
 {
     int result;
     do
-        result = fsync(fileno(stream));
+        result = fsync(file);
     while (result && errno == EINTR);
     return !result;
 }
 
 bool cli_output_commit(cli_output *output)
 {
-    bool ok = !fflush(output->stream) && !ferror(output->stream) && synchronise(output->stream);
+    bool ok = !fflush(output->stream) && !ferror(output->stream) &&
+              cli_synchronise(fileno(output->stream));
     ok = !fclose(output->stream) && ok; /* some file systems tell only now that it is full */
     output->stream = NULL;
     ok = ok && !rename(output->temporary, output->path);
@@ -155,23 +156,31 @@ void cli_output_discard(cli_output *output)
 
 /* ---- what processes left that were killed ---- */
 
-/* "<file>.tmp-<process>-<number>" of a process that is no more, or that had our number. */
-static bool is_left(const char *name, const char *file)
+/* The process of "<file>.tmp-<process>-<number>"; 0 if the name is another. */
+static long writer_of(const char *name, const char *file)
 {
     size_t length = kept_size(file), mark = strlen(TEMPORARY);
     char *end;
     if (strncmp(name, file, length) || strncmp(name + length, TEMPORARY, mark))
-        return false;
+        return 0;
     name += length + mark;
     errno = 0;
     long process = strtol(name, &end, 10);
     if (!isdigit((unsigned char)*name) || errno || process <= 0 || *end != '-' || !end[1] ||
         end[1 + strspn(end + 1, "0123456789")])
-        return false;
-    return process == (long)getpid() || (kill((pid_t)process, 0) && errno == ESRCH);
+        return 0;
+    return process;
 }
 
-bool cli_output_clear(const char *path)
+/* Those of the process, or, if that is 0, of all that are no more or that had our number. */
+static bool is_left(long writer, long process)
+{
+    if (process || !writer)
+        return writer && writer == process;
+    return writer == (long)getpid() || (kill((pid_t)writer, 0) && errno == ESRCH);
+}
+
+static bool clear_left(const char *path, long process)
 {
     char *directory = directory_of(path);
     if (!directory)
@@ -179,10 +188,20 @@ bool cli_output_clear(const char *path)
     const char *file = name_of(path);
     DIR *names = opendir(directory);
     for (const struct dirent *entry; names && (entry = readdir(names));)
-        if (is_left(entry->d_name, file))
+        if (is_left(writer_of(entry->d_name, file), process))
             unlinkat(dirfd(names), entry->d_name, 0);
     if (names)
         closedir(names);
     free(directory);
     return true;
+}
+
+bool cli_output_clear(const char *path)
+{
+    return clear_left(path, 0);
+}
+
+bool cli_output_clear_of(const char *path, long process)
+{
+    return clear_left(path, process);
 }

@@ -23,6 +23,9 @@ bool cli_output_commit(cli_output *output);
 /* Removes what was written and closes; does nothing if closed. */
 void cli_output_discard(cli_output *output);
 
+/* fsync(), again where a signal interrupts it. */
+bool cli_synchronise(int file);
+
 /* Whether a file could be written to `path`, checked before the work begins. */
 bool cli_output_possible(const char *path);
 
@@ -35,5 +38,8 @@ bool cli_output_apart(const char *option, const char *path, const char *const *i
  * cli_output_open(). Only for the sole writer of the file: a process on another machine may
  * still be running. */
 bool cli_output_clear(const char *path);
+
+/* The same of a process, on whatever machine, that is known to write the file no more. */
+bool cli_output_clear_of(const char *path, long process);
 
 #endif

@@ -23,13 +23,14 @@ typedef struct ready {
     size_t length;
     float *rows; /* [room,...] of the file that is being read */
     size_t steps, room;
+    const encode_media *m;
 } ready;
 
-typedef struct job {
+struct encode_ready {
     const encode_media *m;
     ready modalities[UNIC_MAX_MODALITIES];
     size_t count;
-} job;
+};
 
 /* ---- extractors ---- */
 
@@ -64,12 +65,13 @@ static bool find_extractor(unic_extractor **out, const encode_media *m, unic_con
                m->model_path, name);
 }
 
-static bool make_ready(job *j, unic_config *config, const char *name)
+static bool make_ready(encode_ready *j, unic_config *config, const char *name)
 {
     ready *r = &j->modalities[j->count];
     int64_t dims[UNIC_MAX_RANK];
     size_t rank;
     r->name = name;
+    r->m = j->m;
     if (!cli_ok(unic_model_feature_dims(&rank, j->m->model, name, dims)) ||
         !find_extractor(&r->extractor, j->m, config, name))
         return false;
@@ -85,7 +87,7 @@ static bool make_ready(job *j, unic_config *config, const char *name)
     return true;
 }
 
-static bool make_all_ready(job *j)
+static bool make_all_ready(encode_ready *j)
 {
     const encode_media *m = j->m;
     unic_config *config = NULL;
@@ -109,14 +111,29 @@ static bool make_all_ready(job *j)
     return ok;
 }
 
-static void free_all(job *j)
+bool encode_ready_open(encode_ready **out, const encode_media *m)
 {
-    for (size_t i = 0; i < UNIC_MAX_MODALITIES; i++) {
+    *out = cli_alloc(1, sizeof **out);
+    if (!*out)
+        return false;
+    (*out)->m = m;
+    return make_all_ready(*out);
+}
+
+int32_t encode_ready_reads(const encode_ready *j)
+{
+    return j->modalities[0].features.reads;
+}
+
+void encode_ready_free(encode_ready *j)
+{
+    for (size_t i = 0; j && i < UNIC_MAX_MODALITIES; i++) {
         cli_features_free(&j->modalities[i].features);
         unic_extractor_free(j->modalities[i].extractor);
         unic_encoder_free(j->modalities[i].encoder);
         free(j->modalities[i].rows);
     }
+    free(j);
 }
 
 /* ---- a file ---- */
@@ -137,7 +154,7 @@ static bool gather(const float *features, size_t steps, double part, void *user)
     }
     memcpy(r->rows + r->steps * width, features, steps * width * sizeof *features);
     r->steps += steps;
-    return !cli_signal();
+    return r->m->tick ? r->m->tick(0, r->m->tick_user) : !cli_signal();
 }
 
 static bool reserve(ready *r, unic_model *model)
@@ -153,7 +170,7 @@ static bool reserve(ready *r, unic_model *model)
 }
 
 /* The codes of the features that were gathered. */
-static bool encode(job *j, ready *r, encode_result *result)
+static bool encode(encode_ready *j, ready *r, encode_result *result)
 {
     const size_t vectors = j->m->vectors ? r->steps * unic_model_code_dim(j->m->model) : 0;
     int64_t dims[UNIC_MAX_RANK] = {1, (int64_t)r->steps};
@@ -182,7 +199,7 @@ static bool applies(const ready *r, const char *path, const unic_media *media)
                                                                           : UNIC_MEDIA_FRAMES);
 }
 
-static cli_outcome one_modality(job *j, ready *r, size_t file, const char *path,
+static cli_outcome one_modality(encode_ready *j, ready *r, size_t file, const char *path,
                                 encode_take_fn *take, void *user)
 {
     encode_result result = {.file = file, .path = path, .modality = r->name};
@@ -198,8 +215,8 @@ static cli_outcome one_modality(job *j, ready *r, size_t file, const char *path,
     return outcome;
 }
 
-static cli_outcome one_file(job *j, size_t file, const char *path, encode_take_fn *take,
-                            void *user)
+cli_outcome encode_ready_file(encode_ready *j, size_t file, const char *path,
+                              encode_take_fn *take, void *user)
 {
     unic_media *media = NULL;
     cli_outcome outcome = CLI_GOOD;
@@ -226,15 +243,15 @@ static cli_outcome one_file(job *j, size_t file, const char *path, encode_take_f
 bool encode_media_files(const encode_media *m, const cli_list *files, encode_take_fn *take,
                         void *user)
 {
-    job j = {.m = m};
-    bool ok = make_all_ready(&j);
+    encode_ready *j;
+    bool ok = encode_ready_open(&j, m);
     cli_progress_begin(files->count, 0, "files");
     for (size_t i = 0; ok && i < files->count; i++) {
-        cli_outcome outcome = one_file(&j, i, files->items[i], take, user);
+        cli_outcome outcome = encode_ready_file(j, i, files->items[i], take, user);
         ok = outcome == CLI_GOOD || (outcome == CLI_BAD && m->skip_damaged);
         cli_progress_at(i + 1, "");
     }
     cli_progress_clear();
-    free_all(&j);
+    encode_ready_free(j);
     return ok && !cli_signal();
 }

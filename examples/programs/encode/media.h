@@ -11,6 +11,7 @@
 
 #include <unicode/unic.h>
 
+#include "cli/features.h"
 #include "cli/options.h"
 
 typedef struct encode_media {
@@ -21,6 +22,8 @@ typedef struct encode_media {
     cli_list extractors;        /* --extractor */
     bool skip_damaged, vectors; /* vectors: they are kept beside the codes */
     uint64_t threads;
+    bool (*tick)(size_t clips, void *user); /* called while a file is read; NULL: it is not */
+    void *tick_user;
 } encode_media;
 
 /* What came of a file in a modality; arrays are the callee's to keep or to free(). */
@@ -32,6 +35,21 @@ typedef struct encode_result {
 } encode_result;
 
 typedef bool encode_take_fn(encode_result *result, void *user);
+
+/* The extractors and encoders of the modalities, ready for one file after the other. */
+typedef struct encode_ready encode_ready;
+
+/* `m` is kept; *out is to be freed also on failure. */
+bool encode_ready_open(encode_ready **out, const encode_media *m);
+void encode_ready_free(encode_ready *ready);
+
+/* What the modality is made of, a unic_extractor_input; of the one that was named. */
+int32_t encode_ready_reads(const encode_ready *ready);
+
+/* Gives the codes of a file, the `file`-th, to take() in each modality; one that is passed over
+ * as damaged gives 0 steps. */
+cli_outcome encode_ready_file(encode_ready *ready, size_t file, const char *path,
+                              encode_take_fn *take, void *user);
 
 /* Gives the codes of each file in each modality to take(), one after the other. */
 bool encode_media_files(const encode_media *m, const cli_list *files, encode_take_fn *take,

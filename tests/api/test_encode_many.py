@@ -1,0 +1,265 @@
+#!/usr/bin/env python3
+"""unic-encode --out-dir: many outputs by several processes, which are killed, held up and started again.
+
+N says how many kills (20 without it), SEED chooses their moments. A preloaded shim (tests/kills) ends a process before or
+after its n-th rename, open, write, fsync or unlink; other kills come by the clock.
+"""
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import numpy as np
+
+BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
+ENCODE, TRAIN, SHIM = BUILD / "bin/unic-encode", BUILD / "bin/unic-train", BUILD / "tests/kill_at.so"
+KILLS, SEED = int(os.environ.get("N", 20)), int(os.environ.get("SEED", 0))
+CONFIG = """
+code.dim = 16
+code.count = 12
+encoder.layers = 1
+encoder.heads = 2
+encoder.ff = 16
+club.width = 8
+club.layers = 2
+club.steps = 2
+train.batch = 8
+train.length = 4
+train.epochs = 1
+"""
+SHARDS, CLIPS, T = 9, 30, 4
+
+
+def shard(seed, clips=CLIPS, **more):
+    rng = np.random.default_rng(seed)
+    return {"light": rng.normal(size=(clips, T, 5, 6, 3)).astype("f4"), "sound": rng.normal(size=(clips, T, 10)).astype("f4"),
+            "label": rng.integers(0, 3, clips).astype("i4"), **more}
+
+
+class Many(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.dir = pathlib.Path(cls.folder.name)
+        (cls.dir / "c.ini").write_text(CONFIG)
+        (cls.dir / "shards/deep").mkdir(parents=True)
+        for i in range(SHARDS):
+            lengths = np.random.default_rng(i).integers(1, T + 1, CLIPS).astype("i4")
+            np.savez(cls.dir / "shards" / ("deep" if i % 3 == 0 else ".") / f"p{i}.npz", **shard(i, **{"sound.lengths": lengths}))
+        np.savez(cls.dir / "train.npz", **shard(99))
+        done = subprocess.run([TRAIN, "--config", "c.ini", "--data", "train.npz", "--out", "m.npz", "--threads", "1"],
+                              cwd=cls.dir, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        cls.straight = cls.encode("straight", "shards")
+        cls.want = cls.files("straight")
+        assert len(cls.want) == SHARDS + 1, cls.want.keys()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.folder.cleanup()
+
+    @classmethod
+    def start(cls, out, *inputs, more=(), **environment):
+        command = [ENCODE, "--model", "m.npz", "--modality", "sound", "--vectors", "--threads", "1", "--batch", "8", "--out-dir",
+                   out, *more, *inputs]
+        return subprocess.Popen(list(map(str, command)), cwd=cls.dir, env={**os.environ, **environment}, text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    @classmethod
+    def encode(cls, out, *inputs, status=0, more=()):
+        process = cls.start(out, *inputs, more=more)
+        said = process.communicate(timeout=300)
+        assert process.returncode == status, (process.returncode, said)
+        return said
+
+    @classmethod
+    def files(cls, out):
+        return {str(path.relative_to(cls.dir / out)): path.read_bytes() for path in (cls.dir / out).rglob("*") if path.is_file()}
+
+    def check(self, out, why=""):
+        files = self.files(out)
+        self.assertEqual(sorted(files), sorted(self.want), why)
+        for name, bytes_of in self.want.items():
+            self.assertEqual(files[name], bytes_of, (name, why))
+
+    @staticmethod
+    def row(said, name):
+        return int(re.search(rf"^{name} +(\d+)", said[0], re.M).group(1))
+
+    def claim_of_the_dead(self, out):
+        """A process is ended while it makes p1.npz; returns its claim."""
+        process = self.start(out, "shards", LD_PRELOAD=str(SHIM), KILL_AT="rename:2:before")  # encode.ini's is the first
+        process.communicate(timeout=300)
+        self.assertEqual(process.returncode, -signal.SIGKILL)
+        claims = list((self.dir / out).rglob("*.claim"))
+        self.assertEqual(len(claims), 1)
+        self.assertEqual(len(list((self.dir / out).rglob("*.tmp-*"))), 1)
+        return claims[0]
+
+    def test_each_output_is_that_of_its_input_alone(self):
+        for i in range(SHARDS):
+            name = f"deep/p{i}.npz" if i % 3 == 0 else f"p{i}.npz"
+            done = subprocess.run([ENCODE, "--model", "m.npz", "--modality", "sound", "--vectors", "--threads", "1", "--out", "one.npz",
+                                   f"shards/{name}"], cwd=self.dir, capture_output=True, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual((self.dir / "one.npz").read_bytes(), self.want[name])
+        self.assertEqual([self.row(self.straight, name) for name in ("encoded here", "there, or by others", "failed", "left")],
+                         [SHARDS, 0, 0, 0])
+        steps = sum(int(np.load(path)["sound.lengths"].sum()) for path in (self.dir / "shards").rglob("*.npz"))
+        self.assertRegex(self.straight[0], rf"encoded here +{SHARDS} +{SHARDS * CLIPS} +{steps} +[0-9.]+\n")
+        self.assertRegex(self.straight[1], r"npz: \d+ of 9 outputs are there, \d+ clips/s, ETA \d+:\d\d\n")
+
+    def test_what_is_there_is_passed_over(self):
+        self.encode("half", "shards/p1.npz", "shards/p2.npz")
+        before = {path: path.stat().st_mtime_ns for path in (self.dir / "half").glob("*.npz")}
+        said = self.encode("half", "shards/")
+        self.assertEqual([self.row(said, name) for name in ("encoded here", "there, or by others")], [SHARDS - 2, 2])
+        self.assertEqual({path: path.stat().st_mtime_ns for path in before}, before)
+        self.check("half")
+
+    def test_several_processes_make_each_output_once(self):
+        processes = [self.start("shared", "shards") for _ in range(4)]
+        said = [process.communicate(timeout=300) for process in processes]
+        self.assertEqual([process.returncode for process in processes], [0] * 4, said)
+        self.assertEqual(sum(self.row(one, "encoded here") for one in said), SHARDS, said)
+        self.check("shared")
+
+    def test_killed_at_random_moments(self):
+        rng, kills, rounds, of_kind = random.Random(SEED), 0, 0, {}
+        while kills < KILLS:
+            out, processes, hit = f"round{rounds}", [], []
+            for _ in range(3):
+                kind = rng.choice(["rename", "open", "write", "fsync", "unlink", "time", None])
+                moment = (kind, rng.randint(1, {"open": 60, "write": 30}.get(kind, 8)), rng.choice(["before", "after"]))
+                shim = {"LD_PRELOAD": str(SHIM), "KILL_AT": ":".join(map(str, moment))} if kind not in ("time", None) else {}
+                processes.append((moment, self.start(out, "shards", **shim)))
+            for moment, process in processes:
+                if moment[0] == "time":
+                    time.sleep(rng.uniform(0, 0.15))
+                    process.kill()
+            for moment, process in processes:
+                said = process.communicate(timeout=300)
+                self.assertIn(process.returncode, (0, -signal.SIGKILL), (moment, said))
+                if process.returncode:
+                    hit.append(moment)
+                    of_kind[moment[0]] = of_kind.get(moment[0], 0) + 1
+            self.encode(out, "shards", more=("--claim-timeout", 20))
+            self.check(out, hit)
+            kills, rounds = kills + len(hit), rounds + 1
+        print(f"{kills} kills in {rounds} rounds of three processes ({', '.join(f'{n} at {k}' for k, n in sorted(of_kind.items()))}): "
+              f"every output there once, byte-identical to one process's")
+
+    def test_a_claim_of_a_process_that_ended_is_taken_over_at_once(self):
+        self.claim_of_the_dead("dead")
+        begun = time.monotonic()
+        self.encode("dead", "shards", more=("--claim-timeout", 1000000))
+        self.assertLess(time.monotonic() - begun, 60)
+        self.check("dead")
+
+    def test_a_claim_of_another_machine_is_taken_over_after_the_timeout(self):
+        claim = self.claim_of_the_dead("far")
+        claim.write_text(claim.read_text().replace("host ", "host far-"))
+        process = self.start("far", "shards", more=("--claim-timeout", 2))
+        until = time.monotonic() + 4
+        while time.monotonic() < until:  # the other one lives
+            os.utime(claim)
+            time.sleep(0.1)
+        self.assertIsNone(process.poll())
+        self.assertEqual(len(self.files("far")), SHARDS + 1 + 1, "all but one output, its claim, the temporary file, encode.ini")
+        said = process.communicate(timeout=300)
+        self.assertEqual((process.returncode, self.row(said, "encoded here")), (0, SHARDS), said)
+        self.check("far")
+
+    def test_a_claim_of_a_process_that_lives_is_kept(self):
+        claim = self.claim_of_the_dead("near")
+        stat = pathlib.Path(f"/proc/{os.getpid()}/stat").read_text().rsplit(")", 1)[1].split()
+        text = re.sub(r"process \d+ started \d+", f"process {os.getpid()} started {stat[19]}", claim.read_text())
+        claim.write_text(text)
+        process = self.start("near", "shards")
+        time.sleep(3)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=300)
+        self.assertEqual((process.returncode, self.row(said, "left")), (128 + signal.SIGTERM, 1), said)
+        self.assertEqual(claim.read_text(), text)
+        claim.write_text(text.replace(f"started {stat[19]}", f"started {int(stat[19]) + 1}"))  # another process of that number
+        self.encode("near", "shards")
+        (tmp,) = (self.dir / "near").rglob("*.tmp-*")  # of the process that was overwritten in the claim
+        tmp.unlink()
+        self.check("near")
+
+    def test_a_claim_without_a_name_is_soon_taken_over(self):
+        (self.dir / "bare").mkdir()
+        (self.dir / "bare/p1.npz.claim").touch()
+        self.encode("bare", "shards", more=("--claim-timeout", 1))
+        self.check("bare")
+
+    def test_inputs_that_fail(self):
+        bad = self.dir / "bad"
+        bad.mkdir()
+        whole = (self.dir / "shards/p1.npz").read_bytes()
+        (bad / "a.npz").write_bytes(whole[: len(whole) // 2])
+        (bad / "b.npz").write_bytes(whole)
+        data = shard(5)
+        data["sound"][7, 1] = np.nan
+        np.savez(bad / "c.npz", **data)
+        said = self.encode("out-bad", "bad", "none.npz", status=1)
+        self.assertEqual([self.row(said, name) for name in ("encoded here", "failed", "left")], [1, 3, 0])
+        for name in ("bad/a.npz", "bad/c.npz", "none.npz"):
+            self.assertIn(f"unic-encode: {name}: no output was made of it\n", said[1])
+        self.assertRegex(said[1], r"unic-encode: .*c\.npz.*(NaN|finite)")
+        self.assertEqual(sorted(self.files("out-bad")), ["b.npz", "encode.ini"])
+        said = self.encode("out-bad", "bad", more=("--skip-damaged",))
+        self.assertEqual([self.row(said, name) for name in ("encoded here", "there, or by others", "passed over")], [1, 1, 1])
+        self.assertEqual(np.load(self.dir / "out-bad/c.npz")["lengths"].tolist(), [T] * 7 + [0] + [T] * (CLIPS - 8))
+
+    def test_refused(self):
+        self.encode("first", "shards/p1.npz")
+        done = subprocess.run([ENCODE, "--model", "m.npz", "--modality", "light", "--out-dir", "first", "shards"], cwd=self.dir,
+                              capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stderr),
+                         (1, 'unic-encode: first/encode.ini: its outputs were made with "modality = sound", and these would be with '
+                             '"modality = light": name another --out-dir\n'))
+        (self.dir / "other").mkdir(exist_ok=True)
+        np.savez(self.dir / "other/p1.npz", **shard(3))
+        self.assertIn("shards/p1.npz and other/p1.npz would both be written to", self.encode("first", "shards", "other", status=1)[1])
+        (self.dir / "mixed").mkdir()
+        for name in ("a.npz", "b.wav"):
+            (self.dir / "mixed" / name).touch()
+        self.assertIn("mixed has 1 npz files and 1 films, sounds, pictures or texts", self.encode("first", "mixed", status=1)[1])
+        (self.dir / "file").touch()
+        self.assertIn("cannot make the directory file/x", self.encode("file/x", "shards", status=1)[1])
+        (self.dir / "link").mkdir()
+        (self.dir / "link/p1.npz").symlink_to("nowhere/p1.npz")
+        self.assertIn("p1.npz: ", self.encode("link", "shards/p1.npz", status=1)[1])
+        self.assertEqual([path.name for path in (self.dir / "link").glob("*.claim")], [])
+
+    def test_directories_of_arrays_are_one_input(self):
+        for name, array in shard(4).items():
+            (self.dir / "arrays/x").mkdir(parents=True, exist_ok=True)
+            np.save(self.dir / f"arrays/x/{name}.npy", array)
+        (self.dir / "arrays/x/README.txt").write_text("about it")
+        self.encode("of-arrays", "arrays/x/")
+        self.assertEqual(sorted(self.files("of-arrays")), ["encode.ini", "x.npz"])
+        self.assertEqual(np.load(self.dir / "of-arrays/x.npz")["codes"].shape, (CLIPS, T))
+
+    def test_outputs_among_the_inputs_are_not_inputs(self):
+        within = self.dir / "within"
+        within.mkdir()
+        np.savez(within / "a.npz", **shard(1))
+        for made in (1, 0):
+            said = self.encode("within/codes", "within")
+            self.assertEqual(self.row(said, "encoded here"), made)
+        self.assertEqual(sorted(self.files("within")), ["a.npz", "codes/a.npz", "codes/encode.ini"])
+
+
+if __name__ == "__main__":
+    if not ENCODE.exists() or not SHIM.exists():
+        sys.exit(f"{ENCODE} or {SHIM}: not built")
+    unittest.main()
