@@ -1,4 +1,5 @@
 /* Checks of a whole config: required keys, and keys that must be consistent with each other. */
+#include <stdio.h>
 #include <string.h>
 
 #include "config/config_keys.h"
@@ -59,16 +60,45 @@ static unic_status check_modality(const unic_config *config, const unic__modalit
     return check_size(config, m);
 }
 
+/* Combinations of `groups` parts, each of k vectors. */
+static size_t combinations(size_t k, size_t groups)
+{
+    size_t power = 1;
+    for (size_t i = 0; i < groups; i++)
+        if (__builtin_mul_overflow(power, k, &power))
+            power = SIZE_MAX;
+    return power;
+}
+
+/* The fewest vectors of a part with which there are code.count combinations or more. */
+static size_t vectors_enough(const unic_config *config)
+{
+    size_t k = 1;
+    while (combinations(k, config->code_groups) < config->code_count)
+        k++;
+    return k;
+}
+
 size_t unic__config_group_size(const unic_config *config)
 {
-    for (size_t k = 1;; k++) {
-        size_t power = 1;
-        for (size_t i = 0; i < config->code_groups; i++)
-            if (__builtin_mul_overflow(power, k, &power))
-                power = SIZE_MAX;
-        if (power >= config->code_count)
-            return power == config->code_count ? k : 0;
-    }
+    size_t k = vectors_enough(config);
+    return combinations(k, config->code_groups) == config->code_count ? k : 0;
+}
+
+/* "196 (14 vectors each) or 225 (15 vectors each)": the counts beside one that is no power. */
+static unic_status fail_count(const unic_config *config)
+{
+    const size_t groups = config->code_groups, enough = vectors_enough(config);
+    const size_t above = enough < 2 ? 2 : enough, below = above - 1;
+    char less[64] = "";
+    if (below >= 2)
+        snprintf(less, sizeof less, "%zu (%zu vectors each) or ", combinations(below, groups),
+                 below);
+    return unic__fail(UNIC_E_CONFIG,
+                      "code.count = %zu is not the number of combinations of "
+                      "code.groups = %zu equal groups of two or more vectors; set code.count = "
+                      "%s%zu (%zu vectors each)",
+                      config->code_count, groups, less, combinations(above, groups), above);
 }
 
 static unic_status check_groups(const unic_config *config)
@@ -76,12 +106,7 @@ static unic_status check_groups(const unic_config *config)
     if (config->code_dim % config->code_groups != 0)
         return unic__fail(UNIC_E_CONFIG, "code.dim = %zu is not divisible by code.groups = %zu",
                           config->code_dim, config->code_groups);
-    if (unic__config_group_size(config) < 2)
-        return unic__fail(UNIC_E_CONFIG,
-                          "code.count = %zu is not the number of combinations of "
-                          "code.groups = %zu equal groups of two or more vectors",
-                          config->code_count, config->code_groups);
-    return UNIC_OK;
+    return unic__config_group_size(config) < 2 ? fail_count(config) : UNIC_OK;
 }
 
 static unic_status check_jigsaw(const unic_config *config)

@@ -222,17 +222,42 @@ START_TEST(clips_get_one_code)
 }
 END_TEST
 
+/* The word of the objective brings a number of codes that its groups can have, and comes after the
+ * preset's. */
+START_TEST(every_preset_takes_turn)
+{
+    static const char *const presets[] = {"none", "small", "recommended"};
+    static const char two[] = "modalities = a b\na.kind = vector\na.dims = 4\n"
+                              "b.kind = vector\nb.dims = 4\nobjective = turn\n";
+    for (size_t i = 0; i < 3; i++) {
+        unic_config *c;
+        io_assert_ok(unic_config_create(&c));
+        io_assert_ok(unic_config_parse(c, two, NULL));
+        io_assert_ok(unic_config_set(c, "preset", presets[i]));
+        io_assert_ok(unic_config_check(c));
+        ck_assert_uint_eq(c->code_count, 400);
+        ck_assert_uint_eq(unic__config_group_size(c), 20);
+        io_assert_ok(unic_config_set(c, "code.count", "200")); /* one's own number stays */
+        io_assert_fails(unic_config_check(c), UNIC_E_CONFIG,
+                        "set code.count = 196 (14 vectors");
+        unic_config_free(c);
+    }
+}
+END_TEST
+
 START_TEST(counts_that_are_no_power_are_refused)
 {
     static const struct {
         const char *groups, *count, *message;
-    } cases[] = {{"2", "200",
-                  "code.count = 200 is not the number of combinations of code.groups = 2 equal "
-                  "groups of two or more vectors"},
-                 {"3", "27", "code.dim = 8 is not divisible by code.groups = 3"},
-                 {"8", "3",
-                  "code.count = 3 is not the number of combinations of code.groups = 8 equal "
-                  "groups of two or more vectors"}};
+    } cases[] = {
+        {"2", "200",
+         "code.count = 200 is not the number of combinations of code.groups = 2 equal "
+         "groups of two or more vectors; set code.count = 196 (14 vectors each) or 225 "
+         "(15 vectors each)"},
+        {"3", "27", "code.dim = 8 is not divisible by code.groups = 3"},
+        {"8", "3",
+         "code.count = 3 is not the number of combinations of code.groups = 8 equal "
+         "groups of two or more vectors; set code.count = 256 (2 vectors each)"}};
     for (size_t i = 0; i < 3; i++) {
         unic_config *c = small_config(SMALL_TWO, "");
         io_assert_ok(unic_config_set(c, "code.groups", cases[i].groups));
@@ -253,6 +278,7 @@ int main(void)
     tcase_add_test(t, one_group_is_the_plain_quantizer);
     tcase_add_test(t, a_run_keeps_its_groups);
     tcase_add_test(t, clips_get_one_code);
+    tcase_add_test(t, every_preset_takes_turn);
     tcase_add_test(t, counts_that_are_no_power_are_refused);
     return small_run("model/codebook_groups", t);
 }
