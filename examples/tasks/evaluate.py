@@ -203,16 +203,49 @@ def clips_about(classes: np.ndarray, labels: np.ndarray,
     return np.array([rng.choice(members[c]) for c in classes])
 
 
-def train_segmenter(coded: Coded, files: Files, modality: str, seed: int,
-                    say: Say) -> lu.Segmenter:
-    """A segmenter that was asked in one modality only.
+class Query(NamedTuple):
+    """What a segmenter is asked by: codes, and the vectors that they stand for."""
+
+    name: str
+    vectors: lu.Model | lu.Codebook
+    codes: Callable[[Path], np.ndarray]           # [N,T] of the clips of a file
+
+
+def by_codes(coded: Coded, modality: str) -> Query:
+    """The codes of one modality."""
+    return Query(modality, coded.model, lambda path: coded.codes(path, modality))
+
+
+def by_nothing() -> Query:
+    """No query at all, in SST's place: one vector of zeros, whatever the clip."""
+    codebook = lu.Codebook(codes=1, dim=1)
+    codebook.set(np.zeros((1, 1), np.float32))
+    return Query("nothing", codebook, lambda path: np.zeros((len(read(path, "label")), 1), np.int32))
+
+
+def by_features(files: Files, modality: str) -> Query:
+    """A modality's own continuous features, in AVS's place: a codebook that lists every step of every clip."""
+    paths = [files.demo / f"{name}.npz" for name in ("heads", "test")]
+    features = [read(path, modality).astype(np.float32) for path in paths]
+    rows = np.concatenate([its.reshape(-1, its.shape[-1]) for its in features])
+    codebook = lu.Codebook(codes=len(rows), dim=rows.shape[1])
+    codebook.set(rows)
+    numbers, found = np.arange(len(rows), dtype=np.int32), {}
+    for path, its in zip(paths, features):
+        count = its.shape[0] * its.shape[1]
+        found[path], numbers = numbers[:count].reshape(its.shape[:2]), numbers[count:]
+    return Query(f"{modality}'s features", codebook, lambda path: found[path])
+
+
+def train_segmenter(query: Query, files: Files, seed: int, say: Say) -> lu.Segmenter:
+    """A segmenter that was asked in one way only.
 
     At each epoch another garment of each scene is asked for, by another clip.
     """
     scenes, clips = canvases(files.tasks / "scenes-train.npz"), files.demo / "heads.npz"
-    codes, labels = coded.codes(clips, modality), read(clips, "label")
+    codes, labels = query.codes(clips), read(clips, "label")
     height, width = scenes.frames.shape[2:4]
-    segmenter = lu.Segmenter(coded.model, image_channels=1, height=height, width=width,
+    segmenter = lu.Segmenter(query.vectors, image_channels=1, height=height, width=width,
                              seed=seed)
     rng = np.random.default_rng([seed, 8])
     there = (scenes.classes >= 0).sum(axis=1)
@@ -224,7 +257,7 @@ def train_segmenter(coded: Coded, files: Files, modality: str, seed: int,
             batch = order[first:first + BATCH]
             masks = scenes.masks(batch, asked[batch]).astype(np.float32)
             losses.append(segmenter.step(scenes.frames[batch], queries[batch], masks))
-        say(f"asked by {modality}: epoch {epoch + 1}/{EPOCHS}, loss {np.mean(losses):.4f}")
+        say(f"asked by {query.name}: epoch {epoch + 1}/{EPOCHS}, loss {np.mean(losses):.4f}")
     return segmenter
 
 
@@ -236,12 +269,25 @@ def segment(coded: Coded, files: Files, seed: int, say: Say) -> tuple[Scores, di
     truth = scenes.masks(np.arange(len(asked)), asked)
     found, seen = {}, {}
     for source in QUERIES:
-        segmenter = train_segmenter(coded, files, source, seed, say)
+        segmenter = train_segmenter(by_codes(coded, source), files, seed, say)
         for target in QUERIES:
             logits = segmenter.predict(scenes.frames, coded.codes(test, target)[clips])
             found[f"{source}>{target}"] = mask_scores(logits, truth)
             seen[f"{source}>{target}"] = Asked(clips, logits)
     return found, seen
+
+
+def references(files: Files, seed: int, say: Say) -> Scores:
+    """The same without codes: asked by nothing, and by the features of one modality, which it is tested with too."""
+    scenes = canvases(files.tasks / "scenes-test.npz")
+    test, asked = files.demo / "test.npz", scenes.classes[:, 0]
+    clips = clips_about(asked, read(test, "label"), np.random.default_rng(9))
+    truth = scenes.masks(np.arange(len(asked)), asked)
+    found = {}
+    for query in (by_nothing(), *(by_features(files, modality) for modality in QUERIES)):
+        segmenter = train_segmenter(query, files, seed, say)
+        found[query.name] = mask_scores(segmenter.predict(scenes.frames, query.codes(test)[clips]), truth)
+    return found
 
 
 def mask_scores(logits: np.ndarray, truth: np.ndarray) -> dict[str, float]:

@@ -31,8 +31,8 @@ HELP = """\
 The demo's models (run.py) of two and of three modalities, the baseline and Uni-Code, are found
 trained or are trained now. On the codes of each, everything is trained with one modality and
 used, untouched, with another: heads that classify clips and localise events, on our clips and
-on another data set's; a segmenter that finds the garment which speech or text names. Retrieval
-needs no training. Writes into BUILD/tasks:
+on another data set's; a segmenter that finds the garment which speech or text names, beside
+segmenters without any query and with a modality's own features. Retrieval needs no training. Writes into BUILD/tasks:
 
   data/         the clips and scenes (build_task_data.py)
   results.json  every score of every run, and how far Uni-Code is ahead
@@ -101,22 +101,25 @@ class Tasks:
                     demo.train(method, seed)
                     runs.append(self.evaluate(demo, method, seed))
         files = evaluate.Files(self.demos[1].data, self.out / "data")
+        references = [evaluate.references(files, seed, lambda text: say(f"segmenter {text}")) for seed in self.seeds]
         floors, ahead = evaluate.floors(files), tables.leads(runs)
-        self.write_results(runs, floors, ahead)
+        self.write_results(runs, references, floors, ahead)
         picture = figures.draw(self.out, files, runs, floors, self.seen)
         for table in tables.TABLES:
             tables.print_table(table, runs, floors)
+            if table.number == 4:
+                tables.print_references(table, references)
         tables.print_leads(ahead, len(self.seeds))
         print(f"\n{self.out / 'results.json'}, {picture}: "
               f"all done in {time.monotonic() - begin:.0f} s")
 
-    def write_results(self, runs: list[dict[str, Any]], floors: dict[str, dict[str, float]],
-                      ahead: list[tables.Lead]) -> None:
+    def write_results(self, runs: list[dict[str, Any]], references: list[evaluate.Scores],
+                      floors: dict[str, dict[str, float]], ahead: list[tables.Lead]) -> None:
         """results.json, whole or not at all."""
         leads = [{"table": lead.table, "task": lead.column.task, "metric": lead.column.metric,
                   "direction": lead.direction, "margin": lead.margin, "spread": lead.spread,
                   "holds": lead.holds} for lead in ahead]
-        results = {"seeds": self.seeds, "runs": runs, "floors": floors, "leads": leads}
+        results = {"seeds": self.seeds, "runs": runs, "references": references, "floors": floors, "leads": leads}
         part = self.out / "results.json.part"
         part.write_text(json.dumps(rounded(results), indent=1) + "\n")
         part.replace(self.out / "results.json")

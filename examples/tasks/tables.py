@@ -134,6 +134,14 @@ def print_table(table: Table, runs: Sequence[Run], floors: dict[str, dict[str, f
                           for column in table.columns], 2 * width)
 
 
+def print_references(table: Table, found: Sequence[dict[str, dict[str, float]]]) -> None:
+    """The same task without codes, of each seed: a row for what asked."""
+    print("  without a model, trained and tested with the same:")
+    for name in found[0]:
+        print(f"  {name:18}" + "".join(f"{cell([column.scale * of[name][column.metric] for of in found]):>22}"
+                                       for column in table.columns))
+
+
 def print_leads(found: Sequence[Lead], seeds: int) -> None:
     """For each column, in how many directions Uni-Code is ahead, and where by least."""
     print("\nUni-Code ahead of the baseline in transfer directions"

@@ -65,7 +65,8 @@ def write_clips(path: Path, classes: int, rng: np.random.Generator) -> None:
     start, end = rng.integers(0, 4, CLIPS), rng.integers(6, T + 1, CLIPS)
     inside = (np.arange(T) >= start[:, None]) & (np.arange(T) < end[:, None])
     steps = np.where(inside, label[:, None], classes).astype(np.int32)
-    np.savez(path, label=label, **{f"{name}.step_labels": steps for name in NAMES})
+    features = {name: rng.normal(size=(CLIPS, T, KINDS[name][1])).astype(np.float32) for name in evaluate.QUERIES}
+    np.savez(path, label=label, **features, **{f"{name}.step_labels": steps for name in NAMES})
 
 
 def write_files(folder: Path) -> None:
@@ -185,6 +186,28 @@ class Scores(unittest.TestCase):
         made = evaluate.canvases(self.folder / "scenes-test.npz")
         shares = [(owner == row[0]).sum() / (owner >= 0).sum() for owner, row in zip(made.owner, made.classes)]
         self.assertAlmostEqual(floors["segment"]["miou"], np.mean(shares), places=6)
+
+    def test_queries_of_the_references(self):
+        query = evaluate.by_features(self.files, "speech")
+        for name in ("heads", "test"):
+            vectors = query.vectors.lookup(query.codes(self.folder / f"{name}.npz"))
+            with np.load(self.folder / f"{name}.npz") as file:
+                np.testing.assert_array_equal(vectors, file["speech"])
+        nothing = evaluate.by_nothing()
+        self.assertEqual(nothing.codes(self.folder / "test.npz").tolist(), [[0]] * CLIPS)
+        self.assertEqual(nothing.vectors.lookup(np.zeros(1, np.int32)).tolist(), [[0]])
+
+    def test_references(self):
+        said, printed = [], io.StringIO()
+        found = evaluate.references(self.files, 0, said.append)
+        self.assertEqual(list(found), ["nothing", "speech's features", "text's features"])
+        self.assertEqual(len(said), 3 * evaluate.EPOCHS)
+        for scores in found.values():
+            self.assertTrue(0 <= scores["miou"] <= 1 and 0 <= scores["f_beta"] <= 1)
+        with contextlib.redirect_stdout(printed):
+            tables.print_references(tables.TABLES[2], [found, found])
+        self.assertIn("speech's features", printed.getvalue())
+        self.assertIn("+-0.0", printed.getvalue())
 
     def test_all_of_it(self):
         """Segmenters, too; the tables and the picture of it."""
