@@ -181,8 +181,8 @@ size_t unic__first_not_finite(const float *x, size_t n)
     return n;
 }
 
-const char *unic__not_finite_step(const float *x, size_t steps, const unic__shape *dims,
-                                  char text[UNIC__PLACE_TEXT])
+const char *unic__not_finite_step(const float *x, size_t first, size_t steps,
+                                  const unic__shape *dims, char text[UNIC__PLACE_TEXT])
 {
     const size_t each = unic__shape_count(dims), i = unic__first_not_finite(x, steps * each);
     unic__shape at = *dims; /* the element's indices */
@@ -193,10 +193,10 @@ const char *unic__not_finite_step(const float *x, size_t steps, const unic__shap
     for (size_t d = at.rank, rest = i % each; d-- > 0; rest /= dims->dim[d])
         at.dim[d] = rest % dims->dim[d];
     if (at.rank == 1)
-        snprintf(text, UNIC__PLACE_TEXT, " holds NaN or Inf in step %zu, dim %zu", i / each,
-                 at.dim[0]);
+        snprintf(text, UNIC__PLACE_TEXT, " holds NaN or Inf in step %zu, dim %zu",
+                 first + i / each, at.dim[0]);
     else
-        snprintf(text, UNIC__PLACE_TEXT, " holds NaN or Inf in step %zu at %s", i / each,
-                 unic__shape_print(&at, place));
+        snprintf(text, UNIC__PLACE_TEXT, " holds NaN or Inf in step %zu at %s",
+                 first + i / each, unic__shape_print(&at, place));
     return text;
 }

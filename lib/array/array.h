@@ -67,11 +67,11 @@ bool unic__all_finite(const float *x, size_t n); /* no NaN, no Inf */
 
 size_t unic__first_not_finite(const float *x, size_t n); /* its place; n if there is none */
 
-/* " holds NaN or Inf in step 4, dim 17" of a clip's features, steps of `dims`, or "... in step
- * 4 at [2,0,17]" where a step has several dims; into `text`, which is returned. "" if all are
- * finite. */
+/* " holds NaN or Inf in step 4, dim 17" of a clip's features from step `first` on, steps of
+ * `dims`, or "... in step 4 at [2,0,17]" where a step has several dims; into `text`, which is
+ * returned. "" if all are finite. */
 enum { UNIC__PLACE_TEXT = UNIC__SHAPE_TEXT + 64 };
-const char *unic__not_finite_step(const float *x, size_t steps, const unic__shape *dims,
-                                  char text[UNIC__PLACE_TEXT]);
+const char *unic__not_finite_step(const float *x, size_t first, size_t steps,
+                                  const unic__shape *dims, char text[UNIC__PLACE_TEXT]);
 
 #endif

@@ -65,7 +65,7 @@ static unic_status check_values(const unic_dataset *d, size_t i, size_t clip, co
         return UNIC_OK;
     unic__dataset_name_clip(d, track->name, (int64_t)clip, name, sizeof name);
     return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s%s", track->name, name,
-                      unic__not_finite_step(x, used, &track->step, place));
+                      unic__not_finite_step(x, 0, used, &track->step, place));
 }
 
 /* Track `i` of a clip into row `row`: its steps, then zeros or its last step again. */

@@ -114,9 +114,9 @@ const char *unic__graph_vname(unic__graph *g, const char *format, va_list args);
  * more, in the same order, on inputs of other shapes. They find the nodes that there are and
  * change their shapes, and allocate nothing. Before planning, this makes memory be planned for
  * the largest of all shapes. After it, unic__graph_fits() says whether the shapes fit that
- * memory; if they do not, the graph can only be freed. For graphs of one phase, for inference,
- * whose operators hold no primitives, which serve one shape: where there are convolutions, set
- * g->many_shapes before.
+ * memory; if they do not, the graph can only be freed. For graphs for inference whose calls are
+ * made in the order of their phases, and whose operators hold no primitives, which serve one
+ * shape: where there are convolutions, set g->many_shapes before.
  */
 void unic__graph_again(unic__graph *g);
 bool unic__graph_fits(unic__graph *g);

@@ -4,6 +4,7 @@
 
 #include "array/array.h"
 #include "model/feature_input.h"
+#include "model/kinds.h"
 
 /* ---- plans ---- */
 
@@ -13,24 +14,39 @@ static bool takes_all_shapes(const unic_encoder *e)
     return e->model->config->kernel != UNIC__KERNEL_ONEDNN;
 }
 
+enum { POOL, LAYERS }; /* phases; where nothing is pooled first, all is in POOL */
+
 /* The graph's inputs and calls, for the first time or again. */
-static void describe(const unic_encoder *e, unic__encoder_plan *p, size_t batch, size_t length)
+static void describe(const unic_encoder *e, unic__encoder_plan *p, size_t batch, size_t length,
+                     size_t pool_steps)
 {
     unic__graph *g = &p->graph;
     p->batch = batch;
     p->length = length;
-    p->x = unic__input(g, unic__feature_shape(e->modality, batch, length), UNIC__F32);
+    p->pool_steps = pool_steps;
+    g->phase = POOL;
+    p->x = unic__input(g,
+                       pool_steps ? unic__feature_shape(e->modality, 1, pool_steps)
+                                  : unic__feature_shape(e->modality, batch, length),
+                       UNIC__F32);
     p->mask = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__F32);
     p->lengths = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__I32);
     unic__node *h = unic__front(g, e->model->config, e->modality, p->x, p->lengths);
-    p->z = unic__keep(unic__semantic_encoder(g, e->model->config, e->modality, h, p->mask));
+    h = unic__pooled(g, e->modality, h);
+    if (pool_steps) {
+        p->pooled = unic__keep(h);
+        g->phase = LAYERS;
+        h = p->h = unic__input(g, UNIC__SHAPE_OF(batch, length, unic__shape_last(&h->t.shape)),
+                               UNIC__F32);
+    }
+    p->z = unic__keep(unic__semantic_layers(g, e->model->config, e->modality, h, p->mask));
 }
 
 static bool change_shape(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
-                         size_t length)
+                         size_t length, size_t pool_steps)
 {
     unic__graph_again(&p->graph);
-    describe(e, p, batch, length);
+    describe(e, p, batch, length, pool_steps);
     return unic__graph_fits(&p->graph);
 }
 
@@ -51,11 +67,29 @@ static size_t most_clips(const unic_encoder *e, size_t length)
     return most < e->max_batch ? most : e->max_batch;
 }
 
-/* In equal parts. */
+/* Of equal parts, `most` or fewer each. */
+static size_t part_of(size_t n, size_t most)
+{
+    size_t parts = (n + most - 1) / most;
+    return (n + parts - 1) / parts;
+}
+
 static size_t clips_at_a_time(const unic_encoder *e, size_t batch, size_t length)
 {
-    size_t most = most_clips(e, length), parts = (batch + most - 1) / most;
-    return (batch + parts - 1) / parts;
+    return part_of(batch, most_clips(e, length));
+}
+
+/* How many steps of so many clips are pooled together. */
+static size_t steps_pooled(const unic_encoder *e, size_t batch, size_t length)
+{
+    return e->pool_at_a_time ? part_of(batch * length, e->pool_at_a_time) : 0;
+}
+
+/* The shape that needs the most memory of those of a level. */
+static void take_largest(const unic_encoder *e, unic__encoder_plan *p, size_t level)
+{
+    const size_t clips = most_clips(e, level), steps = clips * level;
+    change_shape(e, p, clips, level, steps < e->pool_at_a_time ? steps : e->pool_at_a_time);
 }
 
 /* The plan of a shape, and, if it can take them, of all that may come: no shape needs more
@@ -68,14 +102,15 @@ static unic_status make_plan(const unic_encoder *e, unic__encoder_plan *p, size_
     unic__graph_init(g, e->weights, true);
     unic__use_kernels(g, e->model->config);
     p->used = 0; /* until it is ready */
-    describe(e, p, batch, length);
+    const size_t pool_steps = steps_pooled(e, batch, length);
+    describe(e, p, batch, length, pool_steps);
     for (size_t level = e->max_length, last = 0; takes_all_shapes(e) && level != last;
          level = (level + 1) / 2) {
-        change_shape(e, p, most_clips(e, level), level);
+        take_largest(e, p, level);
         last = level;
     }
-    if (p->batch != batch || p->length != length)
-        change_shape(e, p, batch, length);
+    if (p->batch != batch || p->length != length || p->pool_steps != pool_steps)
+        change_shape(e, p, batch, length, pool_steps);
     return unic__graph_plan(g);
 }
 
@@ -97,7 +132,8 @@ static unic_status find_plan(unic_encoder *e, size_t batch, size_t length,
     }
     if (takes_all_shapes(e))
         oldest = &e->plan[0];
-    if (!takes_all_shapes(e) || !oldest->used || !change_shape(e, oldest, batch, length))
+    if (!takes_all_shapes(e) || !oldest->used ||
+        !change_shape(e, oldest, batch, length, steps_pooled(e, batch, length)))
         UNIC__TRY(make_plan(e, oldest, batch, length));
     oldest->used = ++e->calls;
     *plan = oldest;
@@ -130,18 +166,28 @@ static unic_status warm_up(unic_encoder *e)
         p->lengths->t.ix[b] = (int32_t)p->length;
     for (size_t i = 0; i < p->batch * p->length; i++)
         p->mask->t.x[i] = 1.0F;
-    unic__graph_forward(&p->graph, 0);
+    unic__graph_forward(&p->graph, POOL);
+    unic__graph_forward(&p->graph, LAYERS);
     unic__parallel((size_t)unic__threads(), 1, true, do_nothing, NULL);
     return kernel_status(e, p);
 }
 
-/* Features and the widest activations of the steps share the second cache, of all threads. */
-static size_t steps_that_fit(const unic_encoder *e)
+/* Features and the widest activations of the steps share the second cache, of all threads. What
+ * is pooled leaves it before the layers begin; meanwhile there are a step's features, the same with
+ * their gains, and two maps of half as many channels. */
+static void set_steps(unic_encoder *e)
 {
     enum { CACHE = 1 << 19 }; /* floats */
     const unic_config *c = e->model->config;
-    size_t step = unic__shape_count(&e->modality->dims) + c->encoder_ff + 3 * c->code_dim;
-    return (size_t)CACHE * (size_t)unic__threads() / step;
+    const unic__kind_parts *parts = unic__kind_parts_of(e->modality);
+    const size_t cache = (size_t)CACHE * (size_t)unic__threads();
+    const size_t features = unic__shape_count(&e->modality->dims);
+    const size_t activations = c->encoder_ff + 3 * c->code_dim;
+    e->steps_at_a_time = cache / (features + activations);
+    if (parts->pool && !parts->front) {
+        e->pool_at_a_time = cache / (3 * features) > 0 ? cache / (3 * features) : 1;
+        e->steps_at_a_time = cache / activations;
+    }
 }
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
@@ -164,7 +210,7 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
     e->max_length = max_length;
     __atomic_add_fetch(&model->references, 1, __ATOMIC_RELAXED);
     e->model = model;
-    e->steps_at_a_time = steps_that_fit(e);
+    set_steps(e);
     e->codes = unic__alloc(steps *
                            sizeof *e->codes); /* not cleared: what is not used takes none */
     e->z = unic__alloc(bytes);
@@ -207,26 +253,61 @@ static unic_status check_features(const unic_encoder *e, const unic_array *featu
     return unic__lengths_check(lengths, got.dim[0], got.dim[1], e->modality->name, e->called);
 }
 
-/* Whole clips of float32 are read where they are. */
-static const float *readable_in_place(const unic__encoder_plan *p, const unic_array *features,
-                                      const int32_t *lengths, size_t first, size_t clips)
+/* Steps of float32 that all count are read where they are: `count` from `first` on, of all clips
+ * one after the other. */
+static const float *readable_in_place(const unic_encoder *e, const unic_array *features,
+                                      const int32_t *lengths, size_t first, size_t count)
 {
+    const size_t length = (size_t)features->dims[1], last = first + count - 1;
     const float *x = unic__array_in_place(features);
-    bool whole = x && clips && clips == p->batch;
-    for (size_t b = first; whole && lengths && b < first + clips; b++)
-        whole = (size_t)lengths[b] == p->length;
-    return whole ? x + first * unic__shape_count(&p->x->t.shape) / p->batch : NULL;
+    bool whole = x && last / length < (size_t)features->dims[0];
+    for (size_t b = first / length; whole && lengths && b <= last / length; b++)
+        whole = (size_t)lengths[b] >= (b < last / length ? length : last % length + 1);
+    return whole ? x + first * unic__shape_count(&e->modality->dims) : NULL;
 }
 
+/* The features of the steps from `first` on, as many as x has. */
 static unic_status fill(const unic_encoder *e, unic__encoder_plan *p,
-                        const unic_array *features, const int32_t *lengths, size_t first,
-                        bool real_padding)
+                        const unic_array *features, const int32_t *lengths, size_t first)
 {
     const unic__feature_input to = {e->modality, p->x, p->mask, p->lengths};
-    size_t clips = (size_t)features->dims[0] - first;
-    clips = clips < p->batch ? clips : p->batch;
-    unic__graph_lend(&p->graph, p->x, readable_in_place(p, features, lengths, first, clips));
-    return unic__feature_input_fill(&to, features, lengths, first, real_padding, e->called);
+    const size_t count = p->x->t.shape.dim[0] * p->x->t.shape.dim[1];
+    unic__graph_lend(&p->graph, p->x, readable_in_place(e, features, lengths, first, count));
+    return unic__feature_steps_fill(&to, features, lengths, first, count, e->called);
+}
+
+/* What is pooled of the steps from `first` on becomes h, a few at a time; the last few are a whole
+ * number too, some of which were pooled before. */
+static unic_status pool(const unic_encoder *e, unic__encoder_plan *p,
+                        const unic_array *features, const int32_t *lengths, size_t first)
+{
+    const size_t channels = unic__shape_last(&p->h->t.shape), last = p->batch * p->length;
+    for (size_t i = 0; i < last; i += p->pool_steps) {
+        const size_t at = last - i < p->pool_steps ? last - p->pool_steps : i;
+        UNIC__TRY(fill(e, p, features, lengths, first + at));
+        unic__graph_forward(&p->graph, POOL);
+        memcpy(p->h->t.x + at * channels, p->pooled->t.x,
+               p->pool_steps * channels * sizeof(float));
+    }
+    return UNIC_OK;
+}
+
+/* z of the clips from `first` on. */
+static unic_status run_part(const unic_encoder *e, unic__encoder_plan *p,
+                            const unic_array *features, const int32_t *lengths, size_t first)
+{
+    const unic__feature_input to = {e->modality, p->x, p->mask, p->lengths};
+    const bool real = e->model->config->padding == UNIC__PAD_REAL;
+    p->graph.run = (unic__run){.training = false};
+    unic__feature_mask_fill(&to, features, lengths, first, real);
+    if (p->pool_steps) {
+        UNIC__TRY(pool(e, p, features, lengths, first * p->length));
+        unic__graph_forward(&p->graph, LAYERS);
+    } else {
+        UNIC__TRY(fill(e, p, features, lengths, first * p->length));
+        unic__graph_forward(&p->graph, POOL);
+    }
+    return kernel_status(e, p);
 }
 
 /* Features can be finite and yet so large that products of them are not. */
@@ -269,7 +350,6 @@ unic_status unic__encoder_run(unic_encoder *e, const unic_array *features,
                               const int32_t *lengths, const unic_batch *called)
 {
     unic__encoder_plan *p;
-    bool real = e->model->config->padding == UNIC__PAD_REAL;
     e->called = called;
     UNIC__TRY(check_features(e, features, lengths));
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
@@ -277,10 +357,7 @@ unic_status unic__encoder_run(unic_encoder *e, const unic_array *features,
     UNIC__TRY(find_plan(e, clips_at_a_time(e, batch, length), length, &p));
     for (size_t first = 0; first < batch; first += p->batch) {
         size_t clips = batch - first < p->batch ? batch - first : p->batch;
-        UNIC__TRY(fill(e, p, features, lengths, first, real));
-        p->graph.run = (unic__run){.training = false};
-        unic__graph_forward(&p->graph, 0);
-        UNIC__TRY(kernel_status(e, p));
+        UNIC__TRY(run_part(e, p, features, lengths, first));
         memcpy(e->z + first * count, p->z->t.x, clips * count * sizeof *e->z);
     }
     return check_z(e, batch, length);

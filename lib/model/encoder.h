@@ -2,7 +2,9 @@
  * One modality of a model, planned when it is created: one graph with memory for the largest
  * batches, which takes every smaller shape in turn. A call allocates nothing. A batch goes
  * through the graph some clips at a time, as many as the cache holds: a clip's result does not
- * depend on the others.
+ * depend on the others. Grids take much more room before they are pooled than behind, and each step
+ * is pooled by itself: the graph's first phase pools a few steps at a time, its second takes all
+ * clips of a part.
  * With kernel.backend = onednn a graph holds primitives for one shape only, so the encoder
  * keeps the plans of the last few shapes.
  */
@@ -19,9 +21,11 @@ enum { UNIC__ENCODER_PLANS = 4 };
 
 typedef struct unic__encoder_plan {
     size_t batch, length;
-    uint64_t used; /* number of the last call that used it; 0: empty */
+    size_t pool_steps; /* steps of x, where they are pooled first; 0: x has all clips */
+    uint64_t used;     /* number of the last call that used it; 0: empty */
     unic__graph graph;
     unic__node *x, *mask, *lengths, *z;
+    unic__node *pooled, *h; /* [1,pool_steps,C], and of all clips: what is pooled; or NULL */
 } unic__encoder_plan;
 
 struct unic_encoder {
@@ -33,6 +37,7 @@ struct unic_encoder {
     unic__use use;
     int threads;            /* number of threads to compute with; 0: the process's number */
     size_t steps_at_a_time; /* steps that fit the cache */
+    size_t pool_at_a_time;  /* with their features: fewer; 0: nothing is pooled first */
     uint64_t calls;
     unic__encoder_plan plan[UNIC__ENCODER_PLANS]; /* only the first, if it takes all shapes */
     const unic_batch

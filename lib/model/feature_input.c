@@ -41,40 +41,77 @@ unic_status unic__feature_shape_check(const unic__modality *m, const unic__shape
     return UNIC_OK;
 }
 
-/* The clip into row b; its first `valid` steps count. */
-static unic_status fill_row(const unic__feature_input *to, size_t b, const unic_array *features,
-                            size_t clip, size_t valid, const unic_batch *called)
+/* Steps of a clip that count; none of a clip that there is not. */
+static size_t valid_steps(const unic_array *features, const int32_t *lengths, size_t clip)
+{
+    if (clip >= (size_t)features->dims[0])
+        return 0;
+    return lengths ? (size_t)lengths[clip] : (size_t)features->dims[1];
+}
+
+/* `count` steps of the clip, from `first` on, into x; the first `valid` of the clip's count. */
+static unic_status fill_steps(const unic__feature_input *to, float *x,
+                              const unic_array *features, size_t clip, size_t first,
+                              size_t count, size_t valid, const unic_batch *called)
 {
     char text[UNIC__CLIP_TEXT], place[UNIC__PLACE_TEXT];
-    size_t step = unic__shape_count(&to->m->dims), length = to->mask->t.shape.dim[1];
-    float *x = to->x->t.x + b * length * step;
+    const size_t step = unic__shape_count(&to->m->dims),
+                 left = valid > first ? valid - first : 0;
+    const size_t used = left < count ? left : count;
     if (!unic__is_lent(to->x)) {
-        if (valid > 0)
-            unic__array_rows_to_f32(features, clip, 1, x);
-        memset(x + valid * step, 0, (length - valid) * step * sizeof *x);
+        if (used > 0) {
+            const unic_array row = unic__array_part(features, 0, clip, 1);
+            const unic_array steps = unic__array_part(&row, 1, first, used);
+            unic__array_to_f32(&steps, x);
+        }
+        memset(x + used * step, 0, (count - used) * step * sizeof *x);
     }
-    if (!unic__all_finite(x, valid * step))
+    if (!unic__all_finite(x, used * step))
         return unic__fail(UNIC_E_VALUE, "modality \"%s\": %s%s", to->m->name,
                           unic__batch_clip(called, to->m->name, clip, text),
-                          unic__not_finite_step(x, valid, &to->m->dims, place));
+                          unic__not_finite_step(x, first, used, &to->m->dims, place));
     return UNIC_OK;
+}
+
+unic_status unic__feature_steps_fill(const unic__feature_input *to, const unic_array *features,
+                                     const int32_t *lengths, size_t first, size_t count,
+                                     const unic_batch *called)
+{
+    const size_t length = (size_t)features->dims[1], step = unic__shape_count(&to->m->dims);
+    float *x = to->x->t.x;
+    for (size_t i = first; i < first + count;) {
+        const size_t clip = i / length, t = i % length, left = first + count - i;
+        const size_t n = length - t < left ? length - t : left;
+        UNIC__TRY(fill_steps(to, x, features, clip, t, n, valid_steps(features, lengths, clip),
+                             called));
+        i += n;
+        x += n * step;
+    }
+    return UNIC_OK;
+}
+
+void unic__feature_mask_fill(const unic__feature_input *to, const unic_array *features,
+                             const int32_t *lengths, size_t first, bool real_padding)
+{
+    const size_t batch = to->mask->t.shape.dim[0], length = to->mask->t.shape.dim[1];
+    for (size_t b = 0; b < batch; b++) {
+        const size_t valid = valid_steps(features, lengths, first + b);
+        const size_t seen = real_padding && valid > 0 ? (size_t)features->dims[1] : valid;
+        to->lengths->t.ix[b] = (int32_t)seen;
+        for (size_t t = 0; t < length; t++)
+            to->mask->t.x[b * length + t] = t < seen ? 1.0F : 0.0F;
+    }
 }
 
 unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_array *features,
                                      const int32_t *lengths, size_t first, bool real_padding,
                                      const unic_batch *called)
 {
-    size_t batch = to->mask->t.shape.dim[0], length = to->mask->t.shape.dim[1];
-    size_t clips = (size_t)features->dims[0], steps = (size_t)features->dims[1];
-    for (size_t b = 0; b < batch; b++) {
-        size_t clip = first + b, valid = 0;
-        if (clip < clips)
-            valid = lengths ? (size_t)lengths[clip] : steps;
-        UNIC__TRY(fill_row(to, b, features, clip, valid, called));
-        size_t seen = real_padding && valid > 0 ? steps : valid;
-        to->lengths->t.ix[b] = (int32_t)seen;
-        for (size_t t = 0; t < length; t++)
-            to->mask->t.x[b * length + t] = t < seen ? 1.0F : 0.0F;
-    }
+    const size_t batch = to->mask->t.shape.dim[0], length = to->mask->t.shape.dim[1];
+    const size_t row = length * unic__shape_count(&to->m->dims);
+    for (size_t b = 0; b < batch; b++)
+        UNIC__TRY(fill_steps(to, to->x->t.x + b * row, features, first + b, 0, length,
+                             valid_steps(features, lengths, first + b), called));
+    unic__feature_mask_fill(to, features, lengths, first, real_padding);
     return UNIC_OK;
 }

@@ -39,4 +39,15 @@ unic_status unic__feature_input_fill(const unic__feature_input *to, const unic_a
                                      const int32_t *lengths, size_t first, bool real_padding,
                                      const unic_batch *called);
 
+/*
+ * Its two parts. `count` steps into x [1,count,dims..], from step `first` on of all clips of
+ * `features` one after the other, t a clip; steps behind the last clip are zero. And the mask and
+ * lengths, clips from `first` on.
+ */
+unic_status unic__feature_steps_fill(const unic__feature_input *to, const unic_array *features,
+                                     const int32_t *lengths, size_t first, size_t count,
+                                     const unic_batch *called);
+void unic__feature_mask_fill(const unic__feature_input *to, const unic_array *features,
+                             const int32_t *lengths, size_t first, bool real_padding);
+
 #endif

@@ -19,7 +19,15 @@ unic__shape unic__feature_shape(const unic__modality *m, size_t batch, size_t le
 unic__node *unic__front(unic__graph *g, const unic_config *c, const unic__modality *m,
                         unic__node *x, unic__node *lengths);
 
-/* z = Phi(h) (P1): [B,T,..] -> [B,T,D]. mask [B,T] or NULL. */
+/* A grid over its positions, [B,T,H,W,C] -> [B,T,C], each step by itself; h itself for the
+ * other kinds. */
+unic__node *unic__pooled(unic__graph *g, const unic__modality *m, unic__node *h);
+
+/* z of what is pooled: [B,T,C] -> [B,T,D]. mask [B,T] or NULL. */
+unic__node *unic__semantic_layers(unic__graph *g, const unic_config *c, const unic__modality *m,
+                                  unic__node *h, unic__node *mask);
+
+/* z = Phi(h) (P1), both of them: [B,T,..] -> [B,T,D]. mask [B,T] or NULL. */
 unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
                                    const unic__modality *m, unic__node *h, unic__node *mask);
 

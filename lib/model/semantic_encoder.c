@@ -35,16 +35,25 @@ unic__node *unic__front(unic__graph *g, const unic_config *c, const unic__modali
     return parts->front ? parts->front(g, c, m, x, lengths) : x;
 }
 
-unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
-                                   const unic__modality *m, unic__node *h, unic__node *mask)
+unic__node *unic__pooled(unic__graph *g, const unic__modality *m, unic__node *h)
 {
     const unic__kind_parts *parts = unic__kind_parts_of(m);
-    if (parts->pool)
-        h = parts->pool(g, m, h);                                      /* -> [B,T,C] */
+    return parts->pool ? parts->pool(g, m, h) : h;
+}
+
+unic__node *unic__semantic_layers(unic__graph *g, const unic_config *c, const unic__modality *m,
+                                  unic__node *h, unic__node *mask)
+{
     h = unic__dense(g, h, c->code_dim, "%s.semantic.affine", m->name); /* -> [B,T,D] */
     for (size_t i = 0; i < c->encoder_layers; i++) {
         const char *own = unic__graph_name(g, "%s.semantic.layer%zu", m->name, i);
         h = unic__encoder_layer(g, c, h, mask, weights_of(g, c, i, own), own);
     }
     return h;
+}
+
+unic__node *unic__semantic_encoder(unic__graph *g, const unic_config *c,
+                                   const unic__modality *m, unic__node *h, unic__node *mask)
+{
+    return unic__semantic_layers(g, c, m, unic__pooled(g, m, h), mask);
 }

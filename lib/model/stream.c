@@ -86,7 +86,7 @@ unic_status unic__stream_push(unic_stream *s, const unic_array *steps)
     size_t count = (size_t)steps->dims[0];
     if (!unic__all_finite(x, count * width))
         return unic__fail(UNIC_E_VALUE, "modality \"%s\": the array of steps%s", m->name,
-                          unic__not_finite_step(x, count, &m->dims, place));
+                          unic__not_finite_step(x, 0, count, &m->dims, place));
     for (size_t i = 0; i < count; i++, x += width) /* to their other places */
         memcpy(x < s->ring + half ? x + half : x - half, x, width * sizeof *x);
     s->pushed += count;

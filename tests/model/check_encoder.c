@@ -514,6 +514,56 @@ START_TEST(many_clips_go_in_parts)
 }
 END_TEST
 
+/* Grids that fill the cache: five steps are pooled at a time, whatever clips they are of, and all
+ * seven clips go through the layers. The last five overlap those before. Each clip is as if it were
+ * alone, read in place (float32, where all five steps count) or converted. */
+START_TEST(grids_are_pooled_some_steps_at_a_time)
+{
+    enum { CLIPS = 7, STEP = 8 * 8 * 512, LENGTH = 6, EACH = LENGTH * STEP };
+    unic_model *model = small_model(SMALL_THREE, "image.dims = 8 8 512\nimage.inner = 4\n", 0);
+    unic_encoder *many, *one;
+    float *x = malloc(CLIPS * EACH * sizeof *x), z[CLIPS * LENGTH * SMALL_DIM];
+    double *wide = malloc(CLIPS * EACH * sizeof *wide);
+    const int32_t lengths[CLIPS] = {LENGTH, 2, LENGTH, LENGTH, 0, 1, LENGTH};
+    for (size_t i = 0; i < CLIPS * EACH; i++)
+        wide[i] = x[i] = unic__random_normal(unic__random_key(1, 2, 3), i);
+    unic_encoder_options options = {.struct_size = sizeof options, .max_length = LENGTH};
+    options.max_batch = CLIPS;
+    io_assert_ok(unic_encoder_create(&many, model, "image", &options));
+    options.max_batch = 1;
+    io_assert_ok(unic_encoder_create(&one, model, "image", &options));
+    unic_array all, clip;
+    for (int padded = 0; padded < 2; padded++)
+        for (int converted = 0; converted < 2; converted++) {
+            float alone[LENGTH * SMALL_DIM];
+            unic_array_init(&all, converted ? (void *)wide : x, converted ? UNIC_F64 : UNIC_F32,
+                            5, (int64_t[]){CLIPS, LENGTH, 8, 8, 512});
+            io_assert_ok(
+                unic_encoder_encode(many, &all, padded ? lengths : NULL, NULL, NULL, z));
+            ck_assert_uint_eq(many->plan[0].batch, CLIPS);
+            ck_assert_uint_eq(many->plan[0].pool_steps, 5);
+            for (size_t b = 0; b < CLIPS; b++) {
+                unic_array_init(&clip, x + b * EACH, UNIC_F32, 5,
+                                (int64_t[]){1, LENGTH, 8, 8, 512});
+                io_assert_ok(unic_encoder_encode(one, &clip, padded ? lengths + b : NULL, NULL,
+                                                 NULL, alone));
+                ck_assert_uint_eq(one->plan[0].pool_steps, 3);
+                ck_assert_mem_eq(alone, z + b * LENGTH * SMALL_DIM, sizeof alone);
+            }
+        }
+    x[5 * EACH + 3 * STEP + 512 + 7] = NAN;
+    unic_array_init(&all, x, UNIC_F32, 5, (int64_t[]){CLIPS, LENGTH, 8, 8, 512});
+    io_assert_ok(unic_encoder_encode(many, &all, lengths, NULL, NULL, z)); /* in its padding */
+    io_assert_fails(unic_encoder_encode(many, &all, NULL, NULL, NULL, z), UNIC_E_VALUE,
+                    "clip 5 holds NaN or Inf in step 3 at [0,1,7]");
+    unic_encoder_free(many);
+    unic_encoder_free(one);
+    unic_model_free(model);
+    free(x);
+    free(wide);
+}
+END_TEST
+
 START_TEST(refuses_wrong_sizes_and_names)
 {
     unic_model *model = small_model(SMALL_TWO, "", 0);
@@ -587,6 +637,7 @@ int main(void)
     tcase_add_test(t, shapes_leave_no_trace);
     tcase_add_test(t, refuses_wrong_features);
     tcase_add_test(t, many_clips_go_in_parts);
+    tcase_add_test(t, grids_are_pooled_some_steps_at_a_time);
     tcase_add_test(t, refuses_wrong_sizes_and_names);
     return small_run("model/encoder", t);
 }
