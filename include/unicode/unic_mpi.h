@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-/** The processes of MPI_COMM_WORLD, as ranks of a training. Opaque; used by the thread that
+/** The processes of a communicator, as ranks of a training. Opaque; used by the thread that
  * created it. */
 typedef struct unic_mpi unic_mpi;
 
@@ -27,20 +27,22 @@ typedef struct unic_mpi_options {
                                0: 600. The longest that a rank computes alone is less than one
                                step, and once in an epoch what the program does between steps */
     int32_t check_steps;  /**< as in unic_comm                                                */
-    int32_t reserved_int; /**< 0                                                              */
+    int32_t communicator; /**< whose processes, as MPI_Comm_c2f() numbers it (mpi4py: py2f());
+                               0: MPI_COMM_WORLD. It must be one within a group, and is copied  */
     void *reserved[4];    /**< NULL                                                           */
 } unic_mpi_options;
 
 /**
- * Join the processes of MPI_COMM_WORLD; all of them call it. MPI is initialised if it is not yet
+ * Join the processes of a communicator; all of them call it. MPI is initialised if it is not yet
  * (with MPI_THREAD_FUNNELED), and then unic_mpi_free() finalises it, after which a process cannot
  * begin again.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO with MPI's message; UNIC_E_STATE if MPI was finalised;
- *         UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO with MPI's message; UNIC_E_STATE if MPI was finalised, or
+ *         is not initialised yet and a communicator is given; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_mpi_create(unic_mpi **out, const unic_mpi_options *options);
 
-/** Leave, when all ranks do: waits for them. NULL is allowed. Since 0.1. */
+/** Leave, when all ranks do: may wait for them. Where MPI has been finalised since, it frees memory
+ * alone. NULL is allowed. Since 0.1. */
 UNIC_API void unic_mpi_free(unic_mpi *mpi);
 
 /** For unic_trainer_options.comm; borrowed, valid as long as `mpi`. Its functions return

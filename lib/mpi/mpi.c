@@ -29,7 +29,7 @@ typedef struct request {
 
 struct unic_mpi {
     unic_comm comm;
-    MPI_Comm world; /* a copy of MPI_COMM_WORLD: others' messages are not ours */
+    MPI_Comm world; /* a copy of the communicator: others' messages are not ours */
     double timeout;
     bool finalises;
     request *first; /* those under way */
@@ -171,7 +171,7 @@ static unic_status take_options(unic_mpi_options *o, const unic_mpi_options *opt
                     options->struct_size, sizeof *o);
     memcpy(o, options, sizeof *o);
     for (size_t i = 0; i < sizeof o->reserved / sizeof *o->reserved; i++)
-        if (o->reserved[i] || o->reserved_int)
+        if (o->reserved[i])
             return fail(UNIC_E_ARG, "unic_mpi_create: options: what is reserved must be zero");
     if (!(o->timeout >= 0.0 && o->timeout <= longest_timeout))
         return fail(UNIC_E_ARG, "unic_mpi_create: options->timeout is %g, not in 0..%g seconds",
@@ -179,7 +179,7 @@ static unic_status take_options(unic_mpi_options *o, const unic_mpi_options *opt
     return UNIC_OK;
 }
 
-static unic_status initialise(unic_mpi *m)
+static unic_status initialise(unic_mpi *m, int32_t communicator)
 {
     int is_initialised, is_finalised, provided;
     MPI_Finalized(&is_finalised);
@@ -189,16 +189,39 @@ static unic_status initialise(unic_mpi *m)
     m->finalises = !is_initialised;
     if (is_initialised)
         return UNIC_OK;
+    if (communicator)
+        return fail(UNIC_E_STATE,
+                    "unic_mpi_create: options->communicator is %ld, but MPI is not "
+                    "initialised: there are none yet",
+                    (long)communicator);
     return check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided),
                  "MPI_Init_thread");
 }
 
-static unic_status join(unic_mpi *m)
+/* A number that is none ends the process in most MPIs: only the null communicator is told. */
+static unic_status copy(MPI_Comm *to, int32_t communicator)
+{
+    const MPI_Comm from = communicator ? MPI_Comm_f2c((MPI_Fint)communicator) : MPI_COMM_WORLD;
+    int between = 0;
+    if (from == MPI_COMM_NULL)
+        return fail(UNIC_E_ARG,
+                    "unic_mpi_create: options->communicator is %ld, the null "
+                    "communicator",
+                    (long)communicator);
+    MPI_Comm_test_inter(from, &between);
+    if (between)
+        return fail(UNIC_E_ARG,
+                    "unic_mpi_create: options->communicator is between two groups, one "
+                    "within a group expected");
+    return check(MPI_Comm_dup(from, to), "MPI_Comm_dup");
+}
+
+static unic_status join(unic_mpi *m, int32_t communicator)
 {
     int rank, size;
-    unic_status status = initialise(m);
+    unic_status status = initialise(m, communicator);
     if (status == UNIC_OK)
-        status = check(MPI_Comm_dup(MPI_COMM_WORLD, &m->world), "MPI_Comm_dup");
+        status = copy(&m->world, communicator);
     if (status != UNIC_OK)
         return status;
     MPI_Comm_set_errhandler(m->world, MPI_ERRORS_RETURN);
@@ -228,7 +251,7 @@ unic_status unic_mpi_create(unic_mpi **out, const unic_mpi_options *options)
                           .sum_wait = sum_wait,
                           .gather = gather,
                           .user = m};
-    status = join(m);
+    status = join(m, o.communicator);
     if (status != UNIC_OK)
         free(m);
     else
@@ -238,10 +261,13 @@ unic_status unic_mpi_create(unic_mpi **out, const unic_mpi_options *options)
 
 void unic_mpi_free(unic_mpi *mpi)
 {
+    int is_finalised;
     if (!mpi)
         return;
-    MPI_Comm_free(&mpi->world);
-    if (mpi->finalises)
+    MPI_Finalized(&is_finalised);
+    if (!is_finalised)
+        MPI_Comm_free(&mpi->world);
+    if (!is_finalised && mpi->finalises)
         MPI_Finalize();
     free(mpi);
 }

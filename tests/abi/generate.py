@@ -5,7 +5,8 @@
   bindings/python/libunicode/_declarations.py structures, constants and signatures for ctypes
   tests/abi/layouts.h                         the place of every member of every public struct, as assertions
   docs/api.md                                 the tables of functions and types, between its two markers
-  lib/libunicode-media.map, bindings/python/libunicode/_media_declarations.py, tests/media/layouts.h
+  lib/libunicode-media.map, bindings/python/libunicode/_media_declarations.py,
+  bindings/python/libunicode/_mpi_declarations.py, tests/media/layouts.h
                                               the same of the library beside it that decodes media
   lib/libunicode-mpi.map                      what libunicode-mpi exports
 
@@ -225,6 +226,7 @@ def generated(root: pathlib.Path) -> Dict[str, str]:
             "lib/libunicode-mpi.map": symbols(mpi),
             "bindings/python/libunicode/_declarations.py": Python(interface).text(),
             "bindings/python/libunicode/_media_declarations.py": Python(media, interface).text(),
+            "bindings/python/libunicode/_mpi_declarations.py": Python(mpi, interface).text(),
             "tests/abi/layouts.h": layouts(interface),
             "tests/media/layouts.h": layouts(media),
             "docs/api.md": page(every, (root / "docs/api.md").read_text(), root / "bindings/python/libunicode")}

@@ -15,7 +15,8 @@ import headers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = ["lib/libunicode.map", "bindings/python/libunicode/_declarations.py", "tests/abi/layouts.h", "docs/api.md"]
-BESIDE = ["lib/libunicode-media.map", "lib/libunicode-mpi.map", "bindings/python/libunicode/_media_declarations.py", "tests/media/layouts.h"]
+BESIDE = ["lib/libunicode-media.map", "lib/libunicode-mpi.map", "bindings/python/libunicode/_media_declarations.py",
+          "bindings/python/libunicode/_mpi_declarations.py", "tests/media/layouts.h"]
 SIZE = r"(UNIC_API size_t unic_batch_clip_count\(const unic_batch \*batch\);)"
 
 

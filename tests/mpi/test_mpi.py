@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -17,6 +18,7 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
 TRAIN = BUILD / "bin/unic-train"
+PYTHON = shutil.which("/usr/bin/python3") or sys.executable   # the former has the system's packages: python3-mpi4py
 # Each with what it asks of who runs more ranks than cores, or as root.
 OPTIONS = {"openmpi": ["--oversubscribe", "--allow-run-as-root"], "mpich": []}
 CLIPS, STEPS, TIMEOUT = 44, 6, 4
@@ -192,6 +194,49 @@ class Ranks(unittest.TestCase):
         status, text = self.end(self.begin(17, "many", "--set", "train.batch=16"))
         self.assertNotEqual(status, 0)
         self.assertIn("train.batch = 16, the clips of all ranks, is less than their number, 17", re.sub(r"\s+", " ", text))
+
+
+    # ---- Python ----
+
+    def python(self, ranks, *arguments):
+        """`arguments` to /usr/bin/python3 of as many ranks, where mpi4py is of this MPI."""
+        version = subprocess.run([PYTHON, "-c", "from mpi4py import MPI; print(MPI.Get_library_version())"],
+                                 capture_output=True, text=True)
+        if version.returncode or {"openmpi": "Open MPI", "mpich": "MPICH"}[self.mpi] not in version.stdout:
+            self.skipTest("mpi4py of this MPI is not installed")
+        environment = {**self.environment(), "LIBUNICODE": str(BUILD / "libunicode.so"),
+                       "PYTHONPATH": str(ROOT / "bindings/python")}
+        process = subprocess.Popen([self.start, *OPTIONS[self.mpi], "-n", str(ranks), PYTHON, "-m", "mpi4py", *arguments],
+                                   cwd=self.folder, env=environment, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        return self.end(process)
+
+    def test_python_learns_the_same_and_resumes(self):
+        example = ROOT / "examples/mpi/train.py"
+        settings = [line.replace(" = ", "=") for line in CONFIG.splitlines() if not line.startswith("preset")]
+        totals = {}
+        for ranks in (1, 2, 3):
+            status, text = self.python(ranks, example, "data.npz", f"python{ranks}.npz", *settings)
+            self.assertEqual(status, 0, text)
+            self.assertEqual(text.count("total "), 1, text)
+            totals[ranks] = float(re.search(r"step 9/9: total (\S+)", text)[1])
+        for ranks in (2, 3):
+            self.assertAlmostEqual(totals[ranks], totals[1], delta=2e-3 * abs(totals[1]))
+        status, text = self.python(3, example, "data.npz", "python2.npz", "train.epochs=4")
+        self.assertEqual(status, 0, text)
+        self.assertIn("step 12/12", text)
+
+    def test_there_is_no_communicator_before_mpi_is_initialised(self):
+        text = f"import ctypes; mpi = ctypes.CDLL('{self.folder}/libunicode-mpi.so.0'); options = (ctypes.c_int64 * 7)(56); " \
+               "options[2] = 5 << 32; mpi.unic_mpi_last_error.restype = ctypes.c_char_p; " \
+               "status = mpi.unic_mpi_create(ctypes.byref(ctypes.c_void_p()), options); print(status, mpi.unic_mpi_last_error())"
+        done = subprocess.run([PYTHON, "-c", text], env=self.environment(), capture_output=True, text=True)
+        self.assertIn("unic_mpi_create: options->communicator is 5, but MPI is not initialised", done.stdout + done.stderr)
+
+    def test_python_tells_what_is_wrong(self):
+        status, text = self.python(2, ROOT / "tests/mpi/odd_ranks.py", self.folder / "data.npz")
+        self.assertEqual(status, 0, text)
+        self.assertEqual(text.count("all as expected"), 2, text)
 
 
 class OpenMpi(Ranks):

@@ -31,6 +31,7 @@ from ._head import Head
 from ._index import Found, Index, pool_histogram, pool_mean
 from ._library import get_threads, set_log, set_threads, version
 from ._model import Encoder, Model
+from ._ranks import Ranks
 from ._retriever import Retriever, RetrieverSettings
 from ._segmenter import Segmenter, SegmenterSettings
 from ._stream import Stream
@@ -41,7 +42,7 @@ __version__ = "0.1.0"
 __all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "Channels", "ClassMap", "Codebook", "Config",
            "ConfigError", "DataError", "Dataset", "Draws", "Drift", "Encoder", "Error", "Extractor", "FileError",
            "FormatError", "Found", "Head", "Index", "KernelError", "Key", "MismatchError", "Model", "NotFoundError",
-           "NumericError", "OutOfMemoryError", "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings",
+           "NumericError", "OutOfMemoryError", "Ranks", "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings",
            "ShapeError", "Soft", "State", "StateError", "Stream", "Trainer", "Usage", "get_threads", "metrics", "plot",
            "pool_histogram", "pool_mean", "set_log", "set_threads", "version"]
 

@@ -40,7 +40,8 @@ class Dataset(Handle):
     def __init__(self, paths: Union[Readable, Sequence[Readable]], *, modalities: Sequence[str] = (),
                  batch: int = 32, seed: Optional[int] = None, drop_last: bool = False, prefetch: int = 2,
                  on_damage: str = "fail", length: int = 0, split: Optional[str] = None,
-                 repeat_last: Sequence[str] = (), memory_limit: int = 0, progress: Optional[Told] = None) -> None:
+                 repeat_last: Sequence[str] = (), memory_limit: int = 0, progress: Optional[Told] = None,
+                 part: int = 0, parts: int = 1) -> None:
         """Open files and folders; their clips are counted through them.
 
         paths        of files and folders; or file objects, or contents of files, each an npz (docs/python.md).
@@ -56,6 +57,8 @@ class Dataset(Handle):
         memory_limit bytes that what is in the files may take at a time, batches included; 0: no limit.
         progress     while it is opened called as f(what, done, total), of "files" and of "clips" that are opened
                      one by one; something true stops it: CancelledError.
+        part, parts  this part, from 0, of so many of each batch, as the ranks of a training take them: the clips
+                     part x B .. (part + 1) x B - 1 of it with B = batch / parts rounded up, which may be none.
 
         Raises FileError, FormatError, NotFoundError, ShapeError, DataError, ArgumentError.
         """
@@ -77,7 +80,9 @@ class Dataset(Handle):
             length=arguments.integer("length", length, 0),
             split=None if split is None else arguments.text("split", split),
             repeat_last=repeat, repeat_last_count=repeat_count, progress=teller.pointer,
-            memory_limit=arguments.integer("memory_limit", memory_limit, 0))
+            memory_limit=arguments.integer("memory_limit", memory_limit, 0),
+            part=arguments.integer("part", part, 0, 2**31 - 1), parts=arguments.integer("parts", parts, 1, 2**31 - 1))
+        self.part, self.parts = part, parts
         pointer = _lib.DATASET()
         with teller.watch():
             if contents:
@@ -226,7 +231,7 @@ class Arrays:
     """
 
     def __init__(self, arrays: Mapping[str, npt.ArrayLike], *, batch: int = 32, seed: Optional[int] = None,
-                 drop_last: bool = False) -> None:
+                 drop_last: bool = False, part: int = 0, parts: int = 1) -> None:
         """As Dataset's; seed None: the arrays' order."""
         self._modalities = modalities_of(arrays)
         wanted = [name for name in arrays if name in self._modalities or name.endswith(".lengths")]
@@ -237,6 +242,8 @@ class Arrays:
                              else "there are no arrays")
         self.clip_count: int = sizes[self._modalities[0]]
         self._batch = arguments.integer("batch", batch, 1)
+        self.parts = arguments.integer("parts", parts, 1)
+        self.part = arguments.integer("part", part, 0, parts - 1)
         self._batches = self.clip_count // self._batch if drop_last else -(-self.clip_count // self._batch)
         if not self._batches:
             raise ArgumentError(f"{self.clip_count} clips are less than one batch of {batch}")
@@ -273,9 +280,13 @@ class Arrays:
         if self._at == self._batches:
             self.seek(self._epoch + 1)
             return None
-        part = slice(self._at * self._batch, (self._at + 1) * self._batch)
+        each = -(-self._batch // self.parts)
+        first, end = self._at * self._batch + self.part * each, min((self._at + 1) * self._batch, self.clip_count)
+        part = slice(min(first, end), min(first + each, end))
         chosen: Any = part if self._order is None else self._order[part]
         self._at += 1
+        if part.start == part.stop:
+            return Batch({})
         return Batch({name: x[chosen] for name, x in self._arrays.items()}, np.arange(self.clip_count)[chosen])
 
     def seek(self, epoch: int, batch: int = 0) -> None:

@@ -74,4 +74,15 @@ def _load() -> ctypes.CDLL:
     return library
 
 
+def beside(soname: str, built_where: str) -> ctypes.CDLL:
+    """Open a library that stands beside this one, or that the loader knows; ImportError says where it is built."""
+    own, failures = Path(lib._name), []
+    for place in ([str(own.resolve().parent / soname)] if own.is_file() else []) + [soname]:
+        try:
+            return ctypes.CDLL(place)
+        except OSError as error:
+            failures.append(str(error))
+    raise ImportError(f"{soname.split('.')[0]} was not found: {'; '.join(failures)}. It is built where {built_where}")
+
+
 lib = _load()

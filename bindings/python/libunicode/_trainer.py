@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
-from typing import Any, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
+from typing import Any, ContextManager, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from . import _arguments as arguments
 from . import _config
 from . import _io
 from . import _lib
+from . import _ranks
 from ._arguments import Readable, StrPath, Writable
 from ._batch import Batch
 from ._config import Config
@@ -51,24 +53,27 @@ class Trainer(Saved):
         return cls.resume(data)
 
     def __init__(self, config: Config, *, start_from: Optional[Model] = None, threads: int = 0,
-                 progress: Optional[Told] = None) -> None:
+                 progress: Optional[Told] = None, comm: Optional[_ranks.Communicator] = None) -> None:
         """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
 
         start_from  a model whose encoders and codebook it begins with, for the modalities that both have.
         threads     that it computes with; 0: the process's number.
         progress    of each step and evaluation, called as f("operations", done, total); something true stops it:
                     CancelledError, nothing is changed. (fit() has its own, called after each step.)
+        comm        the ranks that train as one: Ranks, or what Ranks takes (docs/python.md). Every rank is given its
+                    part of each batch, and calls step(), evaluate() and fit() together with the others.
         """
-        pointer, teller = _lib.TRAINER(), Teller(progress)
+        pointer, teller, ranks = _lib.TRAINER(), Teller(progress), _ranks.of(comm)
         with config._use() as handle:
-            lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads, teller=teller))
-        self._set_up(pointer, teller)
+            lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads, teller=teller, ranks=ranks))
+        self._set_up(pointer, teller, ranks)
         if start_from is not None:
             self.start_from(start_from)
 
     @classmethod
     def resume(cls, path: Readable, settings: Union[None, str, Mapping[str, Any]] = None, *, threads: int = 0,
-               memory_limit: int = 0, progress: Optional[Told] = None) -> "Trainer":
+               memory_limit: int = 0, progress: Optional[Told] = None,
+               comm: Optional[_ranks.Communicator] = None) -> "Trainer":
         """Continue a run that save(path) wrote: bit by bit, with the same threads on the same machine.
 
         path          of the model; or a file object or its contents, of the run's state (OUT.run.npz).
@@ -77,14 +82,16 @@ class Trainer(Saved):
         memory_limit  bytes that what is in the file may take, the trainer included; 0: no limit.
         progress      called as f("bytes", done, total) while the file is read, and then as a trainer's; something true
                       stops it: CancelledError.
+        comm          as a trainer's; how many ranks the run had before does not matter.
         """
         pointer, teller, own = _lib.TRAINER(), Teller(progress, stoppable=True), Teller(progress)
-        options = _options(threads, settings, own)
+        ranks = _ranks.of(comm)
+        options = _options(threads, settings, own, ranks)
         with teller.watch():
             _io.load(pointer, path, lambda out, name, limit: lib.unic_trainer_resume(out, name, options, limit),
                      lambda out, source, limit: lib.unic_trainer_resume_source(out, source, options, limit),
                      arguments.limit(memory_limit, progress=teller.pointer))
-        return cls._of(pointer, own)
+        return cls._of(pointer, own, ranks)
 
     @classmethod
     def from_checkpoint(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
@@ -97,13 +104,14 @@ class Trainer(Saved):
         return cls._of(pointer, own)
 
     @classmethod
-    def _of(cls, pointer: Any, teller: Optional[Teller] = None) -> "Trainer":
+    def _of(cls, pointer: Any, teller: Optional[Teller] = None, ranks: Optional[_ranks.Ranks] = None) -> "Trainer":
         self = cls.__new__(cls)
-        self._set_up(pointer, teller)
+        self._set_up(pointer, teller, ranks)
         return self
 
-    def _set_up(self, pointer: Any, teller: Optional[Teller] = None) -> None:
+    def _set_up(self, pointer: Any, teller: Optional[Teller] = None, ranks: Optional[_ranks.Ranks] = None) -> None:
         super().__init__(pointer, lib.unic_trainer_free)
+        self._ranks = ranks
         self._teller = teller or Teller(None)
         self._figures = tuple(lib.unic_trainer_figure_name(pointer, i).decode()
                             for i in range(lib.unic_trainer_figure_count(pointer)))
@@ -151,9 +159,12 @@ class Trainer(Saved):
         paired = batch if isinstance(batch, Batch) else Batch(batch)
         own, _kept = (None, None) if draws is None else self._draws(draws, paired.clip_count)
         figures = np.empty(len(self._figures))
-        with paired._use() as pointer, self._use() as trainer, self._teller.watch():
+        with paired._use() as pointer, self._use() as trainer, self._teller.watch(), self._watch():
             lib.unic_trainer_step(trainer, pointer, own, figures.ctypes.data)
         return dict(zip(self._figures, figures.tolist()))
+
+    def _watch(self) -> ContextManager[None]:
+        return self._ranks.watch() if self._ranks else contextlib.nullcontext()
 
     def _draws(self, draws: Draws, clips: int) -> Tuple[Any, List[Any]]:
         """A unic_draws and what it points to; C reads [B] and [L] numbers."""
@@ -185,6 +196,7 @@ class Trainer(Saved):
         """
         source = self._arrays(data) if isinstance(data, Mapping) else data
         if isinstance(source, (Dataset, Arrays)):
+            self._check_parts(source)
             _check_pairs(source)
         first, total = self.step_count, self._total(source, steps, epochs)
         self.total_step_count = total
@@ -204,9 +216,18 @@ class Trainer(Saved):
 
     def _arrays(self, data: Mapping[str, npt.ArrayLike], shuffle: bool = True) -> Arrays:
         config = self.config
+        ranks = self._ranks
         return Arrays(data, batch=config["train.batch"],
                       seed=config["train.seed"] if shuffle else None,
-                      drop_last=shuffle and config["train.drop_last"])
+                      drop_last=shuffle and config["train.drop_last"],
+                      part=ranks.rank if ranks else 0, parts=ranks.size if ranks else 1)
+
+    def _check_parts(self, data: Union[Dataset, Arrays]) -> None:
+        """Ranks that were given the same clips would learn from some of them alone, and twice."""
+        rank, size = (self._ranks.rank, self._ranks.size) if self._ranks else (0, 1)
+        if (data.part, data.parts) != (rank, size):
+            raise ArgumentError(f"the data have part {data.part} of {data.parts} of each batch, but this is rank {rank} "
+                                f"of {size}: part={rank}, parts={size} expected")
 
     def _total(self, data: Any, steps: Optional[int], epochs: Optional[int]) -> int:
         if steps is not None:
@@ -241,18 +262,21 @@ class Trainer(Saved):
 
     def evaluate(self, data: Union[Batch, Data]) -> Report:
         """The figures without dropout and without a change of state: of a batch, or their means over the clips of
-        an epoch of data.
+        an epoch of data. Of several ranks each brings its part, and all get the figures of the whole.
         """
+        if isinstance(data, (Dataset, Arrays)):
+            self._check_parts(data)
         if isinstance(data, Batch):
             batches: Iterable[Batch] = [data]
         else:
             batches = self._arrays(data, shuffle=False) if isinstance(data, Mapping) else data
         sums, figures, clips = np.zeros(len(self._figures)), np.empty(len(self._figures)), 0
         for batch in batches:
-            with batch._use() as pointer, self._use() as trainer, self._teller.watch():
+            with batch._use() as pointer, self._use() as trainer, self._teller.watch(), self._watch():
                 lib.unic_trainer_evaluate(trainer, pointer, figures.ctypes.data)
-            sums += figures * batch.clip_count
-            clips += batch.clip_count
+            whole = self._ranks.total(batch.clip_count) if self._ranks else batch.clip_count
+            sums += figures * whole
+            clips += whole
         if not clips:
             raise ArgumentError("the data has no batches")
         return dict(zip(self._figures, (sums / clips).tolist()))
@@ -299,6 +323,7 @@ def _check_pairs(data: Union[Dataset, Arrays]) -> None:
 
 
 def _options(threads: int, settings: Union[None, str, Mapping[str, Any]] = None,
-             teller: Optional[Teller] = None) -> Any:
+             teller: Optional[Teller] = None, ranks: Optional[_ranks.Ranks] = None) -> Any:
     return ctypes.byref(_lib.sized(_lib.TrainerOptions, threads=arguments.threads(threads),
-                                   settings=_config.lines(settings), progress=(teller or Teller(None)).pointer))
+                                   settings=_config.lines(settings), progress=(teller or Teller(None)).pointer,
+                                   comm=ctypes.pointer(ranks.struct) if ranks else None))

@@ -14,7 +14,6 @@ importing this module raises ImportError.
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Tuple
 
 import numpy as np
@@ -34,23 +33,8 @@ _ALPHA = {"white": declared.MEDIA_ON_WHITE, "black": declared.MEDIA_ON_BLACK, "i
 __all__ = ["Media", "Stream"]
 
 
-def _load() -> ctypes.CDLL:
-    beside = Path(_lib.lib._name)
-    failures = []
-    for place in ([str(beside.resolve().parent / SONAME)] if beside.is_file() else []) + [SONAME]:
-        try:
-            library = ctypes.CDLL(place)
-            break
-        except OSError as error:
-            failures.append(str(error))
-    else:
-        raise ImportError("libunicode-media was not found: " + "; ".join(failures) +
-                          ". It is built where FFmpeg's libraries are installed")
-    _lib.declare(library, declared.SIGNATURES, "unic_media_last_error")
-    return library
-
-
-_media = _load()
+_media = _lib.beside(SONAME, "FFmpeg's libraries are installed")
+_lib.declare(_media, declared.SIGNATURES, "unic_media_last_error")
 
 
 class Stream(NamedTuple):
