@@ -221,8 +221,8 @@ static void compare_gradients(const whole *w, const unic__param_table *params)
 
 static const char *const models[] = {"model_paper", "model_light",     "model_compat",
                                      "model_mst",   "model_mst_first", "model_turn",
-                                     "model_codis", "model_codis_3"};
-enum { MODELS = 8 };
+                                     "model_codis", "model_codis_3",   "model_micu"};
+enum { MODELS = 9 };
 
 static whole w;
 
