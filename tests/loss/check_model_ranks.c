@@ -58,6 +58,17 @@ static void fill_stream(const whole *w, part *p, size_t m)
     copy_rows(w, p, s->x->t.x, x->x, x->count / w->clips);
 }
 
+/* The steps that MICU keeps, and the modalities of its jigsaw. */
+static void fill_micu(const whole *w, part *p)
+{
+    const unic__objective *o = &p->tg.objective;
+    const unic__masked_inputs *masked = unic__objective_inputs_of(o, &unic__term_masked);
+    const golden_array *kept = golden_find(&w->golden, "kept");
+    if (kept)
+        copy_rows(w, p, masked->keep->t.x, kept->x, kept->count / w->clips);
+    loss_fill_chosen(o, unic__objective_inputs_of(o, &unic__term_jigsaw), &w->golden);
+}
+
 /* What CPC, CLUB and restoration draw is the file's. */
 static void fill_draws(const whole *w, part *p)
 {
@@ -117,6 +128,7 @@ static void open_part(whole *w, size_t r)
     for (size_t m = 0; m < p->tg.n; m++)
         fill_stream(w, p, m);
     fill_draws(w, p);
+    fill_micu(w, p);
     fill_teachers(w, p);
 }
 
