@@ -30,6 +30,7 @@ def settings_of(path: Path) -> dict[str, str]:
 
 
 METHODS, ABLATIONS, SIZES, ADVICE = "methods", "ablations", "codebook sizes", "beyond the paper"
+SUCCESSORS = "successors"
 
 STANDARD_CODES = 200                                 # of preset = small
 PAIRS = "code.count=196"                             # of 14 parts each: a square near to it
@@ -55,6 +56,9 @@ ROWS: Sequence[Row] = (
     objective("dcid+turn", "DCID + TURN", (29.7, 36.9, 55.2, 58.2), PAIRS),
     objective("dcid+cmcm", "DCID + CMCM", (36.4, 42.9, 58.7, 62.8)),
     Row("unicode", "Uni-Code", METHODS, (), (47.7, 52.3, 64.0, 65.6)),
+
+    # Uni-Code's successors; their papers have other tables.
+    Row("codaar", "CoDAAR", SUCCESSORS, ("objective=codaar",)),
 
     # Table 2. The paper's row without MM-EMA has the figures of its DCID + CMCM.
     Row("no-club", "- CLUB", ABLATIONS, ("club.weight=0",), (37.2, 40.3, 52.9, 59.5)),

@@ -48,7 +48,9 @@ UNIC_API void unic_encoder_free(unic_encoder *encoder);
  *                   padding.
  * @param codes      [B,T] out, -1 on padding; may be NULL.
  * @param quantized  [B,T,D] out, the codes' vectors, 0 on padding; may be NULL.
- * @param semantic   [B,T,D] out, z, 0 on padding; may be NULL.
+ * @param semantic   [B,T,D] out, z, 0 on padding; may be NULL. With code.segments D is that of all
+ *                   segments, the code is the nearest in the modality's own, and z stands in the
+ *                   place of that segment in the code's vector.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names modality and dims; UNIC_E_VALUE for NaN or
  * Inf; UNIC_E_NUMERIC if features are so large that z is not finite; UNIC_E_NOMEM (only with
  * kernel.backend = onednn, which plans a shape at its first use; otherwise a call allocates

@@ -84,7 +84,8 @@ typedef struct unic_draws {
     size_t struct_size;                     /**< sizeof(unic_draws)                    */
     const int32_t *cpc_step;                /**< one entry: CPC's t, 0-based               */
     const int32_t *const *club_permutation; /**< [modalities] of [B], compat's CLUB        */
-    const int32_t *revival_source;          /**< [L] rows of all encoder outputs, in order */
+    const int32_t *revival_source;          /**< [L] rows of all encoder outputs, in order;
+                                                 with code.segments steps that any modality has */
     void *reserved[5];                      /**< NULL                                  */
 } unic_draws;
 

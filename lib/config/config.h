@@ -111,6 +111,7 @@ struct unic_config {
     size_t code_count;           /* code.count: L                                           */
     unic__pool code_pool;        /* code.pool: what a code stands for in training           */
     size_t code_groups;          /* code.groups: q; L is the q-th power of a whole number   */
+    bool code_segments;          /* code.segments: each modality has columns of its own     */
     size_t encoder_layers;       /* encoder.layers                                          */
     size_t encoder_heads;        /* encoder.heads                                           */
     size_t encoder_ff;           /* encoder.ff                                              */
@@ -238,6 +239,9 @@ unic_status unic__config_parse(unic_config *config, const char *text, size_t len
  * or after to keep the sizes.
  */
 void unic__config_resolve(unic_config *config);
+
+/* The width of a code: code.dim, or a segment of that for each modality. */
+size_t unic__config_code_width(const unic_config *config);
 
 /* K, of which code.count is the power of code.groups; 0 if there is none. */
 size_t unic__config_group_size(const unic_config *config);

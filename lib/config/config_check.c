@@ -128,6 +128,38 @@ static unic_status check_jigsaw(const unic_config *config)
     return UNIC_OK;
 }
 
+size_t unic__config_code_width(const unic_config *config)
+{
+    return config->code_dim * (config->code_segments ? config->modality_count : 1);
+}
+
+static unic_status check_segments(const unic_config *config)
+{
+    enum { WIDEST = 1 << 16 };
+    if (!config->code_segments)
+        return UNIC_OK;
+    if (unic__config_code_width(config) > WIDEST)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.segments = on: %zu segments of code.dim = %zu are wider than "
+                          "%d together",
+                          config->modality_count, config->code_dim, WIDEST);
+    if (config->code_groups > 1)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.segments = on does not go with code.groups = %zu",
+                          config->code_groups);
+    if (config->codis_weight > 0.0)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.segments = on does not go with codis.weight = "
+                          "%g, whose codes gradients train",
+                          config->codis_weight);
+    if (config->jigsaw_weight > 0.0)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.segments = on does not go with jigsaw.weight = %g, which takes "
+                          "a code's parts from several modalities",
+                          config->jigsaw_weight);
+    return UNIC_OK;
+}
+
 unic_status unic__config_check(const unic_config *config)
 {
     if (config->modality_count == 0)
@@ -143,6 +175,7 @@ unic_status unic__config_check(const unic_config *config)
                           "code.dim = %zu is not divisible by encoder.heads = %zu",
                           config->code_dim, config->encoder_heads);
     UNIC__TRY(check_jigsaw(config));
+    UNIC__TRY(check_segments(config));
     return check_groups(config);
 }
 

@@ -53,7 +53,7 @@ const unic__config_key unic__config_key_table[] = {
      "keys."},
     {"objective", CHOICE(objective),
      "unicode | baseline | smit | mst | codis | turn | cmcm | dcid+smit | dcid+mst | "
-     "dcid+codis | dcid+turn | dcid+cmcm | micu",
+     "dcid+codis | dcid+turn | dcid+cmcm | micu | codaar",
      "unicode", NULL,
      "Which terms are trained, in one word: Uni-Code, one of the methods that it is compared "
      "with, or a successor (listed below and in methods.md). Applied after preset and before "
@@ -103,6 +103,10 @@ const unic__config_key unic__config_key_table[] = {
     {"code.groups", SIZE(code_groups), "[1, 8]", "1", NULL,
      "q: a code is made of q parts, each the nearest of its own K vectors of D / q dims; "
      "code.count is their combinations, K to the power of q."},
+    {"code.segments", SWITCH(code_segments), ON_OFF, "off", NULL,
+     "Each modality has a segment of its own in the codebook, tied to the others' by the "
+     "code's "
+     "number (CoDAAR): a code is as wide as all segments of code.dim together."},
 
     {"encoder.layers", SIZE(encoder_layers), "[1, 64]", "2", NULL,
      "Post-norm transformer layers of each semantic encoder Phi (A.2)."},

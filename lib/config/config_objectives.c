@@ -48,6 +48,15 @@ static const char micu[] = "club.weight = 0\n"
                            "masked.weight = 1\n"
                            "jigsaw.weight = 1\n";
 
+/* Segments are a modality's own, so a code need only be of use to one of them. */
+static const char codaar[] = "code.segments = on\n"
+                             "club.weight = 0\n"
+                             "ema.partner = same_step\n"
+                             "commit.own = 0.5\n"
+                             "commit.cross = 0.125\n"
+                             "code_match.weight = 0.5\n"
+                             "reset.rule = any\n";
+
 const unic__preset unic__config_objectives[] = {
     {"unicode", {NULL}},
     {"baseline", {own_codes, no_dcid}},
@@ -62,6 +71,7 @@ const unic__preset unic__config_objectives[] = {
     {"dcid+turn", {own_codes, turn}},
     {"dcid+cmcm", {own_codes, cmcm}},
     {"micu", {micu}},
+    {"codaar", {codaar}},
 };
 
 const size_t unic__config_objective_count = sizeof unic__config_objectives /

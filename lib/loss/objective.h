@@ -61,7 +61,8 @@ typedef struct unic__stream {
     unic__node *distance;  /* [B,T,L] ||z - e||^2                                            */
     unic__node *codes;     /* i32 [B,T]                                                      */
     unic__node *e;         /* [B,T,D] the codes' vectors, no gradient                        */
-    unic__node *quantized; /* [B,T,D] e forward, z backward (straight-through)               */
+    unic__node *quantized; /* [B,T,D] e forward, z backward (straight-through); with
+                              code.segments [B,T,n D], the rows and all z                    */
     unic__node *target;    /* [B,T,D] what the EMA update adds for this step (P6)            */
 } unic__stream;
 

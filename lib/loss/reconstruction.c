@@ -6,7 +6,10 @@ unic__node *unic__reconstruction(unic__graph *g, const unic_config *c, const uni
 {
     unic__node *target = unic__reconstructed(g, s->m, s->front);
     size_t channels = unic__shape_last(&target->t.shape);
-    unic__node *decoded = unic__decoder(g, s->m, s->quantized, s->zbar, channels);
+    unic__node *code = s->quantized;
+    if (c->code_segments) /* a row of all segments, as wide as one of them */
+        code = unic__dense(g, code, c->code_dim, "%s.decoder.row", s->m->name);
+    unic__node *decoded = unic__decoder(g, s->m, code, s->zbar, channels);
     if (c->recon_target == UNIC__TARGET_DETACHED)
         target = unic__stop_gradient(g, target);
     unic__node *mean = unic__mse(g, decoded, target, s->mask);

@@ -41,6 +41,7 @@ void unic__codebook_free(unic_codebook *codebook)
 {
     if (!codebook)
         return;
+    unic__codebook_free_segments(codebook);
     unic__free(codebook->embedding);
     unic__code_table_free(&codebook->table);
     unic__free(codebook->count);
@@ -62,14 +63,23 @@ void unic__codebook_assign_state(unic_codebook *to, const unic_codebook *from)
 
 unic_status unic__codebook_copy(unic_codebook **out, const unic_codebook *from)
 {
-    UNIC__TRY(unic__codebook_create(out, from->codes, from->dim, from->modalities));
-    unic__codebook_assign_state(*out, from);
+    unic_codebook *cb;
+    UNIC__TRY(unic__codebook_create(&cb, from->codes, from->dim, from->modalities));
+    unic_status status = from->segment ? unic__codebook_cut(cb) : UNIC_OK;
+    if (status != UNIC_OK) {
+        unic__codebook_free(cb);
+        return status;
+    }
+    unic__codebook_assign_state(cb, from);
+    *out = cb;
     return UNIC_OK;
 }
 
 void unic__codebook_refresh(unic_codebook *cb)
 {
     unic__code_table_refresh(&cb->table);
+    if (cb->segment)
+        unic__codebook_refresh_segments(cb);
 }
 
 void unic__codebook_nearest(const unic_codebook *cb, const float *z, size_t rows,

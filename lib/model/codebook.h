@@ -19,6 +19,12 @@ enum { UNIC__CODEBOOK_MAX_CODES = 1 << 24, UNIC__CODEBOOK_MAX_DIM = 1 << 16 };
 /* Of an idle counter: `compat` starts there, so that a code is new until the second update. */
 enum { UNIC__IDLE_LEAST = -1 };
 
+/* One modality's columns of every code, where codes have segments (codebook_segments.c). */
+typedef struct unic__segment {
+    float *embedding; /* [L, D / M] */
+    unic__code_table table;
+} unic__segment;
+
 struct unic_codebook {
     unic__use use;
     size_t codes, dim, modalities; /* L, D, M */
@@ -27,8 +33,9 @@ struct unic_codebook {
     float *count;                  /* N [L]   */
     float *sum;                    /* o [L,D] */
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
-    unic__ranks *ranks; /* that learn it together: an update's sums are theirs; NULL: one */
-    size_t jittered;    /* codes that the last unic__codebook_init() made of rows and noise */
+    unic__ranks *ranks;     /* that learn it together: an update's sums are theirs; NULL: one */
+    unic__segment *segment; /* [M], kept up to date with e; NULL: codes have no segments */
+    size_t jittered; /* codes that the last unic__codebook_init() made of rows and noise */
 };
 
 unic_status unic__codebook_create(unic_codebook **out, size_t codes, size_t dim,
@@ -102,6 +109,19 @@ size_t unic__codebook_revive(unic_codebook *cb, const unic__revival *r, int32_t 
 void unic__codebook_group_start(unic_codebook *cb, size_t groups, size_t k);
 /* The same after an update, of N and o as they are; `scratch` has room for D / q numbers. */
 void unic__codebook_group(unic_codebook *cb, size_t groups, size_t k, double *scratch);
+
+/* ---- codes in segments, one of each modality (codebook_segments.c) ---- */
+
+/* From now on the codebook keeps its segments; M divides D. */
+unic_status unic__codebook_cut(unic_codebook *cb);
+void unic__codebook_free_segments(unic_codebook *cb);
+void unic__codebook_refresh_segments(unic_codebook *cb);
+/* Segments take over a part of each other, one after the other; to be refreshed then. */
+void unic__codebook_blend(unic_codebook *cb);
+/* z [rows, D / M] of modality m -> rows [rows,D]: the code whose segment is nearest, with z itself
+ * in the place of that segment. `codes` [rows] are those codes. */
+void unic__codebook_complete(const unic_codebook *cb, size_t m, const float *z, size_t rows,
+                             int32_t *codes, float *out);
 
 /* A hash of L, D and the codes. */
 uint64_t unic__codebook_fingerprint(const unic_codebook *cb);

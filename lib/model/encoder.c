@@ -345,6 +345,19 @@ static void write_step(const unic_codebook *cb, size_t i, int32_t code, const fl
         memcpy(semantic + i * dim, z, bytes);
 }
 
+/* What a plan has computed, into the encoder's z from a clip on; with segments, a row each. */
+static void take_z(unic_encoder *e, const unic__encoder_plan *p, size_t first, size_t clips)
+{
+    const unic_codebook *cb = e->model->codebook;
+    const size_t rows = clips * p->length, from = first * p->length;
+    float *to = e->z + from * cb->dim;
+    if (cb->segment)
+        unic__codebook_complete(cb, (size_t)(e->modality - e->model->config->modality),
+                                p->z->t.x, rows, e->codes + from, to);
+    else
+        memcpy(to, p->z->t.x, rows * cb->dim * sizeof *to);
+}
+
 /* z = Phi(x) of all clips (P1). */
 unic_status unic__encoder_run(unic_encoder *e, const unic_array *features,
                               const int32_t *lengths, const unic_batch *called)
@@ -353,12 +366,11 @@ unic_status unic__encoder_run(unic_encoder *e, const unic_array *features,
     e->called = called;
     UNIC__TRY(check_features(e, features, lengths));
     size_t batch = (size_t)features->dims[0], length = (size_t)features->dims[1];
-    size_t count = length * e->model->codebook->dim;
     UNIC__TRY(find_plan(e, clips_at_a_time(e, batch, length), length, &p));
     for (size_t first = 0; first < batch; first += p->batch) {
         size_t clips = batch - first < p->batch ? batch - first : p->batch;
         UNIC__TRY(run_part(e, p, features, lengths, first));
-        memcpy(e->z + first * count, p->z->t.x, clips * count * sizeof *e->z);
+        take_z(e, p, first, clips);
     }
     return check_z(e, batch, length);
 }

@@ -43,7 +43,7 @@ struct unic_encoder {
     const unic_batch
         *called;    /* during a call: the batch that names its clips in messages, or NULL */
     int32_t *codes; /* [B,T] of a whole call, copied to the caller once all of it succeeded */
-    float *z;       /* [B,T,D]; both have room for the largest batch */
+    float *z;       /* [B,T,D], D the codebook's; both have room for the largest batch */
 };
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,

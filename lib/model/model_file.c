@@ -28,8 +28,15 @@ unic_status unic__read_config(unic__npz *z, unic_config **out)
 
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out)
 {
-    return unic__codebook_read(z, config->code_count, config->code_dim, config->modality_count,
-                               out);
+    unic_codebook *cb;
+    UNIC__TRY(unic__codebook_read(z, config->code_count, unic__config_code_width(config),
+                                  config->modality_count, &cb));
+    unic_status status = config->code_segments ? unic__codebook_cut(cb) : UNIC_OK;
+    if (status != UNIC_OK)
+        unic__codebook_free(cb);
+    else
+        *out = cb;
+    return status;
 }
 
 /* ---- the file as a source of weights (model/weight_source.h) ---- */

@@ -5,6 +5,8 @@
 /*
  * What a step adds to the code it is assigned to (P6), with r^n the part of partner n:
  *   target^m = (z^m + mean_n r^n) / 2
+ *   target^m = own z^m + (1 - own) mean_n r^n   with code.segments, own = 3 / (M + 2) of M
+ *              modalities: CoDAAR's .75 and .25 with two, .6 and twice .2 with three
  *   r^n = softmax(z^m z^n^T / sqrt(D)) z^n      ema.partner = attention
  *   r^n = z^n at the same step                  ema.partner = same_step
  * The mean is over the partners that are there (for the clip, or at the step); without any, the
@@ -39,8 +41,9 @@ unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,
         sum = sum ? unic__add(g, sum, r) : r;
         count = count ? unic__add(g, count, there) : there;
     }
-    /* z + 1/2 [any partner] (mean r - z) */
+    /* z + (1 - own) [any partner] (mean r - z) */
+    const double theirs = c->code_segments ? 1.0 - 3.0 / (double)(n + 2) : 0.5;
     unic__node *mean = unic__div(g, sum, unic__clamp(g, count, 1.0, INFINITY));
-    unic__node *half = unic__affine(g, unic__clamp(g, count, 0.0, 1.0), 0.5, 0.0);
-    return unic__stop_gradient(g, unic__add(g, z, unic__mul(g, half, unic__sub(g, mean, z))));
+    unic__node *part = unic__affine(g, unic__clamp(g, count, 0.0, 1.0), theirs, 0.0);
+    return unic__stop_gradient(g, unic__add(g, z, unic__mul(g, part, unic__sub(g, mean, z))));
 }

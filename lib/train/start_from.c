@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "train/code_segments.h"
+
 /*
  * What is taken: the inference parameters of every modality that run and model have, by name, and
  * the codebook. All of it is checked, and read from the model's file, before anything is changed.
@@ -34,6 +36,7 @@ static unic_status check_sizes(const unic_trainer *t, const unic_model *model)
         {"code.dim", a->code_dim, b->code_dim},
         {"code.count", a->code_count, b->code_count},
         {"code.groups", a->code_groups, b->code_groups},
+        {"code.segments", a->code_segments, b->code_segments},
         {"encoder.layers", a->encoder_layers, b->encoder_layers},
         {"encoder.heads", a->encoder_heads, b->encoder_heads},
         {"encoder.ff", a->encoder_ff, b->encoder_ff},
@@ -71,6 +74,24 @@ static unic_status check_modality(const unic_trainer *t, const unic_model *model
     return UNIC_OK;
 }
 
+/* A codebook's segments lie in the order of the modalities. */
+static unic_status check_segments(const unic_trainer *t, const unic_model *model,
+                                  const pairs *p)
+{
+    const size_t n = t->config->modality_count;
+    char here[UNIC__WORDS_SIZE], there[UNIC__WORDS_SIZE];
+    bool same = model->config->modality_count == n;
+    for (size_t m = 0; m < n; m++)
+        same = same && p->of[m] == m;
+    if (same || !t->config->code_segments)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_MISMATCH,
+                      "the model has %s, and the run %s: with code.segments they must be the "
+                      "same, in the same order",
+                      unic__config_names(model->config, there, sizeof there),
+                      unic__config_names(t->config, here, sizeof here));
+}
+
 static unic_status find_pairs(const unic_trainer *t, const unic_model *model, pairs *p)
 {
     char here[UNIC__WORDS_SIZE], there[UNIC__WORDS_SIZE];
@@ -91,7 +112,7 @@ static unic_status find_pairs(const unic_trainer *t, const unic_model *model, pa
                           "both",
                           unic__config_names(model->config, there, sizeof there),
                           unic__config_names(t->config, here, sizeof here));
-    return UNIC_OK;
+    return check_segments(t, model, p);
 }
 
 /* Reads the weights, which are the model's then, and checks that the run has every parameter. */
@@ -134,6 +155,8 @@ static void take_codebook(unic_trainer *t, const unic_codebook *from, const pair
         if (p->of[m] < from->modalities)
             memcpy(cb->idle + m * cb->codes, from->idle + p->of[m] * cb->codes,
                    cb->codes * sizeof *cb->idle);
+    if (t->config->code_segments)
+        unic__segments_take(t);
     t->started = true;
 }
 

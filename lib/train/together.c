@@ -4,6 +4,10 @@
 
 unic_status unic__together_allows(const unic_trainer *t)
 {
+    if (t->config->code_segments)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.segments = on: segments are for one rank, and there are %zu",
+                          t->ranks->size);
     if (t->config->batch < t->ranks->size)
         return unic__fail(UNIC_E_CONFIG,
                           "train.batch = %zu, the clips of all ranks, is less than their "

@@ -6,6 +6,7 @@
 #include "array/array.h"
 #include "loss/teacher.h"
 #include "train/club_fit.h"
+#include "train/code_segments.h"
 #include "train/schedule.h"
 #include "train/together.h"
 
@@ -60,11 +61,12 @@ static unic_status build(unic_trainer *t, const unic_config *config)
     unic__config_resolve(t->config); /* first, so that files hold the sizes themselves */
     UNIC__TRY(unic__config_text(&t->text, t->config));
     unic_config *c = t->config;
-    UNIC__TRY(
-        unic__codebook_create(&t->codebook, c->code_count, c->code_dim, c->modality_count));
-    UNIC__TRY(
-        unic__codebook_create(&t->cb_backup, c->code_count, c->code_dim, c->modality_count));
+    const size_t width = unic__config_code_width(c);
+    UNIC__TRY(unic__codebook_create(&t->codebook, c->code_count, width, c->modality_count));
+    UNIC__TRY(unic__codebook_create(&t->cb_backup, c->code_count, width, c->modality_count));
     scatter_codes(t);
+    if (c->code_segments)
+        UNIC__TRY(unic__segments_create(t));
     if (t->ranks)
         UNIC__TRY(unic__together_allows(t));
     t->codebook->ranks = t->ranks;
@@ -107,6 +109,7 @@ void unic__trainer_free(unic_trainer *t)
     unic__adam_free(&t->adam);
     unic__adam_free(&t->club_adam);
     unic__codebook_free(t->codebook);
+    unic__segments_free(t);
     unic__codebook_free(t->cb_backup);
     unic__free(t->report);
     unic__free(t->rows);
@@ -127,6 +130,8 @@ void unic__trainer_free(unic_trainer *t)
 static size_t gather_rows(unic_trainer *t)
 {
     size_t steps = t->graph.batch * t->graph.length, dim = t->codebook->dim, n = 0;
+    if (t->config->code_segments)
+        return unic__segments_rows(t);
     for (size_t m = 0; m < t->graph.n; m++)
         for (size_t i = 0; i < steps; i++)
             if (t->graph.stream[m].mask->t.x[i] > 0.0F)
@@ -170,6 +175,8 @@ static unic_status start_codebook(unic_trainer *t)
     if (t->config->code_groups > 1)
         unic__codebook_group_start(t->codebook, t->config->code_groups,
                                    unic__config_group_size(t->config));
+    if (t->config->code_segments)
+        unic__segments_take(t);
     return UNIC_OK;
 }
 
@@ -283,8 +290,10 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
     const unic_config *c = t->config;
     if (unic__config_freezes_codebook(c) || c->codis_weight > 0.0)
         return UNIC_OK;
-    unic_status status = unic__codebook_update(t->codebook, c->ema_order, c->ema_decay,
-                                               c->ema_epsilon, parts, t->ema_scratch);
+    unic_status status = c->code_segments
+                             ? unic__segments_update(t, parts)
+                             : unic__codebook_update(t->codebook, c->ema_order, c->ema_decay,
+                                                     c->ema_epsilon, parts, t->ema_scratch);
     if (status != UNIC_OK)
         return unic__fail_in(status, "step %llu refused", (unsigned long long)t->steps);
     group_codes(t);
@@ -326,6 +335,8 @@ static void restart_idle(unic_trainer *t, const unic__revival *revival)
     size_t revived = 0;
     if (!unic__config_freezes_codebook(t->config))
         revived = unic__codebook_revive(t->codebook, revival, t->order);
+    if (revived > 0 && t->config->code_segments)
+        unic__segments_restart(t, t->order, revived);
     if (revived > 0)
         group_codes(t);
     *t->revived = (double)revived;
@@ -366,7 +377,7 @@ static void begin(unic_trainer *t, bool training)
  * not. */
 static unic_status encode(unic_trainer *t)
 {
-    size_t count = t->graph.batch * t->graph.length * t->codebook->dim;
+    size_t count = t->graph.batch * t->graph.length * t->config->code_dim;
     unic__graph_forward(&t->graph.main, UNIC__ENCODE);
     UNIC__TRY(check_kernels(t));
     for (size_t m = 0; m < t->graph.n; m++)
@@ -467,6 +478,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
         t->guard = guard;
         if (start || t->ranks)
             unic__codebook_assign_state(t->codebook, t->cb_backup);
+        if (start && t->config->code_segments)
+            unic__segments_take(t);
         unic__prototypes_take(t);
         return status;
     }

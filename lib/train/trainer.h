@@ -29,6 +29,8 @@ struct unic_trainer {
     unic__param_table params, club;
     unic__adam adam, club_adam;
     unic_codebook *codebook;
+    /* with code.segments: what the codebook is made of, and the same before an update */
+    unic_codebook *segment[UNIC_MAX_MODALITIES], *segment_backup[UNIC_MAX_MODALITIES];
     unic__training_graph graph;
     int threads;       /* number of threads to compute with; 0: the process's number */
     unic__watch watch; /* of a step, or an evaluation */

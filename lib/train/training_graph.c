@@ -43,15 +43,36 @@ static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
         s->y = unic__keep(unic__specific_vector(g, s->m, s->zbar));
 }
 
-/* d, l = argmin d, zhat = z + sg[e_l - z] (P2), z as code.pool says */
-static void build_assignment(unic__training_graph *tg, unic__graph *g, unic__node *embedding,
-                             size_t m)
+/* What all modalities have at a step, side by side and 0 where one has nothing: [B,T,n D] */
+static unic__node *side_by_side(const unic__training_graph *tg, unic__graph *g)
+{
+    unic__node *all[UNIC_MAX_MODALITIES];
+    for (size_t m = 0; m < tg->n; m++) {
+        unic__node *there = unic__reshape(g, tg->stream[m].mask,
+                                          UNIC__SHAPE_OF(tg->batch, tg->length, 1));
+        all[m] = unic__mul(g, tg->stream[m].coded, there);
+    }
+    return unic__concat(g, tg->n, all, 2);
+}
+
+/*
+ * d, l = argmin d, zhat = z + sg[e_l - z] (P2), z as code.pool says. With segments (CoDAAR) d and e
+ * are of the modality's own, zhat is the whole row of all segments, and its gradient reaches every
+ * modality's encoder: zhat = [z^1 .. z^n] + sg[e_l - [z^1 .. z^n]].
+ */
+static void build_assignment(unic__training_graph *tg, unic__graph *g, const unic_codebook *cb,
+                             unic__node *rows, unic__node *all, size_t m)
 {
     unic__stream *s = &tg->stream[m];
-    s->distance = unic__sq_distance(g, s->coded, embedding);
+    unic__node *own = rows;
+    if (all)
+        own = unic__external(g, UNIC__SHAPE_OF(cb->codes, tg->config->code_dim),
+                             cb->segment ? cb->segment[m].embedding : NULL, NULL);
+    s->distance = unic__sq_distance(g, s->coded, own);
     s->codes = unic__keep(unic__argmin(g, s->distance, 2));
-    s->e = unic__gather(g, embedding, s->codes);
-    s->quantized = unic__straight_through(g, s->coded, s->e);
+    s->e = unic__gather(g, own, s->codes);
+    s->quantized = all ? unic__straight_through(g, all, unic__gather(g, rows, s->codes))
+                       : unic__straight_through(g, s->coded, s->e);
     if (tg->config->club_input == UNIC__CLUB_QUANTIZED && tg->config->club_weight > 0.0)
         unic__keep(s->quantized);
 }
@@ -65,8 +86,9 @@ static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__param_
     for (size_t m = 0; m < tg->n; m++)
         build_encoders(tg, g, m);
     g->phase = UNIC__ASSIGN;
+    unic__node *all = tg->config->code_segments ? side_by_side(tg, g) : NULL;
     for (size_t m = 0; m < tg->n; m++)
-        build_assignment(tg, g, embedding, m);
+        build_assignment(tg, g, cb, embedding, all, m);
     for (size_t m = 0; m < tg->n; m++)
         tg->stream[m].target = unic__keep(
             unic__ema_target(g, tg->config, tg->n, tg->stream, m));
@@ -125,7 +147,7 @@ static void start(unic__training_graph *tg, const unic_config *config, unic__ran
 static unic_status build_alone(unic__training_graph *tg, const unic_config *config,
                                unic__param_table *params, unic__param_table *club)
 {
-    unic_codebook sizes = {.codes = config->code_count, .dim = config->code_dim};
+    unic_codebook sizes = {.codes = config->code_count, .dim = unic__config_code_width(config)};
     start(tg, config, NULL, params, club);
     build_main(tg, &sizes, club);
     return tg->main.status == UNIC_OK ? UNIC_OK : unic__graph_plan(&tg->main); /* reports it */

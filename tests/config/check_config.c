@@ -276,8 +276,9 @@ END_TEST
 /* The rows of Table 1: what is added to, or missing from, Uni-Code. */
 START_TEST(objectives_choose_terms)
 {
+    enum { ALIKE = 13 }; /* codaar follows, which is another codebook */
     unic_config *c = parsed("preset = small"), *fresh = parsed("preset = small");
-    for (int i = 1; i < (int)unic__config_objective_count; i++) {
+    for (int i = 1; i < ALIKE; i++) {
         const char *word = unic__config_objectives[i].word;
         bool dcid = strncmp(word, "dcid+", 5) == 0;
         ok(unic_config_set(c, "objective", word));
@@ -304,6 +305,20 @@ START_TEST(objectives_choose_terms)
     ck_assert_int_eq(unic_config_set(c, "objective", "base"), UNIC_E_CONFIG);
     unic_config_free(c);
     unic_config_free(fresh);
+}
+END_TEST
+
+START_TEST(codaar_has_segments_and_no_club)
+{
+    unic_config *c = parsed("preset = small");
+    ck_assert(!c->code_segments);
+    ok(unic_config_set(c, "objective", "codaar"));
+    ck_assert(c->code_segments && c->club_weight == 0 && c->cpc_weight == 1);
+    ck_assert(c->commit_own == 0.5 && c->commit_cross == 0.125 && c->match_weight == 0.5);
+    ck_assert(c->ema_partner == UNIC__PARTNER_SAME_STEP && c->reset_rule == UNIC__RESET_ANY);
+    ok(unic_config_set(c, "objective", "unicode"));
+    ck_assert(!c->code_segments && c->club_weight == 0.1);
+    unic_config_free(c);
 }
 END_TEST
 
@@ -558,6 +573,7 @@ int main(void)
     tcase_add_test(cases, compat_defaults);
     tcase_add_test(cases, presets_give_sizes);
     tcase_add_test(cases, objectives_choose_terms);
+    tcase_add_test(cases, codaar_has_segments_and_no_club);
     tcase_add_test(cases, order_does_not_matter);
     tcase_add_test(cases, modalities_keep_what_stays);
     tcase_add_test(cases, messages_name_key_value_and_what_is_allowed);

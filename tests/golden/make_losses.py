@@ -164,11 +164,18 @@ class Stream:
     def __init__(self, case, name):
         self.case, self.name, self.lengths = case, name, case.lengths[name]
 
-    def quantize(self, embedding):  # P2
-        self.embedding, self.e, self.quantized, self.codes = embedding, [], [], []
+    def pool(self):
         clip = self.case.settings.get("code.pool") == "clip"
         self.coded = [z.mean(0, keepdim=True).expand(z.shape) if clip and len(z) else z for z in self.z]
-        for z in self.coded:
+
+    def quantize(self, embedding, streams=()):  # P2; CoDAAR with `streams`, whose segments lie side by side
+        self.pool()
+        self.embedding, self.e, self.quantized, self.codes = embedding, [], [], []
+        rows, width = embedding, self.z[0].shape[-1]
+        if streams:
+            place = streams.index(self) * width
+            embedding = self.embedding = rows[:, place:place + width]
+        for clip, z in enumerate(self.coded):
             distance = ((z[:, None] - embedding) ** 2).sum(-1)
             if len(z):
                 two = distance.detach().sort(-1)[0]
@@ -176,7 +183,14 @@ class Stream:
             code = distance.argmin(-1)
             self.codes.append(code)
             self.e.append(embedding[code])
-            self.quantized.append(z + (self.e[-1] - z).detach())
+            if streams:
+                z = torch.cat([torch.cat([s.coded[clip], torch.zeros(self.case.length, width)])[:len(z)]
+                               for s in streams], -1)
+            self.quantized.append(z + (rows[code] - z).detach())
+
+
+def in_segments(c):
+    return c.settings.get("code.segments") == "on"
 
 
 # ---- layers: a step or a clip at a time, [.., C] ----
@@ -335,6 +349,8 @@ def reconstruction(c, s):  # P3
     for quantized, zbar, h in zip(s.quantized, s.zbar, s.front):
         if len(h):
             target = reconstructed(c, s.name, h)
+            if in_segments(c):
+                quantized = dense(c, quantized, c.size("code.dim"), f"{s.name}.decoder.row")
             decoded = decode(c, s.name, quantized, zbar, target.shape[-1])
             pairs.append((decoded, target if c["recon.target"] == "attached" else target.detach()))
     return mean_square(pairs)
@@ -362,7 +378,8 @@ def ema_target(c, streams, m):  # P6, A.3
                     r.append(torch.softmax(other @ z[t] / math.sqrt(len(z[t])), 0) @ other)
                 if c["ema.partner"] == "same_step" and t < len(other):
                     r.append(other[t])
-            steps.append((z[t] + mean(r)) / 2 if r else z[t])
+            own = 3 / (len(streams) + 2) if in_segments(c) else 0.5
+            steps.append(own * z[t] + (1 - own) * mean(r) if r else z[t])
         clips.append(torch.stack(steps) if steps else z)
     return c.padded(clips)
 
@@ -566,7 +583,12 @@ def codes_among(c, streams):
     z = torch.cat([clip.detach() for s in streams for clip in s.z]).numpy()
     count = c.size("code.count")
     near = z[np.arange(count) * len(z) // count].astype(np.float32)
-    return c.fixed("embedding", near + c.draw("embedding", *near.shape, scale=0.3))
+    near = near + c.draw("embedding", *near.shape, scale=0.3)
+    if in_segments(c):  # near each modality's own, in its segment
+        own = [torch.cat(s.z).detach().numpy() for s in streams]
+        near = np.concatenate([z[(np.arange(count) * len(z) // count + k) % len(z)] for k, z in enumerate(own)], -1)
+        near = near.astype(np.float32) + c.draw("embedding", *near.shape, scale=0.3)
+    return c.fixed("embedding", near)
 
 
 def model_case(name, settings, lengths, t, permutations=None, scale=0.3, more=()):
@@ -589,7 +611,9 @@ def model_case(name, settings, lengths, t, permutations=None, scale=0.3, more=()
         streams.append(s)
     embedding = codes_among(c, streams)
     for s in streams:
-        s.quantize(embedding)
+        s.pool()
+    for s in streams:
+        s.quantize(embedding, streams if in_segments(c) else ())
         c.arrays[f"codes/{s.name}"] = np.array([[*v.tolist(), *[-1] * (c.length - len(v))] for v in s.codes])
     add = lambda term, weight, value: outs.update({term: (c.number(weight), value)})
     for m, s in enumerate(streams):

@@ -82,9 +82,11 @@ static void open_whole(whole *w, const char *name, const char *more)
     golden_open(&w->golden, name);
     w->c = golden_config(&w->golden);
     base_assert_ok(unic__config_parse(w->c, more, strlen(more), NULL));
-    const unic__shape codes = UNIC__SHAPE_OF(w->c->code_count, w->c->code_dim);
-    base_assert_ok(unic__codebook_create(&w->codebook, w->c->code_count, w->c->code_dim,
-                                         w->c->modality_count));
+    const unic__shape codes = UNIC__SHAPE_OF(w->c->code_count, unic__config_code_width(w->c));
+    base_assert_ok(
+        unic__codebook_create(&w->codebook, codes.dim[0], codes.dim[1], w->c->modality_count));
+    if (w->c->code_segments)
+        base_assert_ok(unic__codebook_cut(w->codebook));
     unic__codebook_set(w->codebook, golden_get(&w->golden, &codes, "embedding")->x);
     base_assert_ok(
         unic__training_graph_create(&w->tg, w->c, w->codebook, &w->params, &w->club));
@@ -184,12 +186,13 @@ static void compare_gradients(const whole *w, const unic__param_table *params)
     }
 }
 
-static const char *const models[] = {"model_paper", "model_light",     "model_compat",
-                                     "model_mst",   "model_mst_first", "model_turn",
-                                     "model_codis", "model_codis_3",   "model_micu"};
+static const char *const models[] = {"model_paper",    "model_light",       "model_compat",
+                                     "model_mst",      "model_mst_first",   "model_turn",
+                                     "model_codis",    "model_codis_3",     "model_codaar",
+                                     "model_codaar_3", "model_codaar_clip", "model_micu"};
 static const char *const backends[] = {"", "kernel.backend = onednn\n",
                                        "kernel.backend = blas\n"};
-enum { MODELS = 9, BACKENDS = 3 };
+enum { MODELS = sizeof models / sizeof models[0], BACKENDS = 3 };
 
 static whole w;
 

@@ -1,5 +1,5 @@
 /*
- * Cases of tests/golden/losses.npz and methods.npz: PyTorch's numbers for the terms of the
+ * Cases of tests/golden/losses.npz, methods.npz and successors.npz: PyTorch's numbers for the terms of the
  * objective (see make_losses.py and make_methods.py), and a graph of one term on the streams that a case gives.
  */
 #ifndef TESTS_LOSS_LOSS_HELP_H
