@@ -36,14 +36,37 @@ static unic_status shape_of(const unic__weight_file *f, const char *name, size_t
     return UNIC_OK;
 }
 
-static size_t count_layers(const unic__weight_file *f)
+/* Which layer a tensor belongs to, counted from 1; 0: none. */
+static size_t layer_of(const unic__weight_file *f, const char *name)
 {
-    char name[UNIC__WEIGHT_NAME];
-    for (size_t i = 0;; i++) {
-        snprintf(name, sizeof name, "encoder.layer.%zu.attention.self.query.weight", i);
-        if (!unic__weight_file_find(f, name))
-            return i;
+    static const char layers[] = "encoder.layer.";
+    const size_t before = strlen(f->prefix), size = sizeof layers - 1;
+    size_t n = 0;
+    if (strncmp(name, f->prefix, before) || strncmp(name + before, layers, size))
+        return 0;
+    const char *digit = name + before + size;
+    for (; *digit >= '0' && *digit <= '9' && n < SIZE_MAX / 16; digit++)
+        n = 10 * n + (size_t)(*digit - '0');
+    return *digit == '.' ? n + 1 : 0;
+}
+
+/* A layer counts if the file has anything of it: what it lacks is then missing, and the network is
+ * not taken for one of fewer layers. In the order of names the tensors of a layer follow each other. */
+static unic_status count_layers(size_t *layers, const unic__weight_file *f)
+{
+    size_t last = 0, present = 0, n;
+    for (size_t i = 0, before = 0; i < f->count; i++, before = n) {
+        n = layer_of(f, f->at[i].name);
+        present += n && n != before;
+        last = n > last ? n : last;
     }
+    if (last != present)
+        return unic__fail(
+            UNIC_E_FORMAT,
+            "%s: has layer %zu of BERT, but %zu layer%s in all: it is a part of a network",
+            unic__weight_file_path(f), last - 1, present, present == 1 ? "" : "s");
+    *layers = last;
+    return UNIC_OK;
 }
 
 static unic_status read_sizes(unic__bert_network *b, const unic__weight_file *f)
@@ -58,8 +81,7 @@ static unic_status read_sizes(unic__bert_network *b, const unic__weight_file *f)
     b->positions = positions.dim[0];
     b->types = types.dim[0];
     b->wide = wide.dim[0];
-    b->layers = count_layers(f);
-    return UNIC_OK;
+    return count_layers(&b->layers, f);
 }
 
 static unic_status check_sizes(const unic_extractor *e, unic__bert_network *b,

@@ -276,6 +276,40 @@ static void refuses_weights(const char *more, size_t without, size_t cut, unic_s
     unic_extractor_free(e);
 }
 
+/* A file of the weights in which tensor `changed` has another name, or other dims; NULL: its own. */
+static void changed_bert(const char *path, size_t changed, const char *as, int rank,
+                         const int64_t *dims)
+{
+    unic_npz_writer *w;
+    io_assert_ok(unic_npz_writer_create(&w, path));
+    for (size_t i = 0; i < SMALL_BERT_TENSORS; i++) {
+        char name[96];
+        unic_array array;
+        const small_bert_tensor *t = small_bert_at(i, name);
+        float *x = small_bert_values(i);
+        const bool here = i == changed;
+        unic_array_init(&array, x, UNIC_F32,
+                        here && dims ? rank
+                        : t->dims[1] ? 2
+                                     : 1,
+                        here && dims ? dims : t->dims);
+        io_assert_ok(unic_npz_writer_add(w, here && as ? as : name, &array));
+        free(x);
+    }
+    io_assert_ok(unic_npz_writer_finish(w));
+    unic_npz_writer_free(w);
+}
+
+static void refuses_changed(size_t changed, const char *as, int rank, const int64_t *dims,
+                            const char *message)
+{
+    unic_extractor *e = made("");
+    changed_bert(io_path("wrong.npz"), changed, as, rank, dims);
+    io_assert_fails(unic_extractor_load_weights(e, io_path("wrong.npz"), NULL), UNIC_E_FORMAT,
+                    message);
+    unic_extractor_free(e);
+}
+
 static void refuses_heads(const char *settings, const char *message)
 {
     unic_extractor *e;
@@ -306,6 +340,44 @@ START_TEST(weights_that_are_refused)
         "heads");
     refuses_heads("kind = bert\nheads = 1\nmax_seq_length = 10",
                   "the network takes up to 9 pieces, max_seq_length = 10");
+}
+END_TEST
+
+/* Once the network ended before the first layer that had no such tensor, and was taken as it was. */
+START_TEST(a_part_of_a_network_is_no_smaller_one)
+{
+    enum { FIRST = 5, SECOND = 5 + 16, WIDE = FIRST + 11 };
+    refuses_weights(
+        "", FIRST, ALL, UNIC_E_FORMAT,
+        "1 of the tensors of BERT: embeddings.* and encoder.layer.<i>.* as Hugging Face "
+        "names them is not as expected: encoder.layer.0.attention.self.query.weight "
+        "[6,6] is missing");
+    refuses_weights("", SECOND, ALL, UNIC_E_FORMAT,
+                    "encoder.layer.1.attention.self.query.weight [6,6] is missing");
+    refuses_changed(SECOND, "encoder.layer.2.attention.self.query.weight", 0, NULL,
+                    "layer.1.attention.self.query.weight [6,6] is missing");
+    refuses_changed(SECOND, "encoder.layer.3.attention.self.query.weight", 0, NULL,
+                    "wrong.npz: has layer 3 of BERT, but 3 layers in all: it is a part of a "
+                    "network");
+    refuses_changed(SECOND, "encoder.layer.99999999999999999999.output", 0, NULL,
+                    "encoder.layer.1.attention.self.query.weight [6,6] is missing");
+    refuses_changed(SECOND, "encoder.layers", 0, NULL,
+                    "encoder.layer.1.attention.self.query.weight [6,6] is missing");
+    refuses_weights("", WIDE, ALL, UNIC_E_FORMAT,
+                    "encoder.layer.0.intermediate.dense.bias of BERT");
+}
+END_TEST
+
+START_TEST(sizes_that_are_refused)
+{
+    refuses_changed(0, NULL, 1, (const int64_t[]){60},
+                    "wrong.npz: embeddings.word_embeddings.weight is [60], a matrix expected");
+    refuses_changed(1, NULL, 2, (const int64_t[]){9, 0},
+                    "embeddings.position_embeddings.weight is [9,0], a matrix expected");
+    refuses_changed(2, NULL, 1, (const int64_t[]){12},
+                    "embeddings.token_type_embeddings.weight is [12], a matrix expected");
+    refuses_changed(5 + 11, NULL, 2, (const int64_t[]){5, 1},
+                    "encoder.layer.0.intermediate.dense.bias is [5,1], a vector expected");
 }
 END_TEST
 
@@ -386,6 +458,8 @@ int main(void)
     tcase_add_test(t, lists_that_are_refused);
     tcase_add_test(t, a_list_is_not_endless);
     tcase_add_test(t, weights_that_are_refused);
+    tcase_add_test(t, a_part_of_a_network_is_no_smaller_one);
+    tcase_add_test(t, sizes_that_are_refused);
     tcase_add_test(t, nothing_is_extracted_before_all_is_there);
     tcase_add_test(t, one_file_is_the_whole_extractor);
     tcase_add_test(t, files_that_are_refused);
