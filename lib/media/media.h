@@ -70,6 +70,7 @@ typedef struct unic__media_track {
     AVFrame *frame;  /* the present one                                                    */
     double time;     /* its time                                                           */
     double next;     /* the time of a frame that says none                                 */
+    bool has_time;   /* `time` is that of a frame before, since the start or the last seek */
     bool drained;    /* all packets are given to the decoder                               */
     bool after_seek; /* frames are passed over until one needs no others */
     bool

@@ -61,6 +61,7 @@ bool unic__media_track_seek(unic__media_track *track, double seconds)
     avcodec_flush_buffers(track->codec);
     track->drained = false;
     track->after_seek = true;
+    track->has_time = false;
     return true;
 }
 
@@ -110,14 +111,17 @@ static unic_status feed(unic__media_track *track, unic_media *media)
     return status;
 }
 
-/* The time of the frame, and its end. */
+/* The time of the frame, and its end. Where a file's times go back, a frame comes with the one before
+ * it: who looks for a time must not find it twice. */
 static unic_status take_time(unic__media_track *track, unic_media *media)
 {
     const AVFrame *frame = track->frame;
     AVRational base = track->stream->time_base, rate = track->stream->avg_frame_rate;
     int64_t stamp = frame->best_effort_timestamp;
-    track->time = stamp == AV_NOPTS_VALUE ? track->next
+    double time = stamp == AV_NOPTS_VALUE ? track->next
                                           : (double)stamp * base.num / base.den - media->origin;
+    track->time = track->has_time && time < track->time ? track->time : time;
+    track->has_time = true;
     double lasts = frame->nb_samples > 0 ? (double)frame->nb_samples / frame->sample_rate
                    : rate.num > 0 && rate.den > 0 ? (double)rate.den / rate.num
                                                   : 0.04;

@@ -243,6 +243,16 @@ class Frames(unittest.TestCase):
                     self.assertEqual(number_of(frame), shown, (name, at))
                     self.assertAlmostEqual(begins, shown / 20)
 
+    def test_times_that_go_back(self):
+        """A frame whose time lies before the one before it comes together with it: times ascend, each is found once."""
+        whole = film("forth.mkv", "-c:v", "mjpeg", sound=False, seconds=1).read_bytes()
+        self.assertEqual(whole.count(b"\x81\x01\x5e"), 1)          # frame 7: track 1, 350 ms
+        with Media(whole.replace(b"\x81\x01\x5e", b"\x81\x00\xaf")) as media:
+            times = media.frame_times()
+            np.testing.assert_allclose(times, [n / 20 if n != 7 else 6 / 20 for n in range(20)], atol=1e-3)
+            for n in (6, 7, 8, 3, 19):
+                self.assertEqual(number_of(media.frame_at(times[n], SIZE)[1]), 7 if n == 6 else n)
+
     def corners(self, path, size=(40, 60)):
         with Media(path) as media:
             frame = media.frame_at(0, size)[1].astype(int)
@@ -501,7 +511,7 @@ class Files(unittest.TestCase):
     def test_the_program(self):
         path = film("program.mp4", "-c:v", "libx264")
         said = self.program(path)
-        self.assertRegex(said, r"(?s)mp4.*, 0:02\n.*frames +h264 +2.000 +64 x 48, 20 a second.*sound +aac .*44100 Hz, 1 channels")
+        self.assertRegex(said, r"(?s)mp4.*, 0:02\n.*frames +h264 +2.000 +64 x 48, 20 a second.*sound +aac .*44100 Hz, 1 channel")
         self.assertIn("written: s.npy: ", self.program(path, "--sound", "s.npy", "--rate", 8000))
         self.program(path, "--frames", "f.npy", "--width", 32, "--height", 24)
         self.program(path, "--frames", "f5.npy", "--fps", 5)
