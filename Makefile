@@ -263,10 +263,11 @@ $(BUILD)/tests/media/%: $(BUILD)/obj/tests/media/%.o $(TEST_OBJ) $(INTERNAL) $(M
 # The fuzz targets, with what they try of the programs: run on kept inputs by `make check`, by
 # libFuzzer (clang) under `make fuzz`.
 FUZZ_PARTS := $(patsubst %,$(BUILD)/obj/examples/programs/%.o,cli/text cli/config train/interval)
-FUZZ_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/harness/fuzzer.c,\
+FUZZ_OBJ   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out tests/fuzz/harness/fuzzer.c $(if $(MEDIA_OBJ),,%/media.c),\
                 $(sort $(wildcard tests/fuzz/harness/*.c tests/fuzz/targets/*.c))))
-$(BUILD)/obj/tests/fuzz/%.o: TEST_CFLAGS += -Iexamples/programs
-$(BUILD)/tests/fuzz/check_fuzz: $(FUZZ_OBJ) $(FUZZ_PARTS)
+$(BUILD)/obj/tests/fuzz/%.o: TEST_CFLAGS += -Iexamples/programs $(if $(MEDIA_OBJ),-DFUZZ_MEDIA)
+$(BUILD)/tests/fuzz/check_fuzz $(BUILD)/fuzz: LDLIBS += $(MEDIA_LIBS)
+$(BUILD)/tests/fuzz/check_fuzz: $(FUZZ_OBJ) $(FUZZ_PARTS) $(MEDIA_OBJ)
 
 # What tests of faults need beside $(TESTS): the second does one thing with the library where the
 # process may map no more memory.
@@ -332,7 +333,7 @@ fuzz: ## fuzz every parser and the API for SECONDS=60 each (ONLY="npy zip"; docs
 	@$(PYTHON) tests/fuzz/fuzz.py build/fuzz/fuzz --seconds $(SECONDS) --jobs $(JOBS) $(ONLY)
 
 .PHONY: fuzz
-$(BUILD)/fuzz: $(BUILD)/obj/tests/fuzz/harness/fuzzer.o $(FUZZ_OBJ) $(FUZZ_PARTS) $(INTERNAL)
+$(BUILD)/fuzz: $(BUILD)/obj/tests/fuzz/harness/fuzzer.o $(FUZZ_OBJ) $(FUZZ_PARTS) $(MEDIA_OBJ) $(INTERNAL)
 	@echo "  LINK  $@"
 	$(Q)$(CC) $(SANITIZE:%-no-link,address,undefined=%,address,undefined) -o $@ $(filter %.o,$^) $(INTERNAL) $(LDLIBS)
 

@@ -21,6 +21,8 @@ DICTIONARIES = {"config": "config", "programs": "config", "model": "config", "ru
                 "table": "table", "events": "table", "npy": "npy", "npz": "npy", "dataset": "npy", "zip": "zip",
                 "pickle": "pickle", "pickled_array": "pickle", "torch": "pickle", "torch_old": "pickle"}
 MEMORY_MB, BLOCK_MB, TIMEOUT_S = 1024, 256, 20
+# FFmpeg takes a block as long as a chunk says it is, up to 2 GB, and then reads what there is of it.
+FOR_MEDIA_MB = 2100
 
 
 class Job:
@@ -46,7 +48,8 @@ class Job:
             path.rename(self.corpus / path.name)
         dictionary = find_dictionary(self.name, self.folder)
         command = [self.program, self.corpus, f"-max_total_time={self.seconds}", f"-max_len={self.largest}",
-                   f"-rss_limit_mb={MEMORY_MB}", f"-malloc_limit_mb={BLOCK_MB}", f"-timeout={TIMEOUT_S}",
+                   f"-rss_limit_mb={FOR_MEDIA_MB if self.name == 'media' else MEMORY_MB}",
+                   f"-malloc_limit_mb={FOR_MEDIA_MB if self.name == 'media' else BLOCK_MB}", f"-timeout={TIMEOUT_S}",
                    f"-artifact_prefix={self.folder}/finding-", "-print_final_stats=1", "-use_value_profile=0",
                    "-reload=0"]
         if dictionary:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The fuzz targets are complete: every exported function is called by the target "api", every parser's kept inputs
-belong to a target, and what is committed stays small."""
+"""The fuzz targets are complete: every exported function is called by the target "api" (those of libunicode-media by "media"),
+every parser's kept inputs belong to a target, and what is committed stays small."""
 import pathlib
 import re
 import unittest
@@ -29,6 +29,12 @@ class Fuzz(unittest.TestCase):
         self.assertEqual(missing, set(), "add them to tests/fuzz/targets/api_*.c, or to NOT_CALLED with a reason")
         self.assertEqual(set(NOT_CALLED) - self.exported(), set(), "no longer exported")
         self.assertEqual(self.called() - self.exported(), set(), "not exported")
+
+    def test_every_function_of_media_is_called(self):
+        exported = re.findall(r"^ +(unic_\w+);", (ROOT / "lib/libunicode-media.map").read_text(), re.M)
+        text = (HERE / "targets/media.c").read_text()
+        self.assertGreater(len(exported), 10)
+        self.assertEqual([name for name in exported if not re.search(rf"\b{name}\(", text)], [])
 
     def test_every_reason_is_one(self):
         for name, reason in NOT_CALLED.items():

@@ -4,6 +4,13 @@
 
 #include "fuzz/harness/fuzz.h"
 
+/* Where FFmpeg's libraries are. */
+#ifdef FUZZ_MEDIA
+#define FUZZ_MEDIA_LIST X(media)
+#else
+#define FUZZ_MEDIA_LIST
+#endif
+
 /* X(name) */
 #define FUZZ_TARGET_LIST                                                                       \
     X(api)                                                                                     \
@@ -15,6 +22,7 @@
     X(events)                                                                                  \
     X(head)                                                                                    \
     X(index)                                                                                   \
+    FUZZ_MEDIA_LIST                                                                            \
     X(model)                                                                                   \
     X(npy)                                                                                     \
     X(npz)                                                                                     \
@@ -30,6 +38,7 @@
     X(table)                                                                                   \
     X(torch)                                                                                   \
     X(torch_old)                                                                               \
+    X(weights)                                                                                 \
     X(words)                                                                                   \
     X(zip)
 
