@@ -5,7 +5,11 @@
  * film's goes through its extractor instead (encode/films.c). With --out-dir every input has an
  * output of its own, and any number of processes share them (encode/many.c).
  */
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include <unicode/unic.h>
 
@@ -116,6 +120,52 @@ static const char more[] =
     "  unic-encode --model DCID-model-0.pt --modality audio --out codes.npz audio/*.zip\n"
     "  unic-encode --model model.npz --modality speech --out-dir codes shards/";
 
+/* Whether all inputs are there. What is not would be taken for features. */
+static bool are_there(const cli_list *inputs)
+{
+    struct stat about;
+    for (size_t i = 0; i < inputs->count; i++)
+        if (stat(inputs->items[i], &about))
+            return cli_fail("%s: %s", inputs->items[i], strerror(errno));
+    return true;
+}
+
+/* A folder among the inputs; NULL: none. */
+static const char *folder_of(const cli_list *inputs)
+{
+    struct stat about;
+    for (size_t i = 0; i < inputs->count; i++)
+        if (!stat(inputs->items[i], &about) && S_ISDIR(about.st_mode))
+            return inputs->items[i];
+    return NULL;
+}
+
+/* What options and inputs have to be together; returns the number of films among the inputs. */
+static size_t check_usage(const cli_program *program, const encode_job *j)
+{
+    const char *folder = j->modality ? NULL : folder_of(&j->inputs);
+    size_t films = 0;
+    if (j->inputs.count == 0)
+        cli_wrong_usage(program, "there is no INPUT");
+    for (size_t i = 0; i < j->inputs.count; i++)
+        films += cli_media_is(j->inputs.items[i]);
+    if (j->out_path && j->out_folder)
+        cli_wrong_usage(program, "--out and --out-dir are given, one of them is expected");
+    if (!j->out_folder && films && films < j->inputs.count)
+        cli_wrong_usage(program,
+                        "%zu of the %zu INPUTs are films, sounds, pictures or texts, and "
+                        "the others are features",
+                        films, j->inputs.count);
+    if (folder && !j->out_folder)
+        cli_wrong_usage(
+            program, "--modality NAME is missing; if %s holds films, name the files", folder);
+    if (!j->modality && (!films || j->out_path || j->out_folder))
+        cli_wrong_usage(program, "--modality NAME is missing");
+    if (!j->out_path && !j->out_folder && (!films || j->vectors))
+        cli_wrong_usage(program, "--out FILE is missing");
+    return films;
+}
+
 int main(int argc, char **argv)
 {
     cli_threads_begin(argv);
@@ -153,22 +203,9 @@ int main(int argc, char **argv)
         .more = more,
     };
     cli_parse(&program, argc, argv);
-    if (j.inputs.count == 0)
-        cli_wrong_usage(&program, "there is no INPUT");
-    size_t films = 0;
-    for (size_t i = 0; i < j.inputs.count; i++)
-        films += cli_media_is(j.inputs.items[i]);
-    if (j.out_path && j.out_folder)
-        cli_wrong_usage(&program, "--out and --out-dir are given, one of them is expected");
-    if (!j.out_folder && films && films < j.inputs.count)
-        cli_wrong_usage(&program,
-                        "%zu of the %zu INPUTs are films, sounds, pictures or texts, and "
-                        "the others are features",
-                        films, j.inputs.count);
-    if (!j.modality && (!films || j.out_path || j.out_folder))
-        cli_wrong_usage(&program, "--modality NAME is missing");
-    if (!j.out_path && !j.out_folder && (!films || j.vectors))
-        cli_wrong_usage(&program, "--out FILE is missing");
+    if (!j.modality && !j.out_path && !j.out_folder && !are_there(&j.inputs))
+        return EXIT_FAILURE;
+    const size_t films = check_usage(&program, &j);
 
     cli_signal_catch();
     bool ok = open_model(&j) && encode(&j, films > 0);

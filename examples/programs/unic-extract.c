@@ -34,6 +34,7 @@ typedef struct job {
     uint64_t steps;           /* of those that were made */
     uint64_t bytes;           /* of files that are done, by which progress counts */
     const extract_clip *clip; /* that is being made */
+    bool stopped_at_bad;      /* nothing came of it */
     cli_output out;
     size_t clip_steps;
 } job;
@@ -144,7 +145,8 @@ static bool make_all(job *j)
             continue;
         }
         cli_outcome outcome = make_clip(j);
-        if (outcome == CLI_FAILED || (outcome == CLI_BAD && !j->request.skip_damaged))
+        j->stopped_at_bad = outcome == CLI_BAD && !j->request.skip_damaged;
+        if (outcome == CLI_FAILED || j->stopped_at_bad)
             return false;
         j->made += outcome == CLI_GOOD;
         j->bad += outcome == CLI_BAD;
@@ -197,8 +199,9 @@ static bool extract(job *j)
     bool ok = make_all(j);
     cli_progress_clear();
     if (!ok) {
-        cli_note("stopped after %zu of %zu clips; the same command goes on from there",
-                 j->made + j->before, j->clips.count);
+        cli_note("stopped after %zu of %zu clips; the same command goes on from there%s",
+                 j->made + j->before, j->clips.count,
+                 j->stopped_at_bad ? ", with --skip-damaged past such files" : "");
         return false;
     }
     if (!print_table(j, cli_now() - started))
@@ -207,10 +210,21 @@ static bool extract(job *j)
            cli_fail("nothing came of any of the %zu clips", j->clips.count);
 }
 
+static bool no_folder(const cli_list *files)
+{
+    struct stat about;
+    for (size_t i = 0; i < files->count; i++) {
+        const char *path = files->items[i];
+        if (!stat(path, &about) && S_ISDIR(about.st_mode))
+            return cli_fail("%s is a folder: name the files that are in it", path);
+    }
+    return true;
+}
+
 static bool run(job *j)
 {
     const extract_request *r = &j->request;
-    return cli_ok(unic_set_threads((int)r->threads)) &&
+    return no_folder(&r->files) && cli_ok(unic_set_threads((int)r->threads)) &&
            cli_extractor_open(&j->extractor, &r->from) &&
            cli_features_begin(&j->features, j->extractor, r->skip_damaged, r->threads) &&
            (!r->fit_path || extract_fit(r, j->extractor, &j->features)) &&

@@ -169,10 +169,12 @@ class Codes(Program):
                           ["--modality", "sound", "--vectors", "clips/c1.wav"]):
             self.encode(*arguments, status=2)
         self.assertIn("taste", self.encode("--modality", "taste", "clips/c1.wav", status=1))
+        self.assertIn("none.mp4: No such file", self.encode("clips/c1.wav", "none.mp4", status=1))
+        self.assertIn("if clips holds films, name the files", self.encode("clips", status=2))
 
     def test_inspect(self):
         said = self.run_it("clips/c1.wav", program="unic-inspect")
-        self.assertRegex(said, r"clips/c1.wav: wav, 0:04\n\nstream +codec +seconds +holds\nsound +pcm_s16le +4.000 +16000 Hz, 1 channels\n")
+        self.assertRegex(said, r"clips/c1.wav: wav, 0:04\n\nstream +codec +seconds +holds\nsound +pcm_s16le +4.000 +16000 Hz, 1 channel\n")
         self.assertRegex(self.run_it("clips/c1.png", program="unic-inspect"), r"frames +png +0.000 +56 x 56, a picture")
         (self.dir / "words.mp4").write_text("no film")
         said = self.run_it("words.mp4", program="unic-inspect", status=1)

@@ -72,13 +72,21 @@ class Texts(Program):
         for name, why in (("empty.txt", "there is no word in it"), ("latin.txt", "UTF-8"), ("none.txt", "No such file")):
             said = self.run_it("--kind", "ngrams", "--out", "f", name, "good.txt", status=1)
             self.assertIn(why, said)
-            self.assertIn("stopped after 0 of 2 clips", said)
+            self.assertIn("stopped after 0 of 2 clips; the same command goes on from there, with --skip-damaged past such files", said)
             self.assertFalse((self.dir / "f/good.npy").exists())
         said = self.run_it("--kind", "ngrams", "--out", "f", "--skip-damaged", "empty.txt", "latin.txt", "good.txt")
         self.assertRegex(said, r"(?s)made +1 +1\n.*bad, passed over +2 ")
         said = self.run_it("--kind", "ngrams", "--out", "g", "--skip-damaged", "empty.txt", "latin.txt", status=1)
         self.assertIn("nothing came of any of the 2 clips", said)
         self.assertEqual(self.left(), [])
+
+    def test_a_folder_is_no_file(self):
+        (self.dir / "texts").mkdir()
+        (self.dir / "texts/a.txt").write_text("one")
+        for more in (("--out", "f"), ("--fit", "p.npz")):
+            said = self.run_it("--kind", "ngrams", *more, "texts", status=1)
+            self.assertEqual(said, "unic-extract: texts is a folder: name the files that are in it\n")
+        self.assertFalse((self.dir / "f").exists())
 
     def test_a_pretrained_network(self):
         """Weights and lists of words of its own; --save keeps all of it in one file."""
@@ -177,30 +185,53 @@ class Films(Program):
         said = self.run_it("--kind", "patches", "--fit", "0.png", pictures[0], status=1)
         self.assertIn("--fit 0.png is an input", said)
 
-    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
-    def test_frames_by_their_number(self):
-        """As AVE's script chooses them: second s has the frames int(s k + i k / rate), k = floor(frames / seconds)."""
+    def small_vgg19(self, channels=(2,) * 16):
+        """A file of weights of a network with so many channels."""
         wide, weights, rng = 3, {}, np.random.default_rng(6)
-        for number, out in zip((0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34), [64] * 2 + [128] * 2 + [256] * 4 + [512] * 8):
+        for number, out in zip((0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34), channels):
             weights[f"features.{number}.weight"] = rng.standard_normal((out, wide, 3, 3), np.float32) * np.sqrt(2 / (9 * wide))
             weights[f"features.{number}.bias"] = np.zeros(out, np.float32)
             wide = out
         np.savez(self.dir / "w.npz", **weights)
-        film = self.dir / "film.mkv"
+        return self.dir / "w.npz"
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_frames_by_their_number(self):
+        """As AVE's script chooses them: second s has the frames int(s k + i k / rate), k = floor(frames / seconds)."""
+        weights, film = self.small_vgg19([64] * 2 + [128] * 2 + [256] * 4 + [512] * 8), self.dir / "film.mkv"
         subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=30000/1001:d=3", "-frames:v", "89", "-c:v",
                         "ffv1", film], check=True)
         settings = {"side": 32, "rate": 4}
         for times in ("index", "time"):
             sets = [f"{key}={value}" for key, value in {**settings, "times": times}.items()]
-            self.run_it("--kind", "vgg19", "--set", *sets, "--weights", "w.npz", "--out", times, film)
+            self.run_it("--kind", "vgg19", "--set", *sets, "--weights", weights, "--out", times, film)
             with Media(film) as media:
                 begins, k = media.frame_times(), 89 // 3
                 numbers = [s * k + i * k // 4 for s in range(3) for i in range(4)]
                 at = begins[numbers] if times == "index" else np.arange(12) / 4
                 frames = media.frames(at, (32, 32))
-            want = lu.Extractor("vgg19", times=times, **settings).load_weights(self.dir / "w.npz").extract(frames)
+            want = lu.Extractor("vgg19", times=times, **settings).load_weights(weights).extract(frames)
             np.testing.assert_array_equal(self.load(f"{times}/film.npy"), want)
         self.assertFalse(np.array_equal(self.load("index/film.npy"), self.load("time/film.npy")))
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_a_film_that_was_cut_off(self):
+        """It still says how long it was: what stands for the rest is told."""
+        weights, film, cut = self.small_vgg19(), self.dir / "film.mkv", self.dir / "cut.mkv"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=4", "-c:v", "ffv1", "-g", "1", film],
+                       check=True)
+        data = film.read_bytes()
+        cut.write_bytes(data[:len(data) // 3])
+        for times in ("index", "time"):
+            network = ("--kind", "vgg19", "--set", "side=32", "rate=2", f"times={times}", "--weights", weights)
+            self.assertNotIn("cut off", self.run_it(*network, "--out", times, film))
+            said = self.run_it(*network, "--out", times, cut)
+            self.assertRegex(said, r"cut.mkv: its last frame begins at 1\.\d+ s, and stands for the time up to 4 s, which the file says it "
+                                   r"lasts: was it cut off\?\n")
+        # pictures that stand for seconds are no fault
+        slides = self.dir / "slides.mkv"
+        subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=0.4:d=10", "-c:v", "ffv1", slides], check=True)
+        self.assertNotIn("cut off", self.run_it(*network, "--out", "time", slides))
 
     def test_nothing_comes_of_a_file(self):
         write_wav(self.dir / "short.wav", 0.9)

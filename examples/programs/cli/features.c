@@ -229,8 +229,9 @@ typedef struct frame_sink {
 } frame_sink;
 
 /* The times of the frames that a script would choose by number: of second s and its frame i
- * int(s k + i k / rate), k = floor(frames / seconds). NULL after a failure. */
-static double *times_by_number(const cli_features *f, unic_media *media, size_t count)
+ * int(s k + i k / rate), k = floor(frames / seconds). *last is the film's last. NULL after a failure. */
+static double *times_by_number(double *last, const cli_features *f, unic_media *media,
+                               size_t count)
 {
     size_t frames;
     double *all = NULL, *chosen = cli_alloc(count, sizeof *chosen);
@@ -240,6 +241,7 @@ static double *times_by_number(const cli_features *f, unic_media *media, size_t 
     const size_t seconds = count / f->stride, each = ok && seconds ? frames / seconds : 0;
     for (size_t i = 0; ok && i < count; i++)
         chosen[i] = all[i / f->stride * each + i % f->stride * each / f->stride];
+    *last = ok && frames ? all[frames - 1] : 0;
     free(all);
     if (ok)
         return chosen;
@@ -247,12 +249,13 @@ static double *times_by_number(const cli_features *f, unic_media *media, size_t 
     return NULL;
 }
 
-static cli_outcome each_chosen(const cli_features *f, unic_media *media, const frame_sink *sink,
-                               size_t count, const double *times)
+/* *last <- when the last of them begins. */
+static cli_outcome each_chosen(double *last, const cli_features *f, unic_media *media,
+                               const frame_sink *sink, size_t count, const double *times)
 {
     for (size_t i = 0; i < count; i++) {
         double at = times ? times[i] : (double)i / f->rate;
-        if (!cli_media_ok(cli_media.frame_at(NULL, media, at, f->width, f->height,
+        if (!cli_media_ok(cli_media.frame_at(last, media, at, f->width, f->height,
                                              sink->place(sink->user))))
             return CLI_BAD;
         cli_outcome outcome = sink->put(i, count, sink->user);
@@ -262,17 +265,38 @@ static cli_outcome each_chosen(const cli_features *f, unic_media *media, const f
     return CLI_GOOD;
 }
 
+/* A film that was cut off may still say how long it was: then its last frame is shown for all that lacks.
+ * So may one whose pictures stand for seconds, which is no fault. */
+static void tell_if_cut_off(const cli_features *f, const char *path, const unic_media *media,
+                            size_t count, double last)
+{
+    unic_media_stream s = {.struct_size = sizeof s};
+    const double wanted = (double)(count - 1) / f->rate;
+    double least = 1;
+    for (size_t i = 0; i < cli_media.stream_count(media); i++)
+        if (cli_media.stream_get(&s, media, i) == UNIC_OK && s.kind == UNIC_MEDIA_FRAMES &&
+            s.chosen && s.frame_rate > 0)
+            least = fmax(least, 2 / s.frame_rate);
+    if (wanted - last > least)
+        cli_note("%s: its last frame begins at %.4g s, and stands for the time up to %.4g s, "
+                 "which the "
+                 "file says it lasts: was it cut off?",
+                 path, last, wanted + 1 / f->rate);
+}
+
 static cli_outcome each_frame(const cli_features *f, const char *path, unic_media *media,
                               const frame_sink *sink)
 {
     size_t count;
     bool still;
-    double *times = NULL;
+    double *times = NULL, last_of_film = 0, last = 0;
     if (!count_frames(&count, f, path, media, &still))
         return CLI_BAD;
-    if (!still && f->by_number && !(times = times_by_number(f, media, count)))
+    if (!still && f->by_number && !(times = times_by_number(&last_of_film, f, media, count)))
         return CLI_BAD;
-    cli_outcome outcome = each_chosen(f, media, sink, count, times);
+    cli_outcome outcome = each_chosen(&last, f, media, sink, count, times);
+    if (outcome == CLI_GOOD && !still)
+        tell_if_cut_off(f, path, media, count, times ? last_of_film : last);
     free(times);
     return outcome;
 }

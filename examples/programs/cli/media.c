@@ -104,7 +104,8 @@ static bool print_streams(const unic_media *media)
         cli_table_cell(&table, "%s", s.codec);
         cli_table_cell(&table, "%.3f", s.seconds);
         if (s.kind == UNIC_MEDIA_SOUND)
-            cli_table_cell(&table, "%" PRId32 " Hz, %" PRId32 " channels", s.rate, s.channels);
+            cli_table_cell(&table, "%" PRId32 " Hz, %" PRId32 " channel%s", s.rate, s.channels,
+                           s.channels == 1 ? "" : "s");
         else if (s.kind == UNIC_MEDIA_FRAMES && s.still)
             cli_table_cell(&table, "%" PRId32 " x %" PRId32 ", a picture", s.width, s.height);
         else if (s.kind == UNIC_MEDIA_FRAMES)
