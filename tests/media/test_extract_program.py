@@ -80,6 +80,13 @@ class Texts(Program):
         self.assertIn("nothing came of any of the 2 clips", said)
         self.assertEqual(self.left(), [])
 
+    def test_memory_is_that_of_the_program(self):
+        """Not of a large process that starts it."""
+        (self.dir / "a.txt").write_text("one two")
+        large = np.ones(300 << 17)
+        said = self.run_it("--kind", "ngrams", "--out", "f", "a.txt")
+        self.assertLess(int(said.split("at most ")[1].split(" MB")[0]), large.nbytes / 2e6)
+
     def test_a_folder_is_no_file(self):
         (self.dir / "texts").mkdir()
         (self.dir / "texts/a.txt").write_text("one")
