@@ -11,6 +11,7 @@ enum {
     FEW_PANELS = 8,     /* ... so many pass all rows, one tile after another       */
     WIDENED = 4,        /* panels of 16 bits that are widened together                       */
     FEW_ROWS = 24,      /* rows that are worth no buffer for the widened panels              */
+    STREAM_PANELS = 3,  /* fewer leave no time in which the next rows could come             */
     COPY_ROW = UNIC__SUM_PART + 16 /* floats of a copied row: not a power of two            */
 };
 
@@ -183,7 +184,9 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
 {
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const size_t tiles = unic__tile_count(to - from), rest = p->k - k;
-    const bool copies = rows_collide(p->x_row), fetches = unic__tile_fetches(p->rows, p->k);
+    const bool copies = rows_collide(p->x_row);
+    const bool streams = p->streams && panels_of(p->n) >= STREAM_PANELS;
+    const bool fetches = streams || unic__tile_fetches(p->rows, p->k);
     _Alignas(UNIC__ALIGN) float copy[UNIC__TILE_ROWS * COPY_ROW];
     unic__tile tile = {.k = rest < UNIC__SUM_PART ? rest : UNIC__SUM_PART,
                        .a_row = copies ? COPY_ROW : p->x_row,
@@ -202,7 +205,7 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
         }
         for (size_t panel = first; panel < last; panel++) {
             const size_t j = panel * UNIC__PANEL;
-            if (fetches && i + 1 < tiles)
+            if (fetches && (i + 1 < tiles || streams))
                 unic__tile_fetch(p->x + (r + tile.rows) * p->x_row + k, p->x_row, tile.rows,
                                  tile.k, panel - first, last - first);
             tile.c = p->y + r * p->y_row + j;

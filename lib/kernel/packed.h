@@ -52,6 +52,7 @@ typedef struct unic__packed_product {
     float *y;
     size_t x_row, init_row, y_row;
     bool relu;
+    bool streams; /* X comes from memory, and rows like it lie behind it, which are read next */
     unic__float_type type;
 } unic__packed_product;
 

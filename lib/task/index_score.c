@@ -143,8 +143,9 @@ UNIC__SIMD static void intersect(float *score, const float *q, const float *rows
         }
 }
 
-/* score [n,queries] = rows q^T */
-static void multiply(const unic__index_block *b, float *score, const float *rows, size_t n)
+/* score [n,queries] = rows q^T; items that lie one behind the other in memory `stream` */
+static void multiply(const unic__index_block *b, float *score, const float *rows, size_t n,
+                     bool stream)
 {
     unic__packed_run(&(unic__packed_product){.rows = n,
                                              .n = b->n,
@@ -153,7 +154,8 @@ static void multiply(const unic__index_block *b, float *score, const float *rows
                                              .x_row = b->x->options.dim,
                                              .packed = b->packed,
                                              .y = score,
-                                             .y_row = b->n});
+                                             .y_row = b->n,
+                                             .streams = stream});
 }
 
 static void multiply_centred(const unic__index_block *b, size_t lane, float *score,
@@ -164,7 +166,7 @@ static void multiply_centred(const unic__index_block *b, size_t lane, float *sco
     for (size_t r = 0; r < n; r += b->centred_rows) {
         size_t part = n - r < b->centred_rows ? n - r : b->centred_rows;
         unic__centre(centred, rows + r * dim, dim, b->x->centre, part, dim);
-        multiply(b, score + r * b->n, centred, part);
+        multiply(b, score + r * b->n, centred, part, false);
     }
 }
 
@@ -194,7 +196,7 @@ const float *unic__index_score_tile(const unic__index_block *b, size_t lane, siz
     else if (x->centred)
         multiply_centred(b, lane, score, rows, n);
     else
-        multiply(b, score, rows, n);
+        multiply(b, score, rows, n, true);
     if (x->options.metric == UNIC_INDEX_L2)
         to_l2(score, x->norms + first, b->length, b->n, n, b->screen);
     return score;
