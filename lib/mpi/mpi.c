@@ -109,11 +109,11 @@ static int sum_start(void *data, size_t count, unic_comm_type type, void **out, 
 {
     unic_mpi *m = user;
     if (count > INT_MAX)
-        return fail(UNIC_E_IO, "MPI_Iallreduce: %zu numbers, at most %d in one call", count,
-                    INT_MAX);
+        return (int)fail(UNIC_E_IO, "MPI_Iallreduce: %zu numbers, at most %d in one call",
+                         count, INT_MAX);
     request *r = calloc(1, sizeof *r);
     if (!r)
-        return fail(UNIC_E_NOMEM, "out of memory (a sum over ranks)");
+        return (int)fail(UNIC_E_NOMEM, "out of memory (a sum over ranks)");
     unic_status status = advance(m);
     if (status == UNIC_OK)
         status = check(MPI_Iallreduce(MPI_IN_PLACE, data, (int)count, type_of(type), MPI_SUM,
@@ -150,7 +150,8 @@ static int gather(const void *data, size_t bytes, void *all, void *user)
     const MPI_Datatype type = words ? MPI_INT32_T : MPI_BYTE;
     MPI_Request asked;
     if (count > INT_MAX)
-        return fail(UNIC_E_IO, "MPI_Iallgather: %zu bytes are too many for one call", bytes);
+        return (int)fail(UNIC_E_IO, "MPI_Iallgather: %zu bytes are too many for one call",
+                         bytes);
     unic_status status = check(
         MPI_Iallgather(data, (int)count, type, all, (int)count, type, m->world, &asked),
         "MPI_Iallgather");

@@ -28,7 +28,7 @@ typedef struct operands {
 
 static operands operands_of(bool ta, bool tb, bool add, size_t m, size_t n, size_t k)
 {
-    operands o = {.p = {ta, tb, add, m, n, k, NULL, 0, NULL, 0, NULL, 0}};
+    operands o = {.p = {.ta = ta, .tb = tb, .add = add, .m = m, .n = n, .k = k}};
     o.p.lda = (ta ? m : k) + GAP;
     o.p.ldb = (tb ? k : n) + GAP;
     o.p.ldc = n + GAP;

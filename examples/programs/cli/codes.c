@@ -140,7 +140,7 @@ static int assign_batch(size_t encoder, const unic_batch *batch, const int32_t *
 /* The codes of the modalities that are named, one behind the other. */
 static bool encode(cli_codes *c, unic_model *model, const cli_space *space)
 {
-    assignment a = {NULL};
+    assignment a = {.space = NULL};
     const unic_encode_options options = {.struct_size = sizeof options,
                                          .progress = cli_progress_told,
                                          .encoded = space ? assign_batch : NULL,
