@@ -387,7 +387,7 @@ static const char more[] =
     "paper-avt; recommended, recommended-av ...: as large, with what serves best instead of\n"
     "what the paper has), \"objective\" whether Uni-Code or another method is\n"
     "trained (unicode, baseline, smit, mst, codis, turn, cmcm, dcid+smit, dcid+mst,\n"
-    "dcid+codis, dcid+turn, dcid+cmcm, micu, codaar).\n"
+    "dcid+codis, dcid+turn, dcid+cmcm, micu, codaar, hdcid).\n"
     "If it does not set \"modalities\", they are those of the data file: grids where a\n"
     "step's features have rank 3, vectors where 1. \"<modality>.dims\" come from it too.\n"
     "\n"

@@ -58,6 +58,7 @@ ROWS: Sequence[Row] = (
     Row("unicode", "Uni-Code", METHODS, (), (47.7, 52.3, 64.0, 65.6)),
 
     # Uni-Code's successors; their papers have other tables.
+    Row("hdcid", "H-DCID", SUCCESSORS, ("objective=hdcid",)),
     Row("codaar", "CoDAAR", SUCCESSORS, ("objective=codaar",)),
 
     # Table 2. The paper's row without MM-EMA has the figures of its DCID + CMCM.

@@ -109,9 +109,10 @@ UNIC_API unic_status unic_model_parameter_at(const char **name, const float **da
                                              size_t *rank, unic_model *model, size_t i,
                                              int64_t *dims);
 
-/** L, the number of codes. Since 0.1. */
+/** L, the number of codes; with level2.weight that of all pairs. Since 0.1. */
 UNIC_API size_t unic_model_code_count(const unic_model *model);
-/** D, the dims of a code; with code.segments those of all segments together. Since 0.1. */
+/** D, the dims of a code; with code.segments those of all segments together, with level2.weight
+ *  those of both levels. Since 0.1. */
 UNIC_API size_t unic_model_code_dim(const unic_model *model);
 
 /** The model's config as text; borrowed, valid as long as the model. Since 0.1. */

@@ -171,6 +171,9 @@ struct unic_config {
     double masked_temperature;   /* masked.temperature                                 */
     double masked_fine;          /* masked.fine: of each ordered pair's steps          */
     double masked_coarse;        /* masked.coarse: of each ordered pair's clips        */
+    double level2_weight;        /* level2.weight; > 0: codes have a second level       */
+    double level2_start;         /* level2.start: the part of the run before it counts  */
+    size_t level2_count;         /* level2.count: its codes; 0: code.count, or fewer    */
     double jigsaw_weight;        /* jigsaw.weight                                      */
     size_t jigsaw_parts;         /* jigsaw.parts: S                                    */
     size_t jigsaw_orders;        /* jigsaw.orders: P                                   */
@@ -240,8 +243,12 @@ unic_status unic__config_parse(unic_config *config, const char *text, size_t len
  */
 void unic__config_resolve(unic_config *config);
 
-/* The width of a code: code.dim, or a segment of that for each modality. */
+/* A model's codes, and their width: code.dim, or a segment of that for each modality, or two
+ * levels of it. */
+size_t unic__config_code_rows(const unic_config *config);
 size_t unic__config_code_width(const unic_config *config);
+/* The width of a run's codes, without the second level. */
+size_t unic__config_row_width(const unic_config *config);
 
 /* K, of which code.count is the power of code.groups; 0 if there is none. */
 size_t unic__config_group_size(const unic_config *config);

@@ -128,9 +128,49 @@ static unic_status check_jigsaw(const unic_config *config)
     return UNIC_OK;
 }
 
-size_t unic__config_code_width(const unic_config *config)
+size_t unic__config_row_width(const unic_config *config)
 {
     return config->code_dim * (config->code_segments ? config->modality_count : 1);
+}
+
+size_t unic__config_code_width(const unic_config *config)
+{
+    return unic__config_row_width(config) * (config->level2_weight > 0.0 ? 2 : 1);
+}
+
+size_t unic__config_code_rows(const unic_config *config)
+{
+    return config->code_count * (config->level2_weight > 0.0 ? config->level2_count : 1);
+}
+
+enum { MOST_PAIRS = 1 << 16, LONGEST_NAME = 24 };
+
+/* The second level's modalities are called "<modality>.level2". */
+static unic_status check_level2(const unic_config *config)
+{
+    if (config->level2_weight == 0.0)
+        return UNIC_OK;
+    if (config->code_count * config->level2_count > MOST_PAIRS ||
+        (config->level2_count == 0 && config->code_count > MOST_PAIRS / 2))
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.count = %zu and level2.count = %zu have more than %d pairs",
+                          config->code_count, config->level2_count, MOST_PAIRS);
+    if (config->level2_count == 1)
+        return unic__fail(UNIC_E_CONFIG,
+                          "level2.count = 1 is no choice; 2 or more expected, or "
+                          "0");
+    if (config->code_segments || config->code_groups > 1 || config->codis_weight > 0.0 ||
+        config->code_pool != UNIC__POOL_STEPS || config->encoder_shared != UNIC__SHARED_NONE)
+        return unic__fail(UNIC_E_CONFIG,
+                          "level2.weight = %g does not go with code.segments, code.groups, "
+                          "code.pool, codis.weight or encoder.shared",
+                          config->level2_weight);
+    for (size_t m = 0; m < config->modality_count; m++)
+        if (strlen(config->modality[m].name) > LONGEST_NAME)
+            return unic__fail(UNIC_E_CONFIG,
+                              "level2.weight = %g: the name %s has more than %d letters",
+                              config->level2_weight, config->modality[m].name, LONGEST_NAME);
+    return UNIC_OK;
 }
 
 static unic_status check_segments(const unic_config *config)
@@ -176,6 +216,7 @@ unic_status unic__config_check(const unic_config *config)
                           config->code_dim, config->encoder_heads);
     UNIC__TRY(check_jigsaw(config));
     UNIC__TRY(check_segments(config));
+    UNIC__TRY(check_level2(config));
     return check_groups(config);
 }
 
@@ -187,7 +228,10 @@ static void derive(size_t *size, size_t from)
 
 void unic__config_resolve(unic_config *config)
 {
+    const size_t room = MOST_PAIRS / config->code_count;
     derive(&config->cpc_hidden, config->code_dim);
+    if (config->level2_weight > 0.0)
+        derive(&config->level2_count, config->code_count < room ? config->code_count : room);
     for (size_t i = 0; i < config->modality_count; i++) {
         unic__modality *m = &config->modality[i];
         derive(&m->specific, config->code_dim);

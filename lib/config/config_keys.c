@@ -53,7 +53,8 @@ const unic__config_key unic__config_key_table[] = {
      "keys."},
     {"objective", CHOICE(objective),
      "unicode | baseline | smit | mst | codis | turn | cmcm | dcid+smit | dcid+mst | "
-     "dcid+codis | dcid+turn | dcid+cmcm | micu | codaar",
+     "dcid+codis | dcid+turn | dcid+cmcm | micu | codaar | "
+     "hdcid",
      "unicode", NULL,
      "Which terms are trained, in one word: Uni-Code, one of the methods that it is compared "
      "with, or a successor (listed below and in methods.md). Applied after preset and before "
@@ -254,6 +255,17 @@ const unic__config_key unic__config_key_table[] = {
      "Factor of the contrast of a step with the steps of the same clip."},
     {"masked.coarse", NUMBER(masked_coarse), WEIGHT, "1", NULL,
      "Factor of the contrast of a clip's mean with those of the batch."},
+
+    {"level2.weight", NUMBER(level2_weight), WEIGHT, "0", NULL,
+     "Weight of the objective of a second level of codes, which encodes the specific features "
+     "(H-DCID); 0: there is none. A code is then a pair, one of each level."},
+    {"level2.start", NUMBER(level2_start), "[0, 1]", "0.6", NULL,
+     "The part of the run's declared steps in which the second level's objective does not "
+     "count "
+     "yet."},
+    {"level2.count", SIZE(level2_count), OR_ZERO, "0", NULL,
+     "Codes of the second level, at most 65536 pairs; 0: code.count, or as many as that "
+     "allows."},
 
     {"jigsaw.weight", NUMBER(jigsaw_weight), WEIGHT, "0", NULL,
      "Weight of the jigsaw: in which order the parts of codes stand, each of a modality drawn "

@@ -57,6 +57,9 @@ static const char codaar[] = "code.segments = on\n"
                              "code_match.weight = 0.5\n"
                              "reset.rule = any\n";
 
+static const char hdcid[] = "code_match.weight = 0\n"
+                            "level2.weight = 0.3\n";
+
 const unic__preset unic__config_objectives[] = {
     {"unicode", {NULL}},
     {"baseline", {own_codes, no_dcid}},
@@ -72,6 +75,7 @@ const unic__preset unic__config_objectives[] = {
     {"dcid+cmcm", {own_codes, cmcm}},
     {"micu", {micu}},
     {"codaar", {codaar}},
+    {"hdcid", {hdcid}},
 };
 
 const size_t unic__config_objective_count = sizeof unic__config_objectives /

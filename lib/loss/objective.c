@@ -45,9 +45,18 @@ void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
                          UNIC__TERM_SIZE, t->name);
         return;
     }
-    t->node = unic__loss(node, weight);
-    t->given = t->weight = weight;
+    t->given = t->weight = o->gate ? o->scale * weight : weight;
+    t->node = unic__loss(o->gate ? unic__mul(g, node, o->gate) : node, t->weight);
     o->term_count++;
+}
+
+void unic__objective_append(unic__objective *o, unic__graph *g, const unic__term *term)
+{
+    if (o->term_count == UNIC__MAX_TERMS)
+        unic__graph_fail(g, UNIC_E_STATE, "%s: the objective has %d terms, the most",
+                         term->name, UNIC__MAX_TERMS);
+    else
+        o->term[o->term_count++] = *term;
 }
 
 static double weight_of(const unic__term_kind *kind, const unic_config *config)

@@ -84,6 +84,8 @@ typedef struct unic__objective {
     const unic__ranks *ranks;   /* NULL: one */
     int32_t *lengths[UNIC_MAX_MODALITIES]; /* [R B] of all ranks' clips; NULL for one */
     void *inputs[UNIC__TERM_KINDS];        /* of each kind; NULL: it has none */
+    unic__node *gate; /* a scalar that all terms are multiplied with; NULL: nothing */
+    double scale;     /* of the weights, where there is a gate */
     unic__term term[UNIC__MAX_TERMS];
     size_t term_count;
 } unic__objective;
@@ -126,6 +128,8 @@ void unic__objective_build(unic__objective *o, unic__graph *g, unic__param_table
  * graph. */
 void unic__objective_add(unic__objective *o, unic__graph *g, const char *name,
                          const char *modality, unic__node *node, double weight);
+/* A term that another objective has built. */
+void unic__objective_append(unic__objective *o, unic__graph *g, const unic__term *term);
 unic_status unic__objective_fill(const unic__objective *o, const unic__draw *draw);
 void unic__objective_settle(const unic__objective *o, unic__param_table *params);
 /* The struct of a kind's input nodes. */

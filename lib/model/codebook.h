@@ -35,6 +35,7 @@ struct unic_codebook {
     int32_t *idle;                 /* [M,L] updates since modality m last selected code l */
     unic__ranks *ranks;     /* that learn it together: an update's sums are theirs; NULL: one */
     unic__segment *segment; /* [M], kept up to date with e; NULL: codes have no segments */
+    unic_codebook *level2;  /* borrowed: of a run, its second level; or NULL */
     size_t jittered; /* codes that the last unic__codebook_init() made of rows and noise */
 };
 
@@ -122,6 +123,15 @@ void unic__codebook_blend(unic_codebook *cb);
  * in the place of that segment. `codes` [rows] are those codes. */
 void unic__codebook_complete(const unic_codebook *cb, size_t m, const float *z, size_t rows,
                              int32_t *codes, float *out);
+
+/* ---- pairs of codes of two levels (codebook_pairs.c) ---- */
+
+/* The codebook of all pairs, [first ; second], which are numbered l1 L2 + l2. */
+unic_status unic__codebook_pairs(unic_codebook **out, const unic_codebook *first,
+                                 const unic_codebook *second);
+/* One level (0 or 1) of such a codebook, of levels of the same width; `second` is L2. */
+unic_status unic__codebook_level(unic_codebook **out, const unic_codebook *pairs, size_t second,
+                                 size_t level);
 
 /* A hash of L, D and the codes. */
 uint64_t unic__codebook_fingerprint(const unic_codebook *cb);

@@ -31,15 +31,21 @@ static void describe(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
                        UNIC__F32);
     p->mask = unic__input(g, UNIC__SHAPE_OF(batch, length), UNIC__F32);
     p->lengths = unic__input(g, UNIC__SHAPE_OF(batch), UNIC__I32);
-    unic__node *h = unic__front(g, e->model->config, e->modality, p->x, p->lengths);
-    h = unic__pooled(g, e->modality, h);
+    unic__node *front = unic__front(g, e->model->config, e->modality, p->x, p->lengths);
+    unic__node *h = unic__pooled(g, e->modality, front);
     if (pool_steps) {
         p->pooled = unic__keep(h);
         g->phase = LAYERS;
         h = p->h = unic__input(g, UNIC__SHAPE_OF(batch, length, unic__shape_last(&h->t.shape)),
                                UNIC__F32);
     }
-    p->z = unic__keep(unic__semantic_layers(g, e->model->config, e->modality, h, p->mask));
+    p->z = unic__semantic_layers(g, e->model->config, e->modality, h, p->mask);
+    if (e->model->config->level2_weight > 0.0) { /* z of both levels, for a pair of codes */
+        unic__node *both[] = {p->z,
+                              unic__level2_z(g, e->model->config, e->modality, front, p->mask)};
+        p->z = unic__concat(g, 2, both, 2);
+    }
+    unic__keep(p->z);
 }
 
 static bool change_shape(const unic_encoder *e, unic__encoder_plan *p, size_t batch,
@@ -184,10 +190,25 @@ static void set_steps(unic_encoder *e)
     const size_t features = unic__shape_count(&e->modality->dims);
     const size_t activations = c->encoder_ff + 3 * c->code_dim;
     e->steps_at_a_time = cache / (features + activations);
-    if (parts->pool && !parts->front) {
+    if (parts->pool && !parts->front && c->level2_weight == 0.0) {
         e->pool_at_a_time = cache / (3 * features) > 0 ? cache / (3 * features) : 1;
         e->steps_at_a_time = cache / activations;
     }
+}
+
+/* The levels of pairs, in which the nearest are found one by one. */
+static unic_status create_levels(unic_encoder *e, size_t steps)
+{
+    const unic_config *c = e->model->config;
+    if (c->level2_weight == 0.0)
+        return UNIC_OK;
+    for (size_t i = 0; i < 2; i++)
+        UNIC__TRY(unic__codebook_level(&e->level[i], e->model->codebook, c->level2_count, i));
+    e->level_z = unic__alloc_array(steps * c->code_dim, sizeof *e->level_z);
+    e->level_codes = unic__alloc_array(steps, sizeof *e->level_codes);
+    if (!e->level_z || !e->level_codes)
+        return unic__no_memory(steps * c->code_dim * sizeof *e->level_z, "an encoder's levels");
+    return UNIC_OK;
 }
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,
@@ -214,8 +235,10 @@ unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t m
     e->codes = unic__alloc(steps *
                            sizeof *e->codes); /* not cleared: what is not used takes none */
     e->z = unic__alloc(bytes);
-    unic_status status = e->codes && e->z ? warm_up(e)
+    unic_status status = e->codes && e->z ? create_levels(e, steps)
                                           : unic__no_memory(bytes, "an encoder's results");
+    if (status == UNIC_OK)
+        status = warm_up(e);
     if (status != UNIC_OK)
         unic__encoder_free(e);
     else
@@ -237,6 +260,10 @@ void unic__encoder_free(unic_encoder *encoder)
         unic__graph_free(&encoder->plan[i].graph);
     unic__free(encoder->codes);
     unic__free(encoder->z);
+    for (size_t i = 0; i < 2; i++)
+        unic__codebook_free(encoder->level[i]);
+    unic__free(encoder->level_z);
+    unic__free(encoder->level_codes);
     unic__model_free(encoder->model);
     unic__free(encoder);
 }
@@ -375,6 +402,23 @@ unic_status unic__encoder_run(unic_encoder *e, const unic_array *features,
     return check_z(e, batch, length);
 }
 
+/* The nearest code of the first rows of z; a pair's are found one by one, which is the same. */
+static void assign(unic_encoder *e, size_t rows)
+{
+    if (!e->level[0]) {
+        unic__codebook_nearest(e->model->codebook, e->z, rows, e->codes);
+        return;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const size_t dim = e->level[i]->dim;
+        for (size_t r = 0; r < rows; r++)
+            memcpy(e->level_z + r * dim, e->z + (2 * r + i) * dim, dim * sizeof *e->z);
+        unic__codebook_nearest(e->level[i], e->level_z, rows, i ? e->level_codes : e->codes);
+    }
+    for (size_t r = 0; r < rows; r++)
+        e->codes[r] = e->codes[r] * (int32_t)e->level[1]->codes + e->level_codes[r];
+}
+
 /* Code and vectors of each step of z (P2). */
 void unic__encoder_give(unic_encoder *e, size_t batch, size_t length, const int32_t *lengths,
                         int32_t *codes, float *quantized, float *semantic)
@@ -382,7 +426,7 @@ void unic__encoder_give(unic_encoder *e, size_t batch, size_t length, const int3
     const unic_codebook *cb = e->model->codebook;
     const bool assigned = codes || quantized;
     if (assigned)
-        unic__codebook_nearest(cb, e->z, batch * length, e->codes);
+        assign(e, batch * length);
     for (size_t i = 0; i < batch * length; i++) {
         bool padding = lengths && (int32_t)(i % length) >= lengths[i / length];
         int32_t code = padding ? -1 : assigned ? e->codes[i] : 0;

@@ -44,6 +44,10 @@ struct unic_encoder {
         *called;    /* during a call: the batch that names its clips in messages, or NULL */
     int32_t *codes; /* [B,T] of a whole call, copied to the caller once all of it succeeded */
     float *z;       /* [B,T,D], D the codebook's; both have room for the largest batch */
+    /* where a code is a pair: each level's codes, and scratch for its z and code of each step */
+    unic_codebook *level[2];
+    float *level_z;
+    int32_t *level_codes;
 };
 
 unic_status unic__encoder_create(unic_encoder **out, unic_model *model, size_t modality,

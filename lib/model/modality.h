@@ -43,6 +43,12 @@ unic__node *unic__specific_encoder(unic__graph *g, const unic__modality *m, unic
 /* CLUB's view of zbar, one vector a step: with a map [B,T,C], otherwise zbar itself. */
 unic__node *unic__specific_vector(unic__graph *g, const unic__modality *m, unic__node *zbar);
 
+/* H-DCID's second level (level2.c): its modality, whose features are zbar as a vector; and its z of
+ * h [B,T,D]. */
+void unic__level2_modality(const unic__modality *m, unic__modality *second);
+unic__node *unic__level2_z(unic__graph *g, const unic_config *c, const unic__modality *m,
+                           unic__node *h, unic__node *mask);
+
 /* x' = D(zhat; zbar) (P3): back to the shape of the target. `quantized` [B,T,D]. */
 unic__node *unic__decoder(unic__graph *g, const unic__modality *m, unic__node *quantized,
                           unic__node *zbar, size_t channels);

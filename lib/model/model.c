@@ -60,6 +60,8 @@ unic_status unic__model_declare(const unic_config *config, size_t m, unic__param
     unic__node *x = unic__input(&g, unic__feature_shape(modality, 1, 1), UNIC__F32);
     unic__node *h = unic__front(&g, config, modality, x, NULL);
     unic__semantic_encoder(&g, config, modality, h, NULL);
+    if (config->level2_weight > 0.0)
+        unic__level2_z(&g, config, modality, h, NULL);
     unic_status status = g.status == UNIC_OK ? UNIC_OK : unic__graph_plan(&g); /* reports it */
     unic__graph_free(&g);
     return status;

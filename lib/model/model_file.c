@@ -29,8 +29,9 @@ unic_status unic__read_config(unic__npz *z, unic_config **out)
 unic_status unic__read_codebook(unic__npz *z, const unic_config *config, unic_codebook **out)
 {
     unic_codebook *cb;
-    UNIC__TRY(unic__codebook_read(z, config->code_count, unic__config_code_width(config),
-                                  config->modality_count, &cb));
+    UNIC__TRY(unic__codebook_read(z, unic__config_code_rows(config),
+                                  unic__config_code_width(config), config->modality_count,
+                                  &cb));
     unic_status status = config->code_segments ? unic__codebook_cut(cb) : UNIC_OK;
     if (status != UNIC_OK)
         unic__codebook_free(cb);

@@ -76,7 +76,7 @@ static void fit_part(const void *context, size_t from, size_t to)
  * that are worth it are split. */
 static void fit_all(const fits *f)
 {
-    const size_t n = f->tg->n, threads = (size_t)unic__threads();
+    const size_t n = f->tg->clubs, threads = (size_t)unic__threads();
     const size_t shared = n / threads * threads;
     unic__parallel(shared, 1, true, fit_part, f);
     fit_part(f, shared, n);

@@ -10,7 +10,8 @@ unic_status unic__trainer_export(unic_model **out, const unic_trainer *t)
     UNIC__TRY(unic__config_create(&config));
     unic_status status = unic__config_parse(config, t->text, strlen(t->text), NULL);
     if (status == UNIC_OK)
-        status = unic__codebook_copy(&codebook, t->codebook);
+        status = t->level2 ? unic__codebook_pairs(&codebook, t->codebook, t->level2)
+                           : unic__codebook_copy(&codebook, t->codebook);
     if (status != UNIC_OK) {
         unic__config_free(config);
         return status;

@@ -122,5 +122,7 @@ unic_status unic__fill_draws(unic_trainer *t, size_t clips, const unic_draws *dr
 {
     const unic__draw draw = {draws, clips, t->steps, key};
     UNIC__TRY(unic__objective_fill(&t->graph.objective, &draw));
+    if (t->config->level2_weight > 0.0)
+        UNIC__TRY(unic__level2_fill(&t->graph, &draw));
     return draws && draws->revival_source ? check_sources(t, draws->revival_source) : UNIC_OK;
 }

@@ -65,7 +65,13 @@ static double total(const unic_trainer *t, size_t i)
 
 static size_t club_fits(const unic_trainer *t)
 {
-    return t->graph.club_fit[0] ? t->graph.n : 0;
+    return t->graph.club_fit[0] ? t->graph.clubs : 0;
+}
+
+static const char *club_modality(const unic_trainer *t, size_t m)
+{
+    return m < t->graph.n ? t->config->modality[m].name
+                          : t->graph.level2.config.modality[m - t->graph.n].name;
 }
 
 static double club_fit(const unic_trainer *t, size_t m)
@@ -150,7 +156,7 @@ static double learning_rate(const unic_trainer *t, size_t i)
 static const kind kinds[] = {
     {"total", one, unlabelled, total},
     {NULL, terms, term, weighted},
-    {"club_fit", club_fits, modality, club_fit},
+    {"club_fit", club_fits, club_modality, club_fit},
     {"grad_norm", groups, group, grad_norm},
     {"grad_norm", club_groups, club_group, club_norm},
     {"perplexity", modalities, modality, perplexity},

@@ -5,6 +5,7 @@
 #include "array/bundle.h"
 #include "model/model.h"
 #include "train/code_segments.h"
+#include "train/level2.h"
 #include "train/trainer.h"
 
 /*
@@ -166,11 +167,13 @@ static unic_status check_members(unic__npz *z, const unic_config *config)
     static const char *const prefixes[] = {"value", "adam_m", "adam_v"};
     unic__param_table params = {0}, club = {0};
     UNIC__TRY(unic__expect_array(z, "counters", UNIC__SHAPE_OF(N_COUNTERS)));
-    UNIC__TRY(unic__expect_array(
-        z, "codebook.embedding",
-        UNIC__SHAPE_OF(config->code_count, unic__config_code_width(config))));
+    UNIC__TRY(
+        unic__expect_array(z, "codebook.embedding",
+                           UNIC__SHAPE_OF(config->code_count, unic__config_row_width(config))));
     if (config->code_segments)
         UNIC__TRY(unic__segments_expect(z, config));
+    if (config->level2_weight > 0.0)
+        UNIC__TRY(unic__level2_expect(z, config));
     UNIC__TRY(expect_queues(z, config));
     unic_status status = unic__training_graph_declare(config, &params, &club);
     if (status == UNIC_E_SHAPE) /* of a size that no tensor has */
@@ -224,6 +227,8 @@ unic_status unic__run_seal(unic_trainer *t, unic__output to, unic__writer **file
     bundle_guard(&b, &names, t, guarded, collapsed);
     if (t->config->code_segments)
         unic__segments_bundle(t, &b, &names);
+    if (t->config->level2_weight > 0.0)
+        unic__level2_bundle(t, &b);
     unic_status status = unic__bundle_seal(&b, to, file);
     unic__arena_free(&names);
     return status;
@@ -256,11 +261,14 @@ static unic_status read_state(unic_trainer *t, unic__npz *z, unic__arena *names)
 {
     unic_codebook *codebook;
     UNIC__TRY(read_counters(t, z));
-    UNIC__TRY(unic__read_codebook(z, t->config, &codebook));
+    UNIC__TRY(unic__codebook_read(z, t->codebook->codes, t->codebook->dim,
+                                  t->codebook->modalities, &codebook));
     unic__codebook_assign_state(t->codebook, codebook);
     unic__codebook_free(codebook);
     if (t->config->code_segments)
         UNIC__TRY(unic__segments_read(t, z));
+    if (t->config->level2_weight > 0.0)
+        UNIC__TRY(unic__level2_read(t, z));
     UNIC__TRY(read_table(z, names, "value", &t->params, t->params.values));
     UNIC__TRY(read_table(z, names, "adam_m", &t->params, t->adam.m));
     UNIC__TRY(read_table(z, names, "adam_v", &t->params, t->adam.v));

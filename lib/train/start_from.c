@@ -182,6 +182,11 @@ unic_status unic__trainer_start_from(unic_trainer *t, unic_model *model)
                           "the run has taken %llu steps; only at step 0 can it start from a "
                           "model",
                           (unsigned long long)t->steps);
+    if (t->level2 || model->config->level2_weight > 0.0)
+        return unic__fail(UNIC_E_CONFIG,
+                          "level2.weight is not 0: a run with a second level does "
+                          "not start from a model, nor any from a model of two "
+                          "levels");
     UNIC__TRY(check_sizes(t, model));
     UNIC__TRY(find_pairs(t, model, &p));
     UNIC__TRY(load(t, model, &p, weights));

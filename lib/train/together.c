@@ -4,6 +4,11 @@
 
 unic_status unic__together_allows(const unic_trainer *t)
 {
+    if (t->config->level2_weight > 0.0)
+        return unic__fail(UNIC_E_CONFIG,
+                          "level2.weight is not 0: the second level is for one rank, and there "
+                          "are %zu",
+                          t->ranks->size);
     if (t->config->code_segments)
         return unic__fail(UNIC_E_CONFIG,
                           "code.segments = on: segments are for one rank, and there are %zu",

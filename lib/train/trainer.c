@@ -7,6 +7,7 @@
 #include "loss/teacher.h"
 #include "train/club_fit.h"
 #include "train/code_segments.h"
+#include "train/level2.h"
 #include "train/schedule.h"
 #include "train/together.h"
 
@@ -61,12 +62,14 @@ static unic_status build(unic_trainer *t, const unic_config *config)
     unic__config_resolve(t->config); /* first, so that files hold the sizes themselves */
     UNIC__TRY(unic__config_text(&t->text, t->config));
     unic_config *c = t->config;
-    const size_t width = unic__config_code_width(c);
+    const size_t width = unic__config_row_width(c);
     UNIC__TRY(unic__codebook_create(&t->codebook, c->code_count, width, c->modality_count));
     UNIC__TRY(unic__codebook_create(&t->cb_backup, c->code_count, width, c->modality_count));
     scatter_codes(t);
     if (c->code_segments)
         UNIC__TRY(unic__segments_create(t));
+    if (c->level2_weight > 0.0)
+        UNIC__TRY(unic__level2_create(t));
     if (t->ranks)
         UNIC__TRY(unic__together_allows(t));
     t->codebook->ranks = t->ranks;
@@ -110,6 +113,7 @@ void unic__trainer_free(unic_trainer *t)
     unic__adam_free(&t->club_adam);
     unic__codebook_free(t->codebook);
     unic__segments_free(t);
+    unic__level2_free(t);
     unic__codebook_free(t->cb_backup);
     unic__free(t->report);
     unic__free(t->rows);
@@ -177,14 +181,17 @@ static unic_status start_codebook(unic_trainer *t)
                                    unic__config_group_size(t->config));
     if (t->config->code_segments)
         unic__segments_take(t);
-    return UNIC_OK;
+    status = t->level2 ? unic__level2_start(t) : UNIC_OK;
+    if (status != UNIC_OK)
+        unic__codebook_assign_state(t->codebook, t->cb_backup);
+    return status;
 }
 
 /* Calls of operators in one fit of CLUB's nets, or one look at them. */
 static uint64_t club_calls(const unic_trainer *t, bool fits)
 {
     uint64_t n = 0;
-    for (size_t m = 0; m < t->graph.n && t->config->club_weight > 0.0; m++)
+    for (size_t m = 0; m < t->graph.clubs && t->config->club_weight > 0.0; m++)
         n += unic__graph_call_count(&t->graph.club[m], fits);
     return n;
 }
@@ -226,7 +233,7 @@ static unic_status fit_club(unic_trainer *t)
 static unic_status check_kernels(const unic_trainer *t)
 {
     unic_status status = t->graph.main.run.status; /* the next step forgets it */
-    for (size_t m = 0; m < t->graph.n && status == UNIC_OK; m++)
+    for (size_t m = 0; m < t->graph.clubs && status == UNIC_OK; m++)
         status = t->graph.club[m].run.status;
     if (status != UNIC_OK)
         return unic__fail_in(status, "step %llu", (unsigned long long)t->steps);
@@ -290,6 +297,8 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
     const unic_config *c = t->config;
     if (unic__config_freezes_codebook(c) || c->codis_weight > 0.0)
         return UNIC_OK;
+    if (c->level2_weight > 0.0)
+        UNIC__TRY(unic__level2_update(t));
     unic_status status = c->code_segments
                              ? unic__segments_update(t, parts)
                              : unic__codebook_update(t->codebook, c->ema_order, c->ema_decay,
@@ -339,6 +348,8 @@ static void restart_idle(unic_trainer *t, const unic__revival *revival)
         unic__segments_restart(t, t->order, revived);
     if (revived > 0)
         group_codes(t);
+    if (t->config->level2_weight > 0.0)
+        unic__level2_renew(t);
     *t->revived = (double)revived;
 }
 
@@ -369,7 +380,7 @@ static void begin(unic_trainer *t, bool training)
         t->graph.main.run.passed = unic__grad_sums_passed;
         t->graph.main.run.context = &t->grad_sums;
     }
-    for (size_t m = 0; m < t->graph.n; m++)
+    for (size_t m = 0; m < t->graph.clubs; m++)
         t->graph.club[m].run = run;
 }
 
@@ -378,6 +389,8 @@ static void begin(unic_trainer *t, bool training)
 static unic_status encode(unic_trainer *t)
 {
     size_t count = t->graph.batch * t->graph.length * t->config->code_dim;
+    if (t->level2)
+        unic__level2_set_gate(t);
     unic__graph_forward(&t->graph.main, UNIC__ENCODE);
     UNIC__TRY(check_kernels(t));
     for (size_t m = 0; m < t->graph.n; m++)
@@ -386,7 +399,7 @@ static unic_status encode(unic_trainer *t)
                               "step %llu refused: the encoder of modality \"%s\" gives NaN or "
                               "Inf",
                               (unsigned long long)t->steps, t->config->modality[m].name);
-    return UNIC_OK;
+    return t->level2 ? unic__level2_check(t) : UNIC_OK;
 }
 
 /* Everything before the codebook is asked for anything. */
@@ -466,6 +479,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     UNIC__TRY(prepare(t, batch, draws, true));
     if (t->ranks)
         unic__codebook_assign_state(t->cb_backup, t->codebook);
+    if (t->config->level2_weight > 0.0)
+        unic__level2_backup(t);
     if (start)
         UNIC__TRY(start_codebook(t));
     unic__prototypes_take(t);
@@ -480,6 +495,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
             unic__codebook_assign_state(t->codebook, t->cb_backup);
         if (start && t->config->code_segments)
             unic__segments_take(t);
+        if (t->config->level2_weight > 0.0)
+            unic__level2_restore(t);
         unic__prototypes_take(t);
         return status;
     }

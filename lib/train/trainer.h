@@ -31,6 +31,10 @@ struct unic_trainer {
     unic_codebook *codebook;
     /* with code.segments: what the codebook is made of, and the same before an update */
     unic_codebook *segment[UNIC_MAX_MODALITIES], *segment_backup[UNIC_MAX_MODALITIES];
+    /* with level2.weight: its codebook, the same before a step, and scratch */
+    unic_codebook *level2, *level2_before;
+    int32_t *level2_codes, *level2_order; /* [M, B T], [L2] */
+    float *level2_scratch;
     unic__training_graph graph;
     int threads;       /* number of threads to compute with; 0: the process's number */
     unic__watch watch; /* of a step, or an evaluation */

@@ -39,7 +39,7 @@ static void build_encoders(unic__training_graph *tg, unic__graph *g, size_t m)
     s->z = unic__keep(unic__semantic_encoder(g, c, s->m, s->front, s->mask));
     s->coded = c->code_pool == UNIC__POOL_STEPS ? s->z : clip_at_each_step(tg, g, s);
     s->zbar = unic__specific_encoder(g, s->m, s->front);
-    if (c->club_weight > 0.0)
+    if (c->club_weight > 0.0 || c->level2_weight > 0.0)
         s->y = unic__keep(unic__specific_vector(g, s->m, s->zbar));
 }
 
@@ -85,6 +85,8 @@ static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__param_
     g->phase = UNIC__ENCODE;
     for (size_t m = 0; m < tg->n; m++)
         build_encoders(tg, g, m);
+    if (tg->config->level2_weight > 0.0)
+        unic__level2_encoders(tg, g);
     g->phase = UNIC__ASSIGN;
     unic__node *all = tg->config->code_segments ? side_by_side(tg, g) : NULL;
     for (size_t m = 0; m < tg->n; m++)
@@ -92,17 +94,21 @@ static void build_main(unic__training_graph *tg, unic_codebook *cb, unic__param_
     for (size_t m = 0; m < tg->n; m++)
         tg->stream[m].target = unic__keep(
             unic__ema_target(g, tg->config, tg->n, tg->stream, m));
+    if (tg->config->level2_weight > 0.0)
+        unic__level2_assignment(tg, g, cb->level2);
     g->phase = UNIC__SCORE;
     unic__objective_inputs(&tg->objective, g);
     unic__objective_build(&tg->objective, g, club);
+    if (tg->config->level2_weight > 0.0)
+        unic__level2_terms(tg, g, club);
 }
 
 /* Minimises -log q over the club nets alone, on the main graph's z and zbar as they stand. */
 static unic_status build_club(unic__training_graph *tg)
 {
-    const unic_config *c = tg->config;
-    for (size_t m = 0; m < tg->n; m++) {
-        const unic__stream *s = &tg->stream[m];
+    for (size_t m = 0; m < tg->clubs; m++) {
+        const unic_config *c = m < tg->n ? tg->config : &tg->level2.config;
+        const unic__stream *s = m < tg->n ? &tg->stream[m] : &tg->level2.stream[m - tg->n];
         const unic__node *from = c->club_input == UNIC__CLUB_SEMANTIC ? s->z : s->quantized;
         unic__graph *g = &tg->club[m];
         unic__node *x = unic__external(g, from->t.shape, from->t.x, NULL);
@@ -111,8 +117,7 @@ static unic_status build_club(unic__training_graph *tg)
         unic__node *all = NULL;
         if (s->all_mask)
             all = unic__external(g, s->all_mask->t.shape, s->all_mask->t.x, NULL);
-        tg->club_fit[m] = unic__loss(unic__club_fit(g, c, &c->modality[m], x, y, mask, all),
-                                     1.0);
+        tg->club_fit[m] = unic__loss(unic__club_fit(g, c, s->m, x, y, mask, all), 1.0);
         UNIC__TRY(unic__graph_plan(g));
     }
     return UNIC_OK;
@@ -136,7 +141,8 @@ static void start(unic__training_graph *tg, const unic_config *config, unic__ran
     unic__graph_init(&tg->main, params, false);
     unic__use_kernels(&tg->main, config);
     tg->main.ranks = ranks;
-    for (size_t m = 0; m < tg->n; m++) {
+    tg->clubs = (config->level2_weight > 0.0 ? 2 : 1) * tg->n;
+    for (size_t m = 0; m < tg->clubs; m++) {
         unic__graph_init(&tg->club[m], club, false);
         tg->club[m].ranks = ranks;
         unic__use_kernels(&tg->club[m], config);
@@ -147,7 +153,7 @@ static void start(unic__training_graph *tg, const unic_config *config, unic__ran
 static unic_status build_alone(unic__training_graph *tg, const unic_config *config,
                                unic__param_table *params, unic__param_table *club)
 {
-    unic_codebook sizes = {.codes = config->code_count, .dim = unic__config_code_width(config)};
+    unic_codebook sizes = {.codes = config->code_count, .dim = unic__config_row_width(config)};
     start(tg, config, NULL, params, club);
     build_main(tg, &sizes, club);
     return tg->main.status == UNIC_OK ? UNIC_OK : unic__graph_plan(&tg->main); /* reports it */
@@ -208,7 +214,7 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
 void unic__training_graph_free(unic__training_graph *tg)
 {
     unic__graph_free(&tg->main);
-    for (size_t m = 0; m < tg->n; m++)
+    for (size_t m = 0; m < tg->clubs; m++)
         unic__graph_free(&tg->club[m]);
     unic__param_table_free(&tg->teacher);
     for (size_t m = 0; m < tg->n; m++)

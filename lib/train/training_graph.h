@@ -15,13 +15,25 @@
 
 enum { UNIC__ENCODE, UNIC__ASSIGN, UNIC__SCORE };
 
+enum { UNIC__MOST_CLUBS = 2 * UNIC_MAX_MODALITIES };
+
+/* H-DCID's second level (level2_graph.c). */
+typedef struct unic__level2 {
+    unic_config config; /* the run's, of the first level's specific features; no text */
+    unic__stream stream[UNIC_MAX_MODALITIES];
+    unic__objective objective;
+    unic__node *gate; /* a scalar, 0 or 1: whether it counts yet */
+} unic__level2;
+
 typedef struct unic__training_graph {
     const unic_config *config;
     size_t n;             /* modalities */
     size_t batch, length; /* clips of this rank; steps */
-    unic__graph main, club[UNIC_MAX_MODALITIES];
+    size_t clubs;         /* CLUB's graphs: n, and n more of a second level */
+    unic__graph main, club[UNIC__MOST_CLUBS];
     unic__stream stream[UNIC_MAX_MODALITIES];
-    const unic__node *club_fit[UNIC_MAX_MODALITIES];
+    const unic__node *club_fit[UNIC__MOST_CLUBS];
+    unic__level2 level2; /* with level2.weight alone */
     unic__objective objective;
     unic__param_table teacher; /* of CODIS; empty without it */
     unic__memory_queue queue[UNIC_MAX_MODALITIES];
@@ -39,6 +51,13 @@ unic_status unic__training_graph_create(unic__training_graph *tg, const unic_con
 unic_status unic__training_graph_declare(const unic_config *config, unic__param_table *params,
                                          unic__param_table *club);
 void unic__training_graph_free(unic__training_graph *tg);
+
+/* The parts of a second level, each behind that of the first (level2_graph.c); `cb` is its
+ * codebook, or NULL where there is no memory yet. */
+void unic__level2_encoders(unic__training_graph *tg, unic__graph *g);
+void unic__level2_assignment(unic__training_graph *tg, unic__graph *g, unic_codebook *cb);
+void unic__level2_terms(unic__training_graph *tg, unic__graph *g, unic__param_table *club);
+unic_status unic__level2_fill(const unic__training_graph *tg, const unic__draw *draw);
 
 /* P6: the vector that each step adds to its code, without gradient (ema_target.c). */
 unic__node *unic__ema_target(unic__graph *g, const unic_config *c, size_t n,

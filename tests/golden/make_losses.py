@@ -626,6 +626,9 @@ def model_case(name, settings, lengths, t, permutations=None, scale=0.3, more=()
     add("code_match", "code_match.weight", code_match(c, streams))
     for term in more:
         name, value = term.__name__, term(c, streams)
+        if name == "level2":  # all of its terms, by their whole names, with their weights
+            outs.update(value)
+            continue
         for m, part in value.items() if isinstance(value, dict) else [(None, value)]:
             add(f"{name}.{m}" if m else name, f"{name}.weight", part)
     frozen = {name for name in c.params if ".club." in name and c.settings.get("behaviour") != "compat"}

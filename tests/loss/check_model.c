@@ -14,7 +14,7 @@
 typedef struct whole {
     golden golden;
     unic_config *c;
-    unic_codebook *codebook;
+    unic_codebook *codebook, *level2;
     unic__param_table params, club;
     unic__training_graph tg;
     loss_lengths lengths;
@@ -36,20 +36,31 @@ static void fill_teachers(whole *w)
     }
 }
 
+static loss_inputs inputs_of(const unic__training_graph *tg, const unic__objective *o,
+                             unic__stream *streams)
+{
+    unic__club_inputs *club = unic__objective_inputs_of(o, &unic__term_club);
+    return (loss_inputs){tg->n,
+                         tg->batch,
+                         tg->length,
+                         streams,
+                         unic__objective_inputs_of(o, &unic__term_cross_cpc),
+                         unic__objective_inputs_of(o, &unic__term_code_match),
+                         club->permutation};
+}
+
 static void fill_inputs(whole *w)
 {
     unic__training_graph *tg = &w->tg;
     const unic__objective *o = &tg->objective;
-    unic__club_inputs *club = unic__objective_inputs_of(o, &unic__term_club);
-    const loss_inputs in = {tg->n,
-                            tg->batch,
-                            tg->length,
-                            tg->stream,
-                            unic__objective_inputs_of(o, &unic__term_cross_cpc),
-                            unic__objective_inputs_of(o, &unic__term_code_match),
-                            club->permutation};
+    const loss_inputs in = inputs_of(tg, o, tg->stream);
     golden_lengths(&w->golden, w->lengths);
     loss_fill(&in, w->c, &w->golden, w->lengths);
+    if (w->level2) {
+        const loss_inputs second = inputs_of(tg, &tg->level2.objective, tg->level2.stream);
+        loss_fill(&second, w->c, &w->golden, w->lengths);
+        tg->level2.gate->t.x[0] = 1.0F;
+    }
     base_assert_ok(unic__term_contrast.fill(
         o, unic__objective_inputs_of(o, &unic__term_contrast), &(unic__draw){.step = 0}));
     base_assert_ok(unic__term_codis.fill(o, unic__objective_inputs_of(o, &unic__term_codis),
@@ -76,17 +87,29 @@ static size_t count_named(const golden *k, const char *prefix)
     return n;
 }
 
+/* The second level's codes. */
+static void open_level2(whole *w)
+{
+    const unic__shape codes = UNIC__SHAPE_OF(w->c->level2_count, w->c->code_dim);
+    base_assert_ok(
+        unic__codebook_create(&w->level2, codes.dim[0], codes.dim[1], w->c->modality_count));
+    unic__codebook_set(w->level2, golden_get(&w->golden, &codes, "level2.embedding")->x);
+    w->codebook->level2 = w->level2;
+}
+
 static void open_whole(whole *w, const char *name, const char *more)
 {
     *w = (whole){.c = NULL};
     golden_open(&w->golden, name);
     w->c = golden_config(&w->golden);
     base_assert_ok(unic__config_parse(w->c, more, strlen(more), NULL));
-    const unic__shape codes = UNIC__SHAPE_OF(w->c->code_count, unic__config_code_width(w->c));
+    const unic__shape codes = UNIC__SHAPE_OF(w->c->code_count, unic__config_row_width(w->c));
     base_assert_ok(
         unic__codebook_create(&w->codebook, codes.dim[0], codes.dim[1], w->c->modality_count));
     if (w->c->code_segments)
         base_assert_ok(unic__codebook_cut(w->codebook));
+    if (w->c->level2_weight > 0.0)
+        open_level2(w);
     unic__codebook_set(w->codebook, golden_get(&w->golden, &codes, "embedding")->x);
     base_assert_ok(
         unic__training_graph_create(&w->tg, w->c, w->codebook, &w->params, &w->club));
@@ -101,6 +124,7 @@ static void close_whole(whole *w)
     unic__param_table_free(&w->params);
     unic__param_table_free(&w->club);
     unic__codebook_free(w->codebook);
+    unic__codebook_free(w->level2);
     unic__config_free(w->c);
     golden_close(&w->golden);
 }
@@ -111,7 +135,7 @@ static void run(whole *w)
     memset(w->club.grads, 0, w->club.total * sizeof(float));
     unic__graph_forward(&w->tg.main, UNIC__ENCODE);
     unic__graph_forward(&w->tg.main, UNIC__ASSIGN);
-    for (size_t m = 0; m < w->tg.n; m++)
+    for (size_t m = 0; m < w->tg.clubs; m++)
         unic__graph_forward(&w->tg.club[m], 0);
     unic__graph_forward(&w->tg.main, UNIC__SCORE);
     w->tg.main.params = &w->params; /* whose gradients graph_backward clears */
@@ -131,9 +155,10 @@ static bool is_there(const whole *w, size_t m, size_t step)
 static void compare_streams(whole *w)
 {
     const size_t dim = w->c->code_dim;
-    for (size_t m = 0; m < w->tg.n; m++) {
-        const unic__stream *s = &w->tg.stream[m];
-        const char *name = w->c->modality[m].name;
+    for (size_t k = 0; k < w->tg.clubs; k++) { /* of a second level too */
+        const size_t m = k % w->tg.n;
+        const unic__stream *s = k < w->tg.n ? &w->tg.stream[m] : &w->tg.level2.stream[m];
+        const char *name = s->m->name;
         const golden_array *codes = golden_get(&w->golden, &s->mask->t.shape, "codes/%s", name);
         for (size_t i = 0; i < codes->count; i++) {
             if (is_there(w, m, i))
@@ -145,12 +170,18 @@ static void compare_streams(whole *w)
                        golden_get(&w->golden, &s->target->t.shape, "target/%s", name),
                        s->target->t.x, tolerance);
         golden_compare(&w->golden, golden_get(&w->golden, &UNIC__SCALAR, "fit/%s", name),
-                       w->tg.club_fit[m]->t.x, tolerance);
+                       w->tg.club_fit[k]->t.x, tolerance);
     }
 }
 
 static double weight_of(const unic_config *c, const char *term)
 {
+    const char *second = strstr(term, ".level2");
+    if (second) { /* the first level's times level2.weight */
+        char first[UNIC__TERM_SIZE] = "";
+        memcpy(first, term, (size_t)(second - term));
+        return c->level2_weight * weight_of(c, first);
+    }
     return strncmp(term, "reconstruction.", 15) == 0 ? c->recon_weight
            : strncmp(term, "commitment.", 11) == 0   ? c->commit_weight
            : strncmp(term, "club.", 5) == 0          ? c->club_weight
@@ -186,10 +217,10 @@ static void compare_gradients(const whole *w, const unic__param_table *params)
     }
 }
 
-static const char *const models[] = {"model_paper",    "model_light",       "model_compat",
-                                     "model_mst",      "model_mst_first",   "model_turn",
-                                     "model_codis",    "model_codis_3",     "model_codaar",
-                                     "model_codaar_3", "model_codaar_clip", "model_micu"};
+static const char *const models[] = {
+    "model_paper",       "model_light", "model_compat",  "model_mst",    "model_mst_first",
+    "model_turn",        "model_codis", "model_codis_3", "model_codaar", "model_codaar_3",
+    "model_codaar_clip", "model_micu",  "model_hdcid",   "model_hdcid_3"};
 static const char *const backends[] = {"", "kernel.backend = onednn\n",
                                        "kernel.backend = blas\n"};
 enum { MODELS = sizeof models / sizeof models[0], BACKENDS = 3 };

@@ -16,7 +16,7 @@ typedef struct golden_array {
     const float *x;
 } golden_array;
 
-enum { GOLDEN_MOST = 512, CLIPS = 8 };
+enum { GOLDEN_MOST = 768, CLIPS = 8 };
 
 typedef struct golden {
     const char *name;

@@ -443,6 +443,34 @@ START_TEST(starts_from_a_model_of_the_same_segments)
 }
 END_TEST
 
+/* Creating a run, its model and an encoder fails with a status, whichever allocation does. */
+START_TEST(every_allocation_may_fail)
+{
+    unic_config *config = small_config(SMALL_TWO, CODAAR);
+    const unic_encoder_options options = {
+        .struct_size = sizeof options, .max_batch = B, .max_length = T};
+    unic_status status = UNIC_E_NOMEM;
+    for (size_t n = 0; status != UNIC_OK; n++) {
+        unic_trainer *t = NULL;
+        unic_model *model = NULL;
+        unic_encoder *encoder = NULL;
+        small_fail_allocations_after(n);
+        status = unic_trainer_create(&t, config, NULL);
+        if (status == UNIC_OK)
+            status = unic_trainer_model(&model, t);
+        if (status == UNIC_OK)
+            status = unic_encoder_create(&encoder, model, "audio", &options);
+        unic_set_allocator(NULL);
+        ck_assert(status == UNIC_OK || status == UNIC_E_NOMEM);
+        unic_encoder_free(encoder);
+        unic_model_free(model);
+        unic_trainer_free(t);
+        ck_assert_uint_lt(n, 100000);
+    }
+    unic_config_free(config);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("segments");
@@ -458,5 +486,6 @@ int main(void)
     tcase_add_test(t, a_head_takes_the_rows);
     tcase_add_test(t, what_does_not_go_together_is_refused);
     tcase_add_test(t, starts_from_a_model_of_the_same_segments);
+    tcase_add_test(t, every_allocation_may_fail);
     return small_run("model/codebook_segments", t);
 }

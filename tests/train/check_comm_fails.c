@@ -215,6 +215,7 @@ START_TEST(what_cannot_be_is_refused)
     bad = good;
     bad.struct_size = 8;
     refused(bad, "", UNIC_E_ARG, "options->comm has struct_size 8");
+    refused(good, "level2.weight = 1\n", UNIC_E_CONFIG, "second level is for one rank");
     refused(good, "code.segments = on\n", UNIC_E_CONFIG, "segments are for one rank");
     bad = good;
     bad.size = 33;
