@@ -34,7 +34,8 @@ PACKAGES   := gcc g++ libc6-dev make pkg-config libopenblas-dev libdnnl-dev zlib
               python3-pytest python3-h5py python3-setuptools python3-wheel python3-pip \
               dataset-fashion-mnist espeak-ng flite patch strace cmake meson \
               libavformat-dev libavcodec-dev libswscale-dev libswresample-dev ffmpeg libopenmpi-dev $(MORE_PACKAGES)
-# What `make analyze`, coverage and fuzz need: make setup MORE_PACKAGES="clang clang-tidy cppcheck gcovr libomp-dev"
+# What `make analyze`, coverage and fuzz need: make setup MORE_PACKAGES="clang clang-tidy cppcheck gcovr libomp-dev";
+# `make check-mpi` also tries "mpich libmpich-dev python3-mpi4py".
 MORE_PACKAGES ?=
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wdouble-promotion \
@@ -143,7 +144,7 @@ MAKEFLAGS += -j$(JOBS)
 endif
 .DEFAULT_GOAL := all
 FORCE:
-.PHONY: FORCE check-mpi all demo demo-avt demo-media demo-streaming tasks table check check-real-media check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
+.PHONY: FORCE bench-links check-mpi kills-mpi all demo demo-avt demo-media demo-streaming tasks table check check-real-media check-service faults kills steps asan examples docs wheel bench abi abi-baseline variants layers format-check format generate generate-check config-doc goldens reproducible install uninstall clean help
 
 all: $(SHARED) $(STATIC) $(PROGRAMS) $(MANUALS) $(BUILD)/unicode.pc $(CMAKE_FILES) $(MEDIA_SHARED) $(MEDIA_PC) $(MPI_SHARED) $(MPI_PC) ## build the library and the programs
 
@@ -278,7 +279,7 @@ $(BUILD)/tests/faults/under_limit: tests/faults/program/under_limit.c $(SHARED)
 	$(Q)$(CC) -std=c11 -O2 -Wall -Wextra -D_GNU_SOURCE -Iinclude -o $@ $< -L$(BUILD) -lunicode $(EXTRA_LDFLAGS) \
 	  -Wl,-rpath,'$$ORIGIN/../..'
 
-check: all $(TESTS) $(BUILD)/bench/bench $(FAULT_TOOLS) layers format-check generate-check ## run every test
+check: all $(TESTS) $(BUILD)/bench/bench $(BUILD)/bench/links $(FAULT_TOOLS) layers format-check generate-check ## run every test
 	@BUILD=$(BUILD) PYTHON=$(PYTHON) HARDEN=$(HARDEN) OPT="$(OPT)" sh tests/run.sh $(TESTS)
 
 # The same tests, with the errors that C does not report by itself.
@@ -403,8 +404,11 @@ messages-page: all $(NOTED_TESTS)
 	    $(PYTHON) "$$@" > $(BUILD)/test.log 2>&1 || tail -n 5 $(BUILD)/test.log; done
 	@$(PYTHON) tests/messages/messages.py write $(BUILD)/notes $(if $(ONLY),--part)
 
-check-mpi: all ## train over MPI with 1, 2 and 4 processes, with each MPI that is installed; kill one (a minute)
-	@BUILD=$(BUILD) $(PYTHON) tests/mpi/test_mpi.py
+kills-mpi: all ## kill ranks of a run over MPI 20 times at random moments, and go on with others (TIMES=20)
+	@BUILD=$(BUILD) $(PYTHON) tests/mpi/kills.py --times $(or $(TIMES),20)
+
+check-mpi: all ## train over MPI with 1, 2 and 4 processes, with each MPI that is installed; kill some (a minute)
+	@BUILD=$(BUILD) $(PYTHON) tests/mpi/test_mpi.py -v
 
 config-doc: $(BUILD)/tests/config/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<
@@ -548,6 +552,16 @@ BENCH_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/bench/nativ
 $(BUILD)/bench/bench: $(BENCH_OBJ) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/bench/links: $(BUILD)/obj/tests/bench/links/links.o $(INTERNAL)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+bench-links: $(BUILD)/bench/links ## what links between machines would cost a training of many ranks (docs/scale.md; RANKS="1 2 8")
+	@for ranks in $(or $(RANKS),1 2 8 64 512); do \
+	  $< 32 $$ranks 9 0 preset=small "modalities=image speech" image.kind=grid "image.dims=7 7 64" \
+	    speech.kind=vector speech.dims=128 train.length=10; done
+	@for ranks in $(or $(RANKS),1 2 8 64 512); do $< 8 $$ranks 3 0 preset=paper-av train.length=10; done
 
 bench: all $(BUILD)/bench/bench ## measure against the peers (docs/performance.md; ONLY=help lists the groups)
 	BUILD=$(BUILD) $(PYTHON) tests/bench/run.py

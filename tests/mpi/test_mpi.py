@@ -13,6 +13,7 @@ import tempfile
 import time
 import unittest
 
+import kills
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -21,7 +22,7 @@ TRAIN = BUILD / "bin/unic-train"
 PYTHON = shutil.which("/usr/bin/python3") or sys.executable   # the former has the system's packages: python3-mpi4py
 # Each with what it asks of who runs more ranks than cores, or as root.
 OPTIONS = {"openmpi": ["--oversubscribe", "--allow-run-as-root"], "mpich": []}
-CLIPS, STEPS, TIMEOUT = 44, 6, 4
+CLIPS, STEPS, TIMEOUT = 44, 6, kills.TIMEOUT
 CONFIG = """\
 preset = small
 code.dim = 16
@@ -151,17 +152,7 @@ class Ranks(unittest.TestCase):
         np.testing.assert_allclose(self.figures("second"), self.figures("whole")[6:], rtol=1e-3, atol=1e-3)
 
     def test_a_rank_that_is_killed_ends_all_and_the_run_resumes(self):
-        process = self.begin(4, "killed", "--log", "killed.jsonl", "--save-every", "1", "--set", "train.epochs=100000")
-        ranks = self.ranks_of(process, 4)
-        self.wait_for_step("killed")
-        os.kill(ranks[2], signal.SIGKILL)
-        status, text = self.end(process, TIMEOUT + 20)
-        self.assertNotEqual(status, 0)
-        self.assertRegex(text, r"(?i)signal|KILLED|timeout")
-        with np.load(self.folder / "killed.run.npz") as run:
-            taken = int(run["counters"][0])
-        text = self.train(2, "killed", "--resume", "--set", f"train.epochs={taken // 3 + 1}")
-        self.assertIn("written: killed.npz", text)
+        kills.kill_and_resume(self, 2, seed=3)      # make kills-mpi has 20, at other moments each time
 
     def test_a_rank_that_hangs_ends_all_after_the_timeout(self):
         process = self.begin(2, "hung", "--log", "hung.jsonl", "--set", "train.epochs=100000")
