@@ -140,6 +140,11 @@ def checkpoints():
     torch.save(torch.nn.Linear(1, 1), OUT / "module.pt")  # an object, read as its state dict
     torch.save({"w": torch.zeros(2, dtype=torch.complex64)}, OUT / "complex.pt")  # refused
     torch.save({"w": torch.zeros(1).expand(1000)}, OUT / "repeated.pt")  # refused
+    module = torch.nn.Module()
+    module.a = torch.nn.Module()
+    module.a.b = torch.nn.Parameter(tensor(torch.float32, 2))
+    module._parameters["a.b"] = torch.nn.Parameter(tensor(torch.float32, 2))
+    torch.save(module, OUT / "same_name.pt")  # refused as weights: two are called a.b
 
 
 # ---- arrays ----
