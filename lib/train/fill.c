@@ -1,3 +1,4 @@
+#include "array/array.h"
 #include "model/feature_input.h"
 #include "train/together.h"
 #include "train/trainer.h"
@@ -42,6 +43,17 @@ static bool has_step(const unic__batch_entry *entry)
     return some;
 }
 
+/* A whole batch of float32 whose steps all count is read where it is. */
+static const float *readable_in_place(const unic__stream *s, const unic__batch_entry *entry)
+{
+    const size_t batch = s->x->t.shape.dim[0], length = s->x->t.shape.dim[1];
+    bool whole = (size_t)entry->features.dims[0] == batch &&
+                 (size_t)entry->features.dims[1] == length;
+    for (size_t b = 0; whole && entry->lengths && b < batch; b++)
+        whole = (size_t)entry->lengths[b] == length;
+    return whole ? unic__array_in_place(&entry->features) : NULL;
+}
+
 /* Rows without a clip, of a rank that has no part in this batch. */
 static unic_status fill_nothing(unic_trainer *t)
 {
@@ -49,6 +61,7 @@ static unic_status fill_nothing(unic_trainer *t)
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__stream *s = &t->graph.stream[m];
         const unic__feature_input to = {s->m, s->x, s->mask, s->lengths};
+        unic__graph_lend(&t->graph.main, s->x, NULL);
         UNIC__TRY(unic__feature_input_fill(&to, &none, NULL, 0, false, NULL));
     }
     return UNIC_OK;
@@ -74,6 +87,7 @@ static unic_status fill_own(unic_trainer *t, const unic_batch *batch)
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__stream *s = &t->graph.stream[m];
         const unic__feature_input to = {s->m, s->x, s->mask, s->lengths};
+        unic__graph_lend(&t->graph.main, s->x, readable_in_place(s, entries[m]));
         UNIC__TRY(unic__feature_input_fill(&to, &entries[m]->features, entries[m]->lengths, 0,
                                            t->config->padding == UNIC__PAD_REAL, batch));
     }

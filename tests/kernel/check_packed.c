@@ -171,7 +171,7 @@ END_TEST
 /* A clip's codes must not depend on its batch: a row's bits are the same among any others. */
 START_TEST(a_row_is_the_same_among_any_others)
 {
-    enum { ROWS = 50, N = 40, K = 300 };
+    enum { ROWS = 50, N = 70, K = 300 };
     float *x = drawn(ROWS * K, 1), *w = drawn(N * K, 2);
     float *packed = unic__alloc(unic__packed_count(N, K) * sizeof *packed);
     float *all = drawn(ROWS * N, 3), one[N];
