@@ -17,10 +17,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
 sys.dont_write_bytecode = True
-sys.path[:0] = [str(ROOT / "examples/table")]
+os.environ["LIBUNICODE"] = str(BUILD / "libunicode.so")
+sys.path[:0] = [str(ROOT / part) for part in ("bindings/python", "examples/table")]
 
 import hard_data  # noqa: E402 (the line above says where these are; it sets BLAS's threads)
 import page  # noqa: E402
+import probe  # noqa: E402
 import rows  # noqa: E402
 import run as table  # noqa: E402
 
@@ -41,15 +43,15 @@ train.epochs = 1
 CLIPS, T = 24, 10
 
 
-def write_clips(path: Path, aligned: bool) -> None:
+def write_clips(path: Path, aligned: bool, clips: int = CLIPS) -> None:
     rng = np.random.default_rng(len(path.name))
-    label = (np.arange(CLIPS) % 3).astype(np.int32)
+    label = (np.arange(clips) % 3).astype(np.int32)
     steps = np.repeat(label[:, None], T, 1)
     marks = {"label": label, **{f"{m}.step_labels": steps for m in ("image", "speech")}}
     if not aligned:
         marks = {f"{m}.step_labels": np.eye(3, dtype=np.uint8)[steps] for m in ("image", "speech")}
-    np.savez(path, image=(rng.normal(size=(CLIPS, T, 5, 5, 3)) + label[:, None, None, None, None]).astype("f4"),
-             speech=(rng.normal(size=(CLIPS, T, 4)) + label[:, None, None]).astype("f4"), **marks)
+    np.savez(path, image=(rng.normal(size=(clips, T, 5, 5, 3)) + label[:, None, None, None, None]).astype("f4"),
+             speech=(rng.normal(size=(clips, T, 4)) + label[:, None, None]).astype("f4"), **marks)
 
 
 class Dealt:
@@ -74,6 +76,23 @@ class Table(unittest.TestCase):
             (self.dir / "build" / name).symlink_to(BUILD / name)
         self.kept = table.DATA["easy"]
         table.DATA["easy"] = table.DataSet("clips", self.dir / "tiny.ini", Path("nobody builds"))
+
+    def test_the_probe_finds_what_features_carry(self):
+        for name in ("train", "heads", "test"):
+            write_clips(self.clips / f"{name}.npz", True, 600)
+        header, *lines = probe.probe(self.clips, [3, 12])
+        self.assertIn("12 codes", header)
+        self.assertEqual([line[:18].strip() for line in lines], ["speech", "image", "image, positions"])
+        for line in lines:                              # each class has a mean of its own; chance is 33 %
+            found = [float(word) for word in line[18:].split()]
+            self.assertEqual(len(found), 3)
+            self.assertTrue(found[0] > 60 and found[2] > 75, line)
+        with np.load(self.clips / "test.npz") as file:
+            arrays = dict(file)
+        arrays["label"] = np.random.default_rng(0).permutation(arrays["label"])
+        np.savez(self.clips / "test.npz", **arrays)     # labels that have nothing to do with the clips
+        for line in list(probe.probe(self.clips, [12]))[1:]:
+            self.assertTrue(all(25 < float(word) < 42 for word in line[18:].split()), line)
 
     def tearDown(self):
         table.DATA["easy"] = self.kept

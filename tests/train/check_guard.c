@@ -319,6 +319,33 @@ START_TEST(a_guards_counts_are_checked)
 }
 END_TEST
 
+/* A run that cannot be saved or read for want of memory leaves nothing behind, wherever it fails. */
+START_TEST(no_memory_for_a_guards_counts)
+{
+    unic_trainer *t = small_trainer(SMALL_TWO, "train.guard = lower\n"), *out;
+    const char *path = small_path("little.npz");
+    unic_status status = UNIC_E_NOMEM;
+    size_t failed = 0;
+    for (; status != UNIC_OK; failed++) {
+        small_fail_allocations_after(failed);
+        status = unic_trainer_save(t, path);
+        unic_set_allocator(NULL);
+        ck_assert(status == UNIC_OK || status == UNIC_E_NOMEM);
+    }
+    ck_assert_uint_gt(failed, 20);
+    status = UNIC_E_NOMEM;
+    for (failed = 0; status != UNIC_OK; failed++) {
+        out = NULL;
+        small_fail_allocations_after(failed);
+        status = unic_trainer_resume(&out, path, NULL, NULL);
+        unic_set_allocator(NULL);
+        ck_assert(status == UNIC_OK || (status == UNIC_E_NOMEM && out == NULL));
+    }
+    unic_trainer_free(out);
+    unic_trainer_free(t);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("guard");
@@ -331,5 +358,6 @@ int main(void)
     tcase_add_test(t, codes_that_collapse_take_weight_from_club);
     tcase_add_test(t, a_lowered_weight_is_saved_and_trains);
     tcase_add_test(t, a_guards_counts_are_checked);
+    tcase_add_test(t, no_memory_for_a_guards_counts);
     return small_run("train/guard", t);
 }
