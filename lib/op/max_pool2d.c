@@ -7,10 +7,12 @@
  * backward:  dx += dy at the window's largest pixel, of equal ones the first in row-major order
  */
 
-/* The larger of two pixels' channels; a NaN that is met stays. */
+/* The larger of two pixels' channels; a NaN that is met stays. Two selections without a branch
+ * between them, so that loops over channels vectorise. */
 static inline float larger(float so_far, float pixel)
 {
-    return pixel <= so_far || so_far != so_far ? so_far : pixel;
+    const float most = pixel > so_far ? pixel : so_far;
+    return pixel != pixel ? pixel : most;
 }
 
 /* A window of 2 x 2 by what was loaded once. */
