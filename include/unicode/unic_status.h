@@ -71,7 +71,8 @@ typedef struct unic_allocator {
  * Use `allocator` for everything that libunicode itself allocates from now on (memory that
  * oneDNN and OpenBLAS allocate is not covered); NULL restores malloc and free. Call it before
  * any handle exists, since memory is released through the allocator that is set at the time of
- * the release.
+ * the release. For blocks of 4 MiB and more, which the library writes at once, the system is asked
+ * for large pages (madvise()), whoever gave them.
  * @return UNIC_OK; UNIC_E_ARG if a function is missing or struct_size is too small.
  * Not thread-safe. Since 0.1.
  */

@@ -12,7 +12,11 @@ enum {
     WIDENED = 4,        /* panels of 16 bits that are widened together                       */
     FEW_ROWS = 24,      /* rows that are worth no buffer for the widened panels              */
     STREAM_PANELS = 3,  /* fewer leave no time in which the next rows could come             */
-    COPY_ROW = UNIC__SUM_PART + 16 /* floats of a copied row: not a power of two            */
+    COPY_ROW = UNIC__SUM_PART + 16, /* floats of a copied row: not a power of two           */
+    LARGE_COUNT = 1 << 18, /* packed weights that the second cache does not hold            */
+    LARGE_ROWS = 48,       /* rows that take no longer than reading such weights does       */
+    LARGE_PARTS = 3,       /* parts of the sums of these that are copied at a time          */
+    FETCH_ROWS = 6         /* fewer only wait for memory: hardware fetches that as fast     */
 };
 
 static size_t panels_of(size_t n)
@@ -260,6 +264,86 @@ static void run_half(const unic__packed_product *p, size_t from, size_t to, size
     run_widened(p, from, to, first, last);
 }
 
+/* Rows of X that weights from memory pass, and the part of the sums that is computed: from column k
+ * on, rows of which begin at x, a part of UNIC__SUM_PART of them each `part` floats on. */
+typedef struct large {
+    const unic__packed_product *p;
+    size_t from, rows, k;
+    const float *x;
+    size_t x_row, part;
+} large;
+
+/* Columns k..end, in place or copied. */
+static void large_rows(large *s, size_t k, size_t end, float *copy)
+{
+    const unic__packed_product *p = s->p;
+    const bool copies = rows_collide(p->x_row);
+    s->k = k;
+    s->x = copies ? copy : p->x + s->from * p->x_row + k;
+    s->x_row = copies ? COPY_ROW : p->x_row;
+    s->part = copies ? s->rows * COPY_ROW : UNIC__SUM_PART;
+    for (; copies && k < end; k += UNIC__SUM_PART, copy += s->part)
+        copy_rows(copy, p->x + s->from * p->x_row + k, p->x_row, s->rows,
+                  end - k < UNIC__SUM_PART ? end - k : UNIC__SUM_PART);
+}
+
+/* All rows against the part of a panel at b, which begins with column k; the numbers at `next`, as
+ * many, are fetched meanwhile. */
+static void large_panel(const large *s, size_t panel, size_t k, const float *b,
+                        const float *next)
+{
+    const unic__packed_product *p = s->p;
+    const unic__tile_kernel *kernel = unic__tile_kernel_best();
+    const size_t tiles = unic__tile_count(s->rows), rest = p->k - k, j = panel * UNIC__PANEL;
+    unic__tile tile = {.k = rest < UNIC__SUM_PART ? rest : UNIC__SUM_PART,
+                       .a_row = s->x_row,
+                       .a_k = 1,
+                       .b = b,
+                       .b_k = UNIC__PANEL,
+                       .init_row = k ? p->y_row : p->init_row,
+                       .c_row = p->y_row,
+                       .relu = p->relu && rest <= UNIC__SUM_PART};
+    tile.next_step = (UNIC__PANEL * sizeof *b + tiles - 1) / tiles;
+    for (size_t i = 0; i < tiles; i++) {
+        const size_t r = s->rows * i / tiles, row = s->from + r;
+        tile.rows = s->rows * (i + 1) / tiles - r;
+        tile.a = s->x + (k - s->k) / UNIC__SUM_PART * s->part + r * s->x_row;
+        tile.c = p->y + row * p->y_row + j;
+        tile.init = k ? tile.c : p->init ? p->init + row * p->init_row + j : NULL;
+        tile.next = next ? (const char *)next + i * tile.k * tile.next_step : NULL;
+        unic__tile_run(kernel, &tile, panel_width(p->n, j));
+    }
+}
+
+/*
+ * A product that lasts about as long as its weights are read from memory: a panel passes all rows,
+ * panels in the order in which they lie, and each part of one is fetched while the part before it
+ * is multiplied.
+ */
+static void run_large(const unic__packed_product *p, size_t from, size_t to, size_t first,
+                      size_t last)
+{
+    enum { DEPTH = LARGE_PARTS * UNIC__SUM_PART };
+    _Alignas(UNIC__ALIGN) float copy[LARGE_PARTS * LARGE_ROWS * COPY_ROW];
+    large s = {.p = p, .from = from, .rows = to - from};
+    const float *packed = p->packed;
+    for (size_t k = 0; k < p->k; k += DEPTH) {
+        const size_t end = p->k - k < DEPTH ? p->k : k + DEPTH;
+        large_rows(&s, k, end, copy);
+        for (size_t panel = first; panel < last; panel++)
+            for (size_t i = k; i < end; i += UNIC__SUM_PART) {
+                const float *b = packed + (panel * p->k + i) * UNIC__PANEL, *next = NULL;
+                if (i + UNIC__SUM_PART < end)
+                    next = b + UNIC__SUM_PART * UNIC__PANEL;
+                else if (panel + 1 < last)
+                    next = packed + ((panel + 1) * p->k + k) * UNIC__PANEL;
+                else if (end < p->k)
+                    next = packed + (first * p->k + end) * UNIC__PANEL;
+                large_panel(&s, panel, i, b, s.rows < FETCH_ROWS ? NULL : next);
+            }
+    }
+}
+
 static void run_part(const unic__packed_product *p, size_t from, size_t to, size_t first,
                      size_t last)
 {
@@ -268,6 +352,10 @@ static void run_part(const unic__packed_product *p, size_t from, size_t to, size
         return;
     }
     const size_t step = UNIC__PANEL * p->k;
+    if (!p->streams && to - from <= LARGE_ROWS && (last - first) * step > LARGE_COUNT) {
+        run_large(p, from, to, first, last);
+        return;
+    }
     const size_t most = last - first > CACHED_PANELS ? FEW_PANELS : CACHED_PANELS;
     const float *packed = p->packed;
     for (size_t block = from; block < to; block += ROWS_BLOCK) {

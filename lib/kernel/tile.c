@@ -173,6 +173,15 @@ static void run_edge(const unic__tile_kernel *kernel, const unic__tile *tile, si
             tile->c[r * tile->c_row + j] = c[r * width + j];
 }
 
+/* Part i of n of a tile asks for its part of what is read next. */
+static void share_next(unic__tile *t, const unic__tile *tile, size_t i, size_t n)
+{
+    if (!tile->next)
+        return;
+    t->next_step = (tile->next_step + n - 1) / n;
+    t->next = tile->next + i * tile->k * t->next_step;
+}
+
 /* `cols` columns, at most the kernel's, of rows that are cut into as many parts as it needs. */
 static void run_columns(const unic__tile_kernel *kernel, const unic__tile *tile, size_t cols)
 {
@@ -186,6 +195,7 @@ static void run_columns(const unic__tile_kernel *kernel, const unic__tile *tile,
         t.a = tile->a + r * t.a_row;
         t.init = tile->init ? tile->init + r * t.init_row : NULL;
         t.c = tile->c + r * t.c_row;
+        share_next(&t, tile, i, parts);
         if (cols == kernel->cols)
             kernel->run(&t);
         else
@@ -226,6 +236,7 @@ void unic__tile_run(const unic__tile_kernel *kernel, const unic__tile *tile, siz
     }
     unic__tile t = *tile;
     for (size_t j = 0; j < cols; j += kernel->cols) {
+        share_next(&t, tile, j / kernel->cols, (cols + kernel->cols - 1) / kernel->cols);
         run_columns(kernel, &t, cols - j < kernel->cols ? cols - j : kernel->cols);
         t.b += kernel->cols;
         t.init = t.init ? t.init + kernel->cols : NULL;

@@ -38,6 +38,10 @@ typedef struct unic__tile {
     float *c;
     size_t c_row;
     bool relu;
+    /* Memory that is read next, which is asked for meanwhile: with a_k of 1, each k asks for two
+     * lines, next_step bytes on. NULL: none. */
+    const char *next;
+    size_t next_step;
 } unic__tile;
 
 typedef struct unic__tile_kernel {

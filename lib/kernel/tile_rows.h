@@ -28,12 +28,14 @@ typedef float TILE(vector) __attribute__((vector_size(TILE_BYTES), aligned(4), m
 typedef int32_t TILE(bits) __attribute__((vector_size(TILE_BYTES)));
 
 TILE_TARGET __attribute__((always_inline)) static inline void
-TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const size_t a_k)
+TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const size_t a_k,
+           const bool fetches)
 {
     enum { LANES = TILE_BYTES / sizeof(float), SHORT = 64, AHEAD = 32 };
     const unic__tile t = *tile; /* no store to C changes it */
     const float *a = t.a;
     TILE_NUMBER b = TILE_B(t);
+    const char *next = t.next;
 #if TILE_BYTES == 64
     const size_t ahead = t.k > SHORT ? AHEAD * t.b_k : 0; /* a short panel is there already */
 #endif
@@ -48,12 +50,19 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
 #pragma GCC unroll 1
     for (size_t k = 0; k < t.k; k++, a += a_k, b += t.b_k) {
         TILE(vector) row[TILE_VECTORS];
+        if (fetches) { /* to the second cache; what is read now is there */
+            __builtin_prefetch(next, 0, 2);
+            __builtin_prefetch(next + UNIC__ALIGN, 0, 2);
+            next += t.next_step;
+        }
 #if TILE_BYTES == 32 /* half of a panel's row, which hardware does not prefetch */
-        __builtin_prefetch(b + 16 * t.b_k);
+        else
+            __builtin_prefetch(b + 16 * t.b_k);
 #elif TILE_BYTES == 64
+        else
 #pragma GCC unroll 2
-        for (size_t v = 0; v < TILE_VECTORS; v++)
-            __builtin_prefetch(b + ahead + v * LANES);
+            for (size_t v = 0; v < TILE_VECTORS; v++)
+                __builtin_prefetch(b + ahead + v * LANES);
 #endif
 #pragma GCC unroll 2
         for (size_t v = 0; v < TILE_VECTORS; v++)
@@ -87,15 +96,17 @@ TILE(rows)(const unic__tile *tile, const size_t rows, const size_t a_row, const 
 #ifdef TILE_ANY_A
 #define TILE_CASE(n)                                                                           \
     case n:                                                                                    \
-        if (t->a_k == 1)                                                                       \
-            TILE(rows)(t, n, t->a_row, 1);                                                     \
+        if (t->next)                                                                           \
+            TILE(rows)(t, n, t->a_row, 1, true);                                               \
+        else if (t->a_k == 1)                                                                  \
+            TILE(rows)(t, n, t->a_row, 1, false);                                              \
         else                                                                                   \
-            TILE(rows)(t, n, 1, t->a_k);                                                       \
+            TILE(rows)(t, n, 1, t->a_k, false);                                                \
         break;
 #else
 #define TILE_CASE(n)                                                                           \
     case n:                                                                                    \
-        TILE(rows)(t, n, t->a_row, 1);                                                         \
+        TILE(rows)(t, n, t->a_row, 1, false);                                                  \
         break;
 #endif
 

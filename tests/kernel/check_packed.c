@@ -227,6 +227,46 @@ START_TEST(rows_a_page_apart_give_the_same_bits)
 }
 END_TEST
 
+/* Few rows pass weights that no cache holds in another order, and fetch what comes next: the bits
+ * are those of more rows, on every instruction set, wherever the rows lie, with any threads. */
+START_TEST(weights_from_memory_give_the_same_bits)
+{
+    enum { ROWS = 60, N = 271, K = 1100, APART = 2048 };
+    static const size_t counts[] = {1, 5, 6, 12, 25, 48};
+    const unic__tile_kernel *kernels;
+    const size_t n = unic__tile_kernel_list(&kernels);
+    float *x = drawn(ROWS * APART, 1), *w = drawn(N * K, 2), *bias = drawn(N, 3);
+    float *packed = unic__alloc(unic__packed_count(N, K) * sizeof *packed);
+    float *all = drawn(ROWS * N, 4), *few = drawn(ROWS * N, 5);
+    unic__pack(packed, w, N, K);
+    for (size_t i = 0; i < n; i++)
+        for (int threads = 1; threads <= 2; threads++)
+            for (size_t x_row = APART - K; x_row <= APART;
+                 x_row += K) { /* rows overlap, or not */
+                ck_assert(unic__tile_cap(kernels[i].name) &&
+                          unic_set_threads(threads) == UNIC_OK);
+                unic__packed_product p = {ROWS,  N, K, x,    packed, bias,         all,
+                                          x_row, 0, N, true, false,  UNIC__FLOAT32};
+                unic__packed_run(&p);
+                p.y = few;
+                for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+                    p.rows = counts[c];
+                    memset(few, 0xFF, ROWS * N * sizeof *few);
+                    unic__packed_run(&p);
+                    ck_assert_mem_eq(few, all, p.rows * N * sizeof *few);
+                }
+            }
+    ck_assert(unic__tile_cap(NULL));
+    unic_set_threads(1);
+    unic__free(packed);
+    free(x);
+    free(w);
+    free(bias);
+    free(all);
+    free(few);
+}
+END_TEST
+
 /* Packing rounds every weight, gives back what it rounded to, and fills panels up with zeros. */
 START_TEST(packing_in_16_bits_rounds)
 {
@@ -340,6 +380,7 @@ int main(void)
     tcase_add_test(tc, packing_and_back_gives_the_weight);
     tcase_add_test(tc, a_row_is_the_same_among_any_others);
     tcase_add_test(tc, rows_a_page_apart_give_the_same_bits);
+    tcase_add_test(tc, weights_from_memory_give_the_same_bits);
     tcase_add_test(tc, packing_in_16_bits_rounds);
     tcase_add_test(tc, panels_of_16_bits_give_the_bits_of_the_widened_weight);
     tcase_add_test(tc, relu_keeps_a_nan);
