@@ -76,10 +76,31 @@ window_run_of(const unic__conv_dims *d, size_t line, size_t ox, size_t i, span k
     return (window_run){row * d->w * d->ci + (size_t)(from + left), {(size_t)from, (size_t)to}};
 }
 
+/* cols [lines ow, kh kw] of one plane, whose taps are too short to be copied as runs. */
+static void gather_plane(float *restrict cols, const float *restrict x,
+                         const unic__conv_dims *d, span lines)
+{
+    const size_t depth = d->kh * d->kw;
+    for (size_t line = lines.from; line < lines.to; line++, cols += d->ow * depth)
+        for (size_t i = 0; i < depth; i++) {
+            const size_t iy = line % d->oh * d->stride + i / d->kw; /* with the padding */
+            const bool inside = iy >= d->pad && iy - d->pad < d->h;
+            const float *row = x + (line / d->oh * d->h + (inside ? iy - d->pad : 0)) * d->w;
+            for (size_t ox = 0; ox < d->ow; ox++) {
+                const size_t ix = ox * d->stride + i % d->kw - d->pad; /* below 0: large */
+                cols[ox * depth + i] = inside && ix < d->w ? row[ix] : 0.0F;
+            }
+        }
+}
+
 /* cols [lines ow, k] of the lines and the part `k` of their depth. */
 static void gather(float *cols, const float *x, const unic__conv_dims *d, span lines, span k)
 {
     size_t width = taps_of_run(d) * d->ci;
+    if (d->ci == 1 && d->dilation == 1 && k.from == 0 && k.to == unic__conv_depth(d)) {
+        gather_plane(cols, x, d, lines);
+        return;
+    }
     for (size_t line = lines.from; line < lines.to; line++)
         for (size_t ox = 0; ox < d->ow; ox++)
             for (size_t i = k.from / width; i * width < k.to; i++) {

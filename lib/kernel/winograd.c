@@ -23,6 +23,8 @@ enum {
     /* Channels of the result in a group; channels that are summed over at a time, which are
      * those of x in a group of U; channels of U that are transposed at a time. */
     GROUP = 128,
+    /* So few tiles that making U takes as long as using it: a panel of it stays in the cache. */
+    FEW_TILES = 96,
     DEPTH = UNIC__SUM_PART,
     SLAB = 64,
     /* Floats of V and M in a part of an image. */
@@ -111,7 +113,7 @@ static plan plan_of(const unic__conv_dims *d, size_t m)
     p.across = count_of(d->ow, m);
     p.per_image = count_of(d->oh, m) * p.across;
     p.depth = min_size(DEPTH, wider);
-    p.group = min_size(GROUP, wider);
+    p.group = min_size(p.per_image * d->n > FEW_TILES ? GROUP : UNIC__PANEL, wider);
     p.u_place = p.depth * p.group + PAD;
     size_t shared = p.places * d->ci * d->co > SHARED_MOST / REUSE
                         ? SHARED_MOST

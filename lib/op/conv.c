@@ -54,10 +54,15 @@ static size_t few_weights(void)
                                                                  : FEW_WEIGHTS;
 }
 
-/* The side of Winograd's tiles; 0: not by Winograd. */
+/* The side of Winograd's tiles; 0: not by Winograd. A call that is made for any number of images takes
+ * the same for all of them, that for many: what an image gives depends on no other. */
 static size_t winograd_tile(const unic__call *c, const unic__conv_dims *d)
 {
-    return c->backend == UNIC__AUTO && !c->direct ? unic__winograd_tile(d) : 0;
+    enum { MANY = 16 };
+    unic__conv_dims any = *d;
+    if (c->many_shapes && any.n < MANY)
+        any.n = MANY;
+    return c->backend == UNIC__AUTO && !c->direct ? unic__winograd_tile(&any) : 0;
 }
 
 static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)

@@ -169,6 +169,32 @@ START_TEST(vggish_is_what_double_loops_give)
 }
 END_TEST
 
+/* A network wide enough for the kernels that many patches take: a patch gives the same bits alone, and
+ * wherever the inputs that go in together begin and end. */
+START_TEST(a_patch_is_the_same_among_any_others)
+{
+    enum { PATCHES = 35, WIDE = 24 };
+    static const small_network wide = {
+        6, {0, 3, 6, 8, 11, 13}, {32, 32, 48, 48, 64, 64}, 1, 3, {40, 33, WIDE}, 24 * 64};
+    static float x[PATCHES * 16000], all[PATCHES][WIDE], some[PATCHES][WIDE];
+    static const size_t sizes[] = {1, 2, 3, 9, 33};
+    unic_extractor *e = loaded("kind = vggish\nlast_relu = off", &wide, "");
+    fill(x, sizeof x / sizeof *x);
+    unic_array sound = sound_of(x, PATCHES * 16000);
+    size_t steps;
+    io_assert_ok(unic_extractor_extract(&steps, e, &sound, PATCHES, all[0]));
+    ck_assert_uint_eq(steps, PATCHES);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const size_t first = PATCHES - sizes[i];
+        sound = sound_of(x + first * 16000, (int64_t)sizes[i] * 16000);
+        io_assert_ok(unic_extractor_extract(&steps, e, &sound, PATCHES, some[0]));
+        ck_assert_uint_eq(steps, sizes[i]);
+        ck_assert_mem_eq(some, all[first], sizes[i] * sizeof *some);
+    }
+    unic_extractor_free(e);
+}
+END_TEST
+
 /* [side/32,side/32,2] of one frame. */
 static double *naive_vgg19(const unsigned char *rgb, size_t side, bool caffe)
 {
@@ -369,6 +395,7 @@ int main(void)
 {
     TCase *t = tcase_create("networks");
     tcase_add_test(t, vggish_is_what_double_loops_give);
+    tcase_add_test(t, a_patch_is_the_same_among_any_others);
     tcase_add_test(t, vgg19_is_what_double_loops_give);
     tcase_add_test(t, components_are_whole_numbers_of_a_byte);
     tcase_add_test(t, files_that_are_refused);
