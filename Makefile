@@ -410,6 +410,13 @@ kills-mpi: all ## kill ranks of a run over MPI 20 times at random moments, and g
 check-mpi: all ## train over MPI with 1, 2 and 4 processes, with each MPI that is installed; kill some (a minute)
 	@BUILD=$(BUILD) $(PYTHON) tests/mpi/test_mpi.py -v
 
+.PHONY: check-streaming
+GB ?= 3
+FORMAT ?= npz
+check-streaming: all ## train on more data than memory holds: GB=3 of it, FORMAT=npz or npy, in build/streaming
+	LIBUNICODE=$(abspath $(SHARED)) PYTHONPATH=bindings/python $(PYTHON) tests/bench/streaming.py --gb $(GB) --format $(FORMAT) \
+	  --folder $(BUILD)/streaming
+
 config-doc: $(BUILD)/tests/config/check_config_docs ## write docs/config.md from the table of keys
 	UPDATE=1 CK_FORK=no $<
 

@@ -59,3 +59,11 @@ unic_status unic__named_arrays_read_row_f32(const unic__named_arrays *a, const c
     return a->npz ? unic__npz_read_row_f32(a->npz, name, row, out, row_count)
                   : unic__npy_folder_read_row_f32(a->folder, name, row, out, row_count);
 }
+
+void unic__named_arrays_expect_row(const unic__named_arrays *a, const char *name, size_t row)
+{
+    if (a->npz)
+        unic__npz_expect_row(a->npz, name, row);
+    else
+        unic__npy_folder_expect_row(a->folder, name, row);
+}

@@ -26,5 +26,6 @@ unic_status unic__named_arrays_read_i32(const unic__named_arrays *a, const char 
                                         int32_t *out, size_t count);
 unic_status unic__named_arrays_read_row_f32(const unic__named_arrays *a, const char *name,
                                             size_t row, float *out, size_t row_count);
+void unic__named_arrays_expect_row(const unic__named_arrays *a, const char *name, size_t row);
 
 #endif

@@ -113,6 +113,12 @@ unic_status unic__npy_file_read_f32(const unic__npy_file *f, size_t first, size_
     return in_file(f, read_elements(f, UNIC__NPY_F32, first, n, out));
 }
 
+void unic__npy_file_expect(const unic__npy_file *f, size_t first, size_t n)
+{
+    const uint64_t size = f->info.item_size;
+    unic__file_expect(&f->file, f->info.header_size + first * size, n * size);
+}
+
 unic_status unic__npy_file_all_f32(const unic__npy_file *f, float *out)
 {
     return in_file(f, read_all(f, UNIC__NPY_F32, out));

@@ -23,6 +23,9 @@ bool unic__npy_file_is_row_major(const unic__npy_file *f);
 unic_status unic__npy_file_read_f32(const unic__npy_file *f, size_t first, size_t n,
                                     float *out);
 
+/* Says that these elements, which the file has, will soon be read so. */
+void unic__npy_file_expect(const unic__npy_file *f, size_t first, size_t n);
+
 /* All elements in row-major order, also of a Fortran-order file; integers are checked as by
  * unic__npz_read_i32(). */
 unic_status unic__npy_file_all_f32(const unic__npy_file *f, float *out);

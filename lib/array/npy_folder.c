@@ -177,3 +177,14 @@ unic_status unic__npy_folder_read_row_f32(unic__npy_folder *f, const char *name,
     memcpy(out, m->rows + row * row_count, row_count * sizeof *out);
     return UNIC_OK;
 }
+
+void unic__npy_folder_expect_row(const unic__npy_folder *f, const char *name, size_t row)
+{
+    const size_t i = find_name(f, name);
+    const member *m = i < f->n ? &f->members[i] : NULL;
+    if (!m || !m->open || !unic__npy_file_is_row_major(&m->file) || !m->file.info.shape.rank ||
+        row >= m->file.info.shape.dim[0])
+        return;
+    size_t count = unic__shape_count(&m->file.info.shape) / m->file.info.shape.dim[0];
+    unic__npy_file_expect(&m->file, row * count, count);
+}

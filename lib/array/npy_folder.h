@@ -23,5 +23,6 @@ unic_status unic__npy_folder_read_i32(unic__npy_folder *f, const char *name, int
 /* The rows of a Fortran-order file are read at the first call and held, up to 2^30 elements. */
 unic_status unic__npy_folder_read_row_f32(unic__npy_folder *f, const char *name, size_t row,
                                           float *out, size_t row_count);
+void unic__npy_folder_expect_row(const unic__npy_folder *f, const char *name, size_t row);
 
 #endif

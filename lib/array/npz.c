@@ -427,3 +427,15 @@ unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, f
     unic__npy_to_f32(out, z->row, &m->info, row_count);
     return UNIC_OK;
 }
+
+void unic__npz_expect_row(const unic__npz *z, const char *name, size_t row)
+{
+    size_t i = 0;
+    if (!unic__zip_find(z->zip, name, suffix, &i))
+        return;
+    const member *m = &z->members[i];
+    if (!m->checked || m->rows || row >= m->info.shape.dim[0])
+        return;
+    size_t bytes = unic__shape_count(&m->info.shape) / m->info.shape.dim[0] * m->info.item_size;
+    unic__zip_expect_range(z->zip, i, m->info.header_size + (uint64_t)row * bytes, bytes);
+}

@@ -49,6 +49,10 @@ unic_status unic__npz_read_text(unic__npz *z, const char *name, char **out);
 unic_status unic__npz_read_row_f32(unic__npz *z, const char *name, size_t row, float *out,
                                    size_t row_count);
 
+/* Says that a row will soon be read so: many, told beforehand, are read from the disk at the same
+ * time. Does nothing before the first row was read, or if there is no such row. */
+void unic__npz_expect_row(const unic__npz *z, const char *name, size_t row);
+
 /* ---- writing (npz_writer.c): to a temporary file, which finish renames, or to a sink ----- */
 
 typedef struct unic__npz_writer unic__npz_writer;

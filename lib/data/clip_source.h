@@ -62,6 +62,10 @@ typedef struct unic__clip_source_class {
      * many it has: 0 if the modality is missing. */
     unic_status (*read)(unic__clip_source *s, const unic__track_table *tracks, size_t i,
                         size_t clip, size_t length, float *out, size_t *steps);
+    /* Says that track `i` of a clip will soon be read, so that the system may begin to; may be
+     * NULL. */
+    void (*expect)(const unic__clip_source *s, const unic__track_table *tracks, size_t i,
+                   size_t clip);
 
     /* Labels [N,...] by name: the shape, then all elements. UNIC_E_NOTFOUND. */
     unic_status (*labels_shape)(unic__clip_source *s, const char *name, unic__shape *shape);

@@ -100,15 +100,42 @@ static unic_status fill_row(unic_dataset *d, unic__slot *s, size_t row, size_t i
     return UNIC_OK;
 }
 
-/* Reads the batch at d->reading, and moves on if that went well. */
+/* The rows of a batch that are read: how many, and the place of the first in the epoch. */
+static size_t rows_of(const unic_dataset *d, const unic__position *p, size_t *start)
+{
+    *start = (size_t)p->batch * d->batch;
+    size_t all = d->batch < d->clips - *start ? d->batch : d->clips - *start;
+    size_t left = d->part_first < all ? all - d->part_first : 0;
+    *start += d->part_first;
+    return left < d->part_size ? left : d->part_size;
+}
+
+/* Tells the system all clips of a batch before the first is read: it can then read them at the same
+ * time, where one after the other would wait for the disk, or for a server, for each. */
+static void expect_batch(unic_dataset *d, const unic__position *p)
+{
+    size_t start, rows = rows_of(d, p, &start);
+    for (size_t row = 0; row < rows; row++) {
+        size_t clip = clip_at(d, p->epoch, start + row);
+        unic__clip_source *source = unic__dataset_source_of(d, clip);
+        for (size_t i = 0; source->is->expect && i < d->tracks.n; i++)
+            source->is->expect(source, &d->tracks, i, clip - source->first);
+    }
+}
+
+/* Reads the batch at d->reading, and moves on if that went well. The next one is told while this
+ * one is read, unless that would take another epoch's order. */
 static unic_status fill_slot(unic_dataset *d, unic__slot *s)
 {
-    size_t start = (size_t)d->reading.batch * d->batch;
-    size_t all = d->batch < d->clips - start ? d->batch : d->clips - start;
-    size_t left = d->part_first < all ? all - d->part_first : 0;
-    size_t rows = left < d->part_size ? left : d->part_size;
-    start += d->part_first;
+    size_t start, rows = rows_of(d, &d->reading, &start);
+    unic__position next = d->reading;
     clear_reports(d, s);
+    if (d->expected.epoch != next.epoch || d->expected.batch != next.batch)
+        expect_batch(d, &next);
+    if (++next.batch < d->batches) {
+        expect_batch(d, &next);
+        d->expected = next;
+    }
     for (size_t row = 0; row < rows; row++) {
         size_t clip = clip_at(d, d->reading.epoch, start + row);
         s->clips[row] = (int64_t)clip;
@@ -147,6 +174,7 @@ static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *optio
                           "drop_last leaves out batches that are not full",
                           d->clips, options->batch);
     d->seed = options->seed;
+    d->expected.batch = UINT64_MAX; /* none yet */
     if (!options->shuffle)
         return UNIC_OK;
     d->order = unic__arena_alloc(&d->arena, d->clips * sizeof *d->order);

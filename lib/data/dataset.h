@@ -44,9 +44,10 @@ struct unic_dataset {
     /* State of reading: owned by the prefetch thread while it runs. */
     uint64_t seed;
     unic__position reading;
-    int32_t *order;       /* [clips], a permutation; NULL: no shuffle */
-    uint64_t order_epoch; /* of that permutation */
-    bool ordered;         /* there is one */
+    unic__position expected; /* the batch that was told beforehand */
+    int32_t *order;          /* [clips], a permutation; NULL: no shuffle */
+    uint64_t order_epoch;    /* of that permutation */
+    bool ordered;            /* there is one */
 
     unic__slot *slots;
     size_t slot_count;

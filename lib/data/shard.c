@@ -212,6 +212,14 @@ static unic_status read_clip(unic__clip_source *source, const unic__track_table 
     return UNIC_OK;
 }
 
+static void expect(const unic__clip_source *source, const unic__track_table *tracks, size_t i,
+                   size_t clip)
+{
+    const shard *s = (const shard *)source;
+    if (has(source, i, clip))
+        unic__named_arrays_expect_row(&s->arrays, tracks->at[i].name, clip);
+}
+
 /* ---- labels ------------------------------------------------------------------------------ */
 
 static unic_status labels_shape(unic__clip_source *source, const char *name, unic__shape *shape)
@@ -247,6 +255,7 @@ static unic_status open_shard(unic__clip_source **out, unic__source *npz, const 
                                                   .find = find,
                                                   .load = load,
                                                   .read = read_clip,
+                                                  .expect = expect,
                                                   .has = has,
                                                   .name_clip = name_clip,
                                                   .labels_shape = labels_shape,

@@ -97,6 +97,12 @@ unic_status unic__file_check_unchanged(const unic__file *file)
     return UNIC_OK;
 }
 
+/* A failure has no meaning: the bytes are read when they are asked for. */
+void unic__file_expect(const unic__file *file, uint64_t offset, uint64_t bytes)
+{
+    (void)posix_fadvise(file->descriptor, (off_t)offset, (off_t)bytes, POSIX_FADV_WILLNEED);
+}
+
 unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out, size_t bytes)
 {
     if (offset > file->size || bytes > file->size - offset)

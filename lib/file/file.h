@@ -22,6 +22,9 @@ void unic__file_close(unic__file *file);
 unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out,
                                size_t bytes);
 
+/* Says that these bytes will soon be read: the system may begin to read them, without waiting. */
+void unic__file_expect(const unic__file *file, uint64_t offset, uint64_t bytes);
+
 /* The failure of a read beyond the end of `size` bytes. */
 unic_status unic__file_ends(uint64_t size, uint64_t offset, size_t bytes);
 

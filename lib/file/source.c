@@ -173,6 +173,12 @@ unic_status unic__source_read(unic__source *s, uint64_t offset, void *out, size_
     return UNIC_OK;
 }
 
+void unic__source_expect(const unic__source *s, uint64_t offset, uint64_t bytes)
+{
+    if (s->is_file)
+        unic__file_expect(&s->file, offset, bytes);
+}
+
 unic_status unic__source_check_unchanged(const unic__source *s)
 {
     unic_status status = s->is_file ? unic__file_check_unchanged(&s->file) : UNIC_OK;

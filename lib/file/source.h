@@ -32,6 +32,9 @@ enum { UNIC__SOURCE_PIECE = 1 << 20 };
  * front. */
 unic_status unic__source_read(unic__source *source, uint64_t offset, void *out, size_t bytes);
 
+/* Says that these bytes will soon be read: of a file, the system may begin to read them. */
+void unic__source_expect(const unic__source *source, uint64_t offset, uint64_t bytes);
+
 /* UNIC_E_IO, with the name, if a file was written to since it was opened; of a caller's source it
  * is not known. */
 unic_status unic__source_check_unchanged(const unic__source *source);

@@ -235,3 +235,8 @@ unic_status unic__zip_read_range(const unic__zip *z, size_t i, uint64_t offset, 
         status = unic__source_read(z->source, m->data + offset, out, bytes);
     return in_member(status, z, i);
 }
+
+void unic__zip_expect_range(const unic__zip *z, size_t i, uint64_t offset, size_t bytes)
+{
+    unic__source_expect(z->source, z->members[i].data + offset, bytes);
+}

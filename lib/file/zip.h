@@ -44,6 +44,9 @@ unic_status unic__zip_read(const unic__zip *z, size_t i, size_t cap, void **out,
 unic_status unic__zip_read_range(const unic__zip *z, size_t i, uint64_t offset, void *out,
                                  size_t bytes);
 
+/* Says that a part, which the member has, will soon be read so. */
+void unic__zip_expect_range(const unic__zip *z, size_t i, uint64_t offset, size_t bytes);
+
 /* All of a member in pieces: the read that takes the last byte also checks the length and the
  * CRC (of an empty member: a read of 0 bytes). A stream is used from one thread, and closed
  * before its archive. */
