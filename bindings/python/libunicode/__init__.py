@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import metrics
+from . import columns, metrics
 from ._batch import Batch
 from ._class_map import ClassMap
 from ._codebook import Channels, Codebook, Drift, Soft, State, Usage
@@ -43,7 +43,7 @@ __all__ = ["ArgumentError", "Arrays", "Batch", "CancelledError", "Channels", "Cl
            "ConfigError", "DataError", "Dataset", "Draws", "Drift", "Encoder", "Error", "Extractor", "FileError",
            "FormatError", "Found", "Head", "Index", "KernelError", "Key", "MismatchError", "Model", "NotFoundError",
            "NumericError", "OutOfMemoryError", "Ranks", "Retriever", "RetrieverSettings", "Segmenter", "SegmenterSettings",
-           "ShapeError", "Soft", "State", "StateError", "Stream", "Trainer", "Usage", "get_threads", "metrics", "plot",
+           "ShapeError", "Soft", "State", "StateError", "Stream", "Trainer", "Usage", "columns", "get_threads", "metrics", "plot",
            "pool_histogram", "pool_mean", "set_log", "set_threads", "version"]
 
 

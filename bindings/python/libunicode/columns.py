@@ -1,0 +1,146 @@
+"""The outputs of unic-encode as columns of numpy arrays, as Arrow, Parquet and data frames take them.
+
+    from libunicode import columns
+    table = columns.steps("codes/")                         # {"file": [S], "clip": [S], "step": [S], "code": [S], ...}
+    vectors = columns.vectors("codes/part-0.npz")           # [N,T,D], read from the file as it is looked at
+
+A path is an output, or the directory of --out-dir, whose outputs are taken in the order of their names; docs/formats.md
+has the columns' types and says how they become a pyarrow.Table.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+from typing import Dict, Iterator, List, Sequence, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from ._errors import Error, FileError, FormatError, MismatchError, NotFoundError
+
+__all__ = ["clips", "files", "steps", "vectors"]
+
+StrPath = Union[str, "os.PathLike[str]"]
+Paths = Union[StrPath, Sequence[StrPath]]
+Columns = Dict[str, npt.NDArray[np.generic]]
+
+
+def files(paths: Paths) -> List[Path]:
+    """The outputs that the column "file" numbers: those given, and all npz in and below directories that are given."""
+    found: List[Path] = []
+    for one in [paths] if isinstance(paths, (str, os.PathLike)) else paths:
+        path = Path(one)
+        if path.is_dir():
+            found += sorted(path.rglob("*.npz"))
+        elif path.exists():
+            found.append(path)
+        else:
+            raise NotFoundError(f"{path}: there is no such file")
+    if not found:
+        raise NotFoundError(f"{paths}: there are no outputs (.npz)")
+    return found
+
+
+def steps(paths: Paths) -> Columns:
+    """One row for each step of each clip; padding has none.
+
+    file [S] int32 (a number in files()), clip [S] int64 (its number in that file), step [S] int32, code [S] int32, and, if
+    the outputs have labels, label: int32, that of the clip, [S], or [S,C] for several classes.
+
+    Raises NotFoundError, FileError, FormatError, and MismatchError if the codes are of different codebooks.
+    """
+    parts = []
+    for number, output in enumerate(_outputs(files(paths))):
+        clip, step = np.nonzero(output["codes"] >= 0)
+        part = {"file": np.full(len(clip), number, np.int32), "clip": clip.astype(np.int64), "step": step.astype(np.int32),
+                "code": output["codes"][clip, step]}
+        if "label" in output:
+            part["label"] = output["label"][clip]
+        parts.append(part)
+    return _joined(parts)
+
+
+def clips(paths: Paths) -> Columns:
+    """One row for each clip, its codes as a list, in Arrow's layout.
+
+    file [N] int32, clip [N] int64, label as of steps() [N] or [N,C]; codes [S] int32 of all clips one after the other, and
+    offsets [N+1] int64: those of clip i are codes[offsets[i]:offsets[i+1]]. Raises as steps().
+    """
+    parts, counts = [], []
+    for number, output in enumerate(_outputs(files(paths))):
+        codes = output["codes"]
+        part = {"file": np.full(len(codes), number, np.int32), "clip": np.arange(len(codes), dtype=np.int64),
+                "codes": codes[codes >= 0]}
+        if "label" in output:
+            part["label"] = output["label"]
+        parts.append(part)
+        counts.append((codes >= 0).sum(axis=1))
+    joined = _joined(parts)
+    joined["offsets"] = np.concatenate([[0], np.cumsum(np.concatenate(counts))]).astype(np.int64)
+    return joined
+
+
+def vectors(path: StrPath, name: str = "semantic") -> npt.NDArray[np.float32]:
+    """Vectors [N,T,D] of an output of --vectors, "semantic" or "quantized", without a copy: pages of the file are read when
+    they are looked at. Read-only, contiguous, float32; 0 behind a clip's end.
+
+    Raises NotFoundError, FileError, and FormatError for a file that another program wrote compressed.
+    """
+    member = name + ".npy"
+    try:
+        with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
+            if member not in archive.namelist():
+                raise NotFoundError(f"{path}: there is no \"{name}\" in it; unic-encode --vectors writes it")
+            about = archive.getinfo(member)
+            if about.compress_type != zipfile.ZIP_STORED:
+                raise FormatError(f"{path}: \"{name}\" is compressed")
+            file.seek(about.header_offset + 26)                      # behind the name and what else stands in front
+            lengths = np.frombuffer(file.read(4), "<u2")
+            file.seek(about.header_offset + 30 + int(lengths.sum()))
+            version = np.lib.format.read_magic(file)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, fortran, dtype = read(file)
+            if fortran or dtype != np.dtype("<f4"):
+                raise FormatError(f"{path}: \"{name}\" is {dtype}{', in Fortran order' if fortran else ''}; <f4 in C order expected")
+            if 0 in shape:
+                return np.zeros(shape, np.float32)
+            return np.memmap(path, dtype, "r", file.tell(), shape)
+    except Error:
+        raise
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path}: there is no such file") from error
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror}") from error
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise FormatError(f"{path}: {error}") from error
+
+
+def _outputs(paths: List[Path]) -> Iterator[Dict[str, npt.NDArray[np.int32]]]:
+    """Codes and labels of each; all of one codebook, and all with labels or none."""
+    first = None
+    for path in paths:
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                if "codes" not in file.files or "fingerprint" not in file.files:
+                    raise FormatError(f"{path}: has no codes; an output of unic-encode expected")
+                output = {name: file[name] for name in ("codes", "label") if name in file.files}
+                kind = int(file["fingerprint"]), output["label"].shape[1:] if "label" in output else None
+        except Error:
+            raise
+        except (zipfile.BadZipFile, ValueError, EOFError) as error:
+            raise FormatError(f"{path}: {error}") from error
+        except OSError as error:
+            raise FileError(f"{path}: {error.strerror}") from error
+        if first is None:
+            first = kind
+        elif kind[0] != first[0]:
+            raise MismatchError(f"{path}: codes of the codebook {kind[0]:016x}, those of {paths[0]} are of {first[0]:016x}")
+        elif kind[1] != first[1]:
+            raise MismatchError(f"{path}: has labels of {kind[1]} a clip, {paths[0]} of {first[1]}")
+        yield output
+
+
+def _joined(parts: List[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
