@@ -360,8 +360,9 @@ faults: all $(BUILD)/tests/faults/check_memory $(BUILD)/tests/faults/check_calls
 	BUILD=$(BUILD) FAULTS=all $(PYTHON) tests/faults/test_program_faults.py
 
 N ?= 100
-kills: all $(BUILD)/tests/kill_at.so ## end training N=100 times by SIGKILL, resume, compare every byte
+kills: all $(BUILD)/tests/kill_at.so ## end training and encoding N=100 times by SIGKILL, resume, compare every byte
 	BUILD=$(BUILD) N=$(N) $(PYTHON) tests/kills/test_kills.py
+	BUILD=$(BUILD) N=$(N) $(PYTHON) tests/api/test_encode_many.py Many.test_killed_at_random_moments
 
 STEPS ?= 100000
 steps: $(BUILD)/tests/numbers/check_steps ## take STEPS=100000 tiny training steps: memory must not grow
