@@ -70,10 +70,11 @@ static unic_status fill_nothing(unic_trainer *t)
 static unic_status fill_own(unic_trainer *t, const unic_batch *batch)
 {
     const unic__batch_entry *entries[UNIC_MAX_MODALITIES];
+    const size_t n = t->graph.n;
     bool some = false;
     if (t->ranks && unic__batch_clip_count(batch) == 0)
         return fill_nothing(t);
-    for (size_t m = 0; m < t->graph.n; m++) {
+    for (size_t m = 0; m < n; m++) {
         const unic__modality *modality = &t->config->modality[m];
         entries[m] = unic__batch_find(batch, modality->name);
         if (!entries[m])
@@ -84,7 +85,7 @@ static unic_status fill_own(unic_trainer *t, const unic_batch *batch)
     if (!some && !t->ranks)
         return unic__fail(UNIC_E_VALUE, "no clip of the batch has a step: the lengths of all "
                                         "modalities are 0");
-    for (size_t m = 0; m < t->graph.n; m++) {
+    for (size_t m = 0; m < n; m++) {
         const unic__stream *s = &t->graph.stream[m];
         const unic__feature_input to = {s->m, s->x, s->mask, s->lengths};
         unic__graph_lend(&t->graph.main, s->x, readable_in_place(s, entries[m]));
