@@ -107,13 +107,14 @@ double cli_now(void)
 /* getrusage() also counts what the process was before exec(): a large one that started this. */
 uint64_t cli_peak_memory(void)
 {
+    static const char peak[] = "VmHWM:";
     struct rusage usage;
     unsigned long long kib = 0;
     char line[128];
     FILE *status = fopen("/proc/self/status", "r");
     while (status && !kib && fgets(line, sizeof line, status))
-        if (sscanf(line, "VmHWM: %llu kB", &kib) != 1)
-            kib = 0;
+        if (!strncmp(line, peak, strlen(peak)))
+            kib = strtoull(line + strlen(peak), NULL, 10);
     if (status)
         fclose(status);
     getrusage(RUSAGE_SELF, &usage);
