@@ -125,6 +125,7 @@ def check_lock(folder):
     while not (run.log.exists() and run.log.read_text().count("\n") > 2):
         assert time.monotonic() < deadline and first.poll() is None
     os.kill(first.pid, signal.SIGSTOP)  # it stays in the midst of the run
+    os.waitid(os.P_PID, first.pid, os.WSTOPPED)  # and is so soon, but not at once
     before = run.files()
     for more in ([], ["--resume"]):
         second = run.start(*more)

@@ -29,6 +29,8 @@ def pytest_collection_finish() -> None:
 
 @atexit.register
 def _write() -> None:
-    path = os.environ.get("UNIC_MESSAGES")
-    if path and _noted:
-        pathlib.Path(path + ".python").write_text(json.dumps(sorted(_noted)))
+    if not os.environ.get("UNIC_MESSAGES") or not _noted:
+        return
+    path = pathlib.Path(os.environ["UNIC_MESSAGES"] + ".python")
+    before = {(status, message) for status, message in json.loads(path.read_text())} if path.exists() else set()
+    path.write_text(json.dumps(sorted(before | _noted)))        # of several runs
