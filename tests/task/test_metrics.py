@@ -67,7 +67,7 @@ def test_classes(random: np.random.Generator) -> None:
         truth = random.integers(0, classes, rows).astype(np.int32)
         truth[truth == classes - 1] = 0  # a class that does not occur
         confusion, per_class, got = np.empty((classes, classes), np.int64), np.empty(classes), class_report()
-        call("unic_metrics_classes", scores, truth, SIZE(rows), SIZE(classes), confusion, per_class, got)
+        call("unic_metrics_classes", got, scores, truth, SIZE(rows), SIZE(classes), confusion, per_class)
         said, labels = scores.argmax(1), np.arange(classes)
         same(got.accuracy, sk.accuracy_score(truth, said), "accuracy")
         same(got.mean_accuracy, np.mean(sk.recall_score(truth, said, labels=np.unique(truth), average=None,
@@ -87,8 +87,8 @@ def test_steps(random: np.random.Generator) -> None:
         masked[::7, random.integers(classes)] = -1
         counted = (masked >= 0).all(1)
         for background in (-1, classes - 1):
-            call("unic_metrics_steps", scores, masked, SIZE(rows), SIZE(classes), FLOAT(threshold),
-                 INT(background), got)
+            call("unic_metrics_steps", got, scores, masked, SIZE(rows), SIZE(classes), FLOAT(threshold),
+                 INT(background))
             columns = slice(None) if background < 0 else slice(0, background)
             p, r, f, _ = sk.precision_recall_fscore_support(
                 truth[counted][:, columns].ravel(), (scores > threshold)[counted][:, columns].ravel(), average="binary",
@@ -108,7 +108,7 @@ def test_steps_cmg(random: np.random.Generator) -> None:
         p += weight * sk.precision_score(truth[part], scores[part] > 0, average="micro", zero_division=0)
         r += weight * sk.recall_score(truth[part], scores[part] > 0, average="micro", zero_division=0)
     p, r = p / rows, r / rows
-    call("unic_metrics_steps_cmg", scores, truth, SIZE(rows), SIZE(classes), FLOAT(0), SIZE(batch), got)
+    call("unic_metrics_steps_cmg", got, scores, truth, SIZE(rows), SIZE(classes), FLOAT(0), SIZE(batch))
     same((got.precision, got.recall, got.f1), (p, r, 2 * p * r / (p + r)), "as the authors count steps")
     assert abs(p - sk.precision_score(truth, scores > 0, average="micro")) > 1e-3, "the definitions must differ here"
 
@@ -130,7 +130,7 @@ def test_masks(random: np.random.Generator) -> None:
     logits, truth, p = masks(random, 21, 60)
     thresholds = np.linspace(0, 1 - 1e-10, THRESHOLDS)
     curve, got = np.empty(THRESHOLDS), mask_report()
-    call("unic_metrics_masks", logits, truth, SIZE(21), SIZE(60), curve, got)
+    call("unic_metrics_masks", got, logits, truth, SIZE(21), SIZE(60), curve)
     same(got.miou, np.mean([sk.jaccard_score(t, q > 0.5, zero_division=1) for t, q in zip(truth, p)]), "mIoU")
     for i in range(0, THRESHOLDS, 16):
         same(curve[i], np.mean([sk.fbeta_score(t, q >= thresholds[i], beta=0.3 ** 0.5, zero_division=1)
@@ -153,9 +153,9 @@ def test_masks_cmg(random: np.random.Generator) -> None:
         f.append(np.mean([[f_beta(a, b >= limit) for limit in thresholds]
                           for a, b in zip(t[~empty], q[~empty])], axis=0).max())
     got, once = mask_report(), mask_report()
-    call("unic_metrics_masks_cmg", logits, truth, SIZE(22), SIZE(60), SIZE(batch), got)
+    call("unic_metrics_masks_cmg", got, logits, truth, SIZE(22), SIZE(60), SIZE(batch))
     same((got.miou, got.f_beta), (np.mean(miou), np.mean(f)), "as the authors score masks")
-    call("unic_metrics_masks", logits, truth, SIZE(22), SIZE(60), None, once)
+    call("unic_metrics_masks", once, logits, truth, SIZE(22), SIZE(60), None)
     assert abs(got.miou - once.miou) > 1e-3 and abs(got.f_beta - once.f_beta) > 1e-3, "the definitions must differ here"
 
 
@@ -167,8 +167,7 @@ def test_ranks(random: np.random.Generator) -> None:
     for levels in (3, 1000000):  # many ties, and hardly any
         scores = random.integers(0, levels, (queries, gallery)).astype(np.float32)
         recall, got = np.empty(3), rank_report()
-        call("unic_metrics_ranks", scores, SIZE(queries), SIZE(gallery), query_ids, gallery_ids, k, SIZE(3), recall,
-             got)
+        call("unic_metrics_ranks", got, scores, SIZE(queries), SIZE(gallery), query_ids, gallery_ids, k, SIZE(3), recall)
         relevant = gallery_ids[None] == query_ids[:, None]
         same(got.mean_average_precision, sk.label_ranking_average_precision_score(relevant, scores), "mAP, all at once")
         same(got.mean_average_precision, np.mean([sk.average_precision_score(a, b) for a, b in zip(relevant, scores)]),
@@ -179,7 +178,7 @@ def test_ranks(random: np.random.Generator) -> None:
         same(recall, [(ranks <= n).mean() for n in k], "recall")
     truth = np.arange(queries, dtype=np.int32)  # pairs: top-k of one relevant item each
     scores = random.standard_normal((queries, queries)).astype(np.float32)
-    call("unic_metrics_ranks", scores, SIZE(queries), SIZE(queries), truth, truth, k, SIZE(3), recall, got)
+    call("unic_metrics_ranks", got, scores, SIZE(queries), SIZE(queries), truth, truth, k, SIZE(3), recall)
     same(recall, [sk.top_k_accuracy_score(truth, scores, k=int(n)) for n in k], "recall of pairs")
 
 
