@@ -3,6 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In the place of Check's (Makefile, CHECK_LIBS). */
+void __wrap__mark_point(const char *file, int line);
+
+void __wrap__mark_point(const char *file, int line)
+{
+    (void)file;
+    (void)line;
+}
+
 int base_run(const char *name, TCase *tests)
 {
     Suite *suite = suite_create(name);
