@@ -40,12 +40,18 @@ static int32_t kind_of(const AVStream *stream)
                : UNIC_MEDIA_OTHER;
 }
 
+/* Sizes of a hostile file may be negative: then they are not known. */
+static int32_t known(int size)
+{
+    return size > 0 ? size : 0;
+}
+
 static void describe_frames(unic_media_stream *out, const unic_media *media,
                             const AVStream *stream)
 {
     unic__media_turn turn = unic__media_turn_of(stream);
-    out->width = turn.a ? stream->codecpar->width : stream->codecpar->height;
-    out->height = turn.a ? stream->codecpar->height : stream->codecpar->width;
+    out->width = known(turn.a ? stream->codecpar->width : stream->codecpar->height);
+    out->height = known(turn.a ? stream->codecpar->height : stream->codecpar->width);
     out->rotation = turn.a > 0 || (turn.a < 0 && turn.d > 0) ? 0
                     : turn.a                                 ? 180
                     : turn.b > 0                             ? 90
@@ -76,8 +82,8 @@ unic_status unic_media_stream_get(unic_media_stream *stream, const unic_media *m
     if (from->duration > 0 && !is_picture(media))
         found.seconds = (double)from->duration * av_q2d(from->time_base);
     if (found.kind == UNIC_MEDIA_SOUND) {
-        found.rate = from->codecpar->sample_rate;
-        found.channels = from->codecpar->ch_layout.nb_channels;
+        found.rate = known(from->codecpar->sample_rate);
+        found.channels = known(from->codecpar->ch_layout.nb_channels);
     } else if (found.kind == UNIC_MEDIA_FRAMES) {
         describe_frames(&found, media, from);
     }
