@@ -446,28 +446,7 @@ END_TEST
 /* Creating a run, its model and an encoder fails with a status, whichever allocation does. */
 START_TEST(every_allocation_may_fail)
 {
-    unic_config *config = small_config(SMALL_TWO, CODAAR);
-    const unic_encoder_options options = {
-        .struct_size = sizeof options, .max_batch = B, .max_length = T};
-    unic_status status = UNIC_E_NOMEM;
-    for (size_t n = 0; status != UNIC_OK; n++) {
-        unic_trainer *t = NULL;
-        unic_model *model = NULL;
-        unic_encoder *encoder = NULL;
-        small_fail_allocations_after(n);
-        status = unic_trainer_create(&t, config, NULL);
-        if (status == UNIC_OK)
-            status = unic_trainer_model(&model, t);
-        if (status == UNIC_OK)
-            status = unic_encoder_create(&encoder, model, "audio", &options);
-        unic_set_allocator(NULL);
-        ck_assert(status == UNIC_OK || status == UNIC_E_NOMEM);
-        unic_encoder_free(encoder);
-        unic_model_free(model);
-        unic_trainer_free(t);
-        ck_assert_uint_lt(n, 100000);
-    }
-    unic_config_free(config);
+    small_create_without_memory(CODAAR, B, T);
 }
 END_TEST
 

@@ -338,6 +338,32 @@ void small_fail_allocations_after(size_t n)
     io_assert_ok(unic_set_allocator(&counted));
 }
 
+void small_create_without_memory(const char *more, size_t batch, size_t length)
+{
+    unic_config *config = small_config(SMALL_TWO, more);
+    const unic_encoder_options options = {
+        .struct_size = sizeof options, .max_batch = batch, .max_length = length};
+    unic_status status = UNIC_E_NOMEM;
+    for (size_t n = 0; status != UNIC_OK; n++) {
+        unic_trainer *t = NULL;
+        unic_model *model = NULL;
+        unic_encoder *encoder = NULL;
+        small_fail_allocations_after(n);
+        status = unic_trainer_create(&t, config, NULL);
+        if (status == UNIC_OK)
+            status = unic_trainer_model(&model, t);
+        if (status == UNIC_OK)
+            status = unic_encoder_create(&encoder, model, "audio", &options);
+        unic_set_allocator(NULL);
+        ck_assert(status == UNIC_OK || status == UNIC_E_NOMEM);
+        unic_encoder_free(encoder);
+        unic_model_free(model);
+        unic_trainer_free(t);
+        ck_assert_uint_lt(n, 100000);
+    }
+    unic_config_free(config);
+}
+
 void small_fail_allocations_over(size_t bytes)
 {
     small_fail_allocations_after(SIZE_MAX);

@@ -84,6 +84,10 @@ void small_count_allocations(void);
 size_t small_counted_allocations(void);
 /* After n more, allocations fail until unic_set_allocator(NULL). */
 void small_fail_allocations_after(size_t n);
+
+/* Creating a run of SMALL_TWO and `more`, its model and the encoder of "audio" fails with a status,
+ * whichever allocation does. */
+void small_create_without_memory(const char *more, size_t batch, size_t length);
 /* Allocations of more than that many bytes fail until unic_set_allocator(NULL). */
 void small_fail_allocations_over(size_t bytes);
 
