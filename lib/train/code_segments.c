@@ -28,10 +28,12 @@ static size_t width_of(const unic_trainer *t)
 unic_status unic__segments_create(unic_trainer *t)
 {
     UNIC__TRY(unic__codebook_cut(t->codebook));
-    for (size_t m = 0; m < t->config->modality_count; m++)
+    for (size_t m = 0; m < t->config->modality_count; m++) {
         for (size_t i = 0; i < 2; i++)
             UNIC__TRY(unic__codebook_create(i ? &t->segment_backup[m] : &t->segment[m],
                                             t->codebook->codes, width_of(t), 1));
+        t->segment[m]->ranks = t->ranks;
+    }
     unic__segments_take(t);
     return UNIC_OK;
 }
@@ -125,23 +127,30 @@ static void compose(unic_trainer *t)
     unic__codebook_refresh(cb);
 }
 
+void unic__segments_backup(unic_trainer *t)
+{
+    for (size_t m = 0; m < t->config->modality_count; m++)
+        unic__codebook_assign_state(t->segment_backup[m], t->segment[m]);
+}
+
+void unic__segments_restore(unic_trainer *t)
+{
+    for (size_t m = 0; m < t->config->modality_count; m++)
+        unic__codebook_assign_state(t->segment[m], t->segment_backup[m]);
+}
+
 unic_status unic__segments_update(unic_trainer *t, const unic__ema_part *parts)
 {
     const unic_config *c = t->config;
-    unic_status status = UNIC_OK;
-    for (size_t m = 0; m < c->modality_count; m++)
-        unic__codebook_assign_state(t->segment_backup[m], t->segment[m]);
-    for (size_t m = 0; m < c->modality_count && status == UNIC_OK; m++) {
-        status = unic__codebook_update(t->segment[m], c->ema_order, c->ema_decay,
-                                       c->ema_epsilon, &parts[m], t->ema_scratch);
+    for (size_t m = 0; m < c->modality_count; m++) {
+        const unic_status status = unic__codebook_update(t->segment[m], c->ema_order,
+                                                         c->ema_decay, c->ema_epsilon,
+                                                         &parts[m], t->ema_scratch);
         if (status != UNIC_OK)
-            status = unic__fail_in(status, "the segment of %s", c->modality[m].name);
+            return unic__fail_in(status, "the segment of %s", c->modality[m].name);
     }
-    if (status == UNIC_OK)
-        compose(t);
-    for (size_t m = 0; m < c->modality_count && status != UNIC_OK; m++)
-        unic__codebook_assign_state(t->segment[m], t->segment_backup[m]);
-    return status;
+    compose(t);
+    return UNIC_OK;
 }
 
 void unic__segments_restart(unic_trainer *t, const int32_t *codes, size_t n)

@@ -19,7 +19,11 @@ size_t unic__segments_rows(unic_trainer *t);
 /* Each segment starts at its columns of the codebook, with the codebook's N. */
 void unic__segments_take(unic_trainer *t);
 
-/* All segments' N, o and e and then the codebook, or none of them. */
+/* Before a step, and where it is refused. */
+void unic__segments_backup(unic_trainer *t);
+void unic__segments_restore(unic_trainer *t);
+
+/* All segments' N, o and e and then the codebook; after a failure they are to be restored. */
 unic_status unic__segments_update(unic_trainer *t, const unic__ema_part *parts);
 
 /* After codes[i < n] of the codebook started anew. */

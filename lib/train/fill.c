@@ -102,26 +102,9 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *c
     return t->ranks ? unic__together_lengths(t, status, *clips, clips) : status;
 }
 
-/* Rows of all that the encoders give for this batch: steps of the modalities, or, where codes have
- * segments, steps that one of them has. */
-static size_t source_rows(const unic_trainer *t)
-{
-    size_t rows = 0;
-    for (size_t b = 0; b < unic__all_batch(&t->graph.objective); b++) {
-        size_t longest = 0, all = 0;
-        for (size_t m = 0; m < t->graph.n; m++) {
-            const size_t length = (size_t)unic__all_lengths(&t->graph.objective, m)[b];
-            longest = length > longest ? length : longest;
-            all += length;
-        }
-        rows += t->config->code_segments ? longest : all;
-    }
-    return rows;
-}
-
 static unic_status check_sources(const unic_trainer *t, const int32_t *from)
 {
-    const size_t rows = source_rows(t);
+    const size_t rows = unic__source_rows(t);
     for (size_t l = 0; l < t->codebook->codes; l++)
         if (from[l] < 0 || (size_t)from[l] >= rows)
             return unic__fail(

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "array/array.h"
+#include "train/together.h"
 
 static size_t steps_of(const unic_trainer *t)
 {
@@ -13,16 +14,10 @@ static size_t steps_of(const unic_trainer *t)
 unic_status unic__level2_create(unic_trainer *t)
 {
     const unic_config *c = t->config;
-    const size_t rows = c->modality_count * c->batch * c->length;
     for (size_t i = 0; i < 2; i++)
         UNIC__TRY(unic__codebook_create(i ? &t->level2_before : &t->level2, c->level2_count,
                                         c->code_dim, c->modality_count));
-    t->level2_codes = unic__alloc_array(rows, sizeof *t->level2_codes);
-    t->level2_order = unic__alloc_array(c->level2_count, sizeof *t->level2_order);
-    t->level2_scratch = unic__alloc_array(
-        unic__codebook_update_scratch(c->level2_count, c->code_dim), sizeof(float));
-    if (!t->level2_codes || !t->level2_order || !t->level2_scratch)
-        return unic__no_memory(rows * sizeof *t->level2_codes, "the second level's codes");
+    t->level2->ranks = t->ranks;
     const unic__key key = unic__random_key(c->seed, 0, unic__random_hash("level2 codebook"));
     for (size_t i = 0; i < c->level2_count * c->code_dim; i++)
         t->level2->sum[i] = (2.0F * unic__random_uniform(key, i) - 1.0F) /
@@ -34,12 +29,32 @@ unic_status unic__level2_create(unic_trainer *t)
     return UNIC_OK;
 }
 
+unic_status unic__level2_scratch(unic_trainer *t)
+{
+    const size_t codes = t->level2->codes, own = t->graph.n * steps_of(t),
+                 all = t->graph.n * unic__all_steps(t);
+    t->level2_codes = unic__alloc_array(all, sizeof *t->level2_codes);
+    t->level2_order = unic__alloc_array(codes, sizeof *t->level2_order);
+    t->level2_scratch = unic__alloc_array(unic__codebook_update_scratch(codes, t->level2->dim),
+                                          sizeof(float));
+    if (t->ranks) {
+        t->level2_own = unic__alloc_array(own, sizeof *t->level2_own);
+        t->level2_from = unic__alloc_array(codes, sizeof *t->level2_from);
+    }
+    if (!t->level2_codes || !t->level2_order || !t->level2_scratch ||
+        (t->ranks && (!t->level2_own || !t->level2_from)))
+        return unic__no_memory(all * sizeof *t->level2_codes, "the second level's codes");
+    return UNIC_OK;
+}
+
 void unic__level2_free(unic_trainer *t)
 {
     unic__codebook_free(t->level2);
     unic__codebook_free(t->level2_before);
     unic__free(t->level2_codes);
     unic__free(t->level2_order);
+    unic__free(t->level2_own);
+    unic__free(t->level2_from);
     unic__free(t->level2_scratch);
 }
 
@@ -89,18 +104,24 @@ static size_t gather(unic_trainer *t)
 unic_status unic__level2_start(unic_trainer *t)
 {
     const unic_config *c = t->config;
-    return unic__codebook_init(
-        t->level2, t->rows, gather(t), c->ema_start == UNIC__START_KMEANS ? 10 : 0,
+    float *all = NULL;
+    size_t rows = gather(t);
+    if (t->ranks)
+        UNIC__TRY(unic__together_rows(t, t->level2->dim, &all, &rows));
+    const unic_status status = unic__codebook_init(
+        t->level2, all ? all : t->rows, rows, c->ema_start == UNIC__START_KMEANS ? 10 : 0,
         unic__random_key(c->seed, 0, unic__random_hash("level2 start")), &t->watch.progress);
+    unic__free(all);
+    return unic__ranks_agree(t->ranks, status);
 }
 
-/* Codes with -1 on padding, and what the update takes from each modality. */
+/* This rank's codes, with -1 on padding, and what the update takes from each modality. */
 static void collect(unic_trainer *t, unic__ema_part *parts)
 {
     const size_t steps = steps_of(t);
     for (size_t m = 0; m < t->graph.n; m++) {
         const unic__stream *s = &t->graph.level2.stream[m];
-        int32_t *codes = t->level2_codes + m * steps;
+        int32_t *codes = (t->ranks ? t->level2_own : t->level2_codes) + m * steps;
         for (size_t i = 0; i < steps; i++)
             codes[i] = s->mask->t.x[i] > 0.0F ? s->codes->t.ix[i] : -1;
         parts[m] = (unic__ema_part){steps, s->target->t.x, codes};
@@ -111,33 +132,47 @@ unic_status unic__level2_update(unic_trainer *t)
 {
     const unic_config *c = t->config;
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    if (unic__config_freezes_codebook(c))
-        return UNIC_OK;
     collect(t, parts);
     unic_status status = unic__codebook_update(t->level2, c->ema_order, c->ema_decay,
                                                c->ema_epsilon, parts, t->level2_scratch);
     return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "the second level");
 }
 
-void unic__level2_renew(unic_trainer *t)
+unic_status unic__level2_count_idle(unic_trainer *t, unic__revival *revival)
 {
     const unic_config *c = t->config;
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    if (unic__config_freezes_codebook(c))
-        return;
+    const size_t steps = unic__all_steps(t);
     collect(t, parts);
+    if (t->ranks)
+        unic__together_codes(t, t->level2_own, t->level2_codes);
+    for (size_t m = 0; m < t->graph.n; m++)
+        parts[m] = (unic__ema_part){.rows = steps, .codes = t->level2_codes + m * steps};
     unic__codebook_count_idle(t->level2, parts);
-    const unic__revival revival = {
+    *revival = (unic__revival){
         .rule = c->reset_rule,
         .steps = c->reset_steps,
         .max = c->reset_max,
         .ema = c->reset_ema,
         .source = c->reset_source,
-        .z = t->rows,
-        .rows = gather(t),
+        .rows = unic__source_rows(t),
         .key = unic__random_key(c->seed, t->steps, unic__random_hash("level2 revival")),
     };
-    unic__codebook_revive(t->level2, &revival, t->level2_order);
+    if (!t->ranks)
+        return UNIC_OK;
+    gather(t); /* the first level's have been fetched already */
+    return unic__together_sources(
+        t, t->level2, revival,
+        &(unic__source_scratch){t->level2_scratch, t->level2_from, t->level2_order});
+}
+
+void unic__level2_restart(unic_trainer *t, unic__revival *revival)
+{
+    if (!t->ranks) { /* t->rows were the first level's until now */
+        gather(t);
+        revival->z = t->rows;
+    }
+    unic__codebook_revive(t->level2, revival, t->level2_order);
 }
 
 /* ---- in a run's file ---- */

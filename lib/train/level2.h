@@ -7,7 +7,9 @@
 
 #include "train/trainer.h"
 
+/* Before the training graph, and the memory for its steps after it. */
 unic_status unic__level2_create(unic_trainer *t);
+unic_status unic__level2_scratch(unic_trainer *t);
 void unic__level2_free(unic_trainer *t);
 
 /* Before a step, and where it is refused. */
@@ -18,11 +20,13 @@ void unic__level2_restore(unic_trainer *t);
 void unic__level2_set_gate(unic_trainer *t);
 /* UNIC_E_NUMERIC names a modality whose z of this level is no number. */
 unic_status unic__level2_check(const unic_trainer *t);
-/* Codes start from the first z there are. */
+/* Codes start from the first z there are; ranks need not fail together. */
 unic_status unic__level2_start(unic_trainer *t);
-/* After the codes are assigned: the EMA's update; then, which codes are idle, and their restart. */
+/* After the codes are assigned: the EMA's update; then, which codes are idle and what they restart
+ * from, and their restart. */
 unic_status unic__level2_update(unic_trainer *t);
-void unic__level2_renew(unic_trainer *t);
+unic_status unic__level2_count_idle(unic_trainer *t, unic__revival *revival);
+void unic__level2_restart(unic_trainer *t, unic__revival *revival);
 
 /* The members of a run's file. */
 void unic__level2_bundle(const unic_trainer *t, unic__bundle *b);

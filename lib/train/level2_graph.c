@@ -40,6 +40,7 @@ void unic__level2_encoders(unic__training_graph *tg, unic__graph *g)
         *s = (unic__stream){.m = &l->config.modality[m],
                             .x = first->y,
                             .mask = first->mask,
+                            .all_mask = first->all_mask,
                             .lengths = first->lengths,
                             .front = first->y};
         s->z = s->coded = unic__keep(

@@ -4,15 +4,6 @@
 
 unic_status unic__together_allows(const unic_trainer *t)
 {
-    if (t->config->level2_weight > 0.0)
-        return unic__fail(UNIC_E_CONFIG,
-                          "level2.weight is not 0: the second level is for one rank, and there "
-                          "are %zu",
-                          t->ranks->size);
-    if (t->config->code_segments)
-        return unic__fail(UNIC_E_CONFIG,
-                          "code.segments = on: segments are for one rank, and there are %zu",
-                          t->ranks->size);
     if (t->config->batch < t->ranks->size)
         return unic__fail(UNIC_E_CONFIG,
                           "train.batch = %zu, the clips of all ranks, is less than their "
@@ -66,18 +57,24 @@ static uint64_t hash_past(uint64_t h, const unic__training_graph *tg)
     return h;
 }
 
-static uint64_t hash_state(const unic_trainer *t)
+static uint64_t hash_codebook(uint64_t h, const unic_codebook *cb)
 {
-    const unic_codebook *cb = t->codebook;
-    const uint64_t counters[] = {t->steps, t->total_steps, t->started};
-    uint64_t h = unic__hash_bytes(UNIC__FNV_START, counters, sizeof counters);
-    h = unic__hash_bytes(h, t->guard.lowered, sizeof t->guard.lowered);
-    h = hash_adam(hash_adam(h, &t->adam), &t->club_adam);
-    h = hash_past(h, &t->graph);
     h = unic__hash_bytes(h, cb->embedding, cb->codes * cb->dim * sizeof(float));
     h = unic__hash_bytes(h, cb->count, cb->codes * sizeof(float));
     h = unic__hash_bytes(h, cb->sum, cb->codes * cb->dim * sizeof(float));
     return unic__hash_bytes(h, cb->idle, cb->modalities * cb->codes * sizeof(int32_t));
+}
+
+static uint64_t hash_state(const unic_trainer *t)
+{
+    const uint64_t counters[] = {t->steps, t->total_steps, t->started};
+    uint64_t h = unic__hash_bytes(UNIC__FNV_START, counters, sizeof counters);
+    h = unic__hash_bytes(h, t->guard.lowered, sizeof t->guard.lowered);
+    h = hash_adam(hash_adam(h, &t->adam), &t->club_adam);
+    h = hash_codebook(hash_past(h, &t->graph), t->codebook);
+    for (size_t m = 0; m < t->graph.n && t->segment[m]; m++)
+        h = hash_codebook(h, t->segment[m]);
+    return t->level2 ? hash_codebook(h, t->level2) : h;
 }
 
 enum { CONFIG, STATE, STEP, HASHES };
@@ -149,7 +146,7 @@ unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t c
     }
     for (size_t m = 0; m < t->graph.n; m++)
         fill_whole(t, m, all, each);
-    if (unic__together_row_count(t) == 0)
+    if (unic__source_rows(t) == 0)
         return unic__fail(UNIC_E_VALUE, "no clip of the batch has a step, at any rank: the "
                                         "lengths of all modalities are 0");
     return UNIC_OK;
@@ -157,72 +154,77 @@ unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t c
 
 /* ---- codes ---- */
 
-void unic__together_codes(unic_trainer *t)
+void unic__together_codes(unic_trainer *t, const int32_t *own, int32_t *codes)
 {
     const size_t steps = t->graph.batch * t->graph.length, all = unic__all_steps(t);
     for (size_t m = 0; m < t->graph.n; m++)
-        unic__ranks_gather(t->ranks, t->own_codes + m * steps, steps * sizeof *t->codes,
-                           t->codes + m * all);
+        unic__ranks_gather(t->ranks, own + m * steps, steps * sizeof *codes, codes + m * all);
 }
 
-/* ---- encoder outputs, numbered as one rank would have them: by modality, clip and step ---- */
+/* ---- encoder outputs, numbered as one rank would have them (unic__source_rows) ---- */
 
-size_t unic__together_row_count(const unic_trainer *t)
+/* Clip `row` of the whole batch is one of this rank's. */
+static bool is_own(const unic__objective *o, size_t row)
 {
-    const unic__objective *o = &t->graph.objective;
-    size_t n = 0;
-    for (size_t m = 0; m < o->n; m++)
-        for (size_t row = 0; row < unic__all_batch(o); row++)
-            n += (size_t)o->lengths[m][row];
-    return n;
-}
-
-/* This rank's output that has this number, or NULL: another's. */
-static const float *own_row(const unic_trainer *t, size_t number)
-{
-    const unic__objective *o = &t->graph.objective;
     const size_t first = unic__first_row(o);
-    for (size_t m = 0; m < o->n; m++)
+    return row >= first && row < first + o->batch;
+}
+
+/* This rank's output that has this number, which is in t->rows, or NULL: another's. */
+static const float *own_row(const unic_trainer *t, size_t number, size_t dim)
+{
+    const unic__objective *o = &t->graph.objective;
+    size_t before = 0; /* own ones */
+    for (size_t k = 0; k < unic__row_kinds(t); k++)
         for (size_t row = 0; row < unic__all_batch(o); row++) {
-            const size_t n = (size_t)o->lengths[m][row];
-            if (number >= n) {
-                number -= n;
-                continue;
-            }
-            if (row < first || row >= first + o->batch)
-                return NULL;
-            return t->graph.stream[m].z->t.x +
-                   ((row - first) * o->length + number) * t->codebook->dim;
+            const size_t n = unic__rows_of_kind(t, k, row);
+            const bool own = is_own(o, row);
+            if (number < n)
+                return own ? t->rows + (before + number) * dim : NULL;
+            number -= n;
+            before += own ? n : 0;
         }
     return NULL;
 }
 
-/* Moves the valid ones of z [rows,T,D] to the front of `to`, which may begin at z. */
-static size_t keep_valid(const unic__objective *o, size_t m, const float *z, float *to,
-                         size_t dim)
+/* How many of kind k one rank has. */
+static size_t rows_of_rank(const unic_trainer *t, size_t k, size_t rank)
 {
+    const size_t batch = t->graph.batch;
     size_t n = 0;
-    for (size_t row = 0; row < unic__all_batch(o); row++) {
-        const size_t valid = (size_t)o->lengths[m][row];
-        memmove(to + n * dim, z + row * o->length * dim, valid * dim * sizeof *to);
+    for (size_t row = rank * batch; row < (rank + 1) * batch; row++)
+        n += unic__rows_of_kind(t, k, row);
+    return n;
+}
+
+/* to [R,B T,D] <- the rows of all ranks that this one has `own` of, and the valid ones to its
+ * front; how many. */
+static size_t gather_kind(unic_trainer *t, size_t k, const float *own, float *to, size_t dim)
+{
+    const size_t most = t->graph.batch * t->graph.length * dim;
+    size_t n = 0;
+    unic__ranks_gather(t->ranks, own, most * sizeof *to, to);
+    for (size_t r = 0; r < t->ranks->size; r++) {
+        const size_t valid = rows_of_rank(t, k, r);
+        memmove(to + n * dim, to + r * most, valid * dim * sizeof *to);
         n += valid;
     }
     return n;
 }
 
-unic_status unic__together_rows(unic_trainer *t, float **rows, size_t *count)
+unic_status unic__together_rows(unic_trainer *t, size_t dim, float **rows, size_t *count)
 {
-    const unic__objective *o = &t->graph.objective;
-    const size_t dim = t->codebook->dim, own = o->batch * o->length * dim;
+    const size_t kinds = unic__row_kinds(t), floats = kinds * unic__all_steps(t) * dim;
+    const float *own = t->rows;
     *count = 0;
-    *rows = unic__alloc_array(t->graph.n * unic__all_steps(t) * dim, sizeof **rows);
+    *rows = unic__alloc_array(floats, sizeof **rows);
     unic_status status = *rows ? UNIC_OK
-                               : unic__no_memory(own * sizeof **rows, "all ranks' vectors");
+                               : unic__no_memory(floats * sizeof **rows, "all ranks' vectors");
     status = unic__ranks_agree(t->ranks, status);
-    for (size_t m = 0; *rows && status == UNIC_OK && m < t->graph.n; m++) {
-        float *to = *rows + *count * dim; /* room for all that follow, since none is longer */
-        unic__ranks_gather(t->ranks, t->graph.stream[m].z->t.x, own * sizeof *to, to);
-        *count += keep_valid(o, m, to, to, dim);
+    for (size_t k = 0; *rows && status == UNIC_OK && k < kinds; k++) {
+        /* there is room behind: no kind has more rows than steps */
+        *count += gather_kind(t, k, own, *rows + *count * dim, dim);
+        own += rows_of_rank(t, k, t->ranks->rank) * dim;
         status = unic__ranks_status(t->ranks);
     }
     if (status != UNIC_OK) {
@@ -232,24 +234,23 @@ unic_status unic__together_rows(unic_trainer *t, float **rows, size_t *count)
     return status;
 }
 
-unic_status unic__together_sources(unic_trainer *t, unic__revival *revival)
+unic_status unic__together_sources(unic_trainer *t, const unic_codebook *cb,
+                                   unic__revival *revival, const unic__source_scratch *to)
 {
-    const size_t dim = t->codebook->dim;
-    const size_t n = unic__codebook_due(t->codebook, revival, t->order);
+    const size_t dim = cb->dim, n = unic__codebook_due(cb, revival, to->order);
     if (n == 0 || revival->source != UNIC__SOURCE_ENCODER)
         return UNIC_OK;
-    float *z = t->ema_scratch; /* which the update no longer needs: it has room for all codes */
-    memset(z, 0, n * dim * sizeof *z);
+    memset(to->z, 0, n * dim * sizeof *to->z);
     for (size_t i = 0; i < n; i++) {
-        const float *row = own_row(t, unic__revival_row(revival, i, t->order));
+        const float *row = own_row(t, unic__revival_row(revival, i, to->order), dim);
         if (row)
-            memcpy(z + i * dim, row, dim * sizeof *z);
-        t->source_of[t->order[i]] = (int32_t)i;
+            memcpy(to->z + i * dim, row, dim * sizeof *row);
+        to->from[to->order[i]] = (int32_t)i;
     }
-    unic__ranks_sum(t->ranks, z, n * dim, UNIC_COMM_FLOAT32);
-    revival->z = z;
+    unic__ranks_sum(t->ranks, to->z, n * dim, UNIC_COMM_FLOAT32);
+    revival->z = to->z;
     revival->rows = n;
-    revival->from = t->source_of;
+    revival->from = to->from;
     return unic__ranks_status(t->ranks);
 }
 
@@ -269,12 +270,12 @@ void unic__together_norms_end(unic_trainer *t)
 void unic__together_terms(unic_trainer *t)
 {
     const unic__objective *o = &t->graph.objective;
-    float *at[UNIC__MAX_TERMS + UNIC_MAX_MODALITIES];
-    double sum[UNIC__MAX_TERMS + UNIC_MAX_MODALITIES];
+    float *at[UNIC__MAX_TERMS + UNIC__MOST_CLUBS];
+    double sum[UNIC__MAX_TERMS + UNIC__MOST_CLUBS];
     size_t n = 0;
     for (size_t i = 0; i < o->term_count; i++)
         at[n++] = o->term[i].node->t.x;
-    for (size_t m = 0; m < o->n && t->graph.club_fit[m]; m++)
+    for (size_t m = 0; m < t->graph.clubs && t->graph.club_fit[m]; m++)
         at[n++] = t->graph.club_fit[m]->t.x;
     for (size_t i = 0; i < n; i++)
         sum[i] = (double)*at[i];

@@ -22,16 +22,22 @@ unic_status unic__together_check(unic_trainer *t);
 unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t clips,
                                    size_t *whole);
 
-/* t->codes <- the codes of all ranks, from t->own_codes. */
-void unic__together_codes(unic_trainer *t);
+/* codes [M,R B T] <- the codes of all ranks, from own [M,B T]. */
+void unic__together_codes(unic_trainer *t, const int32_t *own, int32_t *codes);
 
-/* The valid encoder outputs of all ranks, as one rank would have them; unic__free() *rows. */
-unic_status unic__together_rows(unic_trainer *t, float **rows, size_t *count);
-/* How many there are. */
-size_t unic__together_row_count(const unic_trainer *t);
+/* What codes may start from, of all ranks as one rank would have it in t->rows, where each has
+ * its own, of `dim` numbers each; unic__free() *rows. */
+unic_status unic__together_rows(unic_trainer *t, size_t dim, float **rows, size_t *count);
 
-/* Fetches the rows that the revival will take: it then takes them from `z`. */
-unic_status unic__together_sources(unic_trainer *t, unic__revival *revival);
+/* Where the rows go that a revival takes: of all codes z [L,D], which of them each takes, and the
+ * order of those that are due [L]. */
+typedef struct unic__source_scratch {
+    float *z;
+    int32_t *from, *order;
+} unic__source_scratch;
+/* Fetches them, from the ranks' t->rows: the revival then takes them from `to`. */
+unic_status unic__together_sources(unic_trainer *t, const unic_codebook *cb,
+                                   unic__revival *revival, const unic__source_scratch *to);
 
 /* compat: CLUB's gradients are those of its last fit, which all ranks have summed up already, and
  * of the bound, of which each has its share. Before the backward pass one rank alone keeps the

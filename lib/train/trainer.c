@@ -29,6 +29,8 @@ static unic_status allocate_scratch(unic_trainer *t)
     if (!t->rows || !t->codes || !t->ema_scratch || !t->order || !t->group_scratch ||
         !t->usage || !t->club_backup)
         return unic__no_memory(steps * dim * sizeof(float), "a trainer");
+    if (t->level2)
+        UNIC__TRY(unic__level2_scratch(t));
     return unic__report_create(t);
 }
 
@@ -161,30 +163,22 @@ static unic_status start_codebook(unic_trainer *t)
             "train.freeze = %s: the codebook has no codes yet that could be kept; "
             "start from a model",
             t->config->freeze);
-    unic__codebook_assign_state(t->cb_backup, t->codebook);
     float *all = NULL;
-    size_t rows = t->ranks ? 0 : gather_rows(t);
+    size_t rows = gather_rows(t);
     size_t iterations = t->config->ema_start == UNIC__START_KMEANS ? 10 : 0;
     if (t->ranks)
-        UNIC__TRY(unic__together_rows(t, &all, &rows));
+        UNIC__TRY(unic__together_rows(t, t->codebook->dim, &all, &rows));
     unic_status status = unic__codebook_init(t->codebook, all ? all : t->rows, rows, iterations,
                                              unic__random_key(t->config->seed, 0, DRAW_START),
                                              &t->watch.progress);
     unic__free(all);
-    status = unic__ranks_agree(t->ranks, status);
-    if (status != UNIC_OK) { /* another rank's, perhaps: this one's codes have changed */
-        unic__codebook_assign_state(t->codebook, t->cb_backup);
-        return status;
-    }
+    UNIC__TRY(unic__ranks_agree(t->ranks, status));
     if (t->config->code_groups > 1)
         unic__codebook_group_start(t->codebook, t->config->code_groups,
                                    unic__config_group_size(t->config));
     if (t->config->code_segments)
         unic__segments_take(t);
-    status = t->level2 ? unic__level2_start(t) : UNIC_OK;
-    if (status != UNIC_OK)
-        unic__codebook_assign_state(t->codebook, t->cb_backup);
-    return status;
+    return t->level2 ? unic__level2_start(t) : UNIC_OK;
 }
 
 /* Calls of operators in one fit of CLUB's nets, or one look at them. */
@@ -208,7 +202,7 @@ static void collect_codes(unic_trainer *t, unic__ema_part *parts)
         parts[m] = (unic__ema_part){steps, s->target->t.x, codes};
     }
     if (t->ranks)
-        unic__together_codes(t);
+        unic__together_codes(t, t->own_codes, t->codes);
 }
 
 /* The inner fits of q (A.5): club.steps Adam steps on the batch's detached z and zbar, some at
@@ -297,7 +291,7 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
     const unic_config *c = t->config;
     if (unic__config_freezes_codebook(c) || c->codis_weight > 0.0)
         return UNIC_OK;
-    if (c->level2_weight > 0.0)
+    if (t->level2)
         UNIC__TRY(unic__level2_update(t));
     unic_status status = c->code_segments
                              ? unic__segments_update(t, parts)
@@ -311,9 +305,37 @@ static unic_status update_codebook(unic_trainer *t, const unic__ema_part *parts)
 
 /* ---- the step ---- */
 
+/* Codes before a step, which may be refused when some of them have moved already: the codebook's
+ * where it starts, or another rank may fail after this one has updated it. */
+static void backup_codes(unic_trainer *t, bool codebook)
+{
+    if (codebook)
+        unic__codebook_assign_state(t->cb_backup, t->codebook);
+    if (t->config->code_segments)
+        unic__segments_backup(t);
+    if (t->level2)
+        unic__level2_backup(t);
+}
+
+static void restore_codes(unic_trainer *t, bool codebook)
+{
+    if (codebook)
+        unic__codebook_assign_state(t->codebook, t->cb_backup);
+    if (t->config->code_segments)
+        unic__segments_restore(t);
+    if (t->level2)
+        unic__level2_restore(t);
+    unic__prototypes_take(t);
+}
+
+/* What the codes that are not selected restart from, at each level. */
+typedef struct renewal {
+    unic__revival first, second;
+} renewal;
+
 /* P8: counts who was selected, and finds what the codes that were not may restart from. The last
  * thing in which ranks can fail. */
-static unic_status count_idle(unic_trainer *t, const unic_draws *draws, unic__revival *revival)
+static unic_status count_idle(unic_trainer *t, const unic_draws *draws, renewal *due)
 {
     const unic_config *c = t->config;
     unic__ema_part all[UNIC_MAX_MODALITIES];
@@ -323,33 +345,39 @@ static unic_status count_idle(unic_trainer *t, const unic_draws *draws, unic__re
     for (size_t m = 0; m < t->graph.n; m++)
         all[m] = (unic__ema_part){.rows = steps, .codes = t->codes + m * steps};
     unic__codebook_count_idle(t->codebook, all);
-    *revival = (unic__revival){
+    due->first = (unic__revival){
         .rule = c->reset_rule,
         .steps = c->reset_steps,
         .max = c->reset_max,
         .ema = c->reset_ema,
         .source = c->reset_source,
         .z = t->rows,
-        .rows = t->ranks ? unic__together_row_count(t) : gather_rows(t),
+        .rows = unic__source_rows(t),
         .from = draws ? draws->revival_source : NULL,
         .key = unic__random_key(c->seed, t->steps, DRAW_REVIVAL),
     };
-    return t->ranks ? unic__together_sources(t, revival) : UNIC_OK;
+    gather_rows(t);
+    if (t->ranks) /* z may lie where the update no longer needs it: there is room for all codes */
+        UNIC__TRY(unic__together_sources(
+            t, t->codebook, &due->first,
+            &(unic__source_scratch){t->ema_scratch, t->source_of, t->order}));
+    return t->level2 ? unic__level2_count_idle(t, &due->second) : UNIC_OK;
 }
 
 /* Restarts them, when the codes that gradients train have taken their step; how many is
  * reported. */
-static void restart_idle(unic_trainer *t, const unic__revival *revival)
+static void restart_idle(unic_trainer *t, renewal *due)
 {
-    size_t revived = 0;
-    if (!unic__config_freezes_codebook(t->config))
-        revived = unic__codebook_revive(t->codebook, revival, t->order);
+    *t->revived = 0.0;
+    if (unic__config_freezes_codebook(t->config))
+        return;
+    const size_t revived = unic__codebook_revive(t->codebook, &due->first, t->order);
     if (revived > 0 && t->config->code_segments)
         unic__segments_restart(t, t->order, revived);
     if (revived > 0)
         group_codes(t);
-    if (t->config->level2_weight > 0.0)
-        unic__level2_renew(t);
+    if (t->level2)
+        unic__level2_restart(t, &due->second);
     *t->revived = (double)revived;
 }
 
@@ -440,11 +468,14 @@ static void report(const unic_trainer *t, double *figures)
         figures[i] = t->report[i].value;
 }
 
-/* All that a step computes before it is committed. The codebook has started, and CLUB's nets
- * have been saved. Ranks agree wherever one of them alone may have failed. */
+/* All that a step computes before it is committed. Codes and CLUB's nets have been saved. Ranks
+ * agree wherever one of them alone may have failed. */
 static unic_status compute(unic_trainer *t, unic__ema_part *parts)
 {
     unic_status status = UNIC_OK;
+    if (!t->started)
+        UNIC__TRY(start_codebook(t));
+    unic__prototypes_take(t);
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
     UNIC__TRY(unic__ranks_agree(t->ranks, check_kernels(t)));
     collect_codes(t, parts);
@@ -470,55 +501,43 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
                                const unic_draws *draws, double *figures)
 {
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    unic__revival revival = {0};
-    const bool start = !t->started;
+    renewal due = {0};
+    const bool codebook = !t->started || t->ranks;
     const uint64_t club_steps = t->club_adam.steps;
     const unic__guard guard = t->guard;
     if (t->ranks)
         UNIC__TRY(unic__together_check(t));
     UNIC__TRY(prepare(t, batch, draws, true));
-    if (t->ranks)
-        unic__codebook_assign_state(t->cb_backup, t->codebook);
-    if (t->config->level2_weight > 0.0)
-        unic__level2_backup(t);
-    if (start)
-        UNIC__TRY(start_codebook(t));
-    unic__prototypes_take(t);
+    backup_codes(t, codebook);
     unic__adam_backup(&t->club_adam, t->club_backup);
     unic_status status = compute(t, parts);
     if (status == UNIC_OK)
-        status = count_idle(t, draws, &revival);
+        status = count_idle(t, draws, &due);
     if (status != UNIC_OK) {
         unic__adam_restore(&t->club_adam, t->club_backup, club_steps);
         t->guard = guard;
-        if (start || t->ranks)
-            unic__codebook_assign_state(t->codebook, t->cb_backup);
-        if (start && t->config->code_segments)
-            unic__segments_take(t);
-        if (t->config->level2_weight > 0.0)
-            unic__level2_restore(t);
-        unic__prototypes_take(t);
+        restore_codes(t, codebook);
         return status;
     }
     t->started = true;
     guard_codes(t);
     commit(t);
-    restart_idle(t, &revival);
+    restart_idle(t, &due);
     t->steps++;
     report(t, figures);
     return UNIC_OK;
 }
 
-/* Without a step: after a failure the codebook is as it was. */
+/* Without a step: after a failure codes are as they were. */
 static unic_status renew_codes(unic_trainer *t)
 {
-    unic__revival revival = {0};
-    unic__codebook_assign_state(t->cb_backup, t->codebook);
-    const unic_status status = count_idle(t, NULL, &revival);
+    renewal due = {0};
+    backup_codes(t, true);
+    const unic_status status = count_idle(t, NULL, &due);
     if (status == UNIC_OK)
-        restart_idle(t, &revival);
+        restart_idle(t, &due);
     else
-        unic__codebook_assign_state(t->codebook, t->cb_backup);
+        restore_codes(t, true);
     return status;
 }
 

@@ -29,11 +29,12 @@ struct unic_trainer {
     unic__param_table params, club;
     unic__adam adam, club_adam;
     unic_codebook *codebook;
-    /* with code.segments: what the codebook is made of, and the same before an update */
+    /* with code.segments: what the codebook is made of, and the same before a step */
     unic_codebook *segment[UNIC_MAX_MODALITIES], *segment_backup[UNIC_MAX_MODALITIES];
     /* with level2.weight: its codebook, the same before a step, and scratch */
     unic_codebook *level2, *level2_before;
-    int32_t *level2_codes, *level2_order; /* [M, B T], [L2] */
+    int32_t *level2_codes, *level2_order; /* [M, R B T], [L2] */
+    int32_t *level2_own, *level2_from;    /* of several ranks: [M, B T], [L2] */
     float *level2_scratch;
     unic__training_graph graph;
     int threads;       /* number of threads to compute with; 0: the process's number */
@@ -86,6 +87,13 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *c
 /* `clips` are those of the whole batch. */
 unic_status unic__fill_draws(unic_trainer *t, size_t clips, const unic_draws *draws,
                              unic__key key);
+
+/* The encoder outputs of the whole batch that codes may start from: they are numbered by kind,
+ * clip and step. A kind is a modality; where codes have segments there is one, of the steps that
+ * any modality has (source_rows.c). `row` is a clip of the whole batch. */
+size_t unic__row_kinds(const unic_trainer *t);
+size_t unic__rows_of_kind(const unic_trainer *t, size_t kind, size_t row);
+size_t unic__source_rows(const unic_trainer *t);
 
 /* CODIS's codes, before a step and after it (prototypes.c); nothing without them. */
 void unic__prototypes_take(unic_trainer *t);

@@ -40,6 +40,15 @@ static const struct {
     {3, "objective = dcid+codis\ncodis.queue = 20\ncodis.plan = sinkhorn\nreset.source = "
         "encoder\n"},
     {4, "objective = codis\ncodis.queue = 0\n"},
+    {2, "objective = codaar\n"},
+    {3, "objective = codaar\nema.start = kmeans\nreset.rule = any\nreset.source = encoder\n"},
+    {4, "code.segments = on\nmargin.head = 4\nema.order = sequential\n"},
+    {2, "behaviour = compat\ncode.segments = on\n"},
+    {2, "objective = hdcid\nlevel2.count = 9\nlevel2.start = 0\n"},
+    {3, "objective = hdcid\nlevel2.start = 0.5\nema.start = kmeans\nmargin.head = 4\n"
+        "reset.rule = any\n"},
+    {4, "objective = hdcid\nclub.form = permutation\nclub.input = quantized\n"},
+    {3, "behaviour = compat\nlevel2.weight = 1\n"},
     {2, "objective = baseline\n"},
     {2, "objective = smit\n"},
     {2, "objective = cmcm\n"},
@@ -66,7 +75,7 @@ START_TEST(ranks_take_the_steps_of_one)
             comm_compare_tables("gradient", &f->of[r]->params, &f->one->params, true);
             comm_compare_tables("value", &f->of[r]->club, &f->one->club, false);
             comm_compare_tables("gradient", &f->of[r]->club, &f->one->club, true);
-            comm_compare_codebooks(f->of[r]->codebook, f->one->codebook);
+            comm_compare_codebooks(f->of[r], f->one);
             comm_compare_pasts(&f->of[r]->graph, &f->one->graph);
         }
         comm_compare_codes(f);

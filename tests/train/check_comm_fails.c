@@ -55,7 +55,9 @@ END_TEST
 START_TEST(a_call_that_fails_refuses_the_step)
 {
     static const char *const more[] = {"margin.head = 4\n", "behaviour = compat\n",
-                                       "objective = dcid+codis\nreset.source = encoder\n"};
+                                       "objective = dcid+codis\nreset.source = encoder\n",
+                                       "objective = codaar\nreset.rule = any\n",
+                                       "objective = hdcid\nlevel2.count = 9\n"};
     small_state before[THREAD_RANKS];
     uint64_t calls = 0;
     for (uint64_t n = 1; calls == 0 || n <= calls; n += 3 + (uint64_t)_i) {
@@ -145,12 +147,49 @@ START_TEST(ranks_with_other_states_or_configs_are_found_out)
 }
 END_TEST
 
+/* A number that the trainer keeps of its codes, beside the codebook. */
+static float *segment_sum(unic_trainer *t)
+{
+    return t->segment[1]->sum + 3;
+}
+
+static float *level2_count(unic_trainer *t)
+{
+    return t->level2->count + 3;
+}
+
+START_TEST(other_codes_are_found_out)
+{
+    static const struct {
+        const char *more;
+        float *(*number)(unic_trainer *t);
+    } cases[] = {{"objective = codaar\n", segment_sum},
+                 {"objective = hdcid\nlevel2.count = 9\n", level2_count}};
+    comm_fixture *f = comm_new(2, cases[_i].more);
+    comm_cut(f, comm_ragged(COMM_CLIPS, 0));
+    comm_step_ok(f);
+    float *number = cases[_i].number(f->of[1]);
+    *number = nextafterf(*number, INFINITY);
+    for (size_t r = 0; r < 2; r++)
+        f->of[r]->checked = false;
+    comm_step(f);
+    for (size_t r = 0; r < 2; r++)
+        ck_assert_msg(f->status[r] == UNIC_E_STATE &&
+                          strstr(f->message[r], "not that of rank 0"),
+                      "%s", f->message[r]);
+    comm_uncut(f);
+    comm_free(f);
+}
+END_TEST
+
+static const char *const resumed[] = {"margin.head = 4\n", "objective = codaar\n",
+                                      "objective = hdcid\nlevel2.count = 9\n"};
+
 /* A run of two ranks goes on with three, from its file. */
 START_TEST(a_run_resumes_with_other_ranks)
 {
     double two[COMM_FIGURES], three[COMM_FIGURES];
-    comm_fixture *f = comm_new(2, "margin.head = 4\n"),
-                 *next = comm_new(3, "margin.head = 4\n");
+    comm_fixture *f = comm_new(2, resumed[_i]), *next = comm_new(3, resumed[_i]);
     comm_cut(f, comm_ragged(COMM_CLIPS, 0));
     comm_step_ok(f);
     comm_uncut(f);
@@ -215,8 +254,6 @@ START_TEST(what_cannot_be_is_refused)
     bad = good;
     bad.struct_size = 8;
     refused(bad, "", UNIC_E_ARG, "options->comm has struct_size 8");
-    refused(good, "level2.weight = 1\n", UNIC_E_CONFIG, "second level is for one rank");
-    refused(good, "code.segments = on\n", UNIC_E_CONFIG, "segments are for one rank");
     bad = good;
     bad.size = 33;
     refused(bad, "", UNIC_E_CONFIG, "train.batch = 32, the clips of all ranks");
@@ -245,10 +282,11 @@ int main(void)
     TCase *t = tcase_create("comm_fails");
     tcase_set_timeout(t, 120);
     tcase_add_test(t, a_step_is_taken_by_all_or_none);
-    tcase_add_loop_test(t, a_call_that_fails_refuses_the_step, 0, 3);
+    tcase_add_loop_test(t, a_call_that_fails_refuses_the_step, 0, 5);
     tcase_add_test(t, a_rank_that_is_stopped_stops_all);
     tcase_add_test(t, ranks_with_other_states_or_configs_are_found_out);
-    tcase_add_test(t, a_run_resumes_with_other_ranks);
+    tcase_add_loop_test(t, other_codes_are_found_out, 0, 2);
+    tcase_add_loop_test(t, a_run_resumes_with_other_ranks, 0, 3);
     tcase_add_test(t, what_cannot_be_is_refused);
     tcase_add_test(t, a_batch_without_a_step_at_any_rank_is_refused);
     return small_run("train/comm_fails", t);

@@ -153,6 +153,10 @@ void comm_copy_state(unic_trainer *to, const unic_trainer *from)
     copy_adam(&to->adam, &from->adam);
     copy_adam(&to->club_adam, &from->club_adam);
     unic__codebook_assign_state(to->codebook, from->codebook);
+    for (size_t m = 0; m < from->graph.n && from->segment[m]; m++)
+        unic__codebook_assign_state(to->segment[m], from->segment[m]);
+    if (from->level2)
+        unic__codebook_assign_state(to->level2, from->level2);
     to->steps = from->steps;
     to->total_steps = from->total_steps;
     to->started = from->started;
@@ -194,13 +198,23 @@ void comm_compare_tables(const char *what, const unic__param_table *got,
     }
 }
 
-void comm_compare_codebooks(const unic_codebook *got, const unic_codebook *want)
+static void compare_codebooks(const char *of, const unic_codebook *got,
+                              const unic_codebook *want)
 {
     const size_t cells = want->codes * want->dim;
     ck_assert_mem_eq(got->idle, want->idle, want->codes * want->modalities * sizeof(int32_t));
-    within("count", "the codebook", got->count, want->count, want->codes, 0.0);
-    within("sum", "the codebook", got->sum, want->sum, cells, 0.0);
-    within("embedding", "the codebook", got->embedding, want->embedding, cells, 0.0);
+    within("count", of, got->count, want->count, want->codes, 0.0);
+    within("sum", of, got->sum, want->sum, cells, 0.0);
+    within("embedding", of, got->embedding, want->embedding, cells, 0.0);
+}
+
+void comm_compare_codebooks(const unic_trainer *got, const unic_trainer *want)
+{
+    compare_codebooks("the codebook", got->codebook, want->codebook);
+    for (size_t m = 0; m < want->graph.n && want->segment[m]; m++)
+        compare_codebooks("a segment", got->segment[m], want->segment[m]);
+    if (want->level2)
+        compare_codebooks("the second level", got->level2, want->level2);
 }
 
 void comm_compare_pasts(const unic__training_graph *got, const unic__training_graph *want)
@@ -237,7 +251,11 @@ void comm_compare_codes(const comm_fixture *f)
 {
     const unic_trainer *one = f->one, *of = f->of[0];
     const size_t steps = one->graph.batch * COMM_LENGTH;
-    for (size_t m = 0; m < one->graph.n; m++)
-        ck_assert_mem_eq(of->codes + m * unic__all_steps(of), one->codes + m * steps,
-                         steps * sizeof *one->codes);
+    for (size_t m = 0; m < one->graph.n; m++) {
+        const size_t from = m * unic__all_steps(of);
+        ck_assert_mem_eq(of->codes + from, one->codes + m * steps, steps * sizeof *one->codes);
+        if (one->level2)
+            ck_assert_mem_eq(of->level2_codes + from, one->level2_codes + m * steps,
+                             steps * sizeof *one->level2_codes);
+    }
 }

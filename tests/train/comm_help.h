@@ -63,7 +63,8 @@ void comm_copy_state(unic_trainer *to, const unic_trainer *from);
  * is forgotten, or counted twice, is off by more than 1e-3. */
 void comm_compare_tables(const char *what, const unic__param_table *got,
                          const unic__param_table *want, bool gradients);
-void comm_compare_codebooks(const unic_codebook *got, const unic_codebook *want);
+/* Those of all levels and segments. */
+void comm_compare_codebooks(const unic_trainer *got, const unic_trainer *want);
 /* What CODIS remembers. */
 void comm_compare_pasts(const unic__training_graph *got, const unic__training_graph *want);
 void comm_compare_figures(const comm_fixture *f, size_t r, const double *want);
