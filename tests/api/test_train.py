@@ -244,7 +244,9 @@ class Train(unittest.TestCase):
 
     def test_without_a_checkpoint_that_can_be_read_resuming_fails(self):
         done = self.train("--resume", status=1)
-        self.assertIn("m.run.npz: cannot open: No such file", done.stderr)
+        self.assertEqual(done.stderr, f"unic-train: cannot resume: nothing is saved of a run {self.dir}/m.npz: there is no "
+                                      f"{self.dir}/m.run.npz. A run that was ended before its first save begins again, without "
+                                      "--resume\n")
         self.train("--keep", "2", "--set", "train.epochs=2")
         for name in ("m.run.npz", "m.step-5.run.npz"):
             (self.dir / name).write_bytes(b"PK")

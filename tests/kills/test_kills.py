@@ -140,6 +140,23 @@ def check_lock(folder):
     return run
 
 
+def check_before_the_first_save(folder, straight):
+    """Killed when nothing is saved yet: --resume says so and changes nothing, and the same command begins again."""
+    run = Run(folder, "early")
+    first = run.start(**shim("rename", 1, "before"))
+    first.communicate(timeout=300)
+    assert first.returncode == -signal.SIGKILL and not (run.folder / "m.run.npz").exists()
+    before = run.files()
+    second = run.start("--resume")
+    _, err = second.communicate(timeout=300)
+    assert second.returncode == 1 and err == (
+        f"unic-train: cannot resume: nothing is saved of a run {run.out}: there is no {run.folder}/m.run.npz. A run that was "
+        "ended before its first save begins again, without --resume\n"), err
+    assert run.log.name in before and run.files()[run.log.name] == before[run.log.name]
+    run.finish()
+    check_end(run, straight, "before the first save")
+
+
 def main():
     rng = random.Random(SEED)
     with tempfile.TemporaryDirectory() as name:
@@ -153,6 +170,7 @@ def main():
         straight = Run(folder, "straight")
         straight.finish()
         check_end(check_lock(folder), straight, "the lock")
+        check_before_the_first_save(folder, straight)
         kills = runs = idle = 0
         of_kind = {}
         source = moments(calls, rng)

@@ -154,6 +154,22 @@ class Ranks(unittest.TestCase):
     def test_a_rank_that_is_killed_ends_all_and_the_run_resumes(self):
         kills.kill_and_resume(self, 2, seed=3)      # make kills-mpi has 20, at other moments each time
 
+    def test_ranks_that_are_killed_before_the_first_save_begin_again(self):
+        with np.load(self.folder / "data.npz") as data:      # an epoch of 3,000 steps, after which it would be saved
+            np.savez(self.folder / "long.npz", **{name: np.repeat(array, 1000, axis=0) for name, array in data.items()})
+        process = self.begin(2, "early", "--log", "early.jsonl", data="long.npz")
+        ranks = self.ranks_of(process, 2)
+        self.wait_for_step("early")
+        for rank in ranks:
+            os.kill(rank, signal.SIGKILL)
+        self.assertNotEqual(self.end(process)[0], 0)
+        self.assertFalse((self.folder / "early.run.npz").exists())
+        status, text = self.end(self.begin(2, "early", "--resume"))
+        self.assertNotEqual(status, 0)
+        self.assertIn("nothing is saved of a run early.npz: there is no early.run.npz. A run that was ended before its first save "
+                      "begins again, without --resume", text)
+        self.assertIn("written: early.npz", self.train(2, "early"))
+
     def test_a_rank_that_hangs_ends_all_after_the_timeout(self):
         process = self.begin(2, "hung", "--log", "hung.jsonl", "--set", "train.epochs=100000")
         ranks = self.ranks_of(process, 2)

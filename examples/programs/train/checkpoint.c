@@ -174,16 +174,28 @@ static unic_status resume_kept(train_checkpoint *c, const steps *kept, unic_trai
     return status;
 }
 
-static bool resume_older(train_checkpoint *c, unic_trainer **trainer,
+/* There is no older checkpoint. A run that was ended before its first save has nothing yet. */
+static bool fail_to_resume(const train_checkpoint *c, unic_status status)
+{
+    if (status != UNIC_E_NOTFOUND)
+        return cli_fail("cannot resume: %s", unic_last_error());
+    return cli_fail(
+        "cannot resume: nothing is saved of a run %s: there is no %s. A run that was "
+        "ended before its first save begins again, without --resume",
+        c->model_path, c->run_path);
+}
+
+/* After `status`, which the newest checkpoint was lost with. */
+static bool resume_older(train_checkpoint *c, unic_trainer **trainer, unic_status status,
                          const unic_trainer_options *options)
 {
     steps kept;
     bool ok = list_kept(c, &kept);
     if (ok && kept.count == 0)
-        ok = cli_fail("cannot resume: %s (a run begins without --resume)", unic_last_error());
+        ok = fail_to_resume(c, status);
     if (ok) {
         cli_note("warning: %s", unic_last_error());
-        unic_status status = resume_kept(c, &kept, trainer, options);
+        status = resume_kept(c, &kept, trainer, options);
         ok = status == UNIC_OK ||
              (is_lost(status) ? cli_fail("cannot resume: none of the checkpoints of %s can be "
                                          "read",
@@ -204,7 +216,7 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const 
     if (status != UNIC_OK && !is_lost(status))
         return cli_fail("cannot resume: %s", unic_last_error());
     c->is_saved = status == UNIC_OK;
-    if (!c->is_saved && !resume_older(c, trainer, &options))
+    if (!c->is_saved && !resume_older(c, trainer, status, &options))
         return false;
     c->step = unic_trainer_step_count(*trainer);
     return true;
