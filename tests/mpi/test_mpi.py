@@ -58,6 +58,7 @@ class Ranks(unittest.TestCase):
             raise unittest.SkipTest("unic-train is not built")
         cls.compiler, cls.start = (shutil.which(f"{program}.{cls.mpi}") for program in ("mpicc", "mpirun"))
         if not cls.compiler or not cls.start:
+            print(f"skipped: ranks over {cls.mpi}, whose mpicc and mpirun are not installed")
             raise unittest.SkipTest(f"mpicc.{cls.mpi} and mpirun.{cls.mpi} are not installed")
         folder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(folder.cleanup)
