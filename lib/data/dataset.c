@@ -171,8 +171,10 @@ static unic_status plan_epoch(unic_dataset *d, const unic_dataset_options *optio
     if (!d->batches)
         return unic__fail(UNIC_E_ARG,
                           "%zu clips do not fill a batch of %zu, and "
-                          "drop_last leaves out batches that are not full",
-                          d->clips, options->batch);
+                          "drop_last leaves out batches that are not full: a batch of at "
+                          "most %zu (train.batch) or no drop_last (train.drop_last = off) is "
+                          "expected",
+                          d->clips, options->batch, d->clips);
     d->seed = options->seed;
     d->expected.batch = UINT64_MAX; /* none yet */
     if (!options->shuffle)

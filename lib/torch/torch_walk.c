@@ -320,7 +320,7 @@ void unic__torch_sort(unic__torch_file *f)
         qsort(f->by_path, f->tensors, sizeof(const unic__torch_tensor *), unic__torch_compare);
 }
 
-/* Two tensors of one path: a key that is there twice, or 3 beside "3". */
+/* Two tensors of one path: a key that is there twice, 3 beside "3", or "a/b" beside "b" in "a". */
 static unic_status note_twins(unic__torch_file *f)
 {
     for (size_t i = 1; i < f->tensors; i++) {

@@ -7,7 +7,7 @@ const char *unic__value_key(const unic__value *key, char number[UNIC__KEY_NUMBER
 {
     if (unic__value_is_string(key)) {
         *size = key->as.text.size;
-        return memchr(key->as.text.at, '/', *size) ? NULL : key->as.text.at;
+        return key->as.text.at;
     }
     if (key->kind != UNIC__PICKLE_INT)
         return NULL;

@@ -163,8 +163,11 @@ START_TEST(drop_last_leaves_out_what_is_not_full)
     unic_dataset_free(d);
     o.batch = 11;
     const char *paths[] = {path};
-    io_assert_fails(unic_dataset_open(&d, paths, 1, &o), UNIC_E_ARG,
-                    "10 clips do not fill a batch of 11");
+    io_assert_fails(
+        unic_dataset_open(&d, paths, 1, &o), UNIC_E_ARG,
+        "10 clips do not fill a batch of 11, and drop_last leaves out batches that are "
+        "not full: a batch of at most 10 (train.batch) or no drop_last "
+        "(train.drop_last = off) is expected");
     ck_assert_ptr_null(d);
 }
 END_TEST

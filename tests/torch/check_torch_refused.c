@@ -73,6 +73,11 @@ START_TEST(reads_what_is_right)
     io_assert_ok(torch_open(&f, make_zip(W(GOOD), 32)));
     io_assert_ok(unic__torch_read_f64(f, unic__torch_find(f, "w"), x, 4));
     unic__torch_close(f);
+    /* A key with a slash has the path that it is. */
+    io_assert_ok(torch_open(&f, make_zip(P(DICT("Va/b\n" GOOD "Va\n(Vc\n" GOOD "d")), 32)));
+    io_assert_ok(unic__torch_read_f64(f, unic__torch_find(f, "a/b"), x, 4));
+    io_assert_ok(unic__torch_read_f64(f, unic__torch_find(f, "a/c"), x, 4));
+    unic__torch_close(f);
     /* An empty tensor may lie anywhere. */
     io_assert_ok(torch_open(&f, make_zip(W4("I99\n", "(I0\nI3\nt", "(I3\nI1\nt"), 32)));
     io_assert_ok(unic__torch_read_f64(f, unic__torch_find(f, "w"), x, 0));
@@ -190,6 +195,8 @@ static const struct {
     /* paths */
     {P(DICT("Vw\n" GOOD "Vw\n" GOOD)), 32, "made.pt: w is there twice"},
     {P(DICT("I3\n" GOOD "V3\n" GOOD)), 32, "made.pt: 3 is there twice"},
+    {P(DICT("Va/b\n" GOOD "Va\n(Vb\n" GOOD "d")), 32, "made.pt: a/b is there twice"},
+    {P(DICT("Va\n(Vb/c\n" GOOD "dVa/b\n(Vc\n" GOOD "d")), 32, "made.pt: a/b/c is there twice"},
     /* the pickle */
     {P("\x82\1."), 32, "made.pt: data.pkl: byte 0, EXT1: an opcode that is not read"},
     {P("]q\0h\0a."), 32, "data.pkl: byte 5, APPEND: puts a list into itself"},
