@@ -262,6 +262,11 @@ static const char more[] =
     "  ngrams   words to [64], by their letters; FILEs are texts, one a clip, or tables .tsv\n"
     "           whose first line names a column video_id, filename or id, and a column text\n"
     "\n"
+    "--fit learns from the FILEs, which should be the training clips: patches its typical "
+    "patches,\n"
+    "every other kind the mean and the deviation of each channel of its features (logmel with\n"
+    "parts, words: of each dim), which are 0 and 1 from then on. It may be given with --out.\n"
+    "\n"
     "Sound is averaged over its channels and resampled, frames are taken at the extractor's\n"
     "rate and scaled, as docs/media-decoding.md says. Any length of film is read in parts.\n"
     "\n"
@@ -272,7 +277,8 @@ static const char more[] =
     "they are. Arrays appear complete or not at all.\n"
     "\n"
     "Examples:\n"
-    "  unic-extract --kind logmel --set bands=16 parts=8 --out features/audio clips/*.mp4\n"
+    "  unic-extract --kind logmel --set bands=16 parts=8 --fit logmel.npz --out features/audio "
+    "clips/*.mp4\n"
     "  unic-extract --kind patches --fit patches.npz clips/*.mp4\n"
     "  unic-extract --extractor patches.npz --out features/video clips/*.mp4\n"
     "  unic-extract --kind ngrams --out features/text captions.tsv\n"
@@ -320,7 +326,7 @@ int main(int argc, char **argv)
          .text = &r->save_path},
         {"--extractor", "E.npz", "instead of --kind: an extractor from --fit or --save",
          .text = &r->from.path},
-        {"--fit", "E.npz", "learn the extractor's weights from the FILEs, and write it",
+        {"--fit", "E.npz", "learn from the FILEs, and write the extractor",
          .text = &r->fit_path},
         {"--out", "FOLDER", "where the arrays are written; made if it is not there",
          .text = &r->folder},

@@ -502,6 +502,7 @@ class extractor : public detail::handle<unic_extractor, unic_extractor_free>
         return extractor(from.open(unic_extractor_load_source, options));
     }
     void fit(const array &input) { run(unic_extractor_fit, input); }
+    void normalise(const array &features) { run(unic_extractor_normalise, features); }
     void load_weights(std::string_view path, unic_open_options options = {})
     {
         run(unic_extractor_load_weights, path, options);

@@ -141,6 +141,16 @@ unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *inpu
     return UNIC_OK;
 }
 
+unic_status unic_extractor_normalise(unic_extractor *extractor, const unic_array *features)
+{
+    UNIC__REQUIRE(extractor);
+    UNIC__REQUIRE(features);
+    UNIC__TRY(unic__array_check_real(features, __func__, "features"));
+    UNIC__HOLD(extractor);
+    UNIC__TRY_NAMED(unic__extractor_normalise(extractor, features));
+    return UNIC_OK;
+}
+
 static unic_status load_weights(unic_extractor *extractor, unic__source *source)
 {
     unic__weight_file *f;

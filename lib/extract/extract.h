@@ -68,7 +68,9 @@ struct unic_extractor {
     unic__shape dims; /* of a step's features */
     const unic__extract_weight *weights;
     size_t weight_count;
-    bool has_weights;              /* they were fitted or loaded */
+    bool has_weights; /* they were fitted or loaded */
+    float
+        *normal; /* [2,channels] mean and deviation of each; NULL: features stay as they are */
     struct unic__network *network; /* of a kind that has one, once its weights were loaded */
     unic__word_list *words[UNIC__WORD_USES]; /* NULL: it has none                            */
     int threads;
@@ -107,6 +109,8 @@ unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
 /* UNIC_E_STATE if it has weights that were neither fitted nor loaded. */
 unic_status unic__extractor_check_weights(const unic_extractor *e);
 unic_status unic__extractor_fit(unic_extractor *e, const unic_array *input);
+/* As unic__normal_learn(); UNIC_E_STATE if it has no weights or words yet. */
+unic_status unic__extractor_normalise(unic_extractor *e, const unic_array *features);
 /* UNIC_E_ARG for a kind without a network. */
 unic_status unic__extractor_takes_weights(const unic_extractor *e);
 /* The weights of a file, in place of those that it has; as unic__network_create(). */
@@ -125,6 +129,23 @@ unic_status unic__extractor_load_words(unic_extractor *e, unic__word_use use,
 uint64_t unic__extractor_hash_words(const unic_extractor *e, uint64_t hash);
 unic_status unic__extractor_write_words(const unic_extractor *e, unic__npz_writer *w);
 unic_status unic__extractor_read_words(unic_extractor *e, unic__npz *z);
+
+/* ---- normalise.c ---- */
+
+/* deviation [n] <- the roots of the variances, which it changes. A channel that hardly varies would
+ * get values in the thousands: none is below a tenth of the mean one; 1 if all are 0. */
+void unic__normal_deviations(float *deviation, double *variance, size_t n);
+/* Means and deviations of features that it gave, by which those that it gives from now on are
+ * normalised. UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. */
+unic_status unic__normal_learn(unic_extractor *e, const unic_array *features);
+/* To the features of so many steps; nothing if it is not normalised. */
+void unic__normal_apply(const unic_extractor *e, float *features, size_t steps);
+/* What the features are has changed. */
+void unic__normal_forget(unic_extractor *e);
+/* Adds it to the hash; what its file has of it, up to two arrays; reads them. */
+uint64_t unic__normal_hash(const unic_extractor *e, uint64_t hash);
+size_t unic__normal_weights(const unic_extractor *e, unic__extract_weight weights[2]);
+unic_status unic__normal_read(unic_extractor *e, unic__npz *z);
 
 /* ---- extractor_file.c ---- */
 

@@ -44,6 +44,7 @@ void unic__extractor_free(unic_extractor *e)
     if (e->kind && e->kind->release)
         e->kind->release(e);
     unic__network_free(e->network);
+    unic__normal_forget(e);
     for (size_t i = 0; i < UNIC__WORD_USES; i++)
         unic__word_list_free(e->words[i]);
     unic__arena_free(&e->arena);
@@ -58,7 +59,7 @@ uint64_t unic__extractor_fingerprint(const unic_extractor *e)
                                 unic__shape_count(&e->weights[i].shape) * sizeof(float));
     if (e->network)
         hash = unic__hash_bytes(hash, &e->network->hash, sizeof e->network->hash);
-    return unic__extractor_hash_words(e, hash);
+    return unic__normal_hash(e, unic__extractor_hash_words(e, hash));
 }
 
 /* Whether the array has the dims that the kind takes. */
@@ -107,18 +108,29 @@ unic_status unic__extractor_load_weights(unic_extractor *e, unic__weight_file *f
     unic__network_free(e->network);
     e->network = n;
     e->dims = n->dims;
+    unic__normal_forget(e);
     return UNIC_OK;
 }
 
 unic_status unic__extractor_fit(unic_extractor *e, const unic_array *input)
 {
     if (!e->kind->fit)
-        return unic__fail(UNIC_E_ARG, "an extractor of kind %s has nothing that is fitted",
+        return unic__fail(UNIC_E_ARG,
+                          "an extractor of kind %s has nothing that is fitted to "
+                          "its input; unic_extractor_normalise() takes its features",
                           e->kind->name);
     UNIC__TRY(check_dims(e, input));
     UNIC__TRY(e->kind->fit(e, input));
     e->has_weights = true;
+    unic__normal_forget(e);
     return UNIC_OK;
+}
+
+unic_status unic__extractor_normalise(unic_extractor *e, const unic_array *features)
+{
+    UNIC__TRY(unic__extractor_check_words(e));
+    UNIC__TRY(unic__extractor_check_weights(e));
+    return unic__normal_learn(e, features);
 }
 
 unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
@@ -137,6 +149,7 @@ unic_status unic__extractor_run(size_t *step_count, unic_extractor *e,
                           *step_count, max_steps);
     UNIC__TRY(unic__extractor_check_weights(e));
     UNIC__TRY(e->kind->run(e, in, features));
+    unic__normal_apply(e, features, *step_count);
     const size_t width = unic__shape_count(&e->dims);
     if (!unic__all_finite(features, *step_count * width))
         return unic__fail(UNIC_E_NUMERIC,

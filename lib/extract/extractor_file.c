@@ -1,4 +1,5 @@
-/* An extractor as an npz: its settings as text, and its weights if it has any. */
+/* An extractor as an npz: its settings as text, its weights if it has any, and what its features are
+ * normalised by. */
 #include <string.h>
 
 #include "array/bundle.h"
@@ -10,6 +11,8 @@ static const char settings_member[] = "extractor.ini";
 /* Its weights go to the file one after the other: they are large. */
 static unic_status save_network(const unic_extractor *e, unic__output to)
 {
+    unic__extract_weight normal[2];
+    const size_t n = unic__normal_weights(e, normal);
     unic__npz_writer *w;
     UNIC__TRY(unic__npz_create(&w, to));
     unic_status status = unic__npz_add_text(w, settings_member, e->text);
@@ -17,6 +20,8 @@ static unic_status save_network(const unic_extractor *e, unic__output to)
         status = unic__network_write(e, w);
     if (status == UNIC_OK)
         status = unic__extractor_write_words(e, w);
+    for (size_t i = 0; i < n && status == UNIC_OK; i++)
+        status = unic__npz_add_f32(w, normal[i].name, &normal[i].shape, normal[i].data);
     if (status == UNIC_OK)
         return unic__npz_finish(w);
     unic__npz_abandon(w);
@@ -26,6 +31,8 @@ static unic_status save_network(const unic_extractor *e, unic__output to)
 unic_status unic__extractor_save(const unic_extractor *e, unic__output to)
 {
     unic__bundle b = {0};
+    unic__extract_weight normal[2];
+    const size_t n = unic__normal_weights(e, normal);
     UNIC__TRY(unic__extractor_check_words(e));
     UNIC__TRY(unic__extractor_check_weights(e));
     if (e->network)
@@ -33,6 +40,8 @@ unic_status unic__extractor_save(const unic_extractor *e, unic__output to)
     unic__bundle_text(&b, settings_member, e->text);
     for (size_t i = 0; i < e->weight_count; i++)
         unic__bundle_f32(&b, e->weights[i].name, e->weights[i].shape, e->weights[i].data);
+    for (size_t i = 0; i < n; i++)
+        unic__bundle_f32(&b, normal[i].name, normal[i].shape, normal[i].data);
     return unic__bundle_write(&b, to);
 }
 
@@ -81,6 +90,8 @@ unic_status unic__extractor_load(unic_extractor **out, unic__source *source)
     unic_status status = create(&e, z);
     if (status == UNIC_OK)
         status = read_weights(e, z);
+    if (status == UNIC_OK)
+        status = unic__normal_read(e, z);
     unic__npz_close(z);
     if (status == UNIC_OK)
         *out = e;

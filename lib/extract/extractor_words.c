@@ -36,6 +36,7 @@ static unic_status take(unic_extractor *e, unic__word_use use, const char *text,
     }
     unic__word_list_free(e->words[use]);
     e->words[use] = list;
+    unic__normal_forget(e);
     return UNIC_OK;
 }
 

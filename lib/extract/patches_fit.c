@@ -13,8 +13,6 @@
 #include "kernel/gemm.h"
 #include "model/codebook.h"
 
-static const double LEAST = 0.1;
-
 enum {
     KMEANS_ROUNDS = 15,
     SHOWN = 2000, /* frames that mean and deviation are taken of, at most */
@@ -211,9 +209,8 @@ static size_t spread(size_t i, size_t n, size_t frames)
 }
 
 /*
- * Mean and deviation of each channel over frames that are spread over all of them. A channel that is
- * hardly ever above 0, as of a centre far from all others, would get a deviation near 0 and with it
- * values in the thousands: none is below LEAST of the mean deviation.
+ * Mean and deviation of each channel over frames that are spread over all of them. A centre that is
+ * far from all others gives a channel that is hardly ever above 0.
  */
 static unic_status normalise(const fitting *f)
 {
@@ -236,18 +233,12 @@ static unic_status normalise(const fitting *f)
             square[j % s->channels] += y * y;
         }
     }
-    double typical = 0;
     for (size_t k = 0; k < s->channels; k++) {
         const double mean = sum[k] / (double)(n * cells);
-        const double variance = square[k] / (double)(n * cells) - mean * mean;
+        square[k] = square[k] / (double)(n * cells) - mean * mean;
         p->mean[k] = (float)mean;
-        square[k] = variance > 1e-12 ? sqrt(variance) : 0;
-        typical += square[k] / (double)s->channels;
     }
-    for (size_t k = 0; k < s->channels; k++) {
-        const double least = typical > 0 ? LEAST * typical : 1;
-        p->deviation[k] = (float)(square[k] > least ? square[k] : least);
-    }
+    unic__normal_deviations(p->deviation, square, s->channels);
     unic__free(sum);
     return UNIC_OK;
 }

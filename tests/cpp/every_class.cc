@@ -694,6 +694,11 @@ void extractors(const std::string &folder)
     patches.fit(frames);
     patches.save(folder + "/patches.npz");
     REQUIRE(unic::extractor::load(folder + "/patches.npz").extract(frames) == patches.extract(frames));
+    const std::uint64_t fitted = patches.fingerprint();
+    patches.normalise(unic::array(patches.extract(frames), {9, 2, 2, 3}));
+    patches.save(folder + "/patches.npz");
+    REQUIRE(patches.fingerprint() != fitted);
+    REQUIRE(unic::extractor::load(folder + "/patches.npz").fingerprint() == patches.fingerprint());
     const std::vector<std::byte> held = contents(folder + "/patches.npz");
     const unic::buffer bytes;
     unic::extractor::load(unic::source(held)).save(bytes);

@@ -255,7 +255,8 @@ START_TEST(a_fit_that_fails_changes_nothing)
     io_assert_ok(unic_extractor_create(&sound, "kind = logmel", NULL));
     unic_array_init(&silence, samples, UNIC_F32, 1, (const int64_t[]){8});
     io_assert_fails(unic_extractor_fit(sound, &silence), UNIC_E_ARG,
-                    "kind logmel has nothing that is fitted");
+                    "kind logmel has nothing that is fitted to its input; "
+                    "unic_extractor_normalise() takes its features");
     unic_extractor_free(sound);
     unic_extractor_free(e);
 }

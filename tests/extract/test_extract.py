@@ -91,6 +91,19 @@ class LogMel(unittest.TestCase):
                 self.near(parts.extract(x), golden.reshape(count, 3, 11, 20).mean(2).reshape(count, 60))
 
 
+    def test_normalised(self) -> None:
+        """Means and deviations of numpy, by channel: of each number of a vector, of each band of frames."""
+        x = np.concatenate([x[:48000] for x in sounds().values() if x.any()])
+        for settings, channels in (({"bands": 16, "parts": 8}, 128), ({}, 64)):
+            with self.subTest(settings):
+                extractor = lu.Extractor("logmel", **settings)
+                features = extractor.extract(x).astype(np.float64)
+                rows = features.reshape(-1, channels)
+                deviation = rows.std(axis=0)
+                golden = (features - rows.mean(axis=0)) / np.maximum(deviation, deviation.mean() / 10)
+                self.near(extractor.normalise(features).extract(x), golden)
+
+
 class NGrams(unittest.TestCase):
     def test_the_demos_words(self) -> None:
         words = sorted({word for split in demo_text.TEMPLATES for kit in [demo_text.kit_of(split)]

@@ -67,6 +67,15 @@ CALL(extractor_fit)
     return give_extractor(w, unic_extractor_fit(w->extractor, &shown));
 }
 
+/* Of 12 numbers, as the world's patches give them. */
+CALL(extractor_normalise)
+{
+    static const float features[2][2 * 2 * 3] = {{1, 2, 3}, {5, 4, 9}};
+    unic_array array;
+    unic_array_init(&array, features, UNIC_F32, 4, (const int64_t[]){2, 2, 2, 3});
+    return give_extractor(w, unic_extractor_normalise(w->extractor, &array));
+}
+
 CALL(extractor_load_weights)
 {
     return give_extractor(w, unic_extractor_load_weights(w->extractor, files.weights, NULL));
@@ -128,6 +137,7 @@ const fault_case extract_cases[] = {
     CASE(extractor_extract, NEEDS_SPECTRA, NOTHING),
     CASE(extractor_extract_text, NEEDS_EXTRACTOR, NOTHING),
     CASE(extractor_fit, NEEDS_PATCHES, ALLOCATES),
+    CASE(extractor_normalise, NEEDS_PATCHES, ALLOCATES),
     CASE(extractor_load_weights, NEEDS_NETWORK, ALLOCATES),
     CASE(extractor_load_weights_source, NEEDS_NETWORK, ALLOCATES),
     CASE(extractor_load_words, NEEDS_BERT, ALLOCATES),

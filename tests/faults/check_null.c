@@ -35,6 +35,8 @@ START_TEST(extractors)
     REFUSED(unic_extractor_extract_text(&steps, w.extractor, NULL, 0, 1, features), "text");
     REFUSED(unic_extractor_fit(NULL, &shown), "extractor");
     REFUSED(unic_extractor_fit(w.extractor, NULL), "input");
+    REFUSED(unic_extractor_normalise(NULL, &shown), "extractor");
+    REFUSED(unic_extractor_normalise(w.extractor, NULL), "features");
     REFUSED(unic_extractor_save(NULL, files.out), "extractor");
     REFUSED(unic_extractor_save(w.extractor, NULL), "path");
     REFUSED(unic_extractor_load(NULL, files.extractor, NULL), "out");

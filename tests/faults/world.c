@@ -80,6 +80,10 @@ static void write_handles(void)
     world_close(&w);
     io_assert_ok(unic_extractor_create(&w.extractor, FAULT_PATCHES, NULL));
     io_assert_ok(unic_extractor_fit(w.extractor, &shown));
+    static const float features[2][2 * 2 * 3] = {{0, 0, 0, 1}, {2, 1, 3}};
+    unic_array array;
+    unic_array_init(&array, features, UNIC_F32, 4, (const int64_t[]){2, 2, 2, 3});
+    io_assert_ok(unic_extractor_normalise(w.extractor, &array));
     io_assert_ok(unic_extractor_save(w.extractor, files.extractor));
     io_assert_ok(small_weights(files.weights, &small_vggish, "", SIZE_MAX));
     io_write(files.words, SMALL_BERT_WORDS, sizeof SMALL_BERT_WORDS - 1);

@@ -84,16 +84,30 @@ class Codes(Program):
 
     def test_extractors_with_weights(self):
         self.assertRegex(self.encode("--modality", "image", "clips/c1.png", status=1),
-                         "m.npz: modality image has features of the extractor kind=patches .*, which has weights: give its file with")
+                         "m.npz: modality image has features of the extractor kind=patches .*, which has weights or was fitted: give its file with")
         self.run_it("--kind", "patches", "channels=8", "--fit", "q.npz", *self.pngs[:2])
         self.assertRegex(self.encode("--modality", "image", "--extractor", "q.npz", "clips/c1.png", status=1),
                          "m.npz: modality image has features of the extractor kind=patches .*; q.npz is another one: kind=patches ")
         said = self.encode("clips/c1.wav")
-        self.assertIn("m.npz: modality image is left out: its extractor has weights", said)
+        self.assertIn("m.npz: modality image is left out: its extractor has weights or was fitted", said)
         self.assertRegex(said, r"clips/c1.wav\tsound\t\d+ ")
         one = self.encode("--modality", "image", "--extractor", "q.npz", "--extractor", "p.npz", "clips/c1.png")
         self.encode("--modality", "image", "--out", "a.npz", "f")
         self.assertEqual(one, f"clips/c1.png\timage\t{self.load('a.npz')['codes'][1, 0]}\n")
+
+    def test_normalised_features(self):
+        """What they are normalised by is a part of the extractor that a model remembers."""
+        self.run_it(*SOUND, "--fit", "s.npz", "--out", "n/sound", *self.wavs)
+        shutil.copytree(self.dir / "f/text", self.dir / "n/text")
+        self.train("--config", "c.ini", "--data", "n", "--out", "m.npz")
+        self.assertRegex(self.encode("--modality", "sound", "clips/c1.wav", status=1), "which has weights or was fitted: give its file")
+        one = self.encode("--modality", "sound", "--extractor", "s.npz", "clips/c1.wav")
+        self.encode("--modality", "sound", "--out", "a.npz", "n")
+        a = self.load("a.npz")
+        self.assertEqual(list(map(int, one.split("\t")[2].split())), a["codes"][1, :a["lengths"][1]].tolist())
+        self.assertRegex(self.encode("--modality", "sound", "--out", "b.npz", "f", status=1), "the features in f/sound are of another")
+        self.run_it(*SOUND, "--fit", "t.npz", *self.wavs[:2])
+        self.assertRegex(self.encode("--modality", "sound", "--extractor", "t.npz", "clips/c1.wav", status=1), "t.npz is another one")
 
     def test_a_text_says_how(self):
         (self.dir / "e.ini").write_text("# how\nsound.kind = logmel\nsound.bands = 16\nsound.parts = 8\nimage.extractor = p.npz\n")

@@ -148,7 +148,8 @@ class Texts(Program):
                 (["--kind", "ngram", "--out", "f", "a.txt"], "did you mean ngrams?"),
                 (["--kind", "ngrams", "--set", "dims=3", "--out", "f", "a.txt"], "did you mean dim?"),
                 (["--kind", "ngrams", "--out", "a.txt/f", "a.txt"], "cannot make the folder"),
-                (["--kind", "ngrams", "--fit", "e.npz", "a.txt"], "has nothing that is fitted"),
+                (["--kind", "ngrams", "--fit", "e.npz", "a.txt"], "features of 1 steps do not vary"),
+                (["--kind", "bert", "--fit", "e.npz", "a.txt"], "has no vocabulary until"),
                 (["--extractor", "a.txt", "--out", "f", "a.txt"], "a.txt")):
             self.assertIn(why, self.run_it(*arguments, status=1))
         for arguments in ([], ["a.txt"], ["--kind", "ngrams", "a.txt"], ["--kind", "ngrams", "--out", "f"],
@@ -191,6 +192,31 @@ class Films(Program):
         self.assertIn("until it is fitted", self.run_it("--kind", "patches", "--out", "h", pictures[0], status=1))
         said = self.run_it("--kind", "patches", "--fit", "0.png", pictures[0], status=1)
         self.assertIn("--fit 0.png is an input", said)
+
+    def test_other_kinds_are_normalised(self):
+        """Over the steps of all files, of sounds and of a table's texts; applied to others from the file."""
+        wavs = [write_wav(self.dir / f"{i}.wav", 2 + i, seed=i, tone=300 * (i + 1)) for i in range(4)]
+        sounds = ("--kind", "logmel", "bands=4", "parts=2")
+        self.run_it(*sounds, "--out", "plain", *wavs)
+        said = self.run_it(*sounds, "--fit", "e.npz", "--out", "f", *wavs[:3])
+        self.assertIn("written: e.npz: normalised over 9 steps of 3 files\n", said)
+        self.run_it("--extractor", "e.npz", "--out", "f", *wavs)
+        plain = np.concatenate([self.load(f"plain/{i}.npy") for i in range(3)]).astype(np.float64)
+        extractor = lu.Extractor("logmel", bands=4, parts=2).normalise(plain)
+        self.assertEqual(lu.Extractor.load(self.dir / "e.npz").fingerprint, extractor.fingerprint)
+        deviation = plain.std(axis=0)
+        for i in range(4):
+            want = (self.load(f"plain/{i}.npy") - plain.mean(axis=0)) / np.maximum(deviation, deviation.mean() / 10)
+            np.testing.assert_allclose(self.load(f"f/{i}.npy"), want, atol=1e-5)
+        self.assertIn("f has features of another extractor", self.run_it(*sounds, "--out", "f", *wavs, status=1))
+        (self.dir / "x").mkdir()
+        for folder, text in ((".", "id\ttext\na\tone two\nb\tthree\n"), ("x", "id\ttext\na\tfour\n")):
+            (self.dir / folder / "t.tsv").write_text(text)
+        said = self.run_it("--kind", "ngrams", "dim=3", "--fit", "n.npz", "t.tsv", "x/t.tsv")    # no array of them is written
+        self.assertIn("normalised over 4 steps of 2 files", said)
+        words = lu.Extractor("ngrams", dim=3)
+        words.normalise(words.extract("one two three four"))
+        self.assertEqual(lu.Extractor.load(self.dir / "n.npz").fingerprint, words.fingerprint)
 
     def small_vgg19(self, channels=(2,) * 16):
         """A file of weights of a network with so many channels."""

@@ -109,6 +109,24 @@ def test_patches_and_files(tmp_path: Path) -> None:
     raises(lu.ArgumentError, "has nothing that is fitted", lambda: lu.Extractor("logmel").fit(SOUND))
 
 
+def test_normalised_features(tmp_path: Path) -> None:
+    """Of each channel, over all that it was given; a file has it, and so have copies."""
+    extractor = lu.Extractor("logmel", bands=5, parts=2)
+    clips = [np.random.default_rng(i).standard_normal(48000) * (i + 1) for i in range(3)]
+    before = np.concatenate([extractor.extract(clip) for clip in clips])
+    plain = extractor.fingerprint
+    assert extractor.normalise(before) is extractor and extractor.fingerprint != plain
+    after = np.concatenate([extractor.extract(clip) for clip in clips])
+    np.testing.assert_allclose(after, (before - before.mean(0)) / before.std(0, dtype=np.float64), atol=2e-5)
+    extractor.save(tmp_path / "e.npz")
+    for again in (lu.Extractor.load(tmp_path / "e.npz"), pickle.loads(pickle.dumps(extractor)), copy.copy(extractor)):
+        assert again.fingerprint == extractor.fingerprint
+        np.testing.assert_array_equal(again.extract(clips[1]), after[3:6])
+    raises(lu.ShapeError, r"features is [9,4], [9,10] expected", lambda: extractor.normalise(before[:, :4]))
+    raises(lu.DataError, "do not vary", lambda: extractor.normalise(before[:1]))
+    raises(lu.DataError, "NaN or Inf in step 2", lambda: extractor.normalise(np.where(np.arange(9)[:, None] == 2, np.nan, before)))
+
+
 def test_patches_are_normalised_over_all_frames() -> None:
     """Also where every second frame is of one sort, and where a typical patch is seen hardly ever."""
     rng = np.random.default_rng(5)

@@ -434,6 +434,7 @@ SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "unic_extractor_extract": (Status, [c_void_p, EXTRACTOR, POINTER(Array), c_size_t, c_void_p]),
     "unic_extractor_extract_text": (Status, [c_void_p, EXTRACTOR, c_char_p, c_size_t, c_size_t, c_void_p]),
     "unic_extractor_fit": (Status, [EXTRACTOR, POINTER(Array)]),
+    "unic_extractor_normalise": (Status, [EXTRACTOR, POINTER(Array)]),
     "unic_extractor_load_weights": (Status, [EXTRACTOR, c_char_p, POINTER(OpenOptions)]),
     "unic_extractor_load_weights_source": (Status, [EXTRACTOR, POINTER(Source), POINTER(OpenOptions)]),
     "unic_extractor_load_words": (Status, [EXTRACTOR, c_char_p, c_int32, POINTER(OpenOptions)]),

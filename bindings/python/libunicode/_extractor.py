@@ -87,6 +87,19 @@ class Extractor(Saved):
             lib.unic_extractor_fit(extractor, arguments.array(x))
         return self
 
+    def normalise(self, features: npt.ArrayLike) -> "Extractor":
+        """Bring each channel, an entry of the last axis, to the mean 0 and the deviation 1 over features that it gave.
+
+        features  [steps,...] as extract() gives them, of the training clips mostly: np.concatenate() of several.
+
+        Means and deviations are part of what save() writes and of the fingerprint. Raises ShapeError; DataError (NaN, Inf,
+        features that do not vary); StateError (it has no weights yet).
+        """
+        x = arguments.real("features", features)
+        with self._use() as extractor:
+            lib.unic_extractor_normalise(extractor, arguments.array(x))
+        return self
+
     def load_weights(self, path: Readable, *, memory_limit: int = 0) -> "Extractor":
         """Give a pretrained network ("vggish", "vgg19") the weights of a file: of torch.save(), safetensors, or an npz.
 

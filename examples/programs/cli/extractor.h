@@ -27,8 +27,8 @@ bool cli_extractor_open(unic_extractor **out, const cli_extractor_source *from);
 
 /* The extractor of these words: made of its settings alone, or read from the one of `paths` that
  * has its fingerprint. Others are refused with a sentence that names both; `what` is made of
- * such features ("model.npz: modality speech"). *out is NULL if it has weights, and there are no
- * `paths`. */
+ * such features ("model.npz: modality speech"). *out is NULL if it has weights or was fitted, and there are
+ * no `paths`. */
 bool cli_extractor_recall(unic_extractor **out, const char *words, const cli_list *paths,
                           const char *what);
 

@@ -50,14 +50,14 @@ static bool find_extractor(unic_extractor **out, const encode_media *m, unic_con
     if (words && !cli_extractor_recall(out, words, &m->extractors, what))
         return false;
     if (words && !*out && m->modality)
-        return cli_fail(
-            "%s has features of the extractor %s, which has weights: give its file with "
-            "--extractor E.npz",
-            what, words);
+        return cli_fail("%s has features of the extractor %s, which has weights or was fitted: "
+                        "give its file with "
+                        "--extractor E.npz",
+                        what, words);
     if (words && !*out)
-        cli_note(
-            "%s is left out: its extractor has weights, give its file with --extractor E.npz",
-            what);
+        cli_note("%s is left out: its extractor has weights or was fitted, give its file with "
+                 "--extractor E.npz",
+                 what);
     return words || !m->modality ||
            cli_fail(
                "%s: the model does not say how the features of %s are made; --extract FILE.ini "

@@ -34,7 +34,8 @@ static bool give_name(extract_clip *clip, const extract_request *r, const char *
     const char *slash = strrchr(called, '/'), *base = slash ? slash + 1 : called;
     const char *dot = strrchr(base, '.');
     int length = (int)(dot && dot > base ? (size_t)(dot - base) : strlen(base));
-    size_t size = (size_t)length + strlen(r->folder) + sizeof "/.npy";
+    const char *folder = r->folder ? r->folder : "";
+    size_t size = (size_t)length + strlen(folder) + sizeof "/.npy";
     clip->name = cli_alloc((size_t)length + 1, 1);
     clip->out = cli_alloc(size, 1);
     if (!clip->name || !clip->out)
@@ -42,7 +43,7 @@ static bool give_name(extract_clip *clip, const extract_request *r, const char *
     if (length == 0 || *base == '.')
         return cli_fail("%s: \"%s\" is no name for a clip", clip->path, base);
     snprintf(clip->name, (size_t)length + 1, "%s", base);
-    snprintf(clip->out, size, "%s/%s.npy", r->folder, clip->name);
+    snprintf(clip->out, size, "%s/%s.npy", folder, clip->name);
     return true;
 }
 
@@ -178,7 +179,7 @@ bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads
         if (!(table ? add_table : add_file)(out, r, path))
             return false;
     }
-    return check_names(out);
+    return !r->folder || check_names(out);
 }
 
 void extract_clips_free(extract_clips *clips)

@@ -23,9 +23,10 @@ typedef struct extract_request {
 typedef struct extract_clip {
     const char *path; /* of the file */
     const char *text; /* NULL: the file is the clip */
-    char *name, *out; /* without what stands behind the last dot; FOLDER/name.npy */
-    uint64_t bytes;   /* of the file or the text, by which progress counts */
-    bool done;        /* its features stand there, and are not older than the file */
+    char *name,
+        *out; /* without what stands behind the last dot; FOLDER/name.npy, if there is one */
+    uint64_t bytes; /* of the file or the text, by which progress counts */
+    bool done;      /* its features stand there, and are not older than the file */
 } extract_clip;
 
 typedef struct extract_clips {
@@ -35,11 +36,12 @@ typedef struct extract_clips {
     size_t table_count;
 } extract_clips;
 
-/* Finds the clips of the files; two may not have one name. It is to be freed also on failure. */
+/* Finds the clips of the files; two may not have one name in the folder. It is to be freed also on
+ * failure. */
 bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads_text);
 void extract_clips_free(extract_clips *clips);
 
-/* Learns the extractor's weights from the files, and writes it to --fit. */
+/* Learns what the extractor learns from the files, and writes it to --fit. */
 bool extract_fit(const extract_request *r, unic_extractor *extractor, cli_features *f);
 
 #endif

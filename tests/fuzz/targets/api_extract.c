@@ -142,6 +142,18 @@ static void call_unic_extractor_fit(api *a)
     }
 }
 
+static void call_unic_extractor_normalise(api *a)
+{
+    unic_extractor *e = api_extractor_of(a);
+    int64_t dims[UNIC_MAX_RANK + 1] = {(int64_t)fuzz_below(&a->in, STEPS)};
+    size_t rank = 0;
+    if (e)
+        unic_extractor_feature_dims(&rank, e, dims + 1);
+    if (fuzz_rarely(&a->in))
+        dims[1]++;
+    fuzz_ok(unic_extractor_normalise(e, api_array(a, width_of(e) ? (int)rank + 1 : 1, dims)));
+}
+
 static void call_unic_extractor_load_weights(api *a)
 {
     unic_extractor *e = api_extractor_of(a);
@@ -217,6 +229,7 @@ static const api_call calls[] = {
     API_CALL(unic_extractor_extract),
     API_CALL(unic_extractor_extract_text),
     API_CALL(unic_extractor_fit),
+    API_CALL(unic_extractor_normalise),
     API_CALL(unic_extractor_load_weights),
     API_CALL(unic_extractor_load_weights_source),
     API_CALL(unic_extractor_load_words),

@@ -307,18 +307,23 @@ static void run_extractor(const unsigned char *data, size_t size)
 
 static void extractor_seeds(fuzz_seed_fn *add)
 {
-    static const char *const settings[] = {
-        "kind = ngrams\nbuckets = 3\ndim = 2",
+    enum { WORDS, NORMALISED, PATCHES, SEEDS };
+    static const char *const settings[SEEDS] = {
+        "kind = ngrams\nbuckets = 3\ndim = 2", "kind = ngrams\nbuckets = 3\ndim = 2",
         "kind = patches\nside = 4\ncells = 2\npatch = 2\ncomponents = 2\nchannels = 3"};
+    const float numbers[] = {1, 2, 3, 5};
     unsigned char pixels[9 * 4 * 4 * 3];
-    unic_array frames;
+    unic_array frames, features;
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (unsigned char)(i * i * 31 >> 3);
     unic_array_init(&frames, pixels, UNIC_U8, 4, (const int64_t[]){9, 4, 4, 3});
-    for (size_t i = 0; i < 2; i++) {
+    unic_array_init(&features, numbers, UNIC_F32, 2, (const int64_t[]){2, 2});
+    for (size_t i = 0; i < SEEDS; i++) {
         unic_extractor *extractor;
         FUZZ_CHECK(unic_extractor_create(&extractor, settings[i], NULL) == UNIC_OK);
-        FUZZ_CHECK(i == 0 || unic_extractor_fit(extractor, &frames) == UNIC_OK);
+        FUZZ_CHECK(i != PATCHES || unic_extractor_fit(extractor, &frames) == UNIC_OK);
+        FUZZ_CHECK(i != NORMALISED ||
+                   unic_extractor_normalise(extractor, &features) == UNIC_OK);
         FUZZ_CHECK(unic_extractor_save(extractor, fuzz_path("seed.npz")) == UNIC_OK);
         fuzz_seed_parcel(add, fuzz_path("seed.npz"));
         unic_extractor_free(extractor);
