@@ -132,17 +132,6 @@ END_TEST
 
 /* ---- in a run ---- */
 
-static void train(unic_trainer *t, uint64_t from, uint64_t to)
-{
-    for (uint64_t step = from; step < to; step++) {
-        small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 100 + step);
-        b->lengths[0][1] = 0; /* a clip without audio */
-        b->lengths[1][2] = 3;
-        io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
-        small_batch_free(b);
-    }
-}
-
 static const float *values_of(const unic__param_table *table, const char *name)
 {
     const unic__param *p = unic__param_table_find(table, name);
@@ -154,10 +143,10 @@ static const float *values_of(const unic__param_table *table, const char *name)
 START_TEST(codes_are_trained)
 {
     unic_trainer *t = small_trainer(SMALL_TWO, CODIS);
-    train(t, 0, 1);
+    small_train(t, 0, 1);
     float before[SMALL_CODES * SMALL_DIM];
     memcpy(before, t->codebook->embedding, sizeof before);
-    train(t, 1, 3);
+    small_train(t, 1, 3);
     const float *codes = t->codebook->embedding;
     ck_assert_int_eq(memcmp(codes, values_of(&t->params, UNIC__PROTOTYPES), sizeof before), 0);
     ck_assert_int_ne(memcmp(codes, before, sizeof before), 0);
@@ -170,9 +159,9 @@ END_TEST
 START_TEST(clips_that_are_there_are_remembered)
 {
     unic_trainer *t = small_trainer(SMALL_TWO, CODIS);
-    train(t, 0, 1);
+    small_train(t, 0, 1);
     ck_assert(t->graph.queue[0].next == 3 && t->graph.queue[1].next == 4);
-    train(t, 1, 2);
+    small_train(t, 1, 2);
     ck_assert(t->graph.queue[0].next == 0 && t->graph.queue[1].next == 2);
     for (size_t r = 0; r < 6; r++)
         ck_assert_double_eq_tol(length_of(t->graph.queue[0].rows + r * SMALL_DIM, SMALL_DIM),
@@ -187,8 +176,8 @@ START_TEST(momentum_one_stands_still)
     unic_trainer *still = small_trainer(SMALL_TWO, CODIS "codis.momentum = 1\n");
     unic_trainer *same = small_trainer(SMALL_TWO, CODIS "codis.momentum = 0\n");
     float start = *values_of(&still->params, name);
-    train(still, 0, 3);
-    train(same, 0, 3);
+    small_train(still, 0, 3);
+    small_train(same, 0, 3);
     ck_assert(*values_of(&still->graph.teacher, name) == start);
     ck_assert(*values_of(&still->params, name) != start);
     ck_assert(*values_of(&same->graph.teacher, name) == *values_of(&same->params, name));
@@ -204,21 +193,7 @@ static const char *const runs[] = {
 /* Teacher, queue and temperature go on where they were, before the codebook's start too. */
 START_TEST(resumed_runs_end_in_the_same_bytes)
 {
-    const char *path = small_path("codis.npz");
-    unic_trainer *t = small_trainer(SMALL_TWO, runs[_i]), *resumed;
-    train(t, 0, 6);
-    for (uint64_t stop = 0; stop < 6; stop += 2) {
-        unic_trainer *half = small_trainer(SMALL_TWO, runs[_i]);
-        train(half, 0, stop);
-        io_assert_ok(unic_trainer_save(half, path));
-        unic_trainer_free(half);
-        io_assert_ok(unic_trainer_resume(&resumed, path, NULL, NULL));
-        train(resumed, stop, 6);
-        small_state a = small_state_of(t), b = small_state_of(resumed);
-        ck_assert(small_states_equal(&a, &b));
-        unic_trainer_free(resumed);
-    }
-    unic_trainer_free(t);
+    small_resume_runs(runs[_i]);
 }
 END_TEST
 
@@ -226,28 +201,7 @@ END_TEST
  * one; and an evaluation none either. */
 START_TEST(refused_steps_and_evaluations_change_nothing)
 {
-    unic_trainer *t = small_trainer(SMALL_TWO, CODIS);
-    small_batch *b = small_batch_new(SMALL_TWO, 4, 5, 9),
-                *good = small_batch_new(SMALL_TWO, 4, 5, 1);
-    double *figures = calloc(unic_trainer_figure_count(t), sizeof *figures);
-    for (size_t i = 0; i < 4 * 5 * b->step[0]; i++)
-        b->x[0][i] = 1e30F;
-    for (int round = 0; round < 2; round++) {
-        small_state before = small_state_of(t);
-        ck_assert_int_ne(unic_trainer_step(t, b->batch, NULL, NULL), UNIC_OK);
-        small_state after = small_state_of(t);
-        ck_assert(small_states_equal(&before, &after));
-        train(t, (uint64_t)round, (uint64_t)round + 1);
-    }
-    small_state before = small_state_of(t);
-    io_assert_ok(unic_trainer_evaluate(t, good->batch, figures));
-    small_state after = small_state_of(t);
-    ck_assert(small_states_equal(&before, &after));
-    ck_assert(isfinite(small_term(t, figures, "codis")));
-    free(figures);
-    small_batch_free(good);
-    small_batch_free(b);
-    unic_trainer_free(t);
+    small_refuse_steps(CODIS);
 }
 END_TEST
 
@@ -269,12 +223,12 @@ START_TEST(the_temperature_is_bounded)
 {
     unic_trainer *t = small_trainer(SMALL_TWO, CODIS);
     const unic__param *p = unic__param_table_find(&t->params, "codis.temperature");
-    train(t, 0, 1);
+    small_train(t, 0, 1);
     t->params.values[p->offset] = 3.0F;
-    train(t, 1, 2);
+    small_train(t, 1, 2);
     ck_assert_float_eq_tol(t->params.values[p->offset], 0.5F - 0.07F, 1e-6F);
     t->params.values[p->offset] = -0.0695F;
-    train(t, 2, 3);
+    small_train(t, 2, 3);
     ck_assert_float_ge(t->params.values[p->offset], 0.001F - 0.07F);
     unic_trainer_free(t);
 }
@@ -287,7 +241,7 @@ START_TEST(runs_start_from_models)
     unic_trainer *t = small_trainer(SMALL_TWO, CODIS "codis.momentum = 1\n");
     io_assert_ok(unic_trainer_start_from(t, model));
     float taken = *values_of(&t->params, "audio.semantic.affine.weight");
-    train(t, 0, 2);
+    small_train(t, 0, 2);
     ck_assert(*values_of(&t->graph.teacher, "audio.semantic.affine.weight") == taken);
     for (size_t l = 0; l < SMALL_CODES; l++)
         ck_assert_double_eq_tol(length_of(t->codebook->embedding + l * SMALL_DIM, SMALL_DIM),
@@ -313,7 +267,7 @@ START_TEST(damaged_runs_are_refused)
     strcpy(run, small_path("whole.run.npz"));
     strcpy(bad, small_path("bad.npz"));
     strcpy(bad_run, small_path("bad.run.npz"));
-    train(t, 0, 2);
+    small_train(t, 0, 2);
     io_assert_ok(unic_trainer_save(t, path));
     unic_trainer_free(t);
     small_edit(run, bad_run, "queue_next", SMALL_SPOIL);

@@ -50,17 +50,6 @@ END_TEST
 
 /* ---- a run ---- */
 
-static void train(unic_trainer *t, uint64_t from, uint64_t to)
-{
-    for (uint64_t i = from; i < to; i++) {
-        small_batch *b = small_batch_new(SMALL_TWO, B, T, 50 + i);
-        b->lengths[1][2] = 3;
-        b->lengths[0][3] = 0;
-        io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
-        small_batch_free(b);
-    }
-}
-
 /* N and o of a segment, in double; e and what blending makes of all. */
 typedef struct naive {
     double count[2][L], sum[2][L][D], e[2][L][D];
@@ -123,10 +112,10 @@ static void require_same(const naive *n, const unic_trainer *t)
 START_TEST(segments_move_as_codebooks_of_their_own)
 {
     unic_trainer *t = small_trainer(SMALL_TWO, CODAAR "reset.rule = off\nema.decay = 0.9\n");
-    train(t, 0, 1);
+    small_train(t, 0, 1);
     for (uint64_t step = 1; step < 12; step++) {
         naive *n = naive_of(t);
-        train(t, step, step + 1);
+        small_train(t, step, step + 1);
         naive_update(n, t, 0.9);
         require_same(n, t);
         free(n);
@@ -139,12 +128,12 @@ END_TEST
 START_TEST(no_code_is_thrown_away_in_the_first_step)
 {
     unic_trainer *t = small_trainer(SMALL_TWO, CODAAR);
-    train(t, 0, 1);
+    small_train(t, 0, 1);
     for (size_t i = 0; i < (size_t)L * 2 * D; i++)
         ck_assert(fabsf(t->codebook->embedding[i]) < 10.0F);
     unic_trainer_free(t);
     t = small_trainer(SMALL_TWO, "behaviour = compat\n" CODAAR);
-    train(t, 0, 1);
+    small_train(t, 0, 1);
     float largest = 0.0F;
     for (size_t i = 0; i < (size_t)L * 2 * D; i++)
         largest = fmaxf(largest, fabsf(t->codebook->embedding[i]));
@@ -175,12 +164,12 @@ START_TEST(a_reset_stays)
                                 CODAAR "reset.ema = off\nreset.rule = any\nreset.steps = 5\n"};
     for (size_t i = 0; i < 2; i++) {
         unic_trainer *t = small_trainer(SMALL_TWO, more[i]);
-        train(t, 0, 2);
+        small_train(t, 0, 2);
         const size_t l = exile(t);
-        train(t, 2, 3);
+        small_train(t, 2, 3);
         for (size_t d = 0; d < (size_t)2 * D; d++)
             ck_assert(fabsf(t->codebook->embedding[l * 2 * D + d]) < 10.0F);
-        train(t, 3, 4);
+        small_train(t, 3, 4);
         for (size_t d = 0; d < (size_t)2 * D; d++) {
             const float e = fabsf(t->codebook->embedding[l * 2 * D + d]);
             ck_assert(i == 0 ? e < 10.0F : e > 100.0F);
@@ -228,47 +217,13 @@ static const char *const runs[] = {
 
 START_TEST(resumed_runs_end_in_the_same_bytes)
 {
-    const char *path = small_path("segments.npz");
-    unic_trainer *t = small_trainer(SMALL_TWO, runs[_i]), *resumed;
-    train(t, 0, 6);
-    for (uint64_t stop = 0; stop < 6; stop += 2) {
-        unic_trainer *half = small_trainer(SMALL_TWO, runs[_i]);
-        train(half, 0, stop);
-        io_assert_ok(unic_trainer_save(half, path));
-        unic_trainer_free(half);
-        io_assert_ok(unic_trainer_resume(&resumed, path, NULL, NULL));
-        train(resumed, stop, 6);
-        small_state a = small_state_of(t), b = small_state_of(resumed);
-        ck_assert(small_states_equal(&a, &b));
-        unic_trainer_free(resumed);
-    }
-    unic_trainer_free(t);
+    small_resume_runs(runs[_i]);
 }
 END_TEST
 
 START_TEST(refused_steps_and_evaluations_change_nothing)
 {
-    unic_trainer *t = small_trainer(SMALL_TWO, CODAAR);
-    small_batch *b = small_batch_new(SMALL_TWO, B, T, 9),
-                *good = small_batch_new(SMALL_TWO, B, T, 1);
-    double *figures = calloc(unic_trainer_figure_count(t), sizeof *figures);
-    for (size_t i = 0; i < B * T * b->step[0]; i++)
-        b->x[0][i] = 1e30F;
-    for (uint64_t round = 0; round < 2; round++) {
-        small_state before = small_state_of(t);
-        ck_assert_int_ne(unic_trainer_step(t, b->batch, NULL, NULL), UNIC_OK);
-        small_state after = small_state_of(t);
-        ck_assert(small_states_equal(&before, &after));
-        train(t, round, round + 1);
-    }
-    small_state before = small_state_of(t);
-    io_assert_ok(unic_trainer_evaluate(t, good->batch, figures));
-    small_state after = small_state_of(t);
-    ck_assert(small_states_equal(&before, &after));
-    free(figures);
-    small_batch_free(good);
-    small_batch_free(b);
-    unic_trainer_free(t);
+    small_refuse_steps(CODAAR);
 }
 END_TEST
 
@@ -277,7 +232,7 @@ START_TEST(a_damaged_run_is_refused)
     const char *path = small_path("whole.npz"), *bad = small_path("bad.npz"),
                *run = small_path("whole.run.npz"), *bad_run = small_path("bad.run.npz");
     unic_trainer *t = small_trainer(SMALL_TWO, CODAAR), *resumed;
-    train(t, 0, 1);
+    small_train(t, 0, 1);
     io_assert_ok(unic_trainer_save(t, path));
     small_edit(run, bad_run, "segment/touch.ema_count", SMALL_DROP);
     io_assert_fails(unic_trainer_resume(&resumed, bad, NULL, NULL), UNIC_E_FORMAT,
@@ -432,7 +387,7 @@ START_TEST(starts_from_a_model_of_the_same_segments)
         ck_assert_int_eq(memcmp(t->segment[m]->embedding, model->codebook->segment[m].embedding,
                                 sizeof(float[L * D])),
                          0);
-    train(t, 0, 2);
+    small_train(t, 0, 2);
     io_assert_fails(unic_trainer_start_from(other, model), UNIC_E_MISMATCH,
                     "the same, in the same order");
     io_assert_fails(unic_trainer_start_from(other, plain), UNIC_E_MISMATCH, "code.segments");

@@ -302,6 +302,74 @@ bool small_states_equal(small_state *a, small_state *b)
     return same;
 }
 
+/* ---- runs of SMALL_TWO ---- */
+
+void small_train(unic_trainer *t, uint64_t from, uint64_t to)
+{
+    for (uint64_t step = from; step < to; step++) {
+        small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 50 + step);
+        b->lengths[1][2] = 3;
+        b->lengths[0][3] = 0;
+        io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
+        small_batch_free(b);
+    }
+}
+
+static unic_trainer *run_of(const char *more, uint64_t steps, uint64_t taken)
+{
+    unic_trainer *t = small_trainer(SMALL_TWO, more);
+    io_assert_ok(unic_trainer_set_total_step_count(t, steps));
+    small_train(t, 0, taken);
+    return t;
+}
+
+void small_resume_runs(const char *more)
+{
+    enum { STEPS = 6 };
+    const char *path = small_path("resumed.npz");
+    unic_trainer *whole = run_of(more, STEPS, STEPS), *resumed;
+    for (uint64_t stop = 0; stop < STEPS; stop += 2) {
+        unic_trainer *half = run_of(more, STEPS, stop);
+        io_assert_ok(unic_trainer_save(half, path));
+        unic_trainer_free(half);
+        io_assert_ok(unic_trainer_resume(&resumed, path, NULL, NULL));
+        small_train(resumed, stop, STEPS);
+        small_state a = small_state_of(whole), b = small_state_of(resumed);
+        ck_assert_msg(small_states_equal(&a, &b), "stopped at step %d", (int)stop);
+        unic_trainer_free(resumed);
+    }
+    unic_trainer_free(whole);
+}
+
+/* A step of the batch, which is refused, or an evaluation of it changes nothing of the trainer. */
+static void changes_nothing(unic_trainer *t, const small_batch *b, bool step)
+{
+    small_state before = small_state_of(t);
+    if (step)
+        ck_assert_int_ne(unic_trainer_step(t, b->batch, NULL, NULL), UNIC_OK);
+    else
+        io_assert_ok(unic_trainer_evaluate(t, b->batch, NULL));
+    small_state after = small_state_of(t);
+    ck_assert(small_states_equal(&before, &after));
+}
+
+void small_refuse_steps(const char *more)
+{
+    unic_trainer *t = small_trainer(SMALL_TWO, more);
+    small_batch *bad = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 9),
+                *good = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
+    for (size_t i = 0; i < SMALL_BATCH * SMALL_LENGTH * bad->step[0]; i++)
+        bad->x[0][i] = 1e30F;
+    for (uint64_t round = 0; round < 2; round++) {
+        changes_nothing(t, bad, true);
+        small_train(t, round, round + 1);
+    }
+    changes_nothing(t, good, false);
+    small_batch_free(good);
+    small_batch_free(bad);
+    unic_trainer_free(t);
+}
+
 double small_term(const unic_trainer *trainer, const double *terms, const char *name)
 {
     for (size_t i = 0; i < unic_trainer_figure_count(trainer); i++)

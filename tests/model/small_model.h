@@ -76,6 +76,15 @@ typedef struct small_state {
 small_state small_state_of(unic_trainer *trainer);
 bool small_states_equal(small_state *a, small_state *b); /* and frees both */
 
+/* Steps from .. to - 1 of a run of SMALL_TWO; one clip lacks a modality, and one is shorter. */
+void small_train(unic_trainer *t, uint64_t from, uint64_t to);
+/* Runs of SMALL_TWO and `more` that are saved, before the codebook's start and later, and resumed
+ * end in the bytes of one that is not. */
+void small_resume_runs(const char *more);
+/* A step that is refused leaves no trace in a run of SMALL_TWO and `more`, be it the first, which
+ * starts the codes, or a later one; and an evaluation none either. */
+void small_refuse_steps(const char *more);
+
 /* What a step reports under this name. */
 double small_term(const unic_trainer *trainer, const double *terms, const char *name);
 

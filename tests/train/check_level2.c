@@ -13,17 +13,6 @@
 
 enum { D = SMALL_DIM, L = SMALL_CODES, L2 = 5, B = SMALL_BATCH, T = SMALL_LENGTH };
 
-static void train(unic_trainer *t, const char *config, uint64_t from, uint64_t to)
-{
-    for (uint64_t i = from; i < to; i++) {
-        small_batch *b = small_batch_new(config, B, T, 50 + i);
-        b->lengths[1][2] = 3;
-        b->lengths[0][3] = 0;
-        io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
-        small_batch_free(b);
-    }
-}
-
 static unic_trainer *trainer_of(const char *more, size_t steps)
 {
     unic_trainer *t = small_trainer(SMALL_TWO, more);
@@ -52,13 +41,13 @@ START_TEST(the_second_level_starts_warm)
     unic_trainer *t = trainer_of(HDCID "level2.start = 0.5\n", 8);
     float *before = malloc(t->params.total * sizeof *before), codes[L2 * D];
     memcpy(before, t->params.values, t->params.total * sizeof *before);
-    train(t, SMALL_TWO, 0, 1);
+    small_train(t, 0, 1);
     memcpy(codes, t->level2->embedding, sizeof codes);
-    train(t, SMALL_TWO, 1, 4);
+    small_train(t, 1, 4);
     ck_assert(largest_change(t, before, ".level2.") == 0.0F);
     ck_assert(largest_change(t, before, "audio.semantic.") > 0.0F);
     ck_assert_int_ne(memcmp(codes, t->level2->embedding, sizeof codes), 0);
-    train(t, SMALL_TWO, 4, 6);
+    small_train(t, 4, 6);
     ck_assert(largest_change(t, before, "audio.level2.semantic.") > 0.0F);
     ck_assert(largest_change(t, before, "touch.level2.decoder.") > 0.0F);
     ck_assert(largest_change(t, before, "touch.level2.cpc.") > 0.0F);
@@ -72,8 +61,8 @@ START_TEST(the_first_level_does_not_know_of_it)
 {
     unic_trainer *t = trainer_of(HDCID "level2.start = 1\n", 8),
                  *plain = trainer_of("code_match.weight = 0\n", 8);
-    train(t, SMALL_TWO, 0, 6);
-    train(plain, SMALL_TWO, 0, 6);
+    small_train(t, 0, 6);
+    small_train(plain, 0, 6);
     for (size_t i = 0; i < plain->params.n; i++) {
         const unic__param *p = plain->params.at[i],
                           *q = unic__param_table_find(&t->params, p->name);
@@ -111,7 +100,7 @@ END_TEST
 START_TEST(its_codes_move_by_an_average_of_their_own)
 {
     unic_trainer *t = trainer_of(HDCID "reset.rule = off\nema.decay = 0.9\n", 0);
-    train(t, SMALL_TWO, 0, 1);
+    small_train(t, 0, 1);
     for (uint64_t step = 1; step < 6; step++) {
         double count[L2], sum[L2][D];
         for (size_t l = 0; l < L2; l++) {
@@ -119,7 +108,7 @@ START_TEST(its_codes_move_by_an_average_of_their_own)
             for (size_t d = 0; d < D; d++)
                 sum[l][d] = (double)t->level2->sum[l * D + d];
         }
-        train(t, SMALL_TWO, step, step + 1);
+        small_train(t, step, step + 1);
         for (size_t l = 0; l < L2; l++) {
             double hits = 0.0, of[D] = {0};
             for (size_t m = 0; m < 2; m++) {
@@ -146,12 +135,12 @@ END_TEST
 START_TEST(its_idle_codes_start_anew)
 {
     unic_trainer *t = trainer_of(HDCID "reset.rule = any\nreset.steps = 5\n", 0);
-    train(t, SMALL_TWO, 0, 2);
+    small_train(t, 0, 2);
     for (size_t d = 0; d < D; d++)
         t->level2->embedding[d] = t->level2->sum[d] = 1000.0F;
     t->level2->idle[0] = t->level2->idle[L2] = 1000;
     unic__codebook_refresh(t->level2);
-    train(t, SMALL_TWO, 2, 3);
+    small_train(t, 2, 3);
     ck_assert_int_eq(t->level2->idle[0], 0);
     for (size_t d = 0; d < D; d++)
         ck_assert(fabsf(t->level2->embedding[d]) < 10.0F);
@@ -167,45 +156,13 @@ static const char *const runs[] = {
 
 START_TEST(resumed_runs_end_in_the_same_bytes)
 {
-    const char *path = small_path("level2.npz");
-    unic_trainer *t = trainer_of(runs[_i], 6), *resumed;
-    train(t, SMALL_TWO, 0, 6);
-    for (uint64_t stop = 0; stop < 6; stop += 2) {
-        unic_trainer *half = trainer_of(runs[_i], 6);
-        train(half, SMALL_TWO, 0, stop);
-        io_assert_ok(unic_trainer_save(half, path));
-        unic_trainer_free(half);
-        io_assert_ok(unic_trainer_resume(&resumed, path, NULL, NULL));
-        train(resumed, SMALL_TWO, stop, 6);
-        small_state a = small_state_of(t), b = small_state_of(resumed);
-        ck_assert(small_states_equal(&a, &b));
-        unic_trainer_free(resumed);
-    }
-    unic_trainer_free(t);
+    small_resume_runs(runs[_i]);
 }
 END_TEST
 
 START_TEST(refused_steps_and_evaluations_change_nothing)
 {
-    unic_trainer *t = trainer_of(HDCID, 0);
-    small_batch *b = small_batch_new(SMALL_TWO, B, T, 9),
-                *good = small_batch_new(SMALL_TWO, B, T, 1);
-    for (size_t i = 0; i < B * T * b->step[0]; i++)
-        b->x[0][i] = 1e30F;
-    for (uint64_t round = 0; round < 2; round++) {
-        small_state before = small_state_of(t);
-        ck_assert_int_ne(unic_trainer_step(t, b->batch, NULL, NULL), UNIC_OK);
-        small_state after = small_state_of(t);
-        ck_assert(small_states_equal(&before, &after));
-        train(t, SMALL_TWO, round, round + 1);
-    }
-    small_state before = small_state_of(t);
-    io_assert_ok(unic_trainer_evaluate(t, good->batch, NULL));
-    small_state after = small_state_of(t);
-    ck_assert(small_states_equal(&before, &after));
-    small_batch_free(good);
-    small_batch_free(b);
-    unic_trainer_free(t);
+    small_refuse_steps(HDCID);
 }
 END_TEST
 
@@ -230,7 +187,7 @@ START_TEST(a_damaged_run_is_refused)
     static const char *const members[] = {"level2.embedding", "level2.ema_sum",
                                           "level2.ema_count", "level2.idle"};
     unic_trainer *t = trainer_of(HDCID, 0), *resumed;
-    train(t, SMALL_TWO, 0, 1);
+    small_train(t, 0, 1);
     io_assert_ok(unic_trainer_save(t, path));
     for (size_t i = 0; i < 4; i++) {
         small_edit(run, bad_run, members[i], SMALL_DROP);
