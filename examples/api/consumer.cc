@@ -1,4 +1,5 @@
-// consumer MODEL MODALITY: libunicode in C++17. Threads share one model, each with an encoder of its own.
+// consumer MODEL MODALITY: libunicode in C++17. Threads share one model, each with an encoder
+// of its own.
 #include <cstdint>
 #include <future>
 #include <iostream>

@@ -284,7 +284,8 @@ static const char more[] =
     "  unic-extract --kind ngrams --out features/text captions.tsv\n"
     "  unic-train --config small.ini --data features --out model.npz";
 
-/* Of the words that belong to no option, "parts=8" is one more setting, unless a file is called so. */
+/* Of the words that belong to no option, "parts=8" is one more setting, unless a file is called
+ * so. */
 static bool sort_words(extract_request *r)
 {
     const char **settings = cli_alloc(r->settings.count + r->files.count, sizeof *settings);

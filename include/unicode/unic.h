@@ -6,7 +6,8 @@
  * codes and its codebook: unic_model.h, unic_encoder.h, unic_codebook.h; codes while the
  * features still come in: unic_stream.h. Tasks on codes:
  * unic_head.h, unic_index.h, unic_retriever.h, unic_segmenter.h, unic_metrics.h,
- * unic_class_map.h. Features from sound, pictures and text: unic_extractor.h. Files in memory and elsewhere: unic_io.h. The pages of docs/ explain how to use them.
+ * unic_class_map.h. Features from sound, pictures and text: unic_extractor.h. Files in memory
+ * and elsewhere: unic_io.h. The pages of docs/ explain how to use them.
  */
 /**
  * @file unic.h

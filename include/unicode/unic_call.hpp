@@ -449,9 +449,9 @@ class buffer : public detail::handle<unic_buffer, unic_buffer_free>
     }
 };
 
-// Where a call writes to, in place of a file: a buffer, or functions, of which `finish` is told that
-// all was written, or else `abandon` that it is to be thrown away. What they throw comes out of the
-// call.
+// Where a call writes to, in place of a file: a buffer, or functions, of which `finish` is told
+// that all was written, or else `abandon` that it is to be thrown away. What they throw comes
+// out of the call.
 class sink
 {
   public:

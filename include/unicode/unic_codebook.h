@@ -42,8 +42,8 @@ UNIC_API void unic_codebook_free(unic_codebook *codebook);
  */
 UNIC_API unic_status unic_codebook_save(const unic_codebook *codebook, const char *path);
 /**
- * The same as unic_codebook_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
- * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ * The same as unic_codebook_save(), to a sink (unic_io.h) instead of a file. @return also what
+ * the sink's functions returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_save_sink(const unic_codebook *codebook,
                                              const unic_sink *sink);
@@ -58,8 +58,8 @@ UNIC_API unic_status unic_codebook_save_sink(const unic_codebook *codebook,
 UNIC_API unic_status unic_codebook_load(unic_codebook **out, const char *path,
                                         const unic_open_options *options);
 /**
- * The same as unic_codebook_load(), from a source (unic_io.h) instead of a file. The source is closed
- * by this call.
+ * The same as unic_codebook_load(), from a source (unic_io.h) instead of a file. The source is
+ * closed by this call.
  * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_load_source(unic_codebook **out, const unic_source *source,

@@ -331,7 +331,8 @@ class codebook : public detail::handle<unic_codebook, unic_codebook_free>
         return fill<float>(code_count() * code_count(), unic_codebook_distances);
     }
     std::uint64_t fingerprint() const { return ask(unic_codebook_fingerprint); }
-    // TOC: the channels that tell the codes apart, p parts of the highest scores to q of the lowest.
+    // TOC: the channels that tell the codes apart, p parts of the highest scores to q of the
+    // lowest.
     std::vector<std::size_t> channels(std::size_t most, std::size_t p = 1, std::size_t q = 0,
                                       double lambda = 0.7,
                                       std::vector<double> *scores = nullptr) const

@@ -97,9 +97,9 @@ UNIC_API unic_status unic_dataset_open(unic_dataset **out, const char *const *pa
                                        size_t path_count, const unic_dataset_options *options);
 /**
  * The same as unic_dataset_open(), from sources (unic_io.h) instead of files: each is an npz, as
- * described above. Each is closed when the dataset is freed, or by this call if it fails; only if one
- * of them is itself refused, none is closed. They are read by the background thread too, at most one
- * of them at a time.
+ * described above. Each is closed when the dataset is freed, or by this call if it fails; only
+ * if one of them is itself refused, none is closed. They are read by the background thread too,
+ * at most one of them at a time.
  *
  * @param sources  `source_count` pointers; the structs are copied.
  * @return also what a source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.

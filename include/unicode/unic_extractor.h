@@ -60,8 +60,8 @@ UNIC_API const char *unic_extractor_kind(const unic_extractor *extractor);
 UNIC_API const char *unic_extractor_settings(const unic_extractor *extractor);
 
 /**
- * A hash of the settings' text, of the weights, if it has any, and of what it normalises by: features of extractors with the
- * same fingerprint may be mixed. 0 for NULL. Since 0.1.
+ * A hash of the settings' text, of the weights, if it has any, and of what it normalises by:
+ * features of extractors with the same fingerprint may be mixed. 0 for NULL. Since 0.1.
  */
 UNIC_API uint64_t unic_extractor_fingerprint(const unic_extractor *extractor);
 
@@ -135,32 +135,34 @@ UNIC_API unic_status unic_extractor_extract_text(size_t *step_count, unic_extrac
 UNIC_API unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *input);
 
 /**
- * Let an extractor of any kind normalise its features: each channel k, an entry of their last axis, becomes
- * (y_k - m_k) / v_k, with the mean m_k and the deviation v_k that it has in features which the extractor
- * has given, of the training clips mostly; over them it then has mean 0 and deviation 1. A channel that hardly
- * varies is divided by a tenth of the channels' mean deviation. Both are part of what the extractor saves
- * and of its fingerprint.
+ * Let an extractor of any kind normalise its features: each channel k, an entry of their last
+ * axis, becomes (y_k - m_k) / v_k, with the mean m_k and the deviation v_k that it has in
+ * features which the extractor has given, of the training clips mostly; over them it then has
+ * mean 0 and deviation 1. A channel that hardly varies is divided by a tenth of the channels'
+ * mean deviation. Both are part of what the extractor saves and of its fingerprint.
  *
- * An extractor that does so already is given features that are normalised, and does both. New weights,
- * lists of words or a fit end it.
+ * An extractor that does so already is given features that are normalised, and does both. New
+ * weights, lists of words or a fit end it.
  *
  * @param extractor  used by one thread at a time.
- * @param features   [steps,...] as unic_extractor_extract() gives them, of one clip or many; float32 or
- *                   float64; not kept. At least two of a channel's numbers must differ.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if the dims of a step are others; UNIC_E_VALUE for NaN or
- *         Inf, and for features that do not vary; UNIC_E_NOMEM; UNIC_E_STATE if another
- *         thread is using it, or if it has no weights yet. A failure leaves the extractor as it was.
- *         Since 0.1.
+ * @param features   [steps,...] as unic_extractor_extract() gives them, of one clip or many;
+ *                   float32 or float64; not kept. At least two of a channel's numbers must
+ *                   differ.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if the dims of a step are others; UNIC_E_VALUE for
+ *         NaN or Inf, and for features that do not vary; UNIC_E_NOMEM; UNIC_E_STATE if another
+ *         thread is using it, or if it has no weights yet. A failure leaves the extractor as it
+ *         was. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_normalise(unic_extractor *extractor,
                                               const unic_array *features);
 
 /**
- * Give an extractor of a kind that is a pretrained network (`vggish`, `vgg19`) the weights of a file: what
- * torch.save() wrote (.pth, .pt, .bin), safetensors, or an npz, which is known by its contents.
- * Names are those that are published for the network (docs/media.md), with or without a common
- * beginning ("module."); tensors that it does not need are not read. Its sizes are those of the
- * file: unic_extractor_feature_dims() may change. Memory that extracting needs is allocated here.
+ * Give an extractor of a kind that is a pretrained network (`vggish`, `vgg19`) the weights of a
+ * file: what torch.save() wrote (.pth, .pt, .bin), safetensors, or an npz, which is known by
+ * its contents. Names are those that are published for the network (docs/media.md), with or
+ * without a common beginning ("module."); tensors that it does not need are not read. Its sizes
+ * are those of the file: unic_extractor_feature_dims() may change. Memory that extracting needs
+ * is allocated here.
  *
  * @param extractor  used by one thread at a time.
  * @param path       of the file.
@@ -217,8 +219,8 @@ UNIC_API unic_status unic_extractor_load_words_source(unic_extractor *extractor,
                                                       const unic_open_options *options);
 
 /**
- * Write an extractor, its settings, weights and what it normalises by, to one npz. The file appears complete or not at
- * all.
+ * Write an extractor, its settings, weights and what it normalises by, to one npz. The file
+ * appears complete or not at all.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it has no weights yet; UNIC_E_NOMEM.
  * Since 0.1.
  */

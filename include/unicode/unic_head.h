@@ -143,8 +143,8 @@ UNIC_API unic_status unic_head_accepts(const unic_head *head, uint64_t fingerpri
  */
 UNIC_API unic_status unic_head_save(const unic_head *head, const char *path);
 /**
- * The same as unic_head_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
- * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ * The same as unic_head_save(), to a sink (unic_io.h) instead of a file. @return also what the
+ * sink's functions returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_head_save_sink(const unic_head *head, const unic_sink *sink);
 /**

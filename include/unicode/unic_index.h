@@ -197,8 +197,8 @@ UNIC_API unic_status unic_index_accepts(const unic_index *index, uint64_t finger
  */
 UNIC_API unic_status unic_index_save(const unic_index *index, const char *path);
 /**
- * The same as unic_index_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
- * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ * The same as unic_index_save(), to a sink (unic_io.h) instead of a file. @return also what the
+ * sink's functions returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_index_save_sink(const unic_index *index, const unic_sink *sink);
 /**

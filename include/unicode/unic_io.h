@@ -61,9 +61,9 @@ UNIC_API void unic_source_memory(unic_source *source, const void *data, size_t b
  * functions on the thread that called it. They must not throw.
  *
  * All bytes are given to `write`, from the first to the last, in pieces of any size. Then `finish`
- * says that they are whole. If anything fails, `finish` itself included, `abandon` is called once and
- * nothing after it: what was written is to be thrown away. Neither is called if nothing was to be
- * written, since an argument was refused or what is saved could not be read.
+ * says that they are whole. If anything fails, `finish` itself included, `abandon` is called
+ * once and nothing after it: what was written is to be thrown away. Neither is called if
+ * nothing was to be written, since an argument was refused or what is saved could not be read.
  */
 typedef struct unic_sink {
     size_t struct_size; /**< sizeof(unic_sink)                                                */
@@ -89,8 +89,8 @@ UNIC_API void unic_buffer_free(unic_buffer *buffer);
  * leaves it empty. The sink can be used again, as long as the buffer lives. Since 0.1.
  */
 UNIC_API void unic_buffer_sink(unic_sink *sink, unic_buffer *buffer);
-/** The bytes of the last save that succeeded, borrowed until the buffer is written to or freed; NULL
- * if there are none. Since 0.1. */
+/** The bytes of the last save that succeeded, borrowed until the buffer is written to or freed;
+ * NULL if there are none. Since 0.1. */
 UNIC_API const void *unic_buffer_data(const unic_buffer *buffer);
 /** The number of these bytes. Since 0.1. */
 UNIC_API size_t unic_buffer_byte_count(const unic_buffer *buffer);

@@ -169,8 +169,8 @@ UNIC_API unic_status unic_media_sound_begin(unic_media *media, int rate);
  * @param max_count  room of `samples`, >= 1.
  * @param samples    [max_count] out: full scale is [-1, 1]; floating-point files may exceed it.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE if sound was not begun, or after a failure; else as
- *         unic_media_open(). After a failure `samples` is undefined; sound may be begun again. Since
- *         0.1.
+ *         unic_media_open(). After a failure `samples` is undefined; sound may be begun again.
+ *         Since 0.1.
  */
 UNIC_API unic_status unic_media_sound_read(size_t *count, unic_media *media, size_t max_count,
                                            float *samples);
@@ -206,7 +206,8 @@ UNIC_API unic_status unic_media_frame_times(size_t *count, unic_media *media, si
  * @param height  rows, 1..16384; width x height is at most options.max_pixels.
  * @param rgb     [height,width,3] out.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if there are no frames; else as
- *         unic_media_open(). After a failure `rgb` is undefined; other times may be read. Since 0.1.
+ *         unic_media_open(). After a failure `rgb` is undefined; other times may be read.
+ *         Since 0.1.
  */
 UNIC_API unic_status unic_media_frame_at(double *time, unic_media *media, double at, int width,
                                          int height, uint8_t *rgb);

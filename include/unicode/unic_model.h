@@ -146,13 +146,13 @@ UNIC_API unic_status unic_model_codebook(unic_codebook **out, const unic_model *
 
 /**
  * Write the model with all its weights to `path`, as numbers of unic_model_weights(). The file is
- * written under a temporary name, synchronised and renamed. Equal models give equal bytes. @return UNIC_OK; UNIC_E_ARG;
- * UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
+ * written under a temporary name, synchronised and renamed. Equal models give equal bytes.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_model_save(unic_model *model, const char *path);
 /**
- * The same as unic_model_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
- * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ * The same as unic_model_save(), to a sink (unic_io.h) instead of a file. @return also what the
+ * sink's functions returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_model_save_sink(unic_model *model, const unic_sink *sink);
 

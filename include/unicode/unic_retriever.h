@@ -130,8 +130,8 @@ UNIC_API unic_status unic_retriever_accepts(const unic_retriever *retriever,
  */
 UNIC_API unic_status unic_retriever_save(const unic_retriever *retriever, const char *path);
 /**
- * The same as unic_retriever_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
- * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ * The same as unic_retriever_save(), to a sink (unic_io.h) instead of a file. @return also what
+ * the sink's functions returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_save_sink(const unic_retriever *retriever,
                                               const unic_sink *sink);
@@ -144,8 +144,8 @@ UNIC_API unic_status unic_retriever_save_sink(const unic_retriever *retriever,
 UNIC_API unic_status unic_retriever_load(unic_retriever **out, const char *path,
                                          const unic_open_options *options);
 /**
- * The same as unic_retriever_load(), from a source (unic_io.h) instead of a file. The source is closed
- * by this call.
+ * The same as unic_retriever_load(), from a source (unic_io.h) instead of a file. The source is
+ * closed by this call.
  * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_load_source(unic_retriever **out, const unic_source *source,

@@ -167,8 +167,8 @@ UNIC_API unic_status unic_segmenter_accepts(const unic_segmenter *segmenter,
  */
 UNIC_API unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *path);
 /**
- * The same as unic_segmenter_save(), to a sink (unic_io.h) instead of a file. @return also what the sink's
- * functions returned, UNIC_E_IO if it is no status. Since 0.1.
+ * The same as unic_segmenter_save(), to a sink (unic_io.h) instead of a file. @return also what
+ * the sink's functions returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_save_sink(const unic_segmenter *segmenter,
                                               const unic_sink *sink);
@@ -181,8 +181,8 @@ UNIC_API unic_status unic_segmenter_save_sink(const unic_segmenter *segmenter,
 UNIC_API unic_status unic_segmenter_load(unic_segmenter **out, const char *path,
                                          const unic_open_options *options);
 /**
- * The same as unic_segmenter_load(), from a source (unic_io.h) instead of a file. The source is closed
- * by this call.
+ * The same as unic_segmenter_load(), from a source (unic_io.h) instead of a file. The source is
+ * closed by this call.
  * @return also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_load_source(unic_segmenter **out, const unic_source *source,

@@ -144,10 +144,10 @@ UNIC_API uint64_t unic_trainer_step_count(const unic_trainer *trainer);
 UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 
 /**
- * Write the run's state, as unic_trainer_save() writes it to OUT.run.npz, to a sink (unic_io.h). The
- * model is not among it: unic_trainer_model() and unic_model_save_sink() write that. @return as
- * unic_trainer_save(); also what the sink's functions returned, UNIC_E_IO if it is no status. Since
- * 0.1.
+ * Write the run's state, as unic_trainer_save() writes it to OUT.run.npz, to a sink
+ * (unic_io.h). The model is not among it: unic_trainer_model() and unic_model_save_sink() write
+ * that. @return as unic_trainer_save(); also what the sink's functions returned, UNIC_E_IO if
+ * it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_save_sink(unic_trainer *trainer, const unic_sink *sink);
 
@@ -168,8 +168,8 @@ UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path,
                                          const unic_open_options *open);
 /**
  * The same as unic_trainer_resume(), from a source (unic_io.h) of the run's state: what
- * unic_trainer_save_sink() wrote, or an OUT.run.npz. The source is closed by this call. @return also
- * what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
+ * unic_trainer_save_sink() wrote, or an OUT.run.npz. The source is closed by this call. @return
+ * also what the source's read_at() returned, UNIC_E_IO if it is no status. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_resume_source(unic_trainer **out, const unic_source *source,
                                                 const unic_trainer_options *options,

@@ -32,7 +32,8 @@ typedef struct cli_space {
 } cli_space;
 
 /* Encodes a file or directory (cli/data.h): the modalities of `only`, or all if that is NULL or
- * empty; with `space`, codes are assigned there. `out` borrows names from the model; it is to be freed also on failure. */
+ * empty; with `space`, codes are assigned there. `out` borrows names from the model; it is to
+ * be freed also on failure. */
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,
                     const cli_list *only, const cli_space *space);
 /* The same for one modality, which the file must have. */

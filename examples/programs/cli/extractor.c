@@ -282,8 +282,8 @@ bool cli_extractor_of(const char **words, unic_config *config, const char *modal
     return status == UNIC_E_CONFIG || cli_ok(status);
 }
 
-/* The folder of a modality's clips, to be freed: of a single clip the one that it stands in, of a table
- * and of a folder the one in it, or beside it, that has the modality's name. */
+/* The folder of a modality's clips, to be freed: of a single clip the one that it stands in, of
+ * a table and of a folder the one in it, or beside it, that has the modality's name. */
 static char *folder_of(const char *path, const char *modality)
 {
     const bool clip = cli_ends_with(path, ".npy") || cli_ends_with(path, ".zip");

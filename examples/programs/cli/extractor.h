@@ -27,8 +27,8 @@ bool cli_extractor_open(unic_extractor **out, const cli_extractor_source *from);
 
 /* The extractor of these words: made of its settings alone, or read from the one of `paths` that
  * has its fingerprint. Others are refused with a sentence that names both; `what` is made of
- * such features ("model.npz: modality speech"). *out is NULL if it has weights or was fitted, and there are
- * no `paths`. */
+ * such features ("model.npz: modality speech"). *out is NULL if it has weights or was fitted,
+ * and there are no `paths`. */
 bool cli_extractor_recall(unic_extractor **out, const char *words, const cli_list *paths,
                           const char *what);
 
@@ -38,7 +38,8 @@ bool cli_extractor_is(const unic_extractor *extractor, const char *words, const 
                       const char *path);
 
 /* The extractor that a text describes for a modality: lines "<modality>.extractor = E.npz", or
- * "<modality>.kind = logmel" and "<modality>.<key> = value". *out is NULL if it has no such line. */
+ * "<modality>.kind = logmel" and "<modality>.<key> = value". *out is NULL if it has no such
+ * line. */
 bool cli_extractor_described(unic_extractor **out, const char *path, const char *modality);
 
 /* "folder/extract.ini", to be freed. */

@@ -229,7 +229,8 @@ typedef struct frame_sink {
 } frame_sink;
 
 /* The times of the frames that a script would choose by number: of second s and its frame i
- * int(s k + i k / rate), k = floor(frames / seconds). *last is the film's last. NULL after a failure. */
+ * int(s k + i k / rate), k = floor(frames / seconds). *last is the film's last. NULL after a
+ * failure. */
 static double *times_by_number(double *last, const cli_features *f, unic_media *media,
                                size_t count)
 {
@@ -265,8 +266,8 @@ static cli_outcome each_chosen(double *last, const cli_features *f, unic_media *
     return CLI_GOOD;
 }
 
-/* A film that was cut off may still say how long it was: then its last frame is shown for all that lacks.
- * So may one whose pictures stand for seconds, which is no fault. */
+/* A film that was cut off may still say how long it was: then its last frame is shown for all
+ * that lacks. So may one whose pictures stand for seconds, which is no fault. */
 static void tell_if_cut_off(const cli_features *f, const char *path, const unic_media *media,
                             size_t count, double last)
 {

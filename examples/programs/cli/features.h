@@ -1,6 +1,6 @@
 /*
- * The features of a film, a sound, a picture or a text, a few steps at a time: what is held does not
- * grow with the file.
+ * The features of a film, a sound, a picture or a text, a few steps at a time: what is held
+ * does not grow with the file.
  */
 #ifndef UNIC_CLI_FEATURES_H
 #define UNIC_CLI_FEATURES_H

@@ -7,8 +7,8 @@
 
 #include <unicode/unic.h>
 
-/* Bytes for each file or data set that is opened, and for its labels that are held at a time; 0, the
- * default: no limit, but 1 GiB of labels. */
+/* Bytes for each file or data set that is opened, and for its labels that are held at a time;
+ * 0, the default: no limit, but 1 GiB of labels. */
 extern uint64_t cli_memory_limit;
 
 /* The limit as options of the calls that read a file; NULL without one. */

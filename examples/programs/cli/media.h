@@ -39,7 +39,8 @@ extern cli_media_calls cli_media;
  * file without a suffix of those. */
 bool cli_media_is(const char *path);
 
-/* Opens a file, within --memory-limit, for `threads` to decode; the first call loads the library. */
+/* Opens a file, within --memory-limit, for `threads` to decode; the first call loads the
+ * library. */
 bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint64_t threads);
 /* The same without a message: why not, or NULL. */
 const char *cli_media_try(unic_media **out, const char *path, bool skip_damaged,

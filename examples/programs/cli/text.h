@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Opens a file of any kind, a new one for all to read and write, less the umask; again where a signal
- * interrupts it. -1 and errno if it cannot be. */
+/* Opens a file of any kind, a new one for all to read and write, less the umask; again where a
+ * signal interrupts it. -1 and errno if it cannot be. */
 int cli_open(const char *path, int flags);
 FILE *cli_fopen(const char *path, const char *mode); /* fopen(), likewise */
 
