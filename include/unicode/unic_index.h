@@ -150,7 +150,8 @@ typedef struct unic_search_options {
 
 /**
  * Find the `k` items nearest to each query by comparing it with all items: nearest first, ties
- * in the order of their ids. Computed in float32, L2 as ||q||^2 + ||x||^2 - 2 q.x (at least 0).
+ * in the order of their ids. Computed in float32, but L2's scores and their order are those of
+ * sums of squared differences in float64.
  *
  * @param queries  [Q,dim] real numbers, with the same requirements as the vectors of
  *                 unic_index_add(); Q may be 0.

@@ -80,6 +80,15 @@ static size_t centred_rows(const unic_index *x)
     return rows < FEW ? FEW : rows < TILE ? rows : TILE;
 }
 
+UNIC__SIMD static float largest(const float *x, size_t n)
+{
+    float most = 0.0F;
+#pragma omp simd reduction(max : most)
+    for (size_t i = 0; i < n; i++)
+        most = x[i] > most ? x[i] : most;
+    return most;
+}
+
 unic_status unic__index_block_create(unic__index_block *b, const unic_index *x, size_t lanes,
                                      size_t most)
 {
@@ -90,9 +99,12 @@ unic_status unic__index_block_create(unic__index_block *b, const unic_index *x, 
     b->tiles = unic__alloc_array(lanes * most * TILE, sizeof(float));
     b->norm = unic__alloc_array(most, sizeof(double));
     b->length = unic__alloc_array(most, sizeof(float));
+    b->gap = unic__alloc_array(most, sizeof(double));
+    if (x->options.metric == UNIC_INDEX_L2)
+        b->longest = sqrt((double)largest(x->norms, x->count));
     if (x->centred)
         b->centred = unic__alloc_array(lanes * b->centred_rows * dim, sizeof(float));
-    if (b->packed && b->tiles && b->norm && b->length && (b->centred || !x->centred))
+    if (b->packed && b->tiles && b->norm && b->length && b->gap && (b->centred || !x->centred))
         return UNIC_OK;
     unic__index_block_free(b);
     return unic__no_memory(lanes * most * TILE * sizeof(float), "a block of queries");
@@ -104,6 +116,7 @@ void unic__index_block_free(unic__index_block *b)
     unic__free(b->tiles);
     unic__free(b->norm);
     unic__free(b->length);
+    unic__free(b->gap);
     unic__free(b->centred);
     *b = (unic__index_block){0};
 }
@@ -124,6 +137,7 @@ void unic__index_block_set(unic__index_block *b, const float *q, size_t n)
     for (size_t i = 0; i < n; i++) {
         b->norm[i] = unic__distance2(q + i * dim, x->centre, dim);
         b->length[i] = (float)(sqrt(b->norm[i]) * (1.0 + 1e-6));
+        b->gap[i] = 2.0 * unic__screen_error(b->screen, (double)b->length[i], b->longest);
     }
 }
 
@@ -200,6 +214,14 @@ const float *unic__index_score_tile(const unic__index_block *b, size_t lane, siz
     if (x->options.metric == UNIC_INDEX_L2)
         to_l2(score, x->norms + first, b->length, b->n, n, b->screen);
     return score;
+}
+
+void unic__index_prefetch(const unic__index_block *b, size_t row)
+{
+    enum { LINE = 64 / sizeof(float), MOST = 64 * LINE };
+    const size_t dim = b->x->options.dim, end = dim < MOST ? dim : MOST;
+    for (size_t j = 0; j < end; j += LINE)
+        __builtin_prefetch(b->x->vectors + row * dim + j, 0, 2);
 }
 
 double unic__index_distance2(const unic__index_block *b, size_t row, size_t i)

@@ -8,7 +8,8 @@
  *
  * A score of L2 is ||q - c||^2 - ||q - x||^2 = 2 (q - c).(x - c) - ||x - c||^2, where c is the
  * index's centre. The float32 product is only used to screen: the tile has an upper bound of
- * the score, and unic__index_distance2() measures the candidates again.
+ * the score, which less a gap is a lower one, and unic__index_distance2() measures the candidates
+ * again.
  */
 #ifndef UNIC_TASK_INDEX_SCORE_H
 #define UNIC_TASK_INDEX_SCORE_H
@@ -30,6 +31,8 @@ typedef struct unic__index_block {
     float *centred; /* [lanes][centred_rows,dim], where the index has a centre */
     double *norm;   /* [most] L2: ||q - c||^2 and                            */
     float *length;  /* [most] its root, rounded up                           */
+    double *gap;    /* [most] L2: how far any true score can be below a tile's */
+    double longest; /* L2: max ||x - c||                                     */
     size_t centred_rows;
     unic__screen screen;
     size_t done, span; /* of each lane's items: before this round of a scan, in it */
@@ -68,6 +71,9 @@ void unic__index_block_set(unic__index_block *b, const float *q, size_t n);
 /* Scores [n,queries] of the items from row `first` on, n <= TILE, to the lane's tile. */
 const float *unic__index_score_tile(const unic__index_block *b, size_t lane, size_t first,
                                     size_t n);
+
+/* Asks for the item's vector, which is measured soon, to be brought into the cache. */
+void unic__index_prefetch(const unic__index_block *b, size_t row);
 
 /* The squared distance of item `row` and query `i`, in double precision. */
 double unic__index_distance2(const unic__index_block *b, size_t row, size_t i);

@@ -41,12 +41,19 @@ static void sift_up(hit *heap, size_t i, hit h)
     heap[i] = h;
 }
 
-static void offer(hit *heap, size_t *n, size_t k, hit h)
+/* Whether one is too many: *h is that one then. */
+static bool offer(hit *heap, size_t *n, size_t k, hit *h)
 {
-    if (*n < k)
-        sift_up(heap, (*n)++, h);
-    else if (is_before(h, heap[0]))
-        sift_down(heap, k, h);
+    if (*n < k) {
+        sift_up(heap, (*n)++, *h);
+        return false;
+    }
+    const hit root = heap[0];
+    if (is_before(*h, root)) {
+        sift_down(heap, k, *h);
+        *h = root;
+    }
+    return true;
 }
 
 /* The first row from `from` on with a score of at least `least` for a query, or n: almost no
@@ -65,21 +72,40 @@ UNIC__SIMD static size_t next_row(const float *score, size_t from, size_t n, con
     return from;
 }
 
-/* The hits of one lane's queries; least[i] is what a tile's score has to reach. */
+/* ---- a query's hits in a lane ---- */
+
+/*
+ * A product gives L2's scores within a gap. Of most items that enter a heap early only that is
+ * ever needed: they leave it again. So the heap begins as one of bounds: lower bounds of early
+ * items, which are measured at the end if they are still there, and scores of late ones, which
+ * mostly stay and are measured at once, while their rows are in the cache. Its root is a score
+ * that k items reach: an item whose upper bound is less is not among the k best. What leaves the
+ * heap and is not that far below is kept beside it. When there is no room (items that are equal,
+ * or nearly so, at the k-th place), all are measured, and from then on every item is.
+ * Scores of the other metrics are exact from the start.
+ */
 typedef struct hits {
-    const unic__index_block *block;
-    hit *heap;    /* [queries,k] */
-    size_t *held; /* [queries] */
-    float *least; /* [queries] */
-    size_t k;
+    hit *heap;   /* [k] */
+    hit *beside; /* [room] */
+    size_t held, left;
+    bool bounds; /* scores are bounds; ids are rows, or ~row of items that are not measured */
 } hits;
+
+/* One lane's hits of a block's queries; least[i] is what a tile's score has to reach. */
+typedef struct lane_hits {
+    const unic__index_block *block;
+    hits *of;     /* [queries] */
+    float *least; /* [queries] */
+    size_t k, room;
+    size_t late; /* the row from which on items are late */
+} lane_hits;
 
 static bool is_l2(const unic__index_block *b)
 {
     return b->x->options.metric == UNIC_INDEX_L2;
 }
 
-/* L2: of the tiles' scores, rounded down. */
+/* What a tile's score reaches if its item is as near as `score`; L2: rounded down. */
 static float least_score(const unic__index_block *b, size_t i, double score)
 {
     if (!is_l2(b))
@@ -88,22 +114,99 @@ static float least_score(const unic__index_block *b, size_t i, double score)
     return (float)(reach - 2e-7 * fabs(reach) - 1e-12 * b->norm[i]);
 }
 
-static void offer_item(const hits *h, size_t i, float score, size_t row)
+/* Whether the item of a lower bound may have a score that reaches `least`. */
+static bool may_reach(const unic__index_block *b, size_t i, hit bound, float least)
 {
-    const unic__index_block *b = h->block;
-    double exact = is_l2(b) ? -unic__index_distance2(b, row, i) : (double)score;
-    offer(h->heap + i * h->k, &h->held[i], h->k, (hit){exact, b->x->ids[row]});
-    if (h->held[i] == h->k)
-        h->least[i] = least_score(b, i, h->heap[i * h->k].score);
+    return b->norm[i] + bound.score + b->gap[i] >= (double)least;
 }
 
-static void offer_tile(const hits *h, const float *score, size_t first, size_t n)
+static size_t row_of(hit bound)
 {
-    const size_t queries = h->block->n;
-    for (size_t r = 0; (r = next_row(score, r, n, h->least, queries)) < n; r++)
+    return (size_t)(bound.id < 0 ? ~bound.id : bound.id);
+}
+
+static double measured(const unic__index_block *b, size_t i, size_t row)
+{
+    return -unic__index_distance2(b, row, i);
+}
+
+/* Measures the items of bounds [n] that may be among the k best of `to`, and offers them there;
+ * the bounds may stand in to's own heap, from the place of its next hit on. */
+static void offer_bounds(const unic__index_block *b, size_t i, size_t k, hits *to,
+                         const hit *bound, size_t n)
+{
+    enum { AHEAD = 4 };
+    for (size_t j = 0; j < n; j++) {
+        if (j + AHEAD < n && bound[j + AHEAD].id < 0)
+            unic__index_prefetch(b, row_of(bound[j + AHEAD]));
+        if (to->held == k && !may_reach(b, i, bound[j], least_score(b, i, to->heap[0].score)))
+            continue;
+        const size_t row = row_of(bound[j]);
+        hit h = {bound[j].id < 0 ? measured(b, i, row) : bound[j].score, b->x->ids[row]};
+        offer(to->heap, &to->held, k, &h);
+    }
+}
+
+/* From bounds to scores. */
+static void settle(const unic__index_block *b, size_t i, size_t k, hits *h)
+{
+    const size_t held = h->held, left = h->left;
+    if (!h->bounds)
+        return;
+    h->held = h->left = 0;
+    h->bounds = false;
+    offer_bounds(b, i, k, h, h->heap, held);
+    offer_bounds(b, i, k, h, h->beside, left);
+}
+
+/* Puts a bound that has left the heap beside it, unless its item is surely not needed. */
+static void keep_beside(const lane_hits *l, size_t i, hit bound)
+{
+    const unic__index_block *b = l->block;
+    hits *h = &l->of[i];
+    const float least = l->least[i];
+    if (!may_reach(b, i, bound, least))
+        return;
+    if (h->left == l->room) { /* the heap's root has risen since they came */
+        h->left = 0;
+        for (size_t j = 0; j < l->room; j++)
+            if (may_reach(b, i, h->beside[j], least))
+                h->beside[h->left++] = h->beside[j];
+    }
+    if (h->left < l->room) {
+        h->beside[h->left++] = bound;
+        return;
+    }
+    settle(b, i, l->k, h);
+    offer_bounds(b, i, l->k, h, &bound, 1);
+    l->least[i] = least_score(b, i, h->heap[0].score);
+}
+
+static void offer_item(const lane_hits *l, size_t i, float score, size_t row)
+{
+    const unic__index_block *b = l->block;
+    hits *h = &l->of[i];
+    hit item = {(double)score, b->x->ids[row]};
+    if (is_l2(b) && (row >= l->late || !h->bounds))
+        item.score = measured(b, i, row);
+    else if (is_l2(b))
+        item.score -= b->norm[i] + b->gap[i];
+    if (h->bounds)
+        item.id = row >= l->late ? (int64_t)row : ~(int64_t)row;
+    const bool over = offer(h->heap, &h->held, l->k, &item);
+    if (h->held == l->k)
+        l->least[i] = least_score(b, i, h->heap[0].score);
+    if (over && h->bounds)
+        keep_beside(l, i, item);
+}
+
+static void offer_tile(const lane_hits *l, const float *score, size_t first, size_t n)
+{
+    const size_t queries = l->block->n;
+    for (size_t r = 0; (r = next_row(score, r, n, l->least, queries)) < n; r++)
         for (size_t i = 0; i < queries; i++)
-            if (score[r * queries + i] >= h->least[i])
-                offer_item(h, i, score[r * queries + i], first + r);
+            if (score[r * queries + i] >= l->least[i])
+                offer_item(l, i, score[r * queries + i], first + r);
 }
 
 /* ---- search ---- */
@@ -111,9 +214,10 @@ static void offer_tile(const hits *h, const float *score, size_t first, size_t n
 typedef struct search {
     unic__index_block block;
     size_t k, wanted; /* hits that the index has for each query; that are asked for */
+    size_t room;      /* lower bounds beside a heap */
     size_t lanes;
-    hit *heaps;   /* [lanes][most,k] */
-    size_t *held; /* [lanes][most] hits in a heap */
+    hits *of;     /* [lanes][most] */
+    hit *hits;    /* [lanes][most][k + room] their memory */
     float *least; /* [lanes][most] */
     int64_t *ids; /* [n,wanted] out, of the block */
     float *scores;
@@ -122,16 +226,20 @@ typedef struct search {
 static void search_lane(const search *s, size_t lane)
 {
     const unic__index_block *b = &s->block;
-    const unic__index_lane l = unic__index_lane_of(b, lane, s->lanes);
-    const size_t place = lane * b->most;
-    const hits h = {b, s->heaps + place * s->k, s->held + place, s->least + place, s->k};
+    const unic__index_lane range = unic__index_lane_of(b, lane, s->lanes);
+    const size_t place = lane * b->most, size = s->k + s->room;
+    const size_t early = b->x->count / s->lanes / 8; /* items of a lane, in any round */
+    const lane_hits l = {
+        b,    s->of + place, s->least + place,
+        s->k, s->room,       range.from + (early > b->done ? early - b->done : 0)};
     for (size_t j = 0; j < b->n && b->done == 0; j++) {
-        h.held[j] = 0;
-        h.least[j] = -INFINITY;
+        hit *heap = s->hits + (place + j) * size;
+        l.of[j] = (hits){.heap = heap, .beside = heap + s->k, .bounds = is_l2(b)};
+        l.least[j] = -INFINITY;
     }
-    for (size_t first = l.from; first < l.to; first += TILE) {
-        size_t n = l.to - first < TILE ? l.to - first : TILE;
-        offer_tile(&h, unic__index_score_tile(b, lane, first, n), first, n);
+    for (size_t first = range.from; first < range.to; first += TILE) {
+        size_t n = range.to - first < TILE ? range.to - first : TILE;
+        offer_tile(&l, unic__index_score_tile(b, lane, first, n), first, n);
     }
 }
 
@@ -151,27 +259,39 @@ static void fill_missing(const unic_index *x, int64_t *ids, float *scores, size_
     }
 }
 
-/* All lanes' hits of query j into the first lane's heap, and from there in order. */
+/* All lanes' hits of query j into the first lane's heap. */
+static void merge_lanes(const search *s, size_t j)
+{
+    const unic__index_block *b = &s->block;
+    hits *all = &s->of[j];
+    settle(b, j, s->k, all);
+    for (size_t i = 1; i < s->lanes; i++) {
+        const hits *lane = &s->of[i * b->most + j];
+        if (lane->bounds) {
+            offer_bounds(b, j, s->k, all, lane->heap, lane->held);
+            offer_bounds(b, j, s->k, all, lane->beside, lane->left);
+            continue;
+        }
+        for (size_t h = 0; h < lane->held; h++)
+            offer(all->heap, &all->held, s->k, &lane->heap[h]);
+    }
+}
+
+/* The hits of query j in order. */
 static void finish_query(const search *s, size_t j)
 {
-    const size_t k = s->k, most = s->block.most;
-    hit *heap = s->heaps + j * k;
-    size_t *held = &s->held[j];
-    for (size_t i = 1; i < s->lanes; i++) {
-        const hit *other = s->heaps + (i * most + j) * k;
-        for (size_t h = 0; h < s->held[i * most + j]; h++)
-            offer(heap, held, k, other[h]);
-    }
+    merge_lanes(s, j);
+    hit *heap = s->of[j].heap;
     int64_t *ids = s->ids + j * s->wanted;
     float *scores = s->scores ? s->scores + j * s->wanted : NULL;
-    for (size_t place = k; place-- > 0;) {
+    for (size_t place = s->k; place-- > 0;) {
         hit last = heap[0];
         ids[place] = last.id;
         if (scores)
             scores[place] = (float)(is_l2(&s->block) ? -last.score : last.score);
         sift_down(heap, place, heap[place]);
     }
-    fill_missing(s->block.x, ids + k, scores ? scores + k : NULL, s->wanted - k);
+    fill_missing(s->block.x, ids + s->k, scores ? scores + s->k : NULL, s->wanted - s->k);
 }
 
 static void finish_queries(const void *context, size_t from, size_t to)
@@ -180,22 +300,22 @@ static void finish_queries(const void *context, size_t from, size_t to)
         finish_query(context, from);
 }
 
-/* As many queries at once as fit BLOCK, and with their heaps 64 MiB. */
+/* As many queries at once as fit BLOCK, and with their hits 64 MiB. */
 static unic_status search_create(search *s, const unic_index *x, size_t queries, size_t wanted)
 {
-    const size_t k = wanted < x->count ? wanted : x->count;
-    *s = (search){.k = k, .wanted = wanted, .lanes = unic__index_lane_count(x)};
-    size_t fit = ((size_t)64 << 20) / sizeof(hit) / s->lanes / k, heaps, bytes;
+    const size_t k = wanted < x->count ? wanted : x->count, room = 16 + k / 8;
+    *s = (search){.k = k, .wanted = wanted, .room = room, .lanes = unic__index_lane_count(x)};
+    size_t fit = ((size_t)64 << 20) / sizeof(hit) / s->lanes / (k + room), all, bytes;
     size_t most = fit < 1 ? 1 : fit < BLOCK ? fit : BLOCK;
     most = most < queries ? most : queries;
-    heaps = s->lanes * most;
+    all = s->lanes * most;
     UNIC__TRY(unic__index_block_create(&s->block, x, s->lanes, most));
-    s->held = unic__alloc_array(heaps, sizeof *s->held);
-    s->least = unic__alloc_array(heaps, sizeof *s->least);
-    s->heaps = unic__mul_size(heaps, k * sizeof(hit), &bytes) ? unic__alloc(bytes) : NULL;
-    return s->held && s->least && s->heaps
+    s->of = unic__alloc_array(all, sizeof *s->of);
+    s->least = unic__alloc_array(all, sizeof *s->least);
+    s->hits = unic__mul_size(all, (k + room) * sizeof(hit), &bytes) ? unic__alloc(bytes) : NULL;
+    return s->of && s->least && s->hits
                ? UNIC_OK
-               : unic__no_memory(heaps * k * sizeof(hit), "the hits of a search");
+               : unic__no_memory(all * (k + room) * sizeof(hit), "the hits of a search");
 }
 
 static unic_status search_rows(const unic_index *index, const float *q, unic__index_watch watch,
@@ -215,8 +335,8 @@ static unic_status search_rows(const unic_index *index, const float *q, unic__in
             unic__parallel(n, 1, s.lanes > 1 && n * s.k > TILE, finish_queries, &s);
     }
     unic__index_block_free(&s.block);
-    unic__free(s.heaps);
-    unic__free(s.held);
+    unic__free(s.of);
+    unic__free(s.hits);
     unic__free(s.least);
     return status;
 }

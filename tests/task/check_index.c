@@ -236,6 +236,90 @@ START_TEST(l2_is_exact_between_far_clusters)
 }
 END_TEST
 
+/* Items around a point: 8 nearest, `near` on a sphere as well as float32 says, the others far.
+ * So the place FAR_K = 12 is decided among distances that differ by less than the product's
+ * error; a few of these are kept beside the hits, more than that are measured at once. */
+static void put_sphere(float *items, const float *point, size_t near)
+{
+    const size_t mixed = near < 50 ? 80 : FAR_N; /* few: among the first, which are bounds */
+    int32_t places[FAR_N];
+    unic__random_permutation(unic__random_key(7, near, 0), places, mixed);
+    for (size_t r = 0; r < FAR_N; r++) {
+        float *row = items + r * FAR_D;
+        const size_t place = r < mixed ? (size_t)places[r] : FAR_N;
+        const double length = sqrt(dot(row, row, FAR_D));
+        const double radius = place < 8 ? 0.5 : place < 8 + near ? 1.0 : 2.0 + length;
+        for (size_t j = 0; j < FAR_D; j++)
+            row[j] = (float)(point[j] + radius / length * row[j]);
+    }
+}
+
+static void check_sphere(size_t near, float outlier, int threads)
+{
+    unic_index *x = new_index(UNIC_INDEX_L2, FAR_D);
+    float *items = new_rows(UNIC_INDEX_L2, FAR_N, FAR_D, 8), scores[FAR_K];
+    float *point = new_rows(UNIC_INDEX_L2, 1, FAR_D, 9);
+    int64_t ids[FAR_K], own = 1, rank;
+    const double length = sqrt(dot(point, point, FAR_D));
+    for (size_t j = 0; j < FAR_D; j++) /* 1, as the radius: then scores are about 0 */
+        point[j] = (float)(point[j] / length);
+    put_sphere(items, point, near);
+    if (outlier > 0.0F)
+        items[FAR_N / 2 * FAR_D] = outlier; /* makes the gap of all bounds wide */
+    add(x, items, FAR_N, NULL);
+    const unic_array q = rows_of(point, 1, FAR_D);
+    unic__threads_set(threads);
+    io_assert_ok(unic_index_search(x, &q, FAR_K, NULL, ids, scores));
+    io_assert_ok(unic_index_rank(x, &q, &own, NULL, &rank));
+    unic__threads_set(1);
+    check_far_query(items, point, ids, scores, rank, (size_t)own);
+    unic_index_free(x);
+    free(items);
+    free(point);
+}
+
+START_TEST(l2_is_exact_among_near_ties)
+{
+    static const size_t near[] = {5, 12, 30, 100, FAR_N - 8};
+    for (int threads = 1; threads <= 3; threads++) {
+        check_sphere(near[_i], 0.0F, threads);
+        check_sphere(near[_i], 1e4F, threads);
+    }
+}
+END_TEST
+
+static int count_call(const char *what, uint64_t done, uint64_t total, void *user)
+{
+    ck_assert(strcmp(what, "pairs") == 0 && done <= total);
+    ++*(int *)user;
+    return 0;
+}
+
+/* A search that somebody watches looks at the items in rounds. */
+START_TEST(rounds_change_nothing)
+{
+    enum { ITEMS = 5000, DIM = 256, QUERIES = 128, K = 20 };
+    static int64_t ids[2][QUERIES * K];
+    static float scores[2][QUERIES * K];
+    float *items = new_rows(UNIC_INDEX_L2, ITEMS, DIM, 3);
+    float *q = new_rows(UNIC_INDEX_L2, QUERIES, DIM, 4);
+    unic_index *x = new_index(UNIC_INDEX_L2, DIM);
+    const unic_array a = rows_of(q, QUERIES, DIM);
+    int calls = 0;
+    const unic_search_options o = {
+        .struct_size = sizeof o, .progress = count_call, .progress_user = &calls};
+    add(x, items, ITEMS, NULL);
+    io_assert_ok(unic_index_search(x, &a, K, NULL, ids[0], scores[0]));
+    io_assert_ok(unic_index_search(x, &a, K, &o, ids[1], scores[1]));
+    ck_assert_int_ge(calls, 2);
+    ck_assert_mem_eq(ids[0], ids[1], sizeof ids[0]);
+    ck_assert_mem_eq(scores[0], scores[1], sizeof scores[0]);
+    unic_index_free(x);
+    free(items);
+    free(q);
+}
+END_TEST
+
 /* ---- the order ---- */
 
 enum { N = 1300, D = 4, Q = 150 };
@@ -516,6 +600,8 @@ int main(void)
     tcase_add_loop_test(t, l2_is_exact_at_any_offset, 0, 5);
     tcase_add_loop_test(t, l2_is_exact_at_any_scale, 0, 5);
     tcase_add_test(t, l2_is_exact_between_far_clusters);
+    tcase_add_loop_test(t, l2_is_exact_among_near_ties, 0, 5);
+    tcase_add_test(t, rounds_change_nothing);
     tcase_add_test(t, finds_the_nearest);
     tcase_add_test(t, equal_ones_are_in_the_order_of_their_ids);
     tcase_add_test(t, fewer_hits_are_the_first_of_more);
