@@ -147,9 +147,10 @@ static unic_status load(const unic_extractor *e, unic__network *n, unic__weight_
             return unic__graph_plan(&n->graph[i]);
     UNIC__TRY(check(e, n, f));
     UNIC__TRY(unic__param_table_seal_weights(&n->params, true, UNIC__FLOAT32));
+    UNIC__TRY(read_all(e, n, f)); /* before graphs take memory: it needs some for a while */
     for (size_t i = 0; i < n->graph_count; i++)
         UNIC__TRY(unic__graph_plan(&n->graph[i]));
-    return read_all(e, n, f);
+    return UNIC_OK;
 }
 
 unic_status unic__network_create(unic__network **out, const unic_extractor *e,

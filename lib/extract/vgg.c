@@ -48,8 +48,10 @@ static unic__node *run_blocks(unic__graph *g, const unic__vgg *v, unic__node *x,
                 continue;
             const size_t in = conv ? v->channels[conv - 1] : form->planes;
             const size_t out = v->channels[conv];
-            unic__node *w = unic__param_node(g, UNIC__SHAPE_OF(3, 3, in, out), zeros,
-                                             "features.%zu.weight", layer);
+            const unic__shape shape = UNIC__SHAPE_OF(3, 3, in, out);
+            const size_t tile = form->keeps ? unic__conv2d_tile(g, x, shape, 1, 1) : 0;
+            unic__node *w = unic__kept_node(g, shape, zeros, tile, "features.%zu.weight",
+                                            layer);
             unic__node *c = unic__param_node(g, UNIC__SHAPE_OF(out), zeros, "features.%zu.bias",
                                              layer);
             x = unic__conv2d_relu(g, x, w, c, 1, 1);

@@ -23,6 +23,7 @@ typedef struct unic__vgg_form {
     size_t channels[UNIC__VGG_BLOCKS];      /* of each, if the file does not tell          */
     size_t front;                           /* the blocks of large images                  */
     size_t few, many;                       /* inputs at a time, of these and of the rest  */
+    bool keeps; /* also the transforms of the weights, 36/9 of their memory */
 } unic__vgg_form;
 
 /* A graph that takes any number of inputs up to a most. */

@@ -43,7 +43,8 @@ static const unic__vgg_form form = {.height = FRAMES,
                                     .channels = {64, 128, 256, 512},
                                     .front = 2,
                                     .few = 8,
-                                    .many = 32};
+                                    .many = 48,
+                                    .keeps = true};
 
 typedef struct unic__vggish {
     unic__logmel *logmel;
@@ -144,8 +145,9 @@ static unic_status run_vggish(unic_extractor *e, const unic__extract_input *in, 
     size_t steps;
     const float *y;
     UNIC__TRY(count_patches(e, in, &steps));
-    for (size_t t = 0, n; t < steps; t += n) {
-        n = steps - t < form.many ? steps - t : form.many;
+    const size_t parts = (steps + form.many - 1) / form.many;
+    for (size_t t = 0, i = 0, n; t < steps; t += n, i++) { /* of about equal size */
+        n = steps * (i + 1) / parts - t;
         UNIC__TRY(unic__vgg_run(e, in, t, n, fill_patch, &y));
         memcpy(features + t * dim, y, n * dim * sizeof *features);
     }

@@ -147,7 +147,7 @@ unic__node *unic__external(unic__graph *g, unic__shape shape, float *x, float *d
 }
 
 static unic__node *param_node(unic__graph *g, unic__shape shape, unic__init init, bool product,
-                              const char *format, va_list args)
+                              size_t tile, const char *format, va_list args)
 {
     if (g->status != UNIC_OK)
         return &g->poison;
@@ -161,13 +161,16 @@ static unic__node *param_node(unic__graph *g, unic__shape shape, unic__init init
                                                    &param);
     if (status != UNIC_OK)
         return poisoned(g, status);
-    if (!g->params->values) /* where it lies is open until the table is sealed */
+    if (!g->params->values) { /* where it lies is open until the table is sealed */
         param->product = product;
+        param->tile = tile;
+    }
     unic__node *node = new_node(g, &shape, UNIC__F32);
     node->param = param;
     node->table = g->params;
     node->t.packed = param->product &&
                      g->params->packed; /* what operators need depends on it */
+    node->t.kept_tile = g->params->packed ? param->tile : 0;
     node->wants_grad = !g->frozen && !g->inference;
     return node;
 }
@@ -177,7 +180,7 @@ unic__node *unic__param_node(unic__graph *g, unic__shape shape, unic__init init,
 {
     va_list args;
     va_start(args, format);
-    unic__node *node = param_node(g, shape, init, false, format, args);
+    unic__node *node = param_node(g, shape, init, false, 0, format, args);
     va_end(args);
     return node;
 }
@@ -187,8 +190,18 @@ unic__node *unic__weight_node(unic__graph *g, unic__shape shape, unic__init init
 {
     va_list args;
     va_start(args, format);
-    unic__node *node = param_node(g, shape, init, unic__worth_packing(shape.dim[0]), format,
+    unic__node *node = param_node(g, shape, init, unic__worth_packing(shape.dim[0]), 0, format,
                                   args);
+    va_end(args);
+    return node;
+}
+
+unic__node *unic__kept_node(unic__graph *g, unic__shape shape, unic__init init, size_t tile,
+                            const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    unic__node *node = param_node(g, shape, init, false, tile, format, args);
     va_end(args);
     return node;
 }

@@ -85,6 +85,13 @@ unic__param_node(unic__graph *g, unic__shape shape, unic__init init, const char 
 __attribute__((format(printf, 4, 5))) unic__node *
 unic__weight_node(unic__graph *g, unic__shape shape, unic__init init, const char *format, ...);
 
+/* The same for the weight [3,3,ci,co] of a convolution, which a table of packed weights also keeps
+ * transformed for Winograd's tiles of side `tile`, if that is not 0: 36/9 of its memory for 4. */
+__attribute__((format(printf, 5, 6))) unic__node *unic__kept_node(unic__graph *g,
+                                                                  unic__shape shape,
+                                                                  unic__init init, size_t tile,
+                                                                  const char *format, ...);
+
 /* One operator applied: `attr` is copied. Inputs may be NULL where the operator allows it. */
 unic__node *unic__apply(unic__graph *g, const unic__op *op, const void *attr, size_t attr_size,
                         size_t n, unic__node *const *in);

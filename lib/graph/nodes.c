@@ -38,6 +38,21 @@ unic__node *unic__conv2d_relu(unic__graph *g, unic__node *x, unic__node *w, unic
     return APPLY(unic__op_conv2d_relu, ((unic__conv_attr){stride, pad, 1}), x, w, b);
 }
 
+size_t unic__conv2d_tile(const unic__graph *g, unic__node *x, unic__shape w, size_t stride,
+                         size_t pad)
+{
+    unic__tensor weight = {.shape = w};
+    const unic__conv_attr attr = {stride, pad, 1};
+    if (g->status != UNIC_OK)
+        return 0;
+    return unic__op_conv2d_tile(&(unic__call){.op = &unic__op_conv2d,
+                                              .in = {&x->t, &weight},
+                                              .attr = &attr,
+                                              .backend = g->backend,
+                                              .direct = g->direct,
+                                              .many_shapes = g->many_shapes});
+}
+
 unic__node *unic__dilated_conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                                  size_t dilation, size_t pad)
 {

@@ -18,6 +18,10 @@ unic__node *unic__conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__nod
                          size_t stride, size_t pad);
 unic__node *unic__conv2d_relu(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                               size_t stride, size_t pad);
+/* The side of Winograd's tiles by which x [..,H,W,ci] and w [kh,kw,ci,co] are convolved, for
+ * unic__kept_node(); 0: by none. */
+size_t unic__conv2d_tile(const unic__graph *g, unic__node *x, unic__shape w, size_t stride,
+                         size_t pad);
 unic__node *unic__dilated_conv2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,
                                  size_t dilation, size_t pad);
 unic__node *unic__conv_transpose2d(unic__graph *g, unic__node *x, unic__node *w, unic__node *b,

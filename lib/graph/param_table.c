@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kernel/packed.h"
+#include "kernel/winograd.h"
 
 unic__param *unic__param_table_find(const unic__param_table *params, const char *name)
 {
@@ -71,9 +72,18 @@ unic_status unic__param_table_declare(unic__param_table *params, const char *nam
     return UNIC_OK;
 }
 
+static size_t whole_lines(size_t floats)
+{
+    enum { LINE = UNIC__ALIGN / sizeof(float) };
+    return (floats + LINE - 1) / LINE * LINE;
+}
+
 /* Floats of memory. */
 static size_t room_of(const unic__param_table *params, const unic__param *p)
 {
+    if (params->packed && p->tile)
+        return whole_lines(p->count) +
+               unic__winograd_kept_count(p->shape.dim[2], p->shape.dim[3], p->tile);
     if (!params->packed || !p->product)
         return p->count;
     const size_t packed = unic__packed_count(p->shape.dim[0], p->shape.dim[1]);
@@ -83,13 +93,12 @@ static size_t room_of(const unic__param_table *params, const unic__param *p)
 /* Where each parameter lies. */
 static unic_status lay_out(unic__param_table *params)
 {
-    enum { LINE = UNIC__ALIGN / sizeof(float) };
     params->total = 0;
     for (size_t i = 0; i < params->n; i++) {
         unic__param *p = params->at[i];
         size_t count = room_of(params, p);
         p->offset = params->total;
-        if (!unic__add_size(params->total, (count + LINE - 1) / LINE * LINE, &params->total))
+        if (!unic__add_size(params->total, whole_lines(count), &params->total))
             return unic__no_memory(SIZE_MAX, "parameters");
     }
     return UNIC_OK;
@@ -133,6 +142,11 @@ unic_status unic__param_round(const unic__param *p, unic__float_type type, float
     return UNIC_OK;
 }
 
+static size_t kept_offset(const unic__param *p)
+{
+    return p->offset + whole_lines(p->count);
+}
+
 unic_status unic__param_table_put(unic__param_table *params, const unic__param *p,
                                   float *values)
 {
@@ -144,7 +158,15 @@ unic_status unic__param_table_put(unic__param_table *params, const unic__param *
         unic__pack(to, values, p->shape.dim[0], p->shape.dim[1]);
     else
         unic__pack_half((void *)to, values, p->shape.dim[0], p->shape.dim[1], params->type);
+    if (params->packed && p->tile)
+        unic__winograd_keep(params->values + kept_offset(p), values, p->shape.dim[2],
+                            p->shape.dim[3], p->tile);
     return UNIC_OK;
+}
+
+const float *unic__param_kept(const unic__param_table *params, const unic__param *p)
+{
+    return params->packed && p->tile ? params->values + kept_offset(p) : NULL;
 }
 
 size_t unic__param_table_largest(const unic__param_table *params)

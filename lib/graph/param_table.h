@@ -27,6 +27,9 @@ typedef struct unic__param {
     bool decay;   /* weight decay applies (matrices; not biases, not layer norms)      */
     bool frozen;  /* gradients are not used: it keeps its values and moments           */
     bool product; /* [n,k], used by operators that also take it packed (kernel/packed.h) */
+    size_t
+        tile; /* of a convolution: the side of Winograd's tiles for which the table of a network
+                    for inference also keeps it transformed (kernel/winograd.h); 0: it does not */
     size_t offset, count; /* place in values and grads, in floats; number of elements    */
 } unic__param;
 
@@ -70,6 +73,9 @@ unic_status unic__param_round(const unic__param *p, unic__float_type type, float
 /* Gives a parameter of a table for inference its plain values, which are rounded in place. */
 unic_status unic__param_table_put(unic__param_table *params, const unic__param *p,
                                   float *values);
+/* The weight of a convolution as it is kept transformed, behind its values; NULL: it is not. */
+const float *unic__param_kept(const unic__param_table *params, const unic__param *p);
+
 /* The most elements that one of its parameters has. */
 size_t unic__param_table_largest(const unic__param_table *params);
 

@@ -207,6 +207,7 @@ static void bind(unic__graph *g, const layout *l)
             root->t.x = root->table->values + root->param->offset;
             root->t.packed = root->table->packed && root->param->product;
             root->t.type = root->t.packed ? root->table->type : UNIC__FLOAT32;
+            root->t.kept = unic__param_kept(root->table, root->param);
             if (root->gets_grad && root->table->grads)
                 root->t.dx = root->table->grads + root->param->offset;
         }

@@ -55,6 +55,7 @@ typedef struct unic__conv_job {
     const float *a, *b;
     float *c;
     bool accumulate;
+    const float *kept; /* of forward by Winograd's tiles: w transformed (winograd.h), or NULL */
     const float *bias; /* of forward by Winograd's tiles alone: y + bias [co], or NULL        */
     bool relu;         /* then max(0, y)                                                      */
     unic__backend backend; /* of the products: cblas where it is `blas` */

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "kernel/packed.h"
-#include "kernel/tile.h"
+#include "kernel/winograd_plan.h"
+#include "kernel/winograd_product.h"
 #include "kernel/winograd_transform.h"
 
 /*
@@ -14,42 +15,14 @@
  * The inputs that every group of the result's channels reads (V, M or both) are transformed as
  * a whole, for a block of images. The result, and its part of U, are computed for one group of
  * channels at a time, and stay in the cache until they are used.
+ *
+ * A U that is kept lies in the order in which forward reads it: for each group of co, for each
+ * part of ci, the places, and of each the panels [part of ci,32].
  */
-enum {
-    /* Floats of V and M in a block: REUSE for each of U, within these bounds. */
-    SHARED_LEAST = 1 << 19,
-    SHARED_MOST = 1 << 24,
-    REUSE = 8,
-    /* Channels of the result in a group; channels that are summed over at a time, which are
-     * those of x in a group of U; channels of U that are transposed at a time. */
-    GROUP = 128,
-    /* So few tiles that making U takes as long as using it: a panel of it stays in the cache. */
-    FEW_TILES = 96,
-    DEPTH = UNIC__SUM_PART,
-    SLAB = 64,
-    /* Floats of V and M in a part of an image. */
-    CACHED = 1 << 18,
-    /* Tiles whose channels stay in the second cache while all of U's panels pass. */
-    ROWS = 384,
-    /* Floats between rows: rows a power of two apart would share cache sets. */
-    PAD = 16
-};
-
-typedef struct plan {
-    const unic__conv_job *job;
-    const unic__conv_dims *d;
-    size_t m, side, places;   /* m, a, a^2 */
-    size_t across, per_image; /* tiles */
-    size_t tiles;             /* of a block, of whole images but for forward */
-    size_t depth, group;      /* channels: DEPTH and GROUP, or all where there are fewer */
-    size_t u_place;           /* floats of U's part from place to place */
-    size_t parts;             /* threads */
-    bool forward;             /* the product, or the only one that memory is for */
-} plan;
 
 /* A block: its tiles, counted through all images, and V and M as far as they are shared. */
 typedef struct block {
-    const plan *p;
+    const unic__winograd_plan *p;
     size_t first, tiles;
     float *v, *m;
     size_t v_place, m_place; /* floats from place to place */
@@ -64,16 +37,6 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static size_t max_size(size_t a, size_t b)
-{
-    return a > b ? a : b;
-}
-
-static size_t whole_panels(size_t n)
-{
-    return (n + UNIC__PANEL - 1) / UNIC__PANEL * UNIC__PANEL;
-}
-
 static size_t count_of(size_t n, size_t each)
 {
     return (n + each - 1) / each;
@@ -81,69 +44,10 @@ static size_t count_of(size_t n, size_t each)
 
 /* ---- where the arrays lie ---- */
 
-/* Floats of a tile's channels in V or M as rows; panels take no more. */
-static size_t row_of(size_t channels)
-{
-    return whole_panels(channels) + PAD;
-}
-
-/* V and M; a forward product has M among what is its own. */
-static size_t shared_size(const plan *p, size_t tiles)
-{
-    const size_t m_row = p->forward ? 0 : row_of(p->d->co);
-    return p->places * (tiles * (row_of(p->d->ci) + m_row) + 2 * PAD);
-}
-
-/* The result's group, a part of U, and what transposes it. */
-static size_t own_size(const plan *p, size_t tiles)
-{
-    return p->places * (tiles * row_of(p->group) + PAD + p->u_place + UNIC__PANEL * SLAB + PAD);
-}
-
-/* What a thread has that computes blocks by itself. */
-static size_t part_size(const plan *p)
-{
-    return shared_size(p, p->tiles) + own_size(p, p->tiles);
-}
-
-static plan plan_of(const unic__conv_dims *d, size_t m)
-{
-    plan p = {.d = d, .m = m, .side = m + 2, .places = (m + 2) * (m + 2)};
-    size_t wider = whole_panels(max_size(d->ci, d->co));
-    p.across = count_of(d->ow, m);
-    p.per_image = count_of(d->oh, m) * p.across;
-    p.depth = min_size(DEPTH, wider);
-    p.group = min_size(p.per_image * d->n > FEW_TILES ? GROUP : UNIC__PANEL, wider);
-    p.u_place = p.depth * p.group + PAD;
-    size_t shared = p.places * d->ci * d->co > SHARED_MOST / REUSE
-                        ? SHARED_MOST
-                        : max_size(SHARED_LEAST, REUSE * p.places * d->ci * d->co);
-    p.tiles = max_size(1, min_size(shared / shared_size(&p, p.per_image), d->n)) * p.per_image;
-    return p;
-}
-
-/* Whether U has one part: then what a thread makes of it serves all its blocks. */
-static bool is_one_part(const plan *p)
-{
-    return p->d->ci <= p->depth && p->d->co <= p->group;
-}
-
-/* Tiles of a forward product are independent: large images are cut where V and M would leave the
- * cache, but each block should have twice as much of these as of U, which it reads. Whether they
- * were. */
-static bool cut_images(plan *p)
-{
-    const size_t tile = p->places * (row_of(p->d->ci) + row_of(p->group)), whole = p->tiles;
-    const size_t floats = max_size(CACHED, 2 * p->places * p->u_place);
-    if (is_one_part(p))
-        p->tiles = min_size(whole, max_size(floats / tile, UNIC__TILE_ROWS));
-    return p->tiles < whole;
-}
-
 /* The part of x that a tile reads, and that of y that it writes. */
 static unic__grid x_grid(const block *b, size_t tile)
 {
-    const plan *p = b->p;
+    const unic__winograd_plan *p = b->p;
     const unic__conv_dims *d = p->d;
     const size_t n = (b->first + tile) / p->per_image, t = (b->first + tile) % p->per_image;
     const size_t y = t / p->across * p->m, x = t % p->across * p->m; /* with the padding */
@@ -161,7 +65,7 @@ static unic__grid x_grid(const block *b, size_t tile)
 
 static unic__grid y_grid(const block *b, size_t tile)
 {
-    const plan *p = b->p;
+    const unic__winograd_plan *p = b->p;
     const unic__conv_dims *d = p->d;
     const size_t n = (b->first + tile) / p->per_image, t = (b->first + tile) % p->per_image;
     const size_t y = t / p->across * p->m, x = t % p->across * p->m;
@@ -186,7 +90,7 @@ static unic__grid from_channel(unic__grid g, size_t first)
 static unic__grid shared_grid(const block *b, size_t tile, size_t channels, size_t place,
                               bool panels)
 {
-    const size_t at = panels ? tile * UNIC__PANEL : tile * row_of(channels);
+    const size_t at = panels ? tile * UNIC__PANEL : tile * unic__winograd_row(channels);
     return unic__whole_grid((ptrdiff_t)at, b->p->side, place,
                             panels ? b->tiles * UNIC__PANEL : UNIC__PANEL);
 }
@@ -194,7 +98,7 @@ static unic__grid shared_grid(const block *b, size_t tile, size_t channels, size
 static void transform_x(const block *b, size_t from, size_t to, float *own)
 {
     (void)own;
-    const plan *p = b->p;
+    const unic__winograd_plan *p = b->p;
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_INPUT, p->m);
     for (size_t t = from; t < to; t++)
         f(&(unic__winograd_step){.channels = p->d->ci,
@@ -208,7 +112,7 @@ static void transform_x(const block *b, size_t from, size_t to, float *own)
 static void transform_dy(const block *b, size_t from, size_t to, float *own)
 {
     (void)own;
-    const plan *p = b->p;
+    const unic__winograd_plan *p = b->p;
     const bool weights = p->job->product == UNIC__CONV_WEIGHTS;
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_OUTPUT_ADJOINT,
                                                               p->m);
@@ -222,91 +126,60 @@ static void transform_dy(const block *b, size_t from, size_t to, float *own)
 
 /* ---- parts of U ---- */
 
+/* Where the part of a kept U for channels ci k0.. and n of co from n0 on begins. */
+static size_t kept_at(const unic__winograd_plan *p, size_t k0, size_t n0, size_t n)
+{
+    return p->places * (n0 * p->d->ci + k0 * unic__whole_panels(n));
+}
+
 /* Rows [k,n] of the channels ci k0.. and co n0.., packed for a product by U. */
-static void transform_w(const plan *p, float *u, size_t k0, size_t k, size_t n0, size_t n)
+static void transform_w(const unic__winograd_plan *p, const float *w, float *u, size_t u_place,
+                        size_t k0, size_t k, size_t n0, size_t n)
 {
     const size_t ci = p->d->ci, co = p->d->co;
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT, p->m);
     f(&(unic__winograd_step){.channels = n,
-                             .x = p->job->b + k0 * co + n0,
+                             .x = w + k0 * co + n0,
                              .from = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
                              .y = u,
-                             .to = unic__whole_grid(0, p->side, p->u_place, k * UNIC__PANEL),
+                             .to = unic__whole_grid(0, p->side, u_place, k * UNIC__PANEL),
                              .count = k, /* panel by panel: its places are written on and on */
                              .from_next = co,
                              .to_next = UNIC__PANEL});
 }
 
 /* The same of U^T: k0.. of co and n0.. of ci. */
-static void transform_w_transposed(const plan *p, float *u, float *slab, size_t k0, size_t k,
-                                   size_t n0, size_t n)
+static void transform_w_transposed(const unic__winograd_plan *p, float *u, float *slab,
+                                   size_t k0, size_t k, size_t n0, size_t n)
 {
-    const size_t ci = p->d->ci, co = p->d->co, slab_place = UNIC__PANEL * SLAB + PAD;
+    const size_t ci = p->d->ci, co = p->d->co,
+                 slab_place = UNIC__PANEL * UNIC__WINOGRAD_SLAB + UNIC__WINOGRAD_PAD;
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT, p->m);
     for (size_t j = 0; j < n; j += UNIC__PANEL)
-        for (size_t from = 0; from < k; from += SLAB) {
-            const size_t cols = min_size(n - j, UNIC__PANEL), part = min_size(k - from, SLAB);
+        for (size_t from = 0; from < k; from += UNIC__WINOGRAD_SLAB) {
+            const size_t cols = min_size(n - j, UNIC__PANEL),
+                         part = min_size(k - from, UNIC__WINOGRAD_SLAB);
             for (size_t i = 0; i < cols; i++)
                 f(&(unic__winograd_step){
                     .channels = part,
                     .x = p->job->b + (n0 + j + i) * co + k0 + from,
                     .from = unic__whole_grid(0, 3, ci * co, UNIC__PANEL),
-                    .y = slab + i * SLAB,
+                    .y = slab + i * UNIC__WINOGRAD_SLAB,
                     .to = unic__whole_grid(0, p->side, slab_place, UNIC__PANEL)});
             for (size_t place = 0; place < p->places; place++)
                 unic__pack_panel(u + place * p->u_place + j * k + from * UNIC__PANEL,
-                                 slab + place * slab_place, SLAB, cols, part);
+                                 slab + place * slab_place, UNIC__WINOGRAD_SLAB, cols, part);
         }
 }
 
-/* ---- a product for every place ---- */
-
-/* c [tiles,n] = or += a [tiles,k] times a part of U, packed. */
-typedef struct rows_product {
-    size_t tiles, k, n;
-    const float *a, *u;
-    size_t a_row, a_place;
-    float *c;
-    size_t c_row, c_place;
-    bool add;
-} rows_product;
-
-static void multiply_rows(const plan *p, const rows_product *q, size_t place, size_t from,
-                          size_t rows)
-{
-    const unic__tile_kernel *kernel = unic__tile_kernel_best();
-    const size_t tiles = unic__tile_count(rows);
-    unic__tile tile = {.k = q->k,
-                       .a_row = q->a_row,
-                       .a_k = 1,
-                       .b_k = UNIC__PANEL,
-                       .init_row = q->c_row,
-                       .c_row = q->c_row};
-    for (size_t j = 0; j < q->n; j += UNIC__PANEL)
-        for (size_t i = 0; i < tiles; i++) {
-            const size_t r = from + rows * i / tiles;
-            tile.rows = from + rows * (i + 1) / tiles - r;
-            tile.a = q->a + place * q->a_place + r * q->a_row;
-            tile.b = q->u + place * p->u_place + j * q->k;
-            tile.c = q->c + place * q->c_place + r * q->c_row + j;
-            tile.init = q->add ? tile.c : NULL;
-            unic__tile_run(kernel, &tile, min_size(q->n - j, UNIC__PANEL));
-        }
-}
-
-static void multiply(const plan *p, const rows_product *q)
-{
-    for (size_t place = 0; place < p->places; place++)
-        for (size_t from = 0; from < q->tiles; from += ROWS)
-            multiply_rows(p, q, place, from, min_size(q->tiles - from, ROWS));
-}
+/* ---- the product for every place ---- */
 
 /* u [rows,cols] = V^T M for the channels i0.. of x and j0.. of y, which are panels: part k.. of
  * the sums over tiles. */
 static void multiply_panels(const block *b, float *u, size_t place, size_t k, size_t i0,
                             size_t rows, size_t j0, size_t cols)
 {
-    const plan *p = b->p;
+    const unic__winograd_plan *p = b->p;
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
     unic__tile tile = {.k = min_size(b->tiles - k, UNIC__SUM_PART),
                        .a_row = 1,
@@ -332,24 +205,53 @@ static void multiply_panels(const block *b, float *u, size_t place, size_t k, si
 
 /* ---- groups of channels of the three results ---- */
 
+/* What forward multiplies for channels k0.. of ci and n0.. of co: by U as it is kept, or in u. */
+static unic__winograd_product product_of(const block *b, float *u, size_t k0, size_t k,
+                                         size_t n0, size_t n)
+{
+    const unic__winograd_plan *p = b->p;
+    const size_t ci = p->d->ci;
+    unic__winograd_product q = {.places = p->places,
+                                .tiles = b->tiles,
+                                .k = k,
+                                .n = n,
+                                .a = b->v + k0,
+                                .a_row = unic__winograd_row(ci),
+                                .a_place = b->v_place,
+                                .u = u,
+                                .u_place = p->u_place,
+                                .c_row = unic__winograd_row(p->group),
+                                .c_place = b->tiles * unic__winograd_row(p->group) +
+                                           UNIC__WINOGRAD_PAD,
+                                .add = k0 > 0};
+    if (p->kept) {
+        q.u = p->job->kept + kept_at(p, k0, n0, n);
+        q.u_place = k * unic__whole_panels(n);
+        q.u_end = p->job->kept + p->places * ci * unic__whole_panels(p->d->co);
+    } else if (!b->has_u) {
+        transform_w(p, p->job->b, u, p->u_place, k0, k, n0, n);
+    }
+    return q;
+}
+
 static void forward(const block *b, size_t from, size_t to, float *own)
 {
-    const plan *p = b->p;
-    const size_t ci = p->d->ci, c_place = b->tiles * row_of(p->group) + PAD;
-    float *u = own + p->places * (p->tiles * row_of(p->group) + PAD); /* of the largest block */
+    const unic__winograd_plan *p = b->p;
+    const size_t ci = p->d->ci,
+                 c_place = b->tiles * unic__winograd_row(p->group) + UNIC__WINOGRAD_PAD;
+    float *u = own + p->places * (p->tiles * unic__winograd_row(p->group) +
+                                  UNIC__WINOGRAD_PAD); /* of the largest block */
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_OUTPUT, p->m);
     for (size_t n0 = from * p->group; n0 < min_size(to * p->group, p->d->co); n0 += p->group) {
         const size_t n = min_size(p->d->co - n0, p->group);
         for (size_t k0 = 0; k0 < ci; k0 += p->depth) {
-            const size_t k = min_size(ci - k0, p->depth);
-            if (!b->has_u)
-                transform_w(p, u, k0, k, n0, n);
-            multiply(p, &(rows_product){b->tiles, k, n, b->v + k0, u, row_of(ci), b->v_place,
-                                        own, row_of(p->group), c_place, k0 > 0});
+            unic__winograd_product q = product_of(b, u, k0, min_size(ci - k0, p->depth), n0, n);
+            q.c = own;
+            unic__winograd_multiply(&q);
         }
         for (size_t t = 0; t < b->tiles; t++)
             f(&(unic__winograd_step){.channels = n,
-                                     .x = own + t * row_of(p->group),
+                                     .x = own + t * unic__winograd_row(p->group),
                                      .from = unic__whole_grid(0, p->side, c_place, UNIC__PANEL),
                                      .y = p->job->c,
                                      .to = from_channel(y_grid(b, t), n0),
@@ -369,8 +271,9 @@ static void clear_channels(const block *b, size_t first, size_t n)
 
 static void data(const block *b, size_t from, size_t to, float *own)
 {
-    const plan *p = b->p;
-    const size_t co = p->d->co, c_place = b->tiles * row_of(p->group) + PAD;
+    const unic__winograd_plan *p = b->p;
+    const size_t co = p->d->co,
+                 c_place = b->tiles * unic__winograd_row(p->group) + UNIC__WINOGRAD_PAD;
     float *u = own + p->places * c_place, *slab = u + p->places * p->u_place;
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_INPUT_ADJOINT,
                                                               p->m);
@@ -379,14 +282,26 @@ static void data(const block *b, size_t from, size_t to, float *own)
         for (size_t k0 = 0; k0 < co; k0 += p->depth) {
             const size_t k = min_size(co - k0, p->depth);
             transform_w_transposed(p, u, slab, k0, k, n0, n);
-            multiply(p, &(rows_product){b->tiles, k, n, b->m + k0, u, row_of(co), b->m_place,
-                                        own, row_of(p->group), c_place, k0 > 0});
+            unic__winograd_multiply(
+                &(unic__winograd_product){.places = p->places,
+                                          .tiles = b->tiles,
+                                          .k = k,
+                                          .n = n,
+                                          .a = b->m + k0,
+                                          .a_row = unic__winograd_row(co),
+                                          .a_place = b->m_place,
+                                          .u = u,
+                                          .u_place = p->u_place,
+                                          .c = own,
+                                          .c_row = unic__winograd_row(p->group),
+                                          .c_place = c_place,
+                                          .add = k0 > 0});
         }
         if (!p->job->accumulate)
             clear_channels(b, n0, n);
         for (size_t t = 0; t < b->tiles; t++)
             f(&(unic__winograd_step){.channels = n,
-                                     .x = own + t * row_of(p->group),
+                                     .x = own + t * unic__winograd_row(p->group),
                                      .from = unic__whole_grid(0, p->side, c_place, UNIC__PANEL),
                                      .y = p->job->c,
                                      .to = from_channel(x_grid(b, t), n0),
@@ -400,7 +315,7 @@ typedef struct u_group {
 } u_group;
 
 /* Groups of U are numbered along co first. */
-static u_group u_group_of(const plan *p, size_t g)
+static u_group u_group_of(const unic__winograd_plan *p, size_t g)
 {
     const size_t across = count_of(p->d->co, p->group);
     const size_t i0 = g / across * p->depth, j0 = g % across * p->group;
@@ -422,7 +337,7 @@ static void multiply_places(const block *b, size_t from, size_t to, float *own)
 static void transform_u(const block *b, size_t from, size_t to, float *own)
 {
     (void)own;
-    const plan *p = b->p;
+    const unic__winograd_plan *p = b->p;
     const size_t ci = p->d->ci, co = p->d->co;
     const u_group g = u_group_of(p, b->group);
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_WEIGHT_ADJOINT,
@@ -461,7 +376,7 @@ static void run_stage(const block *b, stage_part *run, size_t n)
 }
 
 /* Groups of the result's channels: those of U for dw. */
-static size_t groups_of(const plan *p)
+static size_t groups_of(const unic__winograd_plan *p)
 {
     const unic__conv_dims *d = p->d;
     switch (p->job->product) {
@@ -484,18 +399,20 @@ static void weights(block *b)
 }
 
 /* Tiles from..to, a block at a time. */
-static void run_tiles(const plan *p, size_t from, size_t to, float *scratch)
+static void run_tiles(const unic__winograd_plan *p, size_t from, size_t to, float *scratch)
 {
     const unic__conv_product product = p->job->product;
     for (size_t i = from; i < to; i += p->tiles) {
-        block b = {.p = p, .first = i, .has_u = i > from && is_one_part(p) && p->parts == 1};
+        block b = {.p = p,
+                   .first = i,
+                   .has_u = i > from && unic__winograd_is_one_part(p) && p->parts == 1};
         b.tiles = min_size(p->tiles, to - i);
-        b.v_place = b.tiles * row_of(p->d->ci) + PAD;
-        b.m_place = b.tiles * row_of(p->d->co) + PAD;
+        b.v_place = b.tiles * unic__winograd_row(p->d->ci) + UNIC__WINOGRAD_PAD;
+        b.m_place = b.tiles * unic__winograd_row(p->d->co) + UNIC__WINOGRAD_PAD;
         b.v = scratch;
         b.m = b.v + p->places * b.v_place;
-        b.own = scratch + shared_size(p, p->tiles);
-        b.own_size = own_size(p, p->tiles);
+        b.own = scratch + unic__winograd_shared_size(p, p->tiles);
+        b.own_size = unic__winograd_own_size(p, p->tiles);
         if (product != UNIC__CONV_DATA)
             run_stage(&b, transform_x, b.tiles);
         if (product != UNIC__CONV_FORWARD)
@@ -508,7 +425,7 @@ static void run_tiles(const plan *p, size_t from, size_t to, float *scratch)
 }
 
 typedef struct split {
-    const plan *p;
+    const unic__winograd_plan *p;
     size_t units,
         unit; /* what is split: blocks of a forward product in parts of images, or images */
     size_t parts, each; /* floats of scratch */
@@ -524,39 +441,40 @@ static void run_split(const void *context, size_t from, size_t to)
             s->p->job->scratch + i * s->each);
 }
 
-bool unic__winograd_scratch(const unic__conv_dims *d, size_t m, bool forward, size_t *floats)
+size_t unic__winograd_kept_count(size_t ci, size_t co, size_t m)
 {
-    const double a2 = (double)((m + 2) * (m + 2));
-    const double image = (double)(count_of(d->oh, m) * count_of(d->ow, m));
-    const double channels = (double)d->ci + (double)d->co + 2 * GROUP;
-    if (a2 * (image + GROUP) * channels + a2 * (double)d->ci * (double)d->co > 0x1p60)
-        return false;
-    plan p = plan_of(d, m);
-    p.forward = forward;
-    const size_t threads = (size_t)unic__threads();
-    if (forward && cut_images(&p))
-        *floats = threads * part_size(&p);
-    else
-        *floats = shared_size(&p, p.tiles) + threads * own_size(&p, p.tiles);
-    return true;
+    return (m + 2) * (m + 2) * ci * unic__whole_panels(co);
+}
+
+void unic__winograd_keep(float *kept, const float *w, size_t ci, size_t co, size_t m)
+{
+    const unic__conv_dims d = {.n = 1, .ci = ci, .co = co, .oh = m, .ow = m};
+    const unic__winograd_plan p = unic__winograd_plan_of(&d, m, true, true);
+    for (size_t n0 = 0; n0 < co; n0 += p.group)
+        for (size_t k0 = 0; k0 < ci; k0 += p.depth) {
+            const size_t n = min_size(co - n0, p.group), k = min_size(ci - k0, p.depth);
+            transform_w(&p, w, kept + kept_at(&p, k0, n0, n), k * unic__whole_panels(n), k0, k,
+                        n0, n);
+        }
 }
 
 /* A product of few groups is split by images, or by blocks of their tiles, where there are as many:
  * the groups' part of U is then made by each thread. */
 void unic__winograd_run(const unic__conv_job *job, size_t m)
 {
-    plan p = plan_of(job->dims, m);
+    unic__winograd_plan p = unic__winograd_plan_of(
+        job->dims, m, job->product == UNIC__CONV_FORWARD, job->kept);
     const size_t whole = p.tiles / p.per_image, all = p.per_image * p.d->n;
-    p.forward = job->product == UNIC__CONV_FORWARD;
-    const bool cut = p.forward && cut_images(&p);
-    const size_t threads = min_size((size_t)unic__threads(),
-                                    (job->scratch_size - shared_size(&p, p.tiles)) /
-                                        own_size(&p, p.tiles));
+    const bool cut = p.forward && unic__winograd_cut(&p);
+    const size_t threads = min_size(
+        (size_t)unic__threads(), (job->scratch_size - unic__winograd_shared_size(&p, p.tiles)) /
+                                     unic__winograd_own_size(&p, p.tiles));
     p.job = job;
     const bool worth = (double)p.places * (double)all * (double)(p.d->ci * p.d->co) >= 1 << 21;
     p.parts = worth ? threads : 1;
-    const size_t unit = cut ? p.tiles : p.per_image;                     /* of what is split */
-    const size_t most = cut ? job->scratch_size / part_size(&p) : whole; /* that have room */
+    const size_t unit = cut ? p.tiles : p.per_image; /* of what is split */
+    const size_t most = cut ? job->scratch_size / unic__winograd_part_size(&p)
+                            : whole; /* that have room */
     if (p.parts == 1 || job->product == UNIC__CONV_WEIGHTS || groups_of(&p) >= 2 * p.parts ||
         most < p.parts) {
         run_tiles(&p, 0, all, job->scratch);
@@ -566,35 +484,6 @@ void unic__winograd_run(const unic__conv_job *job, size_t m)
     if (!cut)
         p.tiles = most / p.parts * unit;
     p.parts = 1;
-    s.each = part_size(&p);
+    s.each = unic__winograd_part_size(&p);
     unic__parallel(s.parts, 1, true, run_split, &s);
-}
-
-/* Products of two numbers for each pair of channels of an image. */
-static double products_of(const unic__conv_dims *d, size_t m)
-{
-    return (double)(count_of(d->oh, m) * count_of(d->ow, m) * (m + 2) * (m + 2));
-}
-
-/*
- * Worth it from 16 tiles on, which share the transform of the weights; and where the products
- * that are saved outnumber what is transformed by a constant. For each of the (m + 2)^2 places
- * of a tile a direct sum has 1 + less products for each pair of channels, and ci + co numbers
- * are transformed: the measure is less ci co / (ci + co). It was measured (op/conv.c) at 10 (16
- * to 16 channels: a loss), 16 (64 to 16: from equal to a gain of a third), 24 (16 to 32: nearly
- * twice as fast).
- */
-size_t unic__winograd_tile(const unic__conv_dims *d)
-{
-    enum { LEAST_TILES = 16, LEAST_GAIN = 15 };
-    size_t best = UNIC__WINOGRAD_MIN;
-    if (d->kh != 3 || d->kw != 3 || d->stride != 1 || d->dilation != 1)
-        return 0;
-    for (size_t m = best + 1; m <= UNIC__WINOGRAD_MAX; m++)
-        if (products_of(d, m) < products_of(d, best))
-            best = m;
-    const double tiles = (double)d->n * (double)(count_of(d->oh, best) * count_of(d->ow, best));
-    const double less = 9.0 * (double)(d->oh * d->ow) / products_of(d, best) - 1.0;
-    const double channels = (double)d->ci * (double)d->co / (double)(d->ci + d->co);
-    return tiles >= LEAST_TILES && less * channels >= LEAST_GAIN ? best : 0;
 }

@@ -56,7 +56,7 @@ static size_t few_weights(void)
 
 /* The side of Winograd's tiles; 0: not by Winograd. A call that is made for any number of images takes
  * the same for all of them, that for many: what an image gives depends on no other. */
-static size_t winograd_tile(const unic__call *c, const unic__conv_dims *d)
+size_t unic__conv_tile(const unic__call *c, const unic__conv_dims *d)
 {
     enum { MANY = 16 };
     unic__conv_dims any = *d;
@@ -65,11 +65,17 @@ static size_t winograd_tile(const unic__call *c, const unic__conv_dims *d)
     return c->backend == UNIC__AUTO && !c->direct ? unic__winograd_tile(&any) : 0;
 }
 
+/* Whether the weight comes transformed for these tiles. */
+static bool is_kept(const unic__call *c, size_t tile)
+{
+    return tile && c->in[1]->kept_tile == tile;
+}
+
 static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)
 {
     if (c->backend != UNIC__AUTO)
         return c->backend == UNIC__ONEDNN;
-    return unic__dnnl_available() && !c->many_shapes && !winograd_tile(c, d) &&
+    return unic__dnnl_available() && !c->many_shapes && !unic__conv_tile(c, d) &&
            unic__conv_depth(d) * d->co <= few_weights();
 }
 
@@ -126,7 +132,7 @@ static bool run(unic__call *c, const unic__conv_job *job)
         unic__dnnl_conv_run(plan->dnnl[job->product], job->a, job->b, job->c, &c->run->status);
         return false;
     }
-    const size_t tile = winograd_tile(c, d);
+    const size_t tile = unic__conv_tile(c, d);
     if (tile)
         unic__winograd_run(job, tile);
     else
@@ -160,6 +166,7 @@ void unic__conv_forward(unic__call *c, const unic__conv_dims *d, const float *a,
                         const float *bias, bool relu, float *y)
 {
     unic__conv_job job = job_of(c, d, UNIC__CONV_FORWARD, a, b, y);
+    job.kept = is_kept(c, unic__conv_tile(c, d)) ? c->in[1]->kept : NULL;
     job.bias = bias;
     job.relu = relu;
     if (!run(c, &job))
@@ -210,9 +217,9 @@ unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d,
     if (unic__conv_depth(d) > INT_MAX || d->co > INT_MAX || d->n * d->h * d->w > INT_MAX ||
         d->n * d->oh * d->ow > INT_MAX)
         return unic__shape_fail(c, "more than %d pixels or weights of a channel", INT_MAX);
-    const size_t tile = winograd_tile(c, d);
+    const size_t tile = unic__conv_tile(c, d);
     if (!(tile ? unic__winograd_scratch(d, tile, c->inference && value == UNIC__CONV_FORWARD,
-                                        &c->scratch_size)
+                                        is_kept(c, tile), &c->scratch_size)
                : unic__conv_scratch(d, &c->scratch_size)))
         return unic__shape_fail(c,
                                 "%zu pixels times %zu taps and channels do not fit in memory",

@@ -14,6 +14,9 @@
  */
 unic_status unic__conv_check(const unic__call *c, size_t channels);
 
+/* The side of Winograd's tiles by which a convolution of these dims is computed; 0: by none. */
+size_t unic__conv_tile(const unic__call *c, const unic__conv_dims *d);
+
 /* For infer: sets scratch_size; refuses what does not fit the products' 31-bit sizes. */
 unic_status unic__conv_workspace(unic__call *c, const unic__conv_dims *d,
                                  unic__conv_product value);

@@ -36,6 +36,12 @@ static bool has_relu(const unic__call *c)
     return c->op == &unic__op_conv2d_relu;
 }
 
+size_t unic__op_conv2d_tile(const unic__call *c)
+{
+    const unic__conv_dims d = dims_of(c);
+    return unic__conv_tile(c, &d);
+}
+
 static unic_status infer(unic__call *c)
 {
     UNIC__TRY(unic__conv_check(c, 2));

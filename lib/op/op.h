@@ -34,6 +34,8 @@ typedef struct unic__tensor {
     float *dx;   /* gradient of the loss; NULL: not wanted                           */
     bool packed; /* a weight laid out as kernel/packed.h says; for inference only    */
     unic__float_type type; /* of a packed weight's numbers                           */
+    const float *kept; /* of a convolution's weight for inference: transformed for tiles of  */
+    size_t kept_tile;  /* side kept_tile (kernel/winograd.h); 0: it is not                    */
 } unic__tensor;
 
 /* Settings shared by all calls of one run of a graph. */

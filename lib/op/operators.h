@@ -32,6 +32,8 @@ typedef struct unic__conv_attr {
 } unic__conv_attr;
 extern const unic__op unic__op_conv2d;
 extern const unic__op unic__op_conv2d_relu; /* unic__conv_attr: then max(0, y) */
+/* The side of Winograd's tiles that such a call takes, whose shapes are right; 0: none. */
+size_t unic__op_conv2d_tile(const unic__call *c);
 
 /* conv_transpose2d.c: the adjoint of conv2d: (0) x [..,H,W,Ci], (1) w [kh,kw,Co,Ci],
  * (2) b [Co]? -> [..,(H-1)*stride+(kh-1)*dilation+1-2*pad,..,Co]. Weight layout: that of the

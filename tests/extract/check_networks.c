@@ -169,15 +169,16 @@ START_TEST(vggish_is_what_double_loops_give)
 }
 END_TEST
 
-/* A network wide enough for the kernels that many patches take: a patch gives the same bits alone, and
- * wherever the inputs that go in together begin and end. */
+/* A network wide enough for the kernels that many patches take, and for weights that are kept
+ * transformed: a patch gives the same bits alone, and wherever the inputs that go in together begin and
+ * end; so does what is saved. */
 START_TEST(a_patch_is_the_same_among_any_others)
 {
-    enum { PATCHES = 35, WIDE = 24 };
+    enum { PATCHES = 50, WIDE = 24 };
     static const small_network wide = {
         6, {0, 3, 6, 8, 11, 13}, {32, 32, 48, 48, 64, 64}, 1, 3, {40, 33, WIDE}, 24 * 64};
     static float x[PATCHES * 16000], all[PATCHES][WIDE], some[PATCHES][WIDE];
-    static const size_t sizes[] = {1, 2, 3, 9, 33};
+    static const size_t sizes[] = {1, 2, 3, 9, 33, 49};
     unic_extractor *e = loaded("kind = vggish\nlast_relu = off", &wide, "");
     fill(x, sizeof x / sizeof *x);
     unic_array sound = sound_of(x, PATCHES * 16000);
@@ -191,6 +192,13 @@ START_TEST(a_patch_is_the_same_among_any_others)
         ck_assert_uint_eq(steps, sizes[i]);
         ck_assert_mem_eq(some, all[first], sizes[i] * sizeof *some);
     }
+    unic_extractor *again;
+    io_assert_ok(unic_extractor_save(e, io_path("wide.npz")));
+    io_assert_ok(unic_extractor_load(&again, io_path("wide.npz"), NULL));
+    ck_assert(unic_extractor_fingerprint(e) == unic_extractor_fingerprint(again));
+    io_assert_ok(unic_extractor_extract(&steps, again, &sound, PATCHES, some[0]));
+    ck_assert_mem_eq(some, all[PATCHES - steps], steps * sizeof *some);
+    unic_extractor_free(again);
     unic_extractor_free(e);
 }
 END_TEST

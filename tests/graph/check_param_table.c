@@ -5,6 +5,7 @@
 
 #include "base/base_help.h"
 #include "graph/param_table.h"
+#include "kernel/winograd.h"
 
 static const unic__init zeros = {UNIC__INIT_ZEROS, 0.0}, ones = {UNIC__INIT_ONES, 0.0},
                         half = {UNIC__INIT_UNIFORM, 0.5};
@@ -109,6 +110,41 @@ START_TEST(places_are_lines_of_their_own)
     ck_assert_uint_ge(params.total, end);
     ck_assert_uint_lt(params.total, end + LINE);
     unic__param_table_free(&params);
+}
+END_TEST
+
+/* The weight of a convolution is kept transformed too, behind its values, where products are packed:
+ * its values are there as before, and so is what lies behind. */
+START_TEST(weights_are_kept_transformed)
+{
+    enum { CI = 5, CO = 33, TILE = 3, COUNT = 9 * CI * CO };
+    const size_t size = unic__winograd_kept_count(CI, CO, TILE);
+    float w[COUNT], got[COUNT], next[3] = {1, 2, 3}, more[3];
+    float *kept = unic__alloc_array(size, sizeof *kept);
+    ck_assert_ptr_nonnull(kept);
+    for (size_t i = 0; i < COUNT; i++)
+        w[i] = (float)i / COUNT - 0.5F;
+    unic__winograd_keep(kept, w, CI, CO, TILE);
+    for (int packed = 0; packed < 2; packed++) {
+        unic__param_table params = {0};
+        unic__param *p = declare(&params, "w", UNIC__SHAPE_OF(3, 3, CI, CO), half, "a");
+        unic__param *q = declare(&params, "b", UNIC__SHAPE_OF(3), half, "a");
+        p->tile = TILE;
+        base_assert_ok(unic__param_table_seal_weights(&params, packed, UNIC__FLOAT32));
+        base_assert_ok(unic__param_table_put(&params, q, next));
+        base_assert_ok(unic__param_table_put(&params, p, w));
+        unic__param_table_read(&params, p, got);
+        unic__param_table_read(&params, q, more);
+        ck_assert_mem_eq(got, w, sizeof w);
+        ck_assert_mem_eq(more, next, sizeof next);
+        ck_assert_ptr_null(unic__param_kept(&params, q));
+        const float *found = unic__param_kept(&params, p);
+        ck_assert((found != NULL) == packed);
+        if (found)
+            ck_assert_mem_eq(found, kept, size * sizeof *kept);
+        unic__param_table_free(&params);
+    }
+    unic__free(kept);
 }
 END_TEST
 
@@ -277,6 +313,7 @@ int main(void)
     tcase_add_test(t, a_sealed_table_takes_no_names);
     tcase_add_test(t, groups_are_few);
     tcase_add_test(t, places_are_lines_of_their_own);
+    tcase_add_test(t, weights_are_kept_transformed);
     tcase_add_test(t, starts_are_functions_of_seed_and_name);
     tcase_add_test(t, packing_keeps_the_values);
     tcase_add_test(t, values_beyond_the_range_are_refused);

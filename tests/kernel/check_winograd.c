@@ -113,8 +113,8 @@ static void trial_run_in(trial *t, size_t m, int planned, int threads, bool alon
     enum { GUARD = 64 };
     size_t size, all;
     unic__threads_set(planned);
-    ck_assert(unic__winograd_scratch(&t->d, m, false, &all));
-    ck_assert(unic__winograd_scratch(&t->d, m, alone, &size));
+    ck_assert(unic__winograd_scratch(&t->d, m, false, false, &all));
+    ck_assert(unic__winograd_scratch(&t->d, m, alone, false, &size));
     ck_assert_uint_le(size, all);
     unic__threads_set(threads);
     float *scratch = unic__alloc((size + GUARD) * sizeof *scratch);
@@ -199,6 +199,57 @@ START_TEST(threads_do_not_change_a_bit)
         unic__free(first);
         trial_close(&t);
     }
+}
+END_TEST
+
+/* Forward with weights that were transformed before, and no others; the scratch is full of NaN. */
+static void run_kept(trial *t, const float *kept, size_t m, int planned, int threads)
+{
+    enum { GUARD = 64 };
+    size_t size;
+    unic__threads_set(planned);
+    ck_assert(unic__winograd_scratch(&t->d, m, true, true, &size));
+    unic__threads_set(threads);
+    float *scratch = unic__alloc((size + GUARD) * sizeof *scratch);
+    for (size_t i = 0; i < size + GUARD; i++)
+        scratch[i] = NAN;
+    for (size_t i = 0; i < t->count; i++)
+        t->got[i] = NAN;
+    unic__winograd_run(&(unic__conv_job){.dims = &t->d,
+                                         .product = UNIC__CONV_FORWARD,
+                                         .a = t->a,
+                                         .kept = kept,
+                                         .c = t->got,
+                                         .scratch = scratch,
+                                         .scratch_size = size},
+                       m);
+    for (size_t i = size; i < size + GUARD; i++)
+        ck_assert(isnan(scratch[i]));
+    unic__free(scratch);
+    unic__threads_set(1);
+}
+
+START_TEST(kept_weights_do_not_change_a_bit)
+{
+    trial t = trial_open(&shapes[_i], UNIC__CONV_FORWARD, false);
+    float *first = unic__alloc(t.count * sizeof(float));
+    for (size_t m = UNIC__WINOGRAD_MIN; m <= UNIC__WINOGRAD_MAX; m++) {
+        float *kept = unic__alloc_array(unic__winograd_kept_count(t.d.ci, t.d.co, m),
+                                        sizeof(float));
+        ck_assert_ptr_nonnull(kept);
+        unic__winograd_keep(kept, t.b, t.d.ci, t.d.co, m);
+        trial_run(&t, m, 1, 1);
+        memcpy(first, t.got, t.count * sizeof(float));
+        for (int planned = 1; planned <= 3; planned++)
+            for (int threads = 1; threads <= 3; threads++) {
+                run_kept(&t, kept, m, planned, threads);
+                ck_assert_msg(!memcmp(first, t.got, t.count * sizeof(float)),
+                              "m %zu: %d threads, scratch for %d", m, threads, planned);
+            }
+        unic__free(kept);
+    }
+    unic__free(first);
+    trial_close(&t);
 }
 END_TEST
 
@@ -292,8 +343,8 @@ START_TEST(inference_needs_little_scratch)
 {
     size_t all, alone;
     const unic__conv_dims d = dims_of(&(shape){2, 112, 112, 16, 16, 1});
-    ck_assert(unic__winograd_scratch(&d, 4, false, &all));
-    ck_assert(unic__winograd_scratch(&d, 4, true, &alone));
+    ck_assert(unic__winograd_scratch(&d, 4, false, false, &all));
+    ck_assert(unic__winograd_scratch(&d, 4, true, false, &alone));
     ck_assert_uint_lt(4 * alone, all);
     trial t = trial_open(&(shape){2, 112, 112, 16, 16, 1}, UNIC__CONV_FORWARD, false);
     float *first = unic__alloc(t.count * sizeof(float));
@@ -316,7 +367,7 @@ START_TEST(sizes_beyond_memory_are_refused)
     size_t size;
     unic__conv_dims d = dims_of(
         &(shape){1, (size_t)1 << 30, 1 << 1, (size_t)1 << 30, (size_t)1 << 30, 1});
-    ck_assert(!unic__winograd_scratch(&d, 4, true, &size));
+    ck_assert(!unic__winograd_scratch(&d, 4, true, false, &size));
 }
 END_TEST
 
@@ -327,6 +378,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, products_follow_the_loops, 0, COUNT(shapes));
     tcase_add_loop_test(t, threads_do_not_change_a_bit, 0, COUNT(shapes));
+    tcase_add_loop_test(t, kept_weights_do_not_change_a_bit, 0, COUNT(shapes));
     tcase_add_test(t, every_instruction_set_follows_the_loops);
     tcase_add_loop_test(t, errors_are_as_stated, 0, COUNT(errors));
     tcase_add_test(t, tiles_are_those_of_fewest_products);
