@@ -172,12 +172,24 @@ static int open_format(unic__media_demuxer *demuxer, const unic_media_options *o
     return find_streams(format, options);
 }
 
+/* A list begins with this; newer versions of FFmpeg (7.1) only know one by the end of its name. */
+static bool is_list(const unic__media_input *input)
+{
+    static const char start[] = "#EXTM3U";
+    const size_t bytes = sizeof start - 1;
+    char first[sizeof start];
+    return input->source.size >= (int64_t)bytes &&
+           input->source.read_at(first, bytes, 0, input->source.user) == (int64_t)bytes &&
+           memcmp(first, start, bytes) == 0;
+}
+
 unic_status unic__media_demuxer_open(unic__media_demuxer *demuxer, unic__media_input *input,
                                      const unic_media_options *options)
 {
     *demuxer = (unic__media_demuxer){.input = input};
     input->failed = UNIC_OK;
-    int code = open_format(demuxer, options);
+    demuxer->refused = is_list(input);
+    int code = demuxer->refused ? AVERROR(EPERM) : open_format(demuxer, options);
     if (input->failed)
         return unic__media_fail(input->failed, "%s: reading it failed", input->name);
     if (demuxer->refused)

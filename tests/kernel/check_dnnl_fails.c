@@ -54,6 +54,51 @@ static bool fails(void)
 
 #if DNNL_VERSION_MAJOR >= 3
 typedef const_dnnl_memory_desc_t memory_desc;
+
+CALLED(dnnl_memory_desc_create_with_strides, 1,
+       (dnnl_memory_desc_t * made, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+        const dnnl_dims_t strides),
+       made, n, dims, type, strides)
+CALLED(dnnl_memory_desc_create_with_tag, 1,
+       (dnnl_memory_desc_t * made, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+        dnnl_format_tag_t tag),
+       made, n, dims, type, tag)
+DESTROYED(dnnl_memory_desc_destroy, dnnl_memory_desc_t)
+CALLED(dnnl_matmul_primitive_desc_create, 1,
+       (dnnl_primitive_desc_t * made, dnnl_engine_t engine, memory_desc a, memory_desc b,
+        memory_desc bias, memory_desc c, const_dnnl_primitive_attr_t attr),
+       made, engine, a, b, bias, c, attr)
+CALLED(dnnl_softmax_forward_primitive_desc_create, 1,
+       (dnnl_primitive_desc_t * made, dnnl_engine_t engine, dnnl_prop_kind_t kind,
+        dnnl_alg_kind_t way, memory_desc x, memory_desc y, int axis,
+        const_dnnl_primitive_attr_t attr),
+       made, engine, kind, way, x, y, axis, attr)
+CALLED(dnnl_softmax_backward_primitive_desc_create, 1,
+       (dnnl_primitive_desc_t * made, dnnl_engine_t engine, dnnl_alg_kind_t way, memory_desc dx,
+        memory_desc dy, memory_desc y, int axis, const_dnnl_primitive_desc_t hint,
+        const_dnnl_primitive_attr_t attr),
+       made, engine, way, dx, dy, y, axis, hint, attr)
+CALLED(dnnl_convolution_forward_primitive_desc_create, 1,
+       (dnnl_primitive_desc_t * made, dnnl_engine_t engine, dnnl_prop_kind_t kind,
+        dnnl_alg_kind_t way, memory_desc x, memory_desc w, memory_desc bias, memory_desc y,
+        const dnnl_dims_t strides, const dnnl_dims_t gaps, const dnnl_dims_t before,
+        const dnnl_dims_t behind, const_dnnl_primitive_attr_t attr),
+       made, engine, kind, way, x, w, bias, y, strides, gaps, before, behind, attr)
+CALLED(dnnl_convolution_backward_data_primitive_desc_create, 1,
+       (dnnl_primitive_desc_t * made, dnnl_engine_t engine, dnnl_alg_kind_t way, memory_desc dx,
+        memory_desc w, memory_desc dy, const dnnl_dims_t strides, const dnnl_dims_t gaps,
+        const dnnl_dims_t before, const dnnl_dims_t behind, const_dnnl_primitive_desc_t hint,
+        const_dnnl_primitive_attr_t attr),
+       made, engine, way, dx, w, dy, strides, gaps, before, behind, hint, attr)
+CALLED(dnnl_convolution_backward_weights_primitive_desc_create, 1,
+       (dnnl_primitive_desc_t * made, dnnl_engine_t engine, dnnl_alg_kind_t way, memory_desc x,
+        memory_desc dw, memory_desc dbias, memory_desc dy, const dnnl_dims_t strides,
+        const dnnl_dims_t gaps, const dnnl_dims_t before, const dnnl_dims_t behind,
+        const_dnnl_primitive_desc_t hint, const_dnnl_primitive_attr_t attr),
+       made, engine, way, x, dw, dbias, dy, strides, gaps, before, behind, hint, attr)
+CALLED(dnnl_post_ops_append_sum, 0,
+       (dnnl_post_ops_t ops, float scale, int32_t zero, dnnl_data_type_t type), ops, scale,
+       zero, type)
 #else
 typedef const dnnl_memory_desc_t *memory_desc;
 
