@@ -60,6 +60,8 @@ SPLITS = {
     "other": Split(1000, "test", "other"),
     "unaligned-heads": Split(1500, "heads", "train", aligned=False),
     "unaligned-test": Split(1500, "test", "test", aligned=False),
+    "other-valid": Split(1000, "valid", "other-valid"),        # a place here is a seed: new ones come last
+    "unaligned-valid": Split(1000, "valid", "valid", aligned=False),
 }
 TEXT_SPLITS = ("train", "heads", "valid", "test")
 EVENT_SHARE = np.mean(SPANS) / T     # of the steps of an aligned clip
@@ -75,6 +77,8 @@ Writes into DIR, one file a split, each an uncompressed npz:
   other            1000        test images, another speech engine (flite)
   unaligned-heads  1500        1-3 events per modality, which need not agree and may overlap:
   unaligned-test   1500        for localisation, step by step
+  other-valid      1000        to tune on: validation images, flite with a voice and pitches
+  unaligned-valid  1000        of their own; and unaligned events of images and speakers of valid
   meta.json                    class names, speakers, normalisation, counts
 
 A clip is 10 steps of one second. During an event (3-10 steps, the same in both modalities)
@@ -568,7 +572,7 @@ def main():
             add_text(args)
         if args.probe:
             probe(args.out, "image", ("heads", "valid", "test"))
-            probe(args.out, "speech", ("heads", "valid", "test", "other"))
+            probe(args.out, "speech", ("heads", "valid", "other-valid", "test", "other"))
         if args.probe and args.text:
             probe(args.text, "text", ("heads", "valid", "test"))
     except (RuntimeError, OSError) as error:

@@ -76,6 +76,12 @@ ROWS: Sequence[Row] = (
 
     Row("micu", "MICU", ADVICE, ("objective=micu",)),
     Row("recommended-micu", "`recommended` with MICU's terms", ADVICE, ("preset=recommended", "objective=micu")),
+    Row("recommended-micu-contrast", "the same without the jigsaw", ADVICE,
+        ("preset=recommended", "objective=micu", "jigsaw.weight=0")),
+    Row("recommended-micu-jigsaw", "the same without the masked contrast", ADVICE,
+        ("preset=recommended", "objective=micu", "masked.weight=0")),
+    Row("recommended-contrast", "`recommended` and the masked contrast", ADVICE,
+        ("preset=recommended", "masked.weight=1")),
     Row("paper-weights", "Uni-Code, the paper's weights", ADVICE, ("club.weight=1", "cpc.self=0")),
     Row("recommended", "preset = recommended", ADVICE, ("preset=recommended",)),
     Row("recommended-club", "+ CLUB at 0.1", ADVICE, ("preset=recommended", "club.weight=0.1")),

@@ -82,6 +82,8 @@ VALID_SCORES = (
     Score("acc", "classify", "heads", "valid"),
     Score("soft", "classify", "heads", "valid", SOFT),
     Score("loc", "localise", "heads", "valid"),
+    Score("other", "classify", "heads", "other-valid"),
+    Score("unaligned", "localise", "unaligned-heads", "unaligned-valid"),
 )
 
 
