@@ -92,6 +92,7 @@ def panels_of(modalities: Sequence[str]) -> list[Panel]:
             Panel("CLUB, bound on I(z; zbar)", each("club")),
             Panel("Cross-CPC", ["cpc"]),
             Panel("code matching", ["code_match"]),
+            Panel("masked contrast", ["masked"]),
             Panel(f"steps with the same code in {everywhere}, %", ["agreement"], scale=100),
             Panel("codes in use in a batch (perplexity)", each("perplexity"), is_mean=True)]
 

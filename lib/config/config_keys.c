@@ -390,6 +390,7 @@ static const char small_terms[] = "club.weight = 0.1\n"
 /* What validation clips say, whatever the paper does: docs/table.md has the figures. */
 static const char recommended[] = "club.weight = 0\n"
                                   "cpc.self = 0.1\n"
+                                  "masked.weight = 1\n"
                                   "ema.partner = same_step\n"
                                   "encoder.context = chunk:5\n"
                                   "train.schedule = cosine\n";

@@ -4,8 +4,10 @@
  */
 #include "config/config_keys.h"
 
-/* What only Uni-Code has: code matching, and partners in the codebook's sums and targets. */
+/* What only Uni-Code has: code matching, and partners in the codebook's sums and targets; and what
+ * only the recommended presets add to it. */
 static const char own_codes[] = "code_match.weight = 0\n"
+                                "masked.weight = 0\n"
                                 "commit.cross = 0\n"
                                 "ema.partner = none\n";
 

@@ -308,6 +308,26 @@ START_TEST(objectives_choose_terms)
 }
 END_TEST
 
+/* The methods that Uni-Code is compared with take from the recommended preset what they take from
+ * Uni-Code. */
+START_TEST(recommended_adds_masked_contrast_to_unicode)
+{
+    unic_config *c = parsed("preset = recommended");
+    ck_assert(c->masked_weight == 1 && c->jigsaw_weight == 0 && c->club_weight == 0);
+    ck_assert(c->cpc_weight == 1 && c->cpc_self == 0.1 && c->match_weight == 1);
+    for (int i = 1; i < (int)unic__config_objective_count; i++) {
+        const char *word = unic__config_objectives[i].word;
+        bool successor = strcmp(word, "micu") == 0 || strcmp(word, "codaar") == 0 ||
+                         strcmp(word, "hdcid") == 0;
+        ok(unic_config_set(c, "objective", word));
+        ck_assert_msg(c->masked_weight == (successor ? 1 : 0), "%s", word);
+    }
+    ok(unic_config_set(c, "objective", "unicode"));
+    ck_assert(c->masked_weight == 1 && c->match_weight == 1);
+    unic_config_free(c);
+}
+END_TEST
+
 START_TEST(codaar_has_segments_and_no_club)
 {
     unic_config *c = parsed("preset = small");
@@ -573,6 +593,7 @@ int main(void)
     tcase_add_test(cases, compat_defaults);
     tcase_add_test(cases, presets_give_sizes);
     tcase_add_test(cases, objectives_choose_terms);
+    tcase_add_test(cases, recommended_adds_masked_contrast_to_unicode);
     tcase_add_test(cases, codaar_has_segments_and_no_club);
     tcase_add_test(cases, order_does_not_matter);
     tcase_add_test(cases, modalities_keep_what_stays);
