@@ -412,6 +412,15 @@ messages-page: all $(NOTED_TESTS)
 kills-mpi: all ## kill ranks of a run over MPI 20 times at random moments, and go on with others (TIMES=20)
 	@BUILD=$(BUILD) $(PYTHON) tests/mpi/kills.py --times $(or $(TIMES),20)
 
+# Seconds a step, and 6 GB: two ranks of four clips each, from one state at each step.
+PAPER_RANKS := "preset = paper-av" "preset = recommended-av" "objective = micu" "objective = dcid+codis" \
+               "objective = codaar" "objective = hdcid" "behaviour = compat"
+check-paper-ranks: $(BUILD)/tests/train/check_comm ## two ranks against one process at the paper's dims, STEPS=4 of each of seven objectives
+	@status=0; for more in $(PAPER_RANKS); do \
+	  CK_FORK=no COMM_PRESET=paper-av COMM_CLIPS=8 COMM_STEPS=$(or $(STEPS),4) COMM_MORE="$$more" $< || status=1; done; \
+	  exit $$status
+
+.PHONY: check-paper-ranks
 check-mpi: all ## train over MPI with 1, 2 and 4 processes, with each MPI that is installed; kill some (a minute)
 	@BUILD=$(BUILD) $(PYTHON) tests/mpi/test_mpi.py -v
 

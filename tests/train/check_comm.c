@@ -1,7 +1,9 @@
 /* Ranks that train as one (unicode/unic_comm.h), as threads of this process: at each of many
- * steps, from one and the same state, they do what one trainer does with the whole batch. */
+ * steps, from one and the same state, they do what one trainer does with the whole batch.
+ * With COMM_MORE, lines of config text, only two ranks are tried, of it (make check-paper-ranks). */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,10 +64,14 @@ enum { CASES = sizeof cases / sizeof cases[0] };
 START_TEST(ranks_take_the_steps_of_one)
 {
     double want[COMM_FIGURES], revived = 0.0;
-    comm_fixture *f = comm_new(cases[_i].ranks, cases[_i].more);
-    for (uint64_t step = 0; step < STEPS; step++) {
+    const char *more = getenv("COMM_MORE");
+    const size_t clips = comm_clips(), few = clips * 13 / 32;
+    comm_fixture *f = comm_new(cases[_i].ranks, more ? more : cases[_i].more);
+    for (size_t r = 0; more && r < f->world->size; r++)
+        f->of[r]->ranks->comm.check_steps = 1; /* in place of files of 2 GB at each step */
+    for (uint64_t step = 0; step < comm_steps(STEPS); step++) {
         /* the last batch of an epoch is smaller: some ranks have a part of it, or none */
-        comm_cut(f, comm_ragged(step % 4 == 3 ? 13 : COMM_CLIPS, step));
+        comm_cut(f, comm_ragged(step % 4 == 3 ? few : clips, step));
         for (size_t r = 0; r < f->world->size; r++)
             comm_copy_state(f->of[r], f->one);
         io_assert_ok(unic_trainer_step(f->one, f->whole->batch, NULL, want));
@@ -79,11 +85,15 @@ START_TEST(ranks_take_the_steps_of_one)
             comm_compare_pasts(&f->of[r]->graph, &f->one->graph);
         }
         comm_compare_codes(f);
-        comm_compare_states(f);
+        if (!more)
+            comm_compare_states(f);
         revived += small_term(f->one, want, "revived");
         comm_uncut(f);
     }
-    ck_assert(_i > 2 || revived > 3.0);
+    ck_assert(more || _i > 2 || revived > 3.0);
+    if (more)
+        printf("%s: the largest difference is %.2g of what is allowed, %g codes started anew\n",
+               more, comm_worst(), revived);
     comm_free(f);
 }
 END_TEST
@@ -237,6 +247,11 @@ END_TEST
 int main(void)
 {
     TCase *t = tcase_create("comm");
+    if (getenv("COMM_MORE")) {
+        tcase_set_timeout(t, 36000);
+        tcase_add_loop_test(t, ranks_take_the_steps_of_one, 0, 1);
+        return small_run("train/comm", t);
+    }
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, ranks_take_the_steps_of_one, 0, CASES);
     tcase_add_test(t, ranks_that_run_freely_stay_near_one_and_equal);

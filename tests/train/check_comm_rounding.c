@@ -95,7 +95,7 @@ static void measure(fixture *f)
 
 static void take_step(fixture *f, uint64_t step)
 {
-    const size_t clips = step % 4 == 3 ? 13 : COMM_CLIPS;
+    const size_t clips = step % 4 == 3 ? comm_clips() * 13 / 32 : comm_clips();
     comm_fixture *ranks = f->ranks;
     small_batch *b = comm_ragged(clips, step), *turned = turn(b);
     const permutations p = permute(clips, step);

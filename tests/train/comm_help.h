@@ -17,8 +17,10 @@ enum { COMM_CLIPS = 32, COMM_LENGTH = 8, COMM_FIGURES = 64 };
     "club.lr = 1e-5\n"
 #define COMM_CONFIG SMALL_THREE
 
-/* COMM_CONFIG; or the preset of the environment's COMM_PRESET, and its COMM_STEPS. */
+/* COMM_CONFIG, COMM_CLIPS and the usual number of steps; or the preset of the environment's
+ * COMM_PRESET, and its COMM_CLIPS and COMM_STEPS. */
 const char *comm_config(void);
+size_t comm_clips(void);
 uint64_t comm_steps(uint64_t usual);
 
 /* A rank's clips. */
@@ -57,6 +59,8 @@ void comm_step(comm_fixture *f);
 void comm_step_ok(comm_fixture *f);
 void comm_copy_state(unic_trainer *to, const unic_trainer *from);
 
+/* The largest difference so far, as a part of what is allowed. */
+double comm_worst(void);
 /* Of each parameter's tensor the largest difference is at most 1e-5 of its largest entry, or
  * 3e-6 of the largest of all: where sums cancel, rounding is that of what cancels, and two
  * halves of a batch are summed in another order than the whole (check_comm_rounding.c). What
