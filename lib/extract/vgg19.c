@@ -63,10 +63,15 @@ static unic_status build(const unic_extractor *e, unic__network *n, unic__weight
 
 /* ---- a call ---- */
 
+static size_t seconds_of(const unic_extractor *e, const unic__extract_input *in)
+{
+    return (size_t)in->array->dims[0] / e->settings.vgg19.rate;
+}
+
 static unic_status count_seconds(const unic_extractor *e, const unic__extract_input *in,
                                  size_t *steps)
 {
-    *steps = (size_t)in->array->dims[0] / e->settings.vgg19.rate;
+    *steps = seconds_of(e, in);
     return UNIC_OK;
 }
 
@@ -105,10 +110,8 @@ static void add_maps(const unic_extractor *e, const float *map, size_t frame, si
 
 static unic_status run_vgg19(unic_extractor *e, const unic__extract_input *in, float *features)
 {
-    size_t steps;
     const float *maps;
-    UNIC__TRY(count_seconds(e, in, &steps));
-    const size_t frames = steps * e->settings.vgg19.rate;
+    const size_t frames = seconds_of(e, in) * e->settings.vgg19.rate;
     for (size_t f = 0, n; f < frames; f += n) {
         n = frames - f < form.many ? frames - f : form.many;
         UNIC__TRY(unic__vgg_run(e, in, f, n, load_frame, &maps));
