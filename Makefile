@@ -498,6 +498,8 @@ $(CAPPED:%=capped-%): capped-%:
 # Debian 12 refuses libdnnl-dev:arm64 beside the host's libdnnl-dev (their dnnl_config.h differ).
 # FFmpeg and MPI, which pkg-config and mpicc find, are the host's. Libraries that are unpacked into a
 # folder are named in BLAS_CFLAGS, BLAS_LIBS, EXTRA_LDFLAGS and EMULATOR="qemu-aarch64-static -L FOLDER".
+# The C library's own files (libc.so, libc.a, crt1.o and headers) must not be found there before the
+# cross compiler's: a test program that has libc.a in it dies as it starts.
 EMULATOR ?= qemu-aarch64-static
 AARCH64  := CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN="$(EMULATOR)" MEDIA=no MPI=no
 check-aarch64: ## cross-compile for aarch64 and run the C tests in an emulator (qemu-user)
