@@ -92,16 +92,16 @@ def draw(path: Path, results: dict[str, Any]) -> None:
              for name, row in results["rows"].items() if name == "unicode" or name.startswith("codes-")}
     if len(sizes) < 2:
         return
-    figure, axes = plt.subplots(figsize=(6.4, 4.2))
+    figure, axes = plt.subplots(figsize=(8, 4.2))
     for column in COLUMNS[:-2]:
         points = [(n, number(sizes[n]["mean"], column), number(sizes[n]["deviation"], column)) for n in sorted(sizes)]
         if all(point[1] is not None for point in points):
             axes.errorbar(*zip(*points), label=column.title, marker="o", markersize=3, capsize=2, lw=1.4)
-    axes.set(xscale="log", xlabel="codes", ylabel="%", ylim=(0, 100))
+    axes.set(xscale="log", xlabel="codes", ylabel="%", ylim=(0, 101))
     axes.set_xticks(sorted(sizes), [str(n) for n in sorted(sizes)])
     axes.minorticks_off()
     axes.grid(color="#e4e4e4")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=9, loc="center left", bbox_to_anchor=(1.0, 0.5))     # beside the curves, not on them
     figure.tight_layout()
     figure.savefig(path, dpi=110, metadata={"Software": None})
     plt.close(figure)
