@@ -183,6 +183,10 @@ static bool is_list(const unic__media_input *input)
            memcmp(first, start, bytes) == 0;
 }
 
+/* FFmpeg's guess at the format is worth this much of AVPROBE_SCORE_MAX at least: a quarter of what the end
+ * of a name alone would be. Weaker ones are made of a few bytes that happen to fit: any file. */
+enum { LEAST_SCORE = AVPROBE_SCORE_EXTENSION / 4 };
+
 unic_status unic__media_demuxer_open(unic__media_demuxer *demuxer, unic__media_input *input,
                                      const unic_media_options *options)
 {
@@ -200,6 +204,13 @@ unic_status unic__media_demuxer_open(unic__media_demuxer *demuxer, unic__media_i
     if (code < 0)
         return unic__media_fail_code(code, input->name,
                                      "no film, sound or picture was recognised");
+    if (demuxer->format->probe_score < LEAST_SCORE)
+        return unic__media_fail(
+            UNIC_E_FORMAT,
+            "%s: no film, sound or picture was recognised: the best guess is "
+            "%s, by %d of %d points, %d expected",
+            input->name, demuxer->format->iformat->name, demuxer->format->probe_score,
+            AVPROBE_SCORE_MAX, LEAST_SCORE);
     return UNIC_OK;
 }
 

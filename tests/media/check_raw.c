@@ -400,6 +400,24 @@ START_TEST(a_list_of_files_opens_none)
 }
 END_TEST
 
+/* Two frames of MPEG sound, which a few bytes of any file may look like, and nothing that follows. */
+START_TEST(a_weak_guess_opens_none)
+{
+    enum { FRAME = 417 }; /* bytes, at 128 kbit/s and 44.1 kHz */
+    static const unsigned char frame[FRAME] = {0xff, 0xfb, 0x90, 0x64};
+    file junk = {0};
+    put(&junk, frame, FRAME);
+    put(&junk, frame, FRAME);
+    for (size_t i = 0; i < 400; i++)
+        put_text(&junk, "no sound");
+    unic_source source = source_of(&junk, "junk");
+    unic_media *media;
+    refused(unic_media_open_source(&media, &source, NULL), UNIC_E_FORMAT,
+            "junk: no film, sound or picture was recognised: the best guess is mp3, by ");
+    free(junk.data);
+}
+END_TEST
+
 /* FFmpeg's, and the level of an error there. */
 void av_log(void *of, int level, const char *format, ...);
 enum { LOG_ERROR = 16 };
@@ -454,6 +472,7 @@ int main(void)
     tcase_add_test(raw, sound_of_a_film);
     tcase_add_test(raw, a_source_that_becomes_another);
     tcase_add_test(raw, a_list_of_files_opens_none);
+    tcase_add_test(raw, a_weak_guess_opens_none);
     tcase_add_test(raw, the_log_of_others);
     suite_add_tcase(suite, raw);
     SRunner *runner = srunner_create(suite);
