@@ -75,18 +75,29 @@ unic_status unic__weight_file_sort(unic__weight_file *f)
     return UNIC_OK;
 }
 
-static const unic__weight_tensor *find(const unic__weight_file *f, const char *name)
+typedef struct whole_name {
+    const char *prefix, *name;
+} whole_name;
+
+static int by_whole_name(const void *key, const void *tensor)
 {
-    const unic__weight_tensor key = {.name = name};
-    return f->count ? bsearch(&key, f->at, f->count, sizeof *f->at, by_name) : NULL;
+    const whole_name *k = key;
+    const unic__weight_tensor *t = tensor;
+    const size_t n = strlen(k->prefix);
+    const int order = strncmp(k->prefix, t->name, n);
+    return order ? order : strcmp(k->name, t->name + n);
+}
+
+static const unic__weight_tensor *find(const unic__weight_file *f, const char *prefix,
+                                       const char *name)
+{
+    const whole_name key = {prefix, name};
+    return f->count ? bsearch(&key, f->at, f->count, sizeof *f->at, by_whole_name) : NULL;
 }
 
 const unic__weight_tensor *unic__weight_file_find(const unic__weight_file *f, const char *name)
 {
-    enum { LONGEST = 1 << 10 };
-    char whole[LONGEST];
-    const int n = snprintf(whole, sizeof whole, "%s%s", f->prefix, name);
-    return n >= 0 && n < LONGEST ? find(f, whole) : NULL; /* a name may be empty */
+    return find(f, f->prefix, name);
 }
 
 /* Bytes in front of `name` in the name of a larger module's tensor; 0: it is none. */
@@ -103,7 +114,7 @@ unic_status unic__weight_file_enter(unic__weight_file *f, const char *const *nam
     size_t size = 0;
     f->prefix = "";
     for (size_t k = 0; k < n; k++)
-        if (find(f, names[k]))
+        if (find(f, "", names[k]))
             return UNIC_OK;
     for (size_t i = 0; i < f->count; i++)
         for (size_t k = 0; k < n; k++) {

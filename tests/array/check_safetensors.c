@@ -181,6 +181,28 @@ START_TEST(sizes_of_a_header)
 }
 END_TEST
 
+/* A module within modules within modules: names have no largest size. */
+START_TEST(a_long_name)
+{
+    enum { BYTES = 3000 };
+    static const char *const names[] = {"w"};
+    char name[BYTES + 1], header[BYTES + 100];
+    unic__weight_file *f;
+    float x = 0;
+    memset(name, 'm', BYTES);
+    memcpy(name + BYTES - 2, ".w", 3);
+    snprintf(header, sizeof header,
+             "{\"%s\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", name);
+    ck_assert_int_eq(opened(&f, written(header, 4)), UNIC_OK);
+    ck_assert_ptr_eq(unic__weight_file_find(f, name), f->at);
+    ck_assert_ptr_null(unic__weight_file_find(f, name + 1));
+    ck_assert_int_eq(unic__weight_file_enter(f, names, 1), UNIC_OK);
+    ck_assert_ptr_eq(unic__weight_file_find(f, "w"), f->at);
+    ck_assert_int_eq(unic__weight_file_read(f, f->at, &x), UNIC_OK);
+    unic__weight_file_close(f);
+}
+END_TEST
+
 static unic_status scenario(const char *path)
 {
     unic__weight_file *f;
@@ -213,6 +235,7 @@ int main(void)
     tcase_add_test(t, elements_that_are_not_finite);
     tcase_add_test(t, damaged_headers);
     tcase_add_test(t, sizes_of_a_header);
+    tcase_add_test(t, a_long_name);
     tcase_add_test(t, each_allocation_fails);
     return small_run("array/safetensors", t);
 }
