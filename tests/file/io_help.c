@@ -1,20 +1,27 @@
+#define _GNU_SOURCE /* program_invocation_short_name */
 #include "io_help.h"
 
 #include <check.h>
 #include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+/* Each program has a folder of its own, since several run at a time. */
 const char *io_path(const char *name)
 {
     static char paths[4][512];
     static unsigned next;
     const char *build = getenv("BUILD");
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/tests/file/%s", build ? build : "build", name);
+    char folder[256], *path = paths[next++ % 4];
+    snprintf(folder, sizeof folder, "%s/tests/file/%s.files", build ? build : "build",
+             program_invocation_short_name);
+    ck_assert(mkdir(folder, 0777) == 0 || errno == EEXIST);
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
     return path;
 }
 
