@@ -1,5 +1,5 @@
 /* unic_npz.h: arrays into one file, whole and in pieces, that is there complete or not at all.
- * numpy reads the file in test_npz_writer.py. */
+ * numpy reads the file in tests/array/test_npz.py. */
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>

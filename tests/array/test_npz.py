@@ -61,13 +61,17 @@ def check_npz_writer(path):
               | {f"{name}.npy": None for name in after})
 
 
+def written_by(program, name):
+    return HERE / f"{program}.files" / name
+
+
 def main():
     some = {"one": b"head and the body", "two/with a folder": b"head ", "dr\u00e9i": b"head x", "four.txt": b""}
-    check_zip(HERE / "written.zip", some)
-    check_zip(HERE / "written64.zip", some, zip64=True)
-    check_npz(HERE / "written.npz")
-    check_npz_writer(HERE / "npz_writer.npz")
-    with zipfile.ZipFile(HERE / "many.zip") as z:
+    check_zip(written_by("check_zip", "written.zip"), some)
+    check_zip(written_by("check_zip", "written64.zip"), some, zip64=True)
+    check_npz(written_by("check_npz", "written.npz"))
+    check_npz_writer(written_by("check_npz_writer", "npz_writer.npz"))
+    with zipfile.ZipFile(written_by("check_zip", "many.zip")) as z:
         assert len(z.namelist()) == 66000 and z.read("65999") == b"65999"
     return 0
 
