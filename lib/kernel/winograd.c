@@ -205,6 +205,12 @@ static void multiply_panels(const block *b, float *u, size_t place, size_t k, si
 
 /* ---- groups of channels of the three results ---- */
 
+/* Floats from one place of a group's products to the next. */
+static size_t group_place(const block *b)
+{
+    return b->tiles * unic__winograd_row(b->p->group) + UNIC__WINOGRAD_PAD;
+}
+
 /* What forward multiplies for channels k0.. of ci and n0.. of co: by U as it is kept, or in u. */
 static unic__winograd_product product_of(const block *b, float *u, size_t k0, size_t k,
                                          size_t n0, size_t n)
@@ -221,8 +227,7 @@ static unic__winograd_product product_of(const block *b, float *u, size_t k0, si
                                 .u = u,
                                 .u_place = p->u_place,
                                 .c_row = unic__winograd_row(p->group),
-                                .c_place = b->tiles * unic__winograd_row(p->group) +
-                                           UNIC__WINOGRAD_PAD,
+                                .c_place = group_place(b),
                                 .add = k0 > 0};
     if (p->kept) {
         q.u = p->job->kept + kept_at(p, k0, n0, n);
@@ -237,8 +242,7 @@ static unic__winograd_product product_of(const block *b, float *u, size_t k0, si
 static void forward(const block *b, size_t from, size_t to, float *own)
 {
     const unic__winograd_plan *p = b->p;
-    const size_t ci = p->d->ci,
-                 c_place = b->tiles * unic__winograd_row(p->group) + UNIC__WINOGRAD_PAD;
+    const size_t ci = p->d->ci, c_place = group_place(b);
     float *u = own + p->places * (p->tiles * unic__winograd_row(p->group) +
                                   UNIC__WINOGRAD_PAD); /* of the largest block */
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_OUTPUT, p->m);
@@ -272,8 +276,7 @@ static void clear_channels(const block *b, size_t first, size_t n)
 static void data(const block *b, size_t from, size_t to, float *own)
 {
     const unic__winograd_plan *p = b->p;
-    const size_t co = p->d->co,
-                 c_place = b->tiles * unic__winograd_row(p->group) + UNIC__WINOGRAD_PAD;
+    const size_t co = p->d->co, c_place = group_place(b);
     float *u = own + p->places * c_place, *slab = u + p->places * p->u_place;
     unic__winograd_transform *f = unic__winograd_transform_of(UNIC__WINOGRAD_INPUT_ADJOINT,
                                                               p->m);

@@ -140,7 +140,6 @@ unic_status unic__level2_update(unic_trainer *t)
 
 unic_status unic__level2_count_idle(unic_trainer *t, unic__revival *revival)
 {
-    const unic_config *c = t->config;
     unic__ema_part parts[UNIC_MAX_MODALITIES];
     const size_t steps = unic__all_steps(t);
     collect(t, parts);
@@ -149,15 +148,8 @@ unic_status unic__level2_count_idle(unic_trainer *t, unic__revival *revival)
     for (size_t m = 0; m < t->graph.n; m++)
         parts[m] = (unic__ema_part){.rows = steps, .codes = t->level2_codes + m * steps};
     unic__codebook_count_idle(t->level2, parts);
-    *revival = (unic__revival){
-        .rule = c->reset_rule,
-        .steps = c->reset_steps,
-        .max = c->reset_max,
-        .ema = c->reset_ema,
-        .source = c->reset_source,
-        .rows = unic__source_rows(t),
-        .key = unic__random_key(c->seed, t->steps, unic__random_hash("level2 revival")),
-    };
+    *revival = unic__due_revival(
+        t, unic__random_key(t->config->seed, t->steps, unic__random_hash("level2 revival")));
     if (!t->ranks)
         return UNIC_OK;
     gather(t); /* the first level's have been fetched already */
@@ -166,12 +158,10 @@ unic_status unic__level2_count_idle(unic_trainer *t, unic__revival *revival)
         &(unic__source_scratch){t->level2_scratch, t->level2_from, t->level2_order});
 }
 
-void unic__level2_restart(unic_trainer *t, unic__revival *revival)
+void unic__level2_restart(unic_trainer *t, const unic__revival *revival)
 {
-    if (!t->ranks) { /* t->rows were the first level's until now */
-        gather(t);
-        revival->z = t->rows;
-    }
+    if (!t->ranks)
+        gather(t); /* t->rows were the first level's until now */
     unic__codebook_revive(t->level2, revival, t->level2_order);
 }
 

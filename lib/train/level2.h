@@ -26,7 +26,7 @@ unic_status unic__level2_start(unic_trainer *t);
  * from, and their restart. */
 unic_status unic__level2_update(unic_trainer *t);
 unic_status unic__level2_count_idle(unic_trainer *t, unic__revival *revival);
-void unic__level2_restart(unic_trainer *t, unic__revival *revival);
+void unic__level2_restart(unic_trainer *t, const unic__revival *revival);
 
 /* The members of a run's file. */
 void unic__level2_bundle(const unic_trainer *t, unic__bundle *b);

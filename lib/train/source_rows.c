@@ -1,6 +1,6 @@
 #include "train/trainer.h"
 
-/* Which encoder outputs codes may start from, and how they are numbered. */
+/* Which encoder outputs codes may start from, how they are numbered, and when codes restart. */
 
 size_t unic__row_kinds(const unic_trainer *t)
 {
@@ -27,4 +27,19 @@ size_t unic__source_rows(const unic_trainer *t)
         for (size_t row = 0; row < unic__all_batch(&t->graph.objective); row++)
             rows += unic__rows_of_kind(t, k, row);
     return rows;
+}
+
+unic__revival unic__due_revival(const unic_trainer *t, unic__key key)
+{
+    const unic_config *c = t->config;
+    return (unic__revival){
+        .rule = c->reset_rule,
+        .steps = c->reset_steps,
+        .max = c->reset_max,
+        .ema = c->reset_ema,
+        .source = c->reset_source,
+        .z = t->rows,
+        .rows = unic__source_rows(t),
+        .key = key,
+    };
 }

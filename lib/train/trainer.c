@@ -345,17 +345,8 @@ static unic_status count_idle(unic_trainer *t, const unic_draws *draws, renewal 
     for (size_t m = 0; m < t->graph.n; m++)
         all[m] = (unic__ema_part){.rows = steps, .codes = t->codes + m * steps};
     unic__codebook_count_idle(t->codebook, all);
-    due->first = (unic__revival){
-        .rule = c->reset_rule,
-        .steps = c->reset_steps,
-        .max = c->reset_max,
-        .ema = c->reset_ema,
-        .source = c->reset_source,
-        .z = t->rows,
-        .rows = unic__source_rows(t),
-        .from = draws ? draws->revival_source : NULL,
-        .key = unic__random_key(c->seed, t->steps, DRAW_REVIVAL),
-    };
+    due->first = unic__due_revival(t, unic__random_key(c->seed, t->steps, DRAW_REVIVAL));
+    due->first.from = draws ? draws->revival_source : NULL;
     gather_rows(t);
     if (t->ranks) /* z may lie where the update no longer needs it: there is room for all codes */
         UNIC__TRY(unic__together_sources(
@@ -366,7 +357,7 @@ static unic_status count_idle(unic_trainer *t, const unic_draws *draws, renewal 
 
 /* Restarts them, when the codes that gradients train have taken their step; how many is
  * reported. */
-static void restart_idle(unic_trainer *t, renewal *due)
+static void restart_idle(unic_trainer *t, const renewal *due)
 {
     *t->revived = 0.0;
     if (unic__config_freezes_codebook(t->config))

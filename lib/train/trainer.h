@@ -94,6 +94,8 @@ unic_status unic__fill_draws(unic_trainer *t, size_t clips, const unic_draws *dr
 size_t unic__row_kinds(const unic_trainer *t);
 size_t unic__rows_of_kind(const unic_trainer *t, size_t kind, size_t row);
 size_t unic__source_rows(const unic_trainer *t);
+/* P8: restarts of this step from these outputs, which t->rows will hold; `key` draws which. */
+unic__revival unic__due_revival(const unic_trainer *t, unic__key key);
 
 /* CODIS's codes, before a step and after it (prototypes.c); nothing without them. */
 void unic__prototypes_take(unic_trainer *t);
