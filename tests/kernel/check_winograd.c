@@ -106,16 +106,11 @@ static void trial_close(trial *t)
     unic__free(t->want);
 }
 
-/* With scratch that was measured for `planned` threads, and for this product alone or for all
- * three, in a scratch full of NaN. */
-static void trial_run_in(trial *t, size_t m, int planned, int threads, bool alone)
+/* In a scratch of that size, which is full of NaN, as what is behind it stays; with weights that were
+ * transformed before, and no others, if `kept` is not NULL. */
+static void run_in_scratch(trial *t, size_t m, size_t size, int threads, const float *kept)
 {
     enum { GUARD = 64 };
-    size_t size, all;
-    unic__threads_set(planned);
-    ck_assert(unic__winograd_scratch(&t->d, m, false, false, &all));
-    ck_assert(unic__winograd_scratch(&t->d, m, alone, false, &size));
-    ck_assert_uint_le(size, all);
     unic__threads_set(threads);
     float *scratch = unic__alloc((size + GUARD) * sizeof *scratch);
     for (size_t i = 0; i < size + GUARD; i++)
@@ -126,7 +121,8 @@ static void trial_run_in(trial *t, size_t m, int planned, int threads, bool alon
     unic__winograd_run(&(unic__conv_job){.dims = &t->d,
                                          .product = t->product,
                                          .a = t->a,
-                                         .b = t->b,
+                                         .b = kept ? NULL : t->b,
+                                         .kept = kept,
                                          .c = t->got,
                                          .accumulate = t->accumulate,
                                          .scratch = scratch,
@@ -136,6 +132,18 @@ static void trial_run_in(trial *t, size_t m, int planned, int threads, bool alon
         ck_assert(isnan(scratch[i]));
     unic__free(scratch);
     unic__threads_set(1);
+}
+
+/* With scratch that was measured for `planned` threads, and for this product alone or for all
+ * three. */
+static void trial_run_in(trial *t, size_t m, int planned, int threads, bool alone)
+{
+    size_t size, all;
+    unic__threads_set(planned);
+    ck_assert(unic__winograd_scratch(&t->d, m, false, false, &all));
+    ck_assert(unic__winograd_scratch(&t->d, m, alone, false, &size));
+    ck_assert_uint_le(size, all);
+    run_in_scratch(t, m, size, threads, NULL);
 }
 
 static void trial_run(trial *t, size_t m, int planned, int threads)
@@ -202,31 +210,13 @@ START_TEST(threads_do_not_change_a_bit)
 }
 END_TEST
 
-/* Forward with weights that were transformed before, and no others; the scratch is full of NaN. */
+/* Forward with weights that were transformed before. */
 static void run_kept(trial *t, const float *kept, size_t m, int planned, int threads)
 {
-    enum { GUARD = 64 };
     size_t size;
     unic__threads_set(planned);
     ck_assert(unic__winograd_scratch(&t->d, m, true, true, &size));
-    unic__threads_set(threads);
-    float *scratch = unic__alloc((size + GUARD) * sizeof *scratch);
-    for (size_t i = 0; i < size + GUARD; i++)
-        scratch[i] = NAN;
-    for (size_t i = 0; i < t->count; i++)
-        t->got[i] = NAN;
-    unic__winograd_run(&(unic__conv_job){.dims = &t->d,
-                                         .product = UNIC__CONV_FORWARD,
-                                         .a = t->a,
-                                         .kept = kept,
-                                         .c = t->got,
-                                         .scratch = scratch,
-                                         .scratch_size = size},
-                       m);
-    for (size_t i = size; i < size + GUARD; i++)
-        ck_assert(isnan(scratch[i]));
-    unic__free(scratch);
-    unic__threads_set(1);
+    run_in_scratch(t, m, size, threads, kept);
 }
 
 START_TEST(kept_weights_do_not_change_a_bit)

@@ -383,6 +383,15 @@ START_TEST(a_source_that_becomes_another)
 }
 END_TEST
 
+/* The file, which is freed, is refused. */
+static void opens_none(file *f, const char *name, const char *why)
+{
+    unic_source source = source_of(f, name);
+    unic_media *media;
+    refused(unic_media_open_source(&media, &source, NULL), UNIC_E_FORMAT, why);
+    free(f->data);
+}
+
 START_TEST(a_list_of_files_opens_none)
 {
     static const char *const texts[] = {
@@ -391,16 +400,14 @@ START_TEST(a_list_of_files_opens_none)
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         file list = {0};
         put_text(&list, texts[i]);
-        unic_source source = source_of(&list, "list");
-        unic_media *media;
-        refused(unic_media_open_source(&media, &source, NULL), UNIC_E_FORMAT,
-                "list: it is a list of other files, or refers to one: they are not opened");
-        free(list.data);
+        opens_none(&list, "list",
+                   "list: it is a list of other files, or refers to one: they are not opened");
     }
 }
 END_TEST
 
-/* Two frames of MPEG sound, which a few bytes of any file may look like, and nothing that follows. */
+/* Two frames of MPEG sound, which a few bytes of any file may look like, and nothing that
+ * follows. */
 START_TEST(a_weak_guess_opens_none)
 {
     enum { FRAME = 417 }; /* bytes, at 128 kbit/s and 44.1 kHz */
@@ -410,11 +417,8 @@ START_TEST(a_weak_guess_opens_none)
     put(&junk, frame, FRAME);
     for (size_t i = 0; i < 400; i++)
         put_text(&junk, "no sound");
-    unic_source source = source_of(&junk, "junk");
-    unic_media *media;
-    refused(unic_media_open_source(&media, &source, NULL), UNIC_E_FORMAT,
-            "junk: no film, sound or picture was recognised: the best guess is mp3, by ");
-    free(junk.data);
+    opens_none(&junk, "junk",
+               "junk: no film, sound or picture was recognised: the best guess is mp3, by ");
 }
 END_TEST
 
