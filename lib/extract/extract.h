@@ -69,8 +69,7 @@ struct unic_extractor {
     const unic__extract_weight *weights;
     size_t weight_count;
     bool has_weights; /* they were fitted or loaded */
-    float
-        *normal; /* [2,channels] mean and deviation of each; NULL: features stay as they are */
+    float *normal;    /* [2,channels] means and deviations; NULL: features stay as they are */
     struct unic__network *network; /* of a kind that has one, once its weights were loaded */
     unic__word_list *words[UNIC__WORD_USES]; /* NULL: it has none                            */
     int threads;

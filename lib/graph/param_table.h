@@ -27,9 +27,9 @@ typedef struct unic__param {
     bool decay;   /* weight decay applies (matrices; not biases, not layer norms)      */
     bool frozen;  /* gradients are not used: it keeps its values and moments           */
     bool product; /* [n,k], used by operators that also take it packed (kernel/packed.h) */
-    size_t
-        tile; /* of a convolution: the side of Winograd's tiles for which the table of a network
-                    for inference also keeps it transformed (kernel/winograd.h); 0: it does not */
+    /* of a convolution: the side of Winograd's tiles for which the table of a network for inference
+     * also keeps it transformed (kernel/winograd.h); 0: it does not */
+    size_t tile;
     size_t offset, count; /* place in values and grads, in floats; number of elements    */
 } unic__param;
 

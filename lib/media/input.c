@@ -183,8 +183,8 @@ static bool is_list(const unic__media_input *input)
            memcmp(first, start, bytes) == 0;
 }
 
-/* FFmpeg's guess at the format is worth this much of AVPROBE_SCORE_MAX at least: a quarter of what the end
- * of a name alone would be. Weaker ones are made of a few bytes that happen to fit: any file. */
+/* FFmpeg's guess at the format is worth this much of AVPROBE_SCORE_MAX at least: a quarter of what
+ * the end of a name alone would be. Weaker ones are made of a few bytes that happen to fit. */
 enum { LEAST_SCORE = AVPROBE_SCORE_EXTENSION / 4 };
 
 unic_status unic__media_demuxer_open(unic__media_demuxer *demuxer, unic__media_input *input,

@@ -51,8 +51,7 @@ static bool find_extractor(unic_extractor **out, const encode_media *m, unic_con
         return false;
     if (words && !*out && m->modality)
         return cli_fail("%s has features of the extractor %s, which has weights or was fitted: "
-                        "give its file with "
-                        "--extractor E.npz",
+                        "give its file with --extractor E.npz",
                         what, words);
     if (words && !*out)
         cli_note("%s is left out: its extractor has weights or was fitted, give its file with "

@@ -23,10 +23,10 @@ typedef struct extract_request {
 typedef struct extract_clip {
     const char *path; /* of the file */
     const char *text; /* NULL: the file is the clip */
-    char *name,
-        *out; /* without what stands behind the last dot; FOLDER/name.npy, if there is one */
-    uint64_t bytes; /* of the file or the text, by which progress counts */
-    bool done;      /* its features stand there, and are not older than the file */
+    char *name;       /* without what stands behind the last dot */
+    char *out;        /* FOLDER/name.npy, if there is a folder */
+    uint64_t bytes;   /* of the file or the text, by which progress counts */
+    bool done;        /* its features stand there, and are not older than the file */
 } extract_clip;
 
 typedef struct extract_clips {
