@@ -110,12 +110,38 @@ static size_t size_without_medium(const char *name)
     return 0;
 }
 
-/* 11, if behind that many characters only numbers follow: AAAAAAAAAAA_23_33. */
+/* Takes "_123" off the end of the name's first `size` bytes; false if they do not end so. */
+static bool take_number(const char *name, size_t *size, unsigned long *number)
+{
+    size_t at = *size;
+    while (at && name[at - 1] >= '0' && name[at - 1] <= '9')
+        at--;
+    if (at == *size || !at || name[at - 1] != '_')
+        return false;
+    *number = strtoul(name + at, NULL, 10);
+    *size = at - 1;
+    return true;
+}
+
+/* Whether the name ends with its seconds, and not more than 11 characters stand before them:
+ * what is left of YouTube's names in AVVP's tables, where some lack a '-' or '_':
+ * P7x4FV4lg_570_580. */
+static bool ends_with_seconds(const char *name, size_t size)
+{
+    unsigned long from, to;
+    return take_number(name, &size, &to) && take_number(name, &size, &from) && from < to &&
+           size && size <= UNIC__CLIP_START;
+}
+
+/* 11, if behind that many characters only numbers follow (AAAAAAAAAAA_23_33), or the name ends
+ * with its seconds. */
 static size_t size_of_start(const char *name)
 {
     size_t size = size_without_medium(name), at = UNIC__CLIP_START;
     if (!size)
         size = strlen(name);
+    if (size > UNIC__CLIP_START && ends_with_seconds(name, size))
+        return UNIC__CLIP_START;
     while (at < size && name[at] == '_') {
         size_t digits = strspn(name + at + 1, "0123456789.");
         if (!digits)

@@ -123,6 +123,14 @@ START_TEST(names_are_found)
         {"AAAAAAAAAAA_x", "AAAAAAAAAAA", NULL},
         {"AAAAAAAAAAAB_1_2", "AAAAAAAAAAA", NULL},
         {"AAAAAAAAAA_1_2", "AAAAAAAAAA", NULL},
+        /* of names that lack a character or more, the seconds' first characters are left */
+        {"P7x4FV4lg_570_580", "P7x4FV4lg_5", "first 11 characters (\"P7x4FV4lg_5\" for"},
+        {"AAAAAAAAAA_0_10.mp4", "AAAAAAAAAA_", "first 11 characters"},
+        {"CSWQ_HzQ_10_20", "CSWQ_HzQ_10", "first 11 characters"},
+        {"CSWQ_HzQx_20_10", "CSWQ_HzQx_2", NULL}, /* no end behind its start */
+        {"clip_0000012", "clip_000001", NULL},
+        {"clip_0000012_x_13", "clip_000001", NULL},
+        {"_1_23456789", "_1_23456789", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char folder[512], table[600], text[128], name[128];
