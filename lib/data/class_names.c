@@ -69,11 +69,12 @@ unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
     return status;
 }
 
-bool unic__is_missing(const char *field)
+bool unic__is_missing(unic__piece field)
 {
-    static const char *const words[] = {"", "nan", "<na>", "n/a", "na", "null"};
+    static const char *const words[] = {"nan", "-nan", "<na>", "n/a", "#n/a", "na", "null"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasecmp(field, words[i]) == 0)
+        if (field.size == strlen(words[i]) &&
+            strncasecmp(field.start, words[i], field.size) == 0)
             return true;
-    return false;
+    return !field.size || compare(field, piece_of("None")) == 0; /* "none" may be a class */
 }

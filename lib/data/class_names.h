@@ -22,6 +22,6 @@ unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
 
 /* Whether a table's field is one of the words that pandas writes and reads for a missing
  * value. */
-bool unic__is_missing(const char *field);
+bool unic__is_missing(unic__piece field);
 
 #endif

@@ -4,34 +4,84 @@
 
 enum { MOST_STEPS = 1 << 16 };
 
-/* The next of a list's items, without brackets, quotes and blanks; false at its end. */
-static bool next_item(const char **list, unic__piece *item)
+/* What is left of a list, and which quotes are known not to be closed in it. */
+typedef struct list {
+    unic__piece rest;
+    bool unclosed[2]; /* ', " */
+} list;
+
+static list list_of(const char *field)
 {
-    static const char around[] = " '\"[]";
-    const char *at = *list + strspn(*list, " '\"[],");
-    size_t n = strcspn(at, ",");
-    *list = at + n;
-    while (n && strchr(around, at[n - 1]))
-        n--;
-    *item = (unic__piece){at, n};
-    return n > 0;
+    unic__piece all = unic__piece_trim((unic__piece){field, strlen(field)});
+    if (unic__is_missing(all))
+        all.size = 0;
+    bool python = all.size > 1 && all.start[0] == '[' && all.start[all.size - 1] == ']';
+    return (list){python ? (unic__piece){all.start + 1, all.size - 2} : all, {false}};
+}
+
+static void drop(unic__piece *piece, size_t bytes)
+{
+    piece->start += bytes;
+    piece->size -= bytes;
+}
+
+/* The place of the quote that ends the item at l->rest, which begins with it: a comma or the
+ * list's end comes next. 0: none. */
+static size_t closing_quote(list *l)
+{
+    bool *unclosed = &l->unclosed[l->rest.start[0] == '"'];
+    const char *end = l->rest.start + l->rest.size, *at = l->rest.start + 1;
+    for (; !*unclosed && at < end; at++) {
+        const char *next = at + 1;
+        if (*at != l->rest.start[0])
+            continue;
+        while (next < end && *next == ' ')
+            next++;
+        if (next == end || *next == ',')
+            return (size_t)(at - l->rest.start);
+    }
+    *unclosed = true; /* so a list of such quotes is read once */
+    return 0;
+}
+
+/* The next of a list's items, without the quotes around it; false at its end. */
+static bool next_item(list *l, unic__piece *item)
+{
+    while (l->rest.size && strchr(" \t,", l->rest.start[0]))
+        drop(&l->rest, 1);
+    if (!l->rest.size)
+        return false;
+    size_t quote = strchr("'\"", l->rest.start[0]) ? closing_quote(l) : 0;
+    if (quote) {
+        *item = (unic__piece){l->rest.start + 1, quote - 1};
+        drop(&l->rest, quote + 1);
+        return true;
+    }
+    const char *comma = memchr(l->rest.start, ',', l->rest.size);
+    size_t size = comma ? (size_t)(comma - l->rest.start) : l->rest.size;
+    *item = unic__piece_trim((unic__piece){l->rest.start, size});
+    drop(&l->rest, size);
+    return true;
 }
 
 /* A whole number of seconds: 3, or 3.0 as pandas writes it. */
-static bool next_second(const char **list, uint32_t *second)
+static bool take_second(list *l, unic__piece *item, uint32_t *second)
 {
-    unic__piece item;
     size_t digits = 0;
     *second = 0;
-    if (!next_item(list, &item))
+    *item = (unic__piece){"", 0};
+    if (!next_item(l, item))
         return false;
-    for (; digits < item.size && item.start[digits] >= '0' && item.start[digits] <= '9';
+    for (; digits < item->size && item->start[digits] >= '0' && item->start[digits] <= '9';
          digits++)
-        if ((*second = 10 * *second + (uint32_t)(item.start[digits] - '0')) > MOST_STEPS)
+        if ((*second = 10 * *second + (uint32_t)(item->start[digits] - '0')) > MOST_STEPS)
             return false;
-    size_t rest = item.size - digits;
-    return digits && (!rest || (item.start[digits] == '.' &&
-                                strspn(item.start + digits + 1, "0") >= rest - 1));
+    if (!digits || (digits < item->size && item->start[digits] != '.'))
+        return false;
+    for (size_t i = digits + 1; i < item->size; i++)
+        if (item->start[i] != '0')
+            return false;
+    return true;
 }
 
 static unic_status append(unic__event_table *events, const unic__event *e)
@@ -51,27 +101,38 @@ static unic_status append(unic__event_table *events, const unic__event *e)
     return UNIC_OK;
 }
 
-static const char *list_of(const char *field)
+static int shown(unic__piece piece)
 {
-    return unic__is_missing(field) ? "" : field;
+    enum { SHOWN = 64 };
+    return piece.size < SHOWN ? (int)piece.size : SHOWN;
+}
+
+static unic_status take_times(unic__event *e, list *onsets, list *offsets)
+{
+    unic__piece from, to;
+    bool begins = take_second(onsets, &from, &e->onset),
+         ends = take_second(offsets, &to, &e->offset);
+    return begins && ends && e->onset <= e->offset
+               ? UNIC_OK
+               : unic__fail(UNIC_E_FORMAT,
+                            "event \"%.*s\" has onset \"%.*s\" and offset \"%.*s\", whole "
+                            "seconds in 0..%d expected, the offset not before the onset",
+                            shown(e->name), e->name.start, shown(from), from.start, shown(to),
+                            to.start, MOST_STEPS);
 }
 
 unic_status unic__event_table_add(unic__event_table *events, size_t clip,
                                   const unic__event_lists *lists)
 {
     bool timed = lists->onsets;
-    const char *names = list_of(lists->names);
-    const char *onsets = list_of(timed ? lists->onsets : ""),
-               *offsets = list_of(timed ? lists->offsets : "");
+    list names = list_of(lists->names), onsets = list_of(timed ? lists->onsets : ""),
+         offsets = list_of(timed ? lists->offsets : "");
     unic__event e = {.clip = clip, .offset = UINT32_MAX};
     while (next_item(&names, &e.name)) {
-        if (timed && (!next_second(&onsets, &e.onset) || !next_second(&offsets, &e.offset) ||
-                      e.onset > e.offset))
-            return unic__fail(UNIC_E_FORMAT,
-                              "event \"%.*s\" has no onset up to its offset, whole seconds in "
-                              "0..%d expected",
-                              (int)e.name.size, e.name.start, MOST_STEPS);
-        UNIC__TRY(append(events, &e));
+        if (timed)
+            UNIC__TRY(take_times(&e, &onsets, &offsets));
+        if (!unic__is_missing(e.name))
+            UNIC__TRY(append(events, &e));
     }
     if (next_item(&onsets, &e.name) || next_item(&offsets, &e.name))
         return unic__fail(UNIC_E_FORMAT, "has fewer events than onsets or offsets");

@@ -4,6 +4,8 @@
  *     onset   offset   event_labels
  *     0,2     3,10     Speech,Dog          or  [0, 2]  [3, 10]  ['Speech', 'Dog']
  *
+ * A name in quotes may contain commas, as in ['Male speech, man speaking'].
+ *
  * Event i is in the steps onset <= t < offset, so an event whose offset equals its onset is in
  * no step. Without the two lists of times it is in every step. Events are stored in this form,
  * a few bytes each, and converted to labels of steps when those are read.

@@ -161,13 +161,18 @@ static int compare_lines(const void *a, const void *b)
     return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
+static unic__piece piece_of(const char *text)
+{
+    return (unic__piece){text, strlen(text)};
+}
+
 /* What the clip's first line leaves open, a later one may say. */
 static unic_status agree(const table *t, line *first, const line *other, column c)
 {
-    if (!has(t, c) || unic__is_missing(other->field[c]) ||
+    if (!has(t, c) || unic__is_missing(piece_of(other->field[c])) ||
         strcmp(first->field[c], other->field[c]) == 0)
         return UNIC_OK;
-    if (!unic__is_missing(first->field[c]))
+    if (!unic__is_missing(piece_of(first->field[c])))
         return unic__fail(UNIC_E_FORMAT,
                           "%s:%zu: clip \"%s\" has %s \"%s\", but \"%s\" in line %zu", t->path,
                           other->number, other->field[ID], column_names[c], other->field[c],
@@ -220,17 +225,12 @@ static unic_status number_clips(table *t, unic__clip_table *out)
 
 /* ---- classes ----------------------------------------------------------------------------- */
 
-static unic__piece piece_of(const char *text)
-{
-    return (unic__piece){text, strlen(text)};
-}
-
 static unic_status number_categories(const table *t, unic__clip_table *out, unic__piece *pieces)
 {
     size_t n = 0, first = 0;
     for (size_t i = out->n; i-- > 0;) {
         const line *l = t->first[i];
-        if (!unic__is_missing(l->field[CATEGORY]))
+        if (!unic__is_missing(piece_of(l->field[CATEGORY])))
             pieces[n++] = piece_of(l->field[CATEGORY]);
         else
             first = l->number;
@@ -238,7 +238,7 @@ static unic_status number_categories(const table *t, unic__clip_table *out, unic
     UNIC__TRY(unic__class_names_of(&out->categories, t->arena, pieces, n));
     for (size_t i = 0; i < out->n; i++) {
         const char *name = t->first[i]->field[CATEGORY];
-        out->labels[i] = unic__is_missing(name)
+        out->labels[i] = unic__is_missing(piece_of(name))
                              ? -1
                              : unic__class_names_find(&out->categories, piece_of(name));
     }

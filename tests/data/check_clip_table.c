@@ -66,6 +66,9 @@ START_TEST(tables_in_many_hands)
         {"video_id,category\na,NaN\nb,nan\nc,Cat\nd, \ne,<NA>\nf,NULL\n", NULL,
          "a=-1;b=-1;c=0;d=-1;e=-1;f=-1;"},
         {"video_id,category\na,\n", NULL, "a=-1;"},
+        {"video_id,category\na,None\nb,#N/A\nc,Cat\nd,-nan\n", NULL, "a=-1;b=-1;c=0;d=-1;"},
+        {"video_id,category\na,none\nb,NONE\nc,nano\nd,\"\"\n", NULL,
+         "a=2;b=0;c=1;d=-1;"}, /* names */
         /* one line says what another leaves open */
         {"video_id,category\na,\nb,x\na,y\n", NULL, "a=1;b=0;"},
         {"video_id,category,split\na,x,\na,,test\nb,x,train\n", "test", "a=0;"},
@@ -115,6 +118,15 @@ START_TEST(tables_that_are_refused)
         {"video_id\tonset\toffset\tevent_labels\na\t0\t99999\tx\n", "index.csv:2: event \"x\""},
         {"video_id\tonset\toffset\tevent_labels\na\t0,1\t1,2\tx\n",
          "index.csv:2: has fewer events than onsets or offsets"},
+        /* the value, and what is expected */
+        {"video_id\tonset\toffset\tevent_labels\na\t0,0.5\t2,2.7\tx,y\n",
+         "index.csv:2: event \"y\" has onset \"0.5\" and offset \"2.7\", whole seconds in "
+         "0..65536 "
+         "expected, the offset not before the onset"},
+        {"video_id\tonset\toffset\tevent_labels\na\t0\t2\tx,y\n",
+         "index.csv:2: event \"y\" has onset \"\" and offset \"\""},
+        {"video_id\tonset\toffset\tevent_labels\na\t0,\t2,3\tx,y\n",
+         "index.csv:2: event \"y\" has onset \"\" and offset \"3\""},
     };
     unic__clip_table x;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -162,6 +174,55 @@ START_TEST(events_become_one_channel_each)
 }
 END_TEST
 
+/* Names stay what they are: brackets and quotes belong to a list, or in pairs to an item. */
+START_TEST(names_of_events_are_kept)
+{
+    static const struct {
+        const char *field, *names;
+    } cases[] = {
+        {"Speech,Dog", "Dog|Speech|"},
+        {" [ 'Speech' , \"Dog\" ] ", "Dog|Speech|"},
+        {"'Speech','Dog'", "Dog|Speech|"},
+        {"Frying_(food),Frying_[food]", "Frying_(food)|Frying_[food]|"},
+        {"['Frying_[food]']", "Frying_[food]|"},
+        {"['Male speech, man speaking', 'Dog']", "Dog|Male speech, man speaking|"},
+        {"[\"Bird's song\", 'x']", "Bird's song|x|"},
+        {"'s, the 'big' one", "'s|the 'big' one|"},
+        {"'a,'b,'c", "'a|'b|'c|"},
+        {"it's,dogs'", "dogs'|it's|"},
+        {"[Dog, nan, None, '', Cat]", "Cat|Dog|"},
+        {"[]", ""},
+        {"[", "[|"},
+        {",Dog,,Cat,", "Cat|Dog|"},
+    };
+    unic__clip_table x;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256], names[256] = "";
+        snprintf(text, sizeof text, "video_id\tevent_labels\na\t%s\n", cases[i].field);
+        io_assert_ok(read_text(&x, text, NULL));
+        for (size_t c = 0; c < x.event_names.n; c++)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s|",
+                     x.event_names.at[c]);
+        ck_assert_str_eq(names, cases[i].names);
+    }
+}
+END_TEST
+
+/* A list of quotes that nothing closes is read in one go. */
+START_TEST(quotes_without_end_take_no_time)
+{
+    enum { ITEMS = 1000000 };
+    char *text = malloc(64 + 3 * ITEMS),
+         *at = text + sprintf(text, "video_id\tevent_labels\na\t");
+    unic__clip_table x;
+    for (int i = 0; i < ITEMS; i++)
+        at += sprintf(at, "'b,");
+    io_assert_ok(read_text(&x, text, NULL));
+    ck_assert(x.events[0].n == ITEMS && x.event_names.n == 1);
+    free(text);
+}
+END_TEST
+
 #define EVENTS "filename\tonset\toffset\tevent_labels\n"
 
 /* What the authors' tables have: an event that ends where it begins, one event a line, events
@@ -178,6 +239,7 @@ START_TEST(events_as_the_authors_write_them)
         {EVENTS "a\t0\t2\tDog\na\t1\t3\tDog\n", "a: D D D ."},
         {EVENTS "a\t0\t99\tDog\n", "a: D D D D"},
         {EVENTS "a\t0.0\t2.0\tDog\n", "a: D D . ."},
+        {EVENTS "a\t0,1,2\t1,2,3\tDog,nan,Dog\n", "a: D . D ."},
         {EVENTS "a\t\t\t\nb\tnan\tnan\tnan\n", "a: . . . . b: . . . ."},
         {"filename\tevent_labels\na\tDog,Speech\nb\tDog\n", "a: DS DS DS DS b: D D D D"},
         {"filename\tevent_labels\na\tDog\na\tSpeech\n", "a: DS DS DS DS"},
@@ -311,6 +373,8 @@ int main(void)
     tcase_add_test(t, tables_in_many_hands);
     tcase_add_test(t, tables_that_are_refused);
     tcase_add_test(t, events_become_one_channel_each);
+    tcase_add_test(t, names_of_events_are_kept);
+    tcase_add_test(t, quotes_without_end_take_no_time);
     tcase_add_test(t, events_as_the_authors_write_them);
     tcase_add_test(t, what_is_assumed_is_logged);
     tcase_add_test(t, events_are_kept_sparse);
