@@ -11,7 +11,7 @@
  *     DIR        the same arrays as files DIR/<modality>.npy, DIR/label.npy, ...
  *     DIR        for each clip a file DIR/<modality>/<clip>.npy with [T,...], or .zip with that
  *                array pickled, as the CMG code keeps its features; optionally DIR/label.npy
- *     DIR/x.csv  those clips of DIR that the table names; also x.tsv
+ *     DIR/x.csv  those clips of DIR that the table names; also x.tsv, x.txt
  *     clip.npy, clip.zip   one clip; options.modalities must name exactly one modality
  *
  * Names that contain a '.' and the name `label` are not modalities.

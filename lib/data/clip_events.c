@@ -7,16 +7,18 @@ enum { MOST_STEPS = 1 << 16 };
 /* What is left of a list, and which quotes are known not to be closed in it. */
 typedef struct list {
     unic__piece rest;
+    bool whole;       /* it is one item */
     bool unclosed[2]; /* ', " */
 } list;
 
-static list list_of(const char *field)
+static list list_of(const char *field, bool whole)
 {
     unic__piece all = unic__piece_trim((unic__piece){field, strlen(field)});
     if (unic__is_missing(all))
         all.size = 0;
-    bool python = all.size > 1 && all.start[0] == '[' && all.start[all.size - 1] == ']';
-    return (list){python ? (unic__piece){all.start + 1, all.size - 2} : all, {false}};
+    bool python = !whole && all.size > 1 && all.start[0] == '[' &&
+                  all.start[all.size - 1] == ']';
+    return (list){python ? (unic__piece){all.start + 1, all.size - 2} : all, whole, {false}};
 }
 
 static void drop(unic__piece *piece, size_t bytes)
@@ -47,17 +49,17 @@ static size_t closing_quote(list *l)
 /* The next of a list's items, without the quotes around it; false at its end. */
 static bool next_item(list *l, unic__piece *item)
 {
-    while (l->rest.size && strchr(" \t,", l->rest.start[0]))
+    while (!l->whole && l->rest.size && strchr(" \t,", l->rest.start[0]))
         drop(&l->rest, 1);
     if (!l->rest.size)
         return false;
-    size_t quote = strchr("'\"", l->rest.start[0]) ? closing_quote(l) : 0;
+    size_t quote = !l->whole && strchr("'\"", l->rest.start[0]) ? closing_quote(l) : 0;
     if (quote) {
         *item = (unic__piece){l->rest.start + 1, quote - 1};
         drop(&l->rest, quote + 1);
         return true;
     }
-    const char *comma = memchr(l->rest.start, ',', l->rest.size);
+    const char *comma = l->whole ? NULL : memchr(l->rest.start, ',', l->rest.size);
     size_t size = comma ? (size_t)(comma - l->rest.start) : l->rest.size;
     *item = unic__piece_trim((unic__piece){l->rest.start, size});
     drop(&l->rest, size);
@@ -125,8 +127,9 @@ unic_status unic__event_table_add(unic__event_table *events, size_t clip,
                                   const unic__event_lists *lists)
 {
     bool timed = lists->onsets;
-    list names = list_of(lists->names), onsets = list_of(timed ? lists->onsets : ""),
-         offsets = list_of(timed ? lists->offsets : "");
+    list names = list_of(lists->names, lists->whole),
+         onsets = list_of(timed ? lists->onsets : "", false),
+         offsets = list_of(timed ? lists->offsets : "", false);
     unic__event e = {.clip = clip, .offset = UINT32_MAX};
     while (next_item(&names, &e.name)) {
         if (timed)

@@ -31,6 +31,7 @@ typedef struct unic__event_table {
 /* A line's fields for its clip; onsets and offsets are NULL if the table has no times. */
 typedef struct unic__event_lists {
     const char *names, *onsets, *offsets;
+    bool whole; /* `names` is one name, not a list */
 } unic__event_lists;
 
 /* Appends a line's events; their names point into the text. UNIC_E_FORMAT, without the number

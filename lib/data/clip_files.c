@@ -342,6 +342,29 @@ static unic_status measure_track(clip_files *s, unic__track *track, size_t i,
     return UNIC_OK;
 }
 
+/* Events that end behind the last step of any clip: their times may be of another unit. */
+static void report_late(const clip_files *s)
+{
+    const unic__clip_table *x = &s->table;
+    size_t n = 0, all = 0, clip = 0;
+    uint32_t offset = 0;
+    for (size_t i = x->events ? x->n : 0; i-- > 0;)
+        for (size_t k = 0; k < x->events[i].n; k++, all++) {
+            const unic__clip_event *e = &x->events[i].at[k];
+            if (e->offset == UINT32_MAX || e->offset <= s->label_length)
+                continue;
+            n++;
+            clip = i;
+            offset = e->offset;
+        }
+    if (n)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %zu of %zu events end behind the last of %zu steps (one of clip "
+                       "\"%s\" at %lu): what is there is in no step",
+                       s->source.path, n, all, s->label_length, x->ids[clip],
+                       (unsigned long)offset);
+}
+
 static unic_status load(unic__clip_source *source, unic__track_table *tracks,
                         const unic__reading *reading)
 {
@@ -359,6 +382,7 @@ static unic_status load(unic__clip_source *source, unic__track_table *tracks,
         if (s->entries[i])
             UNIC__TRY(measure_track(s, &tracks->at[i], i, reading));
     s->label_length = reading->length ? reading->length : s->source.length;
+    report_late(s);
     return UNIC_OK;
 }
 

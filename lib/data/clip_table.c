@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/clip_events.h"
 #include "data/csv.h"
 #include "file/text_file.h"
@@ -27,7 +28,10 @@ typedef struct table {
     unic__csv csv;
     size_t place[COLUMNS]; /* which field of a line it is, or NOT_THERE */
     size_t columns;        /* fields of the header */
-    line *lines, **first;  /* [n]; [clips], the first line of each */
+    bool headless;         /* the first line is a clip's: `begun` */
+    unic__record begun;
+    bool by_category;     /* lines have times and no names of events: their category is one */
+    line *lines, **first; /* [n]; [clips], the first line of each */
     size_t n;
     unic__event_table events;
 } table;
@@ -39,18 +43,33 @@ static bool has(const table *t, column c)
     return t->place[c] < NOT_THERE;
 }
 
-/* The field of that name: NOT_THERE without one. */
+/* Equal but for the case of ASCII letters, whatever the locale. */
+static bool same_but_for_case(const char *a, const char *b)
+{
+    for (; *a && *b; a++, b++)
+        if ((*a >= 'A' && *a <= 'Z' ? *a - 'A' + 'a' : *a) != *b)
+            return false;
+    return !*a && !*b;
+}
+
+/* The field of that name, which is in small letters; or else the one that is it but for case.
+ * NOT_THERE without one. */
 static unic_status find_column(const table *t, const unic__record *header, const char *name,
                                size_t *place)
 {
     *place = NOT_THERE;
-    for (size_t i = 0; i < header->n; i++) {
-        if (strcmp(header->fields[i], name) != 0)
-            continue;
-        if (*place < NOT_THERE)
-            return unic__fail(UNIC_E_FORMAT, "%s: has two columns \"%s\"", t->path, name);
-        *place = i;
-    }
+    for (int any_case = 0; any_case < 2 && *place == NOT_THERE; any_case++)
+        for (size_t i = 0; i < header->n; i++) {
+            if (any_case ? !same_but_for_case(header->fields[i], name)
+                         : strcmp(header->fields[i], name) != 0)
+                continue;
+            if (*place < NOT_THERE)
+                return unic__fail(UNIC_E_FORMAT, "%s: has two columns \"%s\"", t->path, name);
+            *place = i;
+        }
+    if (*place < NOT_THERE && strcmp(header->fields[*place], name) != 0)
+        unic__log_line(UNIC_LOG_INFO, "%s: column \"%s\" is read as \"%s\"", t->path,
+                       header->fields[*place], name);
     return UNIC_OK;
 }
 
@@ -70,7 +89,27 @@ static unic_status find_id(table *t, const unic__record *header)
     return has(t, ID) ? UNIC_OK : find_column(t, header, "id", &t->place[ID]);
 }
 
-/* The column that a name of none is near to, and that is not there; NULL: none. */
+/* Other words that people have for the columns. */
+static bool is_synonym(const char *word, column c)
+{
+    static const struct {
+        const char *word;
+        column is;
+    } words[] = {{"label", CATEGORY}, {"labels", CATEGORY},
+                 {"class", CATEGORY}, {"class_name", CATEGORY},
+                 {"event", EVENTS},   {"events", EVENTS},
+                 {"start", ONSET},    {"start_time", ONSET},
+                 {"end", OFFSET},     {"end_time", OFFSET},
+                 {"name", ID},        {"file", ID},
+                 {"clip", ID},        {"video", ID},
+                 {"youtube_id", ID}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i].is == c && strcmp(words[i].word, word) == 0)
+            return true;
+    return false;
+}
+
+/* The column that a name of none means or is near to, and that is not there; NULL: none. */
 static const char *meant_by(const table *t, const char *name)
 {
     enum { LONGEST = 64 };
@@ -80,22 +119,62 @@ static const char *meant_by(const table *t, const char *name)
         return NULL;
     for (size_t i = 0; i <= n; i++)
         lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+    while (c < COLUMNS && !is_synonym(lower, (column)c))
+        c++;
+    bool times = c == ONSET || c == OFFSET; /* those of a clip in its video are no events' */
+    if (c < COLUMNS)
+        return has(t, (column)c) || (times && !has(t, EVENTS)) ? NULL : column_names[c];
     const char *near = unic__nearest_word(lower, column_names,
                                           sizeof column_names / sizeof *column_names);
-    while (near && c < COLUMNS && strcmp(near, column_names[c]) != 0)
+    for (c = 0; near && c < COLUMNS && strcmp(near, column_names[c]) != 0;)
         c++;
     return near && !has(t, c < COLUMNS ? (column)c : ID) ? near : NULL;
 }
 
 static unic_status refuse_header(const table *t, const unic__record *header, const char *what)
 {
+    char names[160] = "";
     for (size_t i = 0; i < header->n; i++) {
         const char *near = meant_by(t, header->fields[i]);
         if (near && strcmp(near, header->fields[i]) != 0)
             return unic__fail(UNIC_E_FORMAT, "%s: has %s; is column \"%s\" meant as \"%s\"?",
                               t->path, what, header->fields[i], near);
+        unic__text_list_add(names, sizeof names, header->fields[i]);
     }
-    return unic__fail(UNIC_E_FORMAT, "%s: has %s", t->path, what);
+    return unic__fail(UNIC_E_FORMAT, "%s: has %s%s%s", t->path, what,
+                      *names ? "; there is: " : "", names);
+}
+
+/* AVE's Annotations.txt, with its first line or, as in its parts, without:
+ * Category&VideoID&Quality&StartTime&EndTime. */
+static bool take_ave(table *t, const unic__record *header)
+{
+    enum { THEIR_CATEGORY, THEIR_ID, QUALITY, START, END, FIELDS };
+    if (t->csv.delimiter != '&' || header->n != FIELDS)
+        return false;
+    t->place[CATEGORY] = THEIR_CATEGORY;
+    t->place[ID] = THEIR_ID;
+    t->place[ONSET] = START;
+    t->place[OFFSET] = END;
+    t->headless = !same_but_for_case(header->fields[THEIR_ID], "videoid");
+    t->begun = *header;
+    unic__log_line(UNIC_LOG_INFO,
+                   "%s: is read as AVE's annotations, "
+                   "Category&VideoID&Quality&StartTime&EndTime",
+                   t->path);
+    return true;
+}
+
+static unic_status check_header(table *t, const unic__record *header)
+{
+    if (!has(t, ID) && !take_ave(t, header))
+        return refuse_header(
+            t, header, "no column \"video_id\" in its first line, which names the columns");
+    t->by_category = has(t, ONSET) && !has(t, EVENTS);
+    if (has(t, ONSET) != has(t, OFFSET) || (t->by_category && !has(t, CATEGORY)))
+        return refuse_header(
+            t, header, "only some of the columns \"onset\", \"offset\" and \"event_labels\"");
+    return UNIC_OK;
 }
 
 static unic_status take_header(table *t)
@@ -103,16 +182,11 @@ static unic_status take_header(table *t)
     unic__record header;
     UNIC__TRY(unic__csv_next(&t->csv, &header));
     t->columns = header.n;
-    for (size_t c = 0; c < COLUMNS; c++)
+    for (size_t c = CATEGORY; c < COLUMNS; c++)
         UNIC__TRY(find_column(t, &header, column_names[c], &t->place[c]));
     UNIC__TRY(find_id(t, &header));
-    if (!has(t, ID))
-        return refuse_header(
-            t, &header, "no column \"video_id\" in its first line, which names the columns");
-    if (has(t, ONSET) != has(t, OFFSET) || (has(t, ONSET) && !has(t, EVENTS)))
-        return refuse_header(
-            t, &header, "only some of the columns \"onset\", \"offset\" and \"event_labels\"");
-    for (size_t i = 0; i < header.n; i++) {
+    UNIC__TRY(check_header(t, &header));
+    for (size_t i = 0; i < header.n && !t->headless; i++) {
         const char *near = meant_by(t, header.fields[i]);
         if (near)
             unic__log_line(UNIC_LOG_WARNING,
@@ -124,16 +198,25 @@ static unic_status take_header(table *t)
 
 /* ---- lines ------------------------------------------------------------------------------- */
 
+/* The next line of a clip; n is 0 at the end. */
+static unic_status next_line(table *t, unic__record *record)
+{
+    if (!t->headless || t->n)
+        return unic__csv_next(&t->csv, record);
+    *record = t->begun;
+    return UNIC_OK;
+}
+
 static unic_status take_lines(table *t)
 {
     unic__record record;
     size_t bytes = SIZE_MAX;
-    if (unic__mul_size(unic__csv_lines(&t->csv), sizeof *t->lines, &bytes))
+    if (unic__mul_size(unic__csv_lines(&t->csv) + t->headless, sizeof *t->lines, &bytes))
         t->lines = unic__alloc(bytes);
     if (!t->lines)
         return unic__no_memory(bytes, "a table of clips");
     for (;;) {
-        UNIC__TRY(unic__csv_next(&t->csv, &record));
+        UNIC__TRY(next_line(t, &record));
         if (!record.n)
             break;
         if (record.n != t->columns)
@@ -192,7 +275,8 @@ static unic_status match_lines(const table *t, line **order)
         if (strcmp(first->field[ID], order[i]->field[ID]) != 0)
             first = order[i];
         order[i]->clip = (size_t)(first - t->lines);
-        UNIC__TRY(agree(t, first, order[i], CATEGORY));
+        if (!t->by_category)
+            UNIC__TRY(agree(t, first, order[i], CATEGORY));
         UNIC__TRY(agree(t, first, order[i], SPLIT));
     }
     return UNIC_OK;
@@ -219,34 +303,56 @@ static unic_status number_clips(table *t, unic__clip_table *out)
     }
     if (out->n < t->n)
         unic__log_line(UNIC_LOG_INFO, "%s: %zu clips in %zu lines%s", t->path, out->n, t->n,
-                       has(t, EVENTS) ? ", whose events are put together" : "");
+                       has(t, EVENTS) || t->by_category ? ", whose events are put together"
+                                                        : "");
     return UNIC_OK;
 }
 
 /* ---- classes ----------------------------------------------------------------------------- */
 
+/* How many clips have the label, and the line of the first of them. */
+static size_t count_labels(const table *t, const unic__clip_table *x, int32_t label,
+                           size_t *line_number)
+{
+    size_t n = 0;
+    for (size_t i = x->n; i-- > 0;)
+        if (x->labels[i] == label) {
+            n++;
+            *line_number = t->first[i]->number;
+        }
+    return n;
+}
+
 static unic_status number_categories(const table *t, unic__clip_table *out, unic__piece *pieces)
 {
-    size_t n = 0, first = 0;
-    for (size_t i = out->n; i-- > 0;) {
-        const line *l = t->first[i];
-        if (!unic__is_missing(piece_of(l->field[CATEGORY])))
-            pieces[n++] = piece_of(l->field[CATEGORY]);
-        else
-            first = l->number;
-    }
+    enum { NONE = -1, SEVERAL = -2 };
+    size_t n = 0, first;
+    for (size_t i = 0; i < t->n; i++)
+        if (!unic__is_missing(piece_of(t->lines[i].field[CATEGORY])))
+            pieces[n++] = piece_of(t->lines[i].field[CATEGORY]);
     UNIC__TRY(unic__class_names_of(&out->categories, t->arena, pieces, n));
-    for (size_t i = 0; i < out->n; i++) {
-        const char *name = t->first[i]->field[CATEGORY];
-        out->labels[i] = unic__is_missing(piece_of(name))
-                             ? -1
-                             : unic__class_names_find(&out->categories, piece_of(name));
+    for (size_t i = 0; i < out->n; i++)
+        out->labels[i] = NONE;
+    for (size_t i = 0; i < t->n; i++) {
+        unic__piece name = piece_of(t->lines[i].field[CATEGORY]);
+        int32_t *label = &out->labels[t->lines[i].clip];
+        if (unic__is_missing(name))
+            continue;
+        int32_t class = unic__class_names_find(&out->categories, name);
+        *label = *label == NONE || *label == class ? class : SEVERAL;
     }
-    if (n < out->n)
+    if ((n = count_labels(t, out, NONE, &first)))
         unic__log_line(UNIC_LOG_WARNING,
                        "%s: %zu of %zu clips have no category (the first in line %zu): they "
                        "have no label (-1)",
-                       t->path, out->n - n, out->n, first);
+                       t->path, n, out->n, first);
+    if ((n = count_labels(t, out, SEVERAL, &first)))
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %zu of %zu clips have events of several categories (the first "
+                       "begins in line %zu): they have no label (-1)",
+                       t->path, n, out->n, first);
+    for (size_t i = 0; i < out->n; i++)
+        out->labels[i] = out->labels[i] == SEVERAL ? NONE : out->labels[i];
     return UNIC_OK;
 }
 
@@ -254,11 +360,11 @@ static unic_status take_categories(const table *t, unic__clip_table *out)
 {
     if (!has(t, CATEGORY))
         return UNIC_OK;
-    unic__piece *pieces = unic__alloc_array(out->n, sizeof *pieces);
+    unic__piece *pieces = unic__alloc_array(t->n, sizeof *pieces);
     out->labels = unic__arena_alloc(t->arena, out->n * sizeof *out->labels);
     unic_status status = pieces && out->labels
                              ? number_categories(t, out, pieces)
-                             : unic__no_memory(out->n * sizeof *pieces, "the clips' classes");
+                             : unic__no_memory(t->n * sizeof *pieces, "the clips' classes");
     unic__free(pieces);
     return status;
 }
@@ -269,7 +375,8 @@ static unic_status gather_events(table *t)
 {
     for (size_t i = 0; i < t->n; i++) {
         const line *l = &t->lines[i];
-        const unic__event_lists lists = {l->field[EVENTS], l->field[ONSET], l->field[OFFSET]};
+        const unic__event_lists lists = {l->field[t->by_category ? CATEGORY : EVENTS],
+                                         l->field[ONSET], l->field[OFFSET], t->by_category};
         unic_status status = unic__event_table_add(&t->events, l->clip, &lists);
         if (status != UNIC_OK)
             return status == UNIC_E_FORMAT ? unic__fail_in(status, "%s:%zu", t->path, l->number)
@@ -282,7 +389,9 @@ static unic_status gather_events(table *t)
         unic__log_line(UNIC_LOG_WARNING,
                        "%s: %zu of %zu events end where they begin: they are in no step",
                        t->path, t->events.empty, t->events.n);
-    if (!has(t, ONSET))
+    if (!t->events.n)
+        unic__log_line(UNIC_LOG_WARNING, "%s: no line has an event", t->path);
+    else if (!has(t, ONSET))
         unic__log_line(UNIC_LOG_INFO,
                        "%s: events have no onset and offset: they are in every step of their "
                        "clip",
@@ -305,7 +414,7 @@ static unic_status name_events(const table *t, unic__clip_table *out)
 /* Sorts the events by their clips. */
 static unic_status take_events(table *t, unic__clip_table *out)
 {
-    if (!has(t, EVENTS))
+    if (!has(t, EVENTS) && !t->by_category)
         return UNIC_OK;
     UNIC__TRY(gather_events(t));
     UNIC__TRY(name_events(t, out));

@@ -4,7 +4,9 @@
  *   video_id, filename, else id     the clip: the name of its files without the suffix
  *   category                        its class
  *   split                           the part of the data that the clip is in
- *   onset, offset, event_labels     its events (clip_events.h), or event_labels alone
+ *   onset, offset, event_labels     its events (clip_events.h), or event_labels alone; with
+ *                                   category in the place of event_labels, one event a line
+ * or AVE's annotations, which need no header: Category&VideoID&Quality&StartTime&EndTime.
  * Other columns are ignored. Several lines of one clip are merged: it has the events of all
  * of them, and the other columns must agree. Classes are numbered in the byte order of their
  * names, over the lines of all splits, so that a number means the same in every split.
@@ -29,7 +31,7 @@ typedef struct unic__clip_table {
     size_t n;
     int32_t *labels;               /* [n], the class, -1: none; NULL without `category` */
     unic__class_names categories;  /* of the labels */
-    unic__clip_event_list *events; /* [n]; NULL without `event_labels` */
+    unic__clip_event_list *events; /* [n]; NULL without events */
     unic__class_names event_names;
 } unic__clip_table;
 

@@ -4,19 +4,27 @@
 
 #include "base/text.h"
 
+enum { AVE_FIELDS = 5 }; /* of a line of AVE's annotations */
+
 /* The delimiter that the line at csv->at has outside of quotes. */
 static char find_delimiter(const unic__csv *csv)
 {
-    static const char delimiters[] = "\t,;";
-    bool quoted = false, has[3] = {false};
+    static const char delimiters[] = "\t,;|&";
+    bool quoted = false;
+    size_t has[5] = {0};
     for (const char *c = csv->at; c < csv->end && (quoted || !unic__line_end(c, csv->end));
          c++) {
         const char *found = strchr(delimiters, *c);
         quoted ^= *c == '"';
         if (found && !quoted)
-            has[found - delimiters] = true;
+            has[found - delimiters]++;
     }
-    return has[0] ? '\t' : has[1] || !has[2] ? ',' : ';';
+    if (has[4] == AVE_FIELDS - 1 && !has[0]) /* a first line's class may have commas */
+        return '&';
+    for (size_t i = 0; i < 4; i++)
+        if (has[i])
+            return delimiters[i];
+    return ',';
 }
 
 static bool is_blank(const unic__csv *csv, char c)

@@ -5,7 +5,8 @@
  *     video_id, category
  *     a,"say ""x"", please"
  *
- * The first line decides the delimiter: tabs if it has one, else commas, else semicolons.
+ * The first line decides the delimiter: tabs if it has one, else commas, else semicolons, else
+ * bars. Four of '&' are AVE's annotations, whatever else it has.
  */
 #ifndef UNIC_DATA_CSV_H
 #define UNIC_DATA_CSV_H

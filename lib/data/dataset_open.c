@@ -26,7 +26,8 @@ static unic_status holds_arrays(const char *path, bool *yes)
 
 static bool is_table(const char *path)
 {
-    return unic__stem_size(path, ".csv") || unic__stem_size(path, ".tsv");
+    return unic__stem_size(path, ".csv") || unic__stem_size(path, ".tsv") ||
+           unic__stem_size(path, ".txt");
 }
 
 /* Files of single clips that follow each other are one source. */

@@ -57,6 +57,11 @@ START_TEST(tables_in_many_hands)
         {"video_id , category\n\"a\" , \" x\" \n", NULL, "a=0;"},
         {"video_id \t category\na\t x\nb \ty\n", NULL, "a=0;b=1;"},
         {"video_id;category\na;x, y\nb;z\n", NULL, "a=0;b=1;"},
+        {"video_id|category\na|x; y&\nb|z\n", NULL, "a=0;b=1;"},
+        /* names of columns in another case; the exact one first */
+        {"VIDEO_ID,CATEGORY,Split\na,x,test\nb,y,train\n", "train", "b=1;"},
+        {"FileName\tCategory\na\tx\n", NULL, "a=0;"},
+        {"Video_ID,video_id,Category,category\nz,a,p,x\n", NULL, "a=0;"},
         {"\"video_id\",\"category;x\"\na,x\n", NULL, "a=-1;"},
         /* the clip's name */
         {"id,category\na.mp4,x\n", NULL, "a.mp4=0;"},
@@ -97,6 +102,14 @@ START_TEST(tables_that_are_refused)
         {"video_id,category\n,b\n", "index.csv:2: names no clip"},
         {"video_id,category\na,\"b\n", "index.csv:2: a quoted field does not end with it"},
         {"video_id,category\na,\"b\"c\n", "index.csv:2: a quoted field does not end with it"},
+        {"video_id,Category,CATEGORY\na,b,c\n", "index.csv: has two columns \"category\""},
+        {"a,Dog\nb,Cat\n", "which names the columns; there is: a, Dog"},
+        {"a&Dog\nb&Cat\n", "which names the columns; there is: a&Dog"},
+        {"Clip,category\na,x\n", "is column \"Clip\" meant as \"video_id\"?"},
+        {"Bark&a&good&0&2\nBark&b&good&0\n", "index.csv:2: has 4 columns, 5 expected"},
+        {"Bark&a&good&0&2\nBark&&good&0&1\n", "index.csv:2: names no clip"},
+        {"Bark&a&good&0&x\n", "index.csv:1: event \"Bark\" has onset \"0\" and offset \"x\""},
+        {"video_id,category,onset,offset\na,,0,2\n", "index.csv:2: has fewer events than"},
         {"video_id,onset,offset\na,1,2\n", "index.csv: has only some of the columns \"onset\""},
         {"video_id\tonset\toffset\tevent_labels\na\t1\t2\tx,y\n",
          "index.csv:2: event \"y\" has"},
@@ -223,6 +236,21 @@ START_TEST(quotes_without_end_take_no_time)
 }
 END_TEST
 
+/* A category that has times is the class of its clip, if all that the clip has are the same. */
+START_TEST(categories_with_times)
+{
+    unic__clip_table x;
+    io_assert_ok(read_text(&x,
+                           "video_id,category,onset,offset\nd,,,\na,Dog,0,1\nb,Cat,0,1\nb,,,\n"
+                           "c,Dog,0,2\nc,Emu,1,3\nc,Dog,4,5\na,Dog,2,3\n",
+                           NULL));
+    ck_assert_str_eq(print(&x), "d=-1;a=1;b=0;c=-1;");
+    ck_assert(x.categories.n == 3 && x.event_names.n == 3);
+    ck_assert_str_eq(x.categories.at[2], "Emu");
+    ck_assert(x.events[1].n == 2 && x.events[3].n == 3);
+}
+END_TEST
+
 #define EVENTS "filename\tonset\toffset\tevent_labels\n"
 
 /* What the authors' tables have: an event that ends where it begins, one event a line, events
@@ -243,6 +271,14 @@ START_TEST(events_as_the_authors_write_them)
         {EVENTS "a\t\t\t\nb\tnan\tnan\tnan\n", "a: . . . . b: . . . ."},
         {"filename\tevent_labels\na\tDog,Speech\nb\tDog\n", "a: DS DS DS DS b: D D D D"},
         {"filename\tevent_labels\na\tDog\na\tSpeech\n", "a: DS DS DS DS"},
+        /* the category is the event: AVE's annotations, whole, in parts, and in columns */
+        {"Category&VideoID&Quality&StartTime&EndTime\nMale speech, man&a&good&1&3\n"
+         "Bark&b&good&0&4\n",
+         "a: . M M . b: B B B B"},
+        {"Male speech, man&a&good&1&3\r\nBark&b&good&0&0\r\nBark&a&good&0&2\r\n",
+         "a: B BM M . b: . . . ."},
+        {"category,video_id,onset,offset\n[x],a,0,1\n\"y, z\",a,2,3\n,b,,\n",
+         "a: [ . y . b: . . . ."},
     };
     unic__clip_table x;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -279,8 +315,17 @@ START_TEST(what_is_assumed_is_logged)
          "2 of 3 clips have no category (the first in line 3)"},
         {"video_id,categry\na,x\n",
          "column \"categry\" is not read; did you mean \"category\"?"},
-        {"video_id,Category\na,x\n",
-         "column \"Category\" is not read; did you mean \"category\"?"},
+        {"video_id,Category\na,x\n", "column \"Category\" is read as \"category\""},
+        {"ID,category\na,x\n", "column \"ID\" is read as \"id\""},
+        {"video_id,Label\na,x\n", "column \"Label\" is not read; did you mean \"category\"?"},
+        {"video_id,class_name\na,x\n", "did you mean \"category\"?"},
+        {"video_id,event\na,x\n", "did you mean \"event_labels\"?"},
+        {"video_id,start,end,event_labels\na,0,1,x\n",
+         "column \"start\" is not read; did you mean \"onset\"?"},
+        {"video_id,event_labels\na,\nb,nan\n", "no line has an event"},
+        {"video_id,category,onset,offset\na,x,0,1\na,y,1,2\nb,x,0,1\n",
+         "1 of 2 clips have events of several categories (the first begins in line 2)"},
+        {"Bark&a&good&0&2\n", "is read as AVE's annotations"},
         {"video_id,category\na,x\nb,y\na,x\n", "2 clips in 3 lines"},
         {EVENTS "a\t0\t1\tx\na\t1\t2\ty\n",
          "1 clips in 2 lines, whose events are put together"},
@@ -297,6 +342,9 @@ START_TEST(what_is_assumed_is_logged)
     }
     io_log_begin();
     io_assert_ok(read_text(&x, "video_id,category,split,url,other\na,x,train,u,o\n", NULL));
+    ck_assert_str_eq(io_log_end(), "");
+    io_log_begin(); /* the times of a clip in its video are no events' */
+    io_assert_ok(read_text(&x, "video_id,category,label,start,end\na,x,0,30,40\n", NULL));
     ck_assert_str_eq(io_log_end(), "");
 }
 END_TEST
@@ -375,6 +423,7 @@ int main(void)
     tcase_add_test(t, events_become_one_channel_each);
     tcase_add_test(t, names_of_events_are_kept);
     tcase_add_test(t, quotes_without_end_take_no_time);
+    tcase_add_test(t, categories_with_times);
     tcase_add_test(t, events_as_the_authors_write_them);
     tcase_add_test(t, what_is_assumed_is_logged);
     tcase_add_test(t, events_are_kept_sparse);

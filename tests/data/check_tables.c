@@ -104,6 +104,34 @@ START_TEST(events_of_two_tables)
 }
 END_TEST
 
+/* AVE's annotations as they come, in a .txt, and times that no clip has. */
+START_TEST(annotations_in_a_text)
+{
+    char folder[512], table[600];
+    int64_t dims[UNIC_MAX_RANK];
+    size_t rank;
+    int32_t label[2], steps[2][3][3];
+    static const int32_t expected[2][3][3] = {{{0, 0, 1}, {1, 0, 0}, {1, 0, 0}},
+                                              {{0, 1, 0}, {0, 0, 1}, {0, 0, 1}}};
+    clips_folder("tables/ave", folder);
+    clips_write(folder, "a/y.npy", OF(2, 2), 0);
+    clips_write(folder, "a/x.npy", OF(3, 2), 0);
+    clips_write_text(folder, "Annotations.txt", "Bark&y&good&1&7\nToot&x&good&0&1\n");
+    snprintf(table, sizeof table, "%s/Annotations.txt", folder);
+    io_log_begin();
+    unic_dataset *d = open_all((const char *[]){table}, 1);
+    ck_assert_ptr_nonnull(strstr(io_log_end(),
+                                 "1 of 2 events end behind the last of 3 steps (one of clip "
+                                 "\"y\" at 7): what is there is in no step"));
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, label));
+    ck_assert(rank == 1 && label[0] == 0 && label[1] == 1);
+    io_assert_ok(unic_dataset_labels(&rank, d, "a.step_labels", dims, steps[0][0]));
+    ck_assert(rank == 3 && dims[0] == 2 && dims[1] == 3 && dims[2] == 3);
+    ck_assert_mem_eq(steps, expected, sizeof steps);
+    unic_dataset_free(d);
+}
+END_TEST
+
 /* The table's names of clips, and the names of their files. */
 START_TEST(names_are_found)
 {
@@ -294,6 +322,7 @@ int main(void)
     tcase_add_test(t, tables_opened_together_share_classes);
     tcase_add_test(t, names_and_numbers_do_not_mix);
     tcase_add_test(t, events_of_two_tables);
+    tcase_add_test(t, annotations_in_a_text);
     tcase_add_test(t, names_are_found);
     tcase_add_test(t, names_that_are_ambiguous);
     tcase_add_test(t, pairs_are_counted);
