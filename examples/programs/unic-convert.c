@@ -11,6 +11,7 @@
 #include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
+#include "cli/output.h"
 #include "cli/report.h"
 #include "cli/safetensors.h"
 #include "cli/table.h"
@@ -226,7 +227,10 @@ int main(int argc, char **argv)
     };
     cli_parse(&program, argc, argv);
     check_usage(&program, &files, &r);
-    int status = cli_exit_status(r.network.kind ? convert_network(&r) : convert(&r));
+    const char *const inputs[] = {r.in_path, r.network.vocabulary, r.network.keep};
+    bool ok = !cli_output_is_input("OUT", r.out_path, inputs, 3) &&
+              (r.network.kind ? convert_network(&r) : convert(&r));
+    int status = cli_exit_status(ok);
     cli_list_free(&files);
     cli_list_free(&r.settings);
     return status;

@@ -35,12 +35,21 @@ static bool find_fingerprint(encode_job *j)
     return true;
 }
 
+/* --out is none of what is read. */
+static bool is_apart(const encode_job *j)
+{
+    const char *const others[] = {j->model_path, j->media.description};
+    return cli_output_apart("--out", j->out_path, j->inputs.items, j->inputs.count) &&
+           !cli_output_is_input("--out", j->out_path, others, 2) &&
+           !cli_output_is_input("--out", j->out_path, j->media.extractors.items,
+                                j->media.extractors.count);
+}
+
 static bool open_model(encode_job *j)
 {
     int64_t dims[UNIC_MAX_RANK];
     size_t rank;
-    if (!cli_ok(unic_set_threads((int)j->threads)) ||
-        !cli_output_apart("--out", j->out_path, j->inputs.items, j->inputs.count) ||
+    if (!cli_ok(unic_set_threads((int)j->threads)) || !is_apart(j) ||
         !cli_model_open(&j->model, j->model_path, &j->settings) || !find_fingerprint(j))
         return false;
     j->media.model = j->model;

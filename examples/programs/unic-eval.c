@@ -23,10 +23,13 @@
 static bool run(evaluation *e)
 {
     const char *queries = e->task == RETRIEVE ? e->test_path : e->train_path;
-    const char *const inputs[] = {e->model_path, e->train_path, e->test_path};
+    const char *const inputs[] = {e->model_path,     e->train_path,   e->test_path,
+                                  e->class_map_path, e->classes_path, e->test_classes_path};
+    const size_t count = sizeof inputs / sizeof *inputs;
     if (!cli_ok(unic_set_threads((int)e->threads)) ||
-        !cli_output_apart("--json", e->json_path, inputs, 3) ||
-        !cli_output_apart("--logits", e->logits_path, inputs, 3) ||
+        !cli_output_apart("--json", e->json_path, inputs, count) ||
+        !cli_output_apart("--logits", e->logits_path, inputs, count) ||
+        !cli_outputs_differ("--json", e->json_path, "--logits", e->logits_path) ||
         !cli_model_open(&e->model, e->model_path, &e->settings) ||
         !cli_ok(unic_model_codebook(&e->whole, e->model)) || !eval_choose_channels(e))
         return false;

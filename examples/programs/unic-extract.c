@@ -221,15 +221,27 @@ static bool no_folder(const cli_list *files)
     return true;
 }
 
+/* Neither --fit nor --save is a file that is read, nor are they one file. */
+static bool are_apart(const extract_request *r)
+{
+    const char *const made_of[] = {r->from.path, r->from.weights, r->from.vocabulary,
+                                   r->from.keep};
+    const size_t count = sizeof made_of / sizeof *made_of;
+    return cli_output_apart("--fit", r->fit_path, r->files.items, r->files.count) &&
+           cli_output_apart("--fit", r->fit_path, made_of, count) &&
+           cli_output_apart("--save", r->save_path, r->files.items, r->files.count) &&
+           cli_output_apart("--save", r->save_path, made_of, count) &&
+           cli_outputs_differ("--fit", r->fit_path, "--save", r->save_path);
+}
+
 static bool run(job *j)
 {
     const extract_request *r = &j->request;
-    return no_folder(&r->files) && cli_ok(unic_set_threads((int)r->threads)) &&
+    return no_folder(&r->files) && are_apart(r) && cli_ok(unic_set_threads((int)r->threads)) &&
            cli_extractor_open(&j->extractor, &r->from) &&
            cli_features_begin(&j->features, j->extractor, r->skip_damaged, r->threads) &&
            (!r->fit_path || extract_fit(r, j->extractor, &j->features)) &&
-           (!r->save_path || (cli_output_possible(r->save_path) &&
-                              cli_ok(unic_extractor_save(j->extractor, r->save_path)))) &&
+           (!r->save_path || cli_ok(unic_extractor_save(j->extractor, r->save_path))) &&
            (!r->folder || extract(j));
 }
 

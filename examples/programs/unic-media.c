@@ -98,6 +98,7 @@ static bool run(const request *r)
     unic_media *media;
     if (!cli_output_apart("--sound", r->sound_path, &r->path, 1) ||
         !cli_output_apart("--frames", r->frames_path, &r->path, 1) ||
+        !cli_outputs_differ("--sound", r->sound_path, "--frames", r->frames_path) ||
         !cli_media_open(&media, r->path, r->skip_damaged, 1))
         return false;
     bool ok = r->sound_path || r->frames_path || cli_media_print(media);

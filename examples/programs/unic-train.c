@@ -173,14 +173,30 @@ static bool resume(run *r)
     return ok;
 }
 
+/* Nothing that is read is written, nor anything twice. */
+static bool are_apart(const run *r)
+{
+    const char *const inputs[] = {r->config_path, r->data_path, r->valid_path, r->from_path};
+    const size_t count = sizeof inputs / sizeof *inputs;
+    const char *run_path = r->checkpoint.run_path;
+    if (!r->resume && r->from_path && train_checkpoint_has(&r->checkpoint, r->from_path))
+        return cli_fail("--from %s is a checkpoint of %s, and a new run replaces these; name "
+                        "another --out",
+                        r->from_path, r->out_path);
+    return cli_output_apart("--out", r->out_path, inputs, count) &&
+           cli_output_apart("--out's run", run_path, inputs, count) &&
+           !cli_output_is_input("--log", r->log_path, inputs, count) &&
+           cli_outputs_differ("--log", r->log_path, "--out", r->out_path) &&
+           cli_outputs_differ("--log", r->log_path, "--out's run", run_path);
+}
+
 /* The place to write to: nobody else writes there, and it can be written to. */
 static bool take_place(run *r)
 {
     if (!train_ranks_first()) /* it reads from there alone */
         return train_checkpoint_name(&r->checkpoint, r->out_path);
-    return cli_output_possible(r->out_path) &&
-           train_checkpoint_open(&r->checkpoint, r->out_path, r->log_path) &&
-           cli_output_possible(r->checkpoint.run_path);
+    return train_checkpoint_name(&r->checkpoint, r->out_path) && are_apart(r) &&
+           train_checkpoint_open(&r->checkpoint, r->log_path);
 }
 
 static bool prepare(run *r)

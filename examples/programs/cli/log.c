@@ -1,9 +1,11 @@
 #include "cli/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/json.h"
 #include "cli/output.h"
@@ -19,41 +21,89 @@ static bool is_kept(const char *line, uint64_t step)
            strtoull(line + sizeof begin - 1, NULL, 10) <= step;
 }
 
-/* Drops the lines of steps after `step`: they were taken after the last save. */
-static bool trim(const char *path, uint64_t step)
+/* What a run wrote, though a kill may have cut its first line short. */
+static bool is_log(const char *first_line)
 {
-    cli_output kept;
+    static const char begin[] = "{\"step\":";
+    size_t length = strlen(first_line);
+    return !strncmp(first_line, begin, length < sizeof begin - 1 ? length : sizeof begin - 1);
+}
+
+/* A lock on a file that is open for writing; a file that cannot be locked goes without. */
+static bool lock(FILE *file, const char *path)
+{
+    struct flock whole;
+    memset(&whole, 0, sizeof whole);
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return !fcntl(fileno(file), F_SETLK, &whole) || (errno != EACCES && errno != EAGAIN) ||
+           cli_fail("%s is being written by another run", path);
+}
+
+/* Copies the lines of steps up to `step`. */
+static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step)
+{
     char *line = NULL;
-    size_t capacity = 0;
-    struct stat about;
-    if (!stat(path, &about) && !S_ISREG(about.st_mode))
-        return true; /* what a pipe has taken is gone */
-    FILE *old = cli_fopen(path, "r");
-    if (!old)
-        return errno == ENOENT || cli_fail("cannot read %s: %s", path, strerror(errno));
-    bool ok = cli_output_open(&kept, path);
-    while (ok && getline(&line, &capacity, old) >= 0)
-        if (is_kept(line, step))
-            fputs(line, kept.stream);
-    if (ok && ferror(old)) {
-        ok = cli_fail("cannot read %s", path);
-        cli_output_discard(&kept);
+    size_t capacity = 0, lines = 0;
+    bool ok = true;
+    while (ok && getline(&line, &capacity, old) >= 0) {
+        ok = lines++ > 0 || is_log(line) ||
+             cli_fail("%s is no log of a run: its first line does not begin with {\"step\":",
+                      path);
+        if (ok && is_kept(line, step))
+            fputs(line, kept);
     }
     free(line);
+    return ok && (!ferror(old) || cli_fail("cannot read %s", path));
+}
+
+/* Drops the lines of steps after `step`: they were taken after the last save. `real` is the file
+ * behind links, which is the one to rename another to. */
+static bool trim(const char *real, const char *path, uint64_t step)
+{
+    cli_output kept;
+    struct stat about;
+    if (!stat(real, &about) && !S_ISREG(about.st_mode))
+        return true; /* what a pipe has taken is gone */
+    FILE *old = cli_fopen(real, "r+");
+    if (!old)
+        return cli_fail("cannot write %s: %s", path, strerror(errno));
+    bool ok = lock(old, path) && cli_output_open(&kept, real);
+    if (ok && !(ok = copy_kept(old, kept.stream, path, step)))
+        cli_output_discard(&kept);
     fclose(old);
     return ok && cli_output_commit(&kept);
 }
 
+/* But for what a process has open, such as /dev/stdout. */
+static bool trim_behind_links(const char *path, uint64_t step)
+{
+    if (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6))
+        return true;
+    char *real = realpath(path, NULL);
+    const bool ok = real ? trim(real, path, step)
+                         : errno == ENOENT ||
+                               cli_fail("cannot read %s: %s", path, strerror(errno));
+    free(real);
+    return ok;
+}
+
 bool cli_log_open(cli_log *log, const char *path, uint64_t step)
 {
+    struct stat about;
     log->stream = NULL;
     log->path = path;
     if (!path)
         return true;
-    if (step > 0 && !trim(path, step))
+    if (step > 0 && !trim_behind_links(path, step))
         return false;
-    log->stream = cli_fopen(path, step > 0 ? "a" : "w");
-    return log->stream || cli_fail("cannot write %s: %s", path, strerror(errno));
+    log->stream = cli_fopen(path, "a");
+    if (!log->stream)
+        return cli_fail("cannot write %s: %s", path, strerror(errno));
+    const int file = fileno(log->stream);
+    return lock(log->stream, path) &&
+           (step > 0 || fstat(file, &about) || !S_ISREG(about.st_mode) || !ftruncate(file, 0) ||
+            cli_fail("cannot write %s: %s", path, strerror(errno)));
 }
 
 bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/report.h"
+#include "cli/signal.h"
 
 enum { MAX_OPTIONS = 32, NAME = 32, HELP_COLUMN = 24, HELP_WIDTH = 80 };
 
@@ -215,6 +216,7 @@ void cli_parse(const cli_program *program, int argc, char **argv)
 {
     bool given[MAX_OPTIONS] = {false}, only_operands = false;
     cli_report_begin(program->name);
+    cli_signal_begin();
     for (int i = 1; i < argc; i++) {
         const char *word = argv[i];
         if (only_operands || word[0] != '-' || !word[1]) {

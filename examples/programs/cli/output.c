@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/model.h"
 #include "cli/report.h"
 #include "cli/text.h"
 
@@ -25,6 +26,12 @@ static char *directory_of(const char *path)
     if (!name)
         cli_fail("out of memory for the path %s", path);
     return name;
+}
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }
 
 bool cli_output_possible(const char *path)
@@ -44,17 +51,87 @@ bool cli_output_possible(const char *path)
     return ok;
 }
 
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The folder whose arrays and clips are read: the input, or that of a table of clips. */
+static char *folder_of_clips(const char *input, bool is_folder)
+{
+    char *named = is_folder ? strdup(input) : NULL, *folder = NULL;
+    if (!is_folder && (cli_ends_with(input, ".csv") || cli_ends_with(input, ".tsv")))
+        named = directory_of(input);
+    if (named)
+        folder = realpath(named, NULL);
+    free(named);
+    return folder;
+}
+
+/* Whether `path` is there and is `input`, or an array or a clip that is read with it. */
+static bool is_of(const char *path, const char *input)
+{
+    struct stat out, in;
+    if (stat(path, &out) || !S_ISREG(out.st_mode) || stat(input, &in))
+        return false;
+    if (is_same_file(&out, &in))
+        return true;
+    char *real = realpath(path, NULL), *folder = folder_of_clips(input, S_ISDIR(in.st_mode));
+    const size_t length = folder ? strlen(folder) : 0;
+    const bool is = real && folder && !strncmp(real, folder, length) && real[length] == '/' &&
+                    (cli_ends_with(real, ".npy") || cli_ends_with(real, ".zip"));
+    free(real);
+    free(folder);
+    return is;
+}
+
+/* The same, where `input` may be "TABLE.csv:SPLIT". */
+static bool is_read(const char *path, const char *input)
+{
+    const char *split = strrchr(input, ':');
+    char *table = split ? strndup(input, (size_t)(split - input)) : NULL;
+    const bool is = is_of(path, input) || (table && is_of(path, table));
+    free(table);
+    return is;
+}
+
+bool cli_output_is_input(const char *option, const char *path, const char *const *inputs,
+                         size_t count)
+{
+    for (size_t i = 0; path && i < count; i++)
+        if (inputs[i] && is_read(path, inputs[i])) {
+            cli_fail("%s %s is an input", option, path);
+            return true;
+        }
+    return false;
+}
+
 bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
                       size_t count)
 {
-    struct stat out, in;
-    if (!path)
-        return true;
-    for (size_t i = 0; i < count && !stat(path, &out); i++)
-        if (inputs[i] && !stat(inputs[i], &in) && in.st_dev == out.st_dev &&
-            in.st_ino == out.st_ino)
-            return cli_fail("%s %s is an input", option, path);
-    return cli_output_possible(path);
+    return !path ||
+           (!cli_output_is_input(option, path, inputs, count) && cli_output_possible(path));
+}
+
+/* Whether both names, of files that may be there or not yet, are those of one file. */
+static bool is_same_name(const char *one, const char *other)
+{
+    struct stat a, b;
+    if (!stat(one, &a) && !stat(other, &b))
+        return S_ISREG(a.st_mode) && is_same_file(&a, &b);
+    char *one_folder = directory_of(one), *other_folder = directory_of(other);
+    bool is = one_folder && other_folder && !stat(one_folder, &a) && !stat(other_folder, &b) &&
+              is_same_file(&a, &b) && !strcmp(name_of(one), name_of(other));
+    free(one_folder);
+    free(other_folder);
+    return is;
+}
+
+bool cli_outputs_differ(const char *option, const char *path, const char *other_option,
+                        const char *other_path)
+{
+    return !path || !other_path || !is_same_name(path, other_path) ||
+           cli_fail("%s and %s are both %s", option, other_option, path);
 }
 
 static void close_output(cli_output *o)
@@ -72,12 +149,6 @@ static size_t kept_size(const char *name)
     enum { LONGEST = 255, TAIL = 40 };
     size_t size = strlen(name);
     return size < LONGEST - TAIL ? size : LONGEST - TAIL;
-}
-
-static const char *name_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
 }
 
 /* A new file "<path>.tmp-<process>-<number>", as the library calls its own. */

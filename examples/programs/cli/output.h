@@ -34,6 +34,14 @@ bool cli_output_possible(const char *path);
 bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
                       size_t count);
 
+/* That alone, for what need not be a regular file: true after a message if it is an input. */
+bool cli_output_is_input(const char *option, const char *path, const char *const *inputs,
+                         size_t count);
+
+/* Whether two outputs are different files, or one of them is none (NULL). */
+bool cli_outputs_differ(const char *option, const char *path, const char *other_option,
+                        const char *other_path);
+
 /* Removes temporary files of this file that ended processes left, from the library or from
  * cli_output_open(). Only for the sole writer of the file: a process on another machine may
  * still be running. */

@@ -10,6 +10,12 @@ static void note(int number)
     caught = number;
 }
 
+void cli_signal_begin(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+}
+
 void cli_signal_catch(void)
 {
     const int numbers[] = {SIGINT, SIGTERM, SIGHUP};

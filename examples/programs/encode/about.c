@@ -111,13 +111,28 @@ static bool write_or_compare(const char *path, const char *text, double timeout)
     return ok;
 }
 
-bool encode_about_keep(const encode_job *job)
+/* "<out_folder>/encode.ini", to be freed; NULL after a message. */
+static char *path_of(const encode_job *job)
 {
     static const char name[] = "/encode.ini";
     const size_t size = strlen(job->out_folder) + sizeof name;
-    char *path = cli_alloc(size, 1), *text = path ? describe(job) : NULL;
+    char *path = cli_alloc(size, 1);
     if (path)
         snprintf(path, size, "%s%s", job->out_folder, name);
+    return path;
+}
+
+bool encode_about_is_kept(const encode_job *job)
+{
+    char *path = path_of(job);
+    const bool is = path && !access(path, F_OK);
+    free(path);
+    return is;
+}
+
+bool encode_about_keep(const encode_job *job)
+{
+    char *path = path_of(job), *text = path ? describe(job) : NULL;
     bool ok = text && write_or_compare(path, text, (double)job->claim_timeout);
     free(path);
     free(text);

@@ -7,6 +7,8 @@
 
 #include "encode/job.h"
 
+bool encode_about_is_kept(const encode_job *job);
+
 /* Writes the file, or compares it with what this job would write. */
 bool encode_about_keep(const encode_job *job);
 

@@ -216,6 +216,21 @@ static bool print_table(const many *m)
     return cli_table_end(&table, stdout);
 }
 
+/* Outputs have an encode.ini beside them. Where there is none, a file with an output's name is
+ * something else, maybe the input itself, and no sign that the work is done. The outputs are
+ * looked at first: another process may be about to begin here. */
+static bool no_strangers(const many *m)
+{
+    const encode_item *there = NULL;
+    for (size_t i = 0; i < m->list.count && !there; i++)
+        if (is_there(&m->list.items[i]))
+            there = &m->list.items[i];
+    return !there || encode_about_is_kept(m->job) ||
+           cli_fail("%s is there, but unic-encode did not write it: %s has no encode.ini; name "
+                    "another --out-dir",
+                    there->out, m->job->out_folder);
+}
+
 static bool prepare(many *m)
 {
     encode_job *job = m->job;
@@ -227,7 +242,7 @@ static bool prepare(many *m)
         encode_listing_keep(&m->list, &job->inputs, encode_ready_reads(m->ready));
     }
     m->of_state[OPEN] = m->list.count;
-    return (m->states = cli_alloc(m->list.count, 1)) &&
+    return (m->states = cli_alloc(m->list.count, 1)) && no_strangers(m) &&
            encode_listing_make_folders(&m->list, job->out_folder) && encode_about_keep(job);
 }
 

@@ -123,8 +123,7 @@ bool extract_fit(const extract_request *r, unic_extractor *extractor, cli_featur
 {
     const bool frames = learns_frames(extractor);
     sample s = {.element = frames ? f->element : f->numbers * sizeof(float), .room = 1};
-    if (!cli_output_apart("--fit", r->fit_path, r->files.items, r->files.count) ||
-        !(s.items = cli_alloc(s.room, s.element)))
+    if (!(s.items = cli_alloc(s.room, s.element)))
         return false;
     bool ok = gather(r, f, &s);
     const size_t held = s.seen < s.room ? s.seen : s.room;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/limit.h"
@@ -61,6 +62,23 @@ static bool is_kept(const train_checkpoint *c, const char *name, const char *suf
     errno = 0;
     *step = strtoull(name, &end, 10);
     return isdigit((unsigned char)*name) && !errno && !strcmp(end, suffix);
+}
+
+bool train_checkpoint_has(const train_checkpoint *c, const char *path)
+{
+    struct stat ours, named;
+    const char *const suffixes[] = {MODEL, RUN};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    uint64_t step;
+    for (size_t i = 0; i < 2; i++)
+        if (is_kept(c, name, suffixes[i], &step) && !stat(path, &named)) {
+            char *kept = kept_path(c, step, suffixes[i]);
+            const bool has = kept && !stat(kept, &ours) && ours.st_dev == named.st_dev &&
+                             ours.st_ino == named.st_ino;
+            free(kept);
+            return has;
+        }
+    return false;
 }
 
 /* ---- the folder ---- */
@@ -129,14 +147,23 @@ static bool list_kept(train_checkpoint *c, steps *s)
 bool train_checkpoint_name(train_checkpoint *c, const char *model_path)
 {
     c->model_path = model_path;
-    return split_path(c, model_path);
+    if (!split_path(c, model_path))
+        return false;
+    size_t length = strlen(c->stem), end = strlen(RUN) - strlen(MODEL);
+    return length <= end || strncmp(c->stem + length - end, RUN, end) ||
+           cli_fail("cannot write %s: \"%s\" ends the name of a run's file; name its model",
+                    model_path, RUN);
 }
 
-bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log)
+bool train_checkpoint_open(train_checkpoint *c, const char *log)
 {
-    return train_checkpoint_name(c, model_path) && train_lock_take(&c->lock, model_path) &&
-           cli_output_clear(model_path) && cli_output_clear(c->run_path) &&
-           (!log || cli_output_clear(log));
+    /* "model" and "model.npz" have one run. */
+    char *locked = text_of("%s%s%s", c->folder, c->stem, MODEL);
+    bool ok = locked && train_lock_take(&c->lock, c->model_path, locked) &&
+              cli_output_clear(c->model_path) && cli_output_clear(c->run_path) &&
+              (!log || cli_output_clear(log));
+    free(locked);
+    return ok;
 }
 
 void train_checkpoint_close(train_checkpoint *c)

@@ -24,7 +24,7 @@ typedef struct train_checkpoint {
 
 /* Locks the output and removes partly written files that dead processes left of it and of
  * `log`, which may be NULL. */
-bool train_checkpoint_open(train_checkpoint *c, const char *model_path, const char *log);
+bool train_checkpoint_open(train_checkpoint *c, const char *log);
 /* For a process that only resumes: the names, without lock. */
 bool train_checkpoint_name(train_checkpoint *c, const char *model_path);
 void train_checkpoint_close(train_checkpoint *c);
@@ -37,6 +37,9 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const 
 /* Completes the newest pair before the run continues: a process that ended between writing the
  * two files left an older model or none, and damage may have left no run. */
 bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer);
+
+/* Whether `path` is one of the kept checkpoints, which a new run removes. */
+bool train_checkpoint_has(const train_checkpoint *c, const char *path);
 
 /* Makes the trainer's state the newest checkpoint; the one before it stays if it is to be
  * kept. */

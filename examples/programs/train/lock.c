@@ -67,14 +67,14 @@ static void close_lock(train_lock *lock)
     *lock = (train_lock){.path = NULL};
 }
 
-bool train_lock_take(train_lock *lock, const char *out)
+bool train_lock_take(train_lock *lock, const char *out, const char *name)
 {
-    size_t length = strlen(out);
+    size_t length = strlen(name);
     bool ok, again;
     *lock = (train_lock){cli_alloc(length + sizeof SUFFIX, 1), -1};
     if (!lock->path)
         return false;
-    memcpy(lock->path, out, length);
+    memcpy(lock->path, name, length);
     memcpy(lock->path + length, SUFFIX, sizeof SUFFIX);
     while ((ok = try_lock(lock, out, &again)) && again)
         close(lock->file);
