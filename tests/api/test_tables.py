@@ -91,6 +91,26 @@ class Tables(unittest.TestCase):
         mapped, said = self.evaluate(a, b, "--class-map", self.dir / "map.txt")
         self.assertGreater(float(mapped["image>image"]), 0.9)
 
+    def test_nothing_to_test_on_is_no_score(self):
+        a, b = self.table("a.csv", range(80)), self.table("b.csv", range(80, CLIPS), [""] * 4)
+        _, said = self.evaluate(a, b, status=1)
+        self.assertIn("b.csv has no label that is not -1", said)
+        _, said = self.evaluate(b, a, status=1)
+        self.assertIn("b.csv has no label that is not -1", said)
+        # classes are there, and none of the split's is one that the map names
+        b = self.write("b.csv", b"video_id,category,split\nc80,Ankle boot,test\nc81,Bag,train\n")
+        _, said = self.evaluate(a, str(b) + ":test", "--class-map", self.write("map.txt", b"Bag = Bag\n"), status=1)
+        self.assertIn('b.csv:test: no clip of "image" has a label of a class of', said)
+        self.assertIn("nothing to test on", said)
+        b = self.write("b.csv", b"video_id,event_labels\nc80,Bag\n")
+        _, said = self.evaluate(a, b, status=1)
+        self.assertIn("b.csv: label has rank 2, expected [N]", said)
+        events = self.write("a.csv", b"video_id,event_labels\nc0,Bag\n")
+        _, said = self.evaluate(events, self.write("b.csv", b"video_id,event_labels\nc1,\n"), "--task", "localise",
+                                status=1)
+        self.assertIn("b.csv: no line has an event", said)
+        self.assertRegex(said, "the labels of .*b.csv are of 1 classes, but .*a.csv names 2")
+
     def test_names_and_numbers(self):
         a = self.table("a.csv", range(80))
         scores, said = self.evaluate(a, self.dir / "all.npz")

@@ -7,18 +7,38 @@
 
 static const double least_iou = 0.5; /* of events */
 
-/* The labels of modality `b` that count: those of what is there. */
+/* Rows of labels without a -1. */
+static size_t count_rows(const int32_t *labels, size_t rows, size_t width)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < rows; r++, labels += width) {
+        size_t c = 0;
+        while (c < width && labels[c] >= 0)
+            c++;
+        n += c == width;
+    }
+    return n;
+}
+
+/* The labels of modality `b` that count: those of what is there. A score of none would be 0. */
 static int32_t *labels_that_count(const evaluation *e, const unic_head *head, size_t b)
 {
     const cli_codes *test = &e->test;
-    size_t count = test->clips * (e->task == LOCALISE ? test->length : 1) *
-                   (e->test_labels.multi ? e->classes : 1);
-    int32_t *labels = cli_alloc(count, sizeof *labels);
+    size_t rows = test->clips * (e->task == LOCALISE ? test->length : 1),
+           width = e->test_labels.multi ? e->classes : 1;
+    int32_t *labels = cli_alloc(rows, width * sizeof *labels);
     if (!labels)
         return NULL;
-    memcpy(labels, e->test_labels.of[b], count * sizeof *labels);
-    if (cli_ok(unic_head_mask_labels(head, test->codes[b], test->clips, test->length, labels)))
+    memcpy(labels, e->test_labels.of[b], rows * width * sizeof *labels);
+    bool ok = cli_ok(
+        unic_head_mask_labels(head, test->codes[b], test->clips, test->length, labels));
+    if (ok && count_rows(labels, rows, width))
         return labels;
+    if (ok)
+        cli_fail(
+            "%s: no %s of \"%s\" has a label of a class of %s: there is nothing to test on "
+            "(--test-on chooses other modalities)",
+            e->test_path, e->task == LOCALISE ? "step" : "clip", test->names[b], e->train_path);
     free(labels);
     return NULL;
 }

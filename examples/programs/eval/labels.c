@@ -92,7 +92,8 @@ static bool find_names(const evaluation *e, eval_names *names, const char *names
 
 /* ---- labels ---- */
 
-static bool read_labels_of(const evaluation *e, const cli_codes *c, size_t i, eval_labels *out)
+static bool read_labels_of(const evaluation *e, const cli_codes *c, const char *path, size_t i,
+                           eval_labels *out)
 {
     char name[LABEL] = "label";
     int64_t dims[UNIC_MAX_RANK];
@@ -104,10 +105,11 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, size_t i, ev
         return false;
     bool multi = steps && rank == 3;
     if (rank != wanted + multi)
-        return cli_fail("%s has rank %zu, expected %s", name, rank,
+        return cli_fail("%s: %s has rank %zu, expected %s", path, name, rank,
                         steps ? "[N,T], or [N,T,classes] of 0 and 1" : "[N]");
     if (i > 0 && multi != out->multi)
-        return cli_fail("%s and %s.step_labels are not of the same rank", name, c->names[0]);
+        return cli_fail("%s: %s and %s.step_labels are not of the same rank", path, name,
+                        c->names[0]);
     if (!cli_data_label_count(name, dims, rank, &count) ||
         !(out->of[i] = cli_alloc(count, sizeof(int32_t))) ||
         !cli_ok(unic_dataset_labels(&rank, c->data, name, dims, out->of[i])))
@@ -121,23 +123,24 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, size_t i, ev
     return true;
 }
 
-static bool read_labels(const evaluation *e, const cli_codes *c, eval_labels *out)
+static bool read_labels(const evaluation *e, const cli_codes *c, const char *path,
+                        eval_labels *out)
 {
     for (size_t i = 0; i < c->count; i++)
-        if (!read_labels_of(e, c, i, out))
+        if (!read_labels_of(e, c, path, i, out))
             return false;
     return true;
 }
 
-/* Names say how many classes there are. */
-static bool apply_names(const eval_names *names, const char *names_path, const char *path,
+/* Names, which stand in `source`, say how many classes there are. */
+static bool apply_names(const eval_names *names, const char *source, const char *path,
                         eval_labels *labels)
 {
     if (!names->items)
         return true;
     if (labels->classes > names->count || (labels->multi && labels->classes != names->count))
         return cli_fail("the labels of %s are of %zu classes, but %s names %zu", path,
-                        labels->classes, names_path ? names_path : path, names->count);
+                        labels->classes, source, names->count);
     labels->classes = names->count;
     return true;
 }
@@ -275,7 +278,8 @@ static bool match_labels(evaluation *e)
                  ours->items ? e->train_path : e->test_path,
                  ours->items ? e->test_path : e->train_path,
                  (ours->items ? ours : theirs)->items[0]);
-    return apply_names(ours, e->classes_path, e->test_path, &e->test_labels);
+    return apply_names(ours, e->classes_path ? e->classes_path : e->train_path, e->test_path,
+                       &e->test_labels);
 }
 
 /* A class by its name, or else by its number. */
@@ -305,12 +309,16 @@ bool eval_read_labels(evaluation *e)
     eval_labels *a = &e->train_labels, *b = &e->test_labels;
     if (!find_names(e, &e->names, e->classes_path, &e->train, e->train_path) ||
         !find_names(e, &e->test_names, e->test_classes_path, &e->test, e->test_path) ||
-        !read_labels(e, &e->train, a) || !read_labels(e, &e->test, b) ||
-        !apply_names(&e->names, e->classes_path, e->train_path, a) ||
-        !apply_names(&e->test_names, e->test_classes_path, e->test_path, b))
+        !read_labels(e, &e->train, e->train_path, a) ||
+        !read_labels(e, &e->test, e->test_path, b) ||
+        !apply_names(&e->names, e->classes_path ? e->classes_path : e->train_path,
+                     e->train_path, a) ||
+        !apply_names(&e->test_names, e->test_classes_path ? e->test_classes_path : e->test_path,
+                     e->test_path, b))
         return false;
-    if (a->classes == 0)
-        return cli_fail("%s has no label that is not -1", e->train_path);
+    if (a->classes == 0 || b->classes == 0)
+        return cli_fail("%s has no label that is not -1",
+                        a->classes ? e->test_path : e->train_path);
     if (a->multi == b->multi && !(e->class_map_path ? map_labels(e) : match_labels(e)))
         return false;
     if (a->multi != b->multi || (a->multi && a->classes != b->classes))
@@ -322,7 +330,7 @@ bool eval_read_labels(evaluation *e)
 
 bool eval_read_clip_labels(evaluation *e)
 {
-    return read_labels_of(e, &e->test, 0, &e->test_labels);
+    return read_labels_of(e, &e->test, e->test_path, 0, &e->test_labels);
 }
 
 void eval_labels_free(evaluation *e)
