@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Files as people have them, given to the programs: classes by their names, texts, pairs, and whose clip it is."""
+import json
 import os
 import pathlib
 import resource
@@ -110,6 +111,21 @@ class Tables(unittest.TestCase):
                                 status=1)
         self.assertIn("b.csv: no line has an event", said)
         self.assertRegex(said, "the labels of .*b.csv are of 1 classes, but .*a.csv names 2")
+
+    def test_nothing_to_retrieve_is_no_score(self):
+        retrieve = ("unic-eval", "--model", self.dir / "m.npz", "--task", "retrieve", "--relevant", "classes", "--test")
+        run(*retrieve, self.table("a.csv", range(20)))
+        done = run(*retrieve, self.table("a.csv", range(20), [""] * 4), status=1)
+        self.assertRegex(done.stderr, 'a.csv: no clip of "[a-z]+" has one of its class of "[a-z]+" to be found')
+
+    def test_any_name_is_json(self):
+        names = [b"caf\xe9", "caf\u00e9 \U0001f415".encode(), b"\xed\xa0\x80", b"\xc0\xaf\x1b \"\\\xff"]
+        rows = [b"c%d,%s" % (i, b'"%s"' % names[i % 4].replace(b'"', b'""')) for i in range(40)]
+        table = self.write("odd.csv", b"\n".join([b"video_id,category", *rows]))
+        out = self.dir / "odd.json"
+        run("unic-eval", "--model", self.dir / "m.npz", "--epochs", 2, "--train", table, "--test", table, "--json", out)
+        classes = json.loads(out.read_bytes())["class_names"]
+        self.assertEqual(classes, [names[1].decode(), *(name.decode("latin-1") for name in (names[0], names[3], names[2]))])
 
     def test_names_and_numbers(self):
         a = self.table("a.csv", range(80))

@@ -140,11 +140,23 @@ class Texts(Program):
         (self.dir / "x").mkdir()
         (self.dir / "x/a.md").write_text("two")
         (self.dir / "bare.tsv").write_text("a\tone two\n")
-        (self.dir / "short.tsv").write_text("id\ttext\nx\n")
+        for name, text in (("short", "id\ttext\nx\n"), ("long", "id\ttext\nx\tone\nx\ttwo\tthree\n"),
+                           ("none", "id\ttext\n\n \t\n"), ("twice", "text\tid\tText\nx\ty\tz\n"),
+                           ("names", "video_id\tfilename\ttext\nx\ty\tz\n"), ("nul", "id\ttext\nx\ty\0\n"),
+                           ("unnamed", "id\ttext\n\tone\n")):
+            (self.dir / f"{name}.tsv").write_text(text)
+        (self.dir / "table.csv").write_text("id,text\nx,one\n")
         for arguments, why in (
                 (["--kind", "ngrams", "--out", "f", "a.txt", "x/a.md"], "two clips are called a (a.txt, x/a.md)"),
                 (["--kind", "ngrams", "--out", "f", "bare.tsv"], "its first line must name"),
-                (["--kind", "ngrams", "--out", "f", "short.tsv"], "short.tsv:2: it has 1 columns"),
+                (["--kind", "ngrams", "--out", "f", "short.tsv"], "short.tsv:2: has 1 columns, 2 expected"),
+                (["--kind", "ngrams", "--out", "f", "long.tsv"], "long.tsv:3: has 3 columns, 2 expected"),
+                (["--kind", "ngrams", "--out", "f", "none.tsv"], "none.tsv: names no clip"),
+                (["--kind", "ngrams", "--out", "f", "twice.tsv"], 'has two columns "text" and "Text"'),
+                (["--kind", "ngrams", "--out", "f", "names.tsv"], 'has two columns "video_id" and "filename"'),
+                (["--kind", "ngrams", "--out", "f", "nul.tsv"], "nul.tsv is no table: it has a NUL byte at byte 11"),
+                (["--kind", "ngrams", "--out", "f", "unnamed.tsv"], 'unnamed.tsv: "" is no name for a clip'),
+                (["--kind", "ngrams", "--out", "f", "table.csv"], "table.csv: a table of texts is a .tsv"),
                 (["--kind", "ngram", "--out", "f", "a.txt"], "did you mean ngrams?"),
                 (["--kind", "ngrams", "--set", "dims=3", "--out", "f", "a.txt"], "did you mean dim?"),
                 (["--kind", "ngrams", "--out", "a.txt/f", "a.txt"], "cannot make the folder"),

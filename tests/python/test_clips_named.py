@@ -95,6 +95,8 @@ def test_classes(f: Fixture) -> None:
     data = lu.Dataset(folder / "t.csv", batch=2)
     assert data.classes() == ("Cat", "Dog") and data.labels().tolist() == [1, -1, 0]
     assert data.classes("speech.step_labels") == () and lu.Dataset(f.data, batch=2).classes() == ()
+    (folder / "latin.csv").write_bytes(b"video_id,category\nx,caf\xe9\ny,caf\xc3\xa9\n")
+    assert lu.Dataset(folder / "latin.csv", batch=2).classes() == ("caf\u00e9", "caf\\xe9")
     (folder / "e.csv").write_text("filename\tevent_labels\nx\tDog,Speech\ny\tDog\n")
     data = lu.Dataset(folder / "e.csv", batch=2)
     assert data.classes("speech.step_labels") == data.classes() == ("Dog", "Speech")

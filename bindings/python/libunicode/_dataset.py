@@ -177,11 +177,12 @@ class Dataset(Handle):
     def classes(self, name: str = "label") -> Tuple[str, ...]:
         """The names of the labels' classes in their order, where a table gives names; else none.
 
-        Those of step labels are one less than their channels, whose last one is "no event".
+        Those of step labels are one less than their channels, whose last one is "no event". A byte that is no UTF-8
+        stands as \\xe9.
         """
         with self._use() as dataset:
             labels = arguments.text("name", name)
-            return tuple(lib.unic_dataset_class_name(dataset, labels, i).decode()
+            return tuple(lib.unic_dataset_class_name(dataset, labels, i).decode(errors="backslashreplace")
                          for i in range(lib.unic_dataset_class_count(dataset, labels)))
 
     def paired_count(self, modality: str, other: str) -> int:

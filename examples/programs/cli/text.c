@@ -57,7 +57,11 @@ static bool check_text(const char *path, const char *text, size_t size, size_t m
         return cli_fail("%s is a text of 16 or 32 bits a character (UTF-16, UTF-32), but %s "
                         "must be UTF-8",
                         path, what);
-    if (size > most || memchr(text, 0, size))
+    const char *nul = memchr(text, 0, size);
+    if (size <= most && nul)
+        return cli_fail("%s is no %s: it has a NUL byte at byte %zu", path, what,
+                        (size_t)(nul - text));
+    if (size > most)
         return cli_fail("%s is no %s: a text of at most %zu bytes was expected", path, what,
                         most);
     return true;
@@ -103,6 +107,23 @@ size_t cli_text_control(const char *text)
     if (*at && (*at < ' ' || *at == 0x7F))
         return 1;
     return at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0 ? 2 : 0; /* U+0080 to U+009F */
+}
+
+size_t cli_text_utf8(const char *text)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    size_t bytes = at[0] < 0x80   ? 1
+                   : at[0] < 0xC2 ? 0
+                   : at[0] < 0xE0 ? 2
+                   : at[0] < 0xF0 ? 3
+                                  : 4;
+    if (at[0] > 0xF4 || (at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xED && at[1] > 0x9F) ||
+        (at[0] == 0xF0 && at[1] < 0x90) || (at[0] == 0xF4 && at[1] > 0x8F))
+        return 0; /* longer than need be, half of a pair, or beyond U+10FFFF */
+    for (size_t i = 1; i < bytes; i++)
+        if ((at[i] & 0xC0) != 0x80) /* the NUL is none */
+            return 0;
+    return bytes;
 }
 
 void cli_text_print(const char *text)

@@ -27,6 +27,9 @@ char *cli_text_line(char **text);
 /* The bytes of the control character that `text` begins with; 0 if it begins with none. */
 size_t cli_text_control(const char *text);
 
+/* The bytes of the UTF-8 character that `text` begins with; 0 if it begins with none. */
+size_t cli_text_utf8(const char *text);
+
 /* Prints a name from a file to stdout, its control characters as "?": it stays on its line, and
  * steers no terminal. */
 void cli_text_print(const char *text);

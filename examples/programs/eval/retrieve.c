@@ -96,6 +96,12 @@ static bool find_in(evaluation *e, size_t b, size_t *directions)
             continue;
         ok = pool(e, &e->train, a, &queries) &&
              find(e, &queries, &gallery, index, &e->scores[a][b]);
+        if (ok && !e->scores[a][b].ranks.query_count)
+            ok = cli_fail(
+                "%s: no clip of \"%s\" has %s of \"%s\" to be found: there is nothing to "
+                "score",
+                e->test_path, e->train.names[a],
+                e->by_class ? "one of its class" : "the same clip", e->test.names[b]);
         cli_vectors_free(&queries);
         ++*directions;
     }

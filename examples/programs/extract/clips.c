@@ -84,15 +84,40 @@ static size_t split(char *line, char *fields[COLUMNS])
     return n;
 }
 
-/* The first column of the header that has one of the names; `count` if none has. */
-static size_t column(char *const fields[COLUMNS], size_t count, const char *const names[],
-                     size_t name_count)
+/* The column of the header that has one of the names, or `count` if
+ * none has. False, after a message, if two have. */
+static bool find_column(size_t *place, char *const fields[COLUMNS], size_t count,
+                        const char *const names[], const char *path)
 {
-    for (size_t i = 0; i < name_count; i++)
-        for (size_t k = 0; k < count; k++)
-            if (!strcasecmp(fields[k], names[i]))
-                return k;
-    return count;
+    *place = count;
+    for (size_t k = 0; k < count; k++)
+        for (size_t i = 0; names[i]; i++) {
+            if (strcasecmp(fields[k], names[i]))
+                continue;
+            if (*place < count)
+                return cli_fail("%s: has two columns \"%s\" and \"%s\", one of them expected",
+                                path, fields[*place], fields[k]);
+            *place = k;
+        }
+    return true;
+}
+
+/* The columns of the clips' names and of their texts, in a table's first line. */
+static bool find_columns(size_t *id, size_t *words, char *const fields[COLUMNS], size_t count,
+                         const char *path)
+{
+    static const char *const ids[] = {"video_id", "filename", NULL},
+                             *const other[] = {"id", NULL},
+                             *const texts[] = {"text", "caption", NULL};
+    if (!find_column(id, fields, count, ids, path) ||
+        (*id == count && !find_column(id, fields, count, other, path)) ||
+        !find_column(words, fields, count, texts, path))
+        return false;
+    if (*id < count && *words < count)
+        return true;
+    return cli_fail("%s: its first line must name, between tabs, a column video_id, filename "
+                    "or id and a column text or caption",
+                    path);
 }
 
 static bool add_row(extract_clips *clips, const extract_request *r, const char *path,
@@ -112,9 +137,8 @@ static bool add_row(extract_clips *clips, const extract_request *r, const char *
 
 static bool add_table(extract_clips *clips, const extract_request *r, const char *path)
 {
-    static const char *const ids[] = {"video_id", "filename", "id"};
-    static const char *const texts[] = {"text", "caption"};
     char *fields[COLUMNS], *line;
+    size_t id, words;
     char **tables = realloc(clips->tables, (clips->table_count + 1) * sizeof *tables);
     if (!tables)
         return cli_fail("out of memory for %s", path);
@@ -124,25 +148,21 @@ static bool add_table(extract_clips *clips, const extract_request *r, const char
         return false;
     clips->tables[clips->table_count++] = text;
     char *at = cli_text_begin(text);
-    size_t count = (line = cli_text_line(&at)) ? split(line, fields) : 0;
-    size_t id = column(fields, count, ids, sizeof ids / sizeof *ids);
-    size_t words = column(fields, count, texts, sizeof texts / sizeof *texts);
-    if (id == count || words == count)
-        return cli_fail(
-            "%s: its first line must name, between tabs, a column video_id, filename "
-            "or id and a column text or caption",
-            path);
+    size_t columns = (line = cli_text_line(&at)) ? split(line, fields) : 0, rows = 0;
+    if (!find_columns(&id, &words, fields, columns, path))
+        return false;
     for (size_t number = 2; (line = cli_text_line(&at)); number++) {
-        if (!*cli_text_trim(line))
+        if (!line[strspn(line, " \t")])
             continue;
-        count = split(line, fields);
-        if (count <= id || count <= words)
-            return cli_fail("%s:%zu: it has %zu columns, fewer than the first line", path,
-                            number, count);
+        size_t count = split(line, fields);
+        if (count != columns)
+            return cli_fail("%s:%zu: has %zu columns, %zu expected", path, number, count,
+                            columns);
         if (!add_row(clips, r, path, fields[id], fields[words]))
             return false;
+        rows++;
     }
-    return true;
+    return rows ? true : cli_fail("%s: names no clip", path);
 }
 
 /* ---- all ---- */
@@ -176,6 +196,9 @@ bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads
     for (size_t i = 0; i < r->files.count; i++) {
         const char *path = r->files.items[i];
         bool table = reads_text && cli_ends_with(path, ".tsv");
+        if (reads_text && cli_ends_with(path, ".csv"))
+            return cli_fail("%s: a table of texts is a .tsv, with tabs between its columns",
+                            path);
         if (!(table ? add_table : add_file)(out, r, path))
             return false;
     }
