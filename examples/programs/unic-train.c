@@ -22,6 +22,7 @@
 #include "cli/signal.h"
 #include "cli/summary.h"
 #include "cli/threads.h"
+#include "train/batches.h"
 #include "train/checkpoint.h"
 #include "train/drift.h"
 #include "train/figures.h"
@@ -229,7 +230,8 @@ static bool prepare(run *r)
 static bool validate(run *r)
 {
     train_figures *f = &r->figures;
-    size_t left = unic_dataset_clip_count(r->valid), clips = left;
+    const size_t clips = unic_dataset_clip_count(r->valid);
+    size_t left = clips, damaged = 0; /* in batches that have no other */
     memset(f->held_out, 0, f->count * sizeof *f->held_out);
     for (;;) {
         const unic_batch *batch;
@@ -237,13 +239,21 @@ static bool validate(run *r)
             return false;
         if (!batch)
             break;
-        if (!cli_ok(unic_trainer_evaluate(r->trainer, batch, f->now)))
-            return false;
         const size_t size = left < r->drift.batch ? left : r->drift.batch; /* of all ranks */
-        for (size_t i = 0; i < f->count; i++)
+        bool some = true;
+        if (r->how.skip_damaged && !train_batch_has_step(&some, r->valid, batch))
+            return false;
+        if (some && !cli_ok(unic_trainer_evaluate(r->trainer, batch, f->now)))
+            return false;
+        for (size_t i = 0; i < f->count && some; i++)
             f->held_out[i] += (double)size * f->now[i] / (double)clips;
         left -= size;
+        damaged += some ? 0 : size;
     }
+    if (damaged == clips)
+        return cli_fail("none of the %zu clips of %s can be used", clips, r->valid_path);
+    for (size_t i = 0; i < f->count && damaged; i++)
+        f->held_out[i] *= (double)clips / (double)(clips - damaged);
     return true;
 }
 
@@ -287,20 +297,58 @@ static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 }
 
 /* `*stops`: a rank was told to stop, or cannot read on, and all of them stop before this step. */
+static bool read_batch(run *r, const unic_batch **batch, bool *stops)
+{
+    *batch = NULL;
+    *stops = cli_signal() > 0;
+    const bool is_read = *stops || cli_ok(unic_dataset_next(batch, r->data));
+    *stops = *stops || !is_read;
+    return train_ranks_any(stops) && is_read;
+}
+
+static bool seek(run *r, uint64_t step)
+{
+    return cli_ok(unic_dataset_seek(r->data, step / r->batches, step % r->batches));
+}
+
+/* The batch of a step; NULL at an epoch's end, where the next call begins another. A step whose
+ * batch has damaged clips alone takes the next one of its epoch that has others: a run that is
+ * resumed does the same. `*away`: then the data do not stand behind the step's own batch. */
+static bool find_batch(run *r, uint64_t step, const unic_batch **batch, bool *away, bool *stops)
+{
+    bool some = !r->how.skip_damaged;
+    *away = false;
+    if (!read_batch(r, batch, stops))
+        return false;
+    for (uint64_t i = 1; *batch; i++) {
+        if (!some && !train_batch_has_step(&some, r->data, *batch))
+            return false;
+        if (some)
+            break;
+        if (i == r->batches)
+            return cli_fail("none of the clips of %s can be used", r->data_path);
+        const uint64_t begin = step - step % r->batches;
+        if (!seek(r, begin + (step + i) % r->batches) || !read_batch(r, batch, stops))
+            return false;
+        *away = true;
+    }
+    return true;
+}
+
 static bool take_step(run *r, uint64_t *step, bool *stops)
 {
-    const unic_batch *batch = NULL;
+    const unic_batch *batch;
     char tail[TRAIN_LINE];
-    *stops = cli_signal() > 0;
-    const bool is_read = *stops || cli_ok(unic_dataset_next(&batch, r->data));
-    *stops = *stops || !is_read;
-    if (!train_ranks_any(stops))
+    bool away;
+    if (!find_batch(r, *step, &batch, &away, stops))
         return false;
-    if (*stops)
-        return is_read;
-    if (!batch) /* the epoch's end; the next call begins another */
+    if (*stops || !batch)
         return true;
-    if (!cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->figures.now)))
+    if (away)
+        cli_note("step %llu: all clips of its batch are damaged, it takes those of another",
+                 (unsigned long long)*step + 1);
+    if (!cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->figures.now)) ||
+        (away && !seek(r, *step + 1)))
         return false;
     uint64_t epoch = *step / r->batches + 1;
     ++*step;

@@ -89,7 +89,8 @@ UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t 
  * Predict: logits [N,classes] for a clip head, [N,T,classes] otherwise (0 on padding). Codes
  * may be of any modality and length. Concurrent calls are safe.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range; UNIC_E_STATE if the head
- *         was never fitted, or a fit is running. Since 0.1.
+ *         was never fitted, or a fit is running; UNIC_E_NUMERIC if a logit is too large for a
+ *         float (all else is written). Since 0.1.
  */
 UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *codes,
                                        size_t clip_count, size_t length, float *logits);
@@ -107,7 +108,7 @@ UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *cod
  * @param length      T.
  * @param logits      out, as of unic_head_predict().
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range or a weight that is not
- *         finite; UNIC_E_STATE as unic_head_predict(). Since 0.1.
+ *         finite; UNIC_E_STATE and UNIC_E_NUMERIC as unic_head_predict(). Since 0.1.
  */
 UNIC_API unic_status unic_head_predict_soft(const unic_head *head, const int32_t *codes,
                                             const float *weights, size_t k, size_t clip_count,

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "api/api.h"
+#include "array/array.h"
 #include "task/codes.h"
 
 unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
@@ -91,6 +92,19 @@ static unic_status check_trained(const unic_head *head, const char *call)
                             "%s: the head is untrained; call unic_head_fit() before", call);
 }
 
+/* Weights, or a head from a file, may be so large that sums of them are no longer numbers. */
+static unic_status check_logits(const unic_head *head, const char *call, const float *logits,
+                                size_t clip_count, size_t length)
+{
+    const size_t classes = (size_t)head->options.class_count;
+    const size_t each = head->options.kind == UNIC_HEAD_CLIP ? classes : length * classes;
+    for (size_t n = 0; n < clip_count; n++)
+        if (!unic__all_finite(logits + n * each, each))
+            return unic__fail(UNIC_E_NUMERIC,
+                              "%s: a logit of clip %zu is more than a float holds", call, n);
+    return UNIC_OK;
+}
+
 unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_t clip_count,
                               size_t length, float *logits)
 {
@@ -106,7 +120,7 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
     int before = unic__threads_enter(head->options.threads);
     unic__head_predict(head, codes, NULL, 1, clip_count, length, logits);
     unic__threads_leave(before);
-    return UNIC_OK;
+    return check_logits(head, __func__, logits, clip_count, length);
 }
 
 /* [steps,k] of all clips, and the weights of those codes that there are. */
@@ -149,7 +163,7 @@ unic_status unic_head_predict_soft(const unic_head *head, const int32_t *codes,
     int before = unic__threads_enter(head->options.threads);
     unic__head_predict(head, codes, weights, k, clip_count, length, logits);
     unic__threads_leave(before);
-    return UNIC_OK;
+    return check_logits(head, __func__, logits, clip_count, length);
 }
 
 unic_status unic_head_mask_labels(const unic_head *head, const int32_t *codes,

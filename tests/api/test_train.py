@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """unic-train when something goes wrong: what has been learned is on disk, the rest is said in a sentence."""
+import json
 import os
 import pathlib
 import re
@@ -129,6 +130,37 @@ class Train(unittest.TestCase):
         for clip, modality in ((3, "sound"), (17, "touch"), (17, "sound")):
             self.assertRegex(done.stderr, rf'warning: skipped: modality "{modality}": .*clip {clip}\b.* holds NaN or Inf in step \d, dim \d\n')
         self.assertEqual(self.files(), self.straight(data="gone.npz"))
+
+    def test_batches_of_damaged_clips_alone(self):
+        half, steps = features(), 60  # batches of two
+        for modality in half:
+            half[modality][np.random.default_rng(2).permutation(40)[:20], 2, 3] = np.nan
+        np.savez(self.dir / "half.npz", **half)
+        more = ("--skip-damaged", "--set", "train.batch=2")
+        done = self.train(*more, "--log", self.dir / "log", "--valid", self.dir / "half.npz", out="halves.npz", data="half.npz")
+        taken = re.findall(r"step (\d+): all clips of its batch are damaged, it takes those of another\n", done.stderr)
+        self.assertGreater(len(taken), 5)
+        lines = [json.loads(line) for line in (self.dir / "log").read_text().splitlines()]
+        self.assertEqual([line["step"] for line in lines if "figures" in line], list(range(1, steps + 1)))
+        for line in lines:
+            self.assertGreater(line.get("figures", line.get("valid"))["reconstruction.sound"], 0)
+        straight = self.straight(*more, data="half.npz")
+        os.mkfifo(self.dir / "pipe")
+        for first in (1, 2, int(taken[2]) - 1, int(taken[2]), int(taken[2]) + 1):  # a log that is read no further ends a run
+            for path in self.dir.glob("m.*"):
+                path.unlink()
+            reader = subprocess.Popen(["sh", "-c", f"head -n {first} pipe"], cwd=self.dir, stdout=subprocess.DEVNULL)
+            done = self.train(*more, "--log", self.dir / "pipe", data="half.npz", status=1)
+            reader.wait()
+            self.assertIn(" saved in ", done.stderr)
+            self.train(*more, "--resume", data="half.npz")
+            self.assertEqual(self.files(), straight)
+        for modality in half:
+            half[modality][:] = np.inf
+        np.savez(self.dir / "none.npz", **half)
+        for words, data in (((), "none.npz"), (("--valid", self.dir / "none.npz"), "good.npz")):
+            done = self.train(*more, *words, data=data, status=1)
+            self.assertRegex(done.stderr, r"unic-train: none of the (40 )?clips of .*none.npz can be used\n")
 
     def test_a_full_disk_under_the_log_does_not_take_the_run(self):
         done = self.train("--log", "/dev/full", status=1)

@@ -10,7 +10,7 @@ import types
 import libunicode as lu
 import numpy as np
 import pytest
-from helpers import DIMS, L, N, ROOT, T, Fixture, config, in_threads, raises
+from helpers import DIMS, KINDS, L, N, ROOT, SETTINGS, T, Fixture, config, in_threads, raises
 
 
 def paired(clips: int, seed: int = 0) -> dict:
@@ -283,3 +283,33 @@ def test_own_callback(f: Fixture) -> None:
     finally:
         lu.set_log(None)
     assert errors and "is in use" in str(errors[0])
+
+
+def test_batches_of_damaged_clips_alone(f: Fixture) -> None:
+    """With on_damage="skip" such a batch gives way to the next one of its epoch; a run that is resumed does the same."""
+    folder, clips = f.folder / "halves", 12
+    for name, x in f.x.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(clips):
+            np.save(folder / name / f"{i:02}.npy", x[i] if i % 3 else x[i] * np.nan)
+    data = lu.Dataset(folder, batch=2, seed=1, on_damage="skip", length=T)
+    config = lu.Config(modalities=KINDS, **{**SETTINGS, "train.batch": 2})
+    damaged = [not any(batch.lengths(name).any() for name in batch.modalities) for _ in range(4) for batch in data]
+    assert any(damaged), damaged
+    straight = lu.Trainer(config, threads=1)
+    history = straight.fit(data, epochs=4)
+    assert len(history["total"]) == len(damaged) and np.isfinite(history["total"]).all()
+    for stop in (1, damaged.index(True), damaged.index(True) + 1, 10):
+        trainer = lu.Trainer(config, threads=1)
+        trainer.total_step_count = len(damaged)
+        trainer.fit(data, epochs=4, progress=lambda step, steps, report: step < stop)
+        trainer.fit(data, epochs=4)
+        assert np.array_equal(trainer.model().embedding(), straight.model().embedding())
+    figures = straight.evaluate(lu.Dataset(folder, batch=1, on_damage="skip", length=T))
+    whole = lu.Arrays({name: x[[i for i in range(clips) if i % 3]] for name, x in f.x.items()}, batch=1)
+    assert figures == straight.evaluate(whole)
+    for path in folder.rglob("*.npy"):
+        np.save(path, np.load(path) * np.nan)
+    nothing = lu.Dataset(folder, batch=2, on_damage="skip", length=T)
+    raises(lu.DataError, "none of the data's clips can be used", lambda: lu.Trainer(config).fit(nothing, epochs=1))
+    raises(lu.ArgumentError, "none of their clips can be used", lambda: straight.evaluate(nothing))

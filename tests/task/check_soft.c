@@ -5,6 +5,7 @@
 
 #include "file/io_help.h"
 #include "model/small_model.h"
+#include "task/head.h"
 #include "unicode/unic_head.h"
 
 enum { CODES = 5, DIM = 3, CLIPS = 6, LENGTH = 4, K = 3, CLASSES = 2 };
@@ -153,6 +154,40 @@ START_TEST(a_clip_takes_the_maximum_of_its_steps)
 }
 END_TEST
 
+/* Sums that no float holds are told, with the clip; the other clips' logits are as ever. */
+START_TEST(logits_are_numbers_or_refused)
+{
+    enum { MANY = 64 };
+    static int32_t codes[2 * MANY];
+    static float weights[2 * MANY];
+    unic_codebook *codebook = make_codebook();
+    float logits[2 * CLASSES], alone[CLASSES];
+    for (unic_head_kind kind = UNIC_HEAD_CLIP; kind <= UNIC_HEAD_STEP_MULTI; kind++) {
+        unic_head *head = fitted(codebook, kind);
+        for (size_t i = 0; i < 2 * MANY; i++) {
+            codes[i] = 3;
+            weights[i] = i < MANY ? 1.0F / MANY : 3e38F;
+        }
+        io_assert_ok(unic_head_predict_soft(head, codes, weights, MANY, 1, 1, alone));
+        for (int sign = 0; sign < 2; sign++) { /* sums of one sign, then of both */
+            io_assert_fails(unic_head_predict_soft(head, codes, weights, MANY, 2, 1, logits),
+                            UNIC_E_NUMERIC,
+                            "unic_head_predict_soft: a logit of clip 1 is more than a float "
+                            "holds");
+            ck_assert_mem_eq(logits, alone, sizeof alone);
+            for (size_t i = MANY; i < MANY + MANY / 2; i++)
+                weights[i] = 3e38F, weights[i + MANY / 2] = -3e38F;
+        }
+        float *table = kind == UNIC_HEAD_CLIP ? head->hidden : head->logits;
+        table[0] = INFINITY; /* of code 0, as a file's weights may make it */
+        io_assert_fails(unic_head_predict(head, (const int32_t[]){3, 0}, 2, 1, logits),
+                        UNIC_E_NUMERIC, "unic_head_predict: a logit of clip 1");
+        unic_head_free(head);
+    }
+    unic_codebook_free(codebook);
+}
+END_TEST
+
 START_TEST(what_is_wrong_is_refused)
 {
     unic_codebook *codebook = make_codebook();
@@ -200,6 +235,7 @@ int main(void)
     tcase_add_test(tc, one_code_is_as_ever);
     tcase_add_test(tc, logits_are_weighted);
     tcase_add_test(tc, a_clip_takes_the_maximum_of_its_steps);
+    tcase_add_test(tc, logits_are_numbers_or_refused);
     tcase_add_test(tc, what_is_wrong_is_refused);
     return small_run("task/soft", tc);
 }

@@ -83,6 +83,7 @@ class Dataset(Handle):
             memory_limit=arguments.integer("memory_limit", memory_limit, 0),
             part=arguments.integer("part", part, 0, 2**31 - 1), parts=arguments.integer("parts", parts, 1, 2**31 - 1))
         self.part, self.parts = part, parts
+        self.skips = on_damage == "skip"
         pointer = _lib.DATASET()
         with teller.watch():
             if contents:

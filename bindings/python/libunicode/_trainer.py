@@ -239,17 +239,39 @@ class Trainer(Saved):
         passes = self.config["train.epochs"] if epochs is None else epochs
         return arguments.integer("epochs", passes, 0) * len(data)
 
-    @staticmethod
-    def _batches(data: Any, first: int, count: int) -> Iterator[Batch]:
+    def _has_step(self, batch: Batch) -> bool:
+        """Whether any rank's part of the batch has a clip with a step; all ranks ask."""
+        own = any(batch.lengths(name).any() for name in batch.modalities) if batch.clip_count else False
+        return self._ranks.total(int(own)) > 0 if self._ranks else own
+
+    def _usable(self, data: Union[Dataset, Arrays], step: int) -> Batch:
+        """A step's batch; of damaged clips alone, the next one of its epoch that has others, as unic-train takes it."""
+        begin = step - step % len(data)
+        data.seek(begin // len(data), step % len(data))
+        for i in range(len(data)):
+            if i:
+                data.seek(begin // len(data), (step + i) % len(data))
+            lent = data.next()
+            if lent is not None and self._has_step(lent):
+                return lent
+        raise DataError("none of the data's clips can be used")
+
+    def _batches(self, data: Any, first: int, count: int) -> Iterator[Batch]:
         """The batches of `count` steps from step `first` on, epoch after epoch."""
         left = count
         if isinstance(data, (Dataset, Arrays)) and left:
             data.seek(first // len(data), first % len(data))
             while left:
                 lent = data.next()
-                if lent is not None:
-                    left -= 1
+                if lent is None:
+                    continue
+                step = first + count - left
+                left -= 1
+                if not isinstance(data, Dataset) or not data.skips or self._has_step(lent):
                     yield lent
+                    continue
+                yield self._usable(data, step)
+                data.seek((step + 1) // len(data), (step + 1) % len(data))
         while left:
             before = left
             for batch in data:
@@ -272,13 +294,15 @@ class Trainer(Saved):
             batches = self._arrays(data, shuffle=False) if isinstance(data, Mapping) else data
         sums, figures, clips = np.zeros(len(self._figures)), np.empty(len(self._figures)), 0
         for batch in batches:
+            if isinstance(data, Dataset) and data.skips and not self._has_step(batch):
+                continue
             with batch._use() as pointer, self._use() as trainer, self._teller.watch(), self._watch():
                 lib.unic_trainer_evaluate(trainer, pointer, figures.ctypes.data)
             whole = self._ranks.total(batch.clip_count) if self._ranks else batch.clip_count
             sums += figures * whole
             clips += whole
         if not clips:
-            raise ArgumentError("the data has no batches")
+            raise ArgumentError("the data has no batches, or none of their clips can be used")
         return dict(zip(self._figures, (sums / clips).tolist()))
 
     def save(self, path: Writable) -> None:
