@@ -153,15 +153,19 @@ static void check_task(const cli_program *program, const evaluation *e)
         cli_wrong_usage(program, "--test-classes is given, but no --class-map that has them");
 }
 
-/* A probability, as a logit. */
 static void set_threshold(const cli_program *program, evaluation *e)
 {
     char *end = NULL;
+    if (e->threshold_text && !strcmp(e->threshold_text, "best")) {
+        e->threshold = 0.0;
+        return;
+    }
     double p = e->threshold_text ? strtod(e->threshold_text, &end) : 0.5;
     if (!(p > 0.0 && p < 1.0) || (end && *end))
-        cli_wrong_usage(program, "--threshold is \"%s\", but must be a number between 0 and 1",
+        cli_wrong_usage(program,
+                        "--threshold is \"%s\", but must be a number between 0 and 1, or best",
                         e->threshold_text);
-    e->threshold = (float)log(p / (1.0 - p));
+    e->threshold = p;
 }
 
 /* What the table of options cannot say. */
@@ -228,7 +232,9 @@ int main(int argc, char **argv)
         {"--background", "CLASS",
          "localise: the class of no event, left out of segments and events [it counts]",
          .text = &e.background_name},
-        {"--threshold", "P", "localise: a class is there above this probability [0.5]",
+        {"--threshold", "P",
+         "localise: a class is there above this probability, or \"best\": the one that each "
+         "head finds most with in its train clips, by F1 [0.5]",
          .text = &e.threshold_text},
         {"--segmenter", "SIZE", "segment: small or paper [small]", .text = &e.segmenter},
         {"--logits", "FILE", "segment: write \"logits\" [trained,tested,N,F,H,W] there, an npz",

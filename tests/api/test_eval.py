@@ -372,7 +372,8 @@ class Eval(unittest.TestCase):
                 self.assertIn([direction, *(f"{100 * x:.1f}" for x in row)],
                               [line.split() for line in text.splitlines()])
 
-    def test_localise_many_labels(self):
+    def many_labels(self):
+        """Files train-hot.npz and test-hot.npz, and their labels [N,T,C], by file and modality."""
         rng = np.random.default_rng(6)
         hot = {}
         for name, data in self.data.items():
@@ -380,6 +381,10 @@ class Eval(unittest.TestCase):
                 hot[name, m] = np.eye(STEP_CLASSES, dtype=np.int32)[data[f"{m}.step_labels"]]
                 hot[name, m][..., :BACKGROUND] |= rng.random((N, T, BACKGROUND)) < 0.1
             self.save(f"{name}-hot.npz", **{f"{m}.step_labels": hot[name, m] for m in DIMS})
+        return hot
+
+    def test_localise_many_labels(self):
+        hot = self.many_labels()
         (self.dir / "names.txt").write_text("a\nb\nc\nno event\n")
         for background, p, more in ((None, 0.5, []), (BACKGROUND, 0.3, ["--threshold", 0.3, "--background", "no event",
                                                                         "--classes", self.dir / "names.txt"])):
@@ -395,6 +400,29 @@ class Eval(unittest.TestCase):
                             "segments_cmg": segments_cmg(predicted, truth)}
                 self.assert_scores(result["scores"][direction], expected)
                 self.assertAlmostEqual(result["results"][direction], expected["segments"]["f1"], 7)
+
+    def test_best_threshold(self):
+        """The one of the highest F1 on the clips that a head was trained on, whatever it is tested on."""
+        hot = self.many_labels()
+        labels = lambda name, m: hot[name, m]
+        result, _ = self.evaluate("localise", "--threshold", "best", "--background", BACKGROUND, train="train-hot.npz",
+                                  test="test-hot.npz")
+        chosen = set()
+        for a in DIMS:
+            head = lu.Head(self.model, STEP_CLASSES, per="step", multi=True)
+            head.fit(self.codes["train", a], hot["train", a])
+            seen, truth = (head.predict(self.codes["train", a]),
+                           np.asarray(head.mask_labels(self.codes["train", a], hot["train", a])))
+            f1_at = {p: segments(seen > np.float32(np.log(p / (1 - p))), truth, BACKGROUND)["f1"]
+                     for p in np.arange(1, 100) / 100}
+            best = max(f1_at, key=f1_at.get)
+            chosen.add(best)
+            for b in DIMS:
+                logits, truth = self.logits(f"{a}>{b}", labels, STEP_CLASSES, per="step", multi=True)
+                expected = segments(logits > np.float32(np.log(best / (1 - best))), truth, BACKGROUND)
+                self.assert_scores(result["scores"][f"{a}>{b}"], {"segments": expected, "threshold": best})
+                self.assertAlmostEqual(result["results"][f"{a}>{b}"], expected["f1"], 7)
+        self.assertNotIn(0.5, chosen, "it has to differ from what is taken without it")
 
     # ---- segment ----
 
@@ -521,7 +549,7 @@ class Eval(unittest.TestCase):
             ("classify", "train.npz", ["--background", 1], "--background is given"),
             ("classify", "train.npz", ["--logits", "x"], "--logits is given"),
             ("classify", "train.npz", ["--test-classes", "x"], "no --class-map"),
-            ("localise", "train.npz", ["--threshold", "1"], '--threshold is "1", but must be a number between 0 and 1'),
+            ("localise", "train.npz", ["--threshold", "1"], '--threshold is "1", but must be a number between 0 and 1, or best'),
             ("localise", "train.npz", ["--threshold", "0.5x"], '--threshold is "0.5x"'),
             ("localise", "train.npz", ["--threshold", "nan"], '--threshold is "nan"'),
             ("segment", "train.npz", ["--segmenter", "large"], '--segmenter is "large", but must be small or paper'),

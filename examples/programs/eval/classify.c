@@ -1,4 +1,5 @@
 /* Heads, for one class a clip or the classes of each step. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,7 +103,42 @@ static unic_status predict(const cli_codes *test, const unic_head *head, size_t 
     return unic_head_predict(head, test->codes[b], test->clips, test->length, logits);
 }
 
-static bool test_head(evaluation *e, const unic_head *head, size_t a, size_t b)
+static float logit_of(double probability)
+{
+    return (float)log(probability / (1.0 - probability));
+}
+
+/* The threshold of the highest F1 of segments, among hundredths, on the clips that the head was
+ * trained on. Where a class is less probable than not in all steps that it is in, 1/2 finds
+ * none of it, but may not be what F1 is highest with. */
+static bool best_threshold(const evaluation *e, const unic_head *head, size_t a, double *out)
+{
+    const cli_codes *train = &e->train;
+    size_t rows = train->clips * train->length, size = rows * e->classes;
+    float *logits = cli_alloc(rows, e->classes * sizeof *logits);
+    int32_t *truth = logits ? cli_alloc(rows, e->classes * sizeof *truth) : NULL;
+    if (truth)
+        memcpy(truth, e->train_labels.of[a], size * sizeof *truth);
+    bool ok = truth && cli_ok(predict(train, head, a, logits)) &&
+              cli_ok(unic_head_mask_labels(head, train->codes[a], train->clips, train->length,
+                                           truth));
+    double highest = -1.0;
+    for (int percent = 1; ok && percent < 100; percent++) {
+        unic_match_report found = {.struct_size = sizeof found};
+        ok = cli_ok(unic_metrics_steps(&found, logits, truth, rows, e->classes,
+                                       logit_of(percent / 100.0), e->background));
+        if (ok && found.f1 > highest) {
+            highest = found.f1;
+            *out = percent / 100.0;
+        }
+    }
+    free(logits);
+    free(truth);
+    return ok;
+}
+
+static bool test_head(evaluation *e, const unic_head *head, size_t a, size_t b,
+                      double threshold)
 {
     const cli_codes *test = &e->test;
     size_t rows = test->clips * (e->task == LOCALISE ? test->length : 1);
@@ -110,9 +146,10 @@ static bool test_head(evaluation *e, const unic_head *head, size_t a, size_t b)
     int32_t *truth = logits ? labels_that_count(e, head, b) : NULL;
     eval_score *score = &e->scores[a][b];
     bool ok = truth && cli_ok(predict(test, head, b, logits)) &&
-              (e->test_labels.multi ? score_steps(e, logits, truth, e->threshold, score)
+              (e->test_labels.multi ? score_steps(e, logits, truth, logit_of(threshold), score)
                                     : score_classes(e, logits, truth, score));
     score->there = ok;
+    score->threshold = threshold;
     free(logits);
     free(truth);
     return ok;
@@ -135,8 +172,11 @@ static bool evaluate(evaluation *e, size_t a)
     bool ok = cli_ok(unic_head_create(&head, e->codebook, &options)) &&
               cli_ok(unic_head_fit(NULL, head, train->codes[a], train->clips, train->length,
                                    e->train_labels.of[a]));
+    double threshold = e->threshold;
+    if (ok && threshold == 0.0 && e->train_labels.multi)
+        ok = best_threshold(e, head, a, &threshold);
     for (size_t b = 0; ok && b < e->test.count; b++)
-        ok = test_head(e, head, a, b);
+        ok = test_head(e, head, a, b, threshold);
     unic_head_free(head);
     return ok;
 }

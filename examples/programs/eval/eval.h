@@ -43,6 +43,7 @@ typedef struct eval_score {
     unic_rank_report ranks;
     double recall[CLI_RECALLS];
     size_t gallery;
+    double threshold; /* [N,T,C]: the probability above which a class was there */
 } eval_score;
 
 /* Which of the codes' channels are used (TOC). */
@@ -63,7 +64,7 @@ typedef struct evaluation {
     uint64_t seed, epochs, threads;
 
     eval_task task;
-    float threshold;          /* of logits */
+    double threshold;         /* of probabilities; 0: each head's best on its own clips */
     const cli_metric *metric; /* to retrieve by */
     bool by_class;            /* retrieve: what is relevant */
     unic_model *model;

@@ -90,6 +90,7 @@ static void add_steps(const evaluation *e, const eval_score *s, columns *c)
     if (e->test_labels.multi) {
         add_share(c, "CMG precision", s->steps_cmg.precision);
         add_share(c, "CMG F1", s->steps_cmg.f1);
+        add(c, "threshold", s->threshold, 2);
     }
 }
 
@@ -224,6 +225,7 @@ static void write_steps(const evaluation *e, FILE *out, const eval_score *s)
     if (e->test_labels.multi) {
         fputs(",\n      ", out);
         write_match(out, "segments_cmg", &s->steps_cmg);
+        write_number(out, "threshold", s->threshold);
     }
 }
 
