@@ -118,6 +118,32 @@ class Tables(unittest.TestCase):
         done = run(*retrieve, self.table("a.csv", range(20), [""] * 4), status=1)
         self.assertRegex(done.stderr, 'a.csv: no clip of "[a-z]+" has one of its class of "[a-z]+" to be found')
 
+    def test_the_largest_label_is_no_bomb(self):
+        label = self.label.copy()
+        for task, key, shape, largest in (("classify", "label", (), 10**6), ("classify", "label", (), 2**31 - 1),
+                                          ("localise", "image.step_labels", (T,), 10**5)):
+            label[7] = largest
+            steps = np.broadcast_to(label.reshape(-1, *[1] * len(shape)), (CLIPS, *shape))
+            np.savez(self.dir / "far.npz", image=self.data["image"], **{key: steps})
+            done = run("unic-eval", "--task", task, "--model", self.dir / "m.npz", "--train", self.dir / "far.npz",
+                       "--test", self.dir / "far.npz", status=1, limit=1 << 30)
+            self.assertRegex(done.stderr, f"far.npz: its largest label is {largest}, but it has only [0-9]+ labels")
+        # with names there may be so many, and the caller's limit holds
+        np.savez(self.dir / "far.npz", image=self.data["image"], label=self.label)
+        names = self.write("many.txt", b"\n".join(b"n%d" % i for i in range(100000)))
+        far = ("unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / "far.npz", "--test",
+               self.dir / "far.npz", "--classes", names, "--epochs", 1, "--memory-limit", "100M")
+        self.assertRegex(run(*far, status=1, limit=1 << 30).stderr,
+                         "a head for 100000 classes takes [0-9]+ bytes for each, at most 104857600 in all")
+
+    def test_names_of_classes_are_different(self):
+        names = self.write("names.txt", b"Bag\nCoat\nDress\nCoat\n")
+        _, said = self.evaluate(self.dir / "all.npz", self.dir / "all.npz", "--classes", names, status=1)
+        self.assertIn('names.txt: two classes, 1 and 3, are called "Coat"', said)
+        events = self.write("e.csv", b"video_id,event_labels\nc0,Bag\nc1,no event\n")
+        _, said = self.evaluate(events, events, "--task", "localise", status=1)
+        self.assertIn('e.csv: two classes, 1 and 2, are called "no event"', said)
+
     def test_any_name_is_json(self):
         names = [b"caf\xe9", "caf\u00e9 \U0001f415".encode(), b"\xed\xa0\x80", b"\xc0\xaf\x1b \"\\\xff"]
         rows = [b"c%d,%s" % (i, b'"%s"' % names[i % 4].replace(b'"', b'""')) for i in range(40)]

@@ -57,7 +57,7 @@ static bool find_common(cli_codes *c, const unic_model *model, const cli_data *h
     if (!check_found(c, only, path))
         return false;
     if (c->count == 0)
-        return cli_fail("%s has none of the model's modalities: %s", path, unic_last_error());
+        return cli_fail("%s: no modality of the model is found: %s", path, unic_last_error());
     return true;
 }
 

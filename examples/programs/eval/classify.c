@@ -87,8 +87,10 @@ static bool score_classes(const evaluation *e, const float *logits, const int32_
 {
     size_t rows = e->test.clips * (e->task == LOCALISE ? e->test.length : 1);
     out->classes.struct_size = sizeof out->classes;
-    return (out->confusion = cli_alloc(e->classes, e->classes * sizeof *out->confusion)) &&
-           (out->per_class = cli_alloc(e->classes, sizeof *out->per_class)) &&
+    if (e->json_path &&
+        !(out->confusion = cli_alloc(e->classes, e->classes * sizeof *out->confusion)))
+        return false;
+    return (out->per_class = cli_alloc(e->classes, sizeof *out->per_class)) &&
            cli_ok(unic_metrics_classes(&out->classes, logits, truth, rows, e->classes,
                                        out->confusion, out->per_class)) &&
            (e->task == CLASSIFY || score_single_steps(e, logits, truth, out));

@@ -19,9 +19,15 @@ typedef enum eval_task { CLASSIFY, LOCALISE, SEGMENT, RETRIEVE } eval_task;
 
 /* The names of classes, one for each line of a file; without a file, classes have only
  * numbers. */
+typedef struct eval_name {
+    const char *name;
+    size_t number;
+} eval_name;
+
 typedef struct eval_names {
     char *text;
     const char **items; /* [count] into `text`, or NULL */
+    eval_name *sorted;  /* [count], to be searched */
     size_t count;
 } eval_names;
 
@@ -36,7 +42,7 @@ typedef struct eval_labels {
 typedef struct eval_score {
     bool there;
     unic_class_report classes; /* one class a clip or step */
-    int64_t *confusion;        /* [classes,classes], rows: truth; may be NULL */
+    int64_t *confusion;        /* [classes,classes], rows: truth; NULL if none is written */
     double *per_class;         /* [classes] */
     unic_match_report steps, steps_cmg, events; /* localise; _cmg: of [N,T,C] */
     unic_mask_report masks, masks_cmg;

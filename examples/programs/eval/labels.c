@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/limit.h"
 #include "cli/report.h"
 #include "cli/text.h"
 #include "eval/eval.h"
@@ -49,6 +50,29 @@ static bool names_of_data(eval_names *names, const cli_codes *c, const char *lab
     return true;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const eval_name *)a)->name, ((const eval_name *)b)->name);
+}
+
+/* Makes names fit to be searched; each must be there once. */
+static bool sort_names(eval_names *names, const char *path)
+{
+    if (!names->items)
+        return true;
+    if (!(names->sorted = cli_alloc(names->count, sizeof *names->sorted)))
+        return false;
+    for (size_t i = 0; i < names->count; i++)
+        names->sorted[i] = (eval_name){names->items[i], i};
+    qsort(names->sorted, names->count, sizeof *names->sorted, by_name);
+    for (size_t i = 1; i < names->count; i++)
+        if (!by_name(&names->sorted[i - 1], &names->sorted[i]))
+            return cli_fail("%s: two classes, %zu and %zu, are called \"%s\"", path,
+                            names->sorted[i - 1].number, names->sorted[i].number,
+                            names->sorted[i].name);
+    return true;
+}
+
 /* What a file calls the classes must be what a table calls them. */
 static bool check_same(const eval_names *given, const char *names_path, const eval_names *table,
                        const char *path)
@@ -67,6 +91,7 @@ static void free_names(eval_names *names)
 {
     free(names->text);
     free(names->items);
+    free(names->sorted);
     *names = (eval_names){0};
 }
 
@@ -83,9 +108,9 @@ static bool find_names(const evaluation *e, eval_names *names, const char *names
         return false;
     if (!names->items) {
         *names = table;
-        return true;
+        return sort_names(names, path);
     }
-    bool ok = check_same(names, names_path, &table, path);
+    bool ok = check_same(names, names_path, &table, path) && sort_names(names, names_path);
     free_names(&table);
     return ok;
 }
@@ -210,10 +235,11 @@ static bool map_labels(evaluation *e)
 /* The place of a name in a list, -1 if it is not there. */
 static int32_t find_name(const eval_names *names, const char *name)
 {
-    for (size_t i = 0; i < names->count; i++)
-        if (!strcmp(names->items[i], name))
-            return (int32_t)i;
-    return -1;
+    const eval_name wanted = {name, 0};
+    const eval_name *found = names->items ? bsearch(&wanted, names->sorted, names->count,
+                                                    sizeof wanted, by_name)
+                                          : NULL;
+    return found ? (int32_t)found->number : -1;
 }
 
 /* "a", "b" and 7 more: the names of `a` that are not in `b`; returns how many. */
@@ -290,9 +316,7 @@ static bool find_background(evaluation *e)
     e->background = -1;
     if (!name)
         return true;
-    for (size_t i = 0; i < e->names.count; i++)
-        if (!strcmp(e->names.items[i], name))
-            e->background = (int32_t)i;
+    e->background = find_name(&e->names, name);
     if (e->background >= 0)
         return true;
     unsigned long long number = strtoull(name, &end, 10);
@@ -302,6 +326,34 @@ static bool find_background(evaluation *e)
                         e->classes - 1);
     e->background = (int32_t)number;
     return true;
+}
+
+/* Without names, a label far beyond the number of labels would make heads of any size. */
+static bool check_largest(const evaluation *e, const cli_codes *c, const eval_names *names,
+                          const char *path, const eval_labels *labels)
+{
+    enum { SPARE = 1024 };
+    size_t n = c->clips * (e->task == LOCALISE ? c->length : 1);
+    return labels->multi || names->items || e->names.items || labels->classes <= n + SPARE ||
+           cli_fail("%s: its largest label is %zu, but it has only %zu labels: numbers of "
+                    "classes without gaps, from 0, are expected, or a list of --classes",
+                    path, labels->classes - 1, n);
+}
+
+/* A head with its gradients and moments, its table of codes, and two rows of numbers for each
+ * clip or step. */
+static bool check_memory(const evaluation *e)
+{
+    enum { HIDDEN = 256, COPIES = 4 };
+    uint64_t rows = (uint64_t)e->test.clips * (e->task == LOCALISE ? e->test.length : 1);
+    uint64_t each = (COPIES * HIDDEN + unic_codebook_code_count(e->codebook) + 2 * rows) *
+                    sizeof(float);
+    if (e->json_path)
+        each += e->classes * sizeof(int64_t);
+    return !cli_memory_limit || e->classes <= cli_memory_limit / each ||
+           cli_fail("a head for %zu classes takes %llu bytes for each, at most %llu in all are "
+                    "allowed (by --memory-limit)",
+                    e->classes, (unsigned long long)each, (unsigned long long)cli_memory_limit);
 }
 
 bool eval_read_labels(evaluation *e)
@@ -316,6 +368,9 @@ bool eval_read_labels(evaluation *e)
         !apply_names(&e->test_names, e->test_classes_path ? e->test_classes_path : e->test_path,
                      e->test_path, b))
         return false;
+    if (!check_largest(e, &e->train, &e->names, e->train_path, a) ||
+        !check_largest(e, &e->test, &e->test_names, e->test_path, b))
+        return false;
     if (a->classes == 0 || b->classes == 0)
         return cli_fail("%s has no label that is not -1",
                         a->classes ? e->test_path : e->train_path);
@@ -325,7 +380,7 @@ bool eval_read_labels(evaluation *e)
         return cli_fail("the step labels of %s and %s do not have the same classes",
                         e->train_path, e->test_path);
     e->classes = a->classes > b->classes ? a->classes : b->classes;
-    return find_background(e);
+    return check_memory(e) && find_background(e);
 }
 
 bool eval_read_clip_labels(evaluation *e)
