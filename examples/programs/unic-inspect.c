@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include <unicode/unic.h>
 
@@ -21,7 +22,9 @@ enum { BATCH = 64, READ_AHEAD = 2, MESSAGE = 1024 };
 static bool is_table(const char *path)
 {
     const char *end = path + strcspn(path, ":");
-    return end - path > 4 && (!strncmp(end - 4, ".csv", 4) || !strncmp(end - 4, ".tsv", 4));
+    return end - path > 4 &&
+           (!strncasecmp(end - 4, ".csv", 4) || !strncasecmp(end - 4, ".tsv", 4) ||
+            !strncasecmp(end - 4, ".txt", 4));
 }
 
 /* What is neither a model nor data is a film, or nothing that is known. */
@@ -62,7 +65,7 @@ static bool inspect(const inspect_request *r)
         unic_dataset_free(data);
         return ok;
     }
-    if (cli_media_is(r->path))
+    if (!is_table(r->path) && cli_media_is(r->path))
         return inspect_film(r->path, why_no_model);
     if (!*why_no_model ||
         strstr(why_no_model, unic_last_error())) /* no npz, or no file at all */

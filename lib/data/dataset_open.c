@@ -26,8 +26,11 @@ static unic_status holds_arrays(const char *path, bool *yes)
 
 static bool is_table(const char *path)
 {
-    return unic__stem_size(path, ".csv") || unic__stem_size(path, ".tsv") ||
-           unic__stem_size(path, ".txt");
+    static const char *const suffixes[] = {".csv", ".tsv", ".txt", ".CSV", ".TSV", ".TXT"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
+        if (unic__stem_size(path, suffixes[i]))
+            return true;
+    return false;
 }
 
 /* Files of single clips that follow each other are one source. */

@@ -195,6 +195,14 @@ class Tables(unittest.TestCase):
             self.assertIn("t.ini", done.stderr)
             self.assertIn(says, done.stderr)
 
+    def test_suffixes_of_tables(self):
+        for name, says in (("T.CSV", "label: 1 classes"), ("T.TSV", "label: 1 classes"), ("t.txt", "label: 1 classes"),
+                           ("T.CSV:x", "label: 1 classes")):
+            self.write(name.split(":")[0], b"video_id,category,split\nc0,Bag,x\n")
+            self.assertIn(says, run("unic-inspect", self.dir / name).stdout)
+        done = run("unic-inspect", self.write("t.txt", b"These are notes.\n"), status=1)
+        self.assertIn("names the columns; there is: These are notes.", done.stderr)
+
     def test_pipes_are_not_waited_for(self):
         pipe = self.dir / "pipe"
         os.mkfifo(pipe)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/config.h"
 #include "cli/extractor.h"
@@ -17,7 +18,7 @@ static const char *find_split(const char *path)
 {
     const char *colon = strrchr(path, ':');
     bool table = colon && colon - path > 4 &&
-                 (!strncmp(colon - 4, ".csv", 4) || !strncmp(colon - 4, ".tsv", 4));
+                 (!strncasecmp(colon - 4, ".csv", 4) || !strncasecmp(colon - 4, ".tsv", 4));
     return table ? colon + 1 : NULL;
 }
 

@@ -23,8 +23,9 @@ cli_media_calls cli_media;
 
 bool cli_media_is(const char *path)
 {
-    static const char *const others[] = {".npz", ".npy", ".zip", ".csv", ".tsv",        ".pkl",
-                                         ".pt",  ".pth", ".bin", ".h5",  ".safetensors"};
+    static const char *const others[] = {".npz", ".npy", ".zip",        ".csv", ".tsv",
+                                         ".CSV", ".TSV", ".pkl",        ".pt",  ".pth",
+                                         ".bin", ".h5",  ".safetensors"};
     struct stat about;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (cli_ends_with(path, others[i]))
