@@ -228,7 +228,7 @@ int main(int argc, char **argv)
     cli_parse(&program, argc, argv);
     check_usage(&program, &files, &r);
     const char *const inputs[] = {r.in_path, r.network.vocabulary, r.network.keep};
-    bool ok = !cli_output_is_input("OUT", r.out_path, inputs, 3) &&
+    bool ok = cli_output_ready("OUT", r.out_path, inputs, 3) &&
               (r.network.kind ? convert_network(&r) : convert(&r));
     int status = cli_exit_status(ok);
     cli_list_free(&files);

@@ -39,7 +39,7 @@ static bool find_fingerprint(encode_job *j)
 static bool is_apart(const encode_job *j)
 {
     const char *const others[] = {j->model_path, j->media.description};
-    return cli_output_apart("--out", j->out_path, j->inputs.items, j->inputs.count) &&
+    return cli_output_ready("--out", j->out_path, j->inputs.items, j->inputs.count) &&
            !cli_output_is_input("--out", j->out_path, others, 2) &&
            !cli_output_is_input("--out", j->out_path, j->media.extractors.items,
                                 j->media.extractors.count);

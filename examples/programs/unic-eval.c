@@ -27,8 +27,8 @@ static bool run(evaluation *e)
                                   e->class_map_path, e->classes_path, e->test_classes_path};
     const size_t count = sizeof inputs / sizeof *inputs;
     if (!cli_ok(unic_set_threads((int)e->threads)) ||
-        !cli_output_apart("--json", e->json_path, inputs, count) ||
-        !cli_output_apart("--logits", e->logits_path, inputs, count) ||
+        !cli_output_ready("--json", e->json_path, inputs, count) ||
+        !cli_output_ready("--logits", e->logits_path, inputs, count) ||
         !cli_outputs_differ("--json", e->json_path, "--logits", e->logits_path) ||
         !cli_model_open(&e->model, e->model_path, &e->settings) ||
         !cli_ok(unic_model_codebook(&e->whole, e->model)) || !eval_choose_channels(e))

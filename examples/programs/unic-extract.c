@@ -196,6 +196,7 @@ static bool extract(job *j)
     if (!extract_clips_find(&j->clips, &j->request, j->features.reads == UNIC_EXTRACTOR_TEXT) ||
         !take_folder(j))
         return false;
+    cli_output_clear_folder(j->request.folder);
     bool ok = make_all(j);
     cli_progress_clear();
     if (!ok) {
@@ -227,10 +228,10 @@ static bool are_apart(const extract_request *r)
     const char *const made_of[] = {r->from.path, r->from.weights, r->from.vocabulary,
                                    r->from.keep};
     const size_t count = sizeof made_of / sizeof *made_of;
-    return cli_output_apart("--fit", r->fit_path, r->files.items, r->files.count) &&
-           cli_output_apart("--fit", r->fit_path, made_of, count) &&
-           cli_output_apart("--save", r->save_path, r->files.items, r->files.count) &&
-           cli_output_apart("--save", r->save_path, made_of, count) &&
+    return cli_output_ready("--fit", r->fit_path, r->files.items, r->files.count) &&
+           cli_output_ready("--fit", r->fit_path, made_of, count) &&
+           cli_output_ready("--save", r->save_path, r->files.items, r->files.count) &&
+           cli_output_ready("--save", r->save_path, made_of, count) &&
            cli_outputs_differ("--fit", r->fit_path, "--save", r->save_path);
 }
 

@@ -96,8 +96,8 @@ static bool write_array(const char *path, const request *r, unic_media *media,
 static bool run(const request *r)
 {
     unic_media *media;
-    if (!cli_output_apart("--sound", r->sound_path, &r->path, 1) ||
-        !cli_output_apart("--frames", r->frames_path, &r->path, 1) ||
+    if (!cli_output_ready("--sound", r->sound_path, &r->path, 1) ||
+        !cli_output_ready("--frames", r->frames_path, &r->path, 1) ||
         !cli_outputs_differ("--sound", r->sound_path, "--frames", r->frames_path) ||
         !cli_media_open(&media, r->path, r->skip_damaged, 1))
         return false;

@@ -144,8 +144,8 @@ static bool run(job *j)
 {
     const char *const inputs[] = {j->model_path, j->gallery_path, j->query_path, j->index_path};
     if (!cli_ok(unic_set_threads((int)j->threads)) ||
-        !cli_output_apart("--json", j->json_path, inputs, 4) ||
-        !cli_output_apart("--save", j->save_path, inputs, 4) ||
+        !cli_output_ready("--json", j->json_path, inputs, 4) ||
+        !cli_output_ready("--save", j->save_path, inputs, 4) ||
         !cli_outputs_differ("--json", j->json_path, "--save", j->save_path) ||
         !cli_model_open(&j->model, j->model_path, &j->settings) ||
         !cli_ok(unic_model_codebook(&j->codebook, j->model)) ||

@@ -171,6 +171,31 @@ class Outputs(unittest.TestCase):
             self.run_program(*train, "--log", "cut.log", "--resume", "train.epochs=2")
             self.assertEqual((self.dir / "cut.log").read_text(), text[:text.rfind("\n") + 1])
 
+    def test_what_killed_processes_left_is_removed(self):
+        """Of the outputs' files, and of all in unic-extract's folder; but not what a living process writes."""
+        ended = subprocess.Popen(["true"])
+        ended.wait()
+        (self.dir / "left.tsv").write_text("id\ttext\na\thello world\n")
+        (self.dir / "features").mkdir()
+        convert, gallery = ("unic-convert", "m.npz"), ("--gallery", "d.npz", "--gallery-modality", "sound")
+        for words, out, files in (
+                (("unic-encode", "--model", "m.npz", "--modality", "sound", "d.npz", "--out"), "l.npz", ["l.npz"]),
+                (("unic-eval", "--model", "m.npz", "--train", "d.npz", "--test", "d.npz", "--epochs", "1", "--json"), "l.json", ["l.json"]),
+                (("unic-retrieve", "--model", "m.npz", *gallery, "--save"), "l.npz", ["l.npz"]),
+                (convert, "l.npz", ["l.npz"]), (convert, "l.safetensors", ["l.safetensors"]),
+                (("unic-extract", "--kind", "ngrams", "left.tsv", "--fit"), "l.npz", ["l.npz"]),
+                (("unic-extract", "--kind", "ngrams", "left.tsv", "--out"), "features",
+                 ["features/a.npy", "features/gone.npy", "features/extract.ini", "features/a.tmp-1-2.npy"])):
+            left = [self.dir / f"{file}.tmp-{ended.pid}-{i}" for file in files for i in (0, 17)]
+            stay = [self.dir / f"{files[0]}{end}" for end in (f".tmp-{os.getpid()}-0", f".tmp-{ended.pid}", f".tmp-{ended.pid}-x", ".tmp-x-1")]
+            for path in left + stay:
+                path.write_text("half")
+            self.run_program(*words, out)
+            self.assertEqual([path.name for path in left if path.exists()], [], words)
+            self.assertEqual([path.name for path in stay if not path.exists()], [], words)
+            for path in stay:
+                path.unlink()
+
     def test_a_file_that_may_not_grow(self):
         def least(size):
             return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -38,6 +38,21 @@ class Texts(Program):
         said = self.run_it("deep/f", program="unic-inspect")
         self.assertRegex(said, r"(?s)3 clips of up to 6 steps.*text +8 +12 +2\.\.6")
 
+    def test_a_limit_on_memory(self):
+        """Of a text the features are far larger than its file: both keep to --memory-limit."""
+        words = "word " * 20000
+        (self.dir / "a.txt").write_text(words)
+        (self.dir / "a.tsv").write_text(f"id\ttext\na\t{words}\n")
+        for name in ("a.txt", "a.tsv"):
+            for limit in ("1M", "5119999"):
+                said = self.run_it("--kind", "ngrams", "--out", "f", "--memory-limit", limit, name, status=1)
+                self.assertRegex(said, r": the features of its 20000 words, 64 numbers each, are more than --memory-limit\n")
+            said = self.run_it("--kind", "ngrams", "--out", "f", "--memory-limit", "50K", name, status=1)
+            self.assertIn(f"a text of at most {50 * 1024} bytes was expected", said)
+            self.assertFalse((self.dir / "f/a.npy").exists())
+            self.run_it("--kind", "ngrams", "--out", "f", "--memory-limit", "5120000", name)
+            (self.dir / "f/a.npy").unlink()
+
     def test_it_goes_on(self):
         """What is there, and not older than its file, is left as it is."""
         for name in ("a", "b"):

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/limit.h"
 #include "cli/media.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -382,6 +383,12 @@ cli_outcome cli_features_text(cli_features *f, const char *name, const char *tex
         cli_fail("%s: there is no word in it", name);
         return CLI_BAD;
     }
+    if (cli_memory_limit && steps > cli_memory_limit / sizeof(float) / f->numbers) {
+        cli_fail(
+            "%s: the features of its %zu words, %zu numbers each, are more than --memory-limit",
+            name, steps, f->numbers);
+        return CLI_FAILED;
+    }
     if (steps > f->output_steps) {
         free(f->output);
         f->output_steps = 0;
@@ -398,7 +405,7 @@ cli_outcome cli_features_text(cli_features *f, const char *name, const char *tex
 static cli_outcome text_file(cli_features *f, const char *path, cli_features_fn *take,
                              void *user)
 {
-    char *text = cli_text_read(path, MOST_TEXT, "text");
+    char *text = cli_text_read(path, cli_limited(MOST_TEXT), "text");
     cli_outcome outcome = text ? cli_features_text(f, path, cli_text_begin(text), take, user)
                                : CLI_BAD;
     free(text);

@@ -14,6 +14,9 @@ extern uint64_t cli_memory_limit;
 /* The limit as options of the calls that read a file; NULL without one. */
 const unic_open_options *cli_open_options(void);
 
+/* The most bytes that are read of a text that is held whole, of which `most` would be. */
+size_t cli_limited(size_t most);
+
 /* The --memory-limit option of every program that opens files. */
 #define CLI_MEMORY_LIMIT_OPTION                                                                \
     {                                                                                          \

@@ -113,6 +113,12 @@ bool cli_output_apart(const char *option, const char *path, const char *const *i
            (!cli_output_is_input(option, path, inputs, count) && cli_output_possible(path));
 }
 
+bool cli_output_ready(const char *option, const char *path, const char *const *inputs,
+                      size_t count)
+{
+    return cli_output_apart(option, path, inputs, count) && (!path || cli_output_clear(path));
+}
+
 /* Whether both names, of files that may be there or not yet, are those of one file. */
 static bool is_same_name(const char *one, const char *other)
 {
@@ -227,17 +233,22 @@ void cli_output_discard(cli_output *output)
 
 /* ---- what processes left that were killed ---- */
 
-/* The process of "<file>.tmp-<process>-<number>"; 0 if the name is another. */
+/* The process of "<file>.tmp-<process>-<number>", `file` NULL: of any file; 0 if the name is
+ * another. */
 static long writer_of(const char *name, const char *file)
 {
-    size_t length = kept_size(file), mark = strlen(TEMPORARY);
-    char *end;
-    if (strncmp(name, file, length) || strncmp(name + length, TEMPORARY, mark))
+    const char *mark = file ? name + kept_size(file) : name;
+    if (file && strncmp(name, file, kept_size(file)))
         return 0;
-    name += length + mark;
+    for (const char *next = mark; !file && (next = strstr(next + 1, TEMPORARY));)
+        mark = next; /* the last one */
+    if (strncmp(mark, TEMPORARY, strlen(TEMPORARY)))
+        return 0;
+    const char *digits = mark + strlen(TEMPORARY);
+    char *end;
     errno = 0;
-    long process = strtol(name, &end, 10);
-    if (!isdigit((unsigned char)*name) || errno || process <= 0 || *end != '-' || !end[1] ||
+    long process = strtol(digits, &end, 10);
+    if (!isdigit((unsigned char)*digits) || errno || process <= 0 || *end != '-' || !end[1] ||
         end[1 + strspn(end + 1, "0123456789")])
         return 0;
     return process;
@@ -251,18 +262,22 @@ static bool is_left(long writer, long process)
     return writer == (long)getpid() || (kill((pid_t)writer, 0) && errno == ESRCH);
 }
 
-static bool clear_left(const char *path, long process)
+static void clear_names(const char *directory, const char *file, long process)
 {
-    char *directory = directory_of(path);
-    if (!directory)
-        return false;
-    const char *file = name_of(path);
     DIR *names = opendir(directory);
     for (const struct dirent *entry; names && (entry = readdir(names));)
         if (is_left(writer_of(entry->d_name, file), process))
             unlinkat(dirfd(names), entry->d_name, 0);
     if (names)
         closedir(names);
+}
+
+static bool clear_left(const char *path, long process)
+{
+    char *directory = directory_of(path);
+    if (!directory)
+        return false;
+    clear_names(directory, name_of(path), process);
     free(directory);
     return true;
 }
@@ -275,4 +290,9 @@ bool cli_output_clear(const char *path)
 bool cli_output_clear_of(const char *path, long process)
 {
     return clear_left(path, process);
+}
+
+void cli_output_clear_folder(const char *folder)
+{
+    clear_names(folder, NULL, 0);
 }

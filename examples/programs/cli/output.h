@@ -34,7 +34,11 @@ bool cli_output_possible(const char *path);
 bool cli_output_apart(const char *option, const char *path, const char *const *inputs,
                       size_t count);
 
-/* That alone, for what need not be a regular file: true after a message if it is an input. */
+/* That, and what ended processes left of the file is removed (cli_output_clear()). */
+bool cli_output_ready(const char *option, const char *path, const char *const *inputs,
+                      size_t count);
+
+/* For what need not be a regular file: true after a message if it is an input. */
 bool cli_output_is_input(const char *option, const char *path, const char *const *inputs,
                          size_t count);
 
@@ -46,6 +50,9 @@ bool cli_outputs_differ(const char *option, const char *path, const char *other_
  * cli_output_open(). Only for the sole writer of the file: a process on another machine may
  * still be running. */
 bool cli_output_clear(const char *path);
+
+/* The same of all files in a folder, for the sole writer there. */
+void cli_output_clear_folder(const char *folder);
 
 /* The same of a process, on whatever machine, that is known to write the file no more. */
 bool cli_output_clear_of(const char *path, long process);

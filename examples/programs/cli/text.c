@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,9 +71,14 @@ static bool check_text(const char *path, const char *text, size_t size, size_t m
 char *cli_text_read(const char *path, size_t most, const char *what)
 {
     FILE *in = open_file(path);
-    char *text = in ? cli_alloc(most + 2, 1) : NULL;
+    struct stat about;
+    size_t room = most; /* of a file that says its size, no more than that */
+    if (in && !fstat(fileno(in), &about) && S_ISREG(about.st_mode) && about.st_size > 0 &&
+        (uint64_t)about.st_size < room)
+        room = (size_t)about.st_size;
+    char *text = in ? cli_alloc(room + 2, 1) : NULL;
     if (text) {
-        size_t size = fread(text, 1, most + 1, in);
+        size_t size = fread(text, 1, room + 1, in);
         bool ok = ferror(in) ? cli_fail("cannot read %s: %s", path, strerror(errno))
                              : check_text(path, text, size, most, what);
         if (!ok) {

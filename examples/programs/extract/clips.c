@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -143,7 +144,7 @@ static bool add_table(extract_clips *clips, const extract_request *r, const char
     if (!tables)
         return cli_fail("out of memory for %s", path);
     clips->tables = tables;
-    char *text = cli_text_read(path, MOST_TABLE, "table");
+    char *text = cli_text_read(path, cli_limited(MOST_TABLE), "table");
     if (!text)
         return false;
     clips->tables[clips->table_count++] = text;
