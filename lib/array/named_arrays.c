@@ -34,6 +34,11 @@ const char *unic__named_arrays_name(const unic__named_arrays *a, size_t i)
     return a->npz ? unic__npz_name(a->npz, i) : unic__npy_folder_name(a->folder, i);
 }
 
+bool unic__named_arrays_is_array(const unic__named_arrays *a, size_t i)
+{
+    return !a->npz || unic__npz_is_array(a->npz, i);
+}
+
 bool unic__named_arrays_has(const unic__named_arrays *a, const char *name)
 {
     return a->npz ? unic__npz_has(a->npz, name) : unic__npy_folder_has(a->folder, name);

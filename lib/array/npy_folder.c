@@ -1,5 +1,6 @@
 #include "array/npy_folder.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "file/folder.h"
@@ -7,7 +8,8 @@
 enum { MOST_HELD = 1 << 30 /* elements, as of a deflated array in an npz */ };
 
 typedef struct member {
-    bool open;
+    bool known, open;    /* `info` is; `file` is, for its elements */
+    unic__npy_info info; /* as the header was when it was first asked for */
     unic__npy_file file;
     float *rows; /* of a Fortran-order file, once they were asked for */
 } member;
@@ -21,6 +23,11 @@ struct unic__npy_folder {
 };
 
 /* ---- the directory ----------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static unic_status take_names(unic__npy_folder *f, const char *path, const unic__folder *list)
 {
@@ -39,6 +46,8 @@ static unic_status take_names(unic__npy_folder *f, const char *path, const unic_
             return unic__no_memory(size + 1, "an array's name");
         f->n++;
     }
+    if (f->n) /* without their suffix they may stand in another order */
+        qsort(f->names, f->n, sizeof *f->names, compare_names);
     return UNIC_OK;
 }
 
@@ -91,10 +100,9 @@ const char *unic__npy_folder_name(const unic__npy_folder *f, size_t i)
 
 static size_t find_name(const unic__npy_folder *f, const char *name)
 {
-    size_t i = 0;
-    while (i < f->n && strcmp(f->names[i], name) != 0)
-        i++;
-    return i;
+    const char *const *found = f->n ? bsearch(&name, f->names, f->n, sizeof name, compare_names)
+                                    : NULL;
+    return found ? (size_t)(found - f->names) : f->n;
 }
 
 bool unic__npy_folder_has(const unic__npy_folder *f, const char *name)
@@ -104,7 +112,7 @@ bool unic__npy_folder_has(const unic__npy_folder *f, const char *name)
 
 /* ---- arrays ------------------------------------------------------------------------------ */
 
-static unic_status open_member(unic__npy_folder *f, const char *name, member **out)
+static unic_status find_member(unic__npy_folder *f, const char *name, member **out)
 {
     size_t i = find_name(f, name);
     if (i == f->n) {
@@ -114,35 +122,67 @@ static unic_status open_member(unic__npy_folder *f, const char *name, member **o
                           near ? ".npy\"?" : "");
     }
     *out = &f->members[i];
-    if ((*out)->open)
-        return UNIC_OK;
-    const char *path = unic__arena_printf(&f->arena, "%s/%s.npy", f->path, name);
-    if (!path)
-        return unic__no_memory(strlen(f->path) + strlen(name), "a file's name");
-    UNIC__TRY(unic__npy_file_open(&(*out)->file, path));
-    (*out)->open = true;
     return UNIC_OK;
 }
 
+static unic_status open_file(unic__npy_folder *f, const char *name, unic__npy_file *file)
+{
+    const char *path = unic__arena_printf(&f->arena, "%s/%s.npy", f->path, name);
+    return path ? unic__npy_file_open(file, path)
+                : unic__no_memory(strlen(f->path) + strlen(name), "a file's name");
+}
+
+static unic_status check_count(const unic__npy_file *file, size_t count)
+{
+    char shape[UNIC__SHAPE_TEXT];
+    if (unic__shape_count(&file->info.shape) == count)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_SHAPE, "%s: has the shape %s, %zu elements expected", file->path,
+                      unic__shape_print(&file->info.shape, shape), count);
+}
+
+/* Finds an array whose elements are read; another may stand there now than was looked at. */
+static unic_status open_member(unic__npy_folder *f, const char *name, member **out)
+{
+    UNIC__TRY(find_member(f, name, out));
+    member *m = *out;
+    if (m->open)
+        return UNIC_OK;
+    UNIC__TRY(open_file(f, name, &m->file));
+    unic_status status = m->known ? check_count(&m->file, unic__shape_count(&m->info.shape))
+                                  : UNIC_OK;
+    m->open = status == UNIC_OK;
+    if (!m->open)
+        unic__npy_file_close(&m->file);
+    return status;
+}
+
+/* Leaves the file closed: a directory may have more files than a process may open. */
 unic_status unic__npy_folder_info(unic__npy_folder *f, const char *name, unic__npy_info *info)
 {
     member *m = NULL;
-    *info = (unic__npy_info){.foreign = false};
-    unic_status status = open_member(f, name, &m);
-    if (m)
-        *info = m->file.info;
-    return status;
+    unic__npy_file file = {.info = {.foreign = false}};
+    *info = file.info;
+    UNIC__TRY(find_member(f, name, &m));
+    if (!m->known) {
+        unic_status status = open_file(f, name, &file);
+        *info = file.info;
+        if (status != UNIC_OK)
+            return status;
+        m->info = file.info;
+        m->known = true;
+        unic__npy_file_close(&file);
+    }
+    *info = m->info;
+    return UNIC_OK;
 }
 
 unic_status unic__npy_folder_read_i32(unic__npy_folder *f, const char *name, int32_t *out,
                                       size_t count)
 {
-    member *m;
-    char shape[UNIC__SHAPE_TEXT];
+    member *m = NULL;
     UNIC__TRY(open_member(f, name, &m));
-    if (unic__shape_count(&m->file.info.shape) != count)
-        return unic__fail(UNIC_E_SHAPE, "%s: has the shape %s, %zu elements expected",
-                          m->file.path, unic__shape_print(&m->file.info.shape, shape), count);
+    UNIC__TRY(check_count(&m->file, count));
     return unic__npy_file_all_i32(&m->file, out);
 }
 
@@ -168,7 +208,7 @@ static unic_status hold_rows(member *m)
 unic_status unic__npy_folder_read_row_f32(unic__npy_folder *f, const char *name, size_t row,
                                           float *out, size_t row_count)
 {
-    member *m;
+    member *m = NULL;
     UNIC__TRY(open_member(f, name, &m));
     if (unic__npy_file_is_row_major(&m->file))
         return unic__npy_file_read_f32(&m->file, row * row_count, row_count, out);

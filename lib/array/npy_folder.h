@@ -6,7 +6,7 @@
 
 typedef struct unic__npy_folder unic__npy_folder;
 
-/* Lists the directory; each file is opened at its first use, and stays open. */
+/* Lists the directory; a file whose elements are read stays open. */
 unic_status unic__npy_folder_open(unic__npy_folder **out, const char *path);
 void unic__npy_folder_close(unic__npy_folder *f);
 const char *unic__npy_folder_path(const unic__npy_folder *f);

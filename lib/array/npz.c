@@ -108,6 +108,11 @@ const char *unic__npz_name(const unic__npz *z, size_t i)
     return z->members[i].name;
 }
 
+bool unic__npz_is_array(const unic__npz *z, size_t i)
+{
+    return z->members[i].is_array;
+}
+
 bool unic__npz_has(const unic__npz *z, const char *name)
 {
     size_t i;

@@ -22,6 +22,7 @@ unic__source *unic__npz_source(const unic__npz *z);
 /* Members in directory order, without ".npy"; those that are not arrays keep their names. */
 size_t unic__npz_count(const unic__npz *z);
 const char *unic__npz_name(const unic__npz *z, size_t i);
+bool unic__npz_is_array(const unic__npz *z, size_t i);
 bool unic__npz_has(const unic__npz *z, const char *name);
 
 /* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. The CRC

@@ -21,9 +21,9 @@ static unic_status add_array(unic__weight_file *f, unic__npz *z, size_t i)
 {
     unic__npy_info info = {.shape = UNIC__SCALAR};
     const char *name = unic__npz_name(z, i);
-    const unic_status status = unic__npz_info(z, name, &info);
-    if (status == UNIC_E_NOTFOUND)
+    if (!unic__npz_is_array(z, i))
         return UNIC_OK;
+    const unic_status status = unic__npz_info(z, name, &info);
     if (status != UNIC_OK && status != UNIC_E_FORMAT)
         return status;
     return unic__weight_file_add(f, name, status == UNIC_OK ? NULL : unic_last_error(),

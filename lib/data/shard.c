@@ -18,14 +18,13 @@ typedef struct shard {
 /* ---- which modalities -------------------------------------------------------------------- */
 
 /* An array beside the modalities that cannot be one, such as `speaker` [N] or the names of
- * classes, is none of our business; the rank is 0 for what is no array of numbers at all. Texts
- * keep their file's name and so mostly have a '.', but not always: "README". */
-static unic_status look_at(const shard *s, const char *name, unic__shape *shape,
-                           const char **foreign)
+ * classes, is none of our business; the rank is 0 for what is no array of numbers at all. */
+static unic_status look_at(const shard *s, size_t i, unic__shape *shape, const char **foreign)
 {
+    const char *name = unic__named_arrays_name(&s->arrays, i);
     unic__npy_info info = {.foreign = false};
     *shape = UNIC__SCALAR;
-    if (!unic__is_modality_name(name))
+    if (!unic__named_arrays_is_array(&s->arrays, i) || !unic__is_modality_name(name))
         return UNIC_OK;
     unic_status status = unic__named_arrays_info(&s->arrays, name, &info);
     if (status == UNIC_OK)
@@ -34,7 +33,7 @@ static unic_status look_at(const shard *s, const char *name, unic__shape *shape,
         unic__log_line(UNIC_LOG_INFO, "not read: %s", unic_last_error());
         *foreign = name;
     }
-    return status == UNIC_E_NOTFOUND || info.foreign ? UNIC_OK : status;
+    return info.foreign ? UNIC_OK : status;
 }
 
 static unic_status list(unic__clip_source *source, unic__track_table *tracks)
@@ -46,7 +45,7 @@ static unic_status list(unic__clip_source *source, unic__track_table *tracks)
     unic__npy_info info;
     for (size_t i = 0; i < unic__named_arrays_count(&s->arrays); i++) {
         const char *name = unic__named_arrays_name(&s->arrays, i);
-        UNIC__TRY(look_at(s, name, &shape, &foreign));
+        UNIC__TRY(look_at(s, i, &shape, &foreign));
         if (shape.rank >= 3) {
             found++;
             if (unic__tracks_find(tracks, name) == tracks->n)

@@ -4,6 +4,7 @@ import io
 import os
 import pathlib
 import pickle
+import resource
 import struct
 import sys
 import tempfile
@@ -62,6 +63,49 @@ class Strangers(unittest.TestCase):
         for path in self.save("alone", audio=FOREIGN["ragged"]):
             with self.assertRaisesRegex(lu.FormatError, "holds Python objects"):
                 lu.Dataset(path)
+
+    def test_many_members_that_are_no_arrays(self):
+        """They cost no more than their number: each was once compared with all others for a name like its own."""
+        path = self.dir / "many.npz"
+        np.savez(path, audio=AUDIO, video=VIDEO)
+        with zipfile.ZipFile(path, "a") as z:
+            for i in range(20000):
+                z.writestr(f"{i}/README", b"")
+            for i in range(20000):
+                z.writestr(f"README{i}", b"")
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        self.assertEqual(lu.Dataset(path, batch=2).modalities, ("audio", "video"))
+        with self.assertRaisesRegex(lu.FormatError, "no config.txt in it"):
+            lu.Model(path)
+        self.assertLess(resource.getrusage(resource.RUSAGE_SELF).ru_utime - before, 10)
+
+    def test_more_arrays_than_files_may_be_open(self):
+        """Looking at a folder's arrays keeps none of them open."""
+        few = self.dir / "few"
+        few.mkdir()
+        for i in range(300):
+            np.save(few / f"{'a' * (i % 3)}{i}.npy", np.ones((4, 6)))              # clips that have no folder of their own
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+        try:
+            with self.assertRaisesRegex(lu.ShapeError, r"few: modality \".*\" is \[4,6\], \[N,T,...\] expected"):
+                lu.Dataset(few)
+            np.save(few / "audio.npy", AUDIO)
+            np.save(few / "video.npy", VIDEO)
+            with lu.Dataset(few, batch=8) as dataset:
+                self.assertEqual(dataset.modalities, ("audio", "video"))
+                np.testing.assert_array_equal(dataset.next()["video"], VIDEO)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    def test_an_array_that_is_another_one_by_now(self):
+        for i, now in enumerate((AUDIO[:4], np.asfortranarray(AUDIO[:4]))):
+            (self.dir / f"{i}").mkdir()
+            np.save(self.dir / f"{i}/audio.npy", AUDIO)
+            dataset = lu.Dataset(self.dir / f"{i}", batch=8, prefetch=0)
+            np.save(self.dir / f"{i}/audio.npy", now)
+            with self.assertRaisesRegex(lu.ShapeError, r"audio.npy: has the shape \[4,10,6\], 480 elements expected"):
+                dataset.next()
 
     def test_a_damaged_member_is_not_passed_over(self):
         """Only an array that is what it says may be left out."""
