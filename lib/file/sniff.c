@@ -26,6 +26,15 @@ static const struct {
     [UNIC__FILE_TAR] = {"a tar archive", "; unpack it first"},
     [UNIC__FILE_COMPRESSED] = {"a compressed file", "; unpack it first"},
     [UNIC__FILE_GGUF] = {"a GGUF file", ""},
+    [UNIC__FILE_ONNX] = {"an ONNX file",
+                         "; the checkpoint that it was exported from is needed"},
+    [UNIC__FILE_TENSORFLOW] = {"a TensorFlow file", ""},
+    [UNIC__FILE_ARROW] = {"an Arrow or Feather file",
+                          "; pyarrow reads it, numpy.savez() writes the npz"},
+    [UNIC__FILE_PARQUET] = {"a Parquet file",
+                            "; pyarrow reads it, numpy.savez() writes the npz"},
+    [UNIC__FILE_LFS_POINTER] = {"a pointer of Git LFS and not the file itself",
+                                "; \"git lfs pull\" fetches it"},
 };
 
 const char *unic__file_kind_name(unic__file_kind kind)
@@ -68,11 +77,26 @@ static bool is_torch(const head *h)
     return has(h, 0, "L119547037146038801333356L", 26);
 }
 
+/* Models of protocol buffers begin with their version: of ONNX the file's, 3 or higher, and the
+ * producer's name or version; of TensorFlow 1, and a graph. */
+static bool is_onnx(const head *h)
+{
+    return has(h, 0, "\x08", 1) && h->size > 2 && h->bytes[1] >= 3 && h->bytes[1] < 0x20 &&
+           (h->bytes[2] == 0x12 || h->bytes[2] == 0x1A || h->bytes[2] == 0x3A);
+}
+
+/* SavedModel; TFLite; a checkpoint's index, whose first entry has an empty key. */
+static bool is_tensorflow(const head *h)
+{
+    return has(h, 0, "\x08\x01\x12", 3) || has(h, 4, "TFL3", 4) ||
+           (has(h, 0, "\0\0\x06\x08", 4) && has(h, 5, "\x1A\x02\x08\x01", 4));
+}
+
 /* Protocols 2 to 5 say so; of 0 and 1 a few beginnings are told from texts. */
 static bool is_pickle(const head *h)
 {
-    static const char *const starts[] = {"(dp", "(lp", "ccollections\n", "cnumpy",
-                                         "ccopy_reg\n"};
+    static const char *const starts[] = {"(dp",    "(lp",        "}q", "]q", "ccollections\n",
+                                         "cnumpy", "ccopy_reg\n"};
     if (h->size >= 2 && h->bytes[0] == 0x80 && h->bytes[1] >= 2 && h->bytes[1] <= 5)
         return true;
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
@@ -121,7 +145,13 @@ static unic__file_kind kind_of(const head *h)
         {0, "7z\xBC\xAF", 4, UNIC__FILE_COMPRESSED},
         {0, "Rar!", 4, UNIC__FILE_COMPRESSED},
         {0, "\x28\xB5\x2F\xFD", 4, UNIC__FILE_COMPRESSED},
+        {0, "\x04\x22\x4D\x18", 4, UNIC__FILE_COMPRESSED}, /* lz4 */
+        {0, "\x1F\x9D", 2, UNIC__FILE_COMPRESSED},         /* compress */
         {0, "GGUF", 4, UNIC__FILE_GGUF},
+        {0, "ARROW1\0", 7, UNIC__FILE_ARROW},
+        {0, "FEA1", 4, UNIC__FILE_ARROW},
+        {0, "PAR1", 4, UNIC__FILE_PARQUET},
+        {0, "version https://git-lfs.github.com/", 35, UNIC__FILE_LFS_POINTER},
     };
     for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
         if (has(h, starts[i].at, starts[i].bytes, starts[i].size))
@@ -129,6 +159,8 @@ static unic__file_kind kind_of(const head *h)
     return is_torch(h)         ? UNIC__FILE_TORCH
            : is_safetensors(h) ? UNIC__FILE_SAFETENSORS
            : is_pickle(h)      ? UNIC__FILE_PICKLE
+           : is_onnx(h)        ? UNIC__FILE_ONNX
+           : is_tensorflow(h)  ? UNIC__FILE_TENSORFLOW
                                : UNIC__FILE_UNKNOWN;
 }
 

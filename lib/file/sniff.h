@@ -15,8 +15,13 @@ typedef enum unic__file_kind {
     UNIC__FILE_HDF5,
     UNIC__FILE_MAT,
     UNIC__FILE_TAR,
-    UNIC__FILE_COMPRESSED, /* gzip, bzip2, xz, zstd */
-    UNIC__FILE_GGUF
+    UNIC__FILE_COMPRESSED, /* gzip, bzip2, xz, zstd, lz4 */
+    UNIC__FILE_GGUF,
+    UNIC__FILE_ONNX,
+    UNIC__FILE_TENSORFLOW,
+    UNIC__FILE_ARROW, /* Feather too */
+    UNIC__FILE_PARQUET,
+    UNIC__FILE_LFS_POINTER
 } unic__file_kind;
 
 /* Fails only if memory is short or reading fails. A damaged file has the kind UNIC__FILE_UNKNOWN, or
