@@ -135,6 +135,18 @@ static unic_status read_state(unic__torch_file *f, const char *name, unic__shape
     return read_finite(f, t, out, unic__shape_count(&shape));
 }
 
+/* As in a file of the library, which would not open what was made of others. */
+static unic_status check_counts(const unic__torch_file *f, const unic_codebook *cb)
+{
+    for (size_t l = 0; l < cb->codes; l++)
+        if (cb->count[l] < 0.0F)
+            return unic__fail(UNIC_E_FORMAT,
+                              "%s: Encoder_parameters/Cross_quantizer.ema_count[%zu] is %g, at "
+                              "least 0 expected",
+                              unic__torch_path(f), l, (double)cb->count[l]);
+    return UNIC_OK;
+}
+
 unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
                                     unic_codebook **out)
 {
@@ -151,6 +163,7 @@ unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
                  read_state(f, "embedding", UNIC__SHAPE_OF(codes, dim), cb->embedding));
     unic__codebook_set(cb, cb->embedding);
     UNIC__TRY_OR(status, done, read_state(f, "ema_count", UNIC__SHAPE_OF(codes), cb->count));
+    UNIC__TRY_OR(status, done, check_counts(f, cb));
     UNIC__TRY_OR(status, done,
                  read_state(f, "ema_weight", UNIC__SHAPE_OF(codes, dim), cb->sum));
     UNIC__TRY_OR(status, done, read_state(f, "unactivated_count", UNIC__SHAPE_OF(codes), idle));

@@ -236,10 +236,24 @@ static const char *find_sign(const unic__torch_file *f, const char *const *signs
     return NULL;
 }
 
+/* Something else than a tensor where the encoder's would be, such as numpy's arrays; UNIC_OK if
+ * there is nothing. */
+static unic_status fail_replaced(const unic__torch_file *f)
+{
+    char path[UNIC__TORCH_PATH], what[UNIC__VALUE_DESCRIPTION];
+    for (size_t i = 0; i < 2 * SIGNS; i++) {
+        snprintf(path, sizeof path, "%s%s", i < SIGNS ? ENCODER : "", encoder.signs[i % SIGNS]);
+        if (unic__torch_describe(f, path, what))
+            return unic__fail(UNIC_E_FORMAT, "%s: %s is %s, a tensor expected",
+                              unic__torch_path(f), path, what);
+    }
+    return UNIC_OK;
+}
+
 static unic_status fail_missing(const unic__torch_file *f)
 {
     static const char *const fcid[] = {"Cross_quantizer_coarse.", "va2vat.", "va_gen_encoder."};
-    char keys[FOUND_TEXT];
+    char keys[FOUND_TEXT], with[FOUND_TEXT] = "";
     const char *path = unic__torch_path(f), *sign = find_sign(f, fcid, 3);
     if (sign)
         return unic__fail(
@@ -248,13 +262,17 @@ static unic_status fail_missing(const unic__torch_file *f)
             "whole clips are not Uni-Code's; a checkpoint of CMG's pretrain.py, or "
             "one like it, expected",
             path, sign);
+    UNIC__TRY(fail_replaced(f));
     size_t n = unic__torch_count(f);
+    const char *first = n ? unic__torch_tensor_at(f, 0)->path : "";
+    if (n != 1 || *first) /* a tensor alone has no path */
+        snprintf(with, sizeof with, " with %zu tensor%s%s%s", n, n == 1 ? "" : "s",
+                 n ? ", first " : "", first);
     return unic__fail(UNIC_E_FORMAT,
                       "%s: not a CMG checkpoint: it has no tensor "
                       "<modality>_self_att.affine_matrix.weight of "
-                      "audio, video or text; it is %s with %zu tensor%s%s%s",
-                      path, unic__torch_summary(f, keys, sizeof keys), n, n == 1 ? "" : "s",
-                      n ? ", first " : "", n ? unic__torch_tensor_at(f, 0)->path : "");
+                      "audio, video or text; it is %s%s",
+                      path, unic__torch_summary(f, keys, sizeof keys), with);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */

@@ -103,7 +103,11 @@ const char *unic__torch_summary(const unic__torch_file *f, char *out, size_t siz
     char text[UNIC__VALUE_DESCRIPTION];
     const unic__value *v = unic__value_contents(f->root);
     size_t count = v->kind == UNIC__PICKLE_DICT ? v->as.many.count / 2 : 0, at;
-    at = (size_t)snprintf(out, size, "%s", unic__value_describe(f->root, text));
+    if (unic__torch_tensor_args(f->root))
+        snprintf(text, sizeof text, "a tensor");
+    else
+        unic__value_describe(f->root, text);
+    at = (size_t)snprintf(out, size, "%s", text);
     for (size_t i = 0; i < count && i < KEYS && at + UNIC__VALUE_TEXT + 24 < size; i++) {
         at += (size_t)snprintf(out + at, size - at, i ? ", " : " of ");
         at += write_key(out + at, size - at, v->as.many.items[2 * i]);

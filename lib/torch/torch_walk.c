@@ -183,7 +183,7 @@ static unic_status note(unic__torch_file *f, unic__torch_tensor *t, unic_status 
     return t->wrong ? UNIC_OK : unic__no_memory(strlen(unic_last_error()), "a message");
 }
 
-static unic_status add_tensor(walk *w, const unic__value *args)
+static unic_status new_tensor(walk *w, unic__torch_tensor **out)
 {
     unic__torch_file *f = w->file;
     if (f->tensors == UNIC__TORCH_TENSORS)
@@ -203,10 +203,49 @@ static unic_status add_tensor(walk *w, const unic__value *args)
     if (!t->path)
         return unic__no_memory(w->length + 1, "a tensor's path");
     f->tensors++;
+    *out = t;
+    return UNIC_OK;
+}
+
+static unic_status add_tensor(walk *w, const unic__value *args)
+{
+    unic__torch_file *f = w->file;
+    unic__torch_tensor *t;
+    UNIC__TRY(new_tensor(w, &t));
     unic_status status = read_tensor(&f->container, t, args);
     return note(f, t,
                 status == UNIC_OK ? UNIC_OK
                                   : unic__fail_in(status, "%s", unic__torch_tensor_name(t)));
+}
+
+/* What is a tensor for torch, and has no strided elements that could be read. */
+static const struct {
+    const char *function, *is, *advice;
+} others[] = {
+    {"_rebuild_sparse_tensor", "sparse", "save what to_dense() makes of it"},
+    {"_rebuild_sparse_csr_tensor", "sparse", "save what to_dense() makes of it"},
+    {"_rebuild_qtensor", "quantised", "save what dequantize() makes of it"},
+    {"_rebuild_nested_tensor", "nested", "save what to_padded_tensor() makes of it"},
+    {"_rebuild_meta_tensor_no_storage", "meta", "it has no elements"},
+};
+
+/* Listed too, so that what is missed is told from what is there and cannot be read. */
+static unic_status visit_other(walk *w, const unic__value *v, bool *found)
+{
+    size_t i = 0;
+    const size_t n = sizeof others / sizeof others[0];
+    unic__torch_tensor *t = NULL;
+    while (i < n &&
+           !(v->kind == UNIC__PICKLE_CALL &&
+             unic__value_is_name(v->as.call.function, "torch._utils", others[i].function)))
+        i++;
+    *found = i < n;
+    if (!*found)
+        return UNIC_OK;
+    UNIC__TRY(new_tensor(w, &t));
+    return note(w->file, t,
+                unic__fail(UNIC_E_FORMAT, "%s is a %s tensor, which is not read: %s",
+                           unic__torch_tensor_name(t), others[i].is, others[i].advice));
 }
 
 static unic_status visit(walk *w, const unic__value *v);
@@ -294,8 +333,12 @@ const unic__value *unic__torch_tensor_args(const unic__value *v)
 static unic_status visit(walk *w, const unic__value *v)
 {
     const unic__value *args = unic__torch_tensor_args(v);
+    bool other;
     if (args)
         return add_tensor(w, args);
+    UNIC__TRY(visit_other(w, v, &other));
+    if (other)
+        return UNIC_OK;
     if (is_module(v))
         return visit_module(w, v);
     v = unic__value_contents(v);

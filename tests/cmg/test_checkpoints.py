@@ -41,6 +41,7 @@ SIZE, DEVICE = tw.stand_in("torch", "Size", tuple), tw.stand_in("torch", "device
 # The class's module is another one from Python 3.13 on.
 PATH_CLASS = f"{pathlib.PurePosixPath.__module__}.PurePosixPath"
 QUANTISED = tw.stand_in("torch._utils", "_rebuild_qtensor", None)
+META = tw.stand_in("torch._utils", "_rebuild_meta_tensor_no_storage", None)
 
 
 class Colour(enum.Enum):
@@ -239,8 +240,9 @@ class Checkpoints(unittest.TestCase):
         name = "audio_self_att.affine_matrix.weight"
         deep = "video_self_att.encoder.layers.0.linear1.weight"
         instead = {
-            "sparse": (STRANGE["sparse"](), "an object of torch._utils._rebuild_sparse_tensor"),
-            "quantised": (STRANGE["quantised"](), "an object of torch._utils._rebuild_qtensor"),
+            "sparse": (STRANGE["sparse"](), "is a sparse tensor, which is not read: save what to_dense() makes of it"),
+            "quantised": (STRANGE["quantised"](), "is a quantised tensor, which is not read: save what dequantize()"),
+            "meta": (tw.Call(META, np.dtype("f4"), (4, 4), (4, 1), False), "is a meta tensor, which is not read: it has no elements"),
             "complex": (STRANGE["complex tensor"](), "is of complex64, which is not read"),
             "array": (np.ones((4, 4)), "is a numpy array, a tensor expected"), "none": (None, "is None, a tensor expected"),
             "list": ([1.0], "is a list, a tensor expected"), "object": (argparse.Namespace(), "an object of argparse.Namespace"),
@@ -255,10 +257,23 @@ class Checkpoints(unittest.TestCase):
                 given = {"model": self.tensors(lambda n: "module." + n)}
                 given["model"][ENCODER]["module." + where] = value
                 self.assertRefused(what, given, where, *([words] if "tensor" in words and what == "complex" else []))
+        for what in ("sparse", "quantised", "meta", "array", "list"):      # all of them, so that no encoder is there at all
+            value, words = instead[what]
+            for place in (lambda parts: parts, lambda parts: parts[ENCODER]):
+                given = place({ENCODER: {n: value for n in self.plain[ENCODER]}})
+                self.assertRefused(what, given, f"{name} is a {words.removeprefix('is a ')}")
         given = self.tensors()
         del given[ENCODER][deep]
         self.assertRefused("missing", given, f"{ENCODER}/{deep} is missing")
         self.assertRefused("missing in a dict", {"m": given}, f"m/{ENCODER}/{deep} is missing")
+
+    def test_counts_below_0(self):
+        """What a checkpoint is converted to can be opened."""
+        given = self.tensors()
+        count = self.plain[ENCODER]["Cross_quantizer.ema_count"].copy()
+        count[3] = -0.5
+        given[ENCODER]["Cross_quantizer.ema_count"] = tw.tensor(count)
+        self.assertRefused("count", given, f"{ENCODER}/Cross_quantizer.ema_count[3] is -0.5, at least 0 expected")
 
     # ---- layouts ----
 
@@ -398,6 +413,7 @@ class Checkpoints(unittest.TestCase):
         file = io.BytesIO()
         np.save(file, x)
         header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+        onnx = "an ONNX file; the checkpoint"
         tar = io.BytesIO()
         with tarfile.open(fileobj=tar, mode="w") as t:
             t.addfile(tarfile.TarInfo("x"))
@@ -406,8 +422,17 @@ class Checkpoints(unittest.TestCase):
             "a MATLAB file": b"MATLAB 5.0 MAT-file, Platform: GLNXA64".ljust(200), "a tar archive": tar.getvalue(),
             "a compressed file": gzip.compress(b"x" * 100), "a pickle": pickle.dumps({"a": x}), "a pickle; save": pickle.dumps({"a": 1}, 0),
             "a safetensors file": len(header).to_bytes(8, "little") + header + b"\0\0\0\0", "a GGUF file": b"GGUF" + b"\0" * 100,
+            onnx: b"\x08\x08\x12\x07pytorch\x1a\x051.13." + b"\0" * 100, "a Parquet file; pyarrow": b"PAR1" + b"\0" * 100 + b"PAR1",
+            "an Arrow or Feather file; pyarrow": b"ARROW1\0\0" + b"\0" * 100,
+            "a pointer of Git LFS and not the file itself; \"git lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
+            "a TensorFlow file": b"\x08\x01\x12\xc1\x03\n\x3f" + b"\0" * 100,
         }
-        for words, contents in kinds.items():
+        more = [("an Arrow or Feather file", b"FEA1" + b"\0" * 50), ("a TensorFlow file", b"\x1c\0\0\0TFL3" + b"\0" * 50),
+                ("a TensorFlow file", b"\0\0\x06\x08\x01\x1a\x02\x08\x01" + b"\0" * 50), ("a pickle", pickle.dumps({"a": 1}, 1)),
+                ("a pickle", pickle.dumps([1, 2], 1)), ("a compressed file", b"\x04\x22\x4d\x18" + b"\0" * 50),
+                ("a compressed file", b"\x1f\x9d\x90" + b"\0" * 50)]
+        more += [("an ONNX file", kinds[onnx][:1] + bytes([version]) + kinds[onnx][2:]) for version in (3, 10)]
+        for words, contents in [*kinds.items(), *more]:
             said = words.partition(";")[0]
             for name in ("x.pt", "x.npz", "x.h5", "x"):
                 path = self.dir / name
@@ -435,7 +460,7 @@ class Checkpoints(unittest.TestCase):
         self.assertRefused("FCID", fcid, "is a checkpoint of FCID (it has Encoder_parameters/Cross_quantizer_coarse.embedding)")
         resnet = {"state_dict": {"conv1.weight": tw.tensor(np.ones((2, 2))), "fc.bias": tw.tensor(np.ones(2))}, "epoch": 1}
         self.assertRefused("resnet", resnet, "not a CMG checkpoint", "it is a dict of state_dict, epoch with 2 tensors, first state_dict/conv1.weight")
-        self.assertRefused("tensor", tw.tensor(np.ones(3)), "it is an object of torch._utils._rebuild_tensor_v2 with 1 tensor")
+        self.assertRefused("tensor", tw.tensor(np.ones(3)), "audio, video or text; it is a tensor")
         self.assertRefused("nothing", {}, "it is a dict with 0 tensors")
         self.assertRefused("object", argparse.Namespace(a=1), "it is an object of argparse.Namespace of a with 0 tensors")
         many = {f"key{i}": i for i in range(9)}
