@@ -7,7 +7,7 @@
 Each MODALITY=FILE.h5 has one dataset [N,T,...] (or name it: FILE.h5:NAME). --order picks and orders
 its clips by their numbers. --labels has [N,T,C] of 0 and 1, the last class being the background, and
 becomes "label" [N], the class with the most steps (-1: background alone), and for each modality
-"<modality>.step_labels" [N,T]. Or it has [N,C], as mil_labels.h5, of whole clips: "label" alone, the
+"<modality>.step_labels" [N,T] (-1: nothing is marked). Or it has [N,C], as mil_labels.h5, of whole clips: "label" alone, the
 class with the largest number, the last one again being the background. Clips are copied one at a time: features need no memory.
 """
 import argparse
@@ -55,6 +55,10 @@ def write_array(archive, name, array):
         np.lib.format.write_array(member, array)
 
 
+def is_numbers(array):
+    return array.dtype.kind in "biuf" and bool(np.isfinite(array).all())
+
+
 def class_of(events):
     """[N,C-1] without the background -> the class with the most, -1: none."""
     return np.where((events > 0).any(1), events.argmax(1), -1).astype(np.int32)
@@ -68,7 +72,13 @@ def labels_of(events):
             print(f"h5_to_npz.py: {several} of {len(events)} clips have several classes: the largest is taken",
                   file=sys.stderr)
         return class_of(events[:, :-1]), None
-    return class_of((events[..., :-1] > 0).sum(1)), events.argmax(-1).astype(np.int32)
+    marked = events > 0
+    of_steps = np.where(marked.any(-1), events.argmax(-1), -1).astype(np.int32)
+    for what, n in (("no class, nor the background: they have no label (-1)", int((of_steps < 0).sum())),
+                    ("several classes: the largest is taken", int((marked.sum(-1) > 1).sum()))):
+        if n:
+            print(f"h5_to_npz.py: {n} of {of_steps.size} steps have {what}", file=sys.stderr)
+    return class_of(marked[..., :-1].sum(1)), of_steps
 
 
 def main():
@@ -91,9 +101,10 @@ def main():
             sys.exit(f"h5_to_npz.py: {name}: is {list(dataset.shape)}, [{clips},{steps},...] expected")
     order = np.arange(clips)
     if given.order:
-        order = open_dataset(given.order)[...].astype(np.int64).ravel()
-        if len(order) == 0 or order.min() < 0 or order.max() >= clips:
-            sys.exit(f"h5_to_npz.py: {given.order}: numbers in 0..{clips - 1} expected")
+        order = open_dataset(given.order)[...].ravel()
+        if not is_numbers(order) or len(order) == 0 or order.min() < 0 or order.max() >= clips or (order % 1).any():
+            sys.exit(f"h5_to_npz.py: {given.order}: whole numbers in 0..{clips - 1} expected")
+        order = order.astype(np.int64)
     events = None
     if given.labels:
         dataset = open_dataset(given.labels)
@@ -101,6 +112,9 @@ def main():
             sys.exit(f"h5_to_npz.py: {given.labels}: is {list(dataset.shape)}, [{clips},{steps},C] or [{clips},C] "
                      "expected, at least one class and the background")
         events = dataset[...][order]
+        if not is_numbers(events) or events.min() < 0:
+            sys.exit(f"h5_to_npz.py: {given.labels}: holds what is no number, NaN or a number below 0; "
+                     "0 and 1 expected")
 
     with zipfile.ZipFile(given.out, "w") as archive:
         for name, dataset in features.items():

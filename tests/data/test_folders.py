@@ -158,6 +158,25 @@ class Folders(unittest.TestCase):
         np.testing.assert_array_equal(got["video.step_labels"][:, 1], self.label[order])
         np.testing.assert_array_equal(self.encode(out)["codes"], self.encode(self.dir / "all.npz")["codes"][order])
 
+        # a step without a mark has no class; what is no label, or no place in an order, is refused
+        def convert(name, array):
+            with h5py.File(self.dir / f"{name}.h5", "w") as file:
+                file["avadataset"] = array
+            return subprocess.run(command, text=True, capture_output=True).stderr
+        bare = events.copy()
+        bare[order[0], 0] = 0
+        bare[order[0], 1, -1] = 0.5
+        said = convert("labels", bare)
+        self.assertIn(f"1 of {len(order) * T} steps have no class, nor the background", said)
+        self.assertIn(f"1 of {len(order) * T} steps have several classes: the largest is taken", said)
+        np.testing.assert_array_equal(np.load(out)["video.step_labels"][0, :2], [-1, self.label[order[0]]])
+        for wrong in (np.where(events > 0, events, np.nan), -events, np.full(events.shape, b"x")):
+            self.assertIn("labels.h5: holds what is no number, NaN or a number below 0", convert("labels", wrong))
+        self.assertNotIn("holds", convert("labels", events))
+        for wrong in (order + 0.5, order - CLIPS, np.full(2, np.nan), np.full(2, b"x"), order[:0]):
+            self.assertIn(f"order.h5:avadataset: whole numbers in 0..{CLIPS - 1} expected", convert("order", wrong))
+        self.assertEqual(convert("order", order.astype("f4")), "")
+
         # whole clips' labels, mil_labels.h5: [N,C], the background last; a clip of background alone has none
         whole = np.eye(CLASSES + 1)[self.label]
         whole[1] = np.eye(CLASSES + 1)[CLASSES]
