@@ -155,7 +155,8 @@ UNIC_API unic_status unic_codebook_nearest(const unic_codebook *codebook, const 
  *
  *     w_i = exp(-d_i / temperature) / sum_j exp(-d_j / temperature),   d_i = ||z_n - e_i||_2,
  *
- * the nearest first. With k = 1 the weight is 1. unic_head_predict_soft() takes them.
+ * the nearest first, measured in double precision. With k = 1 the weight is 1.
+ * unic_head_predict_soft() takes them.
  *
  * @param codebook     concurrent reads are safe.
  * @param z            [rows,D] real numbers; may have no rows.
@@ -165,7 +166,7 @@ UNIC_API unic_status unic_codebook_nearest(const unic_codebook *codebook, const 
  *                     is worth using.
  * @param codes        [rows,k] out.
  * @param weights      [rows,k] out.
- * @return as unic_codebook_nearest(). Since 0.1.
+ * @return as unic_codebook_nearest(), but never UNIC_E_NUMERIC. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_soften(const unic_codebook *codebook, const unic_array *z,
                                           size_t k, double temperature, int32_t *codes,

@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "array/array.h"
+#include "kernel/distance.h"
 
 unic_status unic_codebook_create(unic_codebook **out, size_t code_count, size_t dim,
                                  size_t modality_count)
@@ -190,6 +191,52 @@ static unic_status check_distances(const char *call, const int32_t *codes,
     return UNIC_OK;
 }
 
+/* The distances of each row's codes, nearest first, as weights. They are taken in double
+ * precision: what tells codes apart may be far below a distance's rounding to float32. */
+static void weigh(const unic_codebook *cb, const float *x, size_t rows, size_t k,
+                  double temperature, const int32_t *codes, float *weights)
+{
+    for (size_t r = 0; r < rows; r++, x += cb->dim, codes += k, weights += k) {
+        double first = 0.0, sum = 0.0;
+        for (size_t i = 0; i < k; i++) {
+            weights[i] = 0.0F;
+            if (codes[i] < 0)
+                continue;
+            const float *code = cb->embedding + (size_t)codes[i] * cb->dim;
+            const double distance = sqrt(unic__distance2(x, code, cb->dim));
+            first = i == 0 ? distance : first;
+            const double w = exp(fmin(first - distance, 0.0) / temperature);
+            weights[i] = (float)w;
+            sum += w;
+        }
+        for (size_t i = 0; i < k; i++)
+            weights[i] = (float)((double)weights[i] / sum);
+    }
+}
+
+/* The nearest codes, with distances, which may be NULL, or weights, which are NULL then. */
+static unic_status find_nearest(const unic_codebook *codebook, const unic_array *z,
+                                const char *call, size_t k, int32_t *codes, float *distances,
+                                double temperature, float *weights)
+{
+    const float *x;
+    float *copy;
+    size_t rows = 0, places, bytes;
+    UNIC__TRY(lend_rows(codebook, z, call, &x, &copy, &rows));
+    unic_status status = UNIC_OK;
+    if (!unic__mul_size(rows, k, &places) || !unic__mul_size(places, sizeof *codes, &bytes))
+        status = unic__fail(
+            UNIC_E_ARG, "%zu codes for each of %zu rows are larger than any memory", k, rows);
+    else if (rows > 0)
+        status = unic__codebook_nearest_few(codebook, x, rows, k, codes, distances);
+    if (status == UNIC_OK && weights)
+        weigh(codebook, x, rows, k, temperature, codes, weights);
+    unic__free(copy);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", call);
+    return distances ? check_distances(call, codes, distances, rows, k) : UNIC_OK;
+}
+
 unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_array *z, size_t k,
                                   int32_t *codes, float *distances)
 {
@@ -199,50 +246,23 @@ unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_arra
     if (k < 1)
         return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
     UNIC__REQUIRE(codes);
-    const float *x;
-    float *copy;
-    size_t rows = 0, places, bytes;
-    UNIC__TRY(lend_rows(codebook, z, __func__, &x, &copy, &rows));
-    unic_status status = UNIC_OK;
-    if (!unic__mul_size(rows, k, &places) || !unic__mul_size(places, sizeof *codes, &bytes))
-        status = unic__fail(
-            UNIC_E_ARG, "%zu codes for each of %zu rows are larger than any memory", k, rows);
-    else if (rows > 0)
-        status = unic__codebook_nearest_few(codebook, x, rows, k, codes, distances);
-    unic__free(copy);
-    if (status != UNIC_OK)
-        return unic__fail_in(status, "%s", __func__);
-    return distances ? check_distances(__func__, codes, distances, rows, k) : UNIC_OK;
-}
-
-/* Squared distances [rows,k], nearest first, as weights; exp of differences to the first one. */
-static void weigh(const int32_t *codes, float *distances, size_t rows, size_t k,
-                  double temperature)
-{
-    for (size_t r = 0; r < rows; r++, codes += k, distances += k) {
-        double first = sqrt((double)distances[0]), sum = 0.0;
-        for (size_t i = 0; i < k && codes[i] >= 0; i++)
-            sum += exp((first - sqrt((double)distances[i])) / temperature);
-        for (size_t i = 0; i < k; i++)
-            distances[i] = codes[i] < 0 ? 0.0F
-                                        : (float)(exp((first - sqrt((double)distances[i])) /
-                                                      temperature) /
-                                                  sum);
-    }
+    return find_nearest(codebook, z, __func__, k, codes, distances, 0.0, NULL);
 }
 
 unic_status unic_codebook_soften(const unic_codebook *codebook, const unic_array *z, size_t k,
                                  double temperature, int32_t *codes, float *weights)
 {
+    UNIC__REQUIRE(codebook);
+    UNIC__REQUIRE(z);
     UNIC__REQUIRE(weights);
     if (!(temperature > 0.0 && isfinite(temperature)))
         return unic__fail(UNIC_E_ARG, "%s: temperature = %g, a positive number expected",
                           __func__, temperature);
-    unic_status status = unic_codebook_nearest(codebook, z, k, codes, weights);
-    if (status != UNIC_OK)
-        return unic__fail_in(status, "%s", __func__);
-    weigh(codes, weights, (size_t)z->dims[0], k, temperature);
-    return UNIC_OK;
+    UNIC__HOLD_SHARED(codebook);
+    if (k < 1)
+        return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
+    UNIC__REQUIRE(codes);
+    return find_nearest(codebook, z, __func__, k, codes, NULL, temperature, weights);
 }
 
 /* Every code is in -1..L-1. */

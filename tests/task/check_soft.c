@@ -57,6 +57,50 @@ START_TEST(weights_by_distance)
 }
 END_TEST
 
+/* Weights are those of double precision, also where squared distances are so large, or so small,
+ * that float32 tells codes no longer apart, or cannot hold them. */
+START_TEST(weights_are_those_of_double_precision)
+{
+    static const struct {
+        float z, codes[3];
+        double temperature;
+    } cases[] = {
+        {1e8F, {0.0F, 8.0F, 16.0F}, 8.0},         {-1e5F, {0.25F, 0.0F, 0.5F}, 0.5},
+        {1e-25F, {0.0F, 3e-25F, 5e-25F}, 1e-25},  {1e-40F, {0.0F, 3e-40F, 9e-40F}, 1e-40},
+        {3e38F, {-3e38F, -2e38F, 1e38F}, 1e38},   {1e30F, {0.0F, 1e29F, 2e29F}, 1e29},
+        {0.0F, {-3e38F, 3e38F, 2.9e38F}, 1e-300}, {7.0F, {7.0F, 7.0F, 7.0F}, 1e-300}};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        unic_codebook *codebook;
+        unic_array e, z;
+        int32_t codes[4];
+        float weights[4];
+        double distance[3], least = INFINITY, sum = 0.0, whole = 0.0;
+        unic_array_init(&e, cases[c].codes, UNIC_F32, 2, (const int64_t[]){3, 1});
+        unic_array_init(&z, &cases[c].z, UNIC_F32, 2, (const int64_t[]){1, 1});
+        io_assert_ok(unic_codebook_create(&codebook, 3, 1, 1));
+        io_assert_ok(unic_codebook_set(codebook, &e));
+        io_assert_ok(
+            unic_codebook_soften(codebook, &z, 4, cases[c].temperature, codes, weights));
+        for (size_t l = 0; l < 3; l++) {
+            distance[l] = fabs((double)cases[c].z - (double)cases[c].codes[l]);
+            least = fmin(least, distance[l]);
+        }
+        for (size_t l = 0; l < 3; l++)
+            sum += exp((least - distance[l]) / cases[c].temperature);
+        for (size_t i = 0; i < 3; i++) {
+            const double d = distance[codes[i]];
+            ck_assert_double_eq_tol(weights[i], exp((least - d) / cases[c].temperature) / sum,
+                                    1e-6);
+            whole += (double)weights[i];
+        }
+        ck_assert_double_eq_tol(whole, 1.0, 1e-6);
+        ck_assert_int_eq(codes[3], -1);
+        ck_assert_float_eq(weights[3], 0.0F);
+        unic_codebook_free(codebook);
+    }
+}
+END_TEST
+
 static unic_head *fitted(const unic_codebook *codebook, unic_head_kind kind)
 {
     int32_t codes[CLIPS * LENGTH], labels[CLIPS * LENGTH * CLASSES];
@@ -232,6 +276,7 @@ int main(void)
 {
     TCase *tc = tcase_create("soft");
     tcase_add_test(tc, weights_by_distance);
+    tcase_add_test(tc, weights_are_those_of_double_precision);
     tcase_add_test(tc, one_code_is_as_ever);
     tcase_add_test(tc, logits_are_weighted);
     tcase_add_test(tc, a_clip_takes_the_maximum_of_its_steps);
