@@ -26,6 +26,7 @@ class Column(NamedTuple):
     digits: int = 1
 
 
+SHARED = Column("shared", "shared", None)
 COLUMNS = (
     Column("I>S", "acc", "image>speech"),
     Column("S>I", "acc", "speech>image"),
@@ -36,7 +37,9 @@ COLUMNS = (
     Column("other engine I>S", "other", "image>speech"),
     Column("unaligned I>S", "unaligned", "image>speech"),
     Column("unaligned S>I", "unaligned", "speech>image"),
-    Column("shared", "shared", None),
+    SHARED,
+    Column("unaligned, best threshold I>S", "best", "image>speech"),
+    Column("unaligned, best threshold S>I", "best", "speech>image"),
     Column("perplexity", "perplexity", None, 1.0, 0),
     Column("s", "total_s", None, 1.0, 0),
 )
@@ -93,7 +96,7 @@ def draw(path: Path, results: dict[str, Any]) -> None:
     if len(sizes) < 2:
         return
     figure, axes = plt.subplots(figsize=(8, 4.2))
-    for column in COLUMNS[:-2]:
+    for column in COLUMNS[:COLUMNS.index(SHARED) + 1]:
         points = [(n, number(sizes[n]["mean"], column), number(sizes[n]["deviation"], column)) for n in sorted(sizes)]
         if all(point[1] is not None for point in points):
             axes.errorbar(*zip(*points), label=column.title, marker="o", markersize=3, capsize=2, lw=1.4)

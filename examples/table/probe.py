@@ -27,6 +27,7 @@ k-means their 64 directions of most variance).
 """
 RIDGE = 0.1                          # of the mean square of a feature
 DIRECTIONS = 64
+CHANNELS = 64                        # of each position of an image that is a vector
 Clips = tuple[np.ndarray, np.ndarray, np.ndarray]    # features [N,T,C], step labels [N,T], labels [N]
 
 
@@ -34,9 +35,11 @@ def read(path: Path, modality: str, positions: bool) -> np.ndarray:
     """A modality's features, a vector a step: [N,T,C]."""
     with np.load(path) as file:
         x = file[modality].astype(np.float32)
-    if x.ndim == 5:
-        x = x.reshape(*x.shape[:2], -1) if positions else x.mean((2, 3))
-    return x
+    if modality != "image":
+        return x
+    if positions:
+        return x.reshape(*x.shape[:2], -1)
+    return x.reshape(*x.shape[:2], -1, x.shape[-1] if x.ndim == 5 else CHANNELS).mean(2)
 
 
 def clips(path: Path, modality: str, positions: bool) -> Clips:

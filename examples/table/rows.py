@@ -34,6 +34,8 @@ SUCCESSORS = "successors"
 
 STANDARD_CODES = 200                                 # of preset = small
 PAIRS = "code.count=196"                             # of 14 parts each: a square near to it
+SEVERAL = ("preset=recommended", "masked.weight=3", "masked.temperature=0.2", "code.dim=128", "code.count=400",
+           "encoder.ff=512", "train.epochs=30")
 NO_MM_EMA = ("ema.partner=none", "commit.cross=0")   # without it partners are in neither (P6, P7)
 
 
@@ -83,6 +85,7 @@ ROWS: Sequence[Row] = (
     Row("paper-weights", "Uni-Code, the paper's weights", ADVICE, ("club.weight=1", "cpc.self=0")),
     Row("recommended", "preset = recommended", ADVICE, ("preset=recommended",)),
     Row("recommended-no-contrast", "- masked contrast", ADVICE, ("preset=recommended", "masked.weight=0")),
+    Row("recommended-events", "for several events at a time", ADVICE, SEVERAL),
     Row("recommended-club", "+ CLUB at 0.1", ADVICE, ("preset=recommended", "club.weight=0.1")),
     Row("recommended-attention", "+ partners by attention", ADVICE, ("preset=recommended", "ema.partner=attention")),
     Row("recommended-full", "+ all of the clip as context", ADVICE, ("preset=recommended", "encoder.context=full")),

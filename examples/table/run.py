@@ -52,11 +52,13 @@ class DataSet(NamedTuple):
     folder: str                        # under the build tree
     config: Path
     builder: Path                      # writes them into --out DIR
+    settings: tuple[str, ...] = ()     # over the config
 
 
 DATA = {
     "easy": DataSet("demo/data", DEMO / "unicode.ini", DEMO / "build_data.py"),
-    "hard": DataSet("table/hard/data", DEMO / "unicode.ini", HERE / "hard_data.py"),
+    "hard": DataSet("table/hard/data", DEMO / "unicode.ini", HERE / "hard_data.py",
+                    ("image.kind=vector", "image.dims=3136")),
 }
 
 
@@ -71,12 +73,14 @@ class Score(NamedTuple):
 
 
 SOFT = ("--soft", "8")
+BEST = ("--threshold", "best")
 SCORES = (
     Score("acc", "classify", "heads", "test"),
     Score("soft", "classify", "heads", "test", SOFT),
     Score("loc", "localise", "heads", "test"),
     Score("other", "classify", "heads", "other"),
     Score("unaligned", "localise", "unaligned-heads", "unaligned-test"),
+    Score("best", "localise", "unaligned-heads", "unaligned-test", BEST),
 )
 VALID_SCORES = (
     Score("acc", "classify", "heads", "valid"),
@@ -84,6 +88,7 @@ VALID_SCORES = (
     Score("loc", "localise", "heads", "valid"),
     Score("other", "classify", "heads", "other-valid"),
     Score("unaligned", "localise", "unaligned-heads", "unaligned-valid"),
+    Score("best", "localise", "unaligned-heads", "unaligned-valid", BEST),
 )
 
 
@@ -151,7 +156,8 @@ class Table:
 
     def config(self, job: Job) -> str:
         """What unic-train is given."""
-        return rows.config_text(self.kind.config, [*job.row.settings, *self.settings, f"train.seed={job.seed}"])
+        settings = [*self.kind.settings, *job.row.settings, *self.settings, f"train.seed={job.seed}"]
+        return rows.config_text(self.kind.config, settings)
 
     def stamp(self, job: Job) -> str:
         """A hash of what the job's scores depend on, but for the library: results.json names its hash."""
@@ -332,7 +338,8 @@ def main() -> None:
     args = parse_arguments()
     if args.config:
         (row,) = rows.chosen([args.config])
-        sys.stdout.write(rows.config_text(DATA[args.data].config, row.settings))
+        kind = DATA[args.data]
+        sys.stdout.write(rows.config_text(kind.config, [*kind.settings, *row.settings]))
         return
     for program in ("unic-train", "unic-eval"):
         if not (args.build / "bin" / program).exists():
