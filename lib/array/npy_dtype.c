@@ -16,9 +16,10 @@ static const struct {
 };
 
 /* Other names of these, numpy's and C's; long and pointers are those of this machine. */
-#define LONG    (sizeof(long) == 8 ? UNIC__NPY_I64 : UNIC__NPY_I32)
-#define ULONG   (sizeof(long) == 8 ? UNIC__NPY_U64 : UNIC__NPY_U32)
-#define POINTER (sizeof(void *) == 8 ? UNIC__NPY_I64 : UNIC__NPY_I32)
+#define LONG     (sizeof(long) == 8 ? UNIC__NPY_I64 : UNIC__NPY_I32)
+#define ULONG    (sizeof(long) == 8 ? UNIC__NPY_U64 : UNIC__NPY_U32)
+#define POINTER  (sizeof(void *) == 8 ? UNIC__NPY_I64 : UNIC__NPY_I32)
+#define UPOINTER (sizeof(void *) == 8 ? UNIC__NPY_U64 : UNIC__NPY_U32)
 
 static const struct {
     const char *name;
@@ -33,6 +34,7 @@ static const struct {
     {"l", LONG},
     {"q", UNIC__NPY_I64},
     {"p", POINTER},
+    {"P", UPOINTER},
     {"B", UNIC__NPY_U8},
     {"H", UNIC__NPY_U16},
     {"I", UNIC__NPY_U32},
@@ -56,6 +58,8 @@ static const struct {
     {"ushort", UNIC__NPY_U16},
     {"uintc", UNIC__NPY_U32},
     {"uint", ULONG},
+    {"ulong", ULONG},
+    {"uintp", UPOINTER},
     {"ulonglong", UNIC__NPY_U64},
     {"bool_", UNIC__NPY_BOOL},
     {"bool8", UNIC__NPY_BOOL},

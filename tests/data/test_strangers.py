@@ -196,8 +196,8 @@ class Strangers(unittest.TestCase):
                     self.assertEqual(got.tolist(), want.tolist(), name)
 
     def test_every_name_of_a_type(self):
-        names = ("e f d b h i l q p B H I L Q ? half single double float byte short int long intc intp longlong "
-                 "ubyte ushort uintc uint ulonglong bool b1 i1 u1 i2 u2 i4 u4 i8 u8 f2 f4 f8 int8 uint8 int16 uint16 "
+        names = ("e f d b h i l q p P B H I L Q ? half single double float byte short int long intc intp longlong "
+                 "ubyte ushort uintc uint ulong uintp ulonglong bool b1 i1 u1 i2 u2 i4 u4 i8 u8 f2 f4 f8 int8 uint8 int16 uint16 "
                  "int32 uint32 int64 uint64").split()
         for i, name in enumerate(names):
             for order in ("", "<", ">", "=", "|"):
