@@ -73,9 +73,12 @@ unic__winograd_plan unic__winograd_plan_of(const unic__conv_dims *d, size_t m, b
     size_t shared = p.places * d->ci * d->co > SHARED_MOST / REUSE
                         ? SHARED_MOST
                         : max_size(SHARED_LEAST, REUSE * p.places * d->ci * d->co);
-    p.tiles = max_size(1,
-                       min_size(shared / unic__winograd_shared_size(&p, p.per_image), d->n)) *
-              p.per_image;
+    /* As many tiles as if V and M were both there, also for a forward product: the scratch that it
+     * is run in may have been measured for all three. */
+    const size_t image = p.places * (p.per_image * (unic__winograd_row(d->ci) +
+                                                    unic__winograd_row(d->co)) +
+                                     2 * UNIC__WINOGRAD_PAD);
+    p.tiles = max_size(1, min_size(shared / image, d->n)) * p.per_image;
     return p;
 }
 

@@ -164,12 +164,13 @@ static double error_of(const trial *t)
 }
 
 /* Every padding; tiles that are cut short and windows outside; channels of no round number and
- * of several groups; more images than a block has (the last but one). */
+ * of several groups; more images than a block has (the last but two); so many channels of x that a
+ * block of a forward product alone could be larger than one of all three (the last). */
 static const shape shapes[] = {
     {1, 3, 3, 1, 1, 0},     {1, 1, 1, 1, 1, 1},    {2, 1, 1, 3, 2, 2},
     {3, 4, 6, 5, 7, 1},     {2, 5, 7, 16, 32, 0},  {3, 7, 7, 33, 31, 2},
     {2, 3, 3, 300, 140, 1}, {1, 4, 3, 70, 290, 1}, {90, 12, 12, 17, 33, 1},
-    {2, 9, 13, 520, 20, 0},
+    {2, 9, 13, 520, 20, 0}, {40, 5, 5, 130, 8, 1},
 };
 
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
