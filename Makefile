@@ -70,7 +70,7 @@ OMP_FLAG     := $(if $(filter no,$(OPENMP)),-fopenmp-simd,-fopenmp)
 # come last. Nothing written depends on the directory in which it is built (`make reproducible`).
 # Never -ffast-math: linked in, it sets flush-to-zero for the whole process that loads the library.
 ALL_CFLAGS   := -std=c11 $(OPT) -fPIC -fvisibility=hidden $(OMP_FLAG) -ffp-contract=fast \
-                -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=. -D_POSIX_C_SOURCE=200809L \
+                -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=. -D_XOPEN_SOURCE=700 \
                 $(WARNINGS) $(HARDENING) $(BLAS_CFLAGS) -Ilib -Iinclude -MMD -MP \
                 $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS  := $(HARDEN_LINK) $(EXTRA_LDFLAGS) $(LDFLAGS)

@@ -58,6 +58,11 @@ unic_status unic__named_arrays_read_i32(const unic__named_arrays *a, const char 
                   : unic__npy_folder_read_i32(a->folder, name, out, count);
 }
 
+unic_status unic__named_arrays_open_rows(const unic__named_arrays *a, const char *name)
+{
+    return a->npz ? UNIC_OK : unic__npy_folder_open_rows(a->folder, name);
+}
+
 unic_status unic__named_arrays_read_row_f32(const unic__named_arrays *a, const char *name,
                                             size_t row, float *out, size_t row_count)
 {

@@ -26,6 +26,7 @@ unic_status unic__named_arrays_info(const unic__named_arrays *a, const char *nam
                                     unic__npy_info *info);
 unic_status unic__named_arrays_read_i32(const unic__named_arrays *a, const char *name,
                                         int32_t *out, size_t count);
+unic_status unic__named_arrays_open_rows(const unic__named_arrays *a, const char *name);
 unic_status unic__named_arrays_read_row_f32(const unic__named_arrays *a, const char *name,
                                             size_t row, float *out, size_t row_count);
 void unic__named_arrays_expect_row(const unic__named_arrays *a, const char *name, size_t row);

@@ -186,6 +186,12 @@ unic_status unic__npy_folder_read_i32(unic__npy_folder *f, const char *name, int
     return unic__npy_file_all_i32(&m->file, out);
 }
 
+unic_status unic__npy_folder_open_rows(unic__npy_folder *f, const char *name)
+{
+    member *m = NULL;
+    return open_member(f, name, &m);
+}
+
 static unic_status hold_rows(member *m)
 {
     size_t count = unic__shape_count(&m->file.info.shape);

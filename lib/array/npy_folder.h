@@ -20,6 +20,8 @@ bool unic__npy_folder_has(const unic__npy_folder *f, const char *name);
 unic_status unic__npy_folder_info(unic__npy_folder *f, const char *name, unic__npy_info *info);
 unic_status unic__npy_folder_read_i32(unic__npy_folder *f, const char *name, int32_t *out,
                                       size_t count);
+/* Opens an array whose rows will be read; until then none of them can be expected. */
+unic_status unic__npy_folder_open_rows(unic__npy_folder *f, const char *name);
 /* The rows of a Fortran-order file are read at the first call and held, up to 2^30 elements. */
 unic_status unic__npy_folder_read_row_f32(unic__npy_folder *f, const char *name, size_t row,
                                           float *out, size_t row_count);

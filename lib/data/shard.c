@@ -177,6 +177,9 @@ static unic_status load(unic__clip_source *source, unic__track_table *tracks,
         UNIC__TRY(take_shape(s, track, &info.shape, &first));
         UNIC__TRY(load_lengths(s, track, &s->lengths[i]));
     }
+    for (size_t i = 0; i < tracks->n; i++)
+        if (s->present[i])
+            UNIC__TRY(unic__named_arrays_open_rows(&s->arrays, tracks->at[i].name));
     return reserve_row(s, tracks, reading);
 }
 

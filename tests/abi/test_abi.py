@@ -80,7 +80,7 @@ class Patched(unittest.TestCase):
 
     def compile(self, source, include):
         out = self.dir / "patched.o"
-        run("cc", "-std=c11", "-g", "-O1", "-fPIC", "-fvisibility=hidden", "-D_POSIX_C_SOURCE=200809L", "-Ilib",
+        run("cc", "-std=c11", "-g", "-O1", "-fPIC", "-fvisibility=hidden", "-D_XOPEN_SOURCE=700", "-Ilib",
             f"-I{include.parent}", "-c", "-o", out, source)
         return out
 

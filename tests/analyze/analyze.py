@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import List, Optional
 
 HERE = Path(__file__).parent
-FLAGS = ["--std=c11", "-DUNIC_ANALYZE", "-Ilib", "-Iinclude", "-Iexamples/programs", "-D_POSIX_C_SOURCE=200809L"]
+FLAGS = ["--std=c11", "-DUNIC_ANALYZE", "-Ilib", "-Iinclude", "-Iexamples/programs", "-D_XOPEN_SOURCE=700"]
 MPI = Path("lib/mpi")
 
 # What gcc 12 says of good code, by kind: it takes the members of a structure that a loop's body gets by
