@@ -104,7 +104,7 @@ class Strangers(unittest.TestCase):
             np.save(self.dir / f"{i}/audio.npy", AUDIO)
             dataset = lu.Dataset(self.dir / f"{i}", batch=8, prefetch=0)
             np.save(self.dir / f"{i}/audio.npy", now)
-            with self.assertRaisesRegex(lu.ShapeError, r"audio.npy: has the shape \[4,10,6\], 480 elements expected"):
+            with self.assertRaisesRegex(lu.FileError, "audio.npy: has changed since it was opened"):
                 dataset.next()
 
     def test_a_damaged_member_is_not_passed_over(self):
