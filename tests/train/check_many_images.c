@@ -7,7 +7,7 @@
 
 #include "unicode/unic.h"
 
-enum { CLIPS = 32, LENGTH = 10, SIDE = 7, CHANNELS = 64, DIMS = 128, FIGURES = 64 };
+enum { CLIPS = 12, LENGTH = 10, SIDE = 7, CHANNELS = 64, DIMS = 128, FIGURES = 64 };
 
 static const char config_text[] = "preset = small\n"
                                   "modalities = image speech\n"
