@@ -21,25 +21,33 @@ static size_t count_rows(const int32_t *labels, size_t rows, size_t width)
     return n;
 }
 
+/* A copy of labels [rows,width], without those of what a head cannot see. */
+static int32_t *masked(const int32_t *labels, size_t rows, size_t width, const unic_head *head,
+                       const cli_codes *c, size_t modality)
+{
+    int32_t *copy = cli_alloc(rows, width * sizeof *copy);
+    if (!copy)
+        return NULL;
+    memcpy(copy, labels, rows * width * sizeof *copy);
+    if (cli_ok(unic_head_mask_labels(head, c->codes[modality], c->clips, c->length, copy)))
+        return copy;
+    free(copy);
+    return NULL;
+}
+
 /* The labels of modality `b` that count: those of what is there. A score of none would be 0. */
 static int32_t *labels_that_count(const evaluation *e, const unic_head *head, size_t b)
 {
     const cli_codes *test = &e->test;
     size_t rows = test->clips * (e->task == LOCALISE ? test->length : 1),
            width = e->test_labels.multi ? e->classes : 1;
-    int32_t *labels = cli_alloc(rows, width * sizeof *labels);
-    if (!labels)
-        return NULL;
-    memcpy(labels, e->test_labels.of[b], rows * width * sizeof *labels);
-    bool ok = cli_ok(
-        unic_head_mask_labels(head, test->codes[b], test->clips, test->length, labels));
-    if (ok && count_rows(labels, rows, width))
+    int32_t *labels = masked(e->test_labels.of[b], rows, width, head, test, b);
+    if (!labels || count_rows(labels, rows, width))
         return labels;
-    if (ok)
-        cli_fail(
-            "%s: no %s of \"%s\" has a label of a class of %s: there is nothing to test on "
-            "(--test-on chooses other modalities)",
-            e->test_path, e->task == LOCALISE ? "step" : "clip", test->names[b], e->train_path);
+    cli_fail("%s: no %s of \"%s\" has a label of a class of %s: there is nothing to test on "
+             "(--test-on chooses other modalities)",
+             e->test_path, e->task == LOCALISE ? "step" : "clip", test->names[b],
+             e->train_path);
     free(labels);
     return NULL;
 }
@@ -116,14 +124,11 @@ static float logit_of(double probability)
 static bool best_threshold(const evaluation *e, const unic_head *head, size_t a, double *out)
 {
     const cli_codes *train = &e->train;
-    size_t rows = train->clips * train->length, size = rows * e->classes;
+    size_t rows = train->clips * train->length;
     float *logits = cli_alloc(rows, e->classes * sizeof *logits);
-    int32_t *truth = logits ? cli_alloc(rows, e->classes * sizeof *truth) : NULL;
-    if (truth)
-        memcpy(truth, e->train_labels.of[a], size * sizeof *truth);
-    bool ok = truth && cli_ok(predict(train, head, a, logits)) &&
-              cli_ok(unic_head_mask_labels(head, train->codes[a], train->clips, train->length,
-                                           truth));
+    int32_t *truth = logits ? masked(e->train_labels.of[a], rows, e->classes, head, train, a)
+                            : NULL;
+    bool ok = truth && cli_ok(predict(train, head, a, logits));
     double highest = -1.0;
     for (int percent = 1; ok && percent < 100; percent++) {
         unic_match_report found = {.struct_size = sizeof found};
