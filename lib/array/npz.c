@@ -182,9 +182,12 @@ static unic_status find_array(unic__npz *z, const char *name, size_t *i)
     member *m = &z->members[*i];
     if (m->parsed)
         return UNIC_OK;
+    unic_status status = unic__zip_check_readable(z->zip, *i);
+    m->info.foreign = status != UNIC_OK;
+    UNIC__TRY(status);
     unic__zip_stream *s;
     UNIC__TRY(unic__zip_stream_open(&s, z->zip, *i));
-    unic_status status = read_header(z, s, *i, &m->info);
+    status = read_header(z, s, *i, &m->info);
     unic__zip_stream_close(s);
     m->parsed = status == UNIC_OK;
     return status;

@@ -27,7 +27,8 @@ bool unic__npz_has(const unic__npz *z, const char *name);
 
 /* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. The CRC
  * covers the whole member, so only reading the array checks it. After a failure, info->foreign
- * is set for an array of text, objects or the like, and not for a damaged one. */
+ * is set for an array of text, objects or the like, or one that is encrypted or packed as no npz
+ * is, and not for a damaged one. */
 unic_status unic__npz_info(unic__npz *z, const char *name, unic__npy_info *info);
 
 /* Reads all of one array, CRC-checked, converted from any real type; `count` must be its number

@@ -27,6 +27,7 @@ typedef struct table {
     char *text;
     unic__csv csv;
     size_t place[COLUMNS]; /* which field of a line it is, or NOT_THERE */
+    size_t start;          /* field of the second at which a clip starts, part of its name */
     size_t columns;        /* fields of the header */
     bool headless;         /* the first line is a clip's: `begun` */
     unic__record begun;
@@ -165,9 +166,35 @@ static bool take_ave(table *t, const unic__record *header)
     return true;
 }
 
+static bool is_second(const char *text)
+{
+    return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+/* vggsound.csv, which names no columns: video, second at which the clip starts, category, split. */
+static bool take_vggsound(table *t, const unic__record *header)
+{
+    enum { THEIR_ID, START, THEIR_CATEGORY, THEIR_SPLIT, FIELDS };
+    if (header->n != FIELDS || !is_second(header->fields[START]) ||
+        (strcmp(header->fields[THEIR_SPLIT], "train") != 0 &&
+         strcmp(header->fields[THEIR_SPLIT], "test") != 0))
+        return false;
+    t->place[ID] = THEIR_ID;
+    t->place[CATEGORY] = THEIR_CATEGORY;
+    t->place[SPLIT] = THEIR_SPLIT;
+    t->start = START;
+    t->headless = true;
+    t->begun = *header;
+    unic__log_line(UNIC_LOG_INFO,
+                   "%s: is read as VGGSound's table, video,start,category,split, whose clips "
+                   "are named as VIDEO_000030",
+                   t->path);
+    return true;
+}
+
 static unic_status check_header(table *t, const unic__record *header)
 {
-    if (!has(t, ID) && !take_ave(t, header))
+    if (!has(t, ID) && !take_ave(t, header) && !take_vggsound(t, header))
         return refuse_header(
             t, header, "no column \"video_id\" in its first line, which names the columns");
     t->by_category = has(t, ONSET) && !has(t, EVENTS);
@@ -207,6 +234,18 @@ static unic_status next_line(table *t, unic__record *record)
     return UNIC_OK;
 }
 
+/* VGGSound's clips are named by their video and the second at which they start in it. */
+static unic_status name_clip(table *t, const unic__record *record, line *l)
+{
+    const char *video = l->field[ID], *start = record->fields[t->start];
+    if (!is_second(start))
+        return unic__fail(UNIC_E_FORMAT, "%s:%zu: starts at \"%s\", a whole second expected",
+                          t->path, l->number, start);
+    const int zeros = strlen(start) < 6 ? 6 - (int)strlen(start) : 0;
+    l->field[ID] = unic__arena_printf(t->arena, "%s_%.*s%s", video, zeros, "000000", start);
+    return l->field[ID] ? UNIC_OK : unic__no_memory(strlen(video) + 8, "a clip's name");
+}
+
 static unic_status take_lines(table *t)
 {
     unic__record record;
@@ -228,6 +267,8 @@ static unic_status take_lines(table *t)
             l->field[c] = has(t, (column)c) ? record.fields[t->place[c]] : NULL;
         if (!*l->field[ID])
             return unic__fail(UNIC_E_FORMAT, "%s:%zu: names no clip", t->path, l->number);
+        if (t->start < NOT_THERE)
+            UNIC__TRY(name_clip(t, &record, l));
     }
     if (!t->n)
         return unic__fail(UNIC_E_FORMAT, "%s: names no clip", t->path);
@@ -478,7 +519,7 @@ static unic_status read_table(table *t, unic__clip_table *out, const char *split
 unic_status unic__clip_table_read(unic__clip_table *out, unic__arena *arena, const char *path,
                                   const char *split)
 {
-    table t = {.path = path, .arena = arena};
+    table t = {.path = path, .arena = arena, .start = NOT_THERE};
     *out = (unic__clip_table){.n = 0};
     unic_status status = read_table(&t, out, split);
     unic__event_table_free(&t.events);

@@ -150,9 +150,28 @@ static unic_status in_member(unic_status status, const unic__zip *z, size_t i)
                : unic__fail_in(status, "%s: member \"%s\"", z->path, z->members[i].name);
 }
 
+/* How a member is packed matters only to who reads it: a file may have others beside it. */
+static unic_status check_packing(const unic__zip_member *m)
+{
+    enum { ENCRYPTED = 1 << 0 | 1 << 6 | 1 << 13, PATCH = 1 << 5 };
+    if (m->flags & ENCRYPTED)
+        return unic__fail(UNIC_E_FORMAT, "is encrypted");
+    if (m->flags & PATCH || (m->method != UNIC__ZIP_STORED && m->method != UNIC__ZIP_DEFLATED))
+        return unic__fail(UNIC_E_FORMAT,
+                          "is packed by method %u, 0 (stored) or 8 (deflated) expected",
+                          (unsigned)m->method);
+    return UNIC_OK;
+}
+
+unic_status unic__zip_check_readable(const unic__zip *z, size_t i)
+{
+    return in_member(check_packing(&z->members[i]), z, i);
+}
+
 unic_status unic__zip_stream_open(unic__zip_stream **out, const unic__zip *z, size_t i)
 {
     *out = NULL;
+    UNIC__TRY(unic__zip_check_readable(z, i));
     unic__zip_stream *s = unic__alloc_zero(sizeof *s);
     if (!s)
         return unic__no_memory(sizeof *s, "reading a zip file");
@@ -225,6 +244,7 @@ unic_status unic__zip_read_range(const unic__zip *z, size_t i, uint64_t offset, 
                                  size_t bytes)
 {
     const unic__zip_member *m = &z->members[i];
+    UNIC__TRY(unic__zip_check_readable(z, i));
     unic_status status;
     if (m->method != UNIC__ZIP_STORED)
         status = unic__fail(UNIC_E_ARG, "is deflated; only a stored member is read in parts");

@@ -1,5 +1,5 @@
 /*
- * Zip archives of stored and deflated members. Archives are not trusted: the directory
+ * Zip archives; stored and deflated members can be read. Archives are not trusted: the directory
  * is read from the end of the file, every local header must agree with it, and an archive that
  * two readers could interpret differently is refused. Members are always written stored.
  *
@@ -28,6 +28,8 @@ const char *unic__zip_name(const unic__zip *z, size_t i);
 uint64_t unic__zip_size(const unic__zip *z, size_t i);   /* of the inflated data */
 uint64_t unic__zip_packed(const unic__zip *z, size_t i); /* of the data in the file */
 bool unic__zip_is_stored(const unic__zip *z, size_t i);  /* not deflated */
+/* Fails for a member that is encrypted or packed by another method, as reading it does. */
+unic_status unic__zip_check_readable(const unic__zip *z, size_t i);
 /* The member called `name` with `suffix` behind it. */
 bool unic__zip_find(const unic__zip *z, const char *name, const char *suffix, size_t *i);
 

@@ -185,15 +185,9 @@ static unic_status read_extra(uint64_t *const number[], size_t numbers,
     return UNIC_OK;
 }
 
-static unic_status check_member(const unic__zip_member *m)
+/* Sizes that cannot be right; how it is packed matters only to who reads it. */
+static unic_status check_sizes(const unic__zip_member *m)
 {
-    enum { ENCRYPTED = 1 << 0 | 1 << 6 | 1 << 13, PATCH = 1 << 5 };
-    if (m->flags & ENCRYPTED)
-        return unic__fail(UNIC_E_FORMAT, "is encrypted");
-    if (m->flags & PATCH || (m->method != UNIC__ZIP_STORED && m->method != UNIC__ZIP_DEFLATED))
-        return unic__fail(UNIC_E_FORMAT,
-                          "is packed by method %u, 0 (stored) or 8 (deflated) expected",
-                          (unsigned)m->method);
     if (m->method == UNIC__ZIP_STORED && m->packed != m->size)
         return unic__fail(UNIC_E_FORMAT,
                           "is stored, yet has %llu bytes in the file and %llu outside",
@@ -235,7 +229,7 @@ static unic_status read_entry(unic__zip *z, unic__zip_member *m, const unsigned 
     if (status == UNIC_OK && unic__zip_get16(entry + 34) != 0)
         status = unic__fail(UNIC_E_FORMAT, "stands in another part of the zip file");
     if (status == UNIC_OK)
-        status = check_member(m);
+        status = check_sizes(m);
     return status == UNIC_OK ? UNIC_OK : unic__fail_in(status, "member \"%s\"", m->name);
 }
 

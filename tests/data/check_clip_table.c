@@ -251,6 +251,31 @@ START_TEST(categories_with_times)
 }
 END_TEST
 
+/* vggsound.csv has no line that names its columns; a clip is a video and the second it starts. */
+START_TEST(vggsounds_table)
+{
+    unic__clip_table x;
+    io_assert_ok(read_text(&x,
+                           "---g-f_I2yQ,1,people marching,test\n"
+                           "--0PQM4-hqg,30,\"playing violin, fiddle\",train\n"
+                           "--0PQM4-hqg,1234567,people marching,train\n",
+                           NULL));
+    ck_assert_str_eq(print(&x),
+                     "---g-f_I2yQ_000001=0;--0PQM4-hqg_000030=1;--0PQM4-hqg_1234567=0;");
+    ck_assert_str_eq(x.categories.at[1], "playing violin, fiddle");
+    io_assert_ok(read_text(&x, "a,1,x,test\nb,2,y,train\n", "train"));
+    ck_assert(x.n == 1 && x.labels[0] == 1);
+    ck_assert_str_eq(x.ids[0], "b_000002");
+    io_assert_fails(read_text(&x, "a,1,x,test\nb,2.5,y,train\n", NULL), UNIC_E_FORMAT,
+                    ":2: starts at \"2.5\", a whole second expected");
+    io_assert_fails(read_text(&x, "a,1,x,test\n,2,y,train\n", NULL), UNIC_E_FORMAT,
+                    ":2: names no clip");
+    io_assert_fails(read_text(&x, "a,1,x,valid\n", NULL), UNIC_E_FORMAT, "no column");
+    io_assert_fails(read_text(&x, "a,x,1,test\n", NULL), UNIC_E_FORMAT, "no column");
+    io_assert_fails(read_text(&x, "a,,x,test\n", NULL), UNIC_E_FORMAT, "no column");
+}
+END_TEST
+
 #define EVENTS "filename\tonset\toffset\tevent_labels\n"
 
 /* What the authors' tables have: an event that ends where it begins, one event a line, events
@@ -326,6 +351,7 @@ START_TEST(what_is_assumed_is_logged)
         {"video_id,category,onset,offset\na,x,0,1\na,y,1,2\nb,x,0,1\n",
          "1 of 2 clips have events of several categories (the first begins in line 2)"},
         {"Bark&a&good&0&2\n", "is read as AVE's annotations"},
+        {"a,30,Bark,train\n", "is read as VGGSound's table"},
         {"video_id,category\na,x\nb,y\na,x\n", "2 clips in 3 lines"},
         {EVENTS "a\t0\t1\tx\na\t1\t2\ty\n",
          "1 clips in 2 lines, whose events are put together"},
@@ -424,6 +450,7 @@ int main(void)
     tcase_add_test(t, names_of_events_are_kept);
     tcase_add_test(t, quotes_without_end_take_no_time);
     tcase_add_test(t, categories_with_times);
+    tcase_add_test(t, vggsounds_table);
     tcase_add_test(t, events_as_the_authors_write_them);
     tcase_add_test(t, what_is_assumed_is_logged);
     tcase_add_test(t, events_are_kept_sparse);

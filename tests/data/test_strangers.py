@@ -64,6 +64,36 @@ class Strangers(unittest.TestCase):
             with self.assertRaisesRegex(lu.FormatError, "holds Python objects"):
                 lu.Dataset(path)
 
+    def test_members_packed_as_no_npz_is(self):
+        """bzip2, LZMA and encryption, as archivers offer them: only the member itself cannot be read."""
+        def npy(x):
+            buffer = io.BytesIO()
+            np.save(buffer, x)
+            return buffer.getvalue()
+
+        for name, packing in (("bzip2", zipfile.ZIP_BZIP2), ("lzma", zipfile.ZIP_LZMA), ("encrypted", None)):
+            for other in ("notes.txt", "extra.npy", "video.npy"):
+                path = self.dir / f"{name}-{other}.npz"
+                with zipfile.ZipFile(path, "w") as z:
+                    z.writestr("audio.npy", npy(AUDIO))
+                    z.writestr("video.npy", npy(VIDEO)) if other != "video.npy" else None
+                    z.writestr(other, npy(VIDEO), zipfile.ZIP_STORED if packing is None else packing)
+                if packing is None:  # the flag alone: zipfile cannot encrypt
+                    data = bytearray(path.read_bytes())
+                    for mark, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+                        data[data.rindex(mark) + flags] |= 1
+                    path.write_bytes(data)
+                lines = []
+                lu.set_log(lambda warning, line: lines.append(line))
+                modalities = ("audio",) if other == "video.npy" else ("audio", "video")
+                self.assertEqual(lu.Dataset(path, batch=2).modalities, modalities, path)
+                if other != "notes.txt":
+                    why = "is encrypted" if packing is None else f"is packed by method {int(packing)}"
+                    self.assertTrue(any(other in line and why in line for line in lines), lines)
+                    with self.assertRaisesRegex(lu.FormatError, f"{other}.*{why}"):
+                        lu.Dataset(path, batch=2, modalities=["audio", other[:-4]])
+                lu.set_log(None)
+
     def test_many_members_that_are_no_arrays(self):
         """They cost no more than their number: each was once compared with all others for a name like its own."""
         path = self.dir / "many.npz"

@@ -288,12 +288,6 @@ static const struct {
     uint64_t value;
     const char *message;
 } bad_members[] = {
-    {FLAGS, 1 << 0, "is encrypted"},
-    {FLAGS, 1 << 6, "is encrypted"},
-    {FLAGS, 1 << 13, "is encrypted"},
-    {FLAGS, 1 << 5, "is packed by method 0"},
-    {METHOD, 12, "is packed by method 12, 0 (stored) or 8 (deflated) expected"},
-    {METHOD, 9, "is packed by method 9"},
     {SIZE, 47, "is stored, yet has 44 bytes in the file and 47 outside"},
     {PACKED, 47, "is stored, yet has 47 bytes in the file and 44 outside"},
 };
@@ -303,6 +297,41 @@ START_TEST(refuses_bad_members)
     image f = load(STORED);
     member_put(&f, NOTES_TXT, bad_members[_i].field, bad_members[_i].value);
     refuse(f, bad_members[_i].message);
+}
+END_TEST
+
+static const struct {
+    field field;
+    uint64_t value;
+    const char *message;
+} other_packings[] = {
+    {FLAGS, 1 << 0, "is encrypted"},
+    {FLAGS, 1 << 6, "is encrypted"},
+    {FLAGS, 1 << 13, "is encrypted"},
+    {FLAGS, 1 << 5, "is packed by method 0"},
+    {METHOD, 12, "is packed by method 12, 0 (stored) or 8 (deflated) expected"},
+    {METHOD, 9, "is packed by method 9"},
+};
+
+/* Only the member itself, read whole, in pieces or in parts, and not those beside it. */
+START_TEST(refuses_members_packed_otherwise)
+{
+    const char *message = other_packings[_i].message;
+    image f = load(STORED);
+    member_put(&f, NOTES_TXT, other_packings[_i].field, other_packings[_i].value);
+    unic__zip *z;
+    unic__zip_stream *s;
+    unsigned char part[4];
+    void *data;
+    size_t size;
+    io_assert_ok(unic__zip_open(&z, save(&f)));
+    io_assert_ok(unic__zip_read(z, X, 1 << 16, &data, &size));
+    unic__free(data);
+    io_assert_fails(unic__zip_stream_open(&s, z, NOTES_TXT), UNIC_E_FORMAT, message);
+    ck_assert_ptr_null(s);
+    io_assert_fails(unic__zip_read_range(z, NOTES_TXT, 0, part, 4), UNIC_E_FORMAT, message);
+    unic__zip_close(z);
+    refuse_member(f, NOTES_TXT, message);
 }
 END_TEST
 
@@ -461,6 +490,8 @@ int main(void)
     tcase_add_test(tests, refuses_overlaps);
     tcase_add_loop_test(tests, refuses_bad_members, 0,
                         sizeof bad_members / sizeof bad_members[0]);
+    tcase_add_loop_test(tests, refuses_members_packed_otherwise, 0,
+                        sizeof other_packings / sizeof other_packings[0]);
     tcase_add_test(tests, refuses_an_incredible_ratio);
     tcase_add_test(tests, refuses_local_headers_that_differ);
     tcase_add_test(tests, refuses_wrong_offsets);
