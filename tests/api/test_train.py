@@ -257,6 +257,15 @@ class Train(unittest.TestCase):
         self.train("--set", "train.seed=2")
         self.assertEqual(self.kept(), ["m.step-extra.npz"])
 
+    def test_a_new_run_that_cannot_be_saved_leaves_the_old_one(self):
+        self.train("--keep", "3")
+        before = {name: (self.dir / name).read_bytes() for name in self.names()}
+        self.assertEqual(len(self.kept()), 4)
+        done = self.train("--keep", "3", "--set", "train.seed=2", status=1,
+                          preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)))
+        self.assertIn("File too large", done.stderr)
+        self.assertEqual({name: (self.dir / name).read_bytes() for name in self.names()}, before)
+
     def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(self):
         for damaged in (["m.run.npz"], ["m.run.npz", "m.step-14.run.npz"], ["m.run.npz", "m.step-14.run.npz"]):
             self.train("--keep", "3", "--save-every", "2")

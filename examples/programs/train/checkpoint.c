@@ -294,9 +294,6 @@ bool train_checkpoint_save(train_checkpoint *c, unic_trainer *trainer)
     uint64_t step = unic_trainer_step_count(trainer);
     if (c->is_saved && c->step == step)
         return true;
-    if (c->is_new)
-        prune(c, 0, 0);
-    c->is_new = false;
     if (c->is_saved && c->keep > 1) {
         keep_file(c, c->run_path, RUN);
         keep_file(c, c->model_path, MODEL);
@@ -305,8 +302,11 @@ bool train_checkpoint_save(train_checkpoint *c, unic_trainer *trainer)
         return false;
     c->is_saved = true;
     c->step = step;
-    if (c->keep)
+    if (c->is_new) /* an older run's are of no use any more */
+        prune(c, 0, 0);
+    else if (c->keep)
         prune(c, c->keep - 1, step);
+    c->is_new = false;
     return true;
 }
 
