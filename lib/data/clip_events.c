@@ -109,6 +109,12 @@ static int shown(unic__piece piece)
     return piece.size < SHOWN ? (int)piece.size : SHOWN;
 }
 
+static bool is_single(list times)
+{
+    unic__piece item;
+    return next_item(&times, &item) && !next_item(&times, &item);
+}
+
 static unic_status take_times(unic__event *e, list *onsets, list *offsets)
 {
     unic__piece from, to;
@@ -130,10 +136,12 @@ unic_status unic__event_table_add(unic__event_table *events, size_t clip,
     list names = list_of(lists->names, lists->whole),
          onsets = list_of(timed ? lists->onsets : "", false),
          offsets = list_of(timed ? lists->offsets : "", false);
+    const bool one_time = timed && is_single(onsets) && is_single(offsets);
     unic__event e = {.clip = clip, .offset = UINT32_MAX};
-    while (next_item(&names, &e.name)) {
-        if (timed)
+    for (size_t i = 0; next_item(&names, &e.name); i++) {
+        if (timed && !(one_time && i))
             UNIC__TRY(take_times(&e, &onsets, &offsets));
+        events->alike += one_time && i == 1;
         if (!unic__is_missing(e.name))
             UNIC__TRY(append(events, &e));
     }

@@ -414,11 +414,14 @@ static unic_status take_categories(const table *t, unic__clip_table *out)
 
 static unic_status gather_events(table *t)
 {
+    size_t first_alike = 0; /* the line */
     for (size_t i = 0; i < t->n; i++) {
         const line *l = &t->lines[i];
         const unic__event_lists lists = {l->field[t->by_category ? CATEGORY : EVENTS],
                                          l->field[ONSET], l->field[OFFSET], t->by_category};
         unic_status status = unic__event_table_add(&t->events, l->clip, &lists);
+        if (t->events.alike == 1 && !first_alike)
+            first_alike = l->number;
         if (status != UNIC_OK)
             return status == UNIC_E_FORMAT ? unic__fail_in(status, "%s:%zu", t->path, l->number)
                                            : status;
@@ -430,6 +433,12 @@ static unic_status gather_events(table *t)
         unic__log_line(UNIC_LOG_WARNING,
                        "%s: %zu of %zu events end where they begin: they are in no step",
                        t->path, t->events.empty, t->events.n);
+    if (t->events.alike)
+        unic__log_line(
+            UNIC_LOG_WARNING,
+            "%s: %zu of %zu lines give several events one onset and offset (the first "
+            "is line %zu): each of these events has it",
+            t->path, t->events.alike, t->n, first_alike);
     if (!t->events.n)
         unic__log_line(UNIC_LOG_WARNING, "%s: no line has an event", t->path);
     else if (!has(t, ONSET))
