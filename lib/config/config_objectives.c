@@ -22,10 +22,12 @@ static const char smit[] = "margin.weight = 1\n";
 static const char mst[] = "contrast.weight = 1\n"
                           "encoder.shared = all\n";
 
-/* The codes are trained by its own losses, so nothing commits to them. */
+/* The codes are trained by its own losses, so nothing commits to them, and nothing throws one away
+ * that gradients have moved: docs/table.md has what the reset costs. */
 static const char codis[] = "code.pool = clip\n"
                             "codis.weight = 1\n"
-                            "commit.weight = 0\n";
+                            "commit.weight = 0\n"
+                            "reset.rule = off\n";
 
 /* 400 codes are the combinations of 20 and 20, which no reset of single codes can renew. */
 static const char turn[] = "code.pool = clip\n"

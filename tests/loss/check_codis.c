@@ -187,7 +187,9 @@ START_TEST(momentum_one_stands_still)
 END_TEST
 
 static const char *const runs[] = {
-    CODIS, "objective = dcid+codis\ncodis.queue = 0\nreset.steps = 2\ncodis.plan = sinkhorn\n",
+    CODIS,
+    "objective = dcid+codis\ncodis.queue = 0\nreset.rule = two\nreset.steps = 2\ncodis.plan = "
+    "sinkhorn\n",
     "objective = codis\ncodis.queue = 3\ntrain.optimizer = adamw\nencoder.shared = all\n"};
 
 /* Teacher, queue and temperature go on where they were, before the codebook's start too. */

@@ -39,8 +39,8 @@ static const struct {
     {3, "behaviour = compat\nmargin.head = 4\ntrain.freeze = image.club\n"},
     {4, "behaviour = compat\n"},
     {2, "objective = codis\ncodis.queue = 48\n"},
-    {3, "objective = dcid+codis\ncodis.queue = 20\ncodis.plan = sinkhorn\nreset.source = "
-        "encoder\n"},
+    {3, "objective = dcid+codis\ncodis.queue = 20\ncodis.plan = sinkhorn\nreset.rule = two\n"
+        "reset.source = encoder\n"},
     {4, "objective = codis\ncodis.queue = 0\n"},
     {2, "objective = codaar\n"},
     {3, "objective = codaar\nema.start = kmeans\nreset.rule = any\nreset.source = encoder\n"},

@@ -54,10 +54,10 @@ END_TEST
 /* Any call of rank 1 fails in turn: all ranks' steps do, and change nothing. */
 START_TEST(a_call_that_fails_refuses_the_step)
 {
-    static const char *const more[] = {"margin.head = 4\n", "behaviour = compat\n",
-                                       "objective = dcid+codis\nreset.source = encoder\n",
-                                       "objective = codaar\nreset.rule = any\n",
-                                       "objective = hdcid\nlevel2.count = 9\n"};
+    static const char *const more[] = {
+        "margin.head = 4\n", "behaviour = compat\n",
+        "objective = dcid+codis\nreset.rule = two\nreset.source = encoder\n",
+        "objective = codaar\nreset.rule = any\n", "objective = hdcid\nlevel2.count = 9\n"};
     small_state before[THREAD_RANKS];
     uint64_t calls = 0;
     for (uint64_t n = 1; calls == 0 || n <= calls; n += 3 + (uint64_t)_i) {
