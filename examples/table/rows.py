@@ -34,8 +34,7 @@ SUCCESSORS = "successors"
 
 STANDARD_CODES = 200                                 # of preset = small
 PAIRS = "code.count=196"                             # of 14 parts each: a square near to it
-SEVERAL = ("preset=recommended", "masked.weight=3", "masked.temperature=0.2", "code.dim=128", "code.count=400",
-           "encoder.ff=512", "train.epochs=30")
+SMALL_SIZES = ("preset=recommended", "code.dim=64", "code.count=200", "encoder.ff=128", "train.epochs=20")
 NO_MM_EMA = ("ema.partner=none", "commit.cross=0")   # without it partners are in neither (P6, P7)
 
 
@@ -85,7 +84,9 @@ ROWS: Sequence[Row] = (
     Row("paper-weights", "Uni-Code, the paper's weights", ADVICE, ("club.weight=1", "cpc.self=0")),
     Row("recommended", "preset = recommended", ADVICE, ("preset=recommended",)),
     Row("recommended-no-contrast", "- masked contrast", ADVICE, ("preset=recommended", "masked.weight=0")),
-    Row("recommended-events", "for several events at a time", ADVICE, SEVERAL),
+    Row("recommended-small", "- its sizes: those of `small`, 20 epochs", ADVICE, SMALL_SIZES),
+    Row("recommended-weak", "- its sizes, masked contrast of weight 1", ADVICE,
+        (*SMALL_SIZES, "masked.weight=1", "masked.temperature=0.1")),
     Row("recommended-club", "+ CLUB at 0.1", ADVICE, ("preset=recommended", "club.weight=0.1")),
     Row("recommended-attention", "+ partners by attention", ADVICE, ("preset=recommended", "ema.partner=attention")),
     Row("recommended-full", "+ all of the clip as context", ADVICE, ("preset=recommended", "encoder.context=full")),

@@ -292,8 +292,9 @@ START_TEST(objectives_choose_terms)
         ck_assert(c->recon_weight == 1 && c->commit_own == 0.25 && c->commit_cross == 0);
         ck_assert(c->ema_partner == UNIC__PARTNER_NONE && c->code_dim == 64);
         ck_assert(c->club_weight == (dcid ? 0.1 : 0) && c->cpc_weight == (dcid ? 1 : 0));
-        bool groups = strstr(word, "turn") != NULL; /* whose codes are not reset one by one */
-        ck_assert_int_eq(c->reset_rule, dcid && !groups ? UNIC__RESET_TWO : UNIC__RESET_OFF);
+        /* those whose codes are not reset: in groups, or trained by gradients */
+        bool stay = strstr(word, "turn") || strstr(word, "codis");
+        ck_assert_int_eq(c->reset_rule, dcid && !stay ? UNIC__RESET_TWO : UNIC__RESET_OFF);
     }
     ok(unic_config_set(c, "objective", "baseline"));
     ck_assert(c->match_weight == 0 && c->commit_weight == 1);
@@ -313,17 +314,18 @@ END_TEST
 START_TEST(recommended_adds_masked_contrast_to_unicode)
 {
     unic_config *c = parsed("preset = recommended");
-    ck_assert(c->masked_weight == 1 && c->jigsaw_weight == 0 && c->club_weight == 0);
+    ck_assert(c->masked_weight == 3 && c->jigsaw_weight == 0 && c->club_weight == 0);
     ck_assert(c->cpc_weight == 1 && c->cpc_self == 0.1 && c->match_weight == 1);
     for (int i = 1; i < (int)unic__config_objective_count; i++) {
         const char *word = unic__config_objectives[i].word;
-        bool successor = strcmp(word, "micu") == 0 || strcmp(word, "codaar") == 0 ||
-                         strcmp(word, "hdcid") == 0;
+        double weight = strcmp(word, "micu") == 0                                   ? 1
+                        : strcmp(word, "codaar") == 0 || strcmp(word, "hdcid") == 0 ? 3
+                                                                                    : 0;
         ok(unic_config_set(c, "objective", word));
-        ck_assert_msg(c->masked_weight == (successor ? 1 : 0), "%s", word);
+        ck_assert_msg(c->masked_weight == weight, "%s", word);
     }
     ok(unic_config_set(c, "objective", "unicode"));
-    ck_assert(c->masked_weight == 1 && c->match_weight == 1);
+    ck_assert(c->masked_weight == 3 && c->match_weight == 1);
     unic_config_free(c);
 }
 END_TEST
