@@ -1,18 +1,19 @@
 #include "array/array.h"
 #include "task/index.h"
 
-/* Clips [..,length] of codes to vectors; a clip without a valid step gives zeros. */
+/* Clips [..,length] of codes to vectors; a clip without a valid step gives zeros. What has no
+ * step may be NULL, to which C adds nothing, not even 0. */
 
 void unic__pool_histogram(const int32_t *codes, size_t clips, size_t length, size_t code_count,
                           float *out)
 {
-    for (size_t n = 0; n < clips; n++, codes += length, out += code_count) {
+    for (size_t n = 0; n < clips; n++, out += code_count) {
         size_t valid = 0;
         for (size_t l = 0; l < code_count; l++)
             out[l] = 0.0F;
-        for (size_t t = 0; t < length; t++)
-            if (codes[t] >= 0) {
-                out[codes[t]] += 1.0F;
+        for (size_t i = n * length; i < (n + 1) * length; i++)
+            if (codes[i] >= 0) {
+                out[codes[i]] += 1.0F;
                 valid++;
             }
         for (size_t l = 0; valid && l < code_count; l++)
