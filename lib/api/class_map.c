@@ -58,8 +58,9 @@ int32_t unic_class_map_get(const unic_class_map *map, int32_t theirs)
 static unic_status check_labels(const char *call, const int32_t *labels, size_t rows,
                                 size_t columns, size_t highest)
 {
-    size_t count;
-    if (!unic__mul_size(rows, columns, &count) || count > SIZE_MAX / sizeof *labels)
+    size_t count, bytes;
+    if (!unic__mul_size(rows, columns, &count) ||
+        !unic__mul_size(count, sizeof *labels, &bytes))
         return unic__fail(UNIC_E_ARG, "%s: %zu times %zu labels are larger than any memory",
                           call, rows, columns);
     for (size_t i = 0; i < count; i++)

@@ -83,7 +83,8 @@ void *unic__realloc(void *memory, size_t old_bytes, size_t bytes);
 void unic__free(void *memory);
 char *unic__strdup(const char *text);
 
-/* For sizes that come from files or callers: false when the result does not fit. */
+/* For sizes that come from files or callers: false when the result is more than PTRDIFF_MAX, which
+ * no object has. */
 bool unic__mul_size(size_t a, size_t b, size_t *product);
 bool unic__add_size(size_t a, size_t b, size_t *sum);
 

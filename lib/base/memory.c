@@ -36,12 +36,12 @@ unic_status unic_set_allocator(const unic_allocator *allocator)
 
 bool unic__mul_size(size_t a, size_t b, size_t *product)
 {
-    return !__builtin_mul_overflow(a, b, product);
+    return !__builtin_mul_overflow(a, b, product) && *product <= PTRDIFF_MAX;
 }
 
 bool unic__add_size(size_t a, size_t b, size_t *sum)
 {
-    return !__builtin_add_overflow(a, b, sum);
+    return !__builtin_add_overflow(a, b, sum) && *sum <= PTRDIFF_MAX;
 }
 
 /* ---- budgets ---- */

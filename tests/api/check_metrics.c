@@ -42,6 +42,7 @@ START_TEST(classes)
     FAILS("row_count is 0, at least 1 expected", scores, truth, 0, 3, &r);
     FAILS("class_count is 0, at least 1 expected", scores, truth, 2, 0, &r);
     FAILS("larger than any memory", scores, truth, half, 3, &r);
+    FAILS("larger than any memory", scores, truth, half / 2, 1, &r); /* more than PTRDIFF_MAX */
     FAILS("larger than any memory", scores, truth, 1, half / 4, &r);
 #undef FAILS
     io_assert_fails(unic_metrics_classes(&r, scores, high, 2, 3, confusion, per_class),
@@ -89,6 +90,7 @@ START_TEST(steps_and_events)
     FAILS(UNIC_E_ARG, "is 0, at least 1 expected", scores, truth, 0, 2, 0.0F, -1);
     FAILS(UNIC_E_ARG, "is 0, at least 1 expected", scores, truth, 2, 0, 0.0F, -1);
     FAILS(UNIC_E_ARG, "larger than any memory", scores, truth, half / 8, 16, 0.0F, -1);
+    FAILS(UNIC_E_ARG, "larger than any memory", scores, truth, half / 2, 1, 0.0F, -1);
     FAILS(UNIC_E_ARG, "threshold is NaN", scores, truth, 2, 2, NAN, -1);
     FAILS(UNIC_E_ARG, "background = 2 is not in -1..1", scores, truth, 2, 2, 0.0F, 2);
     FAILS(UNIC_E_ARG, "background = -2 is not", scores, truth, 2, 2, 0.0F, -2);

@@ -81,12 +81,14 @@ END_TEST
 START_TEST(checked_sums_and_products)
 {
     size_t out;
-    ck_assert(unic__mul_size(SIZE_MAX, 1, &out) && out == SIZE_MAX);
+    ck_assert(unic__mul_size(PTRDIFF_MAX, 1, &out) && out == PTRDIFF_MAX);
     ck_assert(unic__mul_size(SIZE_MAX, 0, &out) && out == 0);
-    ck_assert(unic__mul_size(SIZE_MAX / 2, 2, &out) && out == SIZE_MAX - 1);
+    ck_assert(unic__mul_size(SIZE_MAX / 4, 2, &out) && out == PTRDIFF_MAX - 1);
+    ck_assert(!unic__mul_size(SIZE_MAX / 4 + 1, 2, &out)); /* no object is so large */
     ck_assert(!unic__mul_size(SIZE_MAX / 2 + 1, 2, &out));
     ck_assert(!unic__mul_size((size_t)1 << 32, (size_t)1 << 32, &out));
-    ck_assert(unic__add_size(SIZE_MAX - 3, 3, &out) && out == SIZE_MAX);
+    ck_assert(unic__add_size(PTRDIFF_MAX - 3, 3, &out) && out == PTRDIFF_MAX);
+    ck_assert(!unic__add_size(PTRDIFF_MAX - 3, 4, &out));
     ck_assert(!unic__add_size(SIZE_MAX - 3, 4, &out));
     ck_assert(!unic__add_size(1, SIZE_MAX, &out));
 }
