@@ -294,7 +294,7 @@ asan: ## run the C tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 .PHONY: asan-check
 asan-check: $(TESTS)
-	@BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TESTS)
+	@LANES=$(JOBS) BUILD=$(BUILD) PYTHON= sh tests/run.sh $(TESTS)
 
 # Without OpenMP, whose runtime the sanitizer does not know. Each report is an error.
 TSAN_TESTS := $(patsubst %,$(BUILD)/tests/%,threads/check_threads base/check_budget base/check_error \

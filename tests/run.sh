@@ -1,13 +1,18 @@
 #!/bin/sh
 # Runs the test programs given, then the Python tests; prints each one's result and, last, the sums.
 # SCRIPTS are the Python tests, if not all outside tests/python. RUN is what runs the programs, if not the system itself (an emulator).
+# LANES programs run at a time, 1 if it is not set; each has files and folders of its own.
 # CHECK programs run without forking: OpenMP's threads do not survive a fork.
 export CK_FORK=no CK_VERBOSITY=normal OMP_WAIT_POLICY=passive
 passed=0 failed=0 skipped=0
+for program in "$@"; do rm -f "$program.status"; done
+export RUN
+[ $# -eq 0 ] || printf '%s\n' "$@" | xargs -P "${LANES:-1}" -I{} sh -c '$RUN "{}" > "{}.log" 2>&1; echo $? > "{}.status"' &
+lanes=$!
 for program in "$@"; do
     log="$program.log"
-    $RUN "$program" > "$log" 2>&1
-    status=$?
+    until [ -s "$program.status" ] || ! kill -0 $lanes 2> /dev/null; do sleep 0.1; done
+    status=$(cat "$program.status" 2> /dev/null || echo 99)
     line=$(grep -E '^[0-9]+%: Checks: ' "$log" | tail -n 1)
     checks=$(echo "$line" | sed -nE 's/.*Checks: ([0-9]+).*/\1/p')
     bad=$(echo "$line" | sed -nE 's/.*Failures: ([0-9]+), Errors: ([0-9]+).*/\1 + \2/p')
