@@ -46,8 +46,8 @@ class Train(unittest.TestCase):
     def tearDown(self):
         self.folder.cleanup()
 
-    def train(self, *more, out="m.npz", data="good.npz", status=0, **keywords):
-        command = [BIN / "unic-train", "--config", self.dir / "c.ini", "--data", self.dir / data, "--out", self.dir / out,
+    def train(self, *more, out="m.npz", data="good.npz", status=0, through=(), **keywords):
+        command = [*through, BIN / "unic-train", "--config", self.dir / "c.ini", "--data", self.dir / data, "--out", self.dir / out,
                    "--threads", "1", *more]
         done = subprocess.run(list(map(str, command)), text=True, capture_output=True, timeout=300, **keywords)
         self.assertEqual(done.returncode, status, done.stderr)
@@ -282,6 +282,21 @@ class Train(unittest.TestCase):
             self.assertIn(f"going on from {self.dir}/m.step-{step}.npz, step {step}\n", done.stderr)
             self.assertEqual(self.files(), want)
             self.assertEqual(self.kept(), [f"m.step-{s}{end}" for s in (12, 14) for end in (".npz", ".run.npz")])
+
+    def test_a_newest_checkpoint_that_the_disk_does_not_give_is_not_passed_over(self):
+        """It may be there again later: the user is told of the one before."""
+        if subprocess.run("strace -qq -o /dev/null true", shell=True, capture_output=True).returncode:
+            print("skipped: strace is not there, or may not trace")
+            return
+        self.train("--keep", "2")
+        run, before = (self.dir / "m.run.npz").read_bytes(), self.files()
+        done = self.train("--resume", status=1, through=["strace", "-f", "-qq", "-o", os.devnull, "-P", self.dir / "m.run.npz",
+                                                         "-e", "inject=pread64:error=EIO"])
+        self.assertRegex(done.stderr, rf"cannot resume: .*m.run.npz: .*Input/output error\. If it stays so: the checkpoint before is "
+                                      rf"kept, and goes on with --resume --out {self.dir}/m.step-10.npz\n")
+        self.assertEqual(self.files(), before)
+        self.train("--resume", out="m.step-10.npz")
+        self.assertEqual(self.files("m.step-10")[1], run)
 
     def test_without_a_checkpoint_that_can_be_read_resuming_fails(self):
         done = self.train("--resume", status=1)

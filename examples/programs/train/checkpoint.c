@@ -233,6 +233,23 @@ static bool resume_older(train_checkpoint *c, unic_trainer **trainer, unic_statu
     return ok;
 }
 
+/* The newest checkpoint may be whole, but not be read now: what to do is the user's decision. */
+static bool fail_to_read(train_checkpoint *c)
+{
+    steps kept;
+    if (!list_kept(c, &kept))
+        return false;
+    if (kept.count)
+        cli_fail(
+            "cannot resume: %s. If it stays so: the checkpoint before is kept, and goes on "
+            "with --resume --out %s%s%s%llu%s",
+            unic_last_error(), c->folder, c->stem, STEP, (unsigned long long)kept.at[0], MODEL);
+    else
+        cli_fail("cannot resume: %s", unic_last_error());
+    free(kept.at);
+    return false;
+}
+
 bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const char *settings,
                              const unic_comm *comm)
 {
@@ -240,6 +257,8 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const 
         .struct_size = sizeof options, .settings = settings, .comm = comm};
     unic_status status = unic_trainer_resume(trainer, c->model_path, &options,
                                              cli_open_options());
+    if (status == UNIC_E_IO)
+        return fail_to_read(c);
     if (status != UNIC_OK && !is_lost(status))
         return cli_fail("cannot resume: %s", unic_last_error());
     c->is_saved = status == UNIC_OK;
