@@ -3,10 +3,10 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include <unicode/unic.h>
 
+#include "cli/clip_table.h"
 #include "cli/data.h"
 #include "cli/limit.h"
 #include "cli/media.h"
@@ -17,15 +17,6 @@
 #include "inspect/inspect.h"
 
 enum { BATCH = 64, READ_AHEAD = 2, MESSAGE = 1024 };
-
-/* A table, TABLE.csv:SPLIT too: nothing else has such a name. */
-static bool is_table(const char *path)
-{
-    const char *end = path + strcspn(path, ":");
-    return end - path > 4 &&
-           (!strncasecmp(end - 4, ".csv", 4) || !strncasecmp(end - 4, ".tsv", 4) ||
-            !strncasecmp(end - 4, ".txt", 4));
-}
 
 /* What is neither a model nor data is a film, or nothing that is known. */
 static bool inspect_film(const char *path, const char *why_no_model)
@@ -50,13 +41,14 @@ static bool inspect(const inspect_request *r)
     bool ok;
     if (!cli_ok(unic_set_threads((int)r->threads)))
         return false;
-    if (!is_table(r->path) && unic_model_open(&model, r->path, cli_open_options()) == UNIC_OK) {
+    if (!cli_table_size(r->path) &&
+        unic_model_open(&model, r->path, cli_open_options()) == UNIC_OK) {
         ok = inspect_model(r, model);
         unic_model_free(model);
         return ok;
     }
     snprintf(why_no_model, sizeof why_no_model, "%s",
-             is_table(r->path) ? "" : unic_last_error());
+             cli_table_size(r->path) ? "" : unic_last_error());
     if (r->config || r->data_path)
         return *why_no_model ? cli_fail("%s", why_no_model)
                              : cli_fail("%s is a table of clips, a model expected", r->path);
@@ -65,7 +57,7 @@ static bool inspect(const inspect_request *r)
         unic_dataset_free(data);
         return ok;
     }
-    if (!is_table(r->path) && cli_media_is(r->path))
+    if (!cli_table_size(r->path) && cli_media_is(r->path))
         return inspect_film(r->path, why_no_model);
     if (!*why_no_model ||
         strstr(why_no_model, unic_last_error())) /* no npz, or no file at all */

@@ -1,5 +1,6 @@
 /* Opens the sources that the paths name, and determines the tracks that they share. */
 #include <string.h>
+#include <strings.h>
 
 #include "data/clip_files.h"
 #include "data/dataset.h"
@@ -26,9 +27,10 @@ static unic_status holds_arrays(const char *path, bool *yes)
 
 static bool is_table(const char *path)
 {
-    static const char *const suffixes[] = {".csv", ".tsv", ".txt", ".CSV", ".TSV", ".TXT"};
+    static const char *const suffixes[] = {".csv", ".tsv", ".txt"};
+    const size_t size = strlen(path), length = strlen(suffixes[0]);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (unic__stem_size(path, suffixes[i]))
+        if (size > length && strcasecmp(path + size - length, suffixes[i]) == 0)
             return true;
     return false;
 }

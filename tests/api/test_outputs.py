@@ -3,6 +3,7 @@
 import os
 import pathlib
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -92,8 +93,12 @@ class Outputs(unittest.TestCase):
 
     def test_members_of_folders_and_tables_are_inputs(self):
         encode = "unic-encode", "--model", "m.npz", "--modality", "sound", "--out"
+        for name in ("T.Csv", "T.TSV", "t.txt"):
+            shutil.copy(self.dir / "clips/t.csv", self.dir / "clips" / name)
         for out, data in (("flat/sound.npy", "flat"), ("same/flat/touch.npy", "flat"), ("clips/sound/c3.npy", "clips"),
-                          ("clips/sound/c3.npy", "clips/t.csv"), ("clips/t.csv", "clips/t.csv:train")):
+                          ("clips/sound/c3.npy", "clips/t.csv"), ("clips/t.csv", "clips/t.csv:train"),
+                          ("clips/sound/c3.npy", "clips/T.Csv"), ("clips/sound/c3.npy", "clips/T.TSV:train"),
+                          ("clips/T.TSV", "clips/T.TSV:train"), ("clips/sound/c3.npy", "clips/t.txt:train")):
             self.refuses(f"--out {out} is an input", *encode, out, data)
         self.refuses("--log flat/sound.npy is an input", "unic-train", "--config", "c.ini", "--data", "flat", "--out", "n.npz",
                      "--log", "flat/sound.npy")

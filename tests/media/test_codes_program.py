@@ -73,7 +73,8 @@ class Codes(Program):
             shutil.copytree(self.dir / "f" / name, self.dir / "g" / name)
         both = r"the features in g/sound are of another extractor, .* bands=32 .*, than those of the model, .* bands=16 "
         (self.dir / "g/t.csv").write_text("video_id,category\n" + "".join(f"c{i},x\n" for i in range(CLIPS)))
-        for path in ("g", "g/t.csv", "g/sound/c1.npy"):
+        shutil.copy(self.dir / "g/t.csv", self.dir / "g/T.Csv")
+        for path in ("g", "g/t.csv", "g/T.Csv", "g/sound/c1.npy"):
             self.assertRegex(self.encode("--modality", "sound", "--out", "a.npz", path, status=1), both)
         self.assertRegex(self.train("--resume", "--data", "g", "--out", "m.npz", "train.epochs=3", status=1), both)
         self.assertRegex(self.train("--config", "c.ini", "--data", "f", "--valid", "g", "--out", "n.npz", status=1), both)

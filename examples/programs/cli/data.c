@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "cli/clip_table.h"
 #include "cli/config.h"
 #include "cli/extractor.h"
 #include "cli/limit.h"
@@ -16,10 +16,8 @@
 /* Where the split's name begins, NULL without one. */
 static const char *find_split(const char *path)
 {
-    const char *colon = strrchr(path, ':');
-    bool table = colon && colon - path > 4 &&
-                 (!strncasecmp(colon - 4, ".csv", 4) || !strncasecmp(colon - 4, ".tsv", 4));
-    return table ? colon + 1 : NULL;
+    const size_t size = cli_table_size(path);
+    return size && path[size] ? path + size + 1 : NULL;
 }
 
 static void free_paths(char **paths, size_t n)

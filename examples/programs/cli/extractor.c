@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/clip_table.h"
 #include "cli/config.h"
 #include "cli/limit.h"
 #include "cli/model.h"
@@ -287,7 +288,7 @@ bool cli_extractor_of(const char **words, unic_config *config, const char *modal
 static char *folder_of(const char *path, const char *modality)
 {
     const bool clip = cli_ends_with(path, ".npy") || cli_ends_with(path, ".zip");
-    const char *table = strstr(path, ".csv") ? strstr(path, ".csv") : strstr(path, ".tsv");
+    const bool table = cli_table_size(path);
     const char *slash = clip || table ? strrchr(path, '/') : path + strlen(path);
     size_t size = strlen(path) + strlen(modality) + sizeof "./";
     char *folder = cli_alloc(size, 1);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "cli/limit.h"
@@ -23,13 +24,15 @@ cli_media_calls cli_media;
 
 bool cli_media_is(const char *path)
 {
-    static const char *const others[] = {".npz", ".npy", ".zip",        ".csv", ".tsv",
-                                         ".CSV", ".TSV", ".pkl",        ".pt",  ".pth",
-                                         ".bin", ".h5",  ".safetensors"};
+    static const char *const others[] = {".npz", ".npy", ".zip", ".csv", ".tsv",        ".pkl",
+                                         ".pt",  ".pth", ".bin", ".h5",  ".safetensors"};
     struct stat about;
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (cli_ends_with(path, others[i]))
+    const size_t size = strlen(path);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        const size_t length = strlen(others[i]);
+        if (size > length && !strcasecmp(path + size - length, others[i]))
             return false;
+    }
     return !stat(path, &about) && S_ISREG(about.st_mode);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/clip_table.h"
 #include "cli/model.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -60,7 +61,7 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 static char *folder_of_clips(const char *input, bool is_folder)
 {
     char *named = is_folder ? strdup(input) : NULL, *folder = NULL;
-    if (!is_folder && (cli_ends_with(input, ".csv") || cli_ends_with(input, ".tsv")))
+    if (!is_folder && cli_table_size(input))
         named = directory_of(input);
     if (named)
         folder = realpath(named, NULL);
@@ -88,8 +89,8 @@ static bool is_of(const char *path, const char *input)
 /* The same, where `input` may be "TABLE.csv:SPLIT". */
 static bool is_read(const char *path, const char *input)
 {
-    const char *split = strrchr(input, ':');
-    char *table = split ? strndup(input, (size_t)(split - input)) : NULL;
+    const size_t size = cli_table_size(input);
+    char *table = size && input[size] ? strndup(input, size) : NULL;
     const bool is = is_of(path, input) || (table && is_of(path, table));
     free(table);
     return is;
