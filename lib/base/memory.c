@@ -137,10 +137,11 @@ typedef struct block_header {
 void *unic__alloc(size_t bytes)
 {
     size_t total;
-    if (!unic__add_size(bytes, UNIC__ALIGN + sizeof(block_header), &total) || !charge(bytes))
+    if (!charge(bytes))
         return NULL;
-    block_header h = {current.alloc(total, current.user), bytes,
-                      budget && budget->limit ? budget->id : 0};
+    block_header h = {NULL, bytes, budget && budget->limit ? budget->id : 0};
+    if (unic__add_size(bytes, UNIC__ALIGN + sizeof(block_header), &total))
+        h.raw = current.alloc(total, current.user);
     if (!h.raw) {
         refund(h.id, bytes);
         return NULL;
