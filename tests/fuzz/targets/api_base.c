@@ -259,7 +259,7 @@ static void call_unic_class_map_free(api *a)
 
 static void call_unic_class_map_get(api *a)
 {
-    unic_class_map_get(api_class_map_of(a), (int32_t)fuzz_size(&a->in, 4) - 1);
+    unic_class_map_get(api_class_map_of(a), (int32_t)((uint32_t)fuzz_size(&a->in, 4) - 1));
 }
 
 static void call_unic_class_map_classes(api *a)
