@@ -119,7 +119,8 @@ def run(jobs, at_a_time):
             if os.waitid(os.P_PID, job.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 job.finish()
                 running.remove(job)
-                print(f"{job.name}: {job.runs} runs, {len(job.findings)} findings", flush=True)
+                print(f"{job.name}: {job.runs} runs in {job.cpu:.0f} s of CPU time, {len(job.findings)} findings",
+                      flush=True)
                 break
         else:
             time.sleep(0.2)
