@@ -312,7 +312,7 @@ tsan-check: $(TSAN_TESTS)
 # -O1 without instruction sets of their own and without copies of functions: every line is there once.
 # What is built or installed otherwise has no counts.
 COVERAGE_SCRIPTS = $(filter-out tests/api/test_shared.py,$(wildcard tests/api/test_*.py tests/array/test_*.py tests/cmg/test_*.py tests/data/test_*.py \
-                     tests/extract/test_*.py tests/files/test_*.py tests/media/test_*.py tests/task/test_*.py))
+                     tests/extract/test_*.py tests/files/test_*.py tests/media/test_*.py tests/mpi/test_*.py tests/task/test_*.py))
 coverage: ## run the tests in a build that counts: lines, branches and functions of lib/ that they run (needs gcovr)
 	@gcovr --version >/dev/null 2>&1 || { echo "make coverage needs gcovr"; exit 1; }
 	$(MAKE) --no-print-directory -j$(JOBS) coverage-check BUILD=build/coverage OPT="-O1 -g" HARDEN=no CI= \

@@ -100,6 +100,7 @@ def find_dictionary(name, folder):
 def environment():
     return {**os.environ, "OMP_WAIT_POLICY": "passive",
             "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=0",
+            "LSAN_OPTIONS": f"suppressions={HERE}/leaks.txt:print_suppressions=0",
             "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 

@@ -392,13 +392,14 @@ class Files(unittest.TestCase):
     def test_a_file_opens_no_other(self):
         """Playlists, and lists of files, that name one that is there."""
         sine("secret.wav")
+        shutil.copy(DIR / "secret.wav", DIR / "secret.mp4")  # a name that FFmpeg would open for a list
+        manifest = ('<?xml version="1.0"?><MPD type="static" mediaPresentationDuration="PT2S">'
+                    '<Period><AdaptationSet contentType="audio"><Representation id="1">'
+                    f'<BaseURL>file://{DIR}/secret.%s</BaseURL></Representation></AdaptationSet></Period></MPD>')
         for name, text in (("list.txt", f"ffconcat version 1.0\nfile {DIR}/secret.wav\n"),
                            ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n"
                                          f"file://{DIR}/secret.wav\n#EXT-X-ENDLIST\n"),
-                           ("list.mpd", '<?xml version="1.0"?><MPD type="static" mediaPresentationDuration="PT2S">'
-                                        '<Period><AdaptationSet contentType="audio"><Representation id="1">'
-                                        f'<BaseURL>file://{DIR}/secret.wav</BaseURL>'
-                                        '</Representation></AdaptationSet></Period></MPD>')):
+                           ("list.mpd", manifest % "wav"), ("films.mpd", manifest % "mp4")):
             (DIR / name).write_text(text)
             trace = DIR / "trace"
             if shutil.which("strace"):
@@ -408,7 +409,7 @@ class Files(unittest.TestCase):
                                       code], capture_output=True, text=True, cwd=ROOT)
                 if out.returncode == 0:
                     self.assertEqual(out.stdout, "FormatError\n", name)
-                    self.assertNotIn("secret.wav", trace.read_text())
+                    self.assertNotIn("/secret.", trace.read_text())
             with self.assertRaises(libunicode.FormatError):
                 Media(DIR / name).sound()
 

@@ -161,8 +161,7 @@ class Ranks(unittest.TestCase):
         process = self.begin(2, "early", "--log", "early.jsonl", data="long.npz")
         ranks = self.ranks_of(process, 2)
         self.wait_for_step("early")
-        for rank in ranks:
-            os.kill(rank, signal.SIGKILL)
+        kills.kill(ranks)
         self.assertNotEqual(self.end(process)[0], 0)
         self.assertFalse((self.folder / "early.run.npz").exists())
         status, text = self.end(self.begin(2, "early", "--resume"))
