@@ -1,17 +1,13 @@
 #include "cli/clip_table.h"
 
-#include <stdbool.h>
 #include <string.h>
-#include <strings.h>
+
+#include "cli/model.h"
 
 static bool is_table(const char *path, size_t size)
 {
     static const char *const suffixes[] = {".csv", ".tsv", ".txt"};
-    enum { LENGTH = 4 };
-    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (size > LENGTH && !strncasecmp(path + size - LENGTH, suffixes[i], LENGTH))
-            return true;
-    return false;
+    return cli_ends_with_one(path, size, suffixes, sizeof suffixes / sizeof *suffixes);
 }
 
 size_t cli_table_size(const char *path)

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "cli/limit.h"
@@ -27,13 +26,8 @@ bool cli_media_is(const char *path)
     static const char *const others[] = {".npz", ".npy", ".zip", ".csv", ".tsv",        ".pkl",
                                          ".pt",  ".pth", ".bin", ".h5",  ".safetensors"};
     struct stat about;
-    const size_t size = strlen(path);
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-        const size_t length = strlen(others[i]);
-        if (size > length && !strcasecmp(path + size - length, others[i]))
-            return false;
-    }
-    return !stat(path, &about) && S_ISREG(about.st_mode);
+    return !cli_ends_with_one(path, strlen(path), others, sizeof others / sizeof *others) &&
+           !stat(path, &about) && S_ISREG(about.st_mode);
 }
 
 /* Loads the library; why not, or NULL. */

@@ -12,6 +12,8 @@
 
 /* Whether a name ends with this suffix and is longer than it. */
 bool cli_ends_with(const char *text, const char *end);
+/* Whether its first `length` bytes end with one of these in any case, and are longer than it. */
+bool cli_ends_with_one(const char *text, size_t length, const char *const *ends, size_t count);
 
 /*
  * Opens a model's file; a checkpoint is imported in memory, with behaviour = compat. Settings

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include <unicode/unic.h>
@@ -23,16 +22,8 @@ static const char *const sounds[] = {".wav", ".flac", ".mp3", ".ogg",  ".oga", "
 static const char *const pictures[] = {".png", ".jpg", ".jpeg", ".webp",
                                        ".bmp", ".tif", ".tiff"};
 
-#define ENDS(name, list) ends_with_one(name, list, sizeof(list) / sizeof *(list))
-
-static bool ends_with_one(const char *name, const char *const *ends, size_t count)
-{
-    const size_t length = strlen(name);
-    for (size_t i = 0; i < count; i++)
-        if (length > strlen(ends[i]) && !strcasecmp(name + length - strlen(ends[i]), ends[i]))
-            return true;
-    return false;
-}
+#define ENDS(name, list)                                                                       \
+    cli_ends_with_one(name, strlen(name), list, sizeof(list) / sizeof *(list))
 
 static bool is_media(const char *name)
 {
