@@ -331,7 +331,7 @@ analyze: ## static analysis: clang-tidy, cppcheck, gcc -fanalyzer (needs clang-t
 SECONDS ?= 60
 FUZZ_CC ?= clang
 SANITIZE := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-fuzz: ## fuzz every parser and the API for SECONDS=60 each (ONLY="npy zip"; docs/reliability.md)
+fuzz: ## fuzz every parser and the API for SECONDS=60 of CPU time each (ONLY="npy zip"; docs/reliability.md)
 	@$(FUZZ_CC) --version >/dev/null 2>&1 || { echo "make fuzz needs clang, its sanitizers and libomp-dev"; exit 1; }
 	@$(MAKE) --no-print-directory BUILD=build/fuzz CC="$(FUZZ_CC)" OPT="-O1 -g" HARDEN=no CI= \
 	  EXTRA_CFLAGS="$(SANITIZE)" build/fuzz/fuzz

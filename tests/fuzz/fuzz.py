@@ -2,8 +2,8 @@
 """Runs the fuzz targets (make fuzz) and prints what each one did.
 
 fuzz.py PROGRAM [--seconds N] [--jobs N] [TARGET ...]
-PROGRAM is the one that tests/fuzz/harness/fuzzer.c becomes. Each target runs for N seconds, several at a
-time, from its corpus beside the program, which grows from run to run. Ends with status 1 after a finding;
+PROGRAM is the one that tests/fuzz/harness/fuzzer.c becomes. Each target runs until it has used N seconds of
+CPU time, several at a time, from its corpus beside the program, which grows from run to run. Ends with status 1 after a finding;
 the input is then beside the corpus, and belongs into tests/fuzz/crashes/TARGET once the fault is mended.
 """
 import argparse
@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -47,15 +48,25 @@ class Job:
         for path in self.folder.glob("finding-*"):  # of an earlier run: tried again
             path.rename(self.corpus / path.name)
         dictionary = find_dictionary(self.name, self.folder)
-        command = [self.program, self.corpus, f"-max_total_time={self.seconds}", f"-max_len={self.largest}",
+        command = [self.program, self.corpus, f"-max_len={self.largest}",
                    f"-rss_limit_mb={FOR_MEDIA_MB if self.name == 'media' else MEMORY_MB}",
                    f"-malloc_limit_mb={FOR_MEDIA_MB if self.name == 'media' else BLOCK_MB}", f"-timeout={TIMEOUT_S}",
                    f"-artifact_prefix={self.folder}/finding-", "-print_final_stats=1", "-use_value_profile=0",
                    "-reload=0"]
         if dictionary:
             command.append(f"-dict={dictionary}")
+        self.stopped = False
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=open(self.log, "w"),
                                         env=environment())
+
+    def stop_in_time(self):
+        """Asks libFuzzer to end after the input that it tries, once the process has had its CPU time."""
+        if self.stopped:
+            return
+        stat = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        if (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK") >= self.seconds:
+            self.process.send_signal(signal.SIGUSR1)
+            self.stopped = True
 
     def finish(self):
         _, self.status, usage = os.wait4(self.process.pid, 0)
@@ -123,6 +134,7 @@ def run(jobs, at_a_time):
                 print(f"{job.name}: {job.runs} runs in {job.cpu:.0f} s of CPU time, {len(job.findings)} findings",
                       flush=True)
                 break
+            job.stop_in_time()
         else:
             time.sleep(0.2)
 
@@ -139,7 +151,7 @@ def table(jobs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("program", type=pathlib.Path)
-    parser.add_argument("--seconds", type=int, default=60, help="of each target")
+    parser.add_argument("--seconds", type=int, default=60, help="of CPU time, of each target")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="targets that run at a time")
     parser.add_argument("target", nargs="*", help="all, if none is named")
     options = parser.parse_intermixed_args()
