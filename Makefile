@@ -112,10 +112,10 @@ CLI_OBJ  := $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/
 # What belongs to one program alone stands in a folder of its name.
 PARTS    := encode eval extract inspect train
 PARTS_OF  = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard examples/programs/$(1)/*.c)))
-TEST_SRC := $(sort $(filter-out $(if $(MEDIA_OBJ),,tests/media/%),$(wildcard tests/*/check_*.c)))
+TEST_SRC := $(sort $(filter-out $(if $(MEDIA_OBJ),,tests/media/%) $(if $(MPI_OBJ),,tests/mpi/%),$(wildcard tests/*/check_*.c)))
 TESTS    := $(TEST_SRC:tests/%.c=$(BUILD)/tests/%)
 TEST_OBJ := $(patsubst tests/%.c,$(BUILD)/obj/tests/%.o,\
-              $(sort $(filter-out tests/media/% $(TEST_SRC),$(wildcard tests/*.c tests/*/*.c))))
+              $(sort $(filter-out tests/media/% tests/mpi/% $(TEST_SRC),$(wildcard tests/*.c tests/*/*.c))))
 FORMATTED = $(sort $(wildcard include/unicode/*.h include/unicode/*.hpp lib/*/*.[ch] \
               examples/programs/*.[ch] examples/programs/*/*.[ch] examples/api/*.c examples/api/*.cc tests/*.[ch] tests/*/*.[ch]))
 
@@ -261,9 +261,16 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_OBJ) $(INTERNAL)
 	@mkdir -p $(@D) $(BUILD)/tests/file $(BUILD)/tests/model
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) $(CHECK_LIBS) $(LDLIBS)
 
+$(BUILD)/obj/tests/media/%.o: TEST_CFLAGS += $(MEDIA_FLAGS)
 $(BUILD)/tests/media/%: $(BUILD)/obj/tests/media/%.o $(TEST_OBJ) $(INTERNAL) $(MEDIA_OBJ)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(INTERNAL) $(CHECK_LIBS) $(LDLIBS) $(MEDIA_LIBS)
+
+# With an MPI that the test has in it, and an allocator that fails.
+$(BUILD)/obj/tests/mpi/%.o: TEST_CFLAGS += $(MPI_FLAGS)
+$(BUILD)/tests/mpi/%: $(BUILD)/obj/tests/mpi/%.o $(TEST_OBJ) $(INTERNAL) $(MPI_OBJ)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -Wl,--wrap=calloc -o $@ $(filter %.o,$^) $(INTERNAL) $(CHECK_LIBS) $(LDLIBS) $(MPI_LIBS)
 
 # The fuzz targets, with what they try of the programs: run on kept inputs by `make check`, by
 # libFuzzer (clang) under `make fuzz`.

@@ -137,8 +137,7 @@ static int sum_wait(void *waited, void *user)
     while (*at != r)
         at = &(*at)->next;
     *at = r->next;
-    if (status == UNIC_OK) /* else MPI may still write to it */
-        free(r);
+    free(r);
     return (int)status;
 }
 

@@ -11,7 +11,9 @@
 
 #include "unicode/unic_media.h"
 
+#include "media/ffmpeg.h"
 #include "media/layouts.h"
+#include "media/media.h"
 
 enum { WIDTH = 16, HEIGHT = 12, BLOCK = 4096 };
 
@@ -145,9 +147,6 @@ START_TEST(test_truncated_and_flipped)
 }
 END_TEST
 
-/* FFmpeg's own: nothing larger than this is allocated. */
-void av_max_alloc(size_t bytes);
-
 START_TEST(test_allocations_that_fail)
 {
     static const size_t limits[] = {100,   200,   400,   800,   1600,   3000,   6000,
@@ -157,7 +156,7 @@ START_TEST(test_allocations_that_fail)
         return;
     for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++)
         for (int skip = 0; skip < 2; skip++) {
-            av_max_alloc(limits[i]);
+            av_max_alloc(limits[i]); /* nothing larger is allocated */
             read_all(whole.data, whole.size, skip);
             av_max_alloc(INT32_MAX);
         }
@@ -195,6 +194,29 @@ START_TEST(test_arguments)
     ck_assert(!unic_media_stream_count(NULL) && !unic_media_tag_count(NULL) &&
               !unic_media_damaged_count(NULL) && !unic_media_has(NULL, UNIC_MEDIA_SOUND));
     unic_media_free(NULL);
+}
+END_TEST
+
+/* What formats of references call when they want another file or host, where FFmpeg has not refused
+ * them before. */
+START_TEST(test_others_are_not_opened)
+{
+    file whole = make("o.wav", "-map 1:a");
+    if (!whole.data)
+        return;
+    unic_source source;
+    unic_media *media;
+    unic_source_memory(&source, whole.data, whole.size, "o.wav");
+    ck_assert(unic_media_open_source(&media, &source, NULL) == UNIC_OK);
+    AVFormatContext *format = media->about.format;
+    AVIOContext *other = NULL;
+    ck_assert(!media->about.refused);
+    ck_assert_int_eq(format->io_open(format, &other, "/proc/self/status", AVIO_FLAG_READ, NULL),
+                     AVERROR(EPERM));
+    ck_assert_ptr_null(other);
+    ck_assert(media->about.refused);
+    unic_media_free(media);
+    free(whole.data);
 }
 END_TEST
 
@@ -286,6 +308,7 @@ int main(void)
     TCase *files = tcase_create("files");
     tcase_set_timeout(files, 600);
     tcase_add_test(files, test_arguments);
+    tcase_add_test(files, test_others_are_not_opened);
     tcase_add_test(files, test_states);
     tcase_add_test(files, test_a_source_that_fails);
     tcase_add_loop_test(files, test_truncated_and_flipped, 0, KINDS);
