@@ -7,11 +7,13 @@ import pathlib
 import re
 import resource
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
+import zlib
 
 import numpy as np
 
@@ -468,9 +470,6 @@ class Files(unittest.TestCase):
 
     def test_a_picture_that_claims_to_be_huge(self):
         """Refused before its pixels are allocated."""
-        import struct
-        import zlib
-
         def chunk(kind, body):
             return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
@@ -527,6 +526,20 @@ class Files(unittest.TestCase):
         self.assertEqual(list(DIR.glob("*none.npy*")), [])
         self.assertIn("expected one FILE", self.program(status=2))
         self.assertIn("--fps", self.program("--help"))
+
+    def test_the_programs_limit_bounds_ffmpeg(self):
+        """A fragment of some kB that claims 80 million packets of no bytes: FFmpeg would list them in 2.6 GB."""
+        path = sine("claims.mp4", "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov+default_base_moof", seconds=1)
+        self.program(path, "--memory-limit", "50M", "--sound", "whole.npy")
+        data = bytearray(path.read_bytes())
+        at = data.index(b"trun") + 4                     # flags: only where the data begins; then the count
+        data[at:at + 8] = struct.pack(">II", 1, 80_000_000)
+        path.write_bytes(data)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+        said = self.program(path, "--memory-limit", "50M", status=1)
+        self.assertIn("claims.mp4: no film, sound or picture was recognised: out of memory (--memory-limit allows "
+                      "52428800 bytes)", said)
+        self.assertLess(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, max(before, 200 << 10))
 
     def test_threads(self):
         path = film("threads.mp4", "-c:v", "libx264")

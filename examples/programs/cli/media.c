@@ -30,6 +30,17 @@ bool cli_media_is(const char *path)
            !stat(path, &about) && S_ISREG(about.st_mode);
 }
 
+/* FFmpeg takes as large a block as a file says: its bound on one is the process's, and is set by who
+ * owns that. libunicode-media, which leaves it alone, brings the function along. */
+static void bound_blocks(void *library)
+{
+    void (*bound)(size_t);
+    void *symbol = cli_memory_limit ? dlsym(library, "av_max_alloc") : NULL;
+    memcpy(&bound, &symbol, sizeof symbol);
+    if (bound)
+        bound(cli_limited(SIZE_MAX));
+}
+
 /* Loads the library; why not, or NULL. */
 static const char *load(void)
 {
@@ -54,12 +65,25 @@ static const char *load(void)
     CLI_MEDIA_CALLS(LOAD)
 #undef LOAD
     cli_media = calls;
+    bound_blocks(library);
     return NULL;
+}
+
+/* What the library said of a call; of memory that the limit may have kept from it, the limit too. */
+static const char *why_not(unic_status status)
+{
+    static char why[MESSAGE];
+    if (status != UNIC_E_NOMEM || !cli_memory_limit ||
+        strstr(cli_media.last_error(), "max_seconds"))
+        return cli_media.last_error();
+    snprintf(why, sizeof why, "%s (--memory-limit allows %" PRIu64 " bytes)",
+             cli_media.last_error(), cli_memory_limit);
+    return why;
 }
 
 bool cli_media_ok(unic_status status)
 {
-    return status == UNIC_OK || cli_fail("%s", cli_media.last_error());
+    return status == UNIC_OK || cli_fail("%s", why_not(status));
 }
 
 const char *cli_media_try(unic_media **out, const char *path, bool skip_damaged,
@@ -74,7 +98,8 @@ const char *cli_media_try(unic_media **out, const char *path, bool skip_damaged,
     const char *why = load();
     if (why)
         return why;
-    return cli_media.open(out, path, &options) == UNIC_OK ? NULL : cli_media.last_error();
+    const unic_status status = cli_media.open(out, path, &options);
+    return status == UNIC_OK ? NULL : why_not(status);
 }
 
 bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint64_t threads)
