@@ -14,6 +14,7 @@
 #include "cli/json.h"
 #include "cli/limit.h"
 #include "cli/model.h"
+#include "cli/names.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/report.h"
@@ -35,6 +36,7 @@ typedef struct job {
     const cli_metric *metric;
     unic_index *index;
     cli_vectors queries;
+    cli_names query_names, gallery_names;
     int64_t *hits;          /* [queries,top] ids */
     float *scores;          /* [queries,top] */
     unic_rank_report ranks; /* of the queries whose own clip is an item */
@@ -44,10 +46,12 @@ typedef struct job {
 /* ---- clips to vectors ---- */
 
 /* Clips that lack the modality are left out. */
-static bool read_clips(const job *j, const char *path, const char *modality, cli_vectors *out)
+static bool read_clips(const job *j, const char *path, const char *modality, cli_vectors *out,
+                       cli_names *names)
 {
     cli_codes codes;
     bool ok = cli_codes_read_one(&codes, j->model, &j->how, path, modality) &&
+              cli_names_read(names, codes.data, modality) &&
               cli_vectors_begin(out, j->codebook, j->metric->metric, codes.clips,
                                 codes.length) &&
               cli_vectors_add(out, codes.codes[0], codes.clips, 0);
@@ -73,7 +77,8 @@ static bool load_index(job *j)
 static bool build_index(job *j)
 {
     cli_vectors gallery = {0};
-    bool ok = read_clips(j, j->gallery_path, j->gallery_modality, &gallery) &&
+    bool ok = read_clips(j, j->gallery_path, j->gallery_modality, &gallery,
+                         &j->gallery_names) &&
               cli_vectors_index(&j->index, &gallery);
     cli_vectors_free(&gallery);
     return ok;
@@ -87,7 +92,45 @@ static int by_number(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* The queries whose own clip is an item. */
+/* Each query's id becomes that of the gallery's clip of its name, or -1. */
+static bool pair_by_name(const job *j, int64_t *own)
+{
+    const cli_vectors *q = &j->queries;
+    const size_t clips = j->gallery_names.clips;
+    cli_named *sorted = cli_names_sorted(&j->gallery_names);
+    bool ok = sorted != NULL;
+    for (size_t i = 0; ok && i < q->count; i++) {
+        const char *name = j->query_names.at[q->ids[i]];
+        const size_t at = cli_names_find(sorted, clips, name);
+        own[i] = at < clips ? (int64_t)sorted[at].clip : -1;
+        if (at + 1 < clips && !strcmp(sorted[at + 1].name, name))
+            ok = cli_fail("%s: clips %zu and %zu are both %s, a clip of %s: which one is to be "
+                          "found is not known; --unpaired goes without ranks",
+                          j->gallery_path, sorted[at].clip, sorted[at + 1].clip, name,
+                          j->query_path);
+    }
+    free(sorted);
+    return ok;
+}
+
+/* The id of each query's own clip, which need not be an item. Clips that have numbers alone are the
+ * same if their numbers are, which can only be where there are as many; of an index nobody knows. */
+static bool find_own(const job *j, int64_t *own)
+{
+    const size_t queries = j->query_names.clips, gallery = j->gallery_names.clips;
+    memcpy(own, j->queries.ids, j->queries.count * sizeof *own);
+    if (j->index_path || !strcmp(j->query_path, j->gallery_path))
+        return true;
+    if (j->query_names.at && j->gallery_names.at)
+        return pair_by_name(j, own);
+    return queries == gallery ||
+           cli_fail(
+               "%s has %zu clips and %s has %zu, and they do not both have names: which one "
+               "each is to find is not known; --unpaired goes without ranks",
+               j->query_path, queries, j->gallery_path, gallery);
+}
+
+/* The queries whose own clip is an item, with its id. */
 static bool find_pairs(const job *j, cli_vectors *out)
 {
     const cli_vectors *q = &j->queries;
@@ -95,21 +138,24 @@ static bool find_pairs(const job *j, cli_vectors *out)
     int64_t *sorted = cli_alloc(items, sizeof *sorted);
     out->dim = q->dim;
     bool ok = sorted && (out->ids = cli_alloc(q->count, sizeof *out->ids)) &&
-              (out->vectors = cli_alloc(q->count, q->dim * sizeof *out->vectors));
+              (out->vectors = cli_alloc(q->count, q->dim * sizeof *out->vectors)) &&
+              find_own(j, out->ids);
     if (ok) {
         memcpy(sorted, unic_index_ids(j->index), items * sizeof *sorted);
         qsort(sorted, items, sizeof *sorted, by_number);
     }
     for (size_t i = 0; ok && i < q->count; i++)
-        if (bsearch(&q->ids[i], sorted, items, sizeof *sorted, by_number)) {
+        if (bsearch(&out->ids[i], sorted, items, sizeof *sorted, by_number)) {
             memcpy(out->vectors + out->count * q->dim, q->vectors + i * q->dim,
                    q->dim * sizeof *q->vectors);
-            out->ids[out->count++] = q->ids[i];
+            out->ids[out->count++] = out->ids[i];
         }
     free(sorted);
     if (ok && out->count == 0)
-        ok = cli_fail("no clip of %s has the number of an item; --unpaired goes without ranks",
-                      j->query_path);
+        ok = cli_fail("no clip of %s is an item; --unpaired goes without ranks", j->query_path);
+    if (ok && out->count < q->count)
+        cli_note("%zu of %zu queries have no rank: their clip is no item",
+                 q->count - out->count, q->count);
     return ok;
 }
 
@@ -152,8 +198,9 @@ static bool run(job *j)
         !(j->index_path ? load_index(j) : build_index(j)) ||
         (j->save_path && !cli_ok(unic_index_save(j->index, j->save_path))))
         return false;
-    return !j->query_path || (read_clips(j, j->query_path, j->query_modality, &j->queries) &&
-                              (!j->top || search(j)) && (j->unpaired || score(j)));
+    return !j->query_path ||
+           (read_clips(j, j->query_path, j->query_modality, &j->queries, &j->query_names) &&
+            (!j->top || search(j)) && (j->unpaired || score(j)));
 }
 
 /* ---- what comes out ---- */
@@ -261,6 +308,8 @@ static bool save_json(const job *j)
 static void release(job *j)
 {
     cli_vectors_free(&j->queries);
+    cli_names_free(&j->query_names);
+    cli_names_free(&j->gallery_names);
     free(j->hits);
     free(j->scores);
     unic_index_free(j->index);
@@ -285,10 +334,12 @@ static const char more[] =
     "  inner, l2     their inner product, their Euclidean distance (squared)\n"
     "  intersection  of the histograms of codes: the share of steps they have in common\n"
     "\n"
-    "R@k is the share of the queries for which the item of the query's own number is\n"
-    "among the k nearest; a tie counts against it. With --unpaired, where the queries\n"
-    "are not the gallery's clips, there are no ranks. --top K prints for each query its\n"
-    "number and K times ITEM:SCORE, the nearest first.\n"
+    "R@k is the share of the queries for which the item of the query's own clip is\n"
+    "among the k nearest; a tie counts against it. Of two data files with a file a clip it\n"
+    "is the clip of the same name, otherwise that of the same number: then both must have\n"
+    "as many clips. With --unpaired, where the queries are not the gallery's clips, there\n"
+    "are no ranks. --top K prints for each query its number and K times ITEM:SCORE, the\n"
+    "nearest first.\n"
     "The JSON has task, metric, items, gallery, query, hits {query: [[item, score]]}\n"
     "(with --top), queries, recall {k: fraction of 1}, median_rank.\n"
     "\n"

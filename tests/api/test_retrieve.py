@@ -225,7 +225,37 @@ class Retrieve(unittest.TestCase):
         np.savez(few, **{"sound": np.concatenate([sound, sound[:5]]), "sound.lengths": lengths})
         done = run("unic-retrieve", "--model", self.model, "--gallery", few, "--gallery-modality", "sound", "--query",
                    self.data, "--query-modality", "light", status=1)
-        self.assertIn("has the number of an item", done.stderr)
+        self.assertIn(f"{self.data} has {N} clips and {few} has {N + 5}, and they do not both have names: which one each is to "
+                      "find is not known", done.stderr)
+        np.savez(few, **{"sound": sound[:N], "sound.lengths": np.where(np.arange(N) == ABSENT, T, 0).astype("i4")})
+        done = run("unic-retrieve", "--model", self.model, "--gallery", self.data, "--gallery-modality", "sound", "--query",
+                   few, "--query-modality", "sound", status=1)
+        self.assertIn(f"no clip of {few} is an item", done.stderr)
+
+    def test_clips_pair_by_name(self):
+        """Of two folders, or tables, in whatever order and however many; captions of one clip all look for it."""
+        with np.load(self.data) as z:
+            sound, lengths = z["sound"], z["sound.lengths"]
+        clips = [i for i in range(N) if i != ABSENT]
+        for folder in "all", "some":
+            (self.dir / folder / "sound").mkdir(parents=True)
+            for i in clips[::1 if folder == "all" else 3]:
+                np.save(self.dir / folder / "sound" / f"c{i:02}.npy", sound[i, :lengths[i]])
+        table = self.dir / "all" / "order.csv"
+        table.write_text("id,label\n" + "".join(f"c{i:02},x\n" for i in reversed(clips)))
+        want = run(*self.self_search(self.dir / "all", self.dir / "all")).stdout.splitlines()[3]
+        for query, gallery in ((table, self.dir / "all"), (self.dir / "all", table)):
+            self.assertEqual(run(*self.self_search(query, gallery)).stdout.splitlines()[3], want)
+        done = run(*self.self_search(self.dir / "some", self.dir / "all"))
+        self.assertIn(f"{len(clips[::3])} queries of sound in {N - 1} items", done.stdout)
+        self.assertEqual(done.stderr, "")
+        self.assertGreater(float(done.stdout.splitlines()[3].split()[3]), 99)    # each is among the ten nearest to itself
+        done = run(*self.self_search(self.dir / "all", self.dir / "some"))
+        self.assertIn(f"{N - 1 - len(clips[::3])} of {N - 1} queries have no rank: their clip is no item", done.stderr)
+
+    def self_search(self, query, gallery):
+        return ("unic-retrieve", "--model", self.model, "--query", query, "--query-modality", "sound", "--gallery", gallery,
+                "--gallery-modality", "sound", "--metric", "cosine")
 
     def test_help_teaches(self):
         done = run("unic-retrieve", "--help")
