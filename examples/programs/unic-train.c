@@ -178,12 +178,15 @@ static bool resume(run *r)
 static bool are_apart(const run *r)
 {
     const char *const inputs[] = {r->config_path, r->data_path, r->valid_path, r->from_path};
+    const char *const options[] = {"--config", "--data", "--valid", "--from"};
     const size_t count = sizeof inputs / sizeof *inputs;
     const char *run_path = r->checkpoint.run_path;
-    if (!r->resume && r->from_path && train_checkpoint_has(&r->checkpoint, r->from_path))
-        return cli_fail("--from %s is a checkpoint of %s, and a new run replaces these; name "
-                        "another --out",
-                        r->from_path, r->out_path);
+    for (size_t i = 0; i < count; i++)
+        if (inputs[i] && train_checkpoint_has(&r->checkpoint, inputs[i]))
+            return cli_fail(
+                "%s %s has the name of a checkpoint of %s, and a run replaces these; "
+                "name another --out",
+                options[i], inputs[i], r->out_path);
     return cli_output_apart("--out", r->out_path, inputs, count) &&
            cli_output_apart("--out's run", run_path, inputs, count) &&
            !cli_output_is_input("--log", r->log_path, inputs, count) &&

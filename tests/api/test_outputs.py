@@ -81,8 +81,27 @@ class Outputs(unittest.TestCase):
         self.refuses("--out's run d.run.npz is an input", "unic-train", "--config", "c.ini", "--data", "d.run.npz", "--out", "d")
         self.refuses("--out m.npz is an input", "unic-train", "--from", "m.npz", "--data", "d.npz", "--out", "m.npz")
         self.refuses("--out's run m.run.npz is an input", "unic-train", "--from", "m.run.npz", "--data", "d.npz", "--out", "m.npz")
-        self.refuses("--from m.step-2.npz is a checkpoint of m.npz, and a new run replaces these; name another --out",
+        self.refuses("--from m.step-2.npz has the name of a checkpoint of m.npz, and a run replaces these; name another --out",
                      "unic-train", "--from", "m.step-2.npz", "--data", "d.npz", "--out", "m.npz")
+        shutil.copy(self.dir / "d.npz", self.dir / "m.step-7.npz")
+        for option in ("--data", "--valid"):
+            words = ["--data", "d.npz"] if option == "--valid" else []
+            self.refuses(f"{option} m.step-7.npz has the name of a checkpoint of m.npz, and a run replaces these; name another --out",
+                         "unic-train", "--config", "c.ini", *words, option, "m.step-7.npz", "--out", "m.npz")
+
+    def test_a_run_removes_nothing_but_checkpoints(self):
+        """Whatever has the name of one."""
+        data = (self.dir / "d.npz").read_bytes()
+        for name in ("own.step-1.npz", "own.step-900.npz", "own.step-4.txt"):
+            (self.dir / name).write_bytes(data)
+        shutil.copy(self.dir / "m.npz", self.dir / "own.step-3.npz")
+        self.run_program("unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "own.npz")
+        self.assertEqual(sorted(path.name for path in self.dir.glob("own.step-*")),
+                         ["own.step-1.npz", "own.step-4.txt", "own.step-900.npz"])
+        for name in ("own.step-1.npz", "own.step-900.npz"):
+            self.assertEqual((self.dir / name).read_bytes(), data)
+        for path in self.dir.glob("own.*"):
+            path.unlink()
 
     def test_training_writes_no_file_twice(self):
         train = "unic-train", "--config", "c.ini", "--data", "d.npz", "--out"

@@ -283,15 +283,25 @@ static void keep_file(const train_checkpoint *c, const char *path, const char *s
     free(kept);
 }
 
+/* Whether a file of such a name is what a run writes: others have files of any name. */
+static bool is_of_a_run(const char *path)
+{
+    unic_codebook *codebook;
+    const bool is = unic_codebook_load(&codebook, path, cli_open_options()) == UNIC_OK;
+    unic_codebook_free(codebook);
+    return is;
+}
+
+/* A run's file belongs to the model beside it, and goes with it. */
 static void remove_kept(const train_checkpoint *c, uint64_t step)
 {
-    const char *const suffixes[] = {MODEL, RUN};
-    for (size_t i = 0; i < 2; i++) {
-        char *path = kept_path(c, step, suffixes[i]);
-        if (path)
-            unlink(path);
-        free(path);
+    char *model = kept_path(c, step, MODEL), *run = kept_path(c, step, RUN);
+    if (model && run && (access(model, F_OK) || is_of_a_run(model))) {
+        unlink(run);
+        unlink(model);
     }
+    free(model);
+    free(run);
 }
 
 /* All but the latest `most`, none of which is of `newest` or a later step. */
