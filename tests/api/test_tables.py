@@ -92,6 +92,24 @@ class Tables(unittest.TestCase):
         mapped, said = self.evaluate(a, b, "--class-map", self.dir / "map.txt")
         self.assertGreater(float(mapped["image>image"]), 0.9)
 
+    def test_a_class_without_a_label_to_train_on_is_not_counted(self):
+        """Whether the classes are a table's names, of which both splits have all, or numbers."""
+        rows = [f"c{i},{NAMES[self.label[i]]},{'test' if i >= 80 or self.label[i] == 2 else 'train'}" for i in range(CLIPS)]
+        (self.dir / "splits.csv").write_text("\n".join(["video_id,category,split", *rows, ""]))
+        _, said = self.evaluate(self.dir / "splits.csv:train", self.dir / "splits.csv:test")
+        self.assertEqual(said, f'unic-eval: classes of {self.dir}/splits.csv:test that no label of {self.dir}/splits.csv:train is of, '
+                               'and so not counted: "Coat"\n')
+        label = self.label.astype("i4")
+        for name, taken in (("some", label != 2), ("rest", label == 2)):
+            np.savez(self.dir / f"{name}.npz", label=label[taken], **{key: array[taken] for key, array in self.data.items()})
+        counted, said = self.evaluate(self.dir / "some.npz", self.dir / "all.npz")
+        self.assertIn("is of, and so not counted: 2\n", said)
+        known, _ = self.evaluate(self.dir / "some.npz", self.dir / "some.npz")
+        for pair in ("image>speech", "speech>image"):
+            self.assertEqual(counted[pair], known[pair])
+        _, said = self.evaluate(self.dir / "some.npz", self.dir / "rest.npz", status=1)
+        self.assertIn(f"no label of {self.dir}/rest.npz is of a class that a label of {self.dir}/some.npz is of: 2\n", said)
+
     def test_nothing_to_test_on_is_no_score(self):
         a, b = self.table("a.csv", range(80)), self.table("b.csv", range(80, CLIPS), [""] * 4)
         _, said = self.evaluate(a, b, status=1)

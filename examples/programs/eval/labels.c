@@ -308,6 +308,80 @@ static bool match_labels(evaluation *e)
                        &e->test_labels);
 }
 
+/* Marks the classes that a label has; of [N,T,C] labels those that are 1 somewhere. */
+static void mark_seen(const evaluation *e, const cli_codes *c, const eval_labels *labels,
+                      bool *seen)
+{
+    size_t rows = c->clips * (e->task == LOCALISE ? c->length : 1), n = labels->classes;
+    for (size_t i = 0; i < c->count; i++)
+        for (size_t r = 0; r < rows; r++) {
+            const int32_t *row = labels->of[i] + r * (labels->multi ? n : 1);
+            if (!labels->multi && *row >= 0)
+                seen[*row] = true;
+            for (size_t d = 0; labels->multi && d < n; d++)
+                seen[d] = seen[d] || row[d] > 0;
+        }
+}
+
+/* Adds a class to "a", "b", by its name or its number; one that has no room is counted in `left`. */
+static void list_class(const eval_names *names, size_t i, char text[OTHERS], size_t *left)
+{
+    const bool named = i < names->count;
+    const size_t used = strlen(text), size = named ? strlen(names->items[i]) : 20;
+    if (*left || used + size + 40 >= OTHERS)
+        ++*left;
+    else if (named)
+        snprintf(text + used, OTHERS - used, "%s\"%s\"", used ? ", " : "", names->items[i]);
+    else
+        snprintf(text + used, OTHERS - used, "%s%zu", used ? ", " : "", i);
+}
+
+/* Where the test's classes become ours, or -1 if no label of ours is of that class; says which. */
+static bool find_unseen(const evaluation *e, const bool *seen, const bool *asked, int32_t *to,
+                        size_t *lost)
+{
+    const eval_names *names = e->names.items ? &e->names : &e->test_names;
+    char text[OTHERS] = "", more[64] = "";
+    size_t kept = 0, left = 0;
+    for (size_t i = 0; i < e->test_labels.classes; i++) {
+        to[i] = i < e->train_labels.classes && seen[i] ? (int32_t)i : -1;
+        kept += asked[i] && to[i] >= 0;
+        if (!asked[i] || to[i] >= 0)
+            continue;
+        ++*lost;
+        list_class(names, i, text, &left);
+    }
+    if (*lost && !kept)
+        return cli_fail("no label of %s is of a class that a label of %s is of: %s",
+                        e->test_path, e->train_path, text);
+    if (left)
+        snprintf(more, sizeof more, " and %zu more", left);
+    if (*lost)
+        cli_note("classes of %s that no label of %s is of, and so not counted: %s%s",
+                 e->test_path, e->train_path, text, more);
+    return true;
+}
+
+/* Nobody can learn a class that no label to train on is of. */
+static bool leave_out_unseen(evaluation *e)
+{
+    const size_t classes = e->test_labels.classes;
+    size_t lost = 0;
+    bool *seen = cli_alloc(e->train_labels.classes, sizeof *seen);
+    bool *asked = cli_alloc(classes, sizeof *asked);
+    int32_t *to = cli_alloc(classes, sizeof *to);
+    bool ok = seen && asked && to;
+    if (ok) {
+        mark_seen(e, &e->train, &e->train_labels, seen);
+        mark_seen(e, &e->test, &e->test_labels, asked);
+        ok = find_unseen(e, seen, asked, to, &lost) && (!lost || translate(e, to));
+    }
+    free(seen);
+    free(asked);
+    free(to);
+    return ok;
+}
+
 /* A class by its name, or else by its number. */
 static bool find_background(evaluation *e)
 {
@@ -379,6 +453,8 @@ bool eval_read_labels(evaluation *e)
     if (a->multi != b->multi || (a->multi && a->classes != b->classes))
         return cli_fail("the step labels of %s and %s do not have the same classes",
                         e->train_path, e->test_path);
+    if (!leave_out_unseen(e))
+        return false;
     e->classes = a->classes > b->classes ? a->classes : b->classes;
     return check_memory(e) && find_background(e);
 }
