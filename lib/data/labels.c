@@ -30,6 +30,21 @@ static unic_status source_shape(unic__clip_source *s, const char *name, size_t l
     return UNIC_OK;
 }
 
+/* Labels that some files have and others not are nobody's: that must not look as if none had. */
+static void tell_who_lacks(const unic_dataset *d, const char *name)
+{
+    const unic__clip_source *with = NULL, *without = NULL;
+    for (size_t i = 0; i < d->source_count; i++) {
+        unic__shape shape;
+        const unic_status status = d->sources[i]->is->labels_shape(d->sources[i], name, &shape);
+        *(status == UNIC_E_NOTFOUND ? &without : &with) = d->sources[i];
+    }
+    if (with && without)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "\"%s\" is in %s, but not in %s: there are none for all the clips", name,
+                       with->path, without->path);
+}
+
 /* What the sources' labels have in common behind [N] or [N,T]. */
 static unic_status common_shape(unic_dataset *d, const char *name, size_t lead,
                                 unic__shape *rest)
@@ -113,7 +128,12 @@ unic_status unic__dataset_labels(size_t *rank, unic_dataset *d, const char *name
         unic__prefetch_stop(d->prefetch);
     unic__shape rest;
     size_t lead = steps ? 2 : 1, T;
-    UNIC__TRY(common_shape(d, name, lead, &rest));
+    const unic_status status = common_shape(d, name, lead, &rest);
+    if (status == UNIC_E_NOTFOUND && d->source_count > 1) {
+        tell_who_lacks(d, name);
+        return common_shape(d, name, lead, &rest); /* with its message */
+    }
+    UNIC__TRY(status);
     UNIC__TRY(check_names(d, name));
     dims[0] = (int64_t)d->clips;
     dims[lead - 1] = steps ? (int64_t)d->length : dims[0];

@@ -43,6 +43,41 @@ START_TEST(labels_come_in_the_files_order)
 }
 END_TEST
 
+START_TEST(labels_that_one_file_lacks_are_told)
+{
+    const char *paths[2] = {io_path("dataset-with.npz"), io_path("dataset-without.npz")};
+    const float x[2] = {0};
+    const double label[2] = {0, 1};
+    for (int swapped = 0; swapped < 2; swapped++) {
+        for (int i = 0; i < 2; i++) {
+            unic__npz_writer *w;
+            io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(paths[i])));
+            io_assert_ok(unic__npz_add_f32(w, "audio", &UNIC__SHAPE_OF(2, 1, 1), x));
+            if (i == 0)
+                io_assert_ok(unic__npz_add_f64(w, "label", &UNIC__SHAPE_OF(2), label));
+            io_assert_ok(unic__npz_finish(w));
+        }
+        const char *both[2] = {paths[swapped], paths[1 - swapped]};
+        unic_dataset_options o = data_options(1, 0, 0);
+        unic_dataset *d;
+        size_t rank;
+        int64_t dims[UNIC_MAX_RANK];
+        io_assert_ok(unic_dataset_open(&d, both, 2, &o));
+        io_log_begin();
+        io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, NULL), UNIC_E_NOTFOUND,
+                        "dataset-without.npz: no array \"label\"");
+        ck_assert_ptr_nonnull(
+            strstr(io_log_end(), "dataset-without.npz: there are none for all"));
+        ck_assert_ptr_nonnull(strstr(io_log_end(), "\"label\" is in "));
+        io_log_begin(); /* nobody has these: nothing to tell */
+        io_assert_fails(unic_dataset_labels(&rank, d, "audio.step_labels", dims, NULL),
+                        UNIC_E_NOTFOUND, "no array \"audio.step_labels\"");
+        ck_assert_str_eq(io_log_end(), "");
+        unic_dataset_free(d);
+    }
+}
+END_TEST
+
 /* A file of two clips of one step, with `label` of a shape and values to try. */
 static unic_dataset *open_labelled(const unic__shape *shape, const double *labels)
 {
@@ -123,6 +158,7 @@ int main(void)
     TCase *t = tcase_create("labels");
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, labels_come_in_the_files_order, 0, 3); /* _i is the prefetch */
+    tcase_add_test(t, labels_that_one_file_lacks_are_told);
     tcase_add_test(t, labels_of_files_that_disagree);
     tcase_add_test(t, labels_are_whole_numbers_of_any_type);
     suite_add_tcase(suite, t);

@@ -117,6 +117,18 @@ static bool find_names(const evaluation *e, eval_names *names, const char *names
 
 /* ---- labels ---- */
 
+/* -1 is not counted; below it is nothing. For each class there is a 0 or a 1. */
+static bool check_values(const char *path, const char *name, const int32_t *labels,
+                         size_t count, bool multi)
+{
+    for (size_t n = 0; n < count; n++)
+        if (labels[n] < -1 || (multi && labels[n] > 1))
+            return cli_fail("%s: %s has a %d at %zu, %s expected", path, name, labels[n], n,
+                            multi ? "-1, 0 or 1 for each class"
+                                  : "-1 or the number of a class");
+    return true;
+}
+
 static bool read_labels_of(const evaluation *e, const cli_codes *c, const char *path, size_t i,
                            eval_labels *out)
 {
@@ -140,6 +152,8 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, const char *
         !cli_ok(unic_dataset_labels(&rank, c->data, name, dims, out->of[i])))
         return false;
     out->multi = multi;
+    if (!check_values(path, name, out->of[i], count, multi))
+        return false;
     for (size_t n = 0; !multi && n < count; n++)
         if (out->of[i][n] >= 0 && (size_t)out->of[i][n] >= out->classes)
             out->classes = (size_t)out->of[i][n] + 1;
