@@ -264,9 +264,10 @@ static bool save(run *r)
 {
     if (!train_ranks_first()) /* which has the same bits */
         return true;
+    const bool logged = cli_log_keep(&r->log);
     r->save_failed = !train_checkpoint_save(&r->checkpoint, r->trainer);
     train_interval_restart(&r->interval);
-    return !r->save_failed;
+    return logged && !r->save_failed;
 }
 
 /* After the last batch of an epoch: validate, log, save, and say how it went. Saving comes

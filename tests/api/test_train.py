@@ -162,6 +162,24 @@ class Train(unittest.TestCase):
             done = self.train(*more, *words, data=data, status=1)
             self.assertRegex(done.stderr, r"unic-train: none of the (40 )?clips of .*none.npz can be used\n")
 
+    def test_a_log_stays_with_its_run(self):
+        """A new run that ends before its first save leaves the model, the run and the log of the one before."""
+        log = self.dir / "log.jsonl"
+        os.symlink(log, self.dir / "link.jsonl")
+        self.train("--log", log)
+        before = log.read_bytes(), self.files()
+        spoilt = features()
+        for array in spoilt.values():
+            array[:, 2, 3] = np.nan
+        np.savez(self.dir / "spoilt.npz", **spoilt)
+        for name in ("log.jsonl", "link.jsonl"):
+            self.assertIn("NaN", self.train("--log", self.dir / name, data="spoilt.npz", status=1).stderr)
+            self.assertEqual((log.read_bytes(), self.files()), before)
+        self.train("--log", self.dir / "link.jsonl")
+        self.assertEqual((log.read_bytes(), self.files()), before)
+        self.assertTrue((self.dir / "link.jsonl").is_symlink())
+        self.assertEqual([name for name in self.names() if ".tmp-" in name], [])
+
     def test_a_full_disk_under_the_log_does_not_take_the_run(self):
         done = self.train("--log", "/dev/full", status=1)
         self.assertIn("cannot write /dev/full: No space left on device\n", done.stderr)

@@ -88,22 +88,48 @@ static bool trim_behind_links(const char *path, uint64_t step)
     return ok;
 }
 
+static bool append(cli_log *log)
+{
+    log->stream = cli_fopen(log->path, "a");
+    if (!log->stream)
+        return cli_fail("cannot write %s: %s", log->path, strerror(errno));
+    return lock(log->stream, log->path);
+}
+
+/* The log of the run before is locked, and the new one begins beside it. */
+static bool begin_beside(cli_log *log)
+{
+    char *real = realpath(log->path, NULL); /* a link stays one */
+    log->before = real ? cli_fopen(real, "r+") : NULL;
+    bool ok = log->before || cli_fail("cannot write %s: %s", log->path, strerror(errno));
+    ok = ok && lock(log->before, log->path) && cli_output_open(&log->beside, real);
+    log->stream = ok ? log->beside.stream : NULL;
+    free(real);
+    return ok;
+}
+
 bool cli_log_open(cli_log *log, const char *path, uint64_t step)
 {
     struct stat about;
-    log->stream = NULL;
-    log->path = path;
+    *log = (cli_log){.path = path};
     if (!path)
         return true;
-    if (step > 0 && !trim_behind_links(path, step))
-        return false;
-    log->stream = cli_fopen(path, "a");
-    if (!log->stream)
-        return cli_fail("cannot write %s: %s", path, strerror(errno));
-    const int file = fileno(log->stream);
-    return lock(log->stream, path) &&
-           (step > 0 || fstat(file, &about) || !S_ISREG(about.st_mode) || !ftruncate(file, 0) ||
-            cli_fail("cannot write %s: %s", path, strerror(errno)));
+    if (step > 0)
+        return trim_behind_links(path, step) && append(log);
+    if (strncmp(path, "/dev/", 5) && strncmp(path, "/proc/", 6) && !stat(path, &about) &&
+        S_ISREG(about.st_mode) && about.st_size > 0)
+        return begin_beside(log);
+    return append(log);
+}
+
+bool cli_log_keep(cli_log *log)
+{
+    if (!log->before)
+        return true;
+    bool ok = cli_output_commit(&log->beside);
+    fclose(log->before);
+    log->before = log->stream = NULL;
+    return ok && append(log);
 }
 
 bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind,
@@ -129,7 +155,12 @@ bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind
 
 bool cli_log_close(cli_log *log)
 {
-    bool ok = !log->stream || !fclose(log->stream);
-    log->stream = NULL;
+    bool ok = true;
+    if (log->before) { /* the run was not saved, and the one before is as it was */
+        cli_output_discard(&log->beside);
+        fclose(log->before);
+    } else
+        ok = !log->stream || !fclose(log->stream);
+    log->before = log->stream = NULL;
     return ok || cli_fail("cannot write %s: %s", log->path, strerror(errno));
 }

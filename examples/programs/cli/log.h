@@ -13,14 +13,21 @@
 
 #include <unicode/unic.h>
 
+#include "cli/output.h"
+
 typedef struct cli_log {
     FILE *stream; /* NULL: there is no log, and nothing is written */
     const char *path;
+    FILE *before;      /* the log of the run before, which stays until this run is saved, */
+    cli_output beside; /* and the new one until then                                      */
 } cli_log;
 
 /* Opens a log (`path` NULL: none). A run at step 0 starts a new log; a resumed one keeps
  * the lines up to `step`, the last one saved, and appends to them. */
 bool cli_log_open(cli_log *log, const char *path, uint64_t step);
+
+/* Puts a new log in the place of that of the run before; for just before the run's first save. */
+bool cli_log_keep(cli_log *log);
 
 /* One line, flushed; `kind` is "figures" or "valid". */
 bool cli_log_write(cli_log *log, uint64_t step, uint64_t epoch, const char *kind,
