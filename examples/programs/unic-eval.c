@@ -274,7 +274,7 @@ int main(int argc, char **argv)
     };
     cli_parse(&program, argc, argv);
     check_usage(&program, &e);
-    bool ok = run(&e) && eval_print(&e) && eval_save_json(&e);
+    bool ok = run(&e) && eval_save_json(&e) && eval_print(&e);
     int status = ok || !cli_signal() ? cli_exit_status(ok) : 128 + cli_signal();
     release(&e);
     return status;

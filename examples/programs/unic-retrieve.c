@@ -405,7 +405,7 @@ int main(int argc, char **argv)
     };
     cli_parse(&program, argc, argv);
     check_usage(&program, &j);
-    bool ok = run(&j) && print_results(&j) && save_json(&j);
+    bool ok = run(&j) && save_json(&j) && print_results(&j);
     int status = cli_exit_status(ok);
     release(&j);
     return status;

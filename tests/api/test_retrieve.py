@@ -257,6 +257,14 @@ class Retrieve(unittest.TestCase):
         return ("unic-retrieve", "--model", self.model, "--query", query, "--query-modality", "sound", "--gallery", gallery,
                 "--gallery-modality", "sound", "--metric", "cosine")
 
+    def test_results_are_saved_though_nobody_reads_them(self):
+        path = self.dir / "unread.json"
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BIN / "unic-retrieve", "--model", self.model, "--query", self.data, "--query-modality", "light",
+                                   "--gallery", self.data, "--gallery-modality", "sound", "--json", path], stdout=full)
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(path.read_text())["queries"], N - 1)
+
     def test_help_teaches(self):
         done = run("unic-retrieve", "--help")
         self.assertEqual(done.stderr, "")

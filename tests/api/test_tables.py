@@ -180,6 +180,14 @@ class Tables(unittest.TestCase):
         _, said = self.evaluate(events, events, "--task", "localise", status=1)
         self.assertIn('e.csv: two classes, 1 and 2, are called "no event"', said)
 
+    def test_results_are_saved_though_nobody_reads_them(self):
+        path = self.dir / "unread.json"
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([BIN / "unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / "all.npz", "--test",
+                                   self.dir / "all.npz", "--epochs", "1", "--json", path], stdout=full, stderr=subprocess.PIPE)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("image>image", json.loads(path.read_text())["results"])
+
     def test_any_name_is_json(self):
         names = [b"caf\xe9", "caf\u00e9 \U0001f415".encode(), b"\xed\xa0\x80", b"\xc0\xaf\x1b \"\\\xff"]
         rows = [b"c%d,%s" % (i, b'"%s"' % names[i % 4].replace(b'"', b'""')) for i in range(40)]
