@@ -15,6 +15,7 @@
 #include <functional>
 #include <initializer_list>
 #include <iterator>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -208,6 +209,14 @@ template <class T, void (*Free)(T *)> class handle
     {
         return f(get(), as::c(a)...);
     }
+    // A text that there is of every object.
+    template <class F> std::string text(F f) const
+    {
+        const char *said = f(get());
+        if (!said)
+            throw error(UNIC_E_ARG, "the object was moved from, or freed");
+        return said;
+    }
     template <class F, class... A> auto find(F f, A &&...a) const
     {
         return result(f, get(), std::forward<A>(a)...);
@@ -336,6 +345,10 @@ class source
     source(std::size_t size, read_fn read, std::string_view name = "source")
         : state_(new state{std::move(read), nullptr}), size_(size), name_(name)
     {
+        // a source that the library refuses is not closed
+        if (size > static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max()))
+            throw error(UNIC_E_ARG, "unic::source: size " + std::to_string(size) +
+                                        " is larger than any file");
     }
     source(const void *data, std::size_t bytes, std::string_view name = "memory")
         : source(

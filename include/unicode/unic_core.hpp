@@ -415,8 +415,8 @@ class model : public detail::handle<unic_model, unic_model_free>
     }
     std::size_t code_count() const { return ask(unic_model_code_count); }
     std::size_t code_dim() const { return ask(unic_model_code_dim); }
-    std::string config() const { return ask(unic_model_config); }
-    std::string weights() const { return ask(unic_model_weights); }
+    std::string config() const { return text(unic_model_config); }
+    std::string weights() const { return text(unic_model_weights); }
     model convert(std::string_view weights) const
     {
         return model(find(unic_model_convert, weights));
@@ -527,8 +527,8 @@ class extractor : public detail::handle<unic_extractor, unic_extractor_free>
     {
         to.save<const unic_extractor>(unic_extractor_save_sink, get());
     }
-    std::string kind() const { return ask(unic_extractor_kind); }
-    std::string settings() const { return ask(unic_extractor_settings); }
+    std::string kind() const { return text(unic_extractor_kind); }
+    std::string settings() const { return text(unic_extractor_settings); }
     std::uint64_t fingerprint() const { return ask(unic_extractor_fingerprint); }
     unic_extractor_input input() const
     {
@@ -648,7 +648,7 @@ class trainer : private detail::watched, public detail::handle<unic_trainer, uni
     // The run's state; the model is another file.
     void save(const sink &to) const { to.save(unic_trainer_save_sink, get()); }
     unic::model model() const { return unic::model(find(unic_trainer_model)); }
-    std::string config() const { return ask(unic_trainer_config); }
+    std::string config() const { return text(unic_trainer_config); }
 };
 
 // ---- files of arrays ----

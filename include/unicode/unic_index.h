@@ -35,7 +35,7 @@ UNIC_API unic_status unic_pool_histogram(const int32_t *codes, size_t clip_count
  * @param vectors  [clips,length,dim], quantised or semantic, as written by
  *                 unic_encoder_encode().
  * @param codes    [clips,length]; negative = padding. NULL: every step is valid.
- * @param out      [clips,dim] out.
+ * @param out      [clips,dim] out; must not overlap `vectors`.
  * @return UNIC_OK; UNIC_E_ARG if a pointer is NULL or dim is 0; UNIC_E_VALUE names a clip whose
  * mean is not finite (clips before it are written). Thread-safe. Since 0.1.
  */

@@ -106,6 +106,8 @@ unic_status unic__batch_set(unic_batch *b, const char *name, const unic_array *f
     UNIC__TRY(check_agreement(b, i, features, name));
     if (i == b->n)
         UNIC__TRY(add_entry(b, name));
+    else if (b->entries[i].features.dims[0] != features->dims[0])
+        b->clips = NULL; /* they number another number of clips */
     b->entries[i].features = *features;
     b->entries[i].features.struct_size = sizeof *features; /* a larger one was cut off here */
     b->entries[i].lengths = lengths;

@@ -1,3 +1,4 @@
+#include <fenv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,9 @@ bool unic__parse_number(const char *text, double *value)
         exponent = negative ? -exponent : exponent;
     }
     snprintf(plain + n, sizeof plain - n, "e%d", exponent - after_point);
+    const int rounding = fegetround(); /* of the application, which strtod() follows */
+    fesetround(FE_TONEAREST);
     *value = strtod(plain, NULL);
+    fesetround(rounding);
     return *text == '\0';
 }

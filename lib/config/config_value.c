@@ -2,6 +2,7 @@
  * Converts one value between its text and its field. Numbers are read and written the same in
  * every locale: the application may have set one whose decimal point is a comma.
  */
+#include <fenv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +71,10 @@ static void print_number(double value, char *text)
         char raw[UNIC__NUMBER_BYTES], now[UNIC__NUMBER_BYTES];
         double back;
         size_t n = 0;
+        const int rounding = fegetround(); /* of the application, which printf() follows */
+        fesetround(FE_TONEAREST);
         snprintf(raw, sizeof raw, "%.*g", precision, value);
+        fesetround(rounding);
         for (const char *c = raw; *c; c++) { /* what is no digit, sign or 'e' is the point */
             bool kept = is_digit(*c) || *c == '-' || *c == '+' || *c == 'e';
             if (kept || (n > 0 && now[n - 1] != '.'))

@@ -33,6 +33,19 @@ static unic_status system_fail(const char *path, const char *verb, int error)
     return unic__file_error_is_of_process(error) ? unic__exhausted(status) : status;
 }
 
+/* Where a program has closed its standard streams, a file could become one of them, and take what
+ * the program still prints. */
+static int apart_from_streams(int descriptor)
+{
+    if (descriptor < 0 || descriptor > STDERR_FILENO)
+        return descriptor;
+    const int apart = fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const int reason = errno;
+    close(descriptor);
+    errno = reason;
+    return apart;
+}
+
 /* Some file systems let a signal interrupt even this. */
 static int open_again(const char *path, int flags, mode_t mode)
 {
@@ -40,7 +53,7 @@ static int open_again(const char *path, int flags, mode_t mode)
     do
         descriptor = open(path, flags, mode);
     while (descriptor < 0 && errno == EINTR);
-    return descriptor;
+    return apart_from_streams(descriptor);
 }
 
 /* ---- reading ----------------------------------------------------------------------------- */
@@ -139,6 +152,7 @@ struct unic__file_writer {
     int descriptor;
     uint64_t at;        /* where the next unic__file_write() writes */
     unic_status failed; /* the first failure; nothing is committed after it */
+    pid_t process;      /* which writes it: a child of that has a copy of the handle */
 };
 
 static void writer_free(unic__file_writer *w)
@@ -179,6 +193,8 @@ unic_status unic__file_create(unic__file_writer **out, const char *path)
 {
     *out = NULL;
     struct stat about;
+    if (!*path)
+        return system_fail("\"\"", "create", ENOENT);
     bool replaces = lstat(path, &about) == 0;
     if (!replaces && errno != ENOENT) /* what it is cannot be told */
         return system_fail(path, "create", errno);
@@ -192,6 +208,7 @@ unic_status unic__file_create(unic__file_writer **out, const char *path)
     if (!w)
         return unic__no_memory(sizeof *w, "a file writer");
     w->descriptor = -1;
+    w->process = getpid();
     size_t bytes = strlen(path) + 64;
     w->path = unic__strdup(path);
     w->temporary = unic__alloc(bytes);
@@ -298,6 +315,7 @@ void unic__file_abandon(unic__file_writer *w)
 {
     if (!w)
         return;
-    unlink(w->temporary);
+    if (w->process == getpid())
+        unlink(w->temporary);
     writer_free(w);
 }

@@ -133,7 +133,9 @@ static unic_status read_callers(const unic__source *s, uint64_t offset, void *ou
 {
     unsigned char *at = out;
     while (bytes) {
+        unic__budget *budget = unic__budget_enter(NULL); /* what it calls is not of this file */
         int64_t got = s->from.read_at(at, bytes, (int64_t)offset, s->from.user);
+        unic__budget_leave(budget, UNIC_OK);
         if (got < 0 || (uint64_t)got > bytes)
             return callers_failure(got, bytes, offset);
         if (got == 0)

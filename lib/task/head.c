@@ -298,9 +298,13 @@ static void predict_clip(const unic_head *head, const soft_codes *s, size_t leng
         logits[c] = any ? head->params.values[b->offset + c] : 0.0F;
     for (size_t j = 0; any && j < hidden; j++) {
         float top = -INFINITY;
-        for (size_t t = 0; t < length; t++)
-            if (!is_padding(s, t))
-                top = fmaxf(top, look_up(s, t, head->hidden, hidden, j));
+        for (size_t t = 0; t < length; t++) {
+            if (is_padding(s, t))
+                continue;
+            const float x = look_up(s, t, head->hidden, hidden, j);
+            if (x > top || isnan(x)) /* which stays: the caller is told of it */
+                top = x;
+        }
         for (size_t c = 0; c < classes; c++)
             logits[c] += top * head->params.values[w->offset + c * hidden + j];
     }

@@ -1,6 +1,7 @@
 #include "task/index.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "array/array.h"
@@ -267,12 +268,25 @@ unic_status unic__index_commit(unic_index *index, size_t n, const int64_t *ids)
     return UNIC_OK;
 }
 
+/* Where `given` is after the block `old` of `bytes` has become `now`, if it points into that. */
+static const void *moved(const void *given, const void *old, size_t bytes, const void *now)
+{
+    const uintptr_t from = (uintptr_t)old, at = (uintptr_t)given;
+    return old && at >= from && at - from < bytes ? (const char *)now + (at - from) : given;
+}
+
 unic_status unic__index_add(unic_index *index, const unic_array *vectors, const int64_t *ids)
 {
-    size_t n = (size_t)vectors->dims[0];
+    const size_t n = (size_t)vectors->dims[0], count = index->count;
+    const void *old_vectors = index->vectors, *old_ids = index->ids;
+    unic_array from = *vectors;
     UNIC__TRY(grow(index, n));
+    /* The index's own may be given, which now stand elsewhere. */
+    from.data = moved(from.data, old_vectors, count * index->options.dim * sizeof(float),
+                      index->vectors);
+    ids = moved(ids, old_ids, count * sizeof *ids, index->ids);
     float *rows = index->vectors + index->count * index->options.dim;
-    unic__array_to_f32(vectors, rows);
+    unic__array_to_f32(&from, rows);
     UNIC__TRY(unic__index_check_rows(index, "vectors", rows, n));
     unic__index_normalise(index, rows, n);
     return unic__index_commit(index, n, ids);

@@ -359,6 +359,12 @@ START_TEST(a_batch_says_which_clips_it_has)
     ck_assert_str_eq(unic__batch_clip(b, "x", 0, text), "clip 137");
     io_assert_fails(unic__lengths_check(lengths, 2, 3, "x", b), UNIC_E_VALUE,
                     "modality \"x\": length 9 of clip 4 is not in 0..3");
+    const unic_array more = f32(3, DIMS(5, 3, 4));
+    io_assert_ok(unic_batch_set(b, "x", &a, lengths)); /* as many as before */
+    ck_assert_str_eq(unic__batch_clip(b, "x", 1, text), "clip 4");
+    io_assert_ok(unic_batch_set(b, "x", &more, NULL)); /* more than are numbered */
+    ck_assert_str_eq(unic__batch_clip(b, "x", 4, text), "clip 4 of the batch");
+    io_assert_ok(unic_batch_set(b, "x", &a, lengths));
     io_assert_ok(unic_batch_number_clips(b, NULL));
     io_assert_fails(unic__lengths_check(lengths, 2, 3, "x", b), UNIC_E_VALUE,
                     "of clip 1 of the batch");

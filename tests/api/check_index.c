@@ -209,6 +209,57 @@ START_TEST(wrong_pools_are_named)
 }
 END_TEST
 
+/* The index's own vectors and ids, which move when it grows. */
+START_TEST(an_index_takes_its_own_vectors)
+{
+    static float rows[N * D];
+    int64_t ids[N];
+    fill(rows, N * D, 5);
+    for (int i = 0; i < N; i++)
+        ids[i] = 1000 + i;
+    unic_index *x = new_index(UNIC_INDEX_L2, rows, ids);
+    const unic_array own = array_of(unic_index_vectors(x), UNIC_F32, N, D);
+    io_assert_fails(unic_index_add(x, &own, unic_index_ids(x)), UNIC_E_VALUE,
+                    "id 1000 of row 0 is that of item 0 already");
+    for (int round = 0; round < 2; round++) { /* the first one has room by then */
+        const unic_array tail = array_of(unic_index_vectors(x) + D, UNIC_F32, N - 1, D);
+        int64_t more[N - 1];
+        for (int i = 0; i < N - 1; i++)
+            more[i] = 5000 + 1000 * round + i;
+        io_assert_ok(unic_index_add(x, &tail, more));
+        const float *now = unic_index_vectors(x);
+        for (size_t i = 0; i < (N - 1) * D; i++)
+            ck_assert(now[(N + round * (N - 1)) * D + i] == rows[D + i]);
+    }
+    unic_index_free(x);
+}
+END_TEST
+
+START_TEST(pools_count_and_add_exactly)
+{
+    enum { STEPS = 20000000 };
+    float *ones = malloc(STEPS * sizeof *ones), out[3], wide[4 * 70], mean[70];
+    int32_t *codes = malloc(STEPS * sizeof *codes);
+    ck_assert(ones && codes);
+    for (size_t i = 0; i < STEPS; i++) {
+        ones[i] = 1.0F;
+        codes[i] = 1;
+    }
+    io_assert_ok(unic_pool_mean(ones, NULL, 1, STEPS, 1, out));
+    ck_assert(out[0] == 1.0F);
+    io_assert_ok(unic_pool_histogram(codes, 1, STEPS, 3, out));
+    ck_assert(out[0] == 0.0F && out[1] == 1.0F && out[2] == 0.0F);
+    free(ones);
+    free(codes);
+    for (int i = 0; i < 4 * 70; i++)
+        wide[i] = i % 70 == 69 ? 3e38F : (float)(i % 70) + 0.25F * (float)(i / 70);
+    io_assert_ok(unic_pool_mean(wide, NULL, 1, 4, 70, mean));
+    for (int j = 0; j < 69; j++)
+        ck_assert(mean[j] == (float)j + 0.375F);
+    ck_assert(mean[69] == 3e38F);
+}
+END_TEST
+
 START_TEST(doubles_are_taken_as_floats)
 {
     float rows[N * D];
@@ -492,6 +543,8 @@ int main(void)
 {
     TCase *t = tcase_create("index");
     tcase_set_timeout(t, 60);
+    tcase_add_test(t, an_index_takes_its_own_vectors);
+    tcase_add_test(t, pools_count_and_add_exactly);
     tcase_add_test(t, wrong_options_are_named);
     tcase_add_test(t, wrong_arrays_are_named);
     tcase_add_test(t, wrong_values_are_named);

@@ -231,6 +231,29 @@ static unic_status too_large(unic_npz_writer *w)
     return unic_npz_writer_begin(w, "z", UNIC_F64, 1, &half);
 }
 
+static unic_status no_utf8(unic_npz_writer *w)
+{
+    static const char *const good[] = {"caf\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        UNIC__TRY(unic_npz_writer_add_text(w, good[i], "text"));
+    return unic_npz_writer_add_text(w, "caf\xE9", "text");
+}
+
+static unic_status surrogate(unic_npz_writer *w)
+{
+    return unic_npz_writer_add_text(w, "x\xED\xA0\x80", "text");
+}
+
+static unic_status cut_character(unic_npz_writer *w)
+{
+    return unic_npz_writer_add_text(w, "x\xE2\x82", "text");
+}
+
+static unic_status overlong(unic_npz_writer *w)
+{
+    return unic_npz_writer_add_text(w, "x\xC0\xAF", "text");
+}
+
 static unic_status unknown_array(unic_npz_writer *w)
 {
     const unic_array a = array_of(numbers, UNIC_I32, 1, DIMS(1));
@@ -267,6 +290,10 @@ static const struct {
     {no_array, UNIC_E_ARG, "unic_npz_writer_add: array is NULL"},
     {taken_name, UNIC_E_ARG, "there is an array \"numbers\" already"},
     {hostile_name, UNIC_E_ARG, "\"..\" part"},
+    {no_utf8, UNIC_E_ARG, "the name of member 4 is not UTF-8"},
+    {surrogate, UNIC_E_ARG, "is not UTF-8"},
+    {cut_character, UNIC_E_ARG, "is not UTF-8"},
+    {overlong, UNIC_E_ARG, "is not UTF-8"},
     {wrong_dtype, UNIC_E_ARG,
      "unic_npz_writer_add: x has dtype 10, a unic_dtype (1..9) expected"},
     {no_npz_dtype, UNIC_E_ARG, "\"x\" is of bfloat16, which npz files do not have"},

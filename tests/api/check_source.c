@@ -282,6 +282,33 @@ START_TEST(preload_reads_all_of_it_at_once)
 }
 END_TEST
 
+static int64_t read_beside_a_codebook(void *buffer, size_t bytes, int64_t offset, void *user)
+{
+    const unsigned char *contents = user;
+    unic_codebook *large;
+    if (unic_codebook_create(&large, 1000, 100, 1) != UNIC_OK) /* 400 kB */
+        return -UNIC_E_STATE;
+    unic_codebook_free(large);
+    memcpy(buffer, contents + offset, bytes);
+    return (int64_t)bytes;
+}
+
+/* What a source does with the library is the application's, not the file's. */
+START_TEST(the_limit_of_a_file_is_not_that_of_its_source)
+{
+    io_bytes bytes = io_bytes_of(file_of(&io_kinds[0]));
+    const unic_open_options o = {.struct_size = sizeof o, .memory_limit = 200000};
+    const unic_source source = {.struct_size = sizeof source,
+                                .size = (int64_t)bytes.size,
+                                .read_at = read_beside_a_codebook,
+                                .user = bytes.data};
+    unic_model *model;
+    io_assert_ok(unic_model_open_source(&model, &source, &o));
+    unic_model_free(model);
+    free(bytes.data);
+}
+END_TEST
+
 START_TEST(a_checkpoint_is_read_from_a_source)
 {
     io_bytes bytes = io_bytes_of("tests/cmg/fixtures/av.pt");
@@ -417,6 +444,7 @@ int main(void)
     tcase_add_test(t, a_source_is_closed_when_all_weights_are_read);
     tcase_add_test(t, a_converted_model_reads_the_source_of_the_first);
     tcase_add_test(t, preload_reads_all_of_it_at_once);
+    tcase_add_test(t, the_limit_of_a_file_is_not_that_of_its_source);
     tcase_add_test(t, a_checkpoint_is_read_from_a_source);
     tcase_add_test(t, a_source_is_read_by_one_thread_at_a_time);
     tcase_add_test(t, a_changed_file_is_told_from_a_damaged_one);

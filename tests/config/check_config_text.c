@@ -1,4 +1,5 @@
 /* Config text: reading, errors with their lines, writing, files, lack of memory, noise. */
+#include <fenv.h>
 #include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -225,6 +226,34 @@ START_TEST(numbers_print_exactly)
 }
 END_TEST
 
+START_TEST(numbers_ignore_the_rounding_mode)
+{
+    static const int modes[] = {FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO, FE_TONEAREST};
+    unic_config *config = new_config();
+    ok(unic_config_set(config, "commit.own", "0.1"));
+    const char *text, *now;
+    ok(unic_config_text(&text, config));
+    char *before = strdup(text);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        unic_config *other = new_config();
+        fesetround(modes[i]);
+        ok(unic_config_set(config, "commit.own", "0.2")); /* the text is made anew */
+        ok(unic_config_set(config, "commit.own", "0.1"));
+        ok(unic_config_text(&now, config));
+        const int same = strcmp(now, before);
+        ok(unic_config_set(other, "commit.own", "0.1"));
+        const int kept = fegetround();
+        fesetround(FE_TONEAREST);
+        ck_assert_int_eq(same, 0);
+        ck_assert(config->commit_own == 0.1 && other->commit_own == 0.1);
+        ck_assert_int_eq(kept, modes[i]);
+        unic_config_free(other);
+    }
+    free(before);
+    unic_config_free(config);
+}
+END_TEST
+
 START_TEST(numbers_ignore_the_locale)
 {
     static const char *const locales[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "ru_RU.UTF-8",
@@ -414,6 +443,7 @@ int main(void)
 {
     TCase *cases = tcase_create("text");
     tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, numbers_ignore_the_rounding_mode);
     tcase_add_test(cases, lines_in_any_order);
     tcase_add_test(cases, line_ends_and_byte_order_marks);
     tcase_add_test(cases, errors_name_source_and_line);

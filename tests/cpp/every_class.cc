@@ -672,6 +672,13 @@ void write_network(const std::string &path)
 
 void extractors(const std::string &folder)
 {
+    unic::extractor gone("kind = ngrams\ndim = 3");
+    const unic::extractor taken = std::move(gone);
+    REQUIRE(taken.kind() == "ngrams");
+    REQUIRE(thrown([&] { gone.kind(); }).status() == UNIC_E_ARG);                            // NOLINT
+    REQUIRE(thrown([&] { gone.settings(); }).status() == UNIC_E_ARG);                        // NOLINT
+    const auto nothing = [](void *, std::size_t n, std::uint64_t) { return n; };
+    REQUIRE(thrown([&] { unic::source(SIZE_MAX, nothing); }).status() == UNIC_E_ARG);
     unic::extractor words("kind = ngrams\ndim = 3"), sounds("kind = logmel\nparts = 2\nbands = 4");
     REQUIRE(words.kind() == "ngrams" && words.input() == UNIC_EXTRACTOR_TEXT && words.rate() == 0);
     REQUIRE(sounds.rate() == 16000 && sounds.input() == UNIC_EXTRACTOR_SOUND);

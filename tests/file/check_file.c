@@ -1,10 +1,13 @@
 /* lib/file/file: exact reads, and files that appear complete or not at all. */
 #include <check.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "file/file.h"
@@ -85,6 +88,59 @@ START_TEST(abandon_leaves_the_old_file)
     unic__file_abandon(NULL);
     assert_holds(path, "old");
     ck_assert(!io_has_leftovers(path));
+}
+END_TEST
+
+/* A program without a standard output: what it prints must not get into the file. */
+START_TEST(what_closed_streams_leave_is_not_taken)
+{
+    const char *path = io_path("file-streams");
+    int kept[3];
+    fflush(NULL);
+    for (int i = 0; i < 3; i++)
+        kept[i] = fcntl(i, F_DUPFD, 10);
+    for (int i = 0; i < 3; i++)
+        close(i);
+    unic__file_writer *w = NULL;
+    unic__file file;
+    unic_status status = unic__file_create(&w, path);
+    const ssize_t printed = write(STDOUT_FILENO, "printed", 7);
+    if (status == UNIC_OK)
+        status = unic__file_write(w, "text", 4);
+    if (status == UNIC_OK)
+        status = unic__file_commit(w);
+    if (status == UNIC_OK)
+        status = unic__file_open(&file, path);
+    const bool taken = fcntl(0, F_GETFD) >= 0 || fcntl(1, F_GETFD) >= 0 ||
+                       fcntl(2, F_GETFD) >= 0;
+    for (int i = 0; i < 3; i++) {
+        dup2(kept[i], i);
+        close(kept[i]);
+    }
+    io_assert_ok(status);
+    ck_assert(printed < 0 && !taken);
+    unic__file_close(&file);
+    assert_holds(path, "text");
+}
+END_TEST
+
+/* Whoever frees its copies of handles in a child process does not take the parent's file. */
+START_TEST(a_child_leaves_the_file_of_its_parent)
+{
+    const char *path = io_path("file-parent");
+    unic__file_writer *w;
+    int ended;
+    io_assert_ok(unic__file_create(&w, path));
+    io_assert_ok(unic__file_write(w, "text", 4));
+    const pid_t child = fork();
+    if (child == 0) {
+        unic__file_abandon(w);
+        _exit(0);
+    }
+    ck_assert(child > 0 && waitpid(child, &ended, 0) == child && ended == 0);
+    io_assert_ok(unic__file_commit(w));
+    assert_holds(path, "text");
+    io_assert_fails(unic__file_create(&w, ""), UNIC_E_NOTFOUND, "\"\": cannot create");
 }
 END_TEST
 
@@ -172,6 +228,8 @@ int main(void)
 {
     Suite *suite = suite_create("file");
     TCase *tests = tcase_create("file");
+    tcase_add_test(tests, what_closed_streams_leave_is_not_taken);
+    tcase_add_test(tests, a_child_leaves_the_file_of_its_parent);
     tcase_add_test(tests, reads_exactly);
     tcase_add_test(tests, opens_regular_files_only);
     tcase_add_test(tests, commit_replaces_and_keeps_the_mode);

@@ -223,6 +223,15 @@ START_TEST(logits_are_numbers_or_refused)
                 weights[i] = 3e38F, weights[i + MANY / 2] = -3e38F;
         }
         float *table = kind == UNIC_HEAD_CLIP ? head->hidden : head->logits;
+        const float kept = table[0];
+        table[0] = NAN; /* of one step of the clip: the others must not stand for it */
+        for (int first = 0; first < 2; first++) {
+            const int32_t steps[2] = {first ? 0 : 3, first ? 3 : 0};
+            float both[2 * CLASSES];
+            io_assert_fails(unic_head_predict(head, steps, 1, 2, both), UNIC_E_NUMERIC,
+                            "unic_head_predict: a logit of clip 0");
+        }
+        table[0] = kept;
         table[0] = INFINITY; /* of code 0, as a file's weights may make it */
         io_assert_fails(unic_head_predict(head, (const int32_t[]){3, 0}, 2, 1, logits),
                         UNIC_E_NUMERIC, "unic_head_predict: a logit of clip 1");
