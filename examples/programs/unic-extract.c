@@ -196,7 +196,6 @@ static bool extract(job *j)
     if (!extract_clips_find(&j->clips, &j->request, j->features.reads == UNIC_EXTRACTOR_TEXT) ||
         !take_folder(j))
         return false;
-    cli_output_clear_folder(j->request.folder);
     bool ok = make_all(j);
     cli_progress_clear();
     if (!ok) {

@@ -234,16 +234,11 @@ void cli_output_discard(cli_output *output)
 
 /* ---- what processes left that were killed ---- */
 
-/* The process of "<file>.tmp-<process>-<number>", `file` NULL: of any file; 0 if the name is
- * another. */
+/* The process of "<file>.tmp-<process>-<number>"; 0 if the name is another. */
 static long writer_of(const char *name, const char *file)
 {
-    const char *mark = file ? name + kept_size(file) : name;
-    if (file && strncmp(name, file, kept_size(file)))
-        return 0;
-    for (const char *next = mark; !file && (next = strstr(next + 1, TEMPORARY));)
-        mark = next; /* the last one */
-    if (strncmp(mark, TEMPORARY, strlen(TEMPORARY)))
+    const char *mark = name + kept_size(file);
+    if (strncmp(name, file, kept_size(file)) || strncmp(mark, TEMPORARY, strlen(TEMPORARY)))
         return 0;
     const char *digits = mark + strlen(TEMPORARY);
     char *end;
@@ -291,9 +286,4 @@ bool cli_output_clear(const char *path)
 bool cli_output_clear_of(const char *path, long process)
 {
     return clear_left(path, process);
-}
-
-void cli_output_clear_folder(const char *folder)
-{
-    clear_names(folder, NULL, 0);
 }

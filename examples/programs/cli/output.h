@@ -51,9 +51,6 @@ bool cli_outputs_differ(const char *option, const char *path, const char *other_
  * still be running. */
 bool cli_output_clear(const char *path);
 
-/* The same of all files in a folder, for the sole writer there. */
-void cli_output_clear_folder(const char *folder);
-
 /* The same of a process, on whatever machine, that is known to write the file no more. */
 bool cli_output_clear_of(const char *path, long process);
 
