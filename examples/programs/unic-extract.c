@@ -19,6 +19,7 @@
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signal.h"
+#include "cli/sources.h"
 #include "cli/table.h"
 #include "cli/threads.h"
 #include "extract/clips.h"
@@ -30,6 +31,7 @@ typedef struct job {
     unic_extractor *extractor;
     cli_features features;
     extract_clips clips;
+    cli_sources sources;      /* what the folder's arrays were made of */
     size_t made, before, bad; /* clips */
     uint64_t steps;           /* of those that were made */
     uint64_t bytes;           /* of files that are done, by which progress counts */
@@ -117,6 +119,8 @@ static cli_outcome make_clip(job *j)
     const extract_clip *clip = j->clip;
     const int64_t *dims = j->features.dims;
     const size_t rank = j->features.rank;
+    cli_source source;
+    const bool is_there = extract_clip_source(&source, clip); /* before it is read */
     j->clip_steps = 0;
     cli_output_clear(clip->out);
     if (!cli_output_open(&j->out, clip->out) || !cli_npy_header(&j->out, "<f4", 0, dims, rank))
@@ -129,6 +133,8 @@ static cli_outcome make_clip(job *j)
                                 !cli_output_commit(&j->out)))
         outcome = CLI_FAILED;
     cli_output_discard(&j->out);
+    if (outcome == CLI_GOOD && is_there)
+        cli_sources_add(&j->sources, extract_clip_array(clip), &source);
     return outcome;
 }
 
@@ -194,7 +200,8 @@ static bool extract(job *j)
 {
     double started = cli_now();
     if (!extract_clips_find(&j->clips, &j->request, j->features.reads == UNIC_EXTRACTOR_TEXT) ||
-        !take_folder(j))
+        !take_folder(j) || !cli_sources_read(&j->sources, j->request.folder) ||
+        !extract_clips_find_done(&j->clips, &j->sources))
         return false;
     bool ok = make_all(j);
     cli_progress_clear();
@@ -248,6 +255,7 @@ static bool run(job *j)
 static void release(job *j)
 {
     extract_clips_free(&j->clips);
+    cli_sources_free(&j->sources);
     cli_features_free(&j->features);
     unic_extractor_free(j->extractor);
     cli_list_free(&j->request.files);
@@ -285,8 +293,8 @@ static const char more[] =
     "FOLDER/extract.ini keeps the extractor's settings and fingerprint: a folder has features\n"
     "of one extractor, and a model that is trained on them remembers it. The same command "
     "goes\n"
-    "on where it was stopped: clips whose arrays are not older than their files are left as\n"
-    "they are. Arrays appear complete or not at all.\n"
+    "on where it was stopped: arrays whose files are as they were, by size and time in\n"
+    "FOLDER/sources.tsv, are left as they are. Arrays appear complete or not at all.\n"
     "\n"
     "Examples:\n"
     "  unic-extract --kind logmel --set bands=16 parts=8 --fit logmel.npz --out features/audio "

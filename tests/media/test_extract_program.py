@@ -68,6 +68,105 @@ class Texts(Program):
         self.assertRegex(self.run_it("--kind", "ngrams", "--out", "f", "a.txt", "b.txt"), r"made +1 +3\n")
         self.assertEqual(len(np.load(made)), 3)
 
+    def make(self, *files, status=0, more=()):
+        return self.run_it("--kind", "ngrams", *more, "--out", "f/text", *files, status=status)
+
+    def write(self, name, text, when=None):
+        (self.dir / name).parent.mkdir(exist_ok=True)
+        (self.dir / name).write_text(text)
+        if when:
+            os.utime(self.dir / name, (when, when))
+
+    def test_features_of_another_file_are_not_taken_for_these(self):
+        self.write("a/1.txt", "one two")
+        self.write("b/1.txt", "three", when=10 ** 9)
+        self.write("b/2.txt", "four")
+        self.make("a/1.txt")
+        before = self.load("f/text/1.npy")
+        said = self.make("b/2.txt", "b/1.txt", status=1)
+        self.assertEqual(said, "unic-extract: f/text/1.npy was made of a/1.txt, and would be written over with b/1.txt: name another "
+                               "--out, or remove it\n")
+        self.assertFalse((self.dir / "f/text/2.npy").exists())
+        np.testing.assert_array_equal(self.load("f/text/1.npy"), before)
+        self.assertRegex(self.make(".//a/1.txt"), "made before +1 ")
+        shutil.copytree(self.dir / "a", self.dir / "moved")            # with its times
+        self.assertRegex(self.make("moved/1.txt"), "made before +1 ")
+        (self.dir / "f/text/1.npy").unlink()
+        self.assertRegex(self.make("b/1.txt"), "made +1 +1\n")
+        self.assertIn("1.npy was made of b/1.txt,", self.make("a/1.txt", status=1))
+        said = self.run_it("f", program="unic-inspect")
+        self.assertRegex(said, r"1 clips of up to 1 steps")
+
+    def test_an_older_file_in_its_place_is_made_anew(self):
+        self.write("1.txt", "one two")
+        self.make("1.txt")
+        for place in ("1.txt", "./1.txt"):
+            self.write("1.txt", "one two three" + place, when=10 ** 9)
+            self.assertRegex(self.make(place), "made +1 +3\n")
+            self.assertRegex(self.make(place), "made before +1 ")
+        (self.dir / "f/text/sources.tsv").unlink()                       # features of an earlier version
+        self.assertRegex(self.make("1.txt"), "made before +1 ")
+        self.write("1.txt", "one", when=time.time() + 10)
+        self.assertRegex(self.make("1.txt"), "made +1 +1\n")
+
+    def test_a_text_of_another_table_is_not_taken_for_this(self):
+        self.write("a.tsv", "id\ttext\nx\tone two\ny\tthree\n")
+        self.write("b.tsv", "id\ttext\nz\tfour\nx\tfive\n")
+        self.make("a.tsv")
+        said = self.make("b.tsv", status=1)
+        self.assertIn("f/text/x.npy was made of a.tsv, and would be written over with b.tsv: ", said)
+        self.assertFalse((self.dir / "f/text/z.npy").exists())
+        self.write("a.tsv", "id\ttext\nx\tone two\ny\tthree four\nz\tfive\n", when=time.time() + 10)
+        self.assertRegex(self.make("a.tsv"), r"(?s)made +2 +3\n.*made before +1 ")    # the row that is as it was is left
+        self.assertEqual(len(self.load("f/text/y.npy")), 2)
+
+    def test_lines_of_sources_that_are_damaged(self):
+        """They are passed over; the last one of an array counts; names may hold anything."""
+        odd = "a\tb\\c\n%.txt"
+        self.write("a.txt", "one two")
+        self.write(odd, "three")
+        self.make("a.txt", odd)
+        sources = self.dir / "f/text/sources.tsv"
+        a, other = sources.read_bytes().splitlines(keepends=True)
+        size, when = a.split(b"\t")[1:3]
+        self.assertEqual(a, b"a.npy\t7\t%s\ta.txt\n" % when)
+        self.assertRegex(other, rb"^a\\09b\\5cc\\0a%\.npy\t5\t\d+\.\d{9}\ta\\09b\\5cc\\0a%\.txt\n$")
+        self.assertRegex(self.make("a.txt", odd), "made before +2 ")
+        self.write(odd, "three four", when=10 ** 9)
+        self.assertRegex(self.make(odd), "made +1 +2\n")
+        stale = b"a.npy\t3\t5.000000000\tz/a.txt\n"
+        for damaged in (b"a.npy\t3\t5.000000000\tz/a.txt\t\n", b"a.npy\t3x\t5.0\tz\n", b"a.npy\t\t5.0\tz\n", b"a.npy\t3\t\tz\n",
+                        b"a.npy\t-3\t5.0\tz\n", b"a.npy\t99999999999999999999\t5.0\tz\n", b"a.npy\t3\t5.0\tz\0\n", b"\0" * 9 + stale,
+                        b"\t\t\t\n\n\r\n", b"a.npy\t3\t5.0\tz\x1b[2J\n", b"a.npy\t3\t5.000000000\tz/a.tx"):
+            sources.write_bytes(stale + a + damaged)
+            self.assertRegex(self.make("a.txt"), "made before +1 ", damaged)
+        self.write("b.txt", "four")
+        self.make("b.txt")                                                # behind a line that was cut off
+        self.assertRegex(sources.read_bytes(), rb"\tz/a\.tx\t\nb\.npy\t4\t\d+\.\d{9}\tb\.txt\n$")
+        self.assertRegex(self.make("a.txt", "b.txt"), "made before +2 ")
+        sources.write_bytes(a + stale)
+        self.assertIn("f/text/a.npy was made of z/a.txt, ", self.make("a.txt", status=1))
+
+    def test_sources_that_cannot_be_read_or_written(self):
+        self.write("a.txt", "one two")
+        self.write("b.txt", "three")
+        self.make("a.txt")
+        sources = self.dir / "f/text/sources.tsv"
+        for size, limit in ((200, 100), (1 << 30, 1 << 29)):
+            os.truncate(sources, size)
+            said = self.make("b.txt", more=("--memory-limit", limit), status=1)
+            self.assertIn(f"f/text/sources.tsv is no list of sources: a text of at most {limit} bytes was expected", said)
+        sources.unlink()
+        sources.mkdir()
+        self.assertIn("f/text/sources.tsv is no list of sources: ", self.make("b.txt", status=1))
+        sources.rmdir()
+        sources.symlink_to("none/none")
+        (self.dir / "f/text/a.npy").unlink()
+        said = self.make("a.txt", "b.txt")
+        self.assertEqual(said.count("unic-extract: warning: cannot write f/text/sources.tsv: No such file or directory; outputs without "
+                                    "a line there are not compared with their inputs\n"), 1)
+        self.assertRegex(said, "made +2 +3\n")
+
     def test_extractors_are_not_mixed(self):
         (self.dir / "a.txt").write_text("one two")
         (self.dir / "b.txt").write_text("one two")
@@ -78,7 +177,7 @@ class Texts(Program):
         self.assertIn("f has features already, and no extract.ini", self.run_it("--kind", "ngrams", "--out", "f", "b.txt", status=1))
         (self.dir / "f/extract.ini").write_text("kind = ngrams\n")
         self.assertIn("has no fingerprint", self.run_it("--kind", "ngrams", "--out", "f", "b.txt", status=1))
-        self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["a.npy", "extract.ini"])
+        self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["a.npy", "extract.ini", "sources.tsv"])
 
     def test_what_is_bad(self):
         (self.dir / "good.txt").write_text("one")
@@ -307,7 +406,7 @@ class Films(Program):
         self.assertIn("it has no", self.run_it("--kind", "patches", "--fit", "p.npz", "whole.wav", status=1))
         said = self.run_it("--kind", "logmel", "--skip-damaged", "--out", "f", "short.wav", "words.mp4", "whole.wav")
         self.assertRegex(said, r"(?s)made +1 +3\n.*bad, passed over +2 ")
-        self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["extract.ini", "whole.npy"])
+        self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["extract.ini", "sources.tsv", "whole.npy"])
 
     def test_stopped_it_leaves_nothing_half_written(self):
         path = write_wav(self.dir / "long.wav", 1500)

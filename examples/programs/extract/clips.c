@@ -48,13 +48,6 @@ static bool give_name(extract_clip *clip, const extract_request *r, const char *
     return true;
 }
 
-static void find_done(extract_clip *clip)
-{
-    struct stat in, out;
-    clip->done = !stat(clip->path, &in) && !stat(clip->out, &out) &&
-                 out.st_mtime >= in.st_mtime;
-}
-
 static bool add_file(extract_clips *clips, const extract_request *r, const char *path)
 {
     struct stat about;
@@ -63,10 +56,7 @@ static bool add_file(extract_clips *clips, const extract_request *r, const char 
         return false;
     clip->path = path;
     clip->bytes = stat(path, &about) ? 0 : (uint64_t)about.st_size;
-    if (!give_name(clip, r, path))
-        return false;
-    find_done(clip);
-    return true;
+    return give_name(clip, r, path);
 }
 
 /* ---- tables of texts ---- */
@@ -130,10 +120,7 @@ static bool add_row(extract_clips *clips, const extract_request *r, const char *
     clip->path = path;
     clip->text = text;
     clip->bytes = strlen(text);
-    if (!give_name(clip, r, id))
-        return false;
-    find_done(clip);
-    return true;
+    return give_name(clip, r, id);
 }
 
 static bool add_table(extract_clips *clips, const extract_request *r, const char *path)
@@ -204,6 +191,56 @@ bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads
             return false;
     }
     return !r->folder || check_names(out);
+}
+
+/* ---- which are made already ---- */
+
+const char *extract_clip_array(const extract_clip *clip)
+{
+    return strrchr(clip->out, '/') + 1;
+}
+
+bool extract_clip_source(cli_source *out, const extract_clip *clip)
+{
+    if (!clip->text)
+        return cli_source_of_file(out, clip->path);
+    cli_source_of_text(out, clip->path, clip->text);
+    return true;
+}
+
+/* Without a line of what the array was made of, the times of change tell. */
+static bool find_done(extract_clip *clip, const cli_sources *made_of)
+{
+    struct stat in, out;
+    cli_source now;
+    const char *before;
+    if (stat(clip->path, &in) || stat(clip->out, &out) || !extract_clip_source(&now, clip))
+        return true;
+    switch (cli_sources_compare(&before, made_of, extract_clip_array(clip), &now)) {
+    case CLI_SOURCE_UNKNOWN:
+        clip->done = out.st_mtime >= in.st_mtime;
+        return true;
+    case CLI_SOURCE_SAME:
+        clip->done = true;
+        return true;
+    case CLI_SOURCE_CHANGED:
+        return true;
+    case CLI_SOURCE_ANOTHER:
+        return cli_fail("%s was made of %s, and would be written over with %s: name another "
+                        "--out, or remove it",
+                        clip->out, before, clip->path);
+    case CLI_SOURCE_FAILED:
+        break;
+    }
+    return false;
+}
+
+bool extract_clips_find_done(extract_clips *clips, const cli_sources *made_of)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < clips->count; i++)
+        ok = find_done(&clips->items[i], made_of);
+    return ok;
 }
 
 void extract_clips_free(extract_clips *clips)

@@ -10,6 +10,7 @@
 #include "cli/extractor.h"
 #include "cli/features.h"
 #include "cli/options.h"
+#include "cli/sources.h"
 
 typedef struct extract_request {
     const char *folder, *fit_path, *save_path; /* --out, --fit, --save; each may be NULL */
@@ -26,7 +27,7 @@ typedef struct extract_clip {
     char *name;       /* without what stands behind the last dot */
     char *out;        /* FOLDER/name.npy, if there is a folder */
     uint64_t bytes;   /* of the file or the text, by which progress counts */
-    bool done;        /* its features stand there, and are not older than the file */
+    bool done;        /* its features stand there, made of this file or text */
 } extract_clip;
 
 typedef struct extract_clips {
@@ -39,6 +40,16 @@ typedef struct extract_clips {
 /* Finds the clips of the files; two may not have one name in the folder. It is to be freed also on
  * failure. */
 bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads_text);
+
+/* Finds those whose features stand in the folder, by what is known of their sources. False,
+ * after a message, if other features would be written over. */
+bool extract_clips_find_done(extract_clips *clips, const cli_sources *made_of);
+
+/* The name of the clip's array in the folder, and what it is made of: false if that is not
+ * there. */
+const char *extract_clip_array(const extract_clip *clip);
+bool extract_clip_source(cli_source *out, const extract_clip *clip);
+
 void extract_clips_free(extract_clips *clips);
 
 /* Learns what the extractor learns from the files, and writes it to --fit. */
