@@ -80,7 +80,13 @@ class Many(unittest.TestCase):
 
     @classmethod
     def files(cls, out):
-        return {str(path.relative_to(cls.dir / out)): path.read_bytes() for path in (cls.dir / out).rglob("*") if path.is_file()}
+        """But for sources.tsv, whose lines are in the order in which outputs came."""
+        return {str(path.relative_to(cls.dir / out)): path.read_bytes() for path in (cls.dir / out).rglob("*")
+                if path.is_file() and path.name != "sources.tsv"}
+
+    @classmethod
+    def sources(cls, out):
+        return [line.split("\t") for line in (cls.dir / out / "sources.tsv").read_text().splitlines()]
 
     def check(self, out, why=""):
         files = self.files(out)
@@ -123,12 +129,76 @@ class Many(unittest.TestCase):
         self.assertEqual({path: path.stat().st_mtime_ns for path in before}, before)
         self.check("half")
 
+    def two_inputs(self, name):
+        """Two files of one name, and some of others."""
+        for folder, seed in (("i1", 1), ("i2", 2)):
+            (self.dir / name / folder).mkdir(parents=True)
+            np.savez(self.dir / name / folder / "x.npz", **shard(seed))
+        np.savez(self.dir / name / "i2/y.npz", **shard(3))
+        return f"{name}/i1", f"{name}/i2", f"{name}/od"
+
+    def test_the_output_of_another_file_is_not_taken_for_this_ones(self):
+        one, two, out = self.two_inputs("names")
+        self.encode(out, f"{one}/x.npz")
+        about = (self.dir / one / "x.npz").stat()
+        self.assertEqual(self.sources(out), [["x.npz", str(about.st_size), f"{about.st_mtime_ns // 10**9}.{about.st_mtime_ns % 10**9:09}",
+                                              f"{one}/x.npz"]])
+        before = self.files(out)
+        for inputs in ((f"{two}/x.npz",), (two,), (f"{two}/y.npz", f"{two}/x.npz")):
+            said = self.encode(out, *inputs, status=1)
+            self.assertEqual(said[1], f"unic-encode: {out}/x.npz was made of {one}/x.npz, and would be that of {two}/x.npz too: name another "
+                                      "--out-dir, or remove it\n")
+            self.assertEqual(self.files(out), before)
+        said = self.encode(out, f"./{one}/x.npz", f"{two}/y.npz")
+        self.assertEqual([self.row(said, name) for name in ("encoded here", "there, or by others")], [1, 1])
+        (self.dir / out / "x.npz").unlink()
+        said = self.encode(out, two)
+        self.assertEqual([self.row(said, name) for name in ("encoded here", "there, or by others")], [1, 1])
+        self.assertIn(f"x.npz was made of {two}/x.npz, ", self.encode(out, one, status=1)[1])
+        (self.dir / out / "sources.tsv").unlink()  # as outputs of an earlier version
+        self.assertEqual(self.row(self.encode(out, one), "there, or by others"), 1)
+
+    def test_outputs_whose_inputs_have_changed_are_told(self):
+        one, two, out = self.two_inputs("later")
+        self.encode(out, two)
+        before = self.files(out)
+        for count, name in enumerate(("y.npz", "x.npz"), 1):
+            np.savez(self.dir / two / name, **shard(7, clips=5))
+            os.utime(self.dir / two / name, (10**9, 10**9))
+            said = self.encode(out, two)
+            self.assertEqual(self.row(said, "there, or by others"), 2)
+            text = (f"{out}/y.npz is of an input that has changed since: remove it to have it made anew",
+                    f"2 outputs are of inputs that have changed since, {out}/x.npz the first: remove them to have them made anew")[count - 1]
+            self.assertTrue(said[1].endswith(f"unic-encode: warning: {text}\n"), said)
+            self.assertEqual(self.files(out), before)
+        for name in ("x.npz", "y.npz"):
+            (self.dir / out / name).unlink()
+        for made in (2, 0):
+            said = self.encode(out, two)
+            self.assertEqual((self.row(said, "encoded here"), "changed" in said[1]), (made, False))
+        self.assertEqual(np.load(self.dir / out / "x.npz")["codes"].shape, (5, T))
+
+    def test_tables_and_directories_have_sources_too(self):
+        for name in ("t1", "t2"):
+            for i in range(4):
+                (self.dir / name / "d/sound").mkdir(parents=True, exist_ok=True)
+                np.save(self.dir / name / f"d/sound/c{i}.npy", np.random.default_rng(i).normal(size=(T, 10)).astype("f4"))
+            (self.dir / name / "d/t.csv").write_text("id,category,split\n" + "".join(f"c{i},a,train\n" for i in range(3 + (name == "t2"))))
+        self.encode("td", "t1/d", "t1/d/t.csv:train")
+        self.assertEqual([line[0::3] for line in self.sources("td")], [["d.npz", "t1/d"], ["t.csv:train.npz", "t1/d/t.csv:train"]])
+        self.assertEqual(self.sources("td")[0][1], "0")
+        for path, out in (("d", "d"), ("d/t.csv:train", "t.csv:train")):
+            self.assertEqual(self.row(self.encode("td", f"t1/{path}"), "there, or by others"), 1)
+            self.assertIn(f"td/{out}.npz was made of t1/{path}, ", self.encode("td", f"t2/{path}", status=1)[1])
+
     def test_several_processes_make_each_output_once(self):
         processes = [self.start("shared", "shards") for _ in range(4)]
         said = [process.communicate(timeout=300) for process in processes]
         self.assertEqual([process.returncode for process in processes], [0] * 4, said)
         self.assertEqual(sum(self.row(one, "encoded here") for one in said), SHARDS, said)
         self.check("shared")
+        want = sorted([name, f"shards/{name}"] for name in self.want if name.endswith(".npz"))
+        self.assertEqual(sorted(line[0::3] for line in self.sources("shared")), want)
 
     def test_killed_at_random_moments(self):
         rng, kills, rounds, of_kind = random.Random(SEED), 0, 0, {}

@@ -155,6 +155,15 @@ class Outputs(unittest.TestCase):
             self.refuses(f"{folder}/d.npz is there, but unic-encode did not write it: {folder} has no encode.ini; name another "
                          "--out-dir", "unic-encode", "--model", "m.npz", "--modality", "sound", "--out-dir", folder, "shards")
 
+    def test_the_output_of_another_file_of_that_name_is_not_taken_for_this_ones(self):
+        encode = "unic-encode", "--model", "m.npz", "--modality", "sound", "--out-dir", "by-name"
+        for folder in ("i1", "i2"):
+            (self.dir / folder).mkdir()
+            shutil.copy(self.dir / "d.npz", self.dir / folder / "d.npz")
+        self.run_program(*encode, "i1/d.npz")
+        self.refuses("by-name/d.npz was made of i1/d.npz, and would be that of i2/d.npz too: name another --out-dir, or remove it",
+                     *encode, "i2/d.npz")
+
     def test_one_run_and_one_log_at_a_time(self):
         out, log = self.dir / "one.npz", self.dir / "one.log"
         first = subprocess.Popen([BIN / "unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "one.npz", "--log", "one.log",

@@ -158,7 +158,7 @@ class Codes(Program):
         for i in range(CLIPS):
             self.encode(*sound, "--out", "one.npz", f"clips/c{i}.wav")
             self.assertEqual((self.dir / f"codes/c{i}.wav.npz").read_bytes(), (self.dir / "one.npz").read_bytes())
-        self.assertEqual(len(list((self.dir / "codes").iterdir())), CLIPS + 1)
+        self.assertEqual(len(list((self.dir / "codes").iterdir())), CLIPS + 2)    # encode.ini, sources.tsv
         self.assertRegex(self.encode("--modality", "text", "--out-dir", "words", "clips"), rf"encoded here +{CLIPS} +{CLIPS} ")
         write_wav(self.dir / "clips/d.wav", 0.5)
         said = self.encode(*sound, "--out-dir", "codes", "clips", status=1)

@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "cli/claim.h"
+#include "cli/clip_table.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signal.h"
+#include "cli/sources.h"
 #include "cli/table.h"
 #include "encode/about.h"
 #include "encode/features.h"
@@ -33,6 +35,9 @@ typedef struct many {
     size_t of_state[4];
     encode_ready *ready; /* NULL if no item is a film */
     cli_claim claim;
+    cli_sources sources;       /* what the outputs were made of */
+    size_t changed;            /* outputs whose inputs are not as they were */
+    const char *first_changed; /* of these */
     size_t made_clips, made_steps,
         now_clips;     /* in outputs, and in the one that is being made */
     size_t first_left; /* items that were not there at the beginning */
@@ -86,13 +91,74 @@ static void settle(many *m, size_t i, state to)
     m->states[i] = (unsigned char)to;
 }
 
-/* ---- one item ---- */
+/* ---- what was made before ---- */
 
 static bool is_there(const encode_item *item)
 {
     struct stat about;
     return !stat(item->out, &about);
 }
+
+static const char *name_of(const many *m, const encode_item *item)
+{
+    return item->out + strlen(m->job->out_folder) + 1;
+}
+
+/* Of "TABLE.csv:SPLIT" the table is looked at. False if the input is not there. */
+static bool source_of(cli_source *out, const encode_item *item)
+{
+    if (cli_source_of_file(out, item->input))
+        return true;
+    const size_t size = cli_table_size(item->input);
+    char *table = size ? strndup(item->input, size) : NULL;
+    const bool is = table && cli_source_of_file(out, table);
+    out->path = item->input;
+    free(table);
+    return is;
+}
+
+/* What was made of another file of that name is not passed over as if it were of this one. */
+static bool compare(many *m, const encode_item *item)
+{
+    cli_source now;
+    const char *before;
+    if (!source_of(&now, item))
+        return true;
+    const cli_source_state is = cli_sources_compare(&before, &m->sources, name_of(m, item),
+                                                    &now);
+    if (is == CLI_SOURCE_ANOTHER)
+        return cli_fail("%s was made of %s, and would be that of %s too: name another "
+                        "--out-dir, or remove it",
+                        item->out, before, item->input);
+    if (is == CLI_SOURCE_CHANGED && m->changed++ == 0)
+        m->first_changed = item->out;
+    return is != CLI_SOURCE_FAILED;
+}
+
+static bool find_there(many *m)
+{
+    bool ok = true;
+    for (size_t i = 0; ok && i < m->list.count; i++)
+        if (is_there(&m->list.items[i])) {
+            settle(m, i, OTHERS);
+            ok = compare(m, &m->list.items[i]);
+        }
+    return ok;
+}
+
+static void warn_of_changed(const many *m)
+{
+    if (m->changed == 1)
+        cli_note("warning: %s is of an input that has changed since: remove it to have it "
+                 "made anew",
+                 m->first_changed);
+    else if (m->changed)
+        cli_note("warning: %zu outputs are of inputs that have changed since, %s the first: "
+                 "remove them to have them made anew",
+                 m->changed, m->first_changed);
+}
+
+/* ---- one item ---- */
 
 static cli_outcome make(many *m, const encode_item *item)
 {
@@ -117,9 +183,13 @@ static bool make_claimed(many *m, size_t i)
         settle(m, i, OTHERS);
         return true;
     }
+    cli_source source;
+    const bool is_known = source_of(&source, item); /* before it is read */
     cli_outcome outcome = make(m, item);
     if (outcome == CLI_FAILED)
         return false;
+    if (outcome == CLI_GOOD && is_known)
+        cli_sources_add(&m->sources, name_of(m, item), &source);
     settle(m, i, outcome == CLI_GOOD ? MADE : BAD);
     if (outcome == CLI_BAD)
         cli_note("%s: no output was made of it", item->input);
@@ -243,7 +313,8 @@ static bool prepare(many *m)
     }
     m->of_state[OPEN] = m->list.count;
     return (m->states = cli_alloc(m->list.count, 1)) && no_strangers(m) &&
-           encode_listing_make_folders(&m->list, job->out_folder) && encode_about_keep(job);
+           encode_listing_make_folders(&m->list, job->out_folder) && encode_about_keep(job) &&
+           cli_sources_read(&m->sources, job->out_folder) && find_there(m);
 }
 
 bool encode_many(encode_job *job)
@@ -253,9 +324,6 @@ bool encode_many(encode_job *job)
     job->tick_user = job->media.tick_user = &m;
     bool ok = prepare(&m);
     if (ok) {
-        for (size_t i = 0; i < m.list.count; i++)
-            if (is_there(&m.list.items[i]))
-                settle(&m, i, OTHERS);
         m.first_left = done(&m);
         m.begun = cli_now();
         cli_progress_begin(m.list.count, m.first_left, "outputs");
@@ -263,10 +331,12 @@ bool encode_many(encode_job *job)
         cli_progress_clear();
         cli_claim_release(&m.claim);
         sweep(&m);
+        warn_of_changed(&m);
         ok = print_table(&m) && ok && (m.of_state[BAD] == 0 || job->how.skip_damaged);
     }
     encode_ready_free(m.ready);
     encode_listing_free(&m.list);
+    cli_sources_free(&m.sources);
     free(m.states);
     return ok && !cli_signal();
 }
