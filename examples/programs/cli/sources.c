@@ -82,8 +82,8 @@ static bool parse(line *out, char *text)
     char *fields[FIELDS], *next = text, *end;
     size_t count = 0;
     for (; next && count < FIELDS; count++) {
-        fields[count] = next;
-        next = strchr(next, '\t');
+        char *field = fields[count] = next;
+        next = strchr(field, '\t');
         if (next)
             *next++ = '\0';
     }
@@ -146,6 +146,10 @@ static bool index_lines(cli_sources *s, size_t size)
         if (!s->text[i])
             s->text[i] = 1; /* which no line has */
     }
+    const size_t limit = cli_limited(MOST);
+    if (most > (limit - size) / sizeof *s->lines)
+        return cli_fail("%s: its %zu lines would take more than %zu bytes of memory", s->path,
+                        most, limit);
     if (!(s->lines = cli_alloc(most, sizeof *s->lines)))
         return false;
     for (char *at = s->text, *end; (end = strchr(at, '\n')); at = end + 1) {
