@@ -354,6 +354,75 @@ START_TEST(refuses_lengths_that_cannot_be)
 }
 END_TEST
 
+/* The file's numbers, as whole ones. */
+static const char *write_lengths(const char *name, const char *member, const int32_t *lengths,
+                                 bool two, char path[512])
+{
+    static const float x[3 * 4 * 2];
+    unic__npz_writer *w;
+    snprintf(path, 512, "%s", io_path(name));
+    io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
+    io_assert_ok(unic__npz_add_f32(w, "audio", &OF(3, 4, 2), x));
+    if (two)
+        io_assert_ok(unic__npz_add_f32(w, "video", &OF(3, 4, 2), x));
+    io_assert_ok(unic__npz_add_i32(w, member, &OF(3), lengths));
+    io_assert_ok(unic__npz_finish(w));
+    return path;
+}
+
+/* Lengths under other names are read where they can only be one modality's, and told of where
+ * not: padding would count as data. */
+START_TEST(lengths_under_other_names)
+{
+    static const struct {
+        const char *member;
+        bool two, read;
+        int32_t last;
+        const char *says; /* of the log; NULL: nothing */
+    } cases[] = {
+        {"lengths", false, true, 1, NULL},
+        {"audio.lengths", true, true, 1, NULL},
+        {"lengths", true, false, 1,
+         "dataset-1.npz: \"lengths\" [3] is not read: lengths of \"audio\" are read from "
+         "\"audio.lengths\", and without it all 4 steps of each clip count\n"},
+        {"lengths", true, false, 1, "lengths of \"video\" are read from \"video.lengths\""},
+        {"lengths", false, false, 9,
+         "\"lengths\" [3] is not read, as that of clip 2 is 9, 0..4 expected: lengths of "
+         "\"audio\" are read"},
+        {"audio_lengths", false, false, 1, "\"audio_lengths\" [3] is not read: lengths of"},
+        {"audio.length", false, false, 1, "\"audio.length\" [3] is not read"},
+        {"audio.lens", true, false, 1, "\"audio.lens\" [3] is not read: lengths of \"audio\""},
+        {"audio.Lengths", false, false, 1, "\"audio.Lengths\" [3] is not read"},
+        {"Audio.lengths", false, false, 1, "\"Audio.lengths\" [3] is not read"},
+        {"audio.lenghts", false, false, 1, "\"audio.lenghts\" [3] is not read"},
+        {"audio_len", false, false, 1, "\"audio_len\" [3] is not read"},
+        {"len_audio", false, false, 1, "\"len_audio\" [3] is not read"},
+        {"length", false, false, 1, "\"length\" [3] is not read: lengths of \"audio\""},
+        {"video.lengths", false, false, 1, NULL}, /* of a modality that another file may have */
+        {"audio.levels", false, false, 1, NULL},
+        {"audio.speaker", false, false, 1, NULL},
+        {"label", false, false, 1, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[512];
+        const int32_t given[] = {4, 2, cases[i].last}, *lengths;
+        const unic_batch *b;
+        unic_dataset_options o = data_options(3, 0, 0);
+        write_lengths("dataset-1.npz", cases[i].member, given, cases[i].two, path);
+        io_log_begin();
+        unic_dataset *d = data_open(path, &o);
+        const char *log = io_log_end();
+        ck_assert_msg(cases[i].says ? strstr(log, cases[i].says) != NULL : !*log,
+                      "%s: the log says \"%s\"", cases[i].member, log);
+        io_assert_ok(unic_dataset_next(&b, d));
+        io_assert_ok(unic_batch_get(NULL, &lengths, b, "audio"));
+        for (int k = 0; k < 3; k++)
+            ck_assert_int_eq(lengths[k], cases[i].read ? given[k] : 4);
+        unic_dataset_free(d);
+    }
+}
+END_TEST
+
 /* A modality may be missing in a file, and `speaker` [N] is none. */
 START_TEST(files_may_lack_modalities)
 {
@@ -569,6 +638,7 @@ int main(void)
     tcase_add_test(t, refuses_arrays_that_disagree);
     tcase_add_test(t, skips_clips_that_hold_no_numbers);
     tcase_add_test(t, refuses_lengths_that_cannot_be);
+    tcase_add_test(t, lengths_under_other_names);
     tcase_add_test(t, refuses_options_out_of_range);
     tcase_add_test(t, refuses_arguments_that_are_missing);
     suite_add_tcase(suite, t);

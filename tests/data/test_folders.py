@@ -84,6 +84,15 @@ class Folders(unittest.TestCase):
                 if kind != "zip":
                     np.testing.assert_array_equal(got["label"], expected["label"], kind)
 
+    def test_vectors_keep_their_lengths(self):
+        steps = np.arange(CLIPS) % T + 1
+        np.savez(self.dir / "short.npz", **{"audio": self.data["audio"], "audio.lengths": steps})
+        run("unic-encode", "--model", self.dir / "m.npz", "--modality", "audio", "--vectors", "--out",
+            self.dir / "vectors.npz", self.dir / "short.npz")
+        told = run("unic-inspect", self.dir / "vectors.npz")
+        self.assertNotIn("is not read", told.stdout + told.stderr)
+        self.assertRegex(told.stdout, rf"\b{steps.sum()}\b")
+
     def test_files_of_clips(self):
         files = sorted((self.dir / "zip/audio").iterdir())
         expected = self.encode(self.dir / "all.npz")
