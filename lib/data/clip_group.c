@@ -110,11 +110,16 @@ static size_t size_without_medium(const char *name)
     return 0;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* Takes "_123" off the end of the name's first `size` bytes; false if they do not end so. */
 static bool take_number(const char *name, size_t *size, unsigned long *number)
 {
     size_t at = *size;
-    while (at && name[at - 1] >= '0' && name[at - 1] <= '9')
+    while (at && is_digit(name[at - 1]))
         at--;
     if (at == *size || !at || name[at - 1] != '_')
         return false;
@@ -123,14 +128,18 @@ static bool take_number(const char *name, size_t *size, unsigned long *number)
     return true;
 }
 
-/* Whether the name ends with its seconds, and not more than 11 characters stand before them:
- * what is left of YouTube's names in AVVP's tables, where some lack a '-' or '_':
- * P7x4FV4lg_570_580. */
+/* Whether the name ends with its seconds, and 8 to 11 characters stand before them: what is left
+ * of YouTube's names in AVVP's tables, where some lack a '-' or '_': P7x4FV4lg_570_580. Only for
+ * their clips, of 10 seconds, may the 11 characters end inside of a number: vid_1000_1200 is not
+ * read from vid_1000_12, nor recording_570_600 from recording_5. */
 static bool ends_with_seconds(const char *name, size_t size)
 {
+    enum { SHORTEST = 8, THEIR_SECONDS = 10 };
     unsigned long from, to;
+    bool cuts = is_digit(name[UNIC__CLIP_START - 1]) && is_digit(name[UNIC__CLIP_START]);
     return take_number(name, &size, &to) && take_number(name, &size, &from) && from < to &&
-           size && size <= UNIC__CLIP_START;
+           size >= SHORTEST && size <= UNIC__CLIP_START &&
+           (!cuts || to - from == THEIR_SECONDS);
 }
 
 /* 11, if behind that many characters only numbers follow (AAAAAAAAAAA_23_33), or the name ends

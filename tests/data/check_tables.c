@@ -156,6 +156,10 @@ START_TEST(names_are_found)
         {"AAAAAAAAAA_0_10.mp4", "AAAAAAAAAA_", "first 11 characters"},
         {"CSWQ_HzQ_10_20", "CSWQ_HzQ_10", "first 11 characters"},
         {"CSWQ_HzQx_20_10", "CSWQ_HzQx_2", NULL}, /* no end behind its start */
+        /* nor is a number cut that is another clip's, as it may be */
+        {"vid_1000_1200", "vid_1000_12", NULL},
+        {"vid_1000_1010", "vid_1000_10", NULL},
+        {"recording_570_600", "recording_5", NULL},
         {"clip_0000012", "clip_000001", NULL},
         {"clip_0000012_x_13", "clip_000001", NULL},
         {"_1_23456789", "_1_23456789", ""},
