@@ -6,6 +6,7 @@
 
 #include "array/named_arrays.h"
 #include "data/clip_group.h"
+#include "data/clip_shares.h"
 #include "data/clip_table.h"
 #include "file/folder.h"
 #include "file/sniff.h"
@@ -95,8 +96,8 @@ static unic_status unite_groups(clip_files *s)
 
 /* How a table's names were matched with files. */
 typedef struct matching {
-    bool *keep;         /* [table's n], whether the clip has a file */
-    const char **start; /* the clips whose files are named by the start of their names */
+    bool *keep;        /* [table's n], whether the clip has a file */
+    const char *start; /* a clip whose files are named by the start of its name */
     size_t start_count;
     const char *medium; /* a clip whose files lack the suffix of its name */
     size_t medium_count;
@@ -112,36 +113,25 @@ static bool find_files(const clip_files *s, const char *id, matching *m)
             found = true;
             used = naming > used ? naming : used;
         }
-    if (used == UNIC__NAMED_START)
-        m->start[m->start_count++] = id;
+    if (used == UNIC__NAMED_START && !m->start_count++)
+        m->start = id;
     else if (used == UNIC__NAMED_MEDIUM && !m->medium_count++)
         m->medium = id;
     return found;
 }
 
-static int compare_starts(const void *a, const void *b)
-{
-    return strncmp(*(const char *const *)a, *(const char *const *)b, UNIC__CLIP_START);
-}
-
 static void report_matching(const clip_files *s, const matching *m)
 {
-    size_t shared = 0;
     if (m->medium_count)
         unic__log_line(UNIC_LOG_INFO,
                        "%s: %zu of %zu clips have files without the suffix in their names "
                        "(\"%s\")",
                        s->source.path, m->medium_count, s->source.clips, m->medium);
-    if (!m->start_count)
-        return;
-    const char *example = m->start[0];
-    qsort(m->start, m->start_count, sizeof *m->start, compare_starts);
-    for (size_t i = 1; i < m->start_count; i++)
-        shared += compare_starts(&m->start[i - 1], &m->start[i]) == 0;
-    unic__log_line(shared ? UNIC_LOG_WARNING : UNIC_LOG_INFO,
-                   "%s: %zu of %zu clips have files named by the first 11 characters "
-                   "(\"%.11s\" for \"%s\"); %zu of them share the file of another",
-                   s->source.path, m->start_count, s->source.clips, example, example, shared);
+    if (m->start_count)
+        unic__log_line(UNIC_LOG_INFO,
+                       "%s: %zu of %zu clips have files named by the first 11 characters "
+                       "(\"%.11s\" for \"%s\")",
+                       s->source.path, m->start_count, s->source.clips, m->start, m->start);
 }
 
 static unic_status find_all_files(const clip_files *s, matching *m, bool skips_damage)
@@ -164,11 +154,11 @@ static unic_status find_all_files(const clip_files *s, matching *m, bool skips_d
 static unic_status match_table(clip_files *s, bool skips_damage)
 {
     unic__clip_table *x = &s->table;
-    matching m = {.keep = unic__alloc_array(x->n, sizeof *m.keep),
-                  .start = unic__alloc_array(x->n, sizeof *m.start)};
-    unic_status status = m.keep && m.start
-                             ? find_all_files(s, &m, skips_damage)
-                             : unic__no_memory(x->n * sizeof *m.start, "a table of clips");
+    matching m = {.keep = unic__alloc_array(x->n, sizeof *m.keep)};
+    unic_status status = m.keep ? find_all_files(s, &m, skips_damage)
+                                : unic__no_memory(x->n * sizeof *m.keep, "a table of clips");
+    if (status == UNIC_OK)
+        status = unic__clip_shares_check(x, s->groups, s->group_count, s->source.path);
     if (status == UNIC_OK) {
         unic__clip_table_keep(x, m.keep);
         s->stems = x->ids;
@@ -176,7 +166,6 @@ static unic_status match_table(clip_files *s, bool skips_damage)
         report_matching(s, &m);
     }
     unic__free(m.keep);
-    unic__free(m.start);
     if (status == UNIC_OK && !x->n)
         return unic__fail(UNIC_E_NOTFOUND, "%s: no clip has a file beside the table",
                           s->source.path);

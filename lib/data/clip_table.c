@@ -491,6 +491,56 @@ static unic_status take_events(table *t, unic__clip_table *out)
 
 /* ---- the table --------------------------------------------------------------------------- */
 
+static unic_status number_splits(const table *t, unic__clip_table *x, unic__piece *pieces)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < x->n; i++)
+        if (!unic__is_missing(piece_of(t->first[i]->field[SPLIT])))
+            pieces[n++] = piece_of(t->first[i]->field[SPLIT]);
+    UNIC__TRY(unic__class_names_of(&x->split_names, t->arena, pieces, n));
+    for (size_t i = 0; i < x->n; i++) {
+        unic__piece name = piece_of(t->first[i]->field[SPLIT]);
+        x->splits[i] = unic__is_missing(name) ? -1
+                                              : unic__class_names_find(&x->split_names, name);
+    }
+    return UNIC_OK;
+}
+
+static unic_status take_splits(const table *t, unic__clip_table *x)
+{
+    if (!has(t, SPLIT))
+        return UNIC_OK;
+    unic__piece *pieces = unic__alloc_array(x->n, sizeof *pieces);
+    x->splits = unic__arena_alloc(t->arena, x->n * sizeof *x->splits);
+    unic_status status = pieces && x->splits
+                             ? number_splits(t, x, pieces)
+                             : unic__no_memory(x->n * sizeof *pieces, "the clips' splits");
+    unic__free(pieces);
+    return status;
+}
+
+/* Keeps what tells whether the clips that are not kept share files with others. */
+static unic_status set_aside(const table *t, unic__clip_table *x, const bool *keep)
+{
+    size_t m = 0;
+    for (size_t i = 0; i < x->n; i++)
+        m += !keep[i];
+    unic__other_clips *others = &x->others;
+    others->ids = unic__arena_alloc(t->arena, m * sizeof *others->ids);
+    others->splits = unic__arena_alloc(t->arena, m * sizeof *others->splits);
+    others->labels = unic__arena_alloc(t->arena, m * sizeof *others->labels);
+    if (!others->ids || !others->splits || !others->labels)
+        return unic__no_memory(m * sizeof *others->ids, "the clips of other splits");
+    for (size_t i = 0; i < x->n; i++) {
+        if (keep[i])
+            continue;
+        others->ids[others->n] = x->ids[i];
+        others->splits[others->n] = x->splits[i];
+        others->labels[others->n++] = x->labels ? x->labels[i] : -1;
+    }
+    return UNIC_OK;
+}
+
 static unic_status choose_split(const table *t, unic__clip_table *x, const char *split)
 {
     if (!has(t, SPLIT))
@@ -502,14 +552,15 @@ static unic_status choose_split(const table *t, unic__clip_table *x, const char 
         return unic__no_memory(x->n, "a split");
     for (size_t i = 0; i < x->n; i++)
         keep[i] = strcmp(t->first[i]->field[SPLIT], split) == 0;
+    unic_status status = set_aside(t, x, keep);
     unic__clip_table_keep(x, keep);
     unic__free(keep);
-    if (!x->n)
+    if (status == UNIC_OK && !x->n)
         return unic__fail(UNIC_E_NOTFOUND,
                           "%s: no clip is in split \"%s\"; that of the first "
                           "is \"%s\"",
                           t->path, split, t->first[0]->field[SPLIT]);
-    return UNIC_OK;
+    return status;
 }
 
 static unic_status read_table(table *t, unic__clip_table *out, const char *split)
@@ -522,6 +573,7 @@ static unic_status read_table(table *t, unic__clip_table *out, const char *split
     UNIC__TRY(number_clips(t, out));
     UNIC__TRY(take_categories(t, out));
     UNIC__TRY(take_events(t, out));
+    UNIC__TRY(take_splits(t, out));
     return split ? choose_split(t, out, split) : UNIC_OK;
 }
 
@@ -549,6 +601,8 @@ void unic__clip_table_keep(unic__clip_table *x, const bool *keep)
             x->labels[n] = x->labels[i];
         if (x->events)
             x->events[n] = x->events[i];
+        if (x->splits)
+            x->splits[n] = x->splits[i];
         n++;
     }
     x->n = n;

@@ -26,6 +26,13 @@ typedef struct unic__clip_event_list {
     size_t n;
 } unic__clip_event_list;
 
+/* The clips of other splits than the one that was asked for. */
+typedef struct unic__other_clips {
+    const char **ids;         /* [n] */
+    int32_t *labels, *splits; /* [n], numbers of the table's classes before others join them */
+    size_t n;
+} unic__other_clips;
+
 typedef struct unic__clip_table {
     const char **ids; /* [n], in the order of their first lines */
     size_t n;
@@ -33,6 +40,9 @@ typedef struct unic__clip_table {
     unic__class_names categories;  /* of the labels */
     unic__clip_event_list *events; /* [n]; NULL without events */
     unic__class_names event_names;
+    int32_t *splits; /* [n], which of split_names, -1: none; NULL without `split` */
+    unic__class_names split_names;
+    unic__other_clips others;
 } unic__clip_table;
 
 /* Allocates everything in the arena. `split` NULL takes every line; UNIC_E_NOTFOUND if no line

@@ -203,13 +203,72 @@ START_TEST(names_that_are_ambiguous)
     unic_dataset *d = open_all((const char *[]){table}, 1);
     ck_assert_ptr_nonnull(
         strstr(io_log_end(), "2 of 3 clips have files named by the first 11"));
-    ck_assert_ptr_nonnull(strstr(io_log_end(), "1 of them share the file of another"));
+    ck_assert_ptr_nonnull(strstr(io_log_end(), "2 of 3 clips share the file of another"));
     const unic_batch *b;
     unic_array x;
     io_assert_ok(unic_dataset_next(&b, d));
     io_assert_ok(unic_batch_get(&x, NULL, b, "a"));
     ck_assert(((const float *)x.data)[0] == 9 && ((const float *)x.data)[6] == 7);
     unic_dataset_free(d);
+}
+END_TEST
+
+/* Clips that are read from one file are told of over all splits, since a test of what was trained
+ * on is none; names of one clip must agree, as lines of one name. */
+START_TEST(clips_that_share_files)
+{
+    static const struct {
+        const char *text, *split, *says; /* says NULL: nothing */
+        unic_status status;
+    } cases[] = {
+        {"video_id,category,split\nAAAAAAAAAAA_0_10,dog,train\nAAAAAAAAAAA_10_20,dog,test\n"
+         "y,dog,train\n",
+         "train",
+         "t.csv: 2 of 3 clips of all splits share the file of another: \"AAAAAAAAAAA_0_10\" "
+         "and "
+         "\"AAAAAAAAAAA_10_20\" are both ",
+         UNIC_OK},
+        {"video_id,category,split\nAAAAAAAAAAA_0_10,dog,train\nAAAAAAAAAAA_10_20,cat,test\n",
+         "test",
+         "a/AAAAAAAAAAA.npy; 2 of them with one of another split, as these of \"test\" and "
+         "\"train\"; 2 of them with one of another category\n",
+         UNIC_OK},
+        {"video_id,category,split\nAAAAAAAAAAA_0_10,dog,train\nAAAAAAAAAAA_10_20,dog,train\n"
+         "y,dog,test\nAAAAAAAAAAA,dog,\ny.mp4,dog,test\n",
+         NULL, "5 of 5 clips of all splits share the file of another: ", UNIC_OK},
+        {"video_id,category\ny.mp4,dog\ny,dog\ny.wav,\n", NULL,
+         "3 of 3 clips share the file of another: \"y.mp4\" and \"y\" are both ", UNIC_OK},
+        {"video_id,category\ny.mp4,dog\ny,cat\n", NULL,
+         "a/y.npy, but have category \"dog\" and \"cat\"", UNIC_E_FORMAT},
+        {"video_id,split\ny.mp4,train\ny,test\n", "train",
+         "t.csv: clips \"y.mp4\" and \"y\" are both ", UNIC_E_FORMAT},
+        {"video_id,category,onset,offset\ny.mp4,dog,0,1\ny,cat,1,2\n", NULL,
+         "2 of 2 clips share the file of another", UNIC_OK},
+        {"video_id,category,split\nAAAAAAAAAAA,dog,train\ny,dog,test\n", "train", NULL,
+         UNIC_OK},
+    };
+    char folder[512], table[600];
+    clips_folder("tables/shares", folder);
+    clips_write(folder, "a/AAAAAAAAAAA.npy", OF(3, 2), 7);
+    clips_write(folder, "a/y.npy", OF(3, 2), 9);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        unic_dataset *d;
+        unic_dataset_options o = data_options(4, 0, 0);
+        o.split = cases[i].split;
+        write_table(folder, cases[i].text, table);
+        io_log_begin();
+        unic_status status = unic_dataset_open(&d, (const char *[]){table}, 1, &o);
+        const char *log = io_log_end();
+        if (cases[i].status != UNIC_OK) {
+            io_assert_fails(status, cases[i].status, cases[i].says);
+            continue;
+        }
+        io_assert_ok(status);
+        ck_assert_msg(cases[i].says ? strstr(log, cases[i].says) != NULL
+                                    : !strstr(log, "share"),
+                      "table %zu: the log says \"%s\"", i, log);
+        unic_dataset_free(d);
+    }
 }
 END_TEST
 
@@ -329,6 +388,7 @@ int main(void)
     tcase_add_test(t, annotations_in_a_text);
     tcase_add_test(t, names_are_found);
     tcase_add_test(t, names_that_are_ambiguous);
+    tcase_add_test(t, clips_that_share_files);
     tcase_add_test(t, pairs_are_counted);
     tcase_add_test(t, out_of_memory_is_a_status);
     tcase_add_loop_test(t, no_file_left_to_open_is_no_damage, 0, 2);
