@@ -69,6 +69,30 @@ unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
     return status;
 }
 
+/* The next letter that counts, small; 0 at the end. */
+static unsigned char next_letter(const char **at)
+{
+    for (;; ++*at) {
+        if ((*at)[0] == '\xC2' && (*at)[1] == '\xA0') /* a no-break space */
+            ++*at;
+        else if (**at != ' ' && **at != '\t')
+            break;
+    }
+    unsigned char c = (unsigned char)**at;
+    *at += c != 0;
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : c;
+}
+
+int unic__compare_loosely(const char *a, const char *b)
+{
+    unsigned char x, y;
+    do {
+        x = next_letter(&a);
+        y = next_letter(&b);
+    } while (x && x == y);
+    return (x > y) - (x < y);
+}
+
 bool unic__is_missing(unic__piece field)
 {
     static const char *const words[] = {"nan", "-nan", "<na>", "n/a", "#n/a", "na", "null"};

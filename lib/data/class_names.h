@@ -20,6 +20,10 @@ int32_t unic__class_names_find(const unic__class_names *names, unic__piece name)
 unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
                                     const unic__class_names *a, const unic__class_names *b);
 
+/* The order of names without regard to the case of ASCII letters and to blanks, tabs and
+ * no-break spaces anywhere; 0: the same name, as people see it. */
+int unic__compare_loosely(const char *a, const char *b);
+
 /* Whether a table's field is one of the words that pandas writes and reads for a missing
  * value. */
 bool unic__is_missing(unic__piece field);

@@ -1,5 +1,6 @@
 #include "data/clip_table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -541,6 +542,41 @@ static unic_status set_aside(const table *t, unic__clip_table *x, const bool *ke
     return UNIC_OK;
 }
 
+/* Clips of a split that is spelt otherwise, or of none, may have been meant. */
+static unic_status report_near_splits(const table *t, const unic__clip_table *x,
+                                      const char *split)
+{
+    enum { NAMES = 240, NAME = 96 };
+    size_t none = 0, near = 0, *counts = unic__alloc_array(x->split_names.n, sizeof *counts);
+    char names[NAMES] = "", name[NAME];
+    if (!counts)
+        return unic__no_memory(x->split_names.n * sizeof *counts, "the names of splits");
+    for (size_t i = 0; i < x->n; i++)
+        if (x->splits[i] < 0)
+            none++;
+        else
+            counts[x->splits[i]]++;
+    for (size_t i = 0; i < x->split_names.n; i++) {
+        const char *other = x->split_names.at[i];
+        if (strcmp(other, split) == 0 || unic__compare_loosely(other, split) != 0)
+            continue;
+        near += counts[i];
+        snprintf(name, sizeof name, "%zu of \"%.64s\"", counts[i], other);
+        unic__text_list_add(names, sizeof names, name);
+    }
+    unic__free(counts);
+    if (near)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: split \"%s\" is not that of %zu of %zu clips, whose split is spelt "
+                       "otherwise: %s",
+                       t->path, split, near, x->n, names);
+    if (none)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %zu of %zu clips have no split: they are not in split \"%s\"",
+                       t->path, none, x->n, split);
+    return UNIC_OK;
+}
+
 static unic_status choose_split(const table *t, unic__clip_table *x, const char *split)
 {
     if (!has(t, SPLIT))
@@ -552,7 +588,9 @@ static unic_status choose_split(const table *t, unic__clip_table *x, const char 
         return unic__no_memory(x->n, "a split");
     for (size_t i = 0; i < x->n; i++)
         keep[i] = strcmp(t->first[i]->field[SPLIT], split) == 0;
-    unic_status status = set_aside(t, x, keep);
+    unic_status status = report_near_splits(t, x, split);
+    if (status == UNIC_OK)
+        status = set_aside(t, x, keep);
     unic__clip_table_keep(x, keep);
     unic__free(keep);
     if (status == UNIC_OK && !x->n)

@@ -381,6 +381,43 @@ START_TEST(what_is_assumed_is_logged)
 }
 END_TEST
 
+/* A split that is spelt otherwise is another one, and is named. */
+START_TEST(splits_that_are_spelt_otherwise)
+{
+    static const struct {
+        const char *text, *words; /* words "": no line */
+        size_t n;
+    } cases[] = {
+        {"video_id,split\na,train\nb,Train\nc,TRAIN\nd,\"train \"\ne,Train\nf,test\ng,train\n",
+         "split \"train\" is not that of 4 of 7 clips, whose split is spelt otherwise: 1 of "
+         "\"TRAIN\", 2 of \"Train\", 1 of \"train \"\n",
+         2},
+        {"video_id,split\na,train\nb,tr\xc2\xa0"
+         "ain\n",
+         "is not that of 1 of 2 clips", 1},
+        {"video_id,split\na,train\nb,\nc,NA\nd,test\n",
+         "2 of 4 clips have no split: they are not in split \"train\"\n", 1},
+        {"video_id,split\na,train\nb,test\nc,train2\nd,val\n", "", 1},
+    };
+    unic__clip_table x;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        io_log_begin();
+        io_assert_ok(read_text(&x, cases[i].text, "train"));
+        const char *log = io_log_end();
+        ck_assert_msg(*cases[i].words ? strstr(log, cases[i].words) != NULL : !*log,
+                      "table %zu: the log says \"%s\"", i, log);
+        ck_assert_uint_eq(x.n, cases[i].n);
+        io_log_begin(); /* without a split, all clips are taken */
+        io_assert_ok(read_text(&x, cases[i].text, NULL));
+        ck_assert_str_eq(io_log_end(), "");
+    }
+    io_log_begin();
+    io_assert_fails(read_text(&x, "video_id,split\na,Train\n", "train"), UNIC_E_NOTFOUND,
+                    "no clip is in split \"train\"");
+    ck_assert_ptr_nonnull(strstr(io_log_end(), "spelt otherwise: 1 of \"Train\""));
+}
+END_TEST
+
 /* Long events of many classes take the memory of their lines until labels are asked for. */
 START_TEST(events_are_kept_sparse)
 {
@@ -459,6 +496,7 @@ int main(void)
     tcase_add_test(t, vggsounds_table);
     tcase_add_test(t, events_as_the_authors_write_them);
     tcase_add_test(t, what_is_assumed_is_logged);
+    tcase_add_test(t, splits_that_are_spelt_otherwise);
     tcase_add_test(t, events_are_kept_sparse);
     tcase_add_test(t, many_lines_of_every_end);
     tcase_add_test(t, random_tables_do_no_harm);
