@@ -306,9 +306,10 @@ static unic_status match_track(clip_files *s, size_t i, const char *name)
     return UNIC_OK;
 }
 
-/* Looks at every clip to find the longest, or at the first to learn the dims of a step. */
+/* Looks at every clip to find the longest, or at the first to learn the dims of a step; counts[clip]
+ * becomes its steps, 0 where they are not known. */
 static unic_status measure_track(clip_files *s, unic__track *track, size_t i,
-                                 const unic__reading *reading)
+                                 const unic__reading *reading, uint32_t *counts)
 {
     for (size_t clip = 0; clip < s->source.clips; clip++) {
         size_t steps = 0;
@@ -325,10 +326,59 @@ static unic_status measure_track(clip_files *s, unic__track *track, size_t i,
         }
         if (!steps) /* a clip without a step lacks the modality */
             s->entries[i][clip] = NULL;
+        counts[clip] = (uint32_t)steps; /* at most INT32_MAX */
         s->source.length = steps > s->source.length ? steps : s->source.length;
         UNIC__TRY(unic__progress_tell(&reading->progress, "clips", clip + 1, s->source.clips));
     }
     return UNIC_OK;
+}
+
+/* Clips in which two modalities have other numbers of steps: which steps belong together? */
+static void report_uneven(const clip_files *s, const unic__track *a, const uint32_t *of_a,
+                          const unic__track *b, const uint32_t *of_b)
+{
+    size_t n = 0, both = 0, first = 0;
+    for (size_t clip = s->source.clips; clip-- > 0;) {
+        if (!of_a[clip] || !of_b[clip])
+            continue;
+        both++;
+        if (of_a[clip] == of_b[clip])
+            continue;
+        n++;
+        first = clip;
+    }
+    if (n)
+        unic__log_line(
+            UNIC_LOG_WARNING,
+            "%s: %zu of %zu clips have other numbers of steps in \"%s\" than in \"%s\" "
+            "(%lu and %lu in \"%s\"): step t of one is paired with step t of the "
+            "other",
+            s->source.path, n, both, a->name, b->name, (unsigned long)of_a[first],
+            (unsigned long)of_b[first], s->stems[first]);
+}
+
+/* Each modality is compared with the first one, if the clips are looked at at all. */
+static unic_status measure_tracks(clip_files *s, unic__track_table *tracks,
+                                  const unic__reading *reading)
+{
+    size_t first = tracks->n, clips = s->source.clips;
+    uint32_t *counts = unic__alloc_array(clips, 2 * sizeof *counts);
+    unic_status status = counts ? UNIC_OK
+                                : unic__no_memory(clips * 2 * sizeof *counts,
+                                                  "the steps of clips");
+    for (size_t i = 0; i < tracks->n && status == UNIC_OK; i++) {
+        if (!s->entries[i])
+            continue;
+        uint32_t *here = first == tracks->n ? counts : counts + clips;
+        memset(here, 0, clips * sizeof *here);
+        status = measure_track(s, &tracks->at[i], i, reading, here);
+        if (first == tracks->n)
+            first = i;
+        else if (status == UNIC_OK && !reading->length)
+            report_uneven(s, &tracks->at[first], counts, &tracks->at[i], here);
+    }
+    unic__free(counts);
+    return status;
 }
 
 /* Events that end behind the last step of any clip: their times may be of another unit. */
@@ -367,9 +417,7 @@ static unic_status load(unic__clip_source *source, unic__track_table *tracks,
     if (!(s->path = unic__arena_alloc(&s->arena, s->path_size)))
         return unic__no_memory(s->path_size, "a file's name");
     s->source.length = reading->length;
-    for (size_t i = 0; i < tracks->n; i++)
-        if (s->entries[i])
-            UNIC__TRY(measure_track(s, &tracks->at[i], i, reading));
+    UNIC__TRY(measure_tracks(s, tracks, reading));
     s->label_length = reading->length ? reading->length : s->source.length;
     report_late(s);
     return UNIC_OK;

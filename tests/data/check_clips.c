@@ -364,6 +364,48 @@ START_TEST(a_clip_that_went_away)
 }
 END_TEST
 
+/* Steps are paired by their numbers: where two modalities have other ones, it is told of. */
+START_TEST(modalities_of_uneven_steps)
+{
+    char folder[512];
+    unic_dataset *d;
+    unic_dataset_options o = data_options(2, 0, 0);
+    clips_folder("clips/uneven", folder);
+    for (int i = 0; i < 3; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "audio/c%d.npy", i);
+        clips_write(folder, name, &UNIC__SHAPE_OF(6, 2), 0);
+        snprintf(name, sizeof name, "text/c%d.npy", i);
+        clips_write(folder, name, &UNIC__SHAPE_OF(i ? 3 : 6, 2), 0);
+        snprintf(name, sizeof name, "video/c%d.npy", i);
+        clips_write(folder, name, &UNIC__SHAPE_OF(i < 2 ? 6 : 0, 2), 0);
+    }
+    const char *path = folder, *const two[] = {"audio", "video"};
+    io_log_begin();
+    io_assert_ok(unic_dataset_open(&d, &path, 1, &o));
+    const char *log = io_log_end();
+    ck_assert_msg(strstr(log,
+                         "clips/uneven: 2 of 3 clips have other numbers of steps in "
+                         "\"audio\" than in \"text\" (6 and 3 in \"c1\"): step t of one is "
+                         "paired with step t of the other\n") != NULL,
+                  "the log says \"%s\"", log);
+    ck_assert_ptr_null(strstr(log, "\"video\" ("));
+    unic_dataset_free(d);
+    o.length = 6; /* no clip but the first is opened */
+    io_log_begin();
+    io_assert_ok(unic_dataset_open(&d, &path, 1, &o));
+    ck_assert_str_eq(io_log_end(), "");
+    unic_dataset_free(d);
+    o.length = 0;
+    o.modalities = two; /* a clip without a step of one lacks it */
+    o.modality_count = 2;
+    io_log_begin();
+    io_assert_ok(unic_dataset_open(&d, &path, 1, &o));
+    ck_assert_str_eq(io_log_end(), "");
+    unic_dataset_free(d);
+}
+END_TEST
+
 START_TEST(no_clip_can_be_read)
 {
     char path[512];
@@ -580,6 +622,7 @@ int main(void)
     tcase_add_loop_test(t, a_damaged_clip_fails_or_is_skipped, 0, 2);
     tcase_add_loop_test(t, a_clip_that_went_away, 0, 2);
     tcase_add_test(t, no_clip_can_be_read);
+    tcase_add_test(t, modalities_of_uneven_steps);
     tcase_add_loop_test(t, a_table_names_the_clips, 0, 2);
     tcase_add_test(t, clips_of_a_table_without_files);
     tcase_add_test(t, events_are_step_labels);
