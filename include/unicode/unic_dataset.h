@@ -194,8 +194,8 @@ UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, ui
  * labels after step T are left out.
  *
  * A table's `category` gives "label", -1 where it is empty. Classes are numbered in the byte
- * order of their names, over all lines of all tables whatever their split. A table's events
- * give the step labels of every modality, [N,T,C]: their classes in the same order, then "no
+ * order of their names, or, if all names are whole numbers (0, 12), in the order of these, over
+ * all lines of all tables whatever their split. A table's events give the step labels of every modality, [N,T,C]: their classes in the same order, then "no
  * event"; without a `category` they also give "label" [N,C-1]. Labels are read and computed by
  * this call. Call with `out` NULL to get the dims only.
  * @param rank     out.

@@ -10,6 +10,26 @@ static int compare(unic__piece a, unic__piece b)
     return order ? order : (a.size > b.size) - (a.size < b.size);
 }
 
+/* Whether a name is a whole number as it is commonly written. */
+static bool is_number(unic__piece name)
+{
+    size_t digits = 0;
+    while (digits < name.size && name.start[digits] >= '0' && name.start[digits] <= '9')
+        digits++;
+    return digits && digits == name.size && (digits == 1 || name.start[0] != '0');
+}
+
+/* The order of such numbers, however large: the longer one is the greater one. */
+static int compare_numbers(unic__piece a, unic__piece b)
+{
+    return a.size == b.size ? compare(a, b) : (a.size > b.size) - (a.size < b.size);
+}
+
+static int compare_number_pieces(const void *a, const void *b)
+{
+    return compare_numbers(*(const unic__piece *)a, *(const unic__piece *)b);
+}
+
 static int compare_pieces(const void *a, const void *b)
 {
     return compare(*(const unic__piece *)a, *(const unic__piece *)b);
@@ -23,13 +43,16 @@ static unic__piece piece_of(const char *name)
 unic_status unic__class_names_of(unic__class_names *out, unic__arena *arena,
                                  unic__piece *pieces, size_t n)
 {
-    size_t unique = 0;
+    size_t unique = 0, numbers = 0;
+    while (numbers < n && is_number(pieces[numbers]))
+        numbers++;
     if (n)
-        qsort(pieces, n, sizeof *pieces, compare_pieces);
+        qsort(pieces, n, sizeof *pieces, numbers == n ? compare_number_pieces : compare_pieces);
     for (size_t i = 0; i < n; i++)
         if (!unique || compare(pieces[unique - 1], pieces[i]) != 0)
             pieces[unique++] = pieces[i];
-    *out = (unic__class_names){unic__arena_alloc(arena, unique * sizeof *out->at), unique};
+    *out = (unic__class_names){unic__arena_alloc(arena, unique * sizeof *out->at), unique,
+                               numbers == n};
     if (!out->at)
         return unic__no_memory(unique * sizeof *out->at, "the names of classes");
     for (size_t i = 0; i < unique; i++) {
@@ -47,7 +70,8 @@ int32_t unic__class_names_find(const unic__class_names *names, unic__piece name)
     size_t low = 0, high = names->n;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (compare(piece_of(names->at[middle]), name) <= 0)
+        unic__piece at = piece_of(names->at[middle]);
+        if ((names->numbers ? compare_numbers(at, name) : compare(at, name)) <= 0)
             low = middle;
         else
             high = middle;

@@ -1,4 +1,5 @@
-/* The names of classes. Classes are numbered in the byte order of their names. */
+/* The names of classes. Classes are numbered in the byte order of their names; or, if all names are
+ * whole numbers as 0 and 12 (not 007, -1 or 1.0), in the order of these. */
 #ifndef UNIC_DATA_CLASS_NAMES_H
 #define UNIC_DATA_CLASS_NAMES_H
 
@@ -7,6 +8,7 @@
 typedef struct unic__class_names {
     const char **at; /* [n], sorted, unique; NULL: classes have only numbers */
     size_t n;
+    bool numbers; /* the order is that of numbers */
 } unic__class_names;
 
 /* Makes names of `n` pieces, which are sorted in place; the names are copied into the arena. */

@@ -8,8 +8,8 @@
  *                                   category in the place of event_labels, one event a line
  * or AVE's annotations, which need no header: Category&VideoID&Quality&StartTime&EndTime.
  * Other columns are ignored. Several lines of one clip are merged: it has the events of all
- * of them, and the other columns must agree. Classes are numbered in the byte order of their
- * names, over the lines of all splits, so that a number means the same in every split.
+ * of them, and the other columns must agree. Classes are numbered in the order of their names
+ * (class_names.h), over the lines of all splits, so that a number means the same in every split.
  */
 #ifndef UNIC_DATA_CLIP_TABLE_H
 #define UNIC_DATA_CLIP_TABLE_H

@@ -211,6 +211,31 @@ class Tables(unittest.TestCase):
                                      "--classes", self.write("names.txt", b"\xef\xbb\xbf" + "\r".join(NAMES).encode()))
         self.assertGreater(float(scores["image>image"]), 0.9)
 
+    def test_numbers_are_matched_as_names(self):
+        """A table's class "k" and the number k of arrays are one class, whatever else there is."""
+        numbers = ["2", "10", "0", "7"]
+        label = np.array([int(numbers[c]) for c in self.label])
+        np.savez(self.dir / "numbers.npz", label=label, **self.data)
+        table = self.table("n.csv", range(80), numbers)
+        for train, test in ((table, self.dir / "numbers.npz"), (self.dir / "numbers.npz", table)):
+            scores, said = self.evaluate(train, test)
+            self.assertNotIn("numbered alike", said)
+            self.assertNotIn("only --", said)
+            self.assertGreater(float(scores["image>image"]), 0.9)
+        # numbers that have no name are told of and not counted
+        np.savez(self.dir / "more.npz", label=np.where(label == 10, 2**31 - 1, label), **self.data)
+        scores, said = self.evaluate(table, self.dir / "more.npz")
+        self.assertIn('3 in common; only --test has, and so not counted: "2147483647"; only --train has: "10"', said)
+        self.assertGreater(float(scores["image>image"]), 0.9)
+        few = self.table("few.csv", range(80), ["2", None, "0", "99"])
+        scores, said = self.evaluate(self.dir / "numbers.npz", few)
+        self.assertIn('2 in common; only --test has, and so not counted: "99"; only --train has: "7", "10"', said)
+        self.assertGreater(float(scores["image>image"]), 0.9)
+        none = self.table("none.csv", range(80), ["1", "3", "4", "5"])
+        _, said = self.evaluate(none, self.dir / "numbers.npz", status=1)
+        self.assertIn('no class of', said)
+        self.assertIn('and there: "1", "3", "4", "5". --class-map says', said)
+
     def test_events_are_matched_by_name(self):
         def table(name, clips, names):
             rows = [f"c{i}\t0\t2\t{names[self.label[i]]}" for i in clips if names[self.label[i]]]

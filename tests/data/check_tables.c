@@ -57,6 +57,58 @@ START_TEST(tables_opened_together_share_classes)
 }
 END_TEST
 
+/* Names that are all whole numbers are in the order of these: class "2" of 0..10 is number 2. */
+START_TEST(numbers_as_names)
+{
+    static const struct {
+        const char *one, *two; /* the categories of two tables' clips, x and y */
+        const char *names;
+    } cases[] = {
+        {"10,0,2", "11,1", "0 1 2 10 11"},
+        {"7,7,123456789012345678901234567890", "99,8", "7 8 99 123456789012345678901234567890"},
+        {"10,2", "dog,2", "10 2 dog"}, /* of one table by number, of both by name */
+        {"10,02", "2,1", "02 1 10 2"},
+        {"10,-1", "2,1", "-1 1 10 2"},
+        {"10,1.0", "2,1", "1 1.0 10 2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char folder[512], table[600], text[512], tables[2][600], names[256] = "";
+        int32_t labels[16];
+        int64_t dims[UNIC_MAX_RANK];
+        size_t rank, n = 0, first = 0;
+        clips_folder("tables/numbers", folder);
+        for (int k = 0; k < 2; k++) {
+            char list[256], *next = list;
+            snprintf(list, sizeof list, "%s", k ? cases[i].two : cases[i].one);
+            strcpy(text, "video_id,category\n");
+            for (char *name; (name = strtok(next, ",")); next = NULL, n++) {
+                sprintf(text + strlen(text), "c%zu,%s\n", n, name);
+                snprintf(table, sizeof table, "a/c%zu.npy", n);
+                clips_write(folder, table, OF(3, 2), 0);
+            }
+            snprintf(table, sizeof table, "%d.csv", k);
+            clips_write_text(folder, table, text);
+            snprintf(tables[k], sizeof tables[k], "%s/%d.csv", folder, k);
+        }
+        unic_dataset *d = open_all((const char *[]){tables[0], tables[1]}, 2);
+        for (size_t k = 0; k < unic_dataset_class_count(d, "label"); k++)
+            sprintf(names + strlen(names), "%s%s", k ? " " : "",
+                    unic_dataset_class_name(d, "label", k));
+        ck_assert_str_eq(names, cases[i].names);
+        io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, labels));
+        for (int k = 0; k < 2; k++) { /* each clip has the class that its line says */
+            char list[256], *next = list;
+            snprintf(list, sizeof list, "%s", k ? cases[i].two : cases[i].one);
+            for (char *name; (name = strtok(next, ",")); next = NULL)
+                ck_assert_str_eq(unic_dataset_class_name(d, "label", (size_t)labels[first++]),
+                                 name);
+        }
+        ck_assert_uint_eq(first, n);
+        unic_dataset_free(d);
+    }
+}
+END_TEST
+
 START_TEST(names_and_numbers_do_not_mix)
 {
     char one[512], two[512], table[600];
@@ -383,6 +435,7 @@ int main(void)
     Suite *suite = suite_create("data/tables");
     TCase *t = tcase_create("tables");
     tcase_add_test(t, tables_opened_together_share_classes);
+    tcase_add_test(t, numbers_as_names);
     tcase_add_test(t, names_and_numbers_do_not_mix);
     tcase_add_test(t, events_of_two_tables);
     tcase_add_test(t, annotations_in_a_text);

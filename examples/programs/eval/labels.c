@@ -277,9 +277,8 @@ static size_t list_others(const eval_names *a, const eval_names *b, char text[OT
 }
 
 /* Says which classes only one of the files has. Both must have one, "no event" apart. */
-static bool compare_names(const evaluation *e)
+static bool compare_names(const evaluation *e, const eval_names *ours, const eval_names *theirs)
 {
-    const eval_names *ours = &e->names, *theirs = &e->test_names;
     char only_ours[OTHERS], only_theirs[OTHERS];
     size_t n = list_others(ours, theirs, only_ours);
     size_t m = list_others(theirs, ours, only_theirs), events = 0;
@@ -297,6 +296,95 @@ static bool compare_names(const evaluation *e)
     return true;
 }
 
+/* ---- names that are numbers ---- */
+
+/* Whether the names are all whole numbers, which are then also the order of a table's classes. */
+static bool are_numbers(const eval_names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->items[i];
+        size_t digits = strspn(name, "0123456789");
+        if (!digits || name[digits] || (digits > 1 && *name == '0'))
+            return false;
+    }
+    return names->count > 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+enum { DIGITS = 12 };
+
+/* The numbers that occur in `n` labels, each once, as names. */
+static bool name_numbers(eval_names *names, const int32_t *labels, size_t n, const char *path)
+{
+    size_t unique = 0;
+    int32_t *sorted = cli_alloc(n, sizeof *sorted);
+    if (!sorted)
+        return false;
+    memcpy(sorted, labels, n * sizeof *sorted);
+    qsort(sorted, n, sizeof *sorted, by_number);
+    for (size_t i = 0; i < n; i++)
+        if (sorted[i] >= 0 && (!unique || sorted[i] != sorted[unique - 1]))
+            sorted[unique++] = sorted[i];
+    bool ok = (names->text = cli_alloc(unique, DIGITS)) &&
+              (names->items = cli_alloc(unique, sizeof *names->items));
+    for (; ok && names->count < unique; names->count++) {
+        char *text = names->text + names->count * DIGITS;
+        snprintf(text, DIGITS, "%ld", (long)sorted[names->count]);
+        names->items[names->count] = text;
+    }
+    free(sorted);
+    return ok && sort_names(names, path);
+}
+
+/* The test's numbers become the classes that are called so. */
+static void translate_numbers(evaluation *e)
+{
+    char text[DIGITS];
+    for (size_t i = 0; i < e->test.count; i++)
+        for (size_t r = 0; r < e->test.clips; r++) {
+            int32_t *label = &e->test_labels.of[i][r];
+            snprintf(text, sizeof text, "%ld", (long)*label);
+            *label = *label < 0 ? -1 : find_name(&e->names, text);
+        }
+    e->test_labels.classes = e->train_labels.classes;
+}
+
+/* The test's classes become the numbers that they are called, if the train has these. */
+static bool translate_to_numbers(evaluation *e, const eval_names *numbers)
+{
+    const eval_names *theirs = &e->test_names;
+    int32_t *to = cli_alloc(theirs->count, sizeof *to);
+    for (size_t i = 0; to && i < theirs->count; i++)
+        to[i] = find_name(numbers, theirs->items[i]) < 0
+                    ? -1
+                    : (int32_t)strtol(theirs->items[i], NULL, 10);
+    bool ok = to && translate(e, to);
+    free(to);
+    return ok;
+}
+
+/* One file has a table, whose classes are called by numbers, and the other these numbers. */
+static bool match_numbers(evaluation *e)
+{
+    const bool train = e->names.items; /* has the names */
+    const cli_codes *c = train ? &e->test : &e->train;
+    eval_names numbers = {0};
+    bool ok = name_numbers(&numbers, (train ? &e->test_labels : &e->train_labels)->of[0],
+                           c->clips, train ? e->test_path : e->train_path) &&
+              compare_names(e, train ? &e->names : &numbers, train ? &numbers : &e->test_names);
+    if (ok && train)
+        translate_numbers(e);
+    else if (ok)
+        ok = translate_to_numbers(e, &numbers);
+    free_names(&numbers);
+    return ok;
+}
+
 /* Numbers mean nothing where there are names. */
 static bool match_labels(evaluation *e)
 {
@@ -306,11 +394,13 @@ static bool match_labels(evaluation *e)
         int32_t *to = cli_alloc(theirs->count, sizeof *to);
         for (size_t i = 0; to && i < theirs->count; i++)
             to[i] = find_name(ours, theirs->items[i]);
-        bool ok = to && compare_names(e) && translate(e, to);
+        bool ok = to && compare_names(e, ours, theirs) && translate(e, to);
         free(to);
         return ok;
     }
     bool table = unic_dataset_class_count((ours->items ? &e->train : &e->test)->data, "label");
+    if (named && table && e->task != LOCALISE && are_numbers(ours->items ? ours : theirs))
+        return match_numbers(e);
     if (named && table)
         cli_note("warning: the %zu classes of %s have names, those of %s numbers alone: they "
                  "are taken to be numbered alike, 0 is \"%s\"; --class-map says otherwise",
