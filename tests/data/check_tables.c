@@ -109,6 +109,47 @@ START_TEST(numbers_as_names)
 }
 END_TEST
 
+/* Names that look the same are classes of their own, in one table or two, and are told of. */
+START_TEST(names_that_look_the_same)
+{
+    static const struct {
+        const char *one, *two, *says; /* says NULL: nothing */
+    } cases[] = {
+        {"video_id,category\nx,dog\ny,Dog\n", NULL,
+         "t.csv: 1 of 2 classes have the name of another but for case and blanks, as \"Dog\" "
+         "and "
+         "\"dog\": they are different classes\n"},
+        {"video_id,category\nx,\"dog \"\ny,dog\xc2\xa0\nz,dog\n", NULL, "2 of 3 classes have"},
+        {"video_id,category\nx,guitar solo\ny,guitarsolo\nz,cat\n", NULL,
+         "1 of 3 classes have the name of another but for case and blanks, as \"guitar solo\" "
+         "and "
+         "\"guitarsolo\""},
+        {"video_id,category\nx,dog\n", "video_id,category\nx,Dog\n", "1 of 2 classes have"},
+        {"video_id,event_labels\nx,\"dog,Dog\"\n", NULL, "1 of 2 classes have"},
+        {"video_id,category\nx,dog\ny,dogs\nz,caf\xc3\xa9\n", NULL, NULL},
+        {"video_id,category\nx,dog\ny,dog\n", "video_id,category\nx,dog\n", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char folder[512], tables[2][600];
+        clips_folder("tables/near", folder);
+        for (const char *name = "xyz"; *name; name++) {
+            snprintf(tables[0], sizeof tables[0], "a/%c.npy", *name);
+            clips_write(folder, tables[0], OF(3, 2), 0);
+        }
+        write_table(folder, cases[i].one, tables[0]);
+        clips_write_text(folder, "two.csv", cases[i].two ? cases[i].two : "");
+        snprintf(tables[1], sizeof tables[1], "%s/two.csv", folder);
+        io_log_begin();
+        unic_dataset_free(
+            open_all((const char *[]){tables[0], tables[1]}, cases[i].two ? 2 : 1));
+        const char *log = io_log_end();
+        ck_assert_msg(cases[i].says ? strstr(log, cases[i].says) != NULL
+                                    : !strstr(log, "classes"),
+                      "case %zu: the log says \"%s\"", i, log);
+    }
+}
+END_TEST
+
 START_TEST(names_and_numbers_do_not_mix)
 {
     char one[512], two[512], table[600];
@@ -436,6 +477,7 @@ int main(void)
     TCase *t = tcase_create("tables");
     tcase_add_test(t, tables_opened_together_share_classes);
     tcase_add_test(t, numbers_as_names);
+    tcase_add_test(t, names_that_look_the_same);
     tcase_add_test(t, names_and_numbers_do_not_mix);
     tcase_add_test(t, events_of_two_tables);
     tcase_add_test(t, annotations_in_a_text);
