@@ -35,7 +35,10 @@ static int32_t label_of(const unic__clip_table *x, size_t clip)
 
 static int32_t split_of(const unic__clip_table *x, size_t clip)
 {
-    return !x->splits ? -1 : clip < x->n ? x->splits[clip] : x->others.splits[clip - x->n];
+    int32_t split = !x->splits    ? -1
+                    : clip < x->n ? x->splits[clip]
+                                  : x->others.splits[clip - x->n];
+    return unic__clip_table_split_of(x, split) ? split : -1;
 }
 
 static bool differ(int32_t a, int32_t b)

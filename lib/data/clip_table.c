@@ -1,12 +1,12 @@
 #include "data/clip_table.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "data/clip_events.h"
 #include "data/csv.h"
+#include "data/odd_names.h"
 #include "file/text_file.h"
 
 enum { LARGEST_FILE = 1 << 28, NOT_THERE = UNIC__CSV_FIELDS };
@@ -459,6 +459,8 @@ static unic_status name_events(const table *t, unic__clip_table *out)
         pieces[i] = t->events.at[i].name;
     unic_status status = unic__class_names_of(&out->event_names, t->arena, pieces, t->events.n);
     unic__free(pieces);
+    if (status == UNIC_OK && !t->by_category)
+        unic__report_odd_names(&out->event_names, t->path);
     return status;
 }
 
@@ -494,16 +496,12 @@ static unic_status take_events(table *t, unic__clip_table *out)
 
 static unic_status number_splits(const table *t, unic__clip_table *x, unic__piece *pieces)
 {
-    size_t n = 0;
     for (size_t i = 0; i < x->n; i++)
-        if (!unic__is_missing(piece_of(t->first[i]->field[SPLIT])))
-            pieces[n++] = piece_of(t->first[i]->field[SPLIT]);
-    UNIC__TRY(unic__class_names_of(&x->split_names, t->arena, pieces, n));
-    for (size_t i = 0; i < x->n; i++) {
-        unic__piece name = piece_of(t->first[i]->field[SPLIT]);
-        x->splits[i] = unic__is_missing(name) ? -1
-                                              : unic__class_names_find(&x->split_names, name);
-    }
+        pieces[i] = piece_of(t->first[i]->field[SPLIT]);
+    UNIC__TRY(unic__class_names_of(&x->split_names, t->arena, pieces, x->n));
+    for (size_t i = 0; i < x->n; i++)
+        x->splits[i] = unic__class_names_find(&x->split_names,
+                                              piece_of(t->first[i]->field[SPLIT]));
     return UNIC_OK;
 }
 
@@ -520,87 +518,6 @@ static unic_status take_splits(const table *t, unic__clip_table *x)
     return status;
 }
 
-/* Keeps what tells whether the clips that are not kept share files with others. */
-static unic_status set_aside(const table *t, unic__clip_table *x, const bool *keep)
-{
-    size_t m = 0;
-    for (size_t i = 0; i < x->n; i++)
-        m += !keep[i];
-    unic__other_clips *others = &x->others;
-    others->ids = unic__arena_alloc(t->arena, m * sizeof *others->ids);
-    others->splits = unic__arena_alloc(t->arena, m * sizeof *others->splits);
-    others->labels = unic__arena_alloc(t->arena, m * sizeof *others->labels);
-    if (!others->ids || !others->splits || !others->labels)
-        return unic__no_memory(m * sizeof *others->ids, "the clips of other splits");
-    for (size_t i = 0; i < x->n; i++) {
-        if (keep[i])
-            continue;
-        others->ids[others->n] = x->ids[i];
-        others->splits[others->n] = x->splits[i];
-        others->labels[others->n++] = x->labels ? x->labels[i] : -1;
-    }
-    return UNIC_OK;
-}
-
-/* Clips of a split that is spelt otherwise, or of none, may have been meant. */
-static unic_status report_near_splits(const table *t, const unic__clip_table *x,
-                                      const char *split)
-{
-    enum { NAMES = 240, NAME = 96 };
-    size_t none = 0, near = 0, *counts = unic__alloc_array(x->split_names.n, sizeof *counts);
-    char names[NAMES] = "", name[NAME];
-    if (!counts)
-        return unic__no_memory(x->split_names.n * sizeof *counts, "the names of splits");
-    for (size_t i = 0; i < x->n; i++)
-        if (x->splits[i] < 0)
-            none++;
-        else
-            counts[x->splits[i]]++;
-    for (size_t i = 0; i < x->split_names.n; i++) {
-        const char *other = x->split_names.at[i];
-        if (strcmp(other, split) == 0 || unic__compare_loosely(other, split) != 0)
-            continue;
-        near += counts[i];
-        snprintf(name, sizeof name, "%zu of \"%.64s\"", counts[i], other);
-        unic__text_list_add(names, sizeof names, name);
-    }
-    unic__free(counts);
-    if (near)
-        unic__log_line(UNIC_LOG_WARNING,
-                       "%s: split \"%s\" is not that of %zu of %zu clips, whose split is spelt "
-                       "otherwise: %s",
-                       t->path, split, near, x->n, names);
-    if (none)
-        unic__log_line(UNIC_LOG_WARNING,
-                       "%s: %zu of %zu clips have no split: they are not in split \"%s\"",
-                       t->path, none, x->n, split);
-    return UNIC_OK;
-}
-
-static unic_status choose_split(const table *t, unic__clip_table *x, const char *split)
-{
-    if (!has(t, SPLIT))
-        return unic__fail(UNIC_E_NOTFOUND,
-                          "%s: has no column \"split\", but split \"%s\" is asked for", t->path,
-                          split);
-    bool *keep = unic__alloc(x->n * sizeof *keep);
-    if (!keep)
-        return unic__no_memory(x->n, "a split");
-    for (size_t i = 0; i < x->n; i++)
-        keep[i] = strcmp(t->first[i]->field[SPLIT], split) == 0;
-    unic_status status = report_near_splits(t, x, split);
-    if (status == UNIC_OK)
-        status = set_aside(t, x, keep);
-    unic__clip_table_keep(x, keep);
-    unic__free(keep);
-    if (status == UNIC_OK && !x->n)
-        return unic__fail(UNIC_E_NOTFOUND,
-                          "%s: no clip is in split \"%s\"; that of the first "
-                          "is \"%s\"",
-                          t->path, split, t->first[0]->field[SPLIT]);
-    return status;
-}
-
 static unic_status read_table(table *t, unic__clip_table *out, const char *split)
 {
     size_t size;
@@ -612,7 +529,7 @@ static unic_status read_table(table *t, unic__clip_table *out, const char *split
     UNIC__TRY(take_categories(t, out));
     UNIC__TRY(take_events(t, out));
     UNIC__TRY(take_splits(t, out));
-    return split ? choose_split(t, out, split) : UNIC_OK;
+    return split ? unic__clip_table_choose_split(out, t->arena, t->path, split) : UNIC_OK;
 }
 
 unic_status unic__clip_table_read(unic__clip_table *out, unic__arena *arena, const char *path,
@@ -626,22 +543,4 @@ unic_status unic__clip_table_read(unic__clip_table *out, unic__arena *arena, con
     unic__free(t.lines);
     unic__free(t.text);
     return status;
-}
-
-void unic__clip_table_keep(unic__clip_table *x, const bool *keep)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < x->n; i++) {
-        if (!keep[i])
-            continue;
-        x->ids[n] = x->ids[i];
-        if (x->labels)
-            x->labels[n] = x->labels[i];
-        if (x->events)
-            x->events[n] = x->events[i];
-        if (x->splits)
-            x->splits[n] = x->splits[i];
-        n++;
-    }
-    x->n = n;
 }

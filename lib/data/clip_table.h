@@ -40,7 +40,7 @@ typedef struct unic__clip_table {
     unic__class_names categories;  /* of the labels */
     unic__clip_event_list *events; /* [n]; NULL without events */
     unic__class_names event_names;
-    int32_t *splits; /* [n], which of split_names, -1: none; NULL without `split` */
+    int32_t *splits; /* [n], which of split_names; NULL without `split` */
     unic__class_names split_names;
     unic__other_clips others;
 } unic__clip_table;
@@ -50,8 +50,18 @@ typedef struct unic__clip_table {
 unic_status unic__clip_table_read(unic__clip_table *out, unic__arena *arena, const char *path,
                                   const char *split);
 
+/* ---- clip_splits.c ---- */
+
 /* Keeps only the clips whose flag is set. */
 void unic__clip_table_keep(unic__clip_table *x, const bool *keep);
+
+/* Keeps only the clips of the split, which is spelt so; of the others, what x->others has. What
+ * may have been meant, too, is logged. `path` is the table's. */
+unic_status unic__clip_table_choose_split(unic__clip_table *x, unic__arena *arena,
+                                          const char *path, const char *split);
+
+/* The name of split number `split`, or NULL if that means none ("", "NA"). */
+const char *unic__clip_table_split_of(const unic__clip_table *x, int32_t split);
 
 /* ---- clip_labels.c ---- */
 

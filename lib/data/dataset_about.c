@@ -1,9 +1,9 @@
 /* Properties of a dataset that need no clip to be read: classes, pairs, the clips' names. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "data/dataset.h"
+#include "data/odd_names.h"
 
 /* ---- classes ----------------------------------------------------------------------------- */
 
@@ -11,40 +11,6 @@ static const unic__class_names *names_of(const unic__clip_source *s, bool of_eve
 {
     static const unic__class_names none = {.at = NULL};
     return s->is->class_names ? s->is->class_names(s, of_events) : &none;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    int order = unic__compare_loosely(x, y);
-    return order ? order : strcmp(x, y);
-}
-
-/* Classes that people would take for one. `path` is that of a table that has some of them. */
-static unic_status report_near_names(const unic__class_names *names, const char *path)
-{
-    size_t n = 0, bytes = names->n * sizeof *names->at; /* as large as names->at */
-    const char **sorted = unic__alloc(bytes), *example[2] = {NULL, NULL};
-    if (!sorted)
-        return unic__no_memory(bytes, "the names of classes");
-    memcpy(sorted, names->at, bytes);
-    if (names->n)
-        qsort(sorted, names->n, sizeof *sorted, compare_names);
-    for (size_t i = names->n; i-- > 1;) {
-        if (unic__compare_loosely(sorted[i - 1], sorted[i]) != 0)
-            continue;
-        n++;
-        example[0] = sorted[i - 1];
-        example[1] = sorted[i];
-    }
-    if (n)
-        unic__log_line(
-            UNIC_LOG_WARNING,
-            "%s: %zu of %zu classes have the name of another but for case and blanks, "
-            "as \"%s\" and \"%s\": they are different classes",
-            path, n, names->n, example[0], example[1]);
-    unic__free(sorted);
-    return UNIC_OK;
 }
 
 /* Tables number their classes by their names, each for itself: two of them, together. */
@@ -60,7 +26,7 @@ static unic_status unite_classes(unic_dataset *d, bool of_events, unic__class_na
         path = names->at ? d->sources[i]->path : path;
     }
     if (path)
-        UNIC__TRY(report_near_names(all, path));
+        UNIC__TRY(unic__report_near_names(all, path));
     for (size_t i = 0; i < d->source_count; i++)
         if (names_of(d->sources[i], of_events)->at)
             UNIC__TRY(d->sources[i]->is->number_classes(d->sources[i], of_events, all));

@@ -363,6 +363,14 @@ START_TEST(what_is_assumed_is_logged)
         {EVENTS "a\t0\t1\tx\nb\t0\t1\tx,y,z\nc\t1\t2\tx,y\n",
          "2 of 3 lines give several events one onset and offset (the first is line 3)"},
         {"filename\tevent_labels\na\tx\n", "events have no onset and offset"},
+        {"filename\tevent_labels\na\t('Speech', 'Dog')\nb\tDog\n",
+         "2 of 3 classes of events have a bracket in their names, as \"'Dog')\": a list is "
+         "written"},
+        {"filename\tevent_labels\na\t{'Dog'}\nb\tDog (barks)\n", "1 of 2 classes of events "
+                                                                 "have a bracket in their "
+                                                                 "names, as \"{'Dog'}\""},
+        {"filename\tevent_labels\na\tSpeech|Dog\nb\tDog\nb\tSpeech\nc\tDog; Speech\nc\tA|B\n",
+         "2 of 5 classes of events have the names of others put together, as \"Dog; Speech\""},
     };
     unic__clip_table x;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -375,6 +383,12 @@ START_TEST(what_is_assumed_is_logged)
     io_log_begin();
     io_assert_ok(read_text(&x, "video_id,category,split,url,other\na,x,train,u,o\n", NULL));
     ck_assert_str_eq(io_log_end(), "");
+    io_log_begin(); /* brackets and bars that names may have */
+    io_assert_ok(read_text(&x,
+                           EVENTS "a\t0\t1\tGuitar (electric)\na\t0\t1\t(old) A|B, C;A\n"
+                                  "b\t0\t1\tA\n",
+                           NULL));
+    ck_assert_ptr_null(strstr(io_log_end(), "classes of events"));
     io_log_begin(); /* the times of a clip in its video are no events' */
     io_assert_ok(read_text(&x, "video_id,category,label,start,end\na,x,0,30,40\n", NULL));
     ck_assert_str_eq(io_log_end(), "");

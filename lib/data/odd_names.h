@@ -1,0 +1,13 @@
+/* Names of classes that look like mistakes: the log tells of them, with counts and an example. */
+#ifndef UNIC_DATA_ODD_NAMES_H
+#define UNIC_DATA_ODD_NAMES_H
+
+#include "data/class_names.h"
+
+/* Classes that people would take for one. `path` is that of a table that has some of them. */
+unic_status unic__report_near_names(const unic__class_names *names, const char *path);
+
+/* Names of events that are more likely a list's, as no list is written. */
+void unic__report_odd_names(const unic__class_names *names, const char *path);
+
+#endif
