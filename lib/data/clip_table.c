@@ -111,16 +111,47 @@ static bool is_synonym(const char *word, column c)
     return false;
 }
 
+/* The name in small letters; false if it is none or too long to be a word for a column. */
+enum { LONGEST_COLUMN = 64 };
+static bool to_lower(const char *name, char lower[LONGEST_COLUMN])
+{
+    size_t n = strlen(name);
+    if (!n || n >= LONGEST_COLUMN)
+        return false;
+    for (size_t i = 0; i <= n; i++)
+        lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
+    return true;
+}
+
+/* `start` and `end` beside a class are a clip's place in its video, or the times of an event. */
+static void report_times(const table *t, const unic__record *header)
+{
+    char names[160] = "", lower[LONGEST_COLUMN];
+    bool starts = false, ends = false;
+    if (has(t, ONSET) || has(t, EVENTS) || !has(t, CATEGORY))
+        return;
+    for (size_t i = 0; i < header->n; i++) {
+        bool word = to_lower(header->fields[i], lower);
+        bool start = word && is_synonym(lower, ONSET), end = word && is_synonym(lower, OFFSET);
+        starts |= start;
+        ends |= end;
+        if (start || end)
+            unic__text_list_add(names, sizeof names, header->fields[i]);
+    }
+    if (starts && ends)
+        unic__log_line(UNIC_LOG_INFO,
+                       "%s: columns %s are not read, as those of a clip in its video; times of "
+                       "events would be columns \"onset\" and \"offset\"",
+                       t->path, names);
+}
+
 /* The column that a name of none means or is near to, and that is not there; NULL: none. */
 static const char *meant_by(const table *t, const char *name)
 {
-    enum { LONGEST = 64 };
-    char lower[LONGEST];
-    size_t n = strlen(name), c = 0;
-    if (!n || n >= LONGEST)
+    char lower[LONGEST_COLUMN];
+    size_t c = 0;
+    if (!to_lower(name, lower))
         return NULL;
-    for (size_t i = 0; i <= n; i++)
-        lower[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] - 'A' + 'a' : name[i]);
     while (c < COLUMNS && !is_synonym(lower, (column)c))
         c++;
     bool times = c == ONSET || c == OFFSET; /* those of a clip in its video are no events' */
@@ -221,6 +252,8 @@ static unic_status take_header(table *t)
                            "%s: column \"%s\" is not read; did you mean \"%s\"?", t->path,
                            header.fields[i], near);
     }
+    if (!t->headless)
+        report_times(t, &header);
     return UNIC_OK;
 }
 

@@ -389,8 +389,18 @@ START_TEST(what_is_assumed_is_logged)
                                   "b\t0\t1\tA\n",
                            NULL));
     ck_assert_ptr_null(strstr(io_log_end(), "classes of events"));
-    io_log_begin(); /* the times of a clip in its video are no events' */
-    io_assert_ok(read_text(&x, "video_id,category,label,start,end\na,x,0,30,40\n", NULL));
+    io_log_begin(); /* the times of a clip in its video are no events', as far as one can tell */
+    io_assert_ok(read_text(&x, "video_id,category,label,start,End_Time\na,x,0,30,40\n", NULL));
+    ck_assert_ptr_nonnull(
+        strstr(io_log_end(), ": columns start, End_Time are not read, as those of a clip in "
+                             "its video; times of events would be columns \"onset\" and "
+                             "\"offset\"\n"));
+    ck_assert_ptr_null(strstr(io_log_end(), "label"));
+    io_log_begin();
+    io_assert_ok(read_text(&x, "video_id,category,start\na,x,30\n", NULL));
+    io_assert_ok(read_text(&x, "video_id,start,end\na,30,40\n", NULL));
+    io_assert_ok(
+        read_text(&x, "video_id,category,onset,offset,start,end\na,x,0,1,3,4\n", NULL));
     ck_assert_str_eq(io_log_end(), "");
 }
 END_TEST
