@@ -39,6 +39,48 @@ static unic_status look_at(const shard *s, size_t i, unic__shape *shape, const c
     return info.foreign ? UNIC_OK : status;
 }
 
+static char lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+/* Whether a word is another one with one letter more, less or another, or two of them swapped, or
+ * in another case. */
+static bool is_nearly(const char *word, const char *other)
+{
+    size_t n = strlen(word), m = strlen(other), same = 0;
+    while (same < n && same < m && lower(word[same]) == other[same])
+        same++;
+    while (n > same && m > same && lower(word[n - 1]) == other[m - 1]) {
+        n--;
+        m--;
+    }
+    n -= same;
+    m -= same;
+    word += same;
+    other += same;
+    return (n <= 1 && m <= 1) ||
+           (n == 2 && m == 2 && lower(word[0]) == other[1] && lower(word[1]) == other[0]);
+}
+
+/* A modality whose name is nearly that of something else is more likely that. */
+static void report_near_name(const shard *s, const char *name, const unic__shape *shape)
+{
+    static const char *const words[] = {"label", "masks", "step_labels"};
+    char text[UNIC__SHAPE_TEXT];
+    unic__shape_print(shape, text);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if ((i == 2 || strcmp(name, words[i]) != 0) && is_nearly(name, words[i]))
+            unic__log_line(UNIC_LOG_WARNING,
+                           "%s: \"%s\" %s is read as a modality; did you mean \"%s%s\"?",
+                           s->source.path, name, text, i == 2 ? "<modality>." : "", words[i]);
+    for (const char *at = strpbrk(name, "_-"); at; at = strpbrk(at + 1, "_-"))
+        if (at > name && is_nearly(at + 1, words[2]))
+            unic__log_line(UNIC_LOG_WARNING,
+                           "%s: \"%s\" %s is read as a modality; did you mean \"%.*s.%s\"?",
+                           s->source.path, name, text, (int)(at - name), name, words[2]);
+}
+
 static unic_status list(unic__clip_source *source, unic__track_table *tracks)
 {
     shard *s = (shard *)source;
@@ -51,6 +93,7 @@ static unic_status list(unic__clip_source *source, unic__track_table *tracks)
         UNIC__TRY(look_at(s, i, &shape, &foreign));
         if (shape.rank >= 3) {
             found++;
+            report_near_name(s, name, &shape);
             if (unic__tracks_find(tracks, name) == tracks->n)
                 UNIC__TRY(unic__tracks_add(tracks, name));
         } else if (shape.rank > 0) {
@@ -156,11 +199,6 @@ static unic_status load_lengths(shard *s, const unic__track *track, int32_t **le
 }
 
 /* ---- lengths under other names ----------------------------------------------------------- */
-
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
 
 /* Whether the text is a word for lengths, misspelt or not: "lengths", "_len", ".Lenghts". */
 static bool means_lengths(const char *text, size_t size)

@@ -423,6 +423,45 @@ START_TEST(lengths_under_other_names)
 }
 END_TEST
 
+/* An array that is more likely labels or masks is told of, where modalities are not named. */
+START_TEST(modalities_that_were_hardly_meant)
+{
+    static const struct {
+        const char *name, *says; /* NULL: nothing */
+    } cases[] = {
+        {"labels", "dataset-1.npz: \"labels\" [3,4,2] is read as a modality; did you mean "
+                   "\"label\"?\n"},
+        {"Label", "did you mean \"label\"?"},
+        {"lable", "did you mean \"label\"?"},
+        {"mask", "\"mask\" [3,4,2] is read as a modality; did you mean \"masks\"?"},
+        {"step_labels", "did you mean \"<modality>.step_labels\"?"},
+        {"step_label", "did you mean \"<modality>.step_labels\"?"},
+        {"audio_step_labels", "did you mean \"audio.step_labels\"?"},
+        {"my-audio-step_label", "did you mean \"my-audio.step_labels\"?"},
+        {"masks", NULL},
+        {"table", NULL},
+        {"level", NULL},
+        {"video", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[512];
+        unic_dataset_options o = data_options(3, 0, 0);
+        write_arrays("dataset-1.npz",
+                     ARRAYS({"audio", OF(3, 4, 2), 0}, {cases[i].name, OF(3, 4, 2), 0}), path);
+        io_log_begin();
+        unic_dataset_free(data_open(path, &o));
+        const char *log = io_log_end();
+        ck_assert_msg(cases[i].says ? strstr(log, cases[i].says) != NULL : !*log,
+                      "%s: the log says \"%s\"", cases[i].name, log);
+        o.modalities = (const char *const[]){"audio", cases[i].name};
+        o.modality_count = 2;
+        io_log_begin();
+        unic_dataset_free(data_open(path, &o));
+        ck_assert_str_eq(io_log_end(), "");
+    }
+}
+END_TEST
+
 /* A modality may be missing in a file, and `speaker` [N] is none. */
 START_TEST(files_may_lack_modalities)
 {
@@ -639,6 +678,7 @@ int main(void)
     tcase_add_test(t, skips_clips_that_hold_no_numbers);
     tcase_add_test(t, refuses_lengths_that_cannot_be);
     tcase_add_test(t, lengths_under_other_names);
+    tcase_add_test(t, modalities_that_were_hardly_meant);
     tcase_add_test(t, refuses_options_out_of_range);
     tcase_add_test(t, refuses_arguments_that_are_missing);
     suite_add_tcase(suite, t);
