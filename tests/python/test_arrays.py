@@ -243,3 +243,16 @@ def test_buffers(f: Fixture) -> None:
     assert np.shares_memory(lu.Batch({"speech": shaped})["speech"], np.asarray(flat))
     assert np.array_equal(model.encode("speech", memoryview(x)[::2]), codes[::2])
     assert np.array_equal(model.encode("speech", x, array.array("i", [T] * N)), codes)
+
+
+@pytest.mark.filterwarnings("error")
+def test_lengths_under_other_names_are_told_of(f: Fixture) -> None:
+    speech, valid = f.x["speech"], f.lengths["speech"].astype(np.int64)
+    lu.Batch({"speech": speech, "speech.lengths": valid, "lengths": valid, "label": valid, "speaker": valid})
+    lu.Batch({"speech": speech, "length_of_hair": valid.astype(float), "levels": valid})
+    for name in ("lengths", "speech_lengths", "speech_len", "len_speech", "Lens", "seq_len"):
+        for of in (lu.Batch, lu.Arrays):
+            says = f"'{name}' is not read: lengths are read from speech.lengths, and"
+            with pytest.warns(UserWarning, match=says) as told:
+                of({"speech": speech, name: valid})
+            assert len(told) == 1 and told[0].filename == __file__

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import re
+import warnings
 from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
 
 import numpy as np
@@ -137,6 +139,20 @@ def _is_modality(x: npt.NDArray[Any], least: int) -> bool:
     return is_real(x.dtype) and x.ndim >= least
 
 
+# What looks like lengths; with a dot in its name it is refused.
+_LENGTHS = re.compile(r"(^|[_-])(seq_?)?len(gth)?s?$|^len(gth)?s?[_-]", re.IGNORECASE)
+
+
+def _warn_of_lengths(arrays: Mapping[str, Any], found: Mapping[str, npt.NDArray[Any]], chosen: Tuple[str, ...]) -> None:
+    """Lengths under a name that is not read: what is padding would be data."""
+    open_ended = [name for name in chosen if f"{name}.lengths" not in arrays]
+    for name, x in found.items():
+        if open_ended and _LENGTHS.search(name) and x.ndim == 1 and x.dtype.kind in "iu":
+            read = ", ".join(f"{modality}.lengths" for modality in open_ended)
+            warnings.warn(f"{name!r} is not read: lengths are read from {read}, and without it all steps of each clip "
+                          "count", stacklevel=4)
+
+
 def modalities_of(arrays: Mapping[str, Any]) -> Tuple[str, ...]:
     """The names in `arrays` that are modalities; what has a dot in its name must belong to one of them.
 
@@ -153,4 +169,5 @@ def modalities_of(arrays: Mapping[str, Any]) -> Tuple[str, ...]:
     least = 3 if any(_is_modality(x, 3) for x in found.values()) else 2
     chosen = tuple(name for name, x in found.items()
                    if _is_modality(x, 2 if f"{name}.lengths" in arrays else least))
+    _warn_of_lengths(arrays, found, chosen)
     return chosen or names          # of none it is said what it is
