@@ -287,6 +287,8 @@ static unic_status take_plain_lengths(shard *s, const unic__track *track, const 
         UNIC__TRY(read_lengths(s, name, &read, &misfit));
         if (misfit == s->source.clips) {
             *lengths = read;
+            unic__log_line(UNIC_LOG_INFO, "%s: \"%s\" is read as \"%s%s\"", s->source.path,
+                           name, track->name, lengths_suffix);
             return UNIC_OK;
         }
         snprintf(why, sizeof why, ", as that of clip %zu is %ld, 0..%zu expected", misfit,

@@ -380,7 +380,8 @@ START_TEST(lengths_under_other_names)
         int32_t last;
         const char *says; /* of the log; NULL: nothing */
     } cases[] = {
-        {"lengths", false, true, 1, NULL},
+        {"lengths", false, true, 1,
+         "dataset-1.npz: \"lengths\" is read as \"audio.lengths\"\n"},
         {"audio.lengths", true, true, 1, NULL},
         {"lengths", true, false, 1,
          "dataset-1.npz: \"lengths\" [3] is not read: lengths of \"audio\" are read from "
