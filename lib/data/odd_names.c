@@ -60,18 +60,19 @@ static bool is_class(const unic__class_names *names, unic__piece name)
     return strlen(found) == name.size && memcmp(found, name.start, name.size) == 0;
 }
 
-/* Whether a name is those of other classes with the delimiter between them: "Speech|Dog". */
+/* Whether a name is parted by the delimiter, and a part is a class by itself: "Speech|Dog" where
+ * there is "Dog". */
 static bool is_joined(const unic__class_names *names, const char *name, char delimiter)
 {
+    bool found = false;
     const char *end = strchr(name, delimiter);
     if (!end)
         return false;
     for (; end; end = strchr(name, delimiter)) {
-        if (!is_class(names, unic__piece_trim((unic__piece){name, (size_t)(end - name)})))
-            return false;
+        found |= is_class(names, unic__piece_trim((unic__piece){name, (size_t)(end - name)}));
         name = end + 1;
     }
-    return is_class(names, unic__piece_trim((unic__piece){name, strlen(name)}));
+    return found || is_class(names, unic__piece_trim((unic__piece){name, strlen(name)}));
 }
 
 void unic__report_odd_names(const unic__class_names *names, const char *path)
@@ -94,9 +95,8 @@ void unic__report_odd_names(const unic__class_names *names, const char *path)
                        "\"%s\": a list is written Speech,Dog or ['Speech', 'Dog']",
                        path, brackets, names->n, bracket);
     if (joins)
-        unic__log_line(
-            UNIC_LOG_WARNING,
-            "%s: %zu of %zu classes of events have the names of others put together, "
-            "as \"%s\": a list is written Speech,Dog or ['Speech', 'Dog']",
-            path, joins, names->n, joined);
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %zu of %zu classes of events have another of them in their names, "
+                       "as \"%s\": a list is written Speech,Dog or ['Speech', 'Dog']",
+                       path, joins, names->n, joined);
 }
