@@ -166,7 +166,7 @@ static bool all_same(const candidates *c)
         return false;
     for (size_t i = 1; i < c->count; i++)
         if (c->of[i]->wrong || c->of[i]->storage != c->of[0]->storage ||
-            c->of[i]->offset != c->of[0]->offset ||
+            c->of[i]->offset != c->of[0]->offset || c->of[i]->negated != c->of[0]->negated ||
             !unic__shape_equal(&c->of[i]->shape, &c->of[0]->shape))
             return false;
     return c->count > 0;

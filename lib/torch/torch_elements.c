@@ -66,11 +66,20 @@ static void widen(unsigned char *block, size_t n, bool big_endian)
     }
 }
 
+/* Turns the signs of `n` floats, as they stand in the file. */
+static void negate(unsigned char *block, size_t n, size_t size, bool big_endian)
+{
+    for (size_t i = 0; i < n; i++)
+        block[i * size + (big_endian ? 0 : size - 1)] ^= 0x80;
+}
+
 static unic_status convert(const unic__torch_tensor *t, bool big_endian, unic__npy_type target,
                            void *out, void *block, size_t n, size_t first)
 {
     unic__npy_info info = {.type = npy_types[t->type], .big_endian = big_endian};
     info.item_size = unic__npy_type_size(info.type);
+    if (t->negated)
+        negate(block, n, unic__torch_type_size(t->type), big_endian);
     if (t->type == UNIC__TORCH_BF16) {
         widen(block, n, big_endian);
         info.big_endian = !unic__npy_is_native(&(unic__npy_info){.type = info.type}, info.type);

@@ -27,6 +27,7 @@ typedef struct unic__torch_tensor {
     unic__shape shape;
     size_t stride[UNIC__MAX_RANK], offset; /* in elements of the storage */
     size_t storage;                        /* tensors of one number share their elements */
+    bool negated;                          /* the elements are minus those of the storage */
 } unic__torch_tensor;
 
 unic_status unic__torch_open(unic__torch_file **out, unic__source *source);

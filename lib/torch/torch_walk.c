@@ -7,6 +7,8 @@
 #include "torch/torch_parts.h"
 #include "torch/value_path.h"
 
+enum { TENSOR_ARGS = 7 }; /* of _rebuild_tensor_v2 since torch 2.0 */
+
 static unsigned long long ull(uint64_t n)
 {
     return n;
@@ -61,13 +63,61 @@ static unic_status read_sizes(size_t out[UNIC__MAX_RANK], size_t *rank, const un
     return UNIC_OK;
 }
 
-/* _rebuild_tensor(storage, offset, dims, strides), in newer files with more behind. */
+/* Whether Python takes the value for true, as torch does with a tensor's metadata. */
+static bool is_true(const unic__value *v)
+{
+    switch (v->kind) {
+    case UNIC__PICKLE_NONE:
+        return false;
+    case UNIC__PICKLE_BOOL:
+        return v->as.truth;
+    case UNIC__PICKLE_INT:
+        return v->as.integer != 0;
+    case UNIC__PICKLE_DICT:
+    case UNIC__PICKLE_LIST:
+    case UNIC__PICKLE_TUPLE:
+        return v->as.many.count > 0;
+    default:
+        return true;
+    }
+}
+
+/* What the storage's elements are not yet: {"neg": True} says that the tensor is minus them.
+ * The bit of a conjugate, and what later versions may add, change the values too. */
+static unic_status read_metadata(unic__torch_tensor *t, const unic__value *metadata)
+{
+    char number[UNIC__KEY_NUMBER];
+    size_t size = 0;
+    if (!is_true(metadata))
+        return UNIC_OK;
+    if (metadata->kind != UNIC__PICKLE_DICT)
+        return unic__fail(UNIC_E_FORMAT, "has %s for its metadata, a dict expected",
+                          unic__pickle_kind_name(metadata->kind));
+    for (size_t i = 0; i < metadata->as.many.count; i += 2) {
+        const unic__value *key = metadata->as.many.items[i],
+                          *value = metadata->as.many.items[i + 1];
+        const char *name = unic__value_key(key, number, &size);
+        if (unic__value_is_text(key, "neg") && t->type <= UNIC__TORCH_BF16)
+            t->negated = is_true(value);
+        else if (is_true(value))
+            return unic__fail(UNIC_E_FORMAT,
+                              "is %s and has the metadata \"%.*s\", which is not read: save "
+                              "what .resolve_conj().resolve_neg() makes of it",
+                              unic__torch_type_name(t->type),
+                              size < UNIC__VALUE_TEXT ? (int)size : UNIC__VALUE_TEXT,
+                              name ? name : "");
+    }
+    return UNIC_OK;
+}
+
+/* _rebuild_tensor(storage, offset, dims, strides), in newer files with requires_grad, hooks and
+ * metadata behind: the first two of these do not matter to the values. */
 static unic_status read_tensor(unic__torch_container *c, unic__torch_tensor *t,
                                const unic__value *args)
 {
     unic__value *const *arg = args->as.many.items;
-    size_t strides = 0, bytes = 0;
-    if (args->as.many.count < 4 || arg[0]->kind != UNIC__PICKLE_PERSISTENT)
+    size_t strides = 0, bytes = 0, n = args->as.many.count;
+    if (n < 4 || n > TENSOR_ARGS || arg[0]->kind != UNIC__PICKLE_PERSISTENT)
         return unic__fail(UNIC_E_FORMAT, "is no readable tensor");
     UNIC__TRY(unic__torch_container_find(c, arg[0]->as.persistent.id, &t->storage));
     t->type = c->storage[t->storage].type;
@@ -84,7 +134,7 @@ static unic_status read_tensor(unic__torch_container *c, unic__torch_tensor *t,
         return unic__fail(UNIC_E_FORMAT, "is %s, beyond the address space",
                           unic__torch_tensor_text(t, text));
     }
-    return UNIC_OK;
+    return n == TENSOR_ARGS ? read_metadata(t, arg[TENSOR_ARGS - 1]) : UNIC_OK;
 }
 
 /* The number of elements of its storage up to the last that the tensor has. */
