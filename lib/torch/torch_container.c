@@ -6,6 +6,7 @@
 enum {
     LARGEST_PICKLE = 1 << 26, /* of 80 million parameters: under 2^20 bytes */
     SMALL_PICKLE = 1 << 20,
+    SMALL_STORAGE = 1 << 20,
     LARGEST_RATIO = 64,
     FIRST_HEAD = 1 << 16,
     LARGEST_KEY = 64,
@@ -434,6 +435,8 @@ void unic__torch_container_close(unic__torch_container *c)
     unic__pickle_free(&c->object);
     unic__pickle_free(&c->keys);
     unic__arena_free(&c->arena);
+    for (size_t i = 0; c->storage && i < c->storages; i++)
+        unic__free(c->storage[i].held);
     unic__free(c->storage);
     unic__free(c->by_key);
     unic__free(c->head);
@@ -444,12 +447,41 @@ void unic__torch_container_close(unic__torch_container *c)
 
 /* ---- the bytes of a storage -------------------------------------------------------------- */
 
+/* Zeros deflate 1000 to 1, so that the ratio alone refuses nothing; but torch saves no storage of
+ * which its tensors have a small part, unless that is a view of it. */
+unic_status unic__torch_container_check_ratio(const unic__torch_container *c, size_t storage)
+{
+    const unic__torch_storage *s = &c->storage[storage];
+    if (!c->zip || s->bytes <= SMALL_STORAGE || s->bytes / 2 <= s->needed)
+        return UNIC_OK;
+    const uint64_t packed = unic__zip_packed(c->zip, storage);
+    if (s->bytes / LARGEST_RATIO <= packed)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_FORMAT,
+                      "%s inflates from %llu to %llu bytes, of which its tensors have %llu: at "
+                      "most %d to 1 expected; save .clone() of what is a view",
+                      s->name, ull(packed), ull(s->bytes), ull(s->needed), LARGEST_RATIO);
+}
+
+/* Where several tensors lie in it, each would begin to inflate it anew. */
+static unic_status hold(unic__torch_container *c, size_t storage)
+{
+    unic__torch_storage *s = &c->storage[storage];
+    size_t size;
+    UNIC__TRY(unic__zip_read(c->zip, storage, SIZE_MAX - 1, &s->held, &size));
+    s->checked = true;
+    return UNIC_OK;
+}
+
 unic_status unic__torch_stream_open(unic__torch_stream *s, unic__torch_container *c,
                                     size_t storage)
 {
     *s = (unic__torch_stream){c, &c->storage[storage], NULL, 0};
-    if (!c->zip || (s->storage->checked && unic__zip_is_stored(c->zip, storage)))
+    bool stored = c->zip && unic__zip_is_stored(c->zip, storage);
+    if (!c->zip || s->storage->held || (s->storage->checked && stored))
         return UNIC_OK;
+    if (s->storage->tensors > 1 && !stored)
+        return hold(c, storage);
     return unic__zip_stream_open(&s->zip, c->zip, storage);
 }
 
@@ -458,6 +490,10 @@ unic_status unic__torch_stream_read(unic__torch_stream *s, void *out, size_t byt
     const unic__torch_container *c = s->container;
     uint64_t at = s->at;
     s->at += bytes;
+    if (s->storage->held) {
+        memcpy(out, (const char *)s->storage->held + at, bytes);
+        return UNIC_OK;
+    }
     if (s->zip)
         return unic__zip_stream_read(s->zip, out, bytes);
     if (c->zip)
@@ -486,6 +522,8 @@ unic_status unic__torch_stream_skip(unic__torch_stream *s, uint64_t bytes)
 
 unic_status unic__torch_stream_finish(unic__torch_stream *s)
 {
+    if (s->storage->checked)
+        return UNIC_OK;
     UNIC__TRY(unic__torch_stream_skip(s, s->storage->bytes - s->at));
     s->storage->checked = true;
     return UNIC_OK;

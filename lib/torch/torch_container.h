@@ -46,6 +46,9 @@ typedef struct unic__torch_storage {
     uint64_t count;    /* of elements, as the object's pickle says */
     uint64_t bytes;    /* that stand in the file */
     uint64_t position; /* of these, in an old file */
+    size_t tensors;    /* that lie in it */
+    uint64_t needed;   /* bytes of their elements, together */
+    void *held;        /* all of it, once it was inflated to be held; NULL */
 } unic__torch_storage;
 
 typedef struct unic__torch_key {
@@ -78,12 +81,17 @@ void unic__torch_container_close(unic__torch_container *c);
 unic_status unic__torch_container_find(unic__torch_container *c, const unic__value *id,
                                        size_t *storage);
 
-/* ---- the bytes of one storage, from front to back ---- */
+/* Refuses a deflated storage that is vastly larger than what is in the file, while its tensors are
+ * not: reading them would take work that the file does not account for. */
+unic_status unic__torch_container_check_ratio(const unic__torch_container *c, size_t storage);
+
+/* ---- the bytes of one storage, from front to back ----
+ * A deflated storage in which several tensors lie is inflated once, and held. */
 
 typedef struct unic__torch_stream {
     unic__torch_container *container;
     unic__torch_storage *storage;
-    unic__zip_stream *zip; /* NULL: the storage can be read in place */
+    unic__zip_stream *zip; /* NULL: the storage is held, or can be read in place */
     uint64_t at;
 } unic__torch_stream;
 

@@ -63,6 +63,14 @@ static unic_status read_sizes(size_t out[UNIC__MAX_RANK], size_t *rank, const un
     return UNIC_OK;
 }
 
+/* One more tensor lies in the storage. */
+static void count_use(unic__torch_storage *s, const unic__torch_tensor *t)
+{
+    const uint64_t more = (uint64_t)unic__shape_count(&t->shape) * unic__torch_type_size(t->type);
+    s->tensors++;
+    s->needed = more < UINT64_MAX - s->needed ? s->needed + more : UINT64_MAX;
+}
+
 /* Whether Python takes the value for true, as torch does with a tensor's metadata. */
 static bool is_true(const unic__value *v)
 {
@@ -134,7 +142,10 @@ static unic_status read_tensor(unic__torch_container *c, unic__torch_tensor *t,
         return unic__fail(UNIC_E_FORMAT, "is %s, beyond the address space",
                           unic__torch_tensor_text(t, text));
     }
-    return n == TENSOR_ARGS ? read_metadata(t, arg[TENSOR_ARGS - 1]) : UNIC_OK;
+    if (n == TENSOR_ARGS)
+        UNIC__TRY(read_metadata(t, arg[TENSOR_ARGS - 1]));
+    count_use(&c->storage[t->storage], t);
+    return UNIC_OK;
 }
 
 /* The number of elements of its storage up to the last that the tensor has. */
@@ -184,10 +195,13 @@ static unic_status check_place(const unic__torch_file *f, const unic__torch_tens
                           s->name, ull(s->bytes), ull(s->count),
                           unic__torch_type_name(t->type));
     if (count > held) /* by strides of 0: a small file must not ask for much memory */
-        return unic__fail(UNIC_E_FORMAT, "%s holds %llu %s, but %s is %s: it repeats elements",
+        return unic__fail(UNIC_E_FORMAT, "%s holds %llu %s, but %s is %s: it repeats elements; save "
+                          "what .contiguous() makes of it",
                           s->name, ull(held), unic__torch_type_name(t->type),
                           unic__torch_tensor_name(t), unic__torch_tensor_text(t, text));
-    return UNIC_OK;
+    const unic_status status = unic__torch_container_check_ratio(&f->container, t->storage);
+    return status == UNIC_OK ? UNIC_OK
+                             : unic__fail_in(status, "%s", unic__torch_tensor_name(t));
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */

@@ -1,13 +1,19 @@
-/* lib/torch: what stands beside a tensor's storage: the negative bit. */
+/* lib/torch: what stands beside a tensor's storage (the negative bit), and deflated storages that
+ * many tensors share. */
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <zlib.h>
+
 #include "file/io_help.h"
-#include "file/zip.h"
+#include "file/zip_format.h"
 #include "torch/torch_file.h"
 #include "torch_help.h"
+
+enum { TEXT = 1 << 16 };
 
 /* ---- the negative bit -------------------------------------------------------------------- */
 
@@ -101,12 +107,144 @@ START_TEST(refuses_other_metadata)
 }
 END_TEST
 
+/* ---- deflated storages ------------------------------------------------------------------- */
+
+/* `size` bytes as a zip file's deflated data; *packed is their number. */
+static unsigned char *deflated(const void *data, size_t size, size_t *packed)
+{
+    z_stream z = {0};
+    ck_assert_int_eq(deflateInit2(&z, 6, Z_DEFLATED, -15, 9, Z_DEFAULT_STRATEGY), Z_OK);
+    unsigned char *out = malloc(*packed = deflateBound(&z, size));
+    z.next_in = (Bytef *)(uintptr_t)data;
+    z.avail_in = (uInt)size;
+    z.next_out = out;
+    z.avail_out = (uInt)*packed;
+    ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+    *packed = z.total_out;
+    deflateEnd(&z);
+    return out;
+}
+
+/* A checkpoint of `tensors` float32 vectors of 2 elements, the last of a storage first, whose data/0
+ * has `count` elements, deflated: written as stored, and then called deflated. */
+static const char *make_deflated(const float *data, size_t count, size_t tensors, size_t each)
+{
+    static char pickle[TEXT];
+    size_t n = (size_t)sprintf(pickle, "("), packed, size;
+    for (size_t i = 0; i < tensors; i++)
+        n += (size_t)sprintf(pickle + n,
+                             "V%zu\nctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\n"
+                             "FloatStorage\nV0\nVcpu\nI%zu\ntQI%zu\n(I%zu\nt(I1\ntI00\nNtR",
+                             i, count, (tensors - 1 - i) * each, each);
+    sprintf(pickle + n, "d.");
+    unsigned char *small = deflated(data, count * sizeof *data, &packed);
+    const char *path = make_zip(pickle, small, packed);
+    unsigned char *zip = io_read(path, &size);
+    const uint32_t crc = unic__zip_crc(0, data, count * sizeof *data);
+    unsigned char *entry = torch_entry(zip, size, 1), *local = torch_local(zip, size, 1);
+    entry[10] = local[8] = UNIC__ZIP_DEFLATED;
+    torch_put32(entry + 16, crc);
+    torch_put32(local + 14, crc);
+    torch_put32(entry + 24, (uint32_t)(count * sizeof *data));
+    torch_put32(local + 22, (uint32_t)(count * sizeof *data));
+    io_write(path, zip, size);
+    free(zip);
+    free(small);
+    return path;
+}
+
+static float *ramp(size_t count)
+{
+    float *x = malloc(count * sizeof *x);
+    for (size_t i = 0; i < count; i++)
+        x[i] = (float)i;
+    return x;
+}
+
+/* Each in turn, from the back to the front of the storage; again once its CRC is known. */
+static unic_status read_each(const char *path)
+{
+    unic__torch_file *f;
+    float x[8];
+    UNIC__TRY(torch_open(&f, path));
+    unic_status status = UNIC_OK;
+    for (size_t i = 0; i < 2 * unic__torch_count(f) && status == UNIC_OK; i++) {
+        const unic__torch_tensor *t = unic__torch_tensor_at(f, i % unic__torch_count(f));
+        status = unic__torch_read_f32(f, t, x, unic__shape_count(&t->shape));
+        for (size_t k = 0; k < t->shape.dim[0] && status == UNIC_OK; k++)
+            ck_assert(x[k] == (float)(t->offset + k));
+    }
+    unic__torch_close(f);
+    return status;
+}
+
+START_TEST(reads_deflated_storages_in_any_order)
+{
+    float *x = ramp(600);
+    for (size_t tensors = 1; tensors <= 200; tensors += 199)
+        io_assert_ok(read_each(make_deflated(x, 600, tensors, 3)));
+    io_fail_each_allocation(read_each, make_deflated(x, 600, 5, 3));
+    io_fail_each_allocation(read_each, make_deflated(x, 600, 1, 3));
+    free(x);
+}
+END_TEST
+
+/* 400 tensors of a storage of 16 MB: one inflation takes some 0.1 s, 800 of them minutes. */
+START_TEST(inflates_a_shared_storage_once)
+{
+    const size_t count = 1 << 22;
+    float *x = ramp(count);
+    io_assert_ok(read_each(make_deflated(x, count, 400, 4)));
+    free(x);
+}
+END_TEST
+
+/* Held within the limit, or not at all. */
+START_TEST(a_limit_refuses_a_shared_storage)
+{
+    float *x = ramp(1 << 20);
+    const char *path = make_deflated(x, 1 << 20, 4, 4);
+    unic__budget budget;
+    unic__budget_init(&budget, 1 << 20, path);
+    unic__budget *before = unic__budget_enter(&budget);
+    unic_status status = unic__budget_leave(before, read_each(path));
+    io_assert_fails(status, UNIC_E_NOMEM, "storage.pt");
+    ck_assert_uint_eq(budget.used, 0);
+    free(x);
+}
+END_TEST
+
+/* Zeros: 4 MB out of 4 kB. */
+START_TEST(refuses_what_inflates_without_need)
+{
+    enum { COUNT = 1 << 20 };
+    float *x = calloc(COUNT, sizeof *x), *y = malloc(COUNT * sizeof *y);
+    unic__torch_file *f;
+    for (size_t tensors = 1; tensors <= 3; tensors++)
+        io_assert_fails(read_each(make_deflated(x, COUNT, tensors, 2)), UNIC_E_FORMAT,
+                        "storage.pt: 0: data/0 inflates from 4");
+    ck_assert(strstr(unic_last_error(), " to 4194304 bytes, of which its tensors have 24: at most "
+                                        "64 to 1 expected; save .clone() of what is a view"));
+    io_assert_ok(torch_open(&f, make_deflated(x, COUNT, 1, COUNT))); /* Adam's first state */
+    io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "0"), y, COUNT));
+    ck_assert_mem_eq(x, y, COUNT * sizeof *x);
+    unic__torch_close(f);
+    free(x);
+    free(y);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("torch_storage");
     TCase *tests = tcase_create("torch_storage");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, reads_the_negative_bit);
     tcase_add_test(tests, refuses_other_metadata);
+    tcase_add_test(tests, reads_deflated_storages_in_any_order);
+    tcase_add_test(tests, inflates_a_shared_storage_once);
+    tcase_add_test(tests, a_limit_refuses_a_shared_storage);
+    tcase_add_test(tests, refuses_what_inflates_without_need);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
