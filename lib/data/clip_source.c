@@ -22,6 +22,10 @@ size_t unic__tracks_find(const unic__track_table *tracks, const char *name)
 
 unic_status unic__tracks_add(unic__track_table *tracks, const char *name)
 {
+    if (tracks->n == UNIC__MOST_TRACKS)
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s: has more than %d modalities; name those that are meant",
+                          tracks->path, UNIC__MOST_TRACKS);
     if (tracks->n == tracks->room) {
         size_t room = tracks->room ? 2 * tracks->room : 8;
         unic__track *at = unic__arena_alloc(tracks->arena, room * sizeof *at);

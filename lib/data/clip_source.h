@@ -19,6 +19,7 @@ typedef struct unic__track {
 
 typedef struct unic__track_table {
     unic__arena *arena; /* of names and other strings */
+    const char *path;   /* of the source that adds to it, for messages */
     unic__track *at;
     size_t n, room;
 } unic__track_table;
@@ -27,7 +28,8 @@ typedef struct unic__track_table {
  * `audio`) or '/'. */
 bool unic__is_modality_name(const char *name);
 
-/* Copies the name. */
+/* Copies the name. They are found one by one, so that their number is bounded. */
+enum { UNIC__MOST_TRACKS = 1024 };
 unic_status unic__tracks_add(unic__track_table *tracks, const char *name);
 size_t unic__tracks_find(const unic__track_table *tracks, const char *name); /* n: none */
 

@@ -141,8 +141,11 @@ static unic_status find_in_any(unic_dataset *d, const char *name)
 static unic_status choose_tracks(unic_dataset *d, const unic_dataset_options *options)
 {
     d->tracks.arena = &d->arena;
-    for (size_t i = 0; i < d->source_count && !options->modalities; i++)
+    d->tracks.path = d->sources[0]->path;
+    for (size_t i = 0; i < d->source_count && !options->modalities; i++) {
+        d->tracks.path = d->sources[i]->path;
         UNIC__TRY(d->sources[i]->is->list(d->sources[i], &d->tracks));
+    }
     for (size_t i = 0; options->modalities && i < options->modality_count; i++) {
         const char *name = options->modalities[i];
         if (unic__tracks_find(&d->tracks, name) < d->tracks.n)

@@ -521,6 +521,22 @@ class Programs(unittest.TestCase):
             self.assertRegex(seen.split("light.step_labels")[0], rf"(?m)^ +{c} +{n} #+$")
         self.assertRegex(seen, r"light\.step_labels: 4 classes")
 
+    def test_more_modalities_than_a_model_has(self):
+        for n in (8, 9, 600):
+            np.savez(self.dir / "many.npz", **{f"m{i:03}": np.ones((3, 1, 1), "u1") for i in range(n)})
+            began = time.monotonic()
+            seen = run("unic-inspect", self.dir / "many.npz", "--memory-limit", "50M").stdout
+            self.assertEqual("m006 + m007" in seen, n == 8)
+            self.assertEqual(f"pairs of {n} modalities are not listed: a model has at most 8" in seen, n > 8)
+            if n == 8:
+                continue
+            self.dir.joinpath("empty.ini").write_text("train.batch = 2\n")
+            refused = run("unic-train", "--config", self.dir / "empty.ini", "--data", self.dir / "many.npz", "--out", self.dir / "many-out.npz",
+                          status=1).stderr
+            self.assertRegex(refused, rf"many.npz: has {n} modalities, at most 8 can be trained on: name those that are meant")
+            self.assertNotIn(" + ", refused)
+            self.assertLess(time.monotonic() - began, 20)
+
 
 if __name__ == "__main__":
     if not BIN.joinpath("unic-train").exists():

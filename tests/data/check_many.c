@@ -10,7 +10,7 @@
 #include "dataset_help.h"
 #include "file/io_help.h"
 
-enum { MANY = 19 }; /* more than a model may have: a dataset has no limit of its own */
+enum { MANY = 19, MOST_OF_A_DATASET = 1024 }; /* more than a model may have; the most of a dataset */
 
 START_TEST(many_modalities)
 {
@@ -40,6 +40,44 @@ START_TEST(many_modalities)
                   ((const float *)x.data)[1] == (float)-i);
     }
     unic_dataset_free(d);
+    unlink(path);
+}
+END_TEST
+
+/* They are found one by one, so that their number is bounded; one that is named is read of any file. */
+START_TEST(modalities_beyond_counting)
+{
+    static const char *const last[] = {"m1024"};
+    char path[512];
+    for (int n = MOST_OF_A_DATASET; n <= MOST_OF_A_DATASET + 1; n++) {
+        unic__npz_writer *w;
+        snprintf(path, sizeof path, "%s", io_path("most.npz"));
+        unlink(path);
+        io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
+        for (int i = 0; i < n; i++) {
+            char name[16];
+            snprintf(name, sizeof name, "m%d", i);
+            io_assert_ok(
+                unic__npz_add_f32(w, name, &UNIC__SHAPE_OF(1, 1, 1), &(float){(float)i}));
+        }
+        io_assert_ok(unic__npz_finish(w));
+        unic_dataset_options o = data_options(1, 0, 0);
+        unic_dataset *d = NULL;
+        if (n == MOST_OF_A_DATASET) {
+            d = data_open(path, &o);
+            ck_assert_uint_eq(unic_dataset_modality_count(d), MOST_OF_A_DATASET);
+            unic_dataset_free(d);
+            continue;
+        }
+        const char *const paths[] = {path};
+        io_assert_fails(unic_dataset_open(&d, paths, 1, &o), UNIC_E_FORMAT,
+                        "most.npz: has more than 1024 modalities; name those that are meant");
+        o.modalities = last;
+        o.modality_count = 1;
+        d = data_open(path, &o);
+        ck_assert_uint_eq(unic_dataset_modality_count(d), 1);
+        unic_dataset_free(d);
+    }
     unlink(path);
 }
 END_TEST
@@ -93,6 +131,7 @@ int main(void)
     TCase *t = tcase_create("many");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, many_modalities);
+    tcase_add_test(t, modalities_beyond_counting);
     tcase_add_test(t, more_than_are_counted);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);

@@ -65,6 +65,10 @@ static bool print_classes(FILE *out, unic_dataset *data)
 bool cli_summary_pairs(FILE *out, const unic_dataset *data)
 {
     size_t n = unic_dataset_modality_count(data), all = unic_dataset_clip_count(data);
+    if (n > UNIC_MAX_MODALITIES)
+        return fprintf(out,
+                       "pairs of %zu modalities are not listed: a model has at most %d\n\n", n,
+                       UNIC_MAX_MODALITIES) > 0;
     size_t empty = count_empty(data);
     cli_table table;
     cli_table_begin(&table, 3);
@@ -82,8 +86,19 @@ bool cli_summary_pairs(FILE *out, const unic_dataset *data)
     return cli_table_end(&table, out);
 }
 
+static bool check_number(const unic_dataset *data, const char *path)
+{
+    size_t n = unic_dataset_modality_count(data);
+    return n <= UNIC_MAX_MODALITIES ||
+           cli_fail("%s: has %zu modalities, at most %d can be trained on: name those that are "
+                    "meant (--set modalities=...)",
+                    path, n, UNIC_MAX_MODALITIES);
+}
+
 bool cli_summary_print(FILE *out, unic_dataset *data, const char *path)
 {
+    if (!check_number(data, path))
+        return false;
     fprintf(out, "%s: %zu clips of up to %zu steps\n", path, unic_dataset_clip_count(data),
             unic_dataset_length(data));
     return cli_summary_pairs(out, data) && print_classes(out, data);
@@ -123,6 +138,8 @@ bool cli_summary_check(const unic_dataset *data, const char *path)
     size_t n = unic_dataset_modality_count(data), all = unic_dataset_clip_count(data),
            pairs = 0;
     char counts[NAMES], one[NAME], other[NAME];
+    if (!check_number(data, path))
+        return false;
     list_counts(data, counts);
     for (size_t i = 0; i < n; i++) {
         if (!count(data, i, i))

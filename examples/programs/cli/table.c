@@ -37,27 +37,28 @@ void cli_table_cell(cli_table *table, const char *format, ...)
     va_end(args);
 }
 
-static int width_of(const cli_table *t, size_t column)
+/* The width of each column; NULL if memory is short. */
+static int *widths_of(const cli_table *t)
 {
-    size_t width = 0;
-    for (size_t i = column; i < t->count; i += t->columns) {
-        size_t length = strlen(t->cells[i]);
-        width = length > width ? length : width;
+    int *widths = calloc(t->columns, sizeof *widths);
+    for (size_t i = 0; widths && i < t->count; i++) {
+        int length = (int)strlen(t->cells[i]), *width = &widths[i % t->columns];
+        *width = length > *width ? length : *width;
     }
-    return (int)width;
+    return widths;
 }
 
 bool cli_table_end(cli_table *table, FILE *out)
 {
-    bool ok = !table->failed;
-    if (!ok)
-        cli_fail("out of memory (a table of %zu cells)", table->count);
+    int *widths = table->failed ? NULL : widths_of(table);
+    bool ok = widths || cli_fail("out of memory (a table of %zu cells)", table->count);
     for (size_t i = 0; ok && i < table->count; i++) {
         size_t column = i % table->columns;
-        fprintf(out, "%*s%s", column ? width_of(table, column) + 2 : -width_of(table, column),
-                table->cells[i], column + 1 == table->columns ? "\n" : "");
+        fprintf(out, "%*s%s", column ? widths[column] + 2 : -widths[column], table->cells[i],
+                column + 1 == table->columns ? "\n" : "");
     }
     fputc('\n', out);
+    free(widths);
     free(table->cells);
     memset(table, 0, sizeof *table);
     return ok;
