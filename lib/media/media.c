@@ -68,13 +68,7 @@ static unic_status check_limits(const unic_media *media)
     if (media->frames_index < 0)
         return UNIC_OK;
     const AVCodecParameters *about = format->streams[media->frames_index]->codecpar;
-    if ((int64_t)about->width * about->height > media->options.max_pixels)
-        return unic__media_fail(
-            UNIC_E_NOMEM,
-            "%s: its frames have %d x %d pixels, but options.max_pixels allows %lld",
-            media->input.name, about->width, about->height,
-            (long long)media->options.max_pixels);
-    return UNIC_OK;
+    return unic__media_check_size(media, about->width, about->height);
 }
 
 static unic_status look_inside(unic_media *media)

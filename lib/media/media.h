@@ -24,6 +24,12 @@ unic_status unic__media_fail(unic_status status, const char *format, ...)
 /* "`name`: `what`: FFmpeg's words for the code (the last line of its log)". */
 unic_status unic__media_fail_code(int code, const char *name, const char *what);
 
+/* UNIC_E_NOMEM for frames of more than options.max_pixels. A size of 0 is not known: then it is that
+ * of the frame which FFmpeg refused for its size in this call, if there was one. */
+unic_status unic__media_check_size(const unic_media *media, int64_t width, int64_t height);
+/* What was refused so far was no frame of the stream that is read. */
+void unic__media_forget_size(void);
+
 /* The `opaque` of every decoder of this library. */
 void *unic__media_owner(void);
 

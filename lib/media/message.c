@@ -1,4 +1,5 @@
 /* Messages: this library's last error, and what FFmpeg logs meanwhile. */
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@ enum { MESSAGE_BYTES = 1024, LINE_BYTES = 256 };
 static _Thread_local char message[MESSAGE_BYTES];
 static _Thread_local char last_line[LINE_BYTES]; /* of FFmpeg's log, in this call */
 static _Thread_local bool inside;
+static _Thread_local unsigned refused_width, refused_height; /* 0: no frame was, in this call */
 
 const char *unic_media_last_error(void)
 {
@@ -31,12 +33,39 @@ void *unic__media_owner(void)
     return &owner;
 }
 
+/* What logs on behalf of another object; NULL: on its own. */
+static void *parent_of(const void *object)
+{
+    const AVClass *const is = *(const AVClass *const *)object;
+    void *parent = NULL;
+    if (is && is->parent_log_context_offset)
+        memcpy(&parent, (const char *)object + is->parent_log_context_offset, sizeof parent);
+    return parent;
+}
+
 /* Decoders that were asked to run on threads log there, outside any call: they are known by their
  * `opaque`. */
 static bool of_ours(void *object)
 {
-    return object && *(const AVClass *const *)object == avcodec_get_class() &&
-           ((AVCodecContext *)object)->opaque == unic__media_owner();
+    enum { DEPTH = 4 };
+    for (int i = 0; object && i < DEPTH; i++, object = parent_of(object))
+        if (*(const AVClass *const *)object == avcodec_get_class())
+            return ((AVCodecContext *)object)->opaque == unic__media_owner();
+    return false;
+}
+
+/* FFmpeg refuses a frame of more than max_pixels under the code of damage: its log alone tells which
+ * of the two it is, and the size that no header said. */
+static void note_size(const char *line)
+{
+    unsigned width, height;
+    const bool said = strstr(line, " exceeds specified max pixel count ") ||
+                      strstr(line, " is invalid"); /* beyond what FFmpeg takes at all */
+    if (said && sscanf(line, "Picture size %10ux%10u", &width, &height) == 2 &&
+        width <= INT_MAX && height <= INT_MAX) {
+        refused_width = width;
+        refused_height = height;
+    }
 }
 
 static void receive(void *object, int level, const char *format, va_list args)
@@ -50,6 +79,7 @@ static void receive(void *object, int level, const char *format, va_list args)
     char line[LINE_BYTES];
     vsnprintf(line, sizeof line, format, args);
     make_printable(line);
+    note_size(line);
     size_t end = strlen(line);
     while (end && (line[end - 1] == ' ' || line[end - 1] == '.'))
         line[--end] = '\0';
@@ -68,6 +98,27 @@ void unic__media_enter(void)
     pthread_once(&once, take_the_log);
     inside = true;
     last_line[0] = '\0';
+    unic__media_forget_size();
+}
+
+void unic__media_forget_size(void)
+{
+    refused_width = refused_height = 0;
+}
+
+unic_status unic__media_check_size(const unic_media *media, int64_t width, int64_t height)
+{
+    if (width <= 0 && refused_width) { /* no header says it */
+        width = refused_width;
+        height = refused_height;
+    }
+    return width <= 0 || height <= media->options.max_pixels / width
+               ? UNIC_OK
+               : unic__media_fail(UNIC_E_NOMEM,
+                                  "%s: its frames have %lld x %lld pixels, but "
+                                  "options.max_pixels allows %lld",
+                                  media->input.name, (long long)width, (long long)height,
+                                  (long long)media->options.max_pixels);
 }
 
 unic_status unic__media_leave(unic_status status)

@@ -35,6 +35,7 @@ unic_status unic__media_track_open(unic__media_track *track, unic_media *media, 
     for (unsigned i = 0; i < format->nb_streams; i++)
         format->streams[i]->discard = (int)i == index ? AVDISCARD_DEFAULT : AVDISCARD_ALL;
     track->stream = format->streams[index];
+    unic__media_forget_size();
     int code = open_decoder(track, &media->options);
     return code < 0 ? unic__media_fail_code(code, media->input.name, "its decoder failed")
                     : UNIC_OK;
@@ -65,10 +66,12 @@ bool unic__media_track_seek(unic__media_track *track, double seconds)
     return true;
 }
 
-/* A damaged part, under the code `code`. */
+/* A damaged part, under the code `code`; a frame beyond max_pixels is none. */
 static unic_status damaged(const unic__media_track *track, unic_media *media, int code)
 {
     char what[64];
+    if (track->codec->codec_type == AVMEDIA_TYPE_VIDEO)
+        UNIC__MEDIA_TRY(unic__media_check_size(media, 0, 0));
     if (media->options.skip_damaged && code != AVERROR(ENOMEM)) {
         media->damaged++;
         return UNIC_OK;

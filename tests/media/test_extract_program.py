@@ -411,6 +411,20 @@ class Films(Program):
         self.assertRegex(said, r"(?s)made +1 +3\n.*bad, passed over +2 ")
         self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["extract.ini", "sources.tsv", "whole.npy"])
 
+    def test_a_picture_beyond_the_limit_is_told(self):
+        """A picture is held few times, a film's frames 20: of one limit, a picture may be larger."""
+        write_png(self.dir / "large.png", side=1000)
+        pictures = [write_png(self.dir / f"{i}.png", i, 224) for i in range(3)]
+        self.run_it("--kind", "patches", "--fit", "p.npz", *pictures)
+        for more in ((), ("--skip-damaged",)):
+            said = self.run_it("--extractor", "p.npz", "--out", f"f{len(more)}", "--memory-limit", "30M", *more, "large.png", "0.png", status=not more)
+            self.assertIn("large.png: its frames have 1000 x 1000 pixels, but options.max_pixels allows 393216 "
+                          "(--memory-limit allows 31457280 bytes)", said)
+        said = self.run_it("large.png", "--memory-limit", "30M", program="unic-media", status=1)
+        self.assertIn("its frames have 1000 x 1000 pixels", said)
+        self.run_it("--extractor", "p.npz", "--out", "g", "--memory-limit", "40M", "large.png")
+        self.assertIn("1000 x 1000, a picture", self.run_it("large.png", "--memory-limit", "40M", program="unic-media"))
+
     def test_stopped_it_leaves_nothing_half_written(self):
         path = write_wav(self.dir / "long.wav", 1500)
         process = subprocess.Popen([BUILD / "bin/unic-extract", "--kind", "logmel", "--out", "f", path], cwd=self.dir,

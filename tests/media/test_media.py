@@ -473,11 +473,22 @@ class Files(unittest.TestCase):
         def chunk(kind, body):
             return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-        data = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 30000, 30000, 8, 6, 0, 0, 0)) +
-                chunk(b"IDAT", zlib.compress(bytes(10000))) + chunk(b"IEND", b""))
+        def claims(width, height):
+            return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)) +
+                    chunk(b"IDAT", zlib.compress(bytes(10000))) + chunk(b"IEND", b""))
+
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        with self.assertRaisesRegex(libunicode.Error, "memory: "):
-            Media(data).frame_at(0, SIZE)
+        for width, height in ((30000, 30000), (9000, 9000)):  # too large for FFmpeg; for this library
+            for skip_damaged in (False, True):
+                for threads in (1, 4):
+                    with self.assertRaisesRegex(libunicode.OutOfMemoryError,
+                                                f"memory: its frames have {width} x {height} pixels, but options.max_pixels allows 67108864"):
+                        Media(claims(width, height), skip_damaged=skip_damaged, threads=threads)
+        with Media(claims(50, 50) + claims(9000, 9000), skip_damaged=True) as several:  # pictures behind each other
+            with self.assertRaisesRegex(libunicode.OutOfMemoryError, "memory: its frames have 9000 x 9000 pixels"):
+                several.frame_times()
+        with self.assertRaisesRegex(libunicode.FormatError, "memory: "):
+            Media(claims(0, 50)).frame_times()
         self.assertLess(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, 100 << 10)
 
     def test_a_file_object_that_fails(self):

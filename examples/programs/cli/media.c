@@ -12,12 +12,9 @@
 #include "cli/table.h"
 #include "cli/text.h"
 
-enum {
-    MESSAGE = 512,
-    MOST_THREADS = 64,
-    HELD = 20,
-    BYTES = 4
-}; /* frames a decoder holds, bytes of a pixel */
+/* Bytes that a pixel takes: of a film, whose decoder holds some 20 frames, and of a picture, which is
+ * held three times by one thread and may have 16 bits a channel. */
+enum { MESSAGE = 512, MOST_THREADS = 64, FILM_BYTES = 80, PICTURE_BYTES = 32 };
 
 cli_media_calls cli_media;
 
@@ -73,17 +70,52 @@ static const char *load(void)
 static const char *why_not(unic_status status)
 {
     static char why[MESSAGE];
-    if (status != UNIC_E_NOMEM || !cli_memory_limit ||
-        strstr(cli_media.last_error(), "max_seconds"))
-        return cli_media.last_error();
-    snprintf(why, sizeof why, "%s (--memory-limit allows %" PRIu64 " bytes)",
-             cli_media.last_error(), cli_memory_limit);
+    const bool of_limit = status == UNIC_E_NOMEM && cli_memory_limit &&
+                          !strstr(cli_media.last_error(), "max_seconds");
+    snprintf(why, sizeof why, "%s", cli_media.last_error());
+    if (of_limit)
+        snprintf(why, sizeof why, "%s (--memory-limit allows %" PRIu64 " bytes)",
+                 cli_media.last_error(), cli_memory_limit);
     return why;
 }
 
 bool cli_media_ok(unic_status status)
 {
     return status == UNIC_OK || cli_fail("%s", why_not(status));
+}
+
+/* What --memory-limit leaves for a frame; 0, the library's own bound, without one. */
+static int64_t most_pixels(uint64_t bytes)
+{
+    const uint64_t pixels = cli_memory_limit / bytes;
+    return pixels > INT32_MAX                ? INT32_MAX
+           : cli_memory_limit && pixels == 0 ? 1
+                                             : (int64_t)pixels;
+}
+
+static bool is_still(const unic_media *media)
+{
+    for (size_t i = 0; i < cli_media.stream_count(media); i++) {
+        unic_media_stream s = {.struct_size = sizeof s};
+        if (cli_media.stream_get(&s, media, i) == UNIC_OK && s.kind == UNIC_MEDIA_FRAMES &&
+            s.chosen)
+            return s.still;
+    }
+    return false;
+}
+
+/* What is too large for a film may be a picture that fits. */
+static unic_status open_picture(unic_media **out, const char *path, unic_media_options options)
+{
+    unic_media *media = NULL;
+    options.max_pixels = most_pixels(PICTURE_BYTES);
+    options.threads = 1;
+    if (cli_media.open(&media, path, &options) == UNIC_OK && is_still(media)) {
+        *out = media;
+        return UNIC_OK;
+    }
+    cli_media.free(media);
+    return UNIC_E_NOMEM;
 }
 
 const char *cli_media_try(unic_media **out, const char *path, bool skip_damaged,
@@ -93,13 +125,16 @@ const char *cli_media_try(unic_media **out, const char *path, bool skip_damaged,
         .struct_size = sizeof options,
         .threads = (int32_t)(threads < MOST_THREADS ? threads : MOST_THREADS),
         .skip_damaged = skip_damaged,
-        .max_pixels = (int64_t)(cli_memory_limit / (HELD * BYTES))};
+        .max_pixels = most_pixels(FILM_BYTES)};
     *out = NULL;
     const char *why = load();
     if (why)
         return why;
     const unic_status status = cli_media.open(out, path, &options);
-    return status == UNIC_OK ? NULL : why_not(status);
+    if (status != UNIC_E_NOMEM || !cli_memory_limit)
+        return status == UNIC_OK ? NULL : why_not(status);
+    why = why_not(status);
+    return open_picture(out, path, options) == UNIC_OK ? NULL : why;
 }
 
 bool cli_media_open(unic_media **out, const char *path, bool skip_damaged, uint64_t threads)
