@@ -116,11 +116,11 @@ void unic__file_expect(const unic__file *file, uint64_t offset, uint64_t bytes)
     (void)posix_fadvise(file->descriptor, (off_t)offset, (off_t)bytes, POSIX_FADV_WILLNEED);
 }
 
-unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out, size_t bytes)
+unic_status unic__file_read_some(const unic__file *file, uint64_t offset, void *out,
+                                 size_t bytes, size_t *got)
 {
-    if (offset > file->size || bytes > file->size - offset)
-        return unic__file_ends(file->size, offset, bytes);
     unsigned char *at = out;
+    *got = 0;
     while (bytes) {
         size_t part = bytes < LARGEST_TRANSFER ? bytes : LARGEST_TRANSFER;
         ssize_t n = pread(file->descriptor, at, part, (off_t)offset);
@@ -135,14 +135,29 @@ unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *ou
                                                          : UNIC_E_IO;
         }
         if (n == 0)
-            return unic__fail(UNIC_E_IO,
-                              "has changed since it was opened: it ends at %llu, at %llu then",
-                              (unsigned long long)offset, (unsigned long long)file->size);
+            return UNIC_OK;
         at += n;
+        *got += (size_t)n;
         offset += (uint64_t)n;
         bytes -= (size_t)n;
     }
     return UNIC_OK;
+}
+
+unic_status unic__file_ended(const unic__file *file, uint64_t at)
+{
+    return unic__fail(UNIC_E_IO,
+                      "has changed since it was opened: it ends at %llu, at %llu then",
+                      (unsigned long long)at, (unsigned long long)file->size);
+}
+
+unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out, size_t bytes)
+{
+    size_t got;
+    if (offset > file->size || bytes > file->size - offset)
+        return unic__file_ends(file->size, offset, bytes);
+    UNIC__TRY(unic__file_read_some(file, offset, out, bytes, &got));
+    return got == bytes ? UNIC_OK : unic__file_ended(file, offset + got);
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */

@@ -22,6 +22,13 @@ void unic__file_close(unic__file *file);
 unic_status unic__file_read_at(const unic__file *file, uint64_t offset, void *out,
                                size_t bytes);
 
+/* Up to `bytes` bytes, also beyond `size`, which is not the whole of some files (/proc). *got is less
+ * only at the end. */
+unic_status unic__file_read_some(const unic__file *file, uint64_t offset, void *out,
+                                 size_t bytes, size_t *got);
+/* The failure of a file that ends at `at`, before its size. */
+unic_status unic__file_ended(const unic__file *file, uint64_t at);
+
 /* Says that these bytes will soon be read: the system may begin to read them, without waiting. */
 void unic__file_expect(const unic__file *file, uint64_t offset, uint64_t bytes);
 

@@ -521,6 +521,12 @@ class Programs(unittest.TestCase):
             self.assertRegex(seen.split("light.step_labels")[0], rf"(?m)^ +{c} +{n} #+$")
         self.assertRegex(seen, r"light\.step_labels: 4 classes")
 
+    def test_texts_of_files_that_say_no_size(self):
+        """/proc has files of 0 bytes in which there is a text: it was taken for an empty one."""
+        refused = run("unic-train", "--config", "/proc/version", "--data", self.dir / "train.npz", "--out", self.dir / "proc.npz", status=1)
+        self.assertRegex(refused.stderr, "/proc/version:1: ")
+        self.assertFalse(self.dir.joinpath("proc.npz").exists())
+
     def test_more_modalities_than_a_model_has(self):
         for n in (8, 9, 600):
             np.savez(self.dir / "many.npz", **{f"m{i:03}": np.ones((3, 1, 1), "u1") for i in range(n)})

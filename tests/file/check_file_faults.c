@@ -1,6 +1,6 @@
 /* lib/file/file: every call of the system fails in turn while a file is written. The old file
  * stays, no temporary one is left, no descriptor stays open. */
-#define _DEFAULT_SOURCE /* syscall() */
+#define _GNU_SOURCE /* syscall(), struct stat64 */
 
 #include <check.h>
 #include <dirent.h>
@@ -16,6 +16,7 @@
 
 #include "array/npz.h"
 #include "file/file.h"
+#include "file/text_file.h"
 #include "io_help.h"
 
 /* ---- the system's calls, which the program finds here before it finds libc's ---- */
@@ -233,6 +234,76 @@ START_TEST(interrupted_and_short_writes_go_on)
 }
 END_TEST
 
+/* ---- sizes that are less than there is ---- */
+
+static off_t hidden; /* bytes that a file has beyond the size that it says */
+
+int fstat64(int file, struct stat64 *about);
+
+int fstat64(int file, struct stat64 *about)
+{
+    long result = syscall(SYS_fstat, file, about);
+    if (result == 0)
+        about->st_size -= hidden < about->st_size ? hidden : about->st_size;
+    return (int)result;
+}
+
+int fstat(int file, struct stat *about)
+{
+    return fstat64(file, (struct stat64 *)(void *)about);
+}
+
+enum { MOST = 10000 };
+static size_t text_size;
+
+static unic_status load_text(const char *path)
+{
+    char *text;
+    size_t size;
+    UNIC__TRY(unic__text_load(&text, &size, path, MOST, "a test"));
+    ck_assert_uint_eq(size, text_size);
+    for (size_t i = 0; i < size; i++)
+        ck_assert(text[i] == (char)('a' + i % 26));
+    ck_assert(text[size] == '\0');
+    unic__free(text);
+    return UNIC_OK;
+}
+
+/* A file that grows, or is of a file system that does not say sizes. */
+START_TEST(texts_are_read_to_their_end)
+{
+    static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 9999, MOST, MOST + 1, 2 * MOST};
+    static const off_t beyond[] = {0, 1, 100, 2 * MOST};
+    const char *path = io_path("text.txt");
+    char text[2 * MOST];
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)('a' + i % 26);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (size_t k = 0; k < sizeof beyond / sizeof *beyond; k++) {
+            text_size = sizes[i];
+            io_write(path, text, sizes[i]);
+            hidden = beyond[k];
+            if (sizes[i] <= MOST)
+                io_assert_ok(load_text(path));
+            else
+                io_assert_fails(load_text(path), UNIC_E_FORMAT,
+                                "text.txt has more than 10000 bytes, too many for a test");
+        }
+    text_size = 5000;
+    io_write(path, text, text_size);
+    io_fail_each_allocation(load_text, path);
+    hidden = -3; /* it was cut off since */
+    io_assert_fails(load_text(path), UNIC_E_IO,
+                    "text.txt: has changed since it was opened: it ends at 5000, at 5003 then");
+    hidden = 0;
+    char *version;
+    size_t size;
+    io_assert_ok(unic__text_load(&version, &size, "/proc/version", MOST, "a test"));
+    ck_assert(size > 10 && strncmp(version, "Linux", 5) == 0);
+    unic__free(version);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("file/faults");
@@ -241,6 +312,7 @@ int main(void)
     tcase_add_test(tests, a_late_write_that_fails_is_an_error);
     tcase_add_test(tests, a_directory_that_cannot_be_synchronised_is_a_warning);
     tcase_add_test(tests, interrupted_and_short_writes_go_on);
+    tcase_add_test(tests, texts_are_read_to_their_end);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

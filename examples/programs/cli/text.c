@@ -68,6 +68,25 @@ static bool check_text(const char *path, const char *text, size_t size, size_t m
     return true;
 }
 
+/* What is in the file, with NULs behind: `room` bytes, or more if it is larger than it says, but at most
+ * one more than `most`. */
+static char *read_all(FILE *in, size_t room, size_t most, size_t *size)
+{
+    char *text = cli_alloc(room + 2, 1);
+    *size = text ? fread(text, 1, room + 1, in) : 0;
+    while (text && *size == room + 1 && room < most) {
+        room = room <= most / 2 ? 2 * room : most;
+        char *grown = cli_alloc(room + 2, 1);
+        if (grown)
+            memcpy(grown, text, *size);
+        free(text);
+        text = grown;
+        if (text)
+            *size += fread(text + *size, 1, room + 1 - *size, in);
+    }
+    return text;
+}
+
 char *cli_text_read(const char *path, size_t most, const char *what)
 {
     FILE *in = open_file(path);
@@ -76,9 +95,9 @@ char *cli_text_read(const char *path, size_t most, const char *what)
     if (in && !fstat(fileno(in), &about) && S_ISREG(about.st_mode) && about.st_size > 0 &&
         (uint64_t)about.st_size < room)
         room = (size_t)about.st_size;
-    char *text = in ? cli_alloc(room + 2, 1) : NULL;
+    size_t size = 0;
+    char *text = in ? read_all(in, room, most, &size) : NULL;
     if (text) {
-        size_t size = fread(text, 1, room + 1, in);
         bool ok = ferror(in) ? cli_fail("cannot read %s: %s", path, strerror(errno))
                              : check_text(path, text, size, most, what);
         if (!ok) {
