@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "file/zip.h"
-
 enum { HEAD = 1024 };
 
 static const struct {
@@ -35,6 +33,11 @@ static const struct {
                             "; pyarrow reads it, numpy.savez() writes the npz"},
     [UNIC__FILE_LFS_POINTER] = {"a pointer of Git LFS and not the file itself",
                                 "; \"git lfs pull\" fetches it"},
+    [UNIC__FILE_PAGE] = {"a text that begins with <, as a page does",
+                         ": was it downloaded, and the download refused?"},
+    [UNIC__FILE_JSON] = {"a text of JSON",
+                         ": was it downloaded, and the download refused? Or it describes the "
+                         "file that is meant"},
 };
 
 const char *unic__file_kind_name(unic__file_kind kind)
@@ -105,14 +108,55 @@ static bool is_pickle(const head *h)
     return false;
 }
 
+/* Where the text begins, behind a mark of UTF-8 and blanks; h->size if it is no text. */
+static size_t text_begins(const head *h)
+{
+    size_t at = has(h, 0, "\xEF\xBB\xBF", 3) ? 3 : 0;
+    for (size_t i = 0; i < h->size; i++)
+        if (h->bytes[i] < ' ' && !memchr("\t\r\n", h->bytes[i], 3))
+            return h->size;
+    while (at < h->size && memchr(" \t\r\n", h->bytes[at], 4))
+        at++;
+    return at;
+}
+
+static unic__file_kind kind_of_text(const head *h)
+{
+    const size_t at = text_begins(h);
+    if (at == h->size)
+        return UNIC__FILE_UNKNOWN;
+    return h->bytes[at] == '<'                           ? UNIC__FILE_PAGE
+           : h->bytes[at] == '{' || h->bytes[at] == '[' ? UNIC__FILE_JSON
+                                                         : UNIC__FILE_UNKNOWN;
+}
+
+bool unic__zip_is_torch(const unic__zip *z)
+{
+    enum { ROOT = 256 };
+    char root[ROOT];
+    for (size_t i = 0; i < unic__zip_count(z); i++) {
+        const char *name = unic__zip_name(z, i), *slash = strchr(name, '/');
+        const char *last = slash ? slash + 1 : name;
+        size_t version, length = (size_t)(last - name);
+        if (strcmp(last, "data.pkl") != 0)
+            continue;
+        if (length >= ROOT)
+            return false;
+        memcpy(root, name, length);
+        root[length] = '\0';
+        return unic__zip_find(z, root, "version", &version);
+    }
+    return false;
+}
+
 static unic_status kind_of_zip(unic__file_kind *kind, unic__source *source)
 {
     unic__zip *z = NULL;
-    bool torch = false;
     unic_status status = unic__zip_open_source(&z, source);
     *kind = UNIC__FILE_ZIP;
     if (status != UNIC_OK)
         return status == UNIC_E_FORMAT ? UNIC_OK : status;
+    bool torch = unic__zip_is_torch(z);
     for (size_t i = 0; i < unic__zip_count(z) && !torch; i++) {
         const char *slash = strchr(unic__zip_name(z, i), '/');
         torch = slash && strcmp(slash, "/data.pkl") == 0;
@@ -161,7 +205,7 @@ static unic__file_kind kind_of(const head *h)
            : is_pickle(h)      ? UNIC__FILE_PICKLE
            : is_onnx(h)        ? UNIC__FILE_ONNX
            : is_tensorflow(h)  ? UNIC__FILE_TENSORFLOW
-                               : UNIC__FILE_UNKNOWN;
+                               : kind_of_text(h);
 }
 
 unic_status unic__file_sniff(unic__file_kind *kind, unic__source *source)

@@ -4,6 +4,7 @@
 #define UNIC_FILE_SNIFF_H
 
 #include "file/source.h"
+#include "file/zip.h"
 
 typedef enum unic__file_kind {
     UNIC__FILE_UNKNOWN,
@@ -21,12 +22,18 @@ typedef enum unic__file_kind {
     UNIC__FILE_TENSORFLOW,
     UNIC__FILE_ARROW, /* Feather too */
     UNIC__FILE_PARQUET,
-    UNIC__FILE_LFS_POINTER
+    UNIC__FILE_LFS_POINTER,
+    UNIC__FILE_PAGE, /* HTML or XML */
+    UNIC__FILE_JSON
 } unic__file_kind;
 
 /* Fails only if memory is short or reading fails. A damaged file has the kind UNIC__FILE_UNKNOWN, or
  * UNIC__FILE_ZIP if it begins like one: opening it reports why. */
 unic_status unic__file_sniff(unic__file_kind *kind, unic__source *source);
+
+/* Whether an archive is of torch.save(): data.pkl beside torch's version. Torch puts them into a folder,
+ * which is left out by some who pack them again. */
+bool unic__zip_is_torch(const unic__zip *z);
 
 /* For messages: "an HDF5 file", and advice on how to convert one; "" if there is none. */
 const char *unic__file_kind_name(unic__file_kind kind);

@@ -6,6 +6,7 @@
 #include "array/strided.h"
 #include "file/folder.h"
 #include "file/litter.h"
+#include "file/sniff.h"
 #include "file/zip.h"
 
 enum { BLOCK_SIZE = 1 << 16, LARGEST_FILE = 1 << 30 };
@@ -219,10 +220,35 @@ static size_t count_members(const unic__zip *z, bool arrays, size_t *first)
     return n;
 }
 
+/* Archives of others that are called .zip too. */
+static unic_status check_kind(const unic__pickled_array *a, const unic__zip *z)
+{
+    size_t arrays = 0, all = 0, first = 0;
+    for (size_t i = unic__zip_count(z); i-- > 0;) {
+        const char *name = unic__zip_name(z, i);
+        const bool is_array = !unic__is_litter(name) && unic__stem_size(name, ".npy");
+        first = is_array ? i : first;
+        arrays += is_array;
+        all += !unic__is_litter(name);
+    }
+    if (unic__zip_is_torch(z))
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s: is a file of torch.save(), one pickled array expected: write "
+                          ".numpy() of the tensor with numpy.save()",
+                          a->path);
+    if (arrays > 1 && arrays == all)
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s: is an npz of %zu arrays, \"%s\" the first of them, one pickled "
+                          "array expected: write the one that is meant with numpy.save()",
+                          a->path, arrays, unic__zip_name(z, first));
+    return UNIC_OK;
+}
+
 /* The one member that holds the clip. */
 static unic_status choose_member(const unic__pickled_array *a, const unic__zip *z,
                                  size_t *member)
 {
+    UNIC__TRY(check_kind(a, z));
     size_t n = count_members(z, true, member);
     if (!n)
         n = count_members(z, false, member);
@@ -276,11 +302,26 @@ static unic_status read_member(unic__pickled_array *a, const unic__zip *z)
                : unic__fail_in(status, "%s: member \"%s\"", a->path, unic__zip_name(z, member));
 }
 
+/* What is no zip file may be of a kind that is known. */
+static unic_status open_zip(unic__zip **out, const char *path)
+{
+    unic__file_kind kind = UNIC__FILE_ZIP;
+    unic__source *source;
+    UNIC__TRY(unic__source_open_file(&source, path));
+    unic_status status = unic__zip_open_source(out, source);
+    if (status == UNIC_E_FORMAT && unic__file_sniff(&kind, source) == UNIC_OK &&
+        kind != UNIC__FILE_UNKNOWN && kind != UNIC__FILE_ZIP)
+        unic__fail(status, "%s: is %s, a zip of one array expected%s", path,
+                   unic__file_kind_name(kind), unic__file_kind_advice(kind));
+    unic__source_release(source);
+    return status;
+}
+
 unic_status unic__pickled_array_open(unic__pickled_array **out, const char *path)
 {
     *out = NULL;
     unic__zip *z = NULL;
-    UNIC__TRY(unic__zip_open(&z, path));
+    UNIC__TRY(open_zip(&z, path));
     unic__pickled_array *a = unic__alloc_zero(sizeof *a);
     if (a)
         a->path = unic__strdup(path);

@@ -171,17 +171,18 @@ static unic_status read_order(unic__torch_container *c, const char *root)
                               c->path);
 }
 
-/* The members <root>/data/<key> are storages; *root is "<root>/". */
+/* The members <root>/data/<key> are storages; *root is "<root>/", or "" in a file that was packed again
+ * without it. */
 static unic_status find_members(unic__torch_container *c, size_t *pickle, const char **root)
 {
-    static const char suffix[] = "/data.pkl";
     size_t found = 0, length = 0;
     for (size_t i = 0; i < unic__zip_count(c->zip); i++) {
-        const char *slash = strchr(unic__zip_name(c->zip, i), '/');
-        if (!slash || strcmp(slash, suffix) != 0)
+        const char *name = unic__zip_name(c->zip, i), *slash = strchr(name, '/');
+        const char *last = slash ? slash + 1 : name;
+        if (strcmp(last, "data.pkl") != 0)
             continue;
         *pickle = i;
-        length = (size_t)(slash - unic__zip_name(c->zip, i)) + 1;
+        length = (size_t)(last - name);
         found++;
     }
     if (found != 1)

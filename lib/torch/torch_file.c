@@ -56,6 +56,12 @@ size_t unic__torch_count(const unic__torch_file *f)
     return f->tensors;
 }
 
+size_t unic__torch_arrays(const unic__torch_file *f, const char **first)
+{
+    *first = f->array;
+    return f->arrays;
+}
+
 const unic__torch_tensor *unic__torch_tensor_at(const unic__torch_file *f, size_t i)
 {
     return &f->tensor[i];
@@ -130,10 +136,10 @@ static unic_status get_number(unic__torch_file *f, const char *path, unic__npy_t
     unic_status status;
     if (!v)
         return unic__fail(UNIC_E_NOTFOUND, "%s: has no %s", f->path, path);
-    if (unic__torch_tensor_args(v))
-        return target == UNIC__NPY_I64
-                   ? unic__torch_read_i64(f, unic__torch_find(f, path), out, 1)
-                   : unic__torch_read_f64(f, unic__torch_find(f, path), out, 1);
+    const unic__torch_tensor *t = unic__torch_find(f, path); /* a module's has another path */
+    if (t && unic__torch_tensor_args(v))
+        return target == UNIC__NPY_I64 ? unic__torch_read_i64(f, t, out, 1)
+                                       : unic__torch_read_f64(f, t, out, 1);
     if (v->kind == UNIC__PICKLE_FLOAT)
         status = get_float(v->as.real, target, out);
     else if (v->kind == UNIC__PICKLE_INT)

@@ -38,9 +38,11 @@ unic__source *unic__torch_source(const unic__torch_file *f);
 /* ---- tensors ---- */
 
 /* In the file's order, which for a module is the order of its registration. A module that was
- * saved whole has the paths of its state dict. */
+ * saved whole has the paths of its state dict, by torch.save() as by torch.jit.save(). */
 size_t unic__torch_count(const unic__torch_file *f);
 const unic__torch_tensor *unic__torch_tensor_at(const unic__torch_file *f, size_t i);
+/* How many numpy arrays there are, which are not read; *first is the path of one. */
+size_t unic__torch_arrays(const unic__torch_file *f, const char **first);
 const unic__torch_tensor *unic__torch_find(const unic__torch_file *f, const char *path);
 
 /*

@@ -293,12 +293,33 @@ static const struct {
     {"_rebuild_meta_tensor_no_storage", "meta", "it has no elements"},
 };
 
+/* Of a type that is younger than the storages' types, of which torch 2 makes bytes. */
+static unic_status visit_v3(walk *w, const unic__value *v)
+{
+    enum { DTYPE = 6 };
+    char text[UNIC__VALUE_DESCRIPTION] = "";
+    const unic__value *args = v->as.call.args;
+    unic__torch_tensor *t = NULL;
+    UNIC__TRY(new_tensor(w, &t));
+    if (args->as.many.count > DTYPE)
+        unic__value_describe(args->as.many.items[DTYPE], text);
+    return note(w->file, t,
+                unic__fail(UNIC_E_FORMAT,
+                           "%s is a tensor of a type that is not read, %s: save what .float() "
+                           "makes of it",
+                           unic__torch_tensor_name(t), text));
+}
+
 /* Listed too, so that what is missed is told from what is there and cannot be read. */
 static unic_status visit_other(walk *w, const unic__value *v, bool *found)
 {
     size_t i = 0;
     const size_t n = sizeof others / sizeof others[0];
     unic__torch_tensor *t = NULL;
+    *found = v->kind == UNIC__PICKLE_CALL &&
+             unic__value_is_name(v->as.call.function, "torch._utils", "_rebuild_tensor_v3");
+    if (*found)
+        return visit_v3(w, v);
     while (i < n &&
            !(v->kind == UNIC__PICKLE_CALL &&
              unic__value_is_name(v->as.call.function, "torch._utils", others[i].function)))
@@ -379,6 +400,45 @@ static unic_status visit_module(walk *w, const unic__value *module)
     return UNIC_OK;
 }
 
+/* A module as torch.jit.save() writes it: an object of a class of its own code. */
+static bool is_script(const unic__value *v)
+{
+    static const char module[] = "__torch__";
+    const unic__value *is = v->kind == UNIC__PICKLE_CALL ? v->as.call.function : v;
+    const unic__value *state = is == v ? NULL : unic__value_state(v);
+    return state && state->kind == UNIC__PICKLE_DICT && is->kind == UNIC__PICKLE_NAME &&
+           is->as.name.module_size >= sizeof module - 1 &&
+           memcmp(is->as.name.module, module, sizeof module - 1) == 0;
+}
+
+/* Its parameters, buffers and modules are all attributes, under the names of the state dict. */
+static unic_status visit_script(walk *w, const unic__value *state)
+{
+    const char outer = w->joint;
+    const size_t length = w->length;
+    size_t size = 0;
+    char number[UNIC__KEY_NUMBER];
+    for (size_t i = 0; i < state->as.many.count; i += 2) {
+        const char *key = unic__value_key(state->as.many.items[i], number, &size);
+        if (!enter(w, key, size))
+            continue;
+        w->joint = '.';
+        UNIC__TRY(visit(w, state->as.many.items[i + 1]));
+        leave(w, length);
+        w->joint = outer;
+    }
+    return UNIC_OK;
+}
+
+/* For a message, where a file has nothing else. */
+static unic_status note_array(walk *w)
+{
+    unic__torch_file *f = w->file;
+    if (f->arrays++ == 0)
+        f->array = unic__arena_printf(&f->paths, "%.*s", (int)w->length, w->path);
+    return f->array ? UNIC_OK : unic__no_memory(w->length + 1, "an array's path");
+}
+
 const unic__value *unic__torch_tensor_args(const unic__value *v)
 {
     if (unic__value_is_call(v, UNIC__NAME_PARAMETER) && v->as.call.args->as.many.count)
@@ -405,6 +465,11 @@ static unic_status visit(walk *w, const unic__value *v)
         return UNIC_OK;
     if (is_module(v))
         return visit_module(w, v);
+    if (is_script(v))
+        return visit_script(w, unic__value_state(v));
+    if (unic__value_is_call(v, UNIC__NAME_ARRAY) ||
+        unic__value_is_call(v, UNIC__NAME_ARRAY_FROM_BUFFER))
+        return note_array(w);
     v = unic__value_contents(v);
     if (v->kind == UNIC__PICKLE_DICT)
         return visit_dict(w, v);

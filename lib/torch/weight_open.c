@@ -16,6 +16,19 @@ static void close_torch(void *file)
     unic__torch_close(file);
 }
 
+/* An archive of numpy arrays that torch.save() wrote. */
+static unic_status check_tensors(const unic__torch_file *torch)
+{
+    const char *first;
+    const size_t arrays = unic__torch_arrays(torch, &first);
+    if (unic__torch_count(torch) || !arrays)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_FORMAT,
+                      "%s: holds %zu numpy array%s (%s) and no tensor: write them with "
+                      "numpy.savez(), or save torch.from_numpy() of each",
+                      unic__torch_path(torch), arrays, arrays == 1 ? "" : "s", first);
+}
+
 static unic_status open_torch(unic__weight_file **out, unic__source *source)
 {
     static const unic__weight_file_class is = {read_tensor, close_torch};
@@ -23,7 +36,7 @@ static unic_status open_torch(unic__weight_file **out, unic__source *source)
     unic__weight_file *f;
     UNIC__TRY(unic__torch_open(&torch, source));
     UNIC__TRY(unic__weight_file_create(&f, &is, torch, source)); /* closes it, if it fails */
-    unic_status status = UNIC_OK;
+    unic_status status = check_tensors(torch);
     for (size_t i = 0; i < unic__torch_count(torch) && status == UNIC_OK; i++) {
         const unic__torch_tensor *t = unic__torch_tensor_at(torch, i);
         status = unic__weight_file_add(f, t->path, t->wrong, &t->shape, t);

@@ -236,6 +236,25 @@ START_TEST(needs_a_zip_file_of_one_member)
 }
 END_TEST
 
+/* Other files that are called .zip. */
+START_TEST(names_what_is_no_array)
+{
+    unic__pickled_array *a;
+    io_write(io_path("page.zip"), "<html>", 6);
+    io_assert_fails(unic__pickled_array_open(&a, TORCH_FIXTURES "model.pt"), UNIC_E_FORMAT,
+                    "model.pt: is a file of torch.save(), one pickled array expected: write "
+                    ".numpy() of the tensor with numpy.save()");
+    io_assert_fails(unic__pickled_array_open(&a, FIXTURES "stored.npz"), UNIC_E_FORMAT,
+                    "stored.npz: is an npz of ");
+    io_assert_fails(unic__pickled_array_open(&a, io_path("page.zip")), UNIC_E_FORMAT,
+                    "page.zip: is a text that begins with <, as a page does, a zip of one array "
+                    "expected: was it downloaded, and the download refused?");
+    io_assert_fails(unic__pickled_array_open(&a, TORCH_FIXTURES "model_old.pt"), UNIC_E_FORMAT,
+                    "model_old.pt: is a file of torch.save(), a zip of one array expected");
+    ck_assert(a == NULL);
+}
+END_TEST
+
 START_TEST(walks_in_strides)
 {
     const unic__shape shape = UNIC__SHAPE_OF(2, 3, 2);
@@ -420,6 +439,7 @@ int main(void)
                         sizeof disagreeing / sizeof disagreeing[0]);
     tcase_add_test(tests, reads_arrays_by_hand);
     tcase_add_test(tests, needs_a_zip_file_of_one_member);
+    tcase_add_test(tests, names_what_is_no_array);
     tcase_add_test(tests, walks_in_strides);
     tcase_add_test(tests, reads_scalars);
     tcase_add_test(tests, reads_the_sample);

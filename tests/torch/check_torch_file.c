@@ -515,6 +515,9 @@ START_TEST(reads_a_module_that_was_saved_whole)
         ck_assert_ptr_eq(unic__torch_find(f, names[i]), t);
         io_assert_ok(unic__torch_read_f64(f, t, x, unic__shape_count(&t->shape)));
     }
+    double number; /* its path is the state dict's */
+    io_assert_fails(unic__torch_get_f64(f, "_parameters/bias", &number), UNIC_E_FORMAT,
+                    "module.pt: _parameters/bias: is an object of");
     unic__torch_close(f);
 }
 END_TEST

@@ -160,6 +160,10 @@ static const struct {
     {P(DICT("Vw\nctorch._utils\n_rebuild_sparse_csr_tensor\n)R")), 32, "w is a sparse tensor"},
     {P(DICT("Vw\nctorch._utils\n_rebuild_nested_tensor\n)R")), 32,
      "w is a nested tensor, which is not read: save what to_padded_tensor() makes of it"},
+    {P(DICT("Vw\nctorch._utils\n_rebuild_tensor_v3\n(I0\nI0\n(t(tI00\nNctorch\nfloat8_e5m2\ntR")), 32,
+     "made.pt: w is a tensor of a type that is not read, the name torch.float8_e5m2: save what "
+     ".float() makes of it"},
+    {P(DICT("Vw\nctorch._utils\n_rebuild_tensor_v3\n)R")), 32, "w is a tensor of a type that"},
     {P(DICT("Vw\ncos\nsystem\n(Vtrue\ntR")), 32, "w: is an object of os.system, a number"},
     {W(TENSOR(ID("ComplexFloatStorage", "0", "4"), "I0\n", "(I4\nt", "(I1\nt")), 32,
      "made.pt: w is of complex64, which is not read"},
@@ -276,7 +280,8 @@ static const char *make_members(const char *const (*members)[2], size_t count)
 
 START_TEST(refuses_archives)
 {
-    static const char *const none[][2] = {{"data.pkl", "N."}, {"x/y/data.pkl", "N."}};
+    static const char *const none[][2] = {{"data.pk", "N."}, {"x/y/data.pkl", "N."}};
+    static const char *const both[][2] = {{"data.pkl", "N."}, {"x/data.pkl", "N."}};
     static const char *const two[][2] = {{"x/data.pkl", "N."}, {"y/data.pkl", "N."}};
     static const char *const order[][2] = {{"x/data.pkl", "N."}, {"x/byteorder", "middle"}};
     static const char *const orders[][2] = {{"x/data.pkl", "N."},
@@ -284,6 +289,7 @@ START_TEST(refuses_archives)
     refused_in(make_members(none, 2),
                "made.pt: has 0 members <name>/data.pkl, one expected: it "
                "is no torch checkpoint");
+    refused_in(make_members(both, 2), "has 2 members <name>/data.pkl, one expected");
     refused_in(make_members(two, 2), "has 2 members <name>/data.pkl, one expected");
     refused_in(make_members(order, 2), "made.pt: its byteorder is neither little nor big");
     refused_in(make_members(orders, 2), "member \"x/byteorder\": has 20 bytes, at most 16");

@@ -2,6 +2,7 @@
 #include "torch/weight_open.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,104 @@ static unic_status open_and_read(const char *path)
     return status;
 }
 
+/* ---- what others write --------------------------------------------------------------------- */
+
+#define P(text) (text), sizeof(text) - 1
+#define TENSOR(key)                                                                            \
+    "ctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nFloatStorage\nV" key              \
+    "\nVcpu\nI2\ntQI0\n(I2\nt(I1\ntI01\nNtR"
+#define OBJECT(class, state) "c__torch__" class "\n)\x81(" state "db"
+
+/* A checkpoint in the folder `root`, with "/" behind it, whose data/0 is 1, 2 and data/1 is 3, 4. */
+static const char *make(const char *root, const char *pickle, size_t size)
+{
+    const char *path = io_path("other.pt");
+    static const float x[2][2] = {{1, 2}, {3, 4}};
+    unic__zip_writer *w;
+    remove(path);
+    io_assert_ok(unic__zip_create(&w, UNIC__TO_FILE(path), false));
+    io_assert_ok(unic__zip_add(w, root, "data.pkl", "", 0, pickle, size));
+    io_assert_ok(unic__zip_add(w, root, "data/0", "", 0, x[0], sizeof x[0]));
+    io_assert_ok(unic__zip_add(w, root, "data/1", "", 0, x[1], sizeof x[1]));
+    io_assert_ok(unic__zip_add(w, root, "version", "", 0, "3\n", 2));
+    io_assert_ok(unic__zip_finish(w));
+    return path;
+}
+
+static void holds(const char *path, const char *name, float first)
+{
+    unic__weight_file *f;
+    io_assert_ok(open_weights(&f, path));
+    const unic__weight_tensor *t = unic__weight_file_find(f, name);
+    ck_assert_msg(t != NULL, "no %s", name);
+    float *x = read_all(f, t);
+    ck_assert(x[0] == first && x[1] == first + 1);
+    free(x);
+    unic__weight_file_close(f);
+}
+
+/* Unpacked, and packed again without torch's folder. */
+START_TEST(a_checkpoint_without_its_folder)
+{
+    holds(make("", P("(Va\n" TENSOR("0") "Vb\n" TENSOR("1") "d.")), "b", 3);
+    io_fail_each_allocation(open_and_read, io_path("other.pt"));
+}
+END_TEST
+
+/* torch.jit.save(): objects of the script's own classes, under the names of the state dict. */
+START_TEST(a_script_is_its_state_dict)
+{
+#define SCRIPT                                                                                 \
+    OBJECT("\nNet", "Vtraining\nI00\nVhead\n" TENSOR("1") "Vfeatures\n" OBJECT(               \
+                         ".torch.nn.modules.container\nSequential",                            \
+                         "V0\n" OBJECT(".torch.nn.modules.conv\nConv2d", "Vweight\n" TENSOR("0"))))
+    const char *path = make("net/", P(SCRIPT "."));
+    holds(path, "features.0.weight", 1);
+    holds(path, "head", 3);
+    io_fail_each_allocation(open_and_read, path);
+    path = make("net/", P("(Vmodel\n" SCRIPT "d."));
+    holds(path, "model/features.0.weight", 1);
+    holds(path, "model/head", 3);
+    holds(make("net/", P("(Vmodel\n" OBJECT("\nEmpty", "") "Va\n" TENSOR("0") "d.")), "a", 1);
+}
+END_TEST
+
+/* torch.save({name: array}). */
+START_TEST(arrays_in_the_place_of_tensors)
+{
+#define ARRAY "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntVb\ntR"
+#define BUFFER "cnumpy.core.numeric\n_frombuffer\n(tR"
+    refuses(make("x/", P("(Vnet\n(Va\n" ARRAY "Vb\n" BUFFER "dd.")), UNIC_E_FORMAT,
+            "other.pt: holds 2 numpy arrays (net/a) and no tensor: write them with "
+            "numpy.savez(), or save torch.from_numpy() of each");
+    io_fail_each_allocation(open_and_read, make("x/", P("(Va\n" ARRAY "Vb\n" TENSOR("0") "d.")));
+    holds(io_path("other.pt"), "b", 1);
+}
+END_TEST
+
+/* What a server sends in the place of a file. */
+START_TEST(pages_in_the_place_of_weights)
+{
+    static const struct {
+        const char *text, *is;
+    } texts[] = {
+        {"<!DOCTYPE html><html>", "a text that begins with <, as a page does; weights are read of"},
+        {"\xEF\xBB\xBF\r\n <?xml version='1.0'?>\t", "a text that begins with <"},
+        {"{\"message\": \"Not Found\"}", "a text of JSON; weights are read of"},
+        {"\n[1, 2]", "a text of JSON"},
+        {"<\x01html>", "a file of an unknown kind"},
+        {" \n", "a file of an unknown kind"},
+        {"404: Not Found", "a file of an unknown kind"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        io_write(io_path("page.pt"), texts[i].text, strlen(texts[i].text));
+        refuses(io_path("page.pt"), UNIC_E_FORMAT, texts[i].is);
+        ck_assert(strstr(unic_last_error(), "was it downloaded, and the download refused?") ||
+                  strstr(texts[i].is, "unknown"));
+    }
+}
+END_TEST
+
 START_TEST(each_allocation_may_fail)
 {
     io_fail_each_allocation(open_and_read, TORCH_FIXTURES "model.pt");
@@ -150,6 +249,10 @@ int main(void)
     tcase_add_test(t, checkpoints_of_every_form);
     tcase_add_test(t, a_tensor_of_another_type_is_refused_when_it_is_read);
     tcase_add_test(t, files_that_are_refused);
+    tcase_add_test(t, a_checkpoint_without_its_folder);
+    tcase_add_test(t, a_script_is_its_state_dict);
+    tcase_add_test(t, arrays_in_the_place_of_tensors);
+    tcase_add_test(t, pages_in_the_place_of_weights);
     tcase_add_test(t, each_allocation_may_fail);
     return small_run("torch/weight_open", t);
 }
