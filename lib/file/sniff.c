@@ -125,9 +125,9 @@ static unic__file_kind kind_of_text(const head *h)
     const size_t at = text_begins(h);
     if (at == h->size)
         return UNIC__FILE_UNKNOWN;
-    return h->bytes[at] == '<'                           ? UNIC__FILE_PAGE
+    return h->bytes[at] == '<'                          ? UNIC__FILE_PAGE
            : h->bytes[at] == '{' || h->bytes[at] == '[' ? UNIC__FILE_JSON
-                                                         : UNIC__FILE_UNKNOWN;
+                                                        : UNIC__FILE_UNKNOWN;
 }
 
 bool unic__zip_is_torch(const unic__zip *z)

@@ -13,8 +13,8 @@ struct unic__torch_file {
     unic__torch_tensor *tensor;
     const unic__torch_tensor **by_path; /* sorted */
     size_t tensors, room;
-    size_t arrays;     /* of numpy */
-    const char *array; /* the path of the first */
+    size_t arrays;       /* of numpy */
+    const char *array;   /* the path of the first */
     const char *entered; /* where `root` is in the file: "" or "model/" */
     struct {
         const char *to, *from;

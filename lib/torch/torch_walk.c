@@ -66,7 +66,8 @@ static unic_status read_sizes(size_t out[UNIC__MAX_RANK], size_t *rank, const un
 /* One more tensor lies in the storage. */
 static void count_use(unic__torch_storage *s, const unic__torch_tensor *t)
 {
-    const uint64_t more = (uint64_t)unic__shape_count(&t->shape) * unic__torch_type_size(t->type);
+    const uint64_t more = (uint64_t)unic__shape_count(&t->shape) *
+                          unic__torch_type_size(t->type);
     s->tensors++;
     s->needed = more < UINT64_MAX - s->needed ? s->needed + more : UINT64_MAX;
 }
@@ -195,7 +196,8 @@ static unic_status check_place(const unic__torch_file *f, const unic__torch_tens
                           s->name, ull(s->bytes), ull(s->count),
                           unic__torch_type_name(t->type));
     if (count > held) /* by strides of 0: a small file must not ask for much memory */
-        return unic__fail(UNIC_E_FORMAT, "%s holds %llu %s, but %s is %s: it repeats elements; save "
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s holds %llu %s, but %s is %s: it repeats elements; save "
                           "what .contiguous() makes of it",
                           s->name, ull(held), unic__torch_type_name(t->type),
                           unic__torch_tensor_name(t), unic__torch_tensor_text(t, text));

@@ -10,7 +10,10 @@
 #include "dataset_help.h"
 #include "file/io_help.h"
 
-enum { MANY = 19, MOST_OF_A_DATASET = 1024 }; /* more than a model may have; the most of a dataset */
+enum {
+    MANY = 19,
+    MOST_OF_A_DATASET = 1024
+}; /* more than a model may have; the most of a dataset */
 
 START_TEST(many_modalities)
 {

@@ -246,9 +246,10 @@ START_TEST(names_what_is_no_array)
                     ".numpy() of the tensor with numpy.save()");
     io_assert_fails(unic__pickled_array_open(&a, FIXTURES "stored.npz"), UNIC_E_FORMAT,
                     "stored.npz: is an npz of ");
-    io_assert_fails(unic__pickled_array_open(&a, io_path("page.zip")), UNIC_E_FORMAT,
-                    "page.zip: is a text that begins with <, as a page does, a zip of one array "
-                    "expected: was it downloaded, and the download refused?");
+    io_assert_fails(
+        unic__pickled_array_open(&a, io_path("page.zip")), UNIC_E_FORMAT,
+        "page.zip: is a text that begins with <, as a page does, a zip of one array "
+        "expected: was it downloaded, and the download refused?");
     io_assert_fails(unic__pickled_array_open(&a, TORCH_FIXTURES "model_old.pt"), UNIC_E_FORMAT,
                     "model_old.pt: is a file of torch.save(), a zip of one array expected");
     ck_assert(a == NULL);

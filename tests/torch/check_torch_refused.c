@@ -160,7 +160,9 @@ static const struct {
     {P(DICT("Vw\nctorch._utils\n_rebuild_sparse_csr_tensor\n)R")), 32, "w is a sparse tensor"},
     {P(DICT("Vw\nctorch._utils\n_rebuild_nested_tensor\n)R")), 32,
      "w is a nested tensor, which is not read: save what to_padded_tensor() makes of it"},
-    {P(DICT("Vw\nctorch._utils\n_rebuild_tensor_v3\n(I0\nI0\n(t(tI00\nNctorch\nfloat8_e5m2\ntR")), 32,
+    {P(DICT(
+         "Vw\nctorch._utils\n_rebuild_tensor_v3\n(I0\nI0\n(t(tI00\nNctorch\nfloat8_e5m2\ntR")),
+     32,
      "made.pt: w is a tensor of a type that is not read, the name torch.float8_e5m2: save what "
      ".float() makes of it"},
     {P(DICT("Vw\nctorch._utils\n_rebuild_tensor_v3\n)R")), 32, "w is a tensor of a type that"},

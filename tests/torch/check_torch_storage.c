@@ -84,15 +84,18 @@ START_TEST(refuses_other_metadata)
         const char *pickle, *message;
     } wrong[] = {
         {TENSOR("FloatStorage", ROWS, "(Vconj\nI01\nd"),
-         "storage.pt: w: is float32 and has the metadata \"conj\", which is not read: save what "
+         "storage.pt: w: is float32 and has the metadata \"conj\", which is not read: save "
+         "what "
          ".resolve_conj().resolve_neg() makes of it"},
-        {TENSOR("FloatStorage", ROWS, "(Vneg\nI01\nVscale\nF2\nd"), "has the metadata \"scale\""},
+        {TENSOR("FloatStorage", ROWS, "(Vneg\nI01\nVscale\nF2\nd"),
+         "has the metadata \"scale\""},
         {TENSOR("FloatStorage", ROWS, "(Vx\n(I1\nld"), "has the metadata \"x\""},
         {TENSOR("FloatStorage", ROWS, "(VneG\nI1\nd"), "has the metadata \"neG\""},
         {TENSOR("FloatStorage", ROWS, "(I5\nI1\nd"), "has the metadata \"5\""},
         {TENSOR("FloatStorage", ROWS, "(NI1\nd"), "has the metadata \"\""},
         {TENSOR("IntStorage", ROWS, NEG), "w: is int32 and has the metadata \"neg\""},
-        {TENSOR("FloatStorage", ROWS, "Vneg\n"), "has a text for its metadata, a dict expected"},
+        {TENSOR("FloatStorage", ROWS, "Vneg\n"),
+         "has a text for its metadata, a dict expected"},
         {TENSOR("FloatStorage", ROWS, "NN"), "w: is no readable tensor"},
     };
     static const float data[4];
@@ -223,8 +226,9 @@ START_TEST(refuses_what_inflates_without_need)
     for (size_t tensors = 1; tensors <= 3; tensors++)
         io_assert_fails(read_each(make_deflated(x, COUNT, tensors, 2)), UNIC_E_FORMAT,
                         "storage.pt: 0: data/0 inflates from 4");
-    ck_assert(strstr(unic_last_error(), " to 4194304 bytes, of which its tensors have 24: at most "
-                                        "64 to 1 expected; save .clone() of what is a view"));
+    ck_assert(strstr(unic_last_error(),
+                     " to 4194304 bytes, of which its tensors have 24: at most "
+                     "64 to 1 expected; save .clone() of what is a view"));
     io_assert_ok(torch_open(&f, make_deflated(x, COUNT, 1, COUNT))); /* Adam's first state */
     io_assert_ok(unic__torch_read_f32(f, unic__torch_find(f, "0"), y, COUNT));
     ck_assert_mem_eq(x, y, COUNT * sizeof *x);

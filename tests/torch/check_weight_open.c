@@ -140,7 +140,7 @@ static unic_status open_and_read(const char *path)
 
 #define P(text) (text), sizeof(text) - 1
 #define TENSOR(key)                                                                            \
-    "ctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nFloatStorage\nV" key              \
+    "ctorch._utils\n_rebuild_tensor_v2\n((Vstorage\nctorch\nFloatStorage\nV" key               \
     "\nVcpu\nI2\ntQI0\n(I2\nt(I1\ntI01\nNtR"
 #define OBJECT(class, state) "c__torch__" class "\n)\x81(" state "db"
 
@@ -184,9 +184,10 @@ END_TEST
 START_TEST(a_script_is_its_state_dict)
 {
 #define SCRIPT                                                                                 \
-    OBJECT("\nNet", "Vtraining\nI00\nVhead\n" TENSOR("1") "Vfeatures\n" OBJECT(               \
-                         ".torch.nn.modules.container\nSequential",                            \
-                         "V0\n" OBJECT(".torch.nn.modules.conv\nConv2d", "Vweight\n" TENSOR("0"))))
+    OBJECT("\nNet",                                                                            \
+           "Vtraining\nI00\nVhead\n" TENSOR("1") "Vfeatures\n" OBJECT(                         \
+               ".torch.nn.modules.container\nSequential",                                      \
+               "V0\n" OBJECT(".torch.nn.modules.conv\nConv2d", "Vweight\n" TENSOR("0"))))
     const char *path = make("net/", P(SCRIPT "."));
     holds(path, "features.0.weight", 1);
     holds(path, "head", 3);
@@ -201,12 +202,13 @@ END_TEST
 /* torch.save({name: array}). */
 START_TEST(arrays_in_the_place_of_tensors)
 {
-#define ARRAY "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntVb\ntR"
+#define ARRAY  "cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntVb\ntR"
 #define BUFFER "cnumpy.core.numeric\n_frombuffer\n(tR"
     refuses(make("x/", P("(Vnet\n(Va\n" ARRAY "Vb\n" BUFFER "dd.")), UNIC_E_FORMAT,
             "other.pt: holds 2 numpy arrays (net/a) and no tensor: write them with "
             "numpy.savez(), or save torch.from_numpy() of each");
-    io_fail_each_allocation(open_and_read, make("x/", P("(Va\n" ARRAY "Vb\n" TENSOR("0") "d.")));
+    io_fail_each_allocation(open_and_read,
+                            make("x/", P("(Va\n" ARRAY "Vb\n" TENSOR("0") "d.")));
     holds(io_path("other.pt"), "b", 1);
 }
 END_TEST
@@ -217,7 +219,8 @@ START_TEST(pages_in_the_place_of_weights)
     static const struct {
         const char *text, *is;
     } texts[] = {
-        {"<!DOCTYPE html><html>", "a text that begins with <, as a page does; weights are read of"},
+        {"<!DOCTYPE html><html>",
+         "a text that begins with <, as a page does; weights are read of"},
         {"\xEF\xBB\xBF\r\n <?xml version='1.0'?>\t", "a text that begins with <"},
         {"{\"message\": \"Not Found\"}", "a text of JSON; weights are read of"},
         {"\n[1, 2]", "a text of JSON"},
