@@ -38,6 +38,12 @@ class Texts(Program):
         said = self.run_it("deep/f", program="unic-inspect")
         self.assertRegex(said, r"(?s)3 clips of up to 6 steps.*text +8 +12 +2\.\.6")
 
+    def test_ids_of_tables_keep_their_dots(self):
+        (self.dir / "t.tsv").write_text("id\ttext\nvid_20.5_22\tone\nvid_20.7_22\ttwo\nP01_01.MP4\tthree\nP01_01.mp4_3\tfour\n")
+        self.run_it("--kind", "ngrams", "--out", "f", "t.tsv")
+        self.assertEqual(sorted(path.name for path in (self.dir / "f").glob("*.npy")),
+                         ["P01_01.mp4_3.npy", "P01_01.npy", "vid_20.5_22.npy", "vid_20.7_22.npy"])
+
     def test_a_limit_on_memory(self):
         """Of a text the features are far larger than its file: both keep to --memory-limit."""
         words = "word " * 20000

@@ -1,4 +1,5 @@
 /* Which clips the files of the command line are: one a file, or the lines of a table of texts. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +30,22 @@ static extract_clip *add(extract_clips *clips)
     return &clips->items[clips->count++];
 }
 
+/* What stands before a suffix: of a file before its last dot; of a table's row, whose id may have dots
+ * of its own ("vid_20.5_22"), before letters and digits that begin with a letter. */
+static size_t stem_size(const char *base, bool of_file)
+{
+    const char *dot = strrchr(base, '.');
+    bool is_suffix = dot && dot > base && (of_file || isalpha((unsigned char)dot[1]));
+    for (const char *c = dot; is_suffix && !of_file && *++c;)
+        is_suffix = isalnum((unsigned char)*c);
+    return is_suffix ? (size_t)(dot - base) : strlen(base);
+}
+
 /* The clip's name and place: what stands behind the last '/', without its suffix. */
 static bool give_name(extract_clip *clip, const extract_request *r, const char *called)
 {
     const char *slash = strrchr(called, '/'), *base = slash ? slash + 1 : called;
-    const char *dot = strrchr(base, '.');
-    int length = (int)(dot && dot > base ? (size_t)(dot - base) : strlen(base));
+    int length = (int)stem_size(base, called == clip->path);
     const char *folder = r->folder ? r->folder : "";
     size_t size = (size_t)length + strlen(folder) + sizeof "/.npy";
     clip->name = cli_alloc((size_t)length + 1, 1);
