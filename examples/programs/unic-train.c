@@ -174,6 +174,31 @@ static bool resume(run *r)
     return ok;
 }
 
+/* The steps of an epoch of the run that was saved; 0 where its model cannot tell. */
+static uint64_t epoch_before(const run *r)
+{
+    unic_model *model = NULL;
+    unic_config *config = NULL;
+    uint64_t epochs = 0, total = unic_trainer_total_step_count(r->trainer);
+    const bool known = unic_model_open(&model, r->out_path, cli_open_options()) == UNIC_OK &&
+                       unic_config_create(&config) == UNIC_OK &&
+                       unic_config_parse(config, unic_model_config(model), r->out_path) ==
+                           UNIC_OK &&
+                       cli_config_number(config, "train.epochs", &epochs);
+    unic_config_free(config);
+    unic_model_free(model);
+    return known && epochs && total % epochs == 0 ? total / epochs : 0;
+}
+
+static void warn_of_other_data(const run *r)
+{
+    const uint64_t before = r->resume ? epoch_before(r) : 0;
+    if (before && before != r->batches)
+        cli_note("warning: an epoch of this run had %llu steps, and of %s it has %llu: is that "
+                 "the data that it was trained on?",
+                 (unsigned long long)before, r->data_path, (unsigned long long)r->batches);
+}
+
 /* Nothing that is read is written, nor anything twice. */
 static bool are_apart(const run *r)
 {
@@ -220,6 +245,8 @@ static bool prepare(run *r)
         return false;
     r->batches = unic_dataset_batch_count(r->data);
     r->begun_at = unic_trainer_step_count(r->trainer);
+    if (train_ranks_first())
+        warn_of_other_data(r);
     return cli_config_number(r->config, "train.epochs", &r->epochs) &&
            cli_ok(unic_trainer_set_total_step_count(r->trainer, r->epochs * r->batches)) &&
            (!train_ranks_first() ||

@@ -162,6 +162,14 @@ class Train(unittest.TestCase):
             done = self.train(*more, *words, data=data, status=1)
             self.assertRegex(done.stderr, r"unic-train: none of the (40 )?clips of .*none.npz can be used\n")
 
+    def test_other_data_is_asked_about(self):
+        self.train()
+        self.assertNotIn("is that the data", self.train("--resume", "--set", "train.epochs=9").stderr)
+        np.savez(self.dir / "part.npz", **{name: array[:25] for name, array in features().items()})
+        done = self.train("--resume", "--set", "train.epochs=12", data="part.npz")
+        self.assertRegex(done.stderr, r"warning: an epoch of this run had \d+ steps, and of .*part.npz it has \d+: is that the data "
+                                      r"that it was trained on\?\n")
+
     def test_a_log_stays_with_its_run(self):
         """A new run that ends before its first save leaves the model, the run and the log of the one before."""
         log = self.dir / "log.jsonl"
