@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import time
 import weakref
 from pathlib import Path
 from typing import Any, Callable, Dict
@@ -121,7 +122,7 @@ def test_what_a_file_object_raises_comes_out(f: Fixture) -> None:
     broken.reads = -1000
     model = lu.Model(broken, preload=False)
     broken.reads = 3
-    raises(lu.FileError, "read_at() returned -5", lambda: model.encode("speech", f.x["speech"]))
+    raises(ConnectionError, "the store is gone", lambda: model.encode("speech", f.x["speech"]))
     broken.reads = -1000
     model.encode("speech", f.x["speech"])
 
@@ -196,3 +197,64 @@ def test_a_dataset_says_what_a_file_object_raised(f: Fixture) -> None:
                 raise ConnectionError("the store is gone")
             return super().readinto(to)
     raises(ConnectionError, "the store is gone", lambda: lu.Dataset(Broken(Path(f.data).read_bytes())))
+    for prefetch in (0, 2):
+        broken = Broken(Path(f.data).read_bytes())
+        broken.reads = -10**6
+        data = lu.Dataset(broken, batch=1, prefetch=prefetch)
+        data.next()
+        broken.reads = 2
+        raises(ConnectionError, "the store is gone", lambda: [data.next() for _ in range(len(f.label))])
+        broken.reads = -10**6
+        assert data.next() is not None
+
+
+def test_two_datasets_of_one_file_object(f: Fixture) -> None:
+    """Each seeks and reads; nobody seeks between."""
+    class Yields(io.BytesIO):
+        def seek(self, *given: Any) -> int:
+            at = super().seek(*given)
+            time.sleep(0)                       # another thread's turn
+            return at
+    file = Yields(Path(f.data).read_bytes())
+    wanted = [batch["speech"].copy() for batch in lu.Dataset(f.data, batch=2)]
+    a, b = (lu.Dataset(file, batch=2, prefetch=4) for _ in range(2))
+    for _ in range(10):
+        assert all(np.array_equal(x["speech"], w) and np.array_equal(y["speech"], w) for x, y, w in zip(a, b, wanted))
+    a.close(), b.close()
+    del a, b
+    assert not _io._files
+
+
+def test_a_file_object_that_would_wait(f: Fixture) -> None:
+    """A raw one says None where nothing was written; one of the caller's may say nothing."""
+    class Full(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: Any) -> Any:
+            return None
+
+    class Silent:
+        data = b""
+
+        def write(self, data: Any) -> None:
+            self.data += bytes(data)
+
+    model, silent = f.model(), Silent()
+    raises(BlockingIOError, "took none of", lambda: model.save(Full()))
+    model.save(silent)
+    assert silent.data == Path(f.path).read_bytes()
+
+
+def test_odd_file_objects(f: Fixture) -> None:
+    class Odd(Raw):
+        answer: Any = None
+
+        def readinto(self, to: Any) -> Any:
+            return self.answer
+
+    odd = Odd(bytes(100))
+    for answer, error, text in ((10**6, ValueError, "gave 1000000 bytes where"), (-1, ValueError, "gave -1 bytes where"),
+                                (None, TypeError, "NoneType")):
+        odd.answer = answer
+        raises(error, text, lambda: lu.Head.load(odd))

@@ -6,7 +6,7 @@ import contextlib
 import ctypes
 import re
 import warnings
-from typing import Any, Dict, Iterator, Mapping, Optional, Tuple
+from typing import Any, ContextManager, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,10 +57,9 @@ class Batch:
             arrays[name], arrays[name + ".lengths"] = self[name], self.lengths(name)
         return Batch, (arrays,)
 
-    @contextlib.contextmanager
-    def _use(self) -> Iterator[Any]:
+    def _use(self) -> ContextManager[Any]:
         """The C pointer, whose contents stay meanwhile."""
-        yield self._owner.pointer
+        return contextlib.nullcontext(self._owner.pointer)
 
     def _get(self, name: str) -> Tuple[npt.NDArray[Any], Optional[Codes]]:
         if name not in self._arrays:
@@ -108,12 +107,14 @@ class LentBatch(Batch):
     def __init__(self, dataset: Handle, pointer: Any, turn: int, modalities: Tuple[str, ...]) -> None:
         self._dataset, self._pointer, self._turn, self._names = dataset, pointer, turn, modalities
 
-    @contextlib.contextmanager
-    def _use(self) -> Iterator[Any]:
-        with self._dataset._use():
-            if self._turn != getattr(self._dataset, "_turn"):
-                raise StateError("the batch is no longer there: its dataset has gone on (copy() keeps a batch)")
-            yield self._pointer
+    def _use(self) -> ContextManager[Any]:
+        return self._dataset._use(self._there)
+
+    def _there(self) -> Any:
+        """The pointer; its dataset is in use, and has not gone on."""
+        if self._turn != getattr(self._dataset, "_turn"):
+            raise StateError("the batch is no longer there: its dataset has gone on (copy() keeps a batch)")
+        return self._pointer
 
     def _get(self, name: str) -> Tuple[npt.NDArray[Any], Optional[Codes]]:
         features, valid = _lib.sized(_lib.Array), ctypes.c_void_p()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
+import atexit
 import ctypes
 import os
+import weakref
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _arguments as arguments
+from . import _callback
 from . import _io
 from . import _lib
 from ._arguments import Codes, Readable
@@ -88,6 +92,7 @@ class Dataset(Handle):
         with teller.watch():
             if contents:
                 with _io.opened(*contents) as sources:
+                    self._reads(_io.readers_of(sources))
                     lib.unic_dataset_open_sources(
                         ctypes.byref(pointer), (ctypes.POINTER(_lib.Source) * len(sources))(
                             *map(ctypes.pointer, sources)), len(sources), ctypes.byref(options))
@@ -96,9 +101,12 @@ class Dataset(Handle):
                                       ctypes.byref(options))
         self._process = os.getpid()
         super().__init__(pointer, _free_in(self._process))
+        if self._files:
+            _reading.add(self)
         self._turn = 0           # grows whenever the batch that was lent goes
         self._begun = False      # whether an epoch is under way
         self._epoch = 0
+        self._names = self.modalities
 
     def _owned(self) -> Owner:
         if os.getpid() != self._process:
@@ -136,14 +144,13 @@ class Dataset(Handle):
 
     def next(self) -> Optional[Batch]:
         """The next batch of the epoch; None at its end: the call after that begins the next one."""
-        names = self.modalities
         pointer = _lib.BATCH()
         with self._use() as dataset:
             self._turn += 1
             lib.unic_dataset_next(ctypes.byref(pointer), dataset)
             self._begun = bool(pointer)
             self._epoch += not self._begun
-            return LentBatch(self, pointer, self._turn, names) if self._begun else None
+            return LentBatch(self, pointer, self._turn, self._names) if self._begun else None
 
     def seek(self, epoch: int, batch: int = 0) -> None:
         """Go to a batch of an epoch, both counted from 0; the order is that of an uninterrupted run."""
@@ -214,13 +221,28 @@ class Dataset(Handle):
         return f"<libunicode.Dataset: {self.clip_count} clips of {', '.join(self.modalities)} in {len(self)} batches>"
 
 
+_reading: "weakref.WeakSet[Dataset]" = weakref.WeakSet()     # those that read file objects
+
+
+@atexit.register
+def _stop_reading() -> None:
+    """Threads that call Python have to end before it does."""
+    for dataset in list(_reading):
+        dataset.close()
+
+
 def _free_in(process: int) -> Callable[[Any], None]:
-    """unic_dataset_free, but not in a forked child: the thread that it would wait for is not there."""
-    free, getpid = lib.unic_dataset_free, os.getpid
+    """unic_dataset_free, but not in a forked child: the thread that it would wait for is not there. Nor where C called
+    Python, maybe in that thread: another one waits for it then.
+    """
+    free, getpid, inside, start = lib.unic_dataset_free, os.getpid, _callback.inside, _thread.start_new_thread
 
     def free_unless_forked(pointer: Any) -> None:
         if getpid() == process:
-            free(pointer)
+            if inside():
+                start(free, (pointer,))
+            else:
+                free(pointer)
 
     return free_unless_forked
 

@@ -2,32 +2,94 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import io
 import threading
-from typing import Any, Callable, Iterator, Optional, Tuple, Type, TypeVar
+import weakref
+from typing import Any, Callable, ContextManager, List, Optional, Sequence, Tuple, Type, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ._errors import StateError
+from ._callback import Hold
+from ._errors import FileError, FormatError, StateError
 
 _Self = TypeVar("_Self", bound="Handle")
 
 
 class Owner:
-    """A C object that is freed when nothing refers to it: no Python object, no call under way, no view."""
+    """A C object that is freed when nothing refers to it: no Python object, no call under way, no view.
 
-    __slots__ = ("pointer", "_free", "__weakref__")
+    Its __del__ is C's function: in one in Python Ctrl-C would be lost, for Python drops what a __del__ raises.
+    """
+
+    __slots__ = ("pointer", "__del__", "__weakref__")
 
     def __init__(self, pointer: Any, free: Callable[[Any], None]) -> None:
-        self.pointer, self._free = pointer, free
-
-    def __del__(self) -> None:
-        self._free(self.pointer)
+        self.pointer, self.__del__ = pointer, functools.partial(free, pointer)
 
     def __reduce__(self) -> Any:
         raise TypeError("an object that looks into C memory cannot be pickled or copied; copy its arrays")
+
+
+class Turn:
+    """A `with` block in which a lock is held: it gives the C pointer, and keeps what the pointer needs.
+
+    Its __exit__ is the lock's, which is C: before the first line of one in Python Ctrl-C may come, and the lock
+    would stay locked. `lock` None: there is nothing to wait for.
+    """
+
+    __slots__ = ("_lock", "_take", "_ready", "__exit__")
+
+    def __init__(self, lock: Any, take: Callable[[], Tuple[Any, Any]], ready: Optional[Callable[[], None]] = None) -> None:
+        """take() gives what is kept and the pointer; `ready` waits, once it has the lock, for what else there is."""
+        self._lock, self._take, self._ready = lock, take, ready
+        self.__exit__ = functools.partial(_nothing if lock is None else lock.__exit__)
+
+    def __enter__(self) -> Any:
+        try:
+            if self._lock is not None:
+                self._lock.acquire()
+            if self._ready is not None:
+                self._ready()
+            self.__exit__.kept, pointer = self._take()
+            return pointer
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """As if it had not been entered."""
+        if self._lock is not None and self._lock._is_owned():
+            self._lock.release()
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+class _Calling:
+    """A turn in which C may call Python: what signals' handlers raise, and what file objects did, comes out of it."""
+
+    def __init__(self, turn: Turn, files: Sequence[Any]) -> None:
+        self._turn, self._files, self._hold = turn, files, Hold()
+
+    def __enter__(self) -> Any:
+        try:
+            pointer = self._turn.__enter__()
+            self._hold.__enter__()
+            return pointer
+        except BaseException:
+            self._turn.leave()
+            raise
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], traceback: Any) -> None:
+        self._turn.__exit__(kind, error, traceback)         # signals are held, so nothing comes between
+        if isinstance(error, (FileError, FormatError)):
+            for file in self._files:
+                raised, file.error = file.error, None
+                self._hold.error = self._hold.error or raised
+        self._hold.__exit__(kind, error, traceback)
 
 
 class Handle:
@@ -38,11 +100,16 @@ class Handle:
 
     _kind = "object"
     _instead = "make another one"       # of what cannot be pickled or copied
+    _calls_back = False                 # whether C may call Python in any call, as to read a file object
+    _files: Sequence[Any] = ()          # the file objects that it reads, as _io.Reader
 
     def __init__(self, pointer: Any, free: Callable[[Any], None]) -> None:
         self._owner: Optional[Owner] = Owner(pointer, free)
-        self._lock = threading.RLock()
-        self._busy = False
+        self._lock: Any = threading.RLock()
+
+    def _reads(self, files: Sequence[Any]) -> None:
+        """C reads these file objects in later calls."""
+        self._files, self._calls_back = files, bool(files)
 
     def _owned(self) -> Owner:
         owner = self._owner
@@ -50,18 +117,19 @@ class Handle:
             raise StateError(f"the {self._kind} is closed")
         return owner
 
-    @contextlib.contextmanager
-    def _use(self) -> Iterator[Any]:
-        """The C pointer, which no other thread uses meanwhile."""
-        with self._lock:
-            if self._busy:
-                raise StateError(f"the {self._kind} is in use: a callback must not call what called it")
-            owner = self._owned()
-            self._busy = True
-            try:
-                yield owner.pointer
-            finally:
-                self._busy = False
+    def _taken(self) -> Tuple[Owner, Any]:
+        owner = self._owned()
+        return owner, owner.pointer
+
+    def _in_use(self) -> StateError:
+        return StateError(f"the {self._kind} is in use: a callback must not call what called it")
+
+    def _use(self, pointer: Optional[Callable[[], Any]] = None) -> ContextManager[Any]:
+        """The C pointer, which no other thread uses meanwhile; or what `pointer` gives, of something that is in it."""
+        if self._lock._is_owned():
+            raise self._in_use()
+        turn = Turn(self._lock, self._taken if pointer is None else lambda: (self._owned(), pointer()))
+        return _Calling(turn, self._files) if self._calls_back else turn
 
     def __reduce__(self) -> Any:
         raise TypeError(f"a {self._kind} cannot be pickled or copied; {self._instead}")
@@ -88,41 +156,55 @@ class Handle:
 
 
 class SharedHandle(Handle):
-    """A C object that any number of threads read at a time, and that one alone changes."""
+    """A C object that any number of threads read at a time, and that one alone changes.
+
+    A thread that reads holds a lock of its own. One that writes holds `_lock`, and has waited for each reader's once;
+    readers that come meanwhile see `_writing`, and wait for it. So the writer comes before readers that come later.
+    """
 
     def __init__(self, pointer: Any, free: Callable[[Any], None]) -> None:
         super().__init__(pointer, free)
-        self._changed = threading.Condition()
-        self._readers = 0
-        self._writing = False
+        self._own = threading.local()
+        self._locks: List[Any] = []     # of readers, weakly: they go with their threads
+        self._writing = False           # true while one writes or waits to; after it until the next reader comes
 
-    @contextlib.contextmanager
-    def _read(self) -> Iterator[Any]:
+    def _own_lock(self) -> Any:
+        """This thread's lock."""
+        lock = getattr(self._own, "lock", None)
+        if lock is None:
+            lock = self._own.lock = threading.RLock()
+            self._locks.append(weakref.ref(lock, self._locks.remove))
+        return lock
+
+    def _read(self) -> ContextManager[Any]:
         """The C pointer, which nobody changes meanwhile."""
-        owner = self._owned()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._writing)
-            self._readers += 1
-        try:
-            yield owner.pointer
-        finally:
-            with self._changed:
-                self._readers -= 1
-                self._changed.notify_all()
+        if self._lock._is_owned():
+            raise self._in_use()
+        lock = self._own_lock()
+        if lock._is_owned():            # a callback of a call that reads
+            return Turn(None, self._taken)
+        return Turn(lock, self._taken, functools.partial(self._let_write, lock))
 
-    @contextlib.contextmanager
-    def _use(self) -> Iterator[Any]:
-        """The C pointer, to change what it points to."""
-        owner = self._owned()
-        with self._changed:
-            self._changed.wait_for(lambda: not self._writing and not self._readers)
-            self._writing = True
-        try:
-            yield owner.pointer
-        finally:
-            with self._changed:
+    def _let_write(self, own: Any) -> None:
+        while self._writing:
+            own.release()
+            with self._lock:
                 self._writing = False
-                self._changed.notify_all()
+            own.acquire()
+
+    def _use(self, pointer: Optional[Callable[[], Any]] = None) -> ContextManager[Any]:
+        """The C pointer, to change what it points to."""
+        if self._lock._is_owned() or self._own_lock()._is_owned():
+            raise self._in_use()
+        return Turn(self._lock, self._taken, self._wait_for_readers)
+
+    def _wait_for_readers(self) -> None:
+        self._writing = True
+        for reference in list(self._locks):
+            lock = reference()
+            if lock is not None:
+                with lock:
+                    pass
 
 
 class Saved(Handle):

@@ -4,64 +4,114 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
+import io
 import itertools
+import operator
 import os
+import threading
 from typing import Any, Dict, Iterator, List, Optional, Union
 
 import numpy as np
 
 from . import _arguments as arguments
 from . import _lib
-from ._errors import Error
+from ._callback import Hold, guarded, immortal, interrupted, keep
 from ._lib import lib
 
 _TYPES = {**dict(_lib.Source._fields_), **dict(_lib.Sink._fields_)}     # type: ignore[misc, arg-type]
 
 
-class _Reader:
+class _Shared:
+    """A file object, and whoever reads it: one at a time, for each seeks before it reads."""
+
+    def __init__(self, file: Any) -> None:
+        self.file, self.lock, self.reader_count = file, threading.RLock(), 0
+
+
+_files: Dict[int, _Shared] = {}                 # by id, while they are read
+
+
+class Reader:
     """A file object that C reads."""
 
     def __init__(self, file: Any) -> None:
-        self.file = file
-        self.watched = True                     # opened() raises `error`; later, it would keep the frames that it names
-        self.error: Optional[BaseException] = None
+        self._shared = _files.setdefault(id(file), _Shared(file))
+        self._shared.reader_count += 1
+        self.error: Optional[BaseException] = None      # of a thread of C's own, until a call tells of it
+
+    def size(self) -> int:
+        """The file's, in bytes."""
+        with self._shared.lock:
+            return int(self._shared.file.seek(0, os.SEEK_END))
 
     def read(self, buffer: int, count: int, offset: int) -> int:
-        to = memoryview((ctypes.c_char * count).from_address(buffer)).cast("B")
-        self.file.seek(offset)
-        if hasattr(self.file, "readinto"):
-            return int(self.file.readinto(to))
-        data = self.file.read(count)
-        to[:len(data)] = data
-        return len(data)
+        """Bytes for C, by way of memory that the file object may keep: C's own would be gone."""
+        if interrupted():
+            return -_lib.E_IO
+        file = self._shared.file
+        with self._shared.lock:
+            file.seek(offset)
+            if not hasattr(file, "readinto"):
+                return _give(buffer, count, bytearray(memoryview(file.read(count))))
+            memory = bytearray(count)
+            lent = memoryview(memory)
+            got = operator.index(file.readinto(lent))
+        try:
+            lent.release()
+        except BufferError:                     # somebody has an array over it
+            pass
+        return _give(buffer, count, memory, got)
+
+    def failed(self, error: BaseException) -> int:
+        """Have what the file object raised come out of the call; of a thread of C's own, out of a later one."""
+        if not keep(error):
+            self.error, one = error, error
+            while one is not None:              # the frames would live as long, and what they name
+                one.__traceback__, one = None, one.__context__          # type: ignore[assignment]
+        return -_lib.E_IO
+
+    def close(self) -> None:
+        """C reads it no more."""
+        self._shared.reader_count -= 1
+        if not self._shared.reader_count:
+            _files.pop(id(self._shared.file), None)
 
 
-# C has a reader's number, or the address of memory. The functions that it calls live as long as the module.
-_readers: Dict[int, _Reader] = {}
+# C has a reader's number, or the address of memory. The functions that it calls live as long as the process.
+_readers: Dict[int, Reader] = {}
 _memories: Dict[int, List[Any]] = {}            # what keeps the memory, once for each source of it
 _numbers = itertools.count(1)
 
 
-def _read_at(buffer: int, count: int, offset: int, number: int) -> int:
-    reader = _readers[number]
-    try:
-        return reader.read(buffer, count, offset)
-    except BaseException as error:              # noqa: B902  C must not be jumped over; opened() raises it
-        if reader.watched:
-            reader.error = error
-        return -_lib.E_IO
+def _give(buffer: int, count: int, data: bytearray, got: Optional[int] = None) -> int:
+    """The first `got` bytes of `data` to C, or all of them."""
+    size = len(data) if got is None else got
+    if not 0 <= size <= count:
+        raise ValueError(f"a file object gave {size} bytes where {count} were asked for")
+    if size:
+        ctypes.memmove(buffer, ctypes.byref(ctypes.c_char.from_buffer(data)), size)
+    return size
 
 
-def _let_go(address: int) -> None:
-    held = _memories[address]
+def _close(number: int, readers: Dict[int, Reader] = _readers) -> None:
+    reader = readers.pop(number, None)
+    if reader is not None:
+        reader.close()
+
+
+def _let_go(address: int, memories: Dict[int, List[Any]] = _memories) -> None:
+    held = memories[address]
     held.pop()
     if not held:
-        del _memories[address]
+        del memories[address]
 
 
-_READ_AT = _TYPES["read_at"](_read_at)
-_CLOSE = _TYPES["close"](lambda number: _readers.pop(number, None) and None)
-_LET_GO = _TYPES["close"](_let_go)
+_READ_AT = immortal(_TYPES["read_at"], guarded(
+    lambda buffer, count, offset, number: _readers[number].read(buffer, count, offset),
+    lambda error, *given: _readers[given[-1]].failed(error)))
+_CLOSE = immortal(_TYPES["close"], guarded(_close, keep))
+_LET_GO = immortal(_TYPES["close"], guarded(_let_go, keep))
 
 
 def is_contents(given: Any) -> bool:
@@ -115,9 +165,13 @@ def _of_file(file: Any, name: bytes) -> Any:
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise TypeError(f"{file!r} gives {type(data).__name__}, but must be opened for bytes")
         return _of_memory(data, name)
-    size, number = file.seek(0, os.SEEK_END), next(_numbers)
-    source = _lib.sized(_lib.Source, name=name, size=size, read_at=_READ_AT, close=_CLOSE, user=number)
-    _readers[number] = _Reader(file)
+    reader, number = Reader(file), next(_numbers)
+    try:
+        source = _lib.sized(_lib.Source, name=name, size=reader.size(), read_at=_READ_AT, close=_CLOSE, user=number)
+    except BaseException:
+        reader.close()
+        raise
+    _readers[number] = reader
     return source
 
 
@@ -125,26 +179,21 @@ def _of_file(file: Any, name: bytes) -> Any:
 def opened(*given: Any) -> Iterator[List[Any]]:
     """A unic_source of each, for one call: what a file object raises comes out of the call."""
     sources: List[Any] = []
-    readers: List[_Reader] = []
     try:
         for one in given:
             name = name_of(one).replace("\0", "?").encode()
             sources.append((_of_file if hasattr(one, "read") else _of_memory)(one, name))
-        readers = [_readers[source.user] for source in sources if source.user in _readers]
     except BaseException:
         for source in sources:                  # C was not called, so it does not close them
             source.close(source.user)
         raise
-    try:
+    with Hold():
         yield sources
-    except Error:
-        for reader in readers:
-            if reader.error is not None:
-                raise reader.error from None
-        raise
-    finally:
-        for reader in readers:
-            reader.watched, reader.error = False, None
+
+
+def readers_of(sources: List[Any]) -> List[Reader]:
+    """The file objects among sources."""
+    return [_readers[source.user] for source in sources if source.user in _readers]
 
 
 class _Writer:
@@ -162,7 +211,11 @@ class _Writer:
         left = memoryview(data)
         while left.nbytes:
             written = self.file.write(left)
-            left = left[left.nbytes if written is None else written:]   # a raw file takes what it can
+            if written is None and not isinstance(getattr(self.file, "file", self.file), io.RawIOBase):
+                return                          # a file object of the caller's, which says nothing
+            if not written:                     # as a raw one says that it would have to wait
+                raise BlockingIOError(errno.EAGAIN, f"{name_of(self.file)} took none of {left.nbytes} bytes")
+            left = left[operator.index(written):]   # a raw file takes what it can
 
     def finish(self) -> None:
         if hasattr(self.file, "flush"):
@@ -174,20 +227,32 @@ class _Writer:
             self.file.seek(self.start)
             self.file.truncate()
 
-    def guarded(self, call: Any, *given: Any) -> int:
-        try:
-            call(*given)
-            return 0
-        except BaseException as error:          # noqa: B902  C must not be jumped over; save() raises it
-            self.error = self.error or error
-            return _lib.E_IO
-
 
 _writers: Dict[int, _Writer] = {}
-_WRITE = _TYPES["write"](lambda data, count, number: _writers[number].guarded(
-    _writers[number].write, ctypes.string_at(data, count)))
-_FINISH = _TYPES["finish"](lambda number: _writers[number].guarded(_writers[number].finish))
-_ABANDON = _TYPES["abandon"](lambda number: _writers[number].guarded(_writers[number].abandon) and None)
+
+
+def _failed(error: BaseException, *_given: Any) -> int:
+    keep(error)
+    return _lib.E_IO
+
+
+def _write(data: int, count: int, number: int) -> int:
+    if interrupted():
+        return _lib.E_IO
+    _writers[number].write(ctypes.string_at(data, count))
+    return 0
+
+
+def _finish(number: int) -> int:
+    if interrupted():
+        return _lib.E_IO
+    _writers[number].finish()
+    return 0
+
+
+_WRITE = immortal(_TYPES["write"], guarded(_write, _failed))
+_FINISH = immortal(_TYPES["finish"], guarded(_finish, _failed))
+_ABANDON = immortal(_TYPES["abandon"], guarded(lambda number: _writers[number].abandon(), keep))
 
 
 def save(handle: Any, to: Any, to_path: Any, to_sink: Any) -> None:
@@ -198,29 +263,29 @@ def save(handle: Any, to: Any, to_path: Any, to_sink: Any) -> None:
     if not hasattr(to, "write"):
         raise TypeError(f"expected a path (str, bytes or os.PathLike) or a file object, not {type(to).__name__}")
     writer, number = _Writer(to), next(_numbers)
-    _writers[number] = writer
     sink = _lib.sized(_lib.Sink, name=name_of(to).replace("\0", "?").encode(), write=_WRITE, finish=_FINISH,
                       abandon=_ABANDON, user=number)
-    try:
-        to_sink(handle, ctypes.byref(sink))
-    except Error:
-        if writer.error is None:
-            raise
-        raise writer.error from None
-    finally:
-        writer.error = None
-        del _writers[number]
+    with Hold():
+        _writers[number] = writer
+        try:
+            to_sink(handle, ctypes.byref(sink))
+        finally:
+            del _writers[number]
 
 
-def read(first: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> None:
-    """Call what reads a path, or what reads a source, whichever is given, with this first argument."""
+def read(first: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> List[Reader]:
+    """Call what reads a path, or what reads a source, whichever is given, with this first argument; returns the file
+    object that it may read later, too.
+    """
     if not is_contents(given):
         from_path(first, arguments.path(given), options)
-        return
+        return []
     with opened(given) as (source,):
+        readers = readers_of([source])
         from_source(first, ctypes.byref(source), options)
+    return readers
 
 
-def load(pointer: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> None:
+def load(pointer: Any, given: Union[Any, bytes], from_path: Any, from_source: Any, options: Any) -> List[Reader]:
     """The same, for what makes a handle."""
-    read(ctypes.byref(pointer), given, from_path, from_source, options)
+    return read(ctypes.byref(pointer), given, from_path, from_source, options)

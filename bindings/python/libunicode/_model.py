@@ -59,7 +59,8 @@ class Model(Saved):
         Raises FileError, FormatError, NotFoundError, ConfigError, or ArgumentError (settings for a model file).
         """
         pointer, teller = _lib.MODEL(), Teller(progress, stoppable=True)
-        options = arguments.limit(memory_limit, _io.is_file(path) if preload is None else preload, teller.pointer)
+        early = _io.is_file(path) if preload is None else preload
+        options = arguments.limit(memory_limit, early, teller.pointer)
         lines = _config.lines(settings) if settings else None
 
         def of_path(out: Any, name: bytes, options: Any) -> None:
@@ -75,7 +76,8 @@ class Model(Saved):
                 lib.unic_model_open_source(out, source, options)
 
         with teller.watch():
-            _io.load(pointer, path, of_path, of_source, options)
+            files = _io.load(pointer, path, of_path, of_source, options)
+        self._reads([] if early else files)
         self._set_up(pointer, _io.name_of(path) if _io.is_contents(path) else os.fsdecode(path))  # type: ignore[arg-type]
 
     @classmethod
@@ -138,7 +140,9 @@ class Model(Saved):
         pointer = _lib.MODEL()
         with self._use() as model:
             lib.unic_model_convert(ctypes.byref(pointer), model, arguments.text("weights", weights))
-        return Model._of(pointer, self._name)
+        converted = Model._of(pointer, self._name)
+        converted._reads(self._files)
+        return converted
 
     def codebook(self) -> Codebook:
         """A copy of the model's codebook, with its EMA state."""

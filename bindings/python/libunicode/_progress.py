@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import signal
-import threading
-from typing import Any, Callable, Dict, Iterator, Optional, Union
+from typing import Any, Callable, ContextManager, Dict, Optional, Union
 
 from . import _lib
-from ._errors import CancelledError
+from ._callback import Hold, guarded, interrupted, keep
 
 Report = Dict[str, float]
 Progress = Callable[[int, int, Report], Optional[bool]]
 
 
 Told = Callable[[str, int, int], Any]       # f(what, done, total); something true stops the call
-_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGALRM") if hasattr(signal, name)]
 
 
 class Teller:
@@ -25,57 +22,22 @@ class Teller:
 
     def __init__(self, function: Optional[Told], stoppable: bool = False) -> None:
         self._function = function
-        self._raised: Dict[int, BaseException] = {}     # by thread: several may be in one handle's calls
         self._asked = function is not None or stoppable
-        self.pointer = _lib.PROGRESS_FN(self._call) if self._asked else _lib.PROGRESS_FN()
+        self.pointer = _lib.PROGRESS_FN(guarded(self._call, _stop)) if self._asked else _lib.PROGRESS_FN()
 
     def _call(self, what: bytes, done: int, total: int, _user: Any) -> int:
-        me = threading.get_ident()
-        try:
-            if me not in self._raised and (self._function is None or not self._function(what.decode(), done, total)):
-                return 0
-        except BaseException as error:      # noqa: B902  C must not be jumped over; watch() raises it
-            self._raised[me] = error
-        return 1
+        if interrupted():
+            return 1
+        return int(self._function is not None and bool(self._function(what.decode(), done, total)))
 
-    @contextlib.contextmanager
-    def watch(self) -> Iterator[None]:
+    def watch(self) -> ContextManager[Any]:
         """Around the call: what the function or a signal's handler raises comes out of it."""
-        me = threading.get_ident()
-        before = self._hold_signals() if self._asked and threading.current_thread() is threading.main_thread() else {}
-        try:
-            yield
-        except CancelledError:
-            if me not in self._raised:
-                raise
-        except BaseException:
-            self._raised.pop(me, None)
-            raise
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-        error = self._raised.pop(me, None)
-        if error is not None:
-            raise error
+        return Hold() if self._asked else contextlib.nullcontext()
 
-    def _hold_signals(self) -> Dict[int, Any]:
-        """Handlers run as before, but what they raise is kept: Python would run them as _call() begins, where
-        nothing can catch it, and ctypes would drop it.
-        """
-        me, before = threading.get_ident(), {}
-        for number in _SIGNALS:
-            handler = signal.getsignal(number)
-            if not callable(handler):
-                continue
 
-            def keep(at: int, frame: Any, handler: Any = handler) -> None:
-                try:
-                    handler(at, frame)
-                except BaseException as error:      # noqa: B902  the call ends, and then it is raised
-                    self._raised[me] = error
-
-            before[number] = signal.signal(number, keep)
-        return before
+def _stop(error: BaseException, *_given: Any) -> int:
+    keep(error)
+    return 1
 
 
 class _Bar:

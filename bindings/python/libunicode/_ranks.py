@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _arguments as arguments
 from . import _lib
+from ._callback import Hold, guarded, keep
 from ._errors import ArgumentError, FileError
 from ._handle import Owner
 
@@ -41,7 +42,7 @@ class Ranks:
 
         Raises ImportError (no libunicode-mpi), ArgumentError, FileError (MPI's), StateError (MPI is finalised).
         """
-        self._raised: Optional[BaseException] = None
+        self.calls_back = False         # whether C calls Python for it
         check = arguments.integer("check_steps", check_steps, -1, 2**31 - 1)
         self._join(comm, float(timeout), check) if hasattr(comm, "py2f") else self._wrap(comm, timeout, check)
         self.rank: int = self.struct.rank
@@ -69,45 +70,42 @@ class Ranks:
             raise ArgumentError(f"timeout is {timeout}, but how long {type(comm).__name__} waits is its own affair")
         kinds = dict((name, kind) for name, kind, *_ in _lib.Comm._fields_)
 
-        def guarded(call: Callable[..., None]) -> Callable[..., int]:
-            def answer(*given: Any) -> int:
-                try:
-                    call(*given)
-                except BaseException as error:      # noqa: B902  C must not be jumped over; watch() raises it
-                    self._raised = error
-                    return FileError.status
-                return 0
-            return answer
+        def failed(error: BaseException, *_given: Any) -> int:
+            keep(error)
+            return FileError.status
 
-        def add(data: int, count: int, kind: int, request: Any, _user: Any) -> None:
-            comm.sum(_memory(data, count, _TYPES[kind]))
+        def add(data: int, count: int, kind: int, request: Any, _user: Any) -> int:
+            with _copied(data, count, _TYPES[kind]) as own:
+                comm.sum(own)
+            return 0
 
-        def gather(data: int, count: int, everything: int, _user: Any) -> None:
-            comm.gather(_memory(data, count, np.uint8),
-                        _memory(everything, count * size, np.uint8).reshape(size, count))
+        def gather(data: int, count: int, everything: int, _user: Any) -> int:
+            with _copied(data, count, np.uint8) as own, _copied(everything, count * size, np.uint8) as rows:
+                comm.gather(own, rows.reshape(size, count))
+            return 0
 
         size = operator.index(comm.size)
         self._words = lambda: ""
         self.struct = _lib.sized(
             _lib.Comm, rank=operator.index(comm.rank), size=size, check_steps=check_steps,
-            sum_start=kinds["sum_start"](guarded(add)), sum_wait=kinds["sum_wait"](lambda _request, _user: 0),
-            gather=kinds["gather"](guarded(gather)))
+            sum_start=kinds["sum_start"](guarded(add, failed)),
+            sum_wait=kinds["sum_wait"](guarded(lambda _request, _user: 0, failed)),
+            gather=kinds["gather"](guarded(gather, failed)))
+        self.calls_back = True
 
     # ---- what a trainer asks ----
 
     @contextlib.contextmanager
     def watch(self) -> Iterator[None]:
         """Around a call: what went wrong between the ranks is raised as it was, or with MPI's words."""
-        self._raised = None
-        try:
-            yield
-        except FileError as error:
-            if self._raised is not None:
-                raise self._raised from None
-            words = self._words() if "comm->" in str(error) else ""
-            if not words:
-                raise
-            raise FileError(f"{error}: {words}") from None
+        with Hold() if self.calls_back else contextlib.nullcontext():
+            try:
+                yield
+            except FileError as error:
+                words = self._words() if "comm->" in str(error) else ""
+                if not words:
+                    raise
+                raise FileError(f"{error}: {words}") from None
 
     def total(self, count: int) -> int:
         """The sum of a number over all ranks, which all ask for."""
@@ -133,8 +131,13 @@ def of(comm: Optional[Communicator]) -> Optional[Ranks]:
     return comm if comm is None or isinstance(comm, Ranks) else Ranks(comm)
 
 
-def _memory(address: int, count: int, kind: Any) -> Any:
-    return np.frombuffer((ctypes.c_char * (count * np.dtype(kind).itemsize)).from_address(address), kind)
+@contextlib.contextmanager
+def _copied(address: int, count: int, kind: Any) -> Iterator[Any]:
+    """An array of what C has there, and back what becomes of it: the caller may keep the array, C's memory goes."""
+    memory = np.frombuffer((ctypes.c_char * (count * np.dtype(kind).itemsize)).from_address(address), kind)
+    own = memory.copy()
+    yield own
+    memory[:] = own
 
 
 def _library() -> Any:

@@ -64,7 +64,7 @@ class Trainer(Saved):
                     part of each batch, and calls step(), evaluate() and fit() together with the others.
         """
         pointer, teller, ranks = _lib.TRAINER(), Teller(progress), _ranks.of(comm)
-        with config._use() as handle:
+        with config._use() as handle, _watching(ranks):
             lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads, teller=teller, ranks=ranks))
         self._set_up(pointer, teller, ranks)
         if start_from is not None:
@@ -87,7 +87,7 @@ class Trainer(Saved):
         pointer, teller, own = _lib.TRAINER(), Teller(progress, stoppable=True), Teller(progress)
         ranks = _ranks.of(comm)
         options = _options(threads, settings, own, ranks)
-        with teller.watch():
+        with teller.watch(), _watching(ranks):
             _io.load(pointer, path, lambda out, name, limit: lib.unic_trainer_resume(out, name, options, limit),
                      lambda out, source, limit: lib.unic_trainer_resume_source(out, source, options, limit),
                      arguments.limit(memory_limit, progress=teller.pointer))
@@ -111,7 +111,7 @@ class Trainer(Saved):
 
     def _set_up(self, pointer: Any, teller: Optional[Teller] = None, ranks: Optional[_ranks.Ranks] = None) -> None:
         super().__init__(pointer, lib.unic_trainer_free)
-        self._ranks = ranks
+        self._ranks, self._calls_back = ranks, bool(ranks and ranks.calls_back)
         self._teller = teller or Teller(None)
         self._figures = tuple(lib.unic_trainer_figure_name(pointer, i).decode()
                             for i in range(lib.unic_trainer_figure_count(pointer)))
@@ -159,12 +159,9 @@ class Trainer(Saved):
         paired = batch if isinstance(batch, Batch) else Batch(batch)
         own, _kept = (None, None) if draws is None else self._draws(draws, paired.clip_count)
         figures = np.empty(len(self._figures))
-        with paired._use() as pointer, self._use() as trainer, self._teller.watch(), self._watch():
+        with paired._use() as pointer, self._use() as trainer, self._teller.watch(), _watching(self._ranks):
             lib.unic_trainer_step(trainer, pointer, own, figures.ctypes.data)
         return dict(zip(self._figures, figures.tolist()))
-
-    def _watch(self) -> ContextManager[None]:
-        return self._ranks.watch() if self._ranks else contextlib.nullcontext()
 
     def _draws(self, draws: Draws, clips: int) -> Tuple[Any, List[Any]]:
         """A unic_draws and what it points to; C reads [B] and [L] numbers."""
@@ -296,7 +293,7 @@ class Trainer(Saved):
         for batch in batches:
             if isinstance(data, Dataset) and data.skips and not self._has_step(batch):
                 continue
-            with batch._use() as pointer, self._use() as trainer, self._teller.watch(), self._watch():
+            with batch._use() as pointer, self._use() as trainer, self._teller.watch(), _watching(self._ranks):
                 lib.unic_trainer_evaluate(trainer, pointer, figures.ctypes.data)
             whole = self._ranks.total(batch.clip_count) if self._ranks else batch.clip_count
             sums += figures * whole
@@ -324,6 +321,10 @@ class Trainer(Saved):
         if self.closed:
             return "<libunicode.Trainer, closed>"
         return f"<libunicode.Trainer: {', '.join(self.config.modalities)}; {self.step_count} steps taken>"
+
+
+def _watching(ranks: Optional[_ranks.Ranks]) -> ContextManager[Any]:
+    return ranks.watch() if ranks else contextlib.nullcontext()
 
 
 def _exactly(name: str, given: npt.ArrayLike, count: int) -> npt.NDArray[np.int32]:

@@ -79,7 +79,7 @@ class Media(Handle):
         options = _lib.sized(declared.MediaOptions, threads=arguments.integer("threads", threads, 0, 2**31 - 1),
                              skip_damaged=int(skip_damaged), max_pixels=arguments.integer("max_pixels", max_pixels, 0),
                              max_seconds=float(max_seconds), alpha=_ALPHA[alpha])
-        load(pointer, file, _media.unic_media_open, _media.unic_media_open_source, ctypes.byref(options))
+        self._reads(load(pointer, file, _media.unic_media_open, _media.unic_media_open_source, ctypes.byref(options)))
         super().__init__(pointer, _media.unic_media_free)
 
     @property
