@@ -256,3 +256,27 @@ def test_lengths_under_other_names_are_told_of(f: Fixture) -> None:
             with pytest.warns(UserWarning, match=says) as told:
                 of({"speech": speech, name: valid})
             assert len(told) == 1 and told[0].filename == __file__
+
+
+def test_masked_arrays() -> None:
+    """Values that are masked are no numbers; without one, a masked array is an array."""
+    book = lu.Codebook(2, 2)
+    book.set([[0, 5], [9, 5]])
+    masked = np.ma.array([[9., 5.]], mask=[[True, False]])
+    raises(lu.DataError, "z have masked values", lambda: book.assign(masked))
+    raises(lu.DataError, "z have masked values", lambda: book.assign([masked[0], masked[0]]))
+    raises(lu.DataError, "codes have masked values", lambda: book.usage(np.ma.array([0, 1], mask=[0, 1])))
+    raises(lu.DataError, "truth have masked values",
+           lambda: lu.metrics.classes([[1, 0], [1, 0]], np.ma.array([0, 1], mask=[0, 1])))
+    raises(lu.DataError, "have masked values", lambda: lu.Batch({"speech": np.ma.masked_equal(np.ones((2, 3, 4)), 1)}))
+    assert book.assign(np.ma.array([[9., 5.]], mask=False)).tolist() == [1]
+
+
+def test_pytorch_negative_and_conjugate() -> None:
+    """What PyTorch notes beside the memory, a minus, is part of the numbers."""
+    torch = pytest.importorskip("torch")
+    book = lu.Codebook(2, 1)
+    book.set([[-1.], [1.]])
+    minus = torch.complex(torch.zeros(4), torch.ones(4)).conj().imag.reshape(4, 1)
+    assert minus.is_neg() and book.assign(minus).tolist() == [0] * 4
+    raises(lu.DataError, "complex", lambda: book.assign(torch.ones(3, 1, dtype=torch.complex64).conj()))

@@ -124,3 +124,34 @@ def test_batches(f: Fixture) -> None:
             (lu.ShapeError, "no arrays", lambda: lu.Arrays({})),
             (lu.ArgumentError, "less than one batch", lambda: lu.Arrays({"speech": x}, drop_last=True))):
         raises(error, text, call)
+
+
+def test_loops_in_loops(f: Fixture) -> None:
+    """A loop whose data something else moves says so; it went on wherever they were, or never ended."""
+    path = f.folder / "marked.npz"
+    np.savez(path, **marked())
+    for make in (lambda: lu.Dataset(path, batch=8), lambda: lu.Arrays(marked(), batch=8)):
+        data, seen = make(), []
+
+        def nested() -> None:
+            for _ in data:
+                seen.append(len(list(data)))
+
+        raises(lu.StateError, "the data were moved while this loop", nested)
+        assert seen == [3]
+        data = make()
+        loop = iter(data)
+        next(loop)
+        data.seek(0)
+        raises(lu.StateError, "each loop needs data of its own", lambda: next(loop))
+        assert order(data) == list(range(N)) and order(data) == list(range(N))
+        data.next()
+        assert order(data) == list(range(N))
+
+
+def test_lengths_have_one_number_a_clip() -> None:
+    raises(lu.ShapeError, "speech.lengths have the shape (20, 1)",
+           lambda: lu.Arrays({**marked(), "speech.lengths": np.ones((N, 1), int)}))
+    raises(lu.DataError, "speech.lengths are float64", lambda: lu.Arrays({**marked(), "speech.lengths": np.ones(N)}))
+    lengths = np.arange(N)
+    assert lu.Arrays({**marked(), "speech.lengths": lengths}).paired_count("image", "speech") == N - 1

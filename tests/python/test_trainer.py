@@ -313,3 +313,14 @@ def test_batches_of_damaged_clips_alone(f: Fixture) -> None:
     nothing = lu.Dataset(folder, batch=2, on_damage="skip", length=T)
     raises(lu.DataError, "none of the data's clips can be used", lambda: lu.Trainer(config).fit(nothing, epochs=1))
     raises(lu.ArgumentError, "none of their clips can be used", lambda: straight.evaluate(nothing))
+
+
+def test_validating_on_the_same_data(f: Fixture) -> None:
+    """Each step takes its own batch, wherever an evaluation left the data."""
+    def figures(make, validates):
+        data, trainer = make(), lu.Trainer(config())
+        return trainer.fit(data, epochs=2, progress=(lambda *_: trainer.evaluate(data) and None) if validates else None)
+
+    for make in (lambda: lu.Dataset(f.data, batch=7, seed=3), lambda: lu.Arrays(f.arrays, batch=7, seed=3)):
+        alone, validated = figures(make, False), figures(make, True)
+        assert len(alone["step"]) == 6 and all(np.array_equal(alone[name], validated[name]) for name in alone)

@@ -161,14 +161,12 @@ class Dataset(Handle):
             self._epoch, self._begun = epoch, batch > 0
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch's batches from its beginning; an epoch that is under way is left."""
+        """One epoch's batches from its beginning; an epoch that is under way is left. StateError if something else,
+        such as another loop, takes a batch meanwhile.
+        """
         if self._begun:
             self.seek(self._epoch + 1)
-        while True:
-            batch = self.next()
-            if batch is None:
-                return
-            yield batch
+        yield from _epoch_of(self)
 
     def labels(self, name: str = "label") -> Codes:
         """Labels in the files' order, whatever the shuffle: "label" [N] or [N,C], or "<modality>.step_labels"
@@ -221,6 +219,20 @@ class Dataset(Handle):
         return f"<libunicode.Dataset: {self.clip_count} clips of {', '.join(self.modalities)} in {len(self)} batches>"
 
 
+def _epoch_of(data: Union[Dataset, "Arrays"]) -> Iterator[Batch]:
+    """The batches from where the data are to the epoch's end, as long as nothing else moves them."""
+    turn = data._turn
+    while True:
+        if data._turn != turn:
+            raise StateError("the data were moved while this loop goes through them: something else took a batch of them or "
+                             "called seek(); each loop needs data of its own")
+        batch = data.next()
+        turn = data._turn
+        if batch is None:
+            return
+        yield batch
+
+
 _reading: "weakref.WeakSet[Dataset]" = weakref.WeakSet()     # those that read file objects
 
 
@@ -265,6 +277,9 @@ class Arrays:
             raise ShapeError(f"the arrays have clips {sizes}, but must be of the same clips" if sizes
                              else "there are no arrays")
         self.clip_count: int = sizes[self._modalities[0]]
+        for name in self._arrays:
+            if name not in self._modalities:
+                self._arrays[name] = arguments.lengths(name, self._arrays[name], self.clip_count)
         self._batch = arguments.integer("batch", batch, 1)
         self.parts = arguments.integer("parts", parts, 1)
         self.part = arguments.integer("part", part, 0, parts - 1)
@@ -272,6 +287,7 @@ class Arrays:
         if not self._batches:
             raise ArgumentError(f"{self.clip_count} clips are less than one batch of {batch}")
         self._seed = None if seed is None else arguments.integer("seed", seed, 0, 2**64 - 1)
+        self._turn = 0           # grows whenever the place changes
         self.seek(0)
 
     @property
@@ -301,6 +317,7 @@ class Arrays:
 
     def next(self) -> Optional[Batch]:
         """The next batch of the epoch; None at its end: the call after that begins the next one."""
+        self._turn += 1
         if self._at == self._batches:
             self.seek(self._epoch + 1)
             return None
@@ -315,20 +332,17 @@ class Arrays:
 
     def seek(self, epoch: int, batch: int = 0) -> None:
         """Go to a batch of an epoch, both counted from 0; the order is that of an uninterrupted run."""
+        self._turn += 1
         self._epoch = arguments.integer("epoch", epoch, 0)
         self._at = arguments.integer("batch", batch, 0, self._batches)
         self._order = (None if self._seed is None
                        else np.random.default_rng([self._seed, self._epoch]).permutation(self.clip_count))
 
     def __iter__(self) -> Iterator[Batch]:
-        """One epoch's batches from its beginning; an epoch that is under way is left."""
+        """One epoch's batches from its beginning, as a Dataset's."""
         if self._at:
             self.seek(self._epoch + 1)
-        while True:
-            batch = self.next()
-            if batch is None:
-                return
-            yield batch
+        yield from _epoch_of(self)
 
     def __repr__(self) -> str:
         return f"<libunicode.Arrays: {self.clip_count} clips of {', '.join(self._modalities)} in {len(self)} batches>"

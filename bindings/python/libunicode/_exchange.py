@@ -60,6 +60,9 @@ def array_of(name: str, given: Any) -> npt.NDArray[Any]:
     Nothing is copied that has memory already; what is another library's is read-only then.
     """
     if isinstance(given, np.ndarray) or not hasattr(given, "__dlpack__"):
+        for one in given if isinstance(given, (list, tuple)) else (given,):
+            if isinstance(one, np.ma.MaskedArray) and np.ma.is_masked(one):
+                raise DataError(f"{name} have masked values: fill them, as with .filled(), or leave them out")
         return np.asarray(given)
     if getattr(given, "requires_grad", False):
         raise ArgumentError(f"{name} require gradients, which libunicode does not give: pass .detach()")
@@ -68,6 +71,8 @@ def array_of(name: str, given: Any) -> npt.NDArray[Any]:
         where = _DEVICES.get(int(device), f"DLPack type {int(device)}")
         raise ArgumentError(f"{name} are in the memory of a device ({where} {number}), which libunicode does not "
                             f"read: copy them to the CPU first, as with .cpu() or .get()")
+    for resolve in ("resolve_conj", "resolve_neg"):         # PyTorch's minus, which is not in the memory
+        given = getattr(given, resolve)() if hasattr(given, resolve) else given
     try:
         return _read(name, _capsule(given))
     except Error:

@@ -186,7 +186,7 @@ class Trainer(Saved):
         steps     of the whole run; None: `epochs` times the data's batches.
         epochs    passes over the data; None: as many as were declared (total_step_count), or `train.epochs`.
         progress  True: a bar, where tqdm is installed. A function: called after each step with (step, steps,
-                  report); it may validate and save, and ends the training by returning False.
+                  report); it may validate, on the same data too, and save, and ends the training by returning False.
 
         Returns every figure's values, one for each step that was taken, and "step", from 1. Raises DataError for
         data that cannot tie modalities together: one that no clip has, or no clip with two of them.
@@ -253,22 +253,25 @@ class Trainer(Saved):
                 return lent
         raise DataError("none of the data's clips can be used")
 
+    def _placed(self, data: Union[Dataset, Arrays], first: int, count: int) -> Iterator[Batch]:
+        """The batches of `count` steps from step `first` on, also if something else moves the data between them."""
+        turn = None
+        for step in range(first, first + count):
+            if data._turn != turn:
+                data.seek(step // len(data), step % len(data))
+            lent = data.next() or data.next()           # None at an epoch's end
+            assert lent is not None
+            turn = data._turn
+            if isinstance(data, Dataset) and data.skips and not self._has_step(lent):
+                lent, turn = self._usable(data, step), None
+            yield lent
+
     def _batches(self, data: Any, first: int, count: int) -> Iterator[Batch]:
         """The batches of `count` steps from step `first` on, epoch after epoch."""
+        if isinstance(data, (Dataset, Arrays)):
+            yield from self._placed(data, first, count)
+            return
         left = count
-        if isinstance(data, (Dataset, Arrays)) and left:
-            data.seek(first // len(data), first % len(data))
-            while left:
-                lent = data.next()
-                if lent is None:
-                    continue
-                step = first + count - left
-                left -= 1
-                if not isinstance(data, Dataset) or not data.skips or self._has_step(lent):
-                    yield lent
-                    continue
-                yield self._usable(data, step)
-                data.seek((step + 1) // len(data), (step + 1) % len(data))
         while left:
             before = left
             for batch in data:
