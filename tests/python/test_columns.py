@@ -110,3 +110,37 @@ def test_refused(outputs: Outputs, tmp_path: Path) -> None:
     raises(lu.FormatError, 'packed.npz: "semantic" is compressed', lambda: columns.vectors(tmp_path / "packed.npz"))
     np.savez(tmp_path / "wide.npz", semantic=np.zeros((2, 3, 4)))
     raises(lu.FormatError, "wide.npz: \"semantic\" is float64; <f4", lambda: columns.vectors(tmp_path / "wide.npz"))
+
+
+def test_outputs_that_are_none(tmp_path: Path) -> None:
+    """Whatever is in a file, it is a FormatError that names it."""
+    path, codes = tmp_path / "x.npz", np.array([[1, 2], [0, -1]], np.int32)
+
+    def refused(text: str, call: object = columns.steps, **arrays: object) -> None:
+        np.savez(path, **{"codes": codes, "fingerprint": np.uint64(5), **arrays})        # type: ignore[arg-type]
+        raises(lu.FormatError, text, lambda: call(path))                                 # type: ignore[operator]
+
+    for call in (columns.steps, columns.clips):
+        refused('"codes" is float64 of 2 dims', call, codes=codes * 0.5)
+        refused('"codes" is int32 of 1 dims', call, codes=codes[0])
+        refused('"codes" is <U1', call, codes=[["a"]])
+        refused('"label" is of 1 clips, "codes" of 2', call, label=[3])
+        refused('"label" is of 3 clips', call, label=[3, 4, 5])
+        refused('"label" is float64', call, label=[3.0, 4.0])
+        refused("codes hold 9999999999", call, codes=[[9999999999]])
+        refused('"fingerprint" is no number', call, fingerprint=np.array([5, 6], np.uint64))
+        refused('"fingerprint" is no number', call, fingerprint=np.float64(5.7))
+        refused("x.npz", call, codes=np.array([[None]]))
+    np.savez(path, semantic=np.ones((1, 3, 2), "f4"), codes=codes)
+    data = path.read_bytes()
+    for shape in (b"(1, 3, 9)", b"(1, 1, 2)", b"(1, 0, 2)", b"(1, 3,-2)"):
+        path.write_bytes(data.replace(b"(1, 3, 2)", shape))
+        raises(lu.FormatError, '"semantic" has 152 bytes, but its header says', lambda: columns.vectors(path))
+    for cut in (10, 40, len(data) // 2, len(data) - 30):
+        path.write_bytes(data[:cut])
+        raises(lu.FormatError, "x.npz", lambda: columns.vectors(path))
+        raises(lu.FormatError, "x.npz", lambda: columns.steps(path))
+    path.write_bytes(data.replace(b"'descr'", b"'desrc'"))
+    raises(lu.FormatError, "x.npz", lambda: columns.vectors(path))
+    np.save(tmp_path / "y.npy", codes)
+    raises(lu.FormatError, "y.npy", lambda: columns.steps(tmp_path / "y.npy"))

@@ -67,3 +67,7 @@ def test_matrices(f: Fixture) -> None:
     assert (f.folder / "matrices.png").stat().st_size > 5000
     raises(ValueError, "(2, 2)", lambda: lu.plot.transfer(np.eye(2), ["image"]))
     raises(ValueError, "(3,)", lambda: lu.plot.confusion([0, 1], [0, 1, 2]))
+    raises(ValueError, "predicted hold -1, which is none of the classes 0..2", lambda: lu.plot.confusion([0, 1, 2], [-1, 1, 2]))
+    raises(ValueError, "predicted hold 5", lambda: lu.plot.confusion([0, 1], [5, 1], names=["a", "b"]))
+    raises(lu.DataError, "labels are float64", lambda: lu.plot.confusion([0.0, 1.0], [0, 1]))
+    raises(lu.DataError, "masked values", lambda: lu.plot.transfer(np.ma.array(np.eye(2), mask=np.eye(2)), ["a", "b"]))

@@ -10,15 +10,19 @@ has the columns' types and says how they become a pyarrow.Table.
 
 from __future__ import annotations
 
+import math
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Dict, Iterator, List, Sequence, Union
 
 import numpy as np
 import numpy.typing as npt
 
-from ._errors import Error, FileError, FormatError, MismatchError, NotFoundError
+from . import _arguments as arguments
+from ._errors import DataError, Error, FileError, FormatError, MismatchError, NotFoundError
 
 __all__ = ["clips", "files", "steps", "vectors"]
 
@@ -88,7 +92,7 @@ def vectors(path: StrPath, name: str = "semantic") -> npt.NDArray[np.float32]:
 
     Raises NotFoundError, FileError, and FormatError for a file that another program wrote compressed.
     """
-    member = name + ".npy"
+    path, member = os.fsdecode(path), str(name) + ".npy"
     try:
         with zipfile.ZipFile(path) as archive, open(path, "rb") as file:
             if member not in archive.namelist():
@@ -98,12 +102,16 @@ def vectors(path: StrPath, name: str = "semantic") -> npt.NDArray[np.float32]:
                 raise FormatError(f"{path}: \"{name}\" is compressed")
             file.seek(about.header_offset + 26)                      # behind the name and what else stands in front
             lengths = np.frombuffer(file.read(4), "<u2")
-            file.seek(about.header_offset + 30 + int(lengths.sum()))
+            begin = about.header_offset + 30 + int(lengths.sum())
+            file.seek(begin)
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             shape, fortran, dtype = read(file)
             if fortran or dtype != np.dtype("<f4"):
                 raise FormatError(f"{path}: \"{name}\" is {dtype}{', in Fortran order' if fortran else ''}; <f4 in C order expected")
+            said = file.tell() - begin + dtype.itemsize * math.prod(shape)
+            if min(shape, default=0) < 0 or said != about.file_size:
+                raise FormatError(f"{path}: \"{name}\" has {about.file_size} bytes, but its header says {shape}, {said} bytes")
             if 0 in shape:
                 return np.zeros(shape, np.float32)
             return np.memmap(path, dtype, "r", file.tell(), shape)
@@ -112,9 +120,29 @@ def vectors(path: StrPath, name: str = "semantic") -> npt.NDArray[np.float32]:
     except FileNotFoundError as error:
         raise NotFoundError(f"{path}: there is no such file") from error
     except OSError as error:
-        raise FileError(f"{path}: {error.strerror}") from error
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise FormatError(f"{path}: {error}") from error
+        raise FileError(f"{path}: {error.strerror or error}") from error
+    except _DAMAGE as error:
+        raise FormatError(f"{path}: {error!r}" if isinstance(error, KeyError) else f"{path}: {error}") from error
+
+
+# What zipfile, zlib and numpy raise for files that are damaged, or are something else.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, KeyError, TypeError, AttributeError,
+           IndexError, OverflowError, NotImplementedError, RuntimeError, SyntaxError)
+
+
+def _checked(path: Path, output: Dict[str, npt.NDArray[np.generic]]) -> Dict[str, npt.NDArray[np.int32]]:
+    """Codes [N,T] and labels [N] or [N,C], all of them int32."""
+    for name, ranks in (("codes", (2,)), ("label", (1, 2))):
+        x = output.get(name)
+        if x is None:
+            continue
+        if x.dtype.kind not in "iu" or x.ndim not in ranks:
+            raise FormatError(f"{path}: \"{name}\" is {x.dtype} of {x.ndim} dims; integers of "
+                              f"{' or '.join(map(str, ranks))} expected")
+        if len(x) != len(output["codes"]):
+            raise FormatError(f"{path}: \"{name}\" is of {len(x)} clips, \"codes\" of {len(output['codes'])}")
+        output[name] = arguments.whole(name, x)
+    return output                       # type: ignore[return-value]
 
 
 def _outputs(paths: List[Path]) -> Iterator[Dict[str, npt.NDArray[np.int32]]]:
@@ -125,14 +153,18 @@ def _outputs(paths: List[Path]) -> Iterator[Dict[str, npt.NDArray[np.int32]]]:
             with np.load(path, allow_pickle=False) as file:
                 if "codes" not in file.files or "fingerprint" not in file.files:
                     raise FormatError(f"{path}: has no codes; an output of unic-encode expected")
-                output = {name: file[name] for name in ("codes", "label") if name in file.files}
+                output = _checked(path, {name: file[name] for name in ("codes", "label") if name in file.files})
+                if file["fingerprint"].dtype != np.uint64 or file["fingerprint"].size != 1:
+                    raise FormatError(f"{path}: \"fingerprint\" is no number of 64 bits")
                 kind = int(file["fingerprint"]), output["label"].shape[1:] if "label" in output else None
+        except DataError as error:
+            raise FormatError(f"{path}: {error}") from error
         except Error:
             raise
-        except (zipfile.BadZipFile, ValueError, EOFError) as error:
-            raise FormatError(f"{path}: {error}") from error
         except OSError as error:
-            raise FileError(f"{path}: {error.strerror}") from error
+            raise FileError(f"{path}: {error.strerror or error}") from error
+        except _DAMAGE as error:
+            raise FormatError(f"{path}: {error}") from error
         if first is None:
             first = kind
         elif kind[0] != first[0]:

@@ -16,6 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from . import _arguments as arguments
+from ._exchange import array_of
+
 __all__ = ["confusion", "curves", "transfer", "usage"]
 
 _FIGURES = ("club_fit", "grad_norm", "perplexity", "revived", "learning_rate")     # terms that are no losses
@@ -28,7 +31,7 @@ def curves(history: Mapping[str, npt.ArrayLike], terms: Optional[Sequence[str]] 
     smooth  steps that each point is the mean of.
     """
     axes = _axes(ax)
-    steps = np.asarray(history["step"])
+    steps = array_of("step", history["step"])
     wanted = [name for name in history if name != "step" and (
         name.split(".")[0] not in _FIGURES if terms is None else any(_belongs(name, term) for term in terms))]
     if not wanted:
@@ -36,7 +39,7 @@ def curves(history: Mapping[str, npt.ArrayLike], terms: Optional[Sequence[str]] 
     width = max(1, min(smooth, len(steps)))
     window = np.ones(width) / width
     for name in wanted:
-        axes.plot(steps[width - 1:], np.convolve(np.asarray(history[name]), window, "valid"), label=name)
+        axes.plot(steps[width - 1:], np.convolve(array_of(name, history[name]), window, "valid"), label=name)
     axes.set_xlabel("step")
     axes.legend(fontsize="small")
     return axes
@@ -48,7 +51,7 @@ def usage(codes: Mapping[str, npt.ArrayLike], count: int, ax: Optional[Axes] = N
     The codes stand in the order of all modalities together, so a code is at one place for each of them.
     """
     axes = _axes(ax)
-    shares = {name: _shares(np.asarray(given), count) for name, given in codes.items()}
+    shares = {name: _shares(arguments.whole(name, given), count) for name, given in codes.items()}
     order = np.argsort(-np.sum(list(shares.values()), axis=0), kind="stable")
     for name, share in shares.items():
         used = int(np.count_nonzero(share))
@@ -61,7 +64,7 @@ def usage(codes: Mapping[str, npt.ArrayLike], count: int, ax: Optional[Axes] = N
 
 def transfer(scores: npt.ArrayLike, modalities: Sequence[str], ax: Optional[Axes] = None) -> Axes:
     """Scores of heads in 0..1, trained on the row's modality and tested on the column's."""
-    axes = _matrix(np.asarray(scores, float), modalities, _axes(ax), "{:.1%}", 1.0)
+    axes = _matrix(array_of("scores", scores).astype(float), modalities, _axes(ax), "{:.1%}", 1.0)
     axes.set_xlabel("tested on")
     axes.set_ylabel("trained on")
     return axes
@@ -73,11 +76,15 @@ def confusion(labels: npt.ArrayLike, predicted: npt.ArrayLike, names: Optional[S
 
     predicted  classes, of the labels' shape: head.predict(codes).argmax(-1).
     """
-    true, got = np.asarray(labels), np.asarray(predicted)
+    true, got = arguments.whole("labels", labels), arguments.whole("predicted", predicted)
     if true.shape != got.shape:
         raise ValueError(f"labels have the shape {true.shape}, the predicted classes {got.shape}")
     true, got = true[true >= 0], got[true >= 0]
     size = len(names) if names is not None else int(max(true.max(initial=0), got.max(initial=0))) + 1
+    for name, given in (("labels", true), ("predicted", got)):
+        beyond = given[(given < 0) | (given >= size)]
+        if beyond.size:
+            raise ValueError(f"{name} hold {beyond[0]}, which is none of the classes 0..{size - 1}")
     counts = np.zeros((size, size), int)
     np.add.at(counts, (true, got), 1)
     axes = _matrix(counts, names if names is not None else [str(i) for i in range(size)], _axes(ax), "{:d}",
