@@ -61,7 +61,7 @@ def test_refused() -> None:
             ("code.dim", -1, lu.ConfigError, "code.dim"), ("ema.decay", 1.2, lu.ConfigError, "1.2"),
             ("ema.decay", float("nan"), lu.ConfigError, "nan"), ("padding", "mask", lu.ConfigError, "mask"),
             ("code.dim", None, TypeError, "NoneType"), ("code\0", 1, lu.ArgumentError, "zero byte"),
-            ("padding", "real\0", lu.ArgumentError, "zero byte"), ("modalities", 3, AttributeError, "modalities"),
+            ("padding", "real\0", lu.ArgumentError, "zero byte"), ("modalities", 3, TypeError, "modalities is 3 (int)"),
             ("ema.decay", "0.5\ncode.dim = 3", lu.ConfigError, "ema.decay")):
         raises(error, text, lambda: settings.update({"train.epochs": 99, key: value}))
         assert str(settings) == before

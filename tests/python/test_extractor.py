@@ -86,7 +86,7 @@ def test_lists_of_words(tmp_path: Path) -> None:
     raises(lu.StateError, "no weights until", lambda: extractor.extract("one"))
     raises(lu.FormatError, "line 1 of the words to keep", lambda: extractor.load_words(bytearray(b"One"), "keep"))
     assert extractor.load_words(bytearray(b"one"), "keep").fingerprint != same.fingerprint
-    raises(lu.ArgumentError, "words is 'all', one of 'vocabulary', 'keep' expected", lambda: extractor.load_words("a", "all"))
+    raises(lu.ArgumentError, "words is 'all', 'vocabulary' or 'keep' expected", lambda: extractor.load_words("a", "all"))
     raises(lu.ArgumentError, "reads no lists of words", lambda: lu.Extractor("ngrams").load_words(tmp_path / "vocab.txt"))
 
 

@@ -80,7 +80,7 @@ def test_refused() -> None:
             (lu.ShapeError, "(4,) expected", lambda: head.fit(codes, codes)),
             (lu.ShapeError, "(clips, steps)", lambda: head.predict([0, 1])),
             (lu.DataError, "float64", lambda: head.predict(codes * 1.0)),
-            (AttributeError, "_read", lambda: lu.Head("model.npz", 3))):
+            (TypeError, "codes_of is 'model.npz' (str), but", lambda: lu.Head("model.npz", 3))):
         raises(error, text, call)
     assert np.array_equal(head.predict(codes), before)
 

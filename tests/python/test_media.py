@@ -42,3 +42,10 @@ def test_what_a_file_object_raises():
         file.broken = True
         with pytest.raises(ConnectionError, match="the store is gone"):
             clip.sound()
+    for size in ((5, 6, 7), (5,)):
+        with pytest.raises(libunicode.ArgumentError, match="height, width. expected"):
+            clip.frame_at(0, size)
+    with pytest.raises(libunicode.ArgumentError, match="width is -3"):
+        clip.frames([], (20, -3))
+    with pytest.raises(TypeError, match="at is 'x'"):
+        clip.frame_at("x", (5, 6))

@@ -117,7 +117,7 @@ def test_what_ranks_are_refused(f: Fixture) -> None:
            lambda: trainer.fit(lu.Arrays(f.arrays, batch=10, part=1, parts=2)))
     raises(lu.ArgumentError, "comm has no size, sum, gather", lambda: lu.Ranks(type("Odd", (), {"rank": 0})()))
     raises(lu.ArgumentError, "how long Thread waits is its own affair", lambda: lu.Ranks(Thread(World(1), 0), timeout=5))
-    raises(lu.ArgumentError, "comm->rank = 2 is not in 0..1", lambda: lu.Trainer(config(), comm=Thread(World(2), 2)))
+    raises(lu.ArgumentError, "comm.rank is 2, but must be in 0..1", lambda: lu.Trainer(config(), comm=Thread(World(2), 2)))
     raises(TypeError, "ranks cannot be pickled", lambda: pickle.dumps(lu.Ranks(Thread(World(1), 0))))
     for kind in (lambda part, parts: lu.Dataset(f.data, part=part, parts=parts),
                  lambda part, parts: lu.Arrays(f.arrays, part=part, parts=parts)):

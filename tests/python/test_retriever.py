@@ -124,7 +124,7 @@ def test_refused() -> None:
             (lu.DataError, "no code", lambda: made.queries(x * 0 - 1)),
             (lu.DataError, "NaN", lambda: made.fit(x, items * np.nan)),
             (lu.NumericError, "length", lambda: made.items(items * 1e30)),
-            (AttributeError, "_read", lambda: lu.Retriever("model.npz", ITEM))):
+            (TypeError, "codes_of is 'model.npz' (str), but", lambda: lu.Retriever("model.npz", ITEM))):
         raises(error, text, call)
     assert np.array_equal(made.queries(x), before)
 

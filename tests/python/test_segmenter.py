@@ -149,7 +149,7 @@ def test_refused() -> None:
             (lu.DataError, "NaN", lambda: made.step(frames * np.nan, codes, masks)),
             (lu.DataError, "value 2", lambda: made.step(frames, codes, masks * 0 + 2)),
             (lu.DataError, "pixel", lambda: made.step(frames, codes, masks * 0 - 1)),
-            (AttributeError, "_read", lambda: lu.Segmenter("model.npz"))):
+            (TypeError, "codes_of is 'model.npz' (str), but", lambda: lu.Segmenter("model.npz"))):
         raises(error, text, call)
     assert np.array_equal(made.predict(frames, codes), before)
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import operator
 import os
-from typing import Any, BinaryIO, Iterable, Optional, Tuple, Union
+import reprlib
+from collections.abc import Iterable as IterableType
+from typing import Any, BinaryIO, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _lib
-from ._errors import ArgumentError, DataError, ShapeError
+from ._errors import ArgumentError, DataError, OutOfMemoryError, ShapeError
 from ._exchange import array_of, is_bfloat16, is_real, widened
 from ._lib import lib
 
@@ -22,20 +24,81 @@ Readable = Union[StrPath, bytearray, memoryview, BinaryIO]  # and whatever else 
 Writable = Union[StrPath, BinaryIO]                                         # and whatever else has write()
 
 
+def wrong(name: str, value: Any, expected: str) -> TypeError:
+    """What is raised for an argument of a wrong type."""
+    return TypeError(f"{name} is {reprlib.repr(value)} ({type(value).__name__}), but must be {expected}")
+
+
 def integer(name: str, value: Any, least: int, most: int = 2**63 - 1) -> int:
     """An integer of C's range: `most` is that of the C type."""
-    value = operator.index(value)
+    try:
+        value = operator.index(value)
+    except TypeError:
+        raise wrong(name, value, "an integer") from None
     if not least <= value <= most:
         raise ArgumentError(f"{name} is {value}, but must be in {least}..{most}")
     return value
 
 
+def number(name: str, value: Any) -> float:
+    """A real number; C says which of them are allowed."""
+    if isinstance(value, (str, bytes, bytearray)):
+        raise wrong(name, value, "a number")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise wrong(name, value, "a number") from None
+    except OverflowError:
+        raise ArgumentError(f"{name} is {reprlib.repr(value)}, which is beyond floating point") from None
+
+
+def choice(name: str, value: Any, among: Iterable[str]) -> str:
+    """One of these words."""
+    if not isinstance(value, str) or value not in among:
+        *others, last = map(repr, among)
+        raise ArgumentError(f"{name} is {reprlib.repr(value)}, {', '.join(others)} or {last} expected")
+    return value
+
+
+def instance(name: str, value: Any, kind: Any) -> Any:
+    """An object of this class."""
+    if not isinstance(value, kind):
+        expected = {"str": "string", "Mapping": "mapping"}.get(kind.__name__, kind.__name__)
+        raise wrong(name, value, f"{'an' if expected[0] in 'AEIOU' else 'a'} {expected}")
+    return value
+
+
+def function(name: str, value: Any) -> Any:
+    """A function, or None."""
+    if value is not None and not callable(value):
+        raise wrong(name, value, "a function")
+    return value
+
+
+def encoded(name: str, value: Union[str, bytes]) -> bytes:
+    """A string as C has it."""
+    if not isinstance(value, (str, bytes, bytearray)):
+        raise wrong(name, value, "a string")
+    try:
+        return value.encode() if isinstance(value, str) else bytes(value)
+    except UnicodeEncodeError:
+        raise ArgumentError(f"{name} {value!r} holds a lone surrogate, which is no character") from None
+
+
 def text(name: str, value: Union[str, bytes]) -> bytes:
     """A string without a zero byte, which would end it in C."""
-    data = value.encode() if isinstance(value, str) else bytes(value)
+    data = encoded(name, value)
     if b"\0" in data:
         raise ArgumentError(f"{name} {value!r} holds a zero byte")
     return data
+
+
+def word(name: str, value: Union[str, bytes]) -> str:
+    """The same as Python has it, as of a modality."""
+    try:
+        return text(name, value).decode()
+    except UnicodeDecodeError:
+        raise ArgumentError(f"{name} {value!r} is no UTF-8") from None
 
 
 def path(value: StrPath) -> bytes:
@@ -43,9 +106,16 @@ def path(value: StrPath) -> bytes:
     return text("path", os.fsencode(value))
 
 
+def several(name: str, values: Any) -> List[Any]:
+    """What is in a sequence."""
+    if isinstance(values, (str, bytes)) or not isinstance(values, IterableType):
+        raise wrong(name, values, "a sequence")
+    return list(values)
+
+
 def texts(name: str, values: Iterable[Union[str, bytes]]) -> Tuple[Any, int]:
     """A C array of strings and their number; (None, 0) for none."""
-    if isinstance(values, (str, bytes)):
+    if isinstance(values, (str, bytes)) or not isinstance(values, IterableType):
         raise TypeError(f"{name} is {values!r}, but must be several names")
     items = [text(name, value) for value in values]
     return ((ctypes.c_char_p * len(items))(*items), len(items)) if items else (None, 0)
@@ -95,10 +165,18 @@ def lengths(name: str, given: npt.ArrayLike, clips: int) -> Codes:
     return whole(name, x)
 
 
+def empty(shape: Tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
+    """A new array for results."""
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError):
+        raise OutOfMemoryError(f"results of the shape {shape}, {np.dtype(dtype)}, are larger than the memory") from None
+
+
 def output(name: str, out: Optional[npt.NDArray[Any]], shape: Tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
     """Where C writes: `out` if it can be written in place, a new array if there is none."""
     if out is None:
-        return np.empty(shape, dtype)
+        return empty(shape, dtype)
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{name} is {type(out).__name__}, but must be a numpy array")
     if out.shape != shape:

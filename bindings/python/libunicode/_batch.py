@@ -34,7 +34,7 @@ class Batch:
 
     def __init__(self, arrays: Mapping[str, npt.ArrayLike], clips: Optional[npt.ArrayLike] = None) -> None:
         """Of `arrays`; clips [B] says which these are where they are a part of more: messages call them so."""
-        pointer = _lib.BATCH()
+        pointer, arrays = _lib.BATCH(), arguments.instance("arrays", arrays, Mapping)
         lib.unic_batch_create(ctypes.byref(pointer))
         self._owner = Owner(pointer, lib.unic_batch_free)
         self._arrays: Dict[str, Tuple[npt.NDArray[Any], Optional[Codes]]] = {}
@@ -160,6 +160,8 @@ def modalities_of(arrays: Mapping[str, Any]) -> Tuple[str, ...]:
     As in a file, what cannot be features is passed over: texts, objects, dates, and arrays of fewer than three
     dims. [B,T] are features of steps without dims where nothing has more, or where the array's lengths are given.
     """
+    for name in arrays:
+        arguments.instance("the name of an array", name, str)
     names = tuple(name for name in arrays if "." not in name and name != "label")
     allowed = {f"{name}.{what}" for name in names for what in ("lengths", "step_labels")}
     for name in arrays:

@@ -40,7 +40,7 @@ class ClassMap(SharedHandle):
         Raises FormatError (a line that is no map's, a class given twice) and NotFoundError (a class that is in
         no list), with the line's number.
         """
-        pointer, lines = _lib.CLASS_MAP(), text.encode()
+        pointer, lines = _lib.CLASS_MAP(), arguments.encoded("text", text)
         names, _kept = _names(theirs, ours)
         lib.unic_class_map_parse(ctypes.byref(pointer), lines, len(lines), None, ctypes.byref(names))
         self._set_up(pointer, names)

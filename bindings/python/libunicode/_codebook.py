@@ -207,7 +207,7 @@ class Codebook(SharedHandle, Saved):
         if x.ndim == 0:
             raise ShapeError("z is a number, vectors [...,D] expected")
         shape = (*x.shape[:-1], wanted)
-        found = Nearest(np.empty(shape, np.int32), np.empty(shape, np.float32))
+        found = Nearest(arguments.empty(shape, np.int32), arguments.empty(shape, np.float32))
         rows = x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
         with self._read() as codebook:
             lib.unic_codebook_nearest(codebook, arguments.array(rows), wanted, found.codes.ctypes.data,
@@ -222,10 +222,10 @@ class Codebook(SharedHandle, Saved):
         if x.ndim == 0:
             raise ShapeError("z is a number, vectors [...,D] expected")
         shape = (*x.shape[:-1], wanted)
-        found = Soft(np.empty(shape, np.int32), np.empty(shape, np.float32))
+        found = Soft(arguments.empty(shape, np.int32), arguments.empty(shape, np.float32))
         rows = x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
         with self._read() as codebook:
-            lib.unic_codebook_soften(codebook, arguments.array(rows), wanted, temperature, found.codes.ctypes.data,
+            lib.unic_codebook_soften(codebook, arguments.array(rows), wanted, arguments.number("temperature", temperature), found.codes.ctypes.data,
                                      found.weights.ctypes.data)
         return found
 
@@ -242,8 +242,8 @@ class Codebook(SharedHandle, Saved):
 
         targets  for each modality rows [rows,D]; codes  what they were assigned, [rows] (-1: left out).
         """
-        z = [arguments.single("targets", x) for x in targets]
-        chosen = [arguments.whole("codes", x) for x in codes]
+        z = [arguments.single("targets", x) for x in arguments.several("targets", targets)]
+        chosen = [arguments.whole("codes", x) for x in arguments.several("codes", codes)]
         modality_count, dim = self.modality_count, self.dim
         if not len(z) == len(chosen) == modality_count:
             raise ArgumentError(f"{len(z)} targets and {len(chosen)} codes, but the codebook is for {modality_count} "
@@ -253,7 +253,7 @@ class Codebook(SharedHandle, Saved):
                 raise ShapeError(f"targets {x.shape} for codes {c.shape}; (rows, {dim}) and (rows,) expected")
         rows = (ctypes.c_size_t * modality_count)(*map(len, chosen))
         with self._use() as codebook:
-            lib.unic_codebook_update(codebook, decay, rows, arguments.addresses(z), arguments.addresses(chosen))
+            lib.unic_codebook_update(codebook, arguments.number("decay", decay), rows, arguments.addresses(z), arguments.addresses(chosen))
 
     def revive(self, rule: str, steps: int, z: npt.ArrayLike, max: int = 0, seed: int = 0) -> int:
         """Give codes that are not in use a row of `z` [rows,D], the longest idle first; returns how many.
@@ -261,8 +261,7 @@ class Codebook(SharedHandle, Saved):
         rule   "any": kept if any modality selected it within `steps` updates; "two": if two did; "off".
         max    at most so many; 0: all.
         """
-        if rule not in _RULES:
-            raise ArgumentError(f"rule is {rule!r}, 'off', 'any' or 'two' expected")
+        rule = arguments.choice("rule", rule, _RULES)
         x, revived = arguments.real("z", z), ctypes.c_size_t()
         with self._use() as codebook:
             lib.unic_codebook_revive(ctypes.byref(revived), codebook, _RULES[rule],
@@ -289,7 +288,7 @@ class Codebook(SharedHandle, Saved):
         found, scores = np.empty(max(self.dim, 1), np.uintp), np.empty(self.dim)
         chosen = ctypes.c_size_t()
         with self._read() as codebook:
-            lib.unic_codebook_channels(ctypes.byref(chosen), codebook, lam, arguments.integer("count", count, 0),
+            lib.unic_codebook_channels(ctypes.byref(chosen), codebook, arguments.number("lam", lam), arguments.integer("count", count, 0),
                                        arguments.integer("p", p, 0), arguments.integer("q", q, 0),
                                        found.ctypes.data, scores.ctypes.data)
         return Channels(found[:chosen.value].astype(np.int64), scores)
@@ -312,6 +311,7 @@ class Codebook(SharedHandle, Saved):
         if was.shape != now.shape:
             raise ShapeError(f"codes_after has the shape {now.shape}, {was.shape} expected, as codes_before")
         report = _lib.sized(_lib.DriftReport)
+        arguments.instance("after", after, Codebook)
         with self._read() as before, after._read() as later:
             lib.unic_codebook_drift(ctypes.byref(report), before, later, was.ctypes.data, now.ctypes.data, was.size)
         return Drift(report.moved, report.distance, report.changed)

@@ -223,7 +223,13 @@ def _pairs(settings: Mapping[str, Any]) -> List[Tuple[str, str]]:
         if key != "modalities" or isinstance(value, (str, list, tuple)):
             pairs.append((key, _to_text(key, value)))
             continue
+        if not isinstance(value, Mapping) and not hasattr(value, "feature_dims"):
+            raise arguments.wrong("modalities", value, "kinds and dims by name, data or a model")
         kinds = value if isinstance(value, Mapping) else _kinds(value)
+        for name, what in kinds.items():
+            arguments.instance("a modality's name", name, str)
+            if not isinstance(what, (tuple, list)) or not what:
+                raise arguments.wrong(f"the modality {name!r}", what, "a tuple of its kind and dims")
         pairs.append((key, " ".join(kinds)))
         for name, (kind, *dims) in kinds.items():
             pairs += [(f"{name}.kind", kind), (f"{name}.dims", _to_text(name, dims))]

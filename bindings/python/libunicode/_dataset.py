@@ -66,9 +66,8 @@ class Dataset(Handle):
 
         Raises FileError, FormatError, NotFoundError, ShapeError, DataError, ArgumentError.
         """
-        if on_damage not in _ON_DAMAGE:
-            raise ArgumentError(f"on_damage is {on_damage!r}, 'fail' or 'skip' expected")
-        several = [paths] if _io.is_one(paths) else list(paths)             # type: ignore[arg-type, list-item]
+        arguments.choice("on_damage", on_damage, _ON_DAMAGE)
+        several: Any = [paths] if _io.is_one(paths) else arguments.several("paths", paths)
         contents = [one for one in several if _io.is_contents(one)]
         if contents and len(contents) < len(several):
             raise TypeError("paths and contents of files cannot be in one dataset")
@@ -79,7 +78,7 @@ class Dataset(Handle):
         options = _lib.sized(
             _lib.DatasetOptions, modalities=read, modality_count=read_count,
             batch=arguments.integer("batch", batch, 0), shuffle=seed is not None,
-            seed=arguments.integer("seed", seed or 0, 0, 2**64 - 1), drop_last=bool(drop_last),
+            seed=arguments.integer("seed", 0 if seed is None else seed, 0, 2**64 - 1), drop_last=bool(drop_last),
             prefetch=arguments.integer("prefetch", prefetch, 0, 2**31 - 1), on_damage=_ON_DAMAGE[on_damage],
             length=arguments.integer("length", length, 0),
             split=None if split is None else arguments.text("split", split),
@@ -177,7 +176,8 @@ class Dataset(Handle):
                 lambda rank, dims: lib.unic_dataset_labels(rank, dataset, arguments.text("name", name), dims, None))
             labels = np.empty(shape, np.int32)
             arguments.dims_of(
-                lambda rank, dims: lib.unic_dataset_labels(rank, dataset, name.encode(), dims, labels.ctypes.data))
+                lambda rank, dims: lib.unic_dataset_labels(rank, dataset, arguments.text("name", name), dims,
+                                                           labels.ctypes.data))
             return labels
 
     def classes(self, name: str = "label") -> Tuple[str, ...]:
@@ -200,10 +200,10 @@ class Dataset(Handle):
         return clips.value
 
     def has(self, modality: str, clip: int) -> bool:
-        """Whether a clip, counted in the files' order, has the modality."""
+        """Whether a clip, counted in the files' order, has the modality; ArgumentError if there is no such clip."""
         with self._use() as dataset:
             return bool(lib.unic_dataset_has(dataset, arguments.text("modality", modality),
-                                             arguments.integer("clip", clip, 0)))
+                                             arguments.integer("clip", clip, 0, lib.unic_dataset_clip_count(dataset) - 1)))
 
     def clip_name(self, modality: str, clip: int) -> str:
         """What messages call a clip: its file, or its number in the file it is in."""
@@ -269,7 +269,7 @@ class Arrays:
     def __init__(self, arrays: Mapping[str, npt.ArrayLike], *, batch: int = 32, seed: Optional[int] = None,
                  drop_last: bool = False, part: int = 0, parts: int = 1) -> None:
         """As Dataset's; seed None: the arrays' order."""
-        self._modalities = modalities_of(arrays)
+        self._modalities = modalities_of(arguments.instance("arrays", arrays, Mapping))
         wanted = [name for name in arrays if name in self._modalities or name.endswith(".lengths")]
         self._arrays: Dict[str, npt.NDArray[Any]] = {name: array_of(name, arrays[name]) for name in wanted}
         sizes = {name: len(x) if x.ndim else 0 for name, x in self._arrays.items()}

@@ -13,7 +13,7 @@ from typing import Any, Tuple
 import numpy as np
 import numpy.typing as npt
 
-from ._errors import ArgumentError, DataError, Error
+from ._errors import ArgumentError, DataError, Error, ShapeError
 
 # bfloat16 as numpy can hold it: its 16 bits, under a name. (ml_dtypes has a type of its own, which is taken too.)
 BFLOAT16 = np.dtype([("bfloat16", np.uint16)])
@@ -63,7 +63,10 @@ def array_of(name: str, given: Any) -> npt.NDArray[Any]:
         for one in given if isinstance(given, (list, tuple)) else (given,):
             if isinstance(one, np.ma.MaskedArray) and np.ma.is_masked(one):
                 raise DataError(f"{name} have masked values: fill them, as with .filled(), or leave them out")
-        return np.asarray(given)
+        try:
+            return np.asarray(given)
+        except ValueError as error:             # rows of different lengths
+            raise ShapeError(f"{name} are no array: {error}") from None
     if getattr(given, "requires_grad", False):
         raise ArgumentError(f"{name} require gradients, which libunicode does not give: pass .detach()")
     device, number = given.__dlpack_device__()

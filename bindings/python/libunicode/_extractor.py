@@ -11,7 +11,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _io, _lib
 from ._arguments import Readable, Vectors, Writable
-from ._errors import ArgumentError
+from ._errors import ArgumentError, DataError
 from ._handle import Handle, Saved
 from ._lib import lib
 
@@ -40,6 +40,9 @@ class Extractor(Saved):
 
         Raises ConfigError (an unknown kind or key, a value out of bounds); OutOfMemoryError.
         """
+        for key, value in {"kind": arguments.instance("kind", kind, str), **settings}.items():
+            if key != "kind" and "\n" in str(value):
+                raise ArgumentError(f"the setting {key!r}: {value!r} is not one line of `key = value`")
         lines = [kind if "=" in kind else f"kind = {kind}"] + [f"{key} = {value}" for key, value in settings.items()]
         options = _lib.sized(_lib.ExtractorOptions, threads=arguments.threads(threads))
         pointer = _lib.EXTRACTOR()
@@ -126,9 +129,7 @@ class Extractor(Saved):
         Raises FormatError (a line that is not as expected, a piece that is missing, a network of fewer pieces);
         ArgumentError (a kind without such lists). It is as before after a failure.
         """
-        if words not in _LISTS:
-            raise ArgumentError(f"words is {words!r}, one of {', '.join(map(repr, _LISTS))} expected")
-        number = _LISTS[words]
+        number = _LISTS[arguments.choice("words", words, _LISTS)]
         with self._use() as extractor:
             _io.read(extractor, path, lambda e, at, options: lib.unic_extractor_load_words(e, at, number, options),
                      lambda e, source, options: lib.unic_extractor_load_words_source(e, source, number, options),
@@ -153,7 +154,10 @@ class Extractor(Saved):
         call: Any
         what: Tuple[Any, ...]
         if isinstance(given, str):
-            data = given.encode()
+            try:
+                data = given.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(f"the text is not UTF-8: {error}") from None
             call, what = lib.unic_extractor_extract_text, (data, len(data))
         else:
             x = arguments.real("input", given)

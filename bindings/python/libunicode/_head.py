@@ -51,8 +51,7 @@ class Head(SharedHandle, Saved):
         if per not in ("clip", "step") or (multi and per != "step"):
             raise ArgumentError(f"per = {per!r}{' with multi' if multi else ''}; 'clip' or 'step' expected, "
                                 "and 'step' with multi")
-        if loss not in _LOSSES:
-            raise ArgumentError(f"loss is {loss!r}, 'plain' or 'cmg' expected")
+        arguments.choice("loss", loss, _LOSSES)
         kind = _lib.HEAD_CLIP if per == "clip" else _lib.HEAD_STEP_MULTI if multi else _lib.HEAD_STEP
         most, self._teller = 2**31 - 1, Teller(progress, stoppable=True)
         options = _lib.sized(
@@ -60,7 +59,7 @@ class Head(SharedHandle, Saved):
             class_count=arguments.integer("classes", classes, 0, most),
             hidden=arguments.integer("hidden", hidden, 0, most),
             epochs=arguments.integer("epochs", epochs, 0, most), batch=arguments.integer("batch", batch, 0, most),
-            learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss],
+            learning_rate=arguments.number("learning_rate", learning_rate), seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss],
             threads=arguments.threads(threads), progress=self._teller.pointer)
         pointer = _lib.HEAD()
         with codebook_of(codes_of)._read() as handle:

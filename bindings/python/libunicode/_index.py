@@ -79,8 +79,7 @@ class Index(SharedHandle, Saved):
         metric    "inner", "cosine", "l2" (squared; the smallest is the nearest), or "intersection" of histograms.
         codes_of  the model or codebook that the items come from, for accepts().
         """
-        if metric not in _METRICS:
-            raise ArgumentError(f"metric is {metric!r}, one of {', '.join(map(repr, _METRICS))} expected")
+        arguments.choice("metric", metric, _METRICS)
         options = _lib.sized(_lib.IndexOptions, dim=arguments.integer("dim", dim, 0), metric=_METRICS[metric],
                              fingerprint=0 if codes_of is None else codebook_of(codes_of).fingerprint)
         pointer = _lib.INDEX()
@@ -181,7 +180,7 @@ class Index(SharedHandle, Saved):
         options, teller = _options(threads, progress)
         with self._read() as index, teller.watch():
             shape = (*x.shape[:1], wanted)
-            found = Found(np.empty(shape, np.int64), np.empty(shape, np.float32))
+            found = Found(arguments.empty(shape, np.int64), arguments.empty(shape, np.float32))
             lib.unic_index_search(index, arguments.array(x), wanted, options, found.ids.ctypes.data,
                                   found.scores.ctypes.data)
         return found

@@ -145,6 +145,15 @@ def name_of(given: Any) -> str:
     return type(given).__name__ if hasattr(given, "read") or hasattr(given, "write") else "memory"
 
 
+def _label(given: Any) -> bytes:
+    """The same for C; of a name that is no text, its bytes."""
+    name = name_of(given).replace("\0", "?")
+    try:
+        return os.fsencode(name)
+    except UnicodeEncodeError:
+        return name.encode(errors="backslashreplace")
+
+
 def _of_memory(given: Any, name: bytes) -> Any:
     try:
         memory = memoryview(given).cast("B")
@@ -160,6 +169,8 @@ def _of_memory(given: Any, name: bytes) -> Any:
 
 
 def _of_file(file: Any, name: bytes) -> Any:
+    if isinstance(file, io.TextIOBase):
+        raise TypeError(f"{file!r} must be opened for bytes")
     if not hasattr(file, "seek") or (hasattr(file, "seekable") and not file.seekable()):
         data = file.read()
         if not isinstance(data, (bytes, bytearray, memoryview)):
@@ -179,9 +190,9 @@ def _of_file(file: Any, name: bytes) -> Any:
 def opened(*given: Any) -> Iterator[List[Any]]:
     """A unic_source of each, for one call: what a file object raises comes out of the call."""
     sources: List[Any] = []
+    names = [_label(one) for one in given]      # which C copies in the call
     try:
-        for one in given:
-            name = name_of(one).replace("\0", "?").encode()
+        for one, name in zip(given, names):
             sources.append((_of_file if hasattr(one, "read") else _of_memory)(one, name))
     except BaseException:
         for source in sources:                  # C was not called, so it does not close them
@@ -260,10 +271,12 @@ def save(handle: Any, to: Any, to_path: Any, to_sink: Any) -> None:
     if isinstance(to, (str, bytes, os.PathLike)):
         to_path(handle, arguments.path(to))
         return
+    if isinstance(to, io.TextIOBase):
+        raise TypeError(f"{to!r} must be opened for bytes")
     if not hasattr(to, "write"):
         raise TypeError(f"expected a path (str, bytes or os.PathLike) or a file object, not {type(to).__name__}")
     writer, number = _Writer(to), next(_numbers)
-    sink = _lib.sized(_lib.Sink, name=name_of(to).replace("\0", "?").encode(), write=_WRITE, finish=_FINISH,
+    sink = _lib.sized(_lib.Sink, name=_label(to), write=_WRITE, finish=_FINISH,
                       abandon=_ABANDON, user=number)
     with Hold():
         _writers[number] = writer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 from typing import Any, Callable, Optional
 
@@ -34,10 +35,11 @@ def get_threads() -> int:
 def set_log(function: Optional[Callable[[bool, str], None]]) -> None:
     """Send the library's log lines to function(warning, line); None, the default, drops them.
 
-    It is called in the thread that called the library, and must not use the object that is at work. Not to be
-    set while another thread computes.
+    It is called in the thread that called the library, and must not use the object that is at work. What it raises does
+    not end the call: sys.unraisablehook is told. Not to be set while another thread computes.
     """
     global _log
+    arguments.function("function", function)
 
     def receive(level: int, line: bytes, _user: Any) -> None:
         if function is not None:
@@ -46,3 +48,6 @@ def set_log(function: Optional[Callable[[bool, str], None]]) -> None:
     callback = _lib.LOG_FN(receive) if function is not None else ctypes.cast(0, _lib.LOG_FN)
     lib.unic_set_log(callback, None)
     _log = callback
+
+
+atexit.register(set_log, None)      # the function goes before the library

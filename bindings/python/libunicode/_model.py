@@ -189,7 +189,7 @@ class Model(Saved):
 
         Threads that encode at the same time get an encoder each.
         """
-        x = array_of("features", features)
+        x, modality = array_of("features", features), arguments.word("modality", modality)
         clips, steps = x.shape[:2] if x.ndim >= 2 else (0, 0)       # else the encoder refuses it
         encoder = self._take(modality, min(max(clips, 1), _CLIPS), max(steps, 1))
         try:
@@ -240,6 +240,8 @@ CodesOf = Union[Model, Codebook]
 
 def codebook_of(codes_of: CodesOf) -> Codebook:
     """The codebook that codes are of."""
+    if not isinstance(codes_of, (Model, Codebook)):
+        raise arguments.wrong("codes_of", codes_of, "a Model or a Codebook")
     return codes_of.codebook() if isinstance(codes_of, Model) else codes_of
 
 
@@ -270,7 +272,7 @@ class Encoder(Handle):
     _instead = "take another one from the model, which can be"
 
     def __init__(self, model: Model, modality: str, max_batch: int, max_length: int, threads: int = 0) -> None:
-        pointer = _lib.ENCODER()
+        pointer, modality = _lib.ENCODER(), arguments.word("modality", modality)
         options = _lib.sized(
             _lib.EncoderOptions, max_batch=arguments.integer("max_batch", max_batch, 0),
             max_length=arguments.integer("max_length", max_length, 0), threads=arguments.threads(threads))
@@ -328,9 +330,12 @@ class Encoder(Handle):
 
     def _results(self, clips: int, steps: int, vectors: bool, out: Any) -> Tuple[npt.NDArray[Any], ...]:
         """Where encode() writes: codes, or codes, quantized and semantic."""
-        given = (None,) * 3 if out is None else tuple(out) if vectors else (out,)
+        given = (None,) * 3 if out is None else tuple(arguments.several("out", out)) if vectors else (out,)
         if vectors and len(given) != 3:
             raise ArgumentError(f"out has {len(given)} arrays; codes, quantized and semantic expected")
+        arrays = [x for x in given if isinstance(x, np.ndarray)]
+        if any(np.may_share_memory(x, y) for i, x in enumerate(arrays) for y in arrays[:i]):
+            raise ArgumentError("two arrays of out share memory: each result needs its own")
         shape = clips, steps
         codes = arguments.output("out", given[0], shape, np.int32)
         if not vectors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any, Callable, ContextManager, Dict, Optional, Union
 
+from . import _arguments as arguments
 from . import _lib
 from ._callback import Hold, guarded, interrupted, keep
 
@@ -21,7 +22,7 @@ class Teller:
     """
 
     def __init__(self, function: Optional[Told], stoppable: bool = False) -> None:
-        self._function = function
+        self._function = arguments.function("progress", function)
         self._asked = function is not None or stoppable
         self.pointer = _lib.PROGRESS_FN(guarded(self._call, _stop)) if self._asked else _lib.PROGRESS_FN()
 
@@ -76,4 +77,4 @@ class _Callback:
 
 def meter(progress: Union[None, bool, Progress], first: int, steps: int) -> Any:
     """What is called after each step, and closed at the end."""
-    return _Bar(first, steps) if progress is True else _Callback(progress or None)
+    return _Bar(first, steps) if progress is True else _Callback(arguments.function("progress", progress or None))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import operator
 from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 import numpy as np
@@ -44,7 +43,7 @@ class Ranks:
         """
         self.calls_back = False         # whether C calls Python for it
         check = arguments.integer("check_steps", check_steps, -1, 2**31 - 1)
-        self._join(comm, float(timeout), check) if hasattr(comm, "py2f") else self._wrap(comm, timeout, check)
+        self._join(comm, arguments.number("timeout", timeout), check) if hasattr(comm, "py2f") else self._wrap(comm, timeout, check)
         self.rank: int = self.struct.rank
         self.size: int = self.struct.size
 
@@ -84,10 +83,10 @@ class Ranks:
                 comm.gather(own, rows.reshape(size, count))
             return 0
 
-        size = operator.index(comm.size)
+        size = arguments.integer("comm.size", comm.size, 1, 2**31 - 1)
         self._words = lambda: ""
         self.struct = _lib.sized(
-            _lib.Comm, rank=operator.index(comm.rank), size=size, check_steps=check_steps,
+            _lib.Comm, rank=arguments.integer("comm.rank", comm.rank, 0, size - 1), size=size, check_steps=check_steps,
             sum_start=kinds["sum_start"](guarded(add, failed)),
             sum_wait=kinds["sum_wait"](guarded(lambda _request, _user: 0, failed)),
             gather=kinds["gather"](guarded(gather, failed)))

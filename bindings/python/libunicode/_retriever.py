@@ -62,7 +62,8 @@ class Retriever(SharedHandle, Saved):
         numbers = {"item_dim": item_dim, "hidden": hidden, "dim": dim, "epochs": epochs, "batch": batch}
         self._teller = Teller(progress, stoppable=True)
         options = _lib.sized(
-            _lib.RetrieverOptions, learning_rate=learning_rate, temperature=temperature,
+            _lib.RetrieverOptions, learning_rate=arguments.number("learning_rate", learning_rate),
+            temperature=arguments.number("temperature", temperature),
             seed=arguments.integer("seed", seed, 0, 2**64 - 1), threads=arguments.threads(threads),
             progress=self._teller.pointer,
             **{name: arguments.integer(name, value, 0, 2**31 - 1) for name, value in numbers.items()})

@@ -79,10 +79,9 @@ class Segmenter(SharedHandle, Saved):
         progress         of each step and prediction, called as f("operations", done, total); something true stops it:
                          CancelledError.
         """
-        if preset not in _PRESETS:
-            raise ArgumentError(f"preset is {preset!r}, 'small' or 'paper' expected")
-        if input is not None and input not in _INPUTS:
-            raise ArgumentError(f"input is {input!r}, 'frames' or 'maps' expected")
+        arguments.choice("preset", preset, _PRESETS)
+        if input is not None:
+            arguments.choice("input", input, _INPUTS)
         numbers = {"image_channels": image_channels, "height": height, "width": width, "level_count": level_count,
                    "channels": channels, "inner": inner, "batch": batch}
         teller = Teller(progress)
@@ -91,7 +90,7 @@ class Segmenter(SharedHandle, Saved):
             level_channels=_several("level_channels", level_channels, _lib.SEGMENTER_MAX_LEVELS),
             dilations=_several("dilations", dilations, 4),
             output_channels=_several("output_channels", output_channels, 2),
-            learning_rate=learning_rate, seed=arguments.integer("seed", seed, 0, 2**64 - 1),
+            learning_rate=arguments.number("learning_rate", learning_rate), seed=arguments.integer("seed", seed, 0, 2**64 - 1),
             threads=arguments.threads(threads), progress=teller.pointer,
             **{name: arguments.integer(name, value, 0, 2**31 - 1) for name, value in numbers.items()})
         pointer = _lib.SEGMENTER()
@@ -190,6 +189,7 @@ class Segmenter(SharedHandle, Saved):
 
 def _several(name: str, values: Sequence[int], size: int) -> Any:
     """A C array of `size` int32; those that are left out are 0."""
+    values = arguments.several(name, values)
     if len(values) > size:
         raise ArgumentError(f"{name} has {len(values)} numbers, at most {size} expected")
     return (ctypes.c_int32 * size)(*(arguments.integer(name, value, 0, 2**31 - 1) for value in values))

@@ -44,7 +44,7 @@ class Stream(Handle):
 
         Raises ArgumentError; OutOfMemoryError; StateError (the encoder is closed).
         """
-        pointer = _lib.STREAM()
+        pointer, encoder = _lib.STREAM(), arguments.instance("encoder", encoder, Encoder)
         window = encoder.max_length if window is None else window
         options = _lib.sized(_lib.StreamOptions, window=arguments.integer("window", window, 1),
                              lag=arguments.integer("lag", lag, 0), backlog=arguments.integer("backlog", backlog, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import os
 from typing import Any, ContextManager, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
@@ -63,6 +64,7 @@ class Trainer(Saved):
         comm        the ranks that train as one: Ranks, or what Ranks takes (docs/python.md). Every rank is given its
                     part of each batch, and calls step(), evaluate() and fit() together with the others.
         """
+        arguments.instance("config", config, Config)
         pointer, teller, ranks = _lib.TRAINER(), Teller(progress), _ranks.of(comm)
         with config._use() as handle, _watching(ranks):
             lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads, teller=teller, ranks=ranks))
@@ -151,7 +153,7 @@ class Trainer(Saved):
         For the modalities that both have, at step 0; all else keeps its drawn weights. The config's `train.freeze`
         says what shall not learn on.
         """
-        with model._use() as source, self._use() as trainer:
+        with arguments.instance("model", model, Model)._use() as source, self._use() as trainer:
             lib.unic_trainer_start_from(trainer, source)
 
     def step(self, batch: Union[Batch, Mapping[str, npt.ArrayLike]], draws: Optional[Draws] = None) -> Report:
@@ -166,7 +168,10 @@ class Trainer(Saved):
     def _draws(self, draws: Draws, clips: int) -> Tuple[Any, List[Any]]:
         """A unic_draws and what it points to; C reads [B] and [L] numbers."""
         config = self.config
-        given = draws.club_permutation
+        given = arguments.instance("draws", draws, Draws).club_permutation
+        missing = [name for name in config.modalities if given is not None and name not in given]
+        if missing:
+            raise ArgumentError(f"club_permutation has none of {', '.join(missing)}; one for each modality expected")
         permutations = None if given is None else [_exactly(f"club_permutation of {name}", given[name], clips)
                                                    for name in config.modalities]
         step = None if draws.cpc_step is None else arguments.whole("cpc_step", [draws.cpc_step])
@@ -191,7 +196,7 @@ class Trainer(Saved):
         Returns every figure's values, one for each step that was taken, and "step", from 1. Raises DataError for
         data that cannot tie modalities together: one that no clip has, or no clip with two of them.
         """
-        source = self._arrays(data) if isinstance(data, Mapping) else data
+        source = self._arrays(data) if isinstance(data, Mapping) else _batches_of(data)
         if isinstance(source, (Dataset, Arrays)):
             self._check_parts(source)
             _check_pairs(source)
@@ -291,11 +296,12 @@ class Trainer(Saved):
         if isinstance(data, Batch):
             batches: Iterable[Batch] = [data]
         else:
-            batches = self._arrays(data, shuffle=False) if isinstance(data, Mapping) else data
+            batches = self._arrays(data, shuffle=False) if isinstance(data, Mapping) else _batches_of(data)
         sums, figures, clips = np.zeros(len(self._figures)), np.empty(len(self._figures)), 0
         for batch in batches:
             if isinstance(data, Dataset) and data.skips and not self._has_step(batch):
                 continue
+            batch = batch if isinstance(batch, Batch) else Batch(batch)
             with batch._use() as pointer, self._use() as trainer, self._teller.watch(), _watching(self._ranks):
                 lib.unic_trainer_evaluate(trainer, pointer, figures.ctypes.data)
             whole = self._ranks.total(batch.clip_count) if self._ranks else batch.clip_count
@@ -304,6 +310,12 @@ class Trainer(Saved):
         if not clips:
             raise ArgumentError("the data has no batches, or none of their clips can be used")
         return dict(zip(self._figures, (sums / clips).tolist()))
+
+    def __reduce__(self) -> Any:
+        if self._ranks:
+            raise TypeError("a trainer of several ranks cannot be pickled or copied; save() it, and Trainer.resume(path, "
+                            "comm=...) at all ranks")
+        return super().__reduce__()
 
     def save(self, path: Writable) -> None:
         """Write the run: the model to `path`, and beside it what resume(path) needs (OUT.npz, OUT.run.npz).
@@ -328,6 +340,13 @@ class Trainer(Saved):
 
 def _watching(ranks: Optional[_ranks.Ranks]) -> ContextManager[Any]:
     return ranks.watch() if ranks else contextlib.nullcontext()
+
+
+def _batches_of(data: Any) -> Any:
+    """Data to go through."""
+    if isinstance(data, (str, bytes, os.PathLike)) or not hasattr(data, "__iter__"):
+        raise arguments.wrong("data", data, "a Dataset, Arrays, arrays by name, or batches")
+    return data
 
 
 def _exactly(name: str, given: npt.ArrayLike, count: int) -> npt.NDArray[np.int32]:

@@ -73,12 +73,11 @@ class Media(Handle):
         Raises ArgumentError; NotFoundError; FileError; FormatError (damaged, or no film, sound or picture);
         OutOfMemoryError (also beyond a limit).
         """
-        if alpha not in _ALPHA:
-            raise ArgumentError(f"alpha is {alpha!r}, 'white', 'black' or 'ignored' expected")
+        arguments.choice("alpha", alpha, _ALPHA)
         pointer = declared.MEDIA()
         options = _lib.sized(declared.MediaOptions, threads=arguments.integer("threads", threads, 0, 2**31 - 1),
                              skip_damaged=int(skip_damaged), max_pixels=arguments.integer("max_pixels", max_pixels, 0),
-                             max_seconds=float(max_seconds), alpha=_ALPHA[alpha])
+                             max_seconds=arguments.number("max_seconds", max_seconds), alpha=_ALPHA[alpha])
         self._reads(load(pointer, file, _media.unic_media_open, _media.unic_media_open_source, ctypes.byref(options)))
         super().__init__(pointer, _media.unic_media_free)
 
@@ -178,16 +177,24 @@ class Media(Handle):
 
         Raises NotFoundError (no frames); FormatError (damaged).
         """
-        height, width = (arguments.integer(name, n, 1, 2**31 - 1) for name, n in zip(("height", "width"), size))
+        height, width = _size(size)
         limit = 16384                   # what C would refuse is not allocated here
         rgb = arguments.output("out", out, (min(height, limit), min(width, limit), 3), np.uint8)
         begins = ctypes.c_double()
         with self._use() as media:
-            _media.unic_media_frame_at(ctypes.addressof(begins), media, float(at), width, height, rgb.ctypes.data)
+            _media.unic_media_frame_at(ctypes.addressof(begins), media, arguments.number("at", at), width, height, rgb.ctypes.data)
         return begins.value, rgb
 
     def frames(self, times: Iterable[float], size: Tuple[int, int]) -> npt.NDArray[np.uint8]:
         """The frames [M,height,width,3] that are shown at `times`, fastest if these ascend; see frame_at()."""
-        found = [self.frame_at(at, size)[1] for at in times]
-        height, width = size
+        height, width = _size(size)
+        found = [self.frame_at(at, (height, width))[1] for at in arguments.several("times", times)]
         return np.stack(found) if found else np.empty((0, height, width, 3), np.uint8)
+
+
+def _size(size: Any) -> Tuple[int, int]:
+    numbers = arguments.several("size", size)
+    if len(numbers) != 2:
+        raise ArgumentError(f"size is {size}, (height, width) expected")
+    height, width = (arguments.integer(name, n, 1, 2**31 - 1) for name, n in zip(("height", "width"), numbers))
+    return height, width

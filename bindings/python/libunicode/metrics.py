@@ -131,7 +131,7 @@ def steps(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.0,
     """
     x, wanted = _pair(scores, truth, 1)
     report = _lib.sized(_lib.MatchReport)
-    lib.unic_metrics_steps(ctypes.byref(report), *_rows(x, wanted), threshold, _background(background))
+    lib.unic_metrics_steps(ctypes.byref(report), *_rows(x, wanted), arguments.number("threshold", threshold), _background(background))
     return _match(report)
 
 
@@ -142,7 +142,7 @@ def steps_cmg(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.
     """
     x, wanted = _pair(scores, truth, 1)
     report = _lib.sized(_lib.MatchReport)
-    lib.unic_metrics_steps_cmg(ctypes.byref(report), *_rows(x, wanted), threshold,
+    lib.unic_metrics_steps_cmg(ctypes.byref(report), *_rows(x, wanted), arguments.number("threshold", threshold),
                                arguments.integer("batch_rows", batch_rows, 0))
     return _match(report)
 
@@ -158,7 +158,8 @@ def events(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.0, 
     if x.ndim != 3:
         raise ShapeError(f"scores have the shape {x.shape}, (clips, length, classes) expected")
     report = _lib.sized(_lib.MatchReport)
-    lib.unic_metrics_events(ctypes.byref(report), x.ctypes.data, wanted.ctypes.data, *x.shape, threshold, least_iou,
+    lib.unic_metrics_events(ctypes.byref(report), x.ctypes.data, wanted.ctypes.data, *x.shape,
+                            arguments.number("threshold", threshold), arguments.number("least_iou", least_iou),
                             _background(background))
     return _match(report)
 
@@ -201,11 +202,12 @@ def ranks(scores: npt.ArrayLike, query_ids: npt.ArrayLike, gallery_ids: npt.Arra
         raise ShapeError(f"scores have the shape {x.shape}, (queries, gallery) expected")
     _shaped("query_ids", asked, x.shape[:1])
     _shaped("gallery_ids", items, x.shape[1:])
-    places = (ctypes.c_size_t * len(k))(*(arguments.integer("k", place, 0) for place in k))
-    recall, report = np.empty(len(k)), _lib.sized(_lib.RankReport)
+    wanted = [arguments.integer("k", place, 0) for place in arguments.several("k", k)]
+    places = (ctypes.c_size_t * len(wanted))(*wanted)
+    recall, report = np.empty(len(wanted)), _lib.sized(_lib.RankReport)
     lib.unic_metrics_ranks(ctypes.byref(report), x.ctypes.data, *x.shape, asked.ctypes.data, items.ctypes.data,
-                           places, len(k), recall.ctypes.data)
-    return RankReport(report.query_count, dict(zip(k, recall.tolist())), report.median_rank,
+                           places, len(wanted), recall.ctypes.data)
+    return RankReport(report.query_count, dict(zip(wanted, recall.tolist())), report.median_rank,
                       report.mean_average_precision)
 
 
@@ -214,7 +216,7 @@ def usage(codes: Sequence[npt.ArrayLike], code_count: int) -> UsageReport:
 
     codes  for each modality, all of one shape: codes in -1..code_count-1 (-1: none), step by step.
     """
-    given = [arguments.whole("codes", c) for c in codes]
+    given = [arguments.whole("codes", c) for c in arguments.several("codes", codes)]
     for c in given:
         _shaped("codes", c, given[0].shape)
     size = arguments.integer("code_count", code_count, 0), given[0].size if given else 0
