@@ -113,10 +113,10 @@ UNIC_API void unic_set_log(unic_log_fn fn, void *user);
 /**
  * Set the number of threads (1..256) for all handles of the process that have no number of
  * their own; the default is 1. Results depend on the number of threads but not on timing. The
- * host's setting for OpenBLAS is not changed; it matters only under `kernel.backend = blas`. A
- * process that was forked after computing with several threads does all their work with one,
- * or fails with UNIC_E_STATE where oneDNN would need them (docs/threads.md). Thread-safe: calls
- * that are under way keep the number that they began with.
+ * host's setting for OpenBLAS is not changed; it matters only under `kernel.backend = blas`. Where
+ * OpenMP gives fewer threads, in a parallel region of the host's and in a forked process, calls
+ * compute with those that there are (docs/threads.md). Thread-safe: calls that are under way keep
+ * the number that they began with.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);

@@ -218,7 +218,9 @@ enum { UNIC__MAX_THREADS = 256 };
 
 /* How many threads the calling thread splits its work over: the process's number (1 until it is
  * set), or n between enter (0: the process's number at that moment, which the call then keeps)
- * and leave, to which the result of enter is to be passed; 0 there: the process's again. */
+ * and leave, to which the result of enter is to be passed; 0 there: the process's again. Enter
+ * takes no more than OpenMP gives: fewer where the host set limits, one within a parallel region
+ * of the host's. */
 int unic__threads(void);
 void unic__threads_set(int n);
 int unic__threads_enter(int n);
@@ -229,13 +231,17 @@ void unic__threads_leave(int before);
  * one contiguous part for each of unic__threads(), at multiples of `each`. Otherwise, and with
  * one thread or inside another part, this thread does all of it without entering OpenMP, since
  * every OpenMP region allocates and costs about a thousand additions. Where there is no memory
- * for OpenMP's threads, or a fork has left them behind, this thread does the parts one after
- * another: the results are the same.
+ * for OpenMP's threads, OpenMP gives one alone, or a fork has left them behind, this thread does
+ * the parts one after another: the results are the same.
  * Only this function enters OpenMP. f must not fail, allocate, or add to memory that another part
  * adds to.
  */
 typedef void unic__part(const void *context, size_t from, size_t to);
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);
+
+/* How many threads a region of n has for the calling thread now, where OpenMP is not free to choose
+ * (`dynamic`): what OpenMP gives, and one where a fork has left the others behind. */
+int unic__team(int n);
 
 /* Notes that OpenMP has threads from now on. A child that is forked later does not have them,
  * but OpenMP does not know it and would wait for them for ever. */

@@ -5,6 +5,8 @@
 #ifdef _OPENMP
 #include <omp.h>
 #else
+#include <limits.h>
+
 static inline int omp_in_parallel(void)
 {
     return 0;
@@ -18,6 +20,26 @@ static inline int omp_get_max_threads(void)
 static inline void omp_set_num_threads(int n)
 {
     (void)n;
+}
+
+static inline int omp_get_max_active_levels(void)
+{
+    return INT_MAX;
+}
+
+static inline int omp_get_thread_limit(void)
+{
+    return INT_MAX;
+}
+
+static inline int omp_get_dynamic(void)
+{
+    return 0;
+}
+
+static inline void omp_set_dynamic(int on)
+{
+    (void)on;
 }
 #endif
 

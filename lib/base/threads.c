@@ -12,10 +12,19 @@ int unic__threads(void)
     return own ? own : __atomic_load_n(&threads, __ATOMIC_RELAXED);
 }
 
+/* What OpenMP gives of n threads: it has limits, and one thread within a parallel region. */
+static int given(int n)
+{
+    if (n == 1 || omp_in_parallel() || omp_get_max_active_levels() < 1)
+        return 1;
+    const int limit = omp_get_thread_limit();
+    return n < limit ? n : limit;
+}
+
 int unic__threads_enter(int n)
 {
     int before = own;
-    own = n ? n : __atomic_load_n(&threads, __ATOMIC_RELAXED);
+    own = given(n ? n : __atomic_load_n(&threads, __ATOMIC_RELAXED));
     return before;
 }
 
@@ -57,6 +66,11 @@ bool unic__threads_lost(void)
     return atomic_load_explicit(&lost, memory_order_relaxed);
 }
 
+int unic__team(int n)
+{
+    return unic__threads_lost() ? 1 : given(n);
+}
+
 bool unic__worth_splitting(size_t m, size_t n, size_t k)
 {
     enum { VECTOR = 16, FEW = 4 }; /* columns that cost as much as one; products as a store */
@@ -81,7 +95,7 @@ void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void
         f(context, 0, n);
         return;
     }
-    if (unic__threads_lost() || !unic__has_team(most)) {
+    if (unic__team(most) == 1 || !unic__has_team(most)) {
         for (size_t i = 0; i < parts; i++)
             run_piece(f, context, n, each, parts, i);
         return;

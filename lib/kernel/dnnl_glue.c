@@ -17,7 +17,8 @@ bool unic__dnnl_available(void)
 typedef struct context {
     dnnl_engine_t engine;
     dnnl_stream_t stream;
-    int threads;
+    int asked;   /* threads that were set when the object was created   */
+    int threads; /* those that its primitives are made for; 0: not made */
 } context;
 
 enum { MAX_ARGS = 4 };
@@ -46,19 +47,28 @@ static unic_status fail(dnnl_status_t status, const char *what)
     } while (0)
 
 /* oneDNN takes as many threads as the calling thread's OpenMP setting says, when a primitive is
- * created and when it runs: ours around the call, then what was there. */
-static int enter(int threads)
+ * created and when it runs: ours around the call, then what was there. Its threads wait for each
+ * other, so OpenMP must neither give fewer nor be free to (`dynamic`). */
+typedef struct setting {
+    int threads, dynamic;
+} setting;
+
+static setting enter(int threads)
 {
     if (threads > 1)
         unic__threads_started();
-    int before = omp_get_max_threads();
+    const setting before = {omp_get_max_threads(), omp_get_dynamic()};
     omp_set_num_threads(threads);
+    if (before.dynamic)
+        omp_set_dynamic(0);
     return before;
 }
 
-static void leave(int before)
+static void leave(setting before)
 {
-    omp_set_num_threads(before);
+    omp_set_num_threads(before.threads);
+    if (before.dynamic)
+        omp_set_dynamic(before.dynamic);
 }
 
 /* oneDNN crashes where it gets no memory for code, and ends the process for want of any other:
@@ -80,27 +90,38 @@ static bool has_first_room(int threads)
     return has_room(CREATE_BYTES + arenas * ARENA_BYTES, threads);
 }
 
-static unic_status ask_for_room(const char *what)
+static unic_status ask_for_room(const char *what, int threads)
 {
-    if (has_room(CREATE_BYTES, unic__threads()))
+    if (has_room(CREATE_BYTES, threads))
         return UNIC_OK;
     return fail(dnnl_out_of_memory, what);
 }
 
+/*
+ * The threads that primitives are made for and that they run with are those that OpenMP gives now.
+ * If these are others than at the last run (the caller is in a parallel region of its own, or no
+ * longer; the process was forked; OpenMP's limits were set), the primitives are made anew.
+ */
+static int team_of(const context *c)
+{
+    return unic__team(c->asked);
+}
+
 static unic_status context_init(context *c)
 {
-    c->threads = unic__threads();
+    c->threads = team_of(c);
     TRY("an engine", dnnl_engine_create(&c->engine, dnnl_cpu, 0));
     TRY("a stream", dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags));
     return UNIC_OK;
 }
 
-static void context_free(context *c)
+static void context_clear(context *c)
 {
     if (c->stream)
         dnnl_stream_destroy(c->stream);
     if (c->engine)
         dnnl_engine_destroy(c->engine);
+    *c = (context){.asked = c->asked};
 }
 
 /* `sum`: the result is added to what the destination holds. */
@@ -135,7 +156,7 @@ static unic_status add_memory(primitive *p, const context *c, int arg, desc_ref 
 static unic_status primitive_fill(primitive *p, const context *c, const char *what,
                                   const_dnnl_primitive_desc_t pd, int n, const int *args)
 {
-    UNIC__TRY(ask_for_room(what));
+    UNIC__TRY(ask_for_room(what, c->threads));
     TRY(what, dnnl_primitive_create(&p->handle, pd));
     for (int i = 0; i < n; i++) {
         desc_ref md = dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, args[i]);
@@ -164,13 +185,14 @@ static unic_status primitive_init(primitive *p, const context *c, const char *wh
     return status;
 }
 
-static void primitive_free(primitive *p)
+static void primitive_clear(primitive *p)
 {
     for (int i = 0; i < p->args; i++)
         dnnl_memory_destroy(p->arg[i].memory);
     if (p->handle)
         dnnl_primitive_destroy(p->handle);
     unic__free(p->scratch);
+    *p = (primitive){0};
 }
 
 /* oneDNN's handles are not const, though it only reads its inputs. */
@@ -182,18 +204,9 @@ static void *handle_of(const float *x)
 static void run(primitive *p, const context *c, int n, const float *const data[],
                 unic_status *sticky)
 {
-    if (c->threads > 1 && unic__threads_lost()) {
-        if (*sticky == UNIC_OK)
-            *sticky = unic__fail(UNIC_E_STATE,
-                                 "this process was forked after the library had computed with "
-                                 "%d threads, which it does not have; fork before, or compute "
-                                 "with one thread",
-                                 c->threads);
-        return;
-    }
     const bool room = p->has_run ? has_room(RUN_BYTES, c->threads) : has_first_room(c->threads);
     dnnl_status_t status = room ? dnnl_success : dnnl_out_of_memory;
-    int before = enter(c->threads);
+    const setting before = enter(c->threads);
     for (int i = 0; i < n && !status; i++)
         status = dnnl_memory_set_data_handle(p->arg[i].memory, handle_of(data[i]));
     if (!status)
@@ -216,6 +229,8 @@ static dnnl_dim_t dim(size_t n)
 struct unic__dnnl_matmul {
     context context;
     primitive product;
+    size_t batch, m, n, k;
+    bool b_broadcast, ta, tb, accumulate;
 };
 
 /* [batch,rows,columns], or stored [batch,columns,rows]. */
@@ -228,41 +243,63 @@ static dnnl_status_t matrix_desc(desc *d, size_t batch, size_t rows, size_t colu
     return desc_strided(d, 3, dims, strides);
 }
 
-static unic_status matmul_init(unic__dnnl_matmul *p, const desc d[3], bool accumulate)
+static unic_status matmul_init(unic__dnnl_matmul *p, const desc d[3])
 {
     static const int args[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
     UNIC__TRY(context_init(&p->context));
     dnnl_primitive_attr_t attr;
-    UNIC__TRY(attr_create(&attr, accumulate));
+    UNIC__TRY(attr_create(&attr, p->accumulate));
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t made = matmul_pd(&pd, p->context.engine, attr, &d[0], &d[1], &d[2]);
     dnnl_primitive_attr_destroy(attr);
     return primitive_init(&p->product, &p->context, "a matmul", made, pd, 3, args);
 }
 
+static unic_status matmul_make(unic__dnnl_matmul *p)
+{
+    const int threads = team_of(&p->context);
+    UNIC__TRY(ask_for_room("a matmul", threads));
+    const setting before = enter(threads);
+    desc d[3] = {0};
+    dnnl_status_t made = matrix_desc(&d[0], p->batch, p->m, p->k, p->ta);
+    if (!made)
+        made = matrix_desc(&d[1], p->b_broadcast ? 1 : p->batch, p->k, p->n, p->tb);
+    if (!made)
+        made = matrix_desc(&d[2], p->batch, p->m, p->n, false);
+    unic_status status = made ? fail(made, "a matrix") : matmul_init(p, d);
+    for (int i = 0; i < 3; i++)
+        desc_free(&d[i]);
+    leave(before);
+    return status;
+}
+
+static void matmul_clear(unic__dnnl_matmul *p)
+{
+    primitive_clear(&p->product);
+    context_clear(&p->context);
+}
+
 unic_status unic__dnnl_matmul_create(unic__dnnl_matmul **out, size_t batch, bool b_broadcast,
                                      size_t m, size_t n, size_t k, bool ta, bool tb,
                                      bool accumulate)
 {
-    UNIC__TRY(ask_for_room("a matmul"));
     unic__dnnl_matmul *p = unic__alloc_zero(sizeof *p);
     if (!p)
         return unic__no_memory(sizeof *p, "a oneDNN matmul");
+    *p = (unic__dnnl_matmul){.context = {.asked = unic__threads()},
+                             .batch = batch,
+                             .m = m,
+                             .n = n,
+                             .k = k,
+                             .b_broadcast = b_broadcast,
+                             .ta = ta,
+                             .tb = tb,
+                             .accumulate = accumulate};
     if (b_broadcast && !ta) { /* one tall product */
-        m *= batch;
-        batch = 1;
+        p->m *= batch;
+        p->batch = 1;
     }
-    int before = enter(unic__threads());
-    desc d[3] = {0};
-    dnnl_status_t made = matrix_desc(&d[0], batch, m, k, ta);
-    if (!made)
-        made = matrix_desc(&d[1], b_broadcast ? 1 : batch, k, n, tb);
-    if (!made)
-        made = matrix_desc(&d[2], batch, m, n, false);
-    unic_status status = made ? fail(made, "a matrix") : matmul_init(p, d, accumulate);
-    for (int i = 0; i < 3; i++)
-        desc_free(&d[i]);
-    leave(before);
+    unic_status status = matmul_make(p);
     if (status == UNIC_OK)
         *out = p;
     else
@@ -270,18 +307,30 @@ unic_status unic__dnnl_matmul_create(unic__dnnl_matmul **out, size_t batch, bool
     return status;
 }
 
+static bool matmul_is_ready(unic__dnnl_matmul *p, unic_status *sticky)
+{
+    if (p->context.threads == team_of(&p->context))
+        return true;
+    matmul_clear(p);
+    if (*sticky == UNIC_OK)
+        *sticky = matmul_make(p);
+    if (*sticky != UNIC_OK)
+        matmul_clear(p);
+    return *sticky == UNIC_OK;
+}
+
 void unic__dnnl_matmul_run(unic__dnnl_matmul *p, const float *a, const float *b, float *c,
                            unic_status *sticky)
 {
-    run(&p->product, &p->context, 3, (const float *[]){a, b, c}, sticky);
+    if (matmul_is_ready(p, sticky))
+        run(&p->product, &p->context, 3, (const float *[]){a, b, c}, sticky);
 }
 
 void unic__dnnl_matmul_free(unic__dnnl_matmul *p)
 {
     if (!p)
         return;
-    primitive_free(&p->product);
-    context_free(&p->context);
+    matmul_clear(p);
     unic__free(p);
 }
 
@@ -290,6 +339,7 @@ void unic__dnnl_matmul_free(unic__dnnl_matmul *p)
 struct unic__dnnl_softmax {
     context context;
     primitive forward, backward;
+    size_t rows, n;
 };
 
 static unic_status softmax_init(unic__dnnl_softmax *p, const desc *x)
@@ -312,19 +362,34 @@ static unic_status softmax_init(unic__dnnl_softmax *p, const desc *x)
     return status == UNIC_OK ? backward_status : status;
 }
 
-unic_status unic__dnnl_softmax_create(unic__dnnl_softmax **out, size_t rows, size_t n)
+static unic_status softmax_make(unic__dnnl_softmax *p)
 {
-    UNIC__TRY(ask_for_room("a softmax"));
-    unic__dnnl_softmax *p = unic__alloc_zero(sizeof *p);
-    if (!p)
-        return unic__no_memory(sizeof *p, "a oneDNN softmax");
-    int before = enter(unic__threads());
+    const int threads = team_of(&p->context);
+    UNIC__TRY(ask_for_room("a softmax", threads));
+    const setting before = enter(threads);
     desc x = {0};
-    dnnl_status_t made = desc_strided(&x, 2, (dnnl_dims_t){dim(rows), dim(n)},
-                                      (dnnl_dims_t){dim(n), 1});
+    dnnl_status_t made = desc_strided(&x, 2, (dnnl_dims_t){dim(p->rows), dim(p->n)},
+                                      (dnnl_dims_t){dim(p->n), 1});
     unic_status status = made ? fail(made, "a matrix") : softmax_init(p, &x);
     desc_free(&x);
     leave(before);
+    return status;
+}
+
+static void softmax_clear(unic__dnnl_softmax *p)
+{
+    primitive_clear(&p->forward);
+    primitive_clear(&p->backward);
+    context_clear(&p->context);
+}
+
+unic_status unic__dnnl_softmax_create(unic__dnnl_softmax **out, size_t rows, size_t n)
+{
+    unic__dnnl_softmax *p = unic__alloc_zero(sizeof *p);
+    if (!p)
+        return unic__no_memory(sizeof *p, "a oneDNN softmax");
+    *p = (unic__dnnl_softmax){.context = {.asked = unic__threads()}, .rows = rows, .n = n};
+    unic_status status = softmax_make(p);
     if (status == UNIC_OK)
         *out = p;
     else
@@ -332,25 +397,37 @@ unic_status unic__dnnl_softmax_create(unic__dnnl_softmax **out, size_t rows, siz
     return status;
 }
 
+static bool softmax_is_ready(unic__dnnl_softmax *p, unic_status *sticky)
+{
+    if (p->context.threads == team_of(&p->context))
+        return true;
+    softmax_clear(p);
+    if (*sticky == UNIC_OK)
+        *sticky = softmax_make(p);
+    if (*sticky != UNIC_OK)
+        softmax_clear(p);
+    return *sticky == UNIC_OK;
+}
+
 void unic__dnnl_softmax_run(unic__dnnl_softmax *p, const float *x, float *y,
                             unic_status *sticky)
 {
-    run(&p->forward, &p->context, 2, (const float *[]){x, y}, sticky);
+    if (softmax_is_ready(p, sticky))
+        run(&p->forward, &p->context, 2, (const float *[]){x, y}, sticky);
 }
 
 void unic__dnnl_softmax_backward_run(unic__dnnl_softmax *p, const float *y, const float *dy,
                                      float *dx, unic_status *sticky)
 {
-    run(&p->backward, &p->context, 3, (const float *[]){y, dy, dx}, sticky);
+    if (softmax_is_ready(p, sticky))
+        run(&p->backward, &p->context, 3, (const float *[]){y, dy, dx}, sticky);
 }
 
 void unic__dnnl_softmax_free(unic__dnnl_softmax *p)
 {
     if (!p)
         return;
-    primitive_free(&p->forward);
-    primitive_free(&p->backward);
-    context_free(&p->context);
+    softmax_clear(p);
     unic__free(p);
 }
 
@@ -369,6 +446,9 @@ struct unic__dnnl_conv {
     primitive product;
     primitive before, after; /* reorders; their handle is NULL if there is nothing to do */
     float *staged_in, *staged_out;
+    unic__conv_product kind;
+    unic__conv_dims dims;
+    bool accumulate;
 };
 
 typedef struct conv_desc {
@@ -423,8 +503,7 @@ static unic_status stage_init(primitive *p, float **staged, desc_ref staged_md,
     return primitive_init(p, c, "a reorder", made, pd, 2, args);
 }
 
-static unic_status conv_init(unic__dnnl_conv *p, unic__conv_product product, const conv_desc *d,
-                             const unic__conv_dims *s, bool accumulate)
+static unic_status conv_init(unic__dnnl_conv *p, const conv_desc *d)
 {
     static const int args[][3] = {
         [UNIC__CONV_FORWARD] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST},
@@ -432,6 +511,9 @@ static unic_status conv_init(unic__dnnl_conv *p, unic__conv_product product, con
         [UNIC__CONV_WEIGHTS] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS},
     };
     const context *c = &p->context;
+    const unic__conv_dims *s = &p->dims;
+    const unic__conv_product product = p->kind;
+    const bool accumulate = p->accumulate;
     UNIC__TRY(context_init(&p->context));
     dnnl_primitive_attr_t attr;
     UNIC__TRY(attr_create(&attr, accumulate && product == UNIC__CONV_FORWARD));
@@ -459,20 +541,41 @@ static unic_status conv_init(unic__dnnl_conv *p, unic__conv_product product, con
     return UNIC_OK;
 }
 
+static unic_status conv_make(unic__dnnl_conv *p)
+{
+    const int threads = team_of(&p->context);
+    UNIC__TRY(ask_for_room("a convolution", threads));
+    const setting before = enter(threads);
+    conv_desc descs = {0};
+    dnnl_status_t made = conv_desc_init(&descs, &p->dims);
+    unic_status status = made ? fail(made, "an image") : conv_init(p, &descs);
+    conv_desc_free(&descs);
+    leave(before);
+    return status;
+}
+
+static void conv_clear(unic__dnnl_conv *p)
+{
+    primitive_clear(&p->product);
+    primitive_clear(&p->before);
+    primitive_clear(&p->after);
+    unic__free(p->staged_in);
+    unic__free(p->staged_out);
+    p->staged_in = p->staged_out = NULL;
+    context_clear(&p->context);
+}
+
 unic_status unic__dnnl_conv_create(unic__dnnl_conv **out, unic__conv_product product,
                                    const unic__conv_dims *d, bool accumulate)
 {
-    UNIC__TRY(ask_for_room("a convolution"));
     unic__dnnl_conv *p = unic__alloc_zero(sizeof *p);
     if (!p)
         return unic__no_memory(sizeof *p, "a oneDNN convolution");
-    int before = enter(unic__threads());
-    conv_desc descs = {0};
-    dnnl_status_t made = conv_desc_init(&descs, d);
-    unic_status status = made ? fail(made, "an image")
-                              : conv_init(p, product, &descs, d, accumulate);
-    conv_desc_free(&descs);
-    leave(before);
+    *p = (unic__dnnl_conv){.context = {.asked = unic__threads()},
+                           .kind = product,
+                           .dims = *d,
+                           .accumulate = accumulate};
+    unic_status status = conv_make(p);
     if (status == UNIC_OK)
         *out = p;
     else
@@ -480,9 +583,23 @@ unic_status unic__dnnl_conv_create(unic__dnnl_conv **out, unic__conv_product pro
     return status;
 }
 
+static bool conv_is_ready(unic__dnnl_conv *p, unic_status *sticky)
+{
+    if (p->context.threads == team_of(&p->context))
+        return true;
+    conv_clear(p);
+    if (*sticky == UNIC_OK)
+        *sticky = conv_make(p);
+    if (*sticky != UNIC_OK)
+        conv_clear(p);
+    return *sticky == UNIC_OK;
+}
+
 void unic__dnnl_conv_run(unic__dnnl_conv *p, const float *a, const float *b, float *c,
                          unic_status *sticky)
 {
+    if (!conv_is_ready(p, sticky))
+        return;
     const context *x = &p->context;
     if (p->before.handle) {
         run(&p->before, x, 2, (const float *[]){b, p->staged_in}, sticky);
@@ -498,11 +615,6 @@ void unic__dnnl_conv_free(unic__dnnl_conv *p)
 {
     if (!p)
         return;
-    primitive_free(&p->product);
-    primitive_free(&p->before);
-    primitive_free(&p->after);
-    unic__free(p->staged_in);
-    unic__free(p->staged_out);
-    context_free(&p->context);
+    conv_clear(p);
     unic__free(p);
 }

@@ -5,12 +5,13 @@
  * oneDNN dnnl_none.c stands in its place, where every `create` fails with UNIC_E_KERNEL.
  *
  * `create` builds the primitives for one shape, with the scratch and the reordered copies they
- * need, and may fail; `run` allocates no memory of this library and returns no status: an
- * error of oneDNN (UNIC_E_KERNEL), or too little memory for it to run (UNIC_E_NOMEM), is stored
- * in *sticky, with this thread's message, unless that already holds one. An object
- * computes with the thread count that was set when it was created, is used by one thread at a
- * time, and may be run and freed by another thread than the one that created it. `free` takes
- * NULL.
+ * need, and may fail; `run` returns no status: an error of oneDNN (UNIC_E_KERNEL), or too little
+ * memory for it to run (UNIC_E_NOMEM), is stored in *sticky, with this thread's message, unless
+ * that already holds one. An object computes with the thread count that was set when it was
+ * created, or with as many of these as OpenMP gives (unic__team); only where that is another
+ * number than at the last run does `run` allocate, since primitives are made for a number. It is
+ * used by one thread at a time, and may be run and freed by another thread than the one that
+ * created it. `free` takes NULL.
  */
 #ifndef UNIC_KERNEL_DNNL_GLUE_H
 #define UNIC_KERNEL_DNNL_GLUE_H

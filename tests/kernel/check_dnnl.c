@@ -248,6 +248,58 @@ START_TEST(another_thread_runs_and_frees)
 }
 END_TEST
 
+/* Made for two threads, run where there is one, and where there are two again: each time it gives
+ * what an object gives that is made there. */
+static void run_within(job *j)
+{
+#pragma omp parallel num_threads(2)
+#pragma omp single
+    unic__dnnl_conv_run(j->conv, j->v.a, j->v.b, j->v.c, &j->status);
+}
+
+static void run_job(job *j)
+{
+    unic__dnnl_conv_run(j->conv, j->v.a, j->v.b, j->v.c, &j->status);
+}
+
+static job job_of(unic__conv_product product, int threads, void (*run)(job *))
+{
+    job j = {.v = conv_buffers_of(&conv_dims[0], product)};
+    unic__threads_set(threads);
+    OK(unic__dnnl_conv_create(&j.conv, product, &conv_dims[0], false));
+    run(&j);
+    ck_assert_int_eq(j.status, UNIC_OK);
+    return j;
+}
+
+static void job_free(job *j)
+{
+    unic__dnnl_conv_free(j->conv);
+    conv_buffers_free(&j->v);
+}
+
+START_TEST(other_threads_than_it_was_made_for)
+{
+    const unic__conv_product product = (unic__conv_product)_i;
+    job one = job_of(product, 1, run_job), two = job_of(product, 2, run_job);
+    job j = job_of(product, 2, run_within);
+    const size_t bytes = j.v.c_count * sizeof(float);
+#ifdef _OPENMP
+    ck_assert_mem_eq(j.v.c, one.v.c, bytes);
+#endif
+    run_job(&j);
+    ck_assert_mem_eq(j.v.c, two.v.c, bytes);
+    run_within(&j);
+    ck_assert_int_eq(j.status, UNIC_OK);
+#ifdef _OPENMP
+    ck_assert_mem_eq(j.v.c, one.v.c, bytes);
+#endif
+    job_free(&one);
+    job_free(&two);
+    job_free(&j);
+}
+END_TEST
+
 /* ---- failing ---- */
 
 START_TEST(a_refusal_is_a_status)
@@ -310,6 +362,31 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
+/* The same where what is made anew has no memory: a status, and the next run makes it. */
+START_TEST(memory_runs_out_when_made_anew)
+{
+    unic_allocator allocator = {sizeof allocator, counted_alloc, counted_release, NULL};
+    allocations_left = SIZE_MAX;
+    ck_assert_int_eq(unic_set_allocator(&allocator), UNIC_OK);
+    job one = job_of(UNIC__CONV_DATA, 1, run_job), j = job_of(UNIC__CONV_DATA, 2, run_job);
+    allocations_left = 0;
+    run_within(&j);
+#ifdef _OPENMP
+    ck_assert_int_eq(j.status, UNIC_E_NOMEM);
+    run_job(&j); /* does nothing to a status that is one */
+    ck_assert_int_eq(j.status, UNIC_E_NOMEM);
+    allocations_left = SIZE_MAX;
+    j.status = UNIC_OK;
+    run_within(&j);
+    ck_assert_int_eq(j.status, UNIC_OK);
+    ck_assert_mem_eq(j.v.c, one.v.c, j.v.c_count * sizeof(float));
+#endif
+    job_free(&one);
+    job_free(&j);
+    unic_set_allocator(NULL);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
 int main(void)
@@ -322,8 +399,10 @@ int main(void)
     tcase_add_loop_test(t, convolution_adds_or_overwrites, 0, COUNT(conv_dims));
     tcase_add_test(t, the_callers_openmp_setting_stays);
     tcase_add_test(t, another_thread_runs_and_frees);
+    tcase_add_loop_test(t, other_threads_than_it_was_made_for, 0, UNIC__CONV_PRODUCTS);
     tcase_add_test(t, a_refusal_is_a_status);
     tcase_add_test(t, memory_runs_out);
+    tcase_add_test(t, memory_runs_out_when_made_anew);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_ENV);
