@@ -299,7 +299,7 @@ static const struct {
 static unic_status visit_v3(walk *w, const unic__value *v)
 {
     enum { DTYPE = 6 };
-    char text[UNIC__VALUE_DESCRIPTION] = "";
+    char text[UNIC__VALUE_DESCRIPTION] = "without its name";
     const unic__value *args = v->as.call.args;
     unic__torch_tensor *t = NULL;
     UNIC__TRY(new_tensor(w, &t));

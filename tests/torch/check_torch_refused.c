@@ -165,7 +165,8 @@ static const struct {
      32,
      "made.pt: w is a tensor of a type that is not read, the name torch.float8_e5m2: save what "
      ".float() makes of it"},
-    {P(DICT("Vw\nctorch._utils\n_rebuild_tensor_v3\n)R")), 32, "w is a tensor of a type that"},
+    {P(DICT("Vw\nctorch._utils\n_rebuild_tensor_v3\n)R")), 32,
+     "w is a tensor of a type that is not read, without its name"},
     {P(DICT("Vw\ncos\nsystem\n(Vtrue\ntR")), 32, "w: is an object of os.system, a number"},
     {W(TENSOR(ID("ComplexFloatStorage", "0", "4"), "I0\n", "(I4\nt", "(I1\nt")), 32,
      "made.pt: w is of complex64, which is not read"},
