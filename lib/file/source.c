@@ -38,13 +38,31 @@ static void destroy(unic__source *s)
     unic__free(s);
 }
 
+/* A source has the size that its file says. Where that is 0 and there is more, as in /proc, it would be
+ * taken for an empty one. */
+static unic_status check_empty(const unic__file *file, const char *path)
+{
+    char first;
+    size_t got = 0;
+    if (file->size)
+        return UNIC_OK;
+    unic_status status = unic__file_read_some(file, 0, &first, 1, &got);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", path);
+    return got ? unic__fail(UNIC_E_IO, "%s: has more than the 0 bytes that it says: copy it",
+                            path)
+               : UNIC_OK;
+}
+
 unic_status unic__source_open_file(unic__source **out, const char *path)
 {
     unic__file file;
     *out = NULL;
     UNIC__TRY(unic__file_open(&file, path));
-    unic__source *s;
-    unic_status status = create(&s, path);
+    unic__source *s = NULL;
+    unic_status status = check_empty(&file, path);
+    if (status == UNIC_OK)
+        status = create(&s, path);
     if (status != UNIC_OK) {
         unic__file_close(&file);
         destroy(s);

@@ -16,6 +16,7 @@
 
 #include "array/npz.h"
 #include "file/file.h"
+#include "file/source.h"
 #include "file/text_file.h"
 #include "io_help.h"
 
@@ -295,6 +296,14 @@ START_TEST(texts_are_read_to_their_end)
     hidden = -3; /* it was cut off since */
     io_assert_fails(load_text(path), UNIC_E_IO,
                     "text.txt: has changed since it was opened: it ends at 5000, at 5003 then");
+    unic__source *source;
+    hidden = 2 * MOST;
+    io_assert_fails(unic__source_open_file(&source, path), UNIC_E_IO,
+                    "text.txt: has more than the 0 bytes that it says: copy it");
+    ck_assert_ptr_null(source);
+    io_write(path, "", 0);
+    io_assert_ok(unic__source_open_file(&source, path));
+    unic__source_release(source);
     hidden = 0;
     char *version;
     size_t size;
