@@ -114,8 +114,8 @@ UNIC_API void unic_set_log(unic_log_fn fn, void *user);
  * Set the number of threads (1..256) for all handles of the process that have no number of
  * their own; the default is 1. Results depend on the number of threads but not on timing. The
  * host's setting for OpenBLAS is not changed; it matters only under `kernel.backend = blas`. Where
- * OpenMP gives fewer threads, in a parallel region of the host's and in a forked process, calls
- * compute with those that there are (docs/threads.md). Thread-safe: calls that are under way keep
+ * OpenMP gives fewer threads, in a parallel region of the host's, and in a forked process in the
+ * thread that forked, calls compute with those that there are (docs/threads.md). Thread-safe: calls that are under way keep
  * the number that they began with.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Since 0.1.
  */

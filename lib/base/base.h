@@ -240,13 +240,8 @@ typedef void unic__part(const void *context, size_t from, size_t to);
 void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void *context);
 
 /* How many threads a region of n has for the calling thread now, where OpenMP is not free to choose
- * (`dynamic`): what OpenMP gives, and one where a fork has left the others behind. */
+ * (`dynamic`): what OpenMP gives, and one where a fork may have left the others behind. */
 int unic__team(int n);
-
-/* Notes that OpenMP has threads from now on. A child that is forked later does not have them,
- * but OpenMP does not know it and would wait for them for ever. */
-void unic__threads_started(void);
-bool unic__threads_lost(void); /* whether this is such a child */
 
 /* Whether a product [m,k] [k,n] is large enough to split over threads: it takes ten microseconds,
  * as long as a thread needs to hear of its part. */

@@ -1,5 +1,5 @@
 #include <pthread.h>
-#include <stdatomic.h>
+#include <sys/stat.h>
 
 #include "base/base.h"
 #include "base/openmp.h"
@@ -40,35 +40,37 @@ void unic__threads_set(int n)
 
 /* ---- a fork leaves threads behind ---- */
 
-static atomic_bool started, lost;
+/* OpenMP keeps the threads of a thread's regions. In a forked child they are not there, but the thread
+ * that forked would wait for them for ever. Nothing tells whether it had any: the host may have
+ * computed with OpenMP too. So it has none in the child, unless the process had no other thread. */
+static _Thread_local bool lost, will_be_lost;
+
+static bool is_alone(void)
+{
+    enum { OWN_LINKS = 2 }; /* of a folder; one more is each folder's in it: each thread's */
+    struct stat task;
+    return stat("/proc/self/task", &task) == 0 && task.st_nlink == OWN_LINKS + 1;
+}
+
+static void before_fork(void)
+{
+    will_be_lost = lost || !is_alone();
+}
 
 static void in_child(void)
 {
-    atomic_store(&lost, atomic_load(&started));
+    lost = will_be_lost;
 }
 
-static void watch_forks(void)
+/* When the library is loaded, since the process may fork before it first calls it. */
+__attribute__((constructor)) static void watch_forks(void)
 {
-    pthread_atfork(NULL, NULL, in_child);
-}
-
-void unic__threads_started(void)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (atomic_load_explicit(&started, memory_order_relaxed))
-        return;
-    pthread_once(&once, watch_forks);
-    atomic_store(&started, true);
-}
-
-bool unic__threads_lost(void)
-{
-    return atomic_load_explicit(&lost, memory_order_relaxed);
+    pthread_atfork(before_fork, NULL, in_child);
 }
 
 int unic__team(int n)
 {
-    return unic__threads_lost() ? 1 : given(n);
+    return lost ? 1 : given(n);
 }
 
 bool unic__worth_splitting(size_t m, size_t n, size_t k)
@@ -100,7 +102,6 @@ void unic__parallel(size_t n, size_t each, bool worth, unic__part *f, const void
             run_piece(f, context, n, each, parts, i);
         return;
     }
-    unic__threads_started();
 #pragma omp parallel for schedule(static) num_threads(most)
     for (size_t i = 0; i < parts; i++)
         run_piece(f, context, n, each, parts, i);

@@ -55,8 +55,6 @@ typedef struct setting {
 
 static setting enter(int threads)
 {
-    if (threads > 1)
-        unic__threads_started();
     const setting before = {omp_get_max_threads(), omp_get_dynamic()};
     omp_set_num_threads(threads);
     if (before.dynamic)

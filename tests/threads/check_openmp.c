@@ -2,6 +2,7 @@
  * not give, and the results are those of as many threads as it gives. OpenMP reads its settings
  * when a process starts, so each case is this program anew, which writes the bits of its results. */
 #include <check.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,60 @@ static void alternate(void)
         } else {
             step(i);
         }
+}
+
+/* The host computes with OpenMP before the library is called; what a child of it then has. */
+static void compute_as_host(void)
+{
+    double sum = 0.0;
+#pragma omp parallel for num_threads(3) reduction(+ : sum)
+    for (int i = 0; i < 1000; i++)
+        sum += i;
+    ck_assert_double_eq(sum, 499500.0);
+}
+
+static void *in_new_thread(void *nothing)
+{
+    create_and_step();
+    figures[STEPS - 1][0] = unic__team(2);
+    return nothing;
+}
+
+static int wait_for_child(pid_t child)
+{
+    int status;
+    return waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status);
+}
+
+/* `what` it does: computes with "one" thread, which the child has, or in "another" thread, or says how
+ * many threads it has as a figure. */
+static void compute_in_child(const char *what)
+{
+    pthread_t thread;
+    if (!strcmp(what, "one")) {
+        create_and_step();
+        figures[STEPS - 1][0] = unic__team(2);
+    } else if (!strcmp(what, "another")) {
+        ck_assert(!pthread_create(&thread, NULL, in_new_thread, NULL));
+        ck_assert(!pthread_join(thread, NULL));
+    } else {
+        figures[STEPS - 1][0] = unic__team(2);
+    }
+}
+
+static int run_forked(const char *what, const char *host)
+{
+    if (!strcmp(host, "host"))
+        compute_as_host();
+    pid_t child = fork();
+    if (child)
+        return wait_for_child(child);
+    alarm(SECONDS);
+    io_assert_ok(unic_set_threads(2));
+    compute_in_child(what);
+    printf("%016llx %.9g\n", (unsigned long long)bits, figures[STEPS - 1][0]);
+    fflush(stdout);
+    _exit(0);
 }
 
 /* Writes the bits, and the first figure of the last step. */
@@ -156,10 +211,30 @@ START_TEST(one_thread_within_a_parallel_region)
 }
 END_TEST
 
+/* `what` and `host` of run_forked(). */
+static int team_in_child(const char *setting, const char *what, const char *host)
+{
+    return (int)run_anew(setting, what, host).figure;
+}
+
+START_TEST(a_forked_child_waits_for_no_thread)
+{
+    const char *const alone =
+        "OPENBLAS_NUM_THREADS=1"; /* BLAS starts threads, as it is loaded */
+    ck_assert_int_eq(team_in_child(NULL, "one", "host"), 1);
+    ck_assert_int_eq(team_in_child(alone, "one", "host"), 1);
+    ck_assert_int_eq(team_in_child(alone, "none", "nobody"), 2);
+    ck_assert_int_eq(team_in_child(alone, "one", "nobody"), 2);
+    ck_assert_int_eq(team_in_child(NULL, "another", "host"), 2);
+}
+END_TEST
+
 int main(int count, char **argument)
 {
-    if (count == 3)
+    if (count == 3 && atoi(argument[2]))
         return run_case(argument[1], argument[2]);
+    if (count == 3)
+        return run_forked(argument[1], argument[2]);
 #ifndef _OPENMP
     printf("skipped: check_openmp: a build without OpenMP\n");
     return 0;
@@ -167,6 +242,7 @@ int main(int count, char **argument)
     TCase *cases = tcase_create("openmp");
     tcase_add_test(cases, as_many_threads_as_openmp_gives);
     tcase_add_test(cases, one_thread_within_a_parallel_region);
+    tcase_add_test(cases, a_forked_child_waits_for_no_thread);
     tcase_set_timeout(cases, 900);
     return small_run("openmp", cases);
 }
