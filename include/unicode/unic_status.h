@@ -115,8 +115,9 @@ UNIC_API void unic_set_log(unic_log_fn fn, void *user);
  * their own; the default is 1. Results depend on the number of threads but not on timing. The
  * host's setting for OpenBLAS is not changed; it matters only under `kernel.backend = blas`. Where
  * OpenMP gives fewer threads, in a parallel region of the host's, and in a forked process in the
- * thread that forked, calls compute with those that there are (docs/threads.md). Thread-safe: calls that are under way keep
- * the number that they began with.
+ * thread that forked, calls compute with those that there are (docs/threads.md). Each thread that
+ * computes, the caller's and OpenMP's, needs 512 kB of stack. Thread-safe: calls that are under
+ * way keep the number that they began with.
  * @return UNIC_OK; UNIC_E_ARG if n is out of range. Since 0.1.
  */
 UNIC_API unic_status unic_set_threads(int n);

@@ -2,6 +2,7 @@
 
 #include "kernel/distance.h"
 #include "kernel/packed.h"
+#include "kernel/stack.h"
 #include "kernel/tile.h"
 
 /*
@@ -15,7 +16,8 @@
 enum {
     ROWS = 8 * UNIC__TILE_ROWS, /* share each panel while it is in the first cache         */
     CHUNK = 1024,               /* dims whose centred values are kept                      */
-    ROOM = UNIC__TILE_ROWS * CHUNK
+    ROOM = UNIC__TILE_ROWS * CHUNK,
+    FRAME = 96 << 10 /* bytes: a block's nearest codes and centred rows                    */
 };
 
 typedef struct nearest {
@@ -197,7 +199,7 @@ typedef struct work {
     const unic__code_table *t;
 } work;
 
-static void assign_block(const work *w, size_t from, size_t rows)
+UNIC__LARGE_FRAME static void assign_block(const work *w, size_t from, size_t rows)
 {
     const unic__code_table *t = w->t;
     const unic__screen bound = unic__screen_of(t->dim);
@@ -223,6 +225,7 @@ static void assign_rows(const void *context, size_t from, size_t to)
 {
     const work *w = context;
     const size_t most = rows_at_a_time(w->t->dim);
+    unic__stack_reach(FRAME);
     for (; from < to; from += most)
         assign_block(w, from, to - from < most ? to - from : most);
 }

@@ -4,6 +4,7 @@
 
 #include "base/openmp.h"
 #include "kernel/packed.h"
+#include "kernel/stack.h"
 #include "kernel/tile.h"
 
 /*
@@ -23,7 +24,8 @@ enum {
                  16,  /* no multiple of the page size: all groups are written at once */
     FEW_ROWS = 96,    /* so few do not repay the packing of B                    */
     FEW_COLUMNS = 64, /* so few do not repay the packing of A                    */
-    NEAR = 256        /* nor do rows of A that are so near                       */
+    NEAR = 256,       /* nor do rows of A that are so near                       */
+    FRAME = 192 << 10 /* bytes: both packed, and what else the frame holds       */
 };
 
 /* ---- packing ---- */
@@ -132,7 +134,8 @@ static void run_block(const unic__gemm *p, size_t from, size_t to, size_t j, siz
 }
 
 /* Rows from..to and columns first..last of C. */
-static void run_part(const unic__gemm *p, size_t from, size_t to, size_t first, size_t last)
+UNIC__LARGE_FRAME static void run_blocks(const unic__gemm *p, size_t from, size_t to,
+                                         size_t first, size_t last)
 {
     _Alignas(UNIC__ALIGN) float buffer[PANELS * UNIC__PANEL * KC];
     for (size_t j = first; j < last; j += NC)
@@ -141,6 +144,12 @@ static void run_part(const unic__gemm *p, size_t from, size_t to, size_t first, 
             const panels block = panels_of(p, j, last, k, depth, buffer);
             run_block(p, from, to, j, k, depth, &block);
         }
+}
+
+static void run_part(const unic__gemm *p, size_t from, size_t to, size_t first, size_t last)
+{
+    unic__stack_reach(FRAME);
+    run_blocks(p, from, to, first, last);
 }
 
 /* ---- threads ---- */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/openmp.h"
+#include "kernel/stack.h"
 #include "kernel/tile.h"
 
 enum {
@@ -13,10 +14,13 @@ enum {
     FEW_ROWS = 24,      /* rows that are worth no buffer for the widened panels              */
     STREAM_PANELS = 3,  /* fewer leave no time in which the next rows could come             */
     COPY_ROW = UNIC__SUM_PART + 16, /* floats of a copied row: not a power of two           */
-    LARGE_COUNT = 1 << 18, /* packed weights that the second cache does not hold            */
-    LARGE_ROWS = 48,       /* rows that take no longer than reading such weights does       */
-    LARGE_PARTS = 3,       /* parts of the sums of these that are copied at a time          */
-    FETCH_ROWS = 6         /* fewer only wait for memory: hardware fetches that as fast     */
+    LARGE_COUNT = 1 << 18,  /* packed weights that the second cache does not hold            */
+    LARGE_ROWS = 48,        /* rows that take no longer than reading such weights does       */
+    LARGE_PARTS = 3,        /* parts of the sums of these that are copied at a time          */
+    FETCH_ROWS = 6,         /* fewer only wait for memory: hardware fetches that as fast     */
+    BLOCK_FRAME = 20 << 10, /* bytes of a copied tile's frame ...                       */
+    WIDENED_FRAME = 160 << 10, /* ... of widened panels and that                           */
+    LARGE_FRAME = 164 << 10    /* ... of the copied rows of a large product                */
 };
 
 static size_t panels_of(size_t n)
@@ -182,9 +186,9 @@ static void copy_rows(float *copy, const float *x, size_t x_row, size_t rows, si
 
 /* Rows from..to against panels first..last, and part k.. of the sums: that part of the first
  * panel is at b, or, in 16 bits, at b_half; that of the next ones b_panel numbers on. */
-static void run_block(const unic__packed_product *p, size_t from, size_t to, size_t first,
-                      size_t last, size_t k, const float *b, const uint16_t *b_half,
-                      size_t b_panel)
+UNIC__LARGE_FRAME static void run_block(const unic__packed_product *p, size_t from, size_t to,
+                                        size_t first, size_t last, size_t k, const float *b,
+                                        const uint16_t *b_half, size_t b_panel)
 {
     const unic__tile_kernel *kernel = unic__tile_kernel_best();
     const size_t tiles = unic__tile_count(to - from), rest = p->k - k;
@@ -228,8 +232,8 @@ static void run_block(const unic__packed_product *p, size_t from, size_t to, siz
 /* Rows from..to against panels of 16 bits: each part of them is widened once for all rows. One
  * tile's rows pass a panel while it is in the first cache; of more, each passes several panels
  * while it is there itself. */
-static void run_widened(const unic__packed_product *p, size_t from, size_t to, size_t first,
-                        size_t last)
+UNIC__LARGE_FRAME static void run_widened(const unic__packed_product *p, size_t from, size_t to,
+                                          size_t first, size_t last)
 {
     _Alignas(UNIC__ALIGN) float wide[WIDENED * UNIC__SUM_PART * UNIC__PANEL];
     const uint16_t *packed = p->packed;
@@ -261,6 +265,7 @@ static void run_half(const unic__packed_product *p, size_t from, size_t to, size
                       step);
         first = end;
     }
+    unic__stack_reach(WIDENED_FRAME);
     run_widened(p, from, to, first, last);
 }
 
@@ -320,8 +325,8 @@ static void large_panel(const large *s, size_t panel, size_t k, const float *b,
  * panels in the order in which they lie, and each part of one is fetched while the part before it
  * is multiplied.
  */
-static void run_large(const unic__packed_product *p, size_t from, size_t to, size_t first,
-                      size_t last)
+UNIC__LARGE_FRAME static void run_large(const unic__packed_product *p, size_t from, size_t to,
+                                        size_t first, size_t last)
 {
     enum { DEPTH = LARGE_PARTS * UNIC__SUM_PART };
     _Alignas(UNIC__ALIGN) float copy[LARGE_PARTS * LARGE_ROWS * COPY_ROW];
@@ -347,12 +352,14 @@ static void run_large(const unic__packed_product *p, size_t from, size_t to, siz
 static void run_part(const unic__packed_product *p, size_t from, size_t to, size_t first,
                      size_t last)
 {
+    unic__stack_reach(BLOCK_FRAME);
     if (p->type != UNIC__FLOAT32) {
         run_half(p, from, to, first, last);
         return;
     }
     const size_t step = UNIC__PANEL * p->k;
     if (!p->streams && to - from <= LARGE_ROWS && (last - first) * step > LARGE_COUNT) {
+        unic__stack_reach(LARGE_FRAME);
         run_large(p, from, to, first, last);
         return;
     }
