@@ -254,7 +254,8 @@ def test_odd_file_objects(f: Fixture) -> None:
             return self.answer
 
     odd = Odd(bytes(100))
-    for answer, error, text in ((10**6, ValueError, "gave 1000000 bytes where"), (-1, ValueError, "gave -1 bytes where"),
-                                (None, TypeError, "NoneType")):
+    for answer, error, text in ((10**6, lu.ArgumentError, "what readinto() returned is 1000000, but must be in"),
+                                (-1, lu.ArgumentError, "what readinto() returned is -1"),
+                                (None, TypeError, "what readinto() returned is None")):
         odd.answer = answer
         raises(error, text, lambda: lu.Head.load(odd))

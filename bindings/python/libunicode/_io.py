@@ -43,7 +43,7 @@ class Reader:
     def size(self) -> int:
         """The file's, in bytes."""
         with self._shared.lock:
-            return int(self._shared.file.seek(0, os.SEEK_END))
+            return arguments.integer("where seek() came to", self._shared.file.seek(0, os.SEEK_END), 0)
 
     def read(self, buffer: int, count: int, offset: int) -> int:
         """Bytes for C, by way of memory that the file object may keep: C's own would be gone."""
@@ -53,15 +53,16 @@ class Reader:
         with self._shared.lock:
             file.seek(offset)
             if not hasattr(file, "readinto"):
-                return _give(buffer, count, bytearray(memoryview(file.read(count))))
+                data = bytearray(memoryview(file.read(count)))
+                return _give(buffer, data, arguments.integer("what read() gave, in bytes,", len(data), 0, count))
             memory = bytearray(count)
             lent = memoryview(memory)
-            got = operator.index(file.readinto(lent))
+            got = arguments.integer("what readinto() returned", file.readinto(lent), 0, count)
         try:
             lent.release()
         except BufferError:                     # somebody has an array over it
             pass
-        return _give(buffer, count, memory, got)
+        return _give(buffer, memory, got)
 
     def failed(self, error: BaseException) -> int:
         """Have what the file object raised come out of the call; of a thread of C's own, out of a later one."""
@@ -84,14 +85,11 @@ _memories: Dict[int, List[Any]] = {}            # what keeps the memory, once fo
 _numbers = itertools.count(1)
 
 
-def _give(buffer: int, count: int, data: bytearray, got: Optional[int] = None) -> int:
-    """The first `got` bytes of `data` to C, or all of them."""
-    size = len(data) if got is None else got
-    if not 0 <= size <= count:
-        raise ValueError(f"a file object gave {size} bytes where {count} were asked for")
-    if size:
-        ctypes.memmove(buffer, ctypes.byref(ctypes.c_char.from_buffer(data)), size)
-    return size
+def _give(buffer: int, data: bytearray, count: int) -> int:
+    """The first bytes of `data` to C."""
+    if count:
+        ctypes.memmove(buffer, ctypes.byref(ctypes.c_char.from_buffer(data)), count)
+    return count
 
 
 def _close(number: int, readers: Dict[int, Reader] = _readers) -> None:
