@@ -58,6 +58,7 @@ def alarm() -> Any:
 
 
 @pytest.mark.parametrize("use", ["d = lu.Dataset(F(data), batch=1, prefetch=1000); d.next(); c = lu.Dataset(F(data), prefetch=0)",
+                                 "x = lu.Dataset(F(data), batch=1, prefetch=1).next()['speech']",
                                  "m = lu.Model(F(model), preload=False); e = m.encoder('speech', 1, 1)"])
 def test_a_program_ends(f: Fixture, use: str) -> None:
     """Also one in whose last moments C lets a file object go, of a class that refers to everything."""

@@ -6,6 +6,7 @@ import _thread
 import atexit
 import ctypes
 import os
+import sys
 import weakref
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple, Union
 
@@ -99,7 +100,7 @@ class Dataset(Handle):
                 lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
                                       ctypes.byref(options))
         self._process = os.getpid()
-        super().__init__(pointer, _free_in(self._process))
+        super().__init__(pointer, _free_in(self._process, bool(self._files)))
         if self._files:
             _reading.add(self)
         self._turn = 0           # grows whenever the batch that was lent goes
@@ -243,14 +244,16 @@ def _stop_reading() -> None:
         dataset.close()
 
 
-def _free_in(process: int) -> Callable[[Any], None]:
-    """unic_dataset_free, but not in a forked child: the thread that it would wait for is not there. Nor where C called
-    Python, maybe in that thread: another one waits for it then.
+def _free_in(process: int, reads: bool) -> Callable[[Any], None]:
+    """unic_dataset_free, but not in a forked child: the thread that it would wait for is not there. Nor, if it reads
+    file objects, when Python ends, which lets that thread run no more. Where C called Python, maybe in that thread,
+    another one waits for it.
     """
-    free, getpid, inside, start = lib.unic_dataset_free, os.getpid, _callback.inside, _thread.start_new_thread
+    free, getpid, ends = lib.unic_dataset_free, os.getpid, sys.is_finalizing
+    inside, start = _callback.inside, _thread.start_new_thread
 
     def free_unless_forked(pointer: Any) -> None:
-        if getpid() == process:
+        if getpid() == process and not (reads and ends()):
             if inside():
                 start(free, (pointer,))
             else:
