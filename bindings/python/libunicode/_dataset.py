@@ -8,7 +8,7 @@ import ctypes
 import os
 import sys
 import weakref
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import numpy.typing as npt
@@ -100,9 +100,10 @@ class Dataset(Handle):
                 lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
                                       ctypes.byref(options))
         self._process = os.getpid()
-        super().__init__(pointer, _free_in(self._process, bool(self._files)))
+        super().__init__(pointer, _free_reading if self._files else lib.unic_dataset_free)
+        _owners.append(weakref.ref(self._owner, _owners.remove))
         if self._files:
-            _reading.add(self)
+            _reading.append(weakref.ref(self, _reading.remove))
         self._turn = 0           # grows whenever the batch that was lent goes
         self._begun = False      # whether an epoch is under way
         self._epoch = 0
@@ -234,32 +235,40 @@ def _epoch_of(data: Union[Dataset, "Arrays"]) -> Iterator[Batch]:
         yield batch
 
 
-_reading: "weakref.WeakSet[Dataset]" = weakref.WeakSet()     # those that read file objects
+_owners: List[Any] = []         # weakly: of all datasets
+_reading: List[Any] = []        # weakly: the datasets that read file objects
+
+
+def _forget() -> None:
+    """In a forked child datasets are not freed: the threads that this would wait for are not there."""
+    for reference in list(_owners):
+        owner = reference()
+        if owner is not None:
+            owner.__del__ = bool
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
 
 
 @atexit.register
 def _stop_reading() -> None:
     """Threads that call Python have to end before it does."""
-    for dataset in list(_reading):
-        dataset.close()
+    for reference in list(_reading):
+        dataset = reference()
+        if dataset is not None:
+            dataset.close()
 
 
-def _free_in(process: int, reads: bool) -> Callable[[Any], None]:
-    """unic_dataset_free, but not in a forked child: the thread that it would wait for is not there. Nor, if it reads
-    file objects, when Python ends, which lets that thread run no more. Where C called Python, maybe in that thread,
-    another one waits for it.
+def _free_reading(pointer: Any, free: Any = lib.unic_dataset_free, inside: Any = _callback.inside,
+                  start: Any = _thread.start_new_thread, ends: Any = sys.is_finalizing) -> None:
+    """unic_dataset_free of one that reads file objects. Where C called Python, maybe in its own thread, another one
+    waits for that thread; when Python ends nobody does, for it is let run no more.
     """
-    free, getpid, ends = lib.unic_dataset_free, os.getpid, sys.is_finalizing
-    inside, start = _callback.inside, _thread.start_new_thread
-
-    def free_unless_forked(pointer: Any) -> None:
-        if getpid() == process and not (reads and ends()):
-            if inside():
-                start(free, (pointer,))
-            else:
-                free(pointer)
-
-    return free_unless_forked
+    if inside():
+        start(free, (pointer,))
+    elif not ends():
+        free(pointer)
 
 
 class Arrays:
