@@ -94,6 +94,10 @@ class Hold:
             self._take_back()
             raise
         own, self.error = self.error, None
+        outer = _holds()[-1] if _holds() else None
+        if error is None and outer is not None and outer.depth == self.depth:
+            outer.error = outer.error or own        # what the call made gets its owner first
+            return
         try:
             if own is not None and (error is None or isinstance(error, Error)):
                 raise own from None

@@ -103,7 +103,7 @@ class Codebook(SharedHandle, Saved):
         with teller.watch():
             _io.load(pointer, path, lib.unic_codebook_load, lib.unic_codebook_load_source,
                      arguments.limit(memory_limit, progress=teller.pointer))
-        return cls._of(pointer)
+            return cls._of(pointer)
 
     def save(self, path: Writable) -> None:
         """Write the codebook with all its state; on failure an older file stays."""

@@ -99,11 +99,11 @@ class Dataset(Handle):
             else:
                 lib.unic_dataset_open(ctypes.byref(pointer), (ctypes.c_char_p * len(names))(*names), len(names),
                                       ctypes.byref(options))
-        self._process = os.getpid()
-        super().__init__(pointer, _free_reading if self._files else lib.unic_dataset_free)
-        _owners.append(weakref.ref(self._owner, _owners.remove))
-        if self._files:
-            _reading.append(weakref.ref(self, _reading.remove))
+            self._process = os.getpid()
+            super().__init__(pointer, _free_reading if self._files else lib.unic_dataset_free)
+            _owners.append(weakref.ref(self._owner, _owners.remove))
+            if self._files:
+                _reading.append(weakref.ref(self, _reading.remove))
         self._turn = 0           # grows whenever the batch that was lent goes
         self._begun = False      # whether an epoch is under way
         self._epoch = 0

@@ -86,9 +86,9 @@ class Head(SharedHandle, Saved):
         with teller.watch():
             _io.load(pointer, path, lib.unic_head_load, lib.unic_head_load_source,
                      arguments.limit(memory_limit, progress=teller.pointer))
-        self = cls.__new__(cls)
-        self._teller = Teller(None)
-        self._set_up(pointer)
+            self = cls.__new__(cls)
+            self._teller = Teller(None)
+            self._set_up(pointer)
         return self
 
     @property

@@ -99,8 +99,8 @@ class Index(SharedHandle, Saved):
         with teller.watch():
             _io.load(pointer, path, lib.unic_index_load, lib.unic_index_load_source,
                      arguments.limit(memory_limit, progress=teller.pointer))
-        self = cls.__new__(cls)
-        SharedHandle.__init__(self, pointer, lib.unic_index_free)
+            self = cls.__new__(cls)
+            SharedHandle.__init__(self, pointer, lib.unic_index_free)
         return self
 
     def __len__(self) -> int:

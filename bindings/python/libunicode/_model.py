@@ -77,8 +77,9 @@ class Model(Saved):
 
         with teller.watch():
             files = _io.load(pointer, path, of_path, of_source, options)
-        self._reads([] if early else files)
-        self._set_up(pointer, _io.name_of(path) if _io.is_contents(path) else os.fsdecode(path))  # type: ignore[arg-type]
+            self._reads([] if early else files)
+            name = _io.name_of(path) if _io.is_contents(path) else os.fsdecode(path)      # type: ignore[arg-type]
+            self._set_up(pointer, name)
 
     @classmethod
     def _of(cls, pointer: Any, name: str) -> "Model":

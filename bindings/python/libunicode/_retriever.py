@@ -91,9 +91,9 @@ class Retriever(SharedHandle, Saved):
         with teller.watch():
             _io.load(pointer, path, lib.unic_retriever_load, lib.unic_retriever_load_source,
                      arguments.limit(memory_limit, progress=teller.pointer))
-        self = cls.__new__(cls)
-        self._teller = Teller(None)
-        self._set_up(pointer)
+            self = cls.__new__(cls)
+            self._teller = Teller(None)
+            self._set_up(pointer)
         return self
 
     def fit(self, codes: npt.ArrayLike, items: npt.ArrayLike) -> float:

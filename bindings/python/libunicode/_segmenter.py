@@ -121,8 +121,8 @@ class Segmenter(SharedHandle, Saved):
         with teller.watch():
             _io.load(pointer, path, lib.unic_segmenter_load, lib.unic_segmenter_load_source,
                      arguments.limit(memory_limit, progress=teller.pointer))
-        self = cls.__new__(cls)
-        self._set_up(pointer)
+            self = cls.__new__(cls)
+            self._set_up(pointer)
         return self
 
     def _read_in(self, images: Images, codes: npt.ArrayLike) -> Tuple[List[npt.NDArray[Any]], Codes]:

@@ -93,7 +93,7 @@ class Trainer(Saved):
             _io.load(pointer, path, lambda out, name, limit: lib.unic_trainer_resume(out, name, options, limit),
                      lambda out, source, limit: lib.unic_trainer_resume_source(out, source, options, limit),
                      arguments.limit(memory_limit, progress=teller.pointer))
-        return cls._of(pointer, own, ranks)
+            return cls._of(pointer, own, ranks)
 
     @classmethod
     def from_checkpoint(cls, path: StrPath, settings: Union[None, str, Mapping[str, Any]] = None, *,
@@ -103,7 +103,7 @@ class Trainer(Saved):
         with teller.watch():
             lib.unic_trainer_import(ctypes.byref(pointer), arguments.path(path), _config.lines(settings),
                                     _options(threads, teller=own), arguments.limit(memory_limit, progress=teller.pointer))
-        return cls._of(pointer, own)
+            return cls._of(pointer, own)
 
     @classmethod
     def _of(cls, pointer: Any, teller: Optional[Teller] = None, ranks: Optional[_ranks.Ranks] = None) -> "Trainer":

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from . import _lib
 from . import _media_declarations as declared
+from ._callback import Hold
 from ._errors import ArgumentError
 from ._handle import Handle
 from ._io import load
@@ -78,8 +79,9 @@ class Media(Handle):
         options = _lib.sized(declared.MediaOptions, threads=arguments.integer("threads", threads, 0, 2**31 - 1),
                              skip_damaged=int(skip_damaged), max_pixels=arguments.integer("max_pixels", max_pixels, 0),
                              max_seconds=arguments.number("max_seconds", max_seconds), alpha=_ALPHA[alpha])
-        self._reads(load(pointer, file, _media.unic_media_open, _media.unic_media_open_source, ctypes.byref(options)))
-        super().__init__(pointer, _media.unic_media_free)
+        with Hold():
+            self._reads(load(pointer, file, _media.unic_media_open, _media.unic_media_open_source, ctypes.byref(options)))
+            super().__init__(pointer, _media.unic_media_free)
 
     @property
     def format(self) -> str:
