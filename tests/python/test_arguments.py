@@ -116,8 +116,8 @@ def test_trainers_of_ranks_are_not_copied(f: Fixture) -> None:
     trainer = lu.Trainer(config(), comm=Alone())
     for way in (copy.deepcopy, pickle.dumps):
         raises(TypeError, "a trainer of several ranks cannot be", lambda: way(trainer))             # type: ignore[operator]
-    for rank, size, text in ((2, 2, "comm.rank is 2, but must be in 0..1"), (-1, 2, "comm.rank is -1"), (0, 2**31, "comm.size is"),
-                             (0, 0, "comm.size is 0")):
+    for rank, size, text in ((2, 2, "comm.rank is 2, but must be in 0..1"), (-1, 2, "comm.rank is -1"),
+                             (0, 2**31, "comm.size is"), (0, 0, "comm.size is 0")):
         comm = Alone()
         comm.rank, comm.size = rank, size                                                           # type: ignore[misc]
         raises(lu.ArgumentError, text, lambda: lu.Ranks(comm))
@@ -126,7 +126,7 @@ def test_trainers_of_ranks_are_not_copied(f: Fixture) -> None:
 def test_what_a_log_raises_ends_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     told: List[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", lambda what: told.append(what.exc_value))
-    lu.set_log(lambda warning, line: 1 / 0)                                                         # type: ignore[arg-type, return-value]
+    lu.set_log(lambda warning, line: 1 / 0)             # type: ignore[arg-type, return-value]
     try:
         lu.Codebook(16, 4).init(np.eye(4))
     finally:

@@ -16,7 +16,7 @@ from typing import Any, Callable, List
 import libunicode as lu
 import numpy as np
 import pytest
-from helpers import N, T, Fixture, config, in_threads, raises
+from helpers import N, Fixture, config, in_threads, raises
 from libunicode import _callback, _io
 
 
@@ -57,7 +57,7 @@ def alarm() -> Any:
     signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("use", ["d = lu.Dataset(F(data), batch=1, prefetch=1000); d.next(); c = lu.Dataset(F(data), prefetch=0)",
+@pytest.mark.parametrize("use", ["d = lu.Dataset(F(data), batch=1, prefetch=1000); d.next(); c = lu.Dataset(F(data))",
                                  "x = lu.Dataset(F(data), batch=1, prefetch=1).next()['speech']",
                                  "m = lu.Model(F(model), preload=False); e = m.encoder('speech', 1, 1)"])
 def test_a_program_ends(f: Fixture, use: str) -> None:
@@ -76,10 +76,13 @@ data, model = open({str(f.data)!r}, "rb").read(), open({str(f.path)!r}, "rb").re
 
 def test_a_thread_does_not_wait_for_itself(f: Fixture) -> None:
     """A dataset that is freed or closed in its own thread is freed by another one."""
-    collected, may = threading.Event(), threading.Event()
+    first, gone, collected = threading.Event(), threading.Event(), threading.Event()
 
     def collect() -> None:
-        if may.is_set():
+        if not first.is_set():
+            time.sleep(0.002)
+        else:
+            gone.wait(5)
             gc.collect()
             collected.set()
 
@@ -91,16 +94,17 @@ def test_a_thread_does_not_wait_for_itself(f: Fixture) -> None:
     try:
         holder = Holder()
         holder.me = holder                                          # type: ignore[attr-defined]
-        holder.data = lu.Dataset(Slow(Path(f.data).read_bytes(), collect), batch=1, prefetch=1)   # type: ignore[attr-defined]
+        file = Slow(Path(f.data).read_bytes(), collect)
+        holder.data = lu.Dataset(file, batch=1, prefetch=1000)      # type: ignore[attr-defined]
         holder.data.next()                                          # type: ignore[attr-defined]
-        holder.data.next()                                          # type: ignore[attr-defined]
-        may.set()
+        first.set()
         del holder
+        gone.set()
+        assert collected.wait(5)
         data = lu.Dataset(Slow(Path(f.data).read_bytes(), lambda: data.close()), batch=1, prefetch=2)
         raises(lu.StateError, "the dataset is closed", lambda: [data.next() for _ in range(N)])
     finally:
         gc.enable()
-    may.set()
     gc.collect()
     until = time.monotonic() + 5
     while _io._readers and time.monotonic() < until:
@@ -223,7 +227,7 @@ def test_a_callback_can_be_interrupted(f: Fixture, alarm: Any) -> None:
     alarm(0.05)
     index = lu.Index(4, "l2")
     index.add(np.eye(4))
-    raises(Stop, "", lambda: index.search(np.eye(4), progress=lambda *_: time.sleep(10)))   # type: ignore[func-returns-value]
+    raises(Stop, "", lambda: index.search(np.eye(4), progress=lambda *_: time.sleep(10)))
     assert time.monotonic() - before < 5
 
 
@@ -256,11 +260,12 @@ def test_a_callback_may_not_use_its_object(f: Fixture) -> None:
     codes, book = model.encode("speech", f.x["speech"]), model.codebook()
     head = lu.Head(model, 3, progress=lambda *_: head.predict(codes) is None)
     raises(lu.StateError, "the head is in use: a callback must not call", lambda: head.fit(codes, f.label))
-    raises(lu.StateError, "the codebook is in use", lambda: book.init(f.x["speech"][0, :, :1].repeat(16, 1), progress=lambda *_: book.code_count))
+    rows = f.x["speech"][0, :, :1].repeat(16, 1)
+    raises(lu.StateError, "the codebook is in use", lambda: book.init(rows, progress=lambda *_: book.code_count))
     index = lu.Index(4, "l2")
     index.add(np.eye(4))
     raises(lu.StateError, "the index is in use",
-           lambda: index.search(np.eye(4), 2, progress=lambda *_: index.add(np.eye(4), range(10, 14))))    # type: ignore[func-returns-value]
+           lambda: index.search(np.eye(4), 2, progress=lambda *_: index.add(np.eye(4), range(10, 14))))
 
     class Changes(io.BytesIO):
         def write(self, data: Any) -> int:
@@ -268,7 +273,8 @@ def test_a_callback_may_not_use_its_object(f: Fixture) -> None:
             return len(data)
 
     raises(lu.StateError, "the codebook is in use", lambda: book.save(Changes()))
-    assert len(index.search(np.eye(4), 2, progress=lambda *_: len(index) == 0).ids) == 4    # to read while it reads is allowed
+    found = index.search(np.eye(4), 2, progress=lambda *_: len(index) == 0)      # to read while it reads is allowed
+    assert len(found.ids) == 4
     index.add(np.eye(4), range(20, 24))
 
 

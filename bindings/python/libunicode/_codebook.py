@@ -225,8 +225,8 @@ class Codebook(SharedHandle, Saved):
         found = Soft(arguments.empty(shape, np.int32), arguments.empty(shape, np.float32))
         rows = x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
         with self._read() as codebook:
-            lib.unic_codebook_soften(codebook, arguments.array(rows), wanted, arguments.number("temperature", temperature), found.codes.ctypes.data,
-                                     found.weights.ctypes.data)
+            lib.unic_codebook_soften(codebook, arguments.array(rows), wanted, arguments.number("temperature", temperature),
+                                     found.codes.ctypes.data, found.weights.ctypes.data)
         return found
 
     def lookup(self, codes: npt.ArrayLike, out: Optional[Vectors] = None) -> Vectors:
@@ -253,7 +253,8 @@ class Codebook(SharedHandle, Saved):
                 raise ShapeError(f"targets {x.shape} for codes {c.shape}; (rows, {dim}) and (rows,) expected")
         rows = (ctypes.c_size_t * modality_count)(*map(len, chosen))
         with self._use() as codebook:
-            lib.unic_codebook_update(codebook, arguments.number("decay", decay), rows, arguments.addresses(z), arguments.addresses(chosen))
+            lib.unic_codebook_update(codebook, arguments.number("decay", decay), rows, arguments.addresses(z),
+                                     arguments.addresses(chosen))
 
     def revive(self, rule: str, steps: int, z: npt.ArrayLike, max: int = 0, seed: int = 0) -> int:
         """Give codes that are not in use a row of `z` [rows,D], the longest idle first; returns how many.
@@ -288,8 +289,8 @@ class Codebook(SharedHandle, Saved):
         found, scores = np.empty(max(self.dim, 1), np.uintp), np.empty(self.dim)
         chosen = ctypes.c_size_t()
         with self._read() as codebook:
-            lib.unic_codebook_channels(ctypes.byref(chosen), codebook, arguments.number("lam", lam), arguments.integer("count", count, 0),
-                                       arguments.integer("p", p, 0), arguments.integer("q", q, 0),
+            lib.unic_codebook_channels(ctypes.byref(chosen), codebook, arguments.number("lam", lam),
+                                       arguments.integer("count", count, 0), arguments.integer("p", p, 0), arguments.integer("q", q, 0),
                                        found.ctypes.data, scores.ctypes.data)
         return Channels(found[:chosen.value].astype(np.int64), scores)
 

@@ -59,8 +59,8 @@ class Head(SharedHandle, Saved):
             class_count=arguments.integer("classes", classes, 0, most),
             hidden=arguments.integer("hidden", hidden, 0, most),
             epochs=arguments.integer("epochs", epochs, 0, most), batch=arguments.integer("batch", batch, 0, most),
-            learning_rate=arguments.number("learning_rate", learning_rate), seed=arguments.integer("seed", seed, 0, 2**64 - 1), loss=_LOSSES[loss],
-            threads=arguments.threads(threads), progress=self._teller.pointer)
+            learning_rate=arguments.number("learning_rate", learning_rate), loss=_LOSSES[loss],
+            seed=arguments.integer("seed", seed, 0, 2**64 - 1), threads=arguments.threads(threads), progress=self._teller.pointer)
         pointer = _lib.HEAD()
         with codebook_of(codes_of)._read() as handle:
             lib.unic_head_create(ctypes.byref(pointer), handle, ctypes.byref(options))

@@ -12,7 +12,7 @@ from . import _arguments as arguments
 from . import _io
 from . import _lib
 from ._arguments import Readable, Vectors, Writable
-from ._errors import ArgumentError, ShapeError
+from ._errors import ShapeError
 from ._handle import Saved, SharedHandle, view
 from ._lib import lib
 from ._model import CodesOf, accepted, codebook_of

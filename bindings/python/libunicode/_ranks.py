@@ -43,7 +43,8 @@ class Ranks:
         """
         self.calls_back = False         # whether C calls Python for it
         check = arguments.integer("check_steps", check_steps, -1, 2**31 - 1)
-        self._join(comm, arguments.number("timeout", timeout), check) if hasattr(comm, "py2f") else self._wrap(comm, timeout, check)
+        join = self._join if hasattr(comm, "py2f") else self._wrap
+        join(comm, arguments.number("timeout", timeout), check)
         self.rank: int = self.struct.rank
         self.size: int = self.struct.size
 

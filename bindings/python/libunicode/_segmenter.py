@@ -90,8 +90,8 @@ class Segmenter(SharedHandle, Saved):
             level_channels=_several("level_channels", level_channels, _lib.SEGMENTER_MAX_LEVELS),
             dilations=_several("dilations", dilations, 4),
             output_channels=_several("output_channels", output_channels, 2),
-            learning_rate=arguments.number("learning_rate", learning_rate), seed=arguments.integer("seed", seed, 0, 2**64 - 1),
-            threads=arguments.threads(threads), progress=teller.pointer,
+            learning_rate=arguments.number("learning_rate", learning_rate),
+            seed=arguments.integer("seed", seed, 0, 2**64 - 1), threads=arguments.threads(threads), progress=teller.pointer,
             **{name: arguments.integer(name, value, 0, 2**31 - 1) for name, value in numbers.items()})
         pointer = _lib.SEGMENTER()
         with codebook_of(codes_of)._read() as codebook:

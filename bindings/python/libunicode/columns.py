@@ -111,7 +111,8 @@ def vectors(path: StrPath, name: str = "semantic") -> npt.NDArray[np.float32]:
                 raise FormatError(f"{path}: \"{name}\" is {dtype}{', in Fortran order' if fortran else ''}; <f4 in C order expected")
             said = file.tell() - begin + dtype.itemsize * math.prod(shape)
             if min(shape, default=0) < 0 or said != about.file_size:
-                raise FormatError(f"{path}: \"{name}\" has {about.file_size} bytes, but its header says {shape}, {said} bytes")
+                raise FormatError(f"{path}: \"{name}\" has {about.file_size} bytes, but its header says {shape}, "
+                                  f"{said} bytes")
             if 0 in shape:
                 return np.zeros(shape, np.float32)
             return np.memmap(path, dtype, "r", file.tell(), shape)

@@ -184,7 +184,8 @@ class Media(Handle):
         rgb = arguments.output("out", out, (min(height, limit), min(width, limit), 3), np.uint8)
         begins = ctypes.c_double()
         with self._use() as media:
-            _media.unic_media_frame_at(ctypes.addressof(begins), media, arguments.number("at", at), width, height, rgb.ctypes.data)
+            _media.unic_media_frame_at(ctypes.addressof(begins), media, arguments.number("at", at), width, height,
+                                       rgb.ctypes.data)
         return begins.value, rgb
 
     def frames(self, times: Iterable[float], size: Tuple[int, int]) -> npt.NDArray[np.uint8]:

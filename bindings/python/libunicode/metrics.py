@@ -131,7 +131,8 @@ def steps(scores: npt.ArrayLike, truth: npt.ArrayLike, threshold: float = 0.0,
     """
     x, wanted = _pair(scores, truth, 1)
     report = _lib.sized(_lib.MatchReport)
-    lib.unic_metrics_steps(ctypes.byref(report), *_rows(x, wanted), arguments.number("threshold", threshold), _background(background))
+    lib.unic_metrics_steps(ctypes.byref(report), *_rows(x, wanted), arguments.number("threshold", threshold),
+                           _background(background))
     return _match(report)
 
 
