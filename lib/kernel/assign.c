@@ -1,5 +1,7 @@
 #include "kernel/assign.h"
 
+#include <float.h>
+
 #include "kernel/distance.h"
 #include "kernel/packed.h"
 #include "kernel/stack.h"
@@ -57,7 +59,7 @@ void unic__code_table_refresh(unic__code_table *t)
     for (size_t l = 0; l < t->count; l++) {
         double norm = unic__centred_norm2(t->e + l * t->dim, t->centre, t->dim);
         most = norm > most ? norm : most;
-        t->norm[l] = (float)norm;
+        t->norm[l] = norm <= (double)FLT_MAX ? (float)norm : INFINITY;
     }
     t->radius = sqrt(most);
 }
@@ -205,7 +207,8 @@ UNIC__LARGE_FRAME static void assign_block(const work *w, size_t from, size_t ro
     const unic__screen bound = unic__screen_of(t->dim);
     nearest best;
     const float *z = w->z + from * t->dim;
-    screen(&best, z, rows, t);
+    if (unic__screen_holds(0.0, t->radius))
+        screen(&best, z, rows, t);
     for (size_t r = 0; r < rows; r++, z += t->dim) {
         double length = sqrt(unic__centred_norm2(z, t->centre, t->dim));
         double error = unic__screen_error(bound, length, t->radius);

@@ -1,6 +1,7 @@
 #include "kernel/nearest.h"
 
 #include <float.h>
+#include <string.h>
 
 #include "kernel/distance.h"
 #include "kernel/packed.h"
@@ -151,19 +152,23 @@ static void run_block(const nearest *w, size_t lane, size_t from, size_t n)
     const unic__code_table *t = w->t;
     float *centred = w->centred + lane * w->block * t->dim;
     float *scores = w->scores + lane * w->block * CHUNK;
+    const bool screens = unic__screen_holds(0.0, t->radius);
     query q[ROWS];
     begin_rows(w, q, lane, from, n);
     unic__centre(centred, w->z + from * t->dim, t->dim, t->centre, n, t->dim);
     for (size_t l = 0; l < t->count; l += CHUNK) {
         const size_t codes = t->count - l < CHUNK ? t->count - l : CHUNK;
-        unic__packed_run(&(unic__packed_product){.rows = n,
-                                                 .n = codes,
-                                                 .k = t->dim,
-                                                 .x = centred,
-                                                 .x_row = t->dim,
-                                                 .packed = t->packed + l * t->dim,
-                                                 .y = scores,
-                                                 .y_row = CHUNK});
+        if (screens)
+            unic__packed_run(&(unic__packed_product){.rows = n,
+                                                     .n = codes,
+                                                     .k = t->dim,
+                                                     .x = centred,
+                                                     .x_row = t->dim,
+                                                     .packed = t->packed + l * t->dim,
+                                                     .y = scores,
+                                                     .y_row = CHUNK});
+        else
+            memset(scores, 0, n * CHUNK * sizeof *scores);
         for (size_t r = 0; r < n; r++)
             offer_chunk(w, &q[r], scores + r * CHUNK, l, codes);
     }

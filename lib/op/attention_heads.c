@@ -72,20 +72,24 @@ static void put_valid(const unic__attention *a, size_t clip, size_t from, size_t
     }
 }
 
-/* One row of P from its scores q k^T; scores of masked keys and padding may hold anything. */
+/* One row of P from its scores q k^T. Scores of masked keys and padding may hold anything, so nothing
+ * is computed from them: a host may have floating-point exceptions end it. */
 UNIC__INLINE void softmax_row(float *restrict p, const float *restrict valid, size_t n,
                               float scale)
 {
-    float top = -INFINITY, sum = 0.0F;
-#pragma omp simd reduction(max : top)
+    float top = -INFINITY, any = 0.0F, sum = 0.0F;
+#pragma omp simd reduction(max : top, any)
     for (size_t s = 0; s < n; s++) {
         float x = p[s];
         x = valid[s] != 0.0F ? x : -INFINITY;
         top = x > top ? x : top;
+        any = valid[s] > any ? valid[s] : any;
     }
+    top = any != 0.0F ? top : 0.0F;
 #pragma omp simd reduction(+ : sum)
     for (size_t s = 0; s < n; s++) {
-        float e = unic__expf(scale * (p[s] - top));
+        float x = valid[s] != 0.0F ? p[s] : top;
+        float e = unic__expf(scale * (x - top));
         p[s] = valid[s] != 0.0F ? e : 0.0F;
         sum += p[s];
     }
@@ -153,7 +157,7 @@ static void forward_head(const unic__attention *a, size_t head, float *scratch)
                             .ldc = a->y_stride});
 }
 
-/* dP -> scale dS; where P is 0 (padding above all) dP may hold anything. */
+/* dP -> scale dS; where P is 0 (padding above all) dP may hold anything, and is not computed with. */
 UNIC__SIMD static void softmax_backward_rows(float *dp, const float *p, size_t rows, size_t n,
                                              float scale)
 {
@@ -164,8 +168,10 @@ UNIC__SIMD static void softmax_backward_rows(float *dp, const float *p, size_t r
             float d = dp[s];
             sum += p[s] * (p[s] != 0.0F ? d : 0.0F);
         }
-        for (size_t s = 0; s < n; s++)
-            dp[s] = scale * p[s] * (dp[s] - sum);
+        for (size_t s = 0; s < n; s++) {
+            float d = p[s] != 0.0F ? dp[s] : sum;
+            dp[s] = scale * p[s] * (d - sum);
+        }
     }
 }
 
