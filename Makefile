@@ -403,7 +403,7 @@ messages: $(MEDIA_SHARED) ## run the tests (or ONLY="api/check_x tests/python/te
 	$(Q)$(CC) -std=c11 -O2 -fPIC -Wall -Wextra -Iinclude -c -o build/messages/recorder.o tests/messages/recorder/recorder.c
 	$(if $(MEDIA_SHARED),$(Q)cp -P $(BUILD)/libunicode-media.so* build/messages)
 	@$(MAKE) --no-print-directory messages-page BUILD=build/messages MEDIA=no MPI=no EXTRA_LDFLAGS="$(NOTED) build/messages/recorder.o" \
-	  NOTED_TESTS="$(if $(ONLY),$(patsubst %,build/messages/tests/%,$(filter-out %.py,$(ONLY))),$(TESTS:$(BUILD)/%=build/messages/%))" \
+	  NOTED_TESTS="$(if $(ONLY),$(patsubst %,build/messages/tests/%,$(filter-out %.py,$(ONLY))),$(patsubst $(BUILD)/%,build/messages/%,$(filter-out $(BUILD)/tests/mpi/%,$(TESTS))))" \
 	  NOTED_SCRIPTS="$(if $(ONLY),$(filter %.py,$(ONLY)),$(NOTED_SCRIPTS))"
 
 .PHONY: messages messages-page
