@@ -67,9 +67,10 @@ static void alternate(void)
     create();
     for (size_t i = 0; i < STEPS; i++)
         if (i % 2 == 0) {
-#pragma omp parallel num_threads(2)
-#pragma omp single
-            step(i);
+#pragma omp parallel for num_threads(2)
+            for (int thread = 0; thread < 2; thread++)
+                if (thread == 0)
+                    step(i);
         } else {
             step(i);
         }
@@ -136,9 +137,10 @@ static int run_case(const char *how, const char *threads)
     if (!strcmp(how, "alternately")) {
         alternate();
     } else if (!strcmp(how, "inside")) {
-#pragma omp parallel num_threads(2)
-#pragma omp single
-        create_and_step();
+#pragma omp parallel for num_threads(2)
+        for (int thread = 0; thread < 2; thread++)
+            if (thread == 0)
+                create_and_step();
     } else {
         create_and_step();
     }
