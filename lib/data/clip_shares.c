@@ -149,7 +149,7 @@ static void report(const sharing *s)
     size_t shares = count(s->shares, s->all), leaves = count(s->leaves, s->all),
            other = count(s->other, s->all);
     char splits[4 * SHOWN] = "", classes[2 * SHOWN] = "";
-    if (!shares)
+    if (!s->group) /* no clip shares any */
         return;
     if (leaves)
         snprintf(splits, sizeof splits,

@@ -352,6 +352,8 @@ UNIC__LARGE_FRAME static void run_large(const unic__packed_product *p, size_t fr
 static void run_part(const unic__packed_product *p, size_t from, size_t to, size_t first,
                      size_t last)
 {
+    if (from == to)
+        return;
     unic__stack_reach(BLOCK_FRAME);
     if (p->type != UNIC__FLOAT32) {
         run_half(p, from, to, first, last);

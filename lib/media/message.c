@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "media/media.h"
@@ -58,13 +59,17 @@ static bool of_ours(void *object)
  * of the two it is, and the size that no header said. */
 static void note_size(const char *line)
 {
-    unsigned width, height;
+    static const char start[] = "Picture size ";
     const bool said = strstr(line, " exceeds specified max pixel count ") ||
                       strstr(line, " is invalid"); /* beyond what FFmpeg takes at all */
-    if (said && sscanf(line, "Picture size %10ux%10u", &width, &height) == 2 &&
-        width <= INT_MAX && height <= INT_MAX) {
-        refused_width = width;
-        refused_height = height;
+    if (!said || strncmp(line, start, sizeof start - 1) != 0)
+        return;
+    char *end;
+    const unsigned long width = strtoul(line + sizeof start - 1, &end, 10);
+    const unsigned long height = *end == 'x' ? strtoul(end + 1, NULL, 10) : 0;
+    if (width && height && width <= INT_MAX && height <= INT_MAX) {
+        refused_width = (unsigned)width;
+        refused_height = (unsigned)height;
     }
 }
 

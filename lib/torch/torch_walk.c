@@ -302,7 +302,9 @@ static unic_status visit_v3(walk *w, const unic__value *v)
     char text[UNIC__VALUE_DESCRIPTION] = "without its name";
     const unic__value *args = v->as.call.args;
     unic__torch_tensor *t = NULL;
-    UNIC__TRY(new_tensor(w, &t));
+    const unic_status status = new_tensor(w, &t);
+    if (status != UNIC_OK || !t)
+        return status;
     if (args->as.many.count > DTYPE)
         unic__value_describe(args->as.many.items[DTYPE], text);
     return note(w->file, t,

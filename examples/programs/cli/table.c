@@ -52,7 +52,7 @@ bool cli_table_end(cli_table *table, FILE *out)
 {
     int *widths = table->failed ? NULL : widths_of(table);
     bool ok = widths || cli_fail("out of memory (a table of %zu cells)", table->count);
-    for (size_t i = 0; ok && i < table->count; i++) {
+    for (size_t i = 0; widths && i < table->count; i++) {
         size_t column = i % table->columns;
         fprintf(out, "%*s%s", column ? widths[column] + 2 : -widths[column], table->cells[i],
                 column + 1 == table->columns ? "\n" : "");
