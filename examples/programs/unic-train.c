@@ -115,15 +115,6 @@ static bool begin(run *r)
            open_data(r, &r->data, r->data_path, true) && complete(r) && create_trainer(r);
 }
 
-/* Whether the file is a model of this library, rather than a checkpoint of other code. */
-static bool is_model(const char *path)
-{
-    unic_codebook *codebook;
-    bool is = unic_codebook_load(&codebook, path, cli_open_options()) == UNIC_OK;
-    unic_codebook_free(codebook);
-    return is;
-}
-
 /* A run from its beginning, but with the encoders and the codebook of a model. Without a config
  * it has the model's. */
 static bool begin_from_model(run *r)
@@ -233,10 +224,10 @@ static bool prepare(run *r)
     r->checkpoint.is_new = !r->resume;
     if ((r->mpi && !train_ranks_begin(r->timeout)) ||
         !cli_ok(unic_set_threads((int)r->threads)) || !take_place(r) ||
-        !(r->resume                ? resume(r)
-          : !r->from_path          ? begin(r)
-          : is_model(r->from_path) ? begin_from_model(r)
-                                   : begin_from_checkpoint(r)) ||
+        !(r->resume                                 ? resume(r)
+          : !r->from_path                           ? begin(r)
+          : train_checkpoint_is_model(r->from_path) ? begin_from_model(r)
+                                                    : begin_from_checkpoint(r)) ||
         !train_figures_create(&r->figures, r->trainer))
         return false;
     if (!cli_extractor_keep(r->config, r->data, r->data_path) ||

@@ -256,23 +256,38 @@ static int32_t find_name(const eval_names *names, const char *name)
     return found ? (int32_t)found->number : -1;
 }
 
-/* "a", "b" and 7 more: the names of `a` that are not in `b`; returns how many. */
-static size_t list_others(const eval_names *a, const eval_names *b, char text[OTHERS])
+/* Adds a class to "a", "b", by its name or its number; one that has no room is counted in `left`. */
+static void list_class(const eval_names *names, size_t i, char text[OTHERS], size_t *left)
 {
-    size_t n = 0, used = 0, left = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < a->count; i++) {
-        if (find_name(b, a->items[i]) >= 0)
-            continue;
-        n++;
-        if (left || used + strlen(a->items[i]) + 40 >= OTHERS)
-            left++;
-        else
-            used += (size_t)snprintf(text + used, OTHERS - used, "%s\"%s\"", used ? ", " : "",
-                                     a->items[i]);
-    }
+    const bool named = i < names->count;
+    const size_t used = strlen(text), size = named ? strlen(names->items[i]) : 20;
+    if (*left || used + size + 40 >= OTHERS)
+        ++*left;
+    else if (named)
+        snprintf(text + used, OTHERS - used, "%s\"%s\"", used ? ", " : "", names->items[i]);
+    else
+        snprintf(text + used, OTHERS - used, "%s%zu", used ? ", " : "", i);
+}
+
+/* Ends the list: "a", "b" and 7 more. */
+static void end_list(char text[OTHERS], size_t left)
+{
+    const size_t used = strlen(text);
     if (left)
         snprintf(text + used, OTHERS - used, "%s%zu more", used ? " and " : "", left);
+}
+
+/* Lists the names of `a` that are not in `b`; returns how many. */
+static size_t list_others(const eval_names *a, const eval_names *b, char text[OTHERS])
+{
+    size_t n = 0, left = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < a->count; i++)
+        if (find_name(b, a->items[i]) < 0) {
+            n++;
+            list_class(a, i, text, &left);
+        }
+    end_list(text, left);
     return n;
 }
 
@@ -427,25 +442,12 @@ static void mark_seen(const evaluation *e, const cli_codes *c, const eval_labels
         }
 }
 
-/* Adds a class to "a", "b", by its name or its number; one that has no room is counted in `left`. */
-static void list_class(const eval_names *names, size_t i, char text[OTHERS], size_t *left)
-{
-    const bool named = i < names->count;
-    const size_t used = strlen(text), size = named ? strlen(names->items[i]) : 20;
-    if (*left || used + size + 40 >= OTHERS)
-        ++*left;
-    else if (named)
-        snprintf(text + used, OTHERS - used, "%s\"%s\"", used ? ", " : "", names->items[i]);
-    else
-        snprintf(text + used, OTHERS - used, "%s%zu", used ? ", " : "", i);
-}
-
 /* Where the test's classes become ours, or -1 if no label of ours is of that class; says which. */
 static bool find_unseen(const evaluation *e, const bool *seen, const bool *asked, int32_t *to,
                         size_t *lost)
 {
     const eval_names *names = e->names.items ? &e->names : &e->test_names;
-    char text[OTHERS] = "", more[64] = "";
+    char text[OTHERS] = "";
     size_t kept = 0, left = 0;
     for (size_t i = 0; i < e->test_labels.classes; i++) {
         to[i] = i < e->train_labels.classes && seen[i] ? (int32_t)i : -1;
@@ -455,14 +457,13 @@ static bool find_unseen(const evaluation *e, const bool *seen, const bool *asked
         ++*lost;
         list_class(names, i, text, &left);
     }
+    end_list(text, left);
     if (*lost && !kept)
         return cli_fail("no label of %s is of a class that a label of %s is of: %s",
                         e->test_path, e->train_path, text);
-    if (left)
-        snprintf(more, sizeof more, " and %zu more", left);
     if (*lost)
-        cli_note("classes of %s that no label of %s is of, and so not counted: %s%s",
-                 e->test_path, e->train_path, text, more);
+        cli_note("classes of %s that no label of %s is of, and so not counted: %s",
+                 e->test_path, e->train_path, text);
     return true;
 }
 

@@ -283,8 +283,7 @@ static void keep_file(const train_checkpoint *c, const char *path, const char *s
     free(kept);
 }
 
-/* Whether a file of such a name is what a run writes: others have files of any name. */
-static bool is_of_a_run(const char *path)
+bool train_checkpoint_is_model(const char *path)
 {
     unic_codebook *codebook;
     const bool is = unic_codebook_load(&codebook, path, cli_open_options()) == UNIC_OK;
@@ -296,7 +295,8 @@ static bool is_of_a_run(const char *path)
 static void remove_kept(const train_checkpoint *c, uint64_t step)
 {
     char *model = kept_path(c, step, MODEL), *run = kept_path(c, step, RUN);
-    if (model && run && (access(model, F_OK) || is_of_a_run(model))) {
+    /* others have files of any name */
+    if (model && run && (access(model, F_OK) || train_checkpoint_is_model(model))) {
         unlink(run);
         unlink(model);
     }

@@ -38,6 +38,9 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const 
  * two files left an older model or none, and damage may have left no run. */
 bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer);
 
+/* Whether the file is a model of this library: a checkpoint of other code, or data, is none. */
+bool train_checkpoint_is_model(const char *path);
+
 /* Whether `path` is one of the kept checkpoints, which a new run removes. */
 bool train_checkpoint_has(const train_checkpoint *c, const char *path);
 
