@@ -181,13 +181,21 @@ static uint64_t epoch_before(const run *r)
     return known && epochs && total % epochs == 0 ? total / epochs : 0;
 }
 
-static void warn_of_other_data(const run *r)
+static void warn_of_other_data(const run *r, uint64_t before)
 {
-    const uint64_t before = r->resume ? epoch_before(r) : 0;
     if (before && before != r->batches)
         cli_note("warning: an epoch of this run had %llu steps, and of %s it has %llu: is that "
                  "the data that it was trained on?",
                  (unsigned long long)before, r->data_path, (unsigned long long)r->batches);
+}
+
+/* The log of a run that is saved after every epoch has at most the steps of one more. A run that
+ * goes on from an older checkpoint had more of them saved. */
+static bool open_log(run *r, bool is_newest, uint64_t before)
+{
+    const uint64_t epoch = before > r->batches ? before : r->batches;
+    return cli_log_open(&r->log, r->log_path, r->resume ? r->begun_at : 0,
+                        is_newest ? r->begun_at + epoch : UINT64_MAX);
 }
 
 /* Nothing that is read is written, nor anything twice. */
@@ -236,13 +244,14 @@ static bool prepare(run *r)
         return false;
     r->batches = unic_dataset_batch_count(r->data);
     r->begun_at = unic_trainer_step_count(r->trainer);
-    if (train_ranks_first())
-        warn_of_other_data(r);
+    const bool is_newest = r->checkpoint.is_saved;
+    const uint64_t before = r->resume && train_ranks_first() ? epoch_before(r) : 0;
+    warn_of_other_data(r, before);
     return cli_config_number(r->config, "train.epochs", &r->epochs) &&
            cli_ok(unic_trainer_set_total_step_count(r->trainer, r->epochs * r->batches)) &&
            (!train_ranks_first() ||
             ((!r->resume || train_checkpoint_mend(&r->checkpoint, r->trainer)) &&
-             cli_log_open(&r->log, r->log_path, r->resume ? r->begun_at : 0)));
+             open_log(r, is_newest, before)));
 }
 
 /* ---- the loop ---- */

@@ -137,9 +137,9 @@ UNIC_API uint64_t unic_trainer_step_count(const unic_trainer *trainer);
  * are. If the process ends between the two renames, the new run is beside the old model or
  * beside none; then unic_trainer_resume() followed by this function, or by
  * unic_trainer_model(), makes its model.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOTFOUND; UNIC_E_NUMERIC if the state contains
- *         NaN or Inf, which resuming would refuse (nothing is written then); UNIC_E_NOMEM.
- *         Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG, also for a path that ends with ".run.npz"; UNIC_E_IO;
+ *         UNIC_E_NOTFOUND; UNIC_E_NUMERIC if the state contains NaN or Inf, which resuming would
+ *         refuse (nothing is written then); UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
 
@@ -159,8 +159,9 @@ UNIC_API unic_status unic_trainer_save_sink(unic_trainer *trainer, const unic_si
  * run is in OUT.run.npz; the model beside it is neither read nor written, and may be an older
  * one (see unic_trainer_save()). The sizes that the file's config asks for are compared with
  * the file's contents before memory is allocated.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG, also
- *         for a setting that cannot change, with both values; UNIC_E_NOMEM; UNIC_E_KERNEL.
+ * @return UNIC_OK; UNIC_E_ARG, also for a path that ends with ".run.npz"; UNIC_E_NOTFOUND;
+ *         UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG, also for a setting that cannot change, with
+ *         both values; UNIC_E_NOMEM; UNIC_E_KERNEL.
  *         Since 0.1.
  */
 UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path,

@@ -115,10 +115,24 @@ uint64_t unic_trainer_step_count(const unic_trainer *trainer)
     return trainer ? trainer->steps : 0;
 }
 
+/* A run is named by its model, whose own file a run's would be otherwise. */
+static unic_status check_model_path(const char *path, const char *call)
+{
+    static const char run[] = ".run.npz";
+    const size_t length = strlen(path), end = sizeof run - 1;
+    if (length <= end || strcmp(path + length - end, run) != 0)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_ARG,
+                      "%s: path is \"%s\", the name of a run's file, which stands beside its "
+                      "model: give the model's, \"%.*s.npz\"",
+                      call, path, (int)(length - end), path);
+}
+
 unic_status unic_trainer_save(unic_trainer *trainer, const char *path)
 {
     UNIC__REQUIRE(trainer);
     UNIC__REQUIRE(path);
+    UNIC__TRY(check_model_path(path, __func__));
     UNIC__HOLD(trainer);
     UNIC__TRY_NAMED(unic__trainer_save(trainer, path));
     return UNIC_OK;
@@ -157,6 +171,7 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path,
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
+    UNIC__TRY(check_model_path(path, __func__));
     UNIC__TRY(take_options(&o, &ranks, options, true, __func__));
     char *run = unic__run_path(path);
     if (!run)

@@ -62,6 +62,30 @@ START_TEST(total_steps_are_kept)
 }
 END_TEST
 
+/* A model there would take the place of the run of m.npz. */
+START_TEST(a_run_is_named_by_its_model)
+{
+    const char *run = small_path("named.run.npz"), *path = small_path("named.npz");
+    unic_trainer *t = small_trainer(SMALL_TWO, ""), *again;
+    size_t size, size_after;
+    io_assert_ok(unic_trainer_save(t, path));
+    unsigned char *before = io_read(run, &size);
+    io_assert_fails(
+        unic_trainer_save(t, run), UNIC_E_ARG,
+        "the name of a run's file, which stands beside its model: give the model's");
+    io_assert_fails(unic_trainer_resume(&again, run, NULL, NULL), UNIC_E_ARG, "named.npz\"");
+    ck_assert_ptr_null(again);
+    unsigned char *after = io_read(run, &size_after);
+    ck_assert_uint_eq(size, size_after);
+    ck_assert_mem_eq(before, after, size);
+    free(before);
+    free(after);
+    unic_trainer_free(t);
+    remove(path);
+    remove(run);
+}
+END_TEST
+
 /* A config from a user, not yet checked, as it comes. */
 static void assert_no_trainer(const char *text, const char *more, const char *says)
 {
@@ -138,6 +162,7 @@ int main(void)
     TCase *t = tcase_create("trainer");
     tcase_add_test(t, a_run_from_config_to_codes);
     tcase_add_test(t, total_steps_are_kept);
+    tcase_add_test(t, a_run_is_named_by_its_model);
     tcase_add_test(t, wrong_configs_are_refused);
     tcase_add_test(t, what_is_too_large_is_refused);
     tcase_add_test(t, wrong_arguments_are_named);

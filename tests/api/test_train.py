@@ -188,6 +188,30 @@ class Train(unittest.TestCase):
         self.assertTrue((self.dir / "link.jsonl").is_symlink())
         self.assertEqual([name for name in self.names() if ".tmp-" in name], [])
 
+    def test_the_log_of_another_run_is_not_cut(self):
+        """A run cannot have taken more than an epoch since it was saved."""
+        log, other = self.dir / "log.jsonl", self.dir / "other.jsonl"
+        self.train("--log", log)
+        whole = log.read_bytes()
+        self.train("--set", "train.epochs=1", "--log", other, out="other.npz")
+        more = "--resume", "--set", "train.epochs=3", "--log", log
+        done = self.train(*more, out="other.npz", status=1)
+        self.assertRegex(done.stderr, rf"log.jsonl goes on to step {STEPS}, but this run was saved at step {EPOCH} and would have saved "
+                                      rf"again by step {2 * EPOCH}: it is the log of another run, or of a later state of this one; "
+                                      "name another --log\n$")
+        self.assertEqual(log.read_bytes(), whole)
+        self.assertEqual([name for name in self.names() if ".tmp-" in name], [])
+        for lines in (2 * EPOCH, EPOCH):                                        # what a kill before the next save leaves
+            log.write_bytes(b"".join(whole.splitlines(True)[:lines]))
+            for name in self.names():
+                if name.startswith("other.") and name.endswith(".npz"):
+                    (self.dir / name.replace("other", f"o{lines}")).write_bytes((self.dir / name).read_bytes())
+            self.assertNotIn("is it the log of this run", self.train(*more, out=f"o{lines}.npz").stderr)
+            self.assertEqual(log.read_bytes(), whole)
+        log.write_bytes(b"".join(whole.splitlines(True)[:2]))
+        self.assertIn(f"log.jsonl ends at step 2, and the run goes on from step {EPOCH}: is it the log of this run?\n",
+                      self.train(*more, out="other.npz").stderr)
+
     def test_a_full_disk_under_the_log_does_not_take_the_run(self):
         done = self.train("--log", "/dev/full", status=1)
         self.assertIn("cannot write /dev/full: No space left on device\n", done.stderr)

@@ -12,21 +12,22 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
-/* Whether a line is whole and of a step up to `step`. */
-static bool is_kept(const char *line, uint64_t step)
+static const char BEGIN[] = "{\"step\":";
+
+/* The step of a whole line; 0 of what is none. */
+static uint64_t step_of(const char *line)
 {
-    static const char begin[] = "{\"step\":";
-    size_t length = strlen(line);
-    return !strncmp(line, begin, sizeof begin - 1) && length > 0 && line[length - 1] == '\n' &&
-           strtoull(line + sizeof begin - 1, NULL, 10) <= step;
+    const size_t length = strlen(line), begin = sizeof BEGIN - 1;
+    return length > begin && line[length - 1] == '\n' && !strncmp(line, BEGIN, begin)
+               ? strtoull(line + begin, NULL, 10)
+               : 0;
 }
 
 /* What a run wrote, though a kill may have cut its first line short. */
 static bool is_log(const char *first_line)
 {
-    static const char begin[] = "{\"step\":";
-    size_t length = strlen(first_line);
-    return !strncmp(first_line, begin, length < sizeof begin - 1 ? length : sizeof begin - 1);
+    const size_t length = strlen(first_line), begin = sizeof BEGIN - 1;
+    return !strncmp(first_line, BEGIN, length < begin ? length : begin);
 }
 
 /* A lock on a file that is open for writing; a file that cannot be locked goes without. */
@@ -40,26 +41,43 @@ static bool lock(FILE *file, const char *path)
            cli_fail("%s is being written by another run", path);
 }
 
-/* Copies the lines of steps up to `step`. */
-static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step)
+/* Copies the lines of steps up to `step`. A log whose steps go beyond `most` is refused. */
+static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step, uint64_t most)
 {
     char *line = NULL;
     size_t capacity = 0, lines = 0;
+    uint64_t last = 0, last_kept = 0;
     bool ok = true;
     while (ok && getline(&line, &capacity, old) >= 0) {
         ok = lines++ > 0 || is_log(line) ||
              cli_fail("%s is no log of a run: its first line does not begin with {\"step\":",
                       path);
-        if (ok && is_kept(line, step))
+        const uint64_t at = step_of(line);
+        last = at > last ? at : last;
+        if (ok && at > 0 && at <= step) {
             fputs(line, kept);
+            last_kept = at;
+        }
     }
     free(line);
-    return ok && (!ferror(old) || cli_fail("cannot read %s", path));
+    if (ok && ferror(old))
+        return cli_fail("cannot read %s", path);
+    if (ok && last > most)
+        return cli_fail(
+            "%s goes on to step %llu, but this run was saved at step %llu and would have saved "
+            "again by step %llu: it is the log of another run, or of a later state of this "
+            "one; name another --log",
+            path, (unsigned long long)last, (unsigned long long)step, (unsigned long long)most);
+    if (ok && lines > 0 && last_kept < step)
+        cli_note("warning: %s ends at step %llu, and the run goes on from step %llu: is it the "
+                 "log of this run?",
+                 path, (unsigned long long)last_kept, (unsigned long long)step);
+    return ok;
 }
 
 /* Drops the lines of steps after `step`: they were taken after the last save. `real` is the file
  * behind links, which is the one to rename another to. */
-static bool trim(const char *real, const char *path, uint64_t step)
+static bool trim(const char *real, const char *path, uint64_t step, uint64_t most)
 {
     cli_output kept;
     struct stat about;
@@ -69,19 +87,19 @@ static bool trim(const char *real, const char *path, uint64_t step)
     if (!old)
         return cli_fail("cannot write %s: %s", path, strerror(errno));
     bool ok = lock(old, path) && cli_output_open(&kept, real);
-    if (ok && !(ok = copy_kept(old, kept.stream, path, step)))
+    if (ok && !(ok = copy_kept(old, kept.stream, path, step, most)))
         cli_output_discard(&kept);
     fclose(old);
     return ok && cli_output_commit(&kept);
 }
 
 /* But for what a process has open, such as /dev/stdout. */
-static bool trim_behind_links(const char *path, uint64_t step)
+static bool trim_behind_links(const char *path, uint64_t step, uint64_t most)
 {
     if (!strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6))
         return true;
     char *real = realpath(path, NULL);
-    const bool ok = real ? trim(real, path, step)
+    const bool ok = real ? trim(real, path, step, most)
                          : errno == ENOENT ||
                                cli_fail("cannot read %s: %s", path, strerror(errno));
     free(real);
@@ -108,14 +126,14 @@ static bool begin_beside(cli_log *log)
     return ok;
 }
 
-bool cli_log_open(cli_log *log, const char *path, uint64_t step)
+bool cli_log_open(cli_log *log, const char *path, uint64_t step, uint64_t most)
 {
     struct stat about;
     *log = (cli_log){.path = path};
     if (!path)
         return true;
     if (step > 0)
-        return trim_behind_links(path, step) && append(log);
+        return trim_behind_links(path, step, most) && append(log);
     if (strncmp(path, "/dev/", 5) && strncmp(path, "/proc/", 6) && !stat(path, &about) &&
         S_ISREG(about.st_mode) && about.st_size > 0)
         return begin_beside(log);

@@ -23,8 +23,9 @@ typedef struct cli_log {
 } cli_log;
 
 /* Opens a log (`path` NULL: none). A run at step 0 starts a new log; a resumed one keeps
- * the lines up to `step`, the last one saved, and appends to them. */
-bool cli_log_open(cli_log *log, const char *path, uint64_t step);
+ * the lines up to `step`, the last one saved, and appends to them. The run cannot have taken a
+ * step after `most` without saving: a log that has one is not its own, and stays as it is. */
+bool cli_log_open(cli_log *log, const char *path, uint64_t step, uint64_t most);
 
 /* Puts a new log in the place of that of the run before; for just before the run's first save. */
 bool cli_log_keep(cli_log *log);
