@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "array/safetensors.h"
+#include "base/utf8.h"
 
 typedef struct reader {
     const char *start;
@@ -47,26 +48,6 @@ static bool hex4(const reader *r, const char *at, uint32_t *value)
     return true;
 }
 
-static char *put_point(char *out, uint32_t p)
-{
-    if (p < 0x80) {
-        *out++ = (char)p;
-    } else if (p < 0x800) {
-        *out++ = (char)(0xC0 | p >> 6);
-        *out++ = (char)(0x80 | (p & 0x3F));
-    } else if (p < 0x10000) {
-        *out++ = (char)(0xE0 | p >> 12);
-        *out++ = (char)(0x80 | (p >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (p & 0x3F));
-    } else {
-        *out++ = (char)(0xF0 | p >> 18);
-        *out++ = (char)(0x80 | (p >> 12 & 0x3F));
-        *out++ = (char)(0x80 | (p >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (p & 0x3F));
-    }
-    return out;
-}
-
 /* r->at is behind "\u". Two of them are one code point beyond 16 bits. */
 static unic_status take_point(reader *r, char **out)
 {
@@ -81,7 +62,7 @@ static unic_status take_point(reader *r, char **out)
     }
     if (p >= 0xD800 && p < 0xE000)
         return refuse(r, "the other half of a surrogate pair");
-    *out = put_point(*out, p);
+    *out += unic__utf8_put(*out, p);
     return UNIC_OK;
 }
 

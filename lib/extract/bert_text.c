@@ -1,8 +1,8 @@
 /* A text as BERT's pieces, and what step each is of. */
 #include <string.h>
 
+#include "base/utf8.h"
 #include "extract/bert.h"
-#include "extract/utf8.h"
 
 /* Whether a word gives a step: with a list of words that are kept, only those of the list do, and
  * of them only whole pieces of the vocabulary. */

@@ -9,9 +9,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "extract/extract.h"
 #include "extract/numpy_random.h"
-#include "extract/utf8.h"
 #include "file/zip.h"
 
 #define KEY(type, field)                                                                       \

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "extract/utf8.h"
+#include "base/utf8.h"
 
 static int by_bytes(const void *a, const void *b)
 {

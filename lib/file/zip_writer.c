@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "file/zip_format.h"
 
 enum {
@@ -97,33 +98,6 @@ unic_status unic__zip_create(unic__zip_writer **out, unic__output to, bool zip64
 
 /* ---- members ----------------------------------------------------------------------------- */
 
-/* Bytes 0x80..0xBF that follow a first byte, or -1 for one that begins no character. */
-static int following(unsigned char first)
-{
-    return first < 0x80   ? 0
-           : first < 0xC2 ? -1
-           : first < 0xE0 ? 1
-           : first < 0xF0 ? 2
-           : first < 0xF5 ? 3
-                          : -1;
-}
-
-/* Whether the text is UTF-8: no overlong character, no surrogate, none above U+10FFFF. */
-static bool is_utf8(const char *text)
-{
-    for (const unsigned char *c = (const unsigned char *)text; *c;) {
-        const unsigned char first = *c++;
-        int more = following(first);
-        if (more < 0 || (first == 0xE0 && *c < 0xA0) || (first == 0xED && *c > 0x9F) ||
-            (first == 0xF0 && *c < 0x90) || (first == 0xF4 && *c > 0x8F))
-            return false;
-        for (; more > 0; more--, c++)
-            if (*c < 0x80 || *c > 0xBF)
-                return false;
-    }
-    return true;
-}
-
 /* Prepares w->entries[w->count], which counts once its place in the file is known. */
 static unic_status next_entry(unic__zip_writer *w, const char *name, const char *suffix)
 {
@@ -141,7 +115,8 @@ static unic_status next_entry(unic__zip_writer *w, const char *name, const char 
         return unic__no_memory(strlen(name), "a member's name");
     if (unic__zip_check_name(whole, strlen(whole)) != UNIC_OK)
         return unic__fail_in(UNIC_E_ARG, "%s", unic__writer_name(w->file));
-    if (!is_utf8(whole)) /* other programs would read no member of such a file */
+    /* other programs would read no member of such a file */
+    if (unic__utf8_check(whole, strlen(whole)) != UNIC_OK)
         return unic__fail(UNIC_E_ARG, "%s: the name of member %zu is not UTF-8",
                           unic__writer_name(w->file), w->count);
     w->entries[w->count] = (entry){.name = whole, .name_size = strlen(whole), .header = w->at};

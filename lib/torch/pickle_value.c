@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 /* ---- names ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -145,20 +147,6 @@ const unic__value *unic__value_contents(const unic__value *v)
 
 /* ---- texts ------------------------------------------------------------------------------- */
 
-static size_t write_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3; /* bytes behind the first */
-    static const unsigned lead[] = {0, 0xC0, 0xE0, 0xF0};
-    out[0] = (char)(lead[more] | c >> 6 * more);
-    for (size_t i = 1; i <= more; i++)
-        out[i] = (char)(0x80 | (c >> 6 * (more - i) & 0x3F));
-    return more + 1;
-}
-
 /* `digits` hexadecimal ones. */
 static bool read_hex(const char *text, size_t digits, uint32_t *c)
 {
@@ -186,13 +174,13 @@ unic_status unic__pickle_unescape(char *out, size_t *out_size, const char *line,
         if (digits) {
             if (size - i - 2 < digits || !read_hex(line + i + 2, digits, &c))
                 return unic__fail(UNIC_E_FORMAT, "its text has a broken \\%c escape", next);
-            n += write_utf8(out + n, c);
+            n += unic__utf8_put(out + n, c);
             i += 2 + digits;
             continue;
         }
         /* A backslash before anything else stands for itself, and so does what follows it. */
         for (size_t plain = next ? 2 : 1; plain > 0; plain--)
-            n += write_utf8(out + n, (unsigned char)line[i++]);
+            n += unic__utf8_put(out + n, (unsigned char)line[i++]);
     }
     *out_size = n;
     return UNIC_OK;

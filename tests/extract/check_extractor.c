@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "extract/numpy_random.h"
-#include "extract/utf8.h"
 #include "file/io_help.h"
 #include "file/zip.h"
 #include "model/small_model.h"

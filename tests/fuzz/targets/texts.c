@@ -8,7 +8,7 @@
 #include "config/config.h"
 #include "data/clip_table.h"
 #include "extract/small_bert.h"
-#include "extract/utf8.h"
+#include "base/utf8.h"
 #include "extract/wordpiece.h"
 #include "fuzz/targets/targets.h"
 #include "train/interval.h"

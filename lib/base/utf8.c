@@ -1,4 +1,4 @@
-#include "extract/utf8.h"
+#include "base/utf8.h"
 
 size_t unic__utf8_bytes(const char *at, const char *end, uint32_t *point)
 {

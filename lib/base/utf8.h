@@ -1,6 +1,6 @@
-/* UTF-8 as text extractors read it: code points one after another, and the words between blanks. */
-#ifndef UNIC_EXTRACT_UTF8_H
-#define UNIC_EXTRACT_UTF8_H
+/* UTF-8: code points one after another, and the words between blanks. */
+#ifndef UNIC_BASE_UTF8_H
+#define UNIC_BASE_UTF8_H
 
 #include "base/text.h"
 
