@@ -78,7 +78,7 @@ DNNL_LIBS    := $(if $(filter no,$(ONEDNN)),,-ldnnl)
 LDLIBS       := $(BLAS_LIBS) $(DNNL_LIBS) -lz -lm $(filter -fopenmp,$(OMP_FLAG))
 
 # oneDNN's glue, or what stands in its place.
-NOT_BUILT := $(if $(filter no,$(ONEDNN)),lib/kernel/dnnl_glue.c,lib/kernel/dnnl_none.c)
+NOT_BUILT := $(if $(filter no,$(ONEDNN)),$(addprefix lib/kernel/dnnl_,primitive.c matmul.c softmax.c conv.c),lib/kernel/dnnl_none.c)
 # Libraries of their own, over the public API alone.
 BESIDE   := lib/media/% lib/mpi/%
 LIB_SRC  := $(sort $(filter-out $(NOT_BUILT) $(BESIDE),$(wildcard lib/*/*.c)))

@@ -1,8 +1,9 @@
 /*
  * oneDNN behind the shapes this library uses: dense row-major float32 products, softmax over
- * the last axis, and the three products of an NHWC convolution. Only dnnl_glue.c and
- * dnnl_versions.h (the differences between 2.6 and 3.x) use oneDNN's API. In a build without
- * oneDNN dnnl_none.c stands in its place, where every `create` fails with UNIC_E_KERNEL.
+ * the last axis, and the three products of an NHWC convolution. Only
+ * dnnl_matmul.c, dnnl_softmax.c, dnnl_conv.c, what they share (dnnl_primitive.c) and the
+ * differences between oneDNN 2.6 and 3.x (dnnl_versions.h) use its API. In a build without oneDNN
+ * dnnl_none.c stands in their place, where every `create` fails with UNIC_E_KERNEL.
  *
  * `create` builds the primitives for one shape, with the scratch and the reordered copies they
  * need, and may fail; `run` returns no status: an error of oneDNN (UNIC_E_KERNEL), or too little

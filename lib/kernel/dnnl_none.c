@@ -1,7 +1,7 @@
 #include "kernel/dnnl_glue.h"
 
 /*
- * Stands in for dnnl_glue.c in a build without oneDNN (ONEDNN=no): nothing can be created, so
+ * Stands in for oneDNN in a build without oneDNN (ONEDNN=no): nothing can be created, so
  * nothing is ever run, and there is nothing to free.
  */
 

@@ -1,5 +1,5 @@
 /*
- * The differences between oneDNN 2.6 and 3.x, for dnnl_glue.c alone: a memory descriptor is a
+ * The differences between oneDNN 2.6 and 3.x, for dnnl_primitive.h alone: a memory descriptor is a
  * struct in 2.6 and an owned pointer in 3.x, and 3.x makes a primitive descriptor in one call
  * where 2.6 takes two. Nothing else includes the vendor's header.
  */
@@ -18,60 +18,60 @@ typedef struct desc {
 
 typedef const_dnnl_memory_desc_t desc_ref;
 
-static desc_ref ref(const desc *d)
+static inline desc_ref ref(const desc *d)
 {
     return d->md;
 }
 
-static dnnl_status_t desc_strided(desc *d, int rank, const dnnl_dims_t dims,
-                                  const dnnl_dims_t strides)
+static inline dnnl_status_t desc_strided(desc *d, int rank, const dnnl_dims_t dims,
+                                         const dnnl_dims_t strides)
 {
     return dnnl_memory_desc_create_with_strides(&d->md, rank, dims, dnnl_f32, strides);
 }
 
-static dnnl_status_t desc_any(desc *d, int rank, const dnnl_dims_t dims)
+static inline dnnl_status_t desc_any(desc *d, int rank, const dnnl_dims_t dims)
 {
     return dnnl_memory_desc_create_with_tag(&d->md, rank, dims, dnnl_f32, dnnl_format_tag_any);
 }
 
-static void desc_free(desc *d)
+static inline void desc_free(desc *d)
 {
     if (d->md)
         dnnl_memory_desc_destroy(d->md);
 }
 
-static dnnl_status_t append_sum(dnnl_post_ops_t ops)
+static inline dnnl_status_t append_sum(dnnl_post_ops_t ops)
 {
     return dnnl_post_ops_append_sum(ops, 1.0F, 0, dnnl_data_type_undef);
 }
 
-static dnnl_status_t matmul_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                               const_dnnl_primitive_attr_t attr, const desc *a, const desc *b,
-                               const desc *c)
+static inline dnnl_status_t matmul_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                      const_dnnl_primitive_attr_t attr, const desc *a,
+                                      const desc *b, const desc *c)
 {
     return dnnl_matmul_primitive_desc_create(pd, engine, ref(a), ref(b), NULL, ref(c), attr);
 }
 
-static dnnl_status_t softmax_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                                const_dnnl_primitive_attr_t attr, const desc *x)
+static inline dnnl_status_t softmax_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                       const_dnnl_primitive_attr_t attr, const desc *x)
 {
     return dnnl_softmax_forward_primitive_desc_create(
         pd, engine, dnnl_forward_training, dnnl_softmax_accurate, ref(x), ref(x), 1, attr);
 }
 
-static dnnl_status_t softmax_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                                         const_dnnl_primitive_attr_t attr, const desc *x,
-                                         const_dnnl_primitive_desc_t hint)
+static inline dnnl_status_t softmax_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                                const_dnnl_primitive_attr_t attr, const desc *x,
+                                                const_dnnl_primitive_desc_t hint)
 {
     return dnnl_softmax_backward_primitive_desc_create(pd, engine, dnnl_softmax_accurate,
                                                        ref(x), ref(x), ref(x), 1, hint, attr);
 }
 
-static dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                             const_dnnl_primitive_attr_t attr, unic__conv_product product,
-                             const desc *x, const desc *w, const desc *y,
-                             const dnnl_dims_t strides, const dnnl_dims_t gaps,
-                             const dnnl_dims_t pads)
+static inline dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                    const_dnnl_primitive_attr_t attr,
+                                    unic__conv_product product, const desc *x, const desc *w,
+                                    const desc *y, const dnnl_dims_t strides,
+                                    const dnnl_dims_t gaps, const dnnl_dims_t pads)
 {
     if (product == UNIC__CONV_FORWARD)
         return dnnl_convolution_forward_primitive_desc_create(
@@ -90,43 +90,43 @@ static dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
 
 typedef const dnnl_memory_desc_t *desc_ref;
 
-static desc_ref ref(const desc *d)
+static inline desc_ref ref(const desc *d)
 {
     return &d->md;
 }
 
-static dnnl_status_t desc_strided(desc *d, int rank, const dnnl_dims_t dims,
-                                  const dnnl_dims_t strides)
+static inline dnnl_status_t desc_strided(desc *d, int rank, const dnnl_dims_t dims,
+                                         const dnnl_dims_t strides)
 {
     return dnnl_memory_desc_init_by_strides(&d->md, rank, dims, dnnl_f32, strides);
 }
 
-static dnnl_status_t desc_any(desc *d, int rank, const dnnl_dims_t dims)
+static inline dnnl_status_t desc_any(desc *d, int rank, const dnnl_dims_t dims)
 {
     return dnnl_memory_desc_init_by_tag(&d->md, rank, dims, dnnl_f32, dnnl_format_tag_any);
 }
 
-static void desc_free(desc *d)
+static inline void desc_free(desc *d)
 {
     (void)d;
 }
 
-static dnnl_status_t append_sum(dnnl_post_ops_t ops)
+static inline dnnl_status_t append_sum(dnnl_post_ops_t ops)
 {
     return dnnl_post_ops_append_sum(ops, 1.0F);
 }
 
-static dnnl_status_t matmul_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                               const_dnnl_primitive_attr_t attr, const desc *a, const desc *b,
-                               const desc *c)
+static inline dnnl_status_t matmul_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                      const_dnnl_primitive_attr_t attr, const desc *a,
+                                      const desc *b, const desc *c)
 {
     dnnl_matmul_desc_t op;
     dnnl_status_t status = dnnl_matmul_desc_init(&op, ref(a), ref(b), NULL, ref(c));
     return status ? status : dnnl_primitive_desc_create(pd, &op, attr, engine, NULL);
 }
 
-static dnnl_status_t softmax_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                                const_dnnl_primitive_attr_t attr, const desc *x)
+static inline dnnl_status_t softmax_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                       const_dnnl_primitive_attr_t attr, const desc *x)
 {
     dnnl_softmax_v2_desc_t op;
     dnnl_status_t status = dnnl_softmax_v2_forward_desc_init(
@@ -134,9 +134,9 @@ static dnnl_status_t softmax_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
     return status ? status : dnnl_primitive_desc_create(pd, &op, attr, engine, NULL);
 }
 
-static dnnl_status_t softmax_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                                         const_dnnl_primitive_attr_t attr, const desc *x,
-                                         const_dnnl_primitive_desc_t hint)
+static inline dnnl_status_t softmax_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                                const_dnnl_primitive_attr_t attr, const desc *x,
+                                                const_dnnl_primitive_desc_t hint)
 {
     dnnl_softmax_v2_desc_t op;
     dnnl_status_t status = dnnl_softmax_v2_backward_desc_init(&op, dnnl_softmax_accurate,
@@ -144,11 +144,11 @@ static dnnl_status_t softmax_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_
     return status ? status : dnnl_primitive_desc_create(pd, &op, attr, engine, hint);
 }
 
-static dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
-                             const_dnnl_primitive_attr_t attr, unic__conv_product product,
-                             const desc *x, const desc *w, const desc *y,
-                             const dnnl_dims_t strides, const dnnl_dims_t gaps,
-                             const dnnl_dims_t pads)
+static inline dnnl_status_t conv_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                    const_dnnl_primitive_attr_t attr,
+                                    unic__conv_product product, const desc *x, const desc *w,
+                                    const desc *y, const dnnl_dims_t strides,
+                                    const dnnl_dims_t gaps, const dnnl_dims_t pads)
 {
     dnnl_convolution_desc_t op;
     dnnl_status_t status;

@@ -1,5 +1,5 @@
 /*
- * A stand-in for oneDNN 3's header: what lib/kernel/dnnl_glue.c uses of the C API, declared as the
+ * A stand-in for oneDNN 3's header: what lib/kernel/dnnl_*.c use of the C API, declared as the
  * oneDNN 3 documentation has it (uxlfoundation.github.io/oneDNN, "C API"). For a syntax check
  * where only oneDNN 2 is installed; the values of the enums are not oneDNN's, and nothing can be
  * linked with it.
