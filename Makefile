@@ -283,7 +283,7 @@ $(BUILD)/tests/fuzz/check_fuzz: $(FUZZ_OBJ) $(FUZZ_PARTS) $(MEDIA_OBJ)
 
 # What tests of faults need beside $(TESTS): the second does one thing with the library where the
 # process may map no more memory.
-FAULT_TOOLS := $(BUILD)/tests/kill_at.so $(BUILD)/tests/faults/under_limit
+FAULT_TOOLS := $(BUILD)/tests/kill_at.so $(BUILD)/tests/fail_alloc.so $(BUILD)/tests/faults/under_limit
 
 $(BUILD)/tests/faults/under_limit: tests/faults/program/under_limit.c $(SHARED)
 	@mkdir -p $(@D)
@@ -360,6 +360,11 @@ $(BUILD)/tests/kill_at.so: tests/kills/preload/kill_at.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O1 -Wall -Wextra -shared -fPIC -o $@ $< -ldl
 
+# Preloaded: an allocation of a program that is to be tried fails.
+$(BUILD)/tests/fail_alloc.so: tests/faults/preload/fail_alloc.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -O1 -Wall -Wextra -shared -fPIC -o $@ $<
+
 check-service: all ## build and run the service of tests/install with the library under the sanitizers, threads too
 	$(PYTHON) tests/install/test_service.py --sanitizers
 
@@ -369,6 +374,7 @@ faults: all $(BUILD)/tests/faults/check_memory $(BUILD)/tests/faults/check_calls
 	FAULTS=all CK_FORK=no OMP_WAIT_POLICY=passive $(BUILD)/tests/faults/check_calls
 	BUILD=$(BUILD) FAULTS=all $(PYTHON) tests/faults/test_little_memory.py
 	BUILD=$(BUILD) FAULTS=all $(PYTHON) tests/faults/test_program_faults.py
+	BUILD=$(BUILD) FAULTS=all $(PYTHON) tests/faults/test_program_memory.py
 
 N ?= 100
 kills: all $(BUILD)/tests/kill_at.so ## end training and encoding N=100 times by SIGKILL, resume, compare every byte

@@ -43,17 +43,24 @@ typedef struct job {
 
 /* ---- the folder ---- */
 
-/* Whether the folder has features without telling how they were made. */
-static bool has_strange_features(const char *folder)
+/* Whether the folder, which does not tell how features were made, has none. One that may be written
+ * but not read passes for empty. */
+static bool has_no_features(const char *folder)
 {
     DIR *names = opendir(folder);
     bool has = false;
+    if (!names && errno != EACCES)
+        return cli_fail("cannot list %s: %s", folder, strerror(errno));
     for (const struct dirent *entry; names && !has && (entry = readdir(names));)
         has = *entry->d_name != '.' &&
               (cli_ends_with(entry->d_name, ".npy") || cli_ends_with(entry->d_name, ".zip"));
     if (names)
         closedir(names);
-    return has;
+    return !has ||
+           cli_fail(
+               "%s has features already, and no extract.ini that tells which extractor made "
+               "them: name another --out",
+               folder);
 }
 
 /* Makes the folder, and those that it stands in. */
@@ -84,13 +91,8 @@ static bool take_folder(const job *j)
         ok = cli_fail("%s has features of another extractor, %s; these would be of %s: name "
                       "another --out",
                       folder, there, own);
-    else if (ok && !there && has_strange_features(folder))
-        ok = cli_fail(
-            "%s has features already, and no extract.ini that tells which extractor made "
-            "them: name another --out",
-            folder);
     else if (ok && !there)
-        ok = cli_extractor_write(own, folder);
+        ok = has_no_features(folder) && cli_extractor_write(own, folder);
     free(own);
     free(there);
     return ok;

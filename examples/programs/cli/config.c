@@ -59,9 +59,7 @@ char *cli_config_lines(const char *path, const cli_list *settings)
         else if (!is_set(settings, i + 1, item))
             fprintf(out, "%s\n", item);
     }
-    if (!out || fclose(out))
-        ok = cli_fail("out of memory for the settings");
-    if (!ok) {
+    if (!cli_text_end(out, &text, "the settings") || !ok) {
         free(text);
         return NULL;
     }

@@ -59,9 +59,9 @@ static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step, ui
             last_kept = at;
         }
     }
+    if (ok && !feof(old)) /* nor was there memory for a line */
+        ok = cli_fail("cannot read %s: %s", path, strerror(errno));
     free(line);
-    if (ok && ferror(old))
-        return cli_fail("cannot read %s", path);
     if (ok && last > most)
         return cli_fail(
             "%s goes on to step %llu, but this run was saved at step %llu and would have saved "

@@ -112,12 +112,14 @@ static const char *nearest_option(const cli_program *program, const char *name)
 
 /* ---- parsing ---- */
 
-static void add(const cli_program *program, cli_list *list, const char *word, size_t most)
+static void add(cli_list *list, const char *word, size_t most)
 {
     if (!list->items)
         list->items = calloc(most, sizeof *list->items);
-    if (!list->items)
-        cli_wrong_usage(program, "out of memory for %zu words", most);
+    if (!list->items) {
+        cli_fail("out of memory for %zu words", most);
+        exit(EXIT_FAILURE);
+    }
     list->items[list->count++] = word;
 }
 
@@ -161,7 +163,7 @@ static void set_value(const cli_program *program, const cli_option *o, const cha
     else if (o->bytes)
         set_bytes(program, o, value);
     else
-        add(program, o->list, value, most);
+        add(o->list, value, most);
 }
 
 /* The option that `word`, "--name" or "--name=value", is. */
@@ -223,7 +225,7 @@ void cli_parse(const cli_program *program, int argc, char **argv)
             if (!program->operands)
                 cli_wrong_usage(program, "what is \"%s\" for? No option stands before it",
                                 word);
-            add(program, program->operands, word, (size_t)argc);
+            add(program->operands, word, (size_t)argc);
         } else if (!strcmp(word, "--")) {
             only_operands = true;
         } else if (!strcmp(word, "--help") || !strcmp(word, "-h")) {

@@ -57,41 +57,61 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
     return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+/* The path behind links; NULL, after a message, if it cannot be told. */
+static char *real_path(const char *path)
+{
+    char *real = path ? realpath(path, NULL) : NULL;
+    if (path && !real)
+        cli_fail("cannot tell where %s is: %s", path, strerror(errno));
+    return real;
+}
+
 /* The folder whose arrays and clips are read: the input, or that of a table of clips. */
 static char *folder_of_clips(const char *input, bool is_folder)
 {
-    char *named = is_folder ? strdup(input) : NULL, *folder = NULL;
-    if (!is_folder && cli_table_size(input))
-        named = directory_of(input);
-    if (named)
-        folder = realpath(named, NULL);
+    if (is_folder)
+        return real_path(input);
+    char *named = directory_of(input), *folder = real_path(named);
     free(named);
     return folder;
 }
 
+typedef enum is_input { IS_NOT, IS, CANNOT_TELL } is_input;
+
 /* Whether `path` is there and is `input`, or an array or a clip that is read with it. */
-static bool is_of(const char *path, const char *input)
+static is_input is_of(const char *path, const char *input)
 {
     struct stat out, in;
     if (stat(path, &out) || !S_ISREG(out.st_mode) || stat(input, &in))
-        return false;
+        return IS_NOT;
     if (is_same_file(&out, &in))
-        return true;
-    char *real = realpath(path, NULL), *folder = folder_of_clips(input, S_ISDIR(in.st_mode));
+        return IS;
+    if (!S_ISDIR(in.st_mode) && !cli_table_size(input))
+        return IS_NOT;
+    char *real = real_path(path), *folder = folder_of_clips(input, S_ISDIR(in.st_mode));
     const size_t length = folder ? strlen(folder) : 0;
-    const bool is = real && folder && !strncmp(real, folder, length) && real[length] == '/' &&
-                    (cli_ends_with(real, ".npy") || cli_ends_with(real, ".zip"));
+    is_input is = CANNOT_TELL;
+    if (real && folder)
+        is = !strncmp(real, folder, length) && real[length] == '/' &&
+                     (cli_ends_with(real, ".npy") || cli_ends_with(real, ".zip"))
+                 ? IS
+                 : IS_NOT;
     free(real);
     free(folder);
     return is;
 }
 
 /* The same, where `input` may be "TABLE.csv:SPLIT". */
-static bool is_read(const char *path, const char *input)
+static is_input is_read(const char *path, const char *input)
 {
     const size_t size = cli_table_size(input);
-    char *table = size && input[size] ? strndup(input, size) : NULL;
-    const bool is = is_of(path, input) || (table && is_of(path, table));
+    is_input is = is_of(path, input);
+    if (is != IS_NOT || !size || !input[size])
+        return is;
+    char *table = cli_alloc(size + 1, 1);
+    if (table)
+        memcpy(table, input, size);
+    is = table ? is_of(path, table) : CANNOT_TELL;
     free(table);
     return is;
 }
@@ -99,11 +119,13 @@ static bool is_read(const char *path, const char *input)
 bool cli_output_is_input(const char *option, const char *path, const char *const *inputs,
                          size_t count)
 {
-    for (size_t i = 0; path && i < count; i++)
-        if (inputs[i] && is_read(path, inputs[i])) {
+    for (size_t i = 0; path && i < count; i++) {
+        const is_input is = inputs[i] ? is_read(path, inputs[i]) : IS_NOT;
+        if (is == IS)
             cli_fail("%s %s is an input", option, path);
+        if (is != IS_NOT) /* what cannot be told has been said */
             return true;
-        }
+    }
     return false;
 }
 

@@ -57,7 +57,8 @@ bool cli_table_end(cli_table *table, FILE *out)
         fprintf(out, "%*s%s", column ? widths[column] + 2 : -widths[column], table->cells[i],
                 column + 1 == table->columns ? "\n" : "");
     }
-    fputc('\n', out);
+    if (widths)
+        fputc('\n', out);
     free(widths);
     free(table->cells);
     memset(table, 0, sizeof *table);

@@ -110,6 +110,16 @@ char *cli_text_read(const char *path, size_t most, const char *what)
     return text;
 }
 
+bool cli_text_end(FILE *stream, char **text, const char *what)
+{
+    const bool bad = !stream || ferror(stream);
+    if (stream && !fclose(stream) && !bad && *text)
+        return true;
+    free(*text);
+    *text = NULL;
+    return cli_fail("out of memory for %s", what);
+}
+
 char *cli_text_begin(char *text)
 {
     return text + (strncmp(text, "\xEF\xBB\xBF", 3) ? 0 : 3);

@@ -18,6 +18,11 @@ FILE *cli_fopen(const char *path, const char *mode); /* fopen(), likewise */
  * `what` was expected, if it is none. */
 char *cli_text_read(const char *path, size_t most, const char *what);
 
+/* Ends a stream in memory (open_memstream) that writes `*text`: NULL if it was not opened. It fails
+ * only for want of memory, also at its end, which fclose() does not tell. After a message, with what
+ * there is of *text released, false. */
+bool cli_text_end(FILE *stream, char **text, const char *what);
+
 /* The first line, after a byte order mark. */
 char *cli_text_begin(char *text);
 

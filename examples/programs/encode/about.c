@@ -53,9 +53,7 @@ static char *describe(const encode_job *job)
         ok = print_hash(out, "extractor", job->media.extractors.items[i]);
     if (ok && job->media.description)
         ok = print_hash(out, "extract", job->media.description);
-    if (out && fclose(out))
-        ok = cli_fail("out of memory for %s", job->out_folder);
-    if (ok)
+    if (cli_text_end(out, &text, "what encode.ini says") && ok)
         return text;
     free(text);
     return NULL;
