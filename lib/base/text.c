@@ -18,7 +18,8 @@ static bool begins_with(const char *text, size_t size, const char *mark, size_t 
 unic_status unic__text_begin(const char *text, size_t size, const char **first)
 {
     *first = text;
-    if (begins_with(text, size, "\xFF\xFE", 2) || begins_with(text, size, "\xFE\xFF", 2))
+    if (begins_with(text, size, "\xFF\xFE", 2) || begins_with(text, size, "\xFE\xFF", 2) ||
+        begins_with(text, size, "\0\0\xFE\xFF", 4))
         return unic__fail(UNIC_E_FORMAT,
                           "is a text of 16 or 32 bits a character (UTF-16, UTF-32), UTF-8 "
                           "expected");

@@ -61,13 +61,14 @@ END_TEST
 
 START_TEST(wide_texts_are_refused)
 {
-    static const char *const marks[] = {"\xFF\xFE"
-                                        "a",
-                                        "\xFE\xFF"
-                                        "a"};
+    static const struct {
+        const char *text;
+        size_t size;
+    } marks[] = {{"\xFF\xFE\x61", 3}, {"\xFE\xFF\x61", 3}, {"\0\0\xFE\xFF", 4}};
     unic__lines lines;
-    for (size_t i = 0; i < 2; i++) {
-        ck_assert_int_eq(unic__lines_begin(&lines, marks[i], 3), UNIC_E_FORMAT);
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        ck_assert_int_eq(unic__lines_begin(&lines, marks[i].text, marks[i].size),
+                         UNIC_E_FORMAT);
         ck_assert_ptr_nonnull(strstr(unic_last_error(), "UTF-16"));
         ck_assert_ptr_nonnull(strstr(unic_last_error(), "UTF-8 expected"));
     }

@@ -54,8 +54,9 @@ static FILE *open_file(const char *path)
 static bool check_text(const char *path, const char *text, size_t size, size_t most,
                        const char *what)
 {
-    if (size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2)))
-        return cli_fail("%s is a text of 16 or 32 bits a character (UTF-16, UTF-32), but %s "
+    if ((size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2))) ||
+        (size >= 4 && !memcmp(text, "\0\0\xFE\xFF", 4)))
+        return cli_fail("%s is a text of 16 or 32 bits a character (UTF-16, UTF-32), but a %s "
                         "must be UTF-8",
                         path, what);
     const char *nul = memchr(text, 0, size);
