@@ -101,8 +101,10 @@ static bool complete(run *r)
 /* A new trainer of the config, in step with those of the other ranks. */
 static bool create_trainer(run *r)
 {
-    const unic_trainer_options options = {.struct_size = sizeof options,
-                                          .comm = train_ranks_comm()};
+    const unic_trainer_options options = {
+        .struct_size = sizeof options,
+        .comm = train_ranks_comm(),
+        .memory_limit = cli_memory_limit ? cli_limited(SIZE_MAX) : 0};
     return cli_ok(unic_trainer_create(&r->trainer, r->config, &options));
 }
 

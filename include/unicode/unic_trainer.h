@@ -28,6 +28,10 @@ typedef struct unic_trainer_options {
     void *progress_user;       /**< passed to `progress`                                     */
     const unic_comm *comm;     /**< the ranks that train as one (unic_comm.h); copied; NULL:
                                     this process alone                                       */
+    size_t memory_limit;       /**< for unic_trainer_create(): maximum number of bytes that the
+                                    config may make it allocate; 0: no limit. A run or a
+                                    checkpoint is opened with that of its unic_open_options,
+                                    and this one must be 0                                   */
     void *reserved[2];         /**< NULL                                                     */
 } unic_trainer_options;
 
@@ -41,7 +45,8 @@ typedef struct unic_trainer_options {
  * those of the whole batch, figures too, and every rank's trainer holds the same bits, so that
  * any of them can be saved; the file continues with any number of ranks. `behaviour = compat`
  * is refused (UNIC_E_CONFIG), and fewer clips than ranks.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_KERNEL. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM, also beyond `memory_limit`, which the
+ *         message names; UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
                                          const unic_trainer_options *options);

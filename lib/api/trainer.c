@@ -7,10 +7,11 @@
 #include "train/export.h"
 #include "train/start_from.h"
 
-/* Copies the options; NULL means all zero. Only a run that was saved has settings to change. */
+/* Copies the options; NULL means all zero. Only a run that was saved has settings to change, and
+ * what is opened has a limit already. */
 static unic_status take_options(unic_trainer_options *o, unic__ranks *ranks,
-                                const unic_trainer_options *options, bool is_saved,
-                                const char *call)
+                                const unic_trainer_options *options, bool is_opened,
+                                bool is_saved, const char *call)
 {
     unic_comm comm;
     *o = (unic_trainer_options){.struct_size = sizeof *o};
@@ -22,6 +23,11 @@ static unic_status take_options(unic_trainer_options *o, unic__ranks *ranks,
                           "%s: options->settings is not NULL, but only unic_trainer_resume() "
                           "takes it",
                           call);
+    if (o->memory_limit && is_opened)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: options->memory_limit is %zu, but a run is opened with that of "
+                          "unic_open_options",
+                          call, o->memory_limit);
     if (o->comm) {
         UNIC__TRY(unic__struct_take(&unic__comm_kind, &comm, o->comm, call, "options->comm"));
         UNIC__TRY(unic__ranks_take(ranks, &comm, call));
@@ -43,8 +49,14 @@ unic_status unic_trainer_create(unic_trainer **out, const unic_config *config,
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(config);
-    UNIC__TRY(take_options(&o, &ranks, options, false, __func__));
-    UNIC__TRY_WITH(o.threads, unic__trainer_create(out, config, &ranks));
+    UNIC__TRY(take_options(&o, &ranks, options, false, false, __func__));
+    unic__budget budget;
+    unic__budget_init(&budget, o.memory_limit, "the config");
+    unic__budget *outside = unic__budget_enter(&budget);
+    const int before = unic__threads_enter(o.threads);
+    unic_status status = unic__trainer_create(out, config, &ranks);
+    unic__threads_leave(before);
+    UNIC__TRY_NAMED(unic__budget_leave(outside, status));
     set_options(*out, &o);
     return UNIC_OK;
 }
@@ -172,7 +184,7 @@ unic_status unic_trainer_resume(unic_trainer **out, const char *path,
     *out = NULL;
     UNIC__REQUIRE(path);
     UNIC__TRY(check_model_path(path, __func__));
-    UNIC__TRY(take_options(&o, &ranks, options, true, __func__));
+    UNIC__TRY(take_options(&o, &ranks, options, true, true, __func__));
     char *run = unic__run_path(path);
     if (!run)
         return unic__fail_in(unic__no_memory(strlen(path), "a path"), "%s", __func__);
@@ -192,7 +204,7 @@ unic_status unic_trainer_resume_source(unic_trainer **out, const unic_source *so
     if (out)
         *out = NULL;
     UNIC__TRY(unic__opening_source(&from, out, source, open, __func__));
-    unic_status status = take_options(&o, &ranks, options, true, __func__);
+    unic_status status = take_options(&o, &ranks, options, true, true, __func__);
     if (status != UNIC_OK) {
         unic__opening_abandon(&from);
         return status;
@@ -210,7 +222,7 @@ unic_status unic_trainer_import(unic_trainer **out, const char *path, const char
     UNIC__REQUIRE(out);
     *out = NULL;
     UNIC__REQUIRE(path);
-    UNIC__TRY(take_options(&o, &ranks, options, false, __func__));
+    UNIC__TRY(take_options(&o, &ranks, options, true, false, __func__));
     UNIC__TRY(unic__opening_file(&from, path, open, __func__));
     int before = unic__threads_enter(o.threads);
     unic_status status = unic__opening_end(

@@ -441,7 +441,7 @@ static const grown structs[] = {
     {"unic_encoder_options", give_encoder_options, {64}},
     {"unic_extractor_options", give_extractor_options, {48}},
     {"unic_stream_options", give_stream_options, {64}},
-    {"unic_trainer_options", give_trainer_options, {64}},
+    {"unic_trainer_options", give_trainer_options, {72}},
     {"unic_comm", give_comm, {88}},
     {"unic_allocator", give_allocator, {32}},
     {"unic_class_names", give_class_names, {56}},

@@ -256,8 +256,9 @@ AT(unic_trainer_options, settings, 16);
 AT(unic_trainer_options, progress, 24);
 AT(unic_trainer_options, progress_user, 32);
 AT(unic_trainer_options, comm, 40);
-AT(unic_trainer_options, reserved, 48);
-SIZE(unic_trainer_options, 64);
+AT(unic_trainer_options, memory_limit, 48);
+AT(unic_trainer_options, reserved, 56);
+SIZE(unic_trainer_options, 72);
 
 AT(unic_draws, struct_size, 0);
 AT(unic_draws, cpc_step, 8);

@@ -239,6 +239,38 @@ START_TEST(limits_hold)
 }
 END_TEST
 
+/* A config is a file from outside too. */
+START_TEST(what_a_config_asks_for)
+{
+    const unic_allocator hook = {sizeof hook, count_alloc, count_release, NULL};
+    unic_trainer_options o = {.struct_size = sizeof o};
+    unic_config *config = small_config(SMALL_TWO, "encoder.ff = 20000\n");
+    unic_trainer *t;
+    size_t failures = 0;
+    io_assert_ok(unic_set_allocator(&hook));
+    for (o.memory_limit = 1;; o.memory_limit *= 2) {
+        live = 0;
+        unic_status status = unic_trainer_create(&t, config, &o);
+        if (status == UNIC_OK)
+            break;
+        ck_assert_uint_eq(live, 0);
+        ck_assert_ptr_null(t);
+        io_assert_fails(status, UNIC_E_NOMEM, "unic_trainer_create: the config asks for ");
+        ck_assert(strstr(unic_last_error(), ", the limit is "));
+        failures++;
+    }
+    ck_assert(failures >= 20 && o.memory_limit < 1 << 28);
+    unic_trainer_free(t);
+    ck_assert_uint_eq(live, 0);
+    io_assert_ok(unic_set_allocator(NULL));
+    unic_config_free(config);
+    io_assert_fails(unic_trainer_resume(&t, model_path, &o, NULL), UNIC_E_ARG,
+                    "but a run is opened with that of unic_open_options");
+    io_assert_fails(unic_trainer_import(&t, CMG "av.pt", NULL, &o, NULL), UNIC_E_ARG,
+                    "options->memory_limit is ");
+}
+END_TEST
+
 /* The weights are refused when they are needed; the model stays usable. */
 START_TEST(weights_that_are_read_later_count)
 {
@@ -287,6 +319,7 @@ int main(void)
     TCase *t = tcase_create("limits");
     tcase_add_unchecked_fixture(t, setup, NULL);
     tcase_add_loop_test(t, limits_hold, 0, KINDS);
+    tcase_add_test(t, what_a_config_asks_for);
     tcase_add_test(t, weights_that_are_read_later_count);
     tcase_add_test(t, epochs_do_not_add_up);
     return small_run("api/limits", t);

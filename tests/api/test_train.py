@@ -442,6 +442,10 @@ class Train(unittest.TestCase):
                     said = self.run_program(program, *arguments, "--memory-limit", text, status=2)
                     self.assertIn(f'--memory-limit is "{text}", but must be a number of bytes', said)
         self.train("--resume", "--memory-limit", "100M")
+        for setting in ("encoder.ff=65536", "train.length=4096", "code.count=65536"):
+            done = self.train("--set", setting, "--memory-limit", "8M", out="new.npz", status=1)
+            self.assertRegex(done.stderr, r"unic-train: unic_trainer_create: the config asks for .*, the limit is 8.4 MB\n$")
+            self.assertFalse((self.dir / "new.npz").exists())
 
     def test_a_run_file_that_asks_for_gigabytes(self):
         """Its config does, not its members: refused by their shapes, or by the limit before it is taken."""

@@ -41,7 +41,8 @@ def test_memory_limit(f: Fixture) -> None:
     opens: List[Tuple[str, Callable[[int], Any]]] = [
         ("model.npz asks for", lambda limit: lu.Model(f.path, memory_limit=limit)),
         ("model.run.npz asks for", lambda limit: lu.Trainer.resume(f.path, memory_limit=limit)),
-        ("data.npz asks for", lambda limit: lu.Dataset(f.data, memory_limit=limit))]
+        ("data.npz asks for", lambda limit: lu.Dataset(f.data, memory_limit=limit)),
+        ("the config asks for", lambda limit: lu.Trainer(lu.Model(f.path).config, memory_limit=limit))]
     for text, call in opens:
         raises(lu.OutOfMemoryError, text, lambda: call(1000))
         call(10**9)

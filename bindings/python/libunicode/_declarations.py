@@ -300,7 +300,8 @@ class TrainerOptions(Structure):
     """unic_trainer_options"""
 
     _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("settings", c_char_p), ("progress", PROGRESS_FN),
-                ("progress_user", c_void_p), ("comm", POINTER(Comm)), ("reserved", c_void_p * 2)]
+                ("progress_user", c_void_p), ("comm", POINTER(Comm)), ("memory_limit", c_size_t),
+                ("reserved", c_void_p * 2)]
 
 
 class Draws(Structure):

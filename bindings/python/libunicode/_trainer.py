@@ -54,11 +54,12 @@ class Trainer(Saved):
         return cls.resume(data)
 
     def __init__(self, config: Config, *, start_from: Optional[Model] = None, threads: int = 0,
-                 progress: Optional[Told] = None, comm: Optional[_ranks.Communicator] = None) -> None:
+                 memory_limit: int = 0, progress: Optional[Told] = None, comm: Optional[_ranks.Communicator] = None) -> None:
         """A trainer at step 0, for batches of up to `train.batch` clips of up to `train.length` steps.
 
         start_from  a model whose encoders and codebook it begins with, for the modalities that both have.
         threads     that it computes with; 0: the process's number.
+        memory_limit  bytes that the config may make it take; 0: no limit.
         progress    of each step and evaluation, called as f("operations", done, total); something true stops it:
                     CancelledError, nothing is changed. (fit() has its own, called after each step.)
         comm        the ranks that train as one: Ranks, or what Ranks takes (docs/python.md). Every rank is given its
@@ -67,7 +68,7 @@ class Trainer(Saved):
         arguments.instance("config", config, Config)
         pointer, teller, ranks = _lib.TRAINER(), Teller(progress), _ranks.of(comm)
         with config._use() as handle, _watching(ranks):
-            lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads, teller=teller, ranks=ranks))
+            lib.unic_trainer_create(ctypes.byref(pointer), handle, _options(threads, teller=teller, ranks=ranks, limit=memory_limit))
         self._set_up(pointer, teller, ranks)
         if start_from is not None:
             self.start_from(start_from)
@@ -370,7 +371,8 @@ def _check_pairs(data: Union[Dataset, Arrays]) -> None:
 
 
 def _options(threads: int, settings: Union[None, str, Mapping[str, Any]] = None,
-             teller: Optional[Teller] = None, ranks: Optional[_ranks.Ranks] = None) -> Any:
+             teller: Optional[Teller] = None, ranks: Optional[_ranks.Ranks] = None, limit: int = 0) -> Any:
     return ctypes.byref(_lib.sized(_lib.TrainerOptions, threads=arguments.threads(threads),
                                    settings=_config.lines(settings), progress=(teller or Teller(None)).pointer,
-                                   comm=ctypes.pointer(ranks.struct) if ranks else None))
+                                   comm=ctypes.pointer(ranks.struct) if ranks else None,
+                                   memory_limit=arguments.integer("memory_limit", limit, 0)))

@@ -31,6 +31,8 @@ static const unic_trainer_options *trainer_options(api *a)
         o->settings = api_name(a, changes, 4);
     if (how & 4)
         o->comm = comm_of(a);
+    if (how & 8) /* refused but where one is created */
+        o->memory_limit = (size_t)fuzz_byte(&a->in) << 14;
     return how & 1 ? NULL : o;
 }
 
