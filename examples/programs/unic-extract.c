@@ -21,6 +21,7 @@
 #include "cli/signal.h"
 #include "cli/sources.h"
 #include "cli/table.h"
+#include "cli/text.h"
 #include "cli/threads.h"
 #include "extract/clips.h"
 
@@ -47,7 +48,7 @@ typedef struct job {
  * but not read passes for empty. */
 static bool has_no_features(const char *folder)
 {
-    DIR *names = opendir(folder);
+    DIR *names = cli_opendir(folder);
     bool has = false;
     if (!names && errno != EACCES)
         return cli_fail("cannot list %s: %s", folder, strerror(errno));
@@ -125,12 +126,13 @@ static cli_outcome make_clip(job *j)
     const bool is_there = extract_clip_source(&source, clip); /* before it is read */
     j->clip_steps = 0;
     cli_output_clear(clip->out);
-    if (!cli_output_open(&j->out, clip->out) || !cli_npy_header(&j->out, "<f4", 0, dims, rank))
+    if (!cli_output_open(&j->out, clip->out))
         return CLI_FAILED;
-    cli_outcome outcome = clip->text
-                              ? cli_features_text(&j->features, clip->name, clip->text,
-                                                  take_steps, j)
-                              : cli_features_file(&j->features, clip->path, take_steps, j);
+    cli_outcome outcome = CLI_FAILED;
+    if (cli_npy_header(&j->out, "<f4", 0, dims, rank))
+        outcome = clip->text
+                      ? cli_features_text(&j->features, clip->name, clip->text, take_steps, j)
+                      : cli_features_file(&j->features, clip->path, take_steps, j);
     if (outcome == CLI_GOOD && (!cli_npy_header(&j->out, "<f4", j->clip_steps, dims, rank) ||
                                 !cli_output_commit(&j->out)))
         outcome = CLI_FAILED;

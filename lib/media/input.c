@@ -41,9 +41,11 @@ unic_status unic__media_input_open_file(unic__media_input *input, const char *pa
         return unic__media_fail(errno == ENOENT ? UNIC_E_NOTFOUND : UNIC_E_IO, "%s: %s", path,
                                 strerror(errno));
     struct stat about;
-    if (fstat(file, &about) || !S_ISREG(about.st_mode)) {
+    const int error = fstat(file, &about) ? errno : 0;
+    if (error || !S_ISREG(about.st_mode)) {
         close(file);
-        return unic__media_fail(UNIC_E_IO, "%s: expected a regular file", path);
+        return unic__media_fail(UNIC_E_IO, "%s: %s", path,
+                                error ? strerror(error) : "expected a regular file");
     }
     input->source = (unic_source){.struct_size = sizeof input->source,
                                   .size = about.st_size,
@@ -68,6 +70,13 @@ void unic__media_input_close(unic__media_input *input)
     memset(input, 0, sizeof *input);
 }
 
+unic_status unic__media_input_failure(const unic__media_input *input)
+{
+    return unic__media_fail(input->failed, "%s: reading it failed%s%s", input->name,
+                            input->error ? ": " : "",
+                            input->error ? strerror(input->error) : "");
+}
+
 /* ---- what FFmpeg reads through ---- */
 
 static int demuxer_read(void *user, uint8_t *buffer, int bytes)
@@ -84,6 +93,7 @@ static int demuxer_read(void *user, uint8_t *buffer, int bytes)
         demuxer->position += got;
         return (int)got;
     }
+    input->error = input->source.read_at == file_read_at && got < 0 ? errno : 0;
     input->failed = got < -1 && got >= -UNIC_E_CANCELLED ? (unic_status)-got : UNIC_E_IO;
     return AVERROR(EIO);
 }
@@ -195,7 +205,7 @@ unic_status unic__media_demuxer_open(unic__media_demuxer *demuxer, unic__media_i
     demuxer->refused = is_list(input);
     int code = demuxer->refused ? AVERROR(EPERM) : open_format(demuxer, options);
     if (input->failed)
-        return unic__media_fail(input->failed, "%s: reading it failed", input->name);
+        return unic__media_input_failure(input);
     if (demuxer->refused)
         return unic__media_fail(UNIC_E_FORMAT,
                                 "%s: it is a list of other files, or refers to one: "

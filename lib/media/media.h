@@ -47,11 +47,14 @@ typedef struct unic__media_input {
     unic_source source;
     char *name;
     unic_status failed; /* of the last read that failed, which FFmpeg may take for the end */
+    int error;          /* the system's reason for that; 0: a source's */
 } unic__media_input;
 
 unic_status unic__media_input_open_file(unic__media_input *input, const char *path);
 unic_status unic__media_input_open(unic__media_input *input, const unic_source *source);
 void unic__media_input_close(unic__media_input *input);
+/* `failed`, with a message. */
+unic_status unic__media_input_failure(const unic__media_input *input);
 
 /* A demuxer over an input. */
 typedef struct unic__media_demuxer {

@@ -93,8 +93,7 @@ static unic_status feed(unic__media_track *track, unic_media *media)
 {
     int code = av_read_frame(track->demuxer.format, track->packet);
     if (media->input.failed)
-        return unic__media_fail(media->input.failed, "%s: reading it failed",
-                                media->input.name);
+        return unic__media_input_failure(&media->input);
     if (code < 0) {
         track->drained = true;
         avcodec_send_packet(track->codec, NULL);

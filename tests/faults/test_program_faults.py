@@ -13,11 +13,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import wave
 
 import numpy as np
 
 BUILD = pathlib.Path(os.environ.get("BUILD", "build")).resolve()
 BIN = BUILD / "bin"
+MEDIA = (BUILD / "libunicode-media.so").exists()
 ALL = os.environ.get("FAULTS") == "all"
 CLIPS, T = 24, 4
 CONFIG = """
@@ -35,7 +37,8 @@ train.epochs = 1
 """
 # Errors by call; those of READING may be met where a file is only looked at, and not be needed.
 ERRORS = {"openat": ["EIO", "EMFILE", "ENOSPC"], "read": ["EIO"], "pread64": ["EIO"], "write": ["ENOSPC", "EIO"],
-          "pwrite64": ["ENOSPC", "EIO"], "fsync": ["EIO"], "close": ["EIO"], "rename": ["EIO", "ENOSPC"]}
+          "pwrite64": ["ENOSPC", "EIO"], "fsync": ["EIO"], "close": ["EIO"], "rename": ["EIO", "ENOSPC"], "lseek": ["EIO"],
+          "mkdir": ["EIO", "ENOSPC"], "link": ["EIO"]}
 INTERRUPTED = {"openat", "pread64", "pwrite64", "fsync"}
 TRACED = ",".join(ERRORS)
 TEXT = {"EIO": "Input/output error", "ENOSPC": "No space left on device", "EMFILE": "Too many open files"}
@@ -63,6 +66,10 @@ def make_files(folder):
              sound=rng.standard_normal((CLIPS, T, 5)).astype(np.float32), label=np.arange(CLIPS, dtype=np.int32) % 3)
     (folder / "c.ini").write_text(CONFIG)
     (folder / "names.txt").write_text("a\nb\nc\n")
+    (folder / "words.tsv").write_text("id\ttext\na\ta dog barks\nb\tone car passes by\n")
+    with wave.open(str(folder / "s.wav"), "wb") as out:
+        out.setnchannels(1), out.setsampwidth(2), out.setframerate(16000)
+        out.writeframes(rng.integers(-9000, 9000, 32000).astype("<i2").tobytes())
 
 
 def commands():
@@ -80,6 +87,9 @@ def commands():
                 ["i.npz", "r.json"]),
         Command("unic-convert", ["m.npz", "x.safetensors"], ["x.safetensors"]),
         Command("unic-convert", ["m.npz", "x.npz"], ["x.npz"]),
+        Command("unic-extract", ["--kind", "ngrams", "--fit", "t-words.npz", "--out", "t-text", "words.tsv", "--threads", 1]),
+        *([Command("unic-extract", ["--kind", "logmel", "--set", "bands=8", "parts=8", "--out", "t-mel", "s.wav", "--threads", 1]),
+           Command("unic-media", ["s.wav", "--sound", "s.npy"], ["s.npy"])] if MEDIA else []),
     ]
 
 

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import wave
 
 import numpy as np
 
@@ -21,7 +20,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import test_program_faults as faults  # noqa: E402
 
 SHIM = faults.BUILD / "tests/fail_alloc.so"
-MEDIA = (faults.BUILD / "libunicode-media.so").exists()
 MOST = {"program": None, "library": 150} if faults.ALL else {"program": 6, "library": 2}  # of a command, evenly
 
 
@@ -48,27 +46,18 @@ def make_files(folder):
             np.save(folder / "clips" / modality / f"clip{clip}.npy", rng.standard_normal((faults.T, *dims)).astype("f4"))
     (folder / "clips/clips.csv").write_text("id,category,onset,offset\n" + "".join(
         f"clip{clip},{'abc'[clip % 3]},{clip % 2},{clip % 2 + 2}\n" for clip in range(8)))
-    (folder / "texts.tsv").write_text("id\ttext\na\ta dog barks\nb\tone car passes by\n")
-    with wave.open(str(folder / "s.wav"), "wb") as out:
-        out.setnchannels(1), out.setsampwidth(2), out.setframerate(16000)
-        out.writeframes(rng.integers(-9000, 9000, 32000).astype("<i2").tobytes())
     os.mkdir(folder / "from")
 
 
 def commands():
     tables = ["--model", "m.npz", "--threads", 1]
-    yield from (Command(c.name, c.arguments, outputs=c.outputs, folders=("t-codes",), whole="--out-dir" in c.arguments) for c in faults.commands())
+    yield from (Command(c.name, c.arguments, outputs=c.outputs, folders=("t-codes", "t-text", "t-mel"), whole="--out-dir" in c.arguments) for c in faults.commands())
     yield Command("unic-train", ["--config", "c.ini", "--data", "clips", "--out", "t.npz", "--log", "t.jsonl", "--threads", 1,
                                  "--resume", "--keep", 3, "train.epochs=2"], before=True, whole=True)
     yield Command("unic-encode", [*tables, "--modality", "sound", "--out", "codes.npz", "--vectors", "clips/clips.csv"], outputs=["codes.npz"])
     yield Command("unic-eval", [*tables, "--train", "clips/clips.csv", "--test", "clips/clips.csv", "--epochs", 1, "--json", "e.json"],
                   outputs=["e.json"])
     yield Command("unic-inspect", ["m.npz", "--data", "clips/clips.csv", "--threads", 1])
-    yield Command("unic-extract", ["--kind", "ngrams", "--out", "t-text", "texts.tsv", "--threads", 1], folders=("t-text",))
-    if MEDIA:
-        yield Command("unic-extract", ["--kind", "logmel", "--set", "bands=8", "parts=8", "--fit", "t-mel.npz", "--out", "t-mel", "s.wav",
-                                       "--threads", 1], folders=("t-mel",))
-        yield Command("unic-media", ["s.wav", "--sound", "s.npy"], outputs=["s.npy"])
 
 
 def clean(folder, command):

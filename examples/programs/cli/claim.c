@@ -279,7 +279,7 @@ static void sweep_one(const char *directory, const char *name, double timeout)
 
 void cli_claim_sweep(const char *directory, double timeout)
 {
-    DIR *names = opendir(directory);
+    DIR *names = cli_opendir(directory);
     for (const struct dirent *entry; names && (entry = readdir(names));) {
         if (strstr(entry->d_name, PROBE)) /* who made it has it open, and needs no more */
             unlinkat(dirfd(names), entry->d_name, 0);

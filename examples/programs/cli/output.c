@@ -282,7 +282,7 @@ static bool is_left(long writer, long process)
 
 static void clear_names(const char *directory, const char *file, long process)
 {
-    DIR *names = opendir(directory);
+    DIR *names = cli_opendir(directory);
     for (const struct dirent *entry; names && (entry = readdir(names));)
         if (is_left(writer_of(entry->d_name, file), process))
             unlinkat(dirfd(names), entry->d_name, 0);

@@ -29,6 +29,15 @@ FILE *cli_fopen(const char *path, const char *mode)
     return file;
 }
 
+DIR *cli_opendir(const char *path)
+{
+    DIR *names;
+    do
+        names = opendir(path);
+    while (!names && errno == EINTR);
+    return names;
+}
+
 /* Opens a regular file; NULL, after a message, if it is none. */
 static FILE *open_file(const char *path)
 {

@@ -5,6 +5,7 @@
 #ifndef UNIC_CLI_TEXT_H
 #define UNIC_CLI_TEXT_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -12,7 +13,8 @@
 /* Opens a file of any kind, a new one for all to read and write, less the umask; again where a
  * signal interrupts it. -1 and errno if it cannot be. */
 int cli_open(const char *path, int flags);
-FILE *cli_fopen(const char *path, const char *mode); /* fopen(), likewise */
+FILE *cli_fopen(const char *path, const char *mode); /* fopen(), likewise    */
+DIR *cli_opendir(const char *path);                  /* opendir(), likewise */
 
 /* A whole file of at most `most` bytes, to be freed; NULL, after a message that says that
  * `what` was expected, if it is none. */

@@ -13,6 +13,7 @@
 #include "cli/limit.h"
 #include "cli/output.h"
 #include "cli/report.h"
+#include "cli/text.h"
 
 static const char MODEL[] = ".npz", RUN[] = ".run.npz", STEP[] = ".step-";
 
@@ -87,7 +88,7 @@ bool train_checkpoint_has(const train_checkpoint *c, const char *path)
 static bool each_name(train_checkpoint *c, void *user,
                       bool (*visit)(train_checkpoint *c, const char *name, void *user))
 {
-    DIR *folder = opendir(c->folder);
+    DIR *folder = cli_opendir(c->folder);
     if (!folder)
         return errno == EACCES || cli_fail("cannot list %s: %s", c->folder, strerror(errno));
     bool ok = true;
