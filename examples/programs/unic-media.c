@@ -42,22 +42,36 @@ static bool sound_into(cli_output *out, const request *r, unic_media *media)
     return cli_npy_header(out, "<f4", total, NULL, 0);
 }
 
+static double *regular_times(size_t count, uint64_t fps)
+{
+    double *times = cli_alloc(count, sizeof *times);
+    for (size_t i = 0; times && i < count; i++)
+        times[i] = (double)i / (double)fps;
+    return times;
+}
+
 /* The times of the frames that are wanted; NULL after a failure. */
 static double *wanted_times(size_t *count, const request *r, unic_media *media)
 {
     double seconds = cli_media.seconds(media);
     *count = (size_t)floor(seconds * (double)r->fps + 1e-6);
-    bool every = !r->fps || !*count; /* of unknown duration, too */
-    if (every && !cli_media_ok(cli_media.frame_times(count, media, 0, NULL)))
+    if (r->fps && *count)
+        return regular_times(*count, r->fps);
+    if (!cli_media_ok(cli_media.frame_times(count, media, 0, NULL)))
         return NULL;
     double *times = cli_alloc(*count, sizeof *times);
-    if (times && every && !cli_media_ok(cli_media.frame_times(count, media, *count, times))) {
+    if (times && !cli_media_ok(cli_media.frame_times(count, media, *count, times))) {
         free(times);
         return NULL;
     }
-    for (size_t i = 0; times && !every && i < *count; i++)
-        times[i] = (double)i / (double)r->fps;
-    return times;
+    if (!times || !r->fps || *count < 2)
+        return times;
+    const double last =
+        times[*count - 1]; /* nobody says how long it is: as long as its frames */
+    *count = (size_t)floor((last + last / (double)(*count - 1)) * (double)r->fps + 1e-6);
+    *count = *count ? *count : 1;
+    free(times);
+    return regular_times(*count, r->fps);
 }
 
 static bool frames_into(cli_output *out, const request *r, unic_media *media)
@@ -66,16 +80,20 @@ static bool frames_into(cli_output *out, const request *r, unic_media *media)
     size_t count, size = (size_t)(3 * r->width * r->height);
     double *times = wanted_times(&count, r, media);
     uint8_t *rgb = times ? cli_alloc(size, 1) : NULL;
+    double last = 0;
     bool ok = rgb != NULL;
     ok = ok && cli_npy_header(out, "|u1", count, dims, 3);
     cli_progress_begin(count, 0, "frames");
     for (size_t i = 0; ok && i < count; i++) {
-        ok = cli_media_ok(cli_media.frame_at(NULL, media, times[i], (int)r->width,
+        ok = cli_media_ok(cli_media.frame_at(&last, media, times[i], (int)r->width,
                                              (int)r->height, rgb)) &&
              cli_npy_append(out, rgb, size);
         cli_progress_at(i + 1, "");
     }
     cli_progress_clear();
+    if (ok && count && times[count - 1] - last > 1)
+        cli_note("%s: its last frame begins at %.4g s, and stands for the time up to %.4g s",
+                 r->path, last, times[count - 1]);
     if (ok)
         printf("written: %s: %zu frames\n", out->path, count);
     free(rgb);

@@ -63,11 +63,13 @@ typedef struct unic_media_stream {
     int32_t kind;       /**< a unic_media_kind                                                */
     int32_t chosen;     /**< 1: the stream of its kind that is read; FFmpeg chooses it        */
     const char *codec;  /**< FFmpeg's name of it ("h264"); borrowed from the library          */
-    double seconds;     /**< duration that the file says; 0: unknown                          */
+    double seconds;     /**< duration that the file says; 0: unknown. A stream may begin later
+                             than the file                                                    */
     int32_t rate;       /**< of sound: samples a second                                       */
     int32_t channels;   /**< of sound                                                         */
-    int32_t width;      /**< of frames as they are shown, after rotation                      */
-    int32_t height;     /**< of frames as they are shown, after rotation                      */
+    int32_t width;      /**< of frames as they are shown, after rotation by the stream's tag; a
+                             picture's own (EXIF) is known when its frame is read             */
+    int32_t height;     /**< of frames as they are shown, after rotation by the stream's tag  */
     int32_t rotation;   /**< of frames: degrees clockwise that the stream's tag turns them: 0,
                              90, 180, 270                                                     */
     int32_t still;      /**< of frames: 1 for a picture                                       */
@@ -114,8 +116,8 @@ UNIC_API void unic_media_free(unic_media *media);
  * Since 0.1. */
 UNIC_API const char *unic_media_format(const unic_media *media);
 
-/** The duration in seconds that the file says, or FFmpeg's estimate; 0: unknown, or a picture.
- * Since 0.1. */
+/** The duration in seconds that the file says, or FFmpeg's estimate; 0: unknown, or a picture. Of a
+ * film that does not say it, nothing is guessed from its rate of bits. Since 0.1. */
 UNIC_API double unic_media_seconds(const unic_media *media);
 
 /** The number of streams; 0 for NULL. Since 0.1. */

@@ -11,16 +11,25 @@ const char *unic_media_format(const unic_media *media)
 }
 
 /* Pictures come through demuxers of their own, one for each format. */
-static bool is_picture(const unic_media *media)
+bool unic__media_is_picture(const unic_media *media)
 {
     const char *name = unic_media_format(media);
     size_t length = strlen(name);
     return length > 5 && !strcmp(name + length - 5, "_pipe");
 }
 
+/* From the rate of bits that its header says and the file's size, FFmpeg guesses how long a film lasts
+ * that does not say it: at a varying rate that is wrong by any factor. Of sound it is near. */
+static bool is_guessed(const unic_media *media)
+{
+    return media->frames_index >= 0 &&
+           media->about.format->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE;
+}
+
 double unic_media_seconds(const unic_media *media)
 {
-    if (!media || is_picture(media) || media->about.format->duration <= 0)
+    if (!media || unic__media_is_picture(media) || is_guessed(media) ||
+        media->about.format->duration <= 0)
         return 0;
     return (double)media->about.format->duration / AV_TIME_BASE;
 }
@@ -56,7 +65,7 @@ static void describe_frames(unic_media_stream *out, const unic_media *media,
                     : turn.a                                 ? 180
                     : turn.b > 0                             ? 90
                                                              : 270;
-    out->still = is_picture(media);
+    out->still = unic__media_is_picture(media);
     AVRational rate = stream->avg_frame_rate;
     out->frame_rate = !out->still && rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 }
@@ -79,7 +88,7 @@ unic_status unic_media_stream_get(unic_media_stream *stream, const unic_media *m
     found.kind = kind_of(from);
     found.chosen = (int)index == media->sound_index || (int)index == media->frames_index;
     found.codec = avcodec_get_name(from->codecpar->codec_id);
-    if (from->duration > 0 && !is_picture(media))
+    if (from->duration > 0 && !unic__media_is_picture(media) && !is_guessed(media))
         found.seconds = (double)from->duration * av_q2d(from->time_base);
     if (found.kind == UNIC_MEDIA_SOUND) {
         found.rate = known(from->codecpar->sample_rate);

@@ -40,12 +40,22 @@ static unic_status rewind_frames(unic__media_frames *frames, unic_media *media)
     return UNIC_OK;
 }
 
+/* Decode the next frame. What stands behind a picture in its file, as the map of brightness behind a
+ * phone's, is no frame of a film. */
+static unic_status next_frame(unic__media_frames *frames, unic_media *media, bool *got)
+{
+    *got = false;
+    if (frames->track.has_time && unic__media_is_picture(media))
+        return UNIC_OK;
+    return unic__media_track_step(&frames->track, media, got);
+}
+
 /* Decode until the frame ahead is one that comes after `at`, or the film ends. */
 static unic_status advance(unic__media_frames *frames, unic_media *media, double at)
 {
     while (!frames->ended && (!frames->has_ahead || frames->ahead_time <= at)) {
         bool got;
-        UNIC__MEDIA_TRY(unic__media_track_step(&frames->track, media, &got));
+        UNIC__MEDIA_TRY(next_frame(frames, media, &got));
         if (frames->has_ahead) {
             AVFrame *free_one = frames->held;
             frames->held = frames->ahead;
@@ -157,6 +167,8 @@ unic_status unic_media_frame_at(double *time, unic_media *media, double at, int 
     unic__media_frames *frames = &media->frames;
     unic_status status = find(&frame, &begins, media, at);
     if (status == UNIC_OK)
+        status = unic__media_check_colours(media, frame);
+    if (status == UNIC_OK)
         status = unic__media_scale(&frames->scaler, frame, frames->turn, media->options.alpha,
                                    width, height, rgb);
     if (status != UNIC_OK)
@@ -174,7 +186,7 @@ static unic_status count_frames(unic__media_frames *frames, unic_media *media)
     frames->open = false; /* this leaves the position at the end */
     for (frames->count = 0;; frames->count++) {
         bool got;
-        UNIC__MEDIA_TRY(unic__media_track_step(&frames->track, media, &got));
+        UNIC__MEDIA_TRY(next_frame(frames, media, &got));
         if (!got)
             break;
         if (frames->count == MAX_FRAMES)
@@ -189,6 +201,7 @@ static unic_status count_frames(unic__media_frames *frames, unic_media *media)
         }
         frames->times[frames->count] = frames->track.time;
     }
+    frames->from_the_start |= frames->track.times_guessed;
     frames->counted = true;
     return UNIC_OK;
 }

@@ -71,6 +71,23 @@ static unic_status check_limits(const unic_media *media)
     return unic__media_check_size(media, about->width, about->height);
 }
 
+/* A start below 0 is, as a rule, what a decoder drops in front of the sound, no time that is heard or
+ * seen. It is time that passes where frames begin there, where FFmpeg counts it back from the place at
+ * which short stamps run over (MPEG-TS and -PS, every 26.5 hours), or where no decoder drops so much. */
+static bool starts_below_0(const unic_media *media)
+{
+    AVFormatContext *format = media->about.format;
+    const int indices[] = {media->sound_index, media->frames_index};
+    bool short_stamps = false;
+    for (size_t i = 0; i < sizeof indices / sizeof *indices; i++)
+        short_stamps |= indices[i] >= 0 && format->streams[indices[i]]->pts_wrap_bits < 63;
+    const int64_t frames = media->frames_index >= 0
+                               ? format->streams[media->frames_index]->start_time
+                               : AV_NOPTS_VALUE;
+    return short_stamps || (frames != AV_NOPTS_VALUE && frames < 0) ||
+           format->start_time < -AV_TIME_BASE;
+}
+
 static unic_status look_inside(unic_media *media)
 {
     UNIC__MEDIA_TRY(unic__media_demuxer_open(&media->about, &media->input, &media->options));
@@ -81,8 +98,8 @@ static unic_status look_inside(unic_media *media)
         return unic__media_fail(UNIC_E_FORMAT,
                                 "%s: it has neither sound nor frames (format %s)",
                                 media->input.name, format->iformat->name);
-    /* A negative start is what a decoder drops in front, no time that is heard or seen. */
-    if (format->start_time != AV_NOPTS_VALUE && format->start_time > 0)
+    if (format->start_time != AV_NOPTS_VALUE &&
+        (format->start_time > 0 || starts_below_0(media)))
         media->origin = (double)format->start_time / AV_TIME_BASE;
     return check_limits(media);
 }

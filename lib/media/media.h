@@ -76,15 +76,17 @@ typedef struct unic__media_track {
     AVStream *stream;
     AVCodecContext *codec;
     AVPacket *packet;
-    AVFrame *frame;  /* the present one                                                    */
-    double time;     /* its time                                                           */
-    double next;     /* the time of a frame that says none                                 */
-    bool has_time;   /* `time` is that of a frame before, since the start or the last seek */
-    bool drained;    /* all packets are given to the decoder                               */
-    bool after_seek; /* frames are passed over until one needs no others */
-    bool
-        times_guessed; /* a packet did not say when it is shown (avi): counted from the start alone
-                           are times right */
+    AVFrame *frame; /* the present one                                                    */
+    double time;    /* its time                                                           */
+    double before;  /* the last time that was less                                        */
+    double next;    /* the time of a frame that says none                                 */
+    double shift;   /* of times that began anew, to those before                          */
+    double shift_before, anew_from, anew_at; /* before they did last, and the times around it */
+    bool has_time;      /* `time` is that of a frame before, since the start or the last seek */
+    bool drained;       /* all packets are given to the decoder                               */
+    bool after_seek;    /* frames are passed over until one needs no others */
+    bool times_guessed; /* a packet did not say when it is shown (avi), or times began anew:
+                           counted from the start alone are times right */
 } unic__media_track;
 
 /* At the first frame, `index` being the stream. An open track is opened again. */
@@ -124,6 +126,8 @@ typedef struct unic__media_scaler {
     int lines[4], width, height;
 } unic__media_scaler;
 
+/* UNIC_E_FORMAT for colours that libswscale would take for others. */
+unic_status unic__media_check_colours(const unic_media *media, const AVFrame *frame);
 unic_status unic__media_scale(unic__media_scaler *scaler, const AVFrame *frame,
                               unic__media_turn turn, int alpha, int width, int height,
                               uint8_t *rgb);
@@ -143,6 +147,9 @@ typedef struct unic__media_frames {
 } unic__media_frames;
 
 void unic__media_frames_close(unic__media_frames *frames);
+
+/* Whether the file is a picture, which has one frame (about.c). */
+bool unic__media_is_picture(const unic_media *media);
 
 struct unic_media {
     unic_media_options options; /* with the defaults filled in */

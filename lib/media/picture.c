@@ -46,17 +46,44 @@ static int make_room(unic__media_scaler *scaler, int width, int height)
     return av_image_alloc(scaler->data, scaler->lines, width, height, AV_PIX_FMT_RGB24, 64);
 }
 
-/* The matrix and the range that the film says. */
+/* Whether luma has all of its values: as the frame says; if it says nothing, as its form of pixels
+ * does, and grey has. */
+static bool is_full(const AVFrame *frame)
+{
+    const AVPixFmtDescriptor *about = av_pix_fmt_desc_get((enum AVPixelFormat)frame->format);
+    if (frame->color_range != AVCOL_RANGE_UNSPECIFIED)
+        return frame->color_range == AVCOL_RANGE_JPEG;
+    return about && (about->nb_components <= 2 || !strncmp(about->name, "yuvj", 4));
+}
+
+unic_status unic__media_check_colours(const unic_media *media, const AVFrame *frame)
+{
+    const AVPixFmtDescriptor *about = av_pix_fmt_desc_get((enum AVPixelFormat)frame->format);
+    const bool by_matrix = about && !(about->flags & AV_PIX_FMT_FLAG_RGB) &&
+                           about->nb_components >= 3;
+    const bool known = frame->colorspace != AVCOL_SPC_YCGCO &&
+                       (frame->colorspace < AVCOL_SPC_SMPTE2085 ||
+                        frame->colorspace == AVCOL_SPC_CHROMA_DERIVED_NCL);
+    const char *name = av_color_space_name(frame->colorspace);
+    return known || !by_matrix
+               ? UNIC_OK
+               : unic__media_fail(
+                     UNIC_E_FORMAT,
+                     "%s: its colours are %s, which FFmpeg does not convert to RGB; "
+                     "expected BT.601, BT.709, BT.2020 or RGB",
+                     media->input.name, name ? name : "of an unknown kind");
+}
+
+/* The matrix and the range that the frame says: both may change in the midst of a film. */
 static void set_colours(struct SwsContext *context, const AVFrame *frame)
 {
     const int *matrix = sws_getCoefficients((int)frame->colorspace);
-    int full = frame->color_range == AVCOL_RANGE_JPEG;
     const int *from, *to;
     int from_full, to_full, brightness, contrast, saturation;
     if (sws_getColorspaceDetails(context, (int **)(void *)&from, &from_full,
                                  (int **)(void *)&to, &to_full, &brightness, &contrast,
                                  &saturation) >= 0)
-        sws_setColorspaceDetails(context, matrix, full || from_full, to, to_full, brightness,
+        sws_setColorspaceDetails(context, matrix, is_full(frame), to, to_full, brightness,
                                  contrast, saturation);
 }
 
@@ -64,6 +91,12 @@ static bool has_alpha(const AVFrame *frame)
 {
     const AVPixFmtDescriptor *about = av_pix_fmt_desc_get((enum AVPixelFormat)frame->format);
     return about && about->flags & AV_PIX_FMT_FLAG_ALPHA;
+}
+
+/* Pixels of one bit, whose scaled greys libswscale takes for those of limited range. */
+static bool is_of_bits(const AVFrame *frame)
+{
+    return frame->format == AV_PIX_FMT_MONOBLACK || frame->format == AV_PIX_FMT_MONOWHITE;
 }
 
 /* c a + ground (1 - a) in each of the three channels, in the frame's own size: what is stored under
@@ -107,9 +140,30 @@ static int flatten(AVFrame **out, const AVFrame *frame, int alpha)
     return code;
 }
 
+/* Grey of 8 bits whose size is kept goes through libswscale as it is, also where its range is limited. */
+static void stretch_grey(unic__media_scaler *scaler, const AVFrame *frame)
+{
+    enum { BLACK = 16, WHITE = 235 };
+    if (frame->format != AV_PIX_FMT_GRAY8 || is_full(frame) || frame->width != scaler->width ||
+        frame->height != scaler->height)
+        return;
+    for (int y = 0; y < scaler->height; y++) {
+        uint8_t *row = scaler->data[0] + (ptrdiff_t)y * scaler->lines[0];
+        for (int x = 0; x < 3 * scaler->width; x++) {
+            const int above = row[x] < BLACK   ? 0
+                              : row[x] > WHITE ? WHITE - BLACK
+                                               : row[x] - BLACK;
+            row[x] = (uint8_t)((above * 255 + (WHITE - BLACK) / 2) / (WHITE - BLACK));
+        }
+    }
+}
+
 static int scale(unic__media_scaler *scaler, const AVFrame *frame, int width, int height)
 {
-    enum { FLAGS = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT };
+    enum {
+        FLAGS = SWS_BILINEAR | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT |
+                SWS_FULL_CHR_H_INP /* of RGB, the colour of every pixel, not of each second */
+    };
     int code = make_room(scaler, width, height);
     if (code < 0)
         return code;
@@ -121,6 +175,7 @@ static int scale(unic__media_scaler *scaler, const AVFrame *frame, int width, in
     set_colours(scaler->context, frame);
     code = sws_scale(scaler->context, (const uint8_t *const *)frame->data, frame->linesize, 0,
                      frame->height, scaler->data, scaler->lines);
+    stretch_grey(scaler, frame);
     return code == height ? 0 : code < 0 ? code : AVERROR(EINVAL);
 }
 
@@ -151,7 +206,7 @@ unic_status unic__media_scale(unic__media_scaler *scaler, const AVFrame *frame,
     AVFrame *flat = NULL;
     int code = 0;
     turn = turn_of_picture(frame, turn);
-    if (alpha != UNIC_MEDIA_ALPHA_IGNORED && has_alpha(frame))
+    if ((alpha != UNIC_MEDIA_ALPHA_IGNORED && has_alpha(frame)) || is_of_bits(frame))
         code = flatten(&flat, frame, alpha);
     if (code >= 0)
         code = scale(scaler, flat ? flat : frame, turn.a ? width : height,

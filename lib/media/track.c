@@ -113,6 +113,28 @@ static unic_status feed(unic__media_track *track, unic_media *media)
     return status;
 }
 
+/* Where times begin anew, as in transport streams that were put behind one another, they go on. Not
+ * for one frame whose time is wrong: if the last one was it, `time` is as before; if it is that of the
+ * one before, times go back by no second. */
+static double go_on(unic__media_track *track, double time)
+{
+    static const double anew = 1, soon = 0.5; /* seconds: that times go back by; that show it */
+    const double shifted = track->shift - track->shift_before;
+    if (shifted > 0 && track->time < track->anew_at + soon &&
+        time - shifted >= track->anew_from) {
+        track->shift = track->shift_before;
+        return time - shifted;
+    }
+    if (time >= track->time - anew || time >= track->before - anew)
+        return time;
+    track->shift_before = track->shift;
+    track->shift += track->next - time;
+    track->anew_from = track->time;
+    track->anew_at = track->next;
+    track->times_guessed = true;
+    return track->next;
+}
+
 /* The time of the frame, and its end. Where a file's times go back, a frame comes with the one before
  * it: who looks for a time must not find it twice. */
 static unic_status take_time(unic__media_track *track, unic_media *media)
@@ -120,9 +142,15 @@ static unic_status take_time(unic__media_track *track, unic_media *media)
     const AVFrame *frame = track->frame;
     AVRational base = track->stream->time_base, rate = track->stream->avg_frame_rate;
     int64_t stamp = frame->best_effort_timestamp;
-    double time = stamp == AV_NOPTS_VALUE ? track->next
-                                          : (double)stamp * base.num / base.den - media->origin;
-    track->time = track->has_time && time < track->time ? track->time : time;
+    double time = track->next;
+    if (stamp != AV_NOPTS_VALUE)
+        time = (double)stamp * base.num / base.den - media->origin + track->shift;
+    if (track->has_time)
+        time = go_on(track, time);
+    if (!track->has_time || time > track->time) {
+        track->before = track->has_time ? track->time : time;
+        track->time = time;
+    }
     track->has_time = true;
     double lasts = frame->nb_samples > 0 ? (double)frame->nb_samples / frame->sample_rate
                    : rate.num > 0 && rate.den > 0 ? (double)rate.den / rate.num

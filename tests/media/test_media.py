@@ -166,6 +166,20 @@ class Sound(unittest.TestCase):
                 self.assertLess(abs(media.frame_times()[0]), 0.1)
                 self.assertLess(abs(len(media.sound(16000)) / 16000 - 2), 0.1)
 
+    def test_stamps_that_run_over(self):
+        """Transport streams count to 2^33 and begin anew: what begins shortly before is all there, from time 0 on."""
+        if "mpeg2video" not in ENCODERS:
+            return
+        plain = film("plain.ts", "-c:v", "mpeg2video", "-q:v", 2, "-g", 5, "-c:a", "mp2")
+        over = 2**33 / 90000
+        for name, before in (("o.ts", 0.6), ("o.ts", 1.9), ("o.mpg", 0.6), ("o.mpg", 1.9)):
+            delay = 1.4 if name == "o.ts" else 0
+            path = ffmpeg(name, "-i", plain, "-c", "copy", "-output_ts_offset", over - delay - before)
+            with Media(path) as media, Media(plain) as wanted:
+                np.testing.assert_allclose(media.frame_times(), wanted.frame_times(), atol=0.051)   # a .mpg does not say all
+                self.assertEqual([number_of(media.frame_at(t, SIZE)[1]) for t in (1.99, 0.08, 1.08)], [39, 1, 21 if name == "o.ts" else 20], (name, before))
+                self.assertLess(abs(len(media.sound(16000)) - len(wanted.sound(16000))), 400, (name, before))
+
     def test_no_sound(self):
         with Media(film("silent.mp4", sound=False)) as media:
             self.assertFalse(media.has_sound)
@@ -255,6 +269,46 @@ class Frames(unittest.TestCase):
             for n in (6, 7, 8, 3, 19):
                 self.assertEqual(number_of(media.frame_at(times[n], SIZE)[1]), 7 if n == 6 else n)
 
+    def test_one_time_that_is_wrong(self):
+        """By more than a second, before and behind its place: the frames around it keep theirs."""
+        whole = film("wrong.mkv", "-c:v", "mjpeg", sound=False, seconds=2.5).read_bytes()
+        right = np.arange(50) / 20
+        for number, early in ((42, True), (42, False), (49, True), (49, False), (21, False)):
+            stamps = [at for at in range(len(whole)) if whole[at:at + 2] == b"@\xf2" and whole[at + 2] == 0x81]    # track 1
+            self.assertEqual(len(stamps), 50)
+            moved = bytearray(whole)
+            moved[stamps[number] + 3:stamps[number] + 5] = struct.pack(">h", -1650 if early else 2700)
+            with Media(bytes(moved)) as media:
+                times = media.frame_times()
+                np.testing.assert_allclose(times[:number], right[:number], atol=1e-3)
+                if early:
+                    np.testing.assert_allclose(times[number + 1:], right[number + 1:], atol=1e-3)
+                    self.assertLess(abs(times[number] - right[number]), 0.051)
+                else:
+                    self.assertGreater(times[number], 2.6)
+                    self.assertLess(np.ptp(times[number:]), 1e-3)
+
+    def test_times_that_begin_anew(self):
+        """Two films put behind one another, the second of which begins at 0 again: its frames come behind the first's."""
+        if "mpeg2video" not in ENCODERS:
+            return
+        first, second = (film(f"p{seconds}.mpg", "-c:v", "mpeg2video", "-q:v", 2, sound=False, seconds=seconds) for seconds in (2, 2.5))
+        for parts, numbers in (((first, second), [*range(40), *range(50)]), ((second, first), [*range(50), *range(40)]),
+                               ((first, first, first), [*range(40)] * 3)):
+            with Media(b"".join(part.read_bytes() for part in parts)) as media:
+                times = media.frame_times()
+                np.testing.assert_allclose(times, np.arange(len(numbers)) / 20, atol=0.051)
+                alone = [n for n in range(len(times)) if (np.abs(times - times[n]) < 1e-4).sum() == 1]
+                self.assertGreater(len(alone), 0.9 * len(times))            # a .mpg does not say all times: FFmpeg fills in
+                self.assertEqual([number_of(media.frame_at(times[n], SIZE)[1]) for n in alone], [numbers[n] for n in alone])
+                self.assertEqual(number_of(media.frame_at(times[3], SIZE)[1]), 3)
+
+    def test_no_duration_is_guessed(self):
+        """A raw stream whose header says a rate of bits that it does not have."""
+        path = film("raw.m1v", "-c:v", "mpeg1video", "-b:v", "1M", "-maxrate", "1M", "-bufsize", "400k", "-r", 25, sound=False)
+        with Media(path) as media:
+            self.assertEqual((media.seconds, media.streams[0].seconds, len(media.frame_times())), (0, 0, 50))
+
     def corners(self, path, size=(40, 60)):
         with Media(path) as media:
             frame = media.frame_at(0, size)[1].astype(int)
@@ -318,6 +372,33 @@ class Frames(unittest.TestCase):
             if form in ("gray", "ya8"):
                 self.assertTrue((frame == frame[..., :1]).all())
 
+    def test_a_picture_has_one_frame(self):
+        """Phones put a map of brightness, a second picture, behind a picture."""
+        for suffix, encoder in (("jpg", "mjpeg"), ("png", "png")):
+            large, small = (ffmpeg(f"{side}.{suffix}", "-f", "lavfi", "-i", f"testsrc2=s={side}x{side}", "-frames:v", 1)
+                            for side in (400, 40))
+            with Media(large.read_bytes() + small.read_bytes()) as media:
+                self.assertEqual(list(media.frame_times()), [0], encoder)
+                for at in (0, 1, 100, 0.04):
+                    np.testing.assert_array_equal(media.frame_at(at, SIZE)[1], Media(large).frame_at(0, SIZE)[1])
+
+    def test_scaling_sees_every_pixel(self):
+        """Colours of neighbours, and shades of pixels of one bit, come together as their mean."""
+        stripes = "geq=r='255*mod(X,2)':g='255*mod(X,2)':b='255-255*mod(X,2)'"
+        for form in ("rgb24", "rgba", "rgb48be", "gbrp"):
+            name = "stripes.webp" if form == "gbrp" and "libwebp" in ENCODERS else f"stripes{form}.png"
+            path = ffmpeg(name, "-f", "lavfi", "-i", f"color=black:s=96x64,format=gbrp,{stripes}", "-frames:v", 1,
+                          *(["-lossless", 1] if name.endswith("webp") else ["-pix_fmt", form if form != "gbrp" else "rgb24"]))
+            frame = Media(path).frame_at(0, (16, 24))[1].astype(int)
+            self.assertLessEqual(np.abs(frame[:, 2:-2] - 127.5).max(), 2, form)
+        for form in ("monob", "monow"):
+            path = ffmpeg(f"{form}.{'png' if form == 'monob' else 'pbm'}", "-f", "lavfi", "-i",
+                          "color=black:s=96x64,format=gray,geq=lum='255*eq(mod(X,4),0)'", "-frames:v", 1, "-sws_flags", "neighbor",
+                          "-sws_dither", "none", "-pix_fmt", form)
+            for alpha in ("white", "ignored"):
+                frame = Media(path, alpha=alpha).frame_at(0, (16, 12))[1].astype(int)
+                self.assertLessEqual(np.abs(frame[:, 2:-2] - 255 / 4).max(), 4, (form, alpha))
+
     def test_alpha(self):
         """A black bar of alpha 0, 85, 170 and 255 on white, on black, and with alpha ignored; scaling mixes nothing in."""
         path = ffmpeg("bar.png", "-f", "lavfi", "-i", "color=red:s=64x48,format=rgba,"
@@ -342,6 +423,36 @@ class Frames(unittest.TestCase):
                               "-colorspace", matrix, "-color_range", span)
                 frame = Media(path).frame_at(0, SIZE)[1]
                 self.assertLessEqual(np.abs(frame.reshape(-1, 3) - np.array([0xC8, 0x64, 0x32])).max(), 3, (matrix, span))
+        for form, matrix in (("yuv444p", "ycgco"), ("yuv420p10le", "ictcp"), ("yuva444p", "smpte2085")):
+            path = ffmpeg(f"{matrix}.mkv", "-f", "lavfi", "-i", f"color=0xC86432:s=64x48:r=10:d=0.2,format={form}", "-c:v", "ffv1",
+                          "-colorspace", matrix)
+            with self.assertRaisesRegex(libunicode.FormatError, f"{matrix}.mkv: its colours are {matrix}, which FFmpeg does not convert "
+                                                                "to RGB; expected BT.601, BT.709, BT.2020 or RGB"):
+                Media(path).frame_at(0, SIZE)
+        for form, most in (("gray", 255), ("gray10le", 1023)):
+            for span, low, high in (("tv", 16, 235), ("pc", 0, 255)):
+                path = ffmpeg(f"{form}{span}.mkv", "-f", "lavfi", "-i", f"color=black:s=64x48:r=10:d=0.2,format={form},geq=lum='X*{most}/63'",
+                              "-pix_fmt", form, "-c:v", "ffv1", "-color_range", span)
+                wanted = np.clip((np.arange(64) * 255 / 63 - low) * 255 / (high - low), 0, 255)
+                with Media(path) as media:
+                    whole, half = (media.frame_at(0, size)[1].astype(int) for size in ((48, 64), (24, 32)))
+                self.assertLessEqual(np.abs(whole[10, :, 1] - wanted).max(), 2, (form, span))
+                self.assertLessEqual(np.abs(half[5, 4:-4, 1] - wanted.reshape(32, 2).mean(1)[4:-4]).max(), 3, (form, span))
+
+    def test_a_range_that_changes_inside(self):
+        """Full range, then limited: each frame is converted by what it says itself, in whatever order they are read."""
+        if "libx264" not in ENCODERS:
+            return
+        parts = {span: ffmpeg(f"{span}.h264", "-f", "lavfi", "-i", "color=black:s=64x48:r=10:d=1,format=yuv420p,geq=lum=60:cb=128:cr=128",
+                              "-c:v", "libx264", "-qp", 0, "-bf", 0, "-color_range", span, "-color_primaries", "bt709").read_bytes() for span in ("pc", "tv")}
+        shade = {"pc": 60, "tv": round((60 - 16) * 255 / 219)}
+        for order in (("pc", "tv"), ("tv", "pc"), ("pc", "tv", "pc")):
+            with Media(b"".join(parts[span] for span in order)) as media:
+                times = media.frame_times()
+                self.assertEqual(len(times), 10 * len(order))
+                for n in (*range(len(times)), 0, len(times) - 1, 3):
+                    found = media.frame_at(times[n], SIZE)[1].mean()
+                    self.assertLessEqual(abs(found - shade[order[n // 10]]), 1, (order, n))
 
     def test_odd_sizes(self):
         path = ffmpeg("odd.png", "-f", "lavfi", "-i", "testsrc2=s=33x57", "-frames:v", "1")
@@ -484,9 +595,13 @@ class Files(unittest.TestCase):
                     with self.assertRaisesRegex(libunicode.OutOfMemoryError,
                                                 f"memory: its frames have {width} x {height} pixels, but options.max_pixels allows 67108864"):
                         Media(claims(width, height), skip_damaged=skip_damaged, threads=threads)
-        with Media(claims(50, 50) + claims(9000, 9000), skip_damaged=True) as several:  # pictures behind each other
-            with self.assertRaisesRegex(libunicode.OutOfMemoryError, "memory: its frames have 9000 x 9000 pixels"):
+        small = film("jpegs.mkv", "-c:v", "mjpeg", sound=False).read_bytes()
+        size = small.rindex(b"\xff\xc0\x00\x11\x08") + 5                 # of the last frame
+        with Media(small[:size] + struct.pack(">HH", 90, 120) + small[size + 4:], max_pixels=5000, skip_damaged=True) as several:
+            with self.assertRaisesRegex(libunicode.OutOfMemoryError, "memory: its frames have 120 x 90 pixels"):
                 several.frame_times()
+        with Media(claims(50, 50) + claims(9000, 9000), skip_damaged=True) as picture:  # what stands behind a picture is not read
+            self.assertEqual(len(picture.frame_times()), 1)
         with self.assertRaisesRegex(libunicode.FormatError, "memory: "):
             Media(claims(0, 50)).frame_times()
         self.assertLess(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, 100 << 10)
@@ -526,6 +641,15 @@ class Files(unittest.TestCase):
         self.assertIn("written: s.npy: ", self.program(path, "--sound", "s.npy", "--rate", 8000))
         self.program(path, "--frames", "f.npy", "--width", 32, "--height", 24)
         self.program(path, "--frames", "f5.npy", "--fps", 5)
+        live = ffmpeg("live.mkv", "-i", path, "-c", "copy", "-f", "matroska", "-live", 1)
+        with Media(live) as media:                                      # which does not say how long it is
+            self.assertEqual(media.seconds, 0)
+            self.assertIn("written: l.npy: 10 frames", self.program(live, "--frames", "l.npy", "--fps", 5))
+            np.testing.assert_array_equal(np.load(DIR / "l.npy"), media.frames(np.arange(10) / 5, (224, 224)))
+        short = film("short.mkv", "-t", 1, "-map", "0:v", "-map", "1:a", "-c:v", "libx264")
+        long = ffmpeg("longer.mkv", "-i", short, "-i", sine("longer.wav", seconds=5), "-map", "0:v", "-map", "1:a", "-c:v", "copy")
+        self.assertRegex(self.program(long, "--frames", "l.npy", "--fps", 2),
+                         r"longer.mkv: its last frame begins at 0\.9\d* s, and stands for the time up to 4.5 s\n")
         with Media(path) as media:
             np.testing.assert_array_equal(np.load(DIR / "s.npy"), media.sound(8000))
             np.testing.assert_array_equal(np.load(DIR / "f.npy"), media.frames(media.frame_times(), SIZE))
