@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """unic-extract as a user meets it: what it writes, how it goes on, what it refuses. No program ffmpeg is needed."""
 import os
+import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -383,6 +385,18 @@ class Films(Program):
         self.assertFalse(np.array_equal(self.load("index/film.npy"), self.load("time/film.npy")))
 
     @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_frames_by_their_number_beside_their_seconds(self):
+        """A varying rate, and one frame for several seconds, of which the script would take the first for all."""
+        network = ("--kind", "vgg19", "--set", "side=32", "rate=2", "--weights", self.small_vgg19())
+        for name, chosen, beside in (("vary.mkv", "if(lt(t\\,4)\\,not(mod(n\\,10))\\,1)", "3"), ("slides.mkv", "not(mod(n\\,40))", "5.5")):
+            self.make(name, "-f", "lavfi", "-i", f"testsrc=s=64x48:r=20:d=8,select={chosen}", "-vsync", "vfr", "-c:v", "ffv1")
+            said = self.run_it(*network, "--out", "f", name)
+            self.assertRegex(said, rf"{name}: its frames by their number are up to {beside}\S* s beside their seconds, as its frame rate "
+                                   r"varies or is below 1: times = time takes them by their time\n")
+            said = self.run_it(*network[:4], "times=time", *network[4:], "--out", "g", name)
+            self.assertNotIn("by their number", said)
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
     def test_a_film_that_was_cut_off(self):
         """It still says how long it was: what stands for the rest is told."""
         weights, film, cut = self.small_vgg19(), self.dir / "film.mkv", self.dir / "cut.mkv"
@@ -400,6 +414,70 @@ class Films(Program):
         slides = self.dir / "slides.mkv"
         subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=s=64x48:r=0.4:d=10", "-c:v", "ffv1", slides], check=True)
         self.assertNotIn("cut off", self.run_it(*network, "--out", "time", slides))
+
+    def make(self, name, *arguments):
+        subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments), self.dir / name], check=True)
+        return name
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_a_film_that_begins_late(self):
+        """It has steps up to its end, as its sound has, and it is told what stands for the time before."""
+        film = self.make("f.mkv", "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=3", "-c:v", "mpeg4")
+        self.run_it("--kind", "patches", "--set", "channels=8", "--fit", "p.npz", film)
+        for name in ("late.mp4", "late.ts", "late.mkv"):
+            self.make(name, "-itsoffset", 2, "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=3", "-f", "lavfi", "-i", "sine=r=16000:d=5",
+                      "-map", "0:v", "-map", "1:a", "-vsync", "passthrough", "-c:v", "mpeg4", "-c:a", "mp2" if name == "late.ts" else "aac")
+            said = self.run_it("--extractor", "p.npz", "--out", f"v{name}", name)
+            self.assertRegex(said, name + r": its first frame begins at 2\S* s, and stands for the time before it\n")
+            self.run_it("--kind", "logmel", "--out", f"a{name}", name)
+            steps, late = self.load(f"v{name}/late.npy"), self.load(f"a{name}/late.npy")
+            self.assertEqual((len(steps), len(late)), (5, 5), name)
+            with Media(self.dir / name) as media:
+                want = lu.Extractor.load(self.dir / "p.npz").extract(media.frames(np.arange(5), (28, 28)))
+            np.testing.assert_array_equal(steps, want)
+        self.assertNotIn("begins at", self.run_it("--extractor", "p.npz", "--out", "v", film))
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_a_film_that_goes_on(self):
+        """Behind what its file says: two films put behind one another, of which the first says how long."""
+        parts = [self.make(name, "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=3", "-c:v", "mpeg2video", "-q:v", 2) for name in
+                 ("a.mpg", "b.mpg")]
+        (self.dir / "c.mpg").write_bytes(b"".join((self.dir / part).read_bytes() for part in parts))
+        self.assertNotIn("goes on", self.run_it("--kind", "patches", "--set", "channels=8", "--fit", "p.npz", parts[0]))
+        weights = self.small_vgg19()
+        for extractor in (("--extractor", "p.npz"), ("--kind", "vgg19", "--set", "side=32", "rate=2", "--weights", weights),
+                          ("--kind", "vgg19", "--set", "side=32", "rate=2", "times=time", "--weights", weights)):
+            said = self.run_it(*extractor, "--out", f"f{len(extractor)}", "c.mpg")
+            self.assertRegex(said, r"c.mpg: it goes on at \d\S* s, behind the end that the file says: no features are made of what is "
+                                   r"behind [23] s\n")
+        raw = self.make("raw.m1v", "-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=4", "-c:v", "mpeg1video", "-b:v", "1M", "-maxrate", "1M",
+                        "-bufsize", "400k")
+        said = self.run_it("--extractor", "p.npz", "--out", "r", raw)           # which does not say how long it is
+        self.assertNotIn("raw.m1v:", said)
+        self.assertEqual(len(self.load("r/raw.npy")), 4)
+
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_sound_with_gaps_is_told(self):
+        for name, gap in (("gap.mkv", "between(t,1,3)"), ("early.mkv", "gt(t,3)"), ("whole.mkv", "0")):
+            self.make(name, "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=5", "-f", "lavfi", "-i", "sine=r=16000:d=5", "-af",
+                      f"aselect='not({gap})'", "-c:v", "mpeg4", "-c:a", "pcm_s16le")
+            said = self.run_it("--kind", "logmel", "--out", "f", name)
+            self.assertEqual(len(self.load(f"f/{name[:-4]}.npy")), 5 if gap == "0" else 3)
+            told = rf"{name}: its sound lasts (2\.9|3\.0)\d* s of the 5\S* s that the file says: it ends early, or has gaps, behind " \
+                   "which steps come too early\n"
+            (self.assertNotRegex if gap == "0" else self.assertRegex)(said, told)
+
+    def test_where_sound_holds_nan(self):
+        """The number of the sample is that of a part: where the part begins is told with it."""
+        samples = np.random.default_rng(0).standard_normal(40 * 16000).astype("<f4")
+        samples[30 * 16000 + 7] = np.nan
+        body = samples.tobytes()
+        (self.dir / "n.wav").write_bytes(b"RIFF" + struct.pack("<I", 36 + len(body)) + b"WAVEfmt " + struct.pack(
+            "<IHHIIHH", 16, 3, 1, 16000, 64000, 4, 32) + b"data" + struct.pack("<I", len(body)) + body)
+        said = self.run_it("--kind", "logmel", "--out", "f", "n.wav", status=1)
+        sample = int(re.search(r"holds NaN or Inf in sample (\d+)\n", said)[1])
+        begins = int(re.search(r"n.wav: that part of its sound begins at sample (\d+)\n", said)[1])
+        self.assertEqual(sample + begins, 30 * 16000 + 7)
 
     def test_nothing_comes_of_a_file(self):
         write_wav(self.dir / "short.wav", 0.9)

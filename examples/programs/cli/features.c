@@ -19,6 +19,9 @@ enum {
 /* A film's last step is there if nine tenths of it are: files end a few frames early. */
 static const double LAST = 0.1;
 
+/* Seconds that sound and frames may be beside what the file says, before it is told. */
+static const double SHORT = 1;
+
 /* ---- what a step is made of ---- */
 
 /* `count` elements of the input, from `data` on, as the extractor takes them. */
@@ -137,16 +140,22 @@ static cli_outcome extract(cli_features *f, const char *path, size_t count, size
 
 /* ---- sound ---- */
 
-static double duration_of(const unic_media *media, unic_media_kind kind, bool *still)
+/* The stream of this kind that is read; zeros if there is none. */
+static unic_media_stream stream_of(const unic_media *media, unic_media_kind kind)
 {
     unic_media_stream s = {.struct_size = sizeof s};
     for (size_t i = 0; i < cli_media.stream_count(media); i++)
         if (cli_media.stream_get(&s, media, i) == UNIC_OK && s.kind == (int32_t)kind &&
-            s.chosen) {
-            *still = s.still;
-            return s.seconds > 0 ? s.seconds : cli_media.seconds(media);
-        }
-    return cli_media.seconds(media);
+            s.chosen)
+            return s;
+    return (unic_media_stream){.struct_size = sizeof s};
+}
+
+/* How long it is, which only whole files say in some formats. */
+static double duration_of(const unic_media *media, unic_media_kind kind)
+{
+    const unic_media_stream s = stream_of(media, kind);
+    return s.seconds > 0 ? s.seconds : cli_media.seconds(media);
 }
 
 static double part_of(double done, double all)
@@ -158,8 +167,8 @@ static cli_outcome sound(cli_features *f, const char *path, unic_media *media,
                          cli_features_fn *take, void *user)
 {
     float *samples = (float *)(void *)f->input;
-    bool still, more = true;
-    double seconds = duration_of(media, UNIC_MEDIA_SOUND, &still), heard = 0;
+    bool more = true;
+    double seconds = duration_of(media, UNIC_MEDIA_SOUND), heard = 0;
     size_t have = 0, got, steps, all = 0;
     if (!cli_media_ok(cli_media.sound_begin(media, (int)f->rate)))
         return CLI_BAD;
@@ -171,8 +180,11 @@ static cli_outcome sound(cli_features *f, const char *path, unic_media *media,
         heard += (double)got / f->rate;
         more = got == wanted;
         cli_outcome outcome = extract(f, path, have, &steps);
-        if (outcome != CLI_GOOD)
+        if (outcome != CLI_GOOD) {
+            cli_note("%s: that part of its sound begins at sample %.0f", path,
+                     heard * f->rate - (double)have);
             return outcome;
+        }
         all += steps;
         if (steps && !take(f->output, steps, part_of(heard, seconds), user))
             return CLI_FAILED;
@@ -184,6 +196,10 @@ static cli_outcome sound(cli_features *f, const char *path, unic_media *media,
     if (all == 0)
         cli_fail("%s: its sound lasts %.3g s, and the first step takes %.4g s", path, heard,
                  (double)f->window / f->rate);
+    else if (cli_media.has(media, UNIC_MEDIA_FRAMES) && heard + SHORT < seconds)
+        cli_note("%s: its sound lasts %.4g s of the %.4g s that the file says: it ends early, "
+                 "or has gaps, behind which steps come too early",
+                 path, heard, seconds);
     return all ? CLI_GOOD : CLI_BAD;
 }
 
@@ -206,15 +222,35 @@ static bool measure(double *seconds, bool *still, unic_media *media)
     return ok;
 }
 
+/* When the film ends, by what the file says: frames may begin later than it does, which is told. */
+static bool find_end(double *seconds, const cli_features *f, const char *path,
+                     unic_media *media, uint8_t *frame)
+{
+    const unic_media_stream s = stream_of(media, UNIC_MEDIA_FRAMES);
+    double first = 0;
+    *seconds = duration_of(media, UNIC_MEDIA_FRAMES);
+    if (s.still || !cli_media.has(media, UNIC_MEDIA_FRAMES))
+        return true;
+    if (!cli_media_ok(cli_media.frame_at(&first, media, 0, f->width, f->height, frame)))
+        return false;
+    if (s.seconds > 0 && first > 0)
+        *seconds += first;
+    if (first > SHORT)
+        cli_note("%s: its first frame begins at %.4g s, and stands for the time before it",
+                 path, first);
+    return true;
+}
+
 /* How many frames the film gives, at the times 0, 1 / rate, 2 / rate, ...; those of a picture are
  * one step of the same frame. */
 static bool count_frames(size_t *count, const cli_features *f, const char *path,
-                         unic_media *media, bool *still)
+                         unic_media *media, uint8_t *frame, bool *still)
 {
-    *still = false;
+    *still = stream_of(media, UNIC_MEDIA_FRAMES).still;
     const double step = (double)f->stride / f->rate;
-    double seconds = duration_of(media, UNIC_MEDIA_FRAMES, still), steps;
-    if (!*still && seconds < (1 - LAST) * step && !measure(&seconds, still, media))
+    double seconds, steps;
+    if (!find_end(&seconds, f, path, media, frame) ||
+        (!*still && seconds < (1 - LAST) * step && !measure(&seconds, still, media)))
         return false;
     steps = floor(seconds / step + LAST);
     *count = *still ? f->window : steps < 1 ? 0 : (size_t)(steps - 1) * f->stride + f->window;
@@ -232,8 +268,8 @@ typedef struct frame_sink {
 /* The times of the frames that a script would choose by number: of second s and its frame i
  * int(s k + i k / rate), k = floor(frames / seconds). *last is the film's last. NULL after a
  * failure. */
-static double *times_by_number(double *last, const cli_features *f, unic_media *media,
-                               size_t count)
+static double *times_by_number(double *last, const cli_features *f, const char *path,
+                               unic_media *media, size_t count)
 {
     size_t frames;
     double *all = NULL, *chosen = cli_alloc(count, sizeof *chosen);
@@ -241,8 +277,15 @@ static double *times_by_number(double *last, const cli_features *f, unic_media *
               (all = cli_alloc(frames, sizeof *all)) &&
               cli_media_ok(cli_media.frame_times(&frames, media, frames, all));
     const size_t seconds = count / f->stride, each = ok && seconds ? frames / seconds : 0;
-    for (size_t i = 0; ok && i < count; i++)
+    double most = 0;
+    for (size_t i = 0; ok && i < count; i++) {
         chosen[i] = all[i / f->stride * each + i % f->stride * each / f->stride];
+        most = fmax(most, fabs(chosen[i] - (double)i / f->rate));
+    }
+    if (most > SHORT)
+        cli_note("%s: its frames by their number are up to %.3g s beside their seconds, as "
+                 "its frame rate varies or is below 1: times = time takes them by their time",
+                 path, most);
     *last = ok && frames ? all[frames - 1] : 0;
     free(all);
     if (ok)
@@ -272,34 +315,57 @@ static cli_outcome each_chosen(double *last, const cli_features *f, unic_media *
 static void tell_if_cut_off(const cli_features *f, const char *path, const unic_media *media,
                             size_t count, double last)
 {
-    unic_media_stream s = {.struct_size = sizeof s};
-    const double wanted = (double)(count - 1) / f->rate;
-    double least = 1;
-    for (size_t i = 0; i < cli_media.stream_count(media); i++)
-        if (cli_media.stream_get(&s, media, i) == UNIC_OK && s.kind == UNIC_MEDIA_FRAMES &&
-            s.chosen && s.frame_rate > 0)
-            least = fmax(least, 2 / s.frame_rate);
-    if (wanted - last > least)
+    const double wanted = (double)(count - 1) / f->rate,
+                 rate = stream_of(media, UNIC_MEDIA_FRAMES).frame_rate;
+    if (wanted - last > fmax(SHORT, rate > 0 ? 2 / rate : 0))
         cli_note("%s: its last frame begins at %.4g s, and stands for the time up to %.4g s, "
                  "which the "
                  "file says it lasts: was it cut off?",
                  path, last, wanted + 1 / f->rate);
 }
 
-static cli_outcome each_frame(const cli_features *f, const char *path, unic_media *media,
-                              const frame_sink *sink)
+/* Of a film that goes on behind what its file says, the rest has no features. */
+static void tell_if_longer(const cli_features *f, const char *path, unic_media *media,
+                           size_t count, double last, uint8_t *frame)
+{
+    const double step = (double)f->stride / f->rate, end = (double)count / f->rate;
+    if (last < end &&
+        cli_media.frame_at(&last, media, end + step, f->width, f->height, frame) != UNIC_OK)
+        cli_note(
+            "%s: no features are made of what is behind %.4g s, where it cannot be read: %s",
+            path, end, cli_media.last_error());
+    else if (last > end + (1 - LAST) * step)
+        cli_note("%s: it goes on at %.4g s, behind the end that the file says: no features are "
+                 "made of what is behind %.4g s",
+                 path, last, end);
+}
+
+static cli_outcome film(const cli_features *f, const char *path, unic_media *media,
+                        const frame_sink *sink, uint8_t *frame)
 {
     size_t count;
     bool still;
     double *times = NULL, last_of_film = 0, last = 0;
-    if (!count_frames(&count, f, path, media, &still))
+    if (!count_frames(&count, f, path, media, frame, &still))
         return CLI_BAD;
-    if (!still && f->by_number && !(times = times_by_number(&last_of_film, f, media, count)))
+    if (!still && f->by_number &&
+        !(times = times_by_number(&last_of_film, f, path, media, count)))
         return CLI_BAD;
     cli_outcome outcome = each_chosen(&last, f, media, sink, count, times);
-    if (outcome == CLI_GOOD && !still)
+    if (outcome == CLI_GOOD && !still) {
         tell_if_cut_off(f, path, media, count, times ? last_of_film : last);
+        tell_if_longer(f, path, media, count, times ? last_of_film : last, frame);
+    }
     free(times);
+    return outcome;
+}
+
+static cli_outcome each_frame(const cli_features *f, const char *path, unic_media *media,
+                              const frame_sink *sink)
+{
+    uint8_t *frame = cli_alloc(f->element, 1); /* one that is only looked at */
+    cli_outcome outcome = frame ? film(f, path, media, sink, frame) : CLI_FAILED;
+    free(frame);
     return outcome;
 }
 
