@@ -36,6 +36,8 @@ static unic_status rewind_frames(unic__media_frames *frames, unic_media *media)
     frames->open = false;
     UNIC__MEDIA_TRY(unic__media_track_open(&frames->track, media, media->frames_index));
     frames->turn = unic__media_turn_of(frames->track.stream);
+    /* FFmpeg calls frames of it whole that are changes of others. */
+    frames->from_the_start |= frames->track.codec->codec_id == AV_CODEC_ID_APNG;
     frames->open = true;
     return UNIC_OK;
 }

@@ -245,6 +245,19 @@ class Frames(unittest.TestCase):
                 self.assertEqual(begins, in_order[t][0])
                 np.testing.assert_array_equal(frame, in_order[t][1])
 
+    def test_seeks_in_a_picture_that_moves(self):
+        """Its frames are changes of the one before, though FFmpeg calls many of them whole."""
+        path = ffmpeg("moves.png", "-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=10", "-c:v", "apng", "-f", "apng")
+        with Media(path) as in_order:
+            times = in_order.frame_times()
+            frames = in_order.frames(times, SIZE)
+        self.assertEqual(len(frames), 250)
+        for n in range(203, 250, 2):
+            with Media(path) as media:
+                begins, frame = media.frame_at(times[n], SIZE)
+                self.assertEqual(begins, times[n])
+                np.testing.assert_array_equal(frame, frames[n], str(n))
+
     def test_variable_frame_rate(self):
         chosen = [0, 1, 2, 5, 6, 11, 17, 18, 30, 39]
         select = "+".join(f"eq(n\\,{n})" for n in chosen)
