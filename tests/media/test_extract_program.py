@@ -467,6 +467,22 @@ class Films(Program):
                    "which steps come too early\n"
             (self.assertNotRegex if gap == "0" else self.assertRegex)(said, told)
 
+    @unittest.skipUnless(shutil.which("ffmpeg"), "no ffmpeg to make a film with")
+    def test_one_of_several_streams_is_told(self):
+        """Two languages and two views; FFmpeg reads the default ones. A cover picture is no view."""
+        inputs = [part for tone in (300, 900) for part in ("-f", "lavfi", "-i", f"sine={tone}:r=16000:d=2")]
+        inputs += [part for side in (32, 48) for part in ("-f", "lavfi", "-i", f"testsrc=s={side}x{side}:r=10:d=2")]
+        maps = [part for i in range(4) for part in ("-map", i)]
+        self.make("two.mkv", *inputs, *maps, "-c:v", "ffv1", "-c:a", "pcm_s16le", "-disposition:a:0", 0, "-disposition:a:1", "default")
+        self.assertIn("two.mkv: it has 2 streams of sound, number 2 is read\n", self.run_it("--kind", "logmel", "--out", "f", "two.mkv"))
+        self.assertRegex(self.run_it("--kind", "patches", "--set", "channels=4", "--fit", "p.npz", "two.mkv"),
+                         r"two.mkv: it has 2 streams of frames, number [12] is read\n")
+        self.make("cover.png", "-f", "lavfi", "-i", "testsrc=s=64x64:d=1", "-frames:v", 1)
+        self.make("one.mp4", *inputs[:4], *inputs[8:], "-i", self.dir / "cover.png", "-map", 0, "-map", 2, "-map", 3, "-c:v:0", "mpeg4",
+                  "-c:v:1", "copy", "-disposition:v:1", "attached_pic")
+        for extractor in (("--extractor", "p.npz"), ("--kind", "logmel")):
+            self.assertNotIn("streams", self.run_it(*extractor, "--out", f"g{extractor[1]}", "one.mp4"))
+
     def test_where_sound_holds_nan(self):
         """The number of the sample is that of a part: where the part begins is told with it."""
         samples = np.random.default_rng(0).standard_normal(40 * 16000).astype("<f4")

@@ -151,6 +151,23 @@ static unic_media_stream stream_of(const unic_media *media, unic_media_kind kind
     return (unic_media_stream){.struct_size = sizeof s};
 }
 
+/* Of several languages, or views, FFmpeg chooses one. */
+static void tell_if_several(const cli_features *f, const char *path, const unic_media *media)
+{
+    const bool sound = f->reads == UNIC_EXTRACTOR_SOUND;
+    size_t count = 0, read = 0;
+    unic_media_stream s = {.struct_size = sizeof s};
+    for (size_t i = 0; i < cli_media.stream_count(media); i++)
+        if (cli_media.stream_get(&s, media, i) == UNIC_OK &&
+            s.kind == (sound ? UNIC_MEDIA_SOUND : UNIC_MEDIA_FRAMES)) {
+            count++;
+            read = s.chosen ? count : read;
+        }
+    if (count > 1)
+        cli_note("%s: it has %zu streams of %s, number %zu is read", path, count,
+                 sound ? "sound" : "frames", read);
+}
+
 /* How long it is, which only whole files say in some formats. */
 static double duration_of(const unic_media *media, unic_media_kind kind)
 {
@@ -430,6 +447,7 @@ cli_outcome cli_features_frames(cli_features *f, const char *path, cli_frame_fn 
     unic_media *media;
     if (!cli_media_open(&media, path, f->skip_damaged, f->threads))
         return cli_media.open ? CLI_BAD : CLI_FAILED;
+    tell_if_several(f, path, media);
     cli_outcome outcome = each_frame(f, path, media, &sink);
     cli_media.free(media);
     return outcome;
@@ -490,6 +508,7 @@ cli_outcome cli_features_file(cli_features *f, const char *path, cli_features_fn
         return text_file(f, path, take, user);
     if (!cli_media_open(&media, path, f->skip_damaged, f->threads))
         return cli_media.open ? CLI_BAD : CLI_FAILED;
+    tell_if_several(f, path, media);
     cli_outcome outcome = f->reads == UNIC_EXTRACTOR_SOUND ? sound(f, path, media, take, user)
                                                            : each_frame(f, path, media, &sink);
     if (cli_media.damaged_count(media))
