@@ -78,8 +78,9 @@ UNIC_API unic_status unic_head_settings(unic_head_options *options, const unic_h
  * @param labels      [N] for a clip head, [N,T] for a step head (a class; -1: not counted),
  *                    [N,T,classes] of 0 and 1 for a multi-label head (a step with a -1 among
  *                    its labels is not counted).
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code or label out of range; UNIC_E_NUMERIC;
- * UNIC_E_CANCELLED; UNIC_E_NOMEM. A failure leaves the head unchanged. Needs exclusive access.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code or label out of range, or says that no
+ * clip (no step) has both a code and a label that counts; UNIC_E_NUMERIC; UNIC_E_CANCELLED;
+ * UNIC_E_NOMEM. A failure leaves the head unchanged. Needs exclusive access.
  * Since 0.1.
  */
 UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
@@ -87,7 +88,8 @@ UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t 
 
 /**
  * Predict: logits [N,classes] for a clip head, [N,T,classes] otherwise (0 on padding). Codes
- * may be of any modality and length. Concurrent calls are safe.
+ * may be of any modality and length; a clip of 0 steps is padding alone. Concurrent calls are
+ * safe.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range; UNIC_E_STATE if the head
  *         was never fitted, or a fit is running; UNIC_E_NUMERIC if a logit is too large for a
  *         float (all else is written). Since 0.1.

@@ -1,6 +1,7 @@
 #include "task/head.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "api/api.h"
 #include "array/array.h"
@@ -64,6 +65,38 @@ static unic_status check_labels(const unic_head *head, const int32_t *labels, si
     return UNIC_OK;
 }
 
+/* Whether a clip, or a step, has a code and a label that counts. */
+static bool any_counts(const unic_head *head, const int32_t *codes, const int32_t *labels,
+                       size_t clips, size_t length)
+{
+    const bool whole = head->options.kind == UNIC_HEAD_CLIP;
+    const size_t width = head->options.kind == UNIC_HEAD_STEP_MULTI
+                             ? (size_t)head->options.class_count
+                             : 1;
+    for (size_t i = 0; i < clips * length; i++) {
+        const int32_t *row = labels + (whole ? i / length : i) * width;
+        size_t c = 0;
+        while (c < width && row[c] >= 0)
+            c++;
+        if (codes[i] >= 0 && c == width)
+            return true;
+    }
+    return false;
+}
+
+/* A head that has learnt from nothing would predict what its weights were drawn to. */
+static unic_status check_some_count(const unic_head *head, const int32_t *codes,
+                                    const int32_t *labels, size_t clips, size_t length)
+{
+    if (any_counts(head, codes, labels, clips, length))
+        return UNIC_OK;
+    return unic__fail(UNIC_E_VALUE,
+                      "nothing to learn from: none of the %zu %s has a code (they may lack the "
+                      "modality) and a label other than -1",
+                      head->options.kind == UNIC_HEAD_CLIP ? clips : clips * length,
+                      head->options.kind == UNIC_HEAD_CLIP ? "clips" : "steps");
+}
+
 unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
                           size_t clip_count, size_t length, const int32_t *labels)
 {
@@ -77,6 +110,7 @@ unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
     UNIC__TRY_NAMED(check_labels(head, labels, clip_count, length));
+    UNIC__TRY_NAMED(check_some_count(head, codes, labels, clip_count, length));
     UNIC__HOLD(head);
     UNIC__TRY_WITH(head->options.threads,
                    unic__head_fit(loss, head, codes, clip_count, length, labels));
@@ -105,12 +139,30 @@ static unic_status check_logits(const unic_head *head, const char *call, const f
     return UNIC_OK;
 }
 
+/* Clips without a step are padding alone: a clip head's logits are 0, others have none. */
+static unic_status predict_nothing(const unic_head *head, const char *call, size_t clip_count,
+                                   float *logits)
+{
+    const size_t classes = (size_t)head->options.class_count;
+    if (head->options.kind != UNIC_HEAD_CLIP)
+        return UNIC_OK;
+    if (!logits)
+        return unic__fail(UNIC_E_ARG, "%s: logits is NULL", call);
+    UNIC__TRY(check_sizes(head, call, clip_count, 1));
+    UNIC__HOLD_SHARED(head);
+    UNIC__TRY(check_trained(head, call));
+    memset(logits, 0, clip_count * classes * sizeof *logits);
+    return UNIC_OK;
+}
+
 unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_t clip_count,
                               size_t length, float *logits)
 {
     UNIC__REQUIRE(head);
-    if (clip_count == 0 || length == 0)
+    if (clip_count == 0)
         return UNIC_OK;
+    if (length == 0)
+        return predict_nothing(head, __func__, clip_count, logits);
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(logits);
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
@@ -147,8 +199,10 @@ unic_status unic_head_predict_soft(const unic_head *head, const int32_t *codes,
     UNIC__REQUIRE(head);
     if (k < 1)
         return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
-    if (clip_count == 0 || length == 0)
+    if (clip_count == 0)
         return UNIC_OK;
+    if (length == 0)
+        return predict_nothing(head, __func__, clip_count, logits);
     UNIC__REQUIRE(codes);
     UNIC__REQUIRE(weights);
     UNIC__REQUIRE(logits);
@@ -170,11 +224,16 @@ unic_status unic_head_mask_labels(const unic_head *head, const int32_t *codes,
                                   size_t clip_count, size_t length, int32_t *labels)
 {
     UNIC__REQUIRE(head);
-    if (clip_count == 0 || length == 0)
+    if (clip_count == 0 || (length == 0 && head->options.kind != UNIC_HEAD_CLIP))
         return UNIC_OK;
-    UNIC__REQUIRE(codes);
+    if (length > 0)
+        UNIC__REQUIRE(codes);
     UNIC__REQUIRE(labels);
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
+    for (size_t i = 0; length == 0 && i < clip_count; i++) /* they have no code at all */
+        labels[i] = -1;
+    if (length == 0)
+        return UNIC_OK;
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
     unic__head_mask_labels(head, codes, clip_count, length, labels);
     return UNIC_OK;

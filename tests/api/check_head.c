@@ -157,6 +157,72 @@ START_TEST(wrong_codes_and_labels_are_named)
 }
 END_TEST
 
+/* What its weights were drawn to would else be taken for what it has learnt. */
+START_TEST(a_fit_of_nothing_is_refused)
+{
+    enum { ALL = 2 * LENGTH * CLASSES };
+    const int32_t codes[2 * LENGTH] = {0, -1, -1, -1, -1, -1, -1, -1};
+    int32_t none[2 * LENGTH], labels[ALL], minus[ALL], beside[ALL];
+    memset(none, 0xff, sizeof none);
+    memset(minus, 0xff, sizeof minus);
+    for (size_t i = 0; i < ALL; i++)
+        labels[i] = i % 2 == 0;
+    for (int32_t kind = UNIC_HEAD_CLIP; kind <= UNIC_HEAD_STEP_MULTI; kind++) {
+        const char *said = kind == UNIC_HEAD_CLIP ? "none of the 2 clips has a code"
+                                                  : "none of the 8 steps has a code";
+        float logits[ALL];
+        unic_codebook *cb = new_codebook(0.0F);
+        unic_head *head;
+        unic_head_options options = options_of(kind);
+        io_assert_ok(unic_head_create(&head, cb, &options));
+        memcpy(beside, labels, sizeof beside); /* the only step with a code has no label */
+        beside[kind == UNIC_HEAD_STEP_MULTI ? CLASSES - 1 : 0] = -1;
+        io_assert_fails(unic_head_fit(NULL, head, none, 2, LENGTH, labels), UNIC_E_VALUE, said);
+        io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, minus), UNIC_E_VALUE, said);
+        io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, beside), UNIC_E_VALUE,
+                        said);
+        io_assert_fails(unic_head_predict(head, codes, 2, LENGTH, logits), UNIC_E_STATE,
+                        "the head is untrained");
+        if (kind == UNIC_HEAD_CLIP)
+            io_assert_fails(unic_head_predict(head, NULL, 2, 0, logits), UNIC_E_STATE,
+                            "the head is untrained");
+        io_assert_ok(unic_head_fit(NULL, head, codes, 2, LENGTH, labels));
+        unic_head_free(head);
+        unic_codebook_free(cb);
+    }
+}
+END_TEST
+
+/* A clip head has a row for each clip, however short: it was left as it was. */
+START_TEST(clips_without_steps_are_padding)
+{
+    for (int32_t kind = UNIC_HEAD_CLIP; kind <= UNIC_HEAD_STEP_MULTI; kind++) {
+        const bool whole = kind == UNIC_HEAD_CLIP;
+        unic_head *head = new_head(kind);
+        const int32_t codes[LENGTH] = {0};
+        float logits[2 * CLASSES + 1], soft[2 * CLASSES + 1];
+        int32_t labels[3] = {1, 1, 1};
+        for (size_t i = 0; i < 2 * CLASSES + 1; i++)
+            logits[i] = soft[i] = 7.0F;
+        const int32_t one[LENGTH * CLASSES] = {0};
+        io_assert_ok(unic_head_fit(NULL, head, codes, 1, LENGTH, one));
+        io_assert_ok(unic_head_predict(head, NULL, 2, 0, logits));
+        io_assert_ok(unic_head_predict_soft(head, NULL, NULL, 3, 2, 0, soft));
+        io_assert_ok(unic_head_mask_labels(head, NULL, 2, 0, labels));
+        for (size_t i = 0; i < 2 * CLASSES + 1; i++) {
+            ck_assert(logits[i] == (whole && i < 2 * CLASSES ? 0.0F : 7.0F));
+            ck_assert(soft[i] == logits[i]);
+        }
+        for (size_t i = 0; i < 3; i++)
+            ck_assert_int_eq(labels[i], whole && i < 2 ? -1 : 1);
+        if (whole)
+            io_assert_fails(unic_head_predict(head, NULL, 2, 0, NULL), UNIC_E_ARG,
+                            "unic_head_predict: logits is NULL");
+        unic_head_free(head);
+    }
+}
+END_TEST
+
 START_TEST(wrong_arguments_are_named)
 {
     unic_head *head = new_head(UNIC_HEAD_STEP);
@@ -311,6 +377,8 @@ int main(void)
     tcase_add_test(t, wrong_options_are_named);
     tcase_add_test(t, one_class_is_enough_for_many_labels);
     tcase_add_test(t, wrong_codes_and_labels_are_named);
+    tcase_add_test(t, a_fit_of_nothing_is_refused);
+    tcase_add_test(t, clips_without_steps_are_padding);
     tcase_add_test(t, wrong_arguments_are_named);
     tcase_add_test(t, tells_its_settings);
     tcase_add_test(t, masks_labels);

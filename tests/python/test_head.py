@@ -42,6 +42,13 @@ def test_kinds(f: Fixture) -> None:
     assert (logits.argmax(-1) == clips).mean() > 0.9
     assert repr(multi) == "<libunicode.Head: 3 classes per step, multi>"
 
+    assert not clip.predict(np.zeros((3, 0), np.int32), out=np.full((3, 2), 7, np.float32)).any()   # as padding
+    assert clip.mask_labels(np.zeros((2, 0), np.int32), [1, 0]).tolist() == [-1, -1]
+    fresh = lu.Head(book, 2)
+    raises(lu.DataError, "none of the 60 clips has a code", lambda: fresh.fit(codes, clips * 0 - 1))
+    raises(lu.DataError, "none of the 60 clips has a code", lambda: fresh.fit(codes * 0 - 1, clips))
+    raises(lu.StateError, "untrained", lambda: fresh.predict(codes))
+
     masked = clip.mask_labels([[-1, -1], [0, -1]], [1, 1])
     assert masked.tolist() == [-1, 1] and step.mask_labels([[0, -1]], [[2, 2]]).tolist() == [[2, -1]]
 

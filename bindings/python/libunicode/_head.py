@@ -119,8 +119,8 @@ class Head(SharedHandle, Saved):
         codes   [N,T] in 0..L-1, -1: padding.
         labels  [N] a class for each clip; [N,T] for each step (-1: not counted); [N,T,classes] of 0 and 1.
 
-        Returns the last epoch's mean loss. Raises ShapeError; DataError (a code or label out of range);
-        NumericError, and the head is as before.
+        Returns the last epoch's mean loss. Raises ShapeError; DataError (a code or label out of range, or nothing that has
+        both a code and a label); NumericError, and the head is as before.
         """
         given, wanted = arguments.whole("codes", codes), arguments.whole("labels", labels)
         self._check_labels(given, wanted)
