@@ -114,10 +114,13 @@ static float least_score(const unic__index_block *b, size_t i, double score)
     return (float)(reach - 2e-7 * fabs(reach) - 1e-12 * b->norm[i]);
 }
 
-/* Whether the item of a lower bound may have a score that reaches `least`. */
+/* Whether the item of a lower bound may have a score that reaches `least`. An item that is far
+ * from all others makes the gap so wide that in a bound the score has few digits left, or none:
+ * what the three sums were rounded by counts for it. */
 static bool may_reach(const unic__index_block *b, size_t i, hit bound, float least)
 {
-    return b->norm[i] + bound.score + b->gap[i] >= (double)least;
+    const double rounding = 0x1p-51 * (fabs(bound.score) + b->norm[i] + b->gap[i]);
+    return b->norm[i] + bound.score + b->gap[i] + rounding >= (double)least;
 }
 
 static size_t row_of(hit bound)

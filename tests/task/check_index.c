@@ -254,15 +254,15 @@ static void put_sphere(float *items, const float *point, size_t near)
     }
 }
 
-static void check_sphere(size_t near, float outlier, int threads)
+static void check_sphere(size_t near, float outlier, double away, int threads)
 {
     unic_index *x = new_index(UNIC_INDEX_L2, FAR_D);
     float *items = new_rows(UNIC_INDEX_L2, FAR_N, FAR_D, 8), scores[FAR_K];
     float *point = new_rows(UNIC_INDEX_L2, 1, FAR_D, 9);
     int64_t ids[FAR_K], own = 1, rank;
     const double length = sqrt(dot(point, point, FAR_D));
-    for (size_t j = 0; j < FAR_D; j++) /* 1, as the radius: then scores are about 0 */
-        point[j] = (float)(point[j] / length);
+    for (size_t j = 0; j < FAR_D; j++) /* away 1, as the radius: then scores are about 0 */
+        point[j] = (float)(away * point[j] / length);
     put_sphere(items, point, near);
     if (outlier > 0.0F)
         items[FAR_N / 2 * FAR_D] = outlier; /* makes the gap of all bounds wide */
@@ -281,10 +281,11 @@ static void check_sphere(size_t near, float outlier, int threads)
 START_TEST(l2_is_exact_among_near_ties)
 {
     static const size_t near[] = {5, 12, 30, 100, FAR_N - 8};
-    for (int threads = 1; threads <= 3; threads++) {
-        check_sphere(near[_i], 0.0F, threads);
-        check_sphere(near[_i], 1e4F, threads);
-    }
+    static const float outliers[] = {0.0F, 1e4F, 1e9F, 1e11F, 4e18F};
+    for (int threads = 1; threads <= 3; threads++)
+        for (size_t i = 0; i < sizeof outliers / sizeof *outliers; i++)
+            for (double away = 1.0; away < 20.0; away *= 4.0)
+                check_sphere(near[_i], outliers[i], away, threads);
 }
 END_TEST
 
