@@ -111,7 +111,7 @@ static bool runs_match(run a, run b, double least_iou)
     size_t start = a.start > b.start ? a.start : b.start, end = a.end < b.end ? a.end : b.end;
     size_t both = end > start ? end - start : 0;
     size_t either = (a.end - a.start) + (b.end - b.start) - both;
-    return both > 0 && (double)both >= least_iou * (double)either;
+    return both > 0 && (double)both / (double)either >= least_iou; /* 7 / 100 is 0.07 */
 }
 
 /*

@@ -160,6 +160,29 @@ START_TEST(events_by_hand)
 END_TEST
 
 /* Clips do not run into each other, classes neither, and the background is left out. */
+/* An IoU of exactly so much is enough, also where no double is so much. */
+START_TEST(events_match_at_exactly_the_least_iou)
+{
+    enum { LONGEST = 200 };
+    float scores[LONGEST];
+    int32_t truth[LONGEST];
+    for (size_t t = 0; t < LONGEST; t++)
+        truth[t] = 1;
+    for (int both = 1; both <= LONGEST; both++) {
+        for (size_t t = 0; t < LONGEST; t++)
+            scores[t] = t < (size_t)both ? 1.0F : -1.0F;
+        for (int thousandths = 1; thousandths <= 1000; thousandths += both % 7 + 1) {
+            const double least = (double)thousandths / 1000.0;
+            unic_match_report r = {.struct_size = sizeof r};
+            io_assert_ok(
+                unic_metrics_events(&r, scores, truth, 1, LONGEST, 1, 0.0F, least, NONE));
+            ck_assert_msg((r.matched_count == 1) == (1000 * both >= thousandths * LONGEST),
+                          "%d of %d steps, at least %g", both, LONGEST, least);
+        }
+    }
+}
+END_TEST
+
 START_TEST(events_stay_in_their_clip_and_class)
 {
     const float scores[] = {-1, 1, 1, 1, 1, 1, 1, -1}; /* [2 clips, 2 steps, 2 classes] */
@@ -454,6 +477,7 @@ int main(void)
     tcase_add_test(t, steps_by_hand);
     tcase_add_test(t, steps_as_cmg_by_hand);
     tcase_add_test(t, events_by_hand);
+    tcase_add_test(t, events_match_at_exactly_the_least_iou);
     tcase_add_test(t, events_stay_in_their_clip_and_class);
     tcase_add_test(t, events_match_as_often_as_they_can);
     tcase_add_test(t, masks_by_hand);
