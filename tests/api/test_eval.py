@@ -266,7 +266,7 @@ class Eval(unittest.TestCase):
             self.assertIn(f'--soft is "{text}", but must be K or K:T', done.stderr)
 
     def test_channels_that_are_none(self):
-        for text in ("x", "6:", "6:1", "6:1:1:", "-6", "6 "):
+        for text in ("x", "6:", "6:1", "6:1:1:", "-6", "6 ", "0", "0:1:1"):
             done = run("unic-eval", "--model", "m", "--train", "a", "--test", "b", "--toc", text, status=2)
             self.assertIn(f'--toc is "{text}", but must be C or C:P:Q', done.stderr)
         done = run("unic-eval", "--model", "m", "--train", "a", "--test", "b", "--requantize", status=2)
@@ -290,6 +290,93 @@ class Eval(unittest.TestCase):
             self.assertRegex(text, rf"(?m)^{direction} +{100 * expected['accuracy']:.1f} +"
                                    rf"{100 * expected['mean_accuracy']:.1f}$")
         self.assertGreater(result["results"]["light>light"], 0.6)
+
+    # ---- what a head can learn ----
+
+    def test_a_head_is_not_asked_what_its_modality_never_showed(self):
+        """Class 2 is that of clips without sound alone: heads of sound are not tested on it, those of light are."""
+        data = self.data["train"]
+        for task, key in (("classify", "label"), ("localise", "sound.step_labels")):
+            lost = data["label"] == 2
+            lengths = np.where(lost, 0, data["sound.lengths"])
+            codes = np.where(lost[:, None], -1, self.codes["train", "sound"])
+            path = self.dir / "r.json"
+            done = run("unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / self.save(
+                "train-lost.npz", **{"sound.lengths": lengths}), "--test", self.dir / "test.npz", "--task", task,
+                "--threads", 1, "--json", path)
+            self.assertEqual(done.stderr, f'unic-eval: classes that no label of "sound" in {self.dir}/train-lost.npz is of, '
+                                          'and so not counted for its head: 2\n')
+            scores, steps = json.loads(path.read_text())["scores"], task == "localise"
+            head = lu.Head(self.model, STEP_CLASSES if steps else CLASSES, per="step" if steps else "clip")
+            head.fit(codes, data[key])
+            for b in DIMS:
+                asked = self.codes["test", b]
+                truth = head.mask_labels(asked, self.data["test"][key.replace("sound", b)])
+                truth = np.where(truth == 2, -1, truth)
+                report = lu.metrics.classes(head.predict(asked), truth)
+                got = scores[f"sound>{b}"]
+                self.assertEqual((got["counted"], got["right"]), (report.row_count, report.right_count))
+                self.assertGreater(scores[f"light>{b}"]["counted"], got["counted"])
+
+    def test_a_head_is_not_asked_of_several_classes_what_it_never_saw(self):
+        """The same of [N,T,C]: a step of nothing else does not count, others count with their other classes."""
+        rng = np.random.default_rng(9)
+        labels = {(name, m): (rng.random((N, T, CLASSES)) < 0.4).astype(np.int32) for name in self.data for m in DIMS}
+        labels["train", "sound"][..., 1] = 0
+        for name in self.data:
+            self.save(f"{name}-many.npz", **{f"{m}.step_labels": labels[name, m] for m in DIMS})
+        result, _ = self.evaluate("localise", train="train-many.npz", test="test-many.npz")
+        head = lu.Head(self.model, CLASSES, per="step", multi=True)
+        head.fit(self.codes["train", "sound"], labels["train", "sound"])
+        for b in DIMS:
+            truth = labels["test", b].copy()
+            truth[(truth[..., 1] == 1) & (truth.sum(-1) == 1)] = -1
+            truth[..., 1] = np.where(truth[..., 1] == 1, 0, truth[..., 1])
+            codes = self.codes["test", b]
+            report = lu.metrics.steps(head.predict(codes), head.mask_labels(codes, truth))
+            got = result["scores"][f"sound>{b}"]["segments"]
+            self.assertEqual([got[k] for k in ("predicted", "actual", "matched")],
+                             [report.predicted_count, report.actual_count, report.matched_count])
+
+    def test_nothing_to_train_on_is_no_score(self):
+        zeros, data = np.zeros(N, np.int32), self.data["train"]
+        self.refuse(['train-none.npz: none of its clips has both "sound" and a label'], "classify",
+                    train=self.save("train-none.npz", **{"sound.lengths": zeros}))
+        silent = {f"{m}.step_labels": data[f"{m}.step_labels"] - (m == "sound") * 100 for m in DIMS}
+        silent["sound.step_labels"][:] = -1
+        self.refuse(['none of its steps has both "sound" and a label'], "localise",
+                    train=self.save("train-none.npz", **silent))
+        # one class is all that a head could answer, which would be right wherever it is asked
+        only = self.save("test-only.npz", label=zeros + 2)
+        for label in (zeros + 2, np.where(np.arange(N) % 2, 2, -1)):
+            self.refuse(['train-one.npz: every clip of "light" that has a label is of class 2: a head has nothing'],
+                        "classify", train=self.save("train-one.npz", label=label), test=only)
+        self.refuse(['every clip of "light" that has a label is of class "a bird"'], "classify", "--classes",
+                    self.dir / "ours.txt", train="train-one.npz", test=only)
+        some = {f"{m}.step_labels": np.eye(2, dtype=np.int32)[np.ones((N, T), int)] for m in DIMS}
+        self.save("test-one.npz", **some)
+        self.refuse(['every step of "light" that has a label is of class 1: a head has nothing'], "localise",
+                    train=self.save("train-one.npz", **some), test="test-one.npz")
+
+    def test_nothing_to_find_is_no_score(self):
+        """Precision, recall and F1 of background alone would be 0 / 0."""
+        rest = {f"{m}.step_labels": np.full((N, T), BACKGROUND, np.int32) for m in DIMS}
+        path = self.dir / "r.json"
+        done = run("unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / "train.npz", "--test",
+                   self.dir / self.save("test-rest.npz", **rest), "--task", "localise", "--background", BACKGROUND,
+                   "--train-on", "light", "--test-on", "light", "--threads", 1, "--json", path)
+        self.assertEqual(done.stderr, f'unic-eval: warning: {self.dir}/test-rest.npz: every step of "light" that counts is of '
+                                      'the background "3": there is nothing to be found, and precision, recall and F1 are 0 '
+                                      'whatever is predicted\n')
+        many = {key: np.eye(STEP_CLASSES, dtype=np.int32)[value] for key, value in rest.items()}
+        train = self.save("train-many.npz", **{f"{m}.step_labels": np.eye(STEP_CLASSES, dtype=np.int32)[
+            self.data["train"][f"{m}.step_labels"]] for m in DIMS})
+        test = self.save("test-rest.npz", **many)
+        self.evaluate("localise", train=train, test=test)           # as a class like any other there is something
+        self.refuse(['test-rest.npz: no step of "light" that counts is of a class other than the background "3"'],
+                    "localise", "--background", BACKGROUND, train=train, test=test)
+        self.refuse(['test-none.npz: no step of "light" that counts is of a class: there is nothing'], "localise",
+                    train=train, test=self.save("test-none.npz", **{key: 0 * value for key, value in many.items()}))
 
     def test_which_modalities(self):
         whole, _ = self.evaluate("classify")
@@ -327,6 +414,10 @@ class Eval(unittest.TestCase):
     def test_class_map_by_numbers(self):
         (self.dir / "numbers.txt").write_text("0 = 2\n2 = 0\n")
         result, _ = self.evaluate("classify", "--class-map", self.dir / "numbers.txt")
+        done = run("unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / "train.npz", "--test",
+                   self.dir / "test.npz", "--class-map", self.dir / "numbers.txt", "--epochs", 1)
+        self.assertEqual(done.stderr, f"unic-eval: classes of {self.dir}/test.npz that {self.dir}/numbers.txt does not name, "
+                                      "and so not counted: 1\n")
         label = np.array([2, -1, 0])[self.data["test"]["label"]]
         logits, truth = self.logits(
             "light>light", lambda name, m: label if name == "test" else self.data[name]["label"], CLASSES)
@@ -592,6 +683,8 @@ class Eval(unittest.TestCase):
                     self.dir / "map.txt", *ours, "--test-classes", self.dir / "theirs.txt", test=many)
         self.refuse("--background 4 is no class: a number in 0..3", "localise", "--background", 4)
         self.refuse("--background x is no class", "localise", "--background", "x")
+        self.refuse("--threshold is given, but the step labels of", "localise", "--threshold", "0.3")
+        self.refuse("the class of the largest logit is predicted", "localise", "--threshold", "best")
 
     def test_wrong_modalities(self):
         self.refuse(['"smell" is no modality', "train.npz"], "classify", "--train-on", "smell")

@@ -142,11 +142,34 @@ class Tables(unittest.TestCase):
         b = self.write("b.csv", b"video_id,event_labels\nc80,Bag\n")
         _, said = self.evaluate(a, b, status=1)
         self.assertIn("b.csv: label has rank 2, expected [N]", said)
-        events = self.write("a.csv", b"video_id,event_labels\nc0,Bag\n")
-        _, said = self.evaluate(events, self.write("b.csv", b"video_id,event_labels\nc1,\n"), "--task", "localise",
-                                status=1)
-        self.assertIn("b.csv: no line has an event", said)
-        self.assertRegex(said, "the labels of .*b.csv are of 1 classes, but .*a.csv names 2")
+
+    def test_a_table_without_an_event(self):
+        """Its steps are of "no event", as those of other tables."""
+        head = "video_id,category,onset,offset,event_labels\n"
+        lines = [f'c{i},{NAMES[self.label[i]]},1,3,{NAMES[self.label[i]]}' for i in range(CLIPS)]
+        events = self.write("a.csv", (head + "\n".join(lines[:80])).encode())
+        for end, none in ("", b""), (":test", b"c81,Bag,0,2,Bag,train\n"):
+            text = head.replace("\n", ",split\n") if end else head
+            rest = self.write("b.csv", text.encode() + none + "".join(
+                f"c{i},{NAMES[self.label[i]]},,,{',test' if end else ''}\n" for i in range(90, CLIPS)).encode())
+            with self.subTest(split=end):
+                scores, said = self.evaluate(events, f"{rest}{end}", "--task", "localise")
+                self.assertRegex(said, "classes are matched by their names: .* in common" if not end else "in common")
+                self.assertNotIn("names", said.replace("by their names", ""))
+                self.assertGreater(float(scores["image>image"]), 0.1)
+                _, said = self.evaluate(events, f"{rest}{end}", "--task", "localise", "--background", "no event", status=1)
+                self.assertIn(f'b.csv{end}: no step of "image" that counts is of a class other than the background '
+                              '"no event": there is nothing to be found', said)
+        alone = self.write("b.csv", (head + "\n".join(f"c{i},{NAMES[self.label[i]]},,," for i in range(90, CLIPS))).encode())
+        _, said = self.evaluate(alone, alone, "--task", "localise", status=1)
+        self.assertIn('b.csv: every step of "image" that has a label is of class "no event": a head has nothing to tell apart',
+                      said)
+        _, said = self.evaluate(alone, events, "--task", "localise", status=1)
+        self.assertIn("has its name among those of", said)
+        # heads to which "no event" is as unknown as the test's events are to others
+        events = self.write("a.csv", b"video_id,event_labels\nc0,Bag\nc1,Coat\n")
+        _, said = self.evaluate(events, alone, "--task", "localise", status=1)
+        self.assertRegex(said, 'no label of .*b.csv is of a class that a label of .*a.csv is of: "no event"')
 
     def test_nothing_to_retrieve_is_no_score(self):
         retrieve = ("unic-eval", "--model", self.dir / "m.npz", "--task", "retrieve", "--relevant", "classes", "--test")

@@ -24,7 +24,7 @@ static bool read_number(const char **text, size_t *out)
 bool eval_parse_channels(eval_channels *out, const char *text)
 {
     *out = (eval_channels){.p = 1};
-    if (!read_number(&text, &out->most))
+    if (!read_number(&text, &out->most) || out->most == 0)
         return false;
     if (*text == '\0')
         return true;

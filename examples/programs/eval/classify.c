@@ -35,15 +35,65 @@ static int32_t *masked(const int32_t *labels, size_t rows, size_t width, const u
     return NULL;
 }
 
-/* The labels of modality `b` that count: those of what is there. A score of none would be 0. */
-static int32_t *labels_that_count(const evaluation *e, const unic_head *head, size_t b)
+/* A head that is tested. */
+typedef struct learnt {
+    const unic_head *head;
+    const bool *seen; /* [classes] that labels it was trained on are of */
+    double threshold;
+} learnt;
+
+/* Whether a label is of a class that segments and events are counted of. */
+static bool any_found(const evaluation *e, const int32_t *labels, size_t rows)
+{
+    const bool multi = e->test_labels.multi;
+    const size_t width = multi ? e->classes : 1;
+    for (size_t r = 0; r < rows; r++, labels += width) {
+        if (!multi && labels[0] >= 0 && labels[0] != e->background)
+            return true;
+        for (size_t c = 0; multi && c < width; c++)
+            if (labels[c] > 0 && (int32_t)c != e->background)
+                return true;
+    }
+    return false;
+}
+
+/* Of steps that are all background 0 / 0 would be 0, whatever was predicted. */
+static bool check_found(const evaluation *e, const int32_t *labels, size_t rows, size_t b)
+{
+    if (e->task != LOCALISE || any_found(e, labels, rows))
+        return true;
+    const char *quote = e->background < 0 ? "" : "\"";
+    if (e->test_labels.multi)
+        return cli_fail(
+            "%s: no step of \"%s\" that counts is of a class%s%s%s%s: there is nothing "
+            "to be found",
+            e->test_path, e->test.names[b],
+            e->background < 0 ? "" : " other than the background ", quote,
+            e->background < 0 ? "" : e->background_name, quote);
+    cli_note(
+        "warning: %s: every step of \"%s\" that counts is of the background \"%s\": there is "
+        "nothing to be found, and precision, recall and F1 are 0 whatever is predicted",
+        e->test_path, e->test.names[b], e->background_name);
+    return true;
+}
+
+/* The labels of modality `b` that count: those of what is there, and of what the head could learn.
+ * A score of none would be 0. */
+static int32_t *labels_that_count(const evaluation *e, const learnt *l, size_t b)
 {
     const cli_codes *test = &e->test;
     size_t rows = test->clips * (e->task == LOCALISE ? test->length : 1),
            width = e->test_labels.multi ? e->classes : 1;
-    int32_t *labels = masked(e->test_labels.of[b], rows, width, head, test, b);
-    if (!labels || count_rows(labels, rows, width))
-        return labels;
+    int32_t *labels = masked(e->test_labels.of[b], rows, width, l->head, test, b);
+    if (!labels)
+        return NULL;
+    eval_leave_out(e, l->seen, labels);
+    if (count_rows(labels, rows, width)) {
+        if (check_found(e, labels, rows, b))
+            return labels;
+        free(labels);
+        return NULL;
+    }
     cli_fail("%s: no %s of \"%s\" has a label of a class of %s: there is nothing to test on "
              "(--test-on chooses other modalities)",
              e->test_path, e->task == LOCALISE ? "step" : "clip", test->names[b],
@@ -144,19 +194,19 @@ static bool best_threshold(const evaluation *e, const unic_head *head, size_t a,
     return ok;
 }
 
-static bool test_head(evaluation *e, const unic_head *head, size_t a, size_t b,
-                      double threshold)
+static bool test_head(evaluation *e, const learnt *l, size_t a, size_t b)
 {
     const cli_codes *test = &e->test;
     size_t rows = test->clips * (e->task == LOCALISE ? test->length : 1);
     float *logits = cli_alloc(rows, e->classes * sizeof *logits);
-    int32_t *truth = logits ? labels_that_count(e, head, b) : NULL;
+    int32_t *truth = logits ? labels_that_count(e, l, b) : NULL;
     eval_score *score = &e->scores[a][b];
-    bool ok = truth && cli_ok(predict(test, head, b, logits)) &&
-              (e->test_labels.multi ? score_steps(e, logits, truth, logit_of(threshold), score)
-                                    : score_classes(e, logits, truth, score));
+    bool ok = truth && cli_ok(predict(test, l->head, b, logits)) &&
+              (e->test_labels.multi
+                   ? score_steps(e, logits, truth, logit_of(l->threshold), score)
+                   : score_classes(e, logits, truth, score));
     score->there = ok;
-    score->threshold = threshold;
+    score->threshold = l->threshold;
     free(logits);
     free(truth);
     return ok;
@@ -176,15 +226,18 @@ static bool evaluate(evaluation *e, size_t a)
         .epochs = (int32_t)e->epochs,
         .seed = e->seed,
     };
-    bool ok = cli_ok(unic_head_create(&head, e->codebook, &options)) &&
+    bool *seen = cli_alloc(e->classes, sizeof *seen);
+    bool ok = seen && eval_mark_learnt(e, a, seen) &&
+              cli_ok(unic_head_create(&head, e->codebook, &options)) &&
               cli_ok(unic_head_fit(NULL, head, train->codes[a], train->clips, train->length,
                                    e->train_labels.of[a]));
-    double threshold = e->threshold;
-    if (ok && threshold == 0.0 && e->train_labels.multi)
-        ok = best_threshold(e, head, a, &threshold);
+    learnt l = {head, seen, e->threshold};
+    if (ok && l.threshold == 0.0 && e->train_labels.multi)
+        ok = best_threshold(e, head, a, &l.threshold);
     for (size_t b = 0; ok && b < e->test.count; b++)
-        ok = test_head(e, head, a, b, threshold);
+        ok = test_head(e, &l, a, b);
     unic_head_free(head);
+    free(seen);
     return ok;
 }
 

@@ -100,6 +100,32 @@ bool eval_choose_channels(evaluation *e);
  * test's classes to those of the heads. */
 bool eval_read_labels(evaluation *e);
 
+/* A row of [N,T,C] labels in other classes: not counted, if it has a -1, or classes but none of
+ * those that `to` has a place for. */
+void eval_translate_row(const int32_t *theirs, size_t n, const int32_t *to, int32_t *ours,
+                        size_t m);
+/* The test's labels as classes of the train's: `to` says which, -1 none. */
+bool eval_translate(evaluation *e, const int32_t *to);
+
+/* Says which classes that labels of the test are of have no place in a class map. */
+bool eval_tell_unmapped(const evaluation *e, const int32_t *to);
+
+/* Nobody can learn a class that no label to train on is of: which they are is said, and labels
+ * of the test that are of them become -1. */
+bool eval_leave_out_unseen(evaluation *e);
+/* seen [classes]: what the head of train's modality `a` can learn, of which there must be something
+ * to tell apart. Says which of the test's classes it cannot. */
+bool eval_mark_learnt(const evaluation *e, size_t a, bool *seen);
+/* Labels of the test that are of other classes become -1. */
+void eval_leave_out(const evaluation *e, const bool *seen, int32_t *labels);
+
+enum { EVAL_OTHERS = 240 };
+/* Adds a class to "a", "b", by its name or its number; one that has no room is counted in
+ * `left`. */
+void eval_list_class(const eval_names *names, size_t i, char text[EVAL_OTHERS], size_t *left);
+/* Ends the list: "a", "b" and 7 more. */
+void eval_end_list(char text[EVAL_OTHERS], size_t left);
+
 /* "label" of the test clips, for what is relevant to a query. */
 bool eval_read_clip_labels(evaluation *e);
 

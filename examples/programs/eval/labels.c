@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/clip_table.h"
 #include "cli/limit.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -9,7 +10,7 @@
 
 /* ---- names ---- */
 
-enum { MOST_TEXT = 1 << 20, LABEL = 128, OTHERS = 240 };
+enum { MOST_TEXT = 1 << 20, LABEL = 128, OTHERS = EVAL_OTHERS };
 
 /* A name a line, numbered from 0. */
 static bool read_names(eval_names *names, const char *path)
@@ -36,10 +37,12 @@ static bool read_names(eval_names *names, const char *path)
 static const char no_event[] = "no event"; /* the last channel of a table's step labels */
 
 /* The names that a table has for the classes of the labels called `label`. */
-static bool names_of_data(eval_names *names, const cli_codes *c, const char *label, bool steps)
+static bool names_of_data(eval_names *names, const cli_codes *c, const char *path,
+                          const char *label, bool steps)
 {
     size_t n = unic_dataset_class_count(c->data, label);
-    if (n == 0)
+    if (n == 0 &&
+        !(steps && cli_table_size(path))) /* a table without an event has "no event" */
         return true;
     if (!(names->items = cli_alloc(n + 1, sizeof *names->items)))
         return false;
@@ -104,7 +107,7 @@ static bool find_names(const evaluation *e, eval_names *names, const char *names
     eval_names table = {0};
     if (steps)
         snprintf(label, sizeof label, "%s.step_labels", c->names[0]);
-    if (!read_names(names, names_path) || !names_of_data(&table, c, label, steps))
+    if (!read_names(names, names_path) || !names_of_data(&table, c, path, label, steps))
         return false;
     if (!names->items) {
         *names = table;
@@ -186,9 +189,8 @@ static bool apply_names(const eval_names *names, const char *source, const char 
 
 /* ---- from their classes to ours ---- */
 
-/* A row of [N,T,C] labels: not counted, if it has a -1, or classes but none of ours. */
-static void translate_row(const int32_t *theirs, size_t n, const int32_t *to, int32_t *ours,
-                          size_t m)
+void eval_translate_row(const int32_t *theirs, size_t n, const int32_t *to, int32_t *ours,
+                        size_t m)
 {
     bool counted = true, any = false, mapped = false;
     memset(ours, 0, m * sizeof *ours);
@@ -204,8 +206,7 @@ static void translate_row(const int32_t *theirs, size_t n, const int32_t *to, in
         ours[c] = -1;
 }
 
-/* The test's labels as classes of the train's: `to` says which, -1 none. */
-static bool translate(evaluation *e, const int32_t *to)
+bool eval_translate(evaluation *e, const int32_t *to)
 {
     eval_labels *theirs = &e->test_labels;
     size_t n = theirs->classes, m = e->train_labels.classes;
@@ -221,7 +222,7 @@ static bool translate(evaluation *e, const int32_t *to)
             return false;
         }
         for (size_t r = 0; r < rows; r++)
-            translate_row(old + r * n, n, to, theirs->of[i] + r * m, m);
+            eval_translate_row(old + r * n, n, to, theirs->of[i] + r * m, m);
         free(old);
     }
     theirs->classes = m;
@@ -240,7 +241,7 @@ static bool map_labels(evaluation *e)
     bool ok = to && cli_ok(unic_class_map_load(&map, e->class_map_path, &names));
     for (size_t i = 0; ok && i < names.their_count; i++)
         to[i] = unic_class_map_get(map, (int32_t)i);
-    ok = ok && translate(e, to);
+    ok = ok && eval_tell_unmapped(e, to) && eval_translate(e, to);
     unic_class_map_free(map);
     free(to);
     return ok;
@@ -256,27 +257,6 @@ static int32_t find_name(const eval_names *names, const char *name)
     return found ? (int32_t)found->number : -1;
 }
 
-/* Adds a class to "a", "b", by its name or its number; one that has no room is counted in `left`. */
-static void list_class(const eval_names *names, size_t i, char text[OTHERS], size_t *left)
-{
-    const bool named = i < names->count;
-    const size_t used = strlen(text), size = named ? strlen(names->items[i]) : 20;
-    if (*left || used + size + 40 >= OTHERS)
-        ++*left;
-    else if (named)
-        snprintf(text + used, OTHERS - used, "%s\"%s\"", used ? ", " : "", names->items[i]);
-    else
-        snprintf(text + used, OTHERS - used, "%s%zu", used ? ", " : "", i);
-}
-
-/* Ends the list: "a", "b" and 7 more. */
-static void end_list(char text[OTHERS], size_t left)
-{
-    const size_t used = strlen(text);
-    if (left)
-        snprintf(text + used, OTHERS - used, "%s%zu more", used ? " and " : "", left);
-}
-
 /* Lists the names of `a` that are not in `b`; returns how many. */
 static size_t list_others(const eval_names *a, const eval_names *b, char text[OTHERS])
 {
@@ -285,9 +265,9 @@ static size_t list_others(const eval_names *a, const eval_names *b, char text[OT
     for (size_t i = 0; i < a->count; i++)
         if (find_name(b, a->items[i]) < 0) {
             n++;
-            list_class(a, i, text, &left);
+            eval_list_class(a, i, text, &left);
         }
-    end_list(text, left);
+    eval_end_list(text, left);
     return n;
 }
 
@@ -300,10 +280,10 @@ static bool compare_names(const evaluation *e, const eval_names *ours, const eva
     if (n == 0 && m == 0)
         return true;
     events = theirs->count && theirs->items[theirs->count - 1] == no_event;
-    if (m + events >= theirs->count)
+    if (m && m + events >= theirs->count)
         return cli_fail("no class of %s has its name among those of %s: %s; and there: %s. "
                         "--class-map says which are the same",
-                        e->test_path, e->train_path, only_theirs, only_ours);
+                        e->test_path, e->train_path, only_theirs, n ? only_ours : "none");
     cli_note("classes are matched by their names: %s and %s have %zu in common%s%s%s%s",
              e->train_path, e->test_path, theirs->count - m,
              m ? "; only --test has, and so not counted: " : "", m ? only_theirs : "",
@@ -378,7 +358,7 @@ static bool translate_to_numbers(evaluation *e, const eval_names *numbers)
         to[i] = find_name(numbers, theirs->items[i]) < 0
                     ? -1
                     : (int32_t)strtol(theirs->items[i], NULL, 10);
-    bool ok = to && translate(e, to);
+    bool ok = to && eval_translate(e, to);
     free(to);
     return ok;
 }
@@ -409,7 +389,7 @@ static bool match_labels(evaluation *e)
         int32_t *to = cli_alloc(theirs->count, sizeof *to);
         for (size_t i = 0; to && i < theirs->count; i++)
             to[i] = find_name(ours, theirs->items[i]);
-        bool ok = to && compare_names(e, ours, theirs) && translate(e, to);
+        bool ok = to && compare_names(e, ours, theirs) && eval_translate(e, to);
         free(to);
         return ok;
     }
@@ -425,66 +405,6 @@ static bool match_labels(evaluation *e)
                  (ours->items ? ours : theirs)->items[0]);
     return apply_names(ours, e->classes_path ? e->classes_path : e->train_path, e->test_path,
                        &e->test_labels);
-}
-
-/* Marks the classes that a label has; of [N,T,C] labels those that are 1 somewhere. */
-static void mark_seen(const evaluation *e, const cli_codes *c, const eval_labels *labels,
-                      bool *seen)
-{
-    size_t rows = c->clips * (e->task == LOCALISE ? c->length : 1), n = labels->classes;
-    for (size_t i = 0; i < c->count; i++)
-        for (size_t r = 0; r < rows; r++) {
-            const int32_t *row = labels->of[i] + r * (labels->multi ? n : 1);
-            if (!labels->multi && *row >= 0)
-                seen[*row] = true;
-            for (size_t d = 0; labels->multi && d < n; d++)
-                seen[d] = seen[d] || row[d] > 0;
-        }
-}
-
-/* Where the test's classes become ours, or -1 if no label of ours is of that class; says which. */
-static bool find_unseen(const evaluation *e, const bool *seen, const bool *asked, int32_t *to,
-                        size_t *lost)
-{
-    const eval_names *names = e->names.items ? &e->names : &e->test_names;
-    char text[OTHERS] = "";
-    size_t kept = 0, left = 0;
-    for (size_t i = 0; i < e->test_labels.classes; i++) {
-        to[i] = i < e->train_labels.classes && seen[i] ? (int32_t)i : -1;
-        kept += asked[i] && to[i] >= 0;
-        if (!asked[i] || to[i] >= 0)
-            continue;
-        ++*lost;
-        list_class(names, i, text, &left);
-    }
-    end_list(text, left);
-    if (*lost && !kept)
-        return cli_fail("no label of %s is of a class that a label of %s is of: %s",
-                        e->test_path, e->train_path, text);
-    if (*lost)
-        cli_note("classes of %s that no label of %s is of, and so not counted: %s",
-                 e->test_path, e->train_path, text);
-    return true;
-}
-
-/* Nobody can learn a class that no label to train on is of. */
-static bool leave_out_unseen(evaluation *e)
-{
-    const size_t classes = e->test_labels.classes;
-    size_t lost = 0;
-    bool *seen = cli_alloc(e->train_labels.classes, sizeof *seen);
-    bool *asked = cli_alloc(classes, sizeof *asked);
-    int32_t *to = cli_alloc(classes, sizeof *to);
-    bool ok = seen && asked && to;
-    if (ok) {
-        mark_seen(e, &e->train, &e->train_labels, seen);
-        mark_seen(e, &e->test, &e->test_labels, asked);
-        ok = find_unseen(e, seen, asked, to, &lost) && (!lost || translate(e, to));
-    }
-    free(seen);
-    free(asked);
-    free(to);
-    return ok;
 }
 
 /* A class by its name, or else by its number. */
@@ -553,12 +473,17 @@ bool eval_read_labels(evaluation *e)
     if (a->classes == 0 || b->classes == 0)
         return cli_fail("%s has no label that is not -1",
                         a->classes ? e->test_path : e->train_path);
+    if (e->threshold_text && !a->multi)
+        return cli_fail(
+            "--threshold is given, but the step labels of %s are [N,T], one class a "
+            "step: the class of the largest logit is predicted",
+            e->train_path);
     if (a->multi == b->multi && !(e->class_map_path ? map_labels(e) : match_labels(e)))
         return false;
     if (a->multi != b->multi || (a->multi && a->classes != b->classes))
         return cli_fail("the step labels of %s and %s do not have the same classes",
                         e->train_path, e->test_path);
-    if (!leave_out_unseen(e))
+    if (!eval_leave_out_unseen(e))
         return false;
     e->classes = a->classes > b->classes ? a->classes : b->classes;
     return check_memory(e) && find_background(e);
