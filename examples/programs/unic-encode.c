@@ -113,6 +113,7 @@ static const char more[] =
     "  codes        [N,T] int32    -1 behind a clip's end\n"
     "  lengths      [N] int32      steps of each clip\n"
     "  label        [N] int32      if the inputs have it\n"
+    "  label.names  [bytes] uint8  what a table calls the classes, a 0 behind each name\n"
     "  fingerprint  [] uint64      of the codebook: another one's codes mean other things\n"
     "  quantized    [N,T,D] float32, with --vectors: the codes' vectors\n"
     "  semantic     [N,T,D] float32, with --vectors: what was rounded to them\n"

@@ -155,8 +155,8 @@ UNIC_API unic_status unic_dataset_clip_name(const unic_dataset *dataset, const c
                                             size_t clip, char *text, size_t size);
 
 /**
- * The number of named classes of labels. Classes have names if they come from tables
- * (docs/data.md); 0 if they only have numbers. Step labels have one channel more than named
+ * The number of named classes of labels. Classes have names if they come from tables, or from
+ * arrays with "label.names" (docs/data.md); 0 if they only have numbers. Step labels have one channel more than named
  * classes: the last channel is "no event". The class numbers of two datasets mean the same only
  * if the names are the same.
  * @param name  "label" or "<modality>.step_labels". Since 0.1.

@@ -98,14 +98,22 @@ static unic_status read_rows(unic__clip_source *s, const char *name, size_t have
 /* Numbers that a table gives its names are not those of a file without names. */
 static unic_status check_names(const unic_dataset *d, const char *name)
 {
-    const unic__clip_source *named = NULL, *other = NULL;
+    const unic__clip_source *named = NULL, *other = NULL, *events = NULL, *categories = NULL;
     bool steps = unic__is_of_steps(name);
     for (size_t i = 0; i < d->source_count; i++) {
         const unic__clip_source *s = d->sources[i];
-        bool has = s->is->class_names && (s->is->class_names(s, true)->at ||
-                                          (!steps && s->is->class_names(s, false)->at));
-        *(has ? &named : &other) = s;
+        const bool category = !steps && s->is->class_names && s->is->class_names(s, false)->at;
+        const bool event = !category && s->is->class_names && s->is->class_names(s, true)->at;
+        *(category || event ? &named : &other) = s;
+        categories = category ? s : categories;
+        events = event ? s : events;
     }
+    if (categories && events) /* each numbered for itself */
+        return unic__fail(
+            UNIC_E_MISMATCH,
+            "\"%s\" has the names of categories in %s, but those of events in %s: "
+            "they are not numbered alike",
+            name, categories->path, events->path);
     return !named || !other
                ? UNIC_OK
                : unic__fail(UNIC_E_MISMATCH,

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "array/named_arrays.h"
+#include "data/shard_names.h"
 
 static const char lengths_suffix[] = ".lengths";
 
@@ -12,10 +13,11 @@ typedef struct shard {
     unic__clip_source source; /* its length is T of the arrays */
     unic__arena arena;
     unic__named_arrays arrays;
-    bool *present;     /* for each track */
-    int32_t **lengths; /* for each track [N], or NULL: every clip is whole */
-    float *row;        /* a whole clip, where the dataset takes only its beginning */
-    size_t row_count;  /* of elements in it */
+    bool *present;           /* for each track */
+    int32_t **lengths;       /* for each track [N], or NULL: every clip is whole */
+    float *row;              /* a whole clip, where the dataset takes only its beginning */
+    size_t row_count;        /* of elements in it */
+    unic__shard_names names; /* of the classes of "label" */
 } shard;
 
 /* ---- which modalities -------------------------------------------------------------------- */
@@ -422,18 +424,41 @@ static void expect(const unic__clip_source *source, const unic__track_table *tra
 
 /* ---- labels ------------------------------------------------------------------------------ */
 
+static bool has_names(const shard *s, const char *name)
+{
+    return s->names.names.at && !strcmp(name, "label");
+}
+
 static unic_status labels_shape(unic__clip_source *source, const char *name, unic__shape *shape)
 {
+    const shard *s = (const shard *)source;
     unic__npy_info info;
-    UNIC__TRY(unic__named_arrays_info(&((shard *)source)->arrays, name, &info));
+    UNIC__TRY(unic__named_arrays_info(&s->arrays, name, &info));
     *shape = info.shape;
+    if (has_names(s, name))
+        unic__shard_names_shape(&s->names, shape);
     return UNIC_OK;
 }
 
 static unic_status labels_read(unic__clip_source *source, const char *name, int32_t *out,
                                size_t count)
 {
-    return unic__named_arrays_read_i32(&((shard *)source)->arrays, name, out, count);
+    const shard *s = (const shard *)source;
+    return has_names(s, name) ? unic__shard_names_labels(&s->names, &s->arrays, out, count)
+                              : unic__named_arrays_read_i32(&s->arrays, name, out, count);
+}
+
+static const unic__class_names *class_names(const unic__clip_source *source, bool of_events)
+{
+    static const unic__class_names none = {.at = NULL};
+    return of_events ? &none : &((const shard *)source)->names.names;
+}
+
+static unic_status number_classes(unic__clip_source *source, bool of_events,
+                                  const unic__class_names *all)
+{
+    shard *s = (shard *)source;
+    return of_events ? UNIC_OK : unic__shard_names_number(&s->names, &s->arena, all);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -459,15 +484,19 @@ static unic_status open_shard(unic__clip_source **out, unic__source *npz, const 
                                                   .has = has,
                                                   .name_clip = name_clip,
                                                   .labels_shape = labels_shape,
-                                                  .labels_read = labels_read};
+                                                  .labels_read = labels_read,
+                                                  .class_names = class_names,
+                                                  .number_classes = number_classes};
     *out = NULL;
     shard *s = unic__alloc_zero(sizeof *s);
     if (!s)
         return unic__no_memory(sizeof *s, "a data file");
     unic_status status = npz ? unic__named_arrays_open_npz(&s->arrays, npz)
                              : unic__named_arrays_open_folder(&s->arrays, folder);
+    if (status == UNIC_OK)
+        status = unic__shard_names_read(&s->names, &s->arena, &s->arrays);
     if (status != UNIC_OK) {
-        unic__free(s);
+        close_shard(&s->source);
         return status;
     }
     s->source.is = &class;

@@ -110,6 +110,25 @@ class Tables(unittest.TestCase):
         _, said = self.evaluate(self.dir / "some.npz", self.dir / "rest.npz", status=1)
         self.assertIn(f"no label of {self.dir}/rest.npz is of a class that a label of {self.dir}/some.npz is of: 2\n", said)
 
+    def test_outputs_of_tables_keep_the_names(self):
+        """unic-encode of two tables whose classes have other numbers: a model of its vectors is tested by their names."""
+        names = {"a": NAMES, "b": [None, *NAMES[1:]]}
+        for name, clips in (("a", range(80)), ("b", range(80, CLIPS))):
+            run("unic-encode", "--model", self.dir / "m.npz", "--modality", "image", "--vectors", "--out",
+                self.dir / f"{name}.npz", self.table(f"{name}.csv", clips, names[name]))
+            with np.load(self.dir / f"{name}.npz") as z:
+                kinds = bytes(z["label.names"]).split(b"\0")[:-1]
+                self.assertEqual(kinds, [kind.encode() for kind in names[name] if kind])
+                self.assertEqual([kinds[c].decode() for c in z["label"]],
+                                 [NAMES[self.label[i]] for i in clips if names[name][self.label[i]]])
+        (self.dir / "again.ini").write_text(CONFIG + "modalities = quantized semantic\n")
+        run("unic-train", "--config", self.dir / "again.ini", "--data", self.dir / "a.npz", "--out", self.dir / "again.npz")
+        done = run("unic-eval", "--model", self.dir / "again.npz", "--train", self.dir / "a.npz", "--test",
+                   self.dir / "b.npz", "--epochs", 60)
+        self.assertIn('a.npz and ' + str(self.dir / "b.npz") + ' have 3 in common; only --train has: "Ankle boot"', done.stderr)
+        scores = dict(line.split("\t") for line in done.stdout.splitlines())
+        self.assertGreater(float(scores["quantized>quantized"]), 0.9)
+
     def test_odd_labels_are_refused_with_a_map_too(self):
         (self.dir / "same.txt").write_text("".join(f"{i} = {i}\n" for i in range(len(NAMES))))
         label = self.label.astype("i4")

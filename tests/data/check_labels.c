@@ -6,6 +6,7 @@
 #include "array/npz.h"
 #include "dataset_help.h"
 #include "file/io_help.h"
+#include "unicode/unic_npz.h"
 
 START_TEST(labels_come_in_the_files_order)
 {
@@ -152,6 +153,148 @@ START_TEST(labels_are_whole_numbers_of_any_type)
 }
 END_TEST
 
+/* ---- names of classes beside labels ---- */
+
+enum { NAMED = 3 }; /* clips of one step */
+
+typedef struct named_file {
+    size_t classes; /* 0: a class for each clip, else 0 and 1 for so many */
+    int32_t labels[NAMED * 4];
+    size_t size; /* of the names, 0: none */
+    unic_dtype dtype;
+    const char *names;
+} named_file;
+
+static void add_array(unic_npz_writer *w, const char *name, const void *data, unic_dtype dtype,
+                      int rank, const int64_t *dims)
+{
+    unic_array a;
+    unic_array_init(&a, data, dtype, rank, dims);
+    io_assert_ok(unic_npz_writer_add(w, name, &a));
+}
+
+static const char *write_named(const char *path, const named_file *f)
+{
+    const float x[NAMED] = {0};
+    unic_npz_writer *w;
+    io_assert_ok(unic_npz_writer_create(&w, path));
+    add_array(w, "audio", x, UNIC_F32, 3, (const int64_t[]){NAMED, 1, 1});
+    add_array(w, "label", f->labels, UNIC_I32, f->classes ? 2 : 1,
+              (const int64_t[]){NAMED, (int64_t)f->classes});
+    if (f->size)
+        add_array(w, "label.names", f->names, f->dtype, 1, (const int64_t[]){(int64_t)f->size});
+    io_assert_ok(unic_npz_writer_finish(w));
+    unic_npz_writer_free(w);
+    return path;
+}
+
+static unic_status open_named(unic_dataset **d, const named_file *files, size_t n)
+{
+    static const char *const names[] = {"dataset-n.npz", "dataset-m.npz"};
+    char path[2][512];
+    const char *paths[2];
+    for (size_t i = 0; i < n; i++) {
+        snprintf(path[i], sizeof path[i], "%s", io_path(names[i]));
+        paths[i] = write_named(path[i], &files[i]);
+    }
+    const unic_dataset_options o = data_options(1, 0, 0);
+    return unic_dataset_open(d, paths, n, &o);
+}
+
+static void assert_named(const named_file *files, size_t n, const char *all,
+                         const int32_t *labels, size_t width)
+{
+    unic_dataset *d;
+    int64_t dims[UNIC_MAX_RANK];
+    int32_t out[2 * NAMED * 4];
+    size_t rank, classes = 0;
+    io_assert_ok(open_named(&d, files, n));
+    for (const char *at = all; *at; at += strlen(at) + 1)
+        ck_assert_str_eq(unic_dataset_class_name(d, "label", classes++), at);
+    ck_assert_uint_eq(unic_dataset_class_count(d, "label"), classes);
+    ck_assert_uint_eq(unic_dataset_class_count(d, "audio.step_labels"), 0);
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, NULL));
+    ck_assert(rank == (width ? 2 : 1) && dims[0] == (int64_t)(n * NAMED));
+    ck_assert(!width || dims[1] == (int64_t)width);
+    io_assert_ok(unic_dataset_labels(&rank, d, "label", dims, out));
+    ck_assert_mem_eq(out, labels, n * NAMED * (width ? width : 1) * sizeof *out);
+    unic_dataset_free(d);
+}
+
+/* A file's numbers are those of its names; of files that are opened together, of all names, in
+ * a table's order. */
+START_TEST(names_beside_labels_decide)
+{
+    const named_file files[] = {
+        {0, {0, 2, -1}, 12, UNIC_U8, "eel\0cat\0dog"},
+        {0, {1, 0, 1}, 8, UNIC_U8, "ant\0cat"},
+        {2,
+         {1, 0, 0, 0, -1, 1},
+         5,
+         UNIC_U8,
+         "10\0"
+         "9"},
+        {1, {1, 0, 1}, 2, UNIC_U8, "8"},
+        {0, {0, 1, 2}, 12, UNIC_I32, NULL}, /* something else of that name */
+        {0, {0, 1, 2}, 0, UNIC_U8, NULL},
+    };
+    const int32_t other[3] = {0};
+    named_file strange = files[4];
+    strange.names = (const char *)other;
+    strange.size = 3;
+    assert_named(&files[0], 1, "cat\0dog\0eel\0", (const int32_t[]){2, 1, -1}, 0);
+    assert_named(&files[0], 2, "ant\0cat\0dog\0eel\0", (const int32_t[]){3, 2, -1, 1, 0, 1}, 0);
+    assert_named(&files[2], 1,
+                 "9\0"
+                 "10\0",
+                 (const int32_t[]){0, 1, 0, 0, 1, -1}, 2);
+    assert_named(&files[2], 2,
+                 "8\0"
+                 "9\0"
+                 "10\0",
+                 (const int32_t[]){0, 0, 1, 0, 0, 0, 0, 1, -1, 1, 0, 0, 0, 0, 0, 1, 0, 0}, 3);
+    assert_named(&strange, 1, "", strange.labels, 0);
+    assert_named(&files[5], 1, "", files[5].labels, 0);
+}
+END_TEST
+
+START_TEST(wrong_names_beside_labels_are_refused)
+{
+    unic_dataset *d;
+    int64_t dims[UNIC_MAX_RANK];
+    int32_t out[2 * NAMED * 4];
+    size_t rank;
+    const struct {
+        named_file file;
+        const char *says;
+    } wrong[] = {
+        {{0, {0, 1, 0}, 3, UNIC_U8, "a\0b"}, "label.names does not end with a 0"},
+        {{0, {0, 1, 0}, 4, UNIC_U8, "a\0a"},
+         "label.names has 2 names, of which 1 are different"},
+        {{0, {0, 2, 0}, 4, UNIC_U8, "a\0b"},
+         "dataset-n.npz: label 2 of clip 1 is not in -1..1: label.names has 2 names"},
+        {{3, {0}, 4, UNIC_U8, "a\0b"}, "label is of 3 classes, but label.names has 2"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        if (i < 2) {
+            io_assert_fails(open_named(&d, &wrong[i].file, 1), UNIC_E_FORMAT, wrong[i].says);
+            ck_assert_ptr_null(d);
+            continue;
+        }
+        io_assert_ok(open_named(&d, &wrong[i].file, 1));
+        io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, out),
+                        i == 2 ? UNIC_E_VALUE : UNIC_E_FORMAT, wrong[i].says);
+        unic_dataset_free(d);
+    }
+    const named_file mixed[] = {{0, {0, 1, 0}, 4, UNIC_U8, "a\0b"},
+                                {0, {0, 1, 0}, 0, UNIC_U8, NULL}};
+    io_assert_ok(open_named(&d, mixed, 2));
+    io_assert_fails(unic_dataset_labels(&rank, d, "label", dims, out), UNIC_E_MISMATCH,
+                    "has names of classes in");
+    unic_dataset_free(d);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("data/labels");
@@ -161,6 +304,8 @@ int main(void)
     tcase_add_test(t, labels_that_one_file_lacks_are_told);
     tcase_add_test(t, labels_of_files_that_disagree);
     tcase_add_test(t, labels_are_whole_numbers_of_any_type);
+    tcase_add_test(t, names_beside_labels_decide);
+    tcase_add_test(t, wrong_names_beside_labels_are_refused);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -90,6 +90,76 @@ def test_several_classes_and_no_labels(outputs: Outputs, tmp_path: Path) -> None
     raises(lu.MismatchError, "b.npz: has labels of None a clip", lambda: columns.steps(tmp_path))
 
 
+def named(*names: str) -> np.ndarray:
+    return np.frombuffer(b"".join(name.encode() + b"\0" for name in names), np.uint8)
+
+
+def test_names_decide(outputs: Outputs, tmp_path: Path) -> None:
+    """Tables number their classes each for itself: labels of several outputs mean what their names say."""
+    _, files = outputs
+    (tmp_path / "a").mkdir()
+    for table, names in (("a.csv", "eel,cat,dog"), ("b.csv", "dog,ant,bee")):
+        kinds = names.split(",")
+        rows = [f"c{i},{kinds[i % 3]}" for i in range(9)]
+        (tmp_path / table).write_text("video_id,category\n" + "\n".join(rows) + "\n")
+    (tmp_path / "speech").mkdir()
+    model = outputs[0].parent.parent / "model.npz"
+    for i in range(9):
+        np.save(tmp_path / f"speech/c{i}.npy", np.ones((T, 12), np.float32) * i)
+    run("unic-encode", "--model", model, "--modality", "speech", "--out-dir", tmp_path / "codes", tmp_path / "a.csv",
+        tmp_path / "b.csv")
+    every = columns.classes(tmp_path / "codes")
+    assert every == ["ant", "bee", "cat", "dog", "eel"]
+    got = columns.clips(tmp_path / "codes")
+    assert [every[c] for c in got["label"]] == ["eel", "cat", "dog"] * 3 + ["dog", "ant", "bee"] * 3
+    assert columns.classes(sorted((tmp_path / "codes").glob("a*"))) == ["cat", "dog", "eel"]
+    assert columns.classes(outputs[0]) == []
+    # both tables in one output, and outputs as data: the library numbers them so too
+    run("unic-encode", "--model", model, "--modality", "speech", "--vectors", "--out", tmp_path / "both.npz",
+        tmp_path / "a.csv", tmp_path / "b.csv")
+    both = dict(np.load(tmp_path / "both.npz"))
+    assert both["label"].tolist() == got["label"].tolist() and both["label.names"].tolist() == named(*every).tolist()
+    data = lu.Dataset(tmp_path / "both.npz", modalities=["semantic"])
+    assert data.classes() == tuple(every) and data.labels().tolist() == got["label"].tolist()
+    # names of events are numbered for themselves
+    (tmp_path / "events.csv").write_text("video_id,event_labels\nc0,dog\nc1,cat\n")
+    np.savez(tmp_path / "rows.npz", speech=np.ones((2, T, 12), "f4"), label=np.eye(2, dtype="i4"),
+             **{"label.names": named("eel", "cat")})
+    data = lu.Dataset([tmp_path / "events.csv", tmp_path / "rows.npz"], modalities=["speech"])
+    raises(lu.MismatchError, '"label" has the names of categories in', data.labels)
+    np.savez(tmp_path / "rows.npz", speech=np.ones((2, T, 12), "f4"), label=np.zeros(2, "i4"),
+             **{"label.names": np.zeros(0, np.uint8)})
+    raises(lu.FormatError, "label.names has 0 bytes", lambda: lu.Dataset(tmp_path / "rows.npz", modalities=["speech"]))
+
+
+def test_names_of_several_classes_and_wrong_ones(outputs: Outputs, tmp_path: Path) -> None:
+    _, files = outputs
+    several = np.random.default_rng(2).integers(0, 2, (N, 2)).astype("i4")
+    for name, classes, label in (("a", ("10", "9"), several), ("b", ("9", "0"), several), ("c", ("9",), several[:, :1])):
+        np.savez(tmp_path / f"{name}.npz", **{**files[0], "label": label, "label.names": named(*classes)})
+    got, zeros = columns.clips(tmp_path)["label"], np.zeros(N, int)
+    assert columns.classes(tmp_path) == ["0", "9", "10"]
+    assert got[:N].T.tolist() == [zeros.tolist(), several[:, 1].tolist(), several[:, 0].tolist()]
+    assert got[N:2 * N].T.tolist() == [several[:, 1].tolist(), several[:, 0].tolist(), zeros.tolist()]
+    assert got[2 * N:, 1].tolist() == several[:, 0].tolist() and got.shape == (3 * N, 3)
+
+    def refused(words: str, error: type = lu.FormatError, **change: np.ndarray) -> None:
+        np.savez(tmp_path / "c.npz", **{**files[0], **change})
+        for call in (columns.steps, columns.clips, columns.classes):
+            raises(error, words, lambda call=call: call([tmp_path / "c.npz"]))          # type: ignore[misc]
+
+    names = "label.names"
+    refused('"label" has a 2, but "label.names" are 2', **{"label": np.full(N, 2), names: named("a", "b")})
+    refused('"label" is of 2 classes, but "label.names" are 3', **{"label": several, names: named("a", "b", "c")})
+    for wrong in (named("a", "a"), named("a")[:-1], np.array(["a"]), named("a").astype("i4"), named("a", "b")[None],
+                  np.zeros(0, np.uint8)):
+        refused('"label.names" are no different names', **{"label": zeros, names: wrong})
+    np.savez(tmp_path / "b.npz", **{**files[0], "label": zeros})
+    np.savez(tmp_path / "c.npz", **{**files[0], "label": zeros, names: named("a")})
+    for order, words in (("bc", "c.npz: classes have names, but numbers alone in"), ("cb", "b.npz: classes have numbers alone, but")):
+        raises(lu.MismatchError, words, lambda: columns.steps([tmp_path / f"{name}.npz" for name in order]))
+
+
 def test_refused(outputs: Outputs, tmp_path: Path) -> None:
     folder, files = outputs
     np.savez(tmp_path / "z.npz", **{**files[0], "fingerprint": np.uint64(7)})

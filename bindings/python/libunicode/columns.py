@@ -24,7 +24,7 @@ import numpy.typing as npt
 from . import _arguments as arguments
 from ._errors import DataError, Error, FileError, FormatError, MismatchError, NotFoundError
 
-__all__ = ["clips", "files", "steps", "vectors"]
+__all__ = ["classes", "clips", "files", "steps", "vectors"]
 
 StrPath = Union[str, "os.PathLike[str]"]
 Paths = Union[StrPath, Sequence[StrPath]]
@@ -47,13 +47,27 @@ def files(paths: Paths) -> List[Path]:
     return found
 
 
+def classes(paths: Paths) -> List[str]:
+    """The names of the classes whose numbers the labels of steps() and clips() are, where the outputs are of tables, which
+    have names: those of all outputs together, numbered as unic_dataset numbers a table's. Empty if there are numbers alone.
+
+    Raises as steps().
+    """
+    found = files(paths)
+    for _ in _outputs(found):
+        pass
+    return [name.decode(errors="backslashreplace") for name in _united([_names(path) for path in found])]
+
+
 def steps(paths: Paths) -> Columns:
     """One row for each step of each clip; padding has none.
 
     file [S] int32 (a number in files()), clip [S] int64 (its number in that file), step [S] int32, code [S] int32, and, if
-    the outputs have labels, label: int32, that of the clip, [S], or [S,C] for several classes.
+    the outputs have labels, label: int32, that of the clip, [S], or [S,C] for several classes. Where classes have names,
+    those decide: labels of several outputs are numbered together (classes()).
 
-    Raises NotFoundError, FileError, FormatError, and MismatchError if the codes are of different codebooks.
+    Raises NotFoundError, FileError, FormatError, and MismatchError if the codes are of different codebooks, or classes have
+    names in some outputs and numbers alone in others.
     """
     parts = []
     for number, output in enumerate(_outputs(files(paths))):
@@ -146,15 +160,59 @@ def _checked(path: Path, output: Dict[str, npt.NDArray[np.generic]]) -> Dict[str
     return output                       # type: ignore[return-value]
 
 
+def _names(path: Path) -> List[bytes]:
+    """What an output's classes are called, class 0 first; empty if they have numbers alone."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if "label" not in file.files or "label.names" not in file.files:
+                return []
+            names = file["label.names"]
+    except OSError as error:
+        raise FileError(f"{path}: {error.strerror or error}") from error
+    except _DAMAGE as error:
+        raise FormatError(f"{path}: {error}") from error
+    text = names.tobytes()
+    found = text.split(b"\0")[:-1]
+    if names.dtype != np.uint8 or names.ndim != 1 or text[-1:] != b"\0" or len(set(found)) < len(found):
+        raise FormatError(f"{path}: \"label.names\" are no different names of bytes with a 0 behind each")
+    return found
+
+
+def _united(names: List[List[bytes]]) -> List[bytes]:
+    """All names in the order in which unic_dataset numbers a table's classes."""
+    every = {name for some in names for name in some}
+    if all(name.isdigit() and (name == b"0" or name[:1] != b"0") for name in every):
+        return sorted(every, key=lambda name: (len(name), name))
+    return sorted(every)
+
+
+def _renumbered(path: Path, label: npt.NDArray[np.int32], own: List[bytes], every: List[bytes]) -> npt.NDArray[np.int32]:
+    """Labels [N] or [N,C] of an output's own classes as of all."""
+    place = {name: i for i, name in enumerate(every)}
+    to = np.array([place[name] for name in own], np.int32)
+    if label.ndim == 2:
+        if label.shape[1] != len(own):
+            raise FormatError(f"{path}: \"label\" is of {label.shape[1]} classes, but \"label.names\" are {len(own)}")
+        wide = np.zeros((len(label), len(every)), np.int32)
+        wide[:, to] = label
+        return wide
+    if label.max(initial=-1) >= len(own):
+        raise FormatError(f"{path}: \"label\" has a {label.max()}, but \"label.names\" are {len(own)}")
+    return np.where(label < 0, label, to[np.maximum(label, 0)]).astype(np.int32)
+
+
 def _outputs(paths: List[Path]) -> Iterator[Dict[str, npt.NDArray[np.int32]]]:
-    """Codes and labels of each; all of one codebook, and all with labels or none."""
-    first = None
-    for path in paths:
+    """Codes and labels of each; all of one codebook, and all with labels or none, whose classes are numbered together."""
+    first, names = None, [_names(path) for path in paths]
+    every = _united(names)
+    for path, own in zip(paths, names):
         try:
             with np.load(path, allow_pickle=False) as file:
                 if "codes" not in file.files or "fingerprint" not in file.files:
                     raise FormatError(f"{path}: has no codes; an output of unic-encode expected")
                 output = _checked(path, {name: file[name] for name in ("codes", "label") if name in file.files})
+                if own:
+                    output["label"] = _renumbered(path, output["label"], own, every)
                 if file["fingerprint"].dtype != np.uint64 or file["fingerprint"].size != 1:
                     raise FormatError(f"{path}: \"fingerprint\" is no number of 64 bits")
                 kind = int(file["fingerprint"]), output["label"].shape[1:] if "label" in output else None
@@ -170,6 +228,9 @@ def _outputs(paths: List[Path]) -> Iterator[Dict[str, npt.NDArray[np.int32]]]:
             first = kind
         elif kind[0] != first[0]:
             raise MismatchError(f"{path}: codes of the codebook {kind[0]:016x}, those of {paths[0]} are of {first[0]:016x}")
+        elif bool(own) != bool(names[0]) and "label" in output and first[1] is not None:
+            raise MismatchError(f"{path}: classes have {'names' if own else 'numbers alone'}, but "
+                                f"{'names' if names[0] else 'numbers alone'} in {paths[0]}: they cannot be told to be the same")
         elif kind[1] != first[1]:
             raise MismatchError(f"{path}: has labels of {kind[1]} a clip, {paths[0]} of {first[1]}")
         yield output

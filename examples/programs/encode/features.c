@@ -1,6 +1,7 @@
 #include "encode/features.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/progress.h"
 #include "cli/report.h"
@@ -37,6 +38,25 @@ static bool open_inputs(work *w, const char *const *inputs, size_t input_count)
     return cli_ok(unic_encoder_create(&w->encoder, job->model, job->modality, &shape));
 }
 
+/* What a table calls the classes: a number means another class in another table. */
+static bool read_names(work *w)
+{
+    encode_output *o = &w->out;
+    const size_t n = unic_dataset_class_count(w->data, "label");
+    for (size_t i = 0; i < n; i++)
+        o->names_size += strlen(unic_dataset_class_name(w->data, "label", i)) + 1;
+    if (n == 0)
+        return true;
+    char *at = o->names = cli_alloc(o->names_size, 1);
+    for (size_t i = 0; at && i < n; i++) {
+        const char *name = unic_dataset_class_name(w->data, "label", i);
+        const size_t size = strlen(name) + 1;
+        memcpy(at, name, size);
+        at += size;
+    }
+    return at;
+}
+
 /* The inputs' labels, if they have any: [N], or [N,C]. */
 static bool read_labels(work *w)
 {
@@ -49,8 +69,9 @@ static bool read_labels(work *w)
     return cli_ok(status) &&
            cli_data_label_count("label", o->label_dims, o->label_rank, &count) &&
            (o->labels = cli_alloc(count, sizeof *o->labels)) &&
-           cli_ok(
-               unic_dataset_labels(&o->label_rank, w->data, "label", o->label_dims, o->labels));
+           cli_ok(unic_dataset_labels(&o->label_rank, w->data, "label", o->label_dims,
+                                      o->labels)) &&
+           read_names(w);
 }
 
 /* ---- codes ---- */

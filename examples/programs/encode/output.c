@@ -59,10 +59,12 @@ bool encode_output_finish(encode_output *o, const encode_job *job)
 {
     find_lengths(o);
     const int64_t dims[] = {(int64_t)o->count.clips, (int64_t)o->count.length};
+    const int64_t size = (int64_t)o->names_size;
     return add(o, "codes", o->codes, UNIC_I32, 2, dims) &&
            add(o, "lengths", o->lengths, UNIC_I32, 1, dims) &&
            add(o, "fingerprint", &job->fingerprint, UNIC_U64, 0, NULL) &&
            (!o->labels || add(o, "label", o->labels, UNIC_I32, o->label_rank, o->label_dims)) &&
+           (!o->names || add(o, "label.names", o->names, UNIC_U8, 1, &size)) &&
            cli_ok(unic_npz_writer_finish(o->file));
 }
 
@@ -72,5 +74,6 @@ void encode_output_free(encode_output *o)
     free(o->codes);
     free(o->lengths);
     free(o->labels);
+    free(o->names);
     *o = (encode_output){.file = NULL};
 }

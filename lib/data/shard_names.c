@@ -1,0 +1,117 @@
+#include "data/shard_names.h"
+
+#include <string.h>
+
+static const char member[] = "label.names", labels[] = "label";
+enum { MOST = 1 << 22 }; /* bytes */
+
+/* Names, each with a 0 behind it, in bytes [size] of which the last is 0. */
+static unic_status take_names(unic__shard_names *x, unic__arena *arena, const char *path,
+                              const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        x->n += text[i] == '\0';
+    unic__piece *pieces = unic__alloc(x->n * sizeof *pieces);
+    x->own = unic__arena_alloc(arena, x->n * sizeof *x->own);
+    if (!pieces || !x->own) {
+        unic__free(pieces);
+        return unic__no_memory(x->n * sizeof *pieces, "the names of classes");
+    }
+    for (size_t i = 0; i < x->n; i++, text += pieces[i - 1].size + 1) {
+        pieces[i] = (unic__piece){text, strlen(text)};
+        x->own[i] = text;
+    }
+    unic_status status = unic__class_names_of(&x->names, arena, pieces, x->n);
+    if (status == UNIC_OK && x->names.n < x->n)
+        status = unic__fail(UNIC_E_FORMAT, "%s: %s has %zu names, of which %zu are different",
+                            path, member, x->n, x->names.n);
+    unic__free(pieces);
+    return status == UNIC_OK ? unic__shard_names_number(x, arena, &x->names) : status;
+}
+
+unic_status unic__shard_names_read(unic__shard_names *out, unic__arena *arena,
+                                   const unic__named_arrays *arrays)
+{
+    const char *path = unic__named_arrays_path(arrays);
+    unic__npy_info info;
+    *out = (unic__shard_names){.n = 0};
+    if (!unic__named_arrays_has(arrays, member) || !unic__named_arrays_has(arrays, labels) ||
+        unic__named_arrays_info(arrays, member, &info) != UNIC_OK ||
+        info.type != UNIC__NPY_U8 || info.shape.rank != 1)
+        return UNIC_OK;
+    const size_t size = info.shape.dim[0];
+    if (size == 0 || size > MOST)
+        return unic__fail(UNIC_E_FORMAT, "%s: %s has %zu bytes, 1..%d expected", path, member,
+                          size, MOST);
+    int32_t *bytes = unic__alloc(size * sizeof *bytes);
+    char *text = unic__arena_alloc(arena, size);
+    unic_status status = bytes && text
+                             ? unic__named_arrays_read_i32(arrays, member, bytes, size)
+                             : unic__no_memory(size * sizeof *bytes, "the names of classes");
+    for (size_t i = 0; status == UNIC_OK && i < size; i++)
+        text[i] = (char)(unsigned char)bytes[i];
+    unic__free(bytes);
+    if (status == UNIC_OK && text[size - 1] != '\0')
+        status = unic__fail(UNIC_E_FORMAT, "%s: %s does not end with a 0", path, member);
+    return status == UNIC_OK ? take_names(out, arena, path, text, size) : status;
+}
+
+unic_status unic__shard_names_number(unic__shard_names *x, unic__arena *arena,
+                                     const unic__class_names *all)
+{
+    if (!x->names.at)
+        return UNIC_OK;
+    if (!x->to && !(x->to = unic__arena_alloc(arena, x->n * sizeof *x->to)))
+        return unic__no_memory(x->n * sizeof *x->to, "the numbers of classes");
+    for (size_t i = 0; i < x->n; i++)
+        x->to[i] = unic__class_names_find(all, (unic__piece){x->own[i], strlen(x->own[i])});
+    x->names = *all;
+    return UNIC_OK;
+}
+
+void unic__shard_names_shape(const unic__shard_names *x, unic__shape *shape)
+{
+    if (x->names.at && shape->rank == 2 && shape->dim[1] == x->n)
+        shape->dim[1] = x->names.n;
+}
+
+/* [rows,n] of 0 and 1 to columns of all classes. */
+static unic_status move_columns(const unic__shard_names *x, const unic__named_arrays *arrays,
+                                int32_t *out, size_t rows)
+{
+    const size_t all = x->names.n;
+    int32_t *own = unic__alloc(rows * x->n * sizeof *own); /* not more than `out` has */
+    if (!own)
+        return unic__no_memory(rows * x->n * sizeof *own, "labels");
+    unic_status status = unic__named_arrays_read_i32(arrays, labels, own, rows * x->n);
+    if (status == UNIC_OK)
+        memset(out, 0, rows * all * sizeof *out);
+    for (size_t i = 0; status == UNIC_OK && i < rows * x->n; i++)
+        out[i / x->n * all + (size_t)x->to[i % x->n]] = own[i];
+    unic__free(own);
+    return status;
+}
+
+unic_status unic__shard_names_labels(const unic__shard_names *x,
+                                     const unic__named_arrays *arrays, int32_t *out,
+                                     size_t count)
+{
+    const char *path = unic__named_arrays_path(arrays);
+    unic__npy_info info;
+    UNIC__TRY(unic__named_arrays_info(arrays, labels, &info));
+    if (info.shape.rank == 2 && info.shape.dim[1] != x->n)
+        return unic__fail(UNIC_E_FORMAT, "%s: label is of %zu classes, but %s has %zu", path,
+                          info.shape.dim[1], member, x->n);
+    if (info.shape.rank == 2)
+        return move_columns(x, arrays, out, info.shape.dim[0]);
+    UNIC__TRY(unic__named_arrays_read_i32(arrays, labels, out, count));
+    for (size_t i = 0; i < count; i++) {
+        if (out[i] >= 0 && (size_t)out[i] >= x->n)
+            return unic__fail(UNIC_E_VALUE,
+                              "%s: label %d of clip %zu is not in -1..%zu: %s has "
+                              "%zu names",
+                              path, out[i], i, x->n - 1, member, x->n);
+        out[i] = out[i] < 0 ? out[i] : x->to[out[i]];
+    }
+    return UNIC_OK;
+}
