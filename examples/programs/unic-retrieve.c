@@ -71,7 +71,14 @@ static bool load_index(job *j)
         return false;
     while (j->metric->metric != unic_index_metric_of(j->index))
         j->metric++;
-    return true;
+    const bool histograms = j->metric->metric == UNIC_INDEX_INTERSECTION;
+    const size_t dim = histograms ? unic_codebook_code_count(j->codebook)
+                                  : unic_codebook_dim(j->codebook);
+    if (unic_index_item_count(j->index) == 0)
+        return cli_fail("%s has no items", j->index_path);
+    return unic_index_dim(j->index) == dim ||
+           cli_fail("%s has items of %zu dims, but clips pooled for %s have %zu", j->index_path,
+                    unic_index_dim(j->index), j->metric->name, dim);
 }
 
 static bool build_index(job *j)
@@ -113,13 +120,32 @@ static bool pair_by_name(const job *j, int64_t *own)
     return ok;
 }
 
+/* An index has numbers of clips, not their names: whether they are these, only their range can tell. */
+static bool check_items(const job *j)
+{
+    const size_t clips = j->query_names.clips, items = unic_index_item_count(j->index);
+    const int64_t *ids = unic_index_ids(j->index);
+    for (size_t i = 0; i < items; i++)
+        if (ids[i] < 0 || (uint64_t)ids[i] >= clips)
+            return cli_fail(
+                "%s has an item %lld, but %s has %zu clips: they are not those that the "
+                "items were made of; --unpaired goes without ranks",
+                j->index_path, (long long)ids[i], j->query_path, clips);
+    cli_note("the items of %s are taken for the clips of %s with the same numbers; --unpaired "
+             "goes without ranks",
+             j->index_path, j->query_path);
+    return true;
+}
+
 /* The id of each query's own clip, which need not be an item. Clips that have numbers alone are the
- * same if their numbers are, which can only be where there are as many; of an index nobody knows. */
+ * same if their numbers are, which can only be where there are as many. */
 static bool find_own(const job *j, int64_t *own)
 {
     const size_t queries = j->query_names.clips, gallery = j->gallery_names.clips;
     memcpy(own, j->queries.ids, j->queries.count * sizeof *own);
-    if (j->index_path || !strcmp(j->query_path, j->gallery_path))
+    if (j->index_path)
+        return check_items(j);
+    if (!strcmp(j->query_path, j->gallery_path))
         return true;
     if (j->query_names.at && j->gallery_names.at)
         return pair_by_name(j, own);
@@ -337,7 +363,8 @@ static const char more[] =
     "R@k is the share of the queries for which the item of the query's own clip is\n"
     "among the k nearest; a tie counts against it. Of two data files with a file a clip it\n"
     "is the clip of the same name, otherwise that of the same number: then both must have\n"
-    "as many clips. With --unpaired, where the queries are not the gallery's clips, there\n"
+    "as many clips. The items of an index have numbers alone, those of its gallery's clips.\n"
+    "With --unpaired, where the queries are not the gallery's clips, there\n"
     "are no ranks. --top K prints for each query its number and K times ITEM:SCORE, the\n"
     "nearest first.\n"
     "The JSON has task, metric, items, gallery, query, hits {query: [[item, score]]}\n"

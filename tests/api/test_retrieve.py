@@ -10,7 +10,14 @@ import unittest
 
 import numpy as np
 
-BIN = pathlib.Path(os.environ.get("BUILD", "build")).resolve() / "bin"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = (ROOT / os.environ.get("BUILD", "build")).resolve()
+BIN = BUILD / "bin"
+os.environ["LIBUNICODE"] = str(BUILD / "libunicode.so")
+sys.path.insert(0, str(ROOT / "bindings/python"))
+
+import libunicode as lu  # noqa: E402 (the two lines above say which)
+
 N, T, D, L = 40, 4, 16, 12
 CONFIG = f"""
 modalities = light sound
@@ -175,6 +182,29 @@ class Retrieve(unittest.TestCase):
             done = run("unic-retrieve", "--model", self.dir / "other.npz", "--index", path, "--query", self.data,
                        "--query-modality", "light", status=1)
             self.assertIn("unic_index_accepts: the vectors are of codebook", done.stderr)
+
+    def test_an_index_of_other_clips(self):
+        """Its items have numbers alone: what cannot be the queries' clips is refused, what may be is said."""
+        index, fewer = self.dir / "of_other.index.npz", self.dir / "fewer.npz"
+        self.retrieve("--save", index, query=None)
+        done = self.retrieve("--index", index, gallery=None)
+        self.assertIn(f"the items of {index} are taken for the clips of {self.data} with the same numbers; --unpaired",
+                      done.stderr)
+        self.assertEqual(self.retrieve("--index", index, "--unpaired", "--top", 1, gallery=None).stderr, "")
+        with np.load(self.data) as z:
+            np.savez(fewer, light=z["light"][:5])
+        query = ["--model", self.model, "--query", fewer, "--query-modality", "light", "--index"]
+        done = run("unic-retrieve", *query, index, status=1)
+        self.assertIn(f"{index} has an item 5, but {fewer} has 5 clips: they are not those that the items were made of",
+                      done.stderr)
+        run("unic-retrieve", *query, index, "--unpaired", "--top", 1)
+        model = lu.Model(self.model)
+        for ids, dim, words in (([-1], D, "has an item -1, but"), ([], D, "has no items"),
+                                ([0], D + 1, f"has items of {D + 1} dims, but clips pooled for l2 have {D}")):
+            made = lu.Index(dim, "l2", model)
+            made.add(np.zeros((len(ids), dim)), ids)
+            made.save(index)
+            self.assertIn(words, run("unic-retrieve", *query, index, status=1).stderr)
 
     def test_unpaired_has_no_ranks(self):
         got, text = self.results("--unpaired", "--top", 2)
