@@ -1,4 +1,5 @@
 #include "model/codebook.h"
+#include "model/file_kind.h"
 
 /* A codebook's members of an npz. Models and runs have them too, so a codebook is read from
  * those as well. */
@@ -81,6 +82,7 @@ static unic_status read_any(unic__npz *z, unic_codebook **out)
 {
     unic__shape cells, counters;
     char text[UNIC__SHAPE_TEXT];
+    UNIC__TRY(unic__expect_kind(z, "codebook.idle", "a codebook"));
     UNIC__TRY(read_shape(z, "codebook.embedding", &cells));
     if (!is_within(&cells, UNIC__CODEBOOK_MAX_CODES, UNIC__CODEBOOK_MAX_DIM))
         return unic__fail(UNIC_E_FORMAT,

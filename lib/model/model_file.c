@@ -4,10 +4,13 @@
 
 #include <string.h>
 
+#include "model/file_kind.h"
+
 unic_status unic__read_config(unic__npz *z, unic_config **out)
 {
     char *text = NULL;
     unic_config *config = NULL;
+    UNIC__TRY(unic__expect_kind(z, UNIC__CONFIG_MEMBER, "a model"));
     if (!unic__npz_has(z, UNIC__CONFIG_MEMBER))
         return unic__fail(UNIC_E_FORMAT,
                           "%s: no " UNIC__CONFIG_MEMBER " in it: not a libunicode model",

@@ -20,6 +20,7 @@ static const unic__float_option reals[] = {
 
 const unic__options_table unic__head_options = {
     .member = "head.options",
+    .kind = "a head",
     .number = numbers,
     .number_count = sizeof numbers / sizeof numbers[0],
     .real = reals,

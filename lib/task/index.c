@@ -15,6 +15,7 @@ static const unic__option numbers[] = {
 
 const unic__options_table unic__index_options = {
     .member = "index.options",
+    .kind = "an index",
     .number = numbers,
     .number_count = sizeof numbers / sizeof numbers[0],
 };

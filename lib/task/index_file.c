@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "array/bundle.h"
+#include "model/file_kind.h"
 #include "task/index.h"
 
 /* An index as an npz: its options, its ids, its vectors as prepared for search. */
@@ -29,6 +30,7 @@ static unic_status read_options(unic__npz *z, unic_index_options *out, size_t *c
     const unic__option *dim = &unic__index_options.number[DIM];
     const char *path = unic__npz_path(z);
     *out = (unic_index_options){.struct_size = sizeof *out};
+    UNIC__TRY(unic__expect_kind(z, "index.options", unic__index_options.kind));
     UNIC__TRY(unic__read_i64(z, "index.options", UNIC__SHAPE_OF(N_OPTIONS), v));
     if (!unic__option_accepts(dim, v[DIM]) || v[COUNT] < 0)
         return unic__fail(UNIC_E_FORMAT,

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "model/file_kind.h"
+
 static int64_t get(const void *options, const unic__option *o)
 {
     const char *at = (const char *)options + o->offset;
@@ -128,6 +130,7 @@ unic_status unic__options_read(void *options, unic__shape *codes,
     const char *path = unic__npz_path(z);
     size_t n = table->number_count;
     int64_t v[UNIC__OPTIONS_MOST];
+    UNIC__TRY(unic__expect_kind(z, table->member, table->kind));
     UNIC__TRY(unic__read_i64(z, table->member, UNIC__SHAPE_OF(n + 2), v));
     UNIC__TRY(unic__options_from_numbers(options, table, v, path));
     for (size_t i = 0; i < 2; i++) {

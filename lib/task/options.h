@@ -38,6 +38,7 @@ typedef struct unic__float_option {
 
 typedef struct unic__options_table {
     const char *member; /* of a file, with the numbers: "head.options" */
+    const char *kind;   /* that such a file is of: "a head" */
     const unic__option *number;
     size_t number_count;
     const unic__float_option *real;

@@ -25,6 +25,7 @@ static const unic__float_option reals[] = {
 
 const unic__options_table unic__retriever_options = {
     .member = "retriever.options",
+    .kind = "a retriever",
     .number = numbers,
     .number_count = sizeof numbers / sizeof numbers[0],
     .real = reals,

@@ -37,6 +37,7 @@ static const unic__float_option reals[] = {
 
 const unic__options_table unic__segmenter_options = {
     .member = "segmenter.options",
+    .kind = "a segmenter",
     .number = numbers,
     .number_count = sizeof numbers / sizeof numbers[0],
     .real = reals,

@@ -143,6 +143,35 @@ class Text:
         return "text"
 
 
+def test_another_kind_of_file_is_named(f: Fixture, tmp_path: Path) -> None:
+    """What is given for something else is told what it holds, not which array of the other it lacks."""
+    model = f.model()
+    codes = model.encode("speech", f.x["speech"])
+    head, retriever = lu.Head(model, 2, epochs=1), lu.Retriever(model, item_dim=3, epochs=1)
+    head.fit(codes, np.arange(len(codes)) % 2)
+    retriever.fit(codes, np.random.default_rng(0).normal(size=(len(codes), 3)))
+    segmenter = lu.Segmenter(model, image_channels=1, height=32, width=32, level_count=2)
+    frames = np.random.default_rng(1).random((2, 1, 32, 32, 1), np.float32)
+    segmenter.step(frames, codes[:2], frames[..., 0] > 0.5)
+    kinds: Dict[str, Any] = {
+        "a head": (head, lu.Head.load), "an index": (lu.Index(3, "l2"), lu.Index.load),
+        "a retriever": (retriever, lu.Retriever.load), "a segmenter": (segmenter, lu.Segmenter.load),
+        "a codebook": (model.codebook(), lu.Codebook.load), "a model or a run": (model, None), "a model": (None, lu.Model)}
+    paths = {"codes": tmp_path / "codes.npz"}
+    np.savez(paths["codes"], codes=codes, fingerprint=np.uint64(1))
+    for i, (kind, (made, _)) in enumerate(kinds.items()):
+        if made is not None:
+            paths[kind] = tmp_path / f"{i}.npz"
+            made.save(paths[kind])
+    for kind, path in paths.items():
+        for wanted, (_, load) in kinds.items():
+            if load and kind != wanted and kind + wanted not in ("a model or a runa model", "a model or a runa codebook"):
+                raises(lu.FormatError, f"{path}: holds {kind}, {wanted} expected", lambda: load(path))
+                raises(lu.FormatError, f": holds {kind}, {wanted} expected", lambda: load(path.read_bytes()))
+            elif load:
+                load(path)                  # a codebook is read from a model too
+
+
 def test_a_checkpoint_is_read(f: Fixture) -> None:
     path = Path(__file__).resolve().parents[1] / "cmg/fixtures/av.pt"
     with open(path, "rb") as file:
