@@ -8,6 +8,7 @@
 #include "data/clip_group.h"
 #include "data/clip_shares.h"
 #include "data/clip_table.h"
+#include "data/label_names.h"
 #include "file/folder.h"
 #include "file/sniff.h"
 
@@ -25,6 +26,7 @@ typedef struct clip_files {
     size_t label_length;    /* T of its step labels */
     bool has_arrays;
     unic__named_arrays arrays; /* labels beside the subdirectories */
+    unic__label_names names;   /* of their classes */
 } clip_files;
 
 bool unic__is_clip_file(const char *path)
@@ -448,6 +450,8 @@ static unic_status labels_shape(unic__clip_source *source, const char *name, uni
         return unic__fail(UNIC_E_NOTFOUND, "%s: no labels \"%s\"", source->path, name);
     UNIC__TRY(unic__named_arrays_info(&s->arrays, name, &info));
     *shape = info.shape;
+    if (is_label(name))
+        unic__label_names_shape(&s->names, shape);
     return UNIC_OK;
 }
 
@@ -456,6 +460,8 @@ static unic_status labels_read(unic__clip_source *source, const char *name, int3
 {
     const clip_files *s = (clip_files *)source;
     const unic__clip_table *x = &s->table;
+    if (!x->n && is_label(name) && s->names.names.at)
+        return unic__label_names_labels(&s->names, &s->arrays, out, count);
     if (!x->n)
         return unic__named_arrays_read_i32(&s->arrays, name, out, count);
     if (is_label(name) && x->labels)
@@ -469,16 +475,20 @@ static unic_status labels_read(unic__clip_source *source, const char *name, int3
 
 static const unic__class_names *class_names(const unic__clip_source *source, bool of_events)
 {
-    const unic__clip_table *x = &((const clip_files *)source)->table;
-    return of_events ? &x->event_names : &x->categories;
+    const clip_files *s = (const clip_files *)source;
+    return of_events       ? &s->table.event_names
+           : s->has_arrays ? &s->names.names
+                           : &s->table.categories;
 }
 
 static unic_status number_classes(unic__clip_source *source, bool of_events,
                                   const unic__class_names *all)
 {
-    unic__clip_table *x = &((clip_files *)source)->table;
-    return of_events ? unic__clip_table_number_events(x, all)
-                     : unic__clip_table_number_categories(x, all);
+    clip_files *s = (clip_files *)source;
+    if (s->has_arrays)
+        return of_events ? UNIC_OK : unic__label_names_number(&s->names, &s->arena, all);
+    return of_events ? unic__clip_table_number_events(&s->table, all)
+                     : unic__clip_table_number_categories(&s->table, all);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -543,6 +553,8 @@ unic_status unic__clip_files_open(unic__clip_source **out, const char *folder)
         status = unic__named_arrays_open_folder(&s->arrays, folder);
         s->has_arrays = status == UNIC_OK;
     }
+    if (status == UNIC_OK)
+        status = unic__label_names_read(&s->names, &s->arena, &s->arrays);
     return finish(out, s, status);
 }
 

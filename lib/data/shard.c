@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #include "array/named_arrays.h"
-#include "data/shard_names.h"
+#include "data/label_names.h"
 
 static const char lengths_suffix[] = ".lengths";
 
@@ -17,7 +17,7 @@ typedef struct shard {
     int32_t **lengths;       /* for each track [N], or NULL: every clip is whole */
     float *row;              /* a whole clip, where the dataset takes only its beginning */
     size_t row_count;        /* of elements in it */
-    unic__shard_names names; /* of the classes of "label" */
+    unic__label_names names; /* of the classes of "label" */
 } shard;
 
 /* ---- which modalities -------------------------------------------------------------------- */
@@ -436,7 +436,7 @@ static unic_status labels_shape(unic__clip_source *source, const char *name, uni
     UNIC__TRY(unic__named_arrays_info(&s->arrays, name, &info));
     *shape = info.shape;
     if (has_names(s, name))
-        unic__shard_names_shape(&s->names, shape);
+        unic__label_names_shape(&s->names, shape);
     return UNIC_OK;
 }
 
@@ -444,7 +444,7 @@ static unic_status labels_read(unic__clip_source *source, const char *name, int3
                                size_t count)
 {
     const shard *s = (const shard *)source;
-    return has_names(s, name) ? unic__shard_names_labels(&s->names, &s->arrays, out, count)
+    return has_names(s, name) ? unic__label_names_labels(&s->names, &s->arrays, out, count)
                               : unic__named_arrays_read_i32(&s->arrays, name, out, count);
 }
 
@@ -458,7 +458,7 @@ static unic_status number_classes(unic__clip_source *source, bool of_events,
                                   const unic__class_names *all)
 {
     shard *s = (shard *)source;
-    return of_events ? UNIC_OK : unic__shard_names_number(&s->names, &s->arena, all);
+    return of_events ? UNIC_OK : unic__label_names_number(&s->names, &s->arena, all);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -494,7 +494,7 @@ static unic_status open_shard(unic__clip_source **out, unic__source *npz, const 
     unic_status status = npz ? unic__named_arrays_open_npz(&s->arrays, npz)
                              : unic__named_arrays_open_folder(&s->arrays, folder);
     if (status == UNIC_OK)
-        status = unic__shard_names_read(&s->names, &s->arena, &s->arrays);
+        status = unic__label_names_read(&s->names, &s->arena, &s->arrays);
     if (status != UNIC_OK) {
         close_shard(&s->source);
         return status;

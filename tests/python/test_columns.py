@@ -121,6 +121,16 @@ def test_names_decide(outputs: Outputs, tmp_path: Path) -> None:
     assert both["label"].tolist() == got["label"].tolist() and both["label.names"].tolist() == named(*every).tolist()
     data = lu.Dataset(tmp_path / "both.npz", modalities=["semantic"])
     assert data.classes() == tuple(every) and data.labels().tolist() == got["label"].tolist()
+    # so do folders, of arrays and of clips
+    for folder, put in (("arrays", "speech.npy"), ("loose", "speech/c0.npy")):
+        (tmp_path / folder / put).parent.mkdir(parents=True)
+        np.save(tmp_path / folder / put, np.ones((1, T, 12) if put == "speech.npy" else (T, 12), "f4"))
+        np.save(tmp_path / folder / "label.npy", np.array([1], "i4"))
+        np.save(tmp_path / folder / "label.names.npy", named("fox", "eel"))
+        data = lu.Dataset(tmp_path / folder, modalities=["speech"])
+        assert data.classes() == ("eel", "fox") and data.labels().tolist() == [0]
+        data = lu.Dataset([tmp_path / folder, tmp_path / "a.csv"], modalities=["speech"])
+        assert data.classes() == ("cat", "dog", "eel", "fox") and data.labels().tolist() == [2] + [2, 0, 1] * 3
     # names of events are numbered for themselves
     (tmp_path / "events.csv").write_text("video_id,event_labels\nc0,dog\nc1,cat\n")
     np.savez(tmp_path / "rows.npz", speech=np.ones((2, T, 12), "f4"), label=np.eye(2, dtype="i4"),

@@ -1,35 +1,35 @@
 /*
- * The names of the classes of a shard's "label", where it has them: "label.names", bytes, each name
+ * The names of the classes of "label", where arrays have them: "label.names", bytes, each name
  * with a 0 behind it, that of class 0 first. unic-encode writes them beside the labels of a table,
  * whose numbers mean something only by its names.
  */
-#ifndef UNIC_DATA_SHARD_NAMES_H
-#define UNIC_DATA_SHARD_NAMES_H
+#ifndef UNIC_DATA_LABEL_NAMES_H
+#define UNIC_DATA_LABEL_NAMES_H
 
 #include "array/named_arrays.h"
 #include "data/class_names.h"
 
-typedef struct unic__shard_names {
+typedef struct unic__label_names {
     unic__class_names
         names;        /* sorted as a table's, or of all files; `at` is NULL without any */
     const char **own; /* [n] as the file has them */
     size_t n;
     int32_t *to; /* [n] the number of each in `names` */
-} unic__shard_names;
+} unic__label_names;
 
 /* None if the arrays have none, or something else of that name. */
-unic_status unic__shard_names_read(unic__shard_names *out, unic__arena *arena,
+unic_status unic__label_names_read(unic__label_names *out, unic__arena *arena,
                                    const unic__named_arrays *arrays);
 
 /* Numbers the classes as in `all`, which contains all of their names. */
-unic_status unic__shard_names_number(unic__shard_names *x, unic__arena *arena,
+unic_status unic__label_names_number(unic__label_names *x, unic__arena *arena,
                                      const unic__class_names *all);
 
 /* The shape of the labels that are given, of that in the file. */
-void unic__shard_names_shape(const unic__shard_names *x, unic__shape *shape);
+void unic__label_names_shape(const unic__label_names *x, unic__shape *shape);
 
 /* Labels [clips], or [clips,C] of 0 and 1, of that shape, in the place of the file's. */
-unic_status unic__shard_names_labels(const unic__shard_names *x,
+unic_status unic__label_names_labels(const unic__label_names *x,
                                      const unic__named_arrays *arrays, int32_t *out,
                                      size_t count);
 

@@ -1,4 +1,4 @@
-#include "data/shard_names.h"
+#include "data/label_names.h"
 
 #include <string.h>
 
@@ -6,7 +6,7 @@ static const char member[] = "label.names", labels[] = "label";
 enum { MOST = 1 << 22 }; /* bytes */
 
 /* Names, each with a 0 behind it, in bytes [size] of which the last is 0. */
-static unic_status take_names(unic__shard_names *x, unic__arena *arena, const char *path,
+static unic_status take_names(unic__label_names *x, unic__arena *arena, const char *path,
                               const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
@@ -26,15 +26,15 @@ static unic_status take_names(unic__shard_names *x, unic__arena *arena, const ch
         status = unic__fail(UNIC_E_FORMAT, "%s: %s has %zu names, of which %zu are different",
                             path, member, x->n, x->names.n);
     unic__free(pieces);
-    return status == UNIC_OK ? unic__shard_names_number(x, arena, &x->names) : status;
+    return status == UNIC_OK ? unic__label_names_number(x, arena, &x->names) : status;
 }
 
-unic_status unic__shard_names_read(unic__shard_names *out, unic__arena *arena,
+unic_status unic__label_names_read(unic__label_names *out, unic__arena *arena,
                                    const unic__named_arrays *arrays)
 {
     const char *path = unic__named_arrays_path(arrays);
     unic__npy_info info;
-    *out = (unic__shard_names){.n = 0};
+    *out = (unic__label_names){.n = 0};
     if (!unic__named_arrays_has(arrays, member) || !unic__named_arrays_has(arrays, labels) ||
         unic__named_arrays_info(arrays, member, &info) != UNIC_OK ||
         info.type != UNIC__NPY_U8 || info.shape.rank != 1)
@@ -56,7 +56,7 @@ unic_status unic__shard_names_read(unic__shard_names *out, unic__arena *arena,
     return status == UNIC_OK ? take_names(out, arena, path, text, size) : status;
 }
 
-unic_status unic__shard_names_number(unic__shard_names *x, unic__arena *arena,
+unic_status unic__label_names_number(unic__label_names *x, unic__arena *arena,
                                      const unic__class_names *all)
 {
     if (!x->names.at)
@@ -69,14 +69,14 @@ unic_status unic__shard_names_number(unic__shard_names *x, unic__arena *arena,
     return UNIC_OK;
 }
 
-void unic__shard_names_shape(const unic__shard_names *x, unic__shape *shape)
+void unic__label_names_shape(const unic__label_names *x, unic__shape *shape)
 {
     if (x->names.at && shape->rank == 2 && shape->dim[1] == x->n)
         shape->dim[1] = x->names.n;
 }
 
 /* [rows,n] of 0 and 1 to columns of all classes. */
-static unic_status move_columns(const unic__shard_names *x, const unic__named_arrays *arrays,
+static unic_status move_columns(const unic__label_names *x, const unic__named_arrays *arrays,
                                 int32_t *out, size_t rows)
 {
     const size_t all = x->names.n;
@@ -92,7 +92,7 @@ static unic_status move_columns(const unic__shard_names *x, const unic__named_ar
     return status;
 }
 
-unic_status unic__shard_names_labels(const unic__shard_names *x,
+unic_status unic__label_names_labels(const unic__label_names *x,
                                      const unic__named_arrays *arrays, int32_t *out,
                                      size_t count)
 {
