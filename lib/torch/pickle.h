@@ -8,8 +8,8 @@
  *
  * A value may be contained in several others, as Python's memo allows, but it cannot change
  * once it is contained in one. So there are no cycles, and the limits below hold for the whole
- * tree. What a pickle puts into an object that refers to itself, after that reference, is
- * dropped.
+ * tree. Where a list, a dict or an object contains itself, however deep, None stands in the
+ * place of what would close the circle.
  */
 #ifndef UNIC_TORCH_PICKLE_H
 #define UNIC_TORCH_PICKLE_H
@@ -63,16 +63,16 @@ typedef struct unic__value unic__value;
 
 /* What was put into an object after its construction. */
 typedef struct unic__value_more {
-    const unic__value *state; /* by BUILD; NULL */
-    unic__value *items;       /* by APPEND or SETITEM, a list or a dict; NULL */
+    unic__value *state; /* by BUILD; NULL */
+    unic__value *items; /* by APPEND or SETITEM, a list or a dict; NULL */
 } unic__value_more;
 
 struct unic__value {
-    unic__pickle_kind kind;
-    uint32_t nodes; /* values in the tree from here on */
+    uint8_t kind;   /* a unic__pickle_kind */
+    uint16_t depth; /* of the tree from here on; 1 for a plain value */
+    uint32_t nodes; /* values in the same tree */
     uint32_t room;  /* of as.many.items */
-    uint16_t depth; /* of the same tree; 1 for a plain value */
-    bool frozen;    /* stands in another value */
+    uint32_t uses;  /* how often it stands in other values: above 0 it is frozen */
     union {
         bool truth;
         int64_t integer;
@@ -92,7 +92,7 @@ struct unic__value {
         } name;
         struct {
             const unic__value *function; /* a name, or what another call would give */
-            const unic__value *args;     /* a tuple */
+            unic__value *args;           /* a tuple */
             unic__value_more *more;      /* NULL */
         } call;
         struct {

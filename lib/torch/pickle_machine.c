@@ -3,6 +3,7 @@
 #include <string.h>
 
 typedef unic__value value;
+typedef unic__pickle_machine machine;
 
 unic__value unic__pickle_mark;
 
@@ -122,7 +123,7 @@ unic_status unic__pickle_new(unic__pickle_machine *m, unic__pickle_kind kind, va
     void *memory = NULL;
     UNIC__TRY(unic__pickle_grab(m, sizeof(value), &memory));
     *out = memory;
-    (*out)->kind = kind;
+    (*out)->kind = (uint8_t)kind;
     (*out)->nodes = (*out)->depth = 1;
     return UNIC_OK;
 }
@@ -173,10 +174,7 @@ unic_status unic__pickle_want(const value *v, unic__pickle_kind kind)
 
 unic_status unic__pickle_adopt(value *parent, value *child)
 {
-    if (parent == child)
-        return unic__fail(UNIC_E_FORMAT, "puts %s into itself",
-                          unic__pickle_kind_name(parent->kind));
-    if (parent->frozen)
+    if (parent->uses)
         return unic__fail(UNIC_E_FORMAT, "changes %s that already stands in another value",
                           unic__pickle_kind_name(parent->kind));
     if (child->depth >= UNIC__PICKLE_DEPTH)
@@ -188,9 +186,65 @@ unic_status unic__pickle_adopt(value *parent, value *child)
     if (parent->depth <= child->depth)
         parent->depth = (uint16_t)(child->depth + 1);
     parent->nodes += child->nodes;
-    child->frozen = true;
+    child->uses++; /* far from overflow: once an opcode, or once a value that it takes */
     return UNIC_OK;
 }
+
+/* ---- values in themselves ---------------------------------------------------------------- */
+
+enum { LONGEST_SEARCH = 1 << 26 };
+
+/* Puts `none` wherever `whole` stands in the tree of `in`, as deep as that is at most; returns in how
+ * many places it did. Where the search has taken too long, those that are left stay. */
+static size_t cut_out(machine *m, value *in, const value *whole, value *none)
+{
+    value **items = NULL;
+    size_t cut = 0, count = 0;
+    if (in->nodes == 1 || m->searched >= LONGEST_SEARCH)
+        return 0;
+    if (in->kind == UNIC__PICKLE_CALL) {
+        unic__value_more *more = in->as.call.more;
+        cut = cut_out(m, in->as.call.args, whole, none);
+        if (more && more->items)
+            cut += cut_out(m, more->items, whole, none);
+        items = more && more->state ? &more->state : NULL;
+        count = items != NULL;
+    } else if (in->kind >= UNIC__PICKLE_TUPLE && in->kind <= UNIC__PICKLE_SET) {
+        items = in->as.many.items;
+        count = in->as.many.count;
+    }
+    m->searched += 1 + count;
+    for (size_t i = 0; i < count; i++) {
+        if (items[i] != whole) {
+            cut += cut_out(m, items[i], whole, none);
+            continue;
+        }
+        items[i] = none;
+        cut++;
+    }
+    in->nodes -= (uint32_t)cut *
+                 (whole->nodes - 1); /* they were counted when it was put there */
+    return cut;
+}
+
+unic_status unic__pickle_open_circles(machine *m, value *v, value **items, size_t count)
+{
+    value *none = NULL;
+    bool itself = v->uses > 0;
+    for (size_t i = 0; i < count && !itself; i++)
+        itself = items[i] == v;
+    if (!itself)
+        return UNIC_OK;
+    UNIC__TRY(unic__pickle_new(m, UNIC__PICKLE_NONE, &none));
+    for (size_t i = 0; i < count; i++)
+        if (items[i] == v)
+            items[i] = none;
+        else if (v->uses)
+            v->uses -= (uint32_t)cut_out(m, items[i], v, none);
+    return UNIC_OK;
+}
+
+/* ---- many -------------------------------------------------------------------------------- */
 
 /* Lists and dicts are unhashable in Python, too. */
 static unic_status check_pairs(value *const *items, size_t count)
@@ -238,15 +292,12 @@ unic_status unic__pickle_more(unic__pickle_machine *m, value *call, unic__value_
 }
 
 /* The object's entries are its own, no value of the stack: what they grow by, it grows by. One
- * that stands in itself takes no more. */
+ * that stands elsewhere already takes no more. */
 static unic_status put_into_object(unic__pickle_machine *m, value *call, unic__pickle_kind kind,
                                    value *const *items, size_t count)
 {
     unic__value_more *more = NULL;
-    bool itself = call->frozen;
-    for (size_t i = 0; i < count; i++)
-        itself |= items[i] == call;
-    if (itself)
+    if (call->uses)
         return UNIC_OK;
     UNIC__TRY(unic__pickle_more(m, call, &more));
     uint32_t before = more->items ? more->items->nodes : 0;
@@ -268,8 +319,9 @@ static unic_status put_into_object(unic__pickle_machine *m, value *call, unic__p
 }
 
 unic_status unic__pickle_put_into(unic__pickle_machine *m, value *v, unic__pickle_kind kind,
-                                  value *const *items, size_t count)
+                                  value **items, size_t count)
 {
+    UNIC__TRY(unic__pickle_open_circles(m, v, items, count));
     if (v->kind == UNIC__PICKLE_CALL)
         return put_into_object(m, v, kind, items, count);
     UNIC__TRY(unic__pickle_want(v, kind));

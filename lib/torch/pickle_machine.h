@@ -13,6 +13,7 @@ typedef struct unic__pickle_machine {
     size_t size, at;
     size_t needed; /* the size that a pickle cut short must at least have; 0 */
     size_t opcodes;
+    size_t searched; /* values that were looked through for what contains itself */
     unic__value **stack;
     size_t depth, stack_room;
     unic__value **memo; /* NULL where nothing was put */
@@ -63,14 +64,17 @@ unic_status unic__pickle_new(unic__pickle_machine *m, unic__pickle_kind kind,
  * and nodes are final when they are added here.
  */
 unic_status unic__pickle_adopt(unic__value *parent, unic__value *child);
+/* Before `v` takes `count` values: puts None in its place wherever it stands in them. It is frozen
+ * no longer if it stood nowhere else. */
+unic_status unic__pickle_open_circles(unic__pickle_machine *m, unic__value *v,
+                                      unic__value **items, size_t count);
 /* To a tuple, list or dict: of a dict, keys and values by turns. */
 unic_status unic__pickle_append(unic__pickle_machine *m, unic__value *many,
                                 unic__value *const *items, size_t count);
 /* The same for any value on the stack: into a tuple, list, dict or set of that `kind`, or, of a
  * list or dict, into the object that behaves like one. */
 unic_status unic__pickle_put_into(unic__pickle_machine *m, unic__value *v,
-                                  unic__pickle_kind kind, unic__value *const *items,
-                                  size_t count);
+                                  unic__pickle_kind kind, unic__value **items, size_t count);
 /* What was put into an object; NULL when out of memory. */
 unic_status unic__pickle_more(unic__pickle_machine *m, unic__value *call,
                               unic__value_more **out);

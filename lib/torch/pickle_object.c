@@ -228,7 +228,7 @@ unic_status unic__pickle_op_obj(machine *m, unsigned arg)
 }
 
 /* Gives an object its state. Attributes of an OrderedDict (a state_dict's "_metadata") go; an
- * object that stands in its own state stays without one, and so does one that has one. */
+ * object that stands elsewhere already stays without one. */
 unic_status unic__pickle_op_build(machine *m, unsigned arg)
 {
     value *state = NULL, *v = NULL;
@@ -239,7 +239,8 @@ unic_status unic__pickle_op_build(machine *m, unsigned arg)
     if (v->kind == UNIC__PICKLE_DICT)
         return UNIC_OK;
     UNIC__TRY(unic__pickle_want(v, UNIC__PICKLE_CALL));
-    if (v->frozen || v == state)
+    UNIC__TRY(unic__pickle_open_circles(m, v, &state, 1));
+    if (v->uses)
         return UNIC_OK;
     UNIC__TRY(unic__pickle_more(m, v, &more));
     if (more->state)

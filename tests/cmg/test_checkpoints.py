@@ -215,6 +215,43 @@ class Checkpoints(unittest.TestCase):
             self.assertConverts("all", everything, protocol=protocol)
             self.assertConverts("all, before", {**{name: make() for name, make in STRANGE.items()}, **self.tensors()}, protocol=protocol)
 
+    def test_objects_that_contain_themselves(self):
+        """What a program is made of points to it: its tensors are found all the same."""
+        def trainer(**held):
+            made = argparse.Namespace(**held)
+            made.callbacks = [argparse.Namespace(trainer=made, log=[made]) for _ in range(3)]
+            made.callbacks.append(made.callbacks)
+            return made
+
+        def within(made, inside):
+            made[inside] = made
+            return made
+
+        def bound(parts):                   # each of them knows the whole
+            whole = {"parts": parts}
+            for part in parts.values():
+                if isinstance(part, dict):
+                    part["whole"] = whole
+            return whole
+
+        def long():                         # written in parts of a thousand
+            many = [1] * 2500
+            for i in (0, 1500, 2400):
+                many[i] = (many, [many])
+            return many
+
+        circles = {
+            "attributes": lambda: trainer(state=self.tensors()), "attributes last": lambda: trainer(a=1, b=trainer(state=self.tensors())),
+            "dict": lambda: within(self.tensors(), "self"), "ordered": lambda: within(Ordered(self.tensors()), "self"),
+            "dict subclass": lambda: within(Config(self.tensors()), "self"), "encoder": lambda: {**self.tensors(), ENCODER: within(self.encoder(), "e")},
+            "beside": lambda: {"args": trainer(), **self.tensors(), "tree": tree(), "list": long()}, "bound": lambda: bound(self.tensors()),
+            "tuple": lambda: (trainer(of=self.tensors()), 1), "deque": lambda: {**self.tensors(), "q": (lambda q: q.append(q) or q)(collections.deque())},
+        }
+        for name, make in circles.items():
+            for protocol in (2, 4):
+                self.assertConverts(name, make(), protocol=protocol)
+                self.assertConverts(name, make(), tw.save_old, protocol=protocol)
+
     def test_old_files(self):
         """A storage that is not understood hides those behind it, and no others."""
         readable = {name: make for name, make in STRANGE.items() if "tensor" not in name}
@@ -495,8 +532,13 @@ class Checkpoints(unittest.TestCase):
         self.assertIn("a tree of more than 4194304 values", self.raw(doubling))
         self.assertIn("nested more than 256 deep", self.raw(b"\x80\2" + b"]" * 100000 + b"a" * 99999 + b"."))
         self.assertIn("nested more than 256 deep", self.raw(b"\x80\2" + b"cmy\nA\n)\x81" * 50000 + b"a" * 49999 + b"."))
-        self.assertIn("puts a list into itself", self.raw(b"\x80\2]q\0h\0a."))
-        self.assertIn("changes a dict that already stands", self.raw(b"\x80\2}q\0]q\1h\0ah\0Nh\1s."))
+        self.assertIn("changes a dict that already stands", self.raw(b"\x80\2}q\0]q\1h\0a0h\0NNs."))
+        # Lists that all contain each other, and 20000 circles that a million values each would be looked through for.
+        lists = b"".join(b"]q" + bytes([i]) for i in range(100))
+        each = b"(" + b"".join(b"h" + bytes([k]) for k in range(100)) + b"e"
+        self.assertIn("a tree of more than", self.raw(b"\x80\2" + lists + (each + b"a") * 99 + each + b"."))
+        circles = b"".join(b"]r" + i.to_bytes(4, "little") + b"j" + i.to_bytes(4, "little") + b"h\0\x86a0" for i in range(1, 20001))
+        self.assertIn("changes a list that already stands", self.raw(b"\x80\2]q\0(" + b"N" * 1000000 + b"e" + circles + b"."))
         self.assertIn("more bytes expected", self.raw(b"\x80\4\x8e" + b"\xff" * 7 + b"\x7f."))
         self.assertIn("more bytes expected", self.raw(b"\x80\2\x8b\xff\xff\xff\x7f."))
         self.assertIn("comes after", self.raw(b"\x80\2Nr\xff\xff\xff\x7f."))

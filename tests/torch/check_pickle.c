@@ -79,15 +79,33 @@ static const struct {
     {P("\x80\2ccollections\nOrderedDict\n)\x81K\1K\2s."), "{1: 2}"},
     {P("\x80\2ctorch._utils\n_rebuild_tensor_v2\n)R}b."), "_rebuild_tensor_v2()+{}"},
     {P("\x80\2X\6\0\0\0modulecmy\nNet\n\x86Q)\x81}b."), "@('module', my.Net)()+{}"},
-    /* an object in its own state, or among its own entries, keeps neither */
-    {P("\x80\2cmy\nNode\n)\x81q\0}X\4\0\0\0selfh\0sb."), "my.Node()"},
+    /* what contains itself: None closes the circle, and all else is there */
+    {P("\x80\2cmy\nNode\n)\x81q\0}X\4\0\0\0selfh\0sb."), "my.Node()+{'self': None}"},
     {P("\x80\2cmy\nNode\n)\x81q\0}X\1\0\0\0c]cmy\nNode\n)\x81}X\1\0\0\0ph\0sbasb."),
-     "my.Node()"},
-    {P("\x80\2cmy\nNode\n)\x81q\0h\0b."), "my.Node()"},
-    {P("\x80\2cmy\nList\n)\x81q\0h\0a."), "my.List()"},
+     "my.Node()+{'c': [my.Node()+{'p': None}]}"},
+    {P("\x80\2cmy\nNode\n)\x81q\0h\0b."), "my.Node()+None"},
+    {P("\x80\2cmy\nList\n)\x81q\0h\0a."), "my.List()*[None]"},
     {P("\x80\2cmy\nList\n)\x81q\0h\0\x85"
        "a."),
-     "my.List()"},
+     "my.List()*[(None)]"},
+    {P("]q\0h\0a."), "[None]"},
+    {P("]q\0(K\1h\0K\2h\0e."), "[1, None, 2, None]"},
+    {P("}q\0(Nh\0K\1K\2u."), "{None: None, 1: 2}"},
+    {P("]q\0(]q\1(h\0h\0eK\1h\1e."), "[[None, None], 1, [None, None]]"},
+    {P("]q\0(K\1e(h\0\x85K\2e."), "[1, (None), 2]"}, /* in two parts, as long lists are */
+    {P("}q\0K\1]q\1(h\0h\1K\3es."), "{1: [None, None, 3]}"},
+    {P("\x80\4\x8F\x94(cmy\nNode\n)\x81}K\1h\0sb\x90."), "<my.Node()+{1: None}>"},
+    {P("cmy\nA\n)\x81q\0}K\1cmy\nB\n)\x81q\1}(K\2h\0K\3h\1ubsb."),
+     "my.A()+{1: my.B()+{2: None, 3: None}}"},
+    {P("cmy\nA\n)\x81q\0}K\1cmy\nB\nh\0\x85R}K\2h\0sbsb."), "my.A()+{1: my.B(None)+{2: None}}"},
+    {P("cmy\nList\n)\x81q\0]h\0aah\0}K\1h\0sb0."), "my.List()*[[None]]+{1: None}"},
+    /* an object that stands elsewhere already takes nothing */
+    {P("cmy\nList\n)\x81q\0\x85q\1"
+       "0h\0K\1a0h\1."),
+     "(my.List())"},
+    {P("cmy\nNode\n)\x81q\0\x85q\1"
+       "0h\0}b0h\1."),
+     "(my.Node())"},
     /* sets, and the stack */
     {P("\x80\4\x8F\x94(K\1K\2\x90."), "<1, 2>"},
     {P("\x80\4(K\1\x91."), "<1>"},

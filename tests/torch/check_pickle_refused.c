@@ -105,13 +105,14 @@ static const struct {
      "LONG_BINPUT: the memo's number 4294967295 comes after 2 opcodes"},
     {P("Nq\3."), "the memo's number 3 comes after 2 opcodes"},
     {P("Np9223372036854775807\n."), "PUT: the memo's number 9223372036854775807 comes after"},
-    /* cycles */
-    {P("]q\0h\0a."), "APPEND: puts a list into itself"},
-    {P("}q\0Nh\0s."), "SETITEM: puts a dict into itself"},
-    {P("]q\0(h\0)e."), "puts a list into itself"},
-    {P("]q\0]q\1h\0ah\0h\1a."), "APPEND: changes a list that already stands in another value"},
-    {P("]q\0\x85q\1h\0h\1a."), "changes a list that already stands in another value"},
-    {P("ccollections\nOrderedDict\n)Rq\0\x85q\1h\0Nh\1s."),
+    /* what stands elsewhere already */
+    {P("]q\0]q\1h\0a0h\0Na."), "APPEND: changes a list that already stands in another value"},
+    {P("]q\0\x85q\1"
+       "0h\0h\1\x85h\0\x86"
+       "0h\0Na."),
+     "changes a list that already stands in another value"},
+    {P("ccollections\nOrderedDict\n)Rq\0\x85q\1"
+       "0h\0NNs."),
      "changes a dict that already stands"},
 };
 

@@ -209,7 +209,9 @@ static const struct {
     {P(DICT("Va\n(Vb/c\n" GOOD "dVa/b\n(Vc\n" GOOD "d")), 32, "made.pt: a/b/c is there twice"},
     /* the pickle */
     {P("\x82\1."), 32, "made.pt: data.pkl: byte 0, EXT1: an opcode that is not read"},
-    {P("]q\0h\0a."), 32, "data.pkl: byte 5, APPEND: puts a list into itself"},
+    {P("]q\0\x85"
+       "0h\0Na."),
+     32, "data.pkl: byte 8, APPEND: changes a list that already stands in another value"},
     {P("(Vw\n"), 32, "data.pkl: byte 4: 1 more bytes expected, the pickle has 0"},
     {P(""), 32, "data.pkl: byte 0: 1 more bytes expected"},
     {P("N.N"), 32, "data.pkl: has 1 bytes behind its pickle"},

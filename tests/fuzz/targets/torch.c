@@ -57,7 +57,7 @@ static void run_pickle(const unsigned char *data, size_t size)
     fuzz_limit_begin();
     if (fuzz_ok(unic__pickle_read(&p, copy, size, &used))) {
         FUZZ_CHECK(used > 0 && used <= size);
-        FUZZ_CHECK(walk(p.root) <= UNIC__PICKLE_VALUES);
+        FUZZ_CHECK(walk(p.root) <= p.root->nodes && p.root->nodes <= UNIC__PICKLE_VALUES);
         for (const unic__value *v = p.persistent; v; v = v->as.persistent.next)
             FUZZ_CHECK(v->kind == UNIC__PICKLE_PERSISTENT);
     } else {
