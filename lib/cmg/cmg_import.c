@@ -20,6 +20,17 @@ static const unic__modality *modality_of(const unic_config *c, const char *name)
     return NULL;
 }
 
+/* Weights of whole numbers are quantised ones, whose scale is another tensor. */
+static unic_status check_float(const unic__torch_tensor *t)
+{
+    return unic__torch_type_is_float(t->type)
+               ? UNIC_OK
+               : unic__fail(UNIC_E_FORMAT,
+                            "%s is of %s, and weights of whole numbers mean nothing without "
+                            "their scale; float16, bfloat16, float32 or float64 expected",
+                            t->given, unic__torch_type_name(t->type));
+}
+
 /* The tensor of a parameter; NULL, and a complaint, if it is not there as it should be. */
 static const unic__torch_tensor *find(const unic__torch_file *f, const unic_config *c,
                                       const unic__param *p, unic__cmg_place *place,
@@ -34,7 +45,7 @@ static const unic__torch_tensor *find(const unic__torch_file *f, const unic_conf
     snprintf(path, sizeof path, "%s/%s", place->part, place->name);
     const unic__torch_tensor *t = NULL;
     unic__shape shape = unic__cmg_shape(place, &p->shape);
-    if (unic__cmg_tensor(f, path, &t) != UNIC_OK) {
+    if (unic__cmg_tensor(f, path, &t) != UNIC_OK || check_float(t) != UNIC_OK) {
         unic__complain(wrong, "%s", unic_last_error());
         return NULL;
     }
@@ -118,14 +129,16 @@ unic_status unic__cmg_read_params(unic__torch_file *f, const unic_config *c,
     return UNIC_OK;
 }
 
-/* A codebook's tensor of this shape into `out`. */
+/* A codebook's tensor of this shape into `out`; one that counts may be of whole numbers. */
 static unic_status read_state(unic__torch_file *f, const char *name, unic__shape shape,
-                              float *out)
+                              bool counts, float *out)
 {
     char path[UNIC__TORCH_PATH], got[UNIC__SHAPE_TEXT], want[UNIC__SHAPE_TEXT];
     snprintf(path, sizeof path, "Encoder_parameters/Cross_quantizer.%s", name);
     const unic__torch_tensor *t = NULL;
     unic_status status = unic__cmg_tensor(f, path, &t);
+    if (status == UNIC_OK && !counts)
+        status = check_float(t);
     if (status != UNIC_OK)
         return unic__fail_in(status, "%s", unic__torch_path(f));
     if (!unic__shape_equal(&t->shape, &shape))
@@ -160,13 +173,15 @@ unic_status unic__cmg_read_codebook(unic__torch_file *f, const unic_config *c,
         return unic__no_memory(codes * sizeof *idle, "a codebook");
     }
     UNIC__TRY_OR(status, done,
-                 read_state(f, "embedding", UNIC__SHAPE_OF(codes, dim), cb->embedding));
+                 read_state(f, "embedding", UNIC__SHAPE_OF(codes, dim), false, cb->embedding));
     unic__codebook_set(cb, cb->embedding);
-    UNIC__TRY_OR(status, done, read_state(f, "ema_count", UNIC__SHAPE_OF(codes), cb->count));
+    UNIC__TRY_OR(status, done,
+                 read_state(f, "ema_count", UNIC__SHAPE_OF(codes), true, cb->count));
     UNIC__TRY_OR(status, done, check_counts(f, cb));
     UNIC__TRY_OR(status, done,
-                 read_state(f, "ema_weight", UNIC__SHAPE_OF(codes, dim), cb->sum));
-    UNIC__TRY_OR(status, done, read_state(f, "unactivated_count", UNIC__SHAPE_OF(codes), idle));
+                 read_state(f, "ema_weight", UNIC__SHAPE_OF(codes, dim), false, cb->sum));
+    UNIC__TRY_OR(status, done,
+                 read_state(f, "unactivated_count", UNIC__SHAPE_OF(codes), true, idle));
     for (size_t m = 0; m < cb->modalities; m++)
         for (size_t l = 0; l < codes; l++)
             cb->idle[m * codes + l] = (int32_t)fminf(fmaxf(idle[l], -1.0F), 1e9F);

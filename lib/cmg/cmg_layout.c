@@ -51,7 +51,8 @@ typedef struct candidates {
 
 static bool take_wrapper(const char **at)
 {
-    static const char *const wrappers[] = {"module.", "_orig_mod."};
+    static const char *const wrappers[] = {"module.", "_orig_mod.", "_fsdp_wrapped_module.",
+                                           "_checkpoint_wrapped_module."};
     for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++)
         if (strncmp(*at, wrappers[i], strlen(wrappers[i])) == 0) {
             *at += strlen(wrappers[i]);
@@ -60,7 +61,8 @@ static bool take_wrapper(const char **at)
     return false;
 }
 
-/* The path without the names that DataParallel and torch.compile put before a module's. */
+/* The path without the names that DataParallel, torch.compile, FSDP and activation checkpointing put
+ * before a module's. */
 static bool unwrap(const char *path, char out[UNIC__TORCH_PATH])
 {
     bool start = true, wrapped = false;

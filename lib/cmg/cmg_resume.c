@@ -46,13 +46,42 @@ static size_t parameters_of(const unic__torch_file *f, const optimiser *o)
     return index;
 }
 
-/* "<key>/state/<index>/<name>" */
+/* "<key>/state/<number>/<name>" */
 static const unic__torch_tensor *state_of(const unic__torch_file *f, const optimiser *o,
-                                          size_t index, const char *name)
+                                          int64_t number, const char *name)
 {
     char path[UNIC__TORCH_PATH];
-    snprintf(path, sizeof path, "%s/state/%zu/%s", o->key, index, name);
+    snprintf(path, sizeof path, "%s/state/%lld/%s", o->key, (long long)number, name);
     return unic__torch_find(f, path);
+}
+
+/* What the optimiser calls its parameter of that index: the index, or as torch before 1.5 its
+ * address. */
+static int64_t number_of(unic__torch_file *f, const optimiser *o, size_t index)
+{
+    char path[UNIC__TORCH_PATH];
+    int64_t number = 0;
+    snprintf(path, sizeof path, "%s/param_groups/0/params/%zu", o->key, index);
+    return unic__torch_get_i64(f, path, &number) == UNIC_OK ? number : (int64_t)index;
+}
+
+/* Parameters without moments are right in a checkpoint from before the first step alone. */
+static void report_missing(unic__torch_file *f, const optimiser *o, size_t missing, size_t all,
+                           const char *first)
+{
+    char path[UNIC__TORCH_PATH];
+    size_t states = 0;
+    int64_t steps = 0;
+    snprintf(path, sizeof path, "%s/state", o->key);
+    (void)unic__torch_kind_of(f, path, &states);
+    if (unic__torch_kind_of(f, "total_step", NULL) == UNIC__TORCH_NUMBER &&
+        unic__torch_get_i64(f, "total_step", &steps) != UNIC_OK)
+        steps = 0;
+    if (missing && (states || steps > 0))
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %s has no exp_avg and exp_avg_sq of %zu of %zu parameters, the "
+                       "first %s: Adam starts anew for them",
+                       unic__torch_path(f), o->key, missing, all, first);
 }
 
 /* Moments and step counts of one optimiser. A parameter without a state has never had a
@@ -60,7 +89,8 @@ static const unic__torch_tensor *state_of(const unic__torch_file *f, const optim
 static unic_status read_adam(unic__torch_file *f, const unic_config *c, const optimiser *o,
                              const char *only, unic__adam *adam)
 {
-    char path[UNIC__TORCH_PATH];
+    char path[UNIC__TORCH_PATH], first_missing[UNIC__TORCH_PATH] = "";
+    size_t all = 0, missing = 0;
     for (size_t i = 0; i < adam->params->n; i++) {
         const unic__param *p = adam->params->at[i];
         unic__cmg_place place;
@@ -75,22 +105,28 @@ static unic_status read_adam(unic__torch_file *f, const unic_config *c, const op
         if (!index_of(f, o, path, &index))
             return unic__fail(UNIC_E_FORMAT, "%s: %s is not among the parameters of %s",
                               unic__torch_path(f), path, o->key);
-        const unic__torch_tensor *first = state_of(f, o, index, "exp_avg");
-        const unic__torch_tensor *second = state_of(f, o, index, "exp_avg_sq");
-        if (!first || !second)
+        const int64_t number = number_of(f, o, index);
+        const unic__torch_tensor *first = state_of(f, o, number, "exp_avg");
+        const unic__torch_tensor *second = state_of(f, o, number, "exp_avg_sq");
+        all++;
+        if (!first || !second) {
+            if (!missing++)
+                snprintf(first_missing, sizeof first_missing, "%s", path);
             continue;
+        }
         unic__shape shape = unic__cmg_shape(&place, &p->shape);
         if (!unic__shape_equal(&first->shape, &shape) ||
             !unic__shape_equal(&second->shape, &shape))
-            return unic__fail(UNIC_E_FORMAT, "%s: %s/state/%zu is not of the shape of %s",
-                              unic__torch_path(f), o->key, index, path);
+            return unic__fail(UNIC_E_FORMAT, "%s: %s/state/%lld is not of the shape of %s",
+                              unic__torch_path(f), o->key, (long long)number, path);
         UNIC__TRY(unic__cmg_read_tensor(f, first, &place, p, adam->m + p->offset));
         UNIC__TRY(unic__cmg_read_tensor(f, second, &place, p, adam->v + p->offset));
-        snprintf(path, sizeof path, "%s/state/%zu/step", o->key, index);
+        snprintf(path, sizeof path, "%s/state/%lld/step", o->key, (long long)number);
         UNIC__TRY(unic__torch_get_i64(f, path, &steps));
         if (steps > 0 && (uint64_t)steps > adam->steps)
             adam->steps = (uint64_t)steps;
     }
+    report_missing(f, o, missing, all, first_missing);
     return UNIC_OK;
 }
 

@@ -58,6 +58,11 @@ bool unic__torch_type_is_read(unic__torch_type type)
     return type < UNIC__TORCH_COMPLEX64;
 }
 
+bool unic__torch_type_is_float(unic__torch_type type)
+{
+    return type <= UNIC__TORCH_BF16;
+}
+
 /* "torch.FloatStorage", and "torch.cuda.FloatStorage" of a writer that did not normalise it. */
 static bool find_type(const unic__value *name, unic__torch_type *type)
 {

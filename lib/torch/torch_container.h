@@ -35,6 +35,7 @@ typedef enum unic__torch_type {
 
 const char *unic__torch_type_name(unic__torch_type type); /* "float64" */
 bool unic__torch_type_is_read(unic__torch_type type);
+bool unic__torch_type_is_float(unic__torch_type type);
 size_t unic__torch_type_size(unic__torch_type type);
 
 typedef struct unic__torch_storage {

@@ -106,7 +106,7 @@ static unic_status read_metadata(unic__torch_tensor *t, const unic__value *metad
         const unic__value *key = metadata->as.many.items[i],
                           *value = metadata->as.many.items[i + 1];
         const char *name = unic__value_key(key, number, &size);
-        if (unic__value_is_text(key, "neg") && t->type <= UNIC__TORCH_BF16)
+        if (unic__value_is_text(key, "neg") && unic__torch_type_is_float(t->type))
             t->negated = is_true(value);
         else if (is_true(value))
             return unic__fail(UNIC_E_FORMAT,

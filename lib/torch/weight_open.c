@@ -1,5 +1,7 @@
 #include "torch/weight_open.h"
 
+#include <stdio.h>
+
 #include "array/safetensors.h"
 #include "file/sniff.h"
 #include "torch/torch_file.h"
@@ -29,6 +31,22 @@ static unic_status check_tensors(const unic__torch_file *torch)
                       unic__torch_path(torch), arrays, arrays == 1 ? "" : "s", first);
 }
 
+/* Whole numbers are no weights without the scale that is another tensor. */
+static unic_status add_tensor(unic__weight_file *f, const unic__torch_tensor *t)
+{
+    char text[UNIC__WEIGHT_LIST];
+    const char *wrong = t->wrong;
+    if (!wrong && !unic__torch_type_is_float(t->type)) {
+        snprintf(
+            text, sizeof text,
+            "%.120s is of %s, and weights of whole numbers mean nothing without their scale; "
+            "float16, bfloat16, float32 or float64 expected",
+            t->path, unic__torch_type_name(t->type));
+        wrong = text;
+    }
+    return unic__weight_file_add(f, t->path, wrong, &t->shape, t);
+}
+
 static unic_status open_torch(unic__weight_file **out, unic__source *source)
 {
     static const unic__weight_file_class is = {read_tensor, close_torch};
@@ -37,10 +55,8 @@ static unic_status open_torch(unic__weight_file **out, unic__source *source)
     UNIC__TRY(unic__torch_open(&torch, source));
     UNIC__TRY(unic__weight_file_create(&f, &is, torch, source)); /* closes it, if it fails */
     unic_status status = check_tensors(torch);
-    for (size_t i = 0; i < unic__torch_count(torch) && status == UNIC_OK; i++) {
-        const unic__torch_tensor *t = unic__torch_tensor_at(torch, i);
-        status = unic__weight_file_add(f, t->path, t->wrong, &t->shape, t);
-    }
+    for (size_t i = 0; i < unic__torch_count(torch) && status == UNIC_OK; i++)
+        status = add_tensor(f, unic__torch_tensor_at(torch, i));
     if (status == UNIC_OK)
         status = unic__weight_file_sort(f);
     if (status != UNIC_OK)

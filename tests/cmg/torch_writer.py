@@ -11,7 +11,7 @@ import numpy as np
 
 MAGIC, VERSION = 0x1950A86A20F9469CFC6C, 1001
 STORAGES = {"f8": "DoubleStorage", "f4": "FloatStorage", "f2": "HalfStorage", "i8": "LongStorage", "i4": "IntStorage",
-            "u1": "ByteStorage", "b1": "BoolStorage", "c8": "ComplexFloatStorage"}
+            "i1": "CharStorage", "u1": "ByteStorage", "b1": "BoolStorage", "c8": "ComplexFloatStorage"}
 
 
 def stand_in(module, name, kind):

@@ -29,9 +29,11 @@ static float *read_all(const unic__weight_file *f, const unic__weight_tensor *t)
     return x;
 }
 
-/* Every tensor of a checkpoint is found by its path, in the order of the names, with its values. */
+/* Every tensor of a checkpoint is found by its path, in the order of the names, with its values; one of
+ * whole numbers is not read. */
 static void compare(const char *path, size_t least)
 {
+    char says[256];
     unic__torch_file *torch;
     unic__weight_file *f;
     io_assert_ok(torch_open(&torch, path));
@@ -45,8 +47,17 @@ static void compare(const char *path, size_t least)
         ck_assert(i == 0 || strcmp(f->at[i - 1].name, t->name) < 0);
         ck_assert_ptr_eq(unic__weight_file_find(f, t->name), t);
         ck_assert_ptr_nonnull(same);
-        ck_assert(!same->wrong && !t->wrong && unic__shape_equal(&t->shape, &same->shape));
+        ck_assert(!same->wrong && unic__shape_equal(&t->shape, &same->shape));
         const size_t n = unic__shape_count(&t->shape);
+        if (!unic__torch_type_is_float(same->type)) {
+            snprintf(says, sizeof says, "%s: %s is of %s, and weights of whole numbers", path,
+                     t->name, unic__torch_type_name(same->type));
+            float *none = malloc((n + 1) * sizeof *none);
+            io_assert_fails(unic__weight_file_read(f, t, none), UNIC_E_FORMAT, says);
+            free(none);
+            continue;
+        }
+        ck_assert_ptr_null(t->wrong);
         float *x = read_all(f, t), *want = malloc((n + 1) * sizeof *want);
         io_assert_ok(unic__torch_read_f32(torch, same, want, n));
         ck_assert_mem_eq(x, want, n * sizeof *x);
@@ -128,6 +139,8 @@ static unic_status open_and_read(const char *path)
     UNIC__TRY(open_weights(&f, path));
     unic_status status = UNIC_OK;
     for (size_t i = 0; i < f->count && status == UNIC_OK; i++) {
+        if (f->at[i].wrong) /* of whole numbers */
+            continue;
         float *x = malloc((unic__shape_count(&f->at[i].shape) + 1) * sizeof *x);
         status = unic__weight_file_read(f, &f->at[i], x);
         free(x);
