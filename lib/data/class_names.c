@@ -65,12 +65,13 @@ unic_status unic__class_names_of(unic__class_names *out, unic__arena *arena,
     return UNIC_OK;
 }
 
+/* No more of the name is looked at than the comparison needs: some are very long. */
 int32_t unic__class_names_find(const unic__class_names *names, unic__piece name)
 {
     size_t low = 0, high = names->n;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        unic__piece at = piece_of(names->at[middle]);
+        unic__piece at = {names->at[middle], strnlen(names->at[middle], name.size + 1)};
         if ((names->numbers ? compare_numbers(at, name) : compare(at, name)) <= 0)
             low = middle;
         else

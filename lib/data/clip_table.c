@@ -104,7 +104,10 @@ static bool is_synonym(const char *word, column c)
                  {"end", OFFSET},     {"end_time", OFFSET},
                  {"name", ID},        {"file", ID},
                  {"clip", ID},        {"video", ID},
-                 {"youtube_id", ID}};
+                 {"youtube_id", ID},  {"youtube id", ID},
+                 {"ytid", ID},        {"vid", ID},
+                 {"video_name", ID},  {"file_name", ID},
+                 {"fname", ID},       {"slice_file_name", ID}};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (words[i].is == c && strcmp(words[i].word, word) == 0)
             return true;
@@ -164,12 +167,21 @@ static const char *meant_by(const table *t, const char *name)
     return near && !has(t, c < COLUMNS ? (column)c : ID) ? near : NULL;
 }
 
-static unic_status refuse_header(const table *t, const unic__record *header, const char *what)
+static bool is_id(const char *name)
+{
+    return strcmp(name, column_names[ID]) == 0 || strcmp(name, "filename") == 0 ||
+           strcmp(name, "id") == 0;
+}
+
+/* What is missing is the clips' name, or else what events need: only a column that may be meant as that is
+ * asked about. */
+static unic_status refuse_header(const table *t, const unic__record *header, const char *what,
+                                 bool names_clips)
 {
     char names[160] = "";
     for (size_t i = 0; i < header->n; i++) {
         const char *near = meant_by(t, header->fields[i]);
-        if (near && strcmp(near, header->fields[i]) != 0)
+        if (near && is_id(near) == names_clips && strcmp(near, header->fields[i]) != 0)
             return unic__fail(UNIC_E_FORMAT, "%s: has %s; is column \"%s\" meant as \"%s\"?",
                               t->path, what, header->fields[i], near);
         unic__text_list_add(names, sizeof names, header->fields[i]);
@@ -228,11 +240,13 @@ static unic_status check_header(table *t, const unic__record *header)
 {
     if (!has(t, ID) && !take_ave(t, header) && !take_vggsound(t, header))
         return refuse_header(
-            t, header, "no column \"video_id\" in its first line, which names the columns");
+            t, header, "no column \"video_id\" in its first line, which names the columns",
+            true);
     t->by_category = has(t, ONSET) && !has(t, EVENTS);
     if (has(t, ONSET) != has(t, OFFSET) || (t->by_category && !has(t, CATEGORY)))
         return refuse_header(
-            t, header, "only some of the columns \"onset\", \"offset\" and \"event_labels\"");
+            t, header, "only some of the columns \"onset\", \"offset\" and \"event_labels\"",
+            false);
     return UNIC_OK;
 }
 
@@ -406,6 +420,7 @@ static unic_status number_categories(const table *t, unic__clip_table *out, unic
         if (!unic__is_missing(piece_of(t->lines[i].field[CATEGORY])))
             pieces[n++] = piece_of(t->lines[i].field[CATEGORY]);
     UNIC__TRY(unic__class_names_of(&out->categories, t->arena, pieces, n));
+    unic__report_odd_names(&out->categories, t->path, false);
     for (size_t i = 0; i < out->n; i++)
         out->labels[i] = NONE;
     for (size_t i = 0; i < t->n; i++) {
@@ -493,7 +508,7 @@ static unic_status name_events(const table *t, unic__clip_table *out)
     unic_status status = unic__class_names_of(&out->event_names, t->arena, pieces, t->events.n);
     unic__free(pieces);
     if (status == UNIC_OK && !t->by_category)
-        unic__report_odd_names(&out->event_names, t->path);
+        unic__report_odd_names(&out->event_names, t->path, true);
     return status;
 }
 
@@ -556,6 +571,13 @@ static unic_status read_table(table *t, unic__clip_table *out, const char *split
     size_t size;
     UNIC__TRY(unic__text_load(&t->text, &size, t->path, LARGEST_FILE, "a table of clips"));
     UNIC__TRY(unic__csv_begin(&t->csv, t->path, t->text, size));
+    const char first = t->csv.at[strspn(t->csv.at, " \t")]; /* a NUL is behind the text */
+    if (first == '[' || first == '{')
+        return unic__fail(
+            UNIC_E_FORMAT,
+            "%s: begins with %c, as JSON does; a table whose first line names its "
+            "columns, as video_id,category, expected",
+            t->path, first);
     UNIC__TRY(take_header(t));
     UNIC__TRY(take_lines(t));
     UNIC__TRY(number_clips(t, out));

@@ -73,9 +73,11 @@ unic_status unic__csv_begin(unic__csv *csv, const char *path, char *text, size_t
 size_t unic__csv_lines(const unic__csv *csv)
 {
     size_t lines = 1, bytes;
+    bool empty = true;
     for (const char *at = csv->at; at < csv->end; at += bytes ? bytes : 1) {
         bytes = unic__line_end(at, csv->end);
-        lines += bytes > 0;
+        lines += bytes && !empty;
+        empty = bytes > 0;
     }
     return lines;
 }

@@ -25,8 +25,10 @@ static unic_status unite_classes(unic_dataset *d, bool of_events, unic__class_na
             UNIC__TRY(unic__class_names_unite(all, &d->arena, all, names));
         path = names->at ? d->sources[i]->path : path;
     }
-    if (path)
+    if (path) {
         UNIC__TRY(unic__report_near_names(all, path));
+        unic__report_number_names(all, path);
+    }
     for (size_t i = 0; i < d->source_count; i++)
         if (names_of(d->sources[i], of_events)->at)
             UNIC__TRY(d->sources[i]->is->number_classes(d->sources[i], of_events, all));

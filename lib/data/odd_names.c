@@ -57,46 +57,76 @@ static bool is_of_brackets(const char *name)
 static bool is_class(const unic__class_names *names, unic__piece name)
 {
     const char *found = names->at[unic__class_names_find(names, name)];
-    return strlen(found) == name.size && memcmp(found, name.start, name.size) == 0;
+    return strncmp(found, name.start, name.size) == 0 &&
+           !found[name.size]; /* both without NUL */
 }
 
-/* Whether a name is parted by the delimiter, and a part is a class by itself: "Speech|Dog" where
- * there is "Dog". */
-static bool is_joined(const unic__class_names *names, const char *name, char delimiter)
+/* Whether the name is parted by the delimiter, and a part is a class by itself, or each of them:
+ * "Speech|Dog" where there is "Dog". */
+static bool is_joined(const unic__class_names *names, const char *name, char delimiter,
+                      bool each)
 {
-    bool found = false;
-    const char *end = strchr(name, delimiter);
-    if (!end)
-        return false;
-    for (; end; end = strchr(name, delimiter)) {
-        found |= is_class(names, unic__piece_trim((unic__piece){name, (size_t)(end - name)}));
+    size_t parts = 1, found = 0;
+    for (;;) {
+        const char *end = strchr(name, delimiter);
+        const size_t size = end ? (size_t)(end - name) : strlen(name);
+        found += is_class(names, unic__piece_trim((unic__piece){name, size}));
+        if (!end)
+            break;
+        parts++;
         name = end + 1;
     }
-    return found || is_class(names, unic__piece_trim((unic__piece){name, strlen(name)}));
+    return parts > 1 && (each ? found == parts : found > 0);
 }
 
-void unic__report_odd_names(const unic__class_names *names, const char *path)
+void unic__report_odd_names(const unic__class_names *names, const char *path, bool of_events)
 {
-    const char *bracket = NULL, *joined = NULL;
+    static const char *const advice[] = {
+        "a category is one class; several are events, a list in column \"event_labels\"",
+        "a list is written Speech,Dog or ['Speech', 'Dog']"};
+    const char *bracket = NULL, *joined = NULL, *of = of_events ? " of events" : "";
     size_t brackets = 0, joins = 0;
     for (size_t i = names->n; i-- > 0;) {
         const char *name = names->at[i];
         if (is_of_brackets(name)) {
             brackets++;
             bracket = name;
-        } else if (is_joined(names, name, '|') || is_joined(names, name, ';')) {
+        } else if (is_joined(names, name, '|', false) || is_joined(names, name, ';', false) ||
+                   (!of_events && is_joined(names, name, ',', true))) {
             joins++;
             joined = name;
         }
     }
     if (brackets)
         unic__log_line(UNIC_LOG_WARNING,
-                       "%s: %zu of %zu classes of events have a bracket in their names, as "
-                       "\"%s\": a list is written Speech,Dog or ['Speech', 'Dog']",
-                       path, brackets, names->n, bracket);
+                       "%s: %zu of %zu classes%s have a bracket in their names, as \"%s\": %s",
+                       path, brackets, names->n, of, bracket, advice[of_events]);
     if (joins)
         unic__log_line(UNIC_LOG_WARNING,
-                       "%s: %zu of %zu classes of events have another of them in their names, "
-                       "as \"%s\": a list is written Speech,Dog or ['Speech', 'Dog']",
-                       path, joins, names->n, joined);
+                       "%s: %zu of %zu classes%s have another of them in their names, as "
+                       "\"%s\": %s",
+                       path, joins, names->n, of, joined, advice[of_events]);
+}
+
+/* ---- names that are numbers -------------------------------------------------------------- */
+
+void unic__report_number_names(const unic__class_names *names, const char *path)
+{
+    size_t other = names->n;
+    if (names->numbers)
+        return;
+    for (size_t i = 0; i < names->n; i++) {
+        double x = 0.0;
+        if (!unic__parse_number(names->at[i], &x))
+            return;
+        if (other == names->n && x != (double)i)
+            other = i;
+    }
+    if (other < names->n)
+        unic__log_line(
+            UNIC_LOG_WARNING,
+            "%s: all classes are called by numbers, and not all by whole ones as 0 and "
+            "12: they are numbered in the order of their bytes, and class %zu is "
+            "\"%s\"",
+            path, other, names->at[other]);
 }

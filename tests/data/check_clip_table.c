@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "data/clip_table.h"
+#include "data/csv.h"
 #include "file/io_help.h"
 
 static unic__arena arena;
@@ -106,6 +107,15 @@ START_TEST(tables_that_are_refused)
         {"a,Dog\nb,Cat\n", "which names the columns; there is: a, Dog"},
         {"a&Dog\nb&Cat\n", "which names the columns; there is: a&Dog"},
         {"Clip,category\na,x\n", "is column \"Clip\" meant as \"video_id\"?"},
+        /* what is missing is the clips' name, and no other column is asked about */
+        {"label,youtube_id,split\na,x,train\n",
+         "is column \"youtube_id\" meant as \"video_id\"?"},
+        {"labels,fname\na,x\n", "is column \"fname\" meant as \"video_id\"?"},
+        {"segment,label\na,x\n", "which names the columns; there is: segment, label"},
+        {"onset,offset,event_label\na,1,2\n", "there is: onset, offset, event_label"},
+        {"vid,label\na,x\n", "is column \"vid\" meant as \"video_id\"?"},
+        {"[{\"video_id\": \"a\"}]\n", "index.csv: begins with [, as JSON does; a table whose"},
+        {"\n {\"video_id\": \"a\"}\n", "index.csv: begins with {, as JSON does; a table whose"},
         {"Bark&a&good&0&2\nBark&b&good&0\n", "index.csv:2: has 4 columns, 5 expected"},
         {"Bark&a&good&0&2\nBark&&good&0&1\n", "index.csv:2: names no clip"},
         {"Bark&a&good&0&x\n", "index.csv:1: event \"Bark\" has onset \"0\" and offset \"x\""},
@@ -235,6 +245,46 @@ START_TEST(quotes_without_end_take_no_time)
     io_assert_ok(read_text(&x, text, NULL));
     ck_assert(x.events[0].n == ITEMS && x.event_names.n == 1);
     free(text);
+}
+END_TEST
+
+/* A name of many parts, each of which is looked up among names that begin with it. */
+START_TEST(parts_of_a_name_take_no_time)
+{
+    enum { PARTS = 1000000 };
+    char *text = malloc(64 + 2 * PARTS),
+         *at = text + sprintf(text, "video_id,event_labels\na,");
+    unic__clip_table x;
+    for (int i = 0; i < PARTS; i++)
+        at += sprintf(at, "x|");
+    strcpy(at, "\nb,x\n");
+    io_log_begin();
+    io_assert_ok(read_text(&x, text, NULL));
+    ck_assert_ptr_nonnull(
+        strstr(io_log_end(), "1 of 2 classes of events have another of them"));
+    free(text);
+}
+END_TEST
+
+/* The room for lines is that of those with a text. */
+START_TEST(empty_lines_are_not_counted)
+{
+    static const struct {
+        const char *text;
+        size_t lines;
+    } cases[] = {{"", 1},
+                 {"a", 1},
+                 {"\n\n\n\n\n\n\n\na", 1},
+                 {"a\n\n\n\n\n\nb\n", 3},
+                 {"a\r\n\r\n\r\nb\r\r\rc", 3},
+                 {"a\nb\nc\n", 4}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        unic__csv csv;
+        strcpy(text, cases[i].text);
+        io_assert_ok(unic__csv_begin(&csv, "x.csv", text, strlen(text)));
+        ck_assert_uint_eq(unic__csv_lines(&csv), cases[i].lines);
+    }
 }
 END_TEST
 
@@ -371,6 +421,17 @@ START_TEST(what_is_assumed_is_logged)
                                                                  "names, as \"{'Dog'}\""},
         {"filename\tevent_labels\na\tSpeech|Dog\nb\tDog\nc\tDog; Cat\nc\tA|B\n",
          "2 of 4 classes of events have another of them in their names, as \"Dog; Cat\""},
+        {"video_id,category\na,\"['Speech', 'Dog']\"\nb,Dog\n",
+         "1 of 2 classes have a bracket in their names, as \"['Speech', 'Dog']\": a category "
+         "is one "
+         "class; several are events, a list in column \"event_labels\""},
+        {"video_id,category\na,Speech|Dog\nb,Dog\n",
+         "1 of 2 classes have another of them in their names, as \"Speech|Dog\": a category "
+         "is"},
+        {"video_id,category\na,Dog;Cat\nb,Dog\n", "as \"Dog;Cat\": a category is one class"},
+        {"video_id,category\na,\"Dog, Cat\"\nb,Dog\nc,Cat\n", "as \"Dog, Cat\": a category is"},
+        {"video_id,category,onset,offset\na,Speech|Dog,0,1\nb,Dog,1,2\n", "as \"Speech|Dog\""},
+        {"a,30,dog|cat,train\nb,40,dog,train\n", "as \"dog|cat\": a category is one class"},
     };
     unic__clip_table x;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -389,6 +450,13 @@ START_TEST(what_is_assumed_is_logged)
                                   "b\t0\t1\tA\n",
                            NULL));
     ck_assert_ptr_null(strstr(io_log_end(), "classes of events"));
+    io_log_begin(); /* names of VGGSound and AudioSet: some of their words are classes too */
+    io_assert_ok(
+        read_text(&x,
+                  "video_id,category\na,\"cattle, bovinae cowbell\"\nb,cattle\nc,Dog (barks)\n"
+                  "d,\"Vehicle horn, car horn, honking\"\ne,car horn\nf,Rain/hail\n",
+                  NULL));
+    ck_assert_str_eq(io_log_end(), "");
     io_log_begin(); /* the times of a clip in its video are no events', as far as one can tell */
     io_assert_ok(read_text(&x, "video_id,category,label,start,End_Time\na,x,0,30,40\n", NULL));
     ck_assert_ptr_nonnull(
@@ -516,6 +584,8 @@ int main(void)
     tcase_add_test(t, events_become_one_channel_each);
     tcase_add_test(t, names_of_events_are_kept);
     tcase_add_test(t, quotes_without_end_take_no_time);
+    tcase_add_test(t, parts_of_a_name_take_no_time);
+    tcase_add_test(t, empty_lines_are_not_counted);
     tcase_add_test(t, categories_with_times);
     tcase_add_test(t, vggsounds_table);
     tcase_add_test(t, events_as_the_authors_write_them);

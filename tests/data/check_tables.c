@@ -128,6 +128,19 @@ START_TEST(names_that_look_the_same)
         {"video_id,event_labels\nx,\"dog,Dog\"\n", NULL, "1 of 2 classes have"},
         {"video_id,category\nx,dog\ny,dogs\nz,caf\xc3\xa9\n", NULL, NULL},
         {"video_id,category\nx,dog\ny,dog\n", "video_id,category\nx,dog\n", NULL},
+        /* numbers: what label a name has is not what it says */
+        {"video_id,category\nx,10.0\ny,2.0\nz,0.0\n", NULL,
+         "t.csv: all classes are called by numbers, and not all by whole ones as 0 and 12: "
+         "they are "
+         "numbered in the order of their bytes, and class 1 is \"10.0\"\n"},
+        {"video_id,category\nx,-1\ny,0\nz,1\n", NULL, "and class 0 is \"-1\""},
+        {"video_id,category\nx,0\ny,1\n", "video_id,category\nx,2.5\n",
+         "and class 2 is \"2.5\""},
+        {"video_id,event_labels\nx,\"10.0,2.0\"\n", NULL, "and class 0 is \"10.0\""},
+        {"video_id,category\nx,000\ny,001\nz,002\n", NULL, NULL},
+        {"video_id,category\nx,0.0\ny,1.0\n", NULL, NULL},
+        {"video_id,category\nx,10.0\ny,2.0\nz,dog\n", NULL, NULL},
+        {"video_id,category\nx,12\ny,7\n", NULL, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char folder[512], tables[2][600];
