@@ -29,6 +29,25 @@ typedef struct clip_files {
     unic__label_names names;   /* of their classes */
 } clip_files;
 
+unic_status unic__report_clips_beside(const char *folder)
+{
+    unic__folder list;
+    unic__arena arena = {NULL};
+    unic__clip_group g = {.n = 0};
+    unic_status status = unic__folder_list(&list, folder);
+    for (size_t i = 0; i < list.n && status == UNIC_OK && !g.n; i++)
+        if (unic__is_modality_name(list.names[i]))
+            status = unic__clip_group_open(&g, &arena, folder, list.names[i]);
+    if (status == UNIC_OK && g.n)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: is read for the .npy arrays in it; the clips in %s beside them are "
+                       "not looked at",
+                       folder, g.prefix);
+    unic__arena_free(&arena);
+    unic__folder_free(&list);
+    return status;
+}
+
 bool unic__is_clip_file(const char *path)
 {
     size_t stem;
@@ -48,22 +67,28 @@ static unic_status add_group(clip_files *s, const char *folder, const char *name
 static unic_status list_folder(clip_files *s, const char *folder)
 {
     unic__folder list;
+    const char *passed = NULL, *passed_in = NULL;
     unic_status status = unic__folder_list(&list, folder);
     if (status == UNIC_OK &&
         !(s->groups = unic__arena_alloc(&s->arena, list.n * sizeof *s->groups)))
         status = unic__no_memory(list.n * sizeof *s->groups, "the directories of clips");
     for (size_t i = 0; i < list.n && status == UNIC_OK; i++)
-        if (unic__is_modality_name(list.names[i]))
+        if (unic__is_modality_name(list.names[i])) {
+            const unic__clip_group *g = &s->groups[s->group_count];
             status = add_group(s, folder, list.names[i]);
+            passed_in = passed ? passed_in : g->name;
+            passed = passed ? passed : g->passed;
+        }
     const char *hdf5 = NULL;
     for (size_t i = 0; i < list.n && !hdf5; i++)
         hdf5 = unic__stem_size(list.names[i], ".h5") ? list.names[i] : NULL;
     if (status == UNIC_OK && !s->group_count)
         status = unic__fail(UNIC_E_NOTFOUND,
                             "%s: no modality; directories <modality>/ of .npy or .zip files, "
-                            "or files <modality>.npy, expected%s%s%s%s",
-                            folder, hdf5 ? "; " : "", hdf5 ? hdf5 : "",
-                            hdf5 ? " is an HDF5 file" : "",
+                            "or files <modality>.npy, expected%s%s%s%s%s%s%s%s",
+                            folder, passed ? "; there is: " : "", passed ? passed_in : "",
+                            passed ? "/" : "", passed ? passed : "", hdf5 ? "; " : "",
+                            hdf5 ? hdf5 : "", hdf5 ? " is an HDF5 file" : "",
                             hdf5 ? unic__file_kind_advice(UNIC__FILE_HDF5) : "");
     unic__folder_free(&list);
     return status;

@@ -24,4 +24,7 @@ unic_status unic__clip_files_open_list(unic__clip_source **out, const char *cons
 /* Whether the path's suffix is that of a clip's file. */
 bool unic__is_clip_file(const char *path);
 
+/* Tells of clips in a directory that is read for the arrays in it. */
+unic_status unic__report_clips_beside(const char *folder);
+
 #endif

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "file/folder.h"
+#include "file/litter.h"
 
 /* ---- files ------------------------------------------------------------------------------- */
 
@@ -48,6 +49,48 @@ static unic_status sort(unic__clip_group *g)
     return UNIC_OK;
 }
 
+/* Whether the file or directory, which is no clip's, may hold clips all the same. */
+static unic_status may_hold_clips(const char *folder, const char *name, bool *yes)
+{
+    static const char *const suffixes[] = {"npz", "pt",   "pth", "pkl",        "pickle",
+                                           "h5",  "hdf5", "mat", "safetensors"};
+    const char *dot = strrchr(name, '.');
+    unic__arena arena = {NULL};
+    *yes = false;
+    for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++)
+        *yes |= strcasecmp(dot + 1, suffixes[i]) == 0;
+    if (dot || unic__is_litter(name))
+        return UNIC_OK;
+    const char *path = unic__arena_printf(&arena, "%s%s", folder, name);
+    unic_status status = path ? unic__is_folder(yes, path)
+                              : unic__no_memory(strlen(folder) + strlen(name), "a file's name");
+    unic__arena_free(&arena);
+    return status;
+}
+
+/* Clips in files of another kind, or a directory further down, are left out: said, if there are others
+ * that are not. */
+static unic_status report_passed(unic__clip_group *g, unic__arena *arena,
+                                 const unic__folder *files)
+{
+    size_t n = 0, size;
+    bool yes;
+    for (size_t i = 0; i < files->n; i++) {
+        if (unic__clip_format_of(files->names[i], &size) != UNIC__CLIP_ABSENT)
+            continue;
+        UNIC__TRY(may_hold_clips(g->prefix, files->names[i], &yes));
+        if (yes && !n++ && !(g->passed = unic__arena_printf(arena, "%s", files->names[i])))
+            return unic__no_memory(strlen(files->names[i]), "a file's name");
+    }
+    if (n && g->n)
+        unic__log_line(
+            UNIC_LOG_WARNING,
+            "%s: has %zu clips, and %zu files or directories, the first \"%s\", that may "
+            "be meant as clips but are no .npy and no .zip: they are passed over",
+            g->prefix, g->n, n, g->passed);
+    return UNIC_OK;
+}
+
 unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const char *folder,
                                   const char *name)
 {
@@ -65,6 +108,8 @@ unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const
     unic_status status = unic__folder_list(&files, g->prefix);
     if (status == UNIC_OK)
         status = fill(g, arena, files.names, files.n);
+    if (status == UNIC_OK)
+        status = report_passed(g, arena, &files);
     unic__folder_free(&files);
     return status == UNIC_OK ? sort(g) : status;
 }

@@ -100,8 +100,10 @@ static unic_status open_source(unic__clip_source **out, const char *const *paths
     if (!folder)
         return open_file(out, paths[0]);
     UNIC__TRY(holds_arrays(paths[0], &arrays));
-    return arrays ? unic__shard_open_folder(out, paths[0])
-                  : unic__clip_files_open(out, paths[0]);
+    if (!arrays)
+        return unic__clip_files_open(out, paths[0]);
+    UNIC__TRY(unic__report_clips_beside(paths[0]));
+    return unic__shard_open_folder(out, paths[0]);
 }
 
 static unic_status open_sources(unic_dataset *d, const unic__dataset_files *files,

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "array/named_arrays.h"
+#include "base/text.h"
 #include "data/label_names.h"
 
 static const char lengths_suffix[] = ".lengths";
@@ -83,6 +84,18 @@ static void report_near_name(const shard *s, const char *name, const unic__shape
                            s->source.path, name, text, (int)(at - name), name, words[2]);
 }
 
+/* No array could be one of a modality. */
+static unic_status fail_empty(const shard *s)
+{
+    char names[160] = "";
+    for (size_t i = 0; i < unic__named_arrays_count(&s->arrays); i++)
+        unic__text_list_add(names, sizeof names, unic__named_arrays_name(&s->arrays, i));
+    return unic__fail(
+        UNIC_E_NOTFOUND,
+        "%s: no modality; an array [N,T,...] with a name without '.' expected%s%s",
+        s->source.path, *names ? "; there is: " : "", names);
+}
+
 static unic_status list(unic__clip_source *source, unic__track_table *tracks)
 {
     shard *s = (shard *)source;
@@ -109,12 +122,7 @@ static unic_status list(unic__clip_source *source, unic__track_table *tracks)
     if (!found && other_name)
         return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, [N,T,...] expected",
                           source->path, other_name, unic__shape_print(&other, text));
-    if (!found)
-        return unic__fail(
-            UNIC_E_NOTFOUND,
-            "%s: no modality; an array [N,T,...] with a name without '.' expected",
-            source->path);
-    return UNIC_OK;
+    return found ? UNIC_OK : fail_empty(s);
 }
 
 static unic_status find(unic__clip_source *source, const char *name)

@@ -167,6 +167,59 @@ START_TEST(directories_that_are_refused)
 }
 END_TEST
 
+/* What is left out though it may be meant as clips is said, or named where there are no others. */
+START_TEST(what_is_passed_over_is_said)
+{
+    static const struct {
+        const char *names[4]; /* of files in the folder, NULL behind the last */
+        bool opens;
+        const char *says;
+    } cases[] = {
+        {{"audio/a.npy", "audio/b.npz"},
+         true,
+         "clips/audio/: has 1 clips, and 1 files or directories, the first \"b.npz\", that "
+         "may"},
+        {{"audio/a.zip", "audio/x.PT", "audio/b.h5"},
+         true,
+         "has 1 clips, and 2 files or directories, the first \"b.h5\""},
+        {{"audio/a.npy", "audio/sub/b.npy"},
+         true,
+         "has 1 clips, and 1 files or directories, the first \"sub\""},
+        {{"audio/a.npz", "audio/b.npz"},
+         false,
+         "or files <modality>.npy, expected; there is: audio/a.npz"},
+        {{"audio/dog/a.npy", "video/dog/a.npy"}, false, "expected; there is: audio/dog"},
+        {{"audio/a.pt", "all.h5"},
+         false,
+         "expected; there is: audio/a.pt; all.h5 is an HDF5 file"},
+        {{"mean.npy", "audio/a.npy"},
+         true,
+         "clips: is read for the .npy arrays in it; the clips in"},
+        {{"audio/a.npy", "audio/notes.txt", "audio/extract.ini", "audio/README"}, true, NULL},
+        {{"audio/a.npy", "audio/Thumbs.db", "other/b.npz"}, true, NULL},
+        {{"audio.npy", "other/b.npz", "other/c.txt"}, true, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[512];
+        unic_dataset_options o = data_options(2, 0, 0);
+        unic_dataset *d;
+        clips_folder("clips", path);
+        for (size_t k = 0; k < 4 && cases[i].names[k]; k++)
+            clips_write(path, cases[i].names[k], OF(1, 3, 2), 0);
+        io_log_begin();
+        const unic_status status = unic_dataset_open(&d, (const char *[]){path}, 1, &o);
+        const char *log = io_log_end();
+        ck_assert_msg((status == UNIC_OK) == cases[i].opens, "case %zu: %s", i,
+                      unic_last_error());
+        if (!cases[i].opens)
+            log = unic_last_error();
+        ck_assert_msg(cases[i].says ? strstr(log, cases[i].says) != NULL : !*log,
+                      "case %zu: \"%s\" does not say \"%s\"", i, log, cases[i].says);
+        unic_dataset_free(d);
+    }
+}
+END_TEST
+
 /* ---- arrays in a directory
  * ------------------------------------------------------------------- */
 
@@ -616,6 +669,7 @@ int main(void)
     tcase_add_test(t, one_modality_has_the_same_clips);
     tcase_add_loop_test(t, labels_stand_beside_the_clips, 0, 2);
     tcase_add_test(t, directories_that_are_refused);
+    tcase_add_test(t, what_is_passed_over_is_said);
     tcase_add_loop_test(t, a_directory_of_arrays_is_an_npz, 0, 2);
     tcase_add_test(t, fortran_order_is_turned);
     tcase_add_loop_test(t, files_of_clips_are_stacked, 0, 2);

@@ -296,7 +296,10 @@ static void assert_refused(const array *one, const array *two, unic_status statu
 START_TEST(refuses_arrays_that_disagree)
 {
     assert_refused(ARRAYS({"label", OF(3), 0}), NULL, UNIC_E_NOTFOUND,
-                   "dataset-1.npz: no modality; an array [N,T,...]");
+                   "dataset-1.npz: no modality; an array [N,T,...] with a name without '.' "
+                   "expected; there is: label");
+    assert_refused(ARRAYS({"a.b", OF(3, 2, 1), 0}, {"d/audio", OF(3, 2, 1), 0}), NULL,
+                   UNIC_E_NOTFOUND, "expected; there is: a.b, d/audio");
     assert_refused(ARRAYS({"a", OF(3), 0}), NULL, UNIC_E_SHAPE,
                    "dataset-1.npz: modality \"a\" is [3], [N,T,...] expected");
     assert_refused(ARRAYS({"a", OF(3, 0, 2), 0}), NULL, UNIC_E_SHAPE,
