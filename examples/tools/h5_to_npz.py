@@ -11,6 +11,8 @@ becomes "label" [N], the class with the most steps (-1: background alone), and f
 class with the largest number, the last one again being the background. Clips are copied one at a time: features need no memory.
 """
 import argparse
+import contextlib
+import os
 import sys
 import zipfile
 
@@ -31,7 +33,8 @@ def open_dataset(text):
         file = h5py.File(path, "r")
     except OSError as error:
         sys.exit(f"h5_to_npz.py: {path}: {error}")
-    names = [key for key in file if isinstance(file[key], h5py.Dataset)]
+    names = []
+    file.visititems(lambda key, item: names.append(key) if isinstance(item, h5py.Dataset) else None)
     if not colon:
         if len(names) != 1:
             sys.exit(f"h5_to_npz.py: {path}: has the datasets {names}; name one: {path}:NAME")
@@ -95,10 +98,13 @@ def main():
         if not equals or not name or "." in name or "/" in name or name == "label" or name in features:
             parser.error(f"{word!r}: MODALITY=FILE.h5 expected, each modality once, without '.' and '/'")
         features[name] = open_dataset(path)
-    clips, steps = next(iter(features.values())).shape[:2]
+    first = next(iter(features.values()))
+    clips, steps = first.shape[:2] if first.ndim > 1 else ("N", "T")
     for name, dataset in features.items():
-        if dataset.ndim < 3 or dataset.shape[:2] != (clips, steps):
-            sys.exit(f"h5_to_npz.py: {name}: is {list(dataset.shape)}, [{clips},{steps},...] expected")
+        if dataset.ndim < 3 or dataset.shape[:2] != (clips, steps) or 0 in dataset.shape:
+            sys.exit(f"h5_to_npz.py: {name}: is {list(dataset.shape)}, [{clips},{steps},...] expected, and no dim of 0")
+        if dataset.dtype.kind not in "biuf":
+            sys.exit(f"h5_to_npz.py: {name}: is of the type {dataset.dtype}, real numbers expected")
     order = np.arange(clips)
     if given.order:
         order = open_dataset(given.order)[...].ravel()
@@ -116,14 +122,25 @@ def main():
             sys.exit(f"h5_to_npz.py: {given.labels}: holds what is no number, NaN or a number below 0; "
                      "0 and 1 expected")
 
-    with zipfile.ZipFile(given.out, "w") as archive:
-        for name, dataset in features.items():
-            write_clips(archive, name, dataset, order)
-        if events is not None:
-            label, of_steps = labels_of(events)
-            write_array(archive, "label", label)
-            for name in features if of_steps is not None else ():
-                write_array(archive, f"{name}.step_labels", of_steps)
+    def write(out):
+        with zipfile.ZipFile(out, "w") as archive:
+            for name, dataset in features.items():
+                write_clips(archive, name, dataset, order)
+            if events is not None:
+                label, of_steps = labels_of(events)
+                write_array(archive, "label", label)
+                for name in features if of_steps is not None else ():
+                    write_array(archive, f"{name}.step_labels", of_steps)
+
+    part = f"{given.out}.part"                          # the file is there complete, or is what it was
+    try:
+        write(part)
+        os.replace(part, given.out)
+    except OSError as error:                            # h5py's for what is damaged, too
+        sys.exit(f"h5_to_npz.py: {given.out}: {error}")
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(part)
     print(f"{given.out}: {len(order)} clips of {steps} steps, {', '.join(features)}")
 
 

@@ -186,6 +186,34 @@ class Folders(unittest.TestCase):
             self.assertIn(f"order.h5:avadataset: whole numbers in 0..{CLIPS - 1} expected", convert("order", wrong))
         self.assertEqual(convert("order", order.astype("f4")), "")
 
+        # features that are none; one that cannot be read to its end leaves the file as it was
+        before, video = out.read_bytes(), self.data["video"]
+        for wrong, words in ((np.full(3, b"x"), "video: is [3], [N,T,...] expected"), (video[:0], "and no dim of 0"),
+                             (video.astype("c8"), "video: is of the type complex64, real numbers expected")):
+            command.append(command.pop(command.index(f"video={self.dir}/video.h5")))
+            only = [word for word in command if word != f"audio={self.dir}/audio.h5"]
+            with h5py.File(self.dir / "video.h5", "w") as file:
+                file["avadataset"] = wrong
+            done = subprocess.run(only, text=True, capture_output=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(words, done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
+            self.assertEqual(out.read_bytes(), before)
+        with h5py.File(self.dir / "video.h5", "w") as file:
+            file.create_dataset("avadataset", data=video, chunks=(1, *video.shape[1:]), compression="gzip", fletcher32=True)
+            file["avadataset"].id.write_direct_chunk((int(order[-1]),) + (0,) * (video.ndim - 1), b"no gzip")
+        done = subprocess.run(command, text=True, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr.count("\n"), out.read_bytes() == before), (1, 1, True), done.stderr)
+        self.assertFalse(list(self.dir.glob("*.part")))
+        with h5py.File(self.dir / "video.h5", "w") as file:
+            file["features/rgb"] = video
+            file["features/flow"] = video
+        self.assertIn("has the datasets ['features/flow', 'features/rgb']; name one", subprocess.run(command, text=True, capture_output=True).stderr)
+        with h5py.File(self.dir / "video.h5", "w") as file:
+            file["features/rgb"] = video
+        subprocess.run(command, check=True, capture_output=True)
+        np.testing.assert_array_equal(np.load(out)["video"], video[order])
+
         # whole clips' labels, mil_labels.h5: [N,C], the background last; a clip of background alone has none
         whole = np.eye(CLASSES + 1)[self.label]
         whole[1] = np.eye(CLASSES + 1)[CLASSES]
