@@ -289,6 +289,23 @@ class Strangers(unittest.TestCase):
         with lu.Dataset(folder, batch=1) as dataset:
             self.assertEqual((dataset.modalities, dataset.clip_count), (("audio", "video"), 1))
 
+    def test_names_that_are_not_utf_8(self):
+        """A modality of such a name is refused with it, unless others are asked for; clips may be called so."""
+        folder = os.fsencode(self.dir / "f")
+        for modality in (b"audio", b"au\xff"):
+            os.makedirs(os.path.join(folder, modality))
+            np.save(os.fsdecode(os.path.join(folder, modality, b"\xe9.npy")), AUDIO[0])
+        npz = self.dir / "n.npz"
+        np.savez(npz, audio=AUDIO, cafX=AUDIO)
+        npz.write_bytes(npz.read_bytes().replace(b"cafX", b"caf\x82"))
+        for path, name in ((folder, r"b'au\xff'"), (npz, r"b'caf\x82'")):
+            with self.assertRaises(lu.FormatError) as caught:
+                lu.Dataset(path)
+            self.assertIn(f"the modality {name} has a name that is not UTF-8: rename its array or directory, or name", str(caught.exception))
+            with lu.Dataset(path, modalities=["audio"], batch=1) as dataset:
+                self.assertEqual(dataset.modalities, ("audio",))
+                np.testing.assert_array_equal(next(iter(dataset))["audio"][0], AUDIO[0])
+
     def test_python_2(self):
         """cPickle's opcodes, in its own protocols."""
         def two(x):

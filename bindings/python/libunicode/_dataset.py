@@ -19,7 +19,7 @@ from . import _io
 from . import _lib
 from ._arguments import Codes, Readable
 from ._batch import Batch, LentBatch, modalities_of
-from ._errors import ArgumentError, NotFoundError, ShapeError, StateError
+from ._errors import ArgumentError, FormatError, NotFoundError, ShapeError, StateError
 from ._exchange import array_of
 from ._handle import Handle, Owner
 from ._lib import lib
@@ -118,8 +118,12 @@ class Dataset(Handle):
     def modalities(self) -> Tuple[str, ...]:
         """The modalities that are read, in the order named or of the paths."""
         with self._use() as dataset:
-            return tuple(lib.unic_dataset_modality_name(dataset, i).decode()
-                         for i in range(lib.unic_dataset_modality_count(dataset)))
+            names = [lib.unic_dataset_modality_name(dataset, i) for i in range(lib.unic_dataset_modality_count(dataset))]
+        try:
+            return tuple(name.decode() for name in names)
+        except UnicodeDecodeError as error:
+            raise FormatError(f"the modality {error.object!r} has a name that is not UTF-8: rename its array or directory, "
+                              "or name those that are meant (modalities=)") from None
 
     def feature_dims(self, modality: str) -> Tuple[int, ...]:
         """The dims of one step of a modality's features, as (7, 7, 64) or (128,)."""
