@@ -117,8 +117,11 @@ static unic_status read_adam(unic__torch_file *f, const unic_config *c, const op
         unic__shape shape = unic__cmg_shape(&place, &p->shape);
         if (!unic__shape_equal(&first->shape, &shape) ||
             !unic__shape_equal(&second->shape, &shape))
-            return unic__fail(UNIC_E_FORMAT, "%s: %s/state/%lld is not of the shape of %s",
-                              unic__torch_path(f), o->key, (long long)number, path);
+            return unic__fail(
+                UNIC_E_FORMAT,
+                "%s: %s/state/%lld is not of the shape of %s: another order of "
+                "parameters than the modules'; without \"%s\" in it Adam starts anew",
+                unic__torch_path(f), o->key, (long long)number, path, o->key);
         UNIC__TRY(unic__cmg_read_tensor(f, first, &place, p, adam->m + p->offset));
         UNIC__TRY(unic__cmg_read_tensor(f, second, &place, p, adam->v + p->offset));
         snprintf(path, sizeof path, "%s/state/%lld/step", o->key, (long long)number);
@@ -147,9 +150,11 @@ static unic_status read_main(unic__torch_file *f, unic_trainer *t)
     }
     const optimiser *o = parameters_of(f, &with) == n ? &with : &without;
     if (parameters_of(f, o) != n)
-        return unic__fail(
-            UNIC_E_FORMAT, "%s: optimizer has %zu parameters, the modules %zu or %zu",
-            unic__torch_path(f), n, parameters_of(f, &without), parameters_of(f, &with));
+        return unic__fail(UNIC_E_FORMAT,
+                          "%s: optimizer has %zu parameters in the first of its groups, the "
+                          "modules %zu or %zu; without \"optimizer\" in it Adam starts anew",
+                          unic__torch_path(f), n, parameters_of(f, &without),
+                          parameters_of(f, &with));
     return read_adam(f, t->config, o, NULL, &t->adam);
 }
 

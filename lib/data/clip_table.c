@@ -186,8 +186,9 @@ static unic_status refuse_header(const table *t, const unic__record *header, con
                               t->path, what, header->fields[i], near);
         unic__text_list_add(names, sizeof names, header->fields[i]);
     }
-    return unic__fail(UNIC_E_FORMAT, "%s: has %s%s%s", t->path, what,
-                      *names ? "; there is: " : "", names);
+    return unic__fail(UNIC_E_FORMAT, "%s: has %s%s%s%s", t->path, what,
+                      *names ? "; there is: " : "", names,
+                      *names == '#' ? "; a line that begins with # is no comment" : "");
 }
 
 /* AVE's Annotations.txt, with its first line or, as in its parts, without:

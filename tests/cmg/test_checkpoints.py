@@ -492,6 +492,19 @@ class Checkpoints(unittest.TestCase):
             self.assertTrue(got != want)
         self.assertNotIn("exp_avg", trainer(none_yet)[1])
 
+        def two_groups(given, optimizer, group):
+            optimizer["param_groups"] = [{**group, "params": group["params"][:7]}, {**group, "params": group["params"][7:]}]
+
+        def another_order(given, optimizer, group):
+            given[ENCODER] = dict(sorted(given[ENCODER].items()))
+
+        for change, words in ((two_groups, "optimizer has 7 parameters in the first of its groups, the modules "),
+                              (another_order, " is not of the shape of ")):
+            with self.assertRaises(lu.FormatError) as caught:
+                trainer(change)
+            self.assertIn(words, str(caught.exception))
+            self.assertIn('without "optimizer" in it Adam starts anew', str(caught.exception))
+
     def state(self, trainer):
         trainer.save(self.dir / "state.npz")
         with np.load(self.dir / "state.run.npz", allow_pickle=False) as z:

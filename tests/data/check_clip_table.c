@@ -113,6 +113,8 @@ START_TEST(tables_that_are_refused)
         {"labels,fname\na,x\n", "is column \"fname\" meant as \"video_id\"?"},
         {"segment,label\na,x\n", "which names the columns; there is: segment, label"},
         {"onset,offset,event_label\na,1,2\n", "there is: onset, offset, event_label"},
+        {"# YTID, start_seconds\na, 3\n",
+         "there is: # YTID, start_seconds; a line that begins with # is no comment"},
         {"vid,label\na,x\n", "is column \"vid\" meant as \"video_id\"?"},
         {"[{\"video_id\": \"a\"}]\n", "index.csv: begins with [, as JSON does; a table whose"},
         {"\n {\"video_id\": \"a\"}\n", "index.csv: begins with {, as JSON does; a table whose"},
