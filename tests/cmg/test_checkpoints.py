@@ -41,7 +41,6 @@ SIZE, DEVICE = tw.stand_in("torch", "Size", tuple), tw.stand_in("torch", "device
 # The class's module is another one from Python 3.13 on.
 PATH_CLASS = f"{pathlib.PurePosixPath.__module__}.PurePosixPath"
 QUANTISED = tw.stand_in("torch._utils", "_rebuild_qtensor", None)
-SUBCLASS = tw.stand_in("torch._tensor", "_rebuild_from_type_v2", None)
 META = tw.stand_in("torch._utils", "_rebuild_meta_tensor_no_storage", None)
 
 
@@ -284,7 +283,7 @@ class Checkpoints(unittest.TestCase):
             "complex": (STRANGE["complex tensor"](), "is of complex64, which is not read"),
             "array": (np.ones((4, 4)), "is a numpy array, a tensor expected"), "none": (None, "is None, a tensor expected"),
             "list": ([1.0], "is a list, a tensor expected"), "object": (argparse.Namespace(), "an object of argparse.Namespace"),
-            "subclass": (tw.Call(SUBCLASS, tw.stand_in("torch._utils", "_rebuild_wrapper_subclass", None),
+            "subclass": (tw.Call(tw.SUBCLASS, tw.stand_in("torch._utils", "_rebuild_wrapper_subclass", None),
                                  tw.stand_in("torchao.dtypes", "QuantizedTensor", object), (), {}), "is an object of torchao.dtypes.QuantizedTensor, a tensor"),
             "number": (1.5, "is a float, a tensor expected"), "path": (pathlib.PurePosixPath("x"), f"is an object of {PATH_CLASS}"),
             "command": (tw.Call(os.system, "false"), "an object of posix.system"),
