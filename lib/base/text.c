@@ -47,6 +47,24 @@ bool unic__lines_next(unic__lines *lines, unic__piece *line)
     return true;
 }
 
+char unic__lower(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+char unic__upper(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+}
+
+bool unic__is_same_but_capitals(const char *a, const char *b, size_t size)
+{
+    size_t same = 0;
+    while (same < size && unic__lower(a[same]) == unic__lower(b[same]))
+        same++;
+    return same == size;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

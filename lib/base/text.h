@@ -41,6 +41,14 @@ void unic__text_printable(char *text);
 /* Adds a name to a list "a, b" for messages, as long as there is room; the list begins as "". */
 void unic__text_list_add(char *text, size_t size, const char *name);
 
+/* A to Z as a to z, and back. Not tolower() and strcasecmp(), which ask the locale: in a Turkish one
+ * I is no capital i. */
+char unic__lower(char c);
+char unic__upper(char c);
+
+/* Whether the first `size` bytes are the same but for capitals. */
+bool unic__is_same_but_capitals(const char *a, const char *b, size_t size);
+
 /* The piece without leading and trailing blanks and tabs. */
 unic__piece unic__piece_trim(unic__piece piece);
 

@@ -1,9 +1,9 @@
 #include "cmg/cmg_layout.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "file/sniff.h"
 
 enum { CANDIDATES = 16, SHOWN = 4, SIGNS = 4, FOUND_TEXT = 400 };
@@ -119,15 +119,13 @@ static unic_status unwrap_all(unic__torch_file *f)
 /* Whether `name` is in the path, whatever its capitals. */
 static bool mentions(const char *path, const char *name)
 {
-    size_t n = strlen(name), i;
-    for (; *path; path++) {
-        for (i = 0; i < n && tolower((unsigned char)path[i]) == tolower((unsigned char)name[i]);
-             i++)
-            ;
-        if (i == n)
-            return true;
+    const size_t n = strlen(name);
+    size_t left = strlen(path);
+    while (left >= n && !unic__is_same_but_capitals(path, name, n)) {
+        path++;
+        left--;
     }
-    return false;
+    return left >= n;
 }
 
 static void add_candidate(candidates *c, const unic__torch_tensor *t, size_t size)

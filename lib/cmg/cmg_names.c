@@ -1,8 +1,9 @@
 #include "cmg/cmg_names.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/text.h"
 
 /*
  * One row for each parameter: this library's name after "<modality>.", and CMG's name. In CMG's
@@ -82,6 +83,11 @@ static const row rows[] = {
     {"club.logvar.#.*", CLUB, "p_logvar.2#.*", UNIC__CMG_SAME, ANY},
 };
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
 /* Whether `name` fits our pattern; its number and its ending. */
 static bool match(const char *pattern, const char *name, unsigned *number, const char **rest)
 {
@@ -91,9 +97,9 @@ static bool match(const char *pattern, const char *name, unsigned *number, const
             return *name != 0;
         }
         if (*pattern == '#') {
-            if (!isdigit((unsigned char)*name))
+            if (!is_digit(*name))
                 return false;
-            for (*number = 0; isdigit((unsigned char)*name) && *number < 1000; name++)
+            for (*number = 0; is_digit(*name) && *number < 1000; name++)
                 *number = 10 * *number + (unsigned)(*name - '0');
             continue;
         }
@@ -113,7 +119,7 @@ static void fill(char *out, size_t size, const char *pattern, const char *modali
         int n;
         if (pattern[0] == '%') {
             bool capital = *++pattern == 'M';
-            int first = capital ? toupper((unsigned char)modality[0]) : modality[0];
+            const char first = capital ? unic__upper(modality[0]) : modality[0];
             n = snprintf(out + at, size - at, "%c%s", first, modality + 1);
         } else if (pattern[0] == '2' && pattern[1] == '#') {
             if (!rest)

@@ -89,11 +89,27 @@ static void print_number(double value, char *text)
     }
 }
 
+/* The bound behind the bracket or comma at *at, as of "[0.001, 0.5]"; *at becomes what follows it.
+ * strtod() would end at the point where the locale has a comma. */
+static double read_bound(const char **at)
+{
+    char text[UNIC__NUMBER_BYTES];
+    double bound = 0;
+    *at += 1 + strspn(*at + 1, " ");
+    const size_t size = strcspn(*at, ",])");
+    snprintf(text, sizeof text, "%.*s", (int)size, *at);
+    (void)unic__parse_number(text, &bound); /* check_keys sees that each of the table is one */
+    *at += size;
+    return bound;
+}
+
 static unic_status parse_number(const unic__config_key *key, const char *name,
                                 const char *standard, const char *value, double *field)
 {
-    char shown[UNIC__SHOWN_BYTES], *end;
-    double x, low = strtod(key->allowed + 1, &end), high = strtod(end + 1, &end);
+    char shown[UNIC__SHOWN_BYTES];
+    const char *end = key->allowed;
+    double x;
+    const double low = read_bound(&end), high = read_bound(&end);
     if (!unic__parse_number(value, &x))
         return unic__fail(UNIC_E_CONFIG, "%s = %s is not a number; expected one in %s", name,
                           unic__shown(value, shown), key->allowed);

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static int compare(unic__piece a, unic__piece b)
 {
@@ -123,7 +122,7 @@ bool unic__is_missing(unic__piece field)
     static const char *const words[] = {"nan", "-nan", "<na>", "n/a", "#n/a", "na", "null"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (field.size == strlen(words[i]) &&
-            strncasecmp(field.start, words[i], field.size) == 0)
+            unic__is_same_but_capitals(field.start, words[i], field.size))
             return true;
     return !field.size || compare(field, piece_of("None")) == 0; /* "none" may be a class */
 }

@@ -1,7 +1,7 @@
 /* Opens the sources that the paths name, and determines the tracks that they share. */
 #include <string.h>
-#include <strings.h>
 
+#include "base/text.h"
 #include "data/clip_files.h"
 #include "data/dataset.h"
 #include "data/shard.h"
@@ -30,7 +30,8 @@ static bool is_table(const char *path)
     static const char *const suffixes[] = {".csv", ".tsv", ".txt"};
     const size_t size = strlen(path), length = strlen(suffixes[0]);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (size > length && strcasecmp(path + size - length, suffixes[i]) == 0)
+        if (size > length &&
+            unic__is_same_but_capitals(path + size - length, suffixes[i], length))
             return true;
     return false;
 }

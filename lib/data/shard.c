@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "array/named_arrays.h"
 #include "base/text.h"
@@ -42,19 +41,14 @@ static unic_status look_at(const shard *s, size_t i, unic__shape *shape, const c
     return info.foreign ? UNIC_OK : status;
 }
 
-static char lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-}
-
 /* Whether a word is another one with one letter more, less or another, or two of them swapped, or
  * in another case. */
 static bool is_nearly(const char *word, const char *other)
 {
     size_t n = strlen(word), m = strlen(other), same = 0;
-    while (same < n && same < m && lower(word[same]) == other[same])
+    while (same < n && same < m && unic__lower(word[same]) == other[same])
         same++;
-    while (n > same && m > same && lower(word[n - 1]) == other[m - 1]) {
+    while (n > same && m > same && unic__lower(word[n - 1]) == other[m - 1]) {
         n--;
         m--;
     }
@@ -62,8 +56,8 @@ static bool is_nearly(const char *word, const char *other)
     m -= same;
     word += same;
     other += same;
-    return (n <= 1 && m <= 1) ||
-           (n == 2 && m == 2 && lower(word[0]) == other[1] && lower(word[1]) == other[0]);
+    return (n <= 1 && m <= 1) || (n == 2 && m == 2 && unic__lower(word[0]) == other[1] &&
+                                  unic__lower(word[1]) == other[0]);
 }
 
 /* A modality whose name is nearly that of something else is more likely that. */
@@ -223,7 +217,7 @@ static bool means_lengths(const char *text, size_t size)
             continue;
         if (n + 1 == LONGEST)
             return false;
-        word[n++] = lower(text[i]);
+        word[n++] = unic__lower(text[i]);
     }
     word[n] = '\0';
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
@@ -238,8 +232,10 @@ static bool means_lengths_of(const char *name, const char *modality)
     size_t size = strlen(name), n = strlen(modality);
     if (size <= n)
         return false;
-    return (strncasecmp(name, modality, n) == 0 && means_lengths(name + n, size - n)) ||
-           (strcasecmp(name + size - n, modality) == 0 && means_lengths(name, size - n));
+    return (unic__is_same_but_capitals(name, modality, n) &&
+            means_lengths(name + n, size - n)) ||
+           (unic__is_same_but_capitals(name + size - n, modality, n) &&
+            means_lengths(name, size - n));
 }
 
 /* Whether the array has a whole number for each clip. */

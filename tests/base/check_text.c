@@ -1,8 +1,11 @@
 /* lib/base/text: lines however they end. */
 #include <check.h>
+#include <locale.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/locale_help.h"
 #include "base/text.h"
 
 /* The lines with '|' between them, and their number. */
@@ -88,6 +91,29 @@ START_TEST(blanks_around_a_piece)
 }
 END_TEST
 
+/* In a Turkish locale tolower('I') is no i, and strcasecmp("GIF", "gif") not 0. */
+START_TEST(capitals_ignore_the_locale)
+{
+    static const char
+        same[][2][8] = {{"GIF", "gif"}, {"Image", "iMAGE"}, {"a_1.Z", "A_1.z"}, {"", ""}},
+        other[][2][8] = {
+            {"gif", "gi1"}, {"[", "{"}, {"@", "`"}, {"\xc4", "\xe4"}, {"I", "\xfd"}};
+    if (!locale_made("tr_TR", "ISO-8859-9"))
+        puts("skipped: a Turkish locale (localedef makes none here)");
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        ck_assert(unic__is_same_but_capitals(same[i][0], same[i][1], strlen(same[i][0])));
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        ck_assert(!unic__is_same_but_capitals(other[i][0], other[i][1], strlen(other[i][0])));
+    ck_assert(unic__is_same_but_capitals("GIFx", "gify", 3));
+    for (int c = 0; c < 256; c++) {
+        const bool small = c >= 'a' && c <= 'z', capital = c >= 'A' && c <= 'Z';
+        ck_assert_int_eq((unsigned char)unic__upper((char)c), small ? c - 32 : c);
+        ck_assert_int_eq((unsigned char)unic__lower((char)c), capital ? c + 32 : c);
+    }
+    setlocale(LC_ALL, "C");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("base/text");
@@ -95,6 +121,7 @@ int main(void)
     tcase_add_test(t, every_line_end);
     tcase_add_test(t, wide_texts_are_refused);
     tcase_add_test(t, blanks_around_a_piece);
+    tcase_add_test(t, capitals_ignore_the_locale);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
