@@ -39,8 +39,10 @@ static unic_status take_names(unic__npy_folder *f, const char *path, const unic_
         return unic__no_memory(bytes, "a directory of arrays");
     for (size_t i = 0; i < list->n; i++) {
         size_t size = unic__stem_size(list->names[i], ".npy");
-        if (!size)
+        if (!size) {
+            UNIC__TRY(unic__suffix_check(path, list->names[i], ".npy"));
             continue;
+        }
         f->names[f->n] = unic__arena_printf(&f->arena, "%.*s", (int)size, list->names[i]);
         if (!f->names[f->n])
             return unic__no_memory(size + 1, "an array's name");

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/text.h"
 #include "file/folder.h"
 #include "file/litter.h"
 
@@ -25,8 +25,11 @@ static unic_status fill(unic__clip_group *g, unic__arena *arena, const char *con
         return unic__no_memory(bytes, "the clips of a directory");
     for (size_t i = 0; i < n; i++) {
         unic__clip_format format = unic__clip_format_of(names[i], &size);
-        if (format == UNIC__CLIP_ABSENT)
+        if (format == UNIC__CLIP_ABSENT) {
+            UNIC__TRY(unic__suffix_check(g->prefix, names[i], ".npy"));
+            UNIC__TRY(unic__suffix_check(g->prefix, names[i], ".zip"));
             continue;
+        }
         const char *stem = unic__arena_printf(arena, "%.*s", (int)size, names[i]);
         if (!stem)
             return unic__no_memory(size + 1, "a clip's name");
@@ -98,11 +101,12 @@ unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const
     *g = (unic__clip_group){
         .name = unic__arena_printf(arena, "%s", name),
         .prefix = unic__arena_printf(arena, "%s%s%s/", folder, slash, name)};
-    if (!g->name || !g->prefix)
+    const char *path = unic__arena_printf(arena, "%s%s%s", folder, slash, name);
+    if (!g->name || !g->prefix || !path)
         return unic__no_memory(strlen(folder) + strlen(name), "a directory's name");
     bool there;
     unic__folder files;
-    UNIC__TRY(unic__is_folder(&there, g->prefix));
+    UNIC__TRY(unic__is_folder(&there, path));
     if (!there)
         return UNIC_OK;
     unic_status status = unic__folder_list(&files, g->prefix);
@@ -150,7 +154,8 @@ static size_t size_without_medium(const char *name)
                                         "wav", "flac", "mp3", "ogg",  "npy", "zip"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof media / sizeof *media; i++)
-        if (strcasecmp(dot + 1, media[i]) == 0)
+        if (strlen(dot + 1) == strlen(media[i]) &&
+            unic__is_same_but_capitals(dot + 1, media[i], strlen(media[i])))
             return (size_t)(dot - name);
     return 0;
 }

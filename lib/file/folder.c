@@ -7,12 +7,24 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "file/file.h"
 
 size_t unic__stem_size(const char *name, const char *suffix)
 {
     size_t size = strlen(name), tail = strlen(suffix);
     return size > tail && strcmp(name + size - tail, suffix) == 0 ? size - tail : 0;
+}
+
+unic_status unic__suffix_check(const char *folder, const char *name, const char *suffix)
+{
+    const size_t size = strlen(name), tail = strlen(suffix), n = strlen(folder);
+    if (size <= tail || !unic__is_same_but_capitals(name + size - tail, suffix, tail) ||
+        strcmp(name + size - tail, suffix) == 0)
+        return UNIC_OK;
+    return unic__fail(UNIC_E_FORMAT,
+                      "%s%s%s: a name that ends with %s, in small letters, expected", folder,
+                      n && folder[n - 1] == '/' ? "" : "/", name, suffix);
 }
 
 static unic_status look_fail(const char *path, const char *verb, int error)
@@ -29,8 +41,14 @@ unic_status unic__is_folder(bool *folder, const char *path)
 {
     struct stat about;
     *folder = false;
-    if (stat(path, &about) != 0)
-        return errno == ENOENT || errno == ENOTDIR ? UNIC_OK : look_fail(path, "open", errno);
+    if (stat(path, &about) != 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return look_fail(path, "open", errno);
+        return lstat(path, &about) == 0 && S_ISLNK(about.st_mode)
+                   ? unic__fail(UNIC_E_NOTFOUND, "%s: is a symbolic link to what is not there",
+                                path)
+                   : UNIC_OK;
+    }
     *folder = S_ISDIR(about.st_mode);
     return UNIC_OK;
 }

@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,6 +129,34 @@ class Many(unittest.TestCase):
         self.assertEqual([self.row(said, name) for name in ("encoded here", "there, or by others")], [SHARDS - 2, 2])
         self.assertEqual({path: path.stat().st_mtime_ns for path in before}, before)
         self.check("half")
+
+    def test_what_cannot_be_read_is_not_passed_over(self):
+        """Links to nothing, pipes, capitals, and a directory whose files cannot be looked at."""
+        folder = self.dir / "odd"
+        shutil.copytree(self.dir / "shards", folder)
+        (folder / "p1.npz").rename(folder / "p1.NPZ")
+        (folder / "away.npz").symlink_to("/nowhere/away.npz")
+        os.mkfifo(folder / "pipe.npz")
+        said = self.encode("odd out", "odd", status=1)
+        self.assertEqual([self.row(said, name) for name in ("encoded here", "failed")], [SHARDS, 2])
+        self.assertIn("odd/away.npz: is a symbolic link to what is not there", said[1])
+        self.assertIn("odd/pipe.npz: is a pipe or device, a regular file was expected", said[1])
+        self.assertEqual((self.dir / "odd out/p1.NPZ.npz").read_bytes(), self.want["p1.npz"])
+        for path in (folder / "away.npz", folder / "pipe.npz"):
+            path.unlink()
+        (folder / "part2").symlink_to("/nowhere/part2")      # it may have been a directory
+        said = self.encode("odd out", "odd", status=1)
+        self.assertIn("cannot read odd/part2, a symbolic link: No such file or directory", said[1])
+        (folder / "part2").unlink()
+        said = self.encode("odd out", "odd")
+        self.assertEqual([self.row(said, name) for name in ("there, or by others", "failed")], [SHARDS, 0])
+        if os.geteuid():      # root may look at everything
+            (folder / "deep").chmod(0o600)
+            try:
+                said = self.encode("odd out", "odd", status=1)
+            finally:
+                (folder / "deep").chmod(0o700)
+            self.assertRegex(said[1], "deep/p[0-9].npz: cannot open: Permission denied")
 
     def two_inputs(self, name):
         """Two files of one name, and some of others."""

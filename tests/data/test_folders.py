@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pickle
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -92,6 +93,33 @@ class Folders(unittest.TestCase):
         told = run("unic-inspect", self.dir / "vectors.npz")
         self.assertNotIn("is not read", told.stdout + told.stderr)
         self.assertRegex(told.stdout, rf"\b{steps.sum()}\b")
+
+    def test_what_would_be_left_out_is_refused(self):
+        """A clip or a modality whose name or whose link keeps it from being read."""
+        def refused(folder, says, *paths):
+            told = run("unic-inspect", self.dir / folder, status=1).stderr
+            self.assertIn(says, told)
+            for path in paths:
+                path.unlink()
+            run("unic-inspect", self.dir / folder)
+
+        shutil.copytree(self.dir / "npy", self.dir / "odd")
+        shutil.copytree(self.dir / "zip", self.dir / "odd zip")
+        shutil.copytree(self.dir / "arrays", self.dir / "odd arrays")
+        for name in ("more.NPY", "more.Npy"):
+            (self.dir / "odd/audio" / name).write_bytes((self.dir / "odd/audio/000.npy").read_bytes())
+            refused("odd", f"odd/audio/{name}: a name that ends with .npy, in small letters, expected",
+                    self.dir / "odd/audio" / name)
+        (self.dir / "odd zip/video/more.ZIP").write_bytes((self.dir / "zip/video/000.zip").read_bytes())
+        refused("odd zip", "odd zip/video/more.ZIP: a name that ends with .zip, in small letters, expected",
+                self.dir / "odd zip/video/more.ZIP")
+        np.save(self.dir / "odd arrays/speech.npy", self.data["audio"])
+        (self.dir / "odd arrays/speech.npy").rename(self.dir / "odd arrays/speech.NPY")
+        refused("odd arrays", "odd arrays/speech.NPY: a name that ends with .npy", self.dir / "odd arrays/speech.NPY")
+        for target in ("/nowhere/speech", "speech"):
+            (self.dir / "odd/speech").symlink_to(target)
+            says = "is a symbolic link to what is not there" if target != "speech" else "symbolic links"
+            refused("odd", says, self.dir / "odd/speech")
 
     def test_files_of_clips(self):
         files = sorted((self.dir / "zip/audio").iterdir())

@@ -87,18 +87,23 @@ static bool walk_into(walk *w, const char *path, const char *below, int depth);
 
 static bool take(walk *w, const char *path, const char *name, int depth)
 {
-    struct stat about;
-    if (stat(path, &about))
-        return true; /* gone meanwhile, or a link to nothing */
-    if (S_ISDIR(about.st_mode))
+    static const char *const shards[] = {".npz"};
+    struct stat about = {.st_mode = 0};
+    bool there = !stat(path, &about), shard = ENDS(name, shards), media = is_media(name);
+    const int error = errno;
+    if (!there && lstat(path, &about) && errno == ENOENT)
+        return true;                /* gone meanwhile */
+    if (!there && !shard && !media) /* it may be a directory */
+        return cli_fail("cannot read %s%s: %s", path,
+                        S_ISLNK(about.st_mode) ? ", a symbolic link" : "", strerror(error));
+    if (there && S_ISDIR(about.st_mode))
         return (about.st_dev == w->out.st_dev && about.st_ino == w->out.st_ino) ||
                walk_into(w, path, name, depth + 1);
-    bool shard = cli_ends_with(name, ".npz"), media = is_media(name);
     w->shards += shard;
     w->media += media;
     w->arrays += cli_ends_with(name, ".npy") || cli_ends_with(name, ".zip");
-    return (!shard && !media) || !S_ISREG(about.st_mode) ||
-           add(w->l, path, w->folder, name, media);
+    /* What cannot be read is an input too: that no output was made of it is said with the reason. */
+    return (!shard && !media) || add(w->l, path, w->folder, name, media);
 }
 
 static bool walk_into(walk *w, const char *path, const char *below, int depth)
