@@ -6,6 +6,7 @@ import os
 import pathlib
 import pty
 import re
+import resource
 import signal
 import struct
 import subprocess
@@ -278,7 +279,7 @@ class Programs(unittest.TestCase):
         more = ["--valid", self.dir / "test.npz", "--set", "train.epochs=100"]
         straight, log = self.dir / "straight.npz", self.dir / "straight.jsonl"
         self.train("straight.npz", "--log", log, *more)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGXCPU):
             with self.subTest(signal=number):
                 part = self.dir / f"part-{number}.jsonl"
                 process = self.interrupt(f"part-{number}.npz", part, number, more)
@@ -294,6 +295,18 @@ class Programs(unittest.TestCase):
                 self.assertEqual((self.dir / f"part-{number}.npz").read_bytes(), straight.read_bytes())
                 self.assertEqual((self.dir / f"part-{number}.run.npz").read_bytes(),
                                  (self.dir / "straight.run.npz").read_bytes())
+        self.check_no_leftovers()
+
+    def test_a_soft_limit_of_cpu_time_saves(self):
+        """Behind it the system sends SIGXCPU every second, also while the run is saved."""
+        def limit():
+            resource.setrlimit(resource.RLIMIT_CPU, (1, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+        done = subprocess.run([BIN / "unic-train", *map(str, self.train_arguments("limit.npz", "--set", "train.epochs=100000"))],
+                              capture_output=True, text=True, preexec_fn=limit, timeout=120)
+        self.assertEqual(done.returncode, 128 + signal.SIGXCPU, done.stderr)
+        self.assertRegex(done.stderr, r"stopped at step \d+ of 600000, saved in \S+limit.npz; the same command with --resume")
+        run("unic-inspect", self.dir / "limit.npz")
         self.check_no_leftovers()
 
     def test_resuming_with_other_settings(self):
