@@ -128,6 +128,16 @@ def test_finding(f: Fixture) -> None:
         assert text in failed.stderr, failed.stderr
 
 
+def test_any_depth(f: Fixture) -> None:
+    """A package may stand right below the root, as in an image of a container."""
+    for folder in ("/", "/app", "/app/lib", "/srv/app/lib"):
+        show = f"from libunicode import _lib; _lib.__file__ = '{folder.rstrip('/')}/libunicode/_lib.py'; print(list(_lib._places()))"
+        done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, cwd="/",
+                              env=clean_environment(PYTHONPATH=str(PACKAGE.parent)))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "['libunicode.so.0']\n", done.stdout
+
+
 def test_prefix(f: Fixture) -> None:
     """Installed under a prefix with the library: found without a word, wherever the prefix is."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"

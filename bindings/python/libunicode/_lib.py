@@ -26,8 +26,10 @@ def sized(struct: Type[_S], **members: Any) -> _S:
 def _places() -> Iterator[str]:
     """Where the library may be, the most particular first."""
     here = Path(__file__).resolve().parent
-    above = here.parents[2]      # the tree of bindings/python; lib of PREFIX/lib/python3.X/site-packages
-    for path in (here / "libunicode.so", here / SONAME, above / "build" / "libunicode.so", above / SONAME):
+    paths = [here / "libunicode.so", here / SONAME]
+    for above in list(here.parents)[2:3]:     # the tree of bindings/python; lib of PREFIX/lib/python3.X/site-packages
+        paths += [above / "build" / "libunicode.so", above / SONAME]
+    for path in paths:
         if path.is_file():
             yield str(path)
     yield SONAME                 # installed: the loader knows
