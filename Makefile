@@ -12,9 +12,30 @@ BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/libunicode
 SEEDS      ?= 0
-# `make V=1` shows the commands.
-Q          := $(if $(V),,@)
+# `make V=1` shows the commands, `make -s` nothing.
+Q          := $(if $(filter-out 0,$(V)),,@)
+SAY        := $(if $(findstring s,$(filter-out -% %=%,$(firstword $(MAKEFLAGS)))),@:,@echo)
 JOBS       ?= $(shell nproc 2>/dev/null || echo 2)
+
+# Make takes a name with a blank in it for two, and the shell, sed, the linker and pkg-config's files read
+# other signs: such a folder is refused before anything is made or removed at half of its name. Where the
+# library will be is written into files, so it must not depend on where make is called.
+HASH        := \#
+ODD         := " ' ` \ $$ & | ; < > ( ) [ ] * ? $(HASH)
+comma       := ,
+named        = $(1) = "$($(1))":
+without      = $(foreach sign,$(2),$(if $(findstring $(sign),$($(1))),\
+                 $(error $(named) a folder without $(sign) in its name expected)))
+folder_like  = $(if $(word 2,[$($(1))]),$(error $(named) a folder without blanks in its name expected))$(call without,$(1),$(ODD))
+installed_to = $(folder_like)$(call without,$(1),% : $(comma))$(if $(filter-out /%,$($(1))),\
+                 $(error $(named) an absolute path expected))
+$(foreach folder,BUILD DESTDIR,$(call folder_like,$(folder)))
+$(foreach folder,PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR DOCDIR,$(call installed_to,$(folder)))
+$(foreach folder,prefix libdir includedir bindir mandir docdir destdir,$(if $(filter command,$(firstword $(origin $(folder)))),\
+  $(error $(folder)=$($(folder)) is not read: its name here is in capitals, as PREFIX)))
+# As configure scripts write it: LIBDIR='${prefix}/lib/some-linux-gnu'.
+prefix      = $(PREFIX)
+exec_prefix = $(PREFIX)
 
 # Other builds (docs/abi.md), each in a BUILD of its own: CC=clang; OPT="-O2 -g"; ONEDNN=no leaves
 # oneDNN out; BLAS_LIBS and BLAS_CFLAGS name another CBLAS. `make variants` tries them.
@@ -70,7 +91,7 @@ OMP_FLAG     := $(if $(filter no,$(OPENMP)),-fopenmp-simd,-fopenmp)
 # come last. Nothing written depends on the directory in which it is built (`make reproducible`).
 # Never -ffast-math: linked in, it sets flush-to-zero for the whole process that loads the library.
 ALL_CFLAGS   := -std=c11 $(OPT) -fPIC -fvisibility=hidden $(OMP_FLAG) -ffp-contract=fast \
-                -fno-math-errno -fno-trapping-math -ffile-prefix-map=$(CURDIR)=. -D_XOPEN_SOURCE=700 \
+                -fno-math-errno -fno-trapping-math '-ffile-prefix-map=$(CURDIR)=.' -D_XOPEN_SOURCE=700 \
                 $(WARNINGS) $(HARDENING) $(BLAS_CFLAGS) -Ilib -Iinclude -MMD -MP \
                 $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS  := $(HARDEN_LINK) $(EXTRA_LDFLAGS) $(LDFLAGS)
@@ -155,7 +176,7 @@ $(LARGE_FRAMES): ALL_CFLAGS += $(if $(filter -fstack-clash-protection,$(HARDENIN
 $(BUILD)/obj/examples/%.o: ALL_CFLAGS += -Iexamples/programs
 $(BUILD)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	@echo "  CC    $<"
+	$(SAY) "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 # D: no times, no users in an archive.
@@ -163,20 +184,24 @@ AR_FLAGS := rcsD
 
 $(INTERNAL): $(LIB_OBJ)
 	@rm -f $@
-	@echo "  AR    $@"
+	$(SAY) "  AR    $@"
 	$(Q)$(AR) $(AR_FLAGS) $@ $^
 
 # An archive has no hidden symbols: one object, in which what is hidden has become local, does.
 # (gcc forgets that a loop compiled for several instruction sets is hidden: those go by name.)
+# Of objects for link-time optimisation it is made here: what they hold beside machine code, or in its
+# place, keeps the hidden names, and is read by this very compiler alone.
+OBJCOPY ?= objcopy
+RELINK   = $(CC) -r -nostdlib $(if $(findstring -flto,$(ALL_CFLAGS)),$(OPT) -fPIC $(EXTRA_CFLAGS) $(CFLAGS) -flinker-output=nolto-rel)
 $(STATIC): $(LIB_OBJ)
 	@rm -f $@
-	@echo "  AR    $@"
-	$(Q)ld -r -o $(BUILD)/obj/libunicode.o $^
-	$(Q)objcopy --localize-hidden --wildcard --localize-symbol='unic__*' $(BUILD)/obj/libunicode.o
+	$(SAY) "  AR    $@"
+	$(Q)$(RELINK) -o $(BUILD)/obj/libunicode.o $^
+	$(Q)$(OBJCOPY) --localize-hidden --wildcard --localize-symbol='unic__*' $(BUILD)/obj/libunicode.o
 	$(Q)$(AR) $(AR_FLAGS) $@ $(BUILD)/obj/libunicode.o
 
 $(SHARED): $(LIB_OBJ) lib/libunicode.map
-	@echo "  LINK  $@"
+	$(SAY) "  LINK  $@"
 	$(Q)$(CC) -shared -Wl,-soname,libunicode.so.$(SOVERSION) \
 	  -Wl,--version-script=lib/libunicode.map -Wl,--no-undefined -Wl,--as-needed \
 	  $(ALL_LDFLAGS) -o $@ $(LIB_OBJ) $(LDLIBS)
@@ -186,7 +211,7 @@ $(SHARED): $(LIB_OBJ) lib/libunicode.map
 # What FFmpeg needs is linked to this library alone.
 $(MEDIA_OBJ): ALL_CFLAGS += $(MEDIA_FLAGS)
 $(MEDIA_SHARED): $(MEDIA_OBJ) lib/libunicode-media.map
-	@echo "  LINK  $@"
+	$(SAY) "  LINK  $@"
 	$(Q)$(CC) -shared -Wl,-soname,libunicode-media.so.$(SOVERSION) \
 	  -Wl,--version-script=lib/libunicode-media.map -Wl,--no-undefined -Wl,--as-needed \
 	  $(ALL_LDFLAGS) -o $@ $(MEDIA_OBJ) $(MEDIA_LIBS)
@@ -196,7 +221,7 @@ $(MEDIA_SHARED): $(MEDIA_OBJ) lib/libunicode-media.map
 # What MPI needs is linked to this library alone.
 $(MPI_OBJ): ALL_CFLAGS += $(MPI_FLAGS)
 $(MPI_SHARED): $(MPI_OBJ) lib/libunicode-mpi.map
-	@echo "  LINK  $@"
+	$(SAY) "  LINK  $@"
 	$(Q)$(CC) -shared -Wl,-soname,libunicode-mpi.so.$(SOVERSION) \
 	  -Wl,--version-script=lib/libunicode-mpi.map -Wl,--no-undefined -Wl,--as-needed \
 	  $(ALL_LDFLAGS) -o $@ $(MPI_OBJ) $(MPI_LIBS)
@@ -211,13 +236,13 @@ LIB_FROM_BIN := $(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 $(foreach p,$(PARTS),$(eval $(BUILD)/bin/unic-$(p): $(call PARTS_OF,$(p))))
 $(BUILD)/bin/%: $(BUILD)/obj/examples/programs/%.o $(CLI_OBJ) $(SHARED)
 	@mkdir -p $(@D)
-	@echo "  LINK  $@"
+	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(HARDEN_BIN) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -L$(BUILD) -lunicode -lm $(DLOPEN) \
 	  -Wl,-rpath,'$$ORIGIN/..' -Wl,-rpath,'$$ORIGIN/$(LIB_FROM_BIN)'
 
 $(BUILD)/man/%.1: $(BUILD)/bin/% docs/man/from-help.awk
 	@mkdir -p $(@D)
-	@echo "  MAN   $@"
+	$(SAY) "  MAN   $@"
 	$(Q)$< --help | awk -v version=$(VERSION) -f docs/man/from-help.awk > $@
 
 # Always written anew: PREFIX may be another one than last time. What lies under it is named by
@@ -249,7 +274,7 @@ TEST_CFLAGS = $(ALL_CFLAGS) -Itests -Wno-strict-prototypes -Wno-missing-prototyp
 
 $(BUILD)/obj/tests/%.o: tests/%.c Makefile
 	@mkdir -p $(@D)
-	@echo "  CC    $<"
+	$(SAY) "  CC    $<"
 	$(Q)$(CC) $(TEST_CFLAGS) -c -o $@ $<
 
 # Check notes each assertion that holds, for a crash of a test in a process of its own, and moves all notes for each
@@ -346,7 +371,7 @@ fuzz: ## fuzz every parser and the API for SECONDS=60 of CPU time each (ONLY="np
 
 .PHONY: fuzz
 $(BUILD)/fuzz: $(BUILD)/obj/tests/fuzz/harness/fuzzer.o $(FUZZ_OBJ) $(FUZZ_PARTS) $(MEDIA_OBJ) $(INTERNAL)
-	@echo "  LINK  $@"
+	$(SAY) "  LINK  $@"
 	$(Q)$(CC) $(SANITIZE:%-no-link,address,undefined=%,address,undefined) -o $@ $(filter %.o,$^) $(INTERNAL) $(LDLIBS)
 
 # Loops written out by the hundred, and no input: with every addition checked, clang takes minutes for
@@ -560,12 +585,12 @@ examples: $(API_EXAMPLES) ## build the examples of the API (examples/api)
 
 $(BUILD)/examples/%: examples/api/%.c $(SHARED) $(HEADERS)
 	@mkdir -p $(@D)
-	@echo "  CC    $@"
+	$(SAY) "  CC    $@"
 	$(Q)$(CC) -std=c11 $(EXAMPLE_FLAGS) -o $@ $< $(EXAMPLE_LIBS)
 
 $(BUILD)/examples/%: examples/api/%.cc $(SHARED) $(HEADERS)
 	@mkdir -p $(@D)
-	@echo "  CXX   $@"
+	$(SAY) "  CXX   $@"
 	$(Q)$(CXX) -std=c++17 $(EXAMPLE_FLAGS) -o $@ $< $(EXAMPLE_LIBS)
 
 docs: ## write the reference of the API as HTML (doxygen); a warning is an error

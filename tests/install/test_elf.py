@@ -108,6 +108,22 @@ class Contents(unittest.TestCase):
         listed = subprocess.run(["ar", "tvO", str(ARCHIVE)], check=True, capture_output=True, text=True).stdout
         self.assertRegex(listed, r"^rw-r--r-- 0/0 +\d+ Jan +1 \d\d:\d\d 1970 libunicode\.o 0x\w+\n$")
 
+    @unittest.skipUnless(shutil.which("gcc"), "no gcc")
+    def test_an_archive_of_link_time_optimised_objects_has_machine_code_and_public_names(self):
+        """Of some files; all would take a minute."""
+        for flags in ("-flto", "-flto -ffat-lto-objects"):
+            with tempfile.TemporaryDirectory() as folder:
+                objects = " ".join(f"{folder}/obj/lib/base/{name}.o" for name in ("error", "text", "printable"))
+                done = subprocess.run(["make", "-s", "CC=gcc", "HARDEN=no", "OPT=-O0", f"CFLAGS={flags}", f"BUILD={folder}",
+                                       f"LIB_OBJ={objects}", f"{folder}/libunicode.a"], cwd=ROOT, capture_output=True, text=True,
+                                      env={**os.environ, "MAKEFLAGS": ""})
+                self.assertEqual(done.returncode, 0, done.stderr)
+                archive = pathlib.Path(folder) / "libunicode.a"
+                self.assertNotIn(".gnu.lto", readelf(archive, "-S"), flags)
+                names = subprocess.run(["nm", "--defined-only", "-g", str(archive)], capture_output=True, text=True).stdout
+                self.assertIn(" T unic_last_error\n", names)
+                self.assertNotIn("unic__", names)
+
     def test_a_source_gives_the_same_bytes_in_another_directory(self):
         """Of one file; `make reproducible` compares everything."""
         made = []

@@ -126,6 +126,57 @@ class Staged(unittest.TestCase):
         self.assertEqual(run("pkg-config", "--modversion", "unicode", PKG_CONFIG_PATH=path).strip(), VERSION)
 
 
+class Names(unittest.TestCase):
+    """What folders may be called, and what make says of others; nothing is made or removed."""
+
+    def make(self, *settings, goal="uninstall"):
+        return subprocess.run(["make", "-n", "--no-print-directory", "HARDEN=no", f"BUILD={BUILD}", goal, *settings], cwd=ROOT, text=True,
+                              capture_output=True, env={**os.environ, "MAKEFLAGS": ""})
+
+    def test_what_would_be_taken_otherwise_is_refused(self):
+        for setting, what in (("PREFIX=/opt/a b", "a folder without blanks"), ("DESTDIR=/tmp/a b", "a folder without blanks"),
+                              ("BUILD=a b", "a folder without blanks"), ("PREFIX=/opt/R&D", "a folder without &"),
+                              ("DESTDIR=/tmp/a;b", "a folder without ;"), ("PREFIX=/opt/a|b", "a folder without |"),
+                              ("PREFIX=/opt/$$b", "a folder without $"), ("LIBDIR=/usr/a,b", "a folder without ,"),
+                              ("PREFIX=here", "an absolute path"), ("LIBDIR=lib64", "an absolute path"),
+                              ("PREFIX=~/here", "an absolute path"), ("MANDIR=man", "an absolute path")):
+            done = self.make(setting)
+            name, value = setting.replace("$$", "$").split("=")
+            self.assertEqual((done.returncode, done.stdout), (2, ""), setting)
+            self.assertIn(f'*** {name} = "{value}": {what}', done.stderr)
+        done = self.make("prefix=/usr")
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
+        self.assertIn("*** prefix=/usr is not read: its name here is in capitals, as PREFIX", done.stderr)
+
+    def test_what_is_taken(self):
+        for settings, wanted in ((["DESTDIR=/build/x-0.1~rc1+b@2=3,4:5%/é", "PREFIX=/usr"],
+                                  "/build/x-0.1~rc1+b@2=3,4:5%/é/usr/include/unicode/unic.h"),
+                                 (["DESTDIR=stage", "PREFIX="], "stage/include/unicode/unic.h"),
+                                 (["PREFIX=/usr", "INCLUDEDIR=${prefix}/inc"], "/usr/inc/unicode/unic.h")):
+            done = self.make(*settings)
+            self.assertEqual((done.returncode, done.stderr), (0, ""), settings)
+            self.assertEqual(done.stdout.split()[2], wanted)
+
+    def test_silent_and_verbose(self):
+        for settings, says, shows in (([], True, False), (["V=0"], True, False), (["V=1"], True, True), (["-s"], False, False)):
+            with tempfile.TemporaryDirectory() as folder:
+                done = subprocess.run(["make", "HARDEN=no", f"BUILD={folder}", f"{folder}/obj/lib/base/error.o", *settings],
+                                      cwd=ROOT, text=True, capture_output=True, env={**os.environ, "MAKEFLAGS": ""})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual("  CC    lib/base/error.c\n" in done.stdout, says, settings)
+            self.assertEqual("-std=c11" in done.stdout, shows, settings)
+
+    def test_the_sources_may_stand_anywhere(self):
+        with tempfile.TemporaryDirectory() as folder:
+            copy = pathlib.Path(folder) / "my sources é"
+            copy.mkdir()
+            for part in ("Makefile", "lib", "include", "pkgconfig"):
+                (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, copy / part)
+            subprocess.run(["make", "-s", "HARDEN=no", "BUILD=build", "build/obj/lib/base/error.o", "build/unicode.pc"],
+                           cwd=copy, check=True, capture_output=True, env={**os.environ, "MAKEFLAGS": ""})
+            self.assertNotIn("my sources".encode(), (copy / "build/obj/lib/base/error.o").read_bytes())
+
+
 @unittest.skipUnless(shutil.which("pkg-config"), "no pkg-config")
 class Prefix(unittest.TestCase):
     """As a user does it: a prefix of their own, and applications built on it."""
