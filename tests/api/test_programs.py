@@ -7,6 +7,7 @@ import pathlib
 import pty
 import re
 import resource
+import shutil
 import signal
 import struct
 import subprocess
@@ -322,11 +323,11 @@ class Programs(unittest.TestCase):
 
     # ---- the progress bar ----
 
-    def on_a_terminal(self, columns, program, *args, send=None):
+    def on_a_terminal(self, columns, program, *args, send=None, kind="xterm"):
         pid, terminal = pty.fork()
         if pid == 0:
             fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-            os.execv(BIN / program, [program, *map(str, args)])
+            os.execve(BIN / program, [program, *map(str, args)], {**os.environ, "TERM": kind})
         seen = b""
         while True:
             try:
@@ -355,6 +356,37 @@ class Programs(unittest.TestCase):
                 self.assertIn(word, bars[-1])
             self.assertTrue(bars[-1].startswith("100%"))
             self.assertLess(seen.rindex("% |"), seen.rindex("\r\x1b[K"))  # wiped
+
+    def test_a_terminal_that_knows_no_escapes_gets_lines(self):
+        status, seen = self.on_a_terminal(80, "unic-train", *self.train_arguments("dumb.npz"), kind="dumb")
+        self.assertEqual(status, 0, seen)
+        self.assertNotIn("\x1b", seen)
+        self.assertNotIn("ETA", seen)
+        self.assertRegex(seen, r"(?m)^epoch \d+/\d+  step 18")
+
+    def test_names_of_files_do_not_steer_a_terminal(self):
+        for name, shown in (("a\x1b[31mb.npz", "a?[31mb.npz"), ("a\nunic-train: b.npz", "a?unic-train: b.npz"),
+                            ("\x7f\x9b\r\t.npz", "?????.npz"), ("Märchen 猫.npz", "Märchen 猫.npz")):
+            path = self.dir / name
+            shutil.copy(self.dir / "test.npz", path)
+            said = run("unic-inspect", path, "--config", status=1).stderr
+            self.assertIn(f"/{shown}", said)
+            self.assertEqual(said.count("\n"), 1, said)
+            self.assertNotRegex(said, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+            said = run("unic-encode", "--model", self.model, "--modality", "sound", "--out", path, path, status=1).stderr
+            self.assertEqual(said, f"unic-encode: --out {self.dir}/{shown} is an input\n")
+
+    def test_a_dynamic_linker_that_is_called_by_name(self):
+        """ld.so PROGRAM ..: what /proc calls the program is ld.so then."""
+        found = re.search(r"program interpreter: (/.*?)\]", subprocess.run(["readelf", "-lW", str(BIN / "unic-inspect")],
+                                                                          capture_output=True, text=True).stdout)
+        environment = {name: text for name, text in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
+        for command in (["unic-inspect", self.model], ["unic-train", *self.train_arguments("linker.npz")],
+                        ["unic-encode", "--model", self.model, "--modality", "sound", "--out", self.dir / "linked.npz",
+                         self.dir / "test.npz"]):
+            done = subprocess.run([found[1], str(BIN / command[0]), *map(str, command[1:])], capture_output=True, text=True,
+                                  env=environment)
+            self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_ctrl_c_on_a_terminal(self):
         status, seen = self.on_a_terminal(80, "unic-train", *self.train_arguments("ctrl-c.npz", "--set", "train.epochs=2000"),

@@ -1,6 +1,7 @@
 #include "cli/progress.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -21,7 +22,8 @@ static struct {
 
 bool cli_progress_shown(void)
 {
-    return isatty(STDERR_FILENO) == 1;
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) == 1 && !(terminal && !strcmp(terminal, "dumb"));
 }
 
 void cli_progress_begin(uint64_t total, uint64_t done, const char *unit)

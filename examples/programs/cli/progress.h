@@ -1,6 +1,6 @@
 /*
- * The progress bar: one line on stderr, drawn only where stderr is a terminal and never wider
- * than it. There is one terminal, so there is one bar.
+ * The progress bar: one line on stderr, drawn only where stderr is a terminal, other than TERM=dumb,
+ * and never wider than it. There is one terminal, so there is one bar.
  *
  *     45% |========>          | 334/744  12.1 steps/s  ETA 0:34  total 3.21  cpc 0.61
  */
@@ -28,7 +28,7 @@ double cli_progress_rate(void);
  * cli_progress_at() draws it again. */
 void cli_progress_clear(void);
 
-/* Whether there is a terminal to draw on. */
+/* Whether there is a terminal to draw on, which knows "\r" and "\033[K". */
 bool cli_progress_shown(void);
 
 #endif

@@ -17,15 +17,40 @@ void cli_report_rank(int32_t rank)
     rank_number = rank;
 }
 
+/* A name of a file may hold what steers a terminal or begins a line of its own: "?" stands for control
+ * characters, in UTF-8 also for U+0080 to U+009F, as in the library's messages. */
+static void make_printable(char *text)
+{
+    for (unsigned char *at = (unsigned char *)text; *at; at++) {
+        const bool wide = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0;
+        if (*at < ' ' || *at == 0x7F || wide)
+            *at = '?';
+        if (wide)
+            *++at = '?';
+    }
+}
+
 static void say(const char *kind, const char *format, va_list args)
 {
+    char some[1024] = ""; /* where there is no memory for a longer one, its beginning */
+    va_list again;
+    va_copy(again, args);
+    const int size = vsnprintf(some, sizeof some, format, again);
+    va_end(again);
+    char *whole = size < (int)sizeof some ? NULL : malloc((size_t)size + 1), *text = some;
+    if (whole) {
+        vsnprintf(whole, (size_t)size + 1, format, args);
+        text = whole;
+    }
+    make_printable(text);
     cli_progress_clear();
     fprintf(stderr, "%s: ", program_name);
     if (rank_number > 0)
         fprintf(stderr, "rank %d: ", rank_number);
     fputs(kind, stderr);
-    vfprintf(stderr, format, args);
+    fputs(text, stderr);
     fputc('\n', stderr);
+    free(whole);
 }
 
 bool cli_fail(const char *format, ...)

@@ -14,7 +14,7 @@ uint64_t cli_threads_default(void);
  * machine with other work makes two threads ten times slower than one; not spinning at all
  * costs a fifth of the speed on free cores. A thousand turns suit both cases. OpenMP reads its
  * settings before main(), so this starts the program once more, with GOMP_SPINCOUNT=1000.
- * It does nothing if that variable or OMP_WAIT_POLICY is set.
+ * It does nothing if that variable or OMP_WAIT_POLICY is set, or the dynamic linker was called by name.
  */
 void cli_threads_begin(char **argv);
 
