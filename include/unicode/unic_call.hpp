@@ -6,6 +6,10 @@
 #ifndef UNICODE_UNIC_CALL_HPP
 #define UNICODE_UNIC_CALL_HPP
 
+#if __cplusplus < 201703L && !(defined _MSVC_LANG && _MSVC_LANG >= 201703L)
+#error unic.hpp is C++17 (-std=c++17); unic.h is for older standards too
+#endif
+
 #include "unic.h"
 
 #include <cstddef>

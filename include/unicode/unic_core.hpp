@@ -691,7 +691,8 @@ inline int threads()
 // An exception of the function ends with the line: a log has nobody to tell.
 inline void set_log(std::function<void(unic_log_level level, const char *line)> function)
 {
-    static std::function<void(unic_log_level, const char *)> kept;
+    // Never destroyed: objects that go after it, and other threads, may still log as the program ends.
+    static auto &kept = *new std::function<void(unic_log_level, const char *)>;
     unic_set_log(nullptr, nullptr);
     kept = std::move(function);
     if (kept)

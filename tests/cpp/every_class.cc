@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <limits>
+#include <memory>
 #include <set>
 
 namespace
@@ -770,6 +772,34 @@ void logs(const std::string &folder)
     REQUIRE(lines.size() == 2);
 }
 
+// Works while the program ends: it was there before set_log() was called, and goes after it.
+struct at_the_end {
+    std::string folder;
+    std::size_t heard = 0;
+    ~at_the_end()
+    {
+        if (folder.empty())
+            return;
+        unic_dataset_options options{};
+        options.batch = clips;
+        options.length = 2;
+        unic::dataset data({folder + "/clips.npz"}, options);
+        while (data.next())
+            continue;
+        if (heard != 2) {
+            std::cerr << heard << " lines were heard at the end\n";
+            std::_Exit(1);
+        }
+    }
+} at_the_end;
+
+void logs_until_the_end(const std::string &folder)
+{
+    at_the_end.folder = folder;
+    unic::set_log([text = std::make_shared<std::string>("a text that is too long for the string itself")](
+                      unic_log_level, const char *) { at_the_end.heard += text->size() == 45; });
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -789,6 +819,7 @@ try {
     extractors(folder);
     lists_of_words(folder);
     logs(folder);
+    logs_until_the_end(folder);
     std::cout << "every class\n";
 } catch (const std::exception &e) {
     std::cerr << e.what() << '\n';

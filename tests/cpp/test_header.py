@@ -97,6 +97,15 @@ class Works(unittest.TestCase):
             source.write_text(f"#include <unicode/{name}>\n#include <unicode/{name}>\nint nothing;\n")
             run(COMPILERS[0], "-std=c++17", *WARNINGS, f"-I{ROOT}/include", "-fsyntax-only", source)
 
+    def test_an_older_standard_is_told(self):
+        (self.dir / "old.cc").write_text("#include <unicode/unic.hpp>\n")
+        for compiler, standard in itertools.product(COMPILERS, ("c++11", "c++14")):
+            done = subprocess.run([compiler, f"-std={standard}", f"-I{ROOT}/include", "-fsyntax-only", self.dir / "old.cc"],
+                                  capture_output=True, text=True)
+            self.assertNotEqual(done.returncode, 0)
+            first = next(line for line in done.stderr.splitlines() if "error" in line)
+            self.assertIn("unic.hpp is C++17 (-std=c++17); unic.h is for older standards too", first)
+
     def test_two_files_of_one_program_may_include_it(self):
         for name, text in (("one", "void two(); int main() { two(); }"), ("two", "void two(); void two() {}")):
             (self.dir / f"{name}.cc").write_text(f"#include <unicode/unic.hpp>\n{text}\n")
