@@ -375,6 +375,8 @@ class Programs(unittest.TestCase):
             self.assertNotRegex(said, "[\x00-\x09\x0b-\x1f\x7f-\x9f]")
             said = run("unic-encode", "--model", self.model, "--modality", "sound", "--out", path, path, status=1).stderr
             self.assertEqual(said, f"unic-encode: --out {self.dir}/{shown} is an input\n")
+            said = run("unic-encode", f"--{name}", status=2).stderr      # as of a pattern of the shell
+            self.assertEqual(said, f"unic-encode: unknown option --{shown} (unic-encode --help explains)\n")
 
     def test_a_dynamic_linker_that_is_called_by_name(self):
         """ld.so PROGRAM ..: what /proc calls the program is ld.so then."""

@@ -14,12 +14,13 @@ enum { MAX_OPTIONS = 32, NAME = 32, HELP_COLUMN = 24, HELP_WIDTH = 80 };
 
 void cli_wrong_usage(const cli_program *program, const char *format, ...)
 {
+    char text[8192] = ""; /* a name of a file has at most 4096 bytes */
     va_list args;
-    fprintf(stderr, "%s: ", program->name);
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    fprintf(stderr, " (%s --help explains)\n", program->name);
+    cli_make_printable(text);
+    fprintf(stderr, "%s: %s (%s --help explains)\n", program->name, text, program->name);
     exit(2);
 }
 

@@ -17,9 +17,7 @@ void cli_report_rank(int32_t rank)
     rank_number = rank;
 }
 
-/* A name of a file may hold what steers a terminal or begins a line of its own: "?" stands for control
- * characters, in UTF-8 also for U+0080 to U+009F, as in the library's messages. */
-static void make_printable(char *text)
+void cli_make_printable(char *text)
 {
     for (unsigned char *at = (unsigned char *)text; *at; at++) {
         const bool wide = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0;
@@ -42,7 +40,7 @@ static void say(const char *kind, const char *format, va_list args)
         vsnprintf(whole, (size_t)size + 1, format, args);
         text = whole;
     }
-    make_printable(text);
+    cli_make_printable(text);
     cli_progress_clear();
     fprintf(stderr, "%s: ", program_name);
     if (rank_number > 0)

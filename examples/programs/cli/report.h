@@ -25,6 +25,10 @@ __attribute__((format(printf, 1, 2))) bool cli_fail(const char *format, ...);
 /* The same for a message that is not a failure. */
 __attribute__((format(printf, 1, 2))) void cli_note(const char *format, ...);
 
+/* A name of a file may hold what steers a terminal or begins a line of its own: "?" stands for control
+ * characters, in UTF-8 also for U+0080 to U+009F, as in the library's messages. */
+void cli_make_printable(char *text);
+
 /* Whether a library call succeeded; reports the library's message if not. */
 bool cli_ok(unic_status status);
 
