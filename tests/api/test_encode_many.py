@@ -153,9 +153,10 @@ class Many(unittest.TestCase):
         if os.geteuid():      # root may look at everything
             (folder / "deep").chmod(0o600)
             try:
-                said = self.encode("odd out", "odd", status=1)
+                said = self.encode("locked out", "odd", status=1)
             finally:
                 (folder / "deep").chmod(0o700)
+            self.assertEqual([self.row(said, name) for name in ("encoded here", "failed")], [SHARDS - 3, 3])
             self.assertRegex(said[1], "deep/p[0-9].npz: cannot open: Permission denied")
 
     def two_inputs(self, name):
