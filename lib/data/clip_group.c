@@ -61,7 +61,8 @@ static unic_status may_hold_clips(const char *folder, const char *name, bool *ye
     unic__arena arena = {NULL};
     *yes = false;
     for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++)
-        *yes |= strcasecmp(dot + 1, suffixes[i]) == 0;
+        *yes |= strlen(dot + 1) == strlen(suffixes[i]) &&
+                unic__is_same_but_capitals(dot + 1, suffixes[i], strlen(suffixes[i]));
     if (dot || unic__is_litter(name))
         return UNIC_OK;
     const char *path = unic__arena_printf(&arena, "%s%s", folder, name);
