@@ -160,15 +160,26 @@ static void assert_head_loads(const unic_head *head)
     unic_head_free(again);
 }
 
+static bool all_padding(const clips *c)
+{
+    size_t i = 0;
+    while (i < c->count * c->length && c->codes[i] < 0)
+        i++;
+    return i == c->count * c->length;
+}
+
 static void use_head(unic_head *head, const clips *c, numbers kind)
 {
     float *logits = malloc(c->count * c->length * CLASSES * sizeof *logits);
-    double loss;
-    bool taken = numbers_taken(
-        unic_head_fit(&loss, head, c->codes, c->count, c->length, c->labels), "a head's fit",
-        kind);
-    ck_assert(!taken || loss - loss == 0.0);
-    ck_assert_msg(taken || kind > TINY, "kind %d: %s", kind, unic_last_error());
+    double loss = 0.0;
+    unic_status status = unic_head_fit(&loss, head, c->codes, c->count, c->length, c->labels);
+    if (all_padding(c)) {
+        io_assert_fails(status, UNIC_E_VALUE, "nothing to learn from");
+    } else {
+        bool taken = numbers_taken(status, "a head's fit", kind);
+        ck_assert(!taken || loss - loss == 0.0);
+        ck_assert_msg(taken || kind > TINY, "kind %d: %s", kind, unic_last_error());
+    }
     unic_head_options o = {.struct_size = sizeof o};
     io_assert_ok(unic_head_settings(&o, head));
     if (numbers_taken(unic_head_predict(head, c->codes, c->count, c->length, logits),
