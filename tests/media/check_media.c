@@ -4,6 +4,8 @@
  * ffmpeg; the Python test beside this one has the rest.
  */
 #include <check.h>
+#include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,6 +302,56 @@ START_TEST(test_a_source_that_fails)
 }
 END_TEST
 
+/* An object that logs on behalf of another, as decoders' hardware and filters do. */
+typedef struct child {
+    const AVClass *is;
+    void *parent;
+} child;
+
+/* What is logged meanwhile; to be freed. */
+static char *logged(child *of, const char *text)
+{
+    char path[256], *said = calloc(1024, 1);
+    snprintf(path, sizeof path, "%s/log", folder);
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO), to = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ck_assert(said && kept >= 0 && to >= 0 && dup2(to, STDERR_FILENO) >= 0);
+    av_log(of, AV_LOG_ERROR, "%s\n", text);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    ck_assert(pread(to, said, 1023, 0) >= 0);
+    close(kept);
+    close(to);
+    unlink(path);
+    return said;
+}
+
+/* Outside any call, what this library's decoders say on threads of their own is dropped, and what the
+ * host's say is not. */
+START_TEST(test_the_log_of_objects)
+{
+    const AVClass class = {.class_name = "child",
+                           .item_name = av_default_item_name,
+                           .version = LIBAVUTIL_VERSION_INT,
+                           .parent_log_context_offset = offsetof(child, parent)};
+    AVCodecContext *codec = avcodec_alloc_context3(NULL);
+    child of = {&class, codec}, alone = {&class, NULL};
+    unic_media *media;
+    ck_assert_ptr_nonnull(codec);
+    refused(unic_media_open(&media, "/not/there", NULL), UNIC_E_NOTFOUND, "/not/there");
+    char *host = logged(&of, "of the host's decoder"), *free_of = logged(&alone, "of nobody's");
+    codec->opaque = unic__media_owner();
+    char *ours = logged(&of, "of this library's decoder");
+    ck_assert_msg(strstr(host, "of the host's decoder\n"), "\"%s\"", host);
+    ck_assert_msg(strstr(free_of, "of nobody's\n"), "\"%s\"", free_of);
+    ck_assert_str_eq(ours, "");
+    avcodec_free_context(&codec);
+    free(host);
+    free(free_of);
+    free(ours);
+}
+END_TEST
+
 int main(void)
 {
     if (!mkdtemp(folder))
@@ -309,6 +361,7 @@ int main(void)
     tcase_set_timeout(files, 600);
     tcase_add_test(files, test_arguments);
     tcase_add_test(files, test_others_are_not_opened);
+    tcase_add_test(files, test_the_log_of_objects);
     tcase_add_test(files, test_states);
     tcase_add_test(files, test_a_source_that_fails);
     tcase_add_loop_test(files, test_truncated_and_flipped, 0, KINDS);
