@@ -27,10 +27,12 @@ named        = $(1) = "$($(1))":
 without      = $(foreach sign,$(2),$(if $(findstring $(sign),$($(1))),\
                  $(error $(named) a folder without $(sign) in its name expected)))
 folder_like  = $(if $(word 2,[$($(1))]),$(error $(named) a folder without blanks in its name expected))$(call without,$(1),$(ODD))
-installed_to = $(folder_like)$(call without,$(1),% : $(comma))$(if $(filter-out /%,$($(1))),\
+installed_to = $(folder_like)$(call without,$(1),% : $(comma))$(if $(filter /%,$($(1))),,\
                  $(error $(named) an absolute path expected))
 $(foreach folder,BUILD DESTDIR,$(call folder_like,$(folder)))
-$(foreach folder,PREFIX LIBDIR INCLUDEDIR BINDIR MANDIR DOCDIR,$(call installed_to,$(folder)))
+$(call without,BUILD,% :)$(if $(BUILD),,$(error BUILD = "": a folder expected))
+$(if $(PREFIX),$(call installed_to,PREFIX)) # empty: the root
+$(foreach folder,LIBDIR INCLUDEDIR BINDIR MANDIR DOCDIR,$(call installed_to,$(folder)))
 $(foreach folder,prefix libdir includedir bindir mandir docdir destdir,$(if $(filter command,$(firstword $(origin $(folder)))),\
   $(error $(folder)=$($(folder)) is not read: its name here is in capitals, as PREFIX)))
 # As configure scripts write it: LIBDIR='${prefix}/lib/some-linux-gnu'.

@@ -139,7 +139,9 @@ class Names(unittest.TestCase):
                               ("DESTDIR=/tmp/a;b", "a folder without ;"), ("PREFIX=/opt/a|b", "a folder without |"),
                               ("PREFIX=/opt/$$b", "a folder without $"), ("LIBDIR=/usr/a,b", "a folder without ,"),
                               ("PREFIX=here", "an absolute path"), ("LIBDIR=lib64", "an absolute path"),
-                              ("PREFIX=~/here", "an absolute path"), ("MANDIR=man", "an absolute path")):
+                              ("PREFIX=~/here", "an absolute path"), ("MANDIR=man", "an absolute path"),
+                              ("LIBDIR=", "an absolute path"), ("BUILD=", "a folder expected"), ("BUILD=a:b", "a folder without :"),
+                              ("BUILD=/a%b", "a folder without %")):
             done = self.make(setting)
             name, value = setting.replace("$$", "$").split("=")
             self.assertEqual((done.returncode, done.stdout), (2, ""), setting)
