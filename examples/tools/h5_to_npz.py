@@ -35,11 +35,15 @@ def open_dataset(text):
         sys.exit(f"h5_to_npz.py: {path}: {error}")
     names = []
     file.visititems(lambda key, item: names.append(key) if isinstance(item, h5py.Dataset) else None)
+    for key in file:                 # links of the file itself, which visititems() passes over
+        item = file.get(key)
+        if isinstance(item, h5py.Dataset) and all(item != file[name] for name in names):
+            names.append(key)
     if not colon:
         if len(names) != 1:
             sys.exit(f"h5_to_npz.py: {path}: has the datasets {names}; name one: {path}:NAME")
         name = names[0]
-    if name not in names:
+    if not name or not isinstance(file.get(name), h5py.Dataset):
         sys.exit(f"h5_to_npz.py: {path}: no dataset {name!r}; it has {names}")
     return file[name]
 

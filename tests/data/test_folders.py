@@ -242,6 +242,21 @@ class Folders(unittest.TestCase):
         subprocess.run(command, check=True, capture_output=True)
         np.testing.assert_array_equal(np.load(out)["video"], video[order])
 
+        # links: to another file, to a group, by a second name, and one to nothing beside the dataset
+        (self.dir / "video.h5").rename(self.dir / "real.h5")
+        argument = f"video={self.dir}/video.h5"
+        for links, name in (({"x": h5py.ExternalLink("real.h5", "/features/rgb")}, ""),
+                            ({"x": h5py.ExternalLink("real.h5", "/features/rgb")}, ":x"),
+                            ({"g/rgb": video, "x": h5py.SoftLink("/g/rgb"), "y": h5py.SoftLink("/nowhere")}, ""),
+                            ({"g/rgb": video, "x": h5py.SoftLink("/g/rgb")}, ":x"),
+                            ({"g/rgb": video, "x": h5py.SoftLink("/g")}, ":/x/rgb")):
+            out.unlink()
+            with h5py.File(self.dir / "video.h5", "w") as file:
+                for key, item in links.items():
+                    file[key] = item
+            subprocess.run([word + name if word == argument else word for word in command], check=True, capture_output=True)
+            np.testing.assert_array_equal(np.load(out)["video"], video[order])
+
         # whole clips' labels, mil_labels.h5: [N,C], the background last; a clip of background alone has none
         whole = np.eye(CLASSES + 1)[self.label]
         whole[1] = np.eye(CLASSES + 1)[CLASSES]
