@@ -32,18 +32,17 @@ typedef struct clip_files {
 unic_status unic__report_clips_beside(const char *folder)
 {
     unic__folder list;
-    unic__arena arena = {NULL};
-    unic__clip_group g = {.n = 0};
     unic_status status = unic__folder_list(&list, folder);
-    for (size_t i = 0; i < list.n && status == UNIC_OK && !g.n; i++)
+    bool found = false;
+    for (size_t i = 0; i < list.n && status == UNIC_OK && !found; i++) {
         if (unic__is_modality_name(list.names[i]))
-            status = unic__clip_group_open(&g, &arena, folder, list.names[i]);
-    if (status == UNIC_OK && g.n)
-        unic__log_line(UNIC_LOG_WARNING,
-                       "%s: is read for the .npy arrays in it; the clips in %s beside them are "
-                       "not looked at",
-                       folder, g.prefix);
-    unic__arena_free(&arena);
+            status = unic__clip_group_is_in(folder, list.names[i], &found);
+        if (found)
+            unic__log_line(UNIC_LOG_WARNING,
+                           "%s: is read for the .npy arrays in it; the clips in %s/ beside "
+                           "them are not looked at",
+                           folder, list.names[i]);
+    }
     unic__folder_free(&list);
     return status;
 }

@@ -52,7 +52,8 @@ static unic_status sort(unic__clip_group *g)
     return UNIC_OK;
 }
 
-/* Whether the file or directory, which is no clip's, may hold clips all the same. */
+/* Whether the file or directory, which is no clip's, may hold clips all the same; what cannot be looked
+ * at, as a symbolic link to nothing, may. */
 static unic_status may_hold_clips(const char *folder, const char *name, bool *yes)
 {
     static const char *const suffixes[] = {"npz", "pt",   "pth", "pkl",        "pickle",
@@ -66,10 +67,10 @@ static unic_status may_hold_clips(const char *folder, const char *name, bool *ye
     if (dot || unic__is_litter(name))
         return UNIC_OK;
     const char *path = unic__arena_printf(&arena, "%s%s", folder, name);
-    unic_status status = path ? unic__is_folder(yes, path)
-                              : unic__no_memory(strlen(folder) + strlen(name), "a file's name");
+    if (path && unic__is_folder(yes, path) != UNIC_OK)
+        *yes = true;
     unic__arena_free(&arena);
-    return status;
+    return path ? UNIC_OK : unic__no_memory(strlen(folder) + strlen(name), "a file's name");
 }
 
 /* Clips in files of another kind, or a directory further down, are left out: said, if there are others
@@ -93,6 +94,26 @@ static unic_status report_passed(unic__clip_group *g, unic__arena *arena,
             "be meant as clips but are no .npy and no .zip: they are passed over",
             g->prefix, g->n, n, g->passed);
     return UNIC_OK;
+}
+
+unic_status unic__clip_group_is_in(const char *folder, const char *name, bool *yes)
+{
+    unic__arena arena = {NULL};
+    unic__folder files = {.n = 0};
+    size_t size;
+    *yes = false;
+    const char *path = unic__arena_printf(&arena, "%s/%s", folder, name);
+    if (!path)
+        return unic__no_memory(strlen(folder) + strlen(name), "a directory's name");
+    bool there;
+    unic_status status = unic__is_folder(&there, path);
+    if (status == UNIC_OK && there)
+        status = unic__folder_list(&files, path);
+    for (size_t i = 0; i < files.n && status == UNIC_OK; i++)
+        *yes |= unic__clip_format_of(files.names[i], &size) != UNIC__CLIP_ABSENT;
+    unic__folder_free(&files);
+    unic__arena_free(&arena);
+    return status == UNIC_E_NOMEM ? status : UNIC_OK;
 }
 
 unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const char *folder,

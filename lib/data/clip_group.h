@@ -20,6 +20,10 @@ typedef struct unic__clip_group {
     size_t path_size; /* room for the longest path of an entry */
 } unic__clip_group;
 
+/* Whether `folder`/`name` is a directory with a clip's file in it, for a warning: false, too, if that cannot
+ * be told. Fails for want of memory alone. */
+unic_status unic__clip_group_is_in(const char *folder, const char *name, bool *yes);
+
 /* The clips in the directory `folder`/`name`; n is 0 if it does not exist or has no clips. */
 unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const char *folder,
                                   const char *name);

@@ -148,8 +148,10 @@ class Many(unittest.TestCase):
         said = self.encode("odd out", "odd", status=1)
         self.assertIn("cannot read odd/part2, a symbolic link: No such file or directory", said[1])
         (folder / "part2").unlink()
+        (folder / "README.md").symlink_to("../away/README.md")      # no input would be called so
         said = self.encode("odd out", "odd")
         self.assertEqual([self.row(said, name) for name in ("there, or by others", "failed")], [SHARDS, 0])
+        self.assertIn("warning: odd/README.md, a symbolic link is passed over: No such file or directory", said[1])
         if os.geteuid():      # root may look at everything
             (folder / "deep").chmod(0o600)
             try:

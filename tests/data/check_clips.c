@@ -167,6 +167,19 @@ START_TEST(directories_that_are_refused)
 }
 END_TEST
 
+/* "->audio/a" is a symbolic link to nothing. */
+static void write_or_link(const char *folder, const char *name)
+{
+    char path[1024];
+    if (strncmp(name, "->", 2) != 0) {
+        clips_write(folder, name, OF(1, 3, 2), 0);
+        return;
+    }
+    clips_write(folder, name + 2, OF(1, 3, 2), 0); /* for the directories on the way */
+    snprintf(path, sizeof path, "%s/%s", folder, name + 2);
+    ck_assert(unlink(path) == 0 && symlink("/nowhere", path) == 0);
+}
+
 /* What is left out though it may be meant as clips is said, or named where there are no others. */
 START_TEST(what_is_passed_over_is_said)
 {
@@ -198,6 +211,17 @@ START_TEST(what_is_passed_over_is_said)
         {{"audio/a.npy", "audio/notes.txt", "audio/extract.ini", "audio/README"}, true, NULL},
         {{"audio/a.npy", "audio/Thumbs.db", "other/b.npz"}, true, NULL},
         {{"audio.npy", "other/b.npz", "other/c.txt"}, true, NULL},
+        /* what is only told of is no reason to refuse the rest: links ("->") to nothing, ... */
+        {{"audio/a.npy", "->audio/part2"},
+         true,
+         "has 1 clips, and 1 files or directories, the first \"part2\""},
+        {{"->audio/part2"}, false, "expected; there is: audio/part2"},
+        {{"audio.npy", "->raw"}, true, NULL},
+        /* ... and clips that could not be read themselves */
+        {{"audio.npy", "->raw", "old/a.npy", "old/a.zip"}, true, "; the clips in old/ beside"},
+        {{"audio.npy", "old/a.npy", "old/b.NPY", "old/c.npz"},
+         true,
+         "; the clips in old/ beside them are not looked at\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char path[512];
@@ -205,7 +229,7 @@ START_TEST(what_is_passed_over_is_said)
         unic_dataset *d;
         clips_folder("clips", path);
         for (size_t k = 0; k < 4 && cases[i].names[k]; k++)
-            clips_write(path, cases[i].names[k], OF(1, 3, 2), 0);
+            write_or_link(path, cases[i].names[k]);
         io_log_begin();
         const unic_status status = unic_dataset_open(&d, (const char *[]){path}, 1, &o);
         const char *log = io_log_end();

@@ -85,6 +85,17 @@ static int is_shown(const struct dirent *entry)
 
 static bool walk_into(walk *w, const char *path, const char *below, int depth);
 
+/* What cannot be looked at may be a directory of inputs; with a suffix that no input has it hardly is. */
+static bool tell_unread(const char *path, bool is_link, int error)
+{
+    static const char *const clips[] = {".npy", ".zip"};
+    const char *name = strrchr(path, '/'), *link = is_link ? ", a symbolic link" : "";
+    if (!strchr(name ? name : path, '.') || ENDS(path, clips))
+        return cli_fail("cannot read %s%s: %s", path, link, strerror(error));
+    cli_note("warning: %s%s is passed over: %s", path, link, strerror(error));
+    return true;
+}
+
 static bool take(walk *w, const char *path, const char *name, int depth)
 {
     static const char *const shards[] = {".npz"};
@@ -92,10 +103,9 @@ static bool take(walk *w, const char *path, const char *name, int depth)
     bool there = !stat(path, &about), shard = ENDS(name, shards), media = is_media(name);
     const int error = errno;
     if (!there && lstat(path, &about) && errno == ENOENT)
-        return true;                /* gone meanwhile */
-    if (!there && !shard && !media) /* it may be a directory */
-        return cli_fail("cannot read %s%s: %s", path,
-                        S_ISLNK(about.st_mode) ? ", a symbolic link" : "", strerror(error));
+        return true; /* gone meanwhile */
+    if (!there && !shard && !media)
+        return tell_unread(path, S_ISLNK(about.st_mode), error);
     if (there && S_ISDIR(about.st_mode))
         return (about.st_dev == w->out.st_dev && about.st_ino == w->out.st_ino) ||
                walk_into(w, path, name, depth + 1);
