@@ -355,7 +355,8 @@ class Eval(unittest.TestCase):
                     self.dir / "ours.txt", train="train-one.npz", test=only)
         some = {f"{m}.step_labels": np.eye(2, dtype=np.int32)[np.ones((N, T), int)] for m in DIMS}
         self.save("test-one.npz", **some)
-        self.refuse(['every step of "light" that has a label is of class 1: a head has nothing'], "localise",
+        self.refuse(['every step of "light" that has a label is of class 1: a head has nothing to '
+                     'tell apart (--train-on chooses other modalities)'], "localise",
                     train=self.save("train-one.npz", **some), test="test-one.npz")
 
     def test_nothing_to_find_is_no_score(self):

@@ -208,6 +208,11 @@ class Train(unittest.TestCase):
                     (self.dir / name.replace("other", f"o{lines}")).write_bytes((self.dir / name).read_bytes())
             self.assertNotIn("is it the log of this run", self.train(*more, out=f"o{lines}.npz").stderr)
             self.assertEqual(log.read_bytes(), whole)
+        for name in ("other.npz", "other.run.npz"):           # a log that was begun only behind the step that was saved
+            (self.dir / name.replace("other", "late")).write_bytes((self.dir / name).read_bytes())
+        log.write_bytes(b"".join(whole.splitlines(True)[EPOCH:EPOCH + 2]))
+        self.assertNotIn("is it the log of this run", self.train(*more, out="late.npz").stderr)
+        self.assertEqual(log.read_bytes(), b"".join(whole.splitlines(True)[EPOCH:]))
         log.write_bytes(b"".join(whole.splitlines(True)[:2]))
         self.assertIn(f"log.jsonl ends at step 2, and the run goes on from step {EPOCH}: is it the log of this run?\n",
                       self.train(*more, out="other.npz").stderr)

@@ -46,7 +46,7 @@ static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step, ui
 {
     char *line = NULL;
     size_t capacity = 0, lines = 0;
-    uint64_t last = 0, last_kept = 0;
+    uint64_t last = 0;
     bool ok = true;
     while (ok && getline(&line, &capacity, old) >= 0) {
         ok = lines++ > 0 || is_log(line) ||
@@ -54,10 +54,8 @@ static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step, ui
                       path);
         const uint64_t at = step_of(line);
         last = at > last ? at : last;
-        if (ok && at > 0 && at <= step) {
+        if (ok && at > 0 && at <= step)
             fputs(line, kept);
-            last_kept = at;
-        }
     }
     if (ok && !feof(old)) /* nor was there memory for a line */
         ok = cli_fail("cannot read %s: %s", path, strerror(errno));
@@ -68,10 +66,10 @@ static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step, ui
             "again by step %llu: it is the log of another run, or of a later state of this "
             "one; name another --log",
             path, (unsigned long long)last, (unsigned long long)step, (unsigned long long)most);
-    if (ok && lines > 0 && last_kept < step)
+    if (ok && lines > 0 && last < step)
         cli_note("warning: %s ends at step %llu, and the run goes on from step %llu: is it the "
                  "log of this run?",
-                 path, (unsigned long long)last_kept, (unsigned long long)step);
+                 path, (unsigned long long)last, (unsigned long long)step);
     return ok;
 }
 

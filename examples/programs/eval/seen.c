@@ -174,7 +174,7 @@ static bool check_lesson(const evaluation *e, size_t a, const lesson *l)
             eval_list_class(&e->names, i, only, &left);
     eval_end_list(only, left);
     return cli_fail("%s: every %s of \"%s\" that has a label is of %s%s: a head has nothing to "
-                    "tell apart",
+                    "tell apart (--train-on chooses other modalities)",
                     e->train_path, what, e->train.names[a], l->seen ? "class " : "no class",
                     only);
 }
