@@ -33,12 +33,20 @@ unic_status unic__label_names_read(unic__label_names *out, unic__arena *arena,
                                    const unic__named_arrays *arrays)
 {
     const char *path = unic__named_arrays_path(arrays);
-    unic__npy_info info;
+    unic__npy_info info = {.foreign = false};
     *out = (unic__label_names){.n = 0};
-    if (!unic__named_arrays_has(arrays, member) || !unic__named_arrays_has(arrays, labels) ||
-        unic__named_arrays_info(arrays, member, &info) != UNIC_OK ||
-        info.type != UNIC__NPY_U8 || info.shape.rank != 1)
+    if (!unic__named_arrays_has(arrays, member) || !unic__named_arrays_has(arrays, labels))
         return UNIC_OK;
+    const unic_status found = unic__named_arrays_info(arrays, member, &info);
+    if (found != UNIC_OK && !info.foreign)
+        return found;
+    if (info.foreign || info.type != UNIC__NPY_U8 || info.shape.rank != 1) {
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %s is not read: bytes [n] of uint8 expected, a name behind the "
+                       "other with a 0 behind each",
+                       path, member);
+        return UNIC_OK;
+    }
     const size_t size = info.shape.dim[0];
     if (size == 0 || size > MOST)
         return unic__fail(UNIC_E_FORMAT, "%s: %s has %zu bytes, 1..%d expected", path, member,

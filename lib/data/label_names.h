@@ -17,7 +17,7 @@ typedef struct unic__label_names {
     int32_t *to; /* [n] the number of each in `names` */
 } unic__label_names;
 
-/* None if the arrays have none, or something else of that name. */
+/* None if the arrays have none, or something else of that name, which is warned of. */
 unic_status unic__label_names_read(unic__label_names *out, unic__arena *arena,
                                    const unic__named_arrays *arrays);
 

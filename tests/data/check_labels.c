@@ -253,7 +253,10 @@ START_TEST(names_beside_labels_decide)
                  "9\0"
                  "10\0",
                  (const int32_t[]){0, 0, 1, 0, 0, 0, 0, 1, -1, 1, 0, 0, 0, 0, 0, 1, 0, 0}, 3);
+    io_log_begin();
     assert_named(&strange, 1, "", strange.labels, 0);
+    ck_assert_ptr_nonnull(
+        strstr(io_log_end(), "dataset-n.npz: label.names is not read: bytes"));
     assert_named(&files[5], 1, "", files[5].labels, 0);
 }
 END_TEST

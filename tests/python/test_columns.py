@@ -131,6 +131,16 @@ def test_names_decide(outputs: Outputs, tmp_path: Path) -> None:
         assert data.classes() == ("eel", "fox") and data.labels().tolist() == [0]
         data = lu.Dataset([tmp_path / folder, tmp_path / "a.csv"], modalities=["speech"])
         assert data.classes() == ("cat", "dog", "eel", "fox") and data.labels().tolist() == [2] + [2, 0, 1] * 3
+        # texts are none, which is told; what cannot be read is no reason to go by numbers
+        np.save(tmp_path / folder / "label.names.npy", np.array(["fox", "eel"]))
+        told = []
+        lu.set_log(lambda level, line, told=told: told.append(line))
+        data = lu.Dataset(tmp_path / folder, modalities=["speech"])
+        lu.set_log(None)
+        assert "label.names is not read: bytes [n] of uint8 expected" in told[-1]
+        assert data.classes() == () and data.labels().tolist() == [1]
+        (tmp_path / folder / "label.names.npy").write_bytes(b"\x93NUMPY\1\0")
+        raises(lu.FormatError, "label.names.npy", lambda place=tmp_path / folder: lu.Dataset(place, modalities=["speech"]))
     # names of events are numbered for themselves
     (tmp_path / "events.csv").write_text("video_id,event_labels\nc0,dog\nc1,cat\n")
     np.savez(tmp_path / "rows.npz", speech=np.ones((2, T, 12), "f4"), label=np.eye(2, dtype="i4"),
