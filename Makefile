@@ -194,7 +194,7 @@ $(INTERNAL): $(LIB_OBJ)
 # Of objects for link-time optimisation it is made here: what they hold beside machine code, or in its
 # place, keeps the hidden names, and is read by this very compiler alone.
 OBJCOPY ?= objcopy
-RELINK   = $(CC) -r -nostdlib $(if $(findstring -flto,$(ALL_CFLAGS)),$(OPT) -fPIC $(EXTRA_CFLAGS) $(CFLAGS) -flinker-output=nolto-rel)
+RELINK   = $(CC) -r -nostdlib $(if $(findstring -flto,$(ALL_CFLAGS)),$(OPT) -fPIC $(EXTRA_CFLAGS) $(CFLAGS) $(if $(CLANG),,-flinker-output=nolto-rel))
 $(STATIC): $(LIB_OBJ)
 	@rm -f $@
 	$(SAY) "  AR    $@"

@@ -111,10 +111,11 @@ class Contents(unittest.TestCase):
     @unittest.skipUnless(shutil.which("gcc"), "no gcc")
     def test_an_archive_of_link_time_optimised_objects_has_machine_code_and_public_names(self):
         """Of some files; all would take a minute."""
-        for flags in ("-flto", "-flto -ffat-lto-objects"):
+        builds = [("gcc", "-flto"), ("gcc", "-flto -ffat-lto-objects")] + ([("clang", "-flto")] if shutil.which("clang") else [])
+        for compiler, flags in builds:
             with tempfile.TemporaryDirectory() as folder:
                 objects = " ".join(f"{folder}/obj/lib/base/{name}.o" for name in ("error", "text", "printable"))
-                done = subprocess.run(["make", "-s", "CC=gcc", "HARDEN=no", "OPT=-O0", f"CFLAGS={flags}", f"BUILD={folder}",
+                done = subprocess.run(["make", "-s", f"CC={compiler}", "HARDEN=no", "OPT=-O0", f"CFLAGS={flags}", f"BUILD={folder}",
                                        f"LIB_OBJ={objects}", f"{folder}/libunicode.a"], cwd=ROOT, capture_output=True, text=True,
                                       env={**os.environ, "MAKEFLAGS": ""})
                 self.assertEqual(done.returncode, 0, done.stderr)
