@@ -79,6 +79,15 @@ int32_t unic__class_names_find(const unic__class_names *names, unic__piece name)
     return (int32_t)low;
 }
 
+bool unic__class_names_include(const unic__class_names *a, const unic__class_names *b)
+{
+    size_t i = 0;
+    while (i < b->n && a->n &&
+           strcmp(a->at[unic__class_names_find(a, piece_of(b->at[i]))], b->at[i]) == 0)
+        i++;
+    return i == b->n;
+}
+
 unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
                                     const unic__class_names *a, const unic__class_names *b)
 {

@@ -18,6 +18,9 @@ unic_status unic__class_names_of(unic__class_names *out, unic__arena *arena,
 /* The number of a name, which must be one of them. */
 int32_t unic__class_names_find(const unic__class_names *names, unic__piece name);
 
+/* Whether all of `b` are among `a`. */
+bool unic__class_names_include(const unic__class_names *a, const unic__class_names *b);
+
 /* The union of `a` and `b`; `out` may be either. */
 unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
                                     const unic__class_names *a, const unic__class_names *b);

@@ -509,8 +509,10 @@ static unic_status number_classes(unic__clip_source *source, bool of_events,
                                   const unic__class_names *all)
 {
     clip_files *s = (clip_files *)source;
+    if (s->has_arrays && !of_events)
+        unic__label_names_number(&s->names, all);
     if (s->has_arrays)
-        return of_events ? UNIC_OK : unic__label_names_number(&s->names, &s->arena, all);
+        return UNIC_OK;
     return of_events ? unic__clip_table_number_events(&s->table, all)
                      : unic__clip_table_number_categories(&s->table, all);
 }
@@ -522,6 +524,7 @@ static void close_files(unic__clip_source *source)
     clip_files *s = (clip_files *)source;
     if (s->has_arrays)
         unic__named_arrays_close(&s->arrays);
+    unic__label_names_free(&s->names);
     unic__arena_free(&s->arena);
     unic__free(s);
 }

@@ -19,10 +19,8 @@ static unic_status unite_classes(unic_dataset *d, bool of_events, unic__class_na
     const char *path = NULL;
     for (size_t i = 0; i < d->source_count; i++) {
         const unic__class_names *names = names_of(d->sources[i], of_events);
-        if (names->at && !all->at)
-            *all = *names;
-        else if (names->at)
-            UNIC__TRY(unic__class_names_unite(all, &d->arena, all, names));
+        if (names->at && (!all->at || !unic__class_names_include(all, names)))
+            UNIC__TRY(unic__class_names_unite(all, &d->arena, all->at ? all : names, names));
         path = names->at ? d->sources[i]->path : path;
     }
     if (path) {

@@ -5,28 +5,39 @@
 static const char member[] = "label.names", labels[] = "label";
 enum { MOST = 1 << 22 }; /* bytes */
 
-/* Names, each with a 0 behind it, in bytes [size] of which the last is 0. */
+/* Names, each with a 0 behind it, in bytes [size] of which the last is 0. What is kept until all files'
+ * classes are numbered is one piece of memory, and no copy: there may be thousands of files. */
 static unic_status take_names(unic__label_names *x, unic__arena *arena, const char *path,
-                              const char *text, size_t size)
+                              const int32_t *bytes, size_t size)
 {
+    unic__arena work = {NULL};
     for (size_t i = 0; i < size; i++)
-        x->n += text[i] == '\0';
+        x->n += bytes[i] == 0;
     unic__piece *pieces = unic__alloc(x->n * sizeof *pieces);
-    x->own = unic__arena_alloc(arena, x->n * sizeof *x->own);
-    if (!pieces || !x->own) {
+    x->own = unic__arena_alloc(&x->arena, 2 * x->n * sizeof *x->own + size);
+    x->to = unic__arena_alloc(arena, x->n * sizeof *x->to);
+    if (!pieces || !x->own || !x->to) {
         unic__free(pieces);
-        return unic__no_memory(x->n * sizeof *pieces, "the names of classes");
+        return unic__no_memory(2 * x->n * sizeof *x->own + size, "the names of classes");
     }
+    const char **sorted = x->own + x->n;
+    char *text = (char *)(sorted + x->n);
+    for (size_t i = 0; i < size; i++)
+        text[i] = (char)(unsigned char)bytes[i];
     for (size_t i = 0; i < x->n; i++, text += pieces[i - 1].size + 1) {
         pieces[i] = (unic__piece){text, strlen(text)};
         x->own[i] = text;
     }
-    unic_status status = unic__class_names_of(&x->names, arena, pieces, x->n);
+    unic_status status = unic__class_names_of(&x->names, &work, pieces, x->n);
     if (status == UNIC_OK && x->names.n < x->n)
         status = unic__fail(UNIC_E_FORMAT, "%s: %s has %zu names, of which %zu are different",
                             path, member, x->n, x->names.n);
+    for (size_t i = 0; i < x->n && status == UNIC_OK; i++)
+        sorted[i] = pieces[i].start; /* which are sorted now */
+    x->names.at = sorted;
     unic__free(pieces);
-    return status == UNIC_OK ? unic__label_names_number(x, arena, &x->names) : status;
+    unic__arena_free(&work);
+    return status;
 }
 
 unic_status unic__label_names_read(unic__label_names *out, unic__arena *arena,
@@ -52,29 +63,29 @@ unic_status unic__label_names_read(unic__label_names *out, unic__arena *arena,
         return unic__fail(UNIC_E_FORMAT, "%s: %s has %zu bytes, 1..%d expected", path, member,
                           size, MOST);
     int32_t *bytes = unic__alloc(size * sizeof *bytes);
-    char *text = unic__arena_alloc(arena, size);
-    unic_status status = bytes && text
-                             ? unic__named_arrays_read_i32(arrays, member, bytes, size)
-                             : unic__no_memory(size * sizeof *bytes, "the names of classes");
-    for (size_t i = 0; status == UNIC_OK && i < size; i++)
-        text[i] = (char)(unsigned char)bytes[i];
-    unic__free(bytes);
-    if (status == UNIC_OK && text[size - 1] != '\0')
+    unic_status status = bytes ? unic__named_arrays_read_i32(arrays, member, bytes, size)
+                               : unic__no_memory(size * sizeof *bytes, "the names of classes");
+    if (status == UNIC_OK && bytes[size - 1] != 0)
         status = unic__fail(UNIC_E_FORMAT, "%s: %s does not end with a 0", path, member);
-    return status == UNIC_OK ? take_names(out, arena, path, text, size) : status;
+    if (status == UNIC_OK)
+        status = take_names(out, arena, path, bytes, size);
+    unic__free(bytes);
+    return status;
 }
 
-unic_status unic__label_names_number(unic__label_names *x, unic__arena *arena,
-                                     const unic__class_names *all)
+void unic__label_names_free(unic__label_names *x)
 {
-    if (!x->names.at)
-        return UNIC_OK;
-    if (!x->to && !(x->to = unic__arena_alloc(arena, x->n * sizeof *x->to)))
-        return unic__no_memory(x->n * sizeof *x->to, "the numbers of classes");
-    for (size_t i = 0; i < x->n; i++)
+    unic__arena_free(&x->arena);
+    x->own = NULL;
+}
+
+void unic__label_names_number(unic__label_names *x, const unic__class_names *all)
+{
+    for (size_t i = 0; x->own && i < x->n; i++)
         x->to[i] = unic__class_names_find(all, (unic__piece){x->own[i], strlen(x->own[i])});
-    x->names = *all;
-    return UNIC_OK;
+    if (x->own)
+        x->names = *all;
+    unic__label_names_free(x);
 }
 
 void unic__label_names_shape(const unic__label_names *x, unic__shape *shape)

@@ -11,19 +11,22 @@
 
 typedef struct unic__label_names {
     unic__class_names
-        names;        /* sorted as a table's, or of all files; `at` is NULL without any */
-    const char **own; /* [n] as the file has them */
+        names;         /* sorted as a table's, or of all files; `at` is NULL without any */
+    unic__arena arena; /* of these and of `own`, until the dataset has numbered them */
+    const char **own;  /* [n] as the file has them; NULL behind that */
     size_t n;
     int32_t *to; /* [n] the number of each in `names` */
 } unic__label_names;
 
-/* None if the arrays have none, or something else of that name, which is warned of. */
+/* None if the arrays have none, or something else of that name, which is warned of. It must be freed, also
+ * after a failure. */
 unic_status unic__label_names_read(unic__label_names *out, unic__arena *arena,
                                    const unic__named_arrays *arrays);
+void unic__label_names_free(unic__label_names *x);
 
-/* Numbers the classes as in `all`, which contains all of their names. */
-unic_status unic__label_names_number(unic__label_names *x, unic__arena *arena,
-                                     const unic__class_names *all);
+/* Numbers the classes as in `all`, which contains all of their names and stays. The file's own are
+ * released: thousands of files mostly have the same. */
+void unic__label_names_number(unic__label_names *x, const unic__class_names *all);
 
 /* The shape of the labels that are given, of that in the file. */
 void unic__label_names_shape(const unic__label_names *x, unic__shape *shape);

@@ -462,7 +462,9 @@ static unic_status number_classes(unic__clip_source *source, bool of_events,
                                   const unic__class_names *all)
 {
     shard *s = (shard *)source;
-    return of_events ? UNIC_OK : unic__label_names_number(&s->names, &s->arena, all);
+    if (!of_events)
+        unic__label_names_number(&s->names, all);
+    return UNIC_OK;
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -472,6 +474,7 @@ static void close_shard(unic__clip_source *source)
     shard *s = (shard *)source;
     unic__named_arrays_close(&s->arrays);
     unic__free(s->row);
+    unic__label_names_free(&s->names);
     unic__arena_free(&s->arena);
     unic__free(s);
 }

@@ -244,6 +244,11 @@ START_TEST(names_beside_labels_decide)
     strange.size = 3;
     assert_named(&files[0], 1, "cat\0dog\0eel\0", (const int32_t[]){2, 1, -1}, 0);
     assert_named(&files[0], 2, "ant\0cat\0dog\0eel\0", (const int32_t[]){3, 2, -1, 1, 0, 1}, 0);
+    const named_file some[] = {
+        files[0], {0, {1, 0, 1}, 8, UNIC_U8, "dog\0cat"}, files[0], files[0]};
+    assert_named(&some[0], 2, "cat\0dog\0eel\0", (const int32_t[]){2, 1, -1, 0, 1, 0}, 0);
+    assert_named(&some[1], 2, "cat\0dog\0eel\0", (const int32_t[]){0, 1, 0, 2, 1, -1}, 0);
+    assert_named(&some[2], 2, "cat\0dog\0eel\0", (const int32_t[]){2, 1, -1, 2, 1, -1}, 0);
     assert_named(&files[2], 1,
                  "9\0"
                  "10\0",
