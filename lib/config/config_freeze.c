@@ -9,7 +9,7 @@
 
 enum { WORD_BYTES = UNIC__NAME_SIZE + 16, MOST_WORDS = 1 + 6 * UNIC_MAX_MODALITIES };
 
-static const char codebook[] = "codebook";
+static const char codebook[] = "codebook", level2[] = "level2.", specific[] = "specific.";
 
 /* A part, and the second words of its parameters' names. */
 static const struct part {
@@ -54,6 +54,21 @@ static bool freezes_shared(const unic_config *config)
     return false;
 }
 
+/* Whether a modality's part, by one of the second words of its parameters' names, is frozen. */
+static bool freezes_part(const unic_config *config, const char *modality, size_t length,
+                         const char *second)
+{
+    const size_t size = strcspn(second, ".");
+    for (size_t i = 0; i < PARTS; i++)
+        for (size_t k = 0; k < 2 && parts[i].in[k]; k++)
+            if (strlen(parts[i].in[k]) == size && memcmp(parts[i].in[k], second, size) == 0) {
+                char word[WORD_BYTES];
+                snprintf(word, sizeof word, "%.*s.%s", (int)length, modality, parts[i].name);
+                return has_word(config->freeze, word, strlen(word));
+            }
+    return false;
+}
+
 bool unic__config_freezes(const unic_config *config, const char *parameter)
 {
     if (strncmp(parameter, UNIC__SHARED_PREFIX, strlen(UNIC__SHARED_PREFIX)) == 0)
@@ -64,15 +79,13 @@ bool unic__config_freezes(const unic_config *config, const char *parameter)
     if (has_word(config->freeze, parameter, modality))
         return true;
     const char *second = parameter + modality + (parameter[modality] == '.');
-    size_t size = strcspn(second, ".");
-    for (size_t i = 0; i < PARTS; i++)
-        for (size_t k = 0; k < 2 && parts[i].in[k]; k++)
-            if (strlen(parts[i].in[k]) == size && memcmp(parts[i].in[k], second, size) == 0) {
-                char word[WORD_BYTES];
-                snprintf(word, sizeof word, "%.*s.%s", (int)modality, parameter, parts[i].name);
-                return has_word(config->freeze, word, strlen(word));
-            }
-    return false;
+    if (strncmp(second, level2, strlen(level2)) == 0) /* it has the parts of the first */
+        return freezes_part(config, parameter, modality, second + strlen(level2));
+    if (freezes_part(config, parameter, modality, second))
+        return true;
+    /* Codes of the second level are made of the specific features of the first. */
+    return config->level2_weight > 0.0 && strncmp(second, specific, strlen(specific)) == 0 &&
+           freezes_part(config, parameter, modality, "semantic");
 }
 
 /* Every word that may stand in the list; returns how many. */

@@ -339,9 +339,8 @@ const unic__config_key unic__config_key_table[] = {
      "warning too where codes collapse into one; with lower, CLUB has a tenth of its weight."},
     {"train.freeze", WORDS(freeze), "none | names", "none", NULL,
      "Parts that do not learn: codebook; audio, which is all parts of modality audio; or one "
-     "of "
-     "them, audio.encoder (what makes its codes), audio.specific, audio.decoder, audio.cpc, "
-     "audio.club. They keep every bit, also of Adam's moments."},
+     "of them, audio.encoder (what makes its codes, of both levels), audio.specific, "
+     "audio.decoder, audio.cpc, audio.club. They keep every bit, also of Adam's moments."},
     {"train.seed", SEED(seed), "[0, 18446744073709551615]", "0", NULL,
      "Seed of every random draw; equal seeds and threads give bit-identical runs."},
 

@@ -326,8 +326,8 @@ static unic_trainer *run_of(const char *more, uint64_t steps, uint64_t taken)
 void small_resume_runs(const char *more)
 {
     enum { STEPS = 6 };
-    char path[512];
-    strcpy(path, small_path("resumed.npz"));
+    char path[512]; /* states need paths of their own, and small_path() has few at a time */
+    snprintf(path, sizeof path, "%s", small_path("resumed.npz"));
     unic_trainer *whole = run_of(more, STEPS, STEPS), *resumed;
     for (uint64_t stop = 0; stop < STEPS; stop += 2) {
         unic_trainer *half = run_of(more, STEPS, stop);

@@ -9,6 +9,8 @@
 #include "model/small_model.h"
 #include "train/start_from.h"
 
+#define HDCID "objective = hdcid\nlevel2.count = 5\nlevel2.start = 0\n"
+
 enum { MOST_TERMS = 64 };
 
 static void train(unic_trainer *t, const char *config, uint64_t from, uint64_t to)
@@ -179,17 +181,32 @@ static const struct freezing {
     const char *value;
     const char *begins[4]; /* of the names of parameters that are frozen */
     bool codebook;
+    const char *config; /* what else the run has */
 } freezings[] = {
-    {"none", {NULL}, false},
-    {"codebook", {NULL}, true},
-    {"audio", {"audio."}, false},
+    {"none", {NULL}, false, NULL},
+    {"codebook", {NULL}, true, NULL},
+    {"audio", {"audio."}, false, NULL},
     {"text.encoder image.specific",
      {"text.front.", "text.semantic.", "image.specific."},
-     false},
+     false,
+     NULL},
     {"codebook  image audio.encoder\ttext.club",
      {"image.", "audio.semantic.", "audio.front.", "text.club."},
-     true},
-    {"audio.decoder text.cpc", {"audio.decoder.", "text.cpc."}, false},
+     true,
+     NULL},
+    {"audio.decoder text.cpc", {"audio.decoder.", "text.cpc."}, false, NULL},
+    /* of two levels: the second encodes the specific features, and has the parts of the first */
+    {"audio.encoder",
+     {"audio.front.", "audio.semantic.", "audio.specific.", "audio.level2.semantic."},
+     false,
+     HDCID},
+    {"image.specific", {"image.specific.", "image.level2.specific."}, false, HDCID},
+    {"text.club audio.decoder",
+     {"text.club.", "text.level2.club.", "audio.decoder.", "audio.level2.decoder."},
+     false,
+     HDCID},
+    {"image.cpc codebook", {"image.cpc.", "image.level2.cpc."}, true, HDCID},
+    {"text", {"text."}, false, HDCID},
 };
 
 static void assert_table(const unic__adam *now, const unic__adam *before,
@@ -210,7 +227,10 @@ START_TEST(what_is_frozen_keeps_every_bit)
     const struct freezing *f = &freezings[_i];
     const char *path = small_path("freeze.npz");
     char line[128];
-    unic_trainer *t = small_trainer(SMALL_THREE, "reset.steps = 2\ntrain.optimizer = adamw\n");
+    char more[160];
+    snprintf(more, sizeof more, "%sreset.steps = 2\ntrain.optimizer = adamw\n",
+             f->config ? f->config : "");
+    unic_trainer *t = small_trainer(SMALL_THREE, more);
     unic_trainer *before, *now;
     train(t, SMALL_THREE, 0, 3); /* so that there are moments and codes */
     io_assert_ok(unic_trainer_save(t, path));
