@@ -123,8 +123,10 @@ UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_bat
 
 /**
  * Set the number of steps that the run will have, for the learning-rate schedule
- * (train.schedule). Until it is set, the rate is constant after the warm-up. It is saved with
- * the run. Since 0.1.
+ * (train.schedule) and for level2.start. Until it is set, the rate is constant after the warm-up,
+ * and a step warns of a schedule that has no effect. It is saved with the run; where a run is
+ * resumed with another train.epochs it changes in proportion, or is no longer set if it is not a
+ * multiple of the old one. At most INT64_MAX (UNIC_E_ARG). Since 0.1.
  */
 UNIC_API unic_status unic_trainer_set_total_step_count(unic_trainer *trainer,
                                                        uint64_t step_count);

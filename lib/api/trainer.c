@@ -112,6 +112,10 @@ unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch
 unic_status unic_trainer_set_total_step_count(unic_trainer *trainer, uint64_t steps)
 {
     UNIC__REQUIRE(trainer);
+    if (steps > UNIC__MOST_STEPS)
+        return unic__fail(UNIC_E_ARG,
+                          "%s: step_count is %llu, at most %llu (2^63 - 1) expected", __func__,
+                          (unsigned long long)steps, (unsigned long long)UNIC__MOST_STEPS);
     UNIC__HOLD(trainer);
     trainer->total_steps = steps;
     return UNIC_OK;

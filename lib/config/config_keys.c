@@ -168,7 +168,9 @@ const unic__config_key unic__config_key_table[] = {
      "Weight, beside 1 of a cross pair, of a modality that predicts itself; the paper has none "
      "(P5), the code has 0.1 (A.5)."},
     {"cpc.steps", SIZE(cpc_steps), "[1, 64]", "1", NULL,
-     "K: the steps ahead that are predicted, k = 1..K (P5)."},
+     "K: the steps ahead that are predicted, k = 1..K (P5). Where train.length is less than K "
+     "+ 1 + the larger of cpc.start and 1, there is no past or no future: the same step of "
+     "the others is predicted, which a warning tells."},
     {"cpc.layers", SIZE(cpc_layers), "[1, 16]", "1", "2",
      "Layers of the LSTM that gives the context c_t (P5); compat: two (A.5)."},
     {"cpc.hidden", SIZE(cpc_hidden), OR_ZERO, "0", NULL,
@@ -321,7 +323,8 @@ const unic__config_key unic__config_key_table[] = {
      "Adam (0.9, 0.999, 1e-8), or the same with decoupled weight decay."},
     {"train.lr", NUMBER(lr), "(0, 10]", "0.0004", NULL, "Learning rate after the warm-up."},
     {"train.schedule", CHOICE(schedule), "constant | cosine | linear", "constant", NULL,
-     "The learning rate's way from train.lr to train.lr_floor of it over the run."},
+     "The learning rate's way from train.lr to train.lr_floor of it over the run, whose steps "
+     "have to be declared: a warning tells where they are not."},
     {"train.warmup", SIZE(warmup), "[0, 1000000000]", "0", NULL,
      "Steps in which the learning rate grows linearly to train.lr."},
     {"train.lr_floor", NUMBER(lr_floor), "[0, 1]", "0", NULL,

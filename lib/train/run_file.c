@@ -282,6 +282,34 @@ static unic_status read_state(unic_trainer *t, unic__npz *z, unic__arena *names)
     return unic__adam_check(&t->club_adam, unic__npz_path(z));
 }
 
+/* How many steps ahead Cross-CPC predicts follows from train.length too where that is short, and
+ * it has a network for each. */
+static unic_status check_horizon(const unic_config *was, const unic_config *now)
+{
+    size_t shift;
+    const size_t from = unic__cpc_horizon(was, was->length, &shift);
+    const size_t to = unic__cpc_horizon(now, now->length, &shift);
+    if (from == to || was->cpc_weight == 0.0 || now->cpc_weight == 0.0)
+        return UNIC_OK;
+    return unic__fail(
+        UNIC_E_CONFIG,
+        "the run has train.length = %zu, which cannot become %zu: with cpc.steps = "
+        "%zu it predicts %zu %s ahead, and would predict %zu, by other parameters",
+        was->length, now->length, now->cpc_steps, from, from == 1 ? "step" : "steps", to);
+}
+
+/* The steps that were declared are those of as many epochs as the run had: with another number
+ * they change likewise, or are no longer known. */
+static void change_total(unic_trainer *t, const unic_config *was)
+{
+    const uint64_t before = was->epochs, now = t->config->epochs,
+                   epoch = t->total_steps / before;
+    if (before == now)
+        return;
+    const bool is_whole = t->total_steps % before == 0 && epoch <= UNIC__MOST_STEPS / now;
+    t->total_steps = is_whole ? epoch * now : 0;
+}
+
 /* The run's config, and in *changed the one that it goes on with. */
 static unic_status read_configs(unic__npz *z, const char *settings, unic_config **config,
                                 unic_config **changed)
@@ -294,7 +322,8 @@ static unic_status read_configs(unic__npz *z, const char *settings, unic_config 
     UNIC__TRY(unic__config_parse(*changed, settings, strlen(settings), "settings"));
     UNIC__TRY(unic__config_check(*changed));
     unic__config_resolve(*changed);
-    return unic__config_may_become(*config, *changed);
+    UNIC__TRY(unic__config_may_become(*config, *changed));
+    return check_horizon(*config, *changed);
 }
 
 unic_status unic__run_load(unic_trainer **out, unic__source *source, const char *settings,
@@ -312,8 +341,10 @@ unic_status unic__run_load(unic_trainer **out, unic__source *source, const char 
         status = unic__trainer_create(&t, config, ranks);
     if (status == UNIC_OK)
         status = read_state(t, z, &names);
-    if (status == UNIC_OK)
+    if (status == UNIC_OK) {
+        change_total(t, was);
         unic__config_log_change(was, config);
+    }
     unic__arena_free(&names);
     unic__config_free(was);
     unic__config_free(config);

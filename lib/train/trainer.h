@@ -16,6 +16,9 @@
 #include "train/training_graph.h"
 #include "unicode/unic_trainer.h"
 
+/* Of a run, as its file can hold it. */
+#define UNIC__MOST_STEPS ((uint64_t)INT64_MAX)
+
 /* One figure of a step's report. */
 typedef struct unic__figure {
     char name[UNIC__TERM_SIZE];
@@ -40,6 +43,7 @@ struct unic_trainer {
     int threads;       /* number of threads to compute with; 0: the process's number */
     unic__watch watch; /* of a step, or an evaluation */
     uint64_t steps, total_steps; /* taken; declared for the schedule, or 0 */
+    unsigned told_schedule;      /* what has been said of the schedule */
     bool started;                /* the codebook has its starting codes */
     unic__guard guard;           /* against runs that diverge without a NaN */
 

@@ -55,6 +55,16 @@ START_TEST(total_steps_are_kept)
     io_assert_ok(unic_trainer_save(t, path));
     io_assert_ok(unic_trainer_resume(&again, path, NULL, NULL));
     ck_assert_uint_eq(unic_trainer_total_step_count(again), 1000);
+    /* more than a run's file can hold: the run could be saved and not be resumed */
+    io_assert_fails(unic_trainer_set_total_step_count(t, (uint64_t)INT64_MAX + 1), UNIC_E_ARG,
+                    "unic_trainer_set_total_step_count: step_count is 9223372036854775808, at "
+                    "most 9223372036854775807 (2^63 - 1) expected");
+    ck_assert_uint_eq(unic_trainer_total_step_count(t), 1000);
+    io_assert_ok(unic_trainer_set_total_step_count(t, INT64_MAX));
+    io_assert_ok(unic_trainer_save(t, path));
+    unic_trainer_free(again);
+    io_assert_ok(unic_trainer_resume(&again, path, NULL, NULL));
+    ck_assert_uint_eq(unic_trainer_total_step_count(again), INT64_MAX);
     unic_trainer_free(t);
     unic_trainer_free(again);
     remove(path);

@@ -77,6 +77,7 @@ def test_fit_is_a_loop_of_steps(f: Fixture) -> None:
     assert all(np.array_equal(run, runs[0]) for run in runs) and len(runs[0]) == 4
     assert len(lu.Trainer(config()).fit(f.arrays)["step"]) == 4                 # by train.batch, train.epochs
     assert len(lu.Trainer(config()).fit(itertools.repeat(batches[0]), steps=3)["step"]) == 3
+    raises(lu.ArgumentError, "total_step_count", lambda: setattr(fitted, "total_step_count", 2**63))
 
 
 def test_resume(f: Fixture) -> None:
@@ -98,6 +99,14 @@ def test_resume(f: Fixture) -> None:
     assert len(resumed.fit(lu.Arrays(f.arrays, batch=4), steps=9)["step"]) == 0      # nothing is left to do
     other = lu.Trainer.resume(path, {"train.lr": 0.5, "train.freeze": "codebook"})
     assert other.config["train.lr"] == 0.5 and other.config["train.freeze"] == "codebook"
+    for epochs, steps in ((3, 15), (1, 5), (2, 10)):    # as many as were asked for, of 5 batches each
+        declared = lu.Trainer(config())
+        declared.fit(lu.Arrays(f.arrays, batch=4, seed=1), epochs=2, progress=lambda step, steps, report: step < 5)
+        declared.save(path)
+        longer = lu.Trainer.resume(path, {"train.epochs": epochs})
+        assert longer.total_step_count == steps and longer.step_count == 5
+        longer.fit(lu.Arrays(f.arrays, batch=4, seed=1))
+        assert longer.step_count == max(steps, 5), (epochs, longer.step_count)
     raises(lu.ConfigError, "which cannot become 13", lambda: lu.Trainer.resume(path, "code.count = 13"))
     raises(lu.NotFoundError, "nowhere", lambda: lu.Trainer.resume(f.folder / "nowhere.npz"))
     raises(lu.FormatError, "data", lambda: lu.Trainer.resume(_damaged(f)))

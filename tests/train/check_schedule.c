@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/base_help.h"
+#include "file/io_help.h"
 #include "train/schedule.h"
 
 static const double close_to = 1e-15;
@@ -87,6 +88,62 @@ START_TEST(long_runs)
 }
 END_TEST
 
+/* Settings that have no effect are told once, at the step where that is so. */
+START_TEST(what_has_no_effect_is_told)
+{
+#define UNSET                                                                                  \
+    "how many steps the run will have was not set (unic_trainer_set_total_step_count(), "      \
+    "Python's total_step_count): "
+    static const struct {
+        unic__schedule schedule;
+        size_t warmup;
+        double floor, start; /* of a second level; below 0: there is none */
+        uint64_t steps, total;
+        const char *says;
+    } cases[] = {
+        {UNIC__CONSTANT, 0, 0, -1, 5, 0, ""},
+        {UNIC__COSINE, 0, 0, -1, 5, 0,
+         UNSET
+         "train.schedule = cosine has no effect, and the learning rate stays at train.lr = "
+         "0.004\n"},
+        {UNIC__CONSTANT, 3, 0, 0.6, 5, 0,
+         UNSET "level2.start = 0.6 has no effect, and the second level counts from the first "
+               "step on\n"},
+        {UNIC__CONSTANT, 0, 0, 0, 5, 0, ""},
+        {UNIC__LINEAR_DECAY, 0, 0, 0.5, 5, 0,
+         UNSET
+         "train.schedule = linear has no effect, and the learning rate stays at train.lr = "
+         "0.004\n" UNSET "level2.start = 0.5 has no effect, and the second level counts "
+         "from the first step on\n"},
+        {UNIC__COSINE, 2, 0, 0.5, 5, 5, ""},
+        {UNIC__COSINE, 2, 0, -1, 6, 5,
+         "the run goes on beyond its 5 steps: the learning rate of train.schedule = cosine "
+         "is 0 there (train.lr_floor), and nothing learns but the codebook\n"},
+        {UNIC__COSINE, 2, 0.1, -1, 9, 5, ""},
+        {UNIC__CONSTANT, 0, 0, -1, 9, 5, ""},
+        {UNIC__CONSTANT, 20, 0, -1, 5, 5,
+         "train.warmup = 20 takes up all 5 steps of the run: the learning rate rises to 0.001, "
+         "train.lr is 0.004\n"},
+        {UNIC__LINEAR_DECAY, 10, 0, -1, 12, 5,
+         "train.warmup = 10 takes up all 5 steps of the run: the learning rate rises to 0.002, "
+         "train.lr is 0.004, and train.schedule = linear has no effect\n"},
+        {UNIC__CONSTANT, 5, 0, -1, 5, 5, ""}, /* it has reached it */
+        {UNIC__COSINE, 4, 0, -1, 5, 5, ""},
+    };
+#undef UNSET
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unic_config c = settings(cases[i].schedule, cases[i].warmup, cases[i].floor);
+        unsigned told = 0;
+        c.level2_weight = cases[i].start < 0.0 ? 0.0 : 0.3;
+        c.level2_start = cases[i].start;
+        io_log_begin();
+        for (uint64_t step = 0; step < cases[i].steps; step++)
+            unic__schedule_tell(&c, step, cases[i].total, &told);
+        ck_assert_str_eq(io_log_end(), cases[i].says);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("schedule");
@@ -96,5 +153,6 @@ int main(void)
     tcase_add_test(t, ways_down);
     tcase_add_loop_test(t, it_never_rises_after_the_warm_up, 0, 3);
     tcase_add_test(t, long_runs);
+    tcase_add_test(t, what_has_no_effect_is_told);
     return base_run("train/schedule", t);
 }

@@ -442,6 +442,107 @@ START_TEST(changed_settings_are_the_runs_own)
 }
 END_TEST
 
+static unic_trainer *resumed(const char *path, const char *settings)
+{
+    unic_trainer *t;
+    const unic_trainer_options o = {.struct_size = sizeof o, .settings = settings};
+    io_assert_ok(unic_trainer_resume(&t, path, &o, NULL));
+    return t;
+}
+
+/* Declared steps are those of the epochs; what is not a whole number for each is not known. */
+START_TEST(other_epochs_are_other_steps)
+{
+    static const struct {
+        uint64_t total;
+        const char *settings;
+        uint64_t after;
+    } cases[] = {
+        {12, "train.epochs = 9\n", 18},
+        {12, "train.epochs = 1\n", 2},
+        {12, "train.epochs = 6\n", 12}, /* as it was */
+        {12, "train.lr = 0.1\n", 12},
+        {13, "train.epochs = 9\n", 0},
+        {13, "train.lr = 0.1\n", 13},
+        {0, "train.epochs = 9\n", 0},
+        {INT64_MAX - 1, "train.epochs = 1000000\n", 0},
+    };
+    const char *path = small_path("epochs.npz");
+    unic_trainer *t = small_trainer(SMALL_TWO, "train.epochs = 6\n");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        io_assert_ok(unic_trainer_set_total_step_count(t, cases[i].total));
+        io_assert_ok(unic_trainer_save(t, path));
+        unic_trainer *u = resumed(path, cases[i].settings);
+        ck_assert_uint_eq(unic_trainer_total_step_count(u), cases[i].after);
+        unic_trainer_free(u);
+    }
+    unic_trainer_free(t);
+    remove(path);
+    remove(small_path("epochs.run.npz"));
+}
+END_TEST
+
+/* Cross-CPC has a network for each step that it predicts, and predicts one alone in short clips:
+ * a run could lose trained ones, or miss some. */
+START_TEST(a_length_that_changes_the_parameters_is_refused)
+{
+    static const struct {
+        const char *config, *settings, *says;
+    } cases[] = {
+        {"cpc.steps = 3\n", "train.length = 4\n",
+         "the run has train.length = 5, which cannot become 4: with cpc.steps = 3 it "
+         "predicts 3 steps ahead, and would predict 1, by other parameters"},
+        {"cpc.steps = 4\n", "train.length = 6\n",
+         "the run has train.length = 5, which cannot become 6: with cpc.steps = 4 it "
+         "predicts 1 step ahead, and would predict 4"},
+        {"cpc.steps = 2\ncpc.start = 3\n", "train.length = 9\n", "cannot become 9"},
+        {"cpc.steps = 3\n", "train.length = 4\ncpc.weight = 0\n", NULL}, /* none is left */
+        {"cpc.steps = 3\ncpc.weight = 0\n", "train.length = 4\n", NULL},
+        {"cpc.steps = 3\n", "train.length = 6\n", NULL},
+        {"cpc.steps = 1\n", "train.length = 2\n", NULL}, /* of as many parameters */
+    };
+    const char *path = small_path("horizon.npz");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        unic_trainer *t = small_trainer(SMALL_TWO, cases[i].config), *u;
+        const unic_trainer_options o = {.struct_size = sizeof o, .settings = cases[i].settings};
+        io_assert_ok(unic_trainer_save(t, path));
+        if (cases[i].says)
+            io_assert_fails(unic_trainer_resume(&u, path, &o, NULL), UNIC_E_CONFIG,
+                            cases[i].says);
+        else
+            unic_trainer_free(resumed(path, cases[i].settings));
+        unic_trainer_free(t);
+    }
+    remove(path);
+    remove(small_path("horizon.run.npz"));
+}
+END_TEST
+
+/* Clips too short for a past and a future are told of when a run begins. */
+START_TEST(a_length_without_a_future_is_told)
+{
+    static const struct {
+        const char *config, *says;
+    } cases[] = {
+        {"", ""},
+        {"cpc.steps = 3\n", ""},
+        {"cpc.start = 3\n", ""},
+        {"cpc.steps = 4\n",
+         "cpc.steps = 4 and cpc.start = 0 do not fit into train.length = 5 (at least 6 is "
+         "expected): Cross-CPC predicts the same step of other modalities, none ahead\n"},
+        {"cpc.start = 9\n",
+         "cpc.steps = 1 and cpc.start = 9 do not fit into train.length = 5 (at least 11 is "
+         "expected): Cross-CPC predicts the same step of other modalities, none ahead\n"},
+        {"cpc.steps = 4\ncpc.weight = 0\n", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        io_log_begin();
+        unic_trainer_free(small_trainer(SMALL_TWO, cases[i].config));
+        ck_assert_str_eq(io_log_end(), cases[i].says);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("start_from");
@@ -455,5 +556,8 @@ int main(void)
     tcase_add_test(t, wrong_parts_are_named);
     tcase_add_test(t, settings_of_a_resumed_run);
     tcase_add_test(t, changed_settings_are_the_runs_own);
+    tcase_add_test(t, other_epochs_are_other_steps);
+    tcase_add_test(t, a_length_that_changes_the_parameters_is_refused);
+    tcase_add_test(t, a_length_without_a_future_is_told);
     return small_run("train/start_from", t);
 }

@@ -278,8 +278,8 @@ def _free_reading(pointer: Any, free: Any = lib.unic_dataset_free, inside: Any =
 class Arrays:
     """Arrays in memory, cut into batches as a Dataset is; named as Batch names them.
 
-    Batches in the arrays' order look into them without a copy; shuffled ones are copies. What belongs to no
-    batch (labels) is left alone. Threads need one each.
+    Batches in the arrays' order look into them without a copy; shuffled ones are copies. The order that a seed gives
+    is not that of a Dataset of the same seed. What belongs to no batch (labels) is left alone. Threads need one each.
     """
 
     def __init__(self, arrays: Mapping[str, npt.ArrayLike], *, batch: int = 32, seed: Optional[int] = None,

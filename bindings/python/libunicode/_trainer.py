@@ -81,7 +81,7 @@ class Trainer(Saved):
 
         path          of the model; or a file object or its contents, of the run's state (OUT.run.npz).
         settings      that the run goes on with, {"train.lr": 1e-4, "train.freeze": "codebook"}; docs/train.md lists
-                      those that may change.
+                      those that may change. With another train.epochs total_step_count changes in proportion.
         memory_limit  bytes that what is in the file may take, the trainer included; 0: no limit.
         progress      called as f("bytes", done, total) while the file is read, and then as a trainer's; something true
                       stops it: CancelledError.
@@ -146,7 +146,7 @@ class Trainer(Saved):
     def total_step_count(self, step_count: int) -> None:
         with self._use() as trainer:
             lib.unic_trainer_set_total_step_count(
-                trainer, arguments.integer("total_step_count", step_count, 0, 2**64 - 1))
+                trainer, arguments.integer("total_step_count", step_count, 0, 2**63 - 1))
 
     def start_from(self, model: Model) -> None:
         """Begin with a model's encoders and codebook: fine-tuning, or a new modality beside old ones.
@@ -189,8 +189,8 @@ class Trainer(Saved):
 
         data      a Dataset, Arrays, arrays by name (cut into batches as the config says), or batches to go
                   through again and again.
-        steps     of the whole run; None: `epochs` times the data's batches.
-        epochs    passes over the data; None: as many as were declared (total_step_count), or `train.epochs`.
+        steps     of the whole run, those before this call included; None: `epochs` times the data's batches.
+        epochs    passes over the data in the whole run; None: as many as were declared (total_step_count), or `train.epochs`.
         progress  True: a bar, where tqdm is installed. A function: called after each step with (step, steps,
                   report); it may validate, on the same data too, and save, and ends the training by returning False.
 
