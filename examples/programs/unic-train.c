@@ -167,19 +167,12 @@ static bool resume(run *r)
     return ok;
 }
 
-/* The steps of an epoch of the run that was saved; 0 where its model cannot tell. */
+/* The steps of an epoch of the run that was saved; 0 where it does not tell. What is declared is as
+ * many epochs as the config has, also where --set changes their number. */
 static uint64_t epoch_before(const run *r)
 {
-    unic_model *model = NULL;
-    unic_config *config = NULL;
     uint64_t epochs = 0, total = unic_trainer_total_step_count(r->trainer);
-    const bool known = unic_model_open(&model, r->out_path, cli_open_options()) == UNIC_OK &&
-                       unic_config_create(&config) == UNIC_OK &&
-                       unic_config_parse(config, unic_model_config(model), r->out_path) ==
-                           UNIC_OK &&
-                       cli_config_number(config, "train.epochs", &epochs);
-    unic_config_free(config);
-    unic_model_free(model);
+    const bool known = cli_config_number(r->config, "train.epochs", &epochs);
     return known && epochs && total % epochs == 0 ? total / epochs : 0;
 }
 
@@ -249,10 +242,13 @@ static bool prepare(run *r)
     const bool is_newest = r->checkpoint.is_saved;
     const uint64_t before = r->resume && train_ranks_first() ? epoch_before(r) : 0;
     warn_of_other_data(r, before);
-    return cli_config_number(r->config, "train.epochs", &r->epochs) &&
-           cli_ok(unic_trainer_set_total_step_count(r->trainer, r->epochs * r->batches)) &&
+    if (!cli_config_number(r->config, "train.epochs", &r->epochs))
+        return false;
+    const bool is_changed = (r->config_path || r->settings.count > 0) &&
+                            r->begun_at >= r->epochs * r->batches;
+    return cli_ok(unic_trainer_set_total_step_count(r->trainer, r->epochs * r->batches)) &&
            (!train_ranks_first() ||
-            ((!r->resume || train_checkpoint_mend(&r->checkpoint, r->trainer)) &&
+            ((!r->resume || train_checkpoint_mend(&r->checkpoint, r->trainer, is_changed)) &&
              open_log(r, is_newest, before)));
 }
 
@@ -303,9 +299,12 @@ static bool save(run *r)
  * after logging: a run that is killed here has lines too many, and resuming drops them. */
 static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
 {
-    char train[TRAIN_LINE], valid[TRAIN_LINE], drift[TRAIN_DRIFT_LINE] = "";
+    char train[TRAIN_LINE], valid[TRAIN_LINE], drift[TRAIN_DRIFT_LINE] = "", part[80] = "";
     train_figures_so_far(&r->figures, false, train);
-    train_figures_end_epoch(&r->figures, epoch);
+    if (r->figures.summed < r->batches) /* another process took the others */
+        snprintf(part, sizeof part, " (mean of its last %llu of %llu steps)",
+                 (unsigned long long)r->figures.summed, (unsigned long long)r->batches);
+    train_figures_end_epoch(&r->figures, epoch, r->batches);
     if (r->valid && !validate(r))
         return false;
     if (!train_ranks_first())
@@ -318,9 +317,9 @@ static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
                                            train_ranks_comm() ? NULL : r->valid, drift))
         return false;
     cli_progress_clear();
-    fprintf(stderr, "epoch %llu/%llu  step %llu  %s  (%.1f steps/s)\n",
+    fprintf(stderr, "epoch %llu/%llu  step %llu%s  %s  (%.1f steps/s)\n",
             (unsigned long long)epoch, (unsigned long long)r->epochs, (unsigned long long)step,
-            train, cli_progress_rate());
+            part, train, cli_progress_rate());
     if (r->valid)
         fprintf(stderr, "    on %s: %s\n", r->valid_path,
                 train_figures_line(&r->figures, r->figures.held_out, 1.0, false, valid));

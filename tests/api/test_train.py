@@ -390,6 +390,40 @@ class Train(unittest.TestCase):
             self.assertIn(says, self.train("--resume", "--set", setting, status=1).stderr)
         self.assertEqual(self.files(), before)
 
+    def test_settings_are_saved_where_no_step_is_left(self):
+        self.train("--set", "train.epochs=2")
+        done = self.train("--resume", "--set", "train.epochs=1", "train.freeze=codebook")
+        self.assertIn("nothing to do", done.stderr)
+        for name in ("m.npz", "m.run.npz"):
+            text = bytes(np.load(self.dir / name)["config.txt"]).decode()
+            self.assertIn("train.epochs = 1\n", text, name)
+            self.assertIn("train.freeze = codebook\n", text, name)
+        done = self.train("--resume", "--set", "train.epochs=3", "train.freeze=none")
+        self.assertNotIn("is that the data", done.stderr)  # its epochs have as many steps as they had
+        self.assertEqual(self.files(), self.straight())
+
+    def test_an_epoch_that_another_process_began(self):
+        """The means are those of the steps that this one took, and say so."""
+        self.train("--keep", "9", "--save-every", "2", "--log", self.dir / "log")
+        lines = map(json.loads, (self.dir / "log").read_text().splitlines())
+        steps = {line["step"]: line["figures"]["total"] for line in lines}
+        for at, first in ((2, 3), (7, 8), (5, 0)):
+            done = self.train("--resume", "--keep", "99", out=f"m.step-{at}.npz")
+            epoch = at // EPOCH + 1
+            last = epoch * EPOCH
+            part = f" (mean of its last {last - at} of {EPOCH} steps)" if first else ""
+            found = re.search(rf"(?m)^epoch {epoch}/3  step {last}(.*?)  total (\S+)  ", done.stderr)
+            self.assertEqual(found[1], part)
+            self.assertAlmostEqual(float(found[2]), np.mean([steps[i] for i in range(at + 1, last + 1)]), delta=2e-3)
+            begin = f"{epoch}, from step {first}" if first else f"{epoch}"
+            self.assertRegex(done.stdout, rf"(?m)^mean of epoch +{begin} +3$")
+            self.assertNotIn("mean of its last", done.stderr.split(f"step {last}", 1)[1].split("\n", 1)[1])
+
+    def test_a_warm_up_longer_than_the_run_is_told(self):
+        done = self.train("--set", "train.warmup=30", "train.schedule=linear", "train.epochs=1")
+        self.assertEqual(done.stderr.count("warning: train.warmup = 30 takes up all 5 steps of the run: the learning rate rises to "
+                                           "6.66667e-05, train.lr is 0.0004, and train.schedule = linear has no effect"), 1)
+
     def test_a_run_begins_with_a_model(self):
         self.train(out="first.npz")
         first = np.load(self.dir / "first.npz")

@@ -342,24 +342,24 @@ bool train_checkpoint_save(train_checkpoint *c, unic_trainer *trainer)
 
 /* ---- mending ---- */
 
-static bool write_model(train_checkpoint *c, unic_trainer *trainer)
+static bool write_model(const train_checkpoint *c, unic_trainer *trainer)
 {
     unic_model *model;
-    bool is_missing = access(c->model_path, F_OK) != 0;
     if (!cli_ok(unic_trainer_model(&model, trainer)))
         return false;
     bool ok = cli_ok(unic_model_save(model, c->model_path));
     unic_model_free(model);
-    if (ok && is_missing)
-        cli_note("%s was not there: made from %s", c->model_path, c->run_path);
     return ok;
 }
 
-bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer)
+bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer, bool is_changed)
 {
     /* The newest pair is the one that was kept, if that is where the run goes on. */
-    bool ok = c->is_saved ? write_model(c, trainer)
-                          : cli_ok(unic_trainer_save(trainer, c->model_path));
+    bool is_missing = c->is_saved && access(c->model_path, F_OK) != 0;
+    bool ok = c->is_saved && !is_changed ? write_model(c, trainer)
+                                         : cli_ok(unic_trainer_save(trainer, c->model_path));
+    if (ok && is_missing)
+        cli_note("%s was not there: made from %s", c->model_path, c->run_path);
     c->is_saved = ok;
     if (ok && c->keep)
         prune(c, c->keep - 1, c->step);

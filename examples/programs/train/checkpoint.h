@@ -35,8 +35,9 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const 
                              const unic_comm *comm);
 
 /* Completes the newest pair before the run continues: a process that ended between writing the
- * two files left an older model or none, and damage may have left no run. */
-bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer);
+ * two files left an older model or none, and damage may have left no run. `is_changed`: the run
+ * has other settings now, which no step is left to save. */
+bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer, bool is_changed);
 
 /* Whether the file is a model of this library: a checkpoint of other code, or data, is none. */
 bool train_checkpoint_is_model(const char *path);

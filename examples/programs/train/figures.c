@@ -34,13 +34,15 @@ void train_figures_add(train_figures *f)
     f->summed++;
 }
 
-void train_figures_end_epoch(train_figures *f, uint64_t epoch)
+void train_figures_end_epoch(train_figures *f, uint64_t epoch, uint64_t batches)
 {
+    const uint64_t from = (epoch - 1) * batches + (batches - f->summed) + 1;
     for (size_t i = 0; i < f->count; i++)
         f->last[i] = f->sum[i] / (double)f->summed;
     if (!f->first_at) {
         memcpy(f->first, f->last, f->count * sizeof *f->first);
         f->first_at = epoch;
+        f->first_from = f->summed < batches ? from : 0;
     }
     f->last_at = epoch;
     f->summed = 0;
@@ -103,9 +105,13 @@ bool train_figures_print(const train_figures *f)
     bool both = f->first_at < f->last_at;
     cli_table_begin(&table, both ? 3 : 2);
     cli_table_cell(&table, "mean of epoch");
-    if (both)
+    if (f->first_from) /* the steps of the epoch before belonged to another process */
+        cli_table_cell(&table, "%llu, from step %llu", (unsigned long long)f->first_at,
+                       (unsigned long long)f->first_from);
+    else
         cli_table_cell(&table, "%llu", (unsigned long long)f->first_at);
-    cli_table_cell(&table, "%llu", (unsigned long long)f->last_at);
+    if (both)
+        cli_table_cell(&table, "%llu", (unsigned long long)f->last_at);
     for (size_t i = 0; i < f->count; i++) {
         cli_table_cell(&table, "%s", unic_trainer_figure_name(f->trainer, i));
         if (both)

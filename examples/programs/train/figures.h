@@ -19,6 +19,8 @@ typedef struct train_figures {
     double *now, *sum, *first, *last, *held_out;
     uint64_t summed;            /* steps in `sum` */
     uint64_t first_at, last_at; /* which epochs, from 1; 0: none yet */
+    uint64_t
+        first_from; /* the step, from 1, that `first` begins at within its epoch; 0: all of it */
 } train_figures;
 
 /* All zero is empty, and may be freed. */
@@ -28,8 +30,9 @@ void train_figures_free(train_figures *f);
 /* `now` is one more step of the epoch. */
 void train_figures_add(train_figures *f);
 
-/* The epoch's means become `last`, and `first` if there was none; a new one begins. */
-void train_figures_end_epoch(train_figures *f, uint64_t epoch);
+/* The means over the epoch, of `batches` steps, become `last`, and `first` if there was none; a
+ * new one begins. */
+void train_figures_end_epoch(train_figures *f, uint64_t epoch, uint64_t batches);
 
 /* "total 3.21  reconstruction 1.2 ..." of scaled figures: parts two blanks apart, the important
  * ones first; `in_short` for the bar, which may have room for few. Returns `text`. */
