@@ -99,6 +99,15 @@ def test_resume(f: Fixture) -> None:
     assert len(resumed.fit(lu.Arrays(f.arrays, batch=4), steps=9)["step"]) == 0      # nothing is left to do
     other = lu.Trainer.resume(path, {"train.lr": 0.5, "train.freeze": "codebook"})
     assert other.config["train.lr"] == 0.5 and other.config["train.freeze"] == "codebook"
+    batches = [lu.Batch({name: x[i:i + 5] for name, x in f.arrays.items()}) for i in (0, 5, 10)]
+    straight = lu.Trainer(config()).fit(batches, steps=8)["total"]
+    for stop in (1, 3, 5):                                              # batches go on where the run stood, too
+        part = lu.Trainer(config())
+        begun = part.fit(batches, steps=8, progress=lambda step, steps, report: step < stop)["total"]
+        rest = part.fit(batches, steps=8)["total"]
+        assert np.concatenate([begun, rest]).tolist() == straight.tolist(), stop
+    raises(lu.ArgumentError, "no more batches", lambda: part.fit([], steps=10))
+    raises(lu.ArgumentError, "no more batches", lambda: part.fit(iter(batches), steps=20))
     for epochs, steps in ((3, 15), (1, 5), (2, 10)):    # as many as were asked for, of 5 batches each
         declared = lu.Trainer(config())
         declared.fit(lu.Arrays(f.arrays, batch=4, seed=1), epochs=2, progress=lambda step, steps, report: step < 5)

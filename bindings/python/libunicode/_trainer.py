@@ -188,7 +188,8 @@ class Trainer(Saved):
         """Train until the run has `steps` steps; a run that was resumed goes on where it stood in the data.
 
         data      a Dataset, Arrays, arrays by name (cut into batches as the config says), or batches to go
-                  through again and again.
+                  through again and again. Batches of which there is no len() begin with the first of them, also
+                  where the run stood elsewhere.
         steps     of the whole run, those before this call included; None: `epochs` times the data's batches.
         epochs    passes over the data in the whole run; None: as many as were declared (total_step_count), or `train.epochs`.
         progress  True: a bar, where tqdm is installed. A function: called after each step with (step, steps,
@@ -277,15 +278,18 @@ class Trainer(Saved):
         if isinstance(data, (Dataset, Arrays)):
             yield from self._placed(data, first, count)
             return
-        left = count
+        left, behind = count, first % (len(data) or 1) if hasattr(data, "__len__") else 0
         while left:
-            before = left
+            before = left + behind
             for batch in data:
+                if behind:
+                    behind -= 1
+                    continue
                 left -= 1
                 yield batch
                 if not left:
                     return
-            if left == before:
+            if left + behind == before:
                 raise ArgumentError(f"the data has no more batches, but {left} of {count} steps are left")
 
     def evaluate(self, data: Union[Batch, Data]) -> Report:
