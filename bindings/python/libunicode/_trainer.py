@@ -294,7 +294,8 @@ class Trainer(Saved):
 
     def evaluate(self, data: Union[Batch, Data]) -> Report:
         """The figures without dropout and without a change of state: of a batch, or their means over the clips of
-        an epoch of data. Of several ranks each brings its part, and all get the figures of the whole.
+        an epoch of data; a batch in which no clip has a modality counts with 0 in its figures. Of several ranks each
+        brings its part, and all get the figures of the whole.
         """
         if isinstance(data, (Dataset, Arrays)):
             self._check_parts(data)
