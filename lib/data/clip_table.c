@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "data/clip_columns.h"
 #include "data/clip_events.h"
+#include "data/clip_header.h"
 #include "data/odd_names.h"
 #include "file/text_file.h"
 
@@ -22,7 +22,7 @@ typedef struct table {
     unic__arena *arena; /* of what is kept */
     char *text;
     unic__csv csv;
-    unic__clip_columns columns;
+    unic__clip_header columns;
     line *lines, **first; /* [n]; [clips], the first line of each */
     size_t n;
     unic__event_table events;
@@ -32,7 +32,7 @@ typedef struct table {
 
 static bool has(const table *t, unic__clip_column c)
 {
-    return unic__clip_columns_has(&t->columns, c);
+    return unic__clip_header_has(&t->columns, c);
 }
 
 /* The next line of a clip; n is 0 at the end. */
@@ -348,7 +348,7 @@ static unic_status read_table(table *t, unic__clip_table *out, const char *split
             "%s: begins with %c, as JSON does; a table whose first line names its "
             "columns, as video_id,category, expected",
             t->path, first);
-    UNIC__TRY(unic__clip_columns_read(&t->columns, &t->csv));
+    UNIC__TRY(unic__clip_header_read(&t->columns, &t->csv));
     UNIC__TRY(take_lines(t));
     UNIC__TRY(number_clips(t, out));
     UNIC__TRY(take_categories(t, out));

@@ -1,10 +1,10 @@
-#include "data/clip_columns.h"
+#include "data/clip_header.h"
 
 #include <string.h>
 
 #include "base/text.h"
 
-typedef unic__clip_columns columns;
+typedef unic__clip_header columns;
 
 static const char *const column_names[] = {"video_id", "category",     "split",    "onset",
                                            "offset",   "event_labels", "filename", "id"};
@@ -14,7 +14,7 @@ const char *unic__clip_column_name(unic__clip_column c)
     return column_names[c];
 }
 
-bool unic__clip_columns_has(const columns *t, unic__clip_column c)
+bool unic__clip_header_has(const columns *t, unic__clip_column c)
 {
     return t->place[c] < UNIC__NO_FIELD;
 }
@@ -52,14 +52,14 @@ static unic_status find_id(columns *t, const unic__record *header)
     size_t filename;
     UNIC__TRY(find_column(t, header, "video_id", &t->place[UNIC__COLUMN_ID]));
     UNIC__TRY(find_column(t, header, "filename", &filename));
-    if (unic__clip_columns_has(t, UNIC__COLUMN_ID) && filename < UNIC__NO_FIELD)
+    if (unic__clip_header_has(t, UNIC__COLUMN_ID) && filename < UNIC__NO_FIELD)
         return unic__fail(UNIC_E_FORMAT,
                           "%s: has two columns \"filename\" and \"video_id\", one that names "
                           "the clips expected",
                           t->path);
-    if (!unic__clip_columns_has(t, UNIC__COLUMN_ID))
+    if (!unic__clip_header_has(t, UNIC__COLUMN_ID))
         t->place[UNIC__COLUMN_ID] = filename;
-    return unic__clip_columns_has(t, UNIC__COLUMN_ID)
+    return unic__clip_header_has(t, UNIC__COLUMN_ID)
                ? UNIC_OK
                : find_column(t, header, "id", &t->place[UNIC__COLUMN_ID]);
 }
@@ -104,9 +104,9 @@ static void report_times(const columns *t, const unic__record *header)
 {
     char names[160] = "", lower[LONGEST_COLUMN];
     bool starts = false, ends = false;
-    if (unic__clip_columns_has(t, UNIC__COLUMN_ONSET) ||
-        unic__clip_columns_has(t, UNIC__COLUMN_EVENTS) ||
-        !unic__clip_columns_has(t, UNIC__COLUMN_CATEGORY))
+    if (unic__clip_header_has(t, UNIC__COLUMN_ONSET) ||
+        unic__clip_header_has(t, UNIC__COLUMN_EVENTS) ||
+        !unic__clip_header_has(t, UNIC__COLUMN_CATEGORY))
         return;
     for (size_t i = 0; i < header->n; i++) {
         bool word = to_lower(header->fields[i], lower);
@@ -136,16 +136,16 @@ static const char *meant_by(const columns *t, const char *name)
     bool times = c == UNIC__COLUMN_ONSET ||
                  c == UNIC__COLUMN_OFFSET; /* those of a clip in its video are no events' */
     if (c < UNIC__COLUMNS)
-        return unic__clip_columns_has(t, (unic__clip_column)c) ||
-                       (times && !unic__clip_columns_has(t, UNIC__COLUMN_EVENTS))
+        return unic__clip_header_has(t, (unic__clip_column)c) ||
+                       (times && !unic__clip_header_has(t, UNIC__COLUMN_EVENTS))
                    ? NULL
                    : column_names[c];
     const char *near = unic__nearest_word(lower, column_names,
                                           sizeof column_names / sizeof *column_names);
     for (c = 0; near && c < UNIC__COLUMNS && strcmp(near, column_names[c]) != 0;)
         c++;
-    return near && !unic__clip_columns_has(t, c < UNIC__COLUMNS ? (unic__clip_column)c
-                                                                : UNIC__COLUMN_ID)
+    return near && !unic__clip_header_has(t, c < UNIC__COLUMNS ? (unic__clip_column)c
+                                                               : UNIC__COLUMN_ID)
                ? near
                : NULL;
 }
@@ -222,26 +222,26 @@ static bool take_vggsound(columns *t, const unic__record *header)
 
 static unic_status check_header(columns *t, char delimiter, const unic__record *header)
 {
-    if (!unic__clip_columns_has(t, UNIC__COLUMN_ID) && !take_ave(t, delimiter, header) &&
+    if (!unic__clip_header_has(t, UNIC__COLUMN_ID) && !take_ave(t, delimiter, header) &&
         !take_vggsound(t, header))
         return refuse_header(
             t, header, "no column \"video_id\" in its first line, which names the columns",
             true);
-    t->by_category = unic__clip_columns_has(t, UNIC__COLUMN_ONSET) &&
-                     !unic__clip_columns_has(t, UNIC__COLUMN_EVENTS);
-    if (unic__clip_columns_has(t, UNIC__COLUMN_ONSET) !=
-            unic__clip_columns_has(t, UNIC__COLUMN_OFFSET) ||
-        (t->by_category && !unic__clip_columns_has(t, UNIC__COLUMN_CATEGORY)))
+    t->by_category = unic__clip_header_has(t, UNIC__COLUMN_ONSET) &&
+                     !unic__clip_header_has(t, UNIC__COLUMN_EVENTS);
+    if (unic__clip_header_has(t, UNIC__COLUMN_ONSET) !=
+            unic__clip_header_has(t, UNIC__COLUMN_OFFSET) ||
+        (t->by_category && !unic__clip_header_has(t, UNIC__COLUMN_CATEGORY)))
         return refuse_header(
             t, header, "only some of the columns \"onset\", \"offset\" and \"event_labels\"",
             false);
     return UNIC_OK;
 }
 
-unic_status unic__clip_columns_read(unic__clip_columns *t, unic__csv *csv)
+unic_status unic__clip_header_read(unic__clip_header *t, unic__csv *csv)
 {
     unic__record header;
-    *t = (unic__clip_columns){.path = csv->path, .start = UNIC__NO_FIELD};
+    *t = (unic__clip_header){.path = csv->path, .start = UNIC__NO_FIELD};
     UNIC__TRY(unic__csv_next(csv, &header));
     t->n = header.n;
     for (size_t c = UNIC__COLUMN_CATEGORY; c < UNIC__COLUMNS; c++)
