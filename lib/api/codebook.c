@@ -6,6 +6,7 @@
 #include "api/api.h"
 #include "array/array.h"
 #include "kernel/distance.h"
+#include "kernel/stack.h"
 
 unic_status unic_codebook_create(unic_codebook **out, size_t code_count, size_t dim,
                                  size_t modality_count)
@@ -115,6 +116,7 @@ unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
     UNIC__HOLD(codebook);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     if (options)
         UNIC__TAKE(unic__codebook_init_options_kind, &o, options);
     UNIC__TRY(unic__check_threads(o.threads, __func__));
@@ -169,6 +171,7 @@ unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array
     UNIC__REQUIRE(z);
     UNIC__REQUIRE(codes);
     UNIC__HOLD_SHARED(codebook);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     const float *x;
     float *copy;
     size_t rows = 0;
@@ -243,6 +246,7 @@ unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_arra
     UNIC__REQUIRE(codebook);
     UNIC__REQUIRE(z);
     UNIC__HOLD_SHARED(codebook);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     if (k < 1)
         return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
     UNIC__REQUIRE(codes);
@@ -259,6 +263,7 @@ unic_status unic_codebook_soften(const unic_codebook *codebook, const unic_array
         return unic__fail(UNIC_E_ARG, "%s: temperature = %g, a positive number expected",
                           __func__, temperature);
     UNIC__HOLD_SHARED(codebook);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     if (k < 1)
         return unic__fail(UNIC_E_ARG, "%s: k is 0, expected at least 1", __func__);
     UNIC__REQUIRE(codes);

@@ -1,6 +1,7 @@
 #include "api/api.h"
 #include "array/array.h"
 #include "extract/extract.h"
+#include "kernel/stack.h"
 #include "torch/weight_open.h"
 
 unic_status unic_extractor_create(unic_extractor **out, const char *settings,
@@ -109,6 +110,7 @@ unic_status unic_extractor_extract(size_t *step_count, unic_extractor *extractor
     UNIC__REQUIRE(input);
     UNIC__TRY(check_array(extractor, input, __func__));
     UNIC__HOLD(extractor);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     const unic__extract_input in = {.array = input};
     UNIC__TRY_WITH(extractor->threads,
                    unic__extractor_run(step_count, extractor, &in, max_steps, features));
@@ -125,6 +127,7 @@ unic_status unic_extractor_extract_text(size_t *step_count, unic_extractor *extr
     UNIC__REQUIRE(text);
     UNIC__TRY(check_input(extractor, true, __func__));
     UNIC__HOLD(extractor);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     const unic__extract_input in = {.text = text, .bytes = bytes};
     UNIC__TRY_WITH(extractor->threads,
                    unic__extractor_run(step_count, extractor, &in, max_steps, features));
@@ -137,6 +140,7 @@ unic_status unic_extractor_fit(unic_extractor *extractor, const unic_array *inpu
     UNIC__REQUIRE(input);
     UNIC__TRY(check_array(extractor, input, __func__));
     UNIC__HOLD(extractor);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     UNIC__TRY_WITH(extractor->threads, unic__extractor_fit(extractor, input));
     return UNIC_OK;
 }

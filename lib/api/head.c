@@ -5,6 +5,7 @@
 
 #include "api/api.h"
 #include "array/array.h"
+#include "kernel/stack.h"
 #include "task/codes.h"
 
 unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
@@ -168,6 +169,7 @@ unic_status unic_head_predict(const unic_head *head, const int32_t *codes, size_
     UNIC__TRY(check_sizes(head, __func__, clip_count, length));
     UNIC__TRY_NAMED(unic__check_codes(head->codebook, codes, clip_count, length, false));
     UNIC__HOLD_SHARED(head);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     UNIC__TRY(check_trained(head, __func__));
     int before = unic__threads_enter(head->options.threads);
     unic__head_predict(head, codes, NULL, 1, clip_count, length, logits);
@@ -213,6 +215,7 @@ unic_status unic_head_predict_soft(const unic_head *head, const int32_t *codes,
     UNIC__TRY(check_sizes(head, __func__, clip_count, steps));
     UNIC__TRY(check_soft(head, __func__, codes, weights, clip_count * length, k));
     UNIC__HOLD_SHARED(head);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     UNIC__TRY(check_trained(head, __func__));
     int before = unic__threads_enter(head->options.threads);
     unic__head_predict(head, codes, weights, k, clip_count, length, logits);

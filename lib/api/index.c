@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "array/array.h"
+#include "kernel/stack.h"
 
 /* ---- pooling ---- */
 
@@ -171,6 +172,7 @@ unic_status unic_index_search(const unic_index *index, const unic_array *queries
     unic_search_options o;
     UNIC__REQUIRE(index);
     UNIC__HOLD_SHARED(index);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     UNIC__TRY(take_options(&o, options, __func__));
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     size_t places, bytes;
@@ -197,6 +199,7 @@ unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
     unic_search_options o;
     UNIC__REQUIRE(index);
     UNIC__HOLD_SHARED(index);
+    UNIC__TRY_NAMED(unic__stack_prepare());
     UNIC__TRY(take_options(&o, options, __func__));
     UNIC__TRY(check_array(index, queries, __func__, "queries", &n));
     if (index->count == 0)

@@ -6,7 +6,7 @@
 #ifndef UNIC_KERNEL_STACK_H
 #define UNIC_KERNEL_STACK_H
 
-#include <stddef.h>
+#include "base/base.h"
 
 /* For functions with such a frame: it must not become a part of the caller's, who asks for it. */
 #define UNIC__LARGE_FRAME __attribute__((noinline))
@@ -14,5 +14,10 @@
 /* Touches each page of the next `bytes` of the calling thread's stack, from the top down, but for
  * those that it has touched before: a stack that is too small ends in SIGSEGV, at its guard page. */
 void unic__stack_reach(size_t bytes);
+
+/* Before a call computes: reaches what any product needs. The stack of a process's first thread
+ * grows when it is touched, and where the system gives it nothing the process ends; so the memory is
+ * asked for first. UNIC_E_NOMEM. */
+unic_status unic__stack_prepare(void);
 
 #endif

@@ -68,7 +68,9 @@ def run(folder, work, backend, threads, headroom, limit):
 def limits(first, enough_for_one):
     """(headroom in kB or -1, limit in kB or 0): dense where little is there."""
     if ALL:
-        return [(int(200_000 * (i / 60) ** 2.5), 0) for i in range(61)] + [(-1, kb) for kb in range(60_000, 420_000, 15_000)]
+        starts = [*range(84_000, 100_000, 500)]  # where the program just starts, and its stack may not grow
+        return ([(int(200_000 * (i / 60) ** 2.5), 0) for i in range(61)] +
+                [(-1, kb) for kb in sorted([*range(60_000, 420_000, 15_000), *starts])])
     return ([(24_795, 0), (-1, 200_000)] + ([(0, 0), (700, 0), (5_000, 0), (90_000, 0)] if first else []) +
             ([(155_000, 0), (168_314, 0), (181_000, 0)] if enough_for_one else []))
 

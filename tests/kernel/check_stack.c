@@ -163,6 +163,48 @@ START_TEST(a_stack_ends_at_its_guard_page)
 }
 END_TEST
 
+/* ---- memory for a stack that grows ---- */
+
+static void *prepare(void *status)
+{
+    *(unic_status *)status = unic__stack_prepare();
+    return NULL;
+}
+
+/* In a thread, which has touched nothing of its stack: while the process may map no more, and then. */
+static int prepare_in_child(void)
+{
+    struct rlimit all;
+    pthread_t thread;
+    unic_status without = UNIC_OK, with = UNIC_E_NOMEM;
+    getrlimit(RLIMIT_AS, &all);
+    const struct rlimit none = {1 << 20, all.rlim_max};
+    if (setrlimit(RLIMIT_AS, &none))
+        return NO_THREAD;
+    prepare(&without);
+    setrlimit(RLIMIT_AS, &all);
+    if (pthread_create(&thread, NULL, prepare, &with))
+        return NO_THREAD;
+    pthread_join(thread, NULL);
+    return without == UNIC_E_NOMEM && with == UNIC_OK ? FINE : ENDED;
+}
+
+/* The first thread's stack grows only where it is touched, and its process ends where that cannot be:
+ * what it will take is asked for first. */
+START_TEST(a_stack_that_cannot_grow_is_no_memory)
+{
+    int status;
+    if (!OWN_STACKS)
+        return;
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(prepare_in_child());
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == FINE, "status %d", status);
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("core");
@@ -173,6 +215,7 @@ int main(void)
     io_assert_ok(unic__code_table_create(&table, b, 64, SIDE));
     unic__code_table_refresh(&table);
     tcase_set_timeout(t, 100);
+    tcase_add_test(t, a_stack_that_cannot_grow_is_no_memory);
     tcase_add_loop_test(t, a_stack_ends_at_its_guard_page, 0, PRODUCTS);
     const int failed = small_run("kernel/stack", t);
     unic__code_table_free(&table);
