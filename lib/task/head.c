@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kernel/gemm.h"
+#include "kernel/stack.h"
 #include "model/layers.h"
 #include "train/fit.h"
 
@@ -88,6 +89,8 @@ unic_status unic__head_create(unic_head **out, unic_codebook *codebook,
     unic__graph_free(&h.g);
     if (status == UNIC_OK)
         status = unic__adam_create(&head->adam, &head->params);
+    if (status == UNIC_OK)
+        status = unic__stack_prepare(); /* its table is computed below */
     if (status == UNIC_OK) {
         head->hidden = unic__alloc_array(codebook->codes * (size_t)options->hidden,
                                          sizeof(float));

@@ -26,6 +26,7 @@ BACKENDS = ["auto", "onednn", "blas"]
 USAGE = 2  # the status of a program that is told to do nothing
 SECONDS = 20  # of computing; waiting is bounded by the clock
 ENVIRONMENT = {**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+OWN = 3  # the status of the program where its own data find no memory
 NO_LOADER = ("error while loading shared libraries", "failed to map")
 
 
@@ -58,7 +59,7 @@ def run(folder, work, backend, threads, headroom, limit):
     last = (done.stdout + done.stderr).strip().splitlines()[-1:] or [""]
     if done.returncode == 0:
         return "no memory" if "again" in last[0] else "ok"
-    if limit and any(text in done.stderr for text in NO_LOADER):
+    if limit and (done.returncode == OWN or any(text in done.stderr for text in NO_LOADER)):
         return "not loaded"
     if done.returncode == -signal.SIGXCPU or done.returncode == -signal.SIGKILL:
         return "computes for ever"
