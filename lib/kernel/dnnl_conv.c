@@ -82,7 +82,6 @@ static unic_status conv_init(unic__dnnl_conv *p, const conv_desc *d)
     const unic__conv_dims *s = &p->dims;
     const unic__conv_product product = p->kind;
     const bool accumulate = p->accumulate;
-    UNIC__TRY(unic__dnnl_context_init(&p->context));
     dnnl_primitive_attr_t attr;
     UNIC__TRY(unic__dnnl_attr_create(&attr, accumulate && product == UNIC__CONV_FORWARD));
     dnnl_primitive_desc_t pd = NULL;
@@ -110,29 +109,28 @@ static unic_status conv_init(unic__dnnl_conv *p, const conv_desc *d)
     return UNIC_OK;
 }
 
-static unic_status conv_make(unic__dnnl_conv *p)
+static unic_status conv_build(void *object)
 {
-    const int threads = unic__dnnl_team_of(&p->context);
-    UNIC__TRY(unic__dnnl_ask_for_room("a convolution", threads));
-    const unic__dnnl_setting before = unic__dnnl_enter(threads);
+    unic__dnnl_conv *p = object;
     conv_desc descs = {0};
     dnnl_status_t made = conv_desc_init(&descs, &p->dims);
     unic_status status = made ? unic__dnnl_fail(made, "an image") : conv_init(p, &descs);
     conv_desc_free(&descs);
-    unic__dnnl_leave(before);
     return status;
 }
 
-static void conv_clear(unic__dnnl_conv *p)
+static void conv_clear(void *object)
 {
+    unic__dnnl_conv *p = object;
     unic__dnnl_primitive_clear(&p->product);
     unic__dnnl_primitive_clear(&p->before);
     unic__dnnl_primitive_clear(&p->after);
     unic__free(p->staged_in);
     unic__free(p->staged_out);
     p->staged_in = p->staged_out = NULL;
-    unic__dnnl_context_clear(&p->context);
 }
+
+static const unic__dnnl_kind conv_kind = {"a convolution", conv_build, conv_clear};
 
 unic_status unic__dnnl_conv_create(unic__dnnl_conv **out, unic__conv_product product,
                                    const unic__conv_dims *d, bool accumulate)
@@ -144,30 +142,15 @@ unic_status unic__dnnl_conv_create(unic__dnnl_conv **out, unic__conv_product pro
                            .kind = product,
                            .dims = *d,
                            .accumulate = accumulate};
-    unic_status status = conv_make(p);
-    if (status == UNIC_OK)
-        *out = p;
-    else
-        unic__dnnl_conv_free(p);
-    return status;
-}
-
-static bool conv_is_ready(unic__dnnl_conv *p, unic_status *sticky)
-{
-    if (p->context.threads == unic__dnnl_team_of(&p->context))
-        return true;
-    conv_clear(p);
-    if (*sticky == UNIC_OK)
-        *sticky = conv_make(p);
-    if (*sticky != UNIC_OK)
-        conv_clear(p);
-    return *sticky == UNIC_OK;
+    UNIC__TRY(unic__dnnl_create(&conv_kind, p));
+    *out = p;
+    return UNIC_OK;
 }
 
 void unic__dnnl_conv_run(unic__dnnl_conv *p, const float *a, const float *b, float *c,
                          unic_status *sticky)
 {
-    if (!conv_is_ready(p, sticky))
+    if (!unic__dnnl_is_ready(&conv_kind, p, sticky))
         return;
     const unic__dnnl_context *x = &p->context;
     if (p->before.handle) {
@@ -182,8 +165,5 @@ void unic__dnnl_conv_run(unic__dnnl_conv *p, const float *a, const float *b, flo
 
 void unic__dnnl_conv_free(unic__dnnl_conv *p)
 {
-    if (!p)
-        return;
-    conv_clear(p);
-    unic__free(p);
+    unic__dnnl_free(&conv_kind, p);
 }

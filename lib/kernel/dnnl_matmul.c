@@ -22,7 +22,6 @@ static dnnl_status_t matrix_desc(desc *d, size_t batch, size_t rows, size_t colu
 static unic_status matmul_init(unic__dnnl_matmul *p, const desc d[3])
 {
     static const int args[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
-    UNIC__TRY(unic__dnnl_context_init(&p->context));
     dnnl_primitive_attr_t attr;
     UNIC__TRY(unic__dnnl_attr_create(&attr, p->accumulate));
     dnnl_primitive_desc_t pd = NULL;
@@ -31,11 +30,9 @@ static unic_status matmul_init(unic__dnnl_matmul *p, const desc d[3])
     return unic__dnnl_primitive_init(&p->product, &p->context, "a matmul", made, pd, 3, args);
 }
 
-static unic_status matmul_make(unic__dnnl_matmul *p)
+static unic_status matmul_build(void *object)
 {
-    const int threads = unic__dnnl_team_of(&p->context);
-    UNIC__TRY(unic__dnnl_ask_for_room("a matmul", threads));
-    const unic__dnnl_setting before = unic__dnnl_enter(threads);
+    unic__dnnl_matmul *p = object;
     desc d[3] = {0};
     dnnl_status_t made = matrix_desc(&d[0], p->batch, p->m, p->k, p->ta);
     if (!made)
@@ -45,15 +42,16 @@ static unic_status matmul_make(unic__dnnl_matmul *p)
     unic_status status = made ? unic__dnnl_fail(made, "a matrix") : matmul_init(p, d);
     for (int i = 0; i < 3; i++)
         desc_free(&d[i]);
-    unic__dnnl_leave(before);
     return status;
 }
 
-static void matmul_clear(unic__dnnl_matmul *p)
+static void matmul_clear(void *object)
 {
+    unic__dnnl_matmul *p = object;
     unic__dnnl_primitive_clear(&p->product);
-    unic__dnnl_context_clear(&p->context);
 }
+
+static const unic__dnnl_kind matmul_kind = {"a matmul", matmul_build, matmul_clear};
 
 unic_status unic__dnnl_matmul_create(unic__dnnl_matmul **out, size_t batch, bool b_broadcast,
                                      size_t m, size_t n, size_t k, bool ta, bool tb,
@@ -75,37 +73,19 @@ unic_status unic__dnnl_matmul_create(unic__dnnl_matmul **out, size_t batch, bool
         p->m *= batch;
         p->batch = 1;
     }
-    unic_status status = matmul_make(p);
-    if (status == UNIC_OK)
-        *out = p;
-    else
-        unic__dnnl_matmul_free(p);
-    return status;
-}
-
-static bool matmul_is_ready(unic__dnnl_matmul *p, unic_status *sticky)
-{
-    if (p->context.threads == unic__dnnl_team_of(&p->context))
-        return true;
-    matmul_clear(p);
-    if (*sticky == UNIC_OK)
-        *sticky = matmul_make(p);
-    if (*sticky != UNIC_OK)
-        matmul_clear(p);
-    return *sticky == UNIC_OK;
+    UNIC__TRY(unic__dnnl_create(&matmul_kind, p));
+    *out = p;
+    return UNIC_OK;
 }
 
 void unic__dnnl_matmul_run(unic__dnnl_matmul *p, const float *a, const float *b, float *c,
                            unic_status *sticky)
 {
-    if (matmul_is_ready(p, sticky))
+    if (unic__dnnl_is_ready(&matmul_kind, p, sticky))
         unic__dnnl_run(&p->product, &p->context, 3, (const float *[]){a, b, c}, sticky);
 }
 
 void unic__dnnl_matmul_free(unic__dnnl_matmul *p)
 {
-    if (!p)
-        return;
-    matmul_clear(p);
-    unic__free(p);
+    unic__dnnl_free(&matmul_kind, p);
 }

@@ -15,16 +15,23 @@ unic_status unic__dnnl_fail(dnnl_status_t status, const char *what)
                       DNNL_VERSION_MINOR, what, (int)status);
 }
 
-unic__dnnl_setting unic__dnnl_enter(int threads)
+/* oneDNN takes as many threads as the calling thread's OpenMP setting says, when a primitive is
+ * created and when it runs: ours around the call, then what was there. Its threads wait for each
+ * other, so OpenMP must neither give fewer nor be free to (`dynamic`). */
+typedef struct setting {
+    int threads, dynamic;
+} setting;
+
+static setting enter(int threads)
 {
-    const unic__dnnl_setting before = {omp_get_max_threads(), omp_get_dynamic()};
+    const setting before = {omp_get_max_threads(), omp_get_dynamic()};
     omp_set_num_threads(threads);
     if (before.dynamic)
         omp_set_dynamic(0);
     return before;
 }
 
-void unic__dnnl_leave(unic__dnnl_setting before)
+static void leave(setting before)
 {
     omp_set_num_threads(before.threads);
     if (before.dynamic)
@@ -50,34 +57,82 @@ static bool has_first_room(int threads)
     return has_room(CREATE_BYTES + arenas * ARENA_BYTES, threads);
 }
 
-unic_status unic__dnnl_ask_for_room(const char *what, int threads)
+static unic_status ask_for_room(const char *what, int threads)
 {
     if (has_room(CREATE_BYTES, threads))
         return UNIC_OK;
     return unic__dnnl_fail(dnnl_out_of_memory, what);
 }
 
-int unic__dnnl_team_of(const unic__dnnl_context *c)
+static int team_of(const unic__dnnl_context *c)
 {
     return unic__team(c->asked);
 }
 
-unic_status unic__dnnl_context_init(unic__dnnl_context *c)
+static unic_status context_init(unic__dnnl_context *c)
 {
-    c->threads = unic__dnnl_team_of(c);
+    c->threads = team_of(c);
     UNIC__DNNL_TRY("an engine", dnnl_engine_create(&c->engine, dnnl_cpu, 0));
     UNIC__DNNL_TRY("a stream",
                    dnnl_stream_create(&c->stream, c->engine, dnnl_stream_default_flags));
     return UNIC_OK;
 }
 
-void unic__dnnl_context_clear(unic__dnnl_context *c)
+static void context_clear(unic__dnnl_context *c)
 {
     if (c->stream)
         dnnl_stream_destroy(c->stream);
     if (c->engine)
         dnnl_engine_destroy(c->engine);
     *c = (unic__dnnl_context){.asked = c->asked};
+}
+
+static unic_status make(const unic__dnnl_kind *kind, void *object)
+{
+    unic__dnnl_context *c = object;
+    const int threads = team_of(c);
+    UNIC__TRY(ask_for_room(kind->what, threads));
+    const setting before = enter(threads);
+    unic_status status = context_init(c);
+    if (status == UNIC_OK)
+        status = kind->build(object);
+    leave(before);
+    return status;
+}
+
+static void clear(const unic__dnnl_kind *kind, void *object)
+{
+    kind->clear(object);
+    context_clear(object);
+}
+
+unic_status unic__dnnl_create(const unic__dnnl_kind *kind, void *object)
+{
+    const unic_status status = make(kind, object);
+    if (status != UNIC_OK)
+        unic__dnnl_free(kind, object);
+    return status;
+}
+
+void unic__dnnl_free(const unic__dnnl_kind *kind, void *object)
+{
+    if (!object)
+        return;
+    clear(kind, object);
+    unic__free(object);
+}
+
+bool unic__dnnl_is_ready(const unic__dnnl_kind *kind, void *object, unic_status *sticky)
+{
+    const unic__dnnl_context *c = object;
+    if (c->threads == team_of(c))
+        return true;
+    clear(kind, object);
+    if (*sticky == UNIC_OK)
+        *sticky = make(kind, object);
+    if (*sticky != UNIC_OK)
+        clear(kind, object);
+    return *sticky == UNIC_OK;
 }
 
 unic_status unic__dnnl_attr_create(dnnl_primitive_attr_t *attr, bool sum)
@@ -114,7 +169,7 @@ static unic_status primitive_fill(unic__dnnl_primitive *p, const unic__dnnl_cont
                                   const char *what, const_dnnl_primitive_desc_t pd, int n,
                                   const int *args)
 {
-    UNIC__TRY(unic__dnnl_ask_for_room(what, c->threads));
+    UNIC__TRY(ask_for_room(what, c->threads));
     UNIC__DNNL_TRY(what, dnnl_primitive_create(&p->handle, pd));
     for (int i = 0; i < n; i++) {
         desc_ref md = dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, args[i]);
@@ -162,14 +217,14 @@ void unic__dnnl_run(unic__dnnl_primitive *p, const unic__dnnl_context *c, int n,
 {
     const bool room = p->has_run ? has_room(RUN_BYTES, c->threads) : has_first_room(c->threads);
     dnnl_status_t status = room ? dnnl_success : dnnl_out_of_memory;
-    const unic__dnnl_setting before = unic__dnnl_enter(c->threads);
+    const setting before = enter(c->threads);
     for (int i = 0; i < n && !status; i++)
         status = dnnl_memory_set_data_handle(p->arg[i].memory, handle_of(data[i]));
     if (!status)
         status = dnnl_primitive_execute(p->handle, c->stream, p->args, p->arg);
     if (!status)
         status = dnnl_stream_wait(c->stream);
-    unic__dnnl_leave(before);
+    leave(before);
     p->has_run = p->has_run || !status;
     if (status && *sticky == UNIC_OK)
         *sticky = unic__dnnl_fail(status, "to run");

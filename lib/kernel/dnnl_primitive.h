@@ -1,7 +1,7 @@
 /*
  * One primitive of oneDNN with its arguments, for the files that put oneDNN behind dnnl_glue.h:
- * dnnl_matmul.c, dnnl_softmax.c and dnnl_conv.c. An object of theirs is a context and one or more
- * primitives, which are made in it, between unic__dnnl_enter() and unic__dnnl_leave().
+ * dnnl_matmul.c, dnnl_softmax.c and dnnl_conv.c. An object of theirs begins with a context; its
+ * primitives are made in that.
  */
 #ifndef UNIC_KERNEL_DNNL_PRIMITIVE_H
 #define UNIC_KERNEL_DNNL_PRIMITIVE_H
@@ -38,28 +38,24 @@ unic_status unic__dnnl_fail(dnnl_status_t status, const char *what);
             return unic__dnnl_fail(dnnl_status_, (what));                                      \
     } while (0)
 
-/* oneDNN takes as many threads as the calling thread's OpenMP setting says, when a primitive is
- * created and when it runs: ours around the call, then what was there. Its threads wait for each
- * other, so OpenMP must neither give fewer nor be free to (`dynamic`). */
-typedef struct unic__dnnl_setting {
-    int threads, dynamic;
-} unic__dnnl_setting;
+/* A kind of object: how the primitives of one are made in its context, and released. */
+typedef struct unic__dnnl_kind {
+    const char *what; /* "a matmul" */
+    unic_status (*build)(void *object);
+    void (*clear)(void *object);
+} unic__dnnl_kind;
 
-unic__dnnl_setting unic__dnnl_enter(int threads);
-void unic__dnnl_leave(unic__dnnl_setting before);
-
-/* UNIC_E_NOMEM where the system would not give what making a primitive takes. */
-unic_status unic__dnnl_ask_for_room(const char *what, int threads);
+/* Builds a new object, whose context says the threads that are `asked`; frees it after a failure. */
+unic_status unic__dnnl_create(const unic__dnnl_kind *kind, void *object);
+void unic__dnnl_free(const unic__dnnl_kind *kind, void *object);
 
 /*
- * The threads that primitives are made for and that they run with are those that OpenMP gives now.
- * If these are others than at the last run (the caller is in a parallel region of its own, or no
- * longer; the process was forked; OpenMP's limits were set), the primitives are made anew.
+ * Before a run. The threads that primitives are made for and that they run with are those that
+ * OpenMP gives now. If these are others than at the last run (the caller is in a parallel region of
+ * its own, or no longer; the process was forked; OpenMP's limits were set), the primitives are made
+ * anew. False: *sticky says why there are none.
  */
-int unic__dnnl_team_of(const unic__dnnl_context *c);
-
-unic_status unic__dnnl_context_init(unic__dnnl_context *c);
-void unic__dnnl_context_clear(unic__dnnl_context *c);
+bool unic__dnnl_is_ready(const unic__dnnl_kind *kind, void *object, unic_status *sticky);
 
 /* `sum`: the result is added to what the destination holds. */
 unic_status unic__dnnl_attr_create(dnnl_primitive_attr_t *attr, bool sum);

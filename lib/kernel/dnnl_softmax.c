@@ -13,7 +13,6 @@ static unic_status softmax_init(unic__dnnl_softmax *p, const desc *x)
     static const int forward_args[] = {DNNL_ARG_SRC, DNNL_ARG_DST};
     static const int backward_args[] = {DNNL_ARG_DST, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC};
     const unic__dnnl_context *c = &p->context;
-    UNIC__TRY(unic__dnnl_context_init(&p->context));
     dnnl_primitive_attr_t attr;
     UNIC__TRY(unic__dnnl_attr_create(&attr, false));
     dnnl_primitive_desc_t pd = NULL, backward_pd = NULL;
@@ -29,26 +28,25 @@ static unic_status softmax_init(unic__dnnl_softmax *p, const desc *x)
     return status == UNIC_OK ? backward_status : status;
 }
 
-static unic_status softmax_make(unic__dnnl_softmax *p)
+static unic_status softmax_build(void *object)
 {
-    const int threads = unic__dnnl_team_of(&p->context);
-    UNIC__TRY(unic__dnnl_ask_for_room("a softmax", threads));
-    const unic__dnnl_setting before = unic__dnnl_enter(threads);
+    unic__dnnl_softmax *p = object;
     desc x = {0};
     dnnl_status_t made = desc_strided(&x, 2, (dnnl_dims_t){dim(p->rows), dim(p->n)},
                                       (dnnl_dims_t){dim(p->n), 1});
     unic_status status = made ? unic__dnnl_fail(made, "a matrix") : softmax_init(p, &x);
     desc_free(&x);
-    unic__dnnl_leave(before);
     return status;
 }
 
-static void softmax_clear(unic__dnnl_softmax *p)
+static void softmax_clear(void *object)
 {
+    unic__dnnl_softmax *p = object;
     unic__dnnl_primitive_clear(&p->forward);
     unic__dnnl_primitive_clear(&p->backward);
-    unic__dnnl_context_clear(&p->context);
 }
+
+static const unic__dnnl_kind softmax_kind = {"a softmax", softmax_build, softmax_clear};
 
 unic_status unic__dnnl_softmax_create(unic__dnnl_softmax **out, size_t rows, size_t n)
 {
@@ -56,44 +54,26 @@ unic_status unic__dnnl_softmax_create(unic__dnnl_softmax **out, size_t rows, siz
     if (!p)
         return unic__no_memory(sizeof *p, "a oneDNN softmax");
     *p = (unic__dnnl_softmax){.context = {.asked = unic__threads()}, .rows = rows, .n = n};
-    unic_status status = softmax_make(p);
-    if (status == UNIC_OK)
-        *out = p;
-    else
-        unic__dnnl_softmax_free(p);
-    return status;
-}
-
-static bool softmax_is_ready(unic__dnnl_softmax *p, unic_status *sticky)
-{
-    if (p->context.threads == unic__dnnl_team_of(&p->context))
-        return true;
-    softmax_clear(p);
-    if (*sticky == UNIC_OK)
-        *sticky = softmax_make(p);
-    if (*sticky != UNIC_OK)
-        softmax_clear(p);
-    return *sticky == UNIC_OK;
+    UNIC__TRY(unic__dnnl_create(&softmax_kind, p));
+    *out = p;
+    return UNIC_OK;
 }
 
 void unic__dnnl_softmax_run(unic__dnnl_softmax *p, const float *x, float *y,
                             unic_status *sticky)
 {
-    if (softmax_is_ready(p, sticky))
+    if (unic__dnnl_is_ready(&softmax_kind, p, sticky))
         unic__dnnl_run(&p->forward, &p->context, 2, (const float *[]){x, y}, sticky);
 }
 
 void unic__dnnl_softmax_backward_run(unic__dnnl_softmax *p, const float *y, const float *dy,
                                      float *dx, unic_status *sticky)
 {
-    if (softmax_is_ready(p, sticky))
+    if (unic__dnnl_is_ready(&softmax_kind, p, sticky))
         unic__dnnl_run(&p->backward, &p->context, 3, (const float *[]){y, dy, dx}, sticky);
 }
 
 void unic__dnnl_softmax_free(unic__dnnl_softmax *p)
 {
-    if (!p)
-        return;
-    softmax_clear(p);
-    unic__free(p);
+    unic__dnnl_free(&softmax_kind, p);
 }
