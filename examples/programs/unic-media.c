@@ -66,8 +66,8 @@ static double *wanted_times(size_t *count, const request *r, unic_media *media)
     }
     if (!times || !r->fps || *count < 2)
         return times;
-    const double last =
-        times[*count - 1]; /* nobody says how long it is: as long as its frames */
+    /* nobody says how long it is: as long as its frames */
+    const double last = times[*count - 1];
     *count = (size_t)floor((last + last / (double)(*count - 1)) * (double)r->fps + 1e-6);
     *count = *count ? *count : 1;
     free(times);

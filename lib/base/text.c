@@ -65,6 +65,18 @@ bool unic__is_same_but_capitals(const char *a, const char *b, size_t size)
     return same == size;
 }
 
+bool unic__is_same_word(const char *a, const char *b)
+{
+    const size_t size = strlen(a);
+    return size == strlen(b) && unic__is_same_but_capitals(a, b, size);
+}
+
+bool unic__has_suffix(const char *name, const char *suffix)
+{
+    const size_t size = strlen(name), tail = strlen(suffix);
+    return size > tail && unic__is_same_word(name + size - tail, suffix);
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

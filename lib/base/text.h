@@ -48,6 +48,10 @@ char unic__upper(char c);
 
 /* Whether the first `size` bytes are the same but for capitals. */
 bool unic__is_same_but_capitals(const char *a, const char *b, size_t size);
+/* The same of whole words. */
+bool unic__is_same_word(const char *a, const char *b);
+/* Whether the name has the suffix, whatever its capitals, and more in front of it. */
+bool unic__has_suffix(const char *name, const char *suffix);
 
 /* The piece without leading and trailing blanks and tabs. */
 unic__piece unic__piece_trim(unic__piece piece);

@@ -62,8 +62,7 @@ static unic_status may_hold_clips(const char *folder, const char *name, bool *ye
     unic__arena arena = {NULL};
     *yes = false;
     for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++)
-        *yes |= strlen(dot + 1) == strlen(suffixes[i]) &&
-                unic__is_same_but_capitals(dot + 1, suffixes[i], strlen(suffixes[i]));
+        *yes |= unic__is_same_word(dot + 1, suffixes[i]);
     if (dot || unic__is_litter(name))
         return UNIC_OK;
     const char *path = unic__arena_printf(&arena, "%s%s", folder, name);
@@ -176,8 +175,7 @@ static size_t size_without_medium(const char *name)
                                         "wav", "flac", "mp3", "ogg",  "npy", "zip"};
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof media / sizeof *media; i++)
-        if (strlen(dot + 1) == strlen(media[i]) &&
-            unic__is_same_but_capitals(dot + 1, media[i], strlen(media[i])))
+        if (unic__is_same_word(dot + 1, media[i]))
             return (size_t)(dot - name);
     return 0;
 }

@@ -14,9 +14,9 @@ typedef struct unic__clip_group {
     unic__clip_entry
         *entries; /* in the byte order of their stems, or in the order of the clips */
     size_t n;
-    const char
-        *passed; /* what is none of them and may have been meant so: the first name; NULL */
-    bool listed; /* each entry is a clip, in this order */
+    /* what is none of them and may have been meant so: the first name; NULL */
+    const char *passed;
+    bool listed;      /* each entry is a clip, in this order */
     size_t path_size; /* room for the longest path of an entry */
 } unic__clip_group;
 

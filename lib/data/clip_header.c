@@ -19,12 +19,6 @@ bool unic__clip_header_has(const columns *t, unic__clip_column c)
     return t->place[c] < UNIC__NO_FIELD;
 }
 
-static bool is_same_word(const char *a, const char *b)
-{
-    const size_t size = strlen(a);
-    return size == strlen(b) && unic__is_same_but_capitals(a, b, size);
-}
-
 /* The field of that name, which is in small letters; or else the one that is it but for case.
  * UNIC__NO_FIELD without one. */
 static unic_status find_column(const columns *t, const unic__record *header, const char *name,
@@ -33,7 +27,7 @@ static unic_status find_column(const columns *t, const unic__record *header, con
     *place = UNIC__NO_FIELD;
     for (int any_case = 0; any_case < 2 && *place == UNIC__NO_FIELD; any_case++)
         for (size_t i = 0; i < header->n; i++) {
-            if (any_case ? !is_same_word(header->fields[i], name)
+            if (any_case ? !unic__is_same_word(header->fields[i], name)
                          : strcmp(header->fields[i], name) != 0)
                 continue;
             if (*place < UNIC__NO_FIELD)
@@ -185,7 +179,7 @@ static bool take_ave(columns *t, char delimiter, const unic__record *header)
     t->place[UNIC__COLUMN_ID] = THEIR_ID;
     t->place[UNIC__COLUMN_ONSET] = START;
     t->place[UNIC__COLUMN_OFFSET] = END;
-    t->headless = !is_same_word(header->fields[THEIR_ID], "videoid");
+    t->headless = !unic__is_same_word(header->fields[THEIR_ID], "videoid");
     t->begun = *header;
     unic__log_line(UNIC_LOG_INFO,
                    "%s: is read as AVE's annotations, "

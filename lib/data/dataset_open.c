@@ -28,10 +28,8 @@ static unic_status holds_arrays(const char *path, bool *yes)
 static bool is_table(const char *path)
 {
     static const char *const suffixes[] = {".csv", ".tsv", ".txt"};
-    const size_t size = strlen(path), length = strlen(suffixes[0]);
     for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++)
-        if (size > length &&
-            unic__is_same_but_capitals(path + size - length, suffixes[i], length))
+        if (unic__has_suffix(path, suffixes[i]))
             return true;
     return false;
 }

@@ -10,8 +10,8 @@
 #include "data/class_names.h"
 
 typedef struct unic__label_names {
-    unic__class_names
-        names;         /* sorted as a table's, or of all files; `at` is NULL without any */
+    /* sorted as a table's, or of all files; `at` is NULL without any */
+    unic__class_names names;
     unic__arena arena; /* of these and of `own`, until the dataset has numbered them */
     const char **own;  /* [n] as the file has them; NULL behind that */
     size_t n;

@@ -18,9 +18,8 @@ size_t unic__stem_size(const char *name, const char *suffix)
 
 unic_status unic__suffix_check(const char *folder, const char *name, const char *suffix)
 {
-    const size_t size = strlen(name), tail = strlen(suffix), n = strlen(folder);
-    if (size <= tail || !unic__is_same_but_capitals(name + size - tail, suffix, tail) ||
-        strcmp(name + size - tail, suffix) == 0)
+    const size_t n = strlen(folder);
+    if (!unic__has_suffix(name, suffix) || unic__stem_size(name, suffix))
         return UNIC_OK;
     return unic__fail(UNIC_E_FORMAT,
                       "%s%s%s: a name that ends with %s, in small letters, expected", folder,

@@ -11,8 +11,7 @@
 struct unic__dnnl_conv {
     unic__dnnl_context context;
     unic__dnnl_primitive product;
-    unic__dnnl_primitive before,
-        after; /* reorders; their handle is NULL if there is nothing to do */
+    unic__dnnl_primitive before, after; /* reorders; no handle if there is nothing to do */
     float *staged_in, *staged_out;
     unic__conv_product kind;
     unic__conv_dims dims;

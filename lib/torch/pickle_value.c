@@ -81,8 +81,8 @@ const char *unic__value_describe(const unic__value *v, char out[UNIC__VALUE_DESC
     bool of = false;
     if (unic__value_is_call(v, UNIC__NAME_SUBCLASS) && v->as.call.args->as.many.count > 1 &&
         v->as.call.args->as.many.items[1]->kind == UNIC__PICKLE_NAME) {
-        name = v->as.call.args->as.many
-                   .items[1]; /* the tensor's class says more than what makes it */
+        /* the tensor's class says more than what makes it */
+        name = v->as.call.args->as.many.items[1];
         of = true;
     }
     for (int i = 0; i < UNIC__PICKLE_DEPTH && name->kind == UNIC__PICKLE_CALL; i++, of = true)

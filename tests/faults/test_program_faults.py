@@ -184,6 +184,12 @@ def can_trace():
     return subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], capture_output=True).returncode == 0
 
 
+def tell(results, what):
+    for program, count in results.items():
+        print(f"{program}: {count} failing {what}")
+    print(f"{len(results)} programs, {sum(results.values())} failing {what}")
+
+
 def main():
     if not can_trace():
         print("skipped: strace is not there, or may not trace")
@@ -198,9 +204,7 @@ def main():
         assert trained.returncode == 0, trained.stderr
         for command in commands():
             try_command(base, command, results)
-    for program, count in results.items():
-        print(f"{program}: {count} failing calls")
-    print(f"{len(results)} programs, {sum(results.values())} failing calls of the system")
+    tell(results, "calls of the system")
     return 0
 
 

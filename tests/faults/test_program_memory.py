@@ -142,9 +142,7 @@ def main():
                     for how in ("once", "on") if faults.ALL else (("once", "on")[i % 2],):
                         try_one(folder, command, kind, n, how, plain, before)
                         results[command.name] += 1
-    for program, count in results.items():
-        print(f"{program}: {count} failing allocations")
-    print(f"{len(results)} programs, {sum(results.values())} failing allocations")
+    faults.tell(results, "allocations")
     return 0
 
 

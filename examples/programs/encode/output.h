@@ -16,8 +16,8 @@ typedef struct encode_output {
     int32_t *labels;          /* NULL if the inputs have none */
     size_t label_rank;
     int64_t label_dims[UNIC_MAX_RANK];
-    char *
-        names; /* of the labels' classes, with a 0 behind each; NULL: they have numbers alone */
+    /* of the labels' classes, with a 0 behind each; NULL: they have numbers alone */
+    char *names;
     size_t names_size;
 } encode_output;
 

@@ -19,8 +19,8 @@ typedef struct train_figures {
     double *now, *sum, *first, *last, *held_out;
     uint64_t summed;            /* steps in `sum` */
     uint64_t first_at, last_at; /* which epochs, from 1; 0: none yet */
-    uint64_t
-        first_from; /* the step, from 1, that `first` begins at within its epoch; 0: all of it */
+    /* the step, from 1, that `first` begins at within its epoch; 0: all of it */
+    uint64_t first_from;
 } train_figures;
 
 /* All zero is empty, and may be freed. */
