@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "cli/progress.h"
+#include "cli/text.h"
 
 static const char *program_name = "unic";
 static int32_t rank_number;
@@ -19,12 +20,9 @@ void cli_report_rank(int32_t rank)
 
 void cli_make_printable(char *text)
 {
-    for (unsigned char *at = (unsigned char *)text; *at; at++) {
-        const bool wide = at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0;
-        if (*at < ' ' || *at == 0x7F || wide)
-            *at = '?';
-        if (wide)
-            *++at = '?';
+    for (size_t size; *text; text += size ? size : 1) {
+        size = cli_text_control(text);
+        memset(text, '?', size);
     }
 }
 
