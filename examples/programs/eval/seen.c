@@ -27,6 +27,20 @@ void eval_end_list(char text[EVAL_OTHERS], size_t left)
         snprintf(text + used, EVAL_OTHERS - used, "%s%zu more", used ? " and " : "", left);
 }
 
+/* Lists the classes that are marked; returns how many. */
+static size_t list_marked(const eval_names *names, const bool *marked, size_t classes,
+                          char text[EVAL_OTHERS])
+{
+    size_t n = 0, left = 0;
+    for (size_t i = 0; i < classes; i++)
+        if (marked[i]) {
+            n++;
+            eval_list_class(names, i, text, &left);
+        }
+    eval_end_list(text, left);
+    return n;
+}
+
 /* ---- of all modalities ---- */
 
 /* Marks the classes that a label has; of [N,T,C] labels those that are 1 somewhere. */
@@ -44,22 +58,20 @@ static void mark_seen(const evaluation *e, const cli_codes *c, const eval_labels
         }
 }
 
-/* Where the test's classes become ours, or -1 if no label of ours is of that class; says which. */
-static bool find_unseen(const evaluation *e, const bool *seen, const bool *asked, int32_t *to,
+/* Where the test's classes become ours, or -1 if no label of ours is of that class; says which of those
+ * that are `asked`, which is for this call alone. */
+static bool find_unseen(const evaluation *e, const bool *seen, bool *asked, int32_t *to,
                         size_t *lost)
 {
     const eval_names *names = e->names.items ? &e->names : &e->test_names;
     char text[EVAL_OTHERS] = "";
-    size_t kept = 0, left = 0;
+    size_t kept = 0;
     for (size_t i = 0; i < e->test_labels.classes; i++) {
         to[i] = i < e->train_labels.classes && seen[i] ? (int32_t)i : -1;
         kept += asked[i] && to[i] >= 0;
-        if (!asked[i] || to[i] >= 0)
-            continue;
-        ++*lost;
-        eval_list_class(names, i, text, &left);
+        asked[i] = asked[i] && to[i] < 0;
     }
-    eval_end_list(text, left);
+    *lost = list_marked(names, asked, e->test_labels.classes, text);
     if (*lost && !kept)
         return cli_fail("no label of %s is of a class that a label of %s is of: %s",
                         e->test_path, e->train_path, text);
@@ -73,18 +85,13 @@ bool eval_tell_unmapped(const evaluation *e, const int32_t *to)
 {
     const size_t classes = e->test_labels.classes;
     char text[EVAL_OTHERS] = "";
-    size_t lost = 0, left = 0;
     bool *asked = cli_alloc(classes, sizeof *asked);
     if (!asked)
         return false;
     mark_seen(e, &e->test, &e->test_labels, asked);
     for (size_t i = 0; i < classes; i++)
-        if (asked[i] && to[i] < 0) {
-            lost++;
-            eval_list_class(&e->test_names, i, text, &left);
-        }
-    eval_end_list(text, left);
-    if (lost)
+        asked[i] = asked[i] && to[i] < 0;
+    if (list_marked(&e->test_names, asked, classes, text))
         cli_note("classes of %s that %s does not name, and so not counted: %s", e->test_path,
                  e->class_map_path, text);
     free(asked);
@@ -183,15 +190,10 @@ static bool check_lesson(const evaluation *e, size_t a, const lesson *l)
 static void tell_lost(const evaluation *e, size_t a, const bool *seen, bool *asked)
 {
     char text[EVAL_OTHERS] = "";
-    size_t lost = 0, left = 0;
     mark_seen(e, &e->test, &e->test_labels, asked);
     for (size_t i = 0; i < e->classes; i++)
-        if (asked[i] && !seen[i]) {
-            lost++;
-            eval_list_class(&e->names, i, text, &left);
-        }
-    eval_end_list(text, left);
-    if (lost)
+        asked[i] = asked[i] && !seen[i];
+    if (list_marked(&e->names, asked, e->classes, text))
         cli_note(
             "classes that no label of \"%s\" in %s is of, and so not counted for its head: "
             "%s",
