@@ -51,8 +51,8 @@ typedef struct unic_class_names {
 UNIC_API unic_status unic_class_map_parse(unic_class_map **out, const char *text, size_t length,
                                           const char *source, const unic_class_names *names);
 
-/** Create a map from a file. Also UNIC_E_IO, and UNIC_E_NOTFOUND if the file does not exist.
- * Since 0.1. */
+/** Create a map from a file. @return as unic_class_map_parse(); UNIC_E_IO; UNIC_E_NOTFOUND also
+ * if the file does not exist. Since 0.1. */
 UNIC_API unic_status unic_class_map_load(unic_class_map **out, const char *path,
                                          const unic_class_names *names);
 /** Free the map. NULL is allowed. Since 0.1. */

@@ -3,6 +3,9 @@
  * The shared codebook: assignment, look-up, multi-modal EMA update, revival and usage. It can
  * be used on its own as a vector quantiser. Concurrent reads are safe; an update needs
  * exclusive access.
+ *
+ * A call that changes the codebook while another one reads or changes it, and one that reads it
+ * while another changes it, returns UNIC_E_STATE and does nothing.
  */
 #ifndef UNICODE_UNIC_CODEBOOK_H
 #define UNICODE_UNIC_CODEBOOK_H
@@ -21,14 +24,15 @@ typedef struct unic_codebook unic_codebook;
  * Create a codebook of `code_count` codes of `dim` dims. Usage is counted separately for each
  * of `modality_count` modalities. All codes are zero until unic_codebook_set() or
  * unic_codebook_init() is called.
- * @return UNIC_OK; UNIC_E_ARG if a size is 0 or too large; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG unless there are 1..2^24 codes of 1..2^16 dims and
+ * 1..UNIC_MAX_MODALITIES modalities; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_create(unic_codebook **out, size_t code_count, size_t dim,
                                           size_t modality_count);
 /**
  * Copy a codebook with all its state; the copy is the caller's. Concurrent reads of `codebook`
- * are safe. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM (`*out` is NULL after a failure). Since
- * 0.1.
+ * are safe. @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_NOMEM (`*out` is NULL after a
+ * failure). Since 0.1.
  */
 UNIC_API unic_status unic_codebook_copy(unic_codebook **out, const unic_codebook *codebook);
 /** Free the codebook. NULL is allowed. Since 0.1. */
@@ -37,7 +41,8 @@ UNIC_API void unic_codebook_free(unic_codebook *codebook);
 /**
  * Write a codebook with all its state, its EMA sums and idle counters too, to an npz
  * (docs/formats.md). On failure an older file of that name is kept.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_NOTFOUND if the folder does not exist;
+ * UNIC_E_IO; UNIC_E_NUMERIC if its state holds NaN or Inf, which reading would refuse;
  * UNIC_E_NOMEM. May run while the codebook is being read. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_save(const unic_codebook *codebook, const char *path);
@@ -53,7 +58,8 @@ UNIC_API unic_status unic_codebook_save_sink(const unic_codebook *codebook,
  * was saved.
  * @param options  limits for reading; NULL: none.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the path does not exist; UNIC_E_IO;
- * UNIC_E_FORMAT names what is wrong in the file (`*out` is NULL); UNIC_E_NOMEM. Since 0.1.
+ * UNIC_E_FORMAT names what is wrong in the file (`*out` is NULL); UNIC_E_NOMEM;
+ * UNIC_E_CANCELLED. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_load(unic_codebook **out, const char *path,
                                         const unic_open_options *options);
@@ -74,8 +80,8 @@ UNIC_API size_t unic_codebook_modality_count(const unic_codebook *codebook);
 
 /**
  * Set all codes from `embedding` [L,D], real numbers. The EMA state becomes N = 1, o = e.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE if it holds NaN or Inf; UNIC_E_NOMEM.
- * A failure leaves the codebook unchanged. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE; UNIC_E_VALUE if it holds NaN or Inf;
+ * UNIC_E_NOMEM. A failure leaves the codebook unchanged. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_set(unic_codebook *codebook, const unic_array *embedding);
 
@@ -103,9 +109,9 @@ typedef struct unic_codebook_init_options {
  * at random: fewer rows), the other codes are rows of `z` moved a little, by noise of standard
  * deviation 0.01 in each dim: unic_codebook_jittered_count() says how many, and a line of the
  * log (UNIC_LOG_WARNING) too.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE, also if `z` has no rows; UNIC_E_VALUE;
- * UNIC_E_NUMERIC if a code is too large for a float; UNIC_E_NOMEM; UNIC_E_CANCELLED. A failure
- * leaves the codebook unchanged. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE, also if `z` has no rows;
+ * UNIC_E_VALUE; UNIC_E_NUMERIC if a code is too large for a float; UNIC_E_NOMEM;
+ * UNIC_E_CANCELLED. A failure leaves the codebook unchanged. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_init(unic_codebook *codebook, const unic_array *z,
                                         const unic_codebook_init_options *options);
@@ -125,8 +131,8 @@ UNIC_API size_t unic_codebook_jittered_count(const unic_codebook *codebook);
  * @param codebook  concurrent reads are safe.
  * @param z         [rows,D] real numbers; may have no rows.
  * @param codes     [rows] out, 0..L-1; the lowest index on a tie.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if D is not the codebook's; UNIC_E_VALUE if `z`
- * holds NaN or Inf (nothing is written then); UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE if D is not the codebook's;
+ * UNIC_E_VALUE if `z` holds NaN or Inf (nothing is written then); UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_assign(const unic_codebook *codebook, const unic_array *z,
                                           int32_t *codes);
@@ -142,10 +148,10 @@ UNIC_API unic_status unic_codebook_assign(const unic_codebook *codebook, const u
  * @param codes      [rows,k] out.
  * @param distances  [rows,k] out, ||z_n - e_k||^2, measured in double precision and rounded to
  *                   float32; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE if `z` holds NaN or Inf; UNIC_E_NOMEM
- * (nothing is written in all these cases); UNIC_E_NUMERIC if a distance is too large for a
- * float (it is +Inf, all else is written). Results do not depend on the number of threads.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE; UNIC_E_VALUE if `z` holds NaN or
+ * Inf; UNIC_E_NOMEM (nothing is written in all these cases); UNIC_E_NUMERIC if a distance is
+ * too large for a float (it is +Inf, all else is written). Results do not depend on the number
+ * of threads. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_nearest(const unic_codebook *codebook, const unic_array *z,
                                            size_t k, int32_t *codes, float *distances);
@@ -174,7 +180,8 @@ UNIC_API unic_status unic_codebook_soften(const unic_codebook *codebook, const u
 
 /**
  * Look up the vectors of codes: out[n] = e_{codes[n]}; a code of -1 (padding) gives zeros.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code that is not in -1..L-1. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_VALUE names a code that is not in -1..L-1.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_codebook_lookup(const unic_codebook *codebook, const int32_t *codes,
                                           size_t row_count, float *out);
@@ -194,8 +201,9 @@ UNIC_API unic_status unic_codebook_lookup(const unic_codebook *codebook, const i
  * @param row_counts  [modalities] number of rows of each modality.
  * @param targets     [modalities] pointers to [rows,D] float32.
  * @param codes       [modalities] pointers to [rows].
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE; UNIC_E_NUMERIC if a code would become NaN or Inf
- * (the sum of its targets is too large); UNIC_E_NOMEM. A failure changes nothing. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_VALUE; UNIC_E_NUMERIC if a code would
+ * become NaN or Inf (the sum of its targets is too large); UNIC_E_NOMEM. A failure changes
+ * nothing. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_update(unic_codebook *codebook, float decay,
                                           const size_t *row_counts, const float *const *targets,
@@ -220,8 +228,8 @@ typedef enum unic_reset_rule {
  * @param max_count  maximum number of codes to re-initialise; 0: no limit.
  * @param z          [rows,D] real numbers; without rows nothing is done.
  * @param seed       seed of the random draws.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. A failure changes
- * nothing. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM. A
+ * failure changes nothing. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_revive(size_t *revived, unic_codebook *codebook,
                                           unic_reset_rule rule, uint32_t steps,
@@ -231,7 +239,8 @@ UNIC_API unic_status unic_codebook_revive(size_t *revived, unic_codebook *codebo
  * Count how often each code occurs: counts[l] = number of entries of `codes` [rows] that are l
  * (entries of -1 are left out). `perplexity`, which may be NULL, becomes exp(-sum p log p) of
  * the codes' shares p.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code that is not in -1..L-1. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_VALUE names a code that is not in -1..L-1.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_codebook_usage(double *perplexity, const unic_codebook *codebook,
                                          const int32_t *codes, size_t row_count,
@@ -240,7 +249,7 @@ UNIC_API unic_status unic_codebook_usage(double *perplexity, const unic_codebook
 /**
  * Copy the training state: the EMA counts N [L] (method P6), whose shares tell how much each
  * code is used, and `idle` [modalities,L], the number of updates since each modality last
- * selected each code. Either may be NULL. @return UNIC_OK; UNIC_E_ARG. Since 0.1.
+ * selected each code. Either may be NULL. @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_state(const unic_codebook *codebook, float *ema_counts,
                                          int32_t *idle);
@@ -256,8 +265,8 @@ UNIC_API const float *unic_codebook_ema_sums(const unic_codebook *codebook);
  * @param ema_counts  N [L], 0 or more; NULL: stays.
  * @param ema_sums    o [L,D], finite; NULL: stays.
  * @param idle        [modalities,L], -1 or more (`compat` starts at -1); NULL: stays.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names what is not allowed (nothing is changed).
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_VALUE names what is not allowed (nothing is
+ * changed). Since 0.1.
  */
 UNIC_API unic_status unic_codebook_set_state(unic_codebook *codebook, const float *ema_counts,
                                              const float *ema_sums, const int32_t *idle);
@@ -270,8 +279,8 @@ UNIC_API double unic_codebook_perplexity(const unic_codebook *codebook);
 
 /**
  * Squared distances between all pairs of codes: out [L,L].
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NUMERIC if a distance is too large for a float (`out` is
- * then partly written). Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_NUMERIC if a distance is too large for a
+ * float (`out` is then partly written). Since 0.1.
  */
 UNIC_API unic_status unic_codebook_distances(const unic_codebook *codebook, float *out);
 
@@ -298,8 +307,9 @@ typedef struct unic_drift_report {
  *                      is 0.
  * @param codes_after   [count] of the same steps at the later time; -1 in either: not counted.
  * @param count         may be 0.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if the sizes differ; UNIC_E_VALUE names a code that
- * is not in -1..L-1; UNIC_E_NOMEM. Nothing is written after a failure. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE if the sizes differ; UNIC_E_VALUE
+ * names a code that is not in -1..L-1; UNIC_E_NOMEM. Nothing is written after a failure. Since
+ * 0.1.
  */
 UNIC_API unic_status unic_codebook_drift(unic_drift_report *report, const unic_codebook *before,
                                          const unic_codebook *after,
@@ -327,7 +337,7 @@ UNIC_API unic_status unic_codebook_drift(unic_drift_report *report, const unic_c
  * @param channels  [most] out, 0..D-1: the highest first, then the lowest from the lowest on; only
  *                  `*count` of them are written.
  * @param scores    [D] out, may be NULL.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_codebook_channels(size_t *count, const unic_codebook *codebook,
                                             double lambda, size_t most, size_t p, size_t q,
@@ -343,8 +353,8 @@ UNIC_API unic_status unic_codebook_channels(size_t *count, const unic_codebook *
  * @param codebook  concurrent reads are safe.
  * @param channels  [count], each in 0..D-1, none twice; their order is that of the new dims.
  * @param count     1..D.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a channel that is out of range or there twice;
- * UNIC_E_NOMEM (`*out` is NULL after a failure). Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_VALUE names a channel that is out of range
+ * or there twice; UNIC_E_NOMEM (`*out` is NULL after a failure). Since 0.1.
  */
 UNIC_API unic_status unic_codebook_select(unic_codebook **out, const unic_codebook *codebook,
                                           const size_t *channels, size_t count);

@@ -12,7 +12,7 @@
  *     code.dim = 64
  *
  * docs/config.md lists every key. Whatever their order in the text, `behaviour` is applied
- * first, then `preset`, then all other keys.
+ * first, then `preset`, then `objective`, then `modalities`, then all other keys.
  */
 #ifndef UNICODE_UNIC_CONFIG_H
 #define UNICODE_UNIC_CONFIG_H
@@ -43,8 +43,9 @@ UNIC_API unic_status unic_config_copy(unic_config **out, const unic_config *conf
 /**
  * Set one key from text. Setting `behaviour`, `preset` or `objective` resets the keys it governs,
  * except those that were set individually.
- * @return UNIC_OK; UNIC_E_CONFIG names the key, the value and what is allowed (for an unknown
- * key, the nearest existing one), and the config is unchanged. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM; UNIC_E_CONFIG names the key, the value and what is
+ * allowed (for an unknown key, the nearest existing one), and the config is unchanged. Since
+ * 0.1.
  */
 UNIC_API unic_status unic_config_set(unic_config *config, const char *key, const char *value);
 
@@ -62,20 +63,21 @@ UNIC_API unic_status unic_config_load(unic_config *config, const char *path);
 /**
  * Get the value of a key, as a text that unic_config_set() accepts. `*value` is valid until the
  * config changes.
- * @return UNIC_OK; UNIC_E_CONFIG if there is no such key. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM; UNIC_E_CONFIG if there is no such key. Since 0.1.
  */
 UNIC_API unic_status unic_config_get(const char **value, unic_config *config, const char *key);
 
 /**
  * Get the whole config as text, every key with its value: parsing it gives an equal config.
- * `*text` is valid until the config changes. Since 0.1.
+ * `*text` is valid until the config changes. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM. Since
+ * 0.1.
  */
 UNIC_API unic_status unic_config_text(const char **text, unic_config *config);
 
 /**
  * Check the rules that involve several keys: at least two modalities, code.dim divisible by the
  * number of heads, a kind and dims for each modality, and so on. Creating a trainer does the
- * same check. Since 0.1.
+ * same check. @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG names the keys. Since 0.1.
  */
 UNIC_API unic_status unic_config_check(const unic_config *config);
 

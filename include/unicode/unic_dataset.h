@@ -50,8 +50,8 @@ typedef struct unic_dataset_options {
     int32_t drop_last;              /**< 1: leave out an incomplete last batch               */
     int32_t prefetch;               /**< 0..1024 batches to read ahead; 0: no thread is used */
     int32_t on_damage;              /**< a unic_on_damage                                    */
-    size_t length;                  /**< T of the batches: longer clips are cut; 0: T is that
-                                         of the longest clip                                 */
+    size_t length;                  /**< T of the batches, up to 2^31 - 1: longer clips are
+                                         cut; 0: T is that of the longest clip               */
     const char *split;              /**< read only a table's clips of this split; NULL: all  */
     const char *const *repeat_last; /**< modalities in which clips that are too short
                                          repeat their last step up to T; NULL: none          */
@@ -156,9 +156,9 @@ UNIC_API unic_status unic_dataset_clip_name(const unic_dataset *dataset, const c
 
 /**
  * The number of named classes of labels. Classes have names if they come from tables, or from
- * arrays with "label.names" (docs/data.md); 0 if they only have numbers. Step labels have one channel more than named
- * classes: the last channel is "no event". The class numbers of two datasets mean the same only
- * if the names are the same.
+ * arrays with "label.names" (docs/data.md); 0 if they only have numbers. Step labels have one
+ * channel more than named classes: the last channel is "no event". The class numbers of two
+ * datasets mean the same only if the names are the same.
  * @param name  "label" or "<modality>.step_labels". Since 0.1.
  */
 UNIC_API size_t unic_dataset_class_count(const unic_dataset *dataset, const char *name);
@@ -173,9 +173,11 @@ UNIC_API const char *unic_dataset_class_name(const unic_dataset *dataset, const 
  * a new shuffle. Unless on_damage is UNIC_DAMAGE_SKIPS, values are not checked for NaN and Inf
  * here. Clips that were skipped or cut are logged by the call that returns their batch. With
  * options.parts it has this part's clips alone, of which a small last batch may have none.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO, UNIC_E_FORMAT name the file; UNIC_E_NOMEM. A failure
- *         does not move the dataset: the next call tries the same batch again, and a seek can
- *         skip it. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE if another call is using the dataset; UNIC_E_IO,
+ *         UNIC_E_FORMAT, UNIC_E_NOTFOUND (a file that has gone) and UNIC_E_SHAPE (a clip with
+ *         other dims) name the file; what a source's read_at() returned; UNIC_E_NOMEM. A
+ *         failure does not move the dataset: the next call tries the same batch again, and a
+ *         seek can skip it. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_next(const unic_batch **batch, unic_dataset *dataset);
 
@@ -183,7 +185,8 @@ UNIC_API unic_status unic_dataset_next(const unic_batch **batch, unic_dataset *d
  * Go to batch `batch` of epoch `epoch` (both counted from 0). The order of clips is that of an
  * uninterrupted run. The batch after the last one is the end of the epoch. Batches that were
  * read ahead are discarded.
- * @return UNIC_OK; UNIC_E_ARG if an epoch has fewer batches. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG, also if an epoch has fewer batches; UNIC_E_STATE if another call
+ * is using the dataset. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, uint64_t batch);
 
@@ -195,17 +198,19 @@ UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, ui
  *
  * A table's `category` gives "label", -1 where it is empty. Classes are numbered in the byte
  * order of their names, or, if all names are whole numbers (0, 12), in the order of these, over
- * all lines of all tables whatever their split. A table's events give the step labels of every modality, [N,T,C]: their classes in the same order, then "no
- * event"; without a `category` they also give "label" [N,C-1]. Labels are read and computed by
- * this call. Call with `out` NULL to get the dims only.
+ * all lines of all tables whatever their split. A table's events give the step labels of every
+ * modality, [N,T,C]: their classes in the same order, then "no event"; without a `category` they
+ * also give "label" [N,C-1]. Labels are read and computed by this call. Call with `out` NULL to
+ * get the dims only.
  * @param rank     out.
  * @param dataset  used by one thread at a time.
  * @param name     "label" or "<modality>.step_labels".
  * @param dims     [UNIC_MAX_RANK] out.
  * @param out      int32, all elements; undefined after a failure.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_MISMATCH if tables name
- *         classes and other files number them; UNIC_E_VALUE if a label is not a whole
- *         number or does not fit into int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM. Since 0.1.
+ *         classes and other files number them; UNIC_E_VALUE if a label is not a whole number or
+ *         does not fit into int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM; UNIC_E_STATE if
+ *         another call is using the dataset. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char *name,
                                          int64_t *dims, int32_t *out);

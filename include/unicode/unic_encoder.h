@@ -30,7 +30,9 @@ typedef struct unic_encoder_options {
  * allocates all memory that calls need, for any shape up to the largest, and runs the encoder
  * once on zeros, so that the first call is as fast as later ones.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND lists the model's modalities; UNIC_E_IO,
- *         UNIC_E_FORMAT if the weights cannot be read; UNIC_E_NOMEM. Since 0.1.
+ *         UNIC_E_FORMAT or UNIC_E_NUMERIC (unic_model_convert()) if the weights cannot be read,
+ *         or what the read_at() of the model's source returned; UNIC_E_NOMEM; UNIC_E_KERNEL.
+ *         Since 0.1.
  */
 UNIC_API unic_status unic_encoder_create(unic_encoder **out, unic_model *model,
                                          const char *modality,

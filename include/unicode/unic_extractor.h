@@ -98,12 +98,12 @@ UNIC_API unic_status unic_extractor_feature_dims(size_t *rank, const unic_extrac
  * @param max_steps   room of `features`, in steps.
  * @param features    [max_steps,...] out, steps of unic_extractor_feature_dims(); NULL: the steps
  *                    are only counted, which reads no values.
- * @return UNIC_OK; UNIC_E_ARG, also if the extractor reads something else; UNIC_E_SHAPE names the
- *         dims, or that the features need more room; UNIC_E_VALUE for NaN or Inf in the sound;
- *         UNIC_E_NUMERIC if samples are so large that features are not finite; UNIC_E_STATE if
- *         another thread is using it, or if it has no weights yet. After a failure `features`
- *         are undefined. Allocates
- *         nothing. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG, also if the extractor reads something else; UNIC_E_SHAPE names
+ *         the dims, or that the features need more room; UNIC_E_VALUE for NaN or Inf in the
+ *         sound; UNIC_E_NUMERIC if samples are so large that features are not finite;
+ *         UNIC_E_NOMEM if there is no memory for the thread's stack; UNIC_E_STATE if another
+ *         thread is using it, or if it has no weights yet. After a failure `features` are
+ *         undefined. Allocates nothing. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_extract(size_t *step_count, unic_extractor *extractor,
                                             const unic_array *input, size_t max_steps,
@@ -157,20 +157,21 @@ UNIC_API unic_status unic_extractor_normalise(unic_extractor *extractor,
                                               const unic_array *features);
 
 /**
- * Give an extractor of a kind that is a pretrained network (`vggish`, `vgg19`) the weights of a
- * file: what torch.save() wrote (.pth, .pt, .bin), safetensors, or an npz, which is known by
- * its contents. Names are those that are published for the network (docs/media.md), with or
- * without a common beginning ("module."); tensors that it does not need are not read. Its sizes
- * are those of the file: unic_extractor_feature_dims() may change. Memory that extracting needs
- * is allocated here.
+ * Give an extractor of a kind that is a pretrained network (`vggish`, `vgg19`, `bert`) the
+ * weights of a file: what torch.save() wrote (.pth, .pt, .bin), safetensors, or an npz, which
+ * is known by its contents. Names are those that are published for the network (docs/media.md),
+ * with or without a common beginning ("module."); tensors that it does not need are not read.
+ * Its sizes are those of the file: unic_extractor_feature_dims() may change. Memory that
+ * extracting needs is allocated here.
  *
  * @param extractor  used by one thread at a time.
  * @param path       of the file.
  * @param options    NULL: defaults.
- * @return UNIC_OK; UNIC_E_ARG, also for a kind without such weights; UNIC_E_NOTFOUND; UNIC_E_IO;
- *         UNIC_E_FORMAT lists tensors that are missing or have other shapes, and what the file has;
- *         UNIC_E_NOMEM; UNIC_E_CANCELLED; UNIC_E_STATE if another thread is using it. A failure
- *         leaves the extractor as it was. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG, also for a kind without such weights; UNIC_E_NOTFOUND;
+ *         UNIC_E_IO; UNIC_E_FORMAT lists tensors that are missing or have other shapes, and
+ *         what the file has; UNIC_E_CONFIG if a setting does not fit the network of the file
+ *         (heads, max_seq_length); UNIC_E_NOMEM; UNIC_E_CANCELLED; UNIC_E_STATE if another
+ *         thread is using it. A failure leaves the extractor as it was. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_load_weights(unic_extractor *extractor, const char *path,
                                                  const unic_open_options *options);
@@ -203,9 +204,9 @@ typedef enum unic_extractor_list {
  * @param list       a unic_extractor_list.
  * @param options    NULL: defaults.
  * @return UNIC_OK; UNIC_E_ARG, also for a kind without such lists; UNIC_E_NOTFOUND; UNIC_E_IO;
- *         UNIC_E_FORMAT names the line that is not as expected, a piece that is missing, or that
- *         the network knows fewer pieces; UNIC_E_NOMEM; UNIC_E_STATE if another thread is using
- *         the extractor. A failure leaves it as it was. Since 0.1.
+ *         UNIC_E_FORMAT names the line that is not as expected, a piece that is missing, or
+ *         that the network knows fewer pieces; UNIC_E_NOMEM; UNIC_E_CANCELLED; UNIC_E_STATE if
+ *         another thread is using the extractor. A failure leaves it as it was. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_load_words(unic_extractor *extractor, const char *path,
                                                int32_t list, const unic_open_options *options);
@@ -221,8 +222,8 @@ UNIC_API unic_status unic_extractor_load_words_source(unic_extractor *extractor,
 /**
  * Write an extractor, its settings, weights and what it normalises by, to one npz. The file
  * appears complete or not at all.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it has no weights yet; UNIC_E_NOMEM.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ * UNIC_E_STATE if it has no weights yet, or another call is using it; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_save(const unic_extractor *extractor, const char *path);
 /**
@@ -235,8 +236,8 @@ UNIC_API unic_status unic_extractor_save_sink(const unic_extractor *extractor,
 /**
  * Read an extractor that unic_extractor_save() wrote. It computes with the number of threads of
  * unic_set_threads().
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that is
- * not as expected (`*out` is NULL); UNIC_E_NOMEM. Thread-safe. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that
+ * is not as expected (`*out` is NULL); UNIC_E_NOMEM; UNIC_E_CANCELLED. Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_load(unic_extractor **out, const char *path,
                                          const unic_open_options *options);

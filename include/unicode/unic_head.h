@@ -35,11 +35,12 @@ typedef enum unic_head_loss {
 typedef struct unic_head_options {
     size_t struct_size;        /**< sizeof(unic_head_options)                                */
     int32_t kind;              /**< a unic_head_kind                                         */
-    int32_t class_count;       /**< number of outputs, >= 2 (>= 1 for multi)                 */
-    int32_t hidden;            /**< width between the two linear layers [the code's dim]     */
-    int32_t epochs;            /**< [30]                                                     */
-    int32_t batch;             /**< clips per batch [64]                                     */
-    float learning_rate;       /**< learning rate of Adam [0.002]                            */
+    int32_t class_count;       /**< number of outputs, 2..2^20 (1..2^20 for multi)           */
+    int32_t hidden;            /**< width between the two linear layers, up to 65536
+                                    [the code's dim]                                         */
+    int32_t epochs;            /**< passes over the clips in each unic_head_fit() [30]       */
+    int32_t batch;             /**< clips per batch, up to 65536 [64]                        */
+    float learning_rate;       /**< learning rate of Adam, positive and finite [0.002]       */
     uint64_t seed;             /**< seed of the weights and the shuffle                      */
     int32_t loss;              /**< a unic_head_loss [UNIC_HEAD_LOSS_PLAIN]                  */
     int32_t threads;           /**< 1..256 [the number of unic_set_threads()]                */
@@ -50,7 +51,8 @@ typedef struct unic_head_options {
 
 /**
  * Create an untrained head for codes of this codebook. It keeps a copy of the codebook.
- * @return UNIC_OK; UNIC_E_ARG names the option; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG names the option; UNIC_E_STATE if another call is changing the
+ * codebook; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_head_create(unic_head **out, const unic_codebook *codebook,
                                       const unic_head_options *options);
@@ -80,8 +82,8 @@ UNIC_API unic_status unic_head_settings(unic_head_options *options, const unic_h
  *                    its labels is not counted).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code or label out of range, or says that no
  * clip (no step) has both a code and a label that counts; UNIC_E_NUMERIC; UNIC_E_CANCELLED;
- * UNIC_E_NOMEM. A failure leaves the head unchanged. Needs exclusive access.
- * Since 0.1.
+ * UNIC_E_NOMEM; UNIC_E_STATE if another call is using the head. A failure leaves the head
+ * unchanged. Needs exclusive access. Since 0.1.
  */
 UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t *codes,
                                    size_t clip_count, size_t length, const int32_t *labels);
@@ -92,7 +94,8 @@ UNIC_API unic_status unic_head_fit(double *loss, unic_head *head, const int32_t 
  * safe.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range; UNIC_E_STATE if the head
  *         was never fitted, or a fit is running; UNIC_E_NUMERIC if a logit is too large for a
- *         float (all else is written). Since 0.1.
+ *         float (all else is written); UNIC_E_NOMEM if there is no memory for the thread's
+ *         stack. Since 0.1.
  */
 UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *codes,
                                        size_t clip_count, size_t length, float *logits);
@@ -110,7 +113,8 @@ UNIC_API unic_status unic_head_predict(const unic_head *head, const int32_t *cod
  * @param length      T.
  * @param logits      out, as of unic_head_predict().
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_VALUE names a code out of range or a weight that is not
- *         finite; UNIC_E_STATE and UNIC_E_NUMERIC as unic_head_predict(). Since 0.1.
+ *         finite; UNIC_E_STATE, UNIC_E_NUMERIC and UNIC_E_NOMEM as unic_head_predict(). Since
+ *         0.1.
  */
 UNIC_API unic_status unic_head_predict_soft(const unic_head *head, const int32_t *codes,
                                             const float *weights, size_t k, size_t clip_count,
@@ -133,16 +137,16 @@ UNIC_API uint64_t unic_head_fingerprint(const unic_head *head);
 /**
  * Check that codes of the codebook with this fingerprint may be given to the head. Call it when
  * codes come from a file or from another model.
- * @return UNIC_OK; UNIC_E_MISMATCH if the head was created for another codebook. Thread-safe.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_MISMATCH if the head was created for another codebook.
+ * Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_head_accepts(const unic_head *head, uint64_t fingerprint);
 
 /**
  * Write a head with its copy of the codebook to a file. The file appears complete or not at
  * all.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it was never fitted; UNIC_E_NOMEM.
- *         Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ *         UNIC_E_STATE if it was never fitted, or a fit is running; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_head_save(const unic_head *head, const char *path);
 /**
@@ -152,8 +156,8 @@ UNIC_API unic_status unic_head_save(const unic_head *head, const char *path);
 UNIC_API unic_status unic_head_save_sink(const unic_head *head, const unic_sink *sink);
 /**
  * Read a head from a file, to predict or to train it further (Adam starts with zero moments).
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_NOMEM. Since
- * 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_NOMEM;
+ * UNIC_E_CANCELLED. Since 0.1.
  */
 UNIC_API unic_status unic_head_load(unic_head **out, const char *path,
                                     const unic_open_options *options);

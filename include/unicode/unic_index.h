@@ -45,7 +45,8 @@ UNIC_API unic_status unic_pool_mean(const float *vectors, const int32_t *codes,
 /* ---- the index ---- */
 
 /** Items with ids. Opaque; functions that take it const may run concurrently, others need
- * exclusive access. */
+ * exclusive access: a call that meets one that it may not run beside returns UNIC_E_STATE and does
+ * nothing. */
 typedef struct unic_index unic_index;
 
 /** How the nearness of an item x to a query q is measured. Values are part of the ABI. */
@@ -84,7 +85,8 @@ UNIC_API int32_t unic_index_metric_of(const unic_index *index);
  * empty. Since 0.1.
  */
 UNIC_API const float *unic_index_vectors(const unic_index *index);
-/** The items' ids [items], borrowed until the index changes or is freed. Since 0.1. */
+/** The items' ids [items], borrowed until the index changes or is freed; NULL while it is
+ * empty. Since 0.1. */
 UNIC_API const int64_t *unic_index_ids(const unic_index *index);
 
 /**
@@ -95,10 +97,10 @@ UNIC_API const int64_t *unic_index_ids(const unic_index *index);
  *                 negative.
  * @param ids      [N], any numbers that are unique within the index. NULL: consecutive numbers
  *                 from unic_index_item_count() on.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE for another rank or dim; UNIC_E_VALUE names a row
- * with NaN, Inf or another value that is not allowed, or an id that is already in the index or
- * is given twice; UNIC_E_NOMEM. A failure leaves the index unchanged. Needs exclusive access.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE for another rank or dim; UNIC_E_VALUE
+ * names a row with NaN, Inf or another value that is not allowed, or an id that is already in
+ * the index or is given twice; UNIC_E_NOMEM. A failure leaves the index unchanged. Needs
+ * exclusive access. Since 0.1.
  */
 UNIC_API unic_status unic_index_add(unic_index *index, const unic_array *vectors,
                                     const int64_t *ids);
@@ -107,8 +109,8 @@ UNIC_API unic_status unic_index_add(unic_index *index, const unic_array *vectors
  * Reserve memory for `item_count` items in all, so that unic_index_add() up to that number
  * allocates nothing and moves no items. Without it, memory grows by half at a time, and for the
  * moment in which the items are moved both blocks are held. Never shrinks.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM (the index is unchanged). Needs exclusive access.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_NOMEM (the index is unchanged). Needs
+ * exclusive access. Since 0.1.
  */
 UNIC_API unic_status unic_index_reserve(unic_index *index, size_t item_count);
 
@@ -117,9 +119,10 @@ UNIC_API unic_status unic_index_reserve(unic_index *index, size_t item_count);
  *
  * @param vectors  [N,dim], as for unic_index_add(); N may be 0.
  * @param ids      [N], each in the index, none twice.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE as for unic_index_add(), and names an
- * id that is given twice; UNIC_E_NOTFOUND names an id that is not in the index; UNIC_E_NOMEM. A
- * failure leaves the index unchanged. Needs exclusive access. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_SHAPE; UNIC_E_VALUE as for
+ * unic_index_add(), and names an id that is given twice; UNIC_E_NOTFOUND names an id that is
+ * not in the index; UNIC_E_NOMEM. A failure leaves the index unchanged. Needs exclusive access.
+ * Since 0.1.
  */
 UNIC_API unic_status unic_index_update(unic_index *index, const unic_array *vectors,
                                        const int64_t *ids);
@@ -132,9 +135,9 @@ UNIC_API unic_status unic_index_update(unic_index *index, const unic_array *vect
  *
  * @param ids       [id_count], each in the index, none twice.
  * @param id_count  0: nothing is done.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND names an id that is not in the index;
- * UNIC_E_VALUE one that is given twice; UNIC_E_NOMEM. A failure leaves the index unchanged.
- * Needs exclusive access. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_NOTFOUND names an id that is not in the
+ * index; UNIC_E_VALUE one that is given twice; UNIC_E_NOMEM. A failure leaves the index
+ * unchanged. Needs exclusive access. Since 0.1.
  */
 UNIC_API unic_status unic_index_remove(unic_index *index, const int64_t *ids, size_t id_count);
 
@@ -161,10 +164,10 @@ typedef struct unic_search_options {
  * @param options  borrowed for the call; may be NULL.
  * @param ids      [Q,k] out.
  * @param scores   [Q,k] out, the metric's values; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG if k is 0; UNIC_E_SHAPE; UNIC_E_VALUE; UNIC_E_NOMEM;
- * UNIC_E_CANCELLED, after which queries that were finished before are written. Nothing is
- * written on other failures. Concurrent calls are safe; results do not depend on the number of
- * threads. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG, also if k is 0; UNIC_E_STATE; UNIC_E_SHAPE; UNIC_E_VALUE;
+ * UNIC_E_NOMEM; UNIC_E_CANCELLED, after which queries that were finished before are written.
+ * Nothing is written on other failures. Concurrent calls are safe; results do not depend on the
+ * number of threads. Since 0.1.
  */
 UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array *queries,
                                        size_t k, const unic_search_options *options,
@@ -179,22 +182,23 @@ UNIC_API unic_status unic_index_search(const unic_index *index, const unic_array
  * @param ids      [Q], each in the index.
  * @param options  borrowed for the call; may be NULL.
  * @param ranks    [Q] out.
- * @return as unic_index_search(); UNIC_E_STATE if the index is empty; UNIC_E_NOTFOUND names an
- * id that is not in the index. Since 0.1.
+ * @return as unic_index_search(); UNIC_E_STATE also if the index is empty; UNIC_E_NOTFOUND
+ * names an id that is not in the index. Since 0.1.
  */
 UNIC_API unic_status unic_index_rank(const unic_index *index, const unic_array *queries,
                                      const int64_t *ids, const unic_search_options *options,
                                      int64_t *ranks);
 
 /** Check that codes of the codebook with this fingerprint belong to the index. @return UNIC_OK
- * if the index has this fingerprint, or none (0); UNIC_E_MISMATCH otherwise. Since 0.1. */
+ * if the index has this fingerprint, or none (0); UNIC_E_MISMATCH otherwise; UNIC_E_ARG. Since
+ * 0.1. */
 UNIC_API unic_status unic_index_accepts(const unic_index *index, uint64_t fingerprint);
 
 /**
  * Write an index to an npz with "index.vectors" [items,dim] float32, "index.ids" [items]
  * int64 and "index.options" [4] int64. On failure an older file of that name is kept.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
- * UNIC_E_NOMEM. May run while the index is being searched. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE; UNIC_E_NOTFOUND if the folder does not exist;
+ * UNIC_E_IO; UNIC_E_NOMEM. May run while the index is being searched. Since 0.1.
  */
 UNIC_API unic_status unic_index_save(const unic_index *index, const char *path);
 /**
@@ -206,7 +210,8 @@ UNIC_API unic_status unic_index_save_sink(const unic_index *index, const unic_si
  * Read an index from a file. Its searches give the same bits as those of the index that was
  * saved.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the path does not exist; UNIC_E_IO;
- * UNIC_E_FORMAT names what is wrong in the file (`*out` is NULL); UNIC_E_NOMEM. Since 0.1.
+ * UNIC_E_FORMAT names what is wrong in the file (`*out` is NULL); UNIC_E_NOMEM;
+ * UNIC_E_CANCELLED. Since 0.1.
  */
 UNIC_API unic_status unic_index_load(unic_index **out, const char *path,
                                      const unic_open_options *options);

@@ -85,8 +85,9 @@ UNIC_API unic_status unic_buffer_create(unic_buffer **out);
 /** Free the buffer and its bytes. NULL is allowed. Since 0.1. */
 UNIC_API void unic_buffer_free(unic_buffer *buffer);
 /**
- * Fill in a sink that writes to `buffer`, in the place of what the buffer holds. A save that fails
- * leaves it empty, or, where nothing was to be written (see unic_sink), as it was. The sink can be used again, as long as the buffer lives. Since 0.1.
+ * Fill in a sink that writes to `buffer`, in the place of what the buffer holds. A save that
+ * fails leaves it empty, or, where nothing was to be written (see unic_sink), as it was. The sink
+ * can be used again, as long as the buffer lives. Since 0.1.
  */
 UNIC_API void unic_buffer_sink(unic_sink *sink, unic_buffer *buffer);
 /** The bytes of the last save that succeeded, borrowed until the buffer is written to or freed;

@@ -28,7 +28,8 @@ typedef struct unic_model unic_model;
  * fails with UNIC_E_IO: the file "has changed since it was opened". With `options->preload` all
  * weights are read and checked by this call, which closes the file.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG;
- *         UNIC_E_NOMEM. Since 0.1.
+ *         UNIC_E_NOMEM; UNIC_E_CANCELLED; with `preload` also UNIC_E_NUMERIC, as
+ *         unic_model_convert() says. Since 0.1.
  */
 UNIC_API unic_status unic_model_open(unic_model **out, const char *path,
                                      const unic_open_options *options);
@@ -57,7 +58,8 @@ UNIC_API unic_status unic_model_open_source(unic_model **out, const unic_source 
  *                  be NULL.
  * @param options   NULL: no limit.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT lists missing and
- * mis-shaped tensors by name; UNIC_E_CONFIG; UNIC_E_NOMEM. Since 0.1.
+ * mis-shaped tensors by name; UNIC_E_CONFIG; UNIC_E_NOMEM; UNIC_E_CANCELLED. `settings` for a
+ * model's own file are UNIC_E_ARG. Since 0.1.
  */
 UNIC_API unic_status unic_model_import(unic_model **out, const char *path, const char *settings,
                                        const unic_open_options *options);
@@ -86,8 +88,8 @@ UNIC_API const char *unic_model_modality_name(const unic_model *model, size_t i)
 
 /**
  * Get the dims of one step of a modality's features ({7,7,64}, {128}) and their number; `dims`
- * has room for UNIC_MAX_RANK. @return UNIC_OK; UNIC_E_NOTFOUND lists the model's modalities.
- * Since 0.1.
+ * has room for UNIC_MAX_RANK. @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND lists the model's
+ * modalities. Since 0.1.
  */
 UNIC_API unic_status unic_model_feature_dims(size_t *rank, const unic_model *model,
                                              const char *modality, int64_t *dims);
@@ -102,8 +104,9 @@ UNIC_API unic_status unic_model_feature_dims(size_t *rank, const unic_model *mod
  * @param model  thread-safe.
  * @param i      from 0.
  * @param dims   [UNIC_MAX_RANK] out.
- * @return UNIC_OK; UNIC_E_NOTFOUND if there is no such parameter; UNIC_E_IO, UNIC_E_FORMAT.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if there is no such parameter; UNIC_E_IO,
+ * UNIC_E_FORMAT, UNIC_E_NOMEM and UNIC_E_NUMERIC (unic_model_convert()) if the weights cannot
+ * be read. Since 0.1.
  */
 UNIC_API unic_status unic_model_parameter_at(const char **name, const float **data,
                                              size_t *rank, unic_model *model, size_t i,
@@ -147,7 +150,9 @@ UNIC_API unic_status unic_model_codebook(unic_codebook **out, const unic_model *
 /**
  * Write the model with all its weights to `path`, as numbers of unic_model_weights(). The file is
  * written under a temporary name, synchronised and renamed. Equal models give equal bytes.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_NOMEM. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ * UNIC_E_NOMEM; UNIC_E_FORMAT and UNIC_E_NUMERIC (unic_model_convert()) if weights that were
+ * not loaded before cannot be read. Since 0.1.
  */
 UNIC_API unic_status unic_model_save(unic_model *model, const char *path);
 /**

@@ -79,9 +79,10 @@ UNIC_API unic_status unic_npz_writer_append(unic_npz_writer *writer, const char 
 /**
  * Complete the file, synchronise it and rename it to its final name, replacing an older file.
  * Whatever the result, the writer accepts no more arrays and must still be freed.
- * @return UNIC_OK: the file is complete; UNIC_E_STATE if an array lacks elements, or after an
- *         earlier finish; the status of the first call that failed, if one did; UNIC_E_IO;
- *         UNIC_E_NOMEM. After a failure the old file, if any, is untouched. Since 0.1.
+ * @return UNIC_OK: the file is complete; UNIC_E_ARG if writer is NULL; UNIC_E_STATE if an array
+ *         lacks elements, or after an earlier finish; the status of the first call that failed,
+ *         if one did; UNIC_E_IO; UNIC_E_NOTFOUND if the directory is gone; UNIC_E_NOMEM. After
+ *         a failure the old file, if any, is untouched. Since 0.1.
  */
 UNIC_API unic_status unic_npz_writer_finish(unic_npz_writer *writer);
 

@@ -21,11 +21,13 @@ typedef struct unic_retriever unic_retriever;
 typedef struct unic_retriever_options {
     size_t struct_size;        /**< sizeof(unic_retriever_options)                           */
     int32_t item_dim;          /**< dims of the gallery's vectors, 1..65536; no default      */
-    int32_t hidden;            /**< width between the layers of each network [256]           */
-    int32_t dim;               /**< dims of both networks' outputs [128]                     */
-    int32_t epochs;            /**< [50]                                                     */
-    int32_t batch;             /**< clips contrasted with each other in a batch, >= 2 [64]   */
-    float learning_rate;       /**< learning rate of Adam [0.001]                            */
+    int32_t hidden;            /**< width between the layers of each network, up to 65536
+                                    [256]                                                    */
+    int32_t dim;               /**< dims of both networks' outputs, up to 65536 [128]        */
+    int32_t epochs;            /**< passes over the clips in each unic_retriever_fit() [50]  */
+    int32_t batch;             /**< clips contrasted with each other in a batch, 2..65536
+                                    [64]                                                     */
+    float learning_rate;       /**< learning rate of Adam, positive and finite [0.001]       */
     float temperature;         /**< tau, 0.001..1000 [0.07]                                  */
     int32_t threads;           /**< 1..256 [the number of unic_set_threads()]                */
     uint64_t seed;             /**< seed of the weights and the shuffle                      */
@@ -44,8 +46,8 @@ typedef struct unic_retriever_options {
  * @param out       the retriever, to be freed with unic_retriever_free(); NULL on failure.
  * @param codebook  borrowed for the call.
  * @param options   borrowed for the call.
- * @return UNIC_OK; UNIC_E_ARG names an option that is out of range; UNIC_E_NOMEM. Thread-safe.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG names an option that is out of range; UNIC_E_STATE if another
+ * call is changing the codebook; UNIC_E_NOMEM. Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_create(unic_retriever **out, const unic_codebook *codebook,
                                            const unic_retriever_options *options);
@@ -76,8 +78,8 @@ UNIC_API unic_status unic_retriever_settings(unic_retriever_options *options,
  *                    gallery, for example its features pooled over time; borrowed for the call.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if items are not [N,item_dim]; UNIC_E_VALUE names a
  * code out of range, a clip without codes, or an item that is not finite; UNIC_E_NUMERIC names
- * the quantity that overflowed; UNIC_E_NOMEM; UNIC_E_CANCELLED. Needs exclusive access. Since
- * 0.1.
+ * the quantity that overflowed; UNIC_E_NOMEM; UNIC_E_CANCELLED; UNIC_E_STATE if another call is
+ * using the retriever. Needs exclusive access. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_fit(double *loss, unic_retriever *retriever,
                                         const int32_t *codes, size_t clip_count, size_t length,
@@ -125,8 +127,8 @@ UNIC_API unic_status unic_retriever_accepts(const unic_retriever *retriever,
 /**
  * Write a retriever with its options and its copy of the codebook to one npz, without Adam's
  * moments. The file appears complete or not at all.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it was never fitted; UNIC_E_NOMEM.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ * UNIC_E_STATE if it was never fitted, or a fit is running; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_save(const unic_retriever *retriever, const char *path);
 /**
@@ -139,7 +141,7 @@ UNIC_API unic_status unic_retriever_save_sink(const unic_retriever *retriever,
 /**
  * Read a retriever from a file. Further training starts with zero moments.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that
- * is not as expected (`*out` is NULL); UNIC_E_NOMEM. Thread-safe. Since 0.1.
+ * is not as expected (`*out` is NULL); UNIC_E_NOMEM; UNIC_E_CANCELLED. Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_retriever_load(unic_retriever **out, const char *path,
                                          const unic_open_options *options);

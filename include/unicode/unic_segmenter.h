@@ -50,7 +50,8 @@ typedef struct unic_segmenter_options {
     int32_t width;
     /** Number of levels, 1..UNIC_SEGMENTER_MAX_LEVELS [3 | 4]. */
     int32_t level_count;
-    /** Channels of each level's map, finest first [16 32 64 128 | 64 128 320 512]. */
+    /** Channels of each level's map, finest first, at most 4096 each, as all widths below
+     * [16 32 64 128 | 64 128 320 512]. */
     int32_t level_channels[UNIC_SEGMENTER_MAX_LEVELS];
     /** Channels of the maps that are joined [32 | 256]. */
     int32_t channels;
@@ -60,7 +61,7 @@ typedef struct unic_segmenter_options {
     int32_t dilations[4];
     /** Channels of the last two hidden maps [16 8 | 128 32]. */
     int32_t output_channels[2];
-    /** Number of clips that a prediction processes at a time [8 | 4]. */
+    /** Number of clips that a prediction processes at a time, at most 65536 [8 | 4]. */
     int32_t batch;
     /** Learning rate of Adam [0.002 | 0.0001]. */
     float learning_rate;
@@ -92,7 +93,8 @@ typedef struct unic_segmenter_options {
  * @param codebook  borrowed for the call.
  * @param options   borrowed for the call.
  * @return UNIC_OK; UNIC_E_ARG names an option that is out of range; UNIC_E_SHAPE if one frame's
- * maps are too large to compute; UNIC_E_NOMEM. Thread-safe. Since 0.1.
+ * maps are too large to compute; UNIC_E_STATE if another call is changing the codebook;
+ * UNIC_E_NOMEM. Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_create(unic_segmenter **out, const unic_codebook *codebook,
                                            const unic_segmenter_options *options);
@@ -124,10 +126,11 @@ UNIC_API unic_status unic_segmenter_settings(unic_segmenter_options *options,
  * @param masks        [B,F,height,width] real numbers: 1 inside, 0 outside, or in
  *                     between; -1: the pixel does not count (set all pixels of a frame without
  *                     a mask to -1).
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names the array and what was expected;
- * UNIC_E_VALUE names a code or a mask's value that is not allowed, a NaN, a clip without codes
- * or masks without a pixel that counts; UNIC_E_NUMERIC names the quantity that was
- * not finite; UNIC_E_KERNEL; UNIC_E_NOMEM. Needs exclusive access. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names the array and what was expected; UNIC_E_VALUE
+ * names a code or a mask's value that is not allowed, a NaN, a clip without codes or masks
+ * without a pixel that counts; UNIC_E_NUMERIC names the quantity that was not finite;
+ * UNIC_E_KERNEL; UNIC_E_NOMEM; UNIC_E_CANCELLED; UNIC_E_STATE if another call is using the
+ * segmenter. Needs exclusive access. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter,
                                          const unic_array *const *images, size_t image_count,
@@ -139,7 +142,8 @@ UNIC_API unic_status unic_segmenter_step(double *loss, unic_segmenter *segmenter
  *
  * @param images, image_count, codes, length  as for unic_segmenter_step(); B may be 0.
  * @param logits  [B,F,height,width] out, all finite; above 0: inside. Not written on failure,
- *                except that after UNIC_E_KERNEL and UNIC_E_NUMERIC earlier clips are written.
+ *                except that after UNIC_E_KERNEL, UNIC_E_NUMERIC and UNIC_E_CANCELLED earlier
+ *                clips are written.
  * @return as unic_segmenter_step(); UNIC_E_STATE if it was never trained, or a step is running.
  * Concurrent calls are safe. Since 0.1.
  */
@@ -162,8 +166,8 @@ UNIC_API unic_status unic_segmenter_accepts(const unic_segmenter *segmenter,
 /**
  * Write a segmenter with its options, running statistics and copy of the codebook to one npz,
  * without Adam's moments. The file appears complete or not at all.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_IO; UNIC_E_STATE if it was never trained; UNIC_E_NOMEM.
- * Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_IO;
+ * UNIC_E_STATE if it was never trained, or a step is running; UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_save(const unic_segmenter *segmenter, const char *path);
 /**
@@ -175,8 +179,8 @@ UNIC_API unic_status unic_segmenter_save_sink(const unic_segmenter *segmenter,
 
 /**
  * Read a segmenter from a file. Further training starts with zero moments.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that is
- * not as expected; UNIC_E_NOMEM. Thread-safe. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that
+ * is not as expected; UNIC_E_NOMEM; UNIC_E_CANCELLED. Thread-safe. Since 0.1.
  */
 UNIC_API unic_status unic_segmenter_load(unic_segmenter **out, const char *path,
                                          const unic_open_options *options);

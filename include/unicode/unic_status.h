@@ -39,8 +39,9 @@ typedef enum unic_status {
     UNIC_E_STATE = 8,    /**< the handle is not in a state that allows the call: untrained,
                               finished, or in use by another call                             */
     UNIC_E_NOTFOUND = 9, /**< a name that does not exist (modality, member, file)             */
-    UNIC_E_NUMERIC = 10, /**< a loss or gradient became NaN or Inf; the step was not taken    */
-    UNIC_E_KERNEL = 11,  /**< a vendor kernel (oneDNN) failed                                 */
+    UNIC_E_NUMERIC = 10, /**< a number is NaN, Inf or too large for its type: a loss or
+                              gradient, whose step was not taken, or a result                 */
+    UNIC_E_KERNEL = 11,  /**< oneDNN failed, or zlib could not begin                          */
     UNIC_E_MISMATCH = 12, /**< two handles do not belong together (another codebook's codes)  */
     UNIC_E_CANCELLED = 13 /**< a callback asked to stop                                       */
 } unic_status;

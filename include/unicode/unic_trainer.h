@@ -43,8 +43,8 @@ typedef struct unic_trainer_options {
  * rounded up, rank r has the clips r B .. r B + B - 1 of what one process would be given. All
  * ranks call unic_trainer_step() and unic_trainer_evaluate() together. Losses and gradients are
  * those of the whole batch, figures too, and every rank's trainer holds the same bits, so that
- * any of them can be saved; the file continues with any number of ranks. `behaviour = compat`
- * is refused (UNIC_E_CONFIG), and fewer clips than ranks.
+ * any of them can be saved; the file continues with any number of ranks. A `train.batch` of
+ * fewer clips than there are ranks is refused (UNIC_E_CONFIG).
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_CONFIG; UNIC_E_NOMEM, also beyond `memory_limit`, which the
  *         message names; UNIC_E_KERNEL. Since 0.1.
  */
@@ -61,9 +61,11 @@ UNIC_API unic_status unic_trainer_create(unic_trainer **out, const unic_config *
  * @param model    borrowed for the call; of the same code.dim, code.count, encoder.layers, .heads
  *                 and .ff, and with the same kind, dims and sizes of the modalities that are
  *                 taken.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE if a step has been taken; UNIC_E_MISMATCH names the
- *         key with both values, or says that no modality is in both; UNIC_E_NOMEM, UNIC_E_IO and
- *         UNIC_E_FORMAT as for unic_encoder_create(). A failure changes nothing. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_STATE if a step has been taken, or another call is using
+ *         the trainer; UNIC_E_MISMATCH names the key with both values, or says that no modality
+ *         is in both; UNIC_E_CONFIG if either has a second level (level2.weight); UNIC_E_NOMEM,
+ *         UNIC_E_IO, UNIC_E_FORMAT and UNIC_E_NUMERIC as for unic_encoder_create(). A failure
+ *         changes nothing. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_start_from(unic_trainer *trainer, unic_model *model);
 
@@ -104,29 +106,31 @@ typedef struct unic_draws {
  * @param draws    NULL: the trainer's own draws, which are functions of (train.seed, step).
  * @param figures  [unic_trainer_figure_count()] out; may be NULL.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features, or no clip
- *         has a step);
- *         UNIC_E_NUMERIC names the term that is not finite, or that train.guard = stop refuses:
- *         the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL; UNIC_E_CANCELLED, by
- *         options.progress: the trainer is unchanged too. With several ranks a step is taken by all
- *         or by none: where one fails, the others return its status and name the rank; also what
- *         a function of the unic_comm returned; UNIC_E_STATE if the ranks' configs or states are
- *         not the same. Since 0.1.
+ *         has a step); UNIC_E_NUMERIC names the term that is not finite, or that train.guard =
+ *         stop refuses: the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL;
+ *         UNIC_E_NOMEM (the first step allocates, when the codes start; oneDNN may in any);
+ *         UNIC_E_CANCELLED, by options.progress: the trainer is unchanged too; UNIC_E_STATE if
+ *         another call is using the trainer, or train.freeze would keep a codebook that has no
+ *         codes yet. With several ranks a step is taken by all or by none: where one fails, the
+ *         others return its status and name the rank; also what a function of the unic_comm
+ *         returned; UNIC_E_STATE if the ranks' configs or states are not the same. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *figures);
 
 /** Compute the figures of a batch without training: without dropout, and without any change of
- * state (except for the codes' idle counters and revival if `evaluation.counts` is on). Since
- * 0.1. */
+ * state (except for the codes' idle counters and revival if `evaluation.counts` is on). @return
+ * as unic_trainer_step(). Since 0.1. */
 UNIC_API unic_status unic_trainer_evaluate(unic_trainer *trainer, const unic_batch *batch,
                                            double *figures);
 
 /**
  * Set the number of steps that the run will have, for the learning-rate schedule
- * (train.schedule) and for level2.start. Until it is set, the rate is constant after the warm-up,
- * and a step warns of a schedule that has no effect. It is saved with the run; where a run is
- * resumed with another train.epochs it changes in proportion, or is no longer set if it is not a
- * multiple of the old one. At most INT64_MAX (UNIC_E_ARG). Since 0.1.
+ * (train.schedule) and for level2.start. Until it is set, the rate is constant after the
+ * warm-up, and a step warns of a schedule that has no effect. It is saved with the run; where a
+ * run is resumed with another train.epochs it changes in proportion, or is no longer set if it
+ * is not a multiple of the old one. @return UNIC_OK; UNIC_E_ARG also for more than INT64_MAX;
+ * UNIC_E_STATE if another call is using the trainer. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_set_total_step_count(unic_trainer *trainer,
                                                        uint64_t step_count);
@@ -145,7 +149,8 @@ UNIC_API uint64_t unic_trainer_step_count(const unic_trainer *trainer);
  * beside none; then unic_trainer_resume() followed by this function, or by
  * unic_trainer_model(), makes its model.
  * @return UNIC_OK; UNIC_E_ARG, also for a path that ends with ".run.npz"; UNIC_E_IO;
- *         UNIC_E_NOTFOUND; UNIC_E_NUMERIC if the state contains NaN or Inf, which resuming would
+ *         UNIC_E_NOTFOUND if the folder does not exist; UNIC_E_STATE if another call is using
+ *         the trainer; UNIC_E_NUMERIC if the state contains NaN or Inf, which resuming would
  *         refuse (nothing is written then); UNIC_E_NOMEM. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_save(unic_trainer *trainer, const char *path);
@@ -168,8 +173,7 @@ UNIC_API unic_status unic_trainer_save_sink(unic_trainer *trainer, const unic_si
  * the file's contents before memory is allocated.
  * @return UNIC_OK; UNIC_E_ARG, also for a path that ends with ".run.npz"; UNIC_E_NOTFOUND;
  *         UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_CONFIG, also for a setting that cannot change, with
- *         both values; UNIC_E_NOMEM; UNIC_E_KERNEL.
- *         Since 0.1.
+ *         both values; UNIC_E_NOMEM; UNIC_E_KERNEL; UNIC_E_CANCELLED. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_resume(unic_trainer **out, const char *path,
                                          const unic_trainer_options *options,
@@ -187,15 +191,16 @@ UNIC_API unic_status unic_trainer_resume_source(unic_trainer **out, const unic_s
  * Continue the training of a CMG checkpoint: parameters, optimiser states, codebook and step
  * counter. `settings` are as in unic_model_import(). If the file lacks an optimiser's state,
  * that state starts from zero, which is logged; missing parameters are an error that lists
- * them. Since 0.1.
+ * them. @return as unic_model_import(); UNIC_E_KERNEL. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_import(unic_trainer **out, const char *path,
                                          const char *settings,
                                          const unic_trainer_options *options,
                                          const unic_open_options *open);
 
-/** Copy the model in its present state; the copy is independent of further training. Since 0.1.
- * */
+/** Copy the model in its present state; the copy is independent of further training. @return
+ * UNIC_OK; UNIC_E_ARG; UNIC_E_NOMEM; UNIC_E_STATE if another call is using the trainer;
+ * UNIC_E_NUMERIC if encoder.weights is f16 and a weight is beyond its range. Since 0.1. */
 UNIC_API unic_status unic_trainer_model(unic_model **out, unic_trainer *trainer);
 
 /** The run's config as text; borrowed, valid as long as the trainer. Since 0.1. */

@@ -57,7 +57,9 @@ class ConfigError(Error, ValueError):
 
 
 class StateError(Error, RuntimeError):
-    """UNIC_E_STATE: the object is not in a state that allows the call (it was closed)."""
+    """UNIC_E_STATE: the object is not in a state that allows the call: untrained, finished, closed, or in use by another
+    call.
+    """
 
     status = _declarations.E_STATE
 
@@ -69,13 +71,15 @@ class NotFoundError(Error, LookupError):
 
 
 class NumericError(Error, ArithmeticError):
-    """UNIC_E_NUMERIC: a loss or gradient became NaN or Inf; the step was not taken."""
+    """UNIC_E_NUMERIC: a number is NaN, Inf or too large for its type: a loss or gradient, whose step was not taken, or a
+    result.
+    """
 
     status = _declarations.E_NUMERIC
 
 
 class KernelError(Error, RuntimeError):
-    """UNIC_E_KERNEL: a vendor kernel (oneDNN) failed."""
+    """UNIC_E_KERNEL: oneDNN failed, or zlib could not begin."""
 
     status = _declarations.E_KERNEL
 

@@ -104,7 +104,7 @@ class Extractor(Saved):
         return self
 
     def load_weights(self, path: Readable, *, memory_limit: int = 0) -> "Extractor":
-        """Give a pretrained network ("vggish", "vgg19") the weights of a file: of torch.save(), safetensors, or an npz.
+        """Give a pretrained network ("vggish", "vgg19", "bert") the weights of a file: of torch.save(), safetensors, or an npz.
 
         path          as for load().
         memory_limit  bytes that what is in the file may take; 0: no limit.
