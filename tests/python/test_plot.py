@@ -37,7 +37,8 @@ def test_curves(f: Fixture) -> None:
     axes = lu.plot.curves(history)
     drawn = {line.get_label(): line.get_ydata().tolist() for line in axes.lines}
     assert drawn["total"] == history["total"].tolist() and "reconstruction.image" in drawn
-    assert not any(name.startswith(("perplexity", "grad_norm", "revived", "learning_rate")) for name in drawn)
+    figures = ("club_fit", "perplexity", "grad_norm", "agreement", "revived", "learning_rate")
+    assert not any(name.startswith(figures) for name in drawn)
     axes = lu.plot.curves(history, terms=["perplexity"], smooth=2)
     assert [line.get_label() for line in axes.lines] == ["perplexity.image", "perplexity.speech"]
     wanted = (history["perplexity.image"][1:] + history["perplexity.image"][:-1]) / 2

@@ -21,8 +21,8 @@ def version() -> str:
 def set_threads(n: int) -> None:
     """Compute with `n` threads (1..256), in the whole process; the default is 1.
 
-    Not to be called while another thread computes; fork before the first use, not after it. What is set for
-    OpenBLAS, which numpy may share, is left alone.
+    It may be called at any time: calls that are under way keep the number that they began with. A forked child computes with
+    one thread in the thread that forked (docs/threads.md). What is set for OpenBLAS, which numpy may share, is left alone.
     """
     lib.unic_set_threads(arguments.integer("n", n, 0, 2**31 - 1))
 

@@ -121,7 +121,7 @@ class Trainer(Saved):
 
     @property
     def figures(self) -> Tuple[str, ...]:
-        """What a step reports: "total", the figures of the objective, and figures ("perplexity.image", ...)."""
+        """What a step reports: "total", the terms of the objective, and other figures ("perplexity.image", ...)."""
         return self._figures
 
     @property

@@ -21,12 +21,12 @@ from ._exchange import array_of
 
 __all__ = ["confusion", "curves", "transfer", "usage"]
 
-_FIGURES = ("club_fit", "grad_norm", "perplexity", "revived", "learning_rate")     # terms that are no losses
+_FIGURES = ("club_fit", "grad_norm", "perplexity", "agreement", "revived", "learning_rate")     # that are no losses
 
 
 def curves(history: Mapping[str, npt.ArrayLike], terms: Optional[Sequence[str]] = None, smooth: int = 1,
            ax: Optional[Axes] = None) -> Axes:
-    """Terms over the steps of Trainer.fit(): those named (prefixes count: "perplexity"), or the losses.
+    """Figures over the steps of Trainer.fit(): those named (prefixes count: "perplexity"), or the total and its terms.
 
     smooth  steps that each point is the mean of.
     """
