@@ -512,18 +512,18 @@ static const char more[] =
     "machines as mpirun says: train.batch counts the clips of all of them, every one reads\n"
     "its part, and the first writes and prints. The run can be resumed with any number.\n"
     "\n"
-    "Example:\n"
+    "Examples:\n"
     "  unic-train --config small.ini --data train.npz --valid valid.npz --out model.npz \\\n"
     "             --log run.jsonl --set train.epochs=20 train.seed=1\n"
     "  unic-train --from DCID-model-2.pt --data train.csv --out model.npz\n"
-    "  unic-train --from model.npz --data mine.npz --out tuned.npz train.lr=1e-4";
+    "  unic-train --from model.npz --data mine.npz --out tuned.npz --set train.lr=1e-4";
 
 int main(int argc, char **argv)
 {
     cli_threads_begin(argv);
     run r = {.threads = cli_threads_default()};
     const cli_option options[] = {
-        {"--config", "FILE", "the settings; may be left out with --resume",
+        {"--config", "FILE", "the settings; may be left out with --resume and --from",
          .text = &r.config_path},
         {"--data", "FILE", "the clips to train on", .text = &r.data_path, .required = true},
         {"--out", "FILE", "the model to write, or with --resume to continue",

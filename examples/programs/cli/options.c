@@ -67,7 +67,8 @@ static void print_help(const cli_program *program)
     print_option("--help", NULL, "print this");
     print_option("--version", NULL, "print the library's version");
     printf("\n%s\n", program->more);
-    printf("\nExit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted by Ctrl-C.\n");
+    printf("\nExit status: 0 success, 1 failure, 2 wrong usage, 128 + N ended by signal N\n"
+           "(Ctrl-C: 130).\n");
 }
 
 /* ---- the nearest option ---- */
