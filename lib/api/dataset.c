@@ -18,7 +18,6 @@ static unic_status check_paths(const char *const *paths, size_t count, const cha
 }
 
 /* Checks a list of names: it may be NULL, and its count is then 0. */
-/* Checks a list of names: it may be NULL, and its count is then 0. */
 static unic_status check_names(const char *call, const char *what, const char *const *names,
                                const char *what_count, size_t count)
 {
