@@ -37,13 +37,13 @@ def test_features() -> None:
     assert words.extract("a b\0c").shape == (2, 5) and words.extract("").shape == (0, 5)
 
 
-def narrow_vggish() -> dict[str, np.ndarray]:
+def narrow_vggish(width: int = 5) -> dict[str, np.ndarray]:
     rng, planes, tensors = np.random.default_rng(4), 1, {}
     for layer, wide in ((0, 2), (3, 2), (6, 3), (8, 2), (11, 2), (13, 2)):
         tensors[f"features.{layer}.weight"] = rng.standard_normal((wide, planes, 3, 3))
         tensors[f"features.{layer}.bias"] = rng.standard_normal(wide)
         planes = wide
-    for layer, shape in ((0, (5, 48)), (2, (4, 5)), (4, (3, 4))):
+    for layer, shape in ((0, (width, 48)), (2, (4, width)), (4, (3, 4))):
         tensors[f"embeddings.{layer}.weight"] = rng.standard_normal(shape)
         tensors[f"embeddings.{layer}.bias"] = rng.standard_normal(shape[0])
     return tensors
@@ -161,3 +161,19 @@ def test_what_is_refused() -> None:
     raises(lu.ShapeError, "out has the shape", lambda: sounds.extract(SOUND, np.empty((1, 96, 64), np.float32)))
     sounds.close()
     raises(lu.StateError, "the extractor is closed", lambda: sounds.extract(SOUND))
+
+
+def test_reading_is_watched_and_stopped(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", **narrow_vggish(20_000))           # some MB: the function is called after each
+    (tmp_path / "vocab.txt").write_text("[UNK]\n[CLS]\n[SEP]\n" + "".join(f"word{i:06}\n" for i in range(200_000)))
+    vggish, bert = lu.Extractor("vggish"), lu.Extractor("bert", heads=2)
+    vggish.load_weights(tmp_path / "w.npz").save(tmp_path / "e.npz")
+    calls = {"e.npz": lu.Extractor.load, "w.npz": vggish.load_weights, "vocab.txt": bert.load_words}
+    for name, call in calls.items():
+        told = []
+        call(tmp_path / name, progress=lambda *given: told.append(given))
+        assert told and {what for what, _, _ in told} == {"bytes"}, name
+        before = vggish.fingerprint, bert.fingerprint
+        raises(lu.CancelledError, "", lambda: call(tmp_path / name, progress=lambda *_: True))
+        raises(KeyError, "mine", lambda: call(io.BytesIO((tmp_path / name).read_bytes()), progress=lambda *_: {}["mine"]))
+        assert (vggish.fingerprint, bert.fingerprint) == before

@@ -14,6 +14,7 @@ from ._arguments import Readable, Vectors, Writable
 from ._errors import ArgumentError, DataError
 from ._handle import Handle, Saved
 from ._lib import lib
+from ._progress import Teller, Told
 
 _INPUTS = {_lib.EXTRACTOR_SOUND: "sound", _lib.EXTRACTOR_FRAMES: "frames", _lib.EXTRACTOR_TEXT: "text"}
 _LISTS = {"vocabulary": _lib.EXTRACTOR_VOCABULARY, "keep": _lib.EXTRACTOR_KEEP}
@@ -61,17 +62,19 @@ class Extractor(Saved):
             self.input_dims: Tuple[int, ...] = arguments.dims_of(lib.unic_extractor_input_dims, extractor)
 
     @classmethod
-    def load(cls, path: Readable, *, memory_limit: int = 0) -> "Extractor":
+    def load(cls, path: Readable, *, memory_limit: int = 0, progress: Optional[Told] = None) -> "Extractor":
         """An extractor that save() wrote.
 
         path          a path; or the contents of a file, or a file object opened for bytes (docs/python.md).
         memory_limit  bytes that what is in the file may take; 0: no limit.
+        progress      called as f("bytes", done, total) while the file is read; something true stops it: CancelledError.
         """
-        pointer = _lib.EXTRACTOR()
-        _io.load(pointer, path, lib.unic_extractor_load, lib.unic_extractor_load_source,
-                 arguments.limit(memory_limit))
-        self = cls.__new__(cls)
-        Handle.__init__(self, pointer, lib.unic_extractor_free)
+        pointer, teller = _lib.EXTRACTOR(), Teller(progress, stoppable=True)
+        with teller.watch():
+            _io.load(pointer, path, lib.unic_extractor_load, lib.unic_extractor_load_source,
+                     arguments.limit(memory_limit, progress=teller.pointer))
+            self = cls.__new__(cls)
+            Handle.__init__(self, pointer, lib.unic_extractor_free)
         self._describe()
         return self
 
@@ -103,37 +106,38 @@ class Extractor(Saved):
             lib.unic_extractor_normalise(extractor, arguments.array(x))
         return self
 
-    def load_weights(self, path: Readable, *, memory_limit: int = 0) -> "Extractor":
+    def load_weights(self, path: Readable, *, memory_limit: int = 0, progress: Optional[Told] = None) -> "Extractor":
         """Give a pretrained network ("vggish", "vgg19", "bert") the weights of a file: of torch.save(), safetensors, or an npz.
 
-        path          as for load().
-        memory_limit  bytes that what is in the file may take; 0: no limit.
+        path, memory_limit, progress  as for load().
 
         Raises FormatError, which lists tensors that are missing or have other shapes; ArgumentError (a kind without
         such weights). It is as before after a failure.
         """
-        with self._use() as extractor:
+        teller = Teller(progress, stoppable=True)
+        with self._use() as extractor, teller.watch():
             _io.read(extractor, path, lib.unic_extractor_load_weights, lib.unic_extractor_load_weights_source,
-                     arguments.limit(memory_limit))
+                     arguments.limit(memory_limit, progress=teller.pointer))
         self._describe()
         return self
 
-    def load_words(self, path: Readable, words: str = "vocabulary", *, memory_limit: int = 0) -> "Extractor":
+    def load_words(self, path: Readable, words: str = "vocabulary", *, memory_limit: int = 0,
+                   progress: Optional[Told] = None) -> "Extractor":
         """Give an extractor of kind "bert" a list of words, one a line.
 
         path          as for load(); a text in memory as io.BytesIO or a bytearray, since bytes are taken for a path.
         words         "vocabulary": the pieces of WordPiece, as a vocab.txt has them; "keep": the words that give a step,
                       as the tokenizer makes them (in lower case). All others, and those of several pieces, give none.
-        memory_limit  bytes that what is in the file may take; 0: no limit.
+        memory_limit, progress  as for load().
 
         Raises FormatError (a line that is not as expected, a piece that is missing, a network of fewer pieces);
         ArgumentError (a kind without such lists). It is as before after a failure.
         """
-        number = _LISTS[arguments.choice("words", words, _LISTS)]
-        with self._use() as extractor:
+        number, teller = _LISTS[arguments.choice("words", words, _LISTS)], Teller(progress, stoppable=True)
+        with self._use() as extractor, teller.watch():
             _io.read(extractor, path, lambda e, at, options: lib.unic_extractor_load_words(e, at, number, options),
                      lambda e, source, options: lib.unic_extractor_load_words_source(e, source, number, options),
-                     arguments.limit(memory_limit))
+                     arguments.limit(memory_limit, progress=teller.pointer))
         return self
 
     @property
