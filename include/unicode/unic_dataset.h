@@ -146,9 +146,11 @@ UNIC_API unic_status unic_dataset_paired_count(size_t *count, const unic_dataset
 UNIC_API int unic_dataset_has(const unic_dataset *dataset, const char *modality, size_t clip);
 
 /**
- * The name of a clip in messages: its file, or its number and the file that contains it.
- * @param clip  0..N-1, in the files' order.
- * @param text  `size` bytes out; a longer name is truncated.
+ * The name of a clip in messages: its file, or its number and the file that contains it; "clip 7"
+ * if it does not have the modality.
+ * @param modality  whose file is meant, where a clip has one for each.
+ * @param clip      0..N-1, in the files' order.
+ * @param text      `size` bytes out; a longer name is truncated.
  * @return UNIC_OK; UNIC_E_ARG. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_clip_name(const unic_dataset *dataset, const char *modality,

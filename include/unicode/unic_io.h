@@ -3,10 +3,12 @@
  * Files that are no files: where a call reads from (unic_source) and writes to (unic_sink) if
  * that is memory, a part of the program, an encrypted store or a network.
  *
- * Each function that reads a file has a form that takes a source instead of a path, and each
- * that saves one a form that takes a sink: unic_model_open_source() and unic_model_save_sink()
- * are unic_model_open() and unic_model_save(). What is read and written is the same, byte for
- * byte.
+ * Functions that read a file have a form that takes a source instead of a path, and those that
+ * save one a form that takes a sink: unic_model_open_source() and unic_model_save_sink() are
+ * unic_model_open() and unic_model_save(). What is read and written is the same, byte for byte.
+ * Paths alone are taken by unic_trainer_import() and unic_npz_writer_create(); what
+ * unic_config_load() and unic_class_map_load() read, unic_config_parse() and
+ * unic_class_map_parse() take as a text.
  */
 #ifndef UNICODE_UNIC_IO_H
 #define UNICODE_UNIC_IO_H
