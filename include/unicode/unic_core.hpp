@@ -673,7 +673,7 @@ class npz_writer : public detail::handle<unic_npz_writer, unic_npz_writer_free>
     void finish() { run(unic_npz_writer_finish); }
 };
 
-// ---- the process; none of the setters is thread-safe ----
+// ---- the process; set_log is not thread-safe ----
 
 inline std::string version()
 {
