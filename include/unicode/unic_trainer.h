@@ -20,8 +20,9 @@ typedef struct unic_trainer unic_trainer;
 typedef struct unic_trainer_options {
     size_t struct_size;        /**< sizeof(unic_trainer_options)                             */
     int32_t threads;           /**< 1..256; 0: the number of unic_set_threads()              */
-    const char *settings;      /**< for unic_trainer_resume(), else NULL: config text, a key a
-                                    line, of what the run goes on with; NULL: as it was      */
+    const char *settings;      /**< for unic_trainer_resume() and _resume_source(), else NULL:
+                                    config text, a key a line, of what the run goes on with;
+                                    NULL: as it was                                          */
     unic_progress_fn progress; /**< reports the operations of each step and evaluation, and
                                     before the first those of the codebook's start as
                                     unic_codebook_init() does; may be NULL                   */
