@@ -107,6 +107,12 @@ class Codes(Program):
         a = self.load("a.npz")
         self.assertEqual(list(map(int, one.split("\t")[2].split())), a["codes"][1, :a["lengths"][1]].tolist())
         self.assertRegex(self.encode("--modality", "sound", "--out", "b.npz", "f", status=1), "the features in f/sound are of another")
+        shutil.copytree(self.dir / "n/sound", self.dir / "l/sound")
+        shutil.copytree(self.dir / "f/image", self.dir / "l/image")
+        self.train("--config", "c.ini", "--data", "l", "--out", "l.npz")
+        said = self.run_it("--model", "l.npz", "clips/c1.wav", program="unic-encode", status=1)
+        self.assertEqual(said.count("is left out: its extractor"), 2)
+        self.assertIn("l.npz: no modality is left; give their extractors' files", said)
         self.run_it(*SOUND, "--fit", "t.npz", *self.wavs[:2])
         self.assertRegex(self.encode("--modality", "sound", "--extractor", "t.npz", "clips/c1.wav", status=1), "t.npz is another one")
 

@@ -30,13 +30,15 @@ struct encode_ready {
     const encode_media *m;
     ready modalities[UNIC_MAX_MODALITIES];
     size_t count;
+    bool lacks_files; /* a modality is left out for want of its extractor's file */
 };
 
 /* ---- extractors ---- */
 
-/* The extractor of a modality; *out is NULL if nobody says which one and it need not be known. */
-static bool find_extractor(unic_extractor **out, const encode_media *m, unic_config *config,
-                           const char *name)
+/* The extractor of a modality; *out is NULL if nobody says which one, or its file is not given
+ * (*lacks_file), and it need not be known. */
+static bool find_extractor(unic_extractor **out, bool *lacks_file, const encode_media *m,
+                           unic_config *config, const char *name)
 {
     const char *words;
     char what[MESSAGE];
@@ -53,10 +55,12 @@ static bool find_extractor(unic_extractor **out, const encode_media *m, unic_con
         return cli_fail("%s has features of the extractor %s, which has weights or was fitted: "
                         "give its file with --extractor E.npz",
                         what, words);
-    if (words && !*out)
+    if (words && !*out) {
         cli_note("%s is left out: its extractor has weights or was fitted, give its file with "
                  "--extractor E.npz",
                  what);
+        *lacks_file = true;
+    }
     return words || !m->modality ||
            cli_fail(
                "%s: the model does not say how the features of %s are made; --extract FILE.ini "
@@ -72,7 +76,7 @@ static bool make_ready(encode_ready *j, unic_config *config, const char *name)
     r->name = name;
     r->m = j->m;
     if (!cli_ok(unic_model_feature_dims(&rank, j->m->model, name, dims)) ||
-        !find_extractor(&r->extractor, j->m, config, name))
+        !find_extractor(&r->extractor, &j->lacks_files, j->m, config, name))
         return false;
     if (!r->extractor)
         return true;
@@ -102,7 +106,9 @@ static bool make_all_ready(encode_ready *j)
         ok = make_ready(j, config, m->modality);
     for (size_t i = 0; ok && !m->modality && i < unic_model_modality_count(m->model); i++)
         ok = make_ready(j, config, unic_model_modality_name(m->model, i));
-    if (ok && j->count == 0)
+    if (ok && j->count == 0 && j->lacks_files)
+        ok = cli_fail("%s: no modality is left; give their extractors' files", m->model_path);
+    else if (ok && j->count == 0)
         ok = cli_fail(
             "%s: the model does not say how features are made; --extract FILE.ini does",
             m->model_path);
