@@ -49,9 +49,9 @@ typedef struct unic_media_options {
     int32_t skip_damaged; /**< 0: the first damaged part of a stream ends its reading with
                                UNIC_E_FORMAT; 1: it is passed over, and counted by
                                unic_media_damaged_count()                                     */
-    int64_t max_pixels;   /**< maximum of width x height of a stored or an asked-for frame;
-                               0: 2^26. A decoder holds up to about 20 frames                 */
-    double max_seconds;   /**< maximum duration; 0: 86400, one day                            */
+    int64_t max_pixels;   /**< maximum of width x height of a stored or an asked-for frame,
+                               up to 2^31 - 1; 0: 2^26. A decoder holds up to about 20 frames */
+    double max_seconds;   /**< maximum duration, up to 1e9; 0: 86400, one day                 */
     int32_t alpha;        /**< a unic_media_alpha: what becomes of transparent pixels         */
     int32_t reserved_int; /**< 0                                                              */
     void *reserved[4];    /**< NULL                                                           */

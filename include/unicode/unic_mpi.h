@@ -23,9 +23,10 @@ typedef struct unic_mpi unic_mpi;
 /** Options; a NULL pointer, and every 0, means the default. */
 typedef struct unic_mpi_options {
     size_t struct_size;   /**< sizeof(unic_mpi_options)                                       */
-    double timeout;       /**< seconds that a call waits for the other ranks before it fails;
-                               0: 600. The longest that a rank computes alone is less than one
-                               step, and once in an epoch what the program does between steps */
+    double timeout;       /**< seconds that a call waits for the other ranks before it fails,
+                               up to 1e6; 0: 600. They wait for each other for less than a
+                               step, and once in an epoch for what the program does between
+                               two of them                                                    */
     int32_t check_steps;  /**< as in unic_comm                                                */
     int32_t communicator; /**< whose processes, as MPI_Comm_c2f() numbers it (mpi4py: py2f());
                                0: MPI_COMM_WORLD. It must be one within a group, and is copied  */
@@ -46,7 +47,8 @@ UNIC_API unic_status unic_mpi_create(unic_mpi **out, const unic_mpi_options *opt
 UNIC_API void unic_mpi_free(unic_mpi *mpi);
 
 /** For unic_trainer_options.comm; borrowed, valid as long as `mpi`. Its functions return
- * UNIC_E_IO after the timeout and for MPI's errors; unic_mpi_last_error() says more. Since 0.1. */
+ * UNIC_E_IO after the timeout and for MPI's errors, or UNIC_E_NOMEM; unic_mpi_last_error() says
+ * more. Since 0.1. */
 UNIC_API const unic_comm *unic_mpi_comm(const unic_mpi *mpi);
 
 /** End the processes of all ranks (MPI_Abort), with an exit status that is not 0: for a rank that
