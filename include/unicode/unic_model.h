@@ -127,10 +127,11 @@ UNIC_API const char *unic_model_weights(const unic_model *model);
 
 /**
  * Make a model that is the same but for the type of its weights: "f16" (IEEE 754 binary16) and
- * "bf16" (bfloat16) take half the memory and half the file of "f32". Matrices are rounded to the
- * nearest number of the type, ties to even; biases, norms and the codebook stay float32. Encoders
- * of the model compute in float32 with the rounded weights. Under `kernel.backend = auto` they hold
- * them in 16 bits; other backends widen them when they are read.
+ * "bf16" (bfloat16) take half the memory and half the file of "f32". Matrices, and kernels of
+ * convolutions where a model has some (level2.weight), are rounded to the nearest number of the
+ * type, ties to even; biases, norms and the codebook stay float32. Encoders of the model compute
+ * in float32 with the rounded weights. Under `kernel.backend = auto` they hold matrices in 16
+ * bits; kernels, and under other backends matrices too, are widened when they are read.
  *
  * @param out      the new model; independent of `model`, but weights that neither has loaded are
  *                 read from the file of `model` when they are needed.
