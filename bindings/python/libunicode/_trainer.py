@@ -158,7 +158,11 @@ class Trainer(Saved):
             lib.unic_trainer_start_from(trainer, source)
 
     def step(self, batch: Union[Batch, Mapping[str, npt.ArrayLike]], draws: Optional[Draws] = None) -> Report:
-        """One training step; returns every term. With NumericError the trainer is as it was before."""
+        """One training step; returns every figure by its name. With NumericError the trainer is as it was before.
+
+        batch  a Batch, or arrays by name as Batch takes them; with several ranks this rank's part.
+        draws  the step's random draws; None: the trainer's own.
+        """
         paired = batch if isinstance(batch, Batch) else Batch(batch)
         own, _kept = (None, None) if draws is None else self._draws(draws, paired.clip_count)
         figures = np.empty(len(self._figures))
