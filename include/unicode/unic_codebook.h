@@ -5,7 +5,8 @@
  * exclusive access.
  *
  * A call that changes the codebook while another one reads or changes it, and one that reads it
- * while another changes it, returns UNIC_E_STATE and does nothing.
+ * while another changes it, returns UNIC_E_STATE and does nothing. Functions that return no
+ * status do not notice it.
  */
 #ifndef UNICODE_UNIC_CODEBOOK_H
 #define UNICODE_UNIC_CODEBOOK_H
