@@ -132,7 +132,7 @@ class Handle:
         return _Calling(turn, self._files) if self._calls_back else turn
 
     def __reduce__(self) -> Any:
-        raise TypeError(f"a {self._kind} cannot be pickled or copied; {self._instead}")
+        raise TypeError(f"the {self._kind} cannot be pickled or copied; {self._instead}")
 
     def close(self) -> None:
         """Let the C object go; using it afterwards raises StateError. May be called again.
