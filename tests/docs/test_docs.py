@@ -157,6 +157,15 @@ class Docs(unittest.TestCase):
                 place = any((root / name).exists() for root in (ROOT, ROOT / "lib")) or name in patched
                 self.assertTrue(place, f"{page.name} names {name}")
 
+    def test_every_option_is_on_a_page(self):
+        pages = "".join(page.read_text() for page in PAGES)
+        for program in sorted((BUILD / "bin").glob("unic-*")):
+            said = self.run_in(self.dir, [program, "--help"])
+            options = set(re.findall(r"^  (--[\w-]+)", said, re.M)) - {"--help", "--version"}
+            self.assertGreater(len(options), 2, program.name)
+            missing = {option for option in options if not re.search(rf"{option}\b", pages)}
+            self.assertEqual(missing, set(), f"{program.name}: in --help alone")
+
     def test_the_index_has_every_page(self):
         listed = set(LINK.findall((ROOT / "docs/README.md").read_text()))
         self.assertEqual({page.name for page in PAGES[1:]} - listed - {"README.md"}, set())
