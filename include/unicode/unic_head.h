@@ -156,6 +156,8 @@ UNIC_API unic_status unic_head_save(const unic_head *head, const char *path);
 UNIC_API unic_status unic_head_save_sink(const unic_head *head, const unic_sink *sink);
 /**
  * Read a head from a file, to predict or to train it further (Adam starts with zero moments).
+ * It computes with the number of threads of unic_set_threads() and reports no progress: neither
+ * option is in the file.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT; UNIC_E_NOMEM;
  * UNIC_E_CANCELLED. Since 0.1.
  */

@@ -139,7 +139,9 @@ UNIC_API unic_status unic_retriever_save_sink(const unic_retriever *retriever,
                                               const unic_sink *sink);
 
 /**
- * Read a retriever from a file. Further training starts with zero moments.
+ * Read a retriever from a file. Further training starts with zero moments. It computes with the
+ * number of threads of unic_set_threads() and reports no progress: neither option is in the
+ * file.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_IO; UNIC_E_FORMAT names the member that
  * is not as expected (`*out` is NULL); UNIC_E_NOMEM; UNIC_E_CANCELLED. Thread-safe. Since 0.1.
  */
