@@ -54,10 +54,10 @@ UNIC_API void unic_encoder_free(unic_encoder *encoder);
  *                   segments, the code is the nearest in the modality's own, and z stands in the
  *                   place of that segment in the code's vector.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE names modality and dims; UNIC_E_VALUE for NaN or
- * Inf; UNIC_E_NUMERIC if features are so large that z is not finite; UNIC_E_NOMEM (only with
- * kernel.backend = onednn, which plans a shape at its first use; otherwise a call allocates
- * nothing); UNIC_E_KERNEL; UNIC_E_STATE if another thread is using the encoder. Nothing is
- * written on failure. Since 0.1.
+ * Inf, or a length that is not in 0..T; UNIC_E_NUMERIC if features are so large that z is not
+ * finite; UNIC_E_NOMEM (only with kernel.backend = onednn, which plans a shape at its first
+ * use; otherwise a call allocates nothing); UNIC_E_KERNEL; UNIC_E_STATE if another thread is
+ * using the encoder. Nothing is written on failure. Since 0.1.
  */
 UNIC_API unic_status unic_encoder_encode(unic_encoder *encoder, const unic_array *features,
                                          const int32_t *lengths, int32_t *codes,

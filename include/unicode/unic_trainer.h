@@ -106,15 +106,16 @@ typedef struct unic_draws {
  *                 several ranks this rank's part; a batch without clips if it has none.
  * @param draws    NULL: the trainer's own draws, which are functions of (train.seed, step).
  * @param figures  [unic_trainer_figure_count()] out; may be NULL.
- * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features, or no clip
- *         has a step); UNIC_E_NUMERIC names the term that is not finite, or that train.guard =
- *         stop refuses: the step is not taken, and the trainer is unchanged; UNIC_E_KERNEL;
- *         UNIC_E_NOMEM (the first step allocates, when the codes start; oneDNN may in any);
- *         UNIC_E_CANCELLED, by options.progress: the trainer is unchanged too; UNIC_E_STATE if
- *         another call is using the trainer, or train.freeze would keep a codebook that has no
- *         codes yet. With several ranks a step is taken by all or by none: where one fails, the
- *         others return its status and name the rank; also what a function of the unic_comm
- *         returned; UNIC_E_STATE if the ranks' configs or states are not the same. Since 0.1.
+ * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE; UNIC_E_VALUE (NaN or Inf in features, a length or
+ *         a number of `draws` that is out of range, or no clip has a step); UNIC_E_NUMERIC
+ *         names the term that is not finite, or that train.guard = stop refuses: the step is
+ *         not taken, and the trainer is unchanged; UNIC_E_KERNEL; UNIC_E_NOMEM (the first step
+ *         allocates, when the codes start; oneDNN may in any); UNIC_E_CANCELLED, by
+ *         options.progress: the trainer is unchanged too; UNIC_E_STATE if another call is using
+ *         the trainer, or train.freeze would keep a codebook that has no codes yet. With
+ *         several ranks a step is taken by all or by none: where one fails, the others return
+ *         its status and name the rank; also what a function of the unic_comm returned;
+ *         UNIC_E_STATE if the ranks' configs or states are not the same. Since 0.1.
  */
 UNIC_API unic_status unic_trainer_step(unic_trainer *trainer, const unic_batch *batch,
                                        const unic_draws *draws, double *figures);
