@@ -89,9 +89,9 @@ typedef struct unic_dataset_options {
  * whatever on_damage is. NaN and Inf belong to their clip in every kind of file.
  * @return UNIC_OK; UNIC_E_ARG, also if drop_last would leave no batch; UNIC_E_IO;
  *         UNIC_E_FORMAT; UNIC_E_NOTFOUND names a file that does not exist, a modality that is
- * in no file, a file without any of the modalities, or a split without clips; UNIC_E_SHAPE if
- * arrays disagree; UNIC_E_VALUE names a clip whose length is not in 0..T; UNIC_E_NOMEM;
- * UNIC_E_CANCELLED. Since 0.1.
+ *         in no file, a file without any of the modalities, or a split without clips;
+ *         UNIC_E_SHAPE if arrays disagree; UNIC_E_VALUE names a clip whose length is not in
+ *         0..T, or a length that is no whole number; UNIC_E_NOMEM; UNIC_E_CANCELLED. Since 0.1.
  */
 UNIC_API unic_status unic_dataset_open(unic_dataset **out, const char *const *paths,
                                        size_t path_count, const unic_dataset_options *options);
@@ -210,9 +210,10 @@ UNIC_API unic_status unic_dataset_seek(unic_dataset *dataset, uint64_t epoch, ui
  * @param dims     [UNIC_MAX_RANK] out.
  * @param out      int32, all elements; undefined after a failure.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND; UNIC_E_SHAPE; UNIC_E_MISMATCH if tables name
- *         classes and other files number them; UNIC_E_VALUE if a label is not a whole number or
- *         does not fit into int32; UNIC_E_IO, UNIC_E_FORMAT; UNIC_E_NOMEM; UNIC_E_STATE if
- *         another call is using the dataset. Since 0.1.
+ *         classes and other files number them; UNIC_E_VALUE if a label is not a whole number,
+ *         does not fit into int32, or is none of the classes that "label.names" has; UNIC_E_IO,
+ *         UNIC_E_FORMAT; UNIC_E_NOMEM; UNIC_E_STATE if another call is using the dataset. Since
+ *         0.1.
  */
 UNIC_API unic_status unic_dataset_labels(size_t *rank, unic_dataset *dataset, const char *name,
                                          int64_t *dims, int32_t *out);

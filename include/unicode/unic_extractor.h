@@ -149,9 +149,9 @@ UNIC_API unic_status unic_extractor_fit(unic_extractor *extractor, const unic_ar
  *                   float32 or float64; not kept. At least two of a channel's numbers must
  *                   differ.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if the dims of a step are others; UNIC_E_VALUE for
- *         NaN or Inf, and for features that do not vary; UNIC_E_NOMEM; UNIC_E_STATE if another
- *         thread is using it, or if it has no weights yet. A failure leaves the extractor as it
- *         was. Since 0.1.
+ *         NaN or Inf, and for features that do not vary, or are too large or too small for it;
+ *         UNIC_E_NOMEM; UNIC_E_STATE if another thread is using it, or if it has no weights
+ *         yet. A failure leaves the extractor as it was. Since 0.1.
  */
 UNIC_API unic_status unic_extractor_normalise(unic_extractor *extractor,
                                               const unic_array *features);

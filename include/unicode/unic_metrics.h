@@ -203,7 +203,7 @@ typedef struct unic_rank_report {
  * @param k_count      number of values of k; may be 0.
  * @param recall       [k_count] out: the share of the counted queries that have a relevant item
  *                     among their first k; may be NULL if k_count is 0.
- * @return as all of this file. Since 0.1.
+ * @return as all of this file; UNIC_E_VALUE names an id of a query that is below -1. Since 0.1.
  */
 UNIC_API unic_status unic_metrics_ranks(unic_rank_report *report, const float *scores,
                                         size_t query_count, size_t item_count,
@@ -266,7 +266,7 @@ typedef struct unic_usage_report {
  * @param shares          [modality_count,L] out, the part of a code's uses that is this
  *                        modality's; 0 for codes that are not used. May be NULL.
  * @param perplexities    [modality_count] out, of each modality's uses; may be NULL.
- * @return as all of this file. Since 0.1.
+ * @return as all of this file; UNIC_E_VALUE names a code out of range. Since 0.1.
  */
 UNIC_API unic_status unic_metrics_usage(unic_usage_report *report, const int32_t *const *codes,
                                         size_t modality_count, size_t step_count,
