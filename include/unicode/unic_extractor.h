@@ -146,7 +146,7 @@ UNIC_API unic_status unic_extractor_fit(unic_extractor *extractor, const unic_ar
  *
  * @param extractor  used by one thread at a time.
  * @param features   [steps,...] as unic_extractor_extract() gives them, of one clip or many;
- *                   float32 or float64; not kept. At least two of a channel's numbers must
+ *                   real numbers; not kept. At least two of a channel's numbers must
  *                   differ.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_SHAPE if the dims of a step are others; UNIC_E_VALUE for
  *         NaN or Inf, and for features that do not vary, or are too large or too small for it;
