@@ -1,5 +1,7 @@
 #include "task/class_map.h"
 
+#include <stdio.h>
+
 #include "api/api.h"
 
 /* Checks the lists of class names. */
@@ -63,10 +65,15 @@ static unic_status check_labels(const char *call, const int32_t *labels, size_t 
         !unic__mul_size(count, sizeof *labels, &bytes))
         return unic__fail(UNIC_E_ARG, "%s: %zu times %zu labels are larger than any memory",
                           call, rows, columns);
-    for (size_t i = 0; i < count; i++)
-        if (labels[i] < -1 || (labels[i] >= 0 && (size_t)labels[i] > highest))
-            return unic__fail(UNIC_E_VALUE, "%s: label %d at %zu is not in -1..%zu", call,
-                              labels[i], i, highest);
+    char class[48] = "";
+    for (size_t i = 0; i < count; i++) {
+        if (labels[i] >= -1 && (labels[i] < 0 || (size_t)labels[i] <= highest))
+            continue;
+        if (columns > 1)
+            snprintf(class, sizeof class, ", class %zu", i % columns);
+        return unic__fail(UNIC_E_VALUE, "%s: label %d of row %zu%s is not in -1..%zu", call,
+                          labels[i], i / columns, class, highest);
+    }
     return UNIC_OK;
 }
 

@@ -1,6 +1,7 @@
 #include "task/head.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -56,13 +57,20 @@ static unic_status check_labels(const unic_head *head, const int32_t *labels, si
                                 size_t length)
 {
     bool multi = head->options.kind == UNIC_HEAD_STEP_MULTI;
-    size_t per_clip = head->options.kind == UNIC_HEAD_CLIP ? 1 : length;
-    size_t count = clips * per_clip * (multi ? (size_t)head->options.class_count : 1);
+    size_t steps = head->options.kind == UNIC_HEAD_CLIP ? 1 : length;
+    size_t width = multi ? (size_t)head->options.class_count : 1;
     int32_t high = multi ? 1 : head->options.class_count - 1;
-    for (size_t i = 0; i < count; i++)
-        if (labels[i] < -1 || labels[i] > high)
-            return unic__fail(UNIC_E_VALUE, "label %d at %zu is not in -1..%d", labels[i], i,
-                              high);
+    char step[48] = "", class[48] = "";
+    for (size_t i = 0; i < clips * steps * width; i++) {
+        if (labels[i] >= -1 && labels[i] <= high)
+            continue;
+        if (head->options.kind != UNIC_HEAD_CLIP)
+            snprintf(step, sizeof step, ", step %zu", i / width % steps);
+        if (multi)
+            snprintf(class, sizeof class, ", class %zu", i % width);
+        return unic__fail(UNIC_E_VALUE, "label %d of clip %zu%s%s is not in -1..%d", labels[i],
+                          i / width / steps, step, class, high);
+    }
     return UNIC_OK;
 }
 

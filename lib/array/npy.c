@@ -1,5 +1,6 @@
 #include "array/npy.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "array/npy_dtype.h"
@@ -80,19 +81,39 @@ void unic__npy_to_f64(double *out, void *raw, const unic__npy_info *info, size_t
     to_f64(out, raw, info->type, n);
 }
 
-static unic_status whole(int64_t *out, double x, size_t element)
+/* Where an element of the file stands in its array: "[11,3]", whichever order the file has, or its
+ * number alone where there are no two dims. */
+static const char *place_of(size_t element, const unic__npy_info *info, char *text)
 {
+    unic__shape place = info->shape;
+    if (place.rank < 2) {
+        snprintf(text, UNIC__SHAPE_TEXT, "%zu", element);
+        return text;
+    }
+    for (size_t i = 0; i < place.rank; i++) {
+        const size_t d = info->fortran ? i : place.rank - 1 - i; /* the one that runs fastest */
+        const size_t dim = place.dim[d];
+        place.dim[d] = element % dim;
+        element /= dim;
+    }
+    return unic__shape_print(&place, text);
+}
+
+static unic_status whole(int64_t *out, double x, const unic__npy_info *info, size_t element)
+{
+    char place[UNIC__SHAPE_TEXT];
     if (!(x >= -0x1p63 && x < 0x1p63) || (double)(int64_t)x != x)
-        return unic__fail(UNIC_E_VALUE, "element %zu is %.17g, a whole number expected",
-                          element, x);
+        return unic__fail(UNIC_E_VALUE, "element %s is %.17g, a whole number expected",
+                          place_of(element, info, place), x);
     *out = (int64_t)x;
     return UNIC_OK;
 }
 
-static unic_status to_i64(int64_t *out, const void *raw, unic__npy_type type, size_t n,
+static unic_status to_i64(int64_t *out, const void *raw, const unic__npy_info *info, size_t n,
                           size_t first)
 {
-    switch (type) {
+    char place[UNIC__SHAPE_TEXT];
+    switch (info->type) {
         CONVERT_FROM(UNIC__NPY_I8, int8_t, x[i])
         CONVERT_FROM(UNIC__NPY_I16, int16_t, x[i])
         CONVERT_FROM(UNIC__NPY_I32, int32_t, x[i])
@@ -105,23 +126,23 @@ static unic_status to_i64(int64_t *out, const void *raw, unic__npy_type type, si
         const uint64_t *x = raw;
         for (size_t i = 0; i < n; i++) {
             if (x[i] > INT64_MAX)
-                return unic__fail(UNIC_E_VALUE, "element %zu is %llu, beyond int64", first + i,
-                                  (unsigned long long)x[i]);
+                return unic__fail(UNIC_E_VALUE, "element %s is %llu, beyond int64",
+                                  place_of(first + i, info, place), (unsigned long long)x[i]);
             out[i] = (int64_t)x[i];
         }
     } break;
     case UNIC__NPY_F16:
         for (size_t i = 0; i < n; i++)
-            UNIC__TRY(
-                whole(out + i, (double)unic__from_f16(((const uint16_t *)raw)[i]), first + i));
+            UNIC__TRY(whole(out + i, (double)unic__from_f16(((const uint16_t *)raw)[i]), info,
+                            first + i));
         break;
     case UNIC__NPY_F32:
         for (size_t i = 0; i < n; i++)
-            UNIC__TRY(whole(out + i, (double)((const float *)raw)[i], first + i));
+            UNIC__TRY(whole(out + i, (double)((const float *)raw)[i], info, first + i));
         break;
     case UNIC__NPY_F64:
         for (size_t i = 0; i < n; i++)
-            UNIC__TRY(whole(out + i, ((const double *)raw)[i], first + i));
+            UNIC__TRY(whole(out + i, ((const double *)raw)[i], info, first + i));
         break;
     }
     return UNIC_OK;
@@ -131,7 +152,7 @@ unic_status unic__npy_to_i64(int64_t *out, void *raw, const unic__npy_info *info
                              size_t first)
 {
     to_host_order(raw, info, n);
-    return to_i64(out, raw, info->type, n, first);
+    return to_i64(out, raw, info, n, first);
 }
 
 unic_status unic__npy_to_i32(int32_t *out, void *raw, const unic__npy_info *info, size_t n,
@@ -139,15 +160,16 @@ unic_status unic__npy_to_i32(int32_t *out, void *raw, const unic__npy_info *info
 {
     enum { PART = 256 };
     int64_t wide[PART];
+    char place[UNIC__SHAPE_TEXT];
     to_host_order(raw, info, n);
     for (size_t start = 0; start < n; start += PART) {
         size_t part = n - start < PART ? n - start : PART;
         const unsigned char *from = (unsigned char *)raw + start * info->item_size;
-        UNIC__TRY(to_i64(wide, from, info->type, part, first + start));
+        UNIC__TRY(to_i64(wide, from, info, part, first + start));
         for (size_t i = 0; i < part; i++) {
             if (wide[i] < INT32_MIN || wide[i] > INT32_MAX)
-                return unic__fail(UNIC_E_VALUE, "element %zu is %lld, beyond int32",
-                                  first + start + i, (long long)wide[i]);
+                return unic__fail(UNIC_E_VALUE, "element %s is %lld, beyond int32",
+                                  place_of(first + start + i, info, place), (long long)wide[i]);
             out[start + i] = (int32_t)wide[i];
         }
     }

@@ -57,8 +57,8 @@ size_t unic__npy_write_header(unsigned char header[UNIC__NPY_HEADER_WRITTEN],
 /*
  * Converts `n` elements of info's type at `raw`, which must be aligned for it; their bytes are
  * swapped in place where needed. Float targets round, and values beyond float32's range become
- * infinite. Integer targets need whole numbers in range: UNIC_E_VALUE names the element,
- * counted from `first`.
+ * infinite. Integer targets need whole numbers in range: UNIC_E_VALUE names the element by
+ * its place in info's shape; `first` is the number that the first one has in the file.
  */
 void unic__npy_to_f32(float *out, void *raw, const unic__npy_info *info, size_t n);
 void unic__npy_to_f64(double *out, void *raw, const unic__npy_info *info, size_t n);

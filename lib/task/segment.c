@@ -158,9 +158,13 @@ static unic_status fill_masks(unic__segment_graph *h, const unic_array *masks)
     unic__array_to_f32(masks, target);
     for (size_t i = 0; i < count; i++) {
         bool counts = target[i] != -1.0F;
-        if (counts && !(target[i] >= 0.0F && target[i] <= 1.0F))
-            return unic__fail(UNIC_E_VALUE, "masks: value %g at %zu is neither in 0..1 nor -1",
-                              (double)target[i], i);
+        if (counts && !(target[i] >= 0.0F && target[i] <= 1.0F)) {
+            const size_t frame = i / (count / h->batch / h->frames);
+            return unic__fail(UNIC_E_VALUE,
+                              "masks: value %g in clip %zu, frame %zu is neither in 0..1 nor "
+                              "-1",
+                              (double)target[i], frame / h->frames, frame % h->frames);
+        }
         mask[i] = counts ? 1.0F : 0.0F;
         target[i] = counts ? target[i] : 0.0F;
         counted += counts;

@@ -142,14 +142,18 @@ START_TEST(wrong_codes_and_labels_are_named)
                             "of clip 1, step 2 is not in -1..4");
         }
         codes[6] = 0;
-        labels[1] = kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES;
-        io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, labels), UNIC_E_VALUE,
-                        kind == UNIC_HEAD_STEP_MULTI ? "label 2 at 1 is not in -1..1"
-                                                     : "label 3 at 1 is not in -1..2");
-        labels[1] = -2;
-        io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, labels), UNIC_E_VALUE,
-                        "label -2 at 1");
-        labels[1] = 0;
+        /* of clip 1, its step 2, and there class 1 */
+        const size_t at[] = {1, LENGTH + 2, (LENGTH + 2) * CLASSES + 1};
+        const char *const place[] = {" of clip 1 is not in -1..2",
+                                     " of clip 1, step 2 is not in -1..2",
+                                     " of clip 1, step 2, class 1 is not in -1..1"};
+        const int32_t bad_labels[] = {-2, kind == UNIC_HEAD_STEP_MULTI ? 2 : CLASSES};
+        for (size_t i = 0; i < 2; i++) {
+            labels[at[kind - 1]] = bad_labels[i];
+            io_assert_fails(unic_head_fit(NULL, head, codes, 2, LENGTH, labels), UNIC_E_VALUE,
+                            place[kind - 1]);
+        }
+        labels[at[kind - 1]] = 0;
         io_assert_ok(unic_head_fit(NULL, head, codes, 2, LENGTH, labels));
         unic_head_free(head);
     }

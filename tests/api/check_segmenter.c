@@ -200,12 +200,12 @@ START_TEST(wrong_masks_are_named)
     const struct {
         float value;
         const char *says;
-    } values[] = {{-0.5F, "value -0.5 at 9"},
-                  {1.01F, "value 1.01 at 9 is neither in 0..1 nor -1"},
-                  {NAN, "nan at 9"},
-                  {INFINITY, "inf at 9"}};
+    } values[] = {{-0.5F, "value -0.5 in clip 3, frame 0"},
+                  {1.01F, "value 1.01 in clip 3, frame 0 is neither in 0..1 nor -1"},
+                  {NAN, "nan in clip 3"},
+                  {INFINITY, "inf in clip 3"}};
     for (size_t i = 0; i < 4; i++) {
-        d->masks[9] = values[i].value;
+        d->masks[3 * PIXELS + 9] = values[i].value;
         io_assert_fails(segment_step(s, d, NULL), UNIC_E_VALUE, values[i].says);
     }
     for (size_t i = 0; i < CLIPS * PIXELS; i++)

@@ -136,7 +136,7 @@ class Tables(unittest.TestCase):
         np.savez(self.dir / "odd.npz", label=label, **self.data)
         for more in ((), ("--class-map", self.dir / "same.txt")):
             _, said = self.evaluate(self.dir / "all.npz", self.dir / "odd.npz", *more, status=1)
-            self.assertEqual(said, f"unic-eval: {self.dir}/odd.npz: label has a -2 at 3, -1 or the number of a class expected\n")
+            self.assertEqual(said, f"unic-eval: {self.dir}/odd.npz: label has a -2 in clip 3, -1 or the number of a class expected\n")
         for value in (2, -2):
             steps = np.zeros((CLIPS, T, len(NAMES)), "i4")
             steps[np.arange(CLIPS), :, self.label] = 1
@@ -145,7 +145,7 @@ class Tables(unittest.TestCase):
             np.savez(self.dir / "odd.npz", **{f"{key}.step_labels": steps for key in self.data}, **self.data)
             _, said = self.evaluate(self.dir / "all_steps.npz", self.dir / "odd.npz", "--task", "localise", "--class-map",
                                     self.dir / "same.txt", status=1)
-            self.assertIn(f".step_labels has a {value} at {(5 * T + 1) * len(NAMES) + 2}, -1, 0 or 1 for each class expected", said)
+            self.assertIn(f".step_labels has a {value} in clip 5, step 1, class 2, -1, 0 or 1 expected", said)
 
     def test_nothing_to_test_on_is_no_score(self):
         a, b = self.table("a.csv", range(80)), self.table("b.csv", range(80, CLIPS), [""] * 4)

@@ -330,6 +330,29 @@ START_TEST(integers_must_fit)
 }
 END_TEST
 
+/* In an array of several dims by all of them, in the array's order and not the file's. */
+START_TEST(elements_are_named_by_their_place)
+{
+    unic__npy_info info = type_info(UNIC__NPY_F32);
+    int32_t out[24];
+    info.shape = UNIC__SHAPE_OF(2, 3, 4);
+    for (int fortran = 0; fortran < 2; fortran++) {
+        float x[24] = {0};
+        info.fortran = fortran;
+        x[fortran ? 1 + 2 * 1 + 6 * 3 : 12 + 4 + 3] = 0.5F;
+        io_assert_fails(unic__npy_to_i32(out, x, &info, 24, 0), UNIC_E_VALUE,
+                        "element [1,1,3] is 0.5, a whole number expected");
+        io_assert_fails(unic__npy_to_i32(out, x + 10, &info, 14, 10), UNIC_E_VALUE,
+                        "element [1,1,3] is 0.5");
+    }
+    int64_t large[2] = {0, INT64_C(1) << 40};
+    info = type_info(UNIC__NPY_I64);
+    info.shape = UNIC__SHAPE_OF(1, 2);
+    io_assert_fails(unic__npy_to_i32(out, large, &info, 2, 0), UNIC_E_VALUE,
+                    "element [0,1] is 1099511627776, beyond int32");
+}
+END_TEST
+
 START_TEST(transposes)
 {
     const unic__shape shape = UNIC__SHAPE_OF(2, 3, 4);
@@ -359,6 +382,7 @@ int main(void)
     tcase_add_test(tests, reads_the_headers_it_writes);
     tcase_add_test(tests, converts_every_half);
     tcase_add_test(tests, integers_must_fit);
+    tcase_add_test(tests, elements_are_named_by_their_place);
     tcase_add_test(tests, transposes);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

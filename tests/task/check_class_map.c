@@ -188,8 +188,9 @@ START_TEST(classes_become_ours)
     ck_assert_mem_eq(labels, expected, sizeof labels);
     const int32_t bad[] = {0, 5}, low[] = {-2};
     io_assert_fails(unic_class_map_classes(map, bad, 2, labels), UNIC_E_VALUE,
-                    "unic_class_map_classes: label 5 at 1 is not in -1..4");
-    io_assert_fails(unic_class_map_classes(map, low, 1, labels), UNIC_E_VALUE, "label -2 at 0");
+                    "unic_class_map_classes: label 5 of row 1 is not in -1..4");
+    io_assert_fails(unic_class_map_classes(map, low, 1, labels), UNIC_E_VALUE,
+                    "label -2 of row 0");
     ck_assert_mem_eq(labels, expected, sizeof labels);
     io_assert_ok(unic_class_map_classes(map, NULL, 0, NULL));
     unic_class_map_free(map);
@@ -214,9 +215,9 @@ START_TEST(steps_become_ours)
     memset(out, 0x55, sizeof out);
     io_assert_ok(unic_class_map_steps(map, labels[0], 6, out[0]));
     ck_assert_mem_eq(out, expected, sizeof out);
-    const int32_t bad[] = {0, 0, 0, 2, 0};
-    io_assert_fails(unic_class_map_steps(map, bad, 1, out[0]), UNIC_E_VALUE,
-                    "unic_class_map_steps: label 2 at 3 is not in -1..1");
+    const int32_t bad[] = {0, 0, 0, 0, 0, 0, 0, 0, 2, 0};
+    io_assert_fails(unic_class_map_steps(map, bad, 2, out[0]), UNIC_E_VALUE,
+                    "unic_class_map_steps: label 2 of row 1, class 3 is not in -1..1");
     ck_assert_mem_eq(out, expected, sizeof out);
     unic_class_map_free(map);
 }

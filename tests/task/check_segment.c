@@ -426,14 +426,14 @@ START_TEST(a_refused_step_changes_nothing)
     d->frames[700] = NAN;
     io_assert_fails(segment_step(s, d, &loss), UNIC_E_VALUE, "images[0] holds NaN or Inf");
     d->frames[700] = 0.0F;
-    d->masks[5] = 1.5F;
+    d->masks[PIXELS + 5] = 1.5F;
     io_assert_fails(segment_step(s, d, &loss), UNIC_E_VALUE,
-                    "masks: value 1.5 at 5 is neither in 0..1 nor -1");
+                    "masks: value 1.5 in clip 1, frame 0 is neither in 0..1 nor -1");
     float *weight = s->net->params.values +
                     unic__param_table_find(&s->net->params, "output.3.bias")->offset;
     const float was = *weight;
     *weight = INFINITY;
-    d->masks[5] = 1.0F;
+    d->masks[PIXELS + 5] = 1.0F;
     io_assert_fails(segment_step(s, d, &loss), UNIC_E_NUMERIC, "step 2 refused: the loss is ");
     *weight = was;
     ck_assert(loss == 77.0 && s->adam.steps == 2);

@@ -1,4 +1,5 @@
 /* Labels, the names of their classes, and how one data set's become another's. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,13 +123,22 @@ static bool find_names(const evaluation *e, eval_names *names, const char *names
 
 /* -1 is not counted; below it is nothing. For each class there is a 0 or a 1. */
 static bool check_values(const char *path, const char *name, const int32_t *labels,
-                         size_t count, bool multi)
+                         size_t count, const int64_t *dims, size_t rank)
 {
-    for (size_t n = 0; n < count; n++)
-        if (labels[n] < -1 || (multi && labels[n] > 1))
-            return cli_fail("%s: %s has a %d at %zu, %s expected", path, name, labels[n], n,
-                            multi ? "-1, 0 or 1 for each class"
-                                  : "-1 or the number of a class");
+    const bool multi = rank == 3;
+    const size_t width = multi ? (size_t)dims[2] : 1, steps = rank > 1 ? (size_t)dims[1] : 1;
+    char step[48] = "", class[48] = "";
+    for (size_t n = 0; n < count; n++) {
+        if (labels[n] >= -1 && (!multi || labels[n] <= 1))
+            continue;
+        if (rank > 1)
+            snprintf(step, sizeof step, ", step %zu", n / width % steps);
+        if (multi)
+            snprintf(class, sizeof class, ", class %zu", n % width);
+        return cli_fail("%s: %s has a %d in clip %zu%s%s, %s expected", path, name, labels[n],
+                        n / width / steps, step, class,
+                        multi ? "-1, 0 or 1" : "-1 or the number of a class");
+    }
     return true;
 }
 
@@ -155,7 +165,7 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, const char *
         !cli_ok(unic_dataset_labels(&rank, c->data, name, dims, out->of[i])))
         return false;
     out->multi = multi;
-    if (!check_values(path, name, out->of[i], count, multi))
+    if (!check_values(path, name, out->of[i], count, dims, rank))
         return false;
     for (size_t n = 0; !multi && n < count; n++)
         if (out->of[i][n] >= 0 && (size_t)out->of[i][n] >= out->classes)
