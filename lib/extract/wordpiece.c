@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "base/code_points.h"
 #include "base/utf8.h"
-#include "extract/code_points.h"
 
 /* ---- words ---- */
 

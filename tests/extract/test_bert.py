@@ -18,7 +18,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ["LIBUNICODE"] = str((ROOT / os.environ.get("BUILD", "build")).resolve() / "libunicode.so")
-sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/extract")]
+sys.path[:0] = [str(ROOT / "bindings/python"), str(ROOT / "tests/base"), str(ROOT / "tests/extract")]
 
 import libunicode as lu  # noqa: E402 (the line above says where it is)
 from make_code_points import UNICODE  # noqa: E402 (likewise)

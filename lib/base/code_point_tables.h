@@ -1,4 +1,4 @@
-/* Written by tests/extract/make_code_points.py from the data of Unicode 14.0.0. */
+/* Written by tests/base/make_code_points.py from the data of Unicode 14.0.0. */
 /* clang-format off */
 
 static const uint32_t unic__point_runs[] = {

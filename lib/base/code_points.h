@@ -1,7 +1,7 @@
-/* What WordPiece asks of a code point of Unicode: what it separates, and what it becomes in lower
- * case without its accents. */
-#ifndef UNIC_EXTRACT_CODE_POINTS_H
-#define UNIC_EXTRACT_CODE_POINTS_H
+/* What a code point of Unicode is, in the terms of WordPiece: what it separates; and what it becomes
+ * in lower case without its accents. */
+#ifndef UNIC_BASE_CODE_POINTS_H
+#define UNIC_BASE_CODE_POINTS_H
 
 #include "base/base.h"
 

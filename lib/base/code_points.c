@@ -1,4 +1,4 @@
-#include "extract/code_points.h"
+#include "base/code_points.h"
 
 typedef struct unic__fold {
     uint32_t from, to;
@@ -8,7 +8,7 @@ typedef struct unic__expansion {
     uint32_t from, to[UNIC__FOLD_MOST]; /* up to a 0 */
 } unic__expansion;
 
-#include "extract/code_point_tables.h"
+#include "base/code_point_tables.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 

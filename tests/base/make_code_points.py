@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes lib/extract/code_point_tables.h: what WordPiece asks of a code point, of Python's unicodedata.
+"""Writes lib/base/code_point_tables.h: what WordPiece asks of a code point, of Python's unicodedata.
 
   make_code_points.py         writes the table
   make_code_points.py check   compares it with the committed one; exits 77 if this Python has other Unicode data
@@ -14,9 +14,9 @@ import pathlib
 import sys
 import unicodedata
 
-TABLE = pathlib.Path(__file__).resolve().parents[2] / "lib/extract/code_point_tables.h"
+TABLE = pathlib.Path(__file__).resolve().parents[2] / "lib/base/code_point_tables.h"
 UNICODE = "14.0.0"  # of Python 3.11
-CONTROL, SPACE, PUNCTUATION, MARK, IDEOGRAPH, CASED, IGNORABLE = 1, 2, 3, 4, 5, 8, 16  # as lib/extract/code_points.h has them
+CONTROL, SPACE, PUNCTUATION, MARK, IDEOGRAPH, CASED, IGNORABLE = 1, 2, 3, 4, 5, 8, 16  # as lib/base/code_points.h has them
 # What BERT's tokenizer takes for Chinese characters: blocks, whatever is assigned in them.
 IDEOGRAPHS = ((0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x2A6DF), (0x2A700, 0x2B73F),
               (0x2B740, 0x2B81F), (0x2B820, 0x2CEAF), (0x2F800, 0x2FA1F))
@@ -77,7 +77,7 @@ def table() -> str:
             expansions.append("{0x%X, {%s}}" % (point, ", ".join(f"0x{ord(c):X}" for c in to)))
         elif to and to != chr(point):
             folds.append(f"{{0x{point:X}, 0x{ord(to):X}}}")
-    return f"""/* Written by tests/extract/make_code_points.py from the data of Unicode {UNICODE}. */
+    return f"""/* Written by tests/base/make_code_points.py from the data of Unicode {UNICODE}. */
 /* clang-format off */
 
 static const uint32_t unic__point_runs[] = {{
