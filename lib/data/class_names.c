@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/code_points.h"
+#include "base/utf8.h"
+
 static int compare(unic__piece a, unic__piece b)
 {
     int order = memcmp(a.start, b.start, a.size < b.size ? a.size : b.size);
@@ -102,26 +105,78 @@ unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
     return status;
 }
 
-/* The next letter that counts, small; 0 at the end. */
-static unsigned char next_letter(const char **at)
+/* A name's letters one by one, as unic__compare_loosely() sees them. */
+typedef struct letters {
+    const char *at, *end;
+    uint32_t of[UNIC__FOLD_MOST]; /* what the last code point became */
+    size_t next, n;
+} letters;
+
+/* Blanks of every kind, what is not seen, "_", and a hyphen where a word goes on: not in "1-2". */
+static bool is_between_words(uint32_t point, const letters *behind)
 {
-    for (;; ++*at) {
-        if ((*at)[0] == '\xC2' && (*at)[1] == '\xA0') /* a no-break space */
-            ++*at;
-        else if (**at != ' ' && **at != '\t')
-            break;
+    if (point == '-')
+        return behind->at < behind->end && strchr("0123456789.", *behind->at) == NULL;
+    if (point < 0x80)
+        return point == '_' || point <= ' ';
+    const unsigned kind = unic__point_class(point) & UNIC__POINT_KIND;
+    return kind == UNIC__POINT_SPACE || kind == UNIC__POINT_CONTROL;
+}
+
+/* Accents of Latin, Greek, Cyrillic and kana do not count; other marks are vowels, as in Thai. */
+static size_t fold(uint32_t point, uint32_t to[UNIC__FOLD_MOST])
+{
+    const bool accent = (point >= 0x300 && point < 0x370) || point == 0x3099 || point == 0x309A;
+    const size_t n = point < 0x80 ? 0 : unic__point_fold(point, to);
+    if (n || accent)
+        return n;
+    to[0] = point < 0x80 ? (unsigned char)unic__lower((char)point) : point;
+    return 1;
+}
+
+/* 0 at the end; a byte that is no UTF-8 is a letter of its own. */
+static uint32_t next_letter(letters *name)
+{
+    enum { NO_POINT = 0x110000 };
+    while (name->next == name->n) {
+        uint32_t point = 0;
+        if (name->at == name->end)
+            return 0;
+        const size_t bytes = unic__utf8_bytes(name->at, name->end, &point);
+        if (!bytes)
+            return NO_POINT + (unsigned char)*name->at++;
+        name->at += bytes;
+        name->next = 0;
+        name->n = is_between_words(point, name) ? 0 : fold(point, name->of);
     }
-    unsigned char c = (unsigned char)**at;
-    *at += c != 0;
-    return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : c;
+    return name->of[name->next++];
+}
+
+static bool is_within_point(char c)
+{
+    return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Where the code points of two names begin to differ, or a hyphen before that. */
+static size_t same_beginning(const char *a, const char *b)
+{
+    size_t n = 0;
+    while (a[n] && a[n] == b[n])
+        n++;
+    while (n > 0 && (is_within_point(a[n]) || is_within_point(b[n]) || a[n - 1] == '-'))
+        n--;
+    return n;
 }
 
 int unic__compare_loosely(const char *a, const char *b)
 {
-    unsigned char x, y;
+    const size_t same = same_beginning(a, b); /* most of a long name */
+    letters one = {.at = a + same, .end = a + strlen(a)};
+    letters other = {.at = b + same, .end = b + strlen(b)};
+    uint32_t x, y;
     do {
-        x = next_letter(&a);
-        y = next_letter(&b);
+        x = next_letter(&one);
+        y = next_letter(&other);
     } while (x && x == y);
     return (x > y) - (x < y);
 }

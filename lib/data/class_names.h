@@ -25,8 +25,8 @@ bool unic__class_names_include(const unic__class_names *a, const unic__class_nam
 unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
                                     const unic__class_names *a, const unic__class_names *b);
 
-/* The order of names without regard to the case of ASCII letters and to blanks, tabs and
- * no-break spaces anywhere; 0: the same name, as people see it. */
+/* The order of names without regard to case, to accents and how they are encoded, and to blanks,
+ * "_", hyphens of words and what is not seen, anywhere; 0: the same name, as people see it. */
 int unic__compare_loosely(const char *a, const char *b);
 
 /* Whether a table's field is one of the words that pandas writes and reads for a missing

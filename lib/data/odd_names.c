@@ -29,11 +29,10 @@ unic_status unic__report_near_names(const unic__class_names *names, const char *
         example[1] = sorted[i];
     }
     if (n)
-        unic__log_line(
-            UNIC_LOG_WARNING,
-            "%s: %zu of %zu classes have the name of another but for case and blanks, "
-            "as \"%s\" and \"%s\": they are different classes",
-            path, n, names->n, example[0], example[1]);
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %zu of %zu classes have the name of another but for case, accents, "
+                       "blanks, _ and -, as \"%s\" and \"%s\": they are different classes",
+                       path, n, names->n, example[0], example[1]);
     unic__free(sorted);
     return UNIC_OK;
 }

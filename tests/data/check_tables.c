@@ -116,17 +116,35 @@ START_TEST(names_that_look_the_same)
         const char *one, *two, *says; /* says NULL: nothing */
     } cases[] = {
         {"video_id,category\nx,dog\ny,Dog\n", NULL,
-         "t.csv: 1 of 2 classes have the name of another but for case and blanks, as \"Dog\" "
-         "and "
+         "t.csv: 1 of 2 classes have the name of another but for case, accents, "
+         "blanks, _ and -, as \"Dog\" and "
          "\"dog\": they are different classes\n"},
         {"video_id,category\nx,\"dog \"\ny,dog\xc2\xa0\nz,dog\n", NULL, "2 of 3 classes have"},
         {"video_id,category\nx,guitar solo\ny,guitarsolo\nz,cat\n", NULL,
-         "1 of 3 classes have the name of another but for case and blanks, as \"guitar solo\" "
-         "and "
+         "1 of 3 classes have the name of another but for case, accents, blanks, _ and -, "
+         "as \"guitar solo\" and "
          "\"guitarsolo\""},
         {"video_id,category\nx,dog\n", "video_id,category\nx,Dog\n", "1 of 2 classes have"},
         {"video_id,event_labels\nx,\"dog,Dog\"\n", NULL, "1 of 2 classes have"},
+        {"video_id,category\nx,Acoustic guitar\ny,acoustic_guitar\nz,Acoustic-guitar\n", NULL,
+         "2 of 3 classes have"},
+        /* as macOS and as others write accents; in capitals; Hangul */
+        {"video_id,category\nx,caf\xc3\xa9\ny,cafe\xcc\x81\nz,CAF\xc3\x89\n", NULL,
+         "2 of 3 classes have"},
+        {"video_id,category\nx,\xea\xb0\x9c\ny,\xe1\x84\x80\xe1\x85\xa2\n", NULL,
+         "1 of 2 classes have"},
+        /* a zero-width space, a byte order mark within a file, an ideographic space */
+        {"video_id,category\nx,dog\ny,dog\xe2\x80\x8b\nz,\xef\xbb\xbf"
+         "dog\n",
+         NULL, "2 of 3 classes have"},
+        {"video_id,category\nx,\xe7\x8a\xac\ny,\xe7\x8a\xac\xe3\x80\x80\n", NULL,
+         "1 of 2 classes have"},
         {"video_id,category\nx,dog\ny,dogs\nz,caf\xc3\xa9\n", NULL, NULL},
+        /* ranges, Thai vowels, bytes that are no UTF-8 */
+        {"video_id,category\nx,1-2 clips\ny,12 clips\nz,-12 clips\n", NULL, NULL},
+        {"video_id,category\nx,\xe0\xb8\x81\xe0\xb8\xb4\ny,\xe0\xb8\x81\xe0\xb8\xb1\n", NULL,
+         NULL},
+        {"video_id,category\nx,caf\xe9\ny,caf\xe8\nz,caf\n", NULL, NULL},
         {"video_id,category\nx,dog\ny,dog\n", "video_id,category\nx,dog\n", NULL},
         /* numbers: what label a name has is not what it says */
         {"video_id,category\nx,10.0\ny,2.0\nz,0.0\n", NULL,
