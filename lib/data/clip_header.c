@@ -234,7 +234,7 @@ static unic_status check_header(columns *t, char delimiter, const unic__record *
 
 unic_status unic__clip_header_read(unic__clip_header *t, unic__csv *csv)
 {
-    unic__record header;
+    unic__record header = {.n = 0};
     *t = (unic__clip_header){.path = csv->path, .start = UNIC__NO_FIELD};
     UNIC__TRY(unic__csv_next(csv, &header));
     t->n = header.n;

@@ -60,7 +60,7 @@ static unic_status name_clip(table *t, const unic__record *record, line *l)
 
 static unic_status take_lines(table *t)
 {
-    unic__record record;
+    unic__record record = {.n = 0};
     size_t bytes = SIZE_MAX;
     if (unic__mul_size(unic__csv_lines(&t->csv) + t->columns.headless, sizeof *t->lines,
                        &bytes))
@@ -340,7 +340,7 @@ static unic_status read_table(table *t, unic__clip_table *out, const char *split
 {
     size_t size;
     UNIC__TRY(unic__text_load(&t->text, &size, t->path, LARGEST_FILE, "a table of clips"));
-    UNIC__TRY(unic__csv_begin(&t->csv, t->path, t->text, size));
+    UNIC__TRY(unic__csv_begin(&t->csv, t->arena, t->path, t->text, size));
     const char first = t->csv.at[strspn(t->csv.at, " \t")]; /* a NUL is behind the text */
     if (first == '[' || first == '{')
         return unic__fail(

@@ -54,10 +54,12 @@ static void skip_empty_lines(unic__csv *csv)
     }
 }
 
-unic_status unic__csv_begin(unic__csv *csv, const char *path, char *text, size_t size)
+unic_status unic__csv_begin(unic__csv *csv, unic__arena *arena, const char *path, char *text,
+                            size_t size)
 {
     const char *first, *nul = size ? memchr(text, '\0', size) : NULL;
-    *csv = (unic__csv){.path = path, .end = text + size, .delimiter = ',', .number = 1};
+    *csv = (unic__csv){
+        .path = path, .arena = arena, .end = text + size, .delimiter = ',', .number = 1};
     unic_status status = unic__text_begin(text, size, &first);
     if (status == UNIC_OK && nul)
         status = unic__fail(UNIC_E_FORMAT, "is no text: it has a NUL byte at byte %zu",
@@ -124,17 +126,35 @@ static unic_status take_field(unic__csv *csv, const char **field, bool *last)
     return UNIC_OK;
 }
 
+/* Room for twice the fields. */
+static unic_status grow(unic__csv *csv, unic__record *record)
+{
+    enum { FIRST = 16 };
+    if (record->n == UNIC__CSV_FIELDS)
+        return unic__fail(UNIC_E_FORMAT, "%s:%zu: has more than %d columns", csv->path,
+                          record->number, UNIC__CSV_FIELDS);
+    const size_t room = record->room ? 2 * record->room : FIRST;
+    const char **fields = unic__arena_alloc(csv->arena, room * sizeof *fields);
+    if (!fields)
+        return unic__no_memory(room * sizeof *fields, "a table's columns");
+    if (record->n)
+        memcpy(fields, record->fields, record->n * sizeof *fields);
+    record->fields = fields;
+    record->room = room;
+    return UNIC_OK;
+}
+
 unic_status unic__csv_next(unic__csv *csv, unic__record *record)
 {
     bool last = false;
     skip_empty_lines(csv);
-    *record = (unic__record){.number = csv->number};
+    record->n = 0;
+    record->number = csv->number;
     if (csv->at == csv->end)
         return UNIC_OK;
     while (!last) {
-        if (record->n == UNIC__CSV_FIELDS)
-            return unic__fail(UNIC_E_FORMAT, "%s:%zu: has more than %d columns", csv->path,
-                              record->number, UNIC__CSV_FIELDS);
+        if (record->n == record->room)
+            UNIC__TRY(grow(csv, record));
         UNIC__TRY(take_field(csv, &record->fields[record->n++], &last));
     }
     return UNIC_OK;

@@ -13,25 +13,29 @@
 
 #include "base/base.h"
 
-enum { UNIC__CSV_FIELDS = 64 };
+enum { UNIC__CSV_FIELDS = 1 << 16 }; /* the most of a line */
 
 typedef struct unic__csv {
-    const char *path; /* for messages */
-    char *at, *end;   /* the unread rest */
+    const char *path;   /* for messages */
+    unic__arena *arena; /* of the records' fields */
+    char *at, *end;     /* the unread rest */
     char delimiter;
     size_t number; /* of the line at `at`, from 1 */
 } unic__csv;
 
-/* A line that is not empty. */
+/* A line that is not empty. It begins as {0}, and each line that is read into it has the room of
+ * those before. */
 typedef struct unic__record {
-    const char *fields[UNIC__CSV_FIELDS];
+    const char **fields; /* [n] */
+    size_t room;
     size_t n;      /* 0: the text has ended */
     size_t number; /* of the line that it begins in */
 } unic__record;
 
 /* `text` has `size` bytes and a NUL behind them; it is changed, and must stay valid as long as
  * the fields. UNIC_E_FORMAT if it is not a text. */
-unic_status unic__csv_begin(unic__csv *csv, const char *path, char *text, size_t size);
+unic_status unic__csv_begin(unic__csv *csv, unic__arena *arena, const char *path, char *text,
+                            size_t size);
 
 unic_status unic__csv_next(unic__csv *csv, unic__record *record);
 

@@ -167,10 +167,42 @@ START_TEST(tables_that_are_refused)
                     UNIC_E_FORMAT, "index.csv: is no text: it has a NUL byte");
     io_assert_fails(unic__clip_table_read(&x, &arena, "/nowhere/x.csv", NULL), UNIC_E_NOTFOUND,
                     "/nowhere/x.csv");
-    char wide[512] = "video_id";
-    for (int i = 0; i < 64; i++)
-        strcat(wide, ",x");
-    io_assert_fails(read_text(&x, wide, NULL), UNIC_E_FORMAT, "has more than 64 columns");
+}
+END_TEST
+
+/* As a table with a column for each class has them. */
+START_TEST(many_columns)
+{
+    enum { MOST = UNIC__CSV_FIELDS };
+    static char text[8 * MOST];
+    unic__clip_table x;
+    const size_t others[] = {15, 16, 63, 64, 5000, MOST - 2, MOST - 1};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char *at = text;
+        for (int line = 0; line < 3; line++) {
+            at += sprintf(at, "%s", line == 0 ? "video_id" : line == 1 ? "b" : "a");
+            for (size_t k = 0; k < others[i]; k++, at += 2)
+                memcpy(at, line ? ",1" : ",x", 2);
+            at += sprintf(at, "%s",
+                          line == 0   ? ",category\n"
+                          : line == 1 ? ",dog\n"
+                                      : ",cat\n");
+        }
+        if (others[i] + 2 > MOST) {
+            io_assert_fails(read_text(&x, text, NULL), UNIC_E_FORMAT,
+                            "index.csv:1: has more than 65536 columns");
+            break;
+        }
+        io_assert_ok(read_text(&x, text, NULL));
+        ck_assert_str_eq(print(&x), "b=1;a=0;");
+        strcpy(at - 1, ",1,1\n"); /* the last line has two more */
+        char says[80];
+        snprintf(says, sizeof says, "index.csv:3: has %zu columns, %zu expected", others[i] + 4,
+                 others[i] + 2);
+        if (others[i] + 4 <= MOST)
+            io_assert_fails(read_text(&x, text, NULL), UNIC_E_FORMAT, says);
+    }
+    unic__arena_free(&arena);
 }
 END_TEST
 
@@ -284,7 +316,7 @@ START_TEST(empty_lines_are_not_counted)
         char text[64];
         unic__csv csv;
         strcpy(text, cases[i].text);
-        io_assert_ok(unic__csv_begin(&csv, "x.csv", text, strlen(text)));
+        io_assert_ok(unic__csv_begin(&csv, &arena, "x.csv", text, strlen(text)));
         ck_assert_uint_eq(unic__csv_lines(&csv), cases[i].lines);
     }
 }
@@ -583,6 +615,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, tables_in_many_hands);
     tcase_add_test(t, tables_that_are_refused);
+    tcase_add_test(t, many_columns);
     tcase_add_test(t, events_become_one_channel_each);
     tcase_add_test(t, names_of_events_are_kept);
     tcase_add_test(t, quotes_without_end_take_no_time);
