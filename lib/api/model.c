@@ -20,16 +20,25 @@ static unic_status open_any(unic_model **out, unic__source *source)
                       unic__file_kind_advice(kind));
 }
 
+/* Settings for a zip file that is no checkpoint: a model's have none, and others are refused as what
+ * they are, or as damaged. */
+static unic_status refuse_settings(unic__source *source)
+{
+    unic_model *model;
+    UNIC__TRY(unic__model_open(&model, source));
+    unic__model_free(model);
+    return unic__fail(UNIC_E_ARG,
+                      "settings are for a checkpoint of the CMG code; %s has its own",
+                      unic__source_name(source));
+}
+
 static unic_status import(unic_model **out, unic__source *source, const char *settings)
 {
     unic__file_kind kind = UNIC__FILE_UNKNOWN;
     if (settings && *settings)
         UNIC__TRY(unic__file_sniff(&kind, source));
-    if (kind == UNIC__FILE_ZIP)
-        return unic__fail(UNIC_E_ARG,
-                          "settings are for a checkpoint of the CMG code; %s has its own",
-                          unic__source_name(source));
-    return unic__model_import(out, source, settings);
+    return kind == UNIC__FILE_ZIP ? refuse_settings(source)
+                                  : unic__model_import(out, source, settings);
 }
 
 /* Ends the opening of a model; its weights are read now, or later within the same limits. */

@@ -532,6 +532,17 @@ class Checkpoints(unittest.TestCase):
         self.assertEqual(lu.Model(self.dir / "model.pt").modalities, ("audio", "video", "text"))
         with self.assertRaisesRegex(lu.ArgumentError, "settings are for a checkpoint of the CMG code; .*model.pt has its own"):
             lu.Model(self.dir / "model.pt", {"encoder.heads": 1})
+        # what is no model is not said to be one, whether there are settings or not
+        np.savez(self.dir / "features.npz", audio=np.ones((2, 3, 4), "f4"))
+        spoilt = bytearray(self.want)
+        spoilt[self.want.index(b"codebook.idle.npy") + 200] ^= 1
+        for contents, says in ((data[:-30], "truncated one: no end of directory"), (data[:len(data) // 2], "truncated one"),
+                               (self.want[:-30], "truncated one"), (bytes(spoilt), "codebook.*damaged"),
+                               ((self.dir / "features.npz").read_bytes(), "not a libunicode model")):
+            (self.dir / "broken.pt").write_bytes(contents)
+            for settings in ({}, {"encoder.heads": 1}):
+                with self.assertRaisesRegex(lu.FormatError, f"broken.pt.*{says}"):
+                    lu.Model(self.dir / "broken.pt", settings)
 
     def test_other_files(self):
         x = np.ones((2, 10, 4), "f4")
