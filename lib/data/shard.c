@@ -78,6 +78,36 @@ static void report_near_name(const shard *s, const char *name, const unic__shape
                            s->source.path, name, text, (int)(at - name), name, words[2]);
 }
 
+/* Arrays that may have been meant as modalities: of other names, or a row of numbers for each of the
+ * `clips`. */
+static unic_status report_left_out(const shard *s, size_t clips)
+{
+    char text[UNIC__SHAPE_TEXT];
+    for (size_t i = 0; i < unic__named_arrays_count(&s->arrays); i++) {
+        const char *name = unic__named_arrays_name(&s->arrays, i);
+        const bool named = unic__is_modality_name(name);
+        unic__npy_info info = {.foreign = false};
+        if (!unic__named_arrays_is_array(&s->arrays, i) || strcmp(name, "label") == 0)
+            continue;
+        const unic_status status = unic__named_arrays_info(&s->arrays, name, &info);
+        if (unic__is_exhausted(status))
+            return status;
+        if (status != UNIC_OK || !info.shape.rank || info.shape.dim[0] != clips)
+            continue;
+        unic__shape_print(&info.shape, text);
+        if (!named && info.shape.rank >= 3 && !unic__has_suffix(name, ".step_labels"))
+            unic__log_line(UNIC_LOG_WARNING,
+                           "%s: \"%s\" %s is not read: the name of a modality has no '.' and "
+                           "no '/'",
+                           s->source.path, name, text);
+        if (named && info.shape.rank == 2 && info.type <= UNIC__NPY_F64)
+            unic__log_line(UNIC_LOG_INFO,
+                           "not read: %s: \"%s\" is %s, and modalities [N,T,...]",
+                           s->source.path, name, text);
+    }
+    return UNIC_OK;
+}
+
 /* No array could be one of a modality. */
 static unic_status fail_empty(const shard *s)
 {
@@ -93,7 +123,7 @@ static unic_status fail_empty(const shard *s)
 static unic_status list(unic__clip_source *source, unic__track_table *tracks)
 {
     shard *s = (shard *)source;
-    size_t found = 0;
+    size_t found = 0, clips = 0;
     unic__shape shape, other = UNIC__SCALAR; /* of what could have been meant */
     const char *other_name = NULL, *foreign = NULL;
     unic__npy_info info;
@@ -102,6 +132,7 @@ static unic_status list(unic__clip_source *source, unic__track_table *tracks)
         UNIC__TRY(look_at(s, i, &shape, &foreign));
         if (shape.rank >= 3) {
             found++;
+            clips = shape.dim[0];
             report_near_name(s, name, &shape);
             if (unic__tracks_find(tracks, name) == tracks->n)
                 UNIC__TRY(unic__tracks_add(tracks, name));
@@ -116,7 +147,7 @@ static unic_status list(unic__clip_source *source, unic__track_table *tracks)
     if (!found && other_name)
         return unic__fail(UNIC_E_SHAPE, "%s: modality \"%s\" is %s, [N,T,...] expected",
                           source->path, other_name, unic__shape_print(&other, text));
-    return found ? UNIC_OK : fail_empty(s);
+    return found ? report_left_out(s, clips) : fail_empty(s);
 }
 
 static unic_status find(unic__clip_source *source, const char *name)
@@ -275,11 +306,52 @@ static bool owns_lengths(const shard *s, const unic__track *track)
 static void report_unread_lengths(const shard *s, const char *name, const char *modality,
                                   const char *why)
 {
+    char text[UNIC__SHAPE_TEXT] = "";
+    unic__npy_info info = {.foreign = false};
+    if (unic__named_arrays_info(&s->arrays, name, &info) == UNIC_OK)
+        unic__shape_print(&info.shape, text);
     unic__log_line(UNIC_LOG_WARNING,
-                   "%s: \"%s\" [%zu] is not read%s: lengths of \"%s\" are read from \"%s%s\", "
+                   "%s: \"%s\" %s is not read%s: lengths of \"%s\" are read from \"%s%s\", "
                    "and without it all %zu steps of each clip count",
-                   s->source.path, name, s->source.clips, why, modality, modality,
-                   lengths_suffix, s->source.length);
+                   s->source.path, name, text, why, modality, modality, lengths_suffix,
+                   s->source.length);
+}
+
+/* Whether a word stands anywhere in the name, whatever its capitals. */
+static bool has_word(const char *name, const char *word)
+{
+    const size_t size = strlen(word);
+    for (size_t rest = strlen(name); rest >= size; rest--, name++)
+        if (unic__is_same_but_capitals(name, word, size))
+            return true;
+    return false;
+}
+
+/* Whether the array [N,T] says which steps are there: "audio_mask", "padding_mask". */
+static unic_status find_mask(const shard *s, const char *name, bool *mask)
+{
+    unic__npy_info info = {.foreign = false};
+    unic_status status = UNIC_OK;
+    if ((*mask = has_word(name, "mask")))
+        status = unic__named_arrays_info(&s->arrays, name, &info);
+    *mask = *mask && status == UNIC_OK && info.shape.rank == 2 &&
+            info.shape.dim[0] == s->source.clips && info.shape.dim[1] == s->source.length;
+    return unic__is_exhausted(status) ? status : UNIC_OK;
+}
+
+/* A mask of steps is not read either, be it of one modality or of all. */
+static unic_status look_for_mask(const shard *s, const unic__track_table *tracks,
+                                 const char *name)
+{
+    bool mask, of_one = false;
+    UNIC__TRY(find_mask(s, name, &mask));
+    for (size_t i = 0; i < tracks->n; i++)
+        of_one = of_one || has_word(name, tracks->at[i].name);
+    for (size_t i = 0; i < tracks->n; i++)
+        if (mask && s->present[i] && !s->lengths[i] &&
+            (!of_one || has_word(name, tracks->at[i].name)))
+            report_unread_lengths(s, name, tracks->at[i].name, "");
+    return UNIC_OK;
 }
 
 /* `lengths` without a modality's name. */
@@ -341,6 +413,9 @@ static unic_status look_for_all_lengths(shard *s, const unic__track_table *track
         if (unic__named_arrays_is_array(&s->arrays, i) && !is_read_as_lengths(tracks, name))
             UNIC__TRY(look_for_lengths(s, tracks, name));
     }
+    for (size_t i = 0; i < unic__named_arrays_count(&s->arrays); i++)
+        if (unic__named_arrays_is_array(&s->arrays, i))
+            UNIC__TRY(look_for_mask(s, tracks, unic__named_arrays_name(&s->arrays, i)));
     return UNIC_OK;
 }
 

@@ -427,6 +427,70 @@ START_TEST(lengths_under_other_names)
 }
 END_TEST
 
+/* What may have been meant as a modality, or says which steps are there, is told of. */
+START_TEST(arrays_that_are_left_out)
+{
+    static const struct {
+        const char *name;
+        unic__shape shape;
+        bool whole;       /* of int32 */
+        const char *says; /* NULL: nothing */
+    } cases[] = {
+        {"video.features",
+         {3, {3, 4, 2}},
+         false,
+         "dataset-1.npz: \"video.features\" [3,4,2] is not read: the name of a modality has no "
+         "'.' and no '/'\n"},
+        {"features/video", {3, {3, 4, 2}}, true, "\"features/video\" [3,4,2] is not read: the"},
+        {"video.npy", {3, {3, 4, 2}}, false, "\"video.npy\" [3,4,2] is not read: the"},
+        {"text",
+         {2, {3, 6}},
+         false,
+         "dataset-1.npz: \"text\" is [3,6], and modalities [N,T,...]\n"},
+        {"audio_mask",
+         {2, {3, 4}},
+         true,
+         "dataset-1.npz: \"audio_mask\" [3,4] is not read: lengths of \"audio\" are read from "
+         "\"audio.lengths\", and without it all 4 steps of each clip count\n"},
+        {"audio.Mask", {2, {3, 4}}, false, "\"audio.Mask\" [3,4] is not read: lengths of"},
+        {"attention_mask", {2, {3, 4}}, true, "\"attention_mask\" [3,4] is not read: lengths"},
+        {"video.features", {3, {2, 4, 2}}, false, NULL}, /* of other clips */
+        {"audio.step_labels", {3, {3, 4, 2}}, true, NULL},
+        {"video.step_labels", {3, {3, 4, 2}}, true, NULL},
+        {"audio.speaker", {2, {3, 6}}, false, NULL},
+        {"label", {2, {3, 6}}, true, NULL},
+        {"boxes", {2, {3, 6}}, true, NULL},
+        {"mask", {2, {3, 7}}, true, NULL}, /* not of steps */
+    };
+    static float numbers[24];
+    static const int32_t wholes[24];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *path = io_path("dataset-1.npz");
+        unic__npz_writer *w;
+        io_assert_ok(unic__npz_create(&w, UNIC__TO_FILE(path)));
+        io_assert_ok(unic__npz_add_f32(w, "audio", &OF(3, 4, 2), numbers));
+        io_assert_ok(cases[i].whole
+                         ? unic__npz_add_i32(w, cases[i].name, &cases[i].shape, wholes)
+                         : unic__npz_add_f32(w, cases[i].name, &cases[i].shape, numbers));
+        io_assert_ok(unic__npz_finish(w));
+        unic_dataset_options o = data_options(3, 0, 0);
+        io_log_begin();
+        unic_dataset_free(data_open(path, &o));
+        const char *log = io_log_end();
+        ck_assert_msg(cases[i].says ? strstr(log, cases[i].says) != NULL : !*log,
+                      "%s: the log says \"%s\"", cases[i].name, log);
+        /* named modalities are all that is asked for; with lengths a mask adds nothing */
+        if (strstr(cases[i].name, "ask"))
+            continue;
+        o.modalities = (const char *[]){"audio"};
+        o.modality_count = 1;
+        io_log_begin();
+        unic_dataset_free(data_open(path, &o));
+        ck_assert_str_eq(io_log_end(), "");
+    }
+}
+END_TEST
+
 /* An array that is more likely labels or masks is told of, where modalities are not named. */
 START_TEST(modalities_that_were_hardly_meant)
 {
@@ -682,6 +746,7 @@ int main(void)
     tcase_add_test(t, skips_clips_that_hold_no_numbers);
     tcase_add_test(t, refuses_lengths_that_cannot_be);
     tcase_add_test(t, lengths_under_other_names);
+    tcase_add_test(t, arrays_that_are_left_out);
     tcase_add_test(t, modalities_that_were_hardly_meant);
     tcase_add_test(t, refuses_options_out_of_range);
     tcase_add_test(t, refuses_arguments_that_are_missing);

@@ -258,6 +258,19 @@ def test_lengths_under_other_names_are_told_of(f: Fixture) -> None:
             assert len(told) == 1 and told[0].filename == __file__
 
 
+@pytest.mark.filterwarnings("error")
+def test_masks_of_steps_are_told_of(f: Fixture) -> None:
+    speech = f.x["speech"]
+    mask = np.ones(speech.shape[:2], bool)
+    lu.Batch({"speech": speech, "speech.lengths": f.lengths["speech"], "speech_mask": mask})
+    lu.Batch({"speech": speech, "mask": mask[:, 1:], "levels": mask})
+    for of in (lu.Batch, lu.Arrays):
+        for name, x in (("speech_mask", mask), ("attention_mask", mask.astype(int)), ("Mask", mask.astype("f4"))):
+            with pytest.warns(UserWarning, match=f"'{name}' is not read: lengths are read from speech.lengths, and") as told:
+                of({"speech": speech, name: x})
+            assert len(told) == 1 and told[0].filename == __file__
+
+
 def test_masked_arrays() -> None:
     """Values that are masked are no numbers; without one, a masked array is an array."""
     book = lu.Codebook(2, 2)

@@ -145,10 +145,12 @@ _LENGTHS = re.compile(r"(^|[_-])(seq_?)?len(gth)?s?$|^len(gth)?s?[_-]", re.IGNOR
 
 
 def _warn_of_lengths(arrays: Mapping[str, Any], found: Mapping[str, npt.NDArray[Any]], chosen: Tuple[str, ...]) -> None:
-    """Lengths under a name that is not read: what is padding would be data."""
+    """Lengths under a name that is not read, and masks of steps: what is padding would be data."""
     open_ended = [name for name in chosen if f"{name}.lengths" not in arrays]
+    steps = {found[name].shape[:2] for name in open_ended}
     for name, x in found.items():
-        if open_ended and _LENGTHS.search(name) and x.ndim == 1 and x.dtype.kind in "iu":
+        lengths = _LENGTHS.search(name) and x.ndim == 1 and x.dtype.kind in "iu"
+        if open_ended and (lengths or (name not in chosen and "mask" in name.lower() and x.shape in steps)):
             read = ", ".join(f"{modality}.lengths" for modality in open_ended)
             warnings.warn(f"{name!r} is not read: lengths are read from {read}, and without it all steps of each clip "
                           "count", stacklevel=4)
