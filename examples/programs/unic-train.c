@@ -52,6 +52,7 @@ typedef struct run {
     train_drift drift;
     train_checkpoint checkpoint;
     train_interval interval; /* between two saves within an epoch */
+    train_seen seen;         /* with damage skipped, since the run began */
     bool save_failed;        /* there is no use in trying again */
 } run;
 
@@ -305,6 +306,9 @@ static bool end_epoch(run *r, uint64_t step, uint64_t epoch)
         snprintf(part, sizeof part, " (mean of its last %llu of %llu steps)",
                  (unsigned long long)r->figures.summed, (unsigned long long)r->batches);
     train_figures_end_epoch(&r->figures, epoch, r->batches);
+    if (r->how.skip_damaged && step - r->begun_at >= r->batches &&
+        !train_seen_check(&r->seen, r->data, r->data_path))
+        return false;
     if (r->valid && !validate(r))
         return false;
     if (!train_ranks_first())
@@ -379,7 +383,8 @@ static bool take_step(run *r, uint64_t *step, bool *stops)
     if (away)
         cli_note("step %llu: all clips of its batch are damaged, it takes those of another",
                  (unsigned long long)*step + 1);
-    if (!cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->figures.now)) ||
+    if ((r->how.skip_damaged && !train_seen_add(&r->seen, r->data, batch)) ||
+        !cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->figures.now)) ||
         (away && !seek(r, *step + 1)))
         return false;
     uint64_t epoch = *step / r->batches + 1;

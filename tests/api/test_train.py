@@ -131,6 +131,24 @@ class Train(unittest.TestCase):
             self.assertRegex(done.stderr, rf'warning: skipped: modality "{modality}": .*clip {clip}\b.* holds NaN or Inf in step \d, dim \d\n')
         self.assertEqual(self.files(), self.straight(data="gone.npz"))
 
+    def test_a_modality_whose_clips_are_all_damaged(self):
+        """The files say that the clips are there: what is in them is known when they are read."""
+        some, none = features(), features()
+        some["touch"][::2] = np.nan
+        some["sound"][1::2] = np.nan
+        none["touch"][:, 0, 0] = np.nan
+        for data, says in ((some, "no clip of an epoch has two modalities that are not damaged"),
+                           (none, '"touch" is damaged in all clips of an epoch')):
+            np.savez(self.dir / "bad.npz", **data)
+            done = self.train("--skip-damaged", data="bad.npz", status=1)
+            self.assertIn(f"unic-train: {self.dir / 'bad.npz'}: {says}: ", done.stderr)
+            done = self.train("--skip-damaged", "--resume", data="bad.npz", status=1)
+            self.assertIn(says, done.stderr)
+        # one clip is enough
+        none["touch"][7] = 1
+        np.savez(self.dir / "bad.npz", **none)
+        self.train("--skip-damaged", data="bad.npz")
+
     def test_batches_of_damaged_clips_alone(self):
         half, steps = features(), 60  # batches of two
         for modality in half:

@@ -333,6 +333,25 @@ def test_batches_of_damaged_clips_alone(f: Fixture) -> None:
     raises(lu.ArgumentError, "none of their clips can be used", lambda: straight.evaluate(nothing))
 
 
+def test_a_modality_whose_clips_are_all_damaged(f: Fixture) -> None:
+    folder, names = f.folder / "one_damaged", list(f.x)
+    config = lu.Config(modalities=KINDS, **{**SETTINGS, "train.batch": 2})
+
+    def data(good):                                     # of clip i and modality m
+        for m, (name, x) in enumerate(f.x.items()):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            for i in range(6):
+                np.save(folder / name / f"{i}.npy", x[i] if good(i, m) else x[i] * np.nan)
+        return lu.Dataset(folder, batch=2, on_damage="skip", length=T)
+
+    for epochs in (1, 3):
+        raises(lu.DataError, f"'{names[-1]}' is damaged in all clips of an epoch",
+               lambda: lu.Trainer(config).fit(data(lambda i, m: m < len(names) - 1), epochs=epochs))
+        raises(lu.DataError, "no clip of an epoch has two modalities that are not damaged",
+               lambda: lu.Trainer(config).fit(data(lambda i, m: i % len(names) == m), epochs=epochs))
+    lu.Trainer(config).fit(data(lambda i, m: i == 3 or m == 0), epochs=2)
+
+
 def test_validating_on_the_same_data(f: Fixture) -> None:
     """Each step takes its own batch, wherever an evaluation left the data."""
     def figures(make, validates):

@@ -264,18 +264,34 @@ class Trainer(Saved):
                 return lent
         raise DataError("none of the data's clips can be used")
 
+    def _check_seen(self, names: Sequence[str], seen: npt.NDArray[np.bool_]) -> None:
+        """Damage is found when clips are read: after an epoch it is known what they had. All ranks ask."""
+        had = [self._ranks.total(int(one)) > 0 if self._ranks else bool(one) for one in seen]
+        for name, one in zip(names, had):
+            if not one:
+                raise DataError(f"{name!r} is damaged in all clips of an epoch: nothing could be learnt of it")
+        if len(names) > 1 and not had[-1]:
+            raise DataError("no clip of an epoch has two modalities that are not damaged: nothing ties them together")
+
     def _placed(self, data: Union[Dataset, Arrays], first: int, count: int) -> Iterator[Batch]:
         """The batches of `count` steps from step `first` on, also if something else moves the data between them."""
         turn = None
+        skips, names = isinstance(data, Dataset) and data.skips, data.modalities
+        seen = np.zeros(len(names) + 1, bool)           # of each modality a clip, and a clip with two
         for step in range(first, first + count):
             if data._turn != turn:
                 data.seek(step // len(data), step % len(data))
             lent = data.next() or data.next()           # None at an epoch's end
             assert lent is not None
             turn = data._turn
-            if isinstance(data, Dataset) and data.skips and not self._has_step(lent):
+            if skips and not self._has_step(lent):
                 lent, turn = self._usable(data, step), None
+            if skips:
+                has = np.array([lent.lengths(name) > 0 for name in names])
+                seen |= np.append(has.any(1), (has.sum(0) > 1).any())
             yield lent
+            if skips and step + 1 - first == len(data):
+                self._check_seen(names, seen)
 
     def _batches(self, data: Any, first: int, count: int) -> Iterator[Batch]:
         """The batches of `count` steps from step `first` on, epoch after epoch."""
