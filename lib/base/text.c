@@ -15,11 +15,21 @@ static bool begins_with(const char *text, size_t size, const char *mark, size_t 
     return size >= bytes && memcmp(text, mark, bytes) == 0;
 }
 
+/* UTF-16 and UTF-32, by their marks or where NULs stand beside the first letters, of ASCII. */
+static bool is_wide(const char *text, size_t size)
+{
+    unsigned letters = 0; /* a bit for each of the first bytes, the first one's the highest */
+    for (size_t i = 0; i < 4 && size >= 4; i++)
+        letters = letters << 1 | (text[i] != '\0');
+    return begins_with(text, size, "\xFF\xFE", 2) || begins_with(text, size, "\xFE\xFF", 2) ||
+           begins_with(text, size, "\0\0\xFE\xFF", 4) || letters == 0xA || letters == 0x5 ||
+           letters == 0x8 || letters == 0x1;
+}
+
 unic_status unic__text_begin(const char *text, size_t size, const char **first)
 {
     *first = text;
-    if (begins_with(text, size, "\xFF\xFE", 2) || begins_with(text, size, "\xFE\xFF", 2) ||
-        begins_with(text, size, "\0\0\xFE\xFF", 4))
+    if (is_wide(text, size))
         return unic__fail(UNIC_E_FORMAT,
                           "is a text of 16 or 32 bits a character (UTF-16, UTF-32), UTF-8 "
                           "expected");

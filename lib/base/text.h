@@ -18,8 +18,8 @@ typedef struct unic__piece {
  * text. */
 size_t unic__line_end(const char *at, const char *end);
 
-/* Where a text's first line begins: after a byte order mark. UNIC_E_FORMAT for the marks of
- * UTF-16 and UTF-32, which are not supported. A NUL is an ordinary byte here; the caller
+/* Where a text's first line begins: after a byte order mark. UNIC_E_FORMAT for UTF-16 and UTF-32,
+ * with a mark or without, which are not supported. Any other NUL is an ordinary byte here; the caller
  * refuses it and names its line. */
 unic_status unic__text_begin(const char *text, size_t size, const char **first);
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { HEAD = 1024 };
+enum { HEAD = UNIC__FILE_HEAD };
 
 static const struct {
     const char *name, *advice;
@@ -208,6 +208,20 @@ static unic__file_kind kind_of(const head *h)
                                : kind_of_text(h);
 }
 
+static bool is_zip(const head *h)
+{
+    return has(h, 0, "PK\3\4", 4) || has(h, 0, "PK\5\6", 4);
+}
+
+unic__file_kind unic__file_kind_of_bytes(const void *bytes, size_t size, uint64_t file_size)
+{
+    head h = {.size = size < HEAD ? size : HEAD, .file_size = file_size};
+    memcpy(h.bytes, bytes, h.size);
+    const unic__file_kind kind = is_zip(&h) ? UNIC__FILE_ZIP : kind_of(&h);
+    return kind == UNIC__FILE_LFS_POINTER || text_begins(&h) == h.size ? kind
+                                                                       : UNIC__FILE_UNKNOWN;
+}
+
 unic_status unic__file_sniff(unic__file_kind *kind, unic__source *source)
 {
     head h = {.file_size = unic__source_size(source)};
@@ -216,7 +230,7 @@ unic_status unic__file_sniff(unic__file_kind *kind, unic__source *source)
     unic_status status = unic__source_read(source, 0, h.bytes, h.size);
     if (status != UNIC_OK)
         return unic__fail_in(status, "%s", unic__source_name(source));
-    if (has(&h, 0, "PK\3\4", 4) || has(&h, 0, "PK\5\6", 4))
+    if (is_zip(&h))
         return kind_of_zip(kind, source);
     *kind = kind_of(&h);
     return UNIC_OK;

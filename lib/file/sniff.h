@@ -31,6 +31,11 @@ typedef enum unic__file_kind {
  * UNIC__FILE_ZIP if it begins like one: opening it reports why. */
 unic_status unic__file_sniff(unic__file_kind *kind, unic__source *source);
 
+/* What a file that should be a text is instead, by its first bytes and its size. UNIC__FILE_UNKNOWN of
+ * any text but a pointer of Git LFS. */
+enum { UNIC__FILE_HEAD = 1024 }; /* so many are looked at */
+unic__file_kind unic__file_kind_of_bytes(const void *bytes, size_t size, uint64_t file_size);
+
 /* Whether an archive is of torch.save(): data.pkl beside torch's version. Torch puts them into a folder,
  * which is left out by some who pack them again. */
 bool unic__zip_is_torch(const unic__zip *z);

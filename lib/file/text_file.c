@@ -1,6 +1,7 @@
 #include "file/text_file.h"
 
 #include "file/file.h"
+#include "file/sniff.h"
 
 enum { FIRST = 1 << 12 }; /* of a file that says no size */
 
@@ -36,6 +37,21 @@ static unic_status read_all(const unic__file *file, char **text, size_t *size, s
     return *size < file->size ? unic__file_ended(file, *size) : UNIC_OK;
 }
 
+/* A model, an archive or the like is named as what it is, also if it is too large for a text. */
+static unic_status check_kind(const unic__file *file, const char *path, const char *what)
+{
+    unsigned char head[UNIC__FILE_HEAD];
+    size_t size = 0;
+    unic_status status = unic__file_read_some(file, 0, head, sizeof head, &size);
+    if (status != UNIC_OK)
+        return unic__fail_in(status, "%s", path);
+    const unic__file_kind kind = unic__file_kind_of_bytes(head, size, file->size);
+    return kind == UNIC__FILE_UNKNOWN
+               ? UNIC_OK
+               : unic__fail(UNIC_E_FORMAT, "%s: is %s, %s expected, which is a text", path,
+                            unic__file_kind_name(kind), what);
+}
+
 unic_status unic__text_load(char **text, size_t *size, const char *path, size_t most,
                             const char *what)
 {
@@ -43,12 +59,12 @@ unic_status unic__text_load(char **text, size_t *size, const char *path, size_t 
     *text = NULL;
     *size = 0;
     UNIC__TRY(unic__file_open(&file, path));
-    unic_status status = UNIC_OK;
+    unic_status status = check_kind(&file, path, what);
     bool fits = file.size <= most;
-    if (fits && (status = read_all(&file, text, size, most, what)) != UNIC_OK &&
-        status != UNIC_E_NOMEM)
+    if (status == UNIC_OK && fits &&
+        (status = read_all(&file, text, size, most, what)) != UNIC_OK && status != UNIC_E_NOMEM)
         status = unic__fail_in(status, "%s", path);
-    if (!fits || (status == UNIC_OK && *size > most))
+    if (status == UNIC_OK && (!fits || *size > most))
         status = unic__fail(UNIC_E_FORMAT, "%s has more than %zu bytes, too many for %s", path,
                             most, what);
     unic__file_close(&file);

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """What the programs refuse, each in a sentence that names the file and what is expected; nothing is written then."""
+import gzip
 import os
 import pathlib
+import pickle
 import subprocess
 import tempfile
 import unittest
@@ -90,8 +92,26 @@ class Refused(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn("is a text of 16 or 32 bits a character (UTF-16, UTF-32), UTF-8 expected", done.stderr)
             self.assertFalse((self.dir / "n.npz").exists())
+            (self.dir / f"unmarked-{name}").write_bytes(CONFIG.encode(code))
+            self.refuses("is a text of 16 or 32 bits a character (UTF-16, UTF-32), UTF-8 expected", "unic-train", "--config",
+                         f"unmarked-{name}", "--data", "d.npz", "--out", "n.npz")
+        for name in ("unmarked-wide.ini", "unmarked-widest.ini"):
+            self.refuses(f"{name} is a text of 16 or 32 bits a character", "unic-eval", "--model", "m.npz", "--train", "d.npz", "--test",
+                         "d.npz", "--classes", name)
         self.refuses("wide.ini is a text of 16 or 32 bits a character (UTF-16, UTF-32), but a list of classes must be UTF-8", "unic-eval", "--model",
                      "m.npz", "--train", "d.npz", "--test", "d.npz", "--classes", "wide.ini")
+
+    def test_what_is_given_for_a_text(self):
+        for contents, kind in ((gzip.compress(CONFIG.encode()), "a compressed file"), ((self.dir / "m.npz").read_bytes(), "a zip file"),
+                               (b"PAR1" + bytes(200000), "a Parquet file"), (pickle.dumps({"id": 1}), "a pickle"),
+                               (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS")):
+            for name in ("x.ini", "x.csv"):
+                (self.dir / name).write_bytes(contents)
+            self.refuses(f"x.ini: is {kind}", "unic-train", "--config", "x.ini", "--data", "d.npz", "--out", "n.npz")
+            self.refuses(f"x.csv: is {kind}", "unic-inspect", "x.csv")
+            self.refuses("a table of clips expected, which is a text", "unic-inspect", "x.csv")
+        (self.dir / "x.csv").write_text("BZh,video_id\n0,a\n")  # a text, whatever it begins with
+        self.refuses("no modality; directories", "unic-inspect", "x.csv")
 
     def test_modalities_without_end(self):
         words = "unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "n.npz", "--set"

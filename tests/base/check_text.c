@@ -67,8 +67,18 @@ START_TEST(wide_texts_are_refused)
     static const struct {
         const char *text;
         size_t size;
-    } marks[] = {{"\xFF\xFE\x61", 3}, {"\xFE\xFF\x61", 3}, {"\0\0\xFE\xFF", 4}};
+    } marks[] = {{"\xFF\xFE\x61", 3},
+                 {"\xFE\xFF\x61", 3},
+                 {"\0\0\xFE\xFF", 4},
+                 /* without a mark */
+                 {"a\0b\0", 4},
+                 {"\0a\0b", 4},
+                 {"a\0\0\0b\0\0\0", 8},
+                 {"\0\0\0a", 4}},
+      others[] = {{"a\0", 2}, {"a\0b", 3}, {"a\0bc", 4}, {"\0abc", 4}, {"\0\0\0\0", 4}};
     unic__lines lines;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        ck_assert_int_eq(unic__lines_begin(&lines, others[i].text, others[i].size), UNIC_OK);
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
         ck_assert_int_eq(unic__lines_begin(&lines, marks[i].text, marks[i].size),
                          UNIC_E_FORMAT);

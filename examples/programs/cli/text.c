@@ -59,12 +59,22 @@ static FILE *open_file(const char *path)
     return NULL;
 }
 
+/* UTF-16 and UTF-32, by their marks or where NULs stand beside the first letters, of ASCII. */
+static bool is_wide(const char *text, size_t size)
+{
+    unsigned letters = 0; /* a bit for each of the first bytes, the first one's the highest */
+    for (size_t i = 0; i < 4 && size >= 4; i++)
+        letters = letters << 1 | (text[i] != '\0');
+    return (size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2))) ||
+           (size >= 4 && !memcmp(text, "\0\0\xFE\xFF", 4)) || letters == 0xA ||
+           letters == 0x5 || letters == 0x8 || letters == 0x1;
+}
+
 /* Whether the bytes are a text that is read here. */
 static bool check_text(const char *path, const char *text, size_t size, size_t most,
                        const char *what)
 {
-    if ((size >= 2 && (!memcmp(text, "\xFF\xFE", 2) || !memcmp(text, "\xFE\xFF", 2))) ||
-        (size >= 4 && !memcmp(text, "\0\0\xFE\xFF", 4)))
+    if (is_wide(text, size))
         return cli_fail("%s is a text of 16 or 32 bits a character (UTF-16, UTF-32), but a %s "
                         "must be UTF-8",
                         path, what);
