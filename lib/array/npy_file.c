@@ -1,5 +1,7 @@
 #include "array/npy_file.h"
 
+#include "file/sniff.h"
+
 enum { BLOCK_SIZE = 1 << 16 };
 
 /* ---- the header -------------------------------------------------------------------------- */
@@ -16,6 +18,19 @@ static unic_status check_fill(const unic__npy_file *f)
                       unic__npy_type_name(f->info.type), (unsigned long long)data);
 }
 
+/* A file that is called .npy may be of torch.save(), a pickle or a pointer of Git LFS. */
+static unic_status check_kind(const unic__npy_file *f)
+{
+    unsigned char head[UNIC__FILE_HEAD];
+    size_t size = 0;
+    UNIC__TRY(unic__file_read_some(&f->file, 0, head, sizeof head, &size));
+    const unic__file_kind kind = unic__file_kind_of_bytes(head, size, f->file.size);
+    return kind == UNIC__FILE_NPY || kind == UNIC__FILE_UNKNOWN
+               ? UNIC_OK
+               : unic__fail(UNIC_E_FORMAT, "is %s, an array of numpy.save() expected",
+                            unic__file_kind_name(kind));
+}
+
 static unic_status read_header(unic__npy_file *f)
 {
     unsigned char prefix[UNIC__NPY_PREFIX];
@@ -24,7 +39,10 @@ static unic_status read_header(unic__npy_file *f)
         return unic__fail(UNIC_E_FORMAT, "is no npy array: it has %llu bytes",
                           (unsigned long long)f->file.size);
     UNIC__TRY(unic__file_read_at(&f->file, 0, prefix, sizeof prefix));
-    UNIC__TRY(unic__npy_header_size(prefix, &size));
+    if (unic__npy_header_size(prefix, &size) != UNIC_OK) {
+        UNIC__TRY(check_kind(f));
+        UNIC__TRY(unic__npy_header_size(prefix, &size)); /* which says what it is not */
+    }
     unsigned char *header = unic__alloc(size);
     if (!header)
         return unic__no_memory(size, "its header");

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Feature files as other people's programs leave them: what numpy reads is read, and nothing in silence else."""
+import gzip
 import io
 import os
 import pathlib
@@ -183,6 +184,16 @@ class Strangers(unittest.TestCase):
     def npy(self, header, version=1, x=X):
         prefix = struct.pack("<H" if version == 1 else "<I", len(header))
         return b"\x93NUMPY" + bytes([version, 0]) + prefix + header + x.tobytes()
+
+    def test_what_is_called_npy(self):
+        archive, pickled = io.BytesIO(), pickle.dumps(X)
+        np.savez(archive, x=X)
+        for name, contents, says in (("npz", archive.getvalue(), "is a zip file, an array of numpy.save"), ("pkl", pickled, "is a pickle"),
+                                     ("gz", gzip.compress(X.tobytes()), "is a compressed file"),
+                                     ("lfs", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS"),
+                                     ("text", b"1.0 2.0 3.0 4.0\n" * 3, "does not start with"),
+                                     ("empty", b"", "it has 0 bytes")):
+            self.assertRegex(self.clip(name, contents), f"/m/a.npy: .*{says}")
 
     def test_headers(self):
         """numpy is the judge: what it reads is read as it does, and what it does not is refused."""
