@@ -6,7 +6,7 @@
 
 /* Runs that learn never came below a tenth of the other terms; of those that diverge CLUB grows
  * tenfold in some steps (docs/train.md). */
-enum { FALLING_STEPS = 10, COLLAPSED_STEPS = 500, LEAST_STEPS = 16 };
+enum { FALLING_STEPS = 10, COLLAPSED_STEPS = 500, CONSTANT_STEPS = 5, LEAST_STEPS = 16 };
 static const double LEAST_PERPLEXITY = 1.1;
 
 static double value_of(const unic__term *term)
@@ -115,6 +115,40 @@ void unic__guard_codes(unic__guard *guard, const unic_config *config, uint64_t s
                        "(docs/train.md, \"When codes collapse\")",
                        line);
     }
+}
+
+/* By value: 0 and -0 are the same. */
+static bool same_row(const float *a, const float *b, size_t n)
+{
+    size_t i = 0;
+    while (i < n && a[i] == b[i])
+        i++;
+    return i == n;
+}
+
+void unic__guard_features(unic__guard *guard, const unic_config *config, uint64_t step,
+                          size_t m, const float *x, const float *mask, size_t rows, size_t size)
+{
+    const float *first = NULL;
+    size_t valid = 0;
+    bool same = config->guard != UNIC__GUARD_OFF;
+    for (size_t i = 0; i < rows && same; i++) {
+        if (mask[i] == 0.0F)
+            continue;
+        const float *row = x + i * size;
+        first = first ? first : row;
+        same = same_row(first, row, size); /* mostly ends with the second */
+        valid++;
+    }
+    if (same && valid < LEAST_STEPS) /* too few to tell */
+        return;
+    guard->constant[m] = same ? guard->constant[m] + 1 : 0;
+    if (guard->constant[m] == CONSTANT_STEPS)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "step %llu: the features of modality \"%s\" have been one and the same "
+                       "vector, in all steps of all clips, for %d steps: nothing can be learnt "
+                       "of them",
+                       (unsigned long long)step, config->modality[m].name, CONSTANT_STEPS);
 }
 
 void unic__guard_weigh(const unic__guard *guard, unic__term *terms, size_t count)

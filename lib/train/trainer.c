@@ -285,6 +285,16 @@ static unic_status check_moments(const unic_trainer *t)
     return UNIC_OK;
 }
 
+static void guard_features(unic_trainer *t)
+{
+    for (size_t m = 0; m < t->graph.n; m++) {
+        const unic__stream *s = &t->graph.stream[m];
+        const size_t rows = unic__shape_count(&s->mask->t.shape);
+        unic__guard_features(&t->guard, t->config, t->steps, m, s->x->t.x, s->mask->t.x, rows,
+                             unic__shape_count(&s->x->t.shape) / rows);
+    }
+}
+
 static void guard_codes(unic_trainer *t)
 {
     size_t steps = unic__all_steps(t);
@@ -514,6 +524,7 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     if (t->ranks)
         UNIC__TRY(unic__together_check(t));
     UNIC__TRY(prepare(t, batch, draws, true));
+    guard_features(t);
     backup_codes(t, codebook);
     unic__adam_backup(&t->club_adam, t->club_backup);
     unic_status status = compute(t, parts);

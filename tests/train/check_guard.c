@@ -229,6 +229,63 @@ START_TEST(codes_that_collapse_take_weight_from_club)
 }
 END_TEST
 
+/* As of an extraction that failed, whose features are all zeros. */
+START_TEST(features_that_are_all_the_same_are_told_of)
+{
+    unic_config *config = config_with("warn"), *off = config_with("off");
+    unic__guard guard = {.said_falling = false};
+    float x[40][3] = {{0}}, mask[40];
+    for (size_t i = 0; i < 40; i++) {
+        mask[i] = i % 2 ? 1.0F : 0.0F;
+        x[i][1] = i % 4 == 1 ? -0.0F : 0.0F;
+        x[i][2] = i % 2 ? 0.5F : (float)i; /* what is masked may be anything */
+    }
+    lines = 0;
+    unic_set_log(keep, NULL);
+    for (uint64_t i = 0; i < 20; i++) {
+        unic__guard_features(&guard, config, i, 1, x[0], mask, 40, 3);
+        unic__guard_features(&guard, config, i, 0, x[0], mask, 20, 3); /* ten: too few */
+        unic__guard_features(&guard, off, i, 0, x[0], mask, 40, 3);
+    }
+    ck_assert_uint_eq(lines, 1);
+    ck_assert_str_eq(said, "step 4: the features of modality \"touch\" have been one and the "
+                           "same vector, in all steps of all clips, for 5 steps: nothing can "
+                           "be learnt of them");
+    x[39][0] = 1e-30F; /* one number is enough, and the steps are counted anew */
+    for (uint64_t i = 0; i < 20; i++) {
+        x[39][0] = i % 5 == 4 ? 1e-30F : 0.0F;
+        unic__guard_features(&guard, config, i, 1, x[0], mask, 40, 3);
+    }
+    ck_assert_uint_eq(lines, 1);
+    unic_set_log(NULL, NULL);
+    unic__config_free(off);
+    unic__config_free(config);
+}
+END_TEST
+
+START_TEST(a_trainer_looks_at_its_features)
+{
+    unic_trainer *t = small_trainer(SMALL_TWO, "");
+    small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
+    const size_t numbers = b->clips * b->length * b->step[1];
+    ck_assert_uint_ge(b->clips * b->length, 16);
+    lines = 0;
+    unic_set_log(keep, NULL);
+    for (int i = 0; i < 6; i++)
+        io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
+    ck_assert_uint_eq(lines, 0);
+    for (size_t i = 0; i < numbers; i++)
+        b->x[1][i] = 0.0F;
+    for (int i = 0; i < 8; i++)
+        io_assert_ok(unic_trainer_step(t, b->batch, NULL, NULL));
+    ck_assert_uint_eq(lines, 1);
+    ck_assert_ptr_nonnull(strstr(said, "step 10: the features of modality \"touch\""));
+    unic_set_log(NULL, NULL);
+    unic_trainer_free(t);
+    small_batch_free(b);
+}
+END_TEST
+
 static unic__term *term_of(unic_trainer *t, const char *name)
 {
     for (size_t i = 0; i < t->graph.objective.term_count; i++)
@@ -353,6 +410,8 @@ int main(void)
     tcase_add_test(t, stop_refuses_the_step_and_off_says_nothing);
     tcase_add_test(t, a_small_negative_term_is_none);
     tcase_add_test(t, codes_that_collapse_are_told_of_once);
+    tcase_add_test(t, features_that_are_all_the_same_are_told_of);
+    tcase_add_test(t, a_trainer_looks_at_its_features);
     tcase_add_test(t, a_trainer_that_is_stopped_is_as_before);
     tcase_add_test(t, a_term_that_falls_loses_weight);
     tcase_add_test(t, codes_that_collapse_take_weight_from_club);
