@@ -113,6 +113,11 @@ class Refused(unittest.TestCase):
         (self.dir / "x.csv").write_text("BZh,video_id\n0,a\n")  # a text, whatever it begins with
         self.refuses("no modality; directories", "unic-inspect", "x.csv")
 
+    def test_a_modality_with_a_blank(self):
+        x = np.ones((20, 2, 3), "f4")
+        np.savez(self.dir / "blank.npz", **{"my sound": x, "touch": x})
+        self.refuses('modality "my sound" has a blank in its name', "unic-train", "--config", "c.ini", "--data", "blank.npz", "--out", "n.npz")
+
     def test_modalities_without_end(self):
         words = "unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "n.npz", "--set"
         self.refuses("modalities", *words, "modalities=" + " ".join(f"m{i}" for i in range(100)))

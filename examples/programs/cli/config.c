@@ -144,9 +144,14 @@ bool cli_config_complete(unic_config *config, const unic_dataset *data)
     const char *now;
     if (!get_optional(config, "modalities", &now))
         return false;
-    for (size_t i = 0; !*now && i < n && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? " " : "",
-                                 unic_dataset_modality_name(data, i));
+    for (size_t i = 0; !*now && i < n && used < sizeof names; i++) {
+        const char *name = unic_dataset_modality_name(data, i);
+        if (strpbrk(name, " \t")) /* which would be two names */
+            return cli_fail("modality \"%s\" has a blank in its name; those of a model have "
+                            "letters, digits, - and _: rename its array or directory",
+                            name);
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? " " : "", name);
+    }
     if (used > 0 && !cli_ok(unic_config_set(config, "modalities", names)))
         return false;
     for (size_t i = 0; i < n; i++)
