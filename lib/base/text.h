@@ -34,8 +34,8 @@ unic_status unic__lines_begin(unic__lines *lines, const char *text, size_t size)
 /* The next line without its end; false after the last one. */
 bool unic__lines_next(unic__lines *lines, unic__piece *line);
 
-/* What a message or a name from a file must be, to stay one line and not to steer a terminal:
- * control characters become "?", in place (base/printable.c). */
+/* What a message or a name from a file must be, to stay one line, not to steer a terminal and to be
+ * seen: control characters and those that are not seen become "?", in place (base/printable.c). */
 void unic__text_printable(char *text);
 
 /* Adds a name to a list "a, b" for messages, as long as there is room; the list begins as "". */

@@ -366,7 +366,8 @@ class Programs(unittest.TestCase):
 
     def test_names_of_files_do_not_steer_a_terminal(self):
         for name, shown in (("a\x1b[31mb.npz", "a?[31mb.npz"), ("a\nunic-train: b.npz", "a?unic-train: b.npz"),
-                            ("\x7f\x9b\r\t.npz", "?????.npz"), ("Märchen 猫.npz", "Märchen 猫.npz")):
+                            ("\x7f\x9b\r\t.npz", "?????.npz"), ("\u202eznp.\u2066b\ufeff.npz", "???znp.???b???.npz"),
+                            ("\u0645\u06cc\u200c\u062e.npz", "\u0645\u06cc\u200c\u062e.npz"), ("Märchen 猫.npz", "Märchen 猫.npz")):
             path = self.dir / name
             shutil.copy(self.dir / "test.npz", path)
             said = run("unic-inspect", path, "--config", status=1).stderr

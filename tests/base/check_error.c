@@ -191,6 +191,18 @@ START_TEST(control_characters_are_not_printed)
          "??1m"},
         {"\xC2\x80\xC2\x9F", "????"},
         {"caf\xC3\xA9 \xC2\xA0 \xE2\x82\xAC", "caf\xC3\xA9 \xC2\xA0 \xE2\x82\xAC"},
+        {"\xEF\xBB\xBF"
+         "id \xE2\x80\x8B",
+         "???id ???"},
+        {"\xE2\x80\xAE"
+         "npz\xE2\x81\xA9",
+         "???npz???"},
+        {"\xE2\x80\xA8\xE2\x80\x8F", "??????"},
+        /* in words of Persian, and in emoji; a narrow blank, a word of Chinese */
+        {"\xE2\x80\x8C\xE2\x80\x8D\xE2\x80\xAF\xE7\x8C\xAB",
+         "\xE2\x80\x8C\xE2\x80\x8D\xE2\x80\xAF\xE7\x8C\xAB"},
+        {"\xE2\x80", "\xE2\x80"},
+        {"\xEF", "\xEF"},
         {"\xC2", "\xC2"}};
     char heard[64], wanted[64];
     unic_set_log(note_line, heard);

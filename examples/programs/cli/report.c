@@ -21,7 +21,7 @@ void cli_report_rank(int32_t rank)
 void cli_make_printable(char *text)
 {
     for (size_t size; *text; text += size ? size : 1) {
-        size = cli_text_control(text);
+        size = cli_text_unprintable(text);
         memset(text, '?', size);
     }
 }

@@ -164,6 +164,22 @@ size_t cli_text_control(const char *text)
     return at[0] == 0xC2 && at[1] >= 0x80 && at[1] < 0xA0 ? 2 : 0; /* U+0080 to U+009F */
 }
 
+/* Whether a character begins here that is not seen, or turns the direction of what is behind it: U+200B,
+ * U+200E, U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF. U+200C and U+200D are parts of words. */
+static bool is_hidden(const unsigned char *at)
+{
+    if (at[0] == 0xE2 && at[1] == 0x80)
+        return at[2] == 0x8B || at[2] == 0x8E || at[2] == 0x8F ||
+               (at[2] >= 0xA8 && at[2] < 0xAF);
+    return (at[0] == 0xE2 && at[1] == 0x81 && at[2] >= 0xA0 && at[2] < 0xB0) ||
+           (at[0] == 0xEF && at[1] == 0xBB && at[2] == 0xBF);
+}
+
+size_t cli_text_unprintable(const char *text)
+{
+    return is_hidden((const unsigned char *)text) ? 3 : cli_text_control(text);
+}
+
 size_t cli_text_utf8(const char *text)
 {
     const unsigned char *at = (const unsigned char *)text;
@@ -184,7 +200,7 @@ size_t cli_text_utf8(const char *text)
 void cli_text_print(const char *text)
 {
     while (*text) {
-        size_t control = cli_text_control(text);
+        size_t control = cli_text_unprintable(text);
         putchar(control ? '?' : *text);
         text += control ? control : 1;
     }

@@ -34,10 +34,13 @@ char *cli_text_line(char **text);
 /* The bytes of the control character that `text` begins with; 0 if it begins with none. */
 size_t cli_text_control(const char *text);
 
+/* The same, also of a character that is not seen or that turns the direction of a line. */
+size_t cli_text_unprintable(const char *text);
+
 /* The bytes of the UTF-8 character that `text` begins with; 0 if it begins with none. */
 size_t cli_text_utf8(const char *text);
 
-/* Prints a name from a file to stdout, its control characters as "?": it stays on its line, and
+/* Prints a name from a file to stdout, what is unprintable in it as "?": it stays on its line, and
  * steers no terminal. */
 void cli_text_print(const char *text);
 
