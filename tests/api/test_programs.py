@@ -559,6 +559,20 @@ class Programs(unittest.TestCase):
             self.assertRegex(seen, rf"(?m)^{modality} +{counts.sum()} +{used} +{12 - used} +[\d.]+$")
             self.assertRegex(seen, rf"(?m)^  {modality} +\|[ .:=+*#%@-]{{12}}\|$")
 
+    def test_inspect_tells_of_odd_labels(self):
+        x, path = {"sound": np.ones((6, 4, 3), "f4")}, self.dir / "odd.npz"
+        label, steps, many = np.arange(6), np.zeros((6, 4), int), np.zeros((6, 4, 2), int)
+        steps[4, 1], many[3, 2, 1] = -7, 2
+        for labels, says in (({"label": label[:, None]}, "label has a 2 in clip 2, 0 or 1 for each class, which its last dim is, expected"),
+                             ({"label": label - 3}, "label has a -3 in clip 0, -1 or the number of a class expected"),
+                             ({"sound.step_labels": steps}, "sound.step_labels has a -7 in clip 4, -1 or the number of a class expected"),
+                             ({"sound.step_labels": many}, "sound.step_labels has a 2 in clip 3, 0 or 1 for each class")):
+            np.savez(path, **x, **labels)
+            self.assertIn(f"unic-inspect: warning: {says}", run("unic-inspect", path).stderr)
+        for labels in (label, label - 1, np.eye(6, dtype=int), -np.eye(6, dtype=int)):
+            np.savez(path, **x, label=labels)
+            self.assertEqual(run("unic-inspect", path).stderr, "")
+
     def test_inspect_data(self):
         seen = run("unic-inspect", self.dir / "test.npz").stdout
         lengths = self.test_data["sound.lengths"]

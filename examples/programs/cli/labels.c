@@ -68,6 +68,20 @@ static bool print_histogram(const unic_dataset *data, const char *name, const in
     return true;
 }
 
+/* Labels that no program can use: the first of them. */
+static void warn_of_odd(const char *name, const int32_t *labels, size_t n, size_t clips,
+                        bool columns)
+{
+    size_t i = 0;
+    while (i < n && labels[i] >= -1 && (!columns || labels[i] <= 1))
+        i++;
+    if (i < n)
+        cli_note("warning: %s has a %d in clip %zu, %s expected", name, labels[i],
+                 i / (n / clips),
+                 columns ? "0 or 1 for each class, which its last dim is,"
+                         : "-1 or the number of a class");
+}
+
 bool cli_labels_print(unic_dataset *data, const char *name, size_t rank_of_classes)
 {
     int64_t dims[UNIC_MAX_RANK];
@@ -80,9 +94,11 @@ bool cli_labels_print(unic_dataset *data, const char *name, size_t rank_of_class
     if (!cli_data_label_count(name, dims, rank, &n))
         return true; /* said, and the rest of the file is worth a look */
     int32_t *labels = cli_alloc(n, sizeof *labels);
-    bool ok = labels && cli_ok(unic_dataset_labels(&rank, data, name, dims, labels)) &&
-              print_histogram(data, name, labels, n,
-                              rank > rank_of_classes ? (size_t)dims[rank - 1] : 0);
+    const size_t columns = rank > rank_of_classes ? (size_t)dims[rank - 1] : 0;
+    bool ok = labels && cli_ok(unic_dataset_labels(&rank, data, name, dims, labels));
+    if (ok)
+        warn_of_odd(name, labels, n, (size_t)dims[0], columns > 0);
+    ok = ok && print_histogram(data, name, labels, n, columns);
     free(labels);
     return ok;
 }
