@@ -78,12 +78,24 @@ static void report_near_name(const shard *s, const char *name, const unic__shape
                            s->source.path, name, text, (int)(at - name), name, words[2]);
 }
 
+/* Whether a word stands anywhere in the name, whatever its capitals. */
+static bool has_word(const char *name, const char *word)
+{
+    const size_t size = strlen(word);
+    for (size_t rest = strlen(name); rest >= size; rest--, name++)
+        if (unic__is_same_but_capitals(name, word, size))
+            return true;
+    return false;
+}
+
 /* Arrays that may have been meant as modalities: of other names, or a row of numbers for each of the
- * `clips`. */
+ * `clips`. The first few tell what is wrong. */
 static unic_status report_left_out(const shard *s, size_t clips)
 {
+    enum { MOST = 8 };
     char text[UNIC__SHAPE_TEXT];
-    for (size_t i = 0; i < unic__named_arrays_count(&s->arrays); i++) {
+    size_t told = 0;
+    for (size_t i = 0; i < unic__named_arrays_count(&s->arrays) && told < MOST; i++) {
         const char *name = unic__named_arrays_name(&s->arrays, i);
         const bool named = unic__is_modality_name(name);
         unic__npy_info info = {.foreign = false};
@@ -94,16 +106,15 @@ static unic_status report_left_out(const shard *s, size_t clips)
             return status;
         if (status != UNIC_OK || !info.shape.rank || info.shape.dim[0] != clips)
             continue;
-        unic__shape_print(&info.shape, text);
-        if (!named && info.shape.rank >= 3 && !unic__has_suffix(name, ".step_labels"))
-            unic__log_line(UNIC_LOG_WARNING,
-                           "%s: \"%s\" %s is not read: the name of a modality has no '.' and "
-                           "no '/'",
-                           s->source.path, name, text);
-        if (named && info.shape.rank == 2 && info.type <= UNIC__NPY_F64)
-            unic__log_line(UNIC_LOG_INFO,
-                           "not read: %s: \"%s\" is %s, and modalities [N,T,...]",
-                           s->source.path, name, text);
+        const bool row = named && info.shape.rank == 2 && info.type <= UNIC__NPY_F64 &&
+                         !has_word(name, "mask"); /* a warning may tell of that */
+        if (!row && (named || info.shape.rank < 3 || unic__has_suffix(name, ".step_labels")))
+            continue;
+        unic__log_line(row ? UNIC_LOG_INFO : UNIC_LOG_WARNING, "%s: \"%s\" %s is not read%s%s",
+                       s->source.path, name, unic__shape_print(&info.shape, text),
+                       row ? ": a modality is [N,T,...]"
+                           : ": the name of a modality has no '.' and no '/'",
+                       ++told == MOST ? "; others may not be, either" : "");
     }
     return UNIC_OK;
 }
@@ -317,16 +328,6 @@ static void report_unread_lengths(const shard *s, const char *name, const char *
                    s->source.length);
 }
 
-/* Whether a word stands anywhere in the name, whatever its capitals. */
-static bool has_word(const char *name, const char *word)
-{
-    const size_t size = strlen(word);
-    for (size_t rest = strlen(name); rest >= size; rest--, name++)
-        if (unic__is_same_but_capitals(name, word, size))
-            return true;
-    return false;
-}
-
 /* Whether the array [N,T] says which steps are there: "audio_mask", "padding_mask". */
 static unic_status find_mask(const shard *s, const char *name, bool *mask)
 {
@@ -339,18 +340,23 @@ static unic_status find_mask(const shard *s, const char *name, bool *mask)
     return unic__is_exhausted(status) ? status : UNIC_OK;
 }
 
-/* A mask of steps is not read either, be it of one modality or of all. */
+/* A mask of steps is not read either: it is told of with the modality that it names, or with any. */
 static unic_status look_for_mask(const shard *s, const unic__track_table *tracks,
                                  const char *name)
 {
-    bool mask, of_one = false;
+    bool mask, names_one = false;
+    size_t of = tracks->n;
     UNIC__TRY(find_mask(s, name, &mask));
-    for (size_t i = 0; i < tracks->n; i++)
-        of_one = of_one || has_word(name, tracks->at[i].name);
-    for (size_t i = 0; i < tracks->n; i++)
-        if (mask && s->present[i] && !s->lengths[i] &&
-            (!of_one || has_word(name, tracks->at[i].name)))
-            report_unread_lengths(s, name, tracks->at[i].name, "");
+    for (size_t i = 0; mask && i < tracks->n; i++) {
+        const bool named = has_word(name, tracks->at[i].name);
+        if (named && !names_one) /* those before are not meant */
+            of = tracks->n;
+        names_one = names_one || named;
+        if (named == names_one && s->present[i] && !s->lengths[i])
+            of = i;
+    }
+    if (of < tracks->n)
+        report_unread_lengths(s, name, tracks->at[of].name, "");
     return UNIC_OK;
 }
 
