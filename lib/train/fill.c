@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include "array/array.h"
 #include "model/feature_input.h"
 #include "train/together.h"
@@ -100,6 +102,33 @@ unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *c
     unic_status status = fill_own(t, batch);
     *clips = unic__batch_clip_count(batch);
     return t->ranks ? unic__together_lengths(t, status, *clips, clips) : status;
+}
+
+unic_status unic__fill_blame(unic_trainer *t, const unic_batch *batch, unic_status status)
+{
+    float largest = 1e6F; /* features of about unit size train best */
+    size_t of = t->graph.n, clip = 0;
+    char text[UNIC__CLIP_TEXT];
+    /* The graph may have put something else where the features were. */
+    if (status != UNIC_E_NUMERIC || t->ranks || fill_own(t, batch) != UNIC_OK)
+        return status;
+    for (size_t m = 0; m < t->graph.n; m++) {
+        const unic__tensor *x = &t->graph.stream[m].x->t;
+        const size_t clips = unic__batch_clip_count(batch);
+        const size_t size = unic__shape_count(&x->shape) / x->shape.dim[0];
+        for (size_t i = 0; i < clips * size; i++)
+            if (fabsf(x->x[i]) > largest) {
+                largest = fabsf(x->x[i]);
+                of = m;
+                clip = i / size;
+            }
+    }
+    if (of == t->graph.n)
+        return status;
+    const char *name = t->config->modality[of].name;
+    return unic__fail(status, "%s; the largest feature is of %g, in modality \"%s\", %s",
+                      unic_last_error(), (double)largest, name,
+                      unic__batch_clip(batch, name, clip, text));
 }
 
 static unic_status check_sources(const unic_trainer *t, const int32_t *from)

@@ -453,6 +453,8 @@ static unic_status prepare(unic_trainer *t, const unic_batch *batch, const unic_
     size_t clips;
     const uint64_t seed = t->config->seed;
     UNIC__TRY(unic__fill_batch(t, batch, &clips));
+    if (training)
+        guard_features(t);
     unic_status status = unic__fill_draws(t, clips, draws,
                                           training ? unic__random_key(seed, t->steps, DRAW_STEP)
                                                    : unic__random_key(seed, 0, DRAW_EVALUATE));
@@ -523,18 +525,21 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     const unic__guard guard = t->guard;
     if (t->ranks)
         UNIC__TRY(unic__together_check(t));
-    UNIC__TRY(prepare(t, batch, draws, true));
-    guard_features(t);
+    unic_status status = prepare(t, batch, draws, true);
+    if (status != UNIC_OK) {
+        t->guard = guard;
+        return unic__fill_blame(t, batch, status);
+    }
     backup_codes(t, codebook);
     unic__adam_backup(&t->club_adam, t->club_backup);
-    unic_status status = compute(t, parts);
+    status = compute(t, parts);
     if (status == UNIC_OK)
         status = count_idle(t, draws, &due);
     if (status != UNIC_OK) {
         unic__adam_restore(&t->club_adam, t->club_backup, club_steps);
         t->guard = guard;
         restore_codes(t, codebook);
-        return status;
+        return unic__fill_blame(t, batch, status);
     }
     t->started = true;
     unic__schedule_tell(t->config, t->steps, t->total_steps, &t->told_schedule);
@@ -562,8 +567,9 @@ static unic_status renew_codes(unic_trainer *t)
 unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures)
 {
     unic__ema_part parts[UNIC_MAX_MODALITIES];
-    unic_status status = UNIC_OK;
-    UNIC__TRY(prepare(t, batch, NULL, false));
+    unic_status status = prepare(t, batch, NULL, false);
+    if (status != UNIC_OK)
+        return unic__fill_blame(t, batch, status);
     unic__prototypes_take(t);
     unic__graph_forward(&t->graph.main, UNIC__ASSIGN);
     UNIC__TRY(unic__ranks_agree(t->ranks, check_kernels(t)));
@@ -580,7 +586,8 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
     UNIC__TRY(unic__ranks_agree(t->ranks, status));
     unic__report_measure(t, false);
     UNIC__TRY(unic__ranks_status(t->ranks));
-    UNIC__TRY(check_finite(t));
+    if ((status = check_finite(t)) != UNIC_OK)
+        return unic__fill_blame(t, batch, status);
     if (t->config->evaluate_counts)
         UNIC__TRY(renew_codes(t));
     report(t, figures);

@@ -88,6 +88,9 @@ unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, dou
 
 /* Fills the graph's inputs from a batch and this step's draws (fill.c). */
 unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *clips);
+/* Adds to the message of a step that was refused for a number, which `status` then is, whose features
+ * are the largest, if they are so large that they may be why. */
+unic_status unic__fill_blame(unic_trainer *t, const unic_batch *batch, unic_status status);
 /* `clips` are those of the whole batch. */
 unic_status unic__fill_draws(unic_trainer *t, size_t clips, const unic_draws *draws,
                              unic__key key);

@@ -53,6 +53,11 @@ def test_train(f: Fixture) -> None:
     for seed in (None, 3):
         raises(lu.DataError, f'"speech": clip {BAD} of {path} holds NaN or Inf',
                lambda: trainer().fit(lu.Dataset(path, batch=10, seed=seed), epochs=1))
+    large = arrays()
+    large["speech"][BAD, 1, 2] = -3e37
+    np.savez(f.folder / "large.npz", **large)
+    raises(lu.NumericError, f'; the largest feature is of 3e+37, in modality "speech", clip {BAD} of {f.folder / "large.npz"}',
+           lambda: trainer().fit(lu.Dataset(f.folder / "large.npz", batch=10, seed=1), epochs=1))
     two = f.folder / "two.npz"
     np.savez(two, **{name: x[100:] for name, x in data.items()})
     raises(lu.DataError, f'"speech": clip {BAD - 100} of {two} holds NaN or Inf',

@@ -190,6 +190,22 @@ END_TEST
 
 /* ---- numbers that grow out of hand ---- */
 
+START_TEST(a_clip_that_is_too_large_is_named)
+{
+    unic_trainer *t = small_trainer(SMALL_TWO, variants[_i]);
+    small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
+    const char *says =
+        "; the largest feature is of 1e+34, in modality \"touch\", clip 2 of the batch";
+    b->x[0][0] = 2e6F; /* large, but not why */
+    b->x[1][(2 * SMALL_LENGTH + 1) * b->step[1]] = -1e34F;
+    assert_refused(t, b, UNIC_E_NUMERIC, says);
+    io_assert_fails(unic_trainer_evaluate(t, b->batch, NULL), UNIC_E_NUMERIC, says);
+    assert_undisturbed(t, SMALL_TWO, variants[_i]);
+    small_batch_free(b);
+    unic_trainer_free(t);
+}
+END_TEST
+
 START_TEST(features_that_are_too_large)
 {
     for (uint64_t steps = 0; steps < 3; steps += 2) { /* at 0: the codebook's start too */
@@ -310,6 +326,7 @@ int main(void)
     tcase_add_test(t, float64_beyond_float32);
     tcase_add_test(t, batches_that_do_not_fit);
     tcase_add_loop_test(t, batches_without_a_step, 0, 4);
+    tcase_add_loop_test(t, a_clip_that_is_too_large_is_named, 0, 4);
     tcase_add_loop_test(t, features_that_are_too_large, 0, 4);
     tcase_add_loop_test(t, features_of_every_size, 0, 4);
     tcase_add_loop_test(t, parameters_that_are_no_numbers, 0, 2);
