@@ -390,8 +390,11 @@ static void restart_idle(unic_trainer *t, const renewal *due)
     const size_t revived = unic__codebook_revive(t->codebook, &due->first, t->order);
     if (revived > 0 && t->config->code_segments)
         unic__segments_restart(t, t->order, revived);
-    if (revived > 0)
+    if (revived > 0) {
         group_codes(t);
+        unic__prototypes_take(t); /* of length 1 at once: a model may be made before the next */
+        unic__prototypes_give(t);
+    }
     if (t->level2)
         unic__level2_restart(t, &due->second);
     *t->revived = (double)revived;

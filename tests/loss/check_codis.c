@@ -199,6 +199,31 @@ START_TEST(resumed_runs_end_in_the_same_bytes)
 }
 END_TEST
 
+/* A reset code is a direction at once, and not in the next step: a model is made, and a run saved,
+ * after any step. A longer code than the others would be nearest to what its direction is not. */
+START_TEST(reset_codes_have_length_one)
+{
+    unic_trainer *t = small_trainer(SMALL_TWO, "objective = dcid+codis\ncodis.queue = 0\n"
+                                               "reset.rule = two\nreset.steps = 1\n");
+    const unic_codebook *cb = t->codebook;
+    double revived = 0.0;
+    for (uint64_t step = 0; step < 6; step++) {
+        small_train(t, step, step + 1);
+        revived += *t->revived;
+        for (size_t l = 0; l < SMALL_CODES; l++)
+            ck_assert_double_eq_tol(length_of(cb->embedding + l * SMALL_DIM, SMALL_DIM), 1.0,
+                                    1e-6);
+        ck_assert_int_eq(memcmp(cb->sum, cb->embedding, sizeof(float[SMALL_CODES * SMALL_DIM])),
+                         0);
+        ck_assert_int_eq(memcmp(values_of(&t->params, UNIC__PROTOTYPES), cb->embedding,
+                                sizeof(float[SMALL_CODES * SMALL_DIM])),
+                         0);
+    }
+    ck_assert(revived > 0.0);
+    unic_trainer_free(t);
+}
+END_TEST
+
 /* A step that is refused leaves no trace, be it the first, which starts the codes, or a later
  * one; and an evaluation none either. */
 START_TEST(refused_steps_and_evaluations_change_nothing)
@@ -314,6 +339,7 @@ int main(void)
     tcase_add_test(t, clips_that_are_there_are_remembered);
     tcase_add_test(t, momentum_one_stands_still);
     tcase_add_loop_test(t, resumed_runs_end_in_the_same_bytes, 0, 3);
+    tcase_add_test(t, reset_codes_have_length_one);
     tcase_add_test(t, refused_steps_and_evaluations_change_nothing);
     tcase_add_test(t, a_clip_alone_counts_nothing);
     tcase_add_test(t, the_temperature_is_bounded);
