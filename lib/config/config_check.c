@@ -106,7 +106,21 @@ static unic_status check_groups(const unic_config *config)
     if (config->code_dim % config->code_groups != 0)
         return unic__fail(UNIC_E_CONFIG, "code.dim = %zu is not divisible by code.groups = %zu",
                           config->code_dim, config->code_groups);
-    return unic__config_group_size(config) < 2 ? fail_count(config) : UNIC_OK;
+    if (unic__config_group_size(config) < 2)
+        return fail_count(config);
+    if (config->code_groups > 1 && config->codis_weight > 0.0)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.groups = %zu does not go with codis.weight = %g: gradients "
+                          "train each code by itself",
+                          config->code_groups, config->codis_weight);
+    if (config->code_groups > 1 && config->reset_rule != UNIC__RESET_OFF)
+        return unic__fail(UNIC_E_CONFIG,
+                          "code.groups = %zu does not go with reset.rule = %s, which would put "
+                          "the parts of idle combinations into vectors that are in use; set "
+                          "reset.rule = off",
+                          config->code_groups,
+                          config->reset_rule == UNIC__RESET_ANY ? "any" : "two");
+    return UNIC_OK;
 }
 
 static unic_status check_jigsaw(const unic_config *config)

@@ -103,7 +103,9 @@ const unic__config_key unic__config_key_table[] = {
      "stands at all its steps. A model encodes step by step either way."},
     {"code.groups", SIZE(code_groups), "[1, 8]", "1", NULL,
      "q: a code is made of q parts, each the nearest of its own K vectors of D / q dims; "
-     "code.count is their combinations, K to the power of q."},
+     "code.count is their combinations, K to the power of q; reset.rule is off then, because "
+     "it "
+     "starts single codes anew."},
     {"code.segments", SWITCH(code_segments), ON_OFF, "off", NULL,
      "Each modality has a segment of its own in the codebook, tied to the others' by the "
      "code's "

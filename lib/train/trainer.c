@@ -161,7 +161,7 @@ static size_t gather_rows(unic_trainer *t)
     return n;
 }
 
-/* Codes in groups are the combinations of their parts, whatever became of them one by one. */
+/* Codes in groups are the combinations of their parts; none of them starts anew by itself. */
 static void group_codes(unic_trainer *t)
 {
     if (t->config->code_groups > 1)
@@ -391,7 +391,6 @@ static void restart_idle(unic_trainer *t, const renewal *due)
     if (revived > 0 && t->config->code_segments)
         unic__segments_restart(t, t->order, revived);
     if (revived > 0) {
-        group_codes(t);
         unic__prototypes_take(t); /* of length 1 at once: a model may be made before the next */
         unic__prototypes_give(t);
     }

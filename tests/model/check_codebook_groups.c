@@ -269,6 +269,33 @@ START_TEST(counts_that_are_no_power_are_refused)
 }
 END_TEST
 
+/* Codes are combinations only where the EMA moves them, and nothing starts single ones anew: a
+ * run would go on with other codes than its config says, or with vectors that are torn apart. */
+START_TEST(what_acts_on_single_codes_is_refused)
+{
+    static const char groups[] = "code.groups = 2\ncode.count = 16\n";
+    static const struct {
+        const char *more, *message;
+    } cases[] = {
+        {"codis.weight = 1\nreset.rule = off\n",
+         "code.groups = 2 does not go with codis.weight = 1"},
+        {"objective = codis\n", "code.groups = 2 does not go with codis.weight = 1"},
+        {"", "code.groups = 2 does not go with reset.rule = two, which would put the parts of "
+             "idle combinations into vectors that are in use; set reset.rule = off"},
+        {"behaviour = compat\n", "code.groups = 2 does not go with reset.rule = any"},
+    };
+    unic_config *c;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        io_assert_ok(unic_config_create(&c));
+        io_assert_ok(unic_config_parse(c, SMALL_TWO, NULL));
+        io_assert_ok(unic_config_parse(c, groups, NULL));
+        io_assert_ok(unic_config_parse(c, cases[i].more, NULL));
+        io_assert_fails(unic_config_check(c), UNIC_E_CONFIG, cases[i].message);
+        unic_config_free(c);
+    }
+}
+END_TEST
+
 int main(void)
 {
     TCase *t = tcase_create("groups");
@@ -280,5 +307,6 @@ int main(void)
     tcase_add_test(t, clips_get_one_code);
     tcase_add_test(t, every_preset_takes_turn);
     tcase_add_test(t, counts_that_are_no_power_are_refused);
+    tcase_add_test(t, what_acts_on_single_codes_is_refused);
     return small_run("model/codebook_groups", t);
 }
