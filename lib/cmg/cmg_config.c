@@ -224,6 +224,22 @@ static unic_status write_draft(draft *d)
     return UNIC_OK;
 }
 
+/* Each code of a checkpoint is one vector, whatever the settings say. */
+static unic_status check_codes(const unic_config *c, const char *path)
+{
+    if (c->code_segments)
+        return unic__fail(UNIC_E_CONFIG,
+                          "%s: code.segments = on, but codes of a CMG checkpoint have no "
+                          "segments",
+                          path);
+    if (c->code_groups > 1)
+        return unic__fail(
+            UNIC_E_CONFIG,
+            "%s: code.groups = %zu, but codes of a CMG checkpoint are of one part", path,
+            c->code_groups);
+    return UNIC_OK;
+}
+
 unic_status unic__cmg_config(const unic__torch_file *f, const char *settings, unic_config **out)
 {
     draft d = {.file = f};
@@ -235,6 +251,8 @@ unic_status unic__cmg_config(const unic__torch_file *f, const char *settings, un
         status = unic__config_parse(c, settings, strlen(settings), "settings");
     if (status == UNIC_OK)
         status = unic__config_check(c);
+    if (status == UNIC_OK)
+        status = check_codes(c, unic__torch_path(f));
     if (status == UNIC_OK)
         status = log_assumed(c, unic__torch_path(f), settings);
     if (status != UNIC_OK)

@@ -184,6 +184,27 @@ START_TEST(refuses_settings_that_do_not_fit)
 }
 END_TEST
 
+/* Settings that no tensor contradicts: a model of them could not be opened again, and a run would
+ * tear its codes apart. */
+START_TEST(codes_are_what_the_checkpoint_has)
+{
+    static const char *const cases[][2] = {
+        {"code.segments = on",
+         "at.pt: code.segments = on, but codes of a CMG checkpoint have no segments"},
+        {"code.groups = 2\nreset.rule = off",
+         "at.pt: code.groups = 2, but codes of a CMG checkpoint are of one part"}};
+    const char *path = cmg_checkpoints[CMG_AT].path;
+    for (size_t i = 0; i < 2; i++) {
+        unic_model *model;
+        unic_trainer *t;
+        io_assert_fails(unic_model_import(&model, path, cases[i][0], NULL), UNIC_E_CONFIG,
+                        cases[i][1]);
+        io_assert_fails(unic_trainer_import(&t, path, cases[i][0], NULL, NULL), UNIC_E_CONFIG,
+                        cases[i][1]);
+    }
+}
+END_TEST
+
 /* ---- files that are not whole ---- */
 
 START_TEST(names_missing_and_misshaped_tensors)
@@ -403,6 +424,7 @@ int main(void)
     tcase_add_test(t, kernels_are_laid_out_as_here);
     tcase_add_test(t, what_tensors_do_not_tell_is_logged_or_set);
     tcase_add_test(t, refuses_settings_that_do_not_fit);
+    tcase_add_test(t, codes_are_what_the_checkpoint_has);
     tcase_add_test(t, names_missing_and_misshaped_tensors);
     tcase_add_test(t, names_the_tensor_that_a_config_needs);
     tcase_add_test(t, finds_parts_under_other_keys);
