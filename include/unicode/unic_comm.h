@@ -38,7 +38,8 @@ typedef struct unic_comm {
     int32_t rank;        /**< 0 .. size - 1: this process                                     */
     int32_t size;        /**< how many ranks there are, 1 .. 4096                             */
     int32_t check_steps; /**< after so many steps, and before the first, ranks compare hashes
-                              of their states; 0: 100; -1: before the first alone             */
+                              of their states; 0: 100; -1: before the first alone; the same at
+                              all ranks                                                       */
     /** Begins to replace data[count] by its sum over all ranks, of which every rank must get
      * the same bits. The data are not touched until the request, which is stored, has been
      * waited for; NULL says that the sum is there already. Several sums may be under way, and

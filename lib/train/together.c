@@ -77,7 +77,7 @@ static uint64_t hash_state(const unic_trainer *t)
     return t->level2 ? hash_codebook(h, t->level2) : h;
 }
 
-enum { CONFIG, STATE, STEP, HASHES };
+enum { CONFIG, CHECKS, STATE, STEP, HASHES };
 
 unic_status unic__together_check(unic_trainer *t)
 {
@@ -85,14 +85,22 @@ unic_status unic__together_check(unic_trainer *t)
     const uint64_t every = asked == 0 ? 100 : (uint64_t)asked;
     if (t->checked && (asked < 0 || t->steps % every))
         return UNIC_OK;
-    const uint64_t mine[HASHES] = {unic__hash_bytes(UNIC__FNV_START, t->text, strlen(t->text)),
-                                   hash_state(t), t->steps};
+    const uint64_t mine[HASHES] = {
+        [CONFIG] = unic__hash_bytes(UNIC__FNV_START, t->text, strlen(t->text)),
+        [CHECKS] = every,
+        [STATE] = hash_state(t),
+        [STEP] = t->steps};
     uint64_t all[UNIC__MAX_RANKS][HASHES];
     unic__ranks_gather(t->ranks, mine, sizeof mine, all);
     UNIC__TRY(unic__ranks_status(t->ranks));
     for (size_t r = 1; r < t->ranks->size; r++) {
         if (all[r][CONFIG] != all[0][CONFIG])
             return unic__fail(UNIC_E_STATE, "rank %zu has another config than rank 0", r);
+        if (all[r][CHECKS] != all[0][CHECKS]) /* they would soon ask for different things */
+            return unic__fail(UNIC_E_STATE,
+                              "rank %zu has comm->check_steps = %d, and rank 0 %d: the same at "
+                              "all ranks expected",
+                              r, (int)all[r][CHECKS], (int)all[0][CHECKS]);
         if (all[r][STATE] != all[0][STATE])
             return unic__fail(UNIC_E_STATE,
                               "step %llu: the state of rank %zu, at its step %llu, is not that "

@@ -147,6 +147,32 @@ START_TEST(ranks_with_other_states_or_configs_are_found_out)
 }
 END_TEST
 
+/* After the first step they would not ask for the same things at the same time. */
+START_TEST(ranks_that_compare_at_other_steps_are_found_out)
+{
+    static const int32_t steps[][2] = {{3, 3}, {0, 100}, {-1, -1}, {7, 5}, {-1, 0}};
+    comm_fixture *f = comm_new(2, "margin.head = 4\n");
+    comm_cut(f, comm_ragged(COMM_CLIPS, 0));
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        for (size_t r = 0; r < 2; r++) {
+            f->of[r]->ranks->comm.check_steps = steps[i][r];
+            f->of[r]->checked = false;
+        }
+        comm_step(f);
+        for (size_t r = 0; r < 2; r++)
+            ck_assert_int_eq(f->status[r], i < 3 ? UNIC_OK : UNIC_E_STATE);
+        ck_assert_msg(i != 3 ||
+                          strstr(f->message[0], "rank 1 has comm->check_steps = 5, and "
+                                                "rank 0 7: the same at all ranks expected"),
+                      "%s", f->message[0]);
+        ck_assert_msg(i != 4 || strstr(f->message[1], "check_steps = 100, and rank 0 -1"), "%s",
+                      f->message[1]);
+    }
+    comm_uncut(f);
+    comm_free(f);
+}
+END_TEST
+
 /* A number that the trainer keeps of its codes, beside the codebook. */
 static float *segment_sum(unic_trainer *t)
 {
@@ -285,6 +311,7 @@ int main(void)
     tcase_add_loop_test(t, a_call_that_fails_refuses_the_step, 0, 5);
     tcase_add_test(t, a_rank_that_is_stopped_stops_all);
     tcase_add_test(t, ranks_with_other_states_or_configs_are_found_out);
+    tcase_add_test(t, ranks_that_compare_at_other_steps_are_found_out);
     tcase_add_loop_test(t, other_codes_are_found_out, 0, 2);
     tcase_add_loop_test(t, a_run_resumes_with_other_ranks, 0, 3);
     tcase_add_test(t, what_cannot_be_is_refused);
