@@ -274,7 +274,9 @@ UNIC_API unic_status unic_codebook_set_state(unic_codebook *codebook, const floa
 
 /**
  * The perplexity exp(-sum p log p) of the shares p of the EMA counts: the effective number of
- * codes used in training. 0 for NULL, or if nothing was counted. Since 0.1.
+ * codes used in training. 0 for NULL, or if nothing was counted. A model's codes that gradients
+ * train (`codis.weight`) are not counted: it is their number. Pairs of codes of two levels
+ * (`level2.weight`) share the count of the first level's evenly. Since 0.1.
  */
 UNIC_API double unic_codebook_perplexity(const unic_codebook *codebook);
 

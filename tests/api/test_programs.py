@@ -573,6 +573,17 @@ class Programs(unittest.TestCase):
             np.savez(path, **x, label=labels)
             self.assertEqual(run("unic-inspect", path).stderr, "")
 
+    def test_inspect_tells_what_training_did_not_count(self):
+        """Of codes that gradients train, and of pairs of two levels, EMA counts say nothing; they looked as if all were in use."""
+        said = "perplexity of the EMA counts +"
+        self.assertRegex(run("unic-inspect", self.model).stdout, said + r"[\d.]+\n")
+        for objective, expected in (("codis", said + "not known: gradients train the codes; --data counts the uses\n"),
+                                    ("hdcid", said + "not known: counted for each level alone; --data counts the uses\n")):
+            self.train("uncounted.npz", "--set", f"objective={objective}", "codis.queue=4", "train.epochs=1")
+            self.assertRegex(run("unic-inspect", self.dir / "uncounted.npz").stdout, expected)
+        self.assertRegex(run("unic-inspect", self.dir / "uncounted.npz").stdout,
+                         r"light +\d+ of 144 pairs had both codes selected in the last 100 steps of training\n")
+
     def test_inspect_data(self):
         seen = run("unic-inspect", self.dir / "test.npz").stdout
         lengths = self.test_data["sound.lengths"]

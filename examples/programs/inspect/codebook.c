@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/report.h"
 #include "inspect/inspect.h"
@@ -47,13 +48,35 @@ static bool print_geometry(const unic_codebook *codebook, float *values, float *
     return true;
 }
 
+/* Whether a run has a term, by the key of its weight. */
+static bool has_term(unic_config *config, const char *key)
+{
+    const char *weight;
+    return unic_config_get(&weight, config, key) == UNIC_OK && strcmp(weight, "0") != 0;
+}
+
+/* How many codes training used, in effect: EMA counts tell it, which gradients do not keep, and
+ * which two levels have of each alone. */
+static void print_perplexity(const unic_codebook *codebook, unic_config *config, bool is_pairs)
+{
+    const char *unknown = is_pairs                           ? "counted for each level alone"
+                          : has_term(config, "codis.weight") ? "gradients train the codes"
+                                                             : NULL;
+    printf("  %-30s ", "perplexity of the EMA counts");
+    if (unknown)
+        printf("not known: %s; --data counts the uses\n", unknown);
+    else
+        printf("%.1f\n", unic_codebook_perplexity(codebook));
+}
+
 /* What training left behind: for each modality the codes it selected within `recent` updates,
  * codes that none did, and the perplexity of the use of all. */
 static bool print_history(const unic_codebook *codebook, const unic_model *model,
-                          int32_t recent)
+                          unic_config *config, int32_t recent)
 {
     size_t codes = unic_codebook_code_count(codebook),
            modalities = unic_codebook_modality_count(codebook);
+    const bool is_pairs = has_term(config, "level2.weight");
     int32_t *idle = cli_alloc(codes * modalities, sizeof *idle);
     bool ok = idle && cli_ok(unic_codebook_state(codebook, NULL, idle));
     size_t dead = 0;
@@ -67,17 +90,21 @@ static bool print_history(const unic_codebook *codebook, const unic_model *model
         size_t used = 0;
         for (size_t l = 0; l < codes; l++)
             used += idle[m * codes + l] <= recent;
-        printf("  %-30s %zu of %zu in the last %d steps of training\n",
-               unic_model_modality_name(model, m), used, codes, recent);
+        printf("  %-30s %zu of %zu%s in the last %d steps of training\n",
+               unic_model_modality_name(model, m), used, codes,
+               is_pairs ? " pairs had both codes selected" : "", recent);
     }
-    if (ok)
-        printf("  %-30s %zu\n  %-30s %.1f\n", "dead codes, used by none", dead,
-               "perplexity of the EMA counts", unic_codebook_perplexity(codebook));
+    if (ok) {
+        printf("  %-30s %zu\n",
+               is_pairs ? "pairs that no modality had so" : "dead codes, used by none", dead);
+        print_perplexity(codebook, config, is_pairs);
+    }
     free(idle);
     return ok;
 }
 
-bool inspect_codebook(const unic_codebook *codebook, const unic_model *model)
+bool inspect_codebook(const unic_codebook *codebook, const unic_model *model,
+                      unic_config *config)
 {
     size_t codes = unic_codebook_code_count(codebook);
     printf("codebook: %zu codes of %zu dims, fingerprint %016llx\n", codes,
@@ -91,7 +118,7 @@ bool inspect_codebook(const unic_codebook *codebook, const unic_model *model)
         free(values);
         free(distances);
     }
-    ok = ok && print_history(codebook, model, RECENT);
+    ok = ok && print_history(codebook, model, config, RECENT);
     putchar('\n');
     return ok;
 }

@@ -25,8 +25,9 @@ const char *inspect_dims(const int64_t *dims, size_t rank, char text[INSPECT_TEX
 
 bool inspect_model(const inspect_request *r, unic_model *model);
 
-/* The codes' geometry, and how training used them (codebook.c). */
-bool inspect_codebook(const unic_codebook *codebook, const unic_model *model);
+/* The codes' geometry, and how training used them (codebook.c). `config` is the model's. */
+bool inspect_codebook(const unic_codebook *codebook, const unic_model *model,
+                      unic_config *config);
 
 /* How the clips of a data file use the codes (usage.c). */
 bool inspect_usage(unic_model *model, const unic_codebook *codebook, const cli_data *how,

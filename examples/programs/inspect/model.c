@@ -116,7 +116,7 @@ bool inspect_model(const inspect_request *r, unic_model *model)
               cli_ok(unic_config_parse(config, unic_model_config(model), r->path)) &&
               cli_ok(unic_model_codebook(&codebook, model)) &&
               printf("%s: a model\n\n", r->path) > 0 && print_modalities(model, config) &&
-              inspect_codebook(codebook, model) && print_parameters(model) &&
+              inspect_codebook(codebook, model, config) && print_parameters(model) &&
               print_settings(config) &&
               (!r->data_path || inspect_usage(model, codebook, &r->how, r->data_path));
     unic_codebook_free(codebook);
