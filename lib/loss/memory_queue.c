@@ -3,16 +3,29 @@
 #include <math.h>
 #include <string.h>
 
-void unic__make_unit(float *row, size_t dim)
+static double length_of(const float *row, size_t dim)
 {
-    static const double enough = 1e-6;
     double square = 0.0;
     for (size_t d = 0; d < dim; d++)
         square += (double)row[d] * (double)row[d];
-    double length = sqrt(square);
-    if (length == 0.0 || fabs(length - 1.0) < enough)
-        return;
-    for (size_t d = 0; d < dim; d++)
+    return sqrt(square);
+}
+
+static bool is_unit(double length)
+{
+    static const double enough = 1e-6;
+    return length == 0.0 || fabs(length - 1.0) < enough;
+}
+
+bool unic__is_unit(const float *row, size_t dim)
+{
+    return is_unit(length_of(row, dim));
+}
+
+void unic__make_unit(float *row, size_t dim)
+{
+    const double length = length_of(row, dim);
+    for (size_t d = 0; d < dim && !is_unit(length); d++)
         row[d] = (float)((double)row[d] / length);
 }
 

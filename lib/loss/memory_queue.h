@@ -23,5 +23,7 @@ void unic__memory_queue_push(unic__memory_queue *q, const float *row);
 /* Scales a row to length 1. One of length 1, as far as a float tells, keeps every bit, and one
  * of length 0 too. */
 void unic__make_unit(float *row, size_t dim);
+/* Whether it keeps them. */
+bool unic__is_unit(const float *row, size_t dim);
 
 #endif

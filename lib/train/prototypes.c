@@ -27,6 +27,8 @@ void unic__prototypes_give(unic_trainer *t)
     if (!p)
         return;
     memcpy(cb->embedding, t->params.values + p->offset, p->count * sizeof(float));
-    memcpy(cb->sum, cb->embedding, p->count * sizeof(float));
+    memcpy(cb->sum, cb->embedding, p->count * sizeof(float)); /* o = e, N = 1 */
+    for (size_t l = 0; l < cb->codes; l++)
+        cb->count[l] = 1.0F;
     unic__codebook_refresh(cb);
 }

@@ -144,6 +144,22 @@ static void take_weights(unic_trainer *t, const unic__param_table *weights)
     }
 }
 
+/* What is frozen keeps every bit, and codes that gradients train are of length 1. */
+static unic_status check_frozen(const unic_trainer *t, const unic_codebook *from)
+{
+    if (t->config->codis_weight == 0.0 || !unic__config_freezes_codebook(t->config))
+        return UNIC_OK;
+    for (size_t l = 0; l < from->codes; l++)
+        if (!unic__is_unit(from->embedding + l * from->dim, from->dim))
+            return unic__fail(
+                UNIC_E_MISMATCH,
+                "train.freeze = %s: the codes of a run with codis.weight = %g are "
+                "of length 1, and code %zu of the model is not, so that it cannot "
+                "stay as it is",
+                t->config->freeze, t->config->codis_weight, l);
+    return UNIC_OK;
+}
+
 /* Codes have been idle for as long as they were; for a new modality the count begins. */
 static void take_codebook(unic_trainer *t, const unic_codebook *from, const pairs *p)
 {
@@ -189,6 +205,7 @@ unic_status unic__trainer_start_from(unic_trainer *t, unic_model *model)
                           "levels");
     UNIC__TRY(check_sizes(t, model));
     UNIC__TRY(find_pairs(t, model, &p));
+    UNIC__TRY(check_frozen(t, model->codebook));
     UNIC__TRY(load(t, model, &p, weights));
     for (size_t m = 0; m < t->config->modality_count; m++)
         if (weights[m])

@@ -8,6 +8,7 @@
 #include "graph/graph_help.h"
 #include "loss/objective.h"
 #include "loss/teacher.h"
+#include "model/model.h"
 #include "model/small_model.h"
 #include "train/trainer.h"
 
@@ -278,6 +279,43 @@ START_TEST(runs_start_from_models)
 }
 END_TEST
 
+/* A frozen codebook keeps every bit: codes of other lengths, which training would scale, are
+ * refused, and those of another run of CODIS stay. */
+START_TEST(frozen_codes_stay_as_they_are)
+{
+    static const char frozen[] = CODIS "train.freeze = codebook\n";
+    unic_model *plain = small_model(SMALL_TWO, "", 2), *unit = small_model(SMALL_TWO, CODIS, 2);
+    unic_trainer *t = small_trainer(SMALL_TWO, frozen);
+    io_assert_fails(unic_trainer_start_from(t, plain), UNIC_E_MISMATCH,
+                    "train.freeze = codebook: the codes of a run with codis.weight = 1 are of "
+                    "length 1, and code 0 of the model is not");
+    io_assert_ok(unic_trainer_start_from(t, unit));
+    small_train(t, 0, 3);
+    ck_assert_int_eq(memcmp(t->codebook->embedding, unit->codebook->embedding,
+                            sizeof(float[SMALL_CODES * SMALL_DIM])),
+                     0);
+    unic_trainer_free(t);
+    unic_model_free(unit);
+    unic_model_free(plain);
+}
+END_TEST
+
+/* The EMA of a run that starts from the model finds N = 1 beside o = e. In compat N begins at 0, with
+ * which codes were thrown to a hundred times their length. */
+START_TEST(an_ema_goes_on_from_the_codes)
+{
+    unic_model *model = small_model(SMALL_TWO, CODIS "behaviour = compat\n", 2);
+    unic_trainer *t = small_trainer(SMALL_TWO, "");
+    const float *e = t->codebook->embedding;
+    io_assert_ok(unic_trainer_start_from(t, model));
+    small_train(t, 0, 1);
+    for (size_t l = 0; l < SMALL_CODES; l++) /* an encoder's outputs are of length sqrt(D) */
+        ck_assert_double_lt(length_of(e + l * SMALL_DIM, SMALL_DIM), sqrt(SMALL_DIM));
+    unic_trainer_free(t);
+    unic_model_free(model);
+}
+END_TEST
+
 static void resume_fails(const char *path, const char *says)
 {
     unic_trainer *t = NULL;
@@ -344,6 +382,8 @@ int main(void)
     tcase_add_test(t, a_clip_alone_counts_nothing);
     tcase_add_test(t, the_temperature_is_bounded);
     tcase_add_test(t, runs_start_from_models);
+    tcase_add_test(t, frozen_codes_stay_as_they_are);
+    tcase_add_test(t, an_ema_goes_on_from_the_codes);
     tcase_add_test(t, damaged_runs_are_refused);
     tcase_add_test(t, allocations_may_fail);
     return small_run("loss/codis", t);
