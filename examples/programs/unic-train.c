@@ -255,6 +255,14 @@ static bool prepare(run *r)
 
 /* ---- the loop ---- */
 
+/* The next of the validation clips. Where one rank cannot read them, all stop before they ask each
+ * other for the batch's figures. */
+static bool read_held_out(run *r, const unic_batch **batch)
+{
+    bool fails = !cli_ok(unic_dataset_next(batch, r->valid));
+    return train_ranks_any(&fails) && !fails;
+}
+
 /* The figures' means over the validation clips. */
 static bool validate(run *r)
 {
@@ -264,7 +272,7 @@ static bool validate(run *r)
     memset(f->held_out, 0, f->count * sizeof *f->held_out);
     for (;;) {
         const unic_batch *batch;
-        if (!cli_ok(unic_dataset_next(&batch, r->valid)))
+        if (!read_held_out(r, &batch))
             return false;
         if (!batch)
             break;
@@ -434,7 +442,8 @@ static int train(run *r)
         return EXIT_SUCCESS;
     ok = stop(r, step, total) && ok;
     stops = true;
-    train_ranks_wait(&stops); /* for the first to have saved the run */
+    if (ok || !train_ranks_first()) /* else it ends the others, wherever they are */
+        train_ranks_wait(&stops);   /* for the first to have saved the run */
     return ok ? 128 + (cli_signal() ? cli_signal() : SIGTERM) : EXIT_FAILURE;
 }
 

@@ -202,6 +202,36 @@ class Ranks(unittest.TestCase):
         self.assertNotEqual(status, 0)
         self.assertIn("train.batch = 16, the clips of all ranks, is less than their number, 17", re.sub(r"\s+", " ", text))
 
+    def test_a_validation_clip_that_cannot_be_read_stops_all(self):
+        with np.load(self.folder / "data.npz") as data:
+            for name in ("sight", "sound"):
+                (self.folder / "clips" / name).mkdir(parents=True, exist_ok=True)
+                for i in range(CLIPS):
+                    np.save(self.folder / f"clips/{name}/{i:02}.npy", data[name][i])
+        process = self.begin(2, "valid", "--valid", "clips", "--log", "valid.jsonl", "--set", "train.epochs=100000")
+        self.wait_for_step("valid")
+        (self.folder / "clips/sound/12.npy").unlink()      # of each batch of 16 the second rank has the last 8
+        status, text = self.end(process)
+        self.assertNotEqual(status, 0)
+        self.assertRegex(text, r"unic-train: rank 1: unic_dataset_next: clips/sound/12.npy: cannot open")
+        self.assertRegex(text, r"stopped at step \d+ of 300000, saved in valid.npz")
+        self.assertNotRegex(text, "rank 1 of 2 failed|MPI_ERR|MPI Error|truncated")     # no other calls met each other
+        self.assertTrue((self.folder / "valid.run.npz").exists())
+
+    def test_a_log_that_ends_stops_all(self):
+        """The first rank alone writes, while the others validate already: it saves the run and ends them."""
+        os.mkfifo(self.folder / "pipe.jsonl")
+        process = self.begin(2, "piped", "--valid", "data.npz", "--log", "pipe.jsonl", "--set", "train.epochs=100000",
+                             "train.batch=44")             # an epoch in one step
+        with open(self.folder / "pipe.jsonl") as log:
+            for _ in range(6):                              # the next is a step's, behind which the others validate
+                log.readline()
+        status, text = self.end(process)
+        self.assertNotEqual(status, 0)
+        self.assertRegex(text, r"unic-train: cannot write pipe.jsonl")
+        self.assertRegex(text, r"stopped at step \d+ of 100000, saved in piped.npz")
+        self.assertNotRegex(text, "of 2 failed|MPI_ERR|MPI Error|truncated|waited")
+        self.assertTrue((self.folder / "piped.run.npz").exists())
 
     # ---- Python ----
 
