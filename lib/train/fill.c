@@ -97,11 +97,12 @@ static unic_status fill_own(unic_trainer *t, const unic_batch *batch)
     return UNIC_OK;
 }
 
-unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *clips)
+unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, bool training,
+                             size_t *clips)
 {
     unic_status status = fill_own(t, batch);
     *clips = unic__batch_clip_count(batch);
-    return t->ranks ? unic__together_lengths(t, status, *clips, clips) : status;
+    return t->ranks ? unic__together_lengths(t, status, *clips, training, clips) : status;
 }
 
 unic_status unic__fill_blame(unic_trainer *t, const unic_batch *batch, unic_status status)

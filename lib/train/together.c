@@ -12,13 +12,17 @@ unic_status unic__together_allows(const unic_trainer *t)
     return UNIC_OK;
 }
 
+/* What ranks tell each other of a step first; behind it the clips' lengths. */
+enum { STATUS, CLIPS, TRAINS, FIRST_LENGTH };
+
 unic_status unic__together_create(unic_trainer *t)
 {
     enum { LARGEST = 1 << 19 }; /* 2 MB: a message that is worth its latency */
     const size_t steps = t->graph.batch * t->graph.length, parts = t->params.total / 16;
     t->own_codes = unic__alloc_array(t->graph.n * steps, sizeof *t->own_codes);
     t->source_of = unic__alloc_array(t->codebook->codes, sizeof *t->source_of);
-    t->exchange = unic__alloc_array((t->ranks->size + 1) * (3 + t->graph.n * t->graph.batch),
+    t->exchange = unic__alloc_array((t->ranks->size + 1) *
+                                        (FIRST_LENGTH + t->graph.n * t->graph.batch),
                                     sizeof *t->exchange);
     if (!t->own_codes || !t->source_of || !t->exchange)
         return unic__no_memory(t->graph.n * steps * sizeof *t->own_codes, "a rank's batch");
@@ -79,11 +83,11 @@ static uint64_t hash_state(const unic_trainer *t)
 
 enum { CONFIG, CHECKS, STATE, STEP, HASHES };
 
-unic_status unic__together_check(unic_trainer *t)
+unic_status unic__together_check(unic_trainer *t, bool training)
 {
     const int32_t asked = t->ranks->comm.check_steps;
     const uint64_t every = asked == 0 ? 100 : (uint64_t)asked;
-    if (t->checked && (asked < 0 || t->steps % every))
+    if (t->checked && (!training || asked < 0 || t->steps % every))
         return UNIC_OK;
     const uint64_t mine[HASHES] = {
         [CONFIG] = unic__hash_bytes(UNIC__FNV_START, t->text, strlen(t->text)),
@@ -115,8 +119,6 @@ unic_status unic__together_check(unic_trainer *t)
 
 /* ---- the shape of a step ---- */
 
-enum { STATUS, CLIPS, FIRST_LENGTH };
-
 /* A stream's mask, as a rank fills its own: 1 on a clip's first steps. */
 static void fill_whole(unic_trainer *t, size_t m, const int32_t *all, size_t each)
 {
@@ -132,12 +134,13 @@ static void fill_whole(unic_trainer *t, size_t m, const int32_t *all, size_t eac
 }
 
 unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t clips,
-                                   size_t *whole)
+                                   bool training, size_t *whole)
 {
     const size_t batch = t->graph.batch, each = FIRST_LENGTH + t->graph.n * batch;
     int32_t *mine = t->exchange, *all = mine + each;
     mine[STATUS] = (int32_t)status;
     mine[CLIPS] = (int32_t)clips;
+    mine[TRAINS] = training;
     for (size_t m = 0; m < t->graph.n; m++)
         memcpy(mine + FIRST_LENGTH + m * batch, t->graph.stream[m].lengths->t.ix,
                batch * sizeof *mine);
@@ -150,6 +153,11 @@ unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t c
         const int32_t *of = all + r * each;
         if (of[STATUS] != (int32_t)UNIC_OK)
             return unic__ranks_refused(t->ranks, r, (unic_status)of[STATUS]);
+        if (of[TRAINS] != all[TRAINS])
+            return unic__fail(UNIC_E_STATE,
+                              "rank %zu takes a step while rank %zu evaluates: all ranks make "
+                              "the same calls, in the same order",
+                              of[TRAINS] ? r : 0, of[TRAINS] ? 0 : r);
         *whole = of[CLIPS] > 0 ? r * batch + (size_t)of[CLIPS] : *whole;
     }
     for (size_t m = 0; m < t->graph.n; m++)

@@ -13,14 +13,15 @@ unic_status unic__together_allows(const unic_trainer *t);
 unic_status unic__together_create(unic_trainer *t);
 void unic__together_free(unic_trainer *t);
 
-/* Now and then, before a step: whether all ranks have the same config and the same bits of
- * state. UNIC_E_STATE names one that has not. */
-unic_status unic__together_check(unic_trainer *t);
+/* Before the first step or evaluation, and now and then before a step: whether all ranks have the
+ * same config and the same bits of state. UNIC_E_STATE names one that has not. */
+unic_status unic__together_check(unic_trainer *t, bool training);
 
 /* After a rank has filled the graph with its `clips` clips, or failed to: all know all lengths,
- * or all fail. `*whole` becomes the clips of the whole batch. UNIC_E_VALUE if it has no step. */
+ * or all fail. `*whole` becomes the clips of the whole batch. UNIC_E_VALUE if it has no step;
+ * UNIC_E_STATE if one rank takes a step and another evaluates. */
 unic_status unic__together_lengths(unic_trainer *t, unic_status status, size_t clips,
-                                   size_t *whole);
+                                   bool training, size_t *whole);
 
 /* codes [M,R B T] <- the codes of all ranks, from own [M,B T]. */
 void unic__together_codes(unic_trainer *t, const int32_t *own, int32_t *codes);

@@ -454,7 +454,9 @@ static unic_status prepare(unic_trainer *t, const unic_batch *batch, const unic_
 {
     size_t clips;
     const uint64_t seed = t->config->seed;
-    UNIC__TRY(unic__fill_batch(t, batch, &clips));
+    if (t->ranks)
+        UNIC__TRY(unic__together_check(t, training));
+    UNIC__TRY(unic__fill_batch(t, batch, training, &clips));
     if (training)
         guard_features(t);
     unic_status status = unic__fill_draws(t, clips, draws,
@@ -525,8 +527,6 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
     const bool codebook = !t->started || t->ranks;
     const uint64_t club_steps = t->club_adam.steps;
     const unic__guard guard = t->guard;
-    if (t->ranks)
-        UNIC__TRY(unic__together_check(t));
     unic_status status = prepare(t, batch, draws, true);
     if (status != UNIC_OK) {
         t->guard = guard;

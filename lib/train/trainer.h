@@ -87,7 +87,8 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
 unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures);
 
 /* Fills the graph's inputs from a batch and this step's draws (fill.c). */
-unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, size_t *clips);
+unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, bool training,
+                             size_t *clips);
 /* Adds to the message of a step that was refused for a number, which `status` then is, whose features
  * are the largest, if they are so large that they may be why. */
 unic_status unic__fill_blame(unic_trainer *t, const unic_batch *batch, unic_status status);

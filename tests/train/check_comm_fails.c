@@ -147,6 +147,64 @@ START_TEST(ranks_with_other_states_or_configs_are_found_out)
 }
 END_TEST
 
+/* Also before an evaluation, whose figures would be of different models. */
+START_TEST(ranks_that_evaluate_are_of_one_state)
+{
+    comm_fixture *f = comm_new(2, "margin.head = 4\n");
+    comm_cut(f, comm_ragged(COMM_CLIPS, 0));
+    f->evaluates = true;
+    f->of[1]->params.values[3] += 1e-3F;
+    comm_step(f);
+    for (size_t r = 0; r < 2; r++)
+        ck_assert_msg(f->status[r] == UNIC_E_STATE &&
+                          strstr(f->message[r], "unic_trainer_evaluate: step 0: the state of "
+                                                "rank 1, at its step 0, is not that of rank 0"),
+                      "%s", f->message[r]);
+    comm_uncut(f);
+    comm_free(f);
+}
+END_TEST
+
+/* `if (rank == 0) evaluate()`, or the other way round. */
+static unic_status step_at_one_rank(void *context, size_t r)
+{
+    comm_fixture *f = context;
+    const bool steps = (r == 0) == f->evaluates;
+    unic_status status = steps ? unic_trainer_step(f->of[r], f->part[r].batch, NULL, NULL)
+                               : unic_trainer_evaluate(f->of[r], f->part[r].batch, NULL);
+    snprintf(f->message[r], sizeof f->message[r], "%s", unic_last_error());
+    return status;
+}
+
+START_TEST(ranks_that_make_other_calls_are_found_out)
+{
+    small_state before[THREAD_RANKS];
+    comm_fixture *f = comm_new(2, "margin.head = 4\n");
+    for (size_t r = 0; r < 2; r++)
+        f->of[r]->ranks->comm.check_steps = 100;
+    comm_cut(f, comm_ragged(COMM_CLIPS, 0));
+    comm_step_ok(f);
+    states_of(f, before);
+    for (size_t i = 0; i < 2; i++) {
+        f->evaluates = i > 0;
+        thread_run(f->world, step_at_one_rank, f, f->status);
+        for (size_t r = 0; r < 2; r++)
+            ck_assert_msg(
+                f->status[r] == UNIC_E_STATE &&
+                    strstr(f->message[r],
+                           i ? "rank 0 takes a step while rank 1 evaluates: all ranks "
+                               "make the same calls, in the same order"
+                             : "rank 1 takes a step while rank 0 evaluates"),
+                "%s", f->message[r]);
+    }
+    states_are(f, before);
+    f->evaluates = false;
+    comm_step_ok(f);
+    comm_uncut(f);
+    comm_free(f);
+}
+END_TEST
+
 /* After the first step they would not ask for the same things at the same time. */
 START_TEST(ranks_that_compare_at_other_steps_are_found_out)
 {
@@ -312,6 +370,8 @@ int main(void)
     tcase_add_test(t, a_rank_that_is_stopped_stops_all);
     tcase_add_test(t, ranks_with_other_states_or_configs_are_found_out);
     tcase_add_test(t, ranks_that_compare_at_other_steps_are_found_out);
+    tcase_add_test(t, ranks_that_evaluate_are_of_one_state);
+    tcase_add_test(t, ranks_that_make_other_calls_are_found_out);
     tcase_add_loop_test(t, other_codes_are_found_out, 0, 2);
     tcase_add_loop_test(t, a_run_resumes_with_other_ranks, 0, 3);
     tcase_add_test(t, what_cannot_be_is_refused);
