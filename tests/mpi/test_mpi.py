@@ -140,11 +140,25 @@ class Ranks(unittest.TestCase):
             text = self.train(ranks, f"of{ranks}", "--log", f"of{ranks}.jsonl", "--valid", "data.npz")
             self.assertEqual(text.count("written: "), 1, text)   # one rank prints
             self.assertEqual(text.count("epoch 3/3"), 1, text)
+            self.assertEqual(text.count("--mpi: one rank alone"), ranks == 1, text)
         want = self.figures("of1")
         self.assertEqual(len(want), 3 * 3 + 3)
         for ranks in (2, 4):
             np.testing.assert_allclose(self.figures(f"of{ranks}"), want, rtol=1e-3, atol=1e-3)
             np.testing.assert_allclose(self.figures(f"of{ranks}")[0], want[0], rtol=1e-5, atol=1e-5)
+
+    def test_an_mpirun_of_another_mpi_is_told(self):
+        """Its processes do not find each other, and each is the first of one."""
+        other = next(name for name in OPTIONS if name != self.mpi)
+        start = shutil.which(f"mpirun.{other}")
+        if not start:
+            self.skipTest(f"mpirun.{other} is not installed")
+        command = self.command(2, "other")
+        command[:1 + len(OPTIONS[self.mpi])] = [start, *OPTIONS[other]]
+        process = subprocess.Popen(command, cwd=self.folder, env=self.environment(), text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        _, text = self.end(process)
+        self.assertEqual(text.count("--mpi: one rank alone (where mpirun started more, it is of another MPI"), 2, text)
 
     def test_a_run_resumes_with_another_number(self):
         self.train(4, "first", "--set", "train.epochs=2")

@@ -50,6 +50,9 @@ bool train_ranks_begin(uint64_t timeout)
         return cli_fail("%s", mpi.last_error());
     comm = mpi.comm(ranks);
     cli_report_rank(comm->rank);
+    if (comm->size == 1)
+        cli_note("--mpi: one rank alone (where mpirun started more, it is of another MPI than "
+                 "libunicode-mpi, and each would train by itself)");
     return true;
 }
 
