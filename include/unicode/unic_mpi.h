@@ -48,7 +48,9 @@ UNIC_API void unic_mpi_free(unic_mpi *mpi);
 
 /** For unic_trainer_options.comm; borrowed, valid as long as `mpi`. Its functions return
  * UNIC_E_IO after the timeout and for MPI's errors, or UNIC_E_NOMEM; unic_mpi_last_error() says
- * more. Since 0.1. */
+ * more. MPI cannot take back what was begun: a rank that comes late still has its numbers written
+ * to where the call expected them. So after such a failure save the run, and end the process by
+ * unic_mpi_abort(), without another call of MPI. Since 0.1. */
 UNIC_API const unic_comm *unic_mpi_comm(const unic_mpi *mpi);
 
 /** End the processes of all ranks (MPI_Abort), with an exit status that is not 0: for a rank that
