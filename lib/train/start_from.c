@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "loss/teacher.h"
 #include "train/code_segments.h"
 
 /*
@@ -173,6 +174,8 @@ static void take_codebook(unic_trainer *t, const unic_codebook *from, const pair
                    cb->codes * sizeof *cb->idle);
     if (t->config->code_segments)
         unic__segments_take(t);
+    unic__prototypes_take(t);
+    unic__prototypes_give(t);
     t->started = true;
 }
 
@@ -210,6 +213,7 @@ unic_status unic__trainer_start_from(unic_trainer *t, unic_model *model)
     for (size_t m = 0; m < t->config->modality_count; m++)
         if (weights[m])
             take_weights(t, weights[m]);
+    unic__teacher_copy(&t->graph.teacher, &t->params);
     take_codebook(t, model->codebook, &p);
     say(t, &p);
     return UNIC_OK;

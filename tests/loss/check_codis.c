@@ -316,6 +316,31 @@ START_TEST(an_ema_goes_on_from_the_codes)
 }
 END_TEST
 
+/* What a run takes from a model is there at once, its codes' directions and the teachers, and not from
+ * the first step on: an evaluation before it sees them, and changes nothing. */
+START_TEST(a_start_from_a_model_is_whole)
+{
+    static const char name[] = "audio.semantic.affine.weight";
+    unic_model *model = small_model(SMALL_TWO, "", 2);
+    unic_trainer *t = small_trainer(SMALL_TWO, CODIS);
+    small_batch *b = small_batch_new(SMALL_TWO, SMALL_BATCH, SMALL_LENGTH, 1);
+    io_assert_ok(unic_trainer_start_from(t, model));
+    for (size_t l = 0; l < SMALL_CODES; l++)
+        ck_assert_double_eq_tol(length_of(t->codebook->embedding + l * SMALL_DIM, SMALL_DIM),
+                                1.0, 1e-6);
+    ck_assert_int_eq(memcmp(values_of(&t->graph.teacher, name), values_of(&t->params, name),
+                            sizeof(float[SMALL_DIM * 6])),
+                     0);
+    small_state before = small_state_of(t);
+    io_assert_ok(unic_trainer_evaluate(t, b->batch, NULL));
+    small_state after = small_state_of(t);
+    ck_assert(small_states_equal(&before, &after));
+    small_batch_free(b);
+    unic_trainer_free(t);
+    unic_model_free(model);
+}
+END_TEST
+
 static void resume_fails(const char *path, const char *says)
 {
     unic_trainer *t = NULL;
@@ -382,6 +407,7 @@ int main(void)
     tcase_add_test(t, a_clip_alone_counts_nothing);
     tcase_add_test(t, the_temperature_is_bounded);
     tcase_add_test(t, runs_start_from_models);
+    tcase_add_test(t, a_start_from_a_model_is_whole);
     tcase_add_test(t, frozen_codes_stay_as_they_are);
     tcase_add_test(t, an_ema_goes_on_from_the_codes);
     tcase_add_test(t, damaged_runs_are_refused);
