@@ -43,6 +43,9 @@ static void scatter_codes(unic_trainer *t)
     for (size_t i = 0; i < cb->codes * cb->dim; i++)
         cb->sum[i] = (2.0F * unic__random_uniform(key, i) - 1.0F) / (float)cb->codes;
     unic__codebook_set(cb, cb->sum);
+    if (t->config->code_groups > 1)
+        unic__codebook_group_start(cb, t->config->code_groups,
+                                   unic__config_group_size(t->config));
     if (t->config->ema_start != UNIC__START_UNIFORM)
         return;
     t->started = true;

@@ -1,6 +1,7 @@
 /* Codes in groups: a code is the combination of its parts, quantised and moved each by itself. */
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +180,28 @@ END_TEST
 
 static const char turn[] = "objective = turn\ncode.count = 16\n";
 
+/* The codes of a run are combinations before its first step too; with ema.start = uniform, as in
+ * compat, that step assigns them. */
+START_TEST(a_run_begins_with_groups)
+{
+    static const char *const more[] = {"", "behaviour = compat\n"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "%s%s", turn, more[i]);
+        unic_trainer *t = small_trainer(SMALL_TWO, text);
+        const float *e = t->codebook->embedding, *o = t->codebook->sum;
+        for (size_t l = 0; l < 16; l++)
+            for (size_t d = 0; d < SMALL_DIM; d++) {
+                size_t own = d < SMALL_DIM / 2 ? l / 4 : l % 4;
+                ck_assert(e[l * SMALL_DIM + d] == e[(own * 4 + own) * SMALL_DIM + d]);
+                ck_assert(o[l * SMALL_DIM + d] == e[l * SMALL_DIM + d]);
+            }
+        ck_assert(t->codebook->count[3] == (i ? 0.0F : 1.0F) && t->started == i);
+        unic_trainer_free(t);
+    }
+}
+END_TEST
+
 /* A whole run: its codes stay combinations, and a model takes them step by step. */
 START_TEST(a_run_keeps_its_groups)
 {
@@ -303,6 +326,7 @@ int main(void)
     tcase_add_test(t, parts_are_quantized_by_themselves);
     tcase_add_test(t, groups_move_as_codebooks_of_their_own);
     tcase_add_test(t, one_group_is_the_plain_quantizer);
+    tcase_add_test(t, a_run_begins_with_groups);
     tcase_add_test(t, a_run_keeps_its_groups);
     tcase_add_test(t, clips_get_one_code);
     tcase_add_test(t, every_preset_takes_turn);
