@@ -65,6 +65,11 @@ static unic_status check_name(const unic_config *config, const char *name)
     if (is_reserved(name))
         return unic__fail(UNIC_E_CONFIG, "modalities: %s is the first part of other keys",
                           shown);
+    if (unic__config_is_freeze_word(name))
+        return unic__fail(UNIC_E_CONFIG,
+                          "modalities: %s is a word of train.freeze, and means something else "
+                          "there",
+                          shown);
     if (unic__config_modality(config, name) < config->modality_count)
         return unic__fail(UNIC_E_CONFIG, "modalities: %s is named twice", shown);
     return UNIC_OK;

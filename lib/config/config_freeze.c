@@ -23,6 +23,11 @@ static const struct part {
 };
 enum { PARTS = sizeof parts / sizeof parts[0] };
 
+bool unic__config_is_freeze_word(const char *name)
+{
+    return strcmp(name, codebook) == 0 || strcmp(name, "none") == 0;
+}
+
 /* Whether one of the list's words is `word`, of `size` characters. */
 static bool has_word(const char *list, const char *word, size_t size)
 {

@@ -61,7 +61,8 @@ const unic__config_key unic__config_key_table[] = {
      "single keys."},
     {"modalities", NAMES(modality_count), "up to 8 names", "", NULL,
      "The modalities' names, in the order that every loop over them takes; a name has letters, "
-     "digits, - and _, begins with a letter, and is not the first part of another key."},
+     "digits, - and _, begins with a letter, and is neither the first part of another key nor "
+     "codebook or none, which are words of train.freeze."},
 
     {"<modality>.kind", KIND(kind), "grid | vector | token", "", NULL,
      "Features [T,H,W,C] as of video, [T,C] as of audio, or [T,C] with a bidirectional LSTM in "

@@ -148,6 +148,8 @@ void *unic__key_field(unic_config *config, unic__key_ref ref);
 
 /* Whether every word of train.freeze is a part of the config (config_freeze.c). */
 unic_status unic__config_check_freeze(const unic_config *config);
+/* Whether a word of train.freeze is this, so that no modality can be named by it. */
+bool unic__config_is_freeze_word(const char *name);
 unic__key_set *unic__key_set_of(unic_config *config, unic__key_ref ref);
 bool unic__key_in(const unic__key_set *set, size_t index);
 

@@ -476,6 +476,10 @@ START_TEST(names_of_modalities_are_checked)
         {"a b a", "modalities: a is named twice"},
         {"a train", "modalities: train is the first part of other keys"},
         {"code_match b", "modalities: code_match is the first part of other keys"},
+        {"a codebook",
+         "modalities: codebook is a word of train.freeze, and means something else there"},
+        {"none b",
+         "modalities: none is a word of train.freeze, and means something else there"},
         {"a 1b",
          "modalities: 1b is not a name: a letter, then letters, digits, - and _, at most 31 in "
          "all"},
