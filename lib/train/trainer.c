@@ -60,20 +60,6 @@ static void freeze(const unic__param_table *params, const unic_config *config)
         params->at[i]->frozen = unic__config_freezes(config, params->at[i]->name);
 }
 
-/* Cross-CPC needs a past and a future, for which the longest clip may be too short. */
-static void tell_short(const unic_config *c)
-{
-    size_t shift;
-    unic__cpc_horizon(c, c->length, &shift);
-    if (c->cpc_weight > 0.0 && shift == 0)
-        unic__log_line(UNIC_LOG_WARNING,
-                       "cpc.steps = %zu and cpc.start = %zu do not fit into train.length = %zu "
-                       "(at least %zu is expected): Cross-CPC predicts the same step of other "
-                       "modalities, none ahead",
-                       c->cpc_steps, c->cpc_start, c->length,
-                       (c->cpc_start > 1 ? c->cpc_start : 1) + c->cpc_steps + 1);
-}
-
 static unic_status build(unic_trainer *t, const unic_config *config)
 {
     UNIC__TRY(unic__config_check(config));
@@ -117,7 +103,7 @@ unic_status unic__trainer_create(unic_trainer **out, const unic_config *config,
         unic__trainer_free(t);
         return status;
     }
-    tell_short(t->config);
+    unic__tell_no_effect(t->config);
     *out = t;
     return UNIC_OK;
 }

@@ -86,6 +86,9 @@ unic_status unic__trainer_step(unic_trainer *t, const unic_batch *batch,
                                const unic_draws *draws, double *figures);
 unic_status unic__trainer_evaluate(unic_trainer *t, const unic_batch *batch, double *figures);
 
+/* Warns of settings that have no effect beside others (no_effect.c). */
+void unic__tell_no_effect(const unic_config *config);
+
 /* Fills the graph's inputs from a batch and this step's draws (fill.c). */
 unic_status unic__fill_batch(unic_trainer *t, const unic_batch *batch, bool training,
                              size_t *clips);

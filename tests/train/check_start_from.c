@@ -518,8 +518,9 @@ START_TEST(a_length_that_changes_the_parameters_is_refused)
 }
 END_TEST
 
-/* Clips too short for a past and a future are told of when a run begins. */
-START_TEST(a_length_without_a_future_is_told)
+/* Clips too short for a past and a future, and what others of its settings leave without effect, are
+ * told of when a run begins. */
+START_TEST(what_a_run_will_not_do_is_told)
 {
     static const struct {
         const char *config, *says;
@@ -534,6 +535,20 @@ START_TEST(a_length_without_a_future_is_told)
          "cpc.steps = 1 and cpc.start = 9 do not fit into train.length = 5 (at least 11 is "
          "expected): Cross-CPC predicts the same step of other modalities, none ahead\n"},
         {"cpc.steps = 4\ncpc.weight = 0\n", ""},
+        {"encoder.shared = after_first\n",
+         "encoder.shared = after_first shares nothing with encoder.layers = 1\n"},
+        {"encoder.shared = after_first\nencoder.layers = 2\n", ""},
+        {"encoder.shared = all\n", ""},
+        {"level2.weight = 0.3\nlevel2.start = 1\n",
+         "level2.start = 1: the second level's objective counts in none of the steps that are "
+         "declared\n"},
+        {"level2.start = 1\n", ""},
+        {"restore.weight = 1\nrestore.mask = 0\n",
+         "restore.weight has no effect: with restore.mask = 0 no step is restored\n"},
+        {"restore.mask = 0\n", ""},
+        {"masked.weight = 1\nmasked.fine = 0\nmasked.coarse = 0\n",
+         "masked.weight has no effect: masked.fine and masked.coarse are 0\n"},
+        {"masked.weight = 1\nmasked.coarse = 0\n", ""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         io_log_begin();
@@ -558,6 +573,6 @@ int main(void)
     tcase_add_test(t, changed_settings_are_the_runs_own);
     tcase_add_test(t, other_epochs_are_other_steps);
     tcase_add_test(t, a_length_that_changes_the_parameters_is_refused);
-    tcase_add_test(t, a_length_without_a_future_is_told);
+    tcase_add_test(t, what_a_run_will_not_do_is_told);
     return small_run("train/start_from", t);
 }
