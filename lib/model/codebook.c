@@ -297,12 +297,13 @@ static void restart(unic_codebook *cb, const unic__revival *r, size_t l, const f
         cb->idle[m * cb->codes + l] = 0;
 }
 
-/* The codes to restart, the longest idle first, in `order`; from its end, those in use
- * (A.3). */
+/* The codes to restart, the longest idle first and no more than may be, in `order`; from its end,
+ * those in use (A.3). */
 static size_t list_idle(const unic_codebook *cb, const unic__revival *r, int32_t *order,
                         size_t *in_use)
 {
     enum { IN_USE = 100 }; /* idle for less; A.3's own number, whatever N_re is */
+    const size_t most = r->max ? r->max : cb->codes;
     size_t n = 0, used = 0;
     for (size_t l = 0; l < cb->codes; l++) {
         int32_t idle = idle_of(cb, r->rule, l);
@@ -311,13 +312,16 @@ static size_t list_idle(const unic_codebook *cb, const unic__revival *r, int32_t
                 order[cb->codes - ++used] = (int32_t)l;
             continue;
         }
-        size_t k = n++;
+        size_t k = n;
         for (; k > 0 && idle_of(cb, r->rule, (size_t)order[k - 1]) < idle; k--)
-            order[k] = order[k - 1];
-        order[k] = (int32_t)l;
+            if (k < most)
+                order[k] = order[k - 1];
+        if (k < most)
+            order[k] = (int32_t)l;
+        n += n < most;
     }
     *in_use = used;
-    return r->max && n > r->max ? r->max : n;
+    return n;
 }
 
 /* The same, if there is anything to restart them from. */

@@ -357,6 +357,38 @@ START_TEST(copies_are_whole_and_their_own)
 }
 END_TEST
 
+/* Of those that have been idle for longer than `steps`, the longest first, of equals the lowest; no
+ * more than `max`, 0: all of them. */
+START_TEST(the_longest_idle_start_anew_first)
+{
+    enum { CODES = 97, STEPS = 20 };
+    static const size_t most[] = {0, 1, 5, 60, 96, 97, 200};
+    unic_codebook *cb;
+    int32_t order[CODES];
+    float z[3] = {0};
+    io_assert_ok(unic__codebook_create(&cb, CODES, 3, 1));
+    for (size_t l = 0; l < CODES; l++)
+        cb->idle[l] = (int32_t)unic__random_below((unic__key){5}, l, 60);
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+        const unic__revival r = {
+            .rule = UNIC__RESET_ANY, .steps = STEPS, .max = most[i], .z = z, .rows = 1};
+        const size_t n = unic__codebook_due(cb, &r, order);
+        size_t due = 0;
+        for (size_t l = 0; l < CODES; l++) {
+            size_t before = 0; /* of those that are due */
+            for (size_t k = 0; k < CODES; k++)
+                before += cb->idle[k] > cb->idle[l] || (k < l && cb->idle[k] == cb->idle[l]);
+            if (cb->idle[l] <= STEPS)
+                continue;
+            due++;
+            ck_assert(before >= n || order[before] == (int32_t)l);
+        }
+        ck_assert_uint_eq(n, most[i] && due > most[i] ? most[i] : due);
+    }
+    unic__codebook_free(cb);
+}
+END_TEST
+
 START_TEST(perplexity_is_the_number_of_codes_in_use)
 {
     const int64_t even[] = {3, 3, 0, 3, 3}, one[] = {0, 9, 0}, none[] = {0, 0}, odd[] = {1, 3};
@@ -380,6 +412,7 @@ int main(void)
     tcase_add_test(t, updates_that_would_leave_no_numbers_are_refused);
     tcase_add_test(t, sequential_update_waits_for_data);
     tcase_add_test(t, copies_are_whole_and_their_own);
+    tcase_add_test(t, the_longest_idle_start_anew_first);
     tcase_add_test(t, perplexity_is_the_number_of_codes_in_use);
     return small_run("model/codebook", t);
 }
