@@ -37,8 +37,8 @@ class Ranks:
                      array by the sum over all ranks, the same bits at each, and `gather(part, all)`, which writes
                      every rank's uint8 `part` to its row of `all` [size, len(part)].
         timeout      MPI: seconds after which a rank that waits for the others fails; 0: 600.
-        check_steps  after so many steps, and before the first, ranks compare their states; 0: 100, -1: the first alone. The same at
-                     all ranks.
+        check_steps  after so many steps, and before the first, ranks compare their states; 0: 100, -1: the first alone.
+                     The same at all ranks.
 
         Raises ImportError (no libunicode-mpi), ArgumentError, FileError (MPI's), StateError (MPI is finalised).
         """
