@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <unicode/unic.h>
 
@@ -19,6 +20,18 @@
 #include "cli/signal.h"
 #include "cli/threads.h"
 #include "eval/eval.h"
+
+/* A head that has learnt its clips by heart passes for one that tells classes apart where it is
+ * tested on the same clips. */
+static void warn_of_same_clips(const evaluation *e)
+{
+    struct stat train, test;
+    if (e->train_path && (!strcmp(e->train_path, e->test_path) ||
+                          (!stat(e->train_path, &train) && !stat(e->test_path, &test) &&
+                           train.st_dev == test.st_dev && train.st_ino == test.st_ino)))
+        cli_note("warning: --test has the clips of --train: the scores say how well a head "
+                 "remembers them, not what it does with others");
+}
 
 static bool run(evaluation *e)
 {
@@ -33,6 +46,7 @@ static bool run(evaluation *e)
         !cli_model_open(&e->model, e->model_path, &e->settings) ||
         !cli_ok(unic_model_codebook(&e->whole, e->model)) || !eval_choose_channels(e))
         return false;
+    warn_of_same_clips(e);
     const cli_space space = {e->requantize ? e->codebook : e->whole,
                              e->requantize ? e->channels.chosen : NULL, 0, e->temperature};
     const cli_space *train = e->requantize ? &space : NULL;

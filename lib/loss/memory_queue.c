@@ -11,6 +11,7 @@ static double length_of(const float *row, size_t dim)
     return sqrt(square);
 }
 
+/* Of length 1 as far as a float tells, or 0, which cannot be scaled. */
 static bool is_unit(double length)
 {
     static const double enough = 1e-6;
@@ -25,7 +26,9 @@ bool unic__is_unit(const float *row, size_t dim)
 void unic__make_unit(float *row, size_t dim)
 {
     const double length = length_of(row, dim);
-    for (size_t d = 0; d < dim && !is_unit(length); d++)
+    if (is_unit(length))
+        return;
+    for (size_t d = 0; d < dim; d++)
         row[d] = (float)((double)row[d] / length);
 }
 

@@ -388,6 +388,17 @@ class Eval(unittest.TestCase):
         result, _ = self.evaluate("classify", "--test-on", "sound", "--test-on", "light")
         self.assertEqual(result["results"], whole["results"])
 
+    def test_the_same_clips(self):
+        """A head that is tested on the clips that it learnt from says so, under any name of the file."""
+        says = "warning: --test has the clips of --train"
+        (self.dir / "link.npz").symlink_to(self.dir / "train.npz")
+        for test, found in (("train.npz", True), ("link.npz", True), ("test.npz", False)):
+            done = run("unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / "train.npz", "--test",
+                       self.dir / test, "--epochs", 1, "--threads", 1)
+            self.assertEqual(says in done.stderr, found, test)
+        done = run("unic-eval", "--model", self.dir / "m.npz", "--test", self.dir / "train.npz", "--task", "retrieve")
+        self.assertNotIn(says, done.stderr)
+
     def test_epochs(self):
         result, _ = self.evaluate("classify", "--epochs", 2)
         logits, truth = self.logits("light>light", lambda name, m: self.data[name]["label"], CLASSES, epochs=2)
