@@ -102,9 +102,14 @@ void unic__codebook_set(unic_codebook *cb, const float *rows)
 
 /* ---- P6: the EMA update ---- */
 
+/* Rows of a code whose sum float32 holds. Of many more it would lose the last ones, first in part
+ * and from 2^24 on altogether: those are added in double. */
+enum { FEW = 1 << 14 };
+
 /* One part's rows by their codes, and what the update makes of N, o and e: beside the codebook,
  * which takes it over once all of it is known to be finite. */
 typedef struct update {
+    double *more_hits, *more;  /* of the rows of a code behind its first FEW */
     float *hits, *sums;        /* n [L]; sum of the targets [L,D], in the end e */
     float *count, *sum;        /* N, o */
     const unic_codebook *from; /* as it was */
@@ -112,16 +117,20 @@ typedef struct update {
 
 size_t unic__codebook_update_scratch(size_t codes, size_t dim)
 {
-    return 2 * codes * (dim + 1);
+    return 4 * codes * (dim + 1);
 }
 
 static update begin_update(const unic_codebook *cb, float *scratch)
 {
     size_t codes = cb->codes, cells = codes * cb->dim;
-    update u = {.hits = scratch,
-                .sums = scratch + codes,
-                .count = scratch + codes + cells,
-                .sum = scratch + 2 * codes + cells,
+    double *more = (double *)(void *)scratch;
+    float *few = scratch + 2 * (codes + cells);
+    update u = {.more_hits = more,
+                .more = more + codes,
+                .hits = few,
+                .sums = few + codes,
+                .count = few + codes + cells,
+                .sum = few + 2 * codes + cells,
                 .from = cb};
     memcpy(u.count, cb->count, codes * sizeof(float));
     memcpy(u.sum, cb->sum, cells * sizeof(float));
@@ -130,9 +139,9 @@ static update begin_update(const unic_codebook *cb, float *scratch)
 
 static void clear(const update *u)
 {
-    size_t codes = u->from->codes;
-    memset(u->hits, 0, codes * sizeof(float));
-    memset(u->sums, 0, codes * u->from->dim * sizeof(float));
+    const size_t count = u->from->codes * (u->from->dim + 1);
+    memset(u->more_hits, 0, count * sizeof(double));
+    memset(u->hits, 0, count * sizeof(float));
 }
 
 /* What the ranks have collected, hits and sums in one: each goes on with the same numbers. */
@@ -152,10 +161,37 @@ static void collect(const update *u, const unic__ema_part *part)
             continue;
         size_t l = (size_t)part->codes[r];
         const float *row = part->target + r * dim;
-        u->hits[l] += 1.0F;
-        for (size_t j = 0; j < dim; j++)
-            u->sums[l * dim + j] += row[j];
+        if (u->hits[l] < (float)FEW) {
+            u->hits[l] += 1.0F;
+            for (size_t j = 0; j < dim; j++)
+                u->sums[l * dim + j] += row[j];
+        } else {
+            u->more_hits[l] += 1.0;
+            for (size_t j = 0; j < dim; j++)
+                u->more[l * dim + j] += (double)row[j];
+        }
     }
+}
+
+/* The rows of code l behind its first FEW to these. */
+static void add_more(const update *u, size_t l)
+{
+    const size_t dim = u->from->dim;
+    u->hits[l] = (float)((double)u->hits[l] + u->more_hits[l]);
+    for (size_t j = l * dim; j < (l + 1) * dim; j++)
+        u->sums[j] = (float)((double)u->sums[j] + u->more[j]);
+}
+
+/* hits and sums of n parts, and of all ranks. */
+static void collect_parts(const update *u, const unic__ema_part *parts, size_t n)
+{
+    clear(u);
+    for (size_t m = 0; m < n; m++)
+        collect(u, &parts[m]);
+    for (size_t l = 0; l < u->from->codes; l++)
+        if (u->more_hits[l] > 0.0)
+            add_more(u, l);
+    collect_ranks(u);
 }
 
 /*
@@ -203,9 +239,7 @@ static void sequential_update(const update *u, float decay, double epsilon,
 {
     size_t dim = u->from->dim;
     for (size_t m = 0; m < u->from->modalities; m++) {
-        clear(u);
-        collect(u, &parts[m]);
-        collect_ranks(u);
+        collect_parts(u, &parts[m], 1);
         smoothed_update(u, decay, epsilon);
     }
     for (size_t l = 0; l < u->from->codes; l++)
@@ -238,10 +272,7 @@ unic_status unic__codebook_update(unic_codebook *cb, unic__ema_order order, doub
         sequential_update(&u, (float)decay, epsilon, parts);
         return end_update(cb, &u);
     }
-    clear(&u);
-    for (size_t m = 0; m < cb->modalities; m++)
-        collect(&u, &parts[m]);
-    collect_ranks(&u);
+    collect_parts(&u, parts, cb->modalities);
     joint_update(&u, (float)decay);
     return end_update(cb, &u);
 }

@@ -74,7 +74,7 @@ typedef struct unic__ema_part {
     const int32_t *codes; /* [rows]   */
 } unic__ema_part;
 
-/* The floats of `scratch` in an update. */
+/* The floats of `scratch` in an update, which also holds doubles: memory of unic__alloc(). */
 size_t unic__codebook_update_scratch(size_t codes, size_t dim);
 
 /* P6 (joint) or A.3 (sequential, with smoothing). UNIC_E_NUMERIC names a code that would become

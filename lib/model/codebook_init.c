@@ -205,7 +205,8 @@ typedef struct means {
     const float *z;
     size_t rows;
     const int32_t *codes;
-    double *sum; /* [L,D] */
+    double *sum;   /* [L,D] */
+    double *count; /* [L] rows of each code; float32 would end to count at 2^24 */
 } means;
 
 /* Columns from..to of every code's sum: rows in index order, whatever the threads. */
@@ -229,13 +230,13 @@ static void move_codes(unic_codebook *cb, const means *m)
 {
     enum { LINE = UNIC__ALIGN / sizeof(double) };
     unic__parallel(cb->dim, LINE, unic__worth_splitting(m->rows, cb->dim, 1), add_columns, m);
-    memset(cb->count, 0, cb->codes * sizeof(float));
-    for (size_t r = 0; r < m->rows; r++)
-        cb->count[m->codes[r]] += 1.0F;
     for (size_t l = 0; l < cb->codes; l++)
-        for (size_t j = 0; cb->count[l] > 0.0F && j < cb->dim; j++)
-            cb->embedding[l * cb->dim + j] = (float)(m->sum[l * cb->dim + j] /
-                                                     (double)cb->count[l]);
+        m->count[l] = 0.0;
+    for (size_t r = 0; r < m->rows; r++)
+        m->count[m->codes[r]] += 1.0;
+    for (size_t l = 0; l < cb->codes; l++)
+        for (size_t j = 0; m->count[l] > 0.0 && j < cb->dim; j++)
+            cb->embedding[l * cb->dim + j] = (float)(m->sum[l * cb->dim + j] / m->count[l]);
 }
 
 /* All rows' codes: at once or, if somebody is told, some milliseconds' rows at a time. */
@@ -293,7 +294,7 @@ typedef struct workspace {
     float *nearest;           /* [rows]        */
     double *block_sum;        /* [blocks]      */
     unic__code_table pending; /* of PENDING seeds */
-    double *sum;              /* [L,D]         */
+    double *sum;              /* [L,D], and [L] counts */
 } workspace;
 
 static void workspace_free(workspace *w)
@@ -318,7 +319,7 @@ static unic_status workspace_create(workspace *w, const unic_codebook *cb, size_
         w->before = unic__alloc_array(rows, sizeof *w->before);
         w->nearest = unic__alloc_array(rows, sizeof *w->nearest);
         w->block_sum = unic__alloc_array(rows / BLOCK + 1, sizeof *w->block_sum);
-        w->sum = unic__alloc_array(cb->codes * dim, sizeof *w->sum);
+        w->sum = unic__alloc_array(cb->codes * (dim + 1), sizeof *w->sum);
     }
     if (w->codes && (w->scaled || !scaled) &&
         (!k_means || (w->before && w->nearest && w->block_sum && w->sum &&
@@ -341,7 +342,7 @@ static unic_status k_means(unic_codebook *cb, const float *z, size_t rows, size_
                  .pending = &w->pending,
                  .code = w->codes,
                  .key = key};
-    const means m = {cb, z, rows, w->codes, w->sum};
+    const means m = {cb, z, rows, w->codes, w->sum, w->sum + cb->codes * cb->dim};
     UNIC__TRY(seed_codes(&s));
     return lloyd(cb, iterations, &m, w->codes, w->before, progress);
 }

@@ -119,21 +119,38 @@ void unic__retriever_free(unic_retriever *r)
 
 /* ---- what it is given ---- */
 
-void unic__retriever_mean(const unic_codebook *cb, const int32_t *codes, size_t length,
-                          float *mean)
+/* Columns of a mean that are summed at a time; a clip's steps whose sum float32 holds. Of many more
+ * it would lose the last ones: those are added in double. */
+enum { COLUMNS = 64, FEW = 1 << 14 };
+
+/* Columns `from`.. of the mean of the clip's codes. */
+static void mean_columns(const unic_codebook *cb, const int32_t *codes, size_t length,
+                         size_t from, float *mean)
 {
-    size_t n = 0, dim = cb->dim;
-    memset(mean, 0, dim * sizeof *mean);
+    const size_t columns = cb->dim - from < COLUMNS ? cb->dim - from : COLUMNS;
+    float few[COLUMNS] = {0.0F};
+    double more[COLUMNS] = {0.0};
+    size_t n = 0;
     for (size_t t = 0; t < length; t++) {
         if (codes[t] < 0)
             continue;
-        const float *e = cb->embedding + (size_t)codes[t] * dim;
-        for (size_t j = 0; j < dim; j++)
-            mean[j] += e[j];
-        n++;
+        const float *e = cb->embedding + (size_t)codes[t] * cb->dim + from;
+        if (n++ < FEW)
+            for (size_t j = 0; j < columns; j++)
+                few[j] += e[j];
+        else
+            for (size_t j = 0; j < columns; j++)
+                more[j] += (double)e[j];
     }
-    for (size_t j = 0; j < dim; j++)
-        mean[j] /= (float)n;
+    for (size_t j = 0; j < columns; j++)
+        mean[from + j] = (float)((double)few[j] + more[j]) / (float)n;
+}
+
+void unic__retriever_mean(const unic_codebook *cb, const int32_t *codes, size_t length,
+                          float *mean)
+{
+    for (size_t from = 0; from < cb->dim; from += COLUMNS)
+        mean_columns(cb, codes, length, from, mean);
 }
 
 /* Every item is a float; `scratch` has item_dim. */

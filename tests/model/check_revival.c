@@ -378,6 +378,21 @@ START_TEST(seeds_are_drawn_as_by_the_book)
 }
 END_TEST
 
+/* A code is the mean of all its rows; float32 would end to count them at 2^24. */
+START_TEST(k_means_counts_all_rows)
+{
+    enum { N = (1 << 24) + (1 << 20) };
+    float *z = new_floats(N);
+    for (size_t r = 0; r < N; r++)
+        z[r] = r % 2 ? 0.25F : 0.75F;
+    unic_codebook *cb = new_codebook(1, 1, 1);
+    io_assert_ok(unic__codebook_init(cb, z, N, 1, unic__random_key(1, 0, 0), &quiet));
+    ck_assert_msg(cb->embedding[0] == 0.5F, "%g", (double)cb->embedding[0]);
+    unic__codebook_free(cb);
+    free(z);
+}
+END_TEST
+
 /* What is moved or scaled is found as before: clusters [K] far apart for their width. */
 START_TEST(k_means_finds_clusters_anywhere)
 {
@@ -423,6 +438,7 @@ int main(void)
     tcase_add_test(t, starts_from_distinct_rows);
     tcase_add_test(t, k_means_lowers_the_distortion);
     tcase_add_test(t, seeds_are_drawn_as_by_the_book);
+    tcase_add_test(t, k_means_counts_all_rows);
     tcase_add_loop_test(t, k_means_finds_clusters_anywhere, 0, 7);
     tcase_add_loop_test(t, starts_from_fewer_rows_than_codes, 0, 2);
     return small_run("model/revival", t);

@@ -197,6 +197,26 @@ static double naive_loss(const unic_retriever *r, const data *d, size_t clips, d
 }
 
 /* With a rate that moves nothing. A batch is larger than the clips, or all of them. */
+/* All steps count alike, however long a clip is; a chain of float32 sums would be 1 % off. */
+START_TEST(the_mean_of_a_long_clip_is_exact)
+{
+    enum { MANY = 1 << 20, WIDE = 65 };
+    unic_codebook *cb;
+    float e[WIDE], mean[WIDE];
+    int32_t *codes = calloc(MANY, sizeof *codes);
+    io_assert_ok(unic__codebook_create(&cb, 1, WIDE, 1));
+    for (size_t j = 0; j < WIDE; j++)
+        e[j] = 0.1F + (float)j;
+    unic__codebook_set(cb, e);
+    unic__retriever_mean(cb, codes, MANY, mean);
+    for (size_t j = 0; j < WIDE; j++)
+        ck_assert_msg(fabsf(mean[j] - e[j]) <= 1e-5F * e[j], "%zu: %.8g, not %.8g", j,
+                      (double)mean[j], (double)e[j]);
+    unic__codebook_free(cb);
+    free(codes);
+}
+END_TEST
+
 START_TEST(the_loss_is_the_equation)
 {
     static const float temperatures[] = {0.0F, 0.5F};
@@ -574,6 +594,7 @@ int main(void)
 {
     TCase *t = tcase_create("retriever");
     tcase_add_test(t, vectors_are_the_equations);
+    tcase_add_test(t, the_mean_of_a_long_clip_is_exact);
     tcase_add_test(t, the_loss_is_the_equation);
     tcase_add_loop_test(t, gradients_are_differences, 0, 3);
     tcase_add_test(t, another_modality_finds_what_the_first_learned);
