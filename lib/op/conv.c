@@ -80,13 +80,19 @@ static bool wants_dnnl(const unic__call *c, const unic__conv_dims *d)
 }
 
 /*
- * With one channel on both sides oneDNN 3.7's kernel for AVX-512 leaves pixels of dx at 0: our own
- * columns take their place, whatever the backend and the version. (A sweep over 38,220 small
- * convolutions found no other.)
+ * What oneDNN gets wrong, whatever the backend and the version; our own columns take its place:
+ *   - with one channel on both sides 3.7's kernel for AVX-512 leaves pixels of dx at 0. (A sweep over
+ *     38,220 small convolutions found no other.)
+ *   - with several threads 2.6's kernels for dw of 1x1 windows that are strided copy the pixels that
+ *     count to scratch that is too small, and write over the memory behind it. (A sweep over 5,409
+ *     other convolutions whose scratch ended at a guard page found none.)
  */
 static bool is_wrong_in_dnnl(const unic__conv_dims *d, unic__conv_product product)
 {
-    return product == UNIC__CONV_DATA && d->ci == 1 && d->co == 1;
+    const bool one_channel = d->ci == 1 && d->co == 1;
+    const bool strided_pixels = d->kh == 1 && d->kw == 1 && d->stride > 1;
+    return (product == UNIC__CONV_DATA && one_channel) ||
+           (product == UNIC__CONV_WEIGHTS && strided_pixels);
 }
 
 unic_status unic__conv_plan(unic__call *c, const unic__conv_dims *d, unic__conv_product value)

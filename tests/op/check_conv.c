@@ -1,6 +1,7 @@
 /* conv2d and conv_transpose2d, by each backend. */
 #include <check.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kernel/tile.h"
@@ -306,6 +307,50 @@ START_TEST(gradients_asked_for_after_the_plan)
 }
 END_TEST
 
+/* Memory with a guard behind every block, which is looked at when the block is released. */
+enum { GUARD_HEAD = 64, GUARD = 4096 };
+
+static void *guarded_alloc(size_t bytes, void *user)
+{
+    unsigned char *block = malloc(GUARD_HEAD + bytes + GUARD);
+    (void)user;
+    if (!block)
+        return NULL;
+    memcpy(block, &bytes, sizeof bytes);
+    memset(block + GUARD_HEAD + bytes, 0xA5, GUARD);
+    return block + GUARD_HEAD;
+}
+
+static void guarded_release(void *memory, void *user)
+{
+    unsigned char *block = (unsigned char *)memory - GUARD_HEAD;
+    size_t bytes;
+    (void)user;
+    memcpy(&bytes, block, sizeof bytes);
+    for (size_t i = 0; i < GUARD; i++)
+        ck_assert_msg(block[GUARD_HEAD + bytes + i] == 0xA5,
+                      "byte %zu behind a block of %zu was written", i, bytes);
+    free(block);
+}
+
+/* oneDNN 2.6 would write behind its scratch for the gradient of the weights. */
+START_TEST(strided_pixels_stay_in_their_memory)
+{
+    static const conv_case cases[] = {
+        {NULL, S(1, 20, 20, 7), S(1, 1, 7, 3), false, {2, 0, 1}, S(1, 10, 10, 3)},
+        {NULL, S(1, 10, 10, 2), S(1, 1, 2, 8), false, {2, 0, 1}, S(1, 5, 5, 8)},
+    };
+    const unic_allocator guarded = {
+        .struct_size = sizeof guarded, .alloc = guarded_alloc, .release = guarded_release};
+    ck_assert_int_eq(unic_set_allocator(&guarded), UNIC_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        op_case k = case_of(&cases[i], false);
+        check_op(&k);
+    }
+    ck_assert_int_eq(unic_set_allocator(NULL), UNIC_OK);
+}
+END_TEST
+
 START_TEST(auto_takes_onednn_for_few_weights)
 {
     for (size_t ci = 16; ci <= 1040; ci += 1024) {
@@ -497,6 +542,7 @@ int main(void)
     tcase_add_loop_test(t, conv_transpose2d_values_and_gradients, 0, COUNT(transposed_cases));
     tcase_add_test(t, threads_change_after_the_plan);
     tcase_add_test(t, gradients_asked_for_after_the_plan);
+    tcase_add_test(t, strided_pixels_stay_in_their_memory);
     tcase_add_test(t, auto_takes_onednn_for_few_weights);
     tcase_add_test(t, winograd_is_autos_alone_and_can_be_switched_off);
     tcase_add_test(t, auto_sums_in_one_order);
