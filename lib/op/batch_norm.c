@@ -108,6 +108,7 @@ const unic__op unic__op_channel_moments = {
 
 /*
  * batch_norm: y = gamma xhat + beta,   xhat = (x - mean) rstd,   rstd = 1 / sqrt(var + eps)
+ * NaN where var is infinite: with rstd = 0 all of y would be beta, and nobody would notice.
  * backward, with s = sum_rows(dy) and t = sum_rows(dy xhat):
  *   dx += gamma rstd dy,   dgamma += t,   dbeta += s,
  *   dmean -= gamma rstd s,   dvar -= gamma rstd^2 t / 2
@@ -163,7 +164,7 @@ static void forward(unic__call *c)
     const float *var = c->in[3]->x + n;
     float *rstd = c->saved;
     for (size_t j = 0; j < n; j++)
-        rstd[j] = 1.0F / sqrtf(var[j] + attr->eps);
+        rstd[j] = var[j] < INFINITY ? 1.0F / sqrtf(var[j] + attr->eps) : NAN;
     unic__parallel(rows, 1, worth_splitting(c), forward_rows, c);
 }
 

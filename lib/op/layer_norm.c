@@ -1,9 +1,12 @@
+#include <math.h>
+
 #include "kernel/vecmath.h"
 #include "op/operators.h"
 
 /*
  * Layer normalisation over the last axis.
  *   y = g * xhat + b,   xhat = (x - mean) * rstd,   rstd = 1 / sqrt(biased var + eps)
+ * NaN where var overflows: with rstd = 0 all of y would be b, and nobody would notice.
  * backward, with h = dy * g:
  *   dx += rstd * (h - mean(h) - xhat * mean(h * xhat))
  *   dg += sum_rows(dy * xhat),   db += sum_rows(dy)
@@ -48,7 +51,8 @@ UNIC__SIMD static void forward_rows(float *restrict y, float *restrict mean,
         UNIC__LANES_SUM(squares)
         for (size_t j = 0; j < d; j++)
             squares += (x[j] - m) * (x[j] - m);
-        const float s = 1.0F / sqrtf(squares / (float)d + eps);
+        const float var = squares / (float)d;
+        const float s = var < INFINITY ? 1.0F / sqrtf(var + eps) : NAN;
         for (size_t j = 0; j < d; j++)
             y[j] = (x[j] - m) * s * g[j] + b[j];
         mean[r] = m;

@@ -449,6 +449,9 @@ START_TEST(refuses_wrong_features)
     b->x[0][2 * 5 * 6 + 7] = 1e30F; /* a number, but its square is none */
     assert_refused(encoder, &x, NULL, UNIC_E_NUMERIC,
                    "modality \"audio\": clip 2 gives NaN or Inf; its features are too large");
+    for (size_t j = 0; j < 6; j++) /* a whole step of them: all of its variance overflows */
+        b->x[0][(2 * 5 + 1) * 6 + j] = j % 2 ? 1e25F : -3e25F;
+    assert_refused(encoder, &x, NULL, UNIC_E_NUMERIC, "clip 2 gives NaN or Inf");
     const int32_t without[] = {5, 5, 1, 5};
     result r;
     encode(encoder, &x, without, &r);

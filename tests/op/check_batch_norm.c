@@ -86,6 +86,34 @@ START_TEST(norm_values_and_gradients)
 }
 END_TEST
 
+/* Numbers whose variance is none must not pass as beta: channel 0 of two. */
+START_TEST(too_large_numbers_give_nan)
+{
+    float x[4] = {1e25F, 1.0F, -1e25F, 2.0F}, gamma[2] = {1, 1}, beta[2] = {5, 6};
+    float moments[4], y[4], rstd[2];
+    unic__tensor in = {.shape = UNIC__SHAPE_OF(2, 2), .x = x}, m = {.x = moments},
+                 out = {.x = y};
+    unic__tensor g = {.shape = UNIC__SHAPE_OF(2), .x = gamma}, b = g;
+    static const unic__batch_norm_attr norm = {1e-5F};
+    unic__run run = {0};
+    unic__call call = {
+        .op = &unic__op_channel_moments, .out = &m, .in = {&in}, .input_count = 1, .run = &run};
+    b.x = beta;
+    ck_assert_int_eq(call.op->infer(&call), UNIC_OK);
+    call.op->forward(&call);
+    call = (unic__call){.op = &unic__op_batch_norm,
+                        .out = &out,
+                        .in = {&in, &g, &b, &m},
+                        .input_count = 4,
+                        .attr = &norm,
+                        .saved = rstd,
+                        .run = &run};
+    ck_assert_int_eq(call.op->infer(&call), UNIC_OK);
+    call.op->forward(&call);
+    ck_assert(isnan(y[0]) && isfinite(y[1]) && isnan(y[2]) && isfinite(y[3]));
+}
+END_TEST
+
 START_TEST(refuses)
 {
     op_case k = norm_case(NULL, S(4, 3));
@@ -119,6 +147,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, moments_values_and_gradients, 0, COUNT(moments_cases));
     tcase_add_loop_test(t, norm_values_and_gradients, 0, 4);
+    tcase_add_test(t, too_large_numbers_give_nan);
     tcase_add_test(t, refuses);
     suite_add_tcase(s, t);
     SRunner *runner = srunner_create(s);

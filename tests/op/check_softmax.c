@@ -176,6 +176,30 @@ START_TEST(layer_norm_values_and_gradients)
 }
 END_TEST
 
+/* Numbers whose variance is none must not pass as beta. */
+START_TEST(layer_norm_of_too_large_numbers_is_nan)
+{
+    float x[2][4] = {{1e25F, -2e25F, 3e25F, 0.0F}, {1.0F, -2.0F, 3.0F, 0.0F}};
+    float gamma[4] = {1, 1, 1, 1}, beta[4] = {5, 6, 7, 8}, y[2][4], moments[4];
+    unic__tensor in = {.shape = UNIC__SHAPE_OF(2, 4), .x = x[0]}, out = {.x = y[0]};
+    unic__tensor g = {.shape = UNIC__SHAPE_OF(4), .x = gamma}, b = g;
+    unic__run run = {0};
+    unic__call call = {.op = &unic__op_layer_norm,
+                       .out = &out,
+                       .in = {&in, &g, &b},
+                       .input_count = 3,
+                       .attr = &norm,
+                       .saved = moments,
+                       .run = &run};
+    b.x = beta;
+    ck_assert_int_eq(call.op->infer(&call), UNIC_OK);
+    ck_assert_uint_eq(call.saved_size, 4);
+    call.op->forward(&call);
+    for (size_t j = 0; j < 4; j++)
+        ck_assert(isnan(y[0][j]) && isfinite(y[1][j]));
+}
+END_TEST
+
 /* y = b whatever x is: dx is 0 but for rounding, which has no scale to compare with. */
 START_TEST(layer_norm_of_one_column)
 {
@@ -230,6 +254,7 @@ int main(void)
     tcase_add_test(t, softmax_goldens);
     tcase_add_test(t, softmax_far_logits);
     tcase_add_test(t, softmax_refuses);
+    tcase_add_test(t, layer_norm_of_too_large_numbers_is_nan);
     tcase_add_loop_test(t, layer_norm_values_and_gradients, 0, SHAPES);
     tcase_add_test(t, layer_norm_of_one_column);
     tcase_add_test(t, layer_norm_golden);
