@@ -34,6 +34,14 @@ static unic_status allocate_scratch(unic_trainer *t)
     return unic__report_create(t);
 }
 
+/* Codes in groups are combinations of their parts from the start. */
+static void start_groups(unic_trainer *t)
+{
+    if (t->config->code_groups > 1)
+        unic__codebook_group_start(t->codebook, t->config->code_groups,
+                                   unic__config_group_size(t->config));
+}
+
 /* Codes before the first data: uniform in +-1/L (A.3); the paper's way replaces them
  * at step 0. */
 static void scatter_codes(unic_trainer *t)
@@ -43,9 +51,7 @@ static void scatter_codes(unic_trainer *t)
     for (size_t i = 0; i < cb->codes * cb->dim; i++)
         cb->sum[i] = (2.0F * unic__random_uniform(key, i) - 1.0F) / (float)cb->codes;
     unic__codebook_set(cb, cb->sum);
-    if (t->config->code_groups > 1)
-        unic__codebook_group_start(cb, t->config->code_groups,
-                                   unic__config_group_size(t->config));
+    start_groups(t);
     if (t->config->ema_start != UNIC__START_UNIFORM)
         return;
     t->started = true;
@@ -177,9 +183,7 @@ static unic_status start_codebook(unic_trainer *t)
                                              &t->watch.progress);
     unic__free(all);
     UNIC__TRY(unic__ranks_agree(t->ranks, status));
-    if (t->config->code_groups > 1)
-        unic__codebook_group_start(t->codebook, t->config->code_groups,
-                                   unic__config_group_size(t->config));
+    start_groups(t);
     if (t->config->code_segments)
         unic__segments_take(t);
     return t->level2 ? unic__level2_start(t) : UNIC_OK;
