@@ -6,6 +6,10 @@
 
 enum { MIN_RATE = 1000, MAX_RATE = 768000, MAX_CHANNELS = 64 };
 
+/* The most samples a second that are resampled, those of DSD512. FFmpeg's filter is as much longer as
+ * a file says that its rate is higher: for 654 MHz it took 1.4 GB and 7 s. */
+enum { MAX_RESAMPLED_RATE = 3072000 };
+
 void unic__media_sound_close(unic__media_sound *sound)
 {
     swr_free(&sound->resampler);
@@ -46,6 +50,8 @@ static int make_resampler(unic__media_sound *sound, const AVFrame *frame)
     double weights[MAX_CHANNELS];
     int channels = frame->ch_layout.nb_channels;
     if (channels < 1 || channels > MAX_CHANNELS || frame->sample_rate < 1)
+        return AVERROR_INVALIDDATA;
+    if (frame->sample_rate != sound->rate && frame->sample_rate > MAX_RESAMPLED_RATE)
         return AVERROR_INVALIDDATA;
     swr_free(&sound->resampler);
     int code = av_channel_layout_copy(&sound->layout, &frame->ch_layout);
