@@ -157,7 +157,9 @@ UNIC_API size_t unic_media_damaged_count(const unic_media *media);
  * libswresample. Sound that begins later than the file is preceded by silence, so that sample n is
  * heard at the time n / rate. Gaps inside it are not filled.
  * @param media  may be read already: then it begins again.
- * @param rate   samples a second, 1000..768000; 0: the stream's own.
+ * @param rate   samples a second, 1000..768000; 0: the stream's own. Sound of more than 3072000
+ *               samples a second is read at 0 alone: otherwise unic_media_sound_read() is
+ *               UNIC_E_FORMAT.
  * @return UNIC_OK; UNIC_E_ARG; UNIC_E_NOTFOUND if there is no sound; else as
  *         unic_media_open(). Since 0.1.
  */
