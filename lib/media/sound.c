@@ -7,7 +7,7 @@
 enum { MIN_RATE = 1000, MAX_RATE = 768000, MAX_CHANNELS = 64 };
 
 /* The most samples a second that are resampled, those of DSD512. FFmpeg's filter is as much longer as
- * a file says that its rate is higher: for 654 MHz it took 1.4 GB and 7 s. */
+ * a file says that its rate is higher: for 654 MHz it took 1.4 GB and 9 s. */
 enum { MAX_RESAMPLED_RATE = 3072000 };
 
 void unic__media_sound_close(unic__media_sound *sound)

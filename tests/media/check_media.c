@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <fcntl.h>
+#include <libavutil/intreadwrite.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -357,14 +358,14 @@ END_TEST
 START_TEST(test_a_rate_that_is_too_high)
 {
     static const struct {
-        unsigned char bytes[4];
+        uint32_t says;
         int rate;
         bool read;
-    } rates[] = {{{0x10, 0x00, 0x1f, 0x40}, 16000, false},
-                 {{0x10, 0x00, 0x1f, 0x40}, 0, true},
-                 {{0x00, 0x2e, 0xe0, 0x01}, 1000, false},
-                 {{0x00, 0x2e, 0xe0, 0x00}, 16000, true},
-                 {{0x00, 0x00, 0x1f, 0x40}, 16000, true}};
+    } rates[] = {{0x10001f40, 16000, false},
+                 {0x10001f40, 0, true},
+                 {3072001, 1000, false},
+                 {3072000, 16000, true},
+                 {8000, 16000, true}};
     static unsigned char file[24 + 0x10000] = {'.', 's', 'n', 'd', 0, 0, 0, 24, 0, 1, 0, 0,
                                                0,   0,   0,   1,   0, 0, 0, 0,  0, 0, 0, 1};
     memset(file + 24, 0x35, sizeof file - 24);
@@ -373,7 +374,7 @@ START_TEST(test_a_rate_that_is_too_high)
         unic_media *media;
         float samples[100];
         size_t count = 0;
-        memcpy(file + 16, rates[i].bytes, 4);
+        AV_WB32(file + 16, rates[i].says);
         unic_source_memory(&source, file, sizeof file, "fast.au");
         ck_assert(unic_media_open_source(&media, &source, NULL) == UNIC_OK);
         ck_assert(unic_media_sound_begin(media, rates[i].rate) == UNIC_OK);
