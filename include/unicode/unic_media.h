@@ -155,7 +155,8 @@ UNIC_API size_t unic_media_damaged_count(const unic_media *media);
 /**
  * Begin to read the sound, at time 0: the mean of its channels, resampled by FFmpeg's
  * libswresample. Sound that begins later than the file is preceded by silence, so that sample n is
- * heard at the time n / rate. Gaps inside it are not filled.
+ * heard at the time n / rate. Gaps inside it are not filled. A sound that lasts for t seconds gives
+ * t * rate samples, rounded up or down, and at least one.
  * @param media  may be read already: then it begins again.
  * @param rate   samples a second, 1000..768000; 0: the stream's own. Sound of more than 3072000
  *               samples a second is read at 0 alone: otherwise unic_media_sound_read() is

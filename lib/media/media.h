@@ -106,6 +106,8 @@ typedef struct unic__media_sound {
     int format, from_rate, rate;
     int64_t silence; /* samples of it that are still to be written, in front          */
     int64_t count;   /* samples written                                               */
+    int64_t taken, given, due; /* by the present resampler, of it, and at most        */
+    int64_t dropped;           /* of its first samples                                */
     bool begun, ended, flushed;
 } unic__media_sound;
 

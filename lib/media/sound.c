@@ -10,6 +10,10 @@ enum { MIN_RATE = 1000, MAX_RATE = 768000, MAX_CHANNELS = 64 };
  * a file says that its rate is higher: for 654 MHz it took 1.4 GB and 9 s. */
 enum { MAX_RESAMPLED_RATE = 3072000 };
 
+/* FFmpeg's filter is about 40 samples of the lower rate long. Of a sound that is shorter than it,
+ * FFmpeg gives nothing, and of one that is a little longer, less than there is. */
+enum { SHORT = 64 };
+
 void unic__media_sound_close(unic__media_sound *sound)
 {
     swr_free(&sound->resampler);
@@ -43,17 +47,30 @@ unic_status unic_media_sound_begin(unic_media *media, int rate)
     return unic__media_leave(UNIC_OK);
 }
 
+static unic_status check_form(const unic__media_sound *sound, const char *name,
+                              const AVFrame *frame)
+{
+    int channels = frame->ch_layout.nb_channels, rate = frame->sample_rate;
+    if (channels < 1 || channels > MAX_CHANNELS)
+        return unic__media_fail(UNIC_E_FORMAT, "%s: its sound has %d channels, expected 1..%d",
+                                name, channels, MAX_CHANNELS);
+    if (rate < 1 || (rate != sound->rate && rate > MAX_RESAMPLED_RATE))
+        return unic__media_fail(UNIC_E_FORMAT,
+                                "%s: its sound has %d samples a second, expected 1..%d, or any "
+                                "number if it is read at its own rate (0)",
+                                name, rate, MAX_RESAMPLED_RATE);
+    return UNIC_OK;
+}
+
 /* A resampler for frames such as this one: every channel weighs the same. */
 static int make_resampler(unic__media_sound *sound, const AVFrame *frame)
 {
     AVChannelLayout mono = AV_CHANNEL_LAYOUT_MONO; /* FFmpeg 5 takes no const one */
     double weights[MAX_CHANNELS];
     int channels = frame->ch_layout.nb_channels;
-    if (channels < 1 || channels > MAX_CHANNELS || frame->sample_rate < 1)
-        return AVERROR_INVALIDDATA;
-    if (frame->sample_rate != sound->rate && frame->sample_rate > MAX_RESAMPLED_RATE)
-        return AVERROR_INVALIDDATA;
     swr_free(&sound->resampler);
+    sound->taken = sound->given = sound->dropped = 0;
+    sound->due = INT64_MAX;
     int code = av_channel_layout_copy(&sound->layout, &frame->ch_layout);
     sound->format = frame->format;
     sound->from_rate = frame->sample_rate;
@@ -70,6 +87,11 @@ static int make_resampler(unic__media_sound *sound, const AVFrame *frame)
     return code < 0 ? code : swr_init(sound->resampler);
 }
 
+static unic_status resampling_failed(int code, const unic_media *media)
+{
+    return unic__media_fail_code(code, media->input.name, "resampling its sound failed");
+}
+
 static bool same_input(const unic__media_sound *sound, const AVFrame *frame)
 {
     return sound->resampler && frame->format == sound->format &&
@@ -84,9 +106,22 @@ static int align_start(unic__media_sound *sound)
     double late = sound->track.time;
     if (late >= 1e-3)
         sound->silence = llround(late * sound->rate);
-    return late <= -1e-3 && late > -1e3
-               ? swr_drop_output(sound->resampler, (int)lround(-late * sound->rate))
-               : 0;
+    if (late <= -1e-3 && late > -1e3)
+        sound->dropped = llround(-late * sound->rate);
+    return swr_drop_output(sound->resampler, (int)sound->dropped);
+}
+
+/* No more frames of this form. Silence behind a short sound fills the filter; as many samples are
+ * due as the sound lasts, one at least. */
+static int end_form(unic__media_sound *sound)
+{
+    const double ratio = (double)sound->from_rate / sound->rate;
+    const int room = (int)ceil(SHORT * fmax(ratio, 1));
+    if (ratio == 1 || !sound->taken || sound->taken >= room)
+        return 0;
+    sound->due = llround(fmax((double)sound->taken / ratio, 1)) - sound->dropped;
+    sound->due = sound->due > 0 ? sound->due : 0;
+    return swr_inject_silence(sound->resampler, room);
 }
 
 /* The silence in front, then what the resampler holds, or, with `flush`, its rest too. */
@@ -101,7 +136,12 @@ static int pull(unic__media_sound *sound, float *samples, size_t room, bool flus
         sound->silence -= most;
         return most;
     }
-    return swr_convert(sound->resampler, to, most, flush ? NULL : none, 0);
+    most = most < sound->due - sound->given ? most : (int)(sound->due - sound->given);
+    if (most <= 0)
+        return 0;
+    int got = swr_convert(sound->resampler, to, most, flush ? NULL : none, 0);
+    sound->given += got > 0 ? got : 0;
+    return got;
 }
 
 /* The next frame into the resampler. A frame of another form waits until the old resampler is
@@ -112,6 +152,7 @@ static unic_status push(unic__media_sound *sound, unic_media *media)
     int code = 0;
     if (!same_input(sound, frame)) {
         bool first = !sound->resampler;
+        UNIC__MEDIA_TRY(check_form(sound, media->input.name, frame));
         code = make_resampler(sound, frame);
         if (code >= 0 && first)
             code = align_start(sound);
@@ -119,9 +160,8 @@ static unic_status push(unic__media_sound *sound, unic_media *media)
     if (code >= 0)
         code = swr_convert(sound->resampler, NULL, 0,
                            (const uint8_t **)(void *)frame->extended_data, frame->nb_samples);
-    return code < 0
-               ? unic__media_fail_code(code, media->input.name, "resampling its sound failed")
-               : UNIC_OK;
+    sound->taken += frame->nb_samples;
+    return code < 0 ? resampling_failed(code, media) : UNIC_OK;
 }
 
 /* Decode one frame more. The end, and a change of form, first empty the resampler. */
@@ -136,8 +176,9 @@ static unic_status step(unic__media_sound *sound, unic_media *media)
     sound->ended = !got;
     if (got && (!sound->resampler || same_input(sound, sound->track.frame)))
         return push(sound, media);
+    int code = sound->resampler ? end_form(sound) : 0;
     sound->flushed = true;
-    return UNIC_OK;
+    return code < 0 ? resampling_failed(code, media) : UNIC_OK;
 }
 
 static unic_status read_block(size_t *count, unic_media *media, size_t max_count,
@@ -149,7 +190,7 @@ static unic_status read_block(size_t *count, unic_media *media, size_t max_count
                       ? pull(sound, samples + *count, max_count - *count, sound->flushed)
                       : 0;
         if (got < 0)
-            return unic__media_fail_code(got, media->input.name, "resampling its sound failed");
+            return resampling_failed(got, media);
         *count += (size_t)got;
         sound->count += got;
         if ((double)sound->count > media->options.max_seconds * sound->rate)

@@ -6,6 +6,7 @@
 #include <check.h>
 #include <fcntl.h>
 #include <libavutil/intreadwrite.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -360,12 +361,15 @@ START_TEST(test_a_rate_that_is_too_high)
     static const struct {
         uint32_t says;
         int rate;
-        bool read;
-    } rates[] = {{0x10001f40, 16000, false},
-                 {0x10001f40, 0, true},
-                 {3072001, 1000, false},
-                 {3072000, 16000, true},
-                 {8000, 16000, true}};
+        const char *message; /* NULL: it is read */
+    } rates[] = {{0x10001f40, 16000,
+                  "fast.au: its sound has 268443456 samples a second, "
+                  "expected 1..3072000, or any number if it is read at its "
+                  "own rate (0)"},
+                 {0x10001f40, 0, NULL},
+                 {3072001, 1000, "fast.au: its sound has 3072001 samples a second"},
+                 {3072000, 16000, NULL},
+                 {8000, 16000, NULL}};
     static unsigned char file[24 + 0x10000] = {'.', 's', 'n', 'd', 0, 0, 0, 24, 0, 1, 0, 0,
                                                0,   0,   0,   1,   0, 0, 0, 0,  0, 0, 0, 1};
     memset(file + 24, 0x35, sizeof file - 24);
@@ -379,11 +383,71 @@ START_TEST(test_a_rate_that_is_too_high)
         ck_assert(unic_media_open_source(&media, &source, NULL) == UNIC_OK);
         ck_assert(unic_media_sound_begin(media, rates[i].rate) == UNIC_OK);
         unic_status status = unic_media_sound_read(&count, media, 100, samples);
-        if (rates[i].read)
+        if (!rates[i].message)
             ck_assert_msg(status == UNIC_OK && count > 0, "%zu: %s", i,
                           unic_media_last_error());
         else
-            refused(status, UNIC_E_FORMAT, "fast.au: resampling its sound failed");
+            refused(status, UNIC_E_FORMAT, rates[i].message);
+        unic_media_free(media);
+    }
+}
+END_TEST
+
+START_TEST(test_many_channels)
+{
+    static const char *const messages[] = {"many.au: its sound has 65 channels, expected 1..64",
+                                           NULL};
+    static unsigned char file[24 + 65 * 2 * 1000] = {
+        '.', 's', 'n', 'd', 0, 0, 0, 24, 0, 1, 0, 0, 0, 0, 0, 3, 0, 0, 0x3E, 0x80, 0, 0, 0, 65};
+    for (int i = 0; i < 2; i++, file[23]--) {
+        unic_source source;
+        unic_media *media;
+        float samples[10];
+        size_t count = 0;
+        unic_source_memory(&source, file, sizeof file, "many.au");
+        ck_assert(unic_media_open_source(&media, &source, NULL) == UNIC_OK);
+        ck_assert(unic_media_sound_begin(media, 0) == UNIC_OK);
+        unic_status status = unic_media_sound_read(&count, media, 10, samples);
+        if (!messages[i])
+            ck_assert_msg(status == UNIC_OK && count == 10, "%s", unic_media_last_error());
+        else
+            refused(status, UNIC_E_FORMAT, messages[i]);
+        unic_media_free(media);
+    }
+}
+END_TEST
+
+/* FFmpeg's filter is some 40 samples of the lower rate long: a sound that is shorter is all there as
+ * well, and the first of its samples is what it begins with. */
+START_TEST(test_a_sound_that_is_short)
+{
+    static const int rates[][2] = {{48000, 16000}, {44100, 16000}, {48000, 8000},
+                                   {8000, 48000},  {16000, 16000}, {768000, 16000},
+                                   {3072000, 1000}};
+    enum { MOST = 8000 };
+    static unsigned char file[24 + 2 * MOST] = {'.', 's', 'n', 'd', 0, 0, 0, 24, 0, 0, 0, 0,
+                                                0,   0,   0,   3,   0, 0, 0, 0,  0, 0, 0, 1};
+    static float samples[6 * MOST];
+    const int from = rates[_i][0], to = rates[_i][1];
+    for (int i = 0; i < MOST; i++)
+        AV_WB16(file + 24 + 2 * i, 0x4000); /* 0.5 */
+    for (int n = 1; n <= MOST; n += n < 300 ? 1 : 700) {
+        unic_source source;
+        unic_media *media;
+        size_t count = 0;
+        const double due = fmax((double)n * to / from, 1);
+        AV_WB32(file + 8, (uint32_t)n * 2);
+        AV_WB32(file + 16, (uint32_t)from);
+        unic_source_memory(&source, file, 24 + 2 * (size_t)n, "short.au");
+        ck_assert(unic_media_open_source(&media, &source, NULL) == UNIC_OK);
+        ck_assert(unic_media_sound_begin(media, to) == UNIC_OK);
+        ck_assert(unic_media_sound_read(&count, media, 6 * MOST, samples) == UNIC_OK);
+        ck_assert_msg(fabs((double)count - due) < 1, "%d: %zu, due %g", n, count, due);
+        if (due >= 16) { /* a filter rings by 9 % of a step, here at both ends */
+            const float first = samples[0], middle = samples[count / 2];
+            ck_assert_msg(fabsf(first - 0.5F) < 0.02F && fabsf(middle - 0.5F) < 0.06F,
+                          "%d: %g, %g", n, first, middle);
+        }
         unic_media_free(media);
     }
 }
@@ -401,6 +465,8 @@ int main(void)
     tcase_add_test(files, test_the_log_of_objects);
     tcase_add_test(files, test_states);
     tcase_add_test(files, test_a_rate_that_is_too_high);
+    tcase_add_test(files, test_many_channels);
+    tcase_add_loop_test(files, test_a_sound_that_is_short, 0, 7);
     tcase_add_test(files, test_a_source_that_fails);
     tcase_add_loop_test(files, test_truncated_and_flipped, 0, KINDS);
     tcase_add_loop_test(files, test_allocations_that_fail, 0, KINDS);
