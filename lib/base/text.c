@@ -87,6 +87,15 @@ bool unic__has_suffix(const char *name, const char *suffix)
     return size > tail && unic__is_same_word(name + size - tail, suffix);
 }
 
+bool unic__has_word(const char *name, const char *word)
+{
+    const size_t size = strlen(word);
+    for (size_t rest = strlen(name); rest >= size; rest--, name++)
+        if (unic__is_same_but_capitals(name, word, size))
+            return true;
+    return false;
+}
+
 static bool is_blank(char c)
 {
     return c == ' ' || c == '\t';

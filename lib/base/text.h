@@ -52,6 +52,8 @@ bool unic__is_same_but_capitals(const char *a, const char *b, size_t size);
 bool unic__is_same_word(const char *a, const char *b);
 /* Whether the name has the suffix, whatever its capitals, and more in front of it. */
 bool unic__has_suffix(const char *name, const char *suffix);
+/* Whether the word stands anywhere in the name, whatever its capitals. */
+bool unic__has_word(const char *name, const char *word);
 
 /* The piece without leading and trailing blanks and tabs. */
 unic__piece unic__piece_trim(unic__piece piece);

@@ -6,7 +6,7 @@
 
 #include "array/named_arrays.h"
 #include "data/clip_group.h"
-#include "data/clip_shares.h"
+#include "data/clip_match.h"
 #include "data/clip_table.h"
 #include "data/label_names.h"
 #include "file/folder.h"
@@ -118,84 +118,6 @@ static unic_status unite_groups(clip_files *s)
         if (!i || strcmp(s->stems[s->source.clips - 1], s->stems[i]) != 0)
             s->stems[s->source.clips++] = s->stems[i];
     return UNIC_OK;
-}
-
-/* How a table's names were matched with files. */
-typedef struct matching {
-    bool *keep;        /* [table's n], whether the clip has a file */
-    const char *start; /* a clip whose files are named by the start of its name */
-    size_t start_count;
-    const char *medium; /* a clip whose files lack the suffix of its name */
-    size_t medium_count;
-} matching;
-
-/* Whether any modality has a file of the clip. */
-static bool find_files(const clip_files *s, const char *id, matching *m)
-{
-    bool found = false;
-    unic__clip_naming naming, used = UNIC__NAMED_WHOLE;
-    for (size_t i = 0; i < s->group_count; i++)
-        if (unic__clip_group_find(&s->groups[i], id, &naming)) {
-            found = true;
-            used = naming > used ? naming : used;
-        }
-    if (used == UNIC__NAMED_START && !m->start_count++)
-        m->start = id;
-    else if (used == UNIC__NAMED_MEDIUM && !m->medium_count++)
-        m->medium = id;
-    return found;
-}
-
-static void report_matching(const clip_files *s, const matching *m)
-{
-    if (m->medium_count)
-        unic__log_line(UNIC_LOG_INFO,
-                       "%s: %zu of %zu clips have files without the suffix in their names "
-                       "(\"%s\")",
-                       s->source.path, m->medium_count, s->source.clips, m->medium);
-    if (m->start_count)
-        unic__log_line(UNIC_LOG_INFO,
-                       "%s: %zu of %zu clips have files named by the first 11 characters "
-                       "(\"%.11s\" for \"%s\")",
-                       s->source.path, m->start_count, s->source.clips, m->start, m->start);
-}
-
-static unic_status find_all_files(const clip_files *s, matching *m, bool skips_damage)
-{
-    static const char format[] = "%s: clip \"%s\" has no .npy or .zip file in any "
-                                 "directory beside the table";
-    const unic__clip_table *x = &s->table;
-    for (size_t i = 0; i < x->n; i++) {
-        m->keep[i] = find_files(s, x->ids[i], m);
-        if (m->keep[i])
-            continue;
-        if (!skips_damage)
-            return unic__fail(UNIC_E_NOTFOUND, format, s->source.path, x->ids[i]);
-        unic__log_line(UNIC_LOG_WARNING, format, s->source.path, x->ids[i]);
-    }
-    return UNIC_OK;
-}
-
-/* Leaves the table's clips without any file out, or refuses them. */
-static unic_status match_table(clip_files *s, bool skips_damage)
-{
-    unic__clip_table *x = &s->table;
-    matching m = {.keep = unic__alloc_array(x->n, sizeof *m.keep)};
-    unic_status status = m.keep ? find_all_files(s, &m, skips_damage)
-                                : unic__no_memory(x->n * sizeof *m.keep, "a table of clips");
-    if (status == UNIC_OK)
-        status = unic__clip_shares_check(x, s->groups, s->group_count, s->source.path);
-    if (status == UNIC_OK) {
-        unic__clip_table_keep(x, m.keep);
-        s->stems = x->ids;
-        s->source.clips = x->n;
-        report_matching(s, &m);
-    }
-    unic__free(m.keep);
-    if (status == UNIC_OK && !x->n)
-        return unic__fail(UNIC_E_NOTFOUND, "%s: no clip has a file beside the table",
-                          s->source.path);
-    return status;
 }
 
 /* ---- modalities -------------------------------------------------------------------------- */
@@ -602,7 +524,12 @@ unic_status unic__clip_files_open_index(unic__clip_source **out, const char *tab
     if (status == UNIC_OK)
         status = list_folder(s, folder);
     if (status == UNIC_OK)
-        status = match_table(s, skips_damage);
+        status = unic__clip_match(&s->table, s->groups, s->group_count, s->source.path,
+                                  skips_damage);
+    if (status == UNIC_OK) {
+        s->stems = s->table.ids;
+        s->source.clips = s->table.n;
+    }
     return finish(out, s, status);
 }
 
