@@ -167,6 +167,12 @@ unic_status unic__npy_refuse(const unic__npy_info *info)
     if (info->foreign && (kind == 'M' || kind == 'm' || kind == 'd' || kind == 't'))
         return unic__fail(UNIC_E_FORMAT, "holds dates or times (%s), plain numbers expected",
                           descr);
+    if (info->foreign && (kind == 'U' || kind == 'S' || kind == 'a'))
+        return unic__fail(
+            UNIC_E_FORMAT,
+            "holds texts (%s), plain numbers expected: classes are numbers, whose "
+            "names are in label.names or in a table",
+            descr);
     if (info->foreign && kind == 'V' && is_size(descr + strcspn(descr, "V") + 1, 2))
         return unic__fail(UNIC_E_FORMAT,
                           "has the type %s, which is how numpy writes bfloat16: save it as "

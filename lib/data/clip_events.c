@@ -4,10 +4,13 @@
 
 enum { MOST_STEPS = 1 << 16 };
 
+#define BLANKS " \t\r\n"
+
 /* What is left of a list, and which quotes are known not to be closed in it. */
 typedef struct list {
     unic__piece rest;
     bool whole;       /* it is one item */
+    bool bracketed;   /* as Python and numpy write it */
     bool unclosed[2]; /* ', " */
 } list;
 
@@ -18,7 +21,8 @@ static list list_of(const char *field, bool whole)
         all.size = 0;
     bool python = !whole && all.size > 1 && all.start[0] == '[' &&
                   all.start[all.size - 1] == ']';
-    return (list){python ? (unic__piece){all.start + 1, all.size - 2} : all, whole, {false}};
+    return (list){
+        python ? (unic__piece){all.start + 1, all.size - 2} : all, whole, python, {false}};
 }
 
 static void drop(unic__piece *piece, size_t bytes)
@@ -28,7 +32,7 @@ static void drop(unic__piece *piece, size_t bytes)
 }
 
 /* The place of the quote that ends the item at l->rest, which begins with it: a comma or the
- * list's end comes next. 0: none. */
+ * list's end comes next, or, as numpy writes ['Dog' 'Cat'], the quote of another item. 0: none. */
 static size_t closing_quote(list *l)
 {
     bool *unclosed = &l->unclosed[l->rest.start[0] == '"'];
@@ -37,9 +41,10 @@ static size_t closing_quote(list *l)
         const char *next = at + 1;
         if (*at != l->rest.start[0])
             continue;
-        while (next < end && *next == ' ')
+        while (next < end && strchr(BLANKS, *next))
             next++;
-        if (next == end || *next == ',')
+        if (next == end || *next == ',' ||
+            (l->bracketed && next > at + 1 && strchr("'\"", *next)))
             return (size_t)(at - l->rest.start);
     }
     *unclosed = true; /* so a list of such quotes is read once */
@@ -49,7 +54,7 @@ static size_t closing_quote(list *l)
 /* The next of a list's items, without the quotes around it; false at its end. */
 static bool next_item(list *l, unic__piece *item)
 {
-    while (!l->whole && l->rest.size && strchr(" \t,", l->rest.start[0]))
+    while (!l->whole && l->rest.size && strchr(BLANKS ",", l->rest.start[0]))
         drop(&l->rest, 1);
     if (!l->rest.size)
         return false;

@@ -63,6 +63,28 @@ static unic_status add_group(clip_files *s, const char *folder, const char *name
     return UNIC_OK;
 }
 
+/* Features beside the directories, in one file a modality: "audio.h5" where there is no audio/. */
+static void report_beside(const clip_files *s, const char *folder, const unic__folder *list)
+{
+    const char *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        size_t group = 0, stem = strcspn(list->names[i], ".");
+        while (group < s->group_count && (strlen(s->groups[group].name) != stem ||
+                                          memcmp(s->groups[group].name, list->names[i], stem)))
+            group++;
+        if (group < s->group_count || !unic__may_hold_features(list->names[i]))
+            continue;
+        n++;
+        first = first ? first : list->names[i];
+    }
+    if (n)
+        unic__log_line(UNIC_LOG_INFO,
+                       "%s: %zu files beside the directories of clips, the first \"%s\", may "
+                       "hold features and are not read",
+                       folder, n, first);
+}
+
 static unic_status list_folder(clip_files *s, const char *folder)
 {
     unic__folder list;
@@ -81,6 +103,8 @@ static unic_status list_folder(clip_files *s, const char *folder)
     const char *hdf5 = NULL;
     for (size_t i = 0; i < list.n && !hdf5; i++)
         hdf5 = unic__stem_size(list.names[i], ".h5") ? list.names[i] : NULL;
+    if (status == UNIC_OK && s->group_count)
+        report_beside(s, folder, &list);
     if (status == UNIC_OK && !s->group_count)
         status = unic__fail(UNIC_E_NOTFOUND,
                             "%s: no modality; directories <modality>/ of .npy or .zip files, "
@@ -118,6 +142,82 @@ static unic_status unite_groups(clip_files *s)
         if (!i || strcmp(s->stems[s->source.clips - 1], s->stems[i]) != 0)
             s->stems[s->source.clips++] = s->stems[i];
     return UNIC_OK;
+}
+
+static size_t group_of(const clip_files *s, const char *stem)
+{
+    size_t i = 0;
+    while (i < s->group_count && !unic__clip_group_find_whole(&s->groups[i], stem))
+        i++;
+    return i;
+}
+
+static int compare_loosely(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    int order = unic__compare_loosely(x, y);
+    return order ? order : strcmp(x, y);
+}
+
+static bool in_one_group(const clip_files *s, const char *a, const char *b)
+{
+    for (size_t i = 0; i < s->group_count; i++)
+        if (unic__clip_group_find_whole(&s->groups[i], a) &&
+            unic__clip_group_find_whole(&s->groups[i], b))
+            return true;
+    return false;
+}
+
+/* Two clips that people would take for one, of which no modality has both: an accent is written in
+ * two ways, or a name in capitals. */
+static unic_status report_near_stems(const clip_files *s)
+{
+    const size_t clips = s->source.clips,
+                 bytes = clips * sizeof *s->stems; /* as large as those */
+    const char *example[2] = {NULL, NULL};
+    size_t n = 0;
+    if (s->group_count < 2)
+        return UNIC_OK;
+    const char **sorted = unic__alloc(bytes);
+    if (!sorted)
+        return unic__no_memory(bytes, "the clips' names");
+    memcpy(sorted, s->stems, bytes);
+    qsort(sorted, clips, sizeof *sorted, compare_loosely);
+    for (size_t i = clips; i-- > 1;) {
+        if (unic__compare_loosely(sorted[i - 1], sorted[i]) != 0 ||
+            in_one_group(s, sorted[i - 1], sorted[i]))
+            continue;
+        n++;
+        example[0] = sorted[i - 1];
+        example[1] = sorted[i];
+    }
+    if (n)
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: %zu clips have the name of another but for case, accents and how "
+                       "they are encoded, blanks, _ and -, in another modality, as %s%s and "
+                       "%s%s: they are different clips, and not paired",
+                       s->source.path, n, s->groups[group_of(s, example[0])].prefix, example[0],
+                       s->groups[group_of(s, example[1])].prefix, example[1]);
+    unic__free(sorted);
+    return UNIC_OK;
+}
+
+/* Labels are in the order of the clips' names. That of their files' names is another one where a
+ * name goes on with a sign before the suffix's point: a.npy and a-1.npy. */
+static void report_order(const clip_files *s)
+{
+    for (size_t i = 1; i < s->source.clips; i++) {
+        const char *a = s->stems[i - 1], *b = s->stems[i];
+        const size_t size = strlen(a);
+        if (strncmp(a, b, size) != 0 || b[size] >= '.')
+            continue;
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: the labels beside the clips are taken in the order of the names "
+                       "without .npy, in which \"%s\" comes before \"%s\"; with it, as in a "
+                       "sorted list of files, it comes behind",
+                       s->source.path, a, b);
+        return;
+    }
 }
 
 /* ---- modalities -------------------------------------------------------------------------- */
@@ -352,6 +452,27 @@ static void report_late(const clip_files *s)
                        (unsigned long)offset);
 }
 
+/* Labels of other steps than the clips have, which were all looked at: which belong together? */
+static unic_status report_step_labels(clip_files *s, const unic__track_table *tracks)
+{
+    for (size_t i = 0; s->has_arrays && i < tracks->n; i++) {
+        unic__npy_info info = {.foreign = false};
+        const char *name = unic__arena_printf(&s->arena, "%s.step_labels", tracks->at[i].name);
+        if (!name)
+            return unic__no_memory(strlen(tracks->at[i].name), "an array's name");
+        if (!unic__named_arrays_has(&s->arrays, name) ||
+            unic__named_arrays_info(&s->arrays, name, &info) != UNIC_OK ||
+            info.shape.rank < 2 || info.shape.dim[1] == s->source.length)
+            continue;
+        unic__log_line(
+            UNIC_LOG_WARNING,
+            "%s: \"%s\" has labels of %zu steps, but the longest clip has %zu: label "
+            "t is that of step t",
+            s->source.path, name, info.shape.dim[1], s->source.length);
+    }
+    return UNIC_OK;
+}
+
 static unic_status load(unic__clip_source *source, unic__track_table *tracks,
                         const unic__reading *reading)
 {
@@ -368,7 +489,7 @@ static unic_status load(unic__clip_source *source, unic__track_table *tracks,
     UNIC__TRY(measure_tracks(s, tracks, reading));
     s->label_length = reading->length ? reading->length : s->source.length;
     report_late(s);
-    return UNIC_OK;
+    return reading->length ? UNIC_OK : report_step_labels(s, tracks);
 }
 
 /* ---- labels ------------------------------------------------------------------------------ */
@@ -498,12 +619,16 @@ unic_status unic__clip_files_open(unic__clip_source **out, const char *folder)
     unic_status status = list_folder(s, folder);
     if (status == UNIC_OK)
         status = unite_groups(s);
+    if (status == UNIC_OK)
+        status = report_near_stems(s);
     if (status == UNIC_OK) {
         status = unic__named_arrays_open_folder(&s->arrays, folder);
         s->has_arrays = status == UNIC_OK;
     }
     if (status == UNIC_OK)
         status = unic__label_names_read(&s->names, &s->arena, &s->arrays);
+    if (status == UNIC_OK && unic__named_arrays_count(&s->arrays))
+        report_order(s);
     return finish(out, s, status);
 }
 

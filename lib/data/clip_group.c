@@ -52,18 +52,24 @@ static unic_status sort(unic__clip_group *g)
     return UNIC_OK;
 }
 
-/* Whether the file or directory, which is no clip's, may hold clips all the same; what cannot be looked
- * at, as a symbolic link to nothing, may. */
-static unic_status may_hold_clips(const char *folder, const char *name, bool *yes)
+bool unic__may_hold_features(const char *name)
 {
     static const char *const suffixes[] = {"npz", "pt",   "pth", "pkl",        "pickle",
                                            "h5",  "hdf5", "mat", "safetensors"};
     const char *dot = strrchr(name, '.');
-    unic__arena arena = {NULL};
-    *yes = false;
     for (size_t i = 0; dot && i < sizeof suffixes / sizeof *suffixes; i++)
-        *yes |= unic__is_same_word(dot + 1, suffixes[i]);
-    if (dot || unic__is_litter(name))
+        if (unic__is_same_word(dot + 1, suffixes[i]))
+            return true;
+    return false;
+}
+
+/* Whether the file or directory, which is no clip's, may hold clips all the same; what cannot be looked
+ * at, as a symbolic link to nothing, may. */
+static unic_status may_hold_clips(const char *folder, const char *name, bool *yes)
+{
+    unic__arena arena = {NULL};
+    *yes = unic__may_hold_features(name);
+    if (strchr(name, '.') || unic__is_litter(name))
         return UNIC_OK;
     const char *path = unic__arena_printf(&arena, "%s%s", folder, name);
     if (path && unic__is_folder(yes, path) != UNIC_OK)

@@ -28,6 +28,9 @@ unic_status unic__clip_group_is_in(const char *folder, const char *name, bool *y
 unic_status unic__clip_group_open(unic__clip_group *g, unic__arena *arena, const char *folder,
                                   const char *name);
 
+/* Whether a file of this name may hold features, in a format that is not read as clips: x.h5. */
+bool unic__may_hold_features(const char *name);
+
 /* Those of the paths that are clip files, in their order. */
 unic_status unic__clip_group_list(unic__clip_group *g, unic__arena *arena,
                                   const char *const *paths, size_t n, const char *name);

@@ -193,13 +193,21 @@ bool unic__is_second(const char *text)
     return *text && strspn(text, "0123456789") == strlen(text);
 }
 
+static bool is_split(const char *text)
+{
+    static const char *const splits[] = {"train", "test", "val", "valid", "validation", "eval"};
+    for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
+        if (strcmp(text, splits[i]) == 0)
+            return true;
+    return false;
+}
+
 /* vggsound.csv, which names no columns: video, second at which the clip starts, category, split. */
 static bool take_vggsound(columns *t, const unic__record *header)
 {
     enum { THEIR_ID, START, THEIR_CATEGORY, THEIR_SPLIT, FIELDS };
     if (header->n != FIELDS || !unic__is_second(header->fields[START]) ||
-        (strcmp(header->fields[THEIR_SPLIT], "train") != 0 &&
-         strcmp(header->fields[THEIR_SPLIT], "test") != 0))
+        !is_split(header->fields[THEIR_SPLIT]))
         return false;
     t->place[UNIC__COLUMN_ID] = THEIR_ID;
     t->place[UNIC__COLUMN_CATEGORY] = THEIR_CATEGORY;

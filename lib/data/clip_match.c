@@ -1,5 +1,6 @@
 #include "data/clip_match.h"
 
+#include "data/class_names.h"
 #include "data/clip_shares.h"
 
 /* How a table's names were matched with files. */
@@ -43,19 +44,33 @@ static void report_matching(const char *path, size_t clips, const matching *m)
                        path, m->start_count, clips, m->start, m->start);
 }
 
+#define MISSING "%s: clip \"%s\" has no .npy or .zip file in any directory beside the table"
+
+/* A name that looks the same is more likely meant than none: an accent may be written in two ways. */
+static unic_status fail_missing(const char *path, const char *id,
+                                const unic__clip_group *groups, size_t group_count)
+{
+    for (size_t i = 0; i < group_count; i++)
+        for (size_t k = 0; k < groups[i].n; k++)
+            if (unic__compare_loosely(groups[i].entries[k].stem, id) == 0)
+                return unic__fail(UNIC_E_NOTFOUND,
+                                  MISSING "; \"%s%s\" is another name, by case, accents or how "
+                                          "they are encoded, blanks, _ or -",
+                                  path, id, groups[i].prefix, groups[i].entries[k].stem);
+    return unic__fail(UNIC_E_NOTFOUND, MISSING, path, id);
+}
+
 static unic_status find_all_files(const unic__clip_table *x, const unic__clip_group *groups,
                                   size_t group_count, const char *path, bool skips_damage,
                                   matching *m)
 {
-    static const char format[] = "%s: clip \"%s\" has no .npy or .zip file in any "
-                                 "directory beside the table";
     for (size_t i = 0; i < x->n; i++) {
         m->keep[i] = find_files(groups, group_count, x->ids[i], m);
         if (m->keep[i])
             continue;
         if (!skips_damage)
-            return unic__fail(UNIC_E_NOTFOUND, format, path, x->ids[i]);
-        unic__log_line(UNIC_LOG_WARNING, format, path, x->ids[i]);
+            return fail_missing(path, x->ids[i], groups, group_count);
+        unic__log_line(UNIC_LOG_WARNING, MISSING, path, x->ids[i]);
     }
     return UNIC_OK;
 }

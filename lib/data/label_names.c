@@ -35,6 +35,16 @@ static unic_status take_names(unic__label_names *x, unic__arena *arena, const ch
     for (size_t i = 0; i < x->n && status == UNIC_OK; i++)
         sorted[i] = pieces[i].start; /* which are sorted now */
     x->names.at = sorted;
+    for (size_t i = 0; i < x->n && status == UNIC_OK; i++) {
+        if (sorted[i] == x->own[i])
+            continue;
+        unic__log_line(UNIC_LOG_WARNING,
+                       "%s: the classes of label are numbered in the order of their names, as "
+                       "those of tables are: \"%s\" is %zu in the file, where \"%s\" is %zu "
+                       "now; step labels have no names, and keep their numbers",
+                       path, x->own[i], i, sorted[i], i);
+        break;
+    }
     unic__free(pieces);
     unic__arena_free(&work);
     return status;

@@ -39,7 +39,8 @@ unic_status unic__report_near_names(const unic__class_names *names, const char *
 
 /* ---- names that look like lists ---------------------------------------------------------- */
 
-/* Whether a name begins or ends with the bracket of a list: "{'Dog'}", "('Speech'", "'Dog')". */
+/* Whether a name begins or ends with the bracket of a list: "{'Dog'}", "('Speech'", "'Dog')",
+ * "set()". */
 static bool is_of_brackets(const char *name)
 {
     static const char open[] = "([{", close[] = ")]}";
@@ -47,7 +48,8 @@ static bool is_of_brackets(const char *name)
     for (size_t i = 0; size && open[i]; i++) {
         const char *end = strchr(name, close[i]);
         if ((*name == open[i] && (!end || !end[1])) ||
-            (name[size - 1] == close[i] && !strchr(name, open[i])))
+            (name[size - 1] == close[i] &&
+             (!strchr(name, open[i]) || (size > 1 && name[size - 2] == open[i]))))
             return true;
     }
     return false;
@@ -83,8 +85,9 @@ void unic__report_odd_names(const unic__class_names *names, const char *path, bo
     static const char *const advice[] = {
         "a category is one class; several are events, a list in column \"event_labels\"",
         "a list is written Speech,Dog or ['Speech', 'Dog']"};
-    const char *bracket = NULL, *joined = NULL, *of = of_events ? " of events" : "";
-    size_t brackets = 0, joins = 0;
+    const char *bracket = NULL, *joined = NULL, *escape = NULL;
+    const char *of = of_events ? " of events" : "";
+    size_t brackets = 0, joins = 0, escapes = 0;
     for (size_t i = names->n; i-- > 0;) {
         const char *name = names->at[i];
         if (is_of_brackets(name)) {
@@ -94,6 +97,10 @@ void unic__report_odd_names(const unic__class_names *names, const char *path, bo
                    (!of_events && is_joined(names, name, ',', true))) {
             joins++;
             joined = name;
+        }
+        if (strchr(name, '\\')) {
+            escapes++;
+            escape = name;
         }
     }
     if (brackets)
@@ -105,6 +112,13 @@ void unic__report_odd_names(const unic__class_names *names, const char *path, bo
                        "%s: %zu of %zu classes%s have another of them in their names, as "
                        "\"%s\": %s",
                        path, joins, names->n, of, joined, advice[of_events]);
+    if (escapes)
+        unic__log_line(
+            UNIC_LOG_WARNING,
+            "%s: %zu of %zu classes%s have a \\ in their names, as \"%s\": names are "
+            "taken letter by letter, so write letters (json.dumps(ensure_ascii="
+            "False)) and no escapes",
+            path, escapes, names->n, of, escape);
 }
 
 /* ---- names that are numbers -------------------------------------------------------------- */

@@ -13,10 +13,10 @@ static const struct {
     [UNIC__FILE_PICKLE] = {"a pickle",
                            "; save what is in it with torch.save() or numpy.savez()"},
     [UNIC__FILE_NPY] = {"one array (.npy)", ""},
-    [UNIC__FILE_SAFETENSORS] =
-        {"a safetensors file",
-         "; unic-convert writes these and does not read them: name the .pt "
-         "or .npz that it was made of"},
+    [UNIC__FILE_SAFETENSORS] = {"a safetensors file",
+                                "; name the .pt or .npz that it was made of, or "
+                                "safetensors.numpy.load_file() reads it "
+                                "and numpy.savez() writes the npz"},
     [UNIC__FILE_HDF5] = {"an HDF5 file",
                          "; h5_to_npz.py of the examples/tools makes an npz of it"},
     [UNIC__FILE_MAT] = {"a MATLAB file",
@@ -194,6 +194,7 @@ static unic__file_kind kind_of(const head *h)
         {0, "GGUF", 4, UNIC__FILE_GGUF},
         {0, "ARROW1\0", 7, UNIC__FILE_ARROW},
         {0, "FEA1", 4, UNIC__FILE_ARROW},
+        {0, "\xFF\xFF\xFF\xFF", 4, UNIC__FILE_ARROW}, /* a stream of messages */
         {0, "PAR1", 4, UNIC__FILE_PARQUET},
         {0, "version https://git-lfs.github.com/", 35, UNIC__FILE_LFS_POINTER},
     };

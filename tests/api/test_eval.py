@@ -690,6 +690,10 @@ class Eval(unittest.TestCase):
                                ("a\nb\n", "are of 3 classes, but"), ("a\0b", "no list of classes")]:
             text.write_text(content)
             self.refuse(words, "classify", "--classes", text)
+        text.write_text("# of birds\nb\n")
+        said = self.evaluate("classify", "--classes", text, status=1).stderr
+        self.assertIn('bad.txt:1: "# of birds" is taken as the name of class 0', said)
+        self.assertIn("are of 3 classes, but", said)
         self.refuse(["test-many.npz are of 6 classes", "names 3"], "classify", *ours, test=many)
         self.refuse(["test-many.npz are of 6 classes", "theirs.txt names 4"], "classify", "--class-map",
                     self.dir / "map.txt", *ours, "--test-classes", self.dir / "theirs.txt", test=many)

@@ -227,8 +227,8 @@ START_TEST(refuses_other_types)
                    {"date", "holds dates or times (<M8[s])"},
                    {"span", "holds dates or times (<m8[s])"},
                    {"complex", "has the type <c8"},
-                   {"text", "has the type <U2"},
-                   {"bytes", "has the type |S1"},
+                   {"text", "holds texts (<U2)"},
+                   {"bytes", "holds texts (|S1)"},
                    {"rank7", "has more than 6 dims"},
                    {"long", "has the type <f16"}};
     unic__npz *z = open_good(FIXTURES "refused.npz");

@@ -563,7 +563,8 @@ class Checkpoints(unittest.TestCase):
             "a pointer of Git LFS and not the file itself; \"git lfs": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n",
             "a TensorFlow file": b"\x08\x01\x12\xc1\x03\n\x3f" + b"\0" * 100,
         }
-        more = [("an Arrow or Feather file", b"FEA1" + b"\0" * 50), ("a TensorFlow file", b"\x1c\0\0\0TFL3" + b"\0" * 50),
+        more = [("an Arrow or Feather file", b"FEA1" + b"\0" * 50),
+                ("an Arrow or Feather file", b"\xff\xff\xff\xff\x10\0\0\0" + b"\0" * 100), ("a TensorFlow file", b"\x1c\0\0\0TFL3" + b"\0" * 50),
                 ("a TensorFlow file", b"\0\0\x06\x08\x01\x1a\x02\x08\x01" + b"\0" * 50), ("a pickle", pickle.dumps({"a": 1}, 1)),
                 ("a pickle", pickle.dumps([1, 2], 1)), ("a compressed file", b"\x04\x22\x4d\x18" + b"\0" * 50),
                 ("a compressed file", b"\x1f\x9d\x90" + b"\0" * 50)]

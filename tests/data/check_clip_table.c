@@ -356,7 +356,9 @@ START_TEST(vggsounds_table)
                     ":2: starts at \"2.5\", a whole second expected");
     io_assert_fails(read_text(&x, "a,1,x,test\n,2,y,train\n", NULL), UNIC_E_FORMAT,
                     ":2: names no clip");
-    io_assert_fails(read_text(&x, "a,1,x,valid\n", NULL), UNIC_E_FORMAT, "no column");
+    io_assert_ok(read_text(&x, "a,1,x,valid\nb,2,y,train\n", "valid"));
+    ck_assert(x.n == 1 && strcmp(x.ids[0], "a_000001") == 0);
+    io_assert_fails(read_text(&x, "a,1,x,z\n", NULL), UNIC_E_FORMAT, "no column");
     io_assert_fails(read_text(&x, "a,x,1,test\n", NULL), UNIC_E_FORMAT, "no column");
     io_assert_fails(read_text(&x, "a,,x,test\n", NULL), UNIC_E_FORMAT, "no column");
 }
@@ -382,6 +384,9 @@ START_TEST(events_as_the_authors_write_them)
         {EVENTS "a\t\t\t\nb\tnan\tnan\tnan\n", "a: . . . . b: . . . ."},
         {EVENTS "a\t1\t3\tDog,Speech\na\t3\t4\tDog\nb\t[0]\t[1]\t['Dog', 'Speech']\n",
          "a: . DS DS D b: DS . . ."},
+        {EVENTS "a\t0\t1\t['Dog' 'Speech']\na\t3\t4\t[\"it's\" 'a, b']\n", "a: DS . . ai"},
+        {EVENTS "a\t0\t1\t\"['Dog'\n 'Speech'\n 'x']\"\n", "a: DSx . . ."},
+        {EVENTS "a\t0,1\t1,2\t'A' 'B','C'\n", "a: A C . ."}, /* no list of numpy's */
         {"filename\tevent_labels\na\tDog,Speech\nb\tDog\n", "a: DS DS DS DS b: D D D D"},
         {"filename\tevent_labels\na\tDog\na\tSpeech\n", "a: DS DS DS DS"},
         /* the category is the event: AVE's annotations, whole, in parts, and in columns */
@@ -440,6 +445,11 @@ START_TEST(what_is_assumed_is_logged)
          "1 of 2 clips have events of several categories (the first begins in line 2)"},
         {"Bark&a&good&0&2\n", "is read as AVE's annotations"},
         {"a,30,Bark,train\n", "is read as VGGSound's table"},
+        {"a,30,Bark,val\nb,40,Bark,train\n", "is read as VGGSound's table"},
+        {"filename\tevent_labels\na\tset()\nb\tGuitar (old)\n",
+         "1 of 2 classes of events have a bracket in their names, as \"set()\""},
+        {"filename\tevent_labels\na\t[\"caf\\u00e9\", \"Dog\"]\n",
+         "1 of 2 classes of events have a \\ in their names, as \"caf\\u00e9\""},
         {"video_id,category\na,x\nb,y\na,x\n", "2 clips in 3 lines"},
         {EVENTS "a\t0\t1\tx\na\t1\t2\ty\n",
          "1 clips in 2 lines, whose events are put together"},

@@ -40,6 +40,80 @@ class Strangers(unittest.TestCase):
     def tearDown(self):
         self.held.cleanup()
 
+    def log_of(self, *paths):
+        lines = []
+        lu.set_log(lambda warning, line: lines.append(line))
+        try:
+            self.opened = lu.Dataset(*paths)
+        finally:
+            lu.set_log(None)
+        return "\n".join(lines)
+
+    def clips(self, folder, **modalities):
+        """Folders <modality>/ of clips of these names."""
+        for name, clips in modalities.items():
+            (self.dir / folder / name).mkdir(parents=True)
+            for clip in clips:
+                np.save(self.dir / folder / name / f"{clip}.npy", np.ones((6, 3), "f4"))
+        return self.dir / folder
+
+    # ---- what is another thing than it looks like ----
+
+    def test_clips_whose_names_look_the_same(self):
+        folder = self.clips("near", audio=["caf\u00e9", "dog_1", "x"], video=["cafe\u0301", "Dog 1", "x"])
+        self.assertIn(f"{folder}: 2 clips have the name of another but for case", self.log_of(folder))
+        self.assertEqual(self.opened.clip_count, 5)
+        # A modality that has both tells them apart.
+        folder = self.clips("apart", audio=["dog_1", "dog-1", "x"], video=["dog_1", "x"])
+        self.assertEqual(self.log_of(folder), "")
+        folder = self.clips("table", audio=["caf\u00e9"])
+        (folder / "clips.csv").write_text("video_id,category\ncafe\u0301,a\n", encoding="utf-8")
+        with self.assertRaisesRegex(lu.NotFoundError, 'has no .npy or .zip file.*; ".*/audio/caf\u00e9" is another name'):
+            lu.Dataset(folder / "clips.csv")
+
+    def test_labels_in_the_order_of_files(self):
+        clips = ["a", "a-1", "b"]
+        folder = self.clips("order", audio=clips)
+        self.assertEqual(self.log_of(folder), "")
+        np.save(folder / "label.npy", np.arange(3))
+        self.assertIn('the names without .npy, in which "a" comes before "a-1"', self.log_of(folder))
+        self.assertEqual(sorted(p.stem for p in (folder / "audio").iterdir()), clips)
+        folder = self.clips("same", audio=["a", "a1", "ab", "b"])
+        np.save(folder / "label.npy", np.arange(4))
+        self.assertEqual(self.log_of(folder), "")
+
+    def test_step_labels_of_other_steps(self):
+        folder = self.clips("steps", audio=["a", "b"])
+        np.save(folder / "audio.step_labels.npy", np.zeros((2, 6), int))
+        self.assertEqual(self.log_of(folder), "")
+        np.save(folder / "audio.step_labels.npy", np.zeros((2, 12), int))
+        self.assertIn('"audio.step_labels" has labels of 12 steps, but the longest clip has 6', self.log_of(folder))
+
+    def test_names_of_classes_in_another_order(self):
+        names = [np.frombuffer(text, "u1") for text in (b"bird\0dog\0", b"dog\0bird\0")]
+        for i, x in enumerate(names):
+            np.savez(self.dir / f"{i}.npz", audio=AUDIO, label=np.arange(8) % 2, **{"label.names": x})
+        self.assertEqual(self.log_of(self.dir / "0.npz"), "")
+        self.assertIn('"dog" is 0 in the file, where "bird" is 0 now', self.log_of(self.dir / "1.npz"))
+        self.assertEqual(self.opened.labels("label").tolist(), [1, 0] * 4)
+
+    def test_arrays_and_files_that_are_passed_over(self):
+        path = self.dir / "members.npz"
+        buffer = io.BytesIO()
+        np.save(buffer, VIDEO)
+        with zipfile.ZipFile(path, "w") as z:
+            for name in ("audio.npy", "video", "text.NPY", "notes.txt"):
+                z.writestr(name, buffer.getvalue())
+        log = self.log_of(path)
+        for name in ("video", "text.NPY"):
+            self.assertIn(f'member "{name}" is not read: the name of an array ends in .npy', log)
+        self.assertNotIn("notes", log)
+        folder = self.clips("beside", audio=["a"])
+        for name in ("audio.h5", "clips.csv", "video.h5", "text.npz"):
+            (folder / name).write_bytes(b"")
+        self.assertIn('2 files beside the directories of clips, the first "text.npz", may hold features',
+                      self.log_of(folder))
+
     # ---- members beside the features ----
 
     def save(self, name, **arrays):

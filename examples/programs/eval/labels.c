@@ -32,6 +32,10 @@ static bool read_names(eval_names *names, const char *path)
             return cli_fail("%s:%zu: an empty line, expected the name of class %zu", path,
                             names->count, names->count - 1);
     }
+    if (names->count && !strncmp(names->items[0], "# ", 2))
+        cli_note("%s:1: \"%s\" is taken as the name of class 0; a list of classes has no "
+                 "comments",
+                 path, names->items[0]);
     return names->count ? true : cli_fail("%s names no class", path);
 }
 
