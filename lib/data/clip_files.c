@@ -7,6 +7,7 @@
 #include "array/named_arrays.h"
 #include "data/clip_group.h"
 #include "data/clip_match.h"
+#include "data/clip_names.h"
 #include "data/clip_table.h"
 #include "data/label_names.h"
 #include "file/folder.h"
@@ -142,82 +143,6 @@ static unic_status unite_groups(clip_files *s)
         if (!i || strcmp(s->stems[s->source.clips - 1], s->stems[i]) != 0)
             s->stems[s->source.clips++] = s->stems[i];
     return UNIC_OK;
-}
-
-static size_t group_of(const clip_files *s, const char *stem)
-{
-    size_t i = 0;
-    while (i < s->group_count && !unic__clip_group_find_whole(&s->groups[i], stem))
-        i++;
-    return i;
-}
-
-static int compare_loosely(const void *a, const void *b)
-{
-    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    int order = unic__compare_loosely(x, y);
-    return order ? order : strcmp(x, y);
-}
-
-static bool in_one_group(const clip_files *s, const char *a, const char *b)
-{
-    for (size_t i = 0; i < s->group_count; i++)
-        if (unic__clip_group_find_whole(&s->groups[i], a) &&
-            unic__clip_group_find_whole(&s->groups[i], b))
-            return true;
-    return false;
-}
-
-/* Two clips that people would take for one, of which no modality has both: an accent is written in
- * two ways, or a name in capitals. */
-static unic_status report_near_stems(const clip_files *s)
-{
-    const size_t clips = s->source.clips,
-                 bytes = clips * sizeof *s->stems; /* as large as those */
-    const char *example[2] = {NULL, NULL};
-    size_t n = 0;
-    if (s->group_count < 2)
-        return UNIC_OK;
-    const char **sorted = unic__alloc(bytes);
-    if (!sorted)
-        return unic__no_memory(bytes, "the clips' names");
-    memcpy(sorted, s->stems, bytes);
-    qsort(sorted, clips, sizeof *sorted, compare_loosely);
-    for (size_t i = clips; i-- > 1;) {
-        if (unic__compare_loosely(sorted[i - 1], sorted[i]) != 0 ||
-            in_one_group(s, sorted[i - 1], sorted[i]))
-            continue;
-        n++;
-        example[0] = sorted[i - 1];
-        example[1] = sorted[i];
-    }
-    if (n)
-        unic__log_line(UNIC_LOG_WARNING,
-                       "%s: %zu clips have the name of another but for case, accents and how "
-                       "they are encoded, blanks, _ and -, in another modality, as %s%s and "
-                       "%s%s: they are different clips, and not paired",
-                       s->source.path, n, s->groups[group_of(s, example[0])].prefix, example[0],
-                       s->groups[group_of(s, example[1])].prefix, example[1]);
-    unic__free(sorted);
-    return UNIC_OK;
-}
-
-/* Labels are in the order of the clips' names. That of their files' names is another one where a
- * name goes on with a sign before the suffix's point: a.npy and a-1.npy. */
-static void report_order(const clip_files *s)
-{
-    for (size_t i = 1; i < s->source.clips; i++) {
-        const char *a = s->stems[i - 1], *b = s->stems[i];
-        const size_t size = strlen(a);
-        if (strncmp(a, b, size) != 0 || b[size] >= '.')
-            continue;
-        unic__log_line(UNIC_LOG_WARNING,
-                       "%s: the labels beside the clips are taken in the order of the names "
-                       "without .npy, in which \"%s\" comes before \"%s\"; with it, as in a "
-                       "sorted list of files, it comes behind",
-                       s->source.path, a, b);
-        return;
-    }
 }
 
 /* ---- modalities -------------------------------------------------------------------------- */
@@ -620,7 +545,8 @@ unic_status unic__clip_files_open(unic__clip_source **out, const char *folder)
     if (status == UNIC_OK)
         status = unite_groups(s);
     if (status == UNIC_OK)
-        status = report_near_stems(s);
+        status = unic__clip_names_report_near(s->stems, s->source.clips, s->groups,
+                                              s->group_count, folder);
     if (status == UNIC_OK) {
         status = unic__named_arrays_open_folder(&s->arrays, folder);
         s->has_arrays = status == UNIC_OK;
@@ -628,7 +554,7 @@ unic_status unic__clip_files_open(unic__clip_source **out, const char *folder)
     if (status == UNIC_OK)
         status = unic__label_names_read(&s->names, &s->arena, &s->arrays);
     if (status == UNIC_OK && unic__named_arrays_count(&s->arrays))
-        report_order(s);
+        unic__clip_names_report_order(s->stems, s->source.clips, folder);
     return finish(out, s, status);
 }
 

@@ -78,8 +78,8 @@ class Strangers(unittest.TestCase):
         np.save(folder / "label.npy", np.arange(3))
         self.assertIn('the names without .npy, in which "a" comes before "a-1"', self.log_of(folder))
         self.assertEqual(sorted(p.stem for p in (folder / "audio").iterdir()), clips)
-        folder = self.clips("same", audio=["a", "a1", "ab", "b"])
-        np.save(folder / "label.npy", np.arange(4))
+        folder = self.clips("same", audio=["a", "a1", "ab", "a\u00e9", "b"])
+        np.save(folder / "label.npy", np.arange(5))
         self.assertEqual(self.log_of(folder), "")
 
     def test_step_labels_of_other_steps(self):
