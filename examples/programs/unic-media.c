@@ -38,6 +38,8 @@ static bool sound_into(cli_output *out, const request *r, unic_media *media)
             return false;
         total += count;
     } while (count == BLOCK);
+    if (!total)
+        cli_note("warning: %s has sound, but no samples of it", r->path);
     printf("written: %s: %zu samples\n", out->path, total);
     return cli_npy_header(out, "<f4", total, NULL, 0);
 }

@@ -507,6 +507,10 @@ class Films(Program):
                           ("head.wav", "head.wav: "), ("none.wav", "No such file")):
             self.assertIn(why, self.run_it("--kind", "logmel", "--out", "f", name, status=1))
         self.assertIn("it has no", self.run_it("--kind", "patches", "--fit", "p.npz", "whole.wav", status=1))
+        said = self.run_it("empty.wav", "--sound", "none.npy", program="unic-media")
+        self.assertIn("warning: empty.wav has sound, but no samples of it", said)
+        self.assertEqual(np.load(self.dir / "none.npy").shape, (0,))
+        self.assertNotIn("warning", self.run_it("whole.wav", "--sound", "some.npy", program="unic-media"))
         said = self.run_it("--kind", "logmel", "--skip-damaged", "--out", "f", "short.wav", "words.mp4", "whole.wav")
         self.assertRegex(said, r"(?s)made +1 +3\n.*bad, passed over +2 ")
         self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["extract.ini", "sources.tsv", "whole.npy"])
