@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """unic-extract as a user meets it: what it writes, how it goes on, what it refuses. No program ffmpeg is needed."""
+import csv
 import os
 import re
 import shutil
@@ -45,6 +46,33 @@ class Texts(Program):
         self.run_it("--kind", "ngrams", "--out", "f", "t.tsv")
         self.assertEqual(sorted(path.name for path in (self.dir / "f").glob("*.npy")),
                          ["P01_01.mp4_3.npy", "P01_01.npy", "vid_20.5_22.npy", "vid_20.7_22.npy"])
+
+    def test_quoted_texts_of_tables(self):
+        """As pandas and csv.writer write them; what only begins with a quote is a text as it is."""
+        texts = ['A dog says "hi"', '"Hello" she said', "a\ttab", '""', " blanks ", "plain", 'the "last']
+        words = lu.Extractor("ngrams")
+
+        def check(folder, want):
+            for i, text in enumerate(want):
+                np.testing.assert_array_equal(self.load(f"{folder}/{i}.npy"), words.extract(text), f"{folder}: {text}")
+
+        for folder, quoting, rows in (("some", csv.QUOTE_MINIMAL, texts), ("all", csv.QUOTE_ALL, texts)):
+            with (self.dir / f"{folder}.tsv").open("w", newline="") as file:
+                csv.writer(file, delimiter="\t", quoting=quoting).writerows([("id", "text"), *enumerate(rows)])
+            self.run_it("--kind", "ngrams", "--out", folder, f"{folder}.tsv")
+            check(folder, rows)
+        raw = ['"A dog" says', '"A dog"" says', '"A dog', 'a "dog"']
+        (self.dir / "raw.tsv").write_text("text\tid\n" + "".join(f"{text}\t{i}\n" for i, text in enumerate(raw)))
+        self.run_it("--kind", "ngrams", "--out", "raw", "raw.tsv")
+        check("raw", raw)
+        (self.dir / "blanks.tsv").write_text(' "id" \t "text" \n"0.txt" \t "one ""two""" \n')
+        self.run_it("--kind", "ngrams", "--out", "blanks", "blanks.tsv")
+        check("blanks", ['one "two"'])
+        for name, text, line in (("first", 'text\tid\n"one\ntwo"\tx\n', 2), ("last", 'id\ttext\nw\tone\nx\t"one\n\ntwo"\n', 5)):
+            (self.dir / f"{name}.tsv").write_text(text)
+            begun = 2 if name == "first" else 3
+            self.assertIn(f"{name}.tsv:{line}: has 1 columns, 2 expected: the quoted field of line {begun} does not end in its line",
+                          self.run_it("--kind", "ngrams", "--out", "f", f"{name}.tsv", status=1))
 
     def test_a_limit_on_memory(self):
         """Of a text the features are far larger than its file: both keep to --memory-limit."""

@@ -72,16 +72,41 @@ static bool add_file(extract_clips *clips, const extract_request *r, const char 
 
 /* ---- tables of texts ---- */
 
-/* Splits a line at its tabs; returns the number of fields. */
-static size_t split(char *line, char *fields[COLUMNS])
+/* The last quote of a field that begins with one and ends with one, before a tab or the line's end;
+ * NULL: the field is no quoted one, or none yet (*open), where the line ends before it does. */
+static char *last_quote(char *field, bool *open)
+{
+    char *at = field;
+    if (*field != '"')
+        return NULL;
+    while ((at = strchr(at + 1, '"')) && at[1] == '"')
+        at++;
+    *open |= !at;
+    return at && strchr("\t", at[1 + strspn(at + 1, " ")]) ? at : NULL;
+}
+
+/* What stands between the quotes, two of which are one of the text. */
+static char *unquote(char *field, const char *last)
+{
+    char *to = field;
+    for (const char *from = field + 1; from < last; from += 1 + (*from == '"'))
+        *to++ = *from;
+    *to = '\0';
+    return field;
+}
+
+/* Splits a line at its tabs, as pandas and Python's csv write it: a text that has quotes is quoted.
+ * Returns the number of fields. *open: one begins with a quote, and the line ends before it. */
+static size_t split(char *line, char *fields[COLUMNS], bool *open)
 {
     size_t n = 0;
+    *open = false;
     for (char *next = line; next && n < COLUMNS; n++) {
-        char *field = next;
-        next = strchr(field, '\t');
+        char *field = next + strspn(next, " "), *last = last_quote(field, open);
+        next = strchr(last ? last : field, '\t');
         if (next)
             *next++ = '\0';
-        fields[n] = cli_text_trim(field);
+        fields[n] = last ? unquote(field, last) : cli_text_trim(field);
     }
     return n;
 }
@@ -137,7 +162,8 @@ static bool add_row(extract_clips *clips, const extract_request *r, const char *
 static bool add_table(extract_clips *clips, const extract_request *r, const char *path)
 {
     char *fields[COLUMNS], *line;
-    size_t id, words;
+    size_t id, words, begun = 0; /* begun: where a quoted field may go on in the next line */
+    bool open;
     char **tables = realloc(clips->tables, (clips->table_count + 1) * sizeof *tables);
     if (!tables)
         return cli_fail("out of memory for %s", path);
@@ -147,16 +173,22 @@ static bool add_table(extract_clips *clips, const extract_request *r, const char
         return false;
     clips->tables[clips->table_count++] = text;
     char *at = cli_text_begin(text);
-    size_t columns = (line = cli_text_line(&at)) ? split(line, fields) : 0, rows = 0;
+    size_t columns = (line = cli_text_line(&at)) ? split(line, fields, &open) : 0, rows = 0;
     if (!find_columns(&id, &words, fields, columns, path))
         return false;
     for (size_t number = 2; (line = cli_text_line(&at)); number++) {
         if (!line[strspn(line, " \t")])
             continue;
-        size_t count = split(line, fields);
+        size_t count = split(line, fields, &open);
+        begun = open ? number : begun;
+        if (count != columns && begun)
+            return cli_fail("%s:%zu: has %zu columns, %zu expected: the quoted field of line "
+                            "%zu does not end in its line, as a clip's text has to",
+                            path, number, count, columns, begun);
         if (count != columns)
             return cli_fail("%s:%zu: has %zu columns, %zu expected", path, number, count,
                             columns);
+        begun = open ? begun : 0;
         if (!add_row(clips, r, path, fields[id], fields[words]))
             return false;
         rows++;
