@@ -140,6 +140,15 @@ static bool are_there(const cli_list *inputs)
     return true;
 }
 
+/* Whether all may be read, as media or features, by their names. */
+static bool are_readable(const cli_list *inputs)
+{
+    for (size_t i = 0; i < inputs->count; i++)
+        if (!encode_features_may_be(inputs->items[i]))
+            return false;
+    return true;
+}
+
 /* A folder among the inputs; NULL: none. */
 static const char *folder_of(const cli_list *inputs)
 {
@@ -214,6 +223,8 @@ int main(int argc, char **argv)
     };
     cli_parse(&program, argc, argv);
     if (!j.modality && !j.out_path && !j.out_folder && !are_there(&j.inputs))
+        return EXIT_FAILURE;
+    if (!j.out_folder && !are_readable(&j.inputs)) /* of many each is told */
         return EXIT_FAILURE;
     const size_t films = check_usage(&program, &j);
 

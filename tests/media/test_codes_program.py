@@ -156,6 +156,27 @@ class Codes(Program):
         self.assertEqual(self.left(), [])
         self.assertIn("c1.png holds nothing that a modality", self.encode("--extract", self.sound_alone(), "clips/c1.png", status=1))
 
+    def test_suffixes_in_capitals(self):
+        (self.dir / "texts").mkdir()
+        for name in ("a.TXT", "b.txt", "c.Txt"):
+            (self.dir / "texts" / name).write_text("red red red")
+        self.assertRegex(self.encode("--modality", "text", "--out-dir", "words", "texts"), "encoded here +3 +3 ")
+        lines = [self.encode(f"texts/{name}").split("\t")[1:] for name in ("a.TXT", "b.txt", "c.Txt")]
+        self.assertEqual(lines[0][0], "text")
+        self.assertEqual(lines, lines[:1] * 3)
+
+    def test_what_is_no_medium(self):
+        """Lists of texts are no text."""
+        for suffix in ("tab", "json", "JSONL", "ndjson"):
+            (self.dir / f"list.{suffix}").write_text('{"id": 1, "text": "red"}\n')
+            for modality in (["--modality", "text"], ["--modality", "sound", "--out", "a.npz"], ["--modality", "image"], []):
+                self.assertIn(f"list.{suffix}: texts are encoded from .txt files, one a clip, and features from an npz, a folder or a table "
+                              "of clips; of a .tsv of texts unic-extract makes features",
+                              self.encode(*modality, f"list.{suffix}", status=1))
+        said = self.encode("--modality", "text", "--out-dir", "words", "list.json", "clips/c1.txt", status=1)
+        self.assertRegex(said, "(?s)encoded here +1 .*failed +1 .*list.json: texts are encoded")
+        self.assertIn("list.json: no output was made of it", said)
+
     def test_an_output_for_each_file(self):
         """Of a directory, those files that the modality is made of; a file of which nothing comes is told."""
         sound = ("--modality", "sound", "--vectors")

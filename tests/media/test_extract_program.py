@@ -74,6 +74,13 @@ class Texts(Program):
             self.assertIn(f"{name}.tsv:{line}: has 1 columns, 2 expected: the quoted field of line {begun} does not end in its line",
                           self.run_it("--kind", "ngrams", "--out", "f", f"{name}.tsv", status=1))
 
+    def test_suffixes_in_capitals(self):
+        for name in ("a.TSV", "b.Tsv"):
+            (self.dir / name).write_text(f"id\ttext\n{name[0]}1\tone\n{name[0]}2\ttwo\n")
+        (self.dir / "c.TXT").write_text("id three\n")
+        self.run_it("--kind", "ngrams", "--out", "f", "a.TSV", "b.Tsv", "c.TXT")
+        self.assertEqual(sorted(path.stem for path in (self.dir / "f").glob("*.npy")), ["a1", "a2", "b1", "b2", "c"])
+
     def test_a_limit_on_memory(self):
         """Of a text the features are far larger than its file: both keep to --memory-limit."""
         words = "word " * 20000
@@ -298,7 +305,9 @@ class Texts(Program):
                            ("names", "video_id\tfilename\ttext\nx\ty\tz\n"), ("nul", "id\ttext\nx\ty\0\n"),
                            ("unnamed", "id\ttext\n\tone\n")):
             (self.dir / f"{name}.tsv").write_text(text)
-        (self.dir / "table.csv").write_text("id,text\nx,one\n")
+        others = [f"table.{suffix}" for suffix in ("csv", "CSV", "tab", "Tab", "json", "jsonl", "JSONL", "ndjson")]
+        for name in others:
+            (self.dir / name).write_text("id,text\nx,one\n")
         for arguments, why in (
                 (["--kind", "ngrams", "--out", "f", "a.txt", "x/a.md"], "two clips are called a (a.txt, x/a.md)"),
                 (["--kind", "ngrams", "--out", "f", "bare.tsv"], "its first line must name"),
@@ -309,7 +318,7 @@ class Texts(Program):
                 (["--kind", "ngrams", "--out", "f", "names.tsv"], 'has two columns "video_id" and "filename"'),
                 (["--kind", "ngrams", "--out", "f", "nul.tsv"], "nul.tsv is no table: it has a NUL byte at byte 11"),
                 (["--kind", "ngrams", "--out", "f", "unnamed.tsv"], 'unnamed.tsv: "" is no name for a clip'),
-                (["--kind", "ngrams", "--out", "f", "table.csv"], "table.csv: a table of texts is a .tsv"),
+                *((["--kind", "ngrams", "--out", "f", name], f"{name}: a table of texts is a .tsv") for name in others),
                 (["--kind", "ngram", "--out", "f", "a.txt"], "did you mean ngrams?"),
                 (["--kind", "ngrams", "--set", "dims=3", "--out", "f", "a.txt"], "did you mean dim?"),
                 (["--kind", "ngrams", "--out", "a.txt/f", "a.txt"], "cannot make the folder"),

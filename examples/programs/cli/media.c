@@ -23,8 +23,20 @@ bool cli_media_is(const char *path)
     static const char *const others[] = {".npz", ".npy", ".zip", ".csv", ".tsv",        ".pkl",
                                          ".pt",  ".pth", ".bin", ".h5",  ".safetensors"};
     struct stat about;
-    return !cli_ends_with_one(path, strlen(path), others, sizeof others / sizeof *others) &&
-           !stat(path, &about) && S_ISREG(about.st_mode);
+    return !CLI_ENDS(path, others) && !cli_media_is_list(path) && !stat(path, &about) &&
+           S_ISREG(about.st_mode);
+}
+
+bool cli_media_is_text(const char *path)
+{
+    static const char *const texts[] = {".txt"};
+    return CLI_ENDS(path, texts);
+}
+
+bool cli_media_is_list(const char *path)
+{
+    static const char *const lists[] = {".tab", ".json", ".jsonl", ".ndjson"};
+    return CLI_ENDS(path, lists);
 }
 
 /* FFmpeg takes as large a block as a file says: its bound on one is the process's, and is set by who

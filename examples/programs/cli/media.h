@@ -38,6 +38,11 @@ extern cli_media_calls cli_media;
 /* Whether the path is a film, sound, picture or text, rather than features or a model: a regular
  * file without a suffix of those. */
 bool cli_media_is(const char *path);
+/* Whether a file of this name is a text, one clip. */
+bool cli_media_is_text(const char *path);
+/* Whether a file of this name lists texts, or features, in a way that no program reads: as one text it
+ * would be a clip of all of its words. */
+bool cli_media_is_list(const char *path);
 
 /* Opens a file, within --memory-limit, for `threads` to decode; the first call loads the
  * library. */

@@ -5,6 +5,7 @@
 #define UNIC_CLI_MODEL_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include <unicode/unic.h>
 
@@ -14,6 +15,9 @@
 bool cli_ends_with(const char *text, const char *end);
 /* Whether its first `length` bytes end with one of these in any case, and are longer than it. */
 bool cli_ends_with_one(const char *text, size_t length, const char *const *ends, size_t count);
+/* The same of a whole name, and an array of suffixes. */
+#define CLI_ENDS(name, ends)                                                                   \
+    cli_ends_with_one(name, strlen(name), ends, sizeof(ends) / sizeof *(ends))
 
 /*
  * Opens a model's file; a checkpoint is imported in memory, with behaviour = compat. Settings

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/media.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signal.h"
@@ -21,6 +22,15 @@ typedef struct work {
 } work;
 
 /* ---- the inputs ---- */
+
+bool encode_features_may_be(const char *input)
+{
+    return !cli_media_is_list(input) ||
+           cli_fail("%s: texts are encoded from .txt files, one a clip, and features from an "
+                    "npz, a folder or a table of clips; of a .tsv of texts unic-extract makes "
+                    "features",
+                    input);
+}
 
 static bool open_inputs(work *w, const char *const *inputs, size_t input_count)
 {

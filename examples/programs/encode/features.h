@@ -5,6 +5,10 @@
 #include "cli/features.h"
 #include "encode/job.h"
 
+/* Whether the input may be features: a sentence says what is read, if its name is that of a list of
+ * texts or of features that is not. */
+bool encode_features_may_be(const char *input);
+
 /* The codes of the inputs into an npz at `out`; CLI_BAD if the inputs are at fault, CLI_FAILED
  * if anything else is, or a signal came. */
 cli_outcome encode_features(encode_count *count, const encode_job *job,

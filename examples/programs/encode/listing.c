@@ -22,21 +22,18 @@ static const char *const sounds[] = {".wav", ".flac", ".mp3", ".ogg",  ".oga", "
 static const char *const pictures[] = {".png", ".jpg", ".jpeg", ".webp",
                                        ".bmp", ".tif", ".tiff"};
 
-#define ENDS(name, list)                                                                       \
-    cli_ends_with_one(name, strlen(name), list, sizeof(list) / sizeof *(list))
-
 static bool is_media(const char *name)
 {
-    return ENDS(name, films) || ENDS(name, sounds) || ENDS(name, pictures) ||
-           cli_ends_with(name, ".txt");
+    return CLI_ENDS(name, films) || CLI_ENDS(name, sounds) || CLI_ENDS(name, pictures) ||
+           cli_media_is_text(name);
 }
 
 static bool holds(const char *name, int reads)
 {
     if (reads == UNIC_EXTRACTOR_TEXT)
-        return cli_ends_with(name, ".txt");
-    return ENDS(name, films) ||
-           (reads == UNIC_EXTRACTOR_SOUND ? ENDS(name, sounds) : ENDS(name, pictures));
+        return cli_media_is_text(name);
+    return CLI_ENDS(name, films) ||
+           (reads == UNIC_EXTRACTOR_SOUND ? CLI_ENDS(name, sounds) : CLI_ENDS(name, pictures));
 }
 
 static char *join(const char *folder, const char *name, const char *end)
@@ -90,7 +87,7 @@ static bool tell_unread(const char *path, bool is_link, int error)
 {
     static const char *const clips[] = {".npy", ".zip"};
     const char *name = strrchr(path, '/'), *link = is_link ? ", a symbolic link" : "";
-    if (!strchr(name ? name : path, '.') || ENDS(path, clips))
+    if (!strchr(name ? name : path, '.') || CLI_ENDS(path, clips))
         return cli_fail("cannot read %s%s: %s", path, link, strerror(error));
     cli_note("warning: %s%s is passed over: %s", path, link, strerror(error));
     return true;
@@ -100,7 +97,7 @@ static bool take(walk *w, const char *path, const char *name, int depth)
 {
     static const char *const shards[] = {".npz"};
     struct stat about = {.st_mode = 0};
-    bool there = !stat(path, &about), shard = ENDS(name, shards), media = is_media(name);
+    bool there = !stat(path, &about), shard = CLI_ENDS(name, shards), media = is_media(name);
     const int error = errno;
     if (!there && lstat(path, &about) && errno == ENOENT)
         return true; /* gone meanwhile */

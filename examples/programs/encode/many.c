@@ -164,6 +164,8 @@ static cli_outcome make(many *m, const encode_item *item)
 {
     encode_count count = {0, 0, 0};
     const char *input = item->input;
+    if (!item->is_film && !encode_features_may_be(input))
+        return CLI_BAD;
     cli_outcome outcome = item->is_film
                               ? encode_film(&count, m->job, m->ready, input, item->out)
                               : encode_features(&count, m->job, &input, 1, item->out);

@@ -7,7 +7,6 @@
 #include "cli/extractor.h"
 #include "cli/features.h"
 #include "cli/media.h"
-#include "cli/model.h"
 #include "cli/progress.h"
 #include "cli/report.h"
 #include "cli/signal.h"
@@ -198,7 +197,7 @@ static bool encode(encode_ready *j, ready *r, encode_result *result)
 static bool applies(const ready *r, const char *path, const unic_media *media)
 {
     if (r->features.reads == UNIC_EXTRACTOR_TEXT)
-        return cli_ends_with(path, ".txt");
+        return cli_media_is_text(path);
     return media &&
            cli_media.has(media, r->features.reads == UNIC_EXTRACTOR_SOUND ? UNIC_MEDIA_SOUND
                                                                           : UNIC_MEDIA_FRAMES);
@@ -228,7 +227,7 @@ cli_outcome encode_ready_file(encode_ready *j, size_t file, const char *path,
     size_t used = 0;
     if (j->m->modality)
         return one_modality(j, &j->modalities[0], file, path, take, user);
-    if (!cli_ends_with(path, ".txt") &&
+    if (!cli_media_is_text(path) &&
         !cli_media_open(&media, path, j->m->skip_damaged, j->m->threads))
         return cli_media.open ? CLI_BAD : CLI_FAILED;
     for (size_t i = 0; i < j->count && outcome != CLI_FAILED; i++) {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "cli/limit.h"
+#include "cli/media.h"
 #include "cli/model.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -223,11 +224,12 @@ static bool check_names(const extract_clips *clips)
 
 bool extract_clips_find(extract_clips *out, const extract_request *r, bool reads_text)
 {
+    static const char *const tables[] = {".tsv"}, *const others[] = {".csv"};
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < r->files.count; i++) {
         const char *path = r->files.items[i];
-        bool table = reads_text && cli_ends_with(path, ".tsv");
-        if (reads_text && cli_ends_with(path, ".csv"))
+        bool table = reads_text && CLI_ENDS(path, tables);
+        if (reads_text && (CLI_ENDS(path, others) || cli_media_is_list(path)))
             return cli_fail("%s: a table of texts is a .tsv, with tabs between its columns",
                             path);
         if (!(table ? add_table : add_file)(out, r, path))
