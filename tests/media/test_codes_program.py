@@ -166,7 +166,7 @@ class Codes(Program):
         self.assertEqual(lines, lines[:1] * 3)
 
     def test_what_is_no_medium(self):
-        """Lists of texts are no text."""
+        """Files of features of other kinds are named as what they are, and lists of texts are no text."""
         for suffix in ("tab", "json", "JSONL", "ndjson"):
             (self.dir / f"list.{suffix}").write_text('{"id": 1, "text": "red"}\n')
             for modality in (["--modality", "text"], ["--modality", "sound", "--out", "a.npz"], ["--modality", "image"], []):
@@ -176,6 +176,19 @@ class Codes(Program):
         said = self.encode("--modality", "text", "--out-dir", "words", "list.json", "clips/c1.txt", status=1)
         self.assertRegex(said, "(?s)encoded here +1 .*failed +1 .*list.json: texts are encoded")
         self.assertIn("list.json: no output was made of it", said)
+        files = {"an HDF5 file": (b"\x89HDF\r\n\x1a\n", "h5 hdf5 HDF5"), "a MATLAB file": (b"MATLAB 5.0 MAT-file", "mat"),
+                 "a Parquet file": (b"PAR1", "parquet"), "an Arrow or Feather file": (b"ARROW1\0\0", "arrow feather"),
+                 "a pickle": (b"\x80\x04K\x01.", "pkl pickle p joblib"), "a compressed file": (b"\x1f\x8b\x08", "npz.gz tar.gz tgz")}
+        self.forget()
+        for kind, (begin, suffixes) in files.items():
+            for suffix in suffixes.split():
+                (self.dir / f"x.{suffix}").write_bytes(begin.ljust(600, b"\0"))
+                said = self.encode("--modality", "sound", "--out", "a.npz", f"x.{suffix}", status=1)
+                self.assertIn(f"x.{suffix}: is {kind}", said)
+        for suffix in ("tar", "tfrecord", "ckpt"):
+            (self.dir / f"x.{suffix}").write_bytes(bytes(600))
+            said = self.encode("--modality", "sound", "--out", "a.npz", f"x.{suffix}", status=1)
+            self.assertIn(f"unic_dataset_open: x.{suffix}: ", said)
 
     def test_an_output_for_each_file(self):
         """Of a directory, those files that the modality is made of; a file of which nothing comes is told."""

@@ -20,8 +20,11 @@ cli_media_calls cli_media;
 
 bool cli_media_is(const char *path)
 {
-    static const char *const others[] = {".npz", ".npy", ".zip", ".csv", ".tsv",        ".pkl",
-                                         ".pt",  ".pth", ".bin", ".h5",  ".safetensors"};
+    static const char *const others[] = {
+        ".npz",     ".npy",      ".zip", ".csv",  ".tsv",   ".pkl",     ".pickle",     ".p",
+        ".joblib",  ".pt",       ".pth", ".ckpt", ".bin",   ".h5",      ".hdf5",       ".mat",
+        ".parquet", ".tfrecord", ".tar", ".gz",   ".tgz",   ".bz2",     ".xz",         ".zst",
+        ".7z",      ".rar",      ".db",  ".xlsx", ".arrow", ".feather", ".safetensors"};
     struct stat about;
     return !CLI_ENDS(path, others) && !cli_media_is_list(path) && !stat(path, &about) &&
            S_ISREG(about.st_mode);
