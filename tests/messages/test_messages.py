@@ -81,6 +81,9 @@ class Messages(unittest.TestCase):
         self.assertIn("lib/api: no format makes this UNIC_E_ARG: unic_a: n is -1", self.said(other, text))
         self.assertIn("lib/api: no format makes", self.said([KNOWN[0]._replace(status="UNIC_E_IO"), *KNOWN[1:]], text))
         self.assertEqual(self.said([KNOWN[0], KNOWN[2]], text), 'lib/api: gone: no "x.npz" in it (%5.1f %%)')
+        line = "1 of 3 formats; each wants a test.\n"
+        for wrong in (2 * line, line.replace("3", "2"), ""):
+            self.assertIn("not provoked: the page says", self.said(KNOWN, text.replace(line, wrong)))
 
     def test_folders_of_the_tests_are_left_out(self) -> None:
         for given, left in (("unic_a: /tmp/io.1/x.npz: not in 1/2 or a/b", "unic_a: x.npz: not in 1/2 or a/b"),
