@@ -6,12 +6,14 @@
  * has not seen is what the codes of both have in common. To retrieve, nothing is trained.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <unicode/unic.h>
 
+#include "cli/clip_table.h"
 #include "cli/limit.h"
 #include "cli/model.h"
 #include "cli/options.h"
@@ -21,15 +23,31 @@
 #include "cli/threads.h"
 #include "eval/eval.h"
 
+enum { MOST_PATH = 4096 }; /* that the kernel takes */
+
+/* The split in "TABLE.csv:SPLIT", or NULL; what stat() says of the file without it. */
+static const char *look_at(const char *path, struct stat *about, bool *found)
+{
+    const size_t table = cli_table_size(path), size = table ? table : strlen(path);
+    char file[MOST_PATH];
+    snprintf(file, sizeof file, "%.*s", (int)(size < MOST_PATH ? size : 0), path);
+    *found = !stat(file, about);
+    return path[size] ? path + size + 1 : NULL;
+}
+
 /* A head that has learnt its clips by heart passes for one that tells classes apart where it is
- * tested on the same clips. */
+ * tested on the same clips. A table without a split is that of all its splits. */
 static void warn_of_same_clips(const evaluation *e)
 {
     struct stat train, test;
-    if (e->train_path && (!strcmp(e->train_path, e->test_path) ||
-                          (!stat(e->train_path, &train) && !stat(e->test_path, &test) &&
-                           train.st_dev == test.st_dev && train.st_ino == test.st_ino)))
-        cli_note("warning: --test has the clips of --train: the scores say how well a head "
+    bool trained, tested;
+    if (!e->train_path)
+        return;
+    const char *of_train = look_at(e->train_path, &train, &trained);
+    const char *of_test = look_at(e->test_path, &test, &tested);
+    if (trained && tested && train.st_dev == test.st_dev && train.st_ino == test.st_ino &&
+        (!of_train || !of_test || !strcmp(of_train, of_test)))
+        cli_note("warning: --test has clips of --train: the scores say how well a head "
                  "remembers them, not what it does with others");
 }
 

@@ -390,7 +390,7 @@ class Eval(unittest.TestCase):
 
     def test_the_same_clips(self):
         """A head that is tested on the clips that it learnt from says so, under any name of the file."""
-        says = "warning: --test has the clips of --train"
+        says = "warning: --test has clips of --train"
         (self.dir / "link.npz").symlink_to(self.dir / "train.npz")
         for test, found in (("train.npz", True), ("link.npz", True), ("test.npz", False)):
             done = run("unic-eval", "--model", self.dir / "m.npz", "--train", self.dir / "train.npz", "--test",
@@ -398,6 +398,21 @@ class Eval(unittest.TestCase):
             self.assertEqual(says in done.stderr, found, test)
         done = run("unic-eval", "--model", self.dir / "m.npz", "--test", self.dir / "train.npz", "--task", "retrieve")
         self.assertNotIn(says, done.stderr)
+
+    def test_the_same_clips_of_a_table(self):
+        """A table's splits have no clip in common; without one it has the clips of all."""
+        table = self.dir / "splits" / "x.csv"
+        for name in DIMS:
+            (table.parent / name).mkdir(parents=True)
+            for i in range(8):
+                np.save(table.parent / name / f"c{i}.npy", self.data["train"][name][i])
+        table.write_text("id,category,split\n" + "".join(f"c{i},{i % 2},{'train' if i < 4 else 'test'}\n" for i in range(8)))
+        other = self.dir / "splits" / ".." / "splits" / "x.csv"
+        for train, test, found in ((f"{table}:train", table, True), (table, f"{other}:test", True), (table, other, True),
+                                   (f"{table}:train", f"{other}:train", True), (f"{table}:train", f"{other}:test", False)):
+            done = run("unic-eval", "--model", self.dir / "m.npz", "--train", train, "--test", test, "--epochs", 1, "--threads", 1)
+            self.assertEqual("warning: --test has clips of --train" in done.stderr, found, (train, test))
+
 
     def test_epochs(self):
         result, _ = self.evaluate("classify", "--epochs", 2)
