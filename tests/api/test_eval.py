@@ -413,6 +413,24 @@ class Eval(unittest.TestCase):
             done = run("unic-eval", "--model", self.dir / "m.npz", "--train", train, "--test", test, "--epochs", 1, "--threads", 1)
             self.assertEqual("warning: --test has clips of --train" in done.stderr, found, (train, test))
 
+    def test_labels_of_unsigned_numbers(self):
+        """Bytes cannot hold -1: a 255 in its place is a class like any other, which is said."""
+        label = self.data["train"]["label"].astype("u1")
+        label[5:9] = 255
+        says = "unic-eval: warning: {}/{}: label {} is taken as a class of its own ({} of them); a label that does not count is -1 here\n"
+        call = ("unic-eval", "--model", self.dir / "m.npz", "--threads", 1, "--epochs", 1)
+        train = self.dir / self.save("train-bytes.npz", label=label)
+        done = run(*call, "--train", train, "--test", self.dir / self.save("test-bytes.npz", label=label))
+        self.assertEqual(done.stderr, "".join(says.format(self.dir, f"{name}-bytes.npz", 255, 4) for name in ("train", "test")))
+        done = run(*call, "--train", self.dir / "train.npz", "--test", self.dir / "test-bytes.npz")
+        self.assertEqual(done.stderr, f"unic-eval: classes of {self.dir}/test-bytes.npz that no label of {self.dir}/train.npz is of, "
+                                      "and so not counted: 255\n")
+        done = run(*call[:3], "--test", train, "--task", "retrieve", "--relevant", "classes")
+        self.assertEqual(done.stderr, says.format(self.dir, "train-bytes.npz", 255, 4))
+        label[9] = 254                              # as one of so many classes
+        done = run(*call, "--train", self.dir / self.save("train-bytes.npz", label=label), "--test", self.dir / "test.npz")
+        self.assertNotIn("a class of its own", done.stderr)
+
 
     def test_epochs(self):
         result, _ = self.evaluate("classify", "--epochs", 2)

@@ -569,7 +569,11 @@ class Programs(unittest.TestCase):
                              ({"sound.step_labels": many}, "sound.step_labels has a 2 in clip 3, 0 or 1 for each class")):
             np.savez(path, **x, **labels)
             self.assertIn(f"unic-inspect: warning: {says}", run("unic-inspect", path).stderr)
-        for labels in (label, label - 1, np.eye(6, dtype=int), -np.eye(6, dtype=int)):
+        for kind, last in (("u1", 255), ("u2", 65535)):
+            np.savez(path, **x, label=np.where(label < 4, label, -1).astype(kind))
+            self.assertEqual(run("unic-inspect", path).stderr, f"unic-inspect: warning: label has a {last}, the largest of all, in 2 places: "
+                             "a class like any other here; a label that does not count is -1\n")
+        for labels in (label, label - 1, label + 250, np.eye(6, dtype=int), -np.eye(6, dtype=int)):
             np.savez(path, **x, label=labels)
             self.assertEqual(run("unic-inspect", path).stderr, "")
 

@@ -82,6 +82,35 @@ static void warn_of_odd(const char *name, const int32_t *labels, size_t n, size_
                          : "-1 or the number of a class");
 }
 
+size_t cli_labels_ignored(int32_t *value, const int32_t *labels, size_t n)
+{
+    int32_t most = -1;
+    size_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        most = labels[i] > most ? labels[i] : most;
+    *value = most;
+    if (most != UINT8_MAX && most != UINT16_MAX)
+        return 0;
+    for (size_t i = 0; i < n; i++) {
+        if (labels[i] == most - 1)
+            return 0;
+        found += labels[i] == most;
+    }
+    return found;
+}
+
+/* In numbers of classes without names. */
+static void warn_of_ignored(const char *name, const int32_t *labels, size_t n)
+{
+    int32_t ignored;
+    const size_t found = cli_labels_ignored(&ignored, labels, n);
+    if (found)
+        cli_note(
+            "warning: %s has a %d, the largest of all, in %zu places: a class like any other "
+            "here; a label that does not count is -1",
+            name, ignored, found);
+}
+
 bool cli_labels_print(unic_dataset *data, const char *name, size_t rank_of_classes)
 {
     int64_t dims[UNIC_MAX_RANK];
@@ -98,6 +127,8 @@ bool cli_labels_print(unic_dataset *data, const char *name, size_t rank_of_class
     bool ok = labels && cli_ok(unic_dataset_labels(&rank, data, name, dims, labels));
     if (ok)
         warn_of_odd(name, labels, n, (size_t)dims[0], columns > 0);
+    if (ok && !columns && unic_dataset_class_count(data, name) == 0)
+        warn_of_ignored(name, labels, n);
     ok = ok && print_histogram(data, name, labels, n, columns);
     free(labels);
     return ok;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/clip_table.h"
+#include "cli/labels.h"
 #include "cli/limit.h"
 #include "cli/report.h"
 #include "cli/text.h"
@@ -453,6 +454,22 @@ static bool check_largest(const evaluation *e, const cli_codes *c, const eval_na
                     path, labels->classes - 1, n);
 }
 
+/* Where classes have no names, a value that says "none" elsewhere would be one more of them. */
+static void warn_of_ignored(const evaluation *e, const cli_codes *c, const eval_names *names,
+                            const char *path, const eval_labels *labels)
+{
+    const size_t arrays = e->task == LOCALISE ? c->count : 1; /* "label" is that of all */
+    const size_t rows = c->clips * (e->task == LOCALISE ? c->length : 1);
+    int32_t ignored = -1;
+    size_t found = 0;
+    for (size_t i = 0; i < arrays && !labels->multi && !names->items; i++)
+        found += cli_labels_ignored(&ignored, labels->of[i], rows);
+    if (found)
+        cli_note("warning: %s: label %d is taken as a class of its own (%zu of them); a label "
+                 "that does not count is -1 here",
+                 path, ignored, found);
+}
+
 /* A head with its gradients and moments, its table of codes, and two rows of numbers for each
  * clip or step. */
 static bool check_memory(const evaluation *e)
@@ -484,6 +501,9 @@ bool eval_read_labels(evaluation *e)
     if (!check_largest(e, &e->train, &e->names, e->train_path, a) ||
         !check_largest(e, &e->test, &e->test_names, e->test_path, b))
         return false;
+    warn_of_ignored(e, &e->train, &e->names, e->train_path, a);
+    if (!e->class_map_path && b->classes <= a->classes) /* or what it becomes is said below */
+        warn_of_ignored(e, &e->test, &e->test_names, e->test_path, b);
     if (a->classes == 0 || b->classes == 0)
         return cli_fail("%s has no label that is not -1",
                         a->classes ? e->test_path : e->train_path);
@@ -505,7 +525,11 @@ bool eval_read_labels(evaluation *e)
 
 bool eval_read_clip_labels(evaluation *e)
 {
-    return read_labels_of(e, &e->test, e->test_path, 0, &e->test_labels);
+    if (!read_labels_of(e, &e->test, e->test_path, 0, &e->test_labels))
+        return false;
+    if (unic_dataset_class_count(e->test.data, "label") == 0)
+        warn_of_ignored(e, &e->test, &e->test_names, e->test_path, &e->test_labels);
+    return true;
 }
 
 void eval_labels_free(evaluation *e)
