@@ -431,6 +431,15 @@ class Eval(unittest.TestCase):
         done = run(*call, "--train", self.dir / self.save("train-bytes.npz", label=label), "--test", self.dir / "test.npz")
         self.assertNotIn("a class of its own", done.stderr)
 
+    def test_step_labels_of_two_kinds(self):
+        hot = self.many_labels()
+        one, many = "[N,T], one class a step", "[N,T,C], a 0 or 1 for each class"
+        for train, test, ours, theirs in (("train.npz", "test-hot.npz", one, many), ("train-hot.npz", "test.npz", many, one)):
+            self.refuse(f"the step labels of {self.dir / train} are {ours}, but those of {self.dir / test} are {theirs}: one kind is "
+                        "expected in both", "localise", train=train, test=test)
+        less = self.save("test-less.npz", **{f"{m}.step_labels": hot["test", m][..., :3] for m in DIMS})
+        self.refuse(f"the step labels of {self.dir}/train-hot.npz are of {STEP_CLASSES} classes, those of {self.dir}/test-less.npz of 3: "
+                    "the same ones are expected in both, or a --class-map", "localise", train="train-hot.npz", test=less)
 
     def test_epochs(self):
         result, _ = self.evaluate("classify", "--epochs", 2)

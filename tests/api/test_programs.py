@@ -530,7 +530,7 @@ class Programs(unittest.TestCase):
         self.assertGreater(result["results"]["light>light"], 0.6)
         done = run("unic-eval", "--model", self.model, "--train", self.dir / "train.npz", "--test",
                    self.dir / "multitest.npz", "--task", "localise", status=1)
-        self.assertIn("do not have the same classes", done.stderr)
+        self.assertIn("are [N,T], one class a step, but those of", done.stderr)
 
     def test_files_with_one_modality_each(self):
         make_data(self.dir / "seen.npz", 40, 5, **{"sound": None, "sound.lengths": None})

@@ -137,7 +137,8 @@ class Refused(unittest.TestCase):
     def test_step_labels_of_another_rank(self):
         np.savez(self.dir / "ranks.npz", sound=np.zeros((2, 4, 5), "f4"), touch=np.zeros((2, 4, 3), "f4"),
                  **{"sound.step_labels": np.zeros((2, 4), "i4"), "touch.step_labels": np.zeros((2, 4, 2), "i4")})
-        self.refuses("ranks.npz: touch.step_labels and sound.step_labels are not of the same rank", "unic-eval", "--model", "m.npz", "--train",
+        self.refuses("ranks.npz: touch.step_labels are [N,T,C], a 0 or 1 for each class, but sound.step_labels are [N,T], one class a step: one "
+                     "kind is expected in both", "unic-eval", "--model", "m.npz", "--train",
                      "ranks.npz", "--test", "ranks.npz", "--task", "localise")
 
     def test_ranks_without_their_library(self):

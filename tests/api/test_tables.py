@@ -220,7 +220,11 @@ class Tables(unittest.TestCase):
         self.assertIn('names.txt: two classes, 1 and 3, are called "Coat"', said)
         events = self.write("e.csv", b"video_id,event_labels\nc0,Bag\nc1,no event\n")
         _, said = self.evaluate(events, events, "--task", "localise", status=1)
-        self.assertIn('e.csv: two classes, 1 and 2, are called "no event"', said)
+        self.assertIn('e.csv: a class of its events is called "no event", which is the name of the steps without events: leave these '
+                      'events out of the table; the line of a clip without any has none, nor onset and offset', said)
+        twice = self.write("names.txt", b"Bag\nno event\nno event\n")
+        _, said = self.evaluate(self.dir / "all.npz", self.dir / "all.npz", "--classes", twice, status=1)
+        self.assertIn('names.txt: two classes, 1 and 2, are called "no event"', said)
 
     def test_results_are_saved_though_nobody_reads_them(self):
         path = self.dir / "unread.json"

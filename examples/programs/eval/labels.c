@@ -74,11 +74,20 @@ static bool sort_names(eval_names *names, const char *path)
     for (size_t i = 0; i < names->count; i++)
         names->sorted[i] = (eval_name){names->items[i], i};
     qsort(names->sorted, names->count, sizeof *names->sorted, by_name);
-    for (size_t i = 1; i < names->count; i++)
-        if (!by_name(&names->sorted[i - 1], &names->sorted[i]))
-            return cli_fail("%s: two classes, %zu and %zu, are called \"%s\"", path,
-                            names->sorted[i - 1].number, names->sorted[i].number,
-                            names->sorted[i].name);
+    for (size_t i = 1; i < names->count; i++) {
+        if (by_name(&names->sorted[i - 1], &names->sorted[i]))
+            continue;
+        if (names->items[names->count - 1] == no_event &&
+            !strcmp(names->sorted[i].name, no_event))
+            return cli_fail(
+                "%s: a class of its events is called \"%s\", which is the name of "
+                "the steps without events: leave these events out of the table; the "
+                "line of a clip without any has none, nor onset and offset",
+                path, no_event);
+        return cli_fail("%s: two classes, %zu and %zu, are called \"%s\"", path,
+                        names->sorted[i - 1].number, names->sorted[i].number,
+                        names->sorted[i].name);
+    }
     return true;
 }
 
@@ -147,6 +156,10 @@ static bool check_values(const char *path, const char *name, const int32_t *labe
     return true;
 }
 
+/* What step labels are. */
+static const char *const kinds[] = {"[N,T], one class a step",
+                                    "[N,T,C], a 0 or 1 for each class"};
+
 static bool read_labels_of(const evaluation *e, const cli_codes *c, const char *path, size_t i,
                            eval_labels *out)
 {
@@ -163,8 +176,9 @@ static bool read_labels_of(const evaluation *e, const cli_codes *c, const char *
         return cli_fail("%s: %s has rank %zu, expected %s", path, name, rank,
                         steps ? "[N,T], or [N,T,classes] of 0 and 1" : "[N]");
     if (i > 0 && multi != out->multi)
-        return cli_fail("%s: %s and %s.step_labels are not of the same rank", path, name,
-                        c->names[0]);
+        return cli_fail("%s: %s are %s, but %s.step_labels are %s: one kind is expected in "
+                        "both",
+                        path, name, kinds[multi], c->names[0], kinds[!multi]);
     if (!cli_data_label_count(name, dims, rank, &count) ||
         !(out->of[i] = cli_alloc(count, sizeof(int32_t))) ||
         !cli_ok(unic_dataset_labels(&rank, c->data, name, dims, out->of[i])))
@@ -512,11 +526,16 @@ bool eval_read_labels(evaluation *e)
             "--threshold is given, but the step labels of %s are [N,T], one class a "
             "step: the class of the largest logit is predicted",
             e->train_path);
-    if (a->multi == b->multi && !(e->class_map_path ? map_labels(e) : match_labels(e)))
+    if (a->multi != b->multi)
+        return cli_fail("the step labels of %s are %s, but those of %s are %s: one kind is "
+                        "expected in both",
+                        e->train_path, kinds[a->multi], e->test_path, kinds[b->multi]);
+    if (!(e->class_map_path ? map_labels(e) : match_labels(e)))
         return false;
-    if (a->multi != b->multi || (a->multi && a->classes != b->classes))
-        return cli_fail("the step labels of %s and %s do not have the same classes",
-                        e->train_path, e->test_path);
+    if (a->multi && a->classes != b->classes)
+        return cli_fail("the step labels of %s are of %zu classes, those of %s of %zu: the "
+                        "same ones are expected in both, or a --class-map",
+                        e->train_path, a->classes, e->test_path, b->classes);
     if (!eval_leave_out_unseen(e))
         return false;
     e->classes = a->classes > b->classes ? a->classes : b->classes;
