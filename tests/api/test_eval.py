@@ -793,6 +793,45 @@ class Eval(unittest.TestCase):
                     train=self.save("train-cut.npz", **cut))
         self.refuse("2 arrays of images (maps0)", "segment", train=self.save(
             "train-two.npz", **{f"maps{i}": np.ones((N, F, H >> i + 2, W >> i + 2, 2), "f4") for i in range(2)}))
+        for there, says in (((0, 2), "has maps2, but no maps1"), ((0, 3), "has maps3, but no maps1"),
+                            ((0, 1, 3), "has maps3, but no maps2"), ((1, 2), "has maps1, but no maps0")):
+            for name in self.data:
+                self.save(f"{name}-gap.npz", **{f"maps{i}": np.ones((N, F, H >> i + 2, W >> i + 2, 2), "f4") for i in there})
+            self.refuse(f"{self.dir}/train-gap.npz: {says}: maps0, maps1, ... without a gap", "segment", train="train-gap.npz")
+            self.refuse(f"{self.dir}/test-gap.npz: {says}", "segment", test="test-gap.npz")
+
+    def test_wrong_pixels(self):
+        """The clip is that of the file, whatever batch it is in; one that nobody looks at may hold anything."""
+        for name, data in self.data.items():
+            frames, masks = data["frames"].copy(), data["masks"].copy()
+            frames[13, 1, 2, 3] = np.nan
+            says = f"{self.dir}/{name}-nan.npz: frames holds NaN or Inf in clip 13, frame 1; --skip-damaged goes on without"
+            self.refuse(says, "segment", **{name: self.save(f"{name}-nan.npz", frames=frames)})
+            done = run("unic-eval", "--model", self.dir / "m.npz", "--task", "segment", "--epochs", 1, "--threads", 1, "--skip-damaged",
+                       *(word for other in self.data for word in
+                         (f"--{other}", self.dir / f"{other}{'-nan' * (other == name)}.npz")))
+            self.assertIn('skipped: modality "frames": clip 13', done.stderr)
+            masks[13, 1, 2, 3] = 7
+            self.refuse(f"{name}-seven.npz: masks of clip 13, frame 1: a pixel is 7; a mask to ", "segment",
+                        **{name: self.save(f"{name}-seven.npz", masks=masks)})
+        maps = {f"maps{i}": np.ones((N, F, H >> i + 2, W >> i + 2, 2), "f4") for i in range(2)}
+        maps["maps1"][11, 0, 1, 1, 1] = np.inf
+        self.refuse("train-inf.npz: maps1 holds NaN or Inf in clip 11, frame 0", "segment", train=self.save("train-inf.npz", **maps))
+        masks = self.data["train"]["masks"].copy()
+        masks[13] = -1
+        frames = self.data["train"]["frames"].copy()
+        frames[13] = np.nan
+        self.evaluate("segment", "--epochs", 1, train=self.save("train-unseen.npz", masks=masks, frames=frames))
+
+    def test_pixels_that_are_too_large(self):
+        frames = self.data["test"]["frames"].copy()
+        frames[13] = 3e38 * (-1) ** np.arange(W)[:, None]
+        self.refuse(f"{self.dir}/test-large.npz: clip 13: a logit is NaN or Inf; its frames or codes are too large", "segment",
+                    "--epochs", 1, "--train-on", "light", test=self.save("test-large.npz", frames=frames))
+        frames = self.data["train"]["frames"].copy()
+        frames[:] = 3e19
+        self.refuse(f"{self.dir}/train-large.npz: unic_segmenter_step: step 0 refused: ", "segment",
+                    train=self.save("train-large.npz", frames=frames))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 #include "eval/pictures.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,16 +32,23 @@ static bool has_array(const pictures *p, const cli_data *how, const char *name)
     return status != UNIC_E_NOTFOUND;
 }
 
-static void find_images(pictures *p, const cli_data *how)
+/* Maps without a gap, or frames. */
+static bool find_images(pictures *p, const cli_data *how)
 {
     while (p->images < UNIC_SEGMENTER_MAX_LEVELS && has_array(p, how, map_names[p->images])) {
         p->names[p->images] = map_names[p->images];
         p->images++;
     }
+    for (size_t i = p->images + 1; i < UNIC_SEGMENTER_MAX_LEVELS; i++)
+        if (has_array(p, how, map_names[i]))
+            return cli_fail("%s: has %s, but no %s: maps0, maps1, ... without a gap are "
+                            "expected, the finest first",
+                            p->path, map_names[i], map_names[p->images]);
     p->maps = p->images > 0;
     if (!p->maps)
         p->names[p->images++] = "frames";
     p->names[p->images] = "masks";
+    return true;
 }
 
 /* Frames are of the masks' size; maps of a quarter of it, and each next one of half. */
@@ -101,12 +109,27 @@ bool pictures_read(pictures *p, size_t clip, size_t at)
     return true;
 }
 
+bool pictures_used(const pictures *p, size_t clip)
+{
+    bool used = p->truth;
+    for (size_t f = 0; f < p->frames && !used; f++)
+        used = p->counts[clip * p->frames + f];
+    return used;
+}
+
 /* Whether a frame has a mask to train with: a pixel that counts. */
-static void look_at_frame(pictures *p, size_t frame)
+static bool look_at_frame(pictures *p, size_t frame)
 {
     const float *mask = p->batch[p->images] + frame % p->frames * p->pixels;
-    for (size_t x = 0; x < p->pixels && !p->counts[frame]; x++)
-        p->counts[frame] = mask[x] != -1.0F;
+    for (size_t x = 0; x < p->pixels; x++) {
+        const bool counts = mask[x] != -1.0F;
+        if (counts && !(mask[x] >= 0.0F && mask[x] <= 1.0F))
+            return cli_fail("%s: masks of clip %zu, frame %zu: a pixel is %g; a mask to train "
+                            "with is 0 to 1, and -1 where a pixel does not count",
+                            p->path, frame / p->frames, frame % p->frames, (double)mask[x]);
+        p->counts[frame] = p->counts[frame] || counts;
+    }
+    return true;
 }
 
 /* To be scored, a mask is 0 and 1, or -1 throughout. */
@@ -124,14 +147,27 @@ static bool take_truth(pictures *p, size_t frame)
     return true;
 }
 
+/* The images of the clip that was read last must be numbers, where they are to be looked at. */
+static bool check_images(const pictures *p, size_t clip)
+{
+    for (size_t i = 0; i < p->images; i++)
+        for (size_t x = 0; x < p->size[i]; x++)
+            if (!isfinite(p->batch[i][x]))
+                return cli_fail("%s: %s holds NaN or Inf in clip %zu, frame %zu; "
+                                "--skip-damaged goes on without the clip's images",
+                                p->path, p->names[i], clip, x / (p->size[i] / p->frames));
+    return true;
+}
+
 static bool survey(pictures *p)
 {
-    for (size_t frame = 0; frame < p->clips * p->frames; frame++) {
-        if (frame % p->frames == 0 && !pictures_read(p, frame / p->frames, 0))
+    for (size_t clip = 0; clip < p->clips; clip++) {
+        if (!pictures_read(p, clip, 0))
             return false;
-        if (!p->truth)
-            look_at_frame(p, frame);
-        else if (!take_truth(p, frame))
+        for (size_t frame = clip * p->frames; frame < (clip + 1) * p->frames; frame++)
+            if (!(p->truth ? take_truth(p, frame) : look_at_frame(p, frame)))
+                return false;
+        if (pictures_used(p, clip) && !check_images(p, clip))
             return false;
     }
     return true;
@@ -141,8 +177,7 @@ bool pictures_open(pictures *p, const cli_data *how, const char *path, size_t cl
                    size_t room, bool test)
 {
     *p = (pictures){.path = path};
-    find_images(p, how);
-    if (!cli_ok(open_arrays(p, how)))
+    if (!find_images(p, how) || !cli_ok(open_arrays(p, how)))
         return false;
     p->clips = unic_dataset_clip_count(p->data);
     p->frames = unic_dataset_length(p->data);

@@ -28,11 +28,14 @@ typedef struct pictures {
     uint8_t *truth;                /* [clips,F,pixels] of a test's; else NULL */
 } pictures;
 
-/* Opens a file of so many clips, with room for a batch, and looks all masks through: those of a
- * test must be 0 and 1. `path` is borrowed. It is to be closed also on failure. */
+/* Opens a file of so many clips, with room for a batch, and looks all masks and images through: the
+ * masks of a test must be 0 and 1, and images numbers. `path` is borrowed. It is to be closed also on failure. */
 bool pictures_open(pictures *p, const cli_data *how, const char *path, size_t clips,
                    size_t room, bool test);
 void pictures_close(pictures *p);
+
+/* Whether a clip is looked at: to train, if it has a mask; of a test, always. */
+bool pictures_used(const pictures *p, size_t clip);
 
 /* Reads a clip to place `at` of the batch; masks behind a length become -1. */
 bool pictures_read(pictures *p, size_t clip, size_t at);

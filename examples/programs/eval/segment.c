@@ -28,13 +28,9 @@ static bool select_clips(selection *s, const pictures *p, const cli_codes *c, si
     if (!(s->clips = cli_alloc(p->clips, sizeof *s->clips)) ||
         !(s->batch = cli_alloc(MOST_BATCH, s->length * sizeof *s->batch)))
         return false;
-    for (size_t i = 0; i < p->clips; i++) {
-        bool counts = p->truth;
-        for (size_t f = 0; f < p->frames && !counts; f++)
-            counts = p->counts[i * p->frames + f];
-        if (counts && cli_codes_any(s->codes + i * s->length, s->length))
+    for (size_t i = 0; i < p->clips; i++)
+        if (pictures_used(p, i) && cli_codes_any(s->codes + i * s->length, s->length))
             s->clips[s->count++] = i;
-    }
     if (s->count == 0)
         return cli_fail("%s: no clip has both codes of %s and a mask", p->path,
                         c->names[modality]);
@@ -131,9 +127,9 @@ static bool train(const evaluation *e, unic_segmenter *segmenter, pictures *p, s
             if (cli_signal() || !read_batch(p, s, from, n))
                 return false;
             pictures_describe(p, n, arrays);
-            if (!cli_ok(unic_segmenter_step(&loss, segmenter, images, p->images, s->batch,
-                                            s->length, &arrays[p->images])))
-                return false;
+            if (unic_segmenter_step(&loss, segmenter, images, p->images, s->batch, s->length,
+                                    &arrays[p->images]) != UNIC_OK)
+                return cli_fail("%s: %s", p->path, unic_last_error());
             snprintf(tail, sizeof tail, "loss %.3f", loss);
             cli_progress_at(++done, tail);
         }
@@ -144,24 +140,50 @@ static bool train(const evaluation *e, unic_segmenter *segmenter, pictures *p, s
 
 /* ---- testing ---- */
 
+/* Logits of the first `n` clips of the batch. */
+static unic_status predict_batch(const unic_segmenter *segmenter, const pictures *p,
+                                 const selection *s, size_t n, float *logits)
+{
+    unic_array arrays[PICTURES_ARRAYS];
+    const unic_array *images[PICTURES_ARRAYS];
+    for (size_t i = 0; i < p->images; i++)
+        images[i] = &arrays[i];
+    pictures_describe(p, n, arrays);
+    return unic_segmenter_predict(segmenter, images, p->images, s->batch, s->length, logits);
+}
+
+/* Logits of `n` clips from place `from` of the order on. The library counts clips from a batch's first:
+ * where it refuses a number, it is asked again for one clip at a time, which is then known. */
+static bool predict_clips(const unic_segmenter *segmenter, pictures *p, selection *s,
+                          size_t from, size_t n, float *logits)
+{
+    if (!read_batch(p, s, from, n))
+        return false;
+    const unic_status status = predict_batch(segmenter, p, s, n, logits);
+    if (status == UNIC_OK)
+        return true;
+    for (size_t i = from; status == UNIC_E_NUMERIC && i < from + n; i++) {
+        if (!read_batch(p, s, i, 1))
+            return false;
+        if (predict_batch(segmenter, p, s, 1, logits) == UNIC_E_NUMERIC)
+            return cli_fail(
+                "%s: clip %zu: a logit is NaN or Inf; its %s or codes are too large", p->path,
+                s->clips[i], p->maps ? "maps" : "frames");
+    }
+    return cli_fail("%s: %s", p->path, unic_last_error());
+}
+
 /* Logits [clips,F,pixels], 0 for clips without codes. */
 static bool predict(const unic_segmenter *segmenter, pictures *p, selection *s, size_t most,
                     float *logits)
 {
-    unic_array arrays[PICTURES_ARRAYS];
-    const unic_array *images[PICTURES_ARRAYS];
     size_t size = p->frames * p->pixels;
     float *batch = cli_alloc(most, size * sizeof *batch);
     bool ok = batch;
-    for (size_t i = 0; i < p->images; i++)
-        images[i] = &arrays[i];
     cli_progress_begin(s->count, 0, "clips");
     for (size_t from = 0; ok && from < s->count; from += most) {
         size_t n = s->count - from < most ? s->count - from : most;
-        ok = !cli_signal() && read_batch(p, s, from, n);
-        pictures_describe(p, n, arrays);
-        ok = ok && cli_ok(unic_segmenter_predict(segmenter, images, p->images, s->batch,
-                                                 s->length, batch));
+        ok = !cli_signal() && predict_clips(segmenter, p, s, from, n, batch);
         for (size_t i = 0; ok && i < n; i++)
             memcpy(logits + s->clips[from + i] * size, batch + i * size, size * sizeof *batch);
         cli_progress_at(from + n, "");
