@@ -66,9 +66,16 @@ static bool read_clips(const job *j, const char *path, const char *modality, cli
 
 static bool load_index(job *j)
 {
-    if (!cli_ok(unic_index_load(&j->index, j->index_path, cli_open_options())) ||
-        !cli_ok(unic_index_accepts(j->index, unic_codebook_fingerprint(j->codebook))))
+    if (!cli_ok(unic_index_load(&j->index, j->index_path, cli_open_options())))
         return false;
+    const uint64_t ours = unic_codebook_fingerprint(j->codebook);
+    if (unic_index_accepts(j->index, ours) != UNIC_OK)
+        return cli_fail("%s: %s", j->index_path, unic_last_error());
+    if (unic_index_accepts(j->index, ~ours) ==
+        UNIC_OK) /* it has no fingerprint, and takes any */
+        cli_note("warning: %s does not say of which codebook its items are: they are taken for "
+                 "items of that of %s",
+                 j->index_path, j->model_path);
     while (j->metric->metric != unic_index_metric_of(j->index))
         j->metric++;
     const bool histograms = j->metric->metric == UNIC_INDEX_INTERSECTION;
@@ -149,11 +156,17 @@ static bool find_own(const job *j, int64_t *own)
         return true;
     if (j->query_names.at && j->gallery_names.at)
         return pair_by_name(j, own);
-    return queries == gallery ||
-           cli_fail(
-               "%s has %zu clips and %s has %zu, and they do not both have names: which one "
-               "each is to find is not known; --unpaired goes without ranks",
-               j->query_path, queries, j->gallery_path, gallery);
+    if (queries != gallery)
+        return cli_fail(
+            "%s has %zu clips and %s has %zu, and they do not both have names: which one "
+            "each is to find is not known; --unpaired goes without ranks",
+            j->query_path, queries, j->gallery_path, gallery);
+    if (j->query_names.at || j->gallery_names.at) /* whose order may be that of the names */
+        cli_note("the clips of %s are taken for those of %s with the same numbers, as only %s "
+                 "has names of clips; --unpaired goes without ranks",
+                 j->query_path, j->gallery_path,
+                 j->query_names.at ? j->query_path : j->gallery_path);
+    return true;
 }
 
 /* The queries whose own clip is an item, with its id. */

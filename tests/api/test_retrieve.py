@@ -181,7 +181,7 @@ class Retrieve(unittest.TestCase):
             self.assertIn("--model is given twice", done.stderr)
             done = run("unic-retrieve", "--model", self.dir / "other.npz", "--index", path, "--query", self.data,
                        "--query-modality", "light", status=1)
-            self.assertIn("unic_index_accepts: the vectors are of codebook", done.stderr)
+            self.assertIn(f"unic-retrieve: {path}: unic_index_accepts: the vectors are of codebook", done.stderr)
 
     def test_an_index_of_other_clips(self):
         """Its items have numbers alone: what cannot be the queries' clips is refused, what may be is said."""
@@ -205,6 +205,16 @@ class Retrieve(unittest.TestCase):
             made.add(np.zeros((len(ids), dim)), ids)
             made.save(index)
             self.assertIn(words, run("unic-retrieve", *query, index, status=1).stderr)
+
+    def test_an_index_of_an_unknown_codebook(self):
+        """Any model may search it, and one whose codes mean something else gives figures: it is said."""
+        index = self.dir / "unknown.index.npz"
+        made = lu.Index(D, "cosine")
+        made.add(np.eye(N, D), np.arange(N))
+        made.save(index)
+        done = self.retrieve("--index", index, "--unpaired", "--top", 1, gallery=None)
+        self.assertEqual(done.stderr, f"unic-retrieve: warning: {index} does not say of which codebook its items are: they are taken "
+                                      f"for items of that of {self.model}\n")
 
     def test_unpaired_has_no_ranks(self):
         got, text = self.results("--unpaired", "--top", 2)
@@ -282,6 +292,25 @@ class Retrieve(unittest.TestCase):
         self.assertGreater(float(done.stdout.splitlines()[3].split()[3]), 99)    # each is among the ten nearest to itself
         done = run(*self.self_search(self.dir / "all", self.dir / "some"))
         self.assertIn(f"{N - 1 - len(clips[::3])} of {N - 1} queries have no rank: their clip is no item", done.stderr)
+
+    def test_names_on_one_side(self):
+        """The order of a folder's clips is that of their names: that its numbers are those of a file is said."""
+        with np.load(self.data) as z:
+            clips = z["light"]
+        folder, file = self.dir / "folder", self.dir / "file.npz"
+        (folder / "light").mkdir(parents=True)
+        for i, clip in enumerate(clips):
+            np.save(folder / "light" / f"clip{i}.npy", clip)
+        np.savez(file, light=clips)
+        call = ("unic-retrieve", "--model", self.model, "--query-modality", "light", "--gallery-modality", "light")
+        for query, gallery in (file, folder), (folder, file):
+            done = run(*call, "--query", query, "--gallery", gallery)
+            self.assertEqual(done.stderr, f"unic-retrieve: the clips of {query} are taken for those of {gallery} with the same numbers, "
+                                          f"as only {folder} has names of clips; --unpaired goes without ranks\n")
+            self.assertEqual(run(*call, "--query", query, "--gallery", gallery, "--unpaired", "--top", 1).stderr, "")
+        np.savez(self.dir / "copy.npz", light=clips)
+        for query, gallery in (folder, folder), (file, file), (file, self.dir / "copy.npz"):
+            self.assertEqual(run(*call, "--query", query, "--gallery", gallery).stderr, "")
 
     def self_search(self, query, gallery):
         return ("unic-retrieve", "--model", self.model, "--query", query, "--query-modality", "sound", "--gallery", gallery,
