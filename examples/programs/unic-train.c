@@ -280,7 +280,7 @@ static bool validate(run *r)
         bool some = true;
         if (r->how.skip_damaged && !train_batch_has_step(&some, r->valid, batch))
             return false;
-        if (some && !cli_ok(unic_trainer_evaluate(r->trainer, batch, f->now)))
+        if (some && !cli_fits(unic_trainer_evaluate(r->trainer, batch, f->now), r->valid_path))
             return false;
         for (size_t i = 0; i < f->count && some; i++)
             f->held_out[i] += (double)size * f->now[i] / (double)clips;
@@ -392,7 +392,7 @@ static bool take_step(run *r, uint64_t *step, bool *stops)
         cli_note("step %llu: all clips of its batch are damaged, it takes those of another",
                  (unsigned long long)*step + 1);
     if ((r->how.skip_damaged && !train_seen_add(&r->seen, r->data, batch)) ||
-        !cli_ok(unic_trainer_step(r->trainer, batch, NULL, r->figures.now)) ||
+        !cli_fits(unic_trainer_step(r->trainer, batch, NULL, r->figures.now), r->data_path) ||
         (away && !seek(r, *step + 1)))
         return false;
     uint64_t epoch = *step / r->batches + 1;

@@ -750,6 +750,11 @@ class Eval(unittest.TestCase):
         np.savez(self.dir / "light.npz", light=self.data["test"]["light"])
         self.refuse('"sound" is no modality', "retrieve", "--test-on", "sound", train=None, test="light.npz")
         self.refuse("label", "retrieve", "--relevant", "classes", train=None, test=self.save_without("label"))
+        for name in self.data:
+            self.save(f"{name}-wide.npz", light=np.zeros((N, T, 7), "f4"))
+        for wide in ({"train": "train-wide.npz"}, {"test": "test-wide.npz"}):
+            self.refuse(f'{self.dir / next(iter(wide.values()))}: unic_encoder_encode_dataset: modality "light": features are '
+                        f"[{N},{T},7]: dim 2 is 7, but light.dims makes it 6", "classify", **wide)
 
     def save_without(self, *names):
         data = {key: value for key, value in self.data["test"].items() if key not in names}

@@ -312,6 +312,15 @@ class Retrieve(unittest.TestCase):
         for query, gallery in (folder, folder), (file, file), (file, self.dir / "copy.npz"):
             self.assertEqual(run(*call, "--query", query, "--gallery", gallery).stderr, "")
 
+    def test_dims_that_do_not_fit(self):
+        wide = self.dir / "wide.npz"
+        np.savez(wide, light=np.zeros((N, T, 7), "f4"))
+        says = f'{wide}: unic_encoder_encode_dataset: modality "light": features are [{N},{T},7]: dim 2 is 7, but light.dims makes it 6'
+        self.assertIn(says, run("unic-retrieve", "--model", self.model, "--query", wide, "--query-modality", "light", "--gallery",
+                                self.data, "--gallery-modality", "sound", status=1).stderr)
+        self.assertIn(says, run("unic-encode", "--model", self.model, "--modality", "light", "--out", self.dir / "out.npz", wide,
+                                status=1).stderr)
+
     def self_search(self, query, gallery):
         return ("unic-retrieve", "--model", self.model, "--query", query, "--query-modality", "sound", "--gallery", gallery,
                 "--gallery-modality", "sound", "--metric", "cosine")

@@ -256,6 +256,17 @@ class Train(unittest.TestCase):
         self.train("--resume")
         self.assertEqual(self.files(), self.straight())
 
+    def test_the_file_of_dims_that_do_not_fit_is_named(self):
+        wide = {name: np.concatenate([x, x], -1) if name == "sound" else x for name, x in features().items()}
+        np.savez(self.dir / "wide.npz", **wide)
+        says = r'wide.npz: unic_trainer_{}: modality "sound": features are \[.*\]: dim [0-9] is [0-9]+, but sound.dims makes it '
+        self.assertRegex(self.train("--valid", self.dir / "wide.npz", status=1).stderr, says.format("evaluate"))
+        self.train(out="base.npz")
+        done = subprocess.run([BIN / "unic-train", "--from", self.dir / "base.npz", "--data", self.dir / "wide.npz", "--out",
+                               self.dir / "n.npz", "--threads", "1"], text=True, capture_output=True, timeout=300)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, says.format("step"))
+
     def test_nothing_is_written_before_the_first_step(self):
         bad = features()
         bad["sound"][:] = np.nan

@@ -138,7 +138,7 @@ static int assign_batch(size_t encoder, const unic_batch *batch, const int32_t *
 }
 
 /* The codes of the modalities that are named, one behind the other. */
-static bool encode(cli_codes *c, unic_model *model, const cli_space *space)
+static bool encode(cli_codes *c, unic_model *model, const char *path, const cli_space *space)
 {
     assignment a = {.space = NULL};
     const unic_encode_options options = {.struct_size = sizeof options,
@@ -154,7 +154,8 @@ static bool encode(cli_codes *c, unic_model *model, const cli_space *space)
               create_encoders(c, model, encoders);
     cli_progress_begin(c->clips, 0, "clips");
     ok = ok &&
-         cli_ok(unic_encoder_encode_dataset(encoders, c->count, c->data, &options, c->codes));
+         cli_fits(unic_encoder_encode_dataset(encoders, c->count, c->data, &options, c->codes),
+                  path);
     cli_progress_clear();
     for (size_t i = 0; i < c->count; i++)
         unic_encoder_free(encoders[i]);
@@ -174,7 +175,7 @@ static bool read_named(cli_codes *c, unic_model *model, const cli_data *how, con
         return false;
     c->clips = unic_dataset_clip_count(c->data);
     c->length = unic_dataset_length(c->data);
-    return encode(c, model, space);
+    return encode(c, model, path, space);
 }
 
 bool cli_codes_read(cli_codes *out, unic_model *model, const cli_data *how, const char *path,

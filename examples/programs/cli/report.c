@@ -90,6 +90,12 @@ bool cli_ok(unic_status status)
     return status == UNIC_OK || cli_fail("%s", unic_last_error());
 }
 
+bool cli_fits(unic_status status, const char *path)
+{
+    return status == UNIC_E_SHAPE ? cli_fail("%s: %s", path, unic_last_error())
+                                  : cli_ok(status);
+}
+
 int cli_exit_status(bool ok)
 {
     bool written = !fflush(stdout) && !ferror(stdout);

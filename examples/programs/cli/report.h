@@ -32,6 +32,10 @@ void cli_make_printable(char *text);
 /* Whether a library call succeeded; reports the library's message if not. */
 bool cli_ok(unic_status status);
 
+/* The same of a call on the clips of a file: dims that do not fit are those of all its clips, and the
+ * library's message names none of them. */
+bool cli_fits(unic_status status, const char *path);
+
 /* The exit status of a program: also fails when stdout could not be written. */
 int cli_exit_status(bool ok);
 

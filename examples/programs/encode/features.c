@@ -13,7 +13,7 @@ enum { READ_AHEAD = 2 };
 
 typedef struct work {
     const encode_job *job;
-    const char *path; /* of the output */
+    const char *path, *input; /* of the output, of the first input */
     unic_dataset *data;
     unic_encoder *encoder;
     encode_output out;
@@ -128,14 +128,14 @@ static cli_outcome encode(work *w)
     }
     if (status == UNIC_OK)
         return CLI_GOOD;
-    cli_ok(status);
+    cli_fits(status, w->input);
     return status == UNIC_E_NOMEM ? CLI_FAILED : CLI_BAD;
 }
 
 cli_outcome encode_features(encode_count *count, const encode_job *job,
                             const char *const *inputs, size_t input_count, const char *out)
 {
-    work w = {.job = job, .path = out};
+    work w = {.job = job, .path = out, .input = inputs[0]};
     cli_outcome outcome = CLI_BAD;
     if (open_inputs(&w, inputs, input_count) && read_labels(&w)) {
         bool begun = encode_output_begin(&w.out, job, out, unic_dataset_clip_count(w.data),
