@@ -71,8 +71,8 @@ static bool load_index(job *j)
     const uint64_t ours = unic_codebook_fingerprint(j->codebook);
     if (unic_index_accepts(j->index, ours) != UNIC_OK)
         return cli_fail("%s: %s", j->index_path, unic_last_error());
-    if (unic_index_accepts(j->index, ~ours) ==
-        UNIC_OK) /* it has no fingerprint, and takes any */
+    const bool takes_any = unic_index_accepts(j->index, ~ours) == UNIC_OK; /* it has none */
+    if (takes_any)
         cli_note("warning: %s does not say of which codebook its items are: they are taken for "
                  "items of that of %s",
                  j->index_path, j->model_path);
