@@ -35,8 +35,10 @@ static unic_status take_name(unic__media_input *input, const char *name)
 unic_status unic__media_input_open_file(unic__media_input *input, const char *path)
 {
     UNIC__MEDIA_TRY(take_name(input, path));
-    int file = open(path,
-                    O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not keep us waiting */
+    int file;
+    do /* a pipe must not keep us waiting */
+        file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    while (file < 0 && errno == EINTR);
     if (file < 0)
         return unic__media_fail(errno == ENOENT ? UNIC_E_NOTFOUND : UNIC_E_IO, "%s: %s", path,
                                 strerror(errno));

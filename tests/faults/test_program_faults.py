@@ -117,7 +117,8 @@ def calls_on_files(folder, command):
 
 
 def chosen(calls):
-    """[(call, its number, the file, the errors)]: of each kind the first and the last call, the errors in turn."""
+    """[(call, its number, the file, the errors)]: of each kind the first and the last call, the errors in turn; and a signal
+    while each file is opened, which is done in several places."""
     if ALL:
         return [(*call, ERRORS[call[0]] + (["EINTR"] if call[0] in INTERRUPTED else [])) for call in calls]
     kinds = collections.defaultdict(list)
@@ -128,7 +129,8 @@ def chosen(calls):
         some.append((*its[0], [ERRORS[kind][0]] + (["EINTR"] if kind in INTERRUPTED else [])))
         if len(its) > 1:
             some.append((*its[-1], [ERRORS[kind][-1]]))
-    return some
+    opened = {re.sub(r"\d+", "", call[2].split(",")[1]): call for call in reversed(kinds["openat"])}
+    return some + [(*call, ["EINTR"]) for call in opened.values() if call != kinds["openat"][0]]
 
 
 def leftovers(folder):
