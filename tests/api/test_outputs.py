@@ -103,6 +103,31 @@ class Outputs(unittest.TestCase):
         for path in self.dir.glob("own.*"):
             path.unlink()
 
+    def test_a_run_keeps_no_checkpoint_in_the_place_of_a_file(self):
+        for end, of in ((".npz", "2"), (".run.npz", "4")):  # without a model beside it
+            (self.dir / f"own.step-{of}{end}").write_text("notes")
+        other = self.dir / "own.step-6.npz"
+        for begin in (lambda: other.mkdir(), lambda: other.symlink_to("nowhere")):
+            begin()
+            done = self.run_program("unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "own.npz", "--keep", "9",
+                                    "--save-every", "1", "train.epochs=3")
+            for name in ("own.step-2.npz", "own.step-4.run.npz", "own.step-6.npz"):
+                self.assertIn(f"unic-train: warning: cannot keep the checkpoint of step {name[9]}: ./{name} is there and is no "
+                              "checkpoint\n", done.stderr)
+            self.assertEqual(sorted(path.name for path in self.dir.glob("own.step-*")),
+                             sorted(["own.step-2.npz", "own.step-4.run.npz", "own.step-6.npz",
+                                     *(f"own.step-{step}{end}" for step in (1, 3, 5, 7, 8) for end in (".npz", ".run.npz"))]))
+            for name in ("own.step-2.npz", "own.step-4.run.npz"):
+                self.assertEqual((self.dir / name).read_text(), "notes")
+            other.rmdir() if other.is_dir() else other.unlink()
+        for name in ("own.step-2.run.npz", "own.step-4.run.npz"):  # a kill between a pair's two leaves the run
+            shutil.copy(self.dir / "own.run.npz", self.dir / name)
+        (self.dir / "own.step-2.npz").unlink()
+        self.run_program("unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "own.npz")
+        self.assertEqual(sorted(path.name for path in self.dir.glob("own.*")), ["own.npz", "own.run.npz"])
+        for path in self.dir.glob("own.*"):
+            path.unlink()
+
     def test_training_writes_no_file_twice(self):
         train = "unic-train", "--config", "c.ini", "--data", "d.npz", "--out"
         for log, what in (("n.npz", "--out"), ("same/n.npz", "--out"), ("n.run.npz", "--out's run"), ("./n.run.npz", "--out's run")):

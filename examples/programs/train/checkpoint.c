@@ -271,19 +271,6 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const 
 
 /* ---- saving ---- */
 
-/* Gives a file of the newest pair a second name: the next save replaces its first. What cannot
- * be kept does not stop the run. */
-static void keep_file(const train_checkpoint *c, const char *path, const char *suffix)
-{
-    char *kept = kept_path(c, c->step, suffix);
-    if (kept && access(path, F_OK) == 0) {
-        unlink(kept);
-        if (link(path, kept) && rename(path, kept)) /* some file systems have no links */
-            cli_note("warning: cannot keep %s as %s: %s", path, kept, strerror(errno));
-    }
-    free(kept);
-}
-
 bool train_checkpoint_is_model(const char *path)
 {
     unic_codebook *codebook;
@@ -292,12 +279,51 @@ bool train_checkpoint_is_model(const char *path)
     return is;
 }
 
-/* A run's file belongs to the model beside it, and goes with it. */
+static bool is_there(const char *path)
+{
+    struct stat about;
+    return !lstat(path, &about);
+}
+
+/* The file of a kept pair's names that is no checkpoint: others have files of any name. NULL if
+ * there is none. A run's file belongs to the model beside it. */
+static const char *stranger(const char *model, const char *run)
+{
+    const char *first = is_there(model) ? model : run;
+    return is_there(first) && !train_checkpoint_is_model(first) ? first : NULL;
+}
+
+/* Gives a file of the newest pair a second name: the next save replaces its first. */
+static void keep_file(const char *path, const char *kept)
+{
+    if (!is_there(path))
+        return;
+    unlink(kept);
+    if (link(path, kept) && rename(path, kept)) /* some file systems have no links */
+        cli_note("warning: cannot keep %s as %s: %s", path, kept, strerror(errno));
+}
+
+/* What cannot be kept does not stop the run. */
+static void keep_pair(const train_checkpoint *c)
+{
+    char *model = kept_path(c, c->step, MODEL), *run = kept_path(c, c->step, RUN);
+    const char *other = model && run ? stranger(model, run) : NULL;
+    if (other) {
+        cli_note("warning: cannot keep the checkpoint of step %llu: %s is there and is no "
+                 "checkpoint",
+                 (unsigned long long)c->step, other);
+    } else if (model && run) {
+        keep_file(c->run_path, run);
+        keep_file(c->model_path, model);
+    }
+    free(model);
+    free(run);
+}
+
 static void remove_kept(const train_checkpoint *c, uint64_t step)
 {
     char *model = kept_path(c, step, MODEL), *run = kept_path(c, step, RUN);
-    /* others have files of any name */
-    if (model && run && (access(model, F_OK) || train_checkpoint_is_model(model))) {
+    if (model && run && !stranger(model, run)) {
         unlink(run);
         unlink(model);
     }
@@ -324,10 +350,8 @@ bool train_checkpoint_save(train_checkpoint *c, unic_trainer *trainer)
     uint64_t step = unic_trainer_step_count(trainer);
     if (c->is_saved && c->step == step)
         return true;
-    if (c->is_saved && c->keep > 1) {
-        keep_file(c, c->run_path, RUN);
-        keep_file(c, c->model_path, MODEL);
-    }
+    if (c->is_saved && c->keep > 1)
+        keep_pair(c);
     if (!cli_ok(unic_trainer_save(trainer, c->model_path)))
         return false;
     c->is_saved = true;

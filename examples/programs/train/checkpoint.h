@@ -39,7 +39,8 @@ bool train_checkpoint_resume(train_checkpoint *c, unic_trainer **trainer, const 
  * has other settings now, which no step is left to save. */
 bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer, bool is_changed);
 
-/* Whether the file is a model of this library: a checkpoint of other code, or data, is none. */
+/* Whether the file is a model of this library, or a run's: a checkpoint of other code, or data,
+ * is none. */
 bool train_checkpoint_is_model(const char *path);
 
 /* Whether `path` is one of the kept checkpoints, which a new run removes. */
