@@ -194,24 +194,33 @@ static bool open_log(run *r, bool is_newest, uint64_t before)
                         is_newest ? r->begun_at + epoch : UINT64_MAX);
 }
 
+/* A path that may be NULL. `other` is the option that mends it. */
+static bool is_no_kept(const run *r, const char *option, const char *path, const char *other)
+{
+    return !path || !train_checkpoint_has(&r->checkpoint, path) ||
+           cli_fail("%s %s has the name of a checkpoint of %s, and a run replaces these; "
+                    "name another %s",
+                    option, path, r->out_path, other);
+}
+
 /* Nothing that is read is written, nor anything twice. */
 static bool are_apart(const run *r)
 {
     const char *const inputs[] = {r->config_path, r->data_path, r->valid_path, r->from_path};
     const char *const options[] = {"--config", "--data", "--valid", "--from"};
     const size_t count = sizeof inputs / sizeof *inputs;
-    const char *run_path = r->checkpoint.run_path;
+    const char *run_path = r->checkpoint.run_path, *lock_path = r->checkpoint.lock_path;
     for (size_t i = 0; i < count; i++)
-        if (inputs[i] && train_checkpoint_has(&r->checkpoint, inputs[i]))
-            return cli_fail(
-                "%s %s has the name of a checkpoint of %s, and a run replaces these; "
-                "name another --out",
-                options[i], inputs[i], r->out_path);
+        if (!is_no_kept(r, options[i], inputs[i], "--out"))
+            return false;
     return cli_output_apart("--out", r->out_path, inputs, count) &&
            cli_output_apart("--out's run", run_path, inputs, count) &&
+           !cli_output_is_input("--out's lock", lock_path, inputs, count) &&
            !cli_output_is_input("--log", r->log_path, inputs, count) &&
+           is_no_kept(r, "--log", r->log_path, "--log") &&
            cli_outputs_differ("--log", r->log_path, "--out", r->out_path) &&
-           cli_outputs_differ("--log", r->log_path, "--out's run", run_path);
+           cli_outputs_differ("--log", r->log_path, "--out's run", run_path) &&
+           cli_outputs_differ("--log", r->log_path, "--out's lock", lock_path);
 }
 
 /* The place to write to: nobody else writes there, and it can be written to. */

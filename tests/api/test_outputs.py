@@ -77,6 +77,12 @@ class Outputs(unittest.TestCase):
         for out in ("d.npz", "same/d.npz", "linked.npz", "c.ini"):
             self.refuses(f"--out {out} is an input", "unic-train", "--config", "c.ini", "--data", "d.npz", "--out", out)
             self.refuses(f"--log {out} is an input", "unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "n.npz", "--log", out)
+        shutil.copy(self.dir / "c.ini", self.dir / "n.npz.lock")
+        for config, out in (("n.npz.lock", "n.npz"), ("same/n.npz.lock", "n")):
+            self.refuses("--out's lock n.npz.lock is an input", "unic-train", "--config", config, "--data", "d.npz", "--out", out)
+        self.refuses("cannot lock n.npz.lock: it is there and is no lock, which is an empty file",
+                     "unic-train", "--config", "c.ini", "--data", "d.npz", "--out", "n.npz")
+        (self.dir / "n.npz.lock").unlink()
         self.refuses("--out d.npz is an input", "unic-train", "--config", "c.ini", "--data", "flat", "--valid", "d.npz", "--out", "d.npz")
         self.refuses("--out's run d.run.npz is an input", "unic-train", "--config", "c.ini", "--data", "d.run.npz", "--out", "d")
         self.refuses("--out m.npz is an input", "unic-train", "--from", "m.npz", "--data", "d.npz", "--out", "m.npz")
@@ -130,8 +136,13 @@ class Outputs(unittest.TestCase):
 
     def test_training_writes_no_file_twice(self):
         train = "unic-train", "--config", "c.ini", "--data", "d.npz", "--out"
-        for log, what in (("n.npz", "--out"), ("same/n.npz", "--out"), ("n.run.npz", "--out's run"), ("./n.run.npz", "--out's run")):
+        for log, what in (("n.npz", "--out"), ("same/n.npz", "--out"), ("n.run.npz", "--out's run"), ("./n.run.npz", "--out's run"),
+                          ("n.npz.lock", "--out's lock"), ("same/n.npz.lock", "--out's lock")):
             self.refuses(f"--log and {what} are both {log}", *train, "n.npz", "--log", log)
+        for log, out in (("n.step-2.npz", "n.npz"), ("same/n.step-2.run.npz", "./n.npz"), ("m.step-2.npz", "m.npz")):
+            for keep in ((), ("--keep", "2")):
+                self.refuses(f"--log {log} has the name of a checkpoint of {out}, and a run replaces these; name another --log",
+                             *train, out, "--log", log, *keep)
         self.refuses('cannot write m.run.npz: ".run.npz" ends the name of a run\'s file; name its model', *train, "m.run.npz")
         self.refuses('cannot write m.run.npz: ".run.npz" ends the name of a run\'s file; name its model', *train, "m.run.npz", "--resume")
 

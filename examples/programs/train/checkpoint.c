@@ -15,7 +15,7 @@
 #include "cli/report.h"
 #include "cli/text.h"
 
-static const char MODEL[] = ".npz", RUN[] = ".run.npz", STEP[] = ".step-";
+static const char MODEL[] = ".npz", RUN[] = ".run.npz", STEP[] = ".step-", LOCK[] = ".lock";
 
 /* ---- names ---- */
 
@@ -34,16 +34,26 @@ __attribute__((format(printf, 1, 2))) static char *text_of(const char *format, .
     return text;
 }
 
+/* Of the folder that `path` is in, with its slash; to be freed. */
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? text_of("%.*s/", (int)(slash - path), path) : text_of("./");
+}
+
 static bool split_path(train_checkpoint *c, const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     size_t length = strlen(name), end = strlen(MODEL);
     if (length > end && !strcmp(name + length - end, MODEL))
         length -= end;
-    c->folder = slash ? text_of("%.*s/", (int)(slash - path), path) : text_of("./");
+    const int before = (int)(name - path);
+    c->folder = folder_of(path);
     c->stem = text_of("%.*s", (int)length, name);
-    c->run_path = c->stem ? text_of("%.*s%s%s", (int)(name - path), path, c->stem, RUN) : NULL;
-    return c->folder && c->stem && c->run_path;
+    c->run_path = c->stem ? text_of("%.*s%s%s", before, path, c->stem, RUN) : NULL;
+    /* "model" and "model.npz" have one run. */
+    c->lock_path = c->stem ? text_of("%.*s%s%s%s", before, path, c->stem, MODEL, LOCK) : NULL;
+    return c->folder && c->stem && c->run_path && c->lock_path;
 }
 
 static char *kept_path(const train_checkpoint *c, uint64_t step, const char *suffix)
@@ -65,21 +75,25 @@ static bool is_kept(const train_checkpoint *c, const char *name, const char *suf
     return isdigit((unsigned char)*name) && !errno && !strcmp(end, suffix);
 }
 
+static bool is_same_file(const char *one, const char *other)
+{
+    struct stat a, b;
+    return !stat(one, &a) && !stat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 bool train_checkpoint_has(const train_checkpoint *c, const char *path)
 {
-    struct stat ours, named;
-    const char *const suffixes[] = {MODEL, RUN};
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     uint64_t step;
-    for (size_t i = 0; i < 2; i++)
-        if (is_kept(c, name, suffixes[i], &step) && !stat(path, &named)) {
-            char *kept = kept_path(c, step, suffixes[i]);
-            const bool has = kept && !stat(kept, &ours) && ours.st_dev == named.st_dev &&
-                             ours.st_ino == named.st_ino;
-            free(kept);
-            return has;
-        }
-    return false;
+    const bool is_model = is_kept(c, name, MODEL, &step);
+    if (!is_model && !is_kept(c, name, RUN, &step))
+        return false;
+    char *folder = folder_of(path), *kept = kept_path(c, step, is_model ? MODEL : RUN);
+    const bool has = folder && kept &&
+                     (is_same_file(folder, c->folder) || is_same_file(path, kept));
+    free(folder);
+    free(kept);
+    return has;
 }
 
 /* ---- the folder ---- */
@@ -158,19 +172,16 @@ bool train_checkpoint_name(train_checkpoint *c, const char *model_path)
 
 bool train_checkpoint_open(train_checkpoint *c, const char *log)
 {
-    /* "model" and "model.npz" have one run. */
-    char *locked = text_of("%s%s%s", c->folder, c->stem, MODEL);
-    bool ok = locked && train_lock_take(&c->lock, c->model_path, locked) &&
-              cli_output_clear(c->model_path) && cli_output_clear(c->run_path) &&
-              (!log || cli_output_clear(log));
-    free(locked);
-    return ok;
+    return train_lock_take(&c->lock, c->model_path, c->lock_path) &&
+           cli_output_clear(c->model_path) && cli_output_clear(c->run_path) &&
+           (!log || cli_output_clear(log));
 }
 
 void train_checkpoint_close(train_checkpoint *c)
 {
     train_lock_release(&c->lock);
     free(c->run_path);
+    free(c->lock_path);
     free(c->folder);
     free(c->stem);
 }

@@ -14,6 +14,7 @@
 typedef struct train_checkpoint {
     const char *model_path; /* OUT.npz */
     char *run_path;         /* OUT.run.npz */
+    char *lock_path;        /* OUT.npz.lock */
     char *folder, *stem;    /* where both are, and their names' beginning: "OUT" */
     uint64_t keep; /* checkpoints on disk; 0: those that are there stay, none is added */
     bool is_new;   /* a run from its beginning: older checkpoints are removed */
@@ -43,7 +44,7 @@ bool train_checkpoint_mend(train_checkpoint *c, unic_trainer *trainer, bool is_c
  * is none. */
 bool train_checkpoint_is_model(const char *path);
 
-/* Whether `path` is one of the kept checkpoints, which a new run removes. */
+/* Whether `path` has the name of a kept checkpoint, which a run writes and removes. */
 bool train_checkpoint_has(const train_checkpoint *c, const char *path);
 
 /* Makes the trainer's state the newest checkpoint; the one before it stays if it is to be

@@ -3,15 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/report.h"
 #include "cli/text.h"
-
-static const char SUFFIX[] = ".lock";
 
 static struct flock whole_file(void)
 {
@@ -29,6 +26,17 @@ static bool held(const char *out, int file)
         return cli_fail("%s is being written by another run, process %ld", out,
                         (long)other.l_pid);
     return cli_fail("%s is being written by another run", out);
+}
+
+/* Whether it may be removed in the end. */
+static bool is_lock(const train_lock *lock)
+{
+    struct stat about;
+    if (fstat(lock->file, &about))
+        return cli_fail("cannot read %s: %s", lock->path, strerror(errno));
+    return (S_ISREG(about.st_mode) && about.st_size == 0) ||
+           cli_fail("cannot lock %s: it is there and is no lock, which is an empty file",
+                    lock->path);
 }
 
 /* Whether the file that was locked is still the one under that name: its last owner removes it,
@@ -53,29 +61,23 @@ static bool try_lock(train_lock *lock, const char *out, bool *again)
             return held(out, lock->file);
         cli_note("warning: %s cannot be locked (%s): take care that no other run writes %s",
                  lock->path, strerror(errno), out);
-        return true;
+        return is_lock(lock);
     }
     *again = !is_current(lock);
-    return true;
+    return *again || is_lock(lock);
 }
 
 static void close_lock(train_lock *lock)
 {
     if (lock->file >= 0)
         close(lock->file);
-    free(lock->path);
     *lock = (train_lock){.path = NULL};
 }
 
-bool train_lock_take(train_lock *lock, const char *out, const char *name)
+bool train_lock_take(train_lock *lock, const char *out, const char *path)
 {
-    size_t length = strlen(name);
     bool ok, again;
-    *lock = (train_lock){cli_alloc(length + sizeof SUFFIX, 1), -1};
-    if (!lock->path)
-        return false;
-    memcpy(lock->path, name, length);
-    memcpy(lock->path + length, SUFFIX, sizeof SUFFIX);
+    *lock = (train_lock){path, -1};
     while ((ok = try_lock(lock, out, &again)) && again)
         close(lock->file);
     if (!ok)
