@@ -300,6 +300,31 @@ class Outputs(unittest.TestCase):
             if stream == "stdout":
                 self.assertIn("cannot write to standard output: Broken pipe", done.stderr)
 
+    def test_no_file_becomes_a_stream_that_is_closed(self):
+        """Messages and tables are lost then, and in no file."""
+        train = f"{BIN}/unic-train --config c.ini --data d.npz --valid d.npz --out s.npz --log s.jsonl --keep 2 --threads 1"
+        self.run_program(*train.split()[:-2])
+        want = {path: path.read_bytes() for path in self.dir.glob("s.*")}
+        self.assertEqual(len(want), 3)
+        for streams in (0, 1, 2), (1, 2), (0, 2), (2,), (0, 1), (1,), (0,):
+            for path in want:
+                path.unlink()
+            closed = " ".join(f"{stream}>&-" for stream in streams)
+            done = subprocess.run(["sh", "-c", f"exec {train} {closed}"], cwd=self.dir, capture_output=True, text=True, timeout=300)
+            self.assertEqual(done.returncode, 1 in streams, (streams, done.stderr))
+            self.assertEqual({path: path.read_bytes() for path in self.dir.glob("s.*")}, want, streams)
+            if streams == (1,):
+                self.assertIn("unic-train: cannot write to standard output: Bad file descriptor\n", done.stderr)
+        made = {}
+        for closed in "", "0>&- 1>&- 2>&-":
+            words = f"{BIN}/unic-encode --model m.npz --modality sound --out e.npz --threads 1 d.npz"
+            subprocess.run(["sh", "-c", f"exec {words} {closed}"], cwd=self.dir, capture_output=True, timeout=300)
+            made[closed] = (self.dir / "e.npz").read_bytes()
+            (self.dir / "e.npz").unlink()
+        self.assertEqual(*made.values())
+        for path in want:
+            path.unlink()
+
 
 if __name__ == "__main__":
     if not BIN.joinpath("unic-train").exists():

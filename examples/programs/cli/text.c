@@ -11,22 +11,39 @@
 
 #include "cli/report.h"
 
+/* Where standard streams are closed, a file could become one of them, and take what is printed. */
+static int apart_from_streams(int file)
+{
+    if (file < 0 || file > STDERR_FILENO)
+        return file;
+    const int apart = fcntl(file, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    const int reason = errno;
+    close(file);
+    errno = reason;
+    return apart;
+}
+
 int cli_open(const char *path, int flags)
 {
     int file;
     do
         file = open(path, flags | O_CLOEXEC, 0666);
     while (file < 0 && errno == EINTR);
-    return file;
+    return apart_from_streams(file);
 }
 
 FILE *cli_fopen(const char *path, const char *mode)
 {
-    FILE *file;
-    do
-        file = fopen(path, mode);
-    while (!file && errno == EINTR);
-    return file;
+    const int file = cli_open(path, *mode == 'a'        ? O_WRONLY | O_APPEND | O_CREAT
+                                    : strchr(mode, '+') ? O_RDWR
+                                                        : O_RDONLY);
+    FILE *stream = file < 0 ? NULL : fdopen(file, mode);
+    if (!stream && file >= 0) {
+        const int reason = errno;
+        close(file);
+        errno = reason;
+    }
+    return stream;
 }
 
 DIR *cli_opendir(const char *path)

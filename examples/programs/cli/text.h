@@ -11,10 +11,14 @@
 #include <stdio.h>
 
 /* Opens a file of any kind, a new one for all to read and write, less the umask; again where a
- * signal interrupts it. -1 and errno if it cannot be. */
+ * signal interrupts it, and never as a standard stream. -1 and errno if it cannot be. */
 int cli_open(const char *path, int flags);
-FILE *cli_fopen(const char *path, const char *mode); /* fopen(), likewise    */
-DIR *cli_opendir(const char *path);                  /* opendir(), likewise */
+
+/* fopen(), likewise; `mode` is one of "r", "r+" and "a", with "b" or without. */
+FILE *cli_fopen(const char *path, const char *mode);
+
+/* opendir(), again where a signal interrupts it. */
+DIR *cli_opendir(const char *path);
 
 /* A whole file of at most `most` bytes, to be freed; NULL, after a message that says that
  * `what` was expected, if it is none. */
