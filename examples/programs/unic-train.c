@@ -422,7 +422,12 @@ static bool take_step(run *r, uint64_t *step, bool *stops)
 static bool stop(run *r, uint64_t step, uint64_t total)
 {
     bool is_begun = step > r->begun_at || r->resume;
-    if (r->save_failed || (is_begun && !save(r)))
+    const bool is_saved = !r->save_failed && (!is_begun || save(r));
+    if (r->save_failed && r->checkpoint.is_saved)
+        cli_note("the last checkpoint, of step %llu, is whole; the same command with --resume "
+                 "continues from it",
+                 (unsigned long long)r->checkpoint.step);
+    if (!is_saved)
         return false;
     if (is_begun)
         cli_note("stopped at step %llu of %llu, saved in %s; the same command with --resume "

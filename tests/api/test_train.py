@@ -351,6 +351,20 @@ class Train(unittest.TestCase):
         self.assertIn("File too large", done.stderr)
         self.assertEqual({name: (self.dir / name).read_bytes() for name in self.names()}, before)
 
+    def test_a_save_that_fails_says_what_is_whole(self):
+        want = self.straight()
+        self.train("--keep", "3", "--set", "train.epochs=2")
+        before = self.files()
+        most = len(before[0]) + 1000  # a model, but no run
+        with tempfile.TemporaryDirectory() as apart:  # as above
+            done = self.train("--keep", "3", "--resume", status=1, env={**os.environ, "GCOV_PREFIX": apart},
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most)))
+        self.assertRegex(done.stderr, rf"File too large\nunic-train: the last checkpoint, of step {2 * EPOCH}, is whole; the same "
+                                      "command with --resume continues from it\n$")
+        self.assertEqual(self.files()[1], before[1])
+        self.train("--keep", "3", "--resume")
+        self.assertEqual(self.files(), want)
+
     def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(self):
         for damaged in (["m.run.npz"], ["m.run.npz", "m.step-14.run.npz"], ["m.run.npz", "m.step-14.run.npz"]):
             self.train("--keep", "3", "--save-every", "2")
