@@ -44,24 +44,19 @@ typedef struct job {
 
 /* ---- the folder ---- */
 
-/* Whether the folder, which does not tell how features were made, has none. One that may be written
- * but not read passes for empty. */
-static bool has_no_features(const char *folder)
+/* Whether the folder has features. One that may be written but not read passes for empty. */
+static bool find_features(bool *has, const char *folder)
 {
     DIR *names = cli_opendir(folder);
-    bool has = false;
+    *has = false;
     if (!names && errno != EACCES)
         return cli_fail("cannot list %s: %s", folder, strerror(errno));
-    for (const struct dirent *entry; names && !has && (entry = readdir(names));)
-        has = *entry->d_name != '.' &&
-              (cli_ends_with(entry->d_name, ".npy") || cli_ends_with(entry->d_name, ".zip"));
+    for (const struct dirent *entry; names && !*has && (entry = readdir(names));)
+        *has = *entry->d_name != '.' &&
+               (cli_ends_with(entry->d_name, ".npy") || cli_ends_with(entry->d_name, ".zip"));
     if (names)
         closedir(names);
-    return !has ||
-           cli_fail(
-               "%s has features already, and no extract.ini that tells which extractor made "
-               "them: name another --out",
-               folder);
+    return true;
 }
 
 /* Makes the folder, and those that it stands in. */
@@ -82,18 +77,30 @@ static bool make_folder(const char *folder)
     return ok;
 }
 
+/* Says, in a folder that does not, what makes its features; `*words` is what the folder says then,
+ * which another process may have said first. */
+static bool sign_folder(char **words, const char *own, const char *folder)
+{
+    bool has;
+    return find_features(&has, folder) && (has || cli_extractor_write(own, folder)) &&
+           cli_extractor_read(words, folder) &&
+           (*words ||
+            cli_fail("%s has features already, and no extract.ini that tells which extractor "
+                     "made them: name another --out",
+                     folder));
+}
+
 /* The folder keeps what made its features, and takes none of another extractor. */
 static bool take_folder(const job *j)
 {
     const char *folder = j->request.folder;
     char *own = cli_extractor_words(j->extractor), *there = NULL;
-    bool ok = own && make_folder(folder) && cli_extractor_read(&there, folder);
-    if (ok && there && strcmp(there, own))
+    bool ok = own && make_folder(folder) && cli_extractor_read(&there, folder) &&
+              (there || sign_folder(&there, own, folder));
+    if (ok && strcmp(there, own))
         ok = cli_fail("%s has features of another extractor, %s; these would be of %s: name "
                       "another --out",
                       folder, there, own);
-    else if (ok && !there)
-        ok = has_no_features(folder) && cli_extractor_write(own, folder);
     free(own);
     free(there);
     return ok;

@@ -225,6 +225,23 @@ class Texts(Program):
         self.assertIn("has no fingerprint", self.run_it("--kind", "ngrams", "--out", "f", "b.txt", status=1))
         self.assertEqual(sorted(path.name for path in (self.dir / "f").iterdir()), ["a.npy", "extract.ini", "sources.tsv"])
 
+    def test_extractors_that_begin_together_are_not_mixed(self):
+        """Of two extractors one has the folder; of two processes of one, both."""
+        for i in range(20):
+            (self.dir / f"{i}.txt").write_text("one two")
+        files = [f"{i}.txt" for i in range(20)]
+        for turn, dims in enumerate([(8, 16)] * 8 + [(8, 8)] * 4):
+            both = [subprocess.Popen([BUILD / "bin/unic-extract", "--kind", "ngrams", "--set", f"dim={dim}", "--out", f"f{turn}", *files],
+                                     cwd=self.dir, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for dim in dims]
+            said = [one.communicate(timeout=60)[1] for one in both]
+            status = [one.returncode for one in both]
+            self.assertEqual(sorted(status), [0, int(dims[0] != dims[1])], said)
+            made = {self.load(path.relative_to(self.dir)).shape for path in (self.dir / f"f{turn}").glob("*.npy")}
+            self.assertEqual(made, {(2, dims[status.index(0)])})
+            if 1 in status:
+                self.assertIn("has features of another extractor", said[status.index(1)])
+            self.assertEqual([path.name for path in (self.dir / f"f{turn}").iterdir() if ".tmp-" in path.name], [])
+
     def test_what_is_bad(self):
         (self.dir / "good.txt").write_text("one")
         (self.dir / "empty.txt").write_text(" \n\t")

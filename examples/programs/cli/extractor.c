@@ -264,7 +264,7 @@ bool cli_extractor_write(const char *words, const char *folder)
             else
                 fputc(*c, out.stream);
         fputc('\n', out.stream);
-        ok = cli_output_commit(&out);
+        ok = cli_output_commit_first(&out);
     }
     cli_output_discard(&out);
     free(path);

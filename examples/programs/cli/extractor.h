@@ -48,7 +48,7 @@ char *cli_extractor_file(const char *folder);
 /* The words that a folder keeps, to be freed. *words is NULL if it keeps none. */
 bool cli_extractor_read(char **words, const char *folder);
 
-/* Keeps them there. */
+/* Keeps them there, unless the folder keeps others by then. */
 bool cli_extractor_write(const char *words, const char *folder);
 
 /*

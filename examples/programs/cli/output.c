@@ -232,19 +232,38 @@ bool cli_synchronise(int file)
     return !result;
 }
 
-bool cli_output_commit(cli_output *output)
+/* rename(), which some file systems alone have, but a file that is there stays. */
+static int rename_first(const char *from, const char *to)
+{
+    if (link(from, to) && errno != EEXIST)
+        return errno == EPERM || errno == ENOTSUP || errno == ENOSYS ? rename(from, to) : -1;
+    unlink(from);
+    return 0;
+}
+
+static bool commit(cli_output *output, int (*put)(const char *from, const char *to))
 {
     bool ok = !fflush(output->stream) && !ferror(output->stream) &&
               cli_synchronise(fileno(output->stream));
     ok = !fclose(output->stream) && ok; /* some file systems tell only now that it is full */
     output->stream = NULL;
-    ok = ok && !rename(output->temporary, output->path);
+    ok = ok && !put(output->temporary, output->path);
     if (!ok) {
         cli_fail("cannot write %s: %s", output->path, strerror(errno));
         unlink(output->temporary);
     }
     close_output(output);
     return ok;
+}
+
+bool cli_output_commit(cli_output *output)
+{
+    return commit(output, rename);
+}
+
+bool cli_output_commit_first(cli_output *output)
+{
+    return commit(output, rename_first);
 }
 
 void cli_output_discard(cli_output *output)

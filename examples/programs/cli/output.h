@@ -20,6 +20,10 @@ bool cli_output_open(cli_output *output, const char *path);
 /* Puts the file in its place and closes; after a failure the old file, if any, is untouched. */
 bool cli_output_commit(cli_output *output);
 
+/* The same, but a file that is there by then stays, and so do its bytes: of any number of
+ * processes one makes the file. */
+bool cli_output_commit_first(cli_output *output);
+
 /* Removes what was written and closes; does nothing if closed. */
 void cli_output_discard(cli_output *output);
 
