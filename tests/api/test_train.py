@@ -235,6 +235,20 @@ class Train(unittest.TestCase):
         self.assertIn(f"log.jsonl ends at step 2, and the run goes on from step {EPOCH}: is it the log of this run?\n",
                       self.train(*more, out="other.npz").stderr)
 
+    def test_a_line_that_a_full_disk_cut_short(self):
+        log = self.dir / "log.jsonl"
+        self.train("--log", log)
+        whole = log.read_bytes()
+        for short, says in ((20, rf"log\.jsonl: the line of step {EPOCH} was cut short, as on a full disk, and is dropped\n"),
+                            (len(whole.splitlines(True)[EPOCH - 1]) + 20, rf"log\.jsonl ends at step {EPOCH - 2}, and the run goes on")):
+            self.train("--set", "train.epochs=1", "--log", log)
+            log.write_bytes(log.read_bytes()[:-short])
+            done = self.train("--resume", "--set", "train.epochs=3", "--log", log)
+            self.assertRegex(done.stderr, says)
+            self.assertEqual(done.stderr.count("is it the log of this run"), short != 20)
+            lines = whole.splitlines(True)
+            self.assertEqual(log.read_bytes(), b"".join(lines[:EPOCH - (1 if short == 20 else 2)] + lines[EPOCH:]))
+
     def test_a_full_disk_under_the_log_does_not_take_the_run(self):
         done = self.train("--log", "/dev/full", status=1)
         self.assertIn("cannot write /dev/full: No space left on device\n", done.stderr)

@@ -47,13 +47,15 @@ static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step, ui
     char *line = NULL;
     size_t capacity = 0, lines = 0;
     uint64_t last = 0;
-    bool ok = true;
-    while (ok && getline(&line, &capacity, old) >= 0) {
+    bool ok = true, is_cut = false; /* the last line */
+    ssize_t length;
+    while (ok && (length = getline(&line, &capacity, old)) > 0) {
         ok = lines++ > 0 || is_log(line) ||
              cli_fail("%s is no log of a run: its first line does not begin with {\"step\":",
                       path);
         const uint64_t at = step_of(line);
         last = at > last ? at : last;
+        is_cut = line[length - 1] != '\n';
         if (ok && at > 0 && at <= step)
             fputs(line, kept);
     }
@@ -66,7 +68,11 @@ static bool copy_kept(FILE *old, FILE *kept, const char *path, uint64_t step, ui
             "again by step %llu: it is the log of another run, or of a later state of this "
             "one; name another --log",
             path, (unsigned long long)last, (unsigned long long)step, (unsigned long long)most);
-    if (ok && lines > 0 && last < step)
+    if (ok && is_cut && last + 1 == step)
+        cli_note("warning: %s: the line of step %llu was cut short, as on a full disk, and is "
+                 "dropped",
+                 path, (unsigned long long)step);
+    else if (ok && lines > 0 && last < step)
         cli_note("warning: %s ends at step %llu, and the run goes on from step %llu: is it the "
                  "log of this run?",
                  path, (unsigned long long)last, (unsigned long long)step);
