@@ -249,6 +249,16 @@ class Train(unittest.TestCase):
             lines = whole.splitlines(True)
             self.assertEqual(log.read_bytes(), b"".join(lines[:EPOCH - (1 if short == 20 else 2)] + lines[EPOCH:]))
 
+    def test_labels_that_cannot_be_read_are_told(self):
+        for label, says in ((np.arange(40) + 0.5, 'labels.npz: member "label.npy": element 0 is 0.5, a whole number expected'),
+                            (np.arange(39), '"label" is [39], [40] expected')):
+            np.savez(self.dir / "labels.npz", label=label, **features())
+            said = self.train("--set", "train.epochs=1", data="labels.npz").stderr
+            self.assertRegex(said, r"unic-train: warning: labels are not used: .*" + re.escape(says))
+            self.assertNotIn("classes", said)
+        np.savez(self.dir / "labels.npz", label=np.arange(40) % 3 * 10**9 // 2 - 1, **features())
+        self.assertIn("2 classes, 14 clips without one\n", self.train("--set", "train.epochs=1", data="labels.npz").stderr)
+
     def test_a_full_disk_under_the_log_does_not_take_the_run(self):
         done = self.train("--log", "/dev/full", status=1)
         self.assertIn("cannot write /dev/full: No space left on device\n", done.stderr)

@@ -37,26 +37,49 @@ static void print_count(cli_table *table, const char *a, const char *b, size_t n
     cli_table_cell(table, "%.1f %%", 100.0 * (double)n / (double)all);
 }
 
+/* Labels are of no use in pre-training: a run goes on without them. */
+static bool has_labels(unic_status status)
+{
+    if (status != UNIC_OK && status != UNIC_E_NOTFOUND)
+        cli_note("warning: labels are not used: %s", unic_last_error());
+    return status == UNIC_OK;
+}
+
+static int in_order(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts the labels, and counts those that differ, and the clips without one. */
+static size_t count_classes(int32_t *labels, size_t n, size_t *without)
+{
+    size_t classes = 0;
+    *without = 0;
+    qsort(labels, n, sizeof *labels, in_order);
+    for (size_t i = 0; i < n; i++)
+        if (labels[i] < 0)
+            ++*without;
+        else
+            classes += i == 0 || labels[i] != labels[i - 1];
+    return classes;
+}
+
 /* "label" [N]: how many classes, and how many clips have none. */
 static bool print_classes(FILE *out, unic_dataset *data)
 {
     int64_t dims[UNIC_MAX_RANK];
-    size_t rank, n, without = 0;
-    int32_t most = -1;
-    if (unic_dataset_labels(&rank, data, "label", dims, NULL) != UNIC_OK || rank != 1)
-        return true; /* labels are of no use in pre-training */
+    size_t rank, n, without;
+    if (!has_labels(unic_dataset_labels(&rank, data, "label", dims, NULL)) || rank != 1)
+        return true;
     if (!cli_data_label_count("label", dims, rank, &n))
         return false;
     int32_t *labels = cli_alloc(n, sizeof *labels);
-    bool ok = labels != NULL;
-    if (ok && unic_dataset_labels(&rank, data, "label", dims, labels) == UNIC_OK) {
-        for (size_t i = 0; i < n; i++) {
-            most = labels[i] > most ? labels[i] : most;
-            without += labels[i] < 0;
-        }
-        size_t named = unic_dataset_class_count(data, "label");
-        fprintf(out, "%zu classes, %zu clips without one\n", named ? named : (size_t)(most + 1),
-                without);
+    const bool ok = labels != NULL;
+    if (ok && has_labels(unic_dataset_labels(&rank, data, "label", dims, labels))) {
+        const size_t named = unic_dataset_class_count(data, "label"),
+                     classes = count_classes(labels, n, &without);
+        fprintf(out, "%zu classes, %zu clips without one\n", named ? named : classes, without);
     }
     free(labels);
     return ok;
