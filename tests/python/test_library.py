@@ -133,7 +133,7 @@ def test_any_depth(f: Fixture) -> None:
     for folder in ("/", "/app", "/app/lib", "/srv/app/lib"):
         show = f"from libunicode import _lib; _lib.__file__ = '{folder.rstrip('/')}/libunicode/_lib.py'; print(list(_lib._places()))"
         done = subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, cwd="/",
-                              env=clean_environment(PYTHONPATH=str(PACKAGE.parent)))
+                              env=clean_environment(PYTHONPATH=str(PACKAGE.parent), LD_LIBRARY_PATH=str(BUILD)))
         assert done.returncode == 0, done.stderr
         assert done.stdout == "['libunicode.so.0']\n", done.stdout
 
