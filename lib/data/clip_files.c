@@ -104,8 +104,8 @@ static unic_status list_folder(clip_files *s, const char *folder)
     const char *hdf5 = NULL;
     for (size_t i = 0; i < list.n && !hdf5; i++)
         hdf5 = unic__stem_size(list.names[i], ".h5") ? list.names[i] : NULL;
-    if (status == UNIC_OK && s->group_count)
-        report_beside(s, folder, &list);
+    if (status == UNIC_OK && s->group_count && strcmp(folder, s->source.path) == 0)
+        report_beside(s, folder, &list); /* of a table's, anything may be */
     if (status == UNIC_OK && !s->group_count)
         status = unic__fail(UNIC_E_NOTFOUND,
                             "%s: no modality; directories <modality>/ of .npy or .zip files, "

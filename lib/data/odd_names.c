@@ -98,7 +98,7 @@ void unic__report_odd_names(const unic__class_names *names, const char *path, bo
             joins++;
             joined = name;
         }
-        if (strchr(name, '\\')) {
+        if (of_events && strchr(name, '\\')) {
             escapes++;
             escape = name;
         }

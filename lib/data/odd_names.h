@@ -8,7 +8,7 @@
 unic_status unic__report_near_names(const unic__class_names *names, const char *path);
 
 /* Names of events that are more likely a list's, as no list is written, or of categories, each of
- * which is one class; and names with escapes. */
+ * which is one class; and names of events with the escapes of a list. */
 void unic__report_odd_names(const unic__class_names *names, const char *path, bool of_events);
 
 /* Names that are all numbers, of which not each is that of its class. */

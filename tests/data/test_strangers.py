@@ -113,6 +113,8 @@ class Strangers(unittest.TestCase):
             (folder / name).write_bytes(b"")
         self.assertIn('2 files beside the directories of clips, the first "text.npz", may hold features',
                       self.log_of(folder))
+        (folder / "clips.csv").write_text("video_id\na\n")
+        self.assertEqual(self.log_of(folder / "clips.csv"), "")
 
     # ---- members beside the features ----
 
