@@ -39,6 +39,12 @@ bool unic__named_arrays_is_array(const unic__named_arrays *a, size_t i)
     return !a->npz || unic__npz_is_array(a->npz, i);
 }
 
+unic_status unic__named_arrays_is_other_array(const unic__named_arrays *a, size_t i, bool *yes)
+{
+    *yes = false;
+    return a->npz ? unic__npz_is_other_array(a->npz, i, yes) : UNIC_OK;
+}
+
 bool unic__named_arrays_has(const unic__named_arrays *a, const char *name)
 {
     return a->npz ? unic__npz_has(a->npz, name) : unic__npy_folder_has(a->folder, name);

@@ -20,6 +20,7 @@ size_t unic__named_arrays_count(const unic__named_arrays *a);
 const char *unic__named_arrays_name(const unic__named_arrays *a, size_t i);
 /* Whether number i is an array at all: an npz may have other members beside them. */
 bool unic__named_arrays_is_array(const unic__named_arrays *a, size_t i);
+unic_status unic__named_arrays_is_other_array(const unic__named_arrays *a, size_t i, bool *yes);
 bool unic__named_arrays_has(const unic__named_arrays *a, const char *name);
 
 unic_status unic__named_arrays_info(const unic__named_arrays *a, const char *name,

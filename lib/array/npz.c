@@ -113,6 +113,22 @@ bool unic__npz_is_array(const unic__npz *z, size_t i)
     return z->members[i].is_array;
 }
 
+unic_status unic__npz_is_other_array(const unic__npz *z, size_t i, bool *yes)
+{
+    static const char magic[] = "\x93NUMPY";
+    char head[sizeof magic - 1];
+    unic__zip_stream *s;
+    *yes = false;
+    if (z->members[i].is_array || unic__zip_size(z->zip, i) < sizeof head ||
+        unic__zip_check_readable(z->zip, i) != UNIC_OK)
+        return UNIC_OK;
+    UNIC__TRY(unic__zip_stream_open(&s, z->zip, i));
+    unic_status status = unic__zip_stream_read(s, head, sizeof head);
+    *yes = status == UNIC_OK && memcmp(head, magic, sizeof head) == 0;
+    unic__zip_stream_close(s);
+    return unic__is_exhausted(status) ? status : UNIC_OK;
+}
+
 bool unic__npz_has(const unic__npz *z, const char *name)
 {
     size_t i;

@@ -23,6 +23,9 @@ unic__source *unic__npz_source(const unic__npz *z);
 size_t unic__npz_count(const unic__npz *z);
 const char *unic__npz_name(const unic__npz *z, size_t i);
 bool unic__npz_is_array(const unic__npz *z, size_t i);
+/* Whether member i begins like an array, but has not its suffix. Fails for want of memory or files
+ * alone. */
+unic_status unic__npz_is_other_array(const unic__npz *z, size_t i, bool *yes);
 bool unic__npz_has(const unic__npz *z, const char *name);
 
 /* Parses the header of one array; UNIC_E_NOTFOUND names the nearest member. The CRC

@@ -62,12 +62,6 @@ static void report_near_name(const unic__shard *s, const char *name, const unic_
                            s->source.path, name, text, (int)(at - name), name, words[2]);
 }
 
-/* An npz's member that numpy may read all the same: "video", "video.NPY". */
-static bool may_be_array(const char *name)
-{
-    return unic__has_suffix(name, ".npy") || !strpbrk(name, "./");
-}
-
 /* Arrays that may have been meant as modalities: of other names, or a row of numbers for each of the
  * `clips`. The first few tell what is wrong. */
 static unic_status report_left_out(const unic__shard *s, size_t clips)
@@ -79,7 +73,9 @@ static unic_status report_left_out(const unic__shard *s, size_t clips)
         const char *name = unic__named_arrays_name(&s->arrays, i);
         const bool named = unic__is_modality_name(name);
         unic__npy_info info = {.foreign = false};
-        if (!unic__named_arrays_is_array(&s->arrays, i) && may_be_array(name)) {
+        bool other;
+        UNIC__TRY(unic__named_arrays_is_other_array(&s->arrays, i, &other));
+        if (other) {
             unic__log_line(UNIC_LOG_WARNING,
                            "%s: member \"%s\" is not read: the name of an array ends in .npy%s",
                            s->source.path, name,

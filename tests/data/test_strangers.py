@@ -102,12 +102,14 @@ class Strangers(unittest.TestCase):
         buffer = io.BytesIO()
         np.save(buffer, VIDEO)
         with zipfile.ZipFile(path, "w") as z:
-            for name in ("audio.npy", "video", "text.NPY", "notes.txt"):
+            for name in ("audio.npy", "video", "text.NPY", "v.2"):
                 z.writestr(name, buffer.getvalue())
+            z.writestr("notes", "a text of some words")
+            z.writestr("empty", "")
         log = self.log_of(path)
-        for name in ("video", "text.NPY"):
+        for name in ("video", "text.NPY", "v.2"):
             self.assertIn(f'member "{name}" is not read: the name of an array ends in .npy', log)
-        self.assertNotIn("notes", log)
+        self.assertEqual(log.count("\n"), 2, log)
         folder = self.clips("beside", audio=["a"])
         for name in ("audio.h5", "clips.csv", "video.h5", "text.npz"):
             (folder / name).write_bytes(b"")
