@@ -79,11 +79,12 @@ static bool find_dims(pictures *p)
                             p->names[i], rank, wanted == 3 ? "[H,W,C]" : "[H,W]");
         p->dims[i][0] = (int64_t)p->frames;
         p->rank[i] = rank + 1;
-        p->size[i] = 1;
-        for (size_t d = 0; d <= rank; d++)
-            p->size[i] *= (size_t)p->dims[i][d];
+        p->each[i] = 1;
+        for (size_t d = 1; d <= rank; d++)
+            p->each[i] *= (size_t)p->dims[i][d];
+        p->size[i] = p->frames * p->each[i];
     }
-    p->pixels = p->size[p->images] / p->frames;
+    p->pixels = p->each[p->images];
     return check_sizes(p);
 }
 
@@ -151,11 +152,12 @@ static bool take_truth(pictures *p, size_t frame)
 static bool check_images(const pictures *p, size_t clip)
 {
     for (size_t i = 0; i < p->images; i++)
-        for (size_t x = 0; x < p->size[i]; x++)
-            if (!isfinite(p->batch[i][x]))
-                return cli_fail("%s: %s holds NaN or Inf in clip %zu, frame %zu; "
-                                "--skip-damaged goes on without the clip's images",
-                                p->path, p->names[i], clip, x / (p->size[i] / p->frames));
+        for (size_t frame = 0; frame < p->frames; frame++)
+            for (size_t x = 0; x < p->each[i]; x++)
+                if (!isfinite(p->batch[i][frame * p->each[i] + x]))
+                    return cli_fail("%s: %s holds NaN or Inf in clip %zu, frame %zu; "
+                                    "--skip-damaged goes on without the clip's images",
+                                    p->path, p->names[i], clip, frame);
     return true;
 }
 

@@ -22,10 +22,11 @@ typedef struct pictures {
     bool maps;     /* they are feature maps */
     const char *names[PICTURES_ARRAYS];
     int64_t dims[PICTURES_ARRAYS][UNIC_MAX_RANK]; /* of one clip: F and the dims after it */
-    size_t rank[PICTURES_ARRAYS], size[PICTURES_ARRAYS];
-    float *batch[PICTURES_ARRAYS]; /* [room,size] */
-    bool *counts;                  /* [clips,F] whether a frame has a mask */
-    uint8_t *truth;                /* [clips,F,pixels] of a test's; else NULL */
+    size_t rank[PICTURES_ARRAYS], size[PICTURES_ARRAYS]; /* of a clip */
+    size_t each[PICTURES_ARRAYS];                        /* of a frame */
+    float *batch[PICTURES_ARRAYS];                       /* [room,size] */
+    bool *counts;   /* [clips,F] whether a frame has a mask */
+    uint8_t *truth; /* [clips,F,pixels] of a test's; else NULL */
 } pictures;
 
 /* Opens a file of so many clips, with room for a batch, and looks all masks and images through: the

@@ -102,6 +102,8 @@ static size_t split(char *line, char *fields[COLUMNS], bool *open)
 {
     size_t n = 0;
     *open = false;
+    for (size_t i = 0; i < COLUMNS; i++)
+        fields[i] = line; /* where the line has no more */
     for (char *next = line; next && n < COLUMNS; n++) {
         char *field = next + strspn(next, " "), *last = last_quote(field, open);
         next = strchr(last ? last : field, '\t');
