@@ -181,6 +181,13 @@ int unic__compare_loosely(const char *a, const char *b)
     return (x > y) - (x < y);
 }
 
+int unic__compare_loosely_at(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    int order = unic__compare_loosely(x, y);
+    return order ? order : strcmp(x, y);
+}
+
 bool unic__is_missing(unic__piece field)
 {
     static const char *const words[] = {"nan", "-nan", "<na>", "n/a", "#n/a", "na", "null"};

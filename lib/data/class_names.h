@@ -28,6 +28,8 @@ unic_status unic__class_names_unite(unic__class_names *out, unic__arena *arena,
 /* The order of names without regard to case, to accents and how they are encoded, and to blanks,
  * "_", hyphens of words and what is not seen, anywhere; 0: the same name, as people see it. */
 int unic__compare_loosely(const char *a, const char *b);
+/* The same for qsort() of an array of names; those that look the same in the order of their bytes. */
+int unic__compare_loosely_at(const void *a, const void *b);
 
 /* Whether a table's field is one of the words that pandas writes and reads for a missing
  * value. */

@@ -13,13 +13,6 @@ static size_t group_of(const unic__clip_group *groups, size_t n, const char *ste
     return i;
 }
 
-static int compare_loosely(const void *a, const void *b)
-{
-    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    int order = unic__compare_loosely(x, y);
-    return order ? order : strcmp(x, y);
-}
-
 static bool in_all_groups(const unic__clip_group *groups, size_t n, const char *stem)
 {
     size_t i = 0;
@@ -55,7 +48,7 @@ unic_status unic__clip_names_report_near(const char *const *stems, size_t clips,
         if (!in_all_groups(groups, n, stems[i]))
             sorted[lone++] = stems[i];
     if (lone)
-        qsort(sorted, lone, sizeof *sorted, compare_loosely);
+        qsort(sorted, lone, sizeof *sorted, unic__compare_loosely_at);
     for (size_t i = lone; i-- > 1;) {
         if (unic__compare_loosely(sorted[i - 1], sorted[i]) != 0 ||
             in_one_group(groups, n, sorted[i - 1], sorted[i]))

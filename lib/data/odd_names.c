@@ -5,13 +5,6 @@
 
 /* ---- names that look the same ------------------------------------------------------------ */
 
-static int compare_names(const void *a, const void *b)
-{
-    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-    int order = unic__compare_loosely(x, y);
-    return order ? order : strcmp(x, y);
-}
-
 unic_status unic__report_near_names(const unic__class_names *names, const char *path)
 {
     size_t n = 0, bytes = names->n * sizeof *names->at; /* as large as names->at */
@@ -20,7 +13,7 @@ unic_status unic__report_near_names(const unic__class_names *names, const char *
         return unic__no_memory(bytes, "the names of classes");
     memcpy(sorted, names->at, bytes);
     if (names->n)
-        qsort(sorted, names->n, sizeof *sorted, compare_names);
+        qsort(sorted, names->n, sizeof *sorted, unic__compare_loosely_at);
     for (size_t i = names->n; i-- > 1;) {
         if (unic__compare_loosely(sorted[i - 1], sorted[i]) != 0)
             continue;
